@@ -1,0 +1,129 @@
+/*
+ * The dynamic section, as ld.so finds it: by PT_DYNAMIC, up to the first DT_NULL.
+ *
+ * Behind that DT_NULL most linkers leave more of them. They are the room in which an entry can be added without
+ * moving anything, so the view counts them.
+ */
+import {ElfError} from '../errors.js';
+import {DT} from './constants.js';
+import {Dyn, type Phdr} from './records.js';
+import {readString} from './strings.js';
+import type {ElfView} from './view.js';
+
+/** Where the dynamic string table lies. */
+export interface StringTable {
+  readonly address: bigint;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Every tag whose value is an offset into the dynamic string table. */
+export const stringTags: ReadonlySet<bigint> = new Set([
+  DT.DT_NEEDED,
+  DT.DT_SONAME,
+  DT.DT_RPATH,
+  DT.DT_RUNPATH,
+  DT.DT_CONFIG,
+  DT.DT_DEPAUDIT,
+  DT.DT_AUDIT,
+  DT.DT_AUXILIARY,
+  DT.DT_FILTER,
+]);
+
+export class DynamicSection {
+  /** File offset of the first entry. */
+  readonly offset: number;
+  readonly address: bigint;
+  /** The entries before the first DT_NULL, in order. */
+  readonly entries: readonly Dyn[];
+  /** Slots of the section, the DT_NULLs included. */
+  readonly capacity: number;
+  /** False when no DT_NULL ends the section: ld.so would run on into what follows. */
+  readonly terminated: boolean;
+  readonly #view: ElfView;
+
+  constructor(view: ElfView, segment: Phdr) {
+    const {elfClass} = view.format;
+    const size = Dyn.size(elfClass);
+    this.#view = view;
+    this.offset = segment.p_offset;
+    this.address = segment.p_vaddr;
+    this.capacity = Math.floor(segment.p_filesz / size);
+    const bytes = view.source.read(segment.p_offset, this.capacity * size);
+    const entries: Dyn[] = [];
+    let terminated = false;
+    for (let i = 0; i < this.capacity && !terminated; i++) {
+      const entry = Dyn.decode(bytes, view.format, i * size);
+      terminated = entry.d_tag === DT.DT_NULL;
+      if (!terminated) entries.push(entry);
+    }
+    this.entries = entries;
+    this.terminated = terminated;
+  }
+
+  /** The last entry with this tag, as ld.so takes it (it fills l_info in order); undefined when there is none. */
+  value(d_tag: bigint): bigint | undefined {
+    return this.entries.findLast((entry) => entry.d_tag === d_tag)?.d_val;
+  }
+
+  /** The string that the last entry with this tag refers to. */
+  string(d_tag: bigint): string | undefined {
+    const value = this.value(d_tag);
+    return value === undefined ? undefined : this.stringAt(value);
+  }
+
+  /** The strings of all entries with this tag, in order. */
+  strings(d_tag: bigint): string[] {
+    return this.entries.filter((entry) => entry.d_tag === d_tag).map((entry) => this.stringAt(entry.d_val));
+  }
+
+  /** DT_NEEDED, in order. */
+  get needed(): string[] {
+    return this.strings(DT.DT_NEEDED);
+  }
+
+  get soname(): string | undefined {
+    return this.string(DT.DT_SONAME);
+  }
+
+  get rpath(): string | undefined {
+    return this.string(DT.DT_RPATH);
+  }
+
+  get runpath(): string | undefined {
+    return this.string(DT.DT_RUNPATH);
+  }
+
+  /**
+   * The dynamic string table, from DT_STRTAB and DT_STRSZ.
+   *
+   * @throws ElfError BAD_ELF when it is not there or does not lie in the file
+   */
+  get stringTable(): StringTable {
+    const address = this.value(DT.DT_STRTAB);
+    const size = this.value(DT.DT_STRSZ);
+    const offset = address === undefined ? undefined : this.#view.offsetOfAddress(address);
+    if (address === undefined || size === undefined || offset === undefined) {
+      throw this.#bad('DT_STRTAB does not lead to a string table', address);
+    }
+    if (offset + Number(size) > this.#view.source.size)
+      throw this.#bad('DT_STRSZ leads outside the file', size);
+    return {address, offset, size: Number(size)};
+  }
+
+  /** The string at an offset of the dynamic string table. */
+  stringAt(index: bigint): string {
+    const {offset, size} = this.stringTable;
+    if (index >= BigInt(size)) throw this.#bad('a string offset lies outside DT_STRTAB', index);
+    return readString(this.#view.source, offset, size, Number(index));
+  }
+
+  #bad(what: string, value: bigint | undefined): ElfError {
+    return new ElfError('BAD_ELF', what, {
+      path: this.#view.path,
+      offset: this.offset,
+      got: value === undefined ? 'nothing' : `0x${value.toString(16)}`,
+      value,
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/*
+ * Notes, found by PT_NOTE, and by SHT_NOTE where there are no program headers. One segment may hold several.
+ */
+import {PT, SHT} from './constants.js';
+import {Nhdr} from './records.js';
+import {decodeString} from './strings.js';
+import type {ElfView} from './view.js';
+
+export interface Note {
+  /** Who defines the type: "GNU", "FDO", "Go", ... */
+  readonly name: string;
+  readonly type: number;
+  readonly description: Uint8Array;
+  /** File offset of the note's header. */
+  readonly offset: number;
+}
+
+/** A note segment longer than this is damage, or a core file's; only its beginning is read. */
+const mostBytes = 1 << 20;
+
+/** Read every note that can be read. A note that runs past its segment ends the walk of that segment. */
+export function readNotes(view: ElfView): Note[] {
+  return noteRanges(view).flatMap(({offset, size, align}) => readRange(view, offset, size, align));
+}
+
+interface NoteRange {
+  readonly offset: number;
+  readonly size: number;
+  readonly align: number;
+}
+
+function noteRanges(view: ElfView): NoteRange[] {
+  if (view.programHeaders.length > 0) {
+    return view.programHeaders
+      .filter((phdr) => phdr.p_type === PT.PT_NOTE)
+      .map(({p_offset, p_filesz, p_align}) => ({offset: p_offset, size: p_filesz, align: p_align}));
+  }
+  return view.sectionHeaders
+    .filter((section) => section.sh_type === SHT.SHT_NOTE)
+    .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
+}
+
+function readRange(view: ElfView, start: number, size: number, align: number): Note[] {
+  const unit = align === 8 ? 8 : 4;
+  const length = Math.max(0, Math.min(size, mostBytes, view.source.size - start));
+  const bytes = view.source.read(Math.min(start, view.source.size), length);
+  const headerSize = Nhdr.size(view.format.elfClass);
+  const notes: Note[] = [];
+  for (let at = 0; at + headerSize <= length; ) {
+    const {n_namesz, n_descsz, n_type} = Nhdr.decode(bytes, view.format, at);
+    const nameAt = at + headerSize;
+    const descriptionAt = roundUp(nameAt + n_namesz, unit);
+    const end = descriptionAt + n_descsz;
+    if (end > length) break;
+    const name = decodeString(bytes.subarray(nameAt, nameAt + Math.max(0, n_namesz - 1)));
+    notes.push({name, type: n_type, description: bytes.subarray(descriptionAt, end), offset: start + at});
+    at = roundUp(end, unit);
+  }
+  return notes;
+}
+
+/** The smallest multiple of `unit` that is not below `value`. */
+export function roundUp(value: number, unit: number): number {
+  return unit <= 1 ? value : Math.ceil(value / unit) * unit;
+}

@@ -1,0 +1,180 @@
+/*
+ * One table of fields per on-disk record; decoding, encoding, size and the TypeScript type all derive from it.
+ *
+ * ELF writes each record in two widths and two byte orders, and the two widths do not always list the same
+ * fields in the same order (`p_flags` stands second in Elf64_Phdr and last but one in Elf32_Phdr). So a table
+ * holds the names and kinds in the order of ELFCLASS64, and the order of ELFCLASS32 where that differs.
+ *
+ * Two kinds of number, decided once: what counts bytes of a file is a `number`, checked to be a safe integer
+ * when it is decoded; an address, or a value that may be one, is a `bigint`.
+ */
+import {ElfError} from '../errors.js';
+
+/** ELFCLASS32 or ELFCLASS64, as a number of bits. */
+export type ElfClass = 32 | 64;
+
+/** What decides how a record lies in the file. */
+export interface Format {
+  readonly elfClass: ElfClass;
+  readonly littleEndian: boolean;
+}
+
+/**
+ * How a field is stored: `byte`, `half`, `word` are 1, 2, 4 bytes in both classes; `size` and `addr` are as wide
+ * as the class, `size` for offsets and lengths in the file, `addr` for addresses and untyped values; `tag` is
+ * `addr` with a sign.
+ */
+export type FieldKind = 'byte' | 'half' | 'word' | 'size' | 'addr' | 'tag';
+
+type Fields = Readonly<Record<string, FieldKind>>;
+
+/** The decoded form of a record whose table is `F`. */
+export type Decoded<F extends Fields> = {
+  -readonly [Name in keyof F]: F[Name] extends 'addr' | 'tag' ? bigint : number;
+};
+
+/** A record's table together with what derives from it. */
+export interface RecordType<F extends Fields> {
+  readonly name: string;
+  /** Length of one record in bytes. */
+  size(elfClass: ElfClass): number;
+  /** Where a field lies in the record, in bytes from its start. */
+  offsetOf(field: keyof F, elfClass: ElfClass): number;
+  /** Decode the record that starts at `offset` of `bytes`. */
+  decode(bytes: Uint8Array, format: Format, offset?: number): Decoded<F>;
+  encode(record: Decoded<F>, format: Format): Uint8Array;
+}
+
+interface PlacedField {
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly offset: number;
+}
+
+interface Layout {
+  readonly fields: readonly PlacedField[];
+  readonly size: number;
+}
+
+/** Define a record. `order32` lists the field names in the order of ELFCLASS32 where it is another one. */
+export function defineRecord<const F extends Fields>(
+  name: string,
+  fields: F,
+  order32: readonly (keyof F & string)[] = Object.keys(fields),
+): RecordType<F> {
+  const layouts = {
+    32: layOut(fields, order32, 32),
+    64: layOut(fields, Object.keys(fields), 64),
+  } as const satisfies Record<ElfClass, Layout>;
+  return {
+    name,
+    size: (elfClass) => layouts[elfClass].size,
+    offsetOf: (field, elfClass) => layouts[elfClass].fields.find((f) => f.name === field)?.offset ?? -1,
+    decode: (bytes, format, offset = 0) =>
+      decodeFields(name, layouts[format.elfClass], bytes, format, offset) as Decoded<F>,
+    encode: (record, format) =>
+      encodeFields(
+        name,
+        layouts[format.elfClass],
+        record as Readonly<Record<string, number | bigint>>,
+        format,
+      ),
+  };
+}
+
+function layOut(fields: Fields, order: readonly string[], elfClass: ElfClass): Layout {
+  let offset = 0;
+  const placed = order.map((name) => {
+    const kind = fields[name] as FieldKind;
+    const field = {name, kind, offset};
+    offset += widthOf(kind, elfClass);
+    return field;
+  });
+  return {fields: placed, size: offset};
+}
+
+function widthOf(kind: FieldKind, elfClass: ElfClass): number {
+  if (kind === 'byte') return 1;
+  if (kind === 'half') return 2;
+  if (kind === 'word') return 4;
+  return elfClass / 8;
+}
+
+function decodeFields(
+  name: string,
+  layout: Layout,
+  bytes: Uint8Array,
+  {elfClass, littleEndian}: Format,
+  start: number,
+): Record<string, number | bigint> {
+  const data = new DataView(bytes.buffer, bytes.byteOffset + start, layout.size);
+  const record: Record<string, number | bigint> = {};
+  for (const field of layout.fields) {
+    const {kind, offset} = field;
+    if (kind === 'byte') record[field.name] = data.getUint8(offset);
+    else if (kind === 'half') record[field.name] = data.getUint16(offset, littleEndian);
+    else if (kind === 'word') record[field.name] = data.getUint32(offset, littleEndian);
+    else if (elfClass === 32) record[field.name] = decode32(kind, data, offset, littleEndian);
+    else record[field.name] = decode64(`${name}.${field.name}`, kind, data, offset, littleEndian);
+  }
+  return record;
+}
+
+function decode32(kind: FieldKind, data: DataView, offset: number, littleEndian: boolean): number | bigint {
+  if (kind === 'tag') return BigInt(data.getInt32(offset, littleEndian));
+  const value = data.getUint32(offset, littleEndian);
+  return kind === 'addr' ? BigInt(value) : value;
+}
+
+function decode64(field: string, kind: FieldKind, data: DataView, offset: number, littleEndian: boolean) {
+  if (kind === 'tag') return data.getBigInt64(offset, littleEndian);
+  const value = data.getBigUint64(offset, littleEndian);
+  return kind === 'addr' ? value : toSafeNumber(value, field);
+}
+
+/**
+ * Turn a 64-bit value that counts bytes of a file into a number.
+ *
+ * @throws ElfError BAD_ELF past 2^53 - 1: no file is that long
+ */
+export function toSafeNumber(value: bigint, what: string): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new ElfError('BAD_ELF', `${what} is out of range`, {
+    expected: 'at most 0x1fffffffffffff',
+    got: `0x${value.toString(16)}`,
+    value,
+  });
+}
+
+function encodeFields(
+  name: string,
+  layout: Layout,
+  record: Readonly<Record<string, number | bigint>>,
+  {elfClass, littleEndian}: Format,
+): Uint8Array {
+  const bytes = new Uint8Array(layout.size);
+  const data = new DataView(bytes.buffer);
+  for (const field of layout.fields) {
+    const value = record[field.name] ?? 0;
+    const bits = widthOf(field.kind, elfClass) * 8;
+    checkFits(`${name}.${field.name}`, value, bits, field.kind === 'tag');
+    if (bits === 8) data.setUint8(field.offset, Number(value));
+    else if (bits === 16) data.setUint16(field.offset, Number(value), littleEndian);
+    else if (bits === 32)
+      data.setUint32(field.offset, Number(BigInt.asUintN(32, BigInt(value))), littleEndian);
+    else data.setBigUint64(field.offset, BigInt.asUintN(64, BigInt(value)), littleEndian);
+  }
+  return bytes;
+}
+
+/** A value that does not fit its field is a limit of the format (a 32-bit file past 4 GiB), never to be cut off. */
+function checkFits(field: string, value: number | bigint, bits: number, signed: boolean): void {
+  const wide = BigInt(value);
+  if (signed ? BigInt.asIntN(bits, wide) === wide : BigInt.asUintN(bits, wide) === wide) return;
+  throw new ElfError('BAD_REQUEST', `${field} cannot hold this value`, {
+    expected: `${bits} bits`,
+    got: wide.toString(),
+    value,
+  });
+}

@@ -1,0 +1,71 @@
+import {ElfError} from '../errors.js';
+import type {ByteSource} from '../source/source.js';
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** Bytes of a name to text. Names are UTF-8 in practice; other bytes become U+FFFD and are only for display. */
+export function decodeString(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** Text to the bytes of a C string, the terminating NUL included. */
+export function encodeString(text: string): Uint8Array {
+  return encoder.encode(`${text}\0`);
+}
+
+/** How much of a string table is read at once while looking for the end of one string. */
+const pieceLength = 256;
+
+/**
+ * Read the bytes of one string of a string table, without its NUL.
+ *
+ * @param tableOffset file offset of the table
+ * @param tableSize its length in bytes
+ * @param index offset of the string in the table
+ * @throws ElfError BAD_ELF when the string starts outside the table or has no end in it
+ */
+export function readStringBytes(
+  source: ByteSource,
+  tableOffset: number,
+  tableSize: number,
+  index: number,
+): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  for (let at = index; at < tableSize; at += pieceLength) {
+    const piece = source.read(tableOffset + at, Math.min(pieceLength, tableSize - at));
+    const end = piece.indexOf(0);
+    pieces.push(end < 0 ? piece : piece.subarray(0, end));
+    if (end >= 0) return concatenate(pieces);
+  }
+  const outside = index >= tableSize;
+  throw new ElfError('BAD_ELF', outside ? 'a string lies outside its table' : 'a string has no end', {
+    path: source.path,
+    offset: tableOffset + index,
+    expected: `an index below ${tableSize}${outside ? '' : ' and a NUL'}`,
+    got: `${index}`,
+    value: index,
+  });
+}
+
+/** The same as text. */
+export function readString(
+  source: ByteSource,
+  tableOffset: number,
+  tableSize: number,
+  index: number,
+): string {
+  return decodeString(readStringBytes(source, tableOffset, tableSize, index));
+}
+
+/** Put pieces of bytes together. */
+export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1 && pieces[0] !== undefined) return pieces[0];
+  const result = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    result.set(piece, offset);
+    offset += piece.length;
+  }
+  return result;
+}

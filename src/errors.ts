@@ -1,0 +1,116 @@
+/** What went wrong, as a stable code for scripts. docs/errors.md says when each one is raised. */
+export type ErrorCode =
+  | 'NOT_ELF'
+  | 'TRUNCATED'
+  | 'BAD_ELF'
+  | 'NOT_A_FILE'
+  | 'FILE_SYSTEM'
+  | 'NO_INTERPRETER'
+  | 'NO_DYNAMIC'
+  | 'BAD_REQUEST'
+  | 'NO_ROOM'
+  | 'UNSAFE_EDIT'
+  | 'CHANGED'
+  | 'CHECK_FAILED'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'NOT_CLOSED'
+  | 'UNSUPPORTED'
+  | 'OUTSIDE';
+
+/** The facts of an error; each one that is known becomes a property and a part of the message. */
+export interface ErrorFacts {
+  /** The file it is about. */
+  path?: string | undefined;
+  /** Byte offset in that file. */
+  offset?: number | undefined;
+  expected?: string | undefined;
+  got?: string | undefined;
+  /** The offending value itself, for programs. */
+  value?: unknown;
+  cause?: unknown;
+}
+
+/**
+ * Every error that elfinterp throws on purpose. `message` reads
+ * `FILE: what is wrong (at offset 0x40, expected X, got Y)`; the parts are properties too.
+ */
+export class ElfError extends Error {
+  override name = 'ElfError';
+  readonly code: ErrorCode;
+  readonly path: string | undefined;
+  readonly offset: number | undefined;
+  readonly value: unknown;
+  readonly #what: string;
+  readonly #facts: ErrorFacts;
+
+  constructor(code: ErrorCode, what: string, facts: ErrorFacts = {}) {
+    super(composeMessage(what, facts), facts.cause === undefined ? undefined : {cause: facts.cause});
+    this.code = code;
+    this.path = facts.path;
+    this.offset = facts.offset;
+    this.value = facts.value;
+    this.#what = what;
+    this.#facts = facts;
+  }
+
+  /** The same error, said of a file: for code that learns the path later than the problem. */
+  at(path: string): ElfError {
+    return new ElfError(this.code, this.#what, {...this.#facts, path});
+  }
+}
+
+function composeMessage(what: string, {path, offset, expected, got}: ErrorFacts): string {
+  const details = [
+    offset !== undefined && `at offset ${hex(offset)}`,
+    expected !== undefined && `expected ${expected}`,
+    got !== undefined && `got ${got}`,
+  ].filter((detail) => typeof detail === 'string');
+  const message = details.length > 0 ? `${what} (${details.join(', ')})` : what;
+  return path === undefined ? message : `${printable(path)}: ${message}`;
+}
+
+/** Print a number the way the ELF tools do. */
+export function hex(value: number | bigint): string {
+  return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+/** Keep a name that a file brought along from steering the terminal: control characters become `\xNN`. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+const systemMessages: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EISDIR: 'is a directory',
+  ENOTDIR: 'a component of the path is not a directory',
+  ELOOP: 'too many levels of symbolic links',
+  ENOSPC: 'no space left on device',
+  EROFS: 'read-only file system',
+  EIO: 'input/output error',
+  EDQUOT: 'disk quota exceeded',
+  EFBIG: 'file too large',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'file name too long',
+  ETXTBSY: 'the program is running (text file busy)',
+  EXDEV: 'not on the same file system',
+  ENOTEMPTY: 'directory not empty',
+  EEXIST: 'already exists',
+};
+
+/**
+ * Say in words what a system call reported, keeping the original as `cause`.
+ *
+ * @param doing what was tried, as in "cannot write"; left out when the reason alone says it
+ */
+export function systemError(path: string, cause: unknown, doing?: string): ElfError {
+  if (cause instanceof ElfError) return cause;
+  const {code, message} = cause as NodeJS.ErrnoException;
+  const reason = (code !== undefined && systemMessages[code]) || message || String(cause);
+  return new ElfError('FILE_SYSTEM', doing === undefined ? reason : `${doing}: ${reason}`, {path, cause});
+}

@@ -1,0 +1,1 @@
+export {ElfError} from './errors.js';

@@ -1,0 +1,47 @@
+import {ElfError} from '../errors.js';
+
+/**
+ * Where bytes come from. Reading is synchronous and by range, so a file of any size costs what is looked at
+ * and nothing more.
+ */
+export interface ByteSource {
+  /** The file these bytes belong to, for messages. */
+  readonly path: string | undefined;
+  /** Length in bytes. */
+  readonly size: number;
+  /**
+   * Read `length` bytes at `offset`. The result may share memory with the source: do not write to it.
+   *
+   * @throws ElfError TRUNCATED when the range does not lie inside the source
+   */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Check that a range lies inside a source, as each implementation of `read` does first. */
+export function checkRange(source: ByteSource, offset: number, length: number): void {
+  if (offset >= 0 && length >= 0 && offset + length <= source.size) return;
+  throw new ElfError('TRUNCATED', 'the file ends too early', {
+    path: source.path,
+    offset,
+    expected: `${length} bytes`,
+    got: `${Math.max(0, source.size - Math.max(0, offset))} bytes`,
+    value: length,
+  });
+}
+
+/**
+ * Visit a range of any length in pieces of at most `pieceLength` bytes, so that memory stays bounded.
+ * The visitor ends the walk early by returning false.
+ */
+export function readInPieces(
+  source: ByteSource,
+  offset: number,
+  length: number,
+  visit: (bytes: Uint8Array, offset: number) => boolean | undefined,
+  pieceLength = 1 << 16,
+): void {
+  for (let done = 0; done < length; done += pieceLength) {
+    const piece = source.read(offset + done, Math.min(pieceLength, length - done));
+    if (visit(piece, offset + done) === false) return;
+  }
+}
