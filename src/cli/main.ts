@@ -20,7 +20,17 @@ function leaveQuietly(error: NodeJS.ErrnoException): void {
   process.exit(141);
 }
 
+interface Choice {
+  readonly command: Command;
+  readonly args: Arguments;
+}
+
+/*
+ * The handlers only note what was chosen, and the command runs when yargs has returned: yargs lays out its whole
+ * help text in advance for a handler that returns a promise, which costs more than `get` itself.
+ */
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
+  let choice: Choice | undefined;
   let status: number | undefined;
   const parser = yargs([...argv])
     .scriptName('elfinterp')
@@ -28,11 +38,11 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     .locale('en')
     .version(version)
     .parserConfiguration({
+      'greedy-arrays': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
       'dot-notation': false,
       'camel-case-expansion': false,
-      'duplicate-arguments-array': false,
       'populate--': true,
     })
     .wrap(Math.min(process.stdout.columns ?? 100, 110))
@@ -45,10 +55,10 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     .help()
     .alias('help', 'h')
     .exitProcess(false)
-    .fail((message, error, usage) => {
+    .fail((message, error) => {
       if (error !== undefined && error !== null && error.name !== 'YError') throw error;
-      const place = usage.parsed === false ? '' : commandOf(argv);
-      output.note(`${oneLine(message)}; see elfinterp ${place}--help`);
+      // yargs goes on after the first complaint; one is enough.
+      if (status === undefined) output.note(complaint(argv, message));
       status = exitStatus.usage;
     });
   for (const command of commands) {
@@ -56,19 +66,14 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
       command.usage,
       command.summary,
       (builder) => describe(builder, command),
-      async (args) => {
-        if (status !== undefined) return;
-        status = await runCommand(command, args, output);
+      (args) => {
+        choice = {command, args};
       },
     );
   }
-  try {
-    await parser.parseAsync();
-  } catch (error) {
-    output.error(error);
-    return exitStatus.failed;
-  }
-  return status ?? exitStatus.done;
+  parser.parseSync();
+  if (status !== undefined) return status;
+  return choice === undefined ? exitStatus.done : runCommand(choice, output);
 }
 
 function describe(builder: ReturnType<typeof yargs>, command: Command): ReturnType<typeof yargs> {
@@ -78,7 +83,12 @@ function describe(builder: ReturnType<typeof yargs>, command: Command): ReturnTy
   return builder.epilogue(command.epilogue ?? '').demandCommand(0);
 }
 
-async function runCommand(command: Command, args: Arguments, output: Output): Promise<number> {
+async function runCommand({command, args}: Choice, output: Output): Promise<number> {
+  const twice = givenTwice(command, args);
+  if (twice !== undefined) {
+    output.note(`--${twice} is given more than once; see elfinterp ${nameOf(command.usage)} --help`);
+    return exitStatus.usage;
+  }
   const {run} = await command.load();
   try {
     return (await run(args, output)) ?? (output.failed ? exitStatus.failed : exitStatus.done);
@@ -88,12 +98,28 @@ async function runCommand(command: Command, args: Arguments, output: Output): Pr
   }
 }
 
-function commandOf(argv: readonly string[]): string {
-  const name = argv.find((word) => commands.some((command) => command.usage.split(' ')[0] === word));
-  return name === undefined ? '' : `${name} `;
+/** What yargs has to say of a command line, in one line that ends with where to read on. */
+function complaint(argv: readonly string[], message: string): string {
+  const command = commands.find(({usage}) => argv.includes(nameOf(usage)));
+  const place = command === undefined ? '' : `${nameOf(command.usage)} `;
+  const isMissing = message.startsWith('Not enough non-option arguments');
+  const what =
+    isMissing && command !== undefined
+      ? `an argument is missing: elfinterp ${command.usage}`
+      : oneLine(message);
+  return `${what}; see elfinterp ${place}--help`;
+}
+
+function nameOf(usage: string): string {
+  return usage.replace(/ [<[].*/, '');
 }
 
 function oneLine(message: string): string {
   const line = message.trim().replace(/\s*\n\s*/g, ' ');
   return line.charAt(0).toLowerCase() + line.slice(1);
+}
+
+/** An option that takes one value and was given two. */
+function givenTwice({options}: Command, args: Arguments): string | undefined {
+  return Object.keys(options).find((name) => Array.isArray(args[name]) && options[name]?.array !== true);
 }
