@@ -16,8 +16,8 @@ export type Verdict =
   | {readonly kind: 'skip'; readonly why: string}
   | {readonly kind: 'fatal'; readonly why: string};
 
-/** What glibc's open_verify says. `abiTags` is whether this loader still looks at the ABI tag (until 2.36). */
-export function verifyCandidate(file: ObjectFile, wanted: MachineFacts, abiTags: boolean): Verdict {
+/** What glibc's open_verify says. */
+export function verifyCandidate(file: ObjectFile, wanted: MachineFacts): Verdict {
   const {ident, header, machine, segments} = file;
   if (file.size < headerSize[wanted.elfClass]) return fatal('file too short');
   if (!file.magic || ident === undefined) return fatal('invalid ELF header');
@@ -31,7 +31,7 @@ export function verifyCandidate(file: ObjectFile, wanted: MachineFacts, abiTags:
   if (!knownOsAbi(ident.EI_OSABI, wanted)) return fatal('ELF file OS ABI invalid');
   if (ident.EI_ABIVERSION > newestAbi(ident.EI_OSABI, wanted)) return fatal('ELF file ABI version invalid');
   if (!file.padded) return fatal('nonzero padding in e_ident');
-  if (header === undefined || machine === undefined) return fatal(unreadable(file));
+  if (header === undefined || machine === undefined) return fatal('cannot read file data');
   if (header.e_version !== 1) return fatal('ELF file version does not match current one');
   if (!sameMachine(machine, wanted)) return skip('other machine');
   if (header.e_type !== ET.ET_DYN && header.e_type !== ET.ET_EXEC) {
@@ -40,8 +40,7 @@ export function verifyCandidate(file: ObjectFile, wanted: MachineFacts, abiTags:
   if (header.e_phentsize !== programHeaderSize[wanted.elfClass]) {
     return fatal("ELF file's phentsize not the expected size");
   }
-  if (segments === undefined) return fatal(unreadable(file));
-  if (abiTags && (segments.abiTag ?? 0) !== 0) return skip('other operating system');
+  if (segments === undefined) return fatal('cannot read file data');
   return take;
 }
 
@@ -49,12 +48,11 @@ export function verifyCandidate(file: ObjectFile, wanted: MachineFacts, abiTags:
 export function admitCandidate(file: ObjectFile): Verdict {
   if (!file.segments?.loadable) return fatal('object file has no loadable segments');
   if (file.header?.e_type === ET.ET_EXEC) return fatal('cannot dynamically load executable');
-  if (file.problem !== undefined) return fatal(unreadable(file));
+  if (file.problem !== undefined) return fatal(`damaged: ${file.problem.message}`);
   if (file.dynamic === undefined) return fatal('object file has no dynamic section');
   if ((file.dynamic.flags1 & DF_1.DF_1_PIE) !== 0n) {
     return fatal('cannot dynamically load position-independent executable');
   }
-  if (!file.segments.complete) return fatal('file too short');
   return take;
 }
 
@@ -81,10 +79,6 @@ function fatal(why: string): Verdict {
 
 const headerSize = {32: 52, 64: 64} as const;
 const programHeaderSize = {32: 32, 64: 56} as const;
-
-function unreadable({problem}: ObjectFile): string {
-  return `cannot read file data: ${problem?.message ?? 'damaged'}`;
-}
 
 const ELFOSABI_GNU = 3;
 const ELFOSABI_ARM_AEABI = 64;

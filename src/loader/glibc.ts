@@ -15,7 +15,7 @@
 import {DF_1} from '../elf/constants.js';
 import {admitCandidate, verifyCandidate} from './candidate.js';
 import {findInCache} from './ld-cache.js';
-import {hasLegacyHwcaps, legacyHwcapBits, legacySubdirectories} from './legacy-hwcaps.js';
+import {legacyHwcapBits, legacySubdirectories} from './legacy-hwcaps.js';
 import {type Answer, alreadyLoaded, type LoaderRules, type Member, type Process} from './process.js';
 import {splitSearchPath} from './search-path.js';
 import {expandTokens, expandTokensSecurely, hasToken, type TokenValues} from './tokens.js';
@@ -149,15 +149,15 @@ class Search {
 
   /** Look at one file; the error code is for the caller to go on by. */
   #try(path: string, place: Place): Answer | string {
-    const {lookups, machine, facts} = this.#process;
+    const {lookups, machine} = this.#process;
     const there = lookups.file(path);
     if (there.kind === 'absent') {
       this.#note(place, path, inWords[there.code] ?? there.code);
       return there.code;
     }
-    if (there.kind === 'directory') return this.#giveUp(place, path, 'cannot read file data: Is a directory');
+    if (there.kind === 'directory') return this.#giveUp(place, path, 'cannot read file data: is a directory');
     if (there.kind === 'special') return this.#giveUp(place, path, 'not a regular file');
-    const verdict = verifyCandidate(there.object, machine, hasLegacyHwcaps(facts));
+    const verdict = verifyCandidate(there.object, machine);
     if (verdict.kind === 'fatal') return this.#giveUp(place, path, verdict.why);
     if (verdict.kind === 'take') {
       return {kind: 'file', name: this.#name, path, file: there, reason: place, passedOver: this.#passedOver};

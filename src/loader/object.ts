@@ -6,10 +6,9 @@
  * candidate.ts says what which loader does with it.
  */
 
-import {DT, NT, PT} from '../elf/constants.js';
+import {DT, PT} from '../elf/constants.js';
 import type {DynamicSection} from '../elf/dynamic.js';
 import type {MachineFacts} from '../elf/machine.js';
-import {readNotes} from '../elf/notes.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
@@ -38,10 +37,6 @@ export interface DynamicFacts {
 export interface SegmentFacts {
   readonly interpreter: string | undefined;
   readonly loadable: boolean;
-  /** Whether every PT_LOAD lies within the file. */
-  readonly complete: boolean;
-  /** The operating system of the ABI tag note (0 is Linux); undefined without such a note. */
-  readonly abiTag: number | undefined;
 }
 
 /** The part of a file that decides what a loader does with it. Every field may be missing from a damaged file. */
@@ -117,22 +112,7 @@ const nothing: ObjectFile = {
 };
 
 function describeSegments(view: ElfView): SegmentFacts {
-  const loads = view.programHeaders.filter((segment) => segment.p_type === PT.PT_LOAD);
-  return {
-    interpreter: view.interpreter?.path,
-    loadable: loads.length > 0,
-    complete: loads.every(({p_offset, p_filesz}) => p_offset + p_filesz <= view.source.size),
-    abiTag: abiTagOf(view),
-  };
-}
-
-/** The note is four words: operating system, and the kernel version in three. */
-function abiTagOf(view: ElfView): number | undefined {
-  const tag = readNotes(view).find(
-    ({name, type}) => name === 'GNU' && type === NT.NT_GNU_ABI_TAG,
-  )?.description;
-  if (tag === undefined || tag.length < 16) return undefined;
-  return new DataView(tag.buffer, tag.byteOffset).getUint32(0, view.format.littleEndian);
+  return {interpreter: view.interpreter?.path, loadable: view.segment(PT.PT_LOAD) !== undefined};
 }
 
 const needKinds = new Map<bigint, Need['kind']>([

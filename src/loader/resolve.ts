@@ -161,7 +161,6 @@ class Loading {
       this.#noteMissingInterpreter();
       return;
     }
-    this.#byIdentity.set(interpreter.identity, interpreter);
     for (const name of interpreterNames(this.#process, this.#interpreter)) {
       if (!names.has(name)) names.set(name, {member: interpreter, by: 'name'});
     }
