@@ -4,14 +4,16 @@
  * A library here is an empty object with the dynamic entries that a scenario wants; the linker alone makes one in
  * a few milliseconds. What it shall need is made up of stubs that carry nothing but a SONAME.
  */
-import {execFileSync, spawnSync} from 'node:child_process';
+import {spawnSync} from 'node:child_process';
 import {
+  chmodSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -34,7 +36,8 @@ export interface Build {
 export const glibcLoader = '/lib64/ld-linux-x86-64.so.2';
 
 export class Workshop {
-  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'loader-')));
+  readonly directory = makeDirectory();
+  readonly #aliases: string[] = [];
   readonly #stubs = new Set<string>();
   readonly #objects = new Map<string, string>();
 
@@ -42,7 +45,16 @@ export class Workshop {
     return join(this.directory, ...parts);
   }
 
+  /** Another path of exactly this length for a path in the workshop, to be written over a string of a loader. */
+  alias(path: string, length: number): string {
+    const name = `/tmp/${Math.random().toString(36).slice(2).padEnd(length, 'x')}`.slice(0, length);
+    symlinkSync(this.path(path), name);
+    this.#aliases.push(name);
+    return name;
+  }
+
   remove(): void {
+    for (const alias of this.#aliases) rmSync(alias, {force: true});
     rmSync(this.directory, {recursive: true, force: true});
   }
 
@@ -59,6 +71,14 @@ export class Workshop {
   program(path: string, build: Build = {}): string {
     const interpreter = build.interpreter ?? glibcLoader;
     return this.#link(path, ['-pie', '-e', '0', '-dynamic-linker', interpreter], build);
+  }
+
+  /** Make a symbolic link. */
+  link(path: string, target: string): string {
+    const file = this.path(path);
+    mkdirSync(dirname(file), {recursive: true});
+    symlinkSync(target, file);
+    return file;
   }
 
   write(path: string, contents: string | Uint8Array): string {
@@ -86,7 +106,7 @@ export class Workshop {
   /** A copy of the loader with strings replaced by others of the same length. */
   loaderWith(path: string, strings: Readonly<Record<string, string>>): string {
     this.copy(glibcLoader, path);
-    execFileSync('chmod', ['755', this.path(path)]);
+    chmodSync(this.path(path), 0o755);
     return this.doctor(path, (bytes) => {
       for (const [from, to] of Object.entries(strings)) replaceAll(bytes, from, to);
       return undefined;
@@ -139,6 +159,12 @@ export class Workshop {
   }
 }
 
+function makeDirectory(): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'loader-')));
+  chmodSync(directory, 0o755);
+  return directory;
+}
+
 /** Run a tool of the build; it must succeed. */
 export function run(tool: string, args: readonly string[], input = ''): void {
   const {status, stderr, error} = spawnSync(tool, args, {input, encoding: 'utf8'});
@@ -161,16 +187,19 @@ export interface Start {
   readonly cwd?: string;
   /** Start it by this loader with these options instead of by the kernel. */
   readonly by?: readonly string[];
+  /** Start it as another user. */
+  readonly uid?: number;
 }
 
 /** What the real loader of glibc does with a program. */
-export function askLoader(program: string, {env = {}, cwd = '/', by = []}: Start = {}): Outcome {
+export function askLoader(program: string, {env = {}, cwd = '/', by = [], uid}: Start = {}): Outcome {
   const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
   const {stdout, stderr, error} = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
     env: {...env, LD_TRACE_LOADED_OBJECTS: '1'},
     timeout: 20_000,
+    ...(uid === undefined ? {} : {uid, gid: uid}),
   });
   if (error !== undefined) throw error;
   const fatal = /error while loading shared libraries: (.*)/.exec(stderr)?.[1];
