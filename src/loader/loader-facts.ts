@@ -110,12 +110,13 @@ function readSystemDirectories(text: string): string[] {
   return single === undefined ? [] : [single];
 }
 
-/** DL_DST_LIB, or what upstream makes of the first system directory. */
+/** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */
 function readLib(text: string, systemDirectories: readonly string[]): string | undefined {
-  for (const [lib] of text.matchAll(/(?<=\0)lib\w*(?:\/[\w.+-]+)?(?=\0)/g)) {
-    if (systemDirectories.some((directory) => directory.endsWith(`/${lib}/`))) return lib;
-  }
-  return systemDirectories[0]?.split('/').at(-2);
+  const triplet = /(?<=\0)lib\w*\/[\w.]+-linux-\w+(?=\0)/.exec(text)?.[0];
+  if (triplet !== undefined) return triplet;
+  const plain = [...text.matchAll(/(?<=\0)lib\w*(?=\0)/g)].map(([lib]) => lib);
+  const isDirectory = (lib: string) => systemDirectories.some((directory) => directory.endsWith(`/${lib}/`));
+  return plain.find(isDirectory) ?? systemDirectories[0]?.split('/').at(-2);
 }
 
 function stringEndingIn(name: string, text: string): string | undefined {

@@ -6,7 +6,7 @@ import {spawnSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
 import {type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
 import type {ResolvedTree} from '../../src/loader/tree.js';
-import {askLoader, type Outcome, outcomeOf, type Start, Workshop} from './workshop.js';
+import {askByRunning, askLoader, type Outcome, outcomeOf, type Start, Workshop} from './workshop.js';
 
 export interface Scenario {
   /** Path of the program, in the workshop. */
@@ -23,14 +23,16 @@ export interface Scenario {
   readonly options?: ResolveTreeOptions;
   /** Whether the loader lists in the order of its scopes, which a filter changes, instead of loading. */
   readonly anyOrder?: boolean;
+  /** Whether the program is a reporter that is run, instead of the loader being asked for a list. */
+  readonly run?: boolean;
 }
 
 type Builder = (w: Workshop, t: ExecutionContext) => Scenario | undefined;
 
-/** Declare scenarios of glibc, one test each. A builder that returns nothing has said why it cannot run here. */
-export function glibcScenarios(scenarios: Readonly<Record<string, Builder>>): void {
+/** Declare scenarios, one test each. A builder that returns nothing has said why it cannot run here. */
+export function declareScenarios(libc: 'glibc' | 'musl', scenarios: Readonly<Record<string, Builder>>): void {
   for (const [title, build] of Object.entries(scenarios)) {
-    test(`glibc: ${title}`, (t) => {
+    test(`${libc}: ${title}`, (t) => {
       const w = new Workshop();
       t.teardown(() => w.remove());
       const scenario = build(w, t);
@@ -40,10 +42,14 @@ export function glibcScenarios(scenarios: Readonly<Record<string, Builder>>): vo
   }
 }
 
+export function glibcScenarios(scenarios: Readonly<Record<string, Builder>>): void {
+  declareScenarios('glibc', scenarios);
+}
+
 function compare(t: ExecutionContext, w: Workshop, scenario: Scenario): void {
-  const {start, options, anyOrder = false} = scenario;
+  const {start, options, anyOrder = false, run: runs = false} = scenario;
   const program = w.path(scenario.program);
-  const real = askLoader(program, start);
+  const real = runs ? askByRunning(program, start) : askLoader(program, start);
   const tree = resolveTree(program, {
     preloadFile: false,
     ...(start?.cwd === undefined ? {cwd: '/'} : {cwd: start.cwd}),
@@ -51,9 +57,15 @@ function compare(t: ExecutionContext, w: Workshop, scenario: Scenario): void {
   });
   const expected = expectation(w, scenario, anyOrder);
   t.deepEqual(normal(real, anyOrder), expected, 'the real loader');
-  t.deepEqual(normal(outcomeOf(tree), anyOrder), expected, 'ours');
+  t.deepEqual(normal(onlyMisses(outcomeOf(tree, runs), runs), anyOrder), expected, 'ours');
   if (scenario.reasons !== undefined) t.deepEqual(reasonsOf(tree), scenario.reasons, 'reasons');
-  if (tree.misses.length > 0) compareAttempts(t, program, start, tree);
+  if (tree.misses.length > 0 && !runs) compareAttempts(t, program, start, tree);
+}
+
+/** A program that lacks a library does not run, so nothing is known of what it would have loaded. */
+function onlyMisses(outcome: Outcome, runs: boolean): Outcome {
+  const absent = outcome.files.filter((file) => file.endsWith(': not found'));
+  return runs && absent.length > 0 ? {...outcome, files: absent} : outcome;
 }
 
 /** Every file that the real loader says it tried for a miss is one that we say we tried, in the same order. */

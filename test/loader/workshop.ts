@@ -31,6 +31,8 @@ export interface Build {
   readonly interpreter?: string;
   /** C source instead of nothing. */
   readonly source?: string;
+  /** The compiler that links a reporter. */
+  readonly cc?: 'gcc' | 'musl-gcc';
 }
 
 export const glibcLoader = '/lib64/ld-linux-x86-64.so.2';
@@ -71,6 +73,23 @@ export class Workshop {
   program(path: string, build: Build = {}): string {
     const interpreter = build.interpreter ?? glibcLoader;
     return this.#link(path, ['-pie', '-e', '0', '-dynamic-linker', interpreter], build);
+  }
+
+  /** Link a program with its C library that prints what is loaded. */
+  reporter(path: string, build: Build = {}): string {
+    const out = this.path(path);
+    const {cc = 'gcc', interpreter, needed = [], ld = []} = build;
+    const options = [
+      ...pathOptions(build),
+      ...(interpreter === undefined ? [] : ['-dynamic-linker', interpreter]),
+      ...ld,
+      '--no-as-needed',
+      '--allow-shlib-undefined',
+    ];
+    mkdirSync(dirname(out), {recursive: true});
+    const stubs = needed.map((name) => this.#stub(name));
+    run(cc, ['-o', out, '-x', 'c', '-', '-x', 'none', `-Wl,${options.join(',')}`, ...stubs], reporterSource);
+    return out;
   }
 
   /** Make a symbolic link. */
@@ -116,11 +135,8 @@ export class Workshop {
   #link(path: string, kind: readonly string[], build: Build): string {
     const out = this.path(path);
     mkdirSync(dirname(out), {recursive: true});
-    const {rpath, runpath, needed = [], ld = []} = build;
-    const paths = [
-      ...(rpath === undefined ? [] : ['--disable-new-dtags', '-rpath', rpath]),
-      ...(runpath === undefined ? [] : ['--enable-new-dtags', '-rpath', runpath]),
-    ];
+    const {needed = [], ld = []} = build;
+    const paths = pathOptions(build);
     const stubs = needed.map((name) => this.#stub(name));
     const object = this.#object(build.source ?? '');
     run('ld', [
@@ -158,6 +174,24 @@ export class Workshop {
     return file;
   }
 }
+
+function pathOptions({rpath, runpath}: Build): string[] {
+  return [
+    ...(rpath === undefined ? [] : ['--disable-new-dtags', '-rpath', rpath]),
+    ...(runpath === undefined ? [] : ['--enable-new-dtags', '-rpath', runpath]),
+  ];
+}
+
+const reporterSource = `
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdio.h>
+static int print(struct dl_phdr_info *info, size_t size, void *data) {
+  printf("%s\\n", info->dlpi_name);
+  return 0;
+}
+int main(void) { return dl_iterate_phdr(print, 0); }
+`;
 
 function makeDirectory(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'loader-')));
@@ -206,6 +240,30 @@ export function askLoader(program: string, {env = {}, cwd = '/', by = [], uid}: 
   return {files: parseTrace(stdout), ...(fatal === undefined ? {} : {fatal: fatal.replace(/^[^:]*: /, '')})};
 }
 
+/**
+ * What comes of running a reporter: what it says is loaded, or the libraries without which it did not start. glibc
+ * stops at the first of them.
+ */
+export function askByRunning(program: string, {env = {}, cwd = '/', by = [], uid}: Start = {}): Outcome {
+  const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
+  const identity = uid === undefined ? {} : {uid, gid: uid};
+  const {status, stdout, stderr, error} = spawnSync(command, args, {cwd, encoding: 'utf8', env, ...identity});
+  if (error !== undefined) throw error;
+  const names = [...stderr.matchAll(/(?:shared libraries: |shared library )(.*?): (.*)/g)];
+  const absent = names.filter(([, , why]) => /No such file|cannot open/.test(why ?? ''));
+  const fatal = names.find((match) => !absent.includes(match))?.[2]?.replace(/ \(needed by .*/, '');
+  const files = status === 0 ? stdout.split('\n').filter((path) => path.startsWith('/')) : [];
+  return {
+    files: [...files.filter((path) => !isSystem(path)), ...absent.map(([, name]) => name + missing)],
+    ...(fatal === undefined ? {} : {fatal}),
+  };
+}
+
+/** The C library and its loader, of which a scenario says nothing. */
+function isSystem(path: string): boolean {
+  return /\/(?:libc\.so\.6|ld-[^/]*|ld\.so|libc\.so)$/.test(path);
+}
+
 const missing = ': not found';
 
 function parseTrace(text: string): string[] {
@@ -220,10 +278,11 @@ function parseTrace(text: string): string[] {
   ];
 }
 
-/** The same of a resolved tree. */
-export function outcomeOf(tree: ResolvedTree): Outcome {
+/** The same of a resolved tree; `reported` leaves the C library out, as `askByRunning` does. */
+export function outcomeOf(tree: ResolvedTree, reported = false): Outcome {
   const fatal = tree.misses.find((miss) => miss.fatal !== undefined && !miss.optional);
-  const found = tree.nodes.filter(({index}) => index !== 0 && index !== tree.interpreter?.node);
+  const loaded = tree.nodes.filter(({index}) => index !== 0 && index !== tree.interpreter?.node);
+  const found = reported ? loaded.filter(({path}) => !isSystem(path)) : loaded;
   const absent = tree.misses.filter((miss) => !miss.optional && miss.fatal === undefined);
   return {
     files: [...found.map(({path}) => path), ...absent.map(({name}: Miss) => name + missing)],
