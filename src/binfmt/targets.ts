@@ -46,6 +46,23 @@ const n32: Oddities = {...anyAbiVersion, e_flags: {value: EF_MIPS_ABI2, mask: EF
 const le = true;
 const be = false;
 
+const identSize = 16;
+const emptyEhdr: Ehdr = {
+  e_type: 0,
+  e_machine: 0,
+  e_version: 0,
+  e_entry: 0n,
+  e_phoff: 0,
+  e_shoff: 0,
+  e_flags: 0,
+  e_ehsize: 0,
+  e_phentsize: 0,
+  e_phnum: 0,
+  e_shentsize: 0,
+  e_shnum: 0,
+  e_shstrndx: 0,
+};
+
 /** Every target, as name, family, Debian architectures, class, byte order, e_machine, oddities. */
 export const qemuTargets: readonly QemuTarget[] = [
   define('i386', 'i386', ['i386'], 32, le, 3, tolerant),
@@ -202,27 +219,9 @@ function maskOf(format: Format, odd: Oddities): Uint8Array {
   });
 }
 
-const identSize = 16;
-
 /** An ELF header; the padding of e_ident counts in a comparison like any other byte. */
 function header(format: Format, padding: number, ident: Ident, rest: Partial<Ehdr>): Uint8Array {
   const e_ident = new Uint8Array(identSize).fill(padding);
   e_ident.set(Ident.encode(ident, format));
   return new Uint8Array([...e_ident, ...Ehdr.encode({...emptyEhdr, ...rest}, format)]);
 }
-
-const emptyEhdr: Ehdr = {
-  e_type: 0,
-  e_machine: 0,
-  e_version: 0,
-  e_entry: 0n,
-  e_phoff: 0,
-  e_shoff: 0,
-  e_flags: 0,
-  e_ehsize: 0,
-  e_phentsize: 0,
-  e_phnum: 0,
-  e_shentsize: 0,
-  e_shnum: 0,
-  e_shstrndx: 0,
-};
