@@ -4,7 +4,7 @@
  * Which table that is depends on the mount: since Linux 6.7 a user namespace that mounts binfmt_misc has one of
  * its own. So the mount point is always given, never assumed, and nothing here mounts or unmounts.
  */
-import {closeSync, openSync, readdirSync, readFileSync, writeSync} from 'node:fs';
+import {closeSync, constants, openSync, readdirSync, readFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
 import {checkEntryName, formatRegistration, type Registration} from './registration.js';
@@ -126,7 +126,8 @@ function change(mountPoint: string, name: string, value: '1' | '0' | '-1'): void
 
 /** The kernel takes each write(2) for a whole command, so the text goes out in one. */
 function writeControlFile(mountPoint: string, name: string, text: string): void {
-  const fd = openSync(join(mountPoint, name), 'w');
+  // Not 'w': that would make a file of this name where no binfmt_misc is.
+  const fd = openSync(join(mountPoint, name), constants.O_WRONLY);
   try {
     writeSync(fd, Buffer.from(text));
   } finally {

@@ -76,7 +76,7 @@ export function parseManifest(text: string, path: string): Manifest {
   if (root.version !== 1) throw reader.bad('version', '1', root.version);
   const prefix = reader.absolutePath(root.prefix, 'prefix');
   const libs = reader.pathUnder(root.libs, 'libs', prefix);
-  return {
+  const manifest: Manifest = {
     version: 1,
     generator: reader.string(root.generator, 'generator'),
     prefix,
@@ -93,6 +93,8 @@ export function parseManifest(text: string, path: string): Manifest {
     }),
     files: reader.array(root.files, 'files').map((value, i) => reader.file(value, `files[${i}]`, prefix)),
   };
+  reader.checkPaths(manifest);
+  return manifest;
 }
 
 function byPath(a: {path: string}, b: {path: string}): number {
@@ -167,6 +169,17 @@ class Reader {
     const path = this.absolutePath(value, where);
     if (path.startsWith(`${prefix}/`)) return path;
     throw this.outside(where, `a path under ${prefix}`, path);
+  }
+
+  /** Each file once, and each program among the files. */
+  checkPaths({programs, files}: Manifest): void {
+    const paths = new Set<string>();
+    for (const {path} of files) {
+      if (paths.has(path)) throw this.bad('files', 'each path once', path);
+      paths.add(path);
+    }
+    const stray = programs.find(({path}) => !paths.has(path));
+    if (stray !== undefined) throw this.bad('programs', 'a path out of files', stray.path);
   }
 
   bad(where: string, expected: string, value: unknown): ElfError {

@@ -9,7 +9,6 @@
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
  */
 import {realpathSync, statSync} from 'node:fs';
-import {isatty} from 'node:tty';
 import {ElfError, systemError} from '../errors.js';
 import {lookInside} from './inside.js';
 import {findTool} from './tools.js';
@@ -34,6 +33,11 @@ export interface MountOptions {
   readonly binds?: readonly BindMount[] | undefined;
 }
 
+interface PlannedMounts extends MountOptions {
+  /** The terminal's device, to be the chroot's /dev/console. */
+  readonly terminal?: string | undefined;
+}
+
 /** The step that older kernels refuse, as its failure names it. */
 export const binfmtStep = 'mount a private binfmt_misc';
 
@@ -45,14 +49,14 @@ export const binfmtMountPoint = '/proc/sys/fs/binfmt_misc';
  *
  * @throws ElfError NOT_FOUND when a bind mount has no source or no target
  */
-export function planMounts(root: string, privateTable: boolean, options: MountOptions = {}): string {
-  const {proc = true, sys = true, dev = true, resolvConf = false, binds = []} = options;
+export function planMounts(root: string, privateTable: boolean, options: PlannedMounts = {}): string {
+  const {proc = true, sys = true, dev = true, resolvConf = false, binds = [], terminal} = options;
   return [
     attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc'),
     privateTable && step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint),
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
     sys && within(root, '/sys', (target) => attempt('mount /sys', 'mount', '--rbind', '/sys', target)),
-    dev && within(root, '/dev', planDev),
+    dev && within(root, '/dev', (target) => planDev(target, terminal)),
     resolvConf && planBind(root, {source: '/etc/resolv.conf'}),
     ...binds.map((bind) => planBind(root, bind)),
   ]
@@ -63,13 +67,13 @@ export function planMounts(root: string, privateTable: boolean, options: MountOp
 /** What every program may open. A file in a tmpfs is the place to mount each one on. */
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
-function planDev(dev: string): string {
+function planDev(dev: string, terminal: string | undefined): string {
   const at = (name: string) => `${dev}/${name}`;
   return [
     step('mount /dev', 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', dev),
     ...devices.flatMap((name) => bindDevice(`/dev/${name}`, at(name))),
     // So that ttyname(3) finds the terminal, whose own device is in the machine's devpts.
-    ...(isatty(0) ? bindDevice('/proc/self/fd/0', at('console')) : []),
+    ...(terminal === undefined ? [] : bindDevice(terminal, at('console'))),
     `mkdir -p ${quote(at('pts'))} ${quote(at('shm'))}`,
     attempt(
       'mount /dev/pts',

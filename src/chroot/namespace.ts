@@ -88,6 +88,7 @@ export class Namespace {
   readonly #talk: Duplex;
   readonly #lines: AsyncIterator<string>;
   readonly #exit: Promise<number>;
+  readonly #closed: Promise<unknown>;
   readonly #onWarning: (message: string) => void;
   #complaint = '';
 
@@ -108,6 +109,7 @@ export class Namespace {
     this.#exit = exitOf(this.#child);
     // Whoever awaits the exit handles its failure; until then it must not count as unhandled.
     this.#exit.catch(() => {});
+    this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
     this.#talk = this.#child.stdio[3] as Duplex;
     this.#talk.on('error', () => {});
     (this.#child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
@@ -156,7 +158,8 @@ export class Namespace {
   }
 
   async #failure(): Promise<ElfError> {
-    const status = await this.#exit;
+    // Not only until it ended, but until all that it had to say has arrived.
+    const [status] = await Promise.all([this.#exit, this.#closed]);
     const complaint = this.#complaint.trim().split('\n').pop();
     return new ElfError('UNSUPPORTED', 'this machine does not let us make a user namespace', {
       expected: userNamespaceHint,

@@ -7,18 +7,20 @@
  *
  * It keeps programs apart from the host's tables, not malice from the host: root in an identity map is root's user id.
  */
+import {readlinkSync} from 'node:fs';
 import {release} from 'node:os';
+import {isatty} from 'node:tty';
 import {type BinfmtEntry, register} from '../binfmt/registry.js';
 import {ElfError} from '../errors.js';
 import {checkRunnable, enabledEntry, planEmulators} from './emulators.js';
 import {splitEnvironment} from './environment.js';
-import {type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
+import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {findRoot} from './inside.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {readOuterEntries, registerAgain} from './outer.js';
-import {findProgram, notInside} from './program.js';
+import {defaultPath, findProgram, notInside} from './program.js';
 import {findTool} from './tools.js';
 
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
@@ -72,12 +74,8 @@ type Plan = ReturnType<typeof planRun>;
 
 /** Everything that can be decided before a process is started. */
 function planRun(root: string, command: readonly string[], options: ChrootRunOptions) {
-  const {
-    env = process.env,
-    cwd = '/',
-    stdio = ['inherit', 'inherit', 'inherit'],
-    onWarning = () => {},
-  } = options;
+  const {cwd = '/', stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const env = {PATH: defaultPath, ...(options.env ?? process.env)};
   const found = findManifest(root, options);
   const {flags} = options;
   const registrations = found === undefined ? [] : planEmulators(root, found, {flags, onWarning});
@@ -94,8 +92,8 @@ function planRun(root: string, command: readonly string[], options: ChrootRunOpt
     env: guest.env,
     stdio,
     onWarning,
-    setup: planMounts(root, registrations.length > 0, options),
-    command: [...entering(root, cwd), ...guest.prefix, ...command],
+    setup: planMounts(root, registrations.length > 0, {...options, terminal: terminalOf(stdio[0])}),
+    command: [...entering(root, cwd, idMap, guest.outside), ...guest.inside, ...command],
   };
 }
 
@@ -112,21 +110,47 @@ function checkCommand(
   else if (process.geteuid?.() === 0) throw notInside(root, name);
 }
 
-/** The way in: without the capabilities that were kept for the way (namespace.ts), then through chroot(2). */
-function entering(root: string, cwd: string): readonly string[] {
-  const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all'];
-  return [...drop, findTool('unshare'), `--root=${root}`, `--wd=${cwd}`, '--'];
+/**
+ * The way in: without the capabilities that were kept for the way (namespace.ts) and without groups that exist
+ * only outside, then through chroot(2).
+ */
+function entering(
+  root: string,
+  cwd: string,
+  {kind}: IdMap,
+  setEnvironment: readonly string[],
+): readonly string[] {
+  const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
+  const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
+  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root}`, `--wd=${cwd}`, '--'];
 }
 
-/** An old kernel says "permission denied" of a mount that it does not know how to make private. */
+/** The device that standard input is, for the chroot's /dev. */
+function terminalOf(stdin: Stream): string | undefined {
+  const fd = stdin === 'inherit' ? 0 : stdin;
+  return fd !== 'ignore' && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
+}
+
+/** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
 function explainMount(error: unknown): never {
   if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
-  throw new ElfError('UNSUPPORTED', 'this kernel gives a user namespace no binfmt_misc of its own', {
-    expected:
-      'Linux 6.7 or newer with CONFIG_BINFMT_MISC; on an older one call the emulator by its path in the chroot, or register it for the whole machine',
-    got: `Linux ${release()}: ${error.message}`,
+  const old = isOlder(release(), [6, 7]);
+  throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
+    expected: old ? needsNewKernel : needsPermission,
+    got: `Linux ${release()}, ${error.message}`,
     cause: error,
   });
+}
+
+const needsNewKernel =
+  'Linux 6.7 or newer; on an older one call the emulator by its path in the chroot, or register it for the whole machine';
+const needsPermission =
+  'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
+
+/** Compare the version at the start of a release, as in `6.1.0-18-amd64`. */
+function isOlder(release: string, [major, minor]: readonly [number, number]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = release.split(/[.-]/).map(Number);
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
 }
 
 /** The namespace's own table, reached through the root directory of a process in it. */

@@ -42,6 +42,9 @@ int main(int argc, char **argv) {
       puts(getcwd(path, sizeof path));
     } else if (!strcmp(argv[i], "id")) {
       printf("%d %d\n", (int)getuid(), (int)getgid());
+    } else if (!strcmp(argv[i], "tty")) {
+      const char *name = ttyname(0);
+      puts(name ? name : strerror(errno));
     } else if (!strcmp(argv[i], "stdin")) {
       cat(NULL);
     } else if (!strcmp(argv[i], "cat")) {

@@ -1,7 +1,7 @@
 /*
  * A chroot that holds ARM programs only, and a bundle of this machine's shared qemu-arm in it.
  */
-import {execFileSync, spawnSync} from 'node:child_process';
+import {execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {
   chmodSync,
@@ -148,10 +148,3 @@ export function processesWith(text: string): readonly string[] {
       }
     });
 }
-
-/** Run compiled code in a process of its own: `runInChroot` on an argument list, its result printed last. */
-export function runner(): string {
-  return join('build', 'test', 'chroot', 'runner.js');
-}
-
-export {spawnSync};
