@@ -55,11 +55,20 @@ export async function openNamespace(options: NamespaceOptions): Promise<Namespac
   }
 }
 
+/** What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. */
+const boot = `
+while IFS= read -r line <&3 && [ "$line" != end ]; do
+  script="$script$line
+"
+done
+eval "$script"
+`;
+
 /** What each word means: `step` must succeed, `attempt` may fail and is then reported. */
 const prologue = `
 newline='
 '
-say() { printf '%s\\n' "$*" >&3; }
+say() { printf '%s\n' "$*" >&3; }
 proceed() { read -r word <&3 || exit 1; }
 attempt() {
   what=$1; shift
@@ -75,12 +84,18 @@ say ready
 proceed
 `;
 
-/** Descriptor 2 is elfinterp's ear until now; 4 is the command's own standard error. */
+/**
+ * Descriptor 4 is the command's standard error; 2 leads to elfinterp, for what the shell itself has to say. The
+ * parentheses keep it so: a redirection of the command alone would hold for the shell as well until it ends. And
+ * an untrapped Ctrl-C would be the shell's exit status, whatever the command makes of it.
+ */
 const epilogue = `
 say mounted
 proceed
-"$@" 2>&4 3>&- 4>&-
+trap : INT
+( exec "$@" 2>&4 3>&- 4>&- )
 exit $?
+end
 `;
 
 export class Namespace {
@@ -94,7 +109,7 @@ export class Namespace {
 
   constructor({setup, command, env, stdio: [stdin, stdout, stderr], onWarning}: NamespaceOptions) {
     const flags = ['--user', '--mount', '--pid', '--fork', '--kill-child', '--keep-caps'];
-    const shell = [findTool('sh'), '-c', prologue + setup + epilogue, 'elfinterp', ...command];
+    const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
     const own: StdioOptions = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr];
     this.#child = spawn(
       findTool('setpriv'),
@@ -112,6 +127,7 @@ export class Namespace {
     this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
     this.#talk = this.#child.stdio[3] as Duplex;
     this.#talk.on('error', () => {});
+    this.#talk.write(prologue + setup + epilogue);
     (this.#child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
       this.#complaint += text;
     });
@@ -132,8 +148,8 @@ export class Namespace {
   /** @throws ElfError UNSUPPORTED with what went wrong inside */
   async expect(word: string): Promise<void> {
     for (;;) {
-      const {value: line, done} = await this.#lines.next();
-      if (done) throw await this.#failure();
+      const line = await this.#nextLine();
+      if (line === undefined) throw await this.#failure();
       if (line === word) return;
       if (line.startsWith('warning ')) this.#onWarning(line.slice('warning '.length));
       if (line.startsWith('failed ')) throw stepFailed(line.slice('failed '.length));
@@ -155,6 +171,16 @@ export class Namespace {
   close(): void {
     this.#talk.destroy();
     this.#child.kill('SIGKILL');
+  }
+
+  /** The next thing that the shell says; undefined when it is gone, with an error of the socket or without. */
+  async #nextLine(): Promise<string | undefined> {
+    try {
+      const {value, done} = await this.#lines.next();
+      return done ? undefined : value;
+    } catch {
+      return undefined;
+    }
   }
 
   async #failure(): Promise<ElfError> {
