@@ -25,7 +25,7 @@ export function findRoot(chroot: string): string {
 
 /** Follow a path as the programs inside do; undefined when it does not exist or may not be looked at. */
 export function lookInside(root: string, path: string): string | undefined {
-  return walk(root, path, () => {});
+  return walk(root, path, {leaving: () => {}, circle: () => {}});
 }
 
 /**
@@ -35,20 +35,27 @@ export function lookInside(root: string, path: string): string | undefined {
  * @throws ElfError OUTSIDE when a symbolic link on the way is absolute or climbs out of the chroot
  */
 export function ownInside(root: string, path: string): string | undefined {
-  return walk(root, path, (link, target) => {
-    throw new ElfError('OUTSIDE', 'a symbolic link leads out of the chroot', {
-      path: link,
-      expected: 'a directory, or a relative link that stays inside',
-      got: `a link to ${printable(target)}`,
-    });
+  return walk(root, path, {
+    leaving(link, target) {
+      throw new ElfError('OUTSIDE', 'a symbolic link leads out of the chroot', {
+        path: link,
+        expected: 'a directory, or a relative link that stays inside',
+        got: `a link to ${printable(target)}`,
+      });
+    },
+    circle(link) {
+      throw new ElfError('FILE_SYSTEM', 'too many levels of symbolic links', {path: link});
+    },
   });
 }
 
-function walk(
-  root: string,
-  path: string,
-  leaving: (link: string, target: string) => void,
-): string | undefined {
+/** What to do about a link that means different files inside and outside, and about links in a circle. */
+interface Trouble {
+  leaving(link: string, target: string): void;
+  circle(link: string): void;
+}
+
+function walk(root: string, path: string, trouble: Trouble): string | undefined {
   const left = path.split('/').reverse();
   let at: string[] = [];
   let links = 0;
@@ -56,7 +63,7 @@ function walk(
   for (let name = left.pop(); name !== undefined; name = left.pop()) {
     if (name === '' || name === '.') continue;
     if (name === '..') {
-      if (at.length === 0) leaving(link, target);
+      if (at.length === 0) trouble.leaving(link, target);
       at.pop();
       continue;
     }
@@ -68,11 +75,13 @@ function walk(
       continue;
     }
     links += 1;
-    if (links > mostLinks)
-      throw new ElfError('FILE_SYSTEM', 'too many levels of symbolic links', {path: here});
+    if (links > mostLinks) {
+      trouble.circle(here);
+      return undefined;
+    }
     [link, target] = [here, readlinkSync(here)];
     if (target.startsWith('/')) {
-      leaving(link, target);
+      trouble.leaving(link, target);
       at = [];
     }
     left.push(...target.split('/').reverse());

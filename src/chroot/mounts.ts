@@ -8,7 +8,8 @@
  *
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
  */
-import {realpathSync, statSync} from 'node:fs';
+import {lstatSync, realpathSync, statSync} from 'node:fs';
+import {join} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {lookInside} from './inside.js';
 import {findTool} from './tools.js';
@@ -54,6 +55,8 @@ export function planMounts(root: string, privateTable: boolean, options: Planned
   return [
     attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc'),
     privateTable && step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint),
+    // So that the root directory inside is a mount point with an entry in mountinfo, for df and its like.
+    attempt('mount /', 'mount', '--rbind', root, root),
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
     sys && within(root, '/sys', (target) => attempt('mount /sys', 'mount', '--rbind', '/sys', target)),
     dev && within(root, '/dev', (target) => planDev(target, terminal)),
@@ -117,10 +120,15 @@ function realSource(source: string): string {
   }
 }
 
-/** Only what the chroot has a directory for, found without leaving it. */
+/**
+ * Only what the chroot has a directory for, found without leaving it. In containers, debootstrap's first stage makes
+ * /proc a link to /proc, which inside is a circle; its second stage puts that right.
+ */
 function within(root: string, path: string, plan: (target: string) => string): string | undefined {
   const target = lookInside(root, path);
-  return target !== undefined && statSync(target).isDirectory() ? plan(target) : undefined;
+  if (target !== undefined && statSync(target).isDirectory()) return plan(target);
+  const isLink = lstatSync(join(root, path), {throwIfNoEntry: false})?.isSymbolicLink();
+  return isLink ? `say ${quote(`warning ${path} is not mounted: there it is a link to nowhere`)}` : undefined;
 }
 
 function step(what: string, ...command: readonly string[]): string {
