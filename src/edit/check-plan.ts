@@ -5,26 +5,33 @@
 
 import {checkElf} from '../elf/check.js';
 import {DT, dynamicTagName, PF, PT, segmentTypeName} from '../elf/constants.js';
-import {stringTags} from '../elf/dynamic.js';
 import type {Phdr} from '../elf/records.js';
-import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {dynamicSymbolTable} from '../elf/symbols.js';
 import {dynamicTables} from '../elf/tables.js';
-import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, hex} from '../errors.js';
+import {checkRequested} from './check-request.js';
+import {checkSymbols} from './check-symbols.js';
+import {checkVersions} from './check-versions.js';
 import type {Plan} from './plan.js';
 import type {EditRequest} from './request.js';
 import {pageSizeOf} from './space.js';
 
 /** @throws ElfError CHECK_FAILED naming what would be broken */
-export function checkPlan(before: ElfView, after: ElfView, plan: Plan, request: EditRequest): void {
-  checkRequested(before, after, request);
+export function checkPlan(
+  before: ElfView,
+  after: ElfView,
+  plan: Plan,
+  requests: readonly EditRequest[],
+): void {
+  checkRequested(before, after, requests);
   checkLoads(before, after);
   checkWritesDeclared(before, plan);
   checkPages(before, after);
   checkOtherSegments(before, after, plan);
-  checkTables(before, after);
-  checkStrings(before, after, plan);
+  checkTables(before, after, changedTables(requests));
+  checkVersions(before, after, requests);
+  checkSymbols(before, after, requests);
   checkProblems(before, after);
 }
 
@@ -38,24 +45,6 @@ function fail(view: ElfView, what: string, expected: string, got: string): never
 
 function loadsOf(view: ElfView): readonly Phdr[] {
   return view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-}
-
-/** The result reads as the request says, and every string that it does not speak of reads as before. */
-function checkRequested(before: ElfView, after: ElfView, request: EditRequest): void {
-  const expect = (what: string, expected: unknown, got: unknown) => {
-    const [wanted, found] = [JSON.stringify(expected) ?? 'none', JSON.stringify(got) ?? 'none'];
-    if (wanted !== found) fail(before, `${what} would not read as it should`, wanted, found);
-  };
-  expect('the interpreter', request.interpreter ?? before.interpreter?.path, after.interpreter?.path);
-  const setsPath =
-    request.rpath !== undefined || request.runpath !== undefined || request.removeRpath === true;
-  expect('DT_RPATH', setsPath ? request.rpath : before.dynamic?.rpath, after.dynamic?.rpath);
-  expect('DT_RUNPATH', setsPath ? request.runpath : before.dynamic?.runpath, after.dynamic?.runpath);
-  for (const tag of stringTags) {
-    if (tag === DT.DT_RPATH || tag === DT.DT_RUNPATH) continue;
-    const name = dynamicTagName(tag, before.header.e_machine);
-    expect(name, before.dynamic?.strings(tag), after.dynamic?.strings(tag));
-  }
 }
 
 /** Every byte that was mapped is mapped at the same address, from the same place in the file, with the same permissions. */
@@ -123,7 +112,9 @@ function checkPages(before: ElfView, after: ElfView): void {
 
 /** Segments that describe bytes still describe the same ones, wherever they are now. */
 function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
-  const isChecked = ({p_type}: Phdr) => !segmentsThatMayChange.has(p_type);
+  const hadStack = before.segment(PT.PT_GNU_STACK) !== undefined;
+  const isChecked = ({p_type}: Phdr) =>
+    !segmentsThatMayChange.has(p_type) && (hadStack || p_type !== PT.PT_GNU_STACK);
   const old = before.programHeaders.filter(isChecked);
   const now = after.programHeaders.filter(isChecked);
   if (old.length !== now.length)
@@ -133,6 +124,7 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
     const name = segmentTypeName(segment.p_type, before.header.e_machine);
     const fields = ['p_type', 'p_flags', 'p_filesz', 'p_memsz', 'p_align'] as const;
     for (const field of fields) {
+      if (field === 'p_flags' && segment.p_type === PT.PT_GNU_STACK) continue;
       if (other?.[field] !== segment[field])
         fail(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }
@@ -148,6 +140,7 @@ const segmentsThatMayChange: ReadonlySet<number> = new Set([
   PT.PT_DYNAMIC,
   PT.PT_PHDR,
   PT.PT_GNU_RELRO,
+  PT.PT_NULL,
 ]);
 
 interface FileRange {
@@ -172,16 +165,33 @@ function requireSameBytes(
   }
 }
 
-/** Each dynamic-linking table that moved has the content that it had; .dynstr is compared string by string. */
-function checkTables(before: ElfView, after: ElfView): void {
+/** The tables whose content a request means to change; what they say is compared entry by entry elsewhere. */
+function changedTables(requests: readonly EditRequest[]): ReadonlySet<bigint> {
+  const tags = new Set<bigint>([DT.DT_STRTAB]);
+  const add = (...more: bigint[]) => {
+    for (const tag of more) tags.add(tag);
+  };
+  for (const {removeNeeded, replaceNeeded, clearSymbolVersions, renameSymbols} of requests) {
+    if (removeNeeded ?? replaceNeeded ?? clearSymbolVersions) add(DT.DT_VERNEED, DT.DT_VERSYM);
+    if (renameSymbols === undefined) continue;
+    add(DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_HASH, DT.DT_GNU_HASH, DT.DT_RELA, DT.DT_REL, DT.DT_JMPREL);
+  }
+  return tags;
+}
+
+/** Each dynamic-linking table that moved has the content that it had. */
+function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigint>): void {
   if (before.dynamic === undefined) return;
   const now = dynamicTables(after);
+  const hasExactCount = dynamicSymbolTable(before)?.exact ?? true;
   for (const table of dynamicTables(before)) {
+    if (changed.has(table.tag)) continue;
     const other = now.find(({tag}) => tag === table.tag);
     const name = dynamicTagName(table.tag, before.header.e_machine);
     if (other === undefined) fail(before, `${name} is gone`, 'a table', 'none');
-    if (table.tag === DT.DT_STRTAB) continue;
-    if (other.size !== table.size) fail(before, `${name} changes its size`, `${table.size}`, `${other.size}`);
+    const isSized = hasExactCount || !countedTags.has(table.tag);
+    if (isSized && other.size !== table.size)
+      fail(before, `${name} changes its size`, `${table.size}`, `${other.size}`);
     if (other.offset === table.offset) continue;
     requireSameBytes(
       before,
@@ -193,27 +203,8 @@ function checkTables(before: ElfView, after: ElfView): void {
   }
 }
 
-/** Every string that a symbol or a version refers to reads as before. */
-function checkStrings(before: ElfView, after: ElfView, plan: Plan): void {
-  const [old, now] = [before.dynamic, after.dynamic];
-  if (old === undefined || now === undefined) return;
-  const {offset, size} = old.stringTable;
-  if (offset === now.stringTable.offset && !isWritten(plan, offset, size)) return;
-  const read = (view: ElfView, index: number) => view.dynamic?.stringAt(BigInt(index));
-  const compare = (index: number, what: string) => {
-    const [a, b] = [read(before, index), read(after, index)];
-    if (a !== b) fail(before, `the name of ${what} changes`, `${a}`, `${b}`);
-  };
-  const symbols = dynamicSymbolTable(before);
-  if (symbols?.exact)
-    eachSymbol(before, symbols.offset, symbols.count, ({st_name}, i) => compare(st_name, `symbol ${i}`));
-  for (const {record, versions} of readNeededVersions(before)) {
-    compare(record.vn_file, 'a needed version file');
-    for (const version of versions) compare(version.record.vna_name, 'a needed version');
-  }
-  for (const {names} of readDefinedVersions(before))
-    for (const {record} of names) compare(record.vda_name, 'a version');
-}
+/** Tables whose length is the number of dynamic symbols, which a file without sections may leave open. */
+const countedTags: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM]);
 
 function isWritten(plan: Plan, offset: number, size: number): boolean {
   return plan.writes.some(
