@@ -22,12 +22,13 @@ interface Demand {
 /** @throws ElfError CHECK_FAILED when a version is gone, new, or bound to another symbol */
 export function checkVersions(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
   requireEqual(before, 'DT_VERDEF', definedVersions(before), definedVersions(after));
-  const bindings = requests.reduce(unbind, bindingsOf(before));
+  const count = dynamicSymbolTable(before)?.count ?? 0;
+  const bindings = requests.reduce(unbind, bindingsOf(before, count));
   const demands = requests.reduce(
     (list, request) => keepDemands(list, request, before.dynamic?.needed ?? []),
     demandsOf(before),
   );
-  const wasUsed = new Set(bindingsOf(before).map(({index}) => index));
+  const wasUsed = new Set(bindingsOf(before, count).map(({index}) => index));
   const isUsed = new Set(bindings.map(({index}) => index));
   const expected = demands.filter(({index}) => isUsed.has(index) || !wasUsed.has(index));
   requireEqual(before, 'DT_VERNEED', expected, demandsOf(after));
@@ -38,7 +39,7 @@ export function checkVersions(before: ElfView, after: ElfView, requests: readonl
       .filter((index) => !known.has(index)),
   );
   const left = bindings.filter(({index}) => !gone.has(index));
-  requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(bindingsOf(after)));
+  requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(bindingsOf(after, count)));
 }
 
 /** A symbol and the number of its version. */
@@ -48,13 +49,13 @@ interface Binding {
   readonly raw: number;
 }
 
-/** The symbols that have a version of their own. */
-function bindingsOf(view: ElfView): Binding[] {
+/** The symbols that have a version of their own, among the first `count`. */
+function bindingsOf(view: ElfView, count: number): Binding[] {
   const table = dynamicSymbolTable(view);
   if (table === undefined || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
-  const versym = readVersym(view, table.count);
+  const versym = readVersym(view, count);
   const bindings: Binding[] = [];
-  eachSymbol(view, table.offset, table.count, ({st_name}, i) => {
+  eachSymbol(view, table.offset, count, ({st_name}, i) => {
     const raw = versym[i] ?? 0;
     if (versionIndex(raw) > 1)
       bindings.push({name: view.dynamic?.stringAt(BigInt(st_name)) ?? '', index: versionIndex(raw), raw});

@@ -8,8 +8,8 @@ import {distanceMoved} from './tables.js';
 /**
  * The dynamic symbol table, with a count that is safe to write by.
  *
- * Without section headers and DT_HASH the count is taken from where the next table begins. That is right as long
- * as every entry looks like a symbol, and then only.
+ * Where nothing says the count, it is taken from where the next table begins. That is right as long as every
+ * entry looks like a symbol, and then only; zeros at the end are what a table that moved away has left.
  *
  * @throws ElfError NO_DYNAMIC when there is none, UNSAFE_EDIT when its length cannot be known
  */
@@ -19,15 +19,16 @@ export function requireSymbols(view: ElfView): SymbolTable {
     throw new ElfError('NO_DYNAMIC', 'there is no dynamic symbol table', {path: view.path});
   if (table.exact) return table;
   const size = view.dynamic?.stringTable.size ?? 0;
-  let last = 0;
-  eachSymbol(view, table.offset, table.count, ({st_name}) => {
-    last = Math.max(last, st_name);
+  let [largestName, count] = [0, 1];
+  eachSymbol(view, table.offset, table.count, ({st_name}, i) => {
+    largestName = Math.max(largestName, st_name);
+    if (st_name !== 0) count = i + 1;
   });
-  if (last < size) return table;
+  if (largestName < size) return {...table, count};
   throw new ElfError('UNSAFE_EDIT', 'nothing says how many dynamic symbols there are', {
     path: view.path,
-    expected: 'section headers or DT_HASH',
-    got: 'neither',
+    expected: 'section headers, DT_HASH, or exported symbols',
+    got: 'none of them',
   });
 }
 
