@@ -5,7 +5,7 @@
  */
 import {cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {homedir, tmpdir} from 'node:os';
-import {delimiter, join} from 'node:path';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {openElfSync} from '../dist/index.js';
 import {fail, findOnPath, machineOfFile, run, say, show} from './demo-tools.js';
@@ -32,7 +32,13 @@ function demonstrateEmulator(emulator) {
   rewrite(host, 'qemu-arm', `${bundled}/ld.so`);
   const chroot = makeChroot();
   say('Carry the emulator, its loader and its libraries along:');
-  show(['bundle', emulator.path, '--into', chroot, ...(emulator.root === undefined ? [] : ['--root', emulator.root])]);
+  show([
+    'bundle',
+    emulator.path,
+    '--into',
+    chroot,
+    ...(emulator.root === undefined ? [] : ['--root', emulator.root]),
+  ]);
   say('Run the ARM program in the chroot. The emulator is registered for this command alone:');
   runInside(chroot);
   prove(chroot);
@@ -41,7 +47,9 @@ function demonstrateEmulator(emulator) {
 /** Newer Debian ships qemu-user as static-pie: nothing to relocate there, so the rewriting is shown elsewhere. */
 function demonstrateStatic({path}) {
   say(`${path} is a static program: it has no loader to relocate, and is simply copied.`);
-  const example = ['/usr/bin/env', '/bin/ls'].find(isShared) ?? fail('no dynamically linked program to show the rewriting on');
+  const example =
+    ['/usr/bin/env', '/bin/ls'].find(isShared) ??
+    fail('no dynamically linked program to show the rewriting on');
   say(`The rewriting, shown on ${example}:`);
   show(['get', example]);
   rewrite(example, 'program', `${bundled}/ld.so`);
@@ -53,7 +61,9 @@ function demonstrateStatic({path}) {
 
 /** Without an emulator to be had, any program will do: into an empty directory with it. */
 function demonstrateOnAnyProgram() {
-  const program = ['/usr/bin/uname', '/bin/uname', '/usr/bin/env'].find(isShared) ?? fail('no dynamically linked program on this machine');
+  const program =
+    ['/usr/bin/uname', '/bin/uname', '/usr/bin/env'].find(isShared) ??
+    fail('no dynamically linked program on this machine');
   say(`This machine has no qemu-arm and no Debian packages to get one from; ${program} takes its part.`);
   show(['get', program]);
   show(['needed', program]);
@@ -79,7 +89,9 @@ function makeChroot() {
   const chroot = join(work, 'chroot');
   mkdirSync(join(chroot, 'bin'), {recursive: true});
   cpSync(join(root, 'test-binaries/armel/hello-static'), join(chroot, 'bin/hello'));
-  say(`A chroot with one program in it, /bin/hello, for ${machineOfFile(join(chroot, 'bin/hello'))}: ${chroot}`);
+  say(
+    `A chroot with one program in it, /bin/hello, for ${machineOfFile(join(chroot, 'bin/hello'))}: ${chroot}`,
+  );
   return chroot;
 }
 
@@ -98,27 +110,48 @@ function prove(chroot) {
   const programs = [...new Set(opened)].map((path) => ({path, machine: machineOfFile(join(chroot, path))}));
   const foreign = programs.filter(({machine}) => machine === 'x86_64');
   const strays = foreign.filter(({path}) => !path.startsWith('/debootstrap/'));
-  say(`Opened in the chroot: ${foreign.length} x86-64 files, all of the bundle${strays.length > 0 ? '? No:' : ':'}`);
-  for (const {path, machine} of programs) if (machine !== undefined) console.log(`    ${machine.padEnd(7)} ${path}`);
-  if (foreign.length === 0 || strays.length > 0) fail(`opened outside the bundle: ${strays.map(({path}) => path).join(', ') || 'unknown'}`);
-  say('No x86-64 file outside the bundle was opened; no static shell, no wrapper script, no static qemu was there.');
+  say(
+    `Opened in the chroot: ${foreign.length} x86-64 files, all of the bundle${strays.length > 0 ? '? No:' : ':'}`,
+  );
+  for (const {path, machine} of programs)
+    if (machine !== undefined) console.log(`    ${machine.padEnd(7)} ${path}`);
+  if (foreign.length === 0 || strays.length > 0)
+    fail(`opened outside the bundle: ${strays.map(({path}) => path).join(', ') || 'unknown'}`);
+  say(
+    'No x86-64 file outside the bundle was opened; no static shell, no wrapper script, no static qemu was there.',
+  );
 }
 
 function openedByKernel(chroot) {
   const log = join(work, 'strace.log');
   const trace = ['strace', '-f', '-qq', '-s', '4096', '-o', log, '-e', 'trace=execve,open,openat'];
-  run([...trace, process.execPath, join(root, 'bin/elfinterp.js'), 'chroot', 'run', chroot, '--', '/bin/hello'], {quiet: true});
+  run(
+    [...trace, process.execPath, join(root, 'bin/elfinterp.js'), 'chroot', 'run', chroot, '--', '/bin/hello'],
+    {quiet: true},
+  );
   const lines = readFileSync(log, 'utf8').split('\n');
   const start = lines.findIndex((line) => line.includes('execve("/bin/hello"') && /= 0$/.test(line));
   const pid = lines[start]?.split(' ')[0];
   const own = lines.slice(start).filter((line) => line.startsWith(`${pid} `) && !/= -1 /.test(line));
   // The kernel opens the emulator and its loader by itself; no system call of the program shows that.
-  return ['/debootstrap/qemu-arm', `${bundled}/ld.so`, ...own.flatMap((line) => /"(\/[^"]*)"/.exec(line)?.[1] ?? [])];
+  return [
+    '/debootstrap/qemu-arm',
+    `${bundled}/ld.so`,
+    ...own.flatMap((line) => /"(\/[^"]*)"/.exec(line)?.[1] ?? []),
+  ];
 }
 
 /** The isolated loader heeds LD%DEBUG; it names each library with the address that it loaded it to. */
 function openedByLoader(chroot) {
-  const command = [process.execPath, join(root, 'bin/elfinterp.js'), 'chroot', 'run', chroot, '--', '/bin/hello'];
+  const command = [
+    process.execPath,
+    join(root, 'bin/elfinterp.js'),
+    'chroot',
+    'run',
+    chroot,
+    '--',
+    '/bin/hello',
+  ];
   const {stderr} = run(command, {quiet: true, env: {...process.env, 'LD%DEBUG': 'libs'}});
   const names = [...stderr.matchAll(/calling init: (\/\S+)/g)].map((match) => match[1]);
   return ['/debootstrap/qemu-arm', `${bundled}/ld.so`, ...names];
@@ -135,7 +168,10 @@ function findEmulator() {
 function install() {
   say('Installing qemu-user with apt-get, which is not here yet:');
   run(['apt-get', 'update', '-qq'], {mayFail: true});
-  run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'qemu-user'], {env: {...process.env, DEBIAN_FRONTEND: 'noninteractive'}, quiet: true});
+  run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'qemu-user'], {
+    env: {...process.env, DEBIAN_FRONTEND: 'noninteractive'},
+    quiet: true,
+  });
   const path = findOnPath('qemu-arm') ?? fail('qemu-user is installed, but there is no qemu-arm on the PATH');
   return {path, root: undefined, isShared: isShared(path)};
 }
@@ -147,7 +183,15 @@ function download() {
   if (!existsSync(join(cache, path))) {
     say(`Fetching qemu-user and what it depends on into ${cache}:`);
     const packages = mkdtempSync(join(work, 'packages-'));
-    const recurse = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
+    const recurse = [
+      '--recurse',
+      '--no-recommends',
+      '--no-suggests',
+      '--no-conflicts',
+      '--no-breaks',
+      '--no-replaces',
+      '--no-enhances',
+    ];
     const {stdout} = run(['apt-cache', 'depends', ...recurse, 'qemu-user'], {quiet: true});
     const names = stdout.split('\n').filter((line) => /^[a-z0-9][a-z0-9+.-]+$/.test(line));
     run(['apt-get', 'download', '-qq', ...names], {cwd: packages, quiet: true});

@@ -117,8 +117,17 @@ export const commands: readonly Command[] = [
         default: 'qemu-libs',
         describe: 'name of the library directory below the prefix',
       },
-      root: {type: 'string', requiresArg: true, describe: 'take programs and libraries from this root directory'},
-      library: {type: 'string', array: true, requiresArg: true, describe: 'a library to carry along; may be repeated'},
+      root: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'take programs and libraries from this root directory',
+      },
+      library: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'a library to carry along; may be repeated',
+      },
       isolate: {
         type: 'boolean',
         default: true,

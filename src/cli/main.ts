@@ -64,7 +64,8 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
   const choose = (chosen: Choice) => {
     choice = chosen;
   };
-  for (const command of commands.filter(({usage}) => !isGrouped(usage))) addCommand(parser, command, command.usage, choose);
+  for (const command of commands.filter(({usage}) => !isGrouped(usage)))
+    addCommand(parser, command, command.usage, choose);
   for (const [name, summary] of Object.entries(groups)) {
     parser.command(name, summary, (builder) => {
       for (const command of commands.filter(({usage}) => usage.startsWith(`${name} `))) {

@@ -20,6 +20,11 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   for (const {path, interpreter} of manifest.programs) {
     output.line(interpreter === null ? `${path}  (static, copied as it is)` : `${path}  ->  ${interpreter}`);
   }
-  for (const {path, source} of manifest.files.filter(({role}) => role !== 'program')) output.line(`${path}  <-  ${source}`);
-  output.progress(written ? 'the bundle is complete, nothing it needs lies outside' : 'the bundle is there already, nothing was written');
+  for (const {path, source} of manifest.files.filter(({role}) => role !== 'program'))
+    output.line(`${path}  <-  ${source}`);
+  output.progress(
+    written
+      ? 'the bundle is complete, nothing it needs lies outside'
+      : 'the bundle is there already, nothing was written',
+  );
 }
