@@ -86,13 +86,17 @@ function planProgram(
   const name = posix.basename(program.path);
   const path = posix.join(prefix, name);
   const interpreter = tree.interpreter === undefined ? null : posix.join(libs, loaderName);
+  if (interpreter === null) {
+    files.add({path, role: 'program', source: program.host, plan: undefined, why: 'a static program', linkTo: undefined});
+    return {path, interpreter, qemuTarget: targetOf(name)};
+  }
   refuseMisses(program, tree.misses, notes);
   if (tree.interpreter?.substituted) {
     notes.push(
       `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
     );
   }
-  const plan = interpreter === null ? undefined : planFor(program.host, {interpreter, rpath: libs});
+  const plan = planFor(program.host, {interpreter, rpath: libs});
   files.add({
     path,
     role: 'program',
@@ -102,7 +106,12 @@ function planProgram(
     linkTo: undefined,
   });
   for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
-  return {path, interpreter, qemuTarget: /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null};
+  return {path, interpreter, qemuTarget: targetOf(name)};
+}
+
+/** An emulator goes by the name of its qemu-user target. */
+function targetOf(name: string): string | null {
+  return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
 }
 
 /** A library that only `alwaysNeeded` asks for is worth a note, any other one is an error. */
