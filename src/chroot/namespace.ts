@@ -22,7 +22,7 @@ import {type ChildProcess, type StdioOptions, spawn} from 'node:child_process';
 import {constants} from 'node:os';
 import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
-import {ElfError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import {forwardSignals} from './signals.js';
 import {findTool} from './tools.js';
 
@@ -45,13 +45,22 @@ export interface NamespaceOptions {
  * @throws ElfError UNSUPPORTED when this machine does not allow user namespaces
  */
 export async function openNamespace(options: NamespaceOptions): Promise<Namespace> {
-  const namespace = new Namespace(options);
+  const namespace = start(options);
   try {
     await namespace.expect('ready');
     return namespace;
   } catch (error) {
     namespace.close();
     throw error;
+  }
+}
+
+/** Arguments and environment may be more than the kernel takes. */
+function start(options: NamespaceOptions): Namespace {
+  try {
+    return new Namespace(options);
+  } catch (error) {
+    throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
   }
 }
 

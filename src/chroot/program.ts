@@ -4,7 +4,7 @@
  * outside (a directory that only the mapped user may read) is left to the kernel.
  */
 import {posix} from 'node:path';
-import {ElfError} from '../errors.js';
+import {ElfError, printable} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import {lookInside} from './inside.js';
 
@@ -40,9 +40,9 @@ export function findProgram(
   return undefined;
 }
 
-/** @throws ElfError NOT_FOUND when no such program is in the chroot */
-export function notInside(root: string, command: string): ElfError {
-  return new ElfError('NOT_FOUND', `the chroot has no program ${command}`, {path: root});
+/** The error of a chroot that lacks something. */
+export function notInside(root: string, kind: 'program' | 'directory', name: string): ElfError {
+  return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, {path: root});
 }
 
 export function isElf(head: Uint8Array): boolean {

@@ -9,13 +9,14 @@
  */
 import {readlinkSync} from 'node:fs';
 import {release} from 'node:os';
+import {posix} from 'node:path';
 import {isatty} from 'node:tty';
 import {type BinfmtEntry, register} from '../binfmt/registry.js';
-import {ElfError} from '../errors.js';
+import {ElfError, printable} from '../errors.js';
 import {checkRunnable, enabledEntry, planEmulators} from './emulators.js';
 import {splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
-import {findRoot} from './inside.js';
+import {findRoot, lookInside} from './inside.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
@@ -74,7 +75,8 @@ type Plan = ReturnType<typeof planRun>;
 
 /** Everything that can be decided before a process is started. */
 function planRun(root: string, command: readonly string[], options: ChrootRunOptions) {
-  const {cwd = '/', stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const cwd = posix.resolve('/', options.cwd ?? '');
   const env = {PATH: defaultPath, ...(options.env ?? process.env)};
   const found = findManifest(root, options);
   const {flags} = options;
@@ -99,15 +101,23 @@ function planRun(root: string, command: readonly string[], options: ChrootRunOpt
 
 function checkCommand(
   root: string,
-  [name]: readonly string[],
+  command: readonly string[],
   lookup: {searchPath: string | undefined; cwd: string},
   entries: readonly BinfmtEntry[],
 ): void {
+  const [name] = command;
   if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (command.some((word) => word.includes('\0'))) {
+    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
+      got: printable(command.join(' ')),
+    });
+  }
   const program = findProgram(root, name, lookup);
   if (program !== undefined) checkRunnable(program, entries);
   // Only root sees every directory; what another user does not see may still be there for the mapped ids.
-  else if (process.geteuid?.() === 0) throw notInside(root, name);
+  if (process.geteuid?.() !== 0) return;
+  if (lookInside(root, lookup.cwd) === undefined) throw notInside(root, 'directory', lookup.cwd);
+  if (program === undefined) throw notInside(root, 'program', name);
 }
 
 /**

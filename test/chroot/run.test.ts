@@ -16,8 +16,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
+import {runInChroot} from '../../src/chroot/run.js';
+import {ElfError} from '../../src/errors.js';
 import {
-  hostState,
+  hostEntries,
   makeChroot,
   missingTools,
   processesWith,
@@ -33,17 +35,17 @@ const rootTest = onRoot ? chrootTest : test.skip;
 if (missing !== undefined) test(`skipped, ${missing}`, (t) => t.pass());
 
 let chroot: TestChroot;
-let before: ReturnType<typeof hostState>;
+let before: readonly string[];
 
 test.before(() => {
   if (missing !== undefined) return;
-  before = hostState();
+  before = hostEntries();
   chroot = makeChroot();
 });
-test.after.always('the machine has the binfmt_misc entries and mounts that it had', (t) => {
+test.after.always('the machine has the binfmt_misc entries that it had', (t) => {
   if (missing !== undefined) return;
   removeChroot(chroot);
-  t.deepEqual(hostState(), before);
+  t.deepEqual(hostEntries(), before);
 });
 
 const runner = join('build', 'test', 'chroot', 'runner.js');
@@ -202,6 +204,20 @@ chrootTest('a program that is not there is named before anything is started', (t
   t.regex(result.stderr, /\/bin\/none/);
 });
 
+chrootTest('what cannot be a command is refused', (t) => {
+  t.regex(run([]).stderr, /there is no command to run/);
+  t.regex(run(['']).stderr, /there is no command to run/);
+});
+
+chrootTest('more arguments than the kernel takes are refused in words', async (t) => {
+  const starting = runInChroot(chroot.path, ['/bin/guest', 'x'.repeat(200_000)]);
+  await t.throwsAsync(starting, {instanceOf: ElfError, message: /cannot start: argument list too long/});
+});
+
+rootTest('a working directory that is not there is named', (t) => {
+  t.regex(run(['/bin/guest'], {options: {cwd: '/none'}}).stderr, /the chroot has no directory \/none/);
+});
+
 chrootTest('a program of this machine runs without an emulator', (t) => {
   const root = copyOfChroot(t);
   rmSync(join(root, 'debootstrap'), {recursive: true});
@@ -227,6 +243,23 @@ chrootTest('two runs at a time do not see each other', async (t) => {
     spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', 'sleep', '1', 'uname', 'exit', '9']);
   const runs = [start(), start(), start()];
   t.deepEqual(await Promise.all(runs.map(async (child) => (await once(child, 'exit'))[0])), [9, 9, 9]);
+});
+
+/** Compare the mounts of a mount namespace that nobody else changes, before and after some lines of shell. */
+function mountsAround(lines: string) {
+  const script = `before=$(cat /proc/self/mountinfo); ${lines}; [ "$before" = "$(cat /proc/self/mountinfo)" ] && echo same`;
+  const flags = onRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
+  const words = [process.execPath, runner, chroot.path, '{}', '/bin/guest'];
+  return spawnSync('unshare', [...flags, 'sh', '-c', script, 'sh', ...words], {encoding: 'utf8'}).stdout;
+}
+
+chrootTest('the mounts outside stay as they are', (t) => {
+  t.is(mountsAround('"$@" uname exit 3'), 'armv7l\nsame\n');
+});
+
+chrootTest('the mounts outside stay as they are after kill -9', (t) => {
+  const killed = '"$@" uname sleep 60 & pid=$!; sleep 1; kill -9 $pid; wait $pid';
+  t.regex(mountsAround(killed), /same\n$/);
 });
 
 /** Start a guest that says what signal it gets, and wait until it is ready. */
@@ -504,6 +537,17 @@ echo ":qemu-arm:E::arm::/bin/other:" >$table/register
 echo 0 >$table/off
 rm $program
 `;
+
+chrootTest('a table outside is not written', (t) => {
+  const show =
+    'cd /proc/sys/fs/binfmt_misc; for name in *; do echo $name; [ $name = register ] || cat $name; done';
+  const {stdout} = run(['/bin/guest', 'uname'], {
+    through: after(
+      `${outerEntries}\nbefore=$(${show})\n"$@"\n[ "$before" = "$(${show})" ] && echo same\nexit\n`,
+    ),
+  });
+  t.is(stdout, 'armv7l\nsame\n');
+});
 
 chrootTest('what is registered outside is registered again inside, or named', (t) => {
   const table = '/proc/sys/fs/binfmt_misc';
