@@ -4,7 +4,13 @@
 
 import type {Registration} from '../binfmt/registration.js';
 import {type BinfmtEntry, entryMatches} from '../binfmt/registry.js';
-import {isNativeTarget, type QemuTarget, targetByName, targetOfFile} from '../binfmt/targets.js';
+import {
+  isHarmfulTarget,
+  isNativeTarget,
+  type QemuTarget,
+  targetByName,
+  targetOfFile,
+} from '../binfmt/targets.js';
 import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
 import {ownInside} from './inside.js';
@@ -32,7 +38,7 @@ export function planEmulators(
     if (program.qemuTarget === null) continue;
     const target = targetByName(program.qemuTarget);
     if (target === undefined) throw unknownTarget(path, program.qemuTarget);
-    if (isNativeTarget(target)) {
+    if (isHarmfulTarget(target)) {
       onWarning(`${program.path} is not registered: this machine runs ${target.name} programs itself`);
     } else if (planned.has(target.name)) {
       onWarning(`${program.path} is not registered: the bundle has another emulator for ${target.name}`);

@@ -454,6 +454,15 @@ rootTest('files keep their owners when root runs it', (t) => {
   t.regex(stdout, /^0 0\nchown: done\n +0 +0 +4294967295\n$/);
 });
 
+rootTest('a setuid program has its rights with flag C, and only with it', (t) => {
+  const root = copyOfChroot(t);
+  copyFileSync(join(root, 'bin/guest'), join(root, 'bin/setuid'));
+  chmodSync(join(root, 'bin/setuid'), 0o4755);
+  const command = ['/bin/guest', 'setuid', '65534', 'euid', 'exec', '/bin/setuid', 'setuid', 'euid'];
+  t.is(run(command, {root}).stdout, '65534\n65534\n');
+  t.is(run(command, {root, options: {flags: 'PC'}}).stdout, '65534\n0\n');
+});
+
 rootTest('an ordinary user with subordinate ids is root inside, with other users beside', (t) => {
   const root = copyOfChroot(t);
   spawnSync('chown', ['-R', '54321:54321', root]);
