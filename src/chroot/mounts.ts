@@ -10,7 +10,7 @@
  */
 import {lstatSync, realpathSync, statSync} from 'node:fs';
 import {join} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, printable, systemError} from '../errors.js';
 import {lookInside} from './inside.js';
 import {findTool} from './tools.js';
 
@@ -144,7 +144,12 @@ function line(word: string, what: string, [tool = '', ...rest]: readonly string[
   return [word, ...[what, program, ...rest].map(quote)].join(' ');
 }
 
-/** Quote for a shell. */
+/**
+ * Quote for a shell. It reads the script by lines, and so do the readers of mountinfo.
+ *
+ * @throws ElfError BAD_REQUEST for a newline
+ */
 function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  if (!text.includes('\n')) return `'${text.replaceAll("'", "'\\''")}'`;
+  throw new ElfError('BAD_REQUEST', 'a path with a newline cannot be mounted', {got: printable(text)});
 }

@@ -64,29 +64,34 @@ function start(options: NamespaceOptions): Namespace {
   }
 }
 
-/** What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. */
+/**
+ * What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. The variables
+ * have long names because a shell passes on those that the command's environment has as well, changed.
+ */
 const boot = `
-while IFS= read -r line <&3 && [ "$line" != end ]; do
-  script="$script$line
+elfinterp_script=
+while IFS= read -r elfinterp_line <&3 && [ "$elfinterp_line" != end ]; do
+  elfinterp_script="$elfinterp_script$elfinterp_line
 "
 done
-eval "$script"
+eval "$elfinterp_script"
 `;
 
 /** What each word means: `step` must succeed, `attempt` may fail and is then reported. */
 const prologue = `
-newline='
+elfinterp_newline='
 '
 say() { printf '%s\n' "$*" >&3; }
-proceed() { read -r word <&3 || exit 1; }
+proceed() { read -r elfinterp_word <&3 || exit 1; }
+complain() { say "$1 $2: \${3%%"$elfinterp_newline"*}"; }
 attempt() {
-  what=$1; shift
-  message=$("$@" 2>&1 </dev/null) || say "warning $what: \${message%%"$newline"*}"
+  elfinterp_what=$1; shift
+  elfinterp_message=$("$@" 2>&1 </dev/null) || complain warning "$elfinterp_what" "$elfinterp_message"
 }
 step() {
-  what=$1; shift
-  message=$("$@" 2>&1 </dev/null) && return
-  say "failed $what: \${message%%"$newline"*}"
+  elfinterp_what=$1; shift
+  elfinterp_message=$("$@" 2>&1 </dev/null) && return
+  complain failed "$elfinterp_what" "$elfinterp_message"
   exit 1
 }
 say ready

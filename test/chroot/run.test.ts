@@ -149,6 +149,25 @@ chrootTest('an environment that is given is the whole environment', (t) => {
   );
 });
 
+chrootTest('variables that the shell on the way has use for arrive unchanged', (t) => {
+  const env = {IFS: 'x', line: 'a', message: 'b', newline: 'c', script: 'exit 77', what: 'd', word: 'e'};
+  const {status, stdout} = run(['/bin/guest', 'env'], {options: {env}});
+  t.is(status, 0);
+  for (const [name, value] of Object.entries(env)) {
+    if (name !== 'IFS') t.true(stdout.includes(`${name}=${value}\n`), name);
+  }
+});
+
+chrootTest('a chroot with spaces and quotes in its path is entered, one with a newline refused', (t) => {
+  const root = copyOfChroot(t);
+  const odd = `${root}/it's "a" $(chroot) ;`;
+  mkdirSync(odd);
+  for (const name of ['bin', 'debootstrap', 'dev', 'proc']) renameSync(join(root, name), join(odd, name));
+  t.is(run(['/bin/guest', 'uname'], {root: odd}).stdout, 'armv7l\n');
+  renameSync(odd, `${root}/a\nend\nb`);
+  t.regex(run(['/bin/guest'], {root: `${root}/a\nend\nb`}).stderr, /a path with a newline cannot be mounted/);
+});
+
 chrootTest("the guest's LD_PRELOAD does not reach the programs of this machine on the way in", (t) => {
   const root = copyOfChroot(t);
   // The chroot's env(1): here a program that reports what it was started with.
