@@ -13,10 +13,12 @@ import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, hex} from '../errors.js';
 import type {Plan} from './plan.js';
+import type {EditRequest} from './request.js';
 import {pageSizeOf} from './space.js';
 
 /** @throws ElfError CHECK_FAILED naming what would be broken */
-export function checkPlan(before: ElfView, after: ElfView, plan: Plan): void {
+export function checkPlan(before: ElfView, after: ElfView, plan: Plan, request: EditRequest): void {
+  checkRequested(before, after, request);
   checkLoads(before, after);
   checkWritesDeclared(before, plan);
   checkPages(before, after);
@@ -36,6 +38,24 @@ function fail(view: ElfView, what: string, expected: string, got: string): never
 
 function loadsOf(view: ElfView): readonly Phdr[] {
   return view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+}
+
+/** The result reads as the request says, and every string that it does not speak of reads as before. */
+function checkRequested(before: ElfView, after: ElfView, request: EditRequest): void {
+  const expect = (what: string, expected: unknown, got: unknown) => {
+    const [wanted, found] = [JSON.stringify(expected) ?? 'none', JSON.stringify(got) ?? 'none'];
+    if (wanted !== found) fail(before, `${what} would not read as it should`, wanted, found);
+  };
+  expect('the interpreter', request.interpreter ?? before.interpreter?.path, after.interpreter?.path);
+  const setsPath =
+    request.rpath !== undefined || request.runpath !== undefined || request.removeRpath === true;
+  expect('DT_RPATH', setsPath ? request.rpath : before.dynamic?.rpath, after.dynamic?.rpath);
+  expect('DT_RUNPATH', setsPath ? request.runpath : before.dynamic?.runpath, after.dynamic?.runpath);
+  for (const tag of stringTags) {
+    if (tag === DT.DT_RPATH || tag === DT.DT_RUNPATH) continue;
+    const name = dynamicTagName(tag, before.header.e_machine);
+    expect(name, before.dynamic?.strings(tag), after.dynamic?.strings(tag));
+  }
 }
 
 /** Every byte that was mapped is mapped at the same address, from the same place in the file, with the same permissions. */
@@ -173,7 +193,7 @@ function checkTables(before: ElfView, after: ElfView): void {
   }
 }
 
-/** Every string that an entry, a symbol or a version refers to reads as before, entries that the edit is about excepted. */
+/** Every string that a symbol or a version refers to reads as before. */
 function checkStrings(before: ElfView, after: ElfView, plan: Plan): void {
   const [old, now] = [before.dynamic, after.dynamic];
   if (old === undefined || now === undefined) return;
@@ -193,14 +213,6 @@ function checkStrings(before: ElfView, after: ElfView, plan: Plan): void {
   }
   for (const {names} of readDefinedVersions(before))
     for (const {record} of names) compare(record.vda_name, 'a version');
-  for (const entry of old.entries) {
-    if (
-      !stringTags.has(entry.d_tag) ||
-      !now.entries.some((e) => e.d_tag === entry.d_tag && e.d_val === entry.d_val)
-    )
-      continue;
-    compare(Number(entry.d_val), dynamicTagName(entry.d_tag, before.header.e_machine));
-  }
 }
 
 function isWritten(plan: Plan, offset: number, size: number): boolean {

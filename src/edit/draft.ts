@@ -114,7 +114,8 @@ export class Draft {
     if (distance === 0n) return;
     const size = Sym.size(this.view.format.elfClass);
     for (const table of this.view.sectionHeaders) {
-      if (table.sh_type !== SHT.SHT_SYMTAB || table.sh_entsize !== size) continue;
+      const isSymbolTable = table.sh_type === SHT.SHT_SYMTAB || table.sh_type === SHT.SHT_DYNSYM;
+      if (!isSymbolTable || table.sh_entsize !== size) continue;
       eachSymbol(this.view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
         if (!sections.has(symbol.st_shndx)) return;
         const moved = {...symbol, st_value: symbol.st_value + distance};

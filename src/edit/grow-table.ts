@@ -80,20 +80,27 @@ function slideFollowers(draft: Draft, table: DynamicTable, size: number): boolea
   return true;
 }
 
+/** PT_INTERP, which an earlier edit may have put behind the tables, slides with them. */
+function interpreterOf({programHeaders}: Draft): Range[] {
+  return programHeaders
+    .filter((phdr) => phdr.p_type === PT.PT_INTERP)
+    .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
+}
+
 /** The tables behind .dynstr, if nothing but tables is there up to the end of the LOAD; else none. */
-function findFollowers(draft: Draft, load: Phdr, table: DynamicTable): DynamicTable[] {
+function findFollowers(draft: Draft, load: Phdr, table: DynamicTable): Range[] {
   const end = load.p_offset + load.p_filesz;
   const start = table.offset + table.size;
-  const followers = dynamicTables(draft.view).filter(
-    (t) => t.offset >= start && t.offset < end && t.size > 0,
-  );
+  const followers: Range[] = [...dynamicTables(draft.view), ...interpreterOf(draft)]
+    .filter((t) => t.offset >= start && t.offset < end && t.size > 0)
+    .sort((a, b) => a.offset - b.offset);
   return followers.length > 0 && isCovered(draft, {offset: start, size: end - start}, followers)
     ? followers
     : [];
 }
 
 /** Nothing in the range but these tables, and zeros no wider than alignment makes them. */
-function isCovered(draft: Draft, range: Range, tables: readonly DynamicTable[]): boolean {
+function isCovered(draft: Draft, range: Range, tables: readonly Range[]): boolean {
   const end = range.offset + range.size;
   const isTable = (offset: number) => tables.some((t) => offset >= t.offset && offset < t.offset + t.size);
   const hasStrangers =
@@ -108,6 +115,7 @@ function isCovered(draft: Draft, range: Range, tables: readonly DynamicTable[]):
     draft.programHeaders.some(
       (p) =>
         p.p_type !== PT.PT_LOAD &&
+        p.p_type !== PT.PT_INTERP &&
         p.p_filesz > 0 &&
         p.p_offset < end &&
         p.p_offset + p.p_filesz > range.offset &&
@@ -184,6 +192,12 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   for (const entry of draft.entries) {
     if (tableTags.has(entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
       entry.d_val += BigInt(distance);
+  }
+  for (const segment of draft.programHeaders) {
+    if (segment.p_type !== PT.PT_INTERP || segment.p_vaddr < low || segment.p_vaddr >= high) continue;
+    segment.p_offset += distance;
+    segment.p_vaddr += BigInt(distance);
+    segment.p_paddr += BigInt(distance);
   }
   const moved = new Set<number>();
   draft.sectionHeaders.forEach((section, i) => {

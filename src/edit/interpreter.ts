@@ -4,7 +4,10 @@
  * into the first room of a non-writable LOAD.
  */
 
+import {PT, SHN, SHT, STT} from '../elf/constants.js';
+import {Sym} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
+import {eachSymbol} from '../elf/symbols.js';
 import type {ElfView, Interpreter} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
@@ -21,7 +24,6 @@ export function setInterpreter(view: ElfView, path: string): Step {
   if (old.path === path && old.size === encodeString(path).length) return noStep(view);
   const bytes = encodeString(path);
   const draft = new Draft(view);
-  vacate(draft, old, 'the place of the old interpreter');
   const place = findPlace(draft, old, bytes.length);
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
   redirect(draft, old, place, bytes.length);
@@ -41,8 +43,11 @@ export function noInterpreter(view: ElfView): ElfError {
   });
 }
 
+/** In the old place or in a room; bytes that a symbol names stay as they are when the string goes elsewhere. */
 function findPlace(draft: Draft, old: Interpreter, size: number): Place {
-  const place = takePlace(findRooms(draft, old), size, 1, old.offset);
+  const isNamed = size > old.size && hasSymbolAt(draft.view, old);
+  if (!isNamed) vacate(draft, old, 'the place of the old interpreter');
+  const place = takePlace(findRooms(draft, isNamed ? undefined : old), size, 1, old.offset);
   if (place !== undefined) return place;
   throw new ElfError(
     'NO_ROOM',
@@ -55,6 +60,29 @@ function findPlace(draft: Draft, old: Interpreter, size: number): Place {
       value: size,
     },
   );
+}
+
+/**
+ * Libraries that can be run (libcap, libc) declare the string as a variable in section .interp, so their code may
+ * read it where it is.
+ */
+function hasSymbolAt(view: ElfView, {size}: Interpreter): boolean {
+  const entrySize = Sym.size(view.format.elfClass);
+  const start = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
+  let found = false;
+  for (const table of view.sectionHeaders) {
+    if (table.sh_type !== SHT.SHT_SYMTAB && table.sh_type !== SHT.SHT_DYNSYM) continue;
+    eachSymbol(
+      view,
+      table.sh_offset,
+      Math.floor(table.sh_size / entrySize),
+      ({st_info, st_shndx, st_value}) => {
+        const isInside = st_value >= start && st_value < start + BigInt(size);
+        found ||= isInside && st_shndx !== SHN.SHN_UNDEF && (st_info & 0xf) !== STT.STT_SECTION;
+      },
+    );
+  }
+  return found;
 }
 
 function redirect(draft: Draft, old: Interpreter, place: Place, size: number): void {

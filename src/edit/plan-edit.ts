@@ -42,7 +42,7 @@ export function planEdit(view: ElfView, request: EditRequest): Plan {
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);
-  if (plan.writes.length > 0) checkPlan(view, current, plan);
+  if (plan.writes.length > 0) checkPlan(view, current, plan, request);
   return plan;
 }
 
