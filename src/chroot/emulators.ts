@@ -13,8 +13,9 @@ import {
 } from '../binfmt/targets.js';
 import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
-import {ownInside} from './inside.js';
+import type {Root} from '../loader/root.js';
 import type {FoundManifest} from './manifest.js';
+import {findOwn} from './own.js';
 import {isElf, type ProgramInside} from './program.js';
 
 /**
@@ -29,7 +30,7 @@ export const defaultFlags = 'P';
  * @throws ElfError NOT_FOUND (a file of the bundle is gone), OUTSIDE, UNSUPPORTED (no such target)
  */
 export function planEmulators(
-  root: string,
+  root: Root,
   {manifest, path}: FoundManifest,
   {flags = defaultFlags, onWarning}: {flags?: string | undefined; onWarning: (message: string) => void},
 ): readonly Registration[] {
@@ -70,12 +71,7 @@ export function enabledEntry(registration: Registration): BinfmtEntry {
   return {enabled: true, registration};
 }
 
-function planEmulator(
-  root: string,
-  program: ManifestProgram,
-  target: QemuTarget,
-  flags: string,
-): Registration {
+function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, flags: string): Registration {
   const file = mustHave(root, program.path);
   if (program.interpreter !== null) mustHave(root, program.interpreter);
   const {magic, mask} = target;
@@ -89,10 +85,10 @@ function planEmulator(
   };
 }
 
-function mustHave(root: string, path: string): string {
-  const file = ownInside(root, path);
+function mustHave(root: Root, path: string): string {
+  const file = findOwn(root, path);
   if (file !== undefined) return file;
-  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root});
+  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root.host});
 }
 
 function unknownTarget(path: string, got: string): ElfError {

@@ -13,10 +13,10 @@ import {posix} from 'node:path';
 import {isatty} from 'node:tty';
 import {type BinfmtEntry, register} from '../binfmt/registry.js';
 import {ElfError, printable} from '../errors.js';
+import {Root} from '../loader/root.js';
 import {checkRunnable, enabledEntry, planEmulators} from './emulators.js';
 import {splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
-import {findRoot, lookInside} from './inside.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
@@ -59,7 +59,7 @@ export async function runInChroot(
   command: readonly string[],
   options: ChrootRunOptions = {},
 ): Promise<ChrootRunResult> {
-  const plan = planRun(findRoot(chroot), command, options);
+  const plan = planRun(new Root(chroot), command, options);
   const namespace = await openNamespace(plan);
   try {
     writeIdMap(namespace.pid, plan.idMap);
@@ -74,7 +74,7 @@ export async function runInChroot(
 type Plan = ReturnType<typeof planRun>;
 
 /** Everything that can be decided before a process is started. */
-function planRun(root: string, command: readonly string[], options: ChrootRunOptions) {
+function planRun(root: Root, command: readonly string[], options: ChrootRunOptions) {
   const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
   const cwd = posix.resolve('/', options.cwd ?? '');
   const env = {PATH: defaultPath, ...(options.env ?? process.env)};
@@ -100,7 +100,7 @@ function planRun(root: string, command: readonly string[], options: ChrootRunOpt
 }
 
 function checkCommand(
-  root: string,
+  root: Root,
   command: readonly string[],
   lookup: {searchPath: string | undefined; cwd: string},
   entries: readonly BinfmtEntry[],
@@ -116,7 +116,7 @@ function checkCommand(
   if (program !== undefined) checkRunnable(program, entries);
   // Only root sees every directory; what another user does not see may still be there for the mapped ids.
   if (process.geteuid?.() !== 0) return;
-  if (lookInside(root, lookup.cwd) === undefined) throw notInside(root, 'directory', lookup.cwd);
+  if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
   if (program === undefined) throw notInside(root, 'program', name);
 }
 
@@ -125,14 +125,14 @@ function checkCommand(
  * only outside, then through chroot(2).
  */
 function entering(
-  root: string,
+  root: Root,
   cwd: string,
   {kind}: IdMap,
   setEnvironment: readonly string[],
 ): readonly string[] {
   const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
   const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
-  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root}`, `--wd=${cwd}`, '--'];
+  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
 }
 
 /** The device that standard input is, for the chroot's /dev. */

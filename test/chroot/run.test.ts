@@ -417,7 +417,10 @@ chrootTest('a /debootstrap that is a link out of the chroot is refused', (t) => 
     symlinkSync(target, join(root, 'debootstrap'));
     const {status, stderr} = run(['/bin/guest', 'uname'], {root});
     t.is(status, 199);
-    t.regex(stderr, /debootstrap: a symbolic link leads out of the chroot .*got a link to/);
+    t.regex(
+      stderr,
+      /\/debootstrap\/qemu-libs\/manifest\.json is reached through a symbolic link .*got a way to \/etc\/qemu-libs/,
+    );
   }
 });
 
@@ -425,7 +428,10 @@ chrootTest('an emulator that is a link out of the chroot is refused', (t) => {
   const root = copyOfChroot(t);
   rmSync(join(root, 'debootstrap/qemu-arm'));
   symlinkSync('/usr/bin/qemu-arm', join(root, 'debootstrap/qemu-arm'));
-  t.regex(run(['/bin/guest', 'uname'], {root}).stderr, /qemu-arm: a symbolic link leads out of the chroot/);
+  t.regex(
+    run(['/bin/guest', 'uname'], {root}).stderr,
+    /\/debootstrap\/qemu-arm is reached through a symbolic link/,
+  );
 });
 
 chrootTest('a file of the bundle that is gone is named', (t) => {
@@ -457,7 +463,7 @@ chrootTest('a bundle under another prefix is found where it is asked for', (t) =
     run(['/bin/guest'], {root, options: {prefix: '/opt/none'}}).stderr,
     /no bundle is installed under this prefix/,
   );
-  t.regex(run(['/bin/guest'], {root}).stderr, /prefix is not where it lies/);
+  t.regex(run(['/bin/guest'], {root}).stderr, /is reached through a symbolic link/);
 });
 
 const asUser = (subordinate: 'with' | 'without') => [
