@@ -87,7 +87,14 @@ function planProgram(
   const path = posix.join(prefix, name);
   const interpreter = tree.interpreter === undefined ? null : posix.join(libs, loaderName);
   if (interpreter === null) {
-    files.add({path, role: 'program', source: program.host, plan: undefined, why: 'a static program', linkTo: undefined});
+    files.add({
+      path,
+      role: 'program',
+      source: program.host,
+      plan: undefined,
+      why: 'a static program',
+      linkTo: undefined,
+    });
     return {path, interpreter, qemuTarget: targetOf(name)};
   }
   refuseMisses(program, tree.misses, notes);
