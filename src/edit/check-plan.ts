@@ -183,28 +183,27 @@ function changedTables(requests: readonly EditRequest[]): ReadonlySet<bigint> {
 function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigint>): void {
   if (before.dynamic === undefined) return;
   const now = dynamicTables(after);
-  const hasExactCount = dynamicSymbolTable(before)?.exact ?? true;
+  const isGuessed = dynamicSymbolTable(before)?.exact === false;
   for (const table of dynamicTables(before)) {
     if (changed.has(table.tag)) continue;
     const other = now.find(({tag}) => tag === table.tag);
     const name = dynamicTagName(table.tag, before.header.e_machine);
     if (other === undefined) fail(before, `${name} is gone`, 'a table', 'none');
-    const isSized = hasExactCount || !countedTags.has(table.tag);
-    if (isSized && other.size !== table.size)
+    if (other.size !== table.size && !(isGuessed && sizedBySymbols.has(table.tag)))
       fail(before, `${name} changes its size`, `${table.size}`, `${other.size}`);
     if (other.offset === table.offset) continue;
     requireSameBytes(
       before,
       after,
       {p_offset: table.offset, p_filesz: table.size},
-      {p_offset: other.offset, p_filesz: other.size},
+      {p_offset: other.offset, p_filesz: table.size},
       name,
     );
   }
 }
 
-/** Tables whose length is the number of dynamic symbols, which a file without sections may leave open. */
-const countedTags: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM]);
+/** Where nothing says how many symbols there are, these tables seem to reach to the next one, also when it moves. */
+const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_GNU_HASH]);
 
 function isWritten(plan: Plan, offset: number, size: number): boolean {
   return plan.writes.some(
