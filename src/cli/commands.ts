@@ -5,6 +5,51 @@ import {applyOptions, type Command, jsonOption} from './command.js';
 
 const files = {files: {describe: 'ELF files', type: 'string'}} as const;
 
+const text = (describe: string) => ({type: 'string', requiresArg: true, describe}) as const;
+const list = (describe: string) =>
+  ({
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: `${describe}; may be given several times`,
+  }) as const;
+const flag = (describe: string) => ({type: 'boolean', describe}) as const;
+
+const editOptions = {
+  interpreter: text('the dynamic loader'),
+  'add-interpreter': flag(
+    'give the interpreter also to a file that has none, as a library that shall be run',
+  ),
+  rpath: text("search path as DT_RPATH: also serves the libraries' libraries"),
+  runpath: text('search path as DT_RUNPATH: this object only'),
+  'convert-rpath': {
+    choices: ['rpath', 'runpath'],
+    requiresArg: true,
+    describe: 'keep the search path, under this tag',
+  },
+  'add-rpath': text('append directories to the search path that is there, else to a new DT_RUNPATH'),
+  'remove-rpath': flag('remove DT_RPATH and DT_RUNPATH'),
+  'shrink-rpath': flag('keep only the directories of the search path in which a needed library lies'),
+  'allowed-rpath-prefixes': text('with --shrink-rpath, and only those below one of these: DIR:DIR'),
+  'add-needed': list('a library to append to DT_NEEDED'),
+  'add-needed-first': list('a library to put in front of the others'),
+  'remove-needed': list('a library to take out'),
+  'replace-needed': list('OLD=NEW: another name for a library'),
+  soname: text('the name that a library goes by'),
+  'default-lib': flag(
+    "--no-default-lib: leave ld.so's own directories out of the search; --default-lib undoes it",
+  ),
+  'exec-stack': flag('make the stack executable; --no-exec-stack undoes it'),
+  'os-abi': text('the OS ABI that the header names: "System V", Linux, FreeBSD, ...'),
+  'add-debug-tag': flag('add DT_DEBUG, through which debuggers find the libraries'),
+  'clear-symbol-version': list('a dynamic symbol that shall have no version'),
+  'rename-symbol': list('OLD=NEW: another name for a dynamic symbol'),
+  'rename-symbols': text('file with lines of "old new", as --rename-symbol'),
+  'files-from': text('edit also the files that this file lists, one path a line; - is standard input'),
+  'skip-static': flag('pass over files that are statically linked or have no interpreter to set'),
+  'skip-non-elf': flag('pass over what is no ELF file'),
+} as const;
+
 const interpreterOptions = {
   'allow-relative': {
     type: 'boolean',
@@ -72,26 +117,19 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/check.js'),
   },
   {
-    usage: 'edit <files..>',
-    summary: 'change interpreter and library search path',
-    positionals: files,
-    options: {
-      interpreter: {type: 'string', requiresArg: true, describe: 'the dynamic loader'},
-      rpath: {
-        type: 'string',
-        requiresArg: true,
-        describe: "search path as DT_RPATH: also serves the libraries' libraries",
-      },
-      runpath: {type: 'string', requiresArg: true, describe: 'search path as DT_RUNPATH: this object only'},
-      'remove-rpath': {type: 'boolean', describe: 'remove DT_RPATH and DT_RUNPATH'},
-      ...applyOptions,
-      ...interpreterOptions,
-      ...jsonOption,
+    usage: 'edit [files..]',
+    summary: 'change interpreter, search path, needed libraries, soname, flags, symbols',
+    positionals: {
+      files: {describe: 'ELF files; - reads standard input and writes standard output', type: 'string'},
     },
+    options: {...editOptions, ...applyOptions, ...interpreterOptions, ...jsonOption},
     examples: [
       ['$0 edit qemu-arm --interpreter /opt/q/ld.so --rpath /opt/q', 'relocate a program'],
       ['$0 edit --remove-rpath lib*.so', 'several files; those that cannot be done are named'],
+      ['$0 edit --replace-needed libssl.so.1=libssl.so.3 prog', 'symbol versions follow'],
+      ['find . -type f | $0 edit --files-from - --skip-non-elf --shrink-rpath', 'many files at once'],
     ],
+    epilogue: 'The edits are carried out in the order in which they stand above, whatever the order given.',
     load: () => import('./commands/edit.js'),
   },
   {

@@ -6,6 +6,7 @@ import yargs from 'yargs';
 import {version} from '../index.js';
 import type {Arguments, Command} from './command.js';
 import {commands, groups} from './commands.js';
+import {standardInput} from './each-file.js';
 import {createOutput, exitStatus, type Output} from './output.js';
 
 /** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */
@@ -32,7 +33,7 @@ interface Choice {
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
   let choice: Choice | undefined;
   let status: number | undefined;
-  const parser = yargs([...argv])
+  const parser = yargs(nameStandardInput(argv))
     .scriptName('elfinterp')
     .usage('$0 COMMAND ...\n\nChange the dynamic loader, search path and libraries of ELF programs.')
     .locale('en')
@@ -94,6 +95,12 @@ function addCommand(parser: Parser, command: Command, usage: string, choose: (ch
 }
 
 type Parser = ReturnType<typeof yargs>;
+
+/** yargs loses a file that is called `-`. What follows `--` is somebody else's. */
+function nameStandardInput(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, i) => (word === '-' && (end < 0 || i < end) ? standardInput : word));
+}
 
 function describe(builder: Parser, command: Command): Parser {
   for (const [name, positional] of Object.entries(command.positionals)) builder.positional(name, positional);

@@ -11,6 +11,8 @@ export interface Output {
   line(text: string): void;
   /** Print data as JSON; the result of the whole command at once. */
   json(value: unknown): void;
+  /** Write data that is no text. */
+  bytes(data: Uint8Array): void;
   /** Say something that is not data. */
   note(text: string): void;
   /** Say something that is not data, to a person who watches; scripts do not see it. */
@@ -26,6 +28,7 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
   return {
     line: (text) => void stdout.write(`${text}\n`),
     json: (value) => void stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`),
+    bytes: (data) => void stdout.write(data),
     note,
     progress: (text) => {
       if (stderr.isTTY) note(text);

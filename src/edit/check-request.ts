@@ -2,9 +2,10 @@
  * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
  * strings, by other code than the edits', and everything that the request does not speak of must read as before.
  */
-import {DF_1, DT, dynamicTagName, PF, PT} from '../elf/constants.js';
+import {DF_1, DT, dynamicTagName} from '../elf/constants.js';
 import {stringTags} from '../elf/dynamic.js';
 import {osAbiValue} from '../elf/os-abi.js';
+import {isStackExecutable} from '../elf/stack.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {EditRequest} from './request.js';
@@ -40,7 +41,6 @@ const changeableTags: ReadonlySet<bigint> = new Set([DT.DT_NEEDED, DT.DT_SONAME,
 
 function factsOf(view: ElfView): Facts {
   const {dynamic} = view;
-  const stack = view.segment(PT.PT_GNU_STACK);
   return {
     interpreter: view.interpreter?.path,
     rpath: dynamic?.rpath,
@@ -48,7 +48,7 @@ function factsOf(view: ElfView): Facts {
     needed: dynamic?.needed ?? [],
     soname: dynamic?.soname,
     noDefaultLib: ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n,
-    execStack: stack === undefined ? undefined : (stack.p_flags & PF.PF_X) !== 0,
+    execStack: isStackExecutable(view),
     osAbi: view.ident.EI_OSABI,
   };
 }
