@@ -31,7 +31,7 @@ export function checkPlan(
   checkOtherSegments(before, after, plan);
   checkTables(before, after, changedTables(requests));
   checkVersions(before, after, requests);
-  checkSymbols(before, after, requests);
+  checkSymbols(before, after, plan, requests);
   checkProblems(before, after);
 }
 

@@ -9,6 +9,7 @@ import {readInPieces} from '../source/source.js';
 import {windowSource} from '../source/window.js';
 import {DT, EM, machineDT, PT, SHT} from './constants.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
+import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
 
 /** The dynamic symbol table. */
@@ -49,6 +50,20 @@ export function eachSymbol(
     const bytes = view.source.read(offset + first * size, length * size);
     for (let i = 0; i < length; i++) visit(Sym.decode(bytes, view.format, i * size), first + i);
   }
+}
+
+/** The names of the first `count` dynamic symbols, one character a byte (see `byteString`). */
+export function dynamicSymbolNames(view: ElfView, count: number): string[] {
+  const symbols = dynamicSymbolTable(view);
+  const strings = view.dynamic?.stringTable;
+  if (symbols === undefined || strings === undefined) return [];
+  const bytes = view.source.read(strings.offset, strings.size);
+  const names: string[] = [];
+  eachSymbol(view, symbols.offset, count, ({st_name}) => {
+    const end = bytes.indexOf(0, st_name);
+    names.push(byteString(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+  });
+  return names;
 }
 
 function countFromSection(view: ElfView, address: bigint): number | undefined {
