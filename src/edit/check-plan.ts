@@ -3,7 +3,7 @@
  * trusts none of the code that made the plan: a violation is an error of elfinterp, and the file stays untouched.
  */
 
-import {checkElf} from '../elf/check.js';
+import {checkHeaders} from '../elf/check.js';
 import {DT, dynamicTagName, PF, PT, segmentTypeName} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
@@ -213,7 +213,7 @@ function isWritten(plan: Plan, offset: number, size: number): boolean {
 
 /** An edit brings no problem that was not there. */
 function checkProblems(before: ElfView, after: ElfView): void {
-  const known = new Set(checkElf(before).map((problem) => problem.code));
-  const fresh = checkElf(after).find((problem) => !known.has(problem.code));
+  const known = new Set(checkHeaders(before).map((problem) => problem.code));
+  const fresh = checkHeaders(after).find((problem) => !known.has(problem.code));
   if (fresh !== undefined) fail(before, fresh.message, 'no new problem', fresh.code);
 }

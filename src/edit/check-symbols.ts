@@ -3,21 +3,14 @@
  * tables still lead to it? The order of the symbols may differ: a hash table wants its own. The hash tables are
  * asked as ld.so asks them, by other code than the one that fills them.
  */
-import {DT, EM} from '../elf/constants.js';
-import {gnuHash, sysvHash} from '../elf/hash.js';
+
+import {checkHashTables} from '../elf/check/hash.js';
+import {EM} from '../elf/constants.js';
 import {Rel, Rela, type Sym} from '../elf/records.js';
 import {relocationSymbol, relocationTables} from '../elf/relocations.js';
 import {toByteString} from '../elf/strings.js';
-import {
-  dynamicSymbolNames,
-  dynamicSymbolTable,
-  eachSymbol,
-  gnuHashTable,
-  hashWordSize,
-  readHashHeader,
-} from '../elf/symbols.js';
+import {dynamicSymbolNames, dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import type {ElfView} from '../elf/view.js';
-import {readWords} from '../elf/words.js';
 import {ElfError} from '../errors.js';
 import type {Plan} from './plan.js';
 import type {EditRequest} from './request.js';
@@ -40,8 +33,9 @@ export function checkSymbols(
   const [old, now] = [symbolsOf(before, table.count, renames), symbolsOf(after, table.count, [])];
   checkNames(before, [...old].sort(), [...now].sort());
   checkRelocations(before, after, old, now);
-  checkSysvHash(before, after, table.count);
-  checkGnuHash(before, after, table.count);
+  const known = new Set([...checkHashTables(before)].map(({code}) => code));
+  const wrong = [...checkHashTables(after)].find(({code}) => !known.has(code));
+  if (wrong !== undefined) fail(before, wrong.message, 'every symbol in the hash tables', wrong.code);
 }
 
 function fail(view: ElfView, what: string, expected: string, got: string): never {
@@ -121,55 +115,4 @@ function checkRelocations(
     const next = found.next();
     if (next.value !== expected) fail(before, 'a relocation changes', expected, `${next.value}`);
   }
-}
-
-/** Every symbol that DT_HASH led to is led to by its name. */
-function checkSysvHash(before: ElfView, after: ElfView, count: number): void {
-  const address = after.dynamic?.value(DT.DT_HASH);
-  const offset = address === undefined ? undefined : after.offsetOfAddress(address);
-  if (offset === undefined || hashWordSize(after) === 8) return;
-  const {nbucket, nchain} = readHashHeader(after, offset);
-  const buckets = readWords(after, offset + 8, nbucket);
-  const chains = readWords(after, offset + 8 + nbucket * 4, nchain);
-  const reached = new Set<number>();
-  const names = dynamicSymbolNames(after, count);
-  buckets.forEach((first, bucket) => {
-    for (let i = first; i !== 0 && !reached.has(i); i = chains[i] ?? 0) {
-      if (sysvHash(bytesOf(names[i] ?? '')) % nbucket === bucket) reached.add(i);
-      else fail(before, 'DT_HASH leads elsewhere', names[i] ?? '', `bucket ${bucket}`);
-    }
-  });
-  names.forEach((name, i) => {
-    if (i > 0 && name !== '' && !reached.has(i))
-      fail(before, 'DT_HASH does not lead to a symbol', name, 'none');
-  });
-}
-
-/** Every symbol behind the first hashed one passes the bloom filter and stands in the chain of its bucket. */
-function checkGnuHash(before: ElfView, after: ElfView, count: number): void {
-  const table = gnuHashTable(after);
-  if (table?.symbolCount === undefined) return;
-  const {nbuckets, symoffset, bloom_size, bloom_shift} = table.header;
-  const {elfClass, littleEndian} = after.format;
-  const filter = after.source.read(table.bloom, (bloom_size * elfClass) / 8);
-  const buckets = readWords(after, table.buckets, nbuckets);
-  const chains = readWords(after, table.chains, count - symoffset);
-  dynamicSymbolNames(after, count).forEach((name, i) => {
-    if (i < symoffset) return;
-    const hash = gnuHash(bytesOf(name));
-    const word = (Math.floor(hash / elfClass) % bloom_size) * (elfClass / 8);
-    const isSet = (bit: number) => {
-      const at = word + (littleEndian ? bit >> 3 : elfClass / 8 - 1 - (bit >> 3));
-      return (((filter[at] ?? 0) >> (bit & 7)) & 1) === 1;
-    };
-    let at = buckets[hash % nbuckets] ?? 0;
-    while (at !== 0 && at < i && ((chains[at - symoffset] ?? 1) & 1) === 0) at += 1;
-    const isHashed = ((chains[i - symoffset] ?? 0) | 1) >>> 0 === (hash | 1) >>> 0;
-    if (at !== i || !isHashed || !isSet(hash % elfClass) || !isSet((hash >>> bloom_shift) % elfClass))
-      fail(before, 'DT_GNU_HASH does not lead to a symbol', name, 'none');
-  });
-}
-
-function bytesOf(name: string): Uint8Array {
-  return Uint8Array.from(name, (character) => character.charCodeAt(0));
 }

@@ -34,26 +34,47 @@ export interface DefinedVersion {
 
 /** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
 export function readNeededVersions(view: ElfView): NeededVersions[] {
-  return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
+  const budget = {left: mostRecords};
+  return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, budget, (offset) => {
     const record = readRecord(view, Verneed, offset);
-    const versions = walkAux(view, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
+    const start = offset + record.vn_aux;
+    const versions = walkAux(view, Vernaux, start, record.vn_cnt, budget, (aux) => aux.vna_next);
     return {item: {record, offset, versions}, next: record.vn_next};
   });
 }
 
 /** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
 export function readDefinedVersions(view: ElfView): DefinedVersion[] {
-  return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
+  const budget = {left: mostRecords};
+  return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, budget, (offset) => {
     const record = readRecord(view, Verdef, offset);
-    const names = walkAux(view, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
+    const start = offset + record.vd_aux;
+    const names = walkAux(view, Verdaux, start, record.vd_cnt, budget, (aux) => aux.vda_next);
     return {item: {record, offset, names}, next: record.vd_next};
   });
+}
+
+/** Lists may overlap in a damaged table, so that few bytes make many records; no real table has as many. */
+const mostRecords = 1 << 17;
+
+interface Budget {
+  left: number;
+}
+
+function spend(view: ElfView, budget: Budget): void {
+  budget.left -= 1;
+  if (budget.left < 0)
+    throw new ElfError('BAD_ELF', 'absurd number of version records', {
+      path: view.path,
+      expected: `at most ${mostRecords}`,
+    });
 }
 
 function walk<T>(
   view: ElfView,
   tableTag: bigint,
   countTag: bigint,
+  budget: Budget,
   read: (offset: number) => {item: T; next: number},
 ): T[] {
   const address = view.dynamic?.value(tableTag);
@@ -65,6 +86,7 @@ function walk<T>(
   }
   const items: T[] = [];
   while (items.length < count) {
+    spend(view, budget);
     const {item, next} = read(offset);
     items.push(item);
     if (next === 0) break;
@@ -78,11 +100,13 @@ function walkAux<T>(
   type: RecordReader<T>,
   start: number,
   count: number,
+  budget: Budget,
   next: (record: T) => number,
 ): {record: T; offset: number}[] {
   const items: {record: T; offset: number}[] = [];
   let offset = start;
   while (items.length < count) {
+    spend(view, budget);
     const record = readRecord(view, type, offset);
     items.push({record, offset});
     if (next(record) === 0) break;
