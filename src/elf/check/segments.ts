@@ -70,10 +70,12 @@ export function* checkCovered(view: ElfView): Generator<Problem> {
   if (loads.length === 0) return;
   const firstLoad = view.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_LOAD);
   for (const [i, segment] of view.programHeaders.entries()) {
+    // The zeros of thread-local variables take no room in memory; each thread has its own.
+    const size = BigInt(segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz);
     const isMapped = loads.some(
       (load) =>
         segment.p_vaddr >= load.p_vaddr &&
-        segment.p_vaddr + BigInt(segment.p_memsz) <= load.p_vaddr + BigInt(load.p_memsz) &&
+        segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
         BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
     );
     if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped)
