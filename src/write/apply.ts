@@ -197,10 +197,21 @@ function writeInPlace(path: string, plan: Plan): Applied {
   try {
     requireUnchanged(source, plan);
     writeAll(path, plan);
-    return {path, notes: []};
+    return {path, notes: keepMode(path, source.stats)};
   } catch (error) {
     throw systemError(path, error, 'cannot write');
   } finally {
     source.close();
+  }
+}
+
+/** The kernel takes set-ID bits from a file that an ordinary user writes into; its owner may give them back. */
+function keepMode(path: string, {mode}: Stats): string[] {
+  if (statSync(path).mode === mode) return [];
+  try {
+    chmodSync(path, mode & 0o7777);
+    return [];
+  } catch {
+    return ['the set-user-ID or set-group-ID bit is lost: only the owner could keep it'];
   }
 }
