@@ -232,6 +232,38 @@ test('output: with nothing to do it is a copy', (t) => {
   t.deepEqual(readFileSync(result), old);
 });
 
+test('output: from a file that may only be read, by an ordinary user', (t) => {
+  const file = copyFixture(t, name);
+  chmodSync(file, 0o555);
+  chmodSync(path.dirname(file), 0o777);
+  const {status, stderr} = elfinterpAsNobody([
+    'set',
+    file,
+    request.interpreter ?? '',
+    '--output',
+    `${file}.out`,
+  ]);
+  t.is(stderr, isRoot ? `elfinterp: ${file}: the owner 0:0 could not be kept\n` : '');
+  t.is(status, 0);
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old, 'probe-pie.out': edited});
+  t.is(statSync(`${file}.out`).mode & 0o7777, 0o555);
+});
+
+if (isRoot) {
+  test('output: a set-user-ID bit does not go over to a file of another owner', (t) => {
+    const file = copyFixture(t, name);
+    chmodSync(file, 0o4755);
+    const result = `${file}.out`;
+    writeFileSync(result, 'his');
+    chownSync(result, 1, 1);
+    t.deepEqual(apply(file, {output: result}).notes, [
+      'the set-user-ID or set-group-ID bit is left out: the owner is another',
+    ]);
+    const {uid, mode} = statSync(result);
+    t.deepEqual([uid, mode & 0o7777], [1, 0o755]);
+  });
+}
+
 test('output and inPlace exclude one another', (t) => {
   const file = copyFixture(t, name);
   t.throws(() => apply(file, {output: `${file}.out`, inPlace: true}), {code: 'BAD_REQUEST'});
@@ -341,7 +373,10 @@ test(
       process.execPath,
       program,
     ]);
-    t.is(stderr, `elfinterp: ${directory}/program: cannot write: no space left on device\n`);
+    t.is(
+      stderr,
+      `elfinterp: ${directory}/program: cannot write a new file beside it: no space left on device\n`,
+    );
     t.is(stdout, 'status 1\nprogram\n');
     t.is(status, 0);
   }),
