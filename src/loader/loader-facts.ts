@@ -73,7 +73,9 @@ const muslDefaults = {
 };
 
 function readMuslFacts(text: string, pathFile: string): LoaderFacts {
-  const list = /(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/.exec(text)?.[0];
+  // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
+  const lists = [...text.matchAll(/(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/g)];
+  const list = lists.find(([directories]) => directories.includes('/lib'))?.[0];
   const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
   const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
   return {

@@ -394,14 +394,14 @@ glibcScenarios({
     return secureScenario(w, t, notFound);
   },
   '$ORIGIN of a library of a secure program serves'(w, t) {
-    w.library('a/libB.so', {needed: ['libA.so'], rpath: '$ORIGIN'});
-    w.library('a/libA.so');
+    w.library('a/libB.so', {needed: ['libA.so'], rpath: '$ORIGIN/sub'});
+    w.library('a/sub/libA.so');
     w.reporter('p', {needed: ['libB.so'], rpath: w.path('a')});
-    return secureScenario(w, t, {program: 'p', expect: ['a/libB.so', 'a/libA.so']});
+    return secureScenario(w, t, {program: 'p', expect: ['a/libB.so', 'a/sub/libA.so']});
   },
   '$ORIGIN that is not the first token of a library does not serve a secure program'(w, t) {
-    w.library('a/libB.so', {needed: ['libA.so'], rpath: '/.$ORIGIN'});
-    w.library('a/libA.so');
+    w.library('a/libB.so', {needed: ['libA.so'], rpath: '/.$ORIGIN/sub'});
+    w.library('a/sub/libA.so');
     w.reporter('p', {needed: ['libB.so'], rpath: w.path('a')});
     return secureScenario(w, t, {program: 'p', expect: ['libA.so: not found']});
   },

@@ -243,16 +243,26 @@ export function askLoader(program: string, {env = {}, cwd = '/', by = [], uid}: 
 /**
  * What comes of running a reporter: what it says is loaded, or the libraries without which it did not start. glibc
  * stops at the first of them.
+ *
+ * @param anyWords take every complaint for one about a missing library
  */
-export function askByRunning(program: string, {env = {}, cwd = '/', by = [], uid}: Start = {}): Outcome {
+export function askByRunning(program: string, start: Start = {}, anyWords = false): Outcome {
+  const {env = {}, cwd = '/', by = [], uid} = start;
   const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
   const identity = uid === undefined ? {} : {uid, gid: uid};
   const {status, stdout, stderr, error} = spawnSync(command, args, {cwd, encoding: 'utf8', env, ...identity});
   if (error !== undefined) throw error;
   const names = [...stderr.matchAll(/(?:shared libraries: |shared library )(.*?): (.*)/g)];
-  const absent = names.filter(([, , why]) => /No such file|cannot open/.test(why ?? ''));
+  const absent = names.filter(([, , why]) => anyWords || /No such file|cannot open/.test(why ?? ''));
   const fatal = names.find((match) => !absent.includes(match))?.[2]?.replace(/ \(needed by .*/, '');
-  const files = status === 0 ? stdout.split('\n').filter((path) => path.startsWith('/')) : [];
+  // The program itself comes first, by its path or without a name.
+  const files =
+    status === 0
+      ? stdout
+          .split('\n')
+          .slice(1)
+          .filter((path) => path.startsWith('/'))
+      : [];
   return {
     files: [...files.filter((path) => !isSystem(path)), ...absent.map(([, name]) => name + missing)],
     ...(fatal === undefined ? {} : {fatal}),
