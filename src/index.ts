@@ -1,1 +1,10 @@
-export {ElfError} from './errors.js';
+export type {Plan, Region, Rung, Write} from './edit/plan.js';
+export {planEdit} from './edit/plan-edit.js';
+export type {EditRequest} from './edit/request.js';
+export {checkElf, type Problem} from './elf/check.js';
+export {type Machine, machineOf} from './elf/machine.js';
+export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
+export {ElfView} from './elf/view.js';
+export {ElfError, type ErrorCode, hex, printable} from './errors.js';
+export {findElfFiles} from './source/walk.js';
+export {type Applied, type ApplyOptions, applyPlan, applyPlanSync, applyPlanToBuffer} from './write/apply.js';

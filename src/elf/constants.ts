@@ -6,6 +6,20 @@ import {hex} from '../errors.js';
 
 export const ET = {ET_NONE: 0, ET_REL: 1, ET_EXEC: 2, ET_DYN: 3, ET_CORE: 4} as const;
 
+/** The machines that a rule here singles out; machine.ts knows many more. */
+export const EM = {
+  EM_386: 3,
+  EM_MIPS: 8,
+  EM_PPC: 20,
+  EM_PPC64: 21,
+  EM_S390: 22,
+  EM_ARM: 40,
+  EM_X86_64: 62,
+  EM_AARCH64: 183,
+  EM_RISCV: 243,
+  EM_ALPHA: 0x9026,
+} as const;
+
 export const PT = {
   PT_NULL: 0,
   PT_LOAD: 1,

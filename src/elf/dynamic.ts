@@ -5,6 +5,7 @@
  * moving anything, so the view counts them.
  */
 import {ElfError} from '../errors.js';
+import {readInPieces} from '../source/source.js';
 import {DT} from './constants.js';
 import {Dyn, type Phdr} from './records.js';
 import {readString} from './strings.js';
@@ -30,6 +31,9 @@ export const stringTags: ReadonlySet<bigint> = new Set([
   DT.DT_FILTER,
 ]);
 
+/** More entries than any real file has; a damaged one may claim gigabytes of them. */
+const mostEntries = 1 << 16;
+
 export class DynamicSection {
   /** File offset of the first entry. */
   readonly offset: number;
@@ -49,16 +53,9 @@ export class DynamicSection {
     this.offset = segment.p_offset;
     this.address = segment.p_vaddr;
     this.capacity = Math.floor(segment.p_filesz / size);
-    const bytes = view.source.read(segment.p_offset, this.capacity * size);
-    const entries: Dyn[] = [];
-    let terminated = false;
-    for (let i = 0; i < this.capacity && !terminated; i++) {
-      const entry = Dyn.decode(bytes, view.format, i * size);
-      terminated = entry.d_tag === DT.DT_NULL;
-      if (!terminated) entries.push(entry);
-    }
-    this.entries = entries;
-    this.terminated = terminated;
+    const readable = Math.min(this.capacity, mostEntries);
+    this.entries = readEntries(view, segment.p_offset, readable);
+    this.terminated = this.entries.length < readable;
   }
 
   /** The last entry with this tag, as ld.so takes it (it fills l_info in order); undefined when there is none. */
@@ -126,4 +123,21 @@ export class DynamicSection {
       value,
     });
   }
+}
+
+/** Read entries up to the first DT_NULL, a few kilobytes at a time: p_filesz of a damaged file may be anything. */
+function readEntries(view: ElfView, offset: number, capacity: number): Dyn[] {
+  const size = Dyn.size(view.format.elfClass);
+  const entries: Dyn[] = [];
+  let terminated = false;
+  const visit = (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length && !terminated; at += size) {
+      const entry = Dyn.decode(bytes, view.format, at);
+      terminated = entry.d_tag === DT.DT_NULL;
+      if (!terminated) entries.push(entry);
+    }
+    return !terminated;
+  };
+  readInPieces(view.source, offset, capacity * size, visit, 256 * size);
+  return entries;
 }

@@ -15,12 +15,17 @@ export interface Note {
   readonly offset: number;
 }
 
-/** A note segment longer than this is damage, or a core file's; only its beginning is read. */
+/** More bytes of notes than this are damage, or a core file's; what lies behind them is not read. */
 const mostBytes = 1 << 20;
 
 /** Read every note that can be read. A note that runs past its segment ends the walk of that segment. */
 export function readNotes(view: ElfView): Note[] {
-  return noteRanges(view).flatMap(({offset, size, align}) => readRange(view, offset, size, align));
+  let left = mostBytes;
+  return noteRanges(view).flatMap(({offset, size, align}) => {
+    const length = Math.max(0, Math.min(size, left, view.source.size - offset));
+    left -= length;
+    return readRange(view, offset, length, align);
+  });
 }
 
 interface NoteRange {
@@ -40,9 +45,8 @@ function noteRanges(view: ElfView): NoteRange[] {
     .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
 }
 
-function readRange(view: ElfView, start: number, size: number, align: number): Note[] {
+function readRange(view: ElfView, start: number, length: number, align: number): Note[] {
   const unit = align === 8 ? 8 : 4;
-  const length = Math.max(0, Math.min(size, mostBytes, view.source.size - start));
   const bytes = view.source.read(Math.min(start, view.source.size), length);
   const headerSize = Nhdr.size(view.format.elfClass);
   const notes: Note[] = [];

@@ -4,7 +4,10 @@
  */
 import {type Decoded, defineRecord} from './record.js';
 
-/** ELF identification, the first 16 bytes of every file; the padding is kept as it is. */
+/** Length of e_ident in bytes; Ehdr follows it. */
+export const EI_NIDENT = 16;
+
+/** ELF identification, the first bytes of every file; its padding is kept as it is. */
 export const Ident = defineRecord('e_ident', {
   EI_MAG0: 'byte',
   EI_MAG1: 'byte',
@@ -103,11 +106,24 @@ export const Verdef = defineRecord('Verdef', {
 
 export const Verdaux = defineRecord('Verdaux', {vda_name: 'word', vda_next: 'word'});
 
+/** The head of DT_HASH; behind it nbucket and nchain words. */
+export const HashHeader = defineRecord('Hash', {nbucket: 'word', nchain: 'word'});
+/** The same on alpha and s390x, whose 64-bit psABI makes every word of the table 64 bits wide. */
+export const WideHashHeader = defineRecord('Hash', {nbucket: 'size', nchain: 'size'});
+/** The head of DT_GNU_HASH; behind it the bloom filter, the buckets, and a chain word for each hashed symbol. */
+export const GnuHashHeader = defineRecord('GnuHash', {
+  nbuckets: 'word',
+  symoffset: 'word',
+  bloom_size: 'word',
+  bloom_shift: 'word',
+});
+
 export type Ident = ReturnType<typeof Ident.decode>;
 export type Ehdr = ReturnType<typeof Ehdr.decode>;
 export type Phdr = ReturnType<typeof Phdr.decode>;
 export type Shdr = ReturnType<typeof Shdr.decode>;
 export type Dyn = ReturnType<typeof Dyn.decode>;
+export type HashHeader = ReturnType<typeof HashHeader.decode>;
 export type Sym = ReturnType<typeof Sym.decode>;
 export type Rel = ReturnType<typeof Rel.decode>;
 export type Rela = ReturnType<typeof Rela.decode>;

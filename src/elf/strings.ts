@@ -17,13 +17,16 @@ export function encodeString(text: string): Uint8Array {
 /** How much of a string table is read at once while looking for the end of one string. */
 const pieceLength = 256;
 
+/** No name and no list of paths is longer. Past this the end is not searched for: a damaged file may have none. */
+const longestString = 1 << 20;
+
 /**
  * Read the bytes of one string of a string table, without its NUL.
  *
  * @param tableOffset file offset of the table
  * @param tableSize its length in bytes
  * @param index offset of the string in the table
- * @throws ElfError BAD_ELF when the string starts outside the table or has no end in it
+ * @throws ElfError BAD_ELF when the string starts outside the table, or has no end in it or within 1 MiB
  */
 export function readStringBytes(
   source: ByteSource,
@@ -32,19 +35,26 @@ export function readStringBytes(
   index: number,
 ): Uint8Array {
   const pieces: Uint8Array[] = [];
-  for (let at = index; at < tableSize; at += pieceLength) {
-    const piece = source.read(tableOffset + at, Math.min(pieceLength, tableSize - at));
+  const limit = Math.min(tableSize, index + longestString);
+  for (let at = index; at < limit; at += pieceLength) {
+    const piece = source.read(tableOffset + at, Math.min(pieceLength, limit - at));
     const end = piece.indexOf(0);
     pieces.push(end < 0 ? piece : piece.subarray(0, end));
     if (end >= 0) return concatenate(pieces);
   }
-  const outside = index >= tableSize;
-  throw new ElfError('BAD_ELF', outside ? 'a string lies outside its table' : 'a string has no end', {
-    path: source.path,
-    offset: tableOffset + index,
-    expected: `an index below ${tableSize}${outside ? '' : ' and a NUL'}`,
-    got: `${index}`,
-    value: index,
+  throw badString(source, tableOffset, tableSize, index);
+}
+
+function badString({path}: ByteSource, tableOffset: number, tableSize: number, index: number): ElfError {
+  const facts = {path, offset: tableOffset + index, value: index};
+  if (index >= tableSize) {
+    const expected = `an index below ${tableSize}`;
+    return new ElfError('BAD_ELF', 'a string lies outside its table', {...facts, expected, got: `${index}`});
+  }
+  const searched = Math.min(tableSize - index, longestString);
+  return new ElfError('BAD_ELF', 'a string has no end', {
+    ...facts,
+    expected: `a NUL within ${searched} bytes`,
   });
 }
 

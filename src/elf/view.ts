@@ -11,7 +11,7 @@ import type {ByteSource} from '../source/source.js';
 import {PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
 import type {Format} from './record.js';
-import {Ehdr, Ident, Phdr, Shdr} from './records.js';
+import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
 import {decodeString, readString} from './strings.js';
 
 /** The value of PT_INTERP and where it stands. */
@@ -31,8 +31,6 @@ const mostHeaders = 1 << 18;
 /** The longest PT_INTERP that the kernel reads, the NUL included (PATH_MAX). */
 export const longestInterpreter = 4096;
 
-const identSize = 16;
-
 /** View the bytes of a source as ELF. See `openElf` for files and `openElfBuffer` for bytes in memory. */
 export class ElfView {
   readonly source: ByteSource;
@@ -51,7 +49,7 @@ export class ElfView {
     this.ident = readIdent(source);
     this.format = formatOf(this.ident, source);
     this.header = this.#located(() =>
-      Ehdr.decode(source.read(identSize, Ehdr.size(this.format.elfClass)), this.format),
+      Ehdr.decode(source.read(EI_NIDENT, Ehdr.size(this.format.elfClass)), this.format),
     );
   }
 
@@ -127,12 +125,7 @@ export class ElfView {
    * undefined when no file byte is mapped there.
    */
   offsetOfAddress(address: bigint): number | undefined {
-    for (const phdr of this.programHeaders) {
-      if (phdr.p_type !== PT.PT_LOAD || address < phdr.p_vaddr) continue;
-      const distance = address - phdr.p_vaddr;
-      if (distance < BigInt(phdr.p_filesz)) return phdr.p_offset + Number(distance);
-    }
-    return undefined;
+    return offsetOfAddress(this.programHeaders, address);
   }
 
   #readInterpreter(): Interpreter | undefined {
@@ -196,6 +189,16 @@ export class ElfView {
   }
 }
 
+/** See `ElfView.offsetOfAddress`; this one takes the segments from elsewhere. */
+export function offsetOfAddress(programHeaders: readonly Phdr[], address: bigint): number | undefined {
+  for (const phdr of programHeaders) {
+    if (phdr.p_type !== PT.PT_LOAD || address < phdr.p_vaddr) continue;
+    const distance = address - phdr.p_vaddr;
+    if (distance < BigInt(phdr.p_filesz)) return phdr.p_offset + Number(distance);
+  }
+  return undefined;
+}
+
 interface TableType<T> {
   size(elfClass: 32 | 64): number;
   decode(bytes: Uint8Array, format: Format, offset: number): T;
@@ -216,7 +219,7 @@ function readIdent(source: ByteSource): Ident {
       got: source.size === 0 ? 'nothing' : [...start].map((b) => b.toString(16).padStart(2, '0')).join(' '),
     });
   }
-  return Ident.decode(source.read(0, identSize), {elfClass: 64, littleEndian: true});
+  return Ident.decode(source.read(0, EI_NIDENT), {elfClass: 64, littleEndian: true});
 }
 
 function formatOf({EI_CLASS, EI_DATA}: Ident, source: ByteSource): Format {

@@ -1,4 +1,4 @@
-import {closeSync, constants, fstatSync, openSync, readSync, type Stats} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
 import {type ByteSource, checkRange} from './source.js';
 
@@ -12,10 +12,13 @@ export interface FileSource extends ByteSource {
 /** Everything `get` needs of an ordinary program lies in its first page; one read fetches it. */
 const headLength = 4096;
 
+/** Whoever asks for more at once follows a length that a damaged file claims. Node itself stops at 2 GB. */
+const longestRead = 2 ** 30;
+
 /**
  * Open a regular file for reading by range.
  *
- * A FIFO does not block and a device is not read: both are refused, like a directory.
+ * A FIFO does not block and a device is not read: both are refused, like a directory and a socket.
  *
  * @throws ElfError FILE_SYSTEM when it cannot be opened, NOT_A_FILE when it is not a regular file
  */
@@ -42,6 +45,8 @@ function open(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
+    // A socket cannot be opened at all, so nothing of it can be asked through a descriptor.
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(path, statSync(path));
     throw systemError(path, error, 'cannot open');
   }
 }
@@ -71,6 +76,7 @@ class OpenFile implements FileSource {
 
   read(offset: number, length: number): Uint8Array {
     checkRange(this, offset, length);
+    if (length > longestRead) throw this.#tooLong(offset, length);
     const end = offset + length;
     if (end > headLength) return this.#readFrom(offset, length);
     this.#head ??= this.#readFrom(0, Math.min(headLength, this.size));
@@ -99,6 +105,16 @@ class OpenFile implements FileSource {
       done += count;
     }
     return bytes;
+  }
+
+  #tooLong(offset: number, length: number): ElfError {
+    return new ElfError('BAD_ELF', 'too much to read at once', {
+      path: this.path,
+      offset,
+      expected: `at most ${longestRead} bytes`,
+      got: `${length}`,
+      value: length,
+    });
   }
 
   #readSome(bytes: Uint8Array, done: number, offset: number): number {

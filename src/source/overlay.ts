@@ -20,7 +20,7 @@ export function overlaySource(inner: ByteSource, patches: readonly Patch[], size
       checkRange(source, offset, length);
       const touching = sorted.filter((p) => p.offset < offset + length && p.offset + p.bytes.length > offset);
       const fromInner = Math.max(0, Math.min(length, inner.size - offset));
-      if (touching.length === 0 && fromInner === length) return inner.read(offset, length);
+      if (touching.length === 0 && fromInner > 0 && fromInner === length) return inner.read(offset, length);
       const result = new Uint8Array(length);
       if (fromInner > 0) result.set(inner.read(offset, fromInner));
       for (const patch of touching) {

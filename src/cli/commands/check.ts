@@ -1,0 +1,20 @@
+import {checkElf, hex, type Problem} from '../../index.js';
+import type {Arguments} from '../command.js';
+import {eachFile, resultsToJson} from '../each-file.js';
+import {exitStatus, type Output} from '../output.js';
+
+export function run(args: Arguments, output: Output): number | undefined {
+  let found = 0;
+  const results = eachFile(args.files as string[], output, ({view}, path) => {
+    const problems = checkElf(view);
+    found += problems.length;
+    if (!args.json) for (const problem of problems) output.line(`${path}: ${describe(problem)}`);
+    return {problems};
+  });
+  if (args.json) output.json(resultsToJson(results));
+  return found > 0 ? exitStatus.failed : undefined;
+}
+
+function describe({code, message, offset}: Problem): string {
+  return `${message} [${code} at offset ${hex(offset)}]`;
+}

@@ -1,0 +1,42 @@
+import {ElfError, type ElfView} from '../../index.js';
+import type {Arguments} from '../command.js';
+import {eachFile, resultsToJson} from '../each-file.js';
+import type {Output} from '../output.js';
+
+type Field = 'interpreter' | 'rpath' | 'soname';
+
+export function run(args: Arguments, output: Output): undefined {
+  const files = args.files as string[];
+  const field: Field = args.rpath ? 'rpath' : args.soname ? 'soname' : 'interpreter';
+  if (args.json) {
+    output.json(resultsToJson(eachFile(files, output, ({view}) => describe(view))));
+    return;
+  }
+  eachFile(files, output, ({view}, path) => {
+    const text = read(view, field);
+    output.line(files.length > 1 ? `${path}: ${text}` : text);
+  });
+}
+
+function read(view: ElfView, field: Field): string {
+  if (field === 'soname') return view.dynamic?.soname ?? '';
+  if (field === 'rpath') return view.dynamic?.runpath ?? view.dynamic?.rpath ?? '';
+  const {interpreter} = view;
+  if (interpreter !== undefined) return interpreter.path;
+  throw new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
+    path: view.path,
+    expected: 'a dynamically linked program',
+    got:
+      view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program',
+  });
+}
+
+function describe(view: ElfView): object {
+  const {dynamic} = view;
+  return {
+    interpreter: view.interpreter?.path ?? null,
+    rpath: dynamic?.rpath ?? null,
+    runpath: dynamic?.runpath ?? null,
+    soname: dynamic?.soname ?? null,
+  };
+}

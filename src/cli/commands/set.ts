@@ -1,0 +1,9 @@
+import {applyToFiles} from '../apply-edit.js';
+import type {Arguments} from '../command.js';
+import type {Output} from '../output.js';
+
+export function run(args: Arguments, output: Output): number | undefined {
+  const interpreter = args.interpreter as string;
+  const allowRelative = Boolean(args['allow-relative']);
+  return applyToFiles([args.file as string], {interpreter, allowRelative}, args, output);
+}

@@ -1,0 +1,125 @@
+/*
+ * argv -> options -> library call -> text or JSON. The exit status is decided here and nowhere below:
+ * 0 done, 1 something that was asked for could not be done, 2 the command line is wrong.
+ */
+import yargs from 'yargs';
+import type {Arguments, Command} from './command.js';
+import {commands} from './commands.js';
+import {createOutput, exitStatus, type Output} from './output.js';
+import {version} from './version.js';
+
+/** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */
+export async function main(argv: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', leaveQuietly);
+  process.exitCode = await runCommandLine(argv, createOutput(process.stdout, process.stderr));
+}
+
+/** As in `elfinterp needed -r / | head`: the reader has what it wanted. 141 is what a shell reports for SIGPIPE. */
+function leaveQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+}
+
+interface Choice {
+  readonly command: Command;
+  readonly args: Arguments;
+}
+
+/*
+ * The handlers only note what was chosen, and the command runs when yargs has returned: yargs lays out its whole
+ * help text in advance for a handler that returns a promise, which costs more than `get` itself.
+ */
+async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
+  let choice: Choice | undefined;
+  let status: number | undefined;
+  const parser = yargs([...argv])
+    .scriptName('elfinterp')
+    .usage('$0 COMMAND ...\n\nChange the dynamic loader, search path and libraries of ELF programs.')
+    .locale('en')
+    .version(version)
+    .parserConfiguration({
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'populate--': true,
+    })
+    .wrap(Math.min(process.stdout.columns ?? 100, 110))
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, 'a command is missing')
+    .epilogue(
+      'elfinterp COMMAND --help tells more. Exit status: 0 done, 1 could not be done, 2 wrong command line.',
+    )
+    .help()
+    .alias('help', 'h')
+    .exitProcess(false)
+    .fail((message, error) => {
+      if (error !== undefined && error !== null && error.name !== 'YError') throw error;
+      // yargs goes on after the first complaint; one is enough.
+      if (status === undefined) output.note(complaint(argv, message));
+      status = exitStatus.usage;
+    });
+  for (const command of commands) {
+    parser.command(
+      command.usage,
+      command.summary,
+      (builder) => describe(builder, command),
+      (args) => {
+        choice = {command, args};
+      },
+    );
+  }
+  parser.parseSync();
+  if (status !== undefined) return status;
+  return choice === undefined ? exitStatus.done : runCommand(choice, output);
+}
+
+function describe(builder: ReturnType<typeof yargs>, command: Command): ReturnType<typeof yargs> {
+  for (const [name, positional] of Object.entries(command.positionals)) builder.positional(name, positional);
+  builder.options(command.options);
+  for (const [line, meaning] of command.examples) builder.example(line, meaning);
+  return builder.epilogue(command.epilogue ?? '').demandCommand(0);
+}
+
+async function runCommand({command, args}: Choice, output: Output): Promise<number> {
+  const twice = givenTwice(command, args);
+  if (twice !== undefined) {
+    output.note(`--${twice} is given more than once; see elfinterp ${nameOf(command.usage)} --help`);
+    return exitStatus.usage;
+  }
+  const {run} = await command.load();
+  try {
+    return (await run(args, output)) ?? (output.failed ? exitStatus.failed : exitStatus.done);
+  } catch (error) {
+    output.error(error);
+    return exitStatus.failed;
+  }
+}
+
+/** What yargs has to say of a command line, in one line that ends with where to read on. */
+function complaint(argv: readonly string[], message: string): string {
+  const command = commands.find(({usage}) => argv.includes(nameOf(usage)));
+  const place = command === undefined ? '' : `${nameOf(command.usage)} `;
+  const isMissing = message.startsWith('Not enough non-option arguments');
+  const what =
+    isMissing && command !== undefined
+      ? `an argument is missing: elfinterp ${command.usage}`
+      : oneLine(message);
+  return `${what}; see elfinterp ${place}--help`;
+}
+
+function nameOf(usage: string): string {
+  return usage.replace(/ [<[].*/, '');
+}
+
+function oneLine(message: string): string {
+  const line = message.trim().replace(/\s*\n\s*/g, ' ');
+  return line.charAt(0).toLowerCase() + line.slice(1);
+}
+
+/** An option that takes one value and was given two. */
+function givenTwice({options}: Command, args: Arguments): string | undefined {
+  return Object.keys(options).find((name) => Array.isArray(args[name]) && options[name]?.array !== true);
+}

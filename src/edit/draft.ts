@@ -1,0 +1,217 @@
+/*
+ * A draft is a file on its way to its next state: copies of the records that an edit may change, and the bytes
+ * that it writes. Edits change the records; `finish` encodes whichever differ. So no edit ever computes where in
+ * the file a header field stands, and a header that two edits touch is written once.
+ */
+
+import {DT, dynamicTagName, EM, machineDT, PF, PT, SHT, segmentTypeName} from '../elf/constants.js';
+import {Dyn, Phdr, Shdr, Sym} from '../elf/records.js';
+import {eachSymbol} from '../elf/symbols.js';
+import {type ElfView, offsetOfAddress} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {overlaySource} from '../source/overlay.js';
+import {addPatch, type ReasonedPatch} from './patches.js';
+import type {Region, Rung} from './plan.js';
+
+/** What one edit did, ready to become the ground of the next. */
+export interface Step {
+  readonly rung: Rung;
+  readonly size: number;
+  readonly patches: readonly ReasonedPatch[];
+  readonly regions: readonly Region[];
+  readonly changes: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** The step that changes nothing. */
+export function noStep(view: ElfView): Step {
+  return {rung: 0, size: view.source.size, patches: [], regions: [], changes: [], notes: []};
+}
+
+export class Draft {
+  readonly view: ElfView;
+  readonly programHeaders: Phdr[];
+  readonly sectionHeaders: Shdr[];
+  /** The entries of the dynamic section before DT_NULL. */
+  entries: Dyn[];
+  readonly changes: string[] = [];
+  readonly notes: string[] = [];
+  #rung: Rung = 0;
+  #patches: ReasonedPatch[] = [];
+  readonly #regions: Region[] = [];
+  readonly #entryIndex: ReadonlyMap<Dyn, number>;
+
+  constructor(view: ElfView) {
+    this.view = view;
+    this.programHeaders = view.programHeaders.map((phdr) => ({...phdr}));
+    this.sectionHeaders = view.sectionHeaders.map((section) => ({...section}));
+    this.entries = (view.dynamic?.entries ?? []).map((entry) => ({...entry}));
+    this.#entryIndex = new Map(this.entries.map((entry, i) => [entry, i]));
+  }
+
+  /** Note that an edit needed this rung. */
+  climb(rung: Rung): void {
+    if (rung > this.#rung) this.#rung = rung;
+  }
+
+  /** Write content. The range becomes one that the plan declares. */
+  write(offset: number, bytes: Uint8Array, reason: string): void {
+    this.#patches = addPatch(this.#patches, {offset, bytes, reason});
+    this.#regions.push({offset, size: bytes.length, what: reason});
+  }
+
+  /** Overwrite with zeros what is no longer used, so that a later edit finds it as slack. */
+  clear(offset: number, size: number, reason: string): void {
+    if (size > 0) this.write(offset, new Uint8Array(size), reason);
+  }
+
+  /** Read the file as it stands in this draft, records that were changed excepted. */
+  read(offset: number, length: number): Uint8Array {
+    return overlaySource(this.view.source, this.#patches).read(offset, length);
+  }
+
+  /**
+   * The LOADs that may take more bytes: mapped from the file to their last byte, readable, not writable. A
+   * writable one is left alone, because what follows its file bytes in memory is BSS.
+   */
+  get readOnlyLoads(): Phdr[] {
+    return this.programHeaders.filter(
+      ({p_type, p_flags, p_filesz, p_memsz}) =>
+        p_type === PT.PT_LOAD &&
+        (p_flags & PF.PF_W) === 0 &&
+        (p_flags & PF.PF_R) !== 0 &&
+        p_filesz > 0 &&
+        p_filesz === p_memsz,
+    );
+  }
+
+  /** The LOAD that maps a range of the file. */
+  loadAt(offset: number, size = 1): Phdr | undefined {
+    return this.programHeaders.find(
+      (p) => p.p_type === PT.PT_LOAD && offset >= p.p_offset && offset + size <= p.p_offset + p.p_filesz,
+    );
+  }
+
+  offsetOfAddress(address: bigint): number | undefined {
+    return offsetOfAddress(this.programHeaders, address);
+  }
+
+  /** Let a section header follow its bytes. A file without one for this range is none the worse. */
+  moveSection(from: Range, to: Range & {readonly address: bigint}): void {
+    const index = this.sectionHeaders.findIndex(
+      (s) => s.sh_type !== SHT.SHT_NOBITS && s.sh_offset === from.offset && s.sh_size === from.size,
+    );
+    const section = this.sectionHeaders[index];
+    if (section === undefined) return;
+    this.shiftSymbols(new Set([index]), to.address - section.sh_addr);
+    section.sh_offset = to.offset;
+    section.sh_size = to.size;
+    section.sh_addr = to.address;
+  }
+
+  /** Let the symbols of sections that moved follow them. */
+  shiftSymbols(sections: ReadonlySet<number>, distance: bigint): void {
+    if (distance === 0n) return;
+    const size = Sym.size(this.view.format.elfClass);
+    for (const table of this.view.sectionHeaders) {
+      const isSymbolTable = table.sh_type === SHT.SHT_SYMTAB || table.sh_type === SHT.SHT_DYNSYM;
+      if (!isSymbolTable || table.sh_entsize !== size) continue;
+      eachSymbol(this.view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
+        if (!sections.has(symbol.st_shndx)) return;
+        const moved = {...symbol, st_value: symbol.st_value + distance};
+        this.write(
+          table.sh_offset + i * size,
+          Sym.encode(moved, this.view.format),
+          'a symbol of a moved section',
+        );
+      });
+    }
+  }
+
+  finish(): Step {
+    this.#writeTable(Phdr, this.view.header.e_phoff, this.view.programHeaders, this.programHeaders, (p) =>
+      segmentTypeName(p.p_type, this.view.header.e_machine),
+    );
+    this.#writeTable(
+      Shdr,
+      this.view.header.e_shoff,
+      this.view.sectionHeaders,
+      this.sectionHeaders,
+      () => 'section header',
+    );
+    this.#writeDynamic();
+    return {
+      rung: this.#rung,
+      size: this.view.source.size,
+      patches: this.#patches,
+      regions: this.#regions,
+      changes: this.changes,
+      notes: this.notes,
+    };
+  }
+
+  #writeTable<T extends object>(
+    type: {size(elfClass: 32 | 64): number; encode(record: T, format: ElfView['format']): Uint8Array},
+    start: number,
+    before: readonly T[],
+    after: readonly T[],
+    describe: (record: T) => string,
+  ): void {
+    const size = type.size(this.view.format.elfClass);
+    after.forEach((record, i) => {
+      if (same(record, before[i])) return;
+      this.write(
+        start + i * size,
+        type.encode(record, this.view.format),
+        `${describe(record)} in the table of headers`,
+      );
+    });
+  }
+
+  #writeDynamic(): void {
+    const {dynamic, format, header} = this.view;
+    if (dynamic === undefined) return;
+    if (this.entries.length + 1 > dynamic.capacity) {
+      throw new ElfError(
+        'NO_ROOM',
+        'the dynamic section has no spare entry, and a new segment is not made yet',
+        {
+          path: this.view.path,
+          offset: dynamic.offset,
+          expected: `${this.entries.length + 1} slots`,
+          got: `${dynamic.capacity}`,
+        },
+      );
+    }
+    const size = Dyn.size(format.elfClass);
+    const longest = Math.max(this.entries.length, dynamic.entries.length);
+    for (let i = 0; i < longest; i++) {
+      const entry = this.#settled(i, size);
+      if (same(entry, dynamic.entries[i])) continue;
+      this.write(
+        dynamic.offset + i * size,
+        Dyn.encode(entry, format),
+        dynamicTagName(entry.d_tag, header.e_machine),
+      );
+    }
+  }
+
+  /** The entry for a slot. DT_MIPS_RLD_MAP_REL counts from its own slot, so it changes when it moves. */
+  #settled(index: number, size: number): Dyn {
+    const entry = this.entries[index] ?? {d_tag: DT.DT_NULL, d_val: 0n};
+    const isRelative =
+      this.view.header.e_machine === EM.EM_MIPS && entry.d_tag === machineDT[8].DT_MIPS_RLD_MAP_REL;
+    if (!isRelative) return entry;
+    const moved = BigInt(size) * BigInt((this.#entryIndex.get(entry) ?? index) - index);
+    return {...entry, d_val: BigInt.asUintN(this.view.format.elfClass, entry.d_val + moved)};
+  }
+}
+
+export interface Range {
+  readonly offset: number;
+  readonly size: number;
+}
+
+function same<T extends object>(a: T, b: T | undefined): boolean {
+  return b !== undefined && Object.entries(a).every(([name, value]) => b[name as keyof T] === value);
+}

@@ -1,0 +1,37 @@
+import type {Patch} from '../source/overlay.js';
+
+/**
+ * Where the new bytes went: 0 nothing to do, 1 in place, 2 existing slack, 3 a new LOAD at the end of the file.
+ * A plan's rung is the highest that one of its edits needed.
+ */
+export type Rung = 0 | 1 | 2 | 3;
+
+/** Bytes to write at an offset of the file, and why. */
+export interface Write extends Patch {
+  /** What stands there now, as far as the file reaches; applying a plan checks it. */
+  readonly before: Uint8Array;
+  readonly reason: string;
+}
+
+/** A range of the file that an edit means to change. Whatever else is mapped must stay as it is. */
+export interface Region {
+  readonly offset: number;
+  readonly size: number;
+  readonly what: string;
+}
+
+/** What shall happen to a file: plain data, to be printed, tested, or applied by `applyPlan`. */
+export interface Plan {
+  readonly path: string | undefined;
+  readonly rung: Rung;
+  /** Length of the file in bytes, before and after. */
+  readonly inputSize: number;
+  readonly outputSize: number;
+  /** Disjoint, in the order of their offsets; empty on rung 0. */
+  readonly writes: readonly Write[];
+  readonly regions: readonly Region[];
+  /** What changes, in words, one edit each. */
+  readonly changes: readonly string[];
+  /** What the user should know besides. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,44 @@
+import {bufferSource} from '../source/buffer.js';
+import {fileSource} from '../source/file.js';
+import {ElfView} from './view.js';
+
+/** An ELF file that is open for reading. Close it, or let `await using` do so. */
+export interface ElfFile {
+  readonly path: string | undefined;
+  readonly view: ElfView;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Open an ELF file. Only its header is read; everything else when it is asked for.
+ *
+ * @throws ElfError FILE_SYSTEM, NOT_A_FILE, NOT_ELF, TRUNCATED or BAD_ELF
+ * @example
+ *   await using file = await openElf('/usr/bin/qemu-arm');
+ *   console.log(file.view.interpreter?.path, file.view.dynamic?.needed);
+ */
+export async function openElf(path: string): Promise<ElfFile> {
+  return openElfSync(path);
+}
+
+/** The same at once, for code that does not wait. */
+export function openElfSync(path: string): ElfFile {
+  const source = fileSource(path);
+  try {
+    return elfFile(path, new ElfView(source), () => source.close());
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** View bytes in memory as an ELF file; no file system is touched. */
+export function openElfBuffer(bytes: Uint8Array): ElfFile {
+  return elfFile(undefined, new ElfView(bufferSource(bytes)), () => undefined);
+}
+
+function elfFile(path: string | undefined, view: ElfView, release: () => void): ElfFile {
+  const close = async () => release();
+  return {path, view, close, [Symbol.asyncDispose]: close};
+}

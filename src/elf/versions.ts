@@ -1,0 +1,93 @@
+/*
+ * Symbol version tables: DT_VERNEED (which versions are wanted of which library) and DT_VERDEF (which are
+ * defined here). Both are linked lists of records, each with a list of its own; the links are byte distances.
+ * A walk follows at most as many links as DT_VERNEEDNUM or DT_VERDEFNUM and the records' own counts say, and
+ * never backwards, so a damaged table ends it and cannot hold it.
+ */
+import {ElfError} from '../errors.js';
+import {DT} from './constants.js';
+import {Verdaux, Verdef, Vernaux, Verneed} from './records.js';
+import type {ElfView} from './view.js';
+
+/** One library of DT_VERNEED with the versions wanted of it. */
+export interface NeededVersions {
+  readonly record: Verneed;
+  /** File offset of the record. */
+  readonly offset: number;
+  readonly versions: readonly {readonly record: Vernaux; readonly offset: number}[];
+}
+
+/** One version of DT_VERDEF; the first name is its own, the others are its parents. */
+export interface DefinedVersion {
+  readonly record: Verdef;
+  readonly offset: number;
+  readonly names: readonly {readonly record: Verdaux; readonly offset: number}[];
+}
+
+/** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
+export function readNeededVersions(view: ElfView): NeededVersions[] {
+  return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
+    const record = readRecord(view, Verneed, offset);
+    const versions = walkAux(view, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
+    return {item: {record, offset, versions}, next: record.vn_next};
+  });
+}
+
+/** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
+export function readDefinedVersions(view: ElfView): DefinedVersion[] {
+  return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
+    const record = readRecord(view, Verdef, offset);
+    const names = walkAux(view, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
+    return {item: {record, offset, names}, next: record.vd_next};
+  });
+}
+
+function walk<T>(
+  view: ElfView,
+  tableTag: bigint,
+  countTag: bigint,
+  read: (offset: number) => {item: T; next: number},
+): T[] {
+  const address = view.dynamic?.value(tableTag);
+  if (address === undefined) return [];
+  const count = Number(view.dynamic?.value(countTag) ?? 0n);
+  let offset = view.offsetOfAddress(address);
+  if (offset === undefined) {
+    throw new ElfError('BAD_ELF', 'a version table lies outside the file', {path: view.path, value: address});
+  }
+  const items: T[] = [];
+  while (items.length < count) {
+    const {item, next} = read(offset);
+    items.push(item);
+    if (next === 0) break;
+    offset += next;
+  }
+  return items;
+}
+
+function walkAux<T>(
+  view: ElfView,
+  type: RecordReader<T>,
+  start: number,
+  count: number,
+  next: (record: T) => number,
+): {record: T; offset: number}[] {
+  const items: {record: T; offset: number}[] = [];
+  let offset = start;
+  while (items.length < count) {
+    const record = readRecord(view, type, offset);
+    items.push({record, offset});
+    if (next(record) === 0) break;
+    offset += next(record);
+  }
+  return items;
+}
+
+interface RecordReader<T> {
+  size(elfClass: 32 | 64): number;
+  decode(bytes: Uint8Array, format: ElfView['format']): T;
+}
+
+function readRecord<T>(view: ElfView, type: RecordReader<T>, offset: number): T {
+  return type.decode(view.source.read(offset, type.size(view.format.elfClass)), view.format);
+}

@@ -1,0 +1,66 @@
+/*
+ * A temporary file beside the target, so that the rename stays inside one file system. Its name carries the
+ * process that made it; a later run on the same target removes what a killed one left behind.
+ */
+import {readdirSync, rmSync} from 'node:fs';
+import {basename, dirname, join} from 'node:path';
+import tmp from 'tmp';
+import {systemError} from '../errors.js';
+
+/** Leaves room for the process number and tmp's random part within NAME_MAX (255 bytes). */
+const longestStem = 180;
+
+/**
+ * Create an empty file, mode 0600, in the directory of `target`, after removing those of dead processes.
+ *
+ * @throws ElfError FILE_SYSTEM when the directory cannot be written
+ */
+export function createTemporary(target: string): string {
+  const directory = dirname(target);
+  const stem = stemFor(target);
+  removeStale(directory, stem);
+  try {
+    const {name} = tmp.fileSync({
+      tmpdir: directory,
+      prefix: `${stem}${process.pid}`,
+      mode: 0o600,
+      keep: true,
+      detachDescriptor: false,
+      discardDescriptor: true,
+    });
+    return name;
+  } catch (error) {
+    throw systemError(target, error, 'cannot write a new file beside it');
+  }
+}
+
+/** Names of temporary files for a target begin like this, followed by the process number and a dash. */
+export function stemFor(target: string): string {
+  const name = Buffer.from(basename(target))
+    .subarray(0, longestStem)
+    .toString('latin1')
+    .replace(/[^\x21-\x7e]/g, '_');
+  return `.${name}.elfinterp-`;
+}
+
+function removeStale(directory: string, stem: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    const pid = name.startsWith(stem) ? /^(\d+)-/.exec(name.slice(stem.length))?.[1] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(directory, name), {force: true});
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
