@@ -27,7 +27,12 @@ export const dlopenPriorities: readonly DlopenPriority[] = ['required', 'recomme
 export function dlopenNotes(notes: readonly Note[]): DlopenNote[] {
   return notes
     .filter(({name, type}) => name === 'FDO' && type === NT.NT_FDO_DLOPEN)
-    .flatMap(({description}) => parse(decodeString(description).replace(/\0[^]*$/, '')));
+    .flatMap(({description}) => parse(decodeString(untilNul(description))));
+}
+
+function untilNul(bytes: Uint8Array): Uint8Array {
+  const end = bytes.indexOf(0);
+  return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
 function parse(text: string): DlopenNote[] {
