@@ -6,6 +6,7 @@ import {spawnSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
 import {type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
 import type {ResolvedTree} from '../../src/loader/tree.js';
+import {withTools} from '../helpers/tools.js';
 import {askByRunning, askLoader, type Outcome, outcomeOf, type Start, Workshop} from './workshop.js';
 
 export interface Scenario {
@@ -34,13 +35,16 @@ type Builder = (w: Workshop, t: ExecutionContext) => Scenario | undefined;
 /** Declare scenarios, one test each. A builder that returns nothing has said why it cannot run here. */
 export function declareScenarios(libc: 'glibc' | 'musl', scenarios: Readonly<Record<string, Builder>>): void {
   for (const [title, build] of Object.entries(scenarios)) {
-    test(`${libc}: ${title}`, (t) => {
-      const w = new Workshop();
-      t.teardown(() => w.remove());
-      const scenario = build(w, t);
-      if (scenario === undefined) t.pass();
-      else compare(t, w, scenario);
-    });
+    test(
+      `${libc}: ${title}`,
+      withTools((t) => {
+        const w = new Workshop();
+        t.teardown(() => w.remove());
+        const scenario = build(w, t);
+        if (scenario === undefined) t.pass();
+        else compare(t, w, scenario);
+      }),
+    );
   }
 }
 
