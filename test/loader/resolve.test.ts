@@ -193,6 +193,20 @@ workshopTest('several programs share one pass', (t, w) => {
   t.is(resolver.resolve(w.path('q')).nodes[1]?.path, w.path('a/libA.so'));
 });
 
+workshopTest('auditors that a program names are loaded too', (t, w) => {
+  w.library('a/libAudit.so', {needed: ['libB.so']});
+  w.library('a/libB.so');
+  w.program('p', {rpath: w.path('a'), ld: ['--audit', 'libAudit.so:libNone.so']});
+  const {nodes, misses} = resolveTree(w.path('p'), {preloadFile: false});
+  t.deepEqual(
+    nodes.slice(1, 3).map(({name}) => name),
+    ['libAudit.so', 'libB.so'],
+  );
+  t.like(misses[0], {name: 'libNone.so', kind: 'audit', optional: true});
+  const opened = run(w.path('p'), [], {env: {LD_DEBUG: 'files'}}).stderr;
+  for (const name of ['libAudit.so', 'libB.so']) t.true(opened.includes(w.path('a', name)), name);
+});
+
 // Bad input
 
 workshopTest('a program that is missing, no file, or not ELF is an error', (t, w) => {
