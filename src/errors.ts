@@ -102,6 +102,7 @@ const systemMessages: Readonly<Record<string, string>> = {
   EXDEV: 'not on the same file system',
   ENOTEMPTY: 'directory not empty',
   EEXIST: 'already exists',
+  E2BIG: 'argument list too long',
 };
 
 /**

@@ -131,13 +131,22 @@ export function matchesMagic(
 /**
  * Tell whether this machine may run a target's programs itself.
  *
- * Such a target must never be registered: the entry would catch the emulator too, and every program of the
- * machine would end in "Too many levels of symbolic links".
- *
  * @param architecture as `process.arch` has it
  */
 export function isNativeTarget(target: QemuTarget, architecture: string = process.arch): boolean {
   return target.family === nativeFamily(architecture);
+}
+
+/**
+ * Tell whether a target must never be registered on this machine: the entry would catch the machine's own
+ * programs, the emulator among them, and each one would end in "Too many levels of symbolic links".
+ *
+ * 32-bit ARM on a 64-bit one is another matter: no program of such a machine is caught, and many of these
+ * processors cannot run 32-bit programs.
+ */
+export function isHarmfulTarget(target: QemuTarget, architecture: string = process.arch): boolean {
+  if (architecture === 'arm64' && target.elfClass === 32) return false;
+  return isNativeTarget(target, architecture);
 }
 
 function nativeFamily(architecture: string): string | undefined {

@@ -4,11 +4,18 @@
 
 import type {Registration} from '../binfmt/registration.js';
 import {type BinfmtEntry, entryMatches} from '../binfmt/registry.js';
-import {isNativeTarget, type QemuTarget, targetByName, targetOfFile} from '../binfmt/targets.js';
+import {
+  isHarmfulTarget,
+  isNativeTarget,
+  type QemuTarget,
+  targetByName,
+  targetOfFile,
+} from '../binfmt/targets.js';
 import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
-import {ownInside} from './inside.js';
+import type {Root} from '../loader/root.js';
 import type {FoundManifest} from './manifest.js';
+import {findOwn} from './own.js';
 import {isElf, type ProgramInside} from './program.js';
 
 /**
@@ -23,7 +30,7 @@ export const defaultFlags = 'P';
  * @throws ElfError NOT_FOUND (a file of the bundle is gone), OUTSIDE, UNSUPPORTED (no such target)
  */
 export function planEmulators(
-  root: string,
+  root: Root,
   {manifest, path}: FoundManifest,
   {flags = defaultFlags, onWarning}: {flags?: string | undefined; onWarning: (message: string) => void},
 ): readonly Registration[] {
@@ -32,7 +39,7 @@ export function planEmulators(
     if (program.qemuTarget === null) continue;
     const target = targetByName(program.qemuTarget);
     if (target === undefined) throw unknownTarget(path, program.qemuTarget);
-    if (isNativeTarget(target)) {
+    if (isHarmfulTarget(target)) {
       onWarning(`${program.path} is not registered: this machine runs ${target.name} programs itself`);
     } else if (planned.has(target.name)) {
       onWarning(`${program.path} is not registered: the bundle has another emulator for ${target.name}`);
@@ -64,12 +71,7 @@ export function enabledEntry(registration: Registration): BinfmtEntry {
   return {enabled: true, registration};
 }
 
-function planEmulator(
-  root: string,
-  program: ManifestProgram,
-  target: QemuTarget,
-  flags: string,
-): Registration {
+function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, flags: string): Registration {
   const file = mustHave(root, program.path);
   if (program.interpreter !== null) mustHave(root, program.interpreter);
   const {magic, mask} = target;
@@ -83,10 +85,10 @@ function planEmulator(
   };
 }
 
-function mustHave(root: string, path: string): string {
-  const file = ownInside(root, path);
+function mustHave(root: Root, path: string): string {
+  const file = findOwn(root, path);
   if (file !== undefined) return file;
-  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root});
+  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root.host});
 }
 
 function unknownTarget(path: string, got: string): ElfError {

@@ -6,7 +6,7 @@
  * "object 'libfakeroot-sysv.so' cannot be preloaded" at best. So variables that a C library reads at start are
  * kept from it, and env(1) of the chroot sets them.
  */
-import {lookInside} from './inside.js';
+import type {Root} from '../loader/root.js';
 import {findTool} from './tools.js';
 
 export interface GuestEnvironment {
@@ -25,7 +25,7 @@ const ofThisDirectory = /^(PWD|OLDPWD)$/;
 
 /** Split an environment into what may be set at once and what an env(1) has to set. */
 export function splitEnvironment(
-  root: string,
+  root: Root,
   wanted: Readonly<Record<string, string | undefined>>,
   onWarning: (message: string) => void,
 ): GuestEnvironment {
@@ -36,7 +36,7 @@ export function splitEnvironment(
   const env = Object.fromEntries(all.filter(([name]) => !readByLoaders.test(name)));
   const late = all.filter(([name]) => readByLoaders.test(name)).map(([name, value]) => `${name}=${value}`);
   if (late.length === 0) return {env, outside: [], inside: []};
-  const program = ['/usr/bin/env', '/bin/env'].find((path) => lookInside(root, path) !== undefined);
+  const program = ['/usr/bin/env', '/bin/env'].find((path) => root.resolve(path).found);
   if (program !== undefined) return {env, outside: [], inside: [program, ...late]};
   onWarning(`the chroot has no env program, so one of this machine sees ${late.join(' ')} too`);
   return {env, outside: [findTool('env'), ...late], inside: []};

@@ -1,8 +1,9 @@
-import {join, posix} from 'node:path';
+import {posix} from 'node:path';
 import {type Manifest, manifestPath, parseManifest} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
+import type {Root} from '../loader/root.js';
 import {fileSource} from '../source/file.js';
-import {ownInside} from './inside.js';
+import {findOwn} from './own.js';
 
 /** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
 export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
@@ -29,21 +30,20 @@ export interface FoundManifest {
 /**
  * Read the manifest of the bundle in a chroot; undefined when it has none and no prefix was asked for.
  *
- * @param root the chroot as `findRoot` returns it
  * @throws ElfError NOT_FOUND (nothing under the prefix asked for), OUTSIDE, BAD_MANIFEST
  */
-export function findManifest(root: string, {prefix, libs = defaultLibs}: BundlePlace = {}) {
+export function findManifest(root: Root, {prefix, libs = defaultLibs}: BundlePlace = {}) {
   for (const candidate of prefix === undefined ? defaultPrefixes : [prefix]) {
     const found = readManifest(root, candidate, libs);
     if (found !== undefined) return found;
   }
   if (prefix === undefined) return undefined;
-  throw new ElfError('NOT_FOUND', 'no bundle is installed under this prefix', {path: join(root, prefix)});
+  throw new ElfError('NOT_FOUND', 'no bundle is installed under this prefix', {path: root.hostPath(prefix)});
 }
 
-function readManifest(root: string, prefix: string, libs: string): FoundManifest | undefined {
+function readManifest(root: Root, prefix: string, libs: string): FoundManifest | undefined {
   const expected = {prefix: posix.normalize(prefix), libs: posix.join(prefix, libs)};
-  const path = ownInside(root, manifestPath(expected));
+  const path = findOwn(root, manifestPath(expected));
   if (path === undefined) return undefined;
   const manifest = parseManifest(readText(path), path);
   for (const field of ['prefix', 'libs'] as const) {

@@ -8,10 +8,9 @@
  *
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
  */
-import {lstatSync, realpathSync, statSync} from 'node:fs';
-import {join} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
-import {lookInside} from './inside.js';
+import {resolve} from 'node:path';
+import {ElfError, printable} from '../errors.js';
+import {Root} from '../loader/root.js';
 import {findTool} from './tools.js';
 
 export interface BindMount {
@@ -50,13 +49,13 @@ export const binfmtMountPoint = '/proc/sys/fs/binfmt_misc';
  *
  * @throws ElfError NOT_FOUND when a bind mount has no source or no target
  */
-export function planMounts(root: string, privateTable: boolean, options: PlannedMounts = {}): string {
+export function planMounts(root: Root, privateTable: boolean, options: PlannedMounts = {}): string {
   const {proc = true, sys = true, dev = true, resolvConf = false, binds = [], terminal} = options;
   return [
     attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc'),
     privateTable && step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint),
     // So that the root directory inside is a mount point with an entry in mountinfo, for df and its like.
-    attempt('mount /', 'mount', '--rbind', root, root),
+    attempt('mount /', 'mount', '--rbind', root.host, root.host),
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
     sys && within(root, '/sys', (target) => attempt('mount /sys', 'mount', '--rbind', '/sys', target)),
     dev && within(root, '/dev', (target) => planDev(target, terminal)),
@@ -99,35 +98,29 @@ function bindDevice(source: string, target: string): string[] {
   return [`: >${quote(target)}`, attempt(`mount ${target}`, 'mount', '--bind', source, target)];
 }
 
-function planBind(root: string, {source, target = source, readOnly = false}: BindMount): string {
-  const from = realSource(source);
-  const to = lookInside(root, target);
-  if (to === undefined || statSync(to).isDirectory() !== statSync(from).isDirectory()) {
-    const kind = statSync(from).isDirectory() ? 'directory' : 'file';
-    const what = `no ${kind} ${target} in the chroot to mount ${source} on`;
-    throw new ElfError('NOT_FOUND', what, {path: root});
+function planBind(root: Root, {source, target = source, readOnly = false}: BindMount): string {
+  const from = new Root().resolve(resolve(source));
+  if (!from.found)
+    throw new ElfError('NOT_FOUND', 'there is nothing to mount into the chroot', {path: source});
+  const to = root.resolve(target);
+  if (!to.found || to.stats.isDirectory() !== from.stats.isDirectory()) {
+    const kind = from.stats.isDirectory() ? 'directory' : 'file';
+    const what = `no ${kind} ${printable(target)} in the chroot to mount ${printable(source)} on`;
+    throw new ElfError('NOT_FOUND', what, {path: root.host});
   }
-  const lines = [step(`mount ${target}`, 'mount', '--rbind', from, to)];
-  if (readOnly) lines.push(step(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', to));
+  const lines = [step(`mount ${target}`, 'mount', '--rbind', from.host, to.host)];
+  if (readOnly) lines.push(step(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', to.host));
   return lines.join('\n');
-}
-
-function realSource(source: string): string {
-  try {
-    return realpathSync(source);
-  } catch (error) {
-    throw systemError(source, error, 'cannot mount it into the chroot');
-  }
 }
 
 /**
  * Only what the chroot has a directory for, found without leaving it. In containers, debootstrap's first stage makes
  * /proc a link to /proc, which inside is a circle; its second stage puts that right.
  */
-function within(root: string, path: string, plan: (target: string) => string): string | undefined {
-  const target = lookInside(root, path);
-  if (target !== undefined && statSync(target).isDirectory()) return plan(target);
-  const isLink = lstatSync(join(root, path), {throwIfNoEntry: false})?.isSymbolicLink();
+function within(root: Root, path: string, plan: (target: string) => string): string | undefined {
+  const there = root.resolve(path);
+  if (there.found && there.stats.isDirectory()) return plan(there.host);
+  const isLink = !there.found && root.resolve(path, {follow: false}).found;
   return isLink ? `say ${quote(`warning ${path} is not mounted: there it is a link to nowhere`)}` : undefined;
 }
 
@@ -144,7 +137,12 @@ function line(word: string, what: string, [tool = '', ...rest]: readonly string[
   return [word, ...[what, program, ...rest].map(quote)].join(' ');
 }
 
-/** Quote for a shell. */
+/**
+ * Quote for a shell. It reads the script by lines, and so do the readers of mountinfo.
+ *
+ * @throws ElfError BAD_REQUEST for a newline
+ */
 function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  if (!text.includes('\n')) return `'${text.replaceAll("'", "'\\''")}'`;
+  throw new ElfError('BAD_REQUEST', 'a path with a newline cannot be mounted', {got: printable(text)});
 }

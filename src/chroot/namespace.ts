@@ -22,7 +22,7 @@ import {type ChildProcess, type StdioOptions, spawn} from 'node:child_process';
 import {constants} from 'node:os';
 import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
-import {ElfError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import {forwardSignals} from './signals.js';
 import {findTool} from './tools.js';
 
@@ -45,7 +45,7 @@ export interface NamespaceOptions {
  * @throws ElfError UNSUPPORTED when this machine does not allow user namespaces
  */
 export async function openNamespace(options: NamespaceOptions): Promise<Namespace> {
-  const namespace = new Namespace(options);
+  const namespace = start(options);
   try {
     await namespace.expect('ready');
     return namespace;
@@ -55,29 +55,43 @@ export async function openNamespace(options: NamespaceOptions): Promise<Namespac
   }
 }
 
-/** What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. */
+/** Arguments and environment may be more than the kernel takes. */
+function start(options: NamespaceOptions): Namespace {
+  try {
+    return new Namespace(options);
+  } catch (error) {
+    throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
+  }
+}
+
+/**
+ * What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. The variables
+ * have long names because a shell passes on those that the command's environment has as well, changed.
+ */
 const boot = `
-while IFS= read -r line <&3 && [ "$line" != end ]; do
-  script="$script$line
+elfinterp_script=
+while IFS= read -r elfinterp_line <&3 && [ "$elfinterp_line" != end ]; do
+  elfinterp_script="$elfinterp_script$elfinterp_line
 "
 done
-eval "$script"
+eval "$elfinterp_script"
 `;
 
 /** What each word means: `step` must succeed, `attempt` may fail and is then reported. */
 const prologue = `
-newline='
+elfinterp_newline='
 '
 say() { printf '%s\n' "$*" >&3; }
-proceed() { read -r word <&3 || exit 1; }
+proceed() { read -r elfinterp_word <&3 || exit 1; }
+complain() { say "$1 $2: \${3%%"$elfinterp_newline"*}"; }
 attempt() {
-  what=$1; shift
-  message=$("$@" 2>&1 </dev/null) || say "warning $what: \${message%%"$newline"*}"
+  elfinterp_what=$1; shift
+  elfinterp_message=$("$@" 2>&1 </dev/null) || complain warning "$elfinterp_what" "$elfinterp_message"
 }
 step() {
-  what=$1; shift
-  message=$("$@" 2>&1 </dev/null) && return
-  say "failed $what: \${message%%"$newline"*}"
+  elfinterp_what=$1; shift
+  elfinterp_message=$("$@" 2>&1 </dev/null) && return
+  complain failed "$elfinterp_what" "$elfinterp_message"
   exit 1
 }
 say ready

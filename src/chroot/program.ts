@@ -4,9 +4,9 @@
  * outside (a directory that only the mapped user may read) is left to the kernel.
  */
 import {posix} from 'node:path';
-import {ElfError} from '../errors.js';
+import {ElfError, printable} from '../errors.js';
+import type {Root} from '../loader/root.js';
 import {fileSource} from '../source/file.js';
-import {lookInside} from './inside.js';
 
 export interface ProgramInside {
   /** As seen from inside. */
@@ -26,7 +26,7 @@ const mostInterpreters = 5;
 
 /** Find a command and read how it begins; undefined when that cannot be known from outside. */
 export function findProgram(
-  root: string,
+  root: Root,
   command: string,
   {searchPath = defaultPath, cwd = '/'}: {searchPath?: string | undefined; cwd?: string} = {},
 ): ProgramInside | undefined {
@@ -40,9 +40,9 @@ export function findProgram(
   return undefined;
 }
 
-/** @throws ElfError NOT_FOUND when no such program is in the chroot */
-export function notInside(root: string, command: string): ElfError {
-  return new ElfError('NOT_FOUND', `the chroot has no program ${command}`, {path: root});
+/** The error of a chroot that lacks something. */
+export function notInside(root: Root, kind: 'program' | 'directory', name: string): ElfError {
+  return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, {path: root.host});
 }
 
 export function isElf(head: Uint8Array): boolean {
@@ -50,7 +50,7 @@ export function isElf(head: Uint8Array): boolean {
 }
 
 /** Follow `#!` lines to the file that the kernel would really start. */
-function interpreterHead(root: string, head: Uint8Array): Uint8Array {
+function interpreterHead(root: Root, head: Uint8Array): Uint8Array {
   let current = head;
   for (let depth = 0; depth < mostInterpreters; depth += 1) {
     const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(Buffer.from(current).toString('latin1'))?.[1];
@@ -60,11 +60,11 @@ function interpreterHead(root: string, head: Uint8Array): Uint8Array {
   return current;
 }
 
-function readHead(root: string, path: string): Uint8Array | undefined {
-  const file = lookInside(root, path);
-  if (file === undefined) return undefined;
+function readHead(root: Root, path: string): Uint8Array | undefined {
+  const there = root.resolve(path);
+  if (!there.found) return undefined;
   try {
-    const source = fileSource(file);
+    const source = fileSource(there.host);
     try {
       return Uint8Array.from(source.read(0, Math.min(headLength, source.size)));
     } finally {

@@ -9,13 +9,14 @@
  */
 import {readlinkSync} from 'node:fs';
 import {release} from 'node:os';
+import {posix} from 'node:path';
 import {isatty} from 'node:tty';
 import {type BinfmtEntry, register} from '../binfmt/registry.js';
-import {ElfError} from '../errors.js';
+import {ElfError, printable} from '../errors.js';
+import {Root} from '../loader/root.js';
 import {checkRunnable, enabledEntry, planEmulators} from './emulators.js';
 import {splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
-import {findRoot} from './inside.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
@@ -58,7 +59,7 @@ export async function runInChroot(
   command: readonly string[],
   options: ChrootRunOptions = {},
 ): Promise<ChrootRunResult> {
-  const plan = planRun(findRoot(chroot), command, options);
+  const plan = planRun(new Root(chroot), command, options);
   const namespace = await openNamespace(plan);
   try {
     writeIdMap(namespace.pid, plan.idMap);
@@ -73,8 +74,9 @@ export async function runInChroot(
 type Plan = ReturnType<typeof planRun>;
 
 /** Everything that can be decided before a process is started. */
-function planRun(root: string, command: readonly string[], options: ChrootRunOptions) {
-  const {cwd = '/', stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+function planRun(root: Root, command: readonly string[], options: ChrootRunOptions) {
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const cwd = posix.resolve('/', options.cwd ?? '');
   const env = {PATH: defaultPath, ...(options.env ?? process.env)};
   const found = findManifest(root, options);
   const {flags} = options;
@@ -98,16 +100,24 @@ function planRun(root: string, command: readonly string[], options: ChrootRunOpt
 }
 
 function checkCommand(
-  root: string,
-  [name]: readonly string[],
+  root: Root,
+  command: readonly string[],
   lookup: {searchPath: string | undefined; cwd: string},
   entries: readonly BinfmtEntry[],
 ): void {
+  const [name] = command;
   if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (command.some((word) => word.includes('\0'))) {
+    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
+      got: printable(command.join(' ')),
+    });
+  }
   const program = findProgram(root, name, lookup);
   if (program !== undefined) checkRunnable(program, entries);
   // Only root sees every directory; what another user does not see may still be there for the mapped ids.
-  else if (process.geteuid?.() === 0) throw notInside(root, name);
+  if (process.geteuid?.() !== 0) return;
+  if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
+  if (program === undefined) throw notInside(root, 'program', name);
 }
 
 /**
@@ -115,14 +125,14 @@ function checkCommand(
  * only outside, then through chroot(2).
  */
 function entering(
-  root: string,
+  root: Root,
   cwd: string,
   {kind}: IdMap,
   setEnvironment: readonly string[],
 ): readonly string[] {
   const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
   const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
-  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root}`, `--wd=${cwd}`, '--'];
+  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
 }
 
 /** The device that standard input is, for the chroot's /dev. */

@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import {formatRegistration, parseRegistration, type Registration} from '../../src/binfmt/registration.js';
 import {ElfError} from '../../src/errors.js';
 
@@ -103,3 +104,46 @@ for (const [line, message] of [
     t.throws(() => parseRegistration(line), {instanceOf: ElfError, message});
   });
 }
+
+const anyMatch = fc.oneof(
+  fc.record({type: fc.constant('extension' as const), extension: fc.stringMatching(/^[^/\0\n]{1,30}$/)}),
+  fc.uint8Array({minLength: 1, maxLength: 100}).chain((magic) =>
+    fc.record({
+      type: fc.constant('magic' as const),
+      offset: fc.nat(256 - magic.length),
+      magic: fc.constant(magic),
+      mask: fc.option(fc.uint8Array({minLength: magic.length, maxLength: magic.length}), {nil: undefined}),
+    }),
+  ),
+);
+
+const anyRegistration = fc.record({
+  name: fc.stringMatching(/^[a-z][^/\0\n]{0,50}$/).filter((name) => name !== 'register' && name !== 'status'),
+  match: anyMatch,
+  interpreter: fc.stringMatching(/^\/[^\0\n]{0,100}$/),
+  flags: fc.stringMatching(/^[POCF]{0,4}$/),
+});
+
+test('every registration that is printed is read back', (t) => {
+  fc.assert(
+    fc.property(anyRegistration, (original) => {
+      t.deepEqual(parseRegistration(formatRegistration(original)), original);
+    }),
+  );
+  t.pass();
+});
+
+test('any text is a registration or an ElfError', (t) => {
+  const pieces = fc.constantFrom(':', 'M', 'E', '\\x', '7f', '/bin/true', 'P', '\n', '9', 'é');
+  const text = fc.array(fc.oneof(pieces, fc.string())).map((parts) => `:${parts.join('')}`);
+  fc.assert(
+    fc.property(fc.oneof(text, fc.string()), (line) => {
+      try {
+        formatRegistration(parseRegistration(line));
+      } catch (error) {
+        if (!(error instanceof ElfError)) throw error;
+      }
+    }),
+  );
+  t.pass();
+});

@@ -1,6 +1,7 @@
 import {readFileSync} from 'node:fs';
 import test from 'ava';
 import {
+  isHarmfulTarget,
   isNativeTarget,
   qemuTargets,
   targetByName,
@@ -68,4 +69,12 @@ test('the machine itself counts as native with its 32-bit and 64-bit sides', (t)
   t.deepEqual(native('x64'), ['i386', 'i486', 'x86_64']);
   t.deepEqual(native('arm64'), ['arm', 'aarch64']);
   t.deepEqual(native('riscv64'), ['riscv64']);
+});
+
+test("what would catch the machine's own programs is harmful, 32-bit ARM on a 64-bit one is not", (t) => {
+  const harmful = (architecture: string) =>
+    qemuTargets.filter((target) => isHarmfulTarget(target, architecture)).map(({name}) => name);
+  t.deepEqual(harmful('x64'), ['i386', 'i486', 'x86_64']);
+  t.deepEqual(harmful('arm64'), ['aarch64']);
+  t.deepEqual(harmful('arm'), ['arm', 'aarch64']);
 });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import {formatManifest, type Manifest, manifestPath, parseManifest} from '../../src/bundle/manifest.js';
 import {ElfError, type ErrorCode} from '../../src/errors.js';
 
@@ -106,3 +107,21 @@ for (const [title, code, text, message] of hostile) {
     t.is(error.path, '/c/manifest.json');
   });
 }
+
+test('any JSON, and any value in place of one of the manifest, is a manifest or an ElfError', (t) => {
+  const fields = ['version', 'generator', 'prefix', 'libs', 'programs', 'files'];
+  const one = fc.tuple(fc.constantFrom(...fields), fc.jsonValue()).map(([field, value]) => {
+    return JSON.stringify({...manifest, [field]: value});
+  });
+  fc.assert(
+    fc.property(fc.oneof(one, fc.json(), fc.string()), (text) => {
+      try {
+        const {prefix, files} = parseManifest(text, 'm');
+        t.true(files.every(({path}) => path.startsWith(`${prefix}/`)));
+      } catch (error) {
+        if (!(error instanceof ElfError)) throw error;
+      }
+    }),
+  );
+  t.pass();
+});

@@ -42,6 +42,11 @@ int main(int argc, char **argv) {
       puts(getcwd(path, sizeof path));
     } else if (!strcmp(argv[i], "id")) {
       printf("%d %d\n", (int)getuid(), (int)getgid());
+    } else if (!strcmp(argv[i], "euid")) {
+      printf("%d\n", (int)geteuid());
+    } else if (!strcmp(argv[i], "setuid")) {
+      if (setuid(atoi(next)) != 0) printf("setuid: %s\n", strerror(errno));
+      i++;
     } else if (!strcmp(argv[i], "tty")) {
       const char *name = ttyname(0);
       puts(name ? name : strerror(errno));

@@ -126,13 +126,10 @@ function measure(root: string, file: ManifestFile): ManifestFile {
   return {...file, sha256, size: bytes.length, mode: statSync(join(root, file.path)).mode & 0o7777};
 }
 
-/** What a run must leave as it was. */
-export function hostState() {
-  const binfmt = '/proc/sys/fs/binfmt_misc';
-  return {
-    binfmt: existsSync(binfmt) ? readdirSync(binfmt).sort() : [],
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
-  };
+/** The machine's own table, which no run may change. */
+export function hostEntries(): readonly string[] {
+  const table = '/proc/sys/fs/binfmt_misc';
+  return existsSync(table) ? readdirSync(table).sort() : [];
 }
 
 /** The processes, by command line, whose command line holds `text`. */
