@@ -7,9 +7,10 @@ import {
   hex,
   type Plan,
   planEdit,
+  standardInput,
 } from '../index.js';
 import type {Arguments} from './command.js';
-import {eachFile, resultsToJson, standardInput} from './each-file.js';
+import {eachFile, resultsToJson} from './each-file.js';
 import {exitStatus, type Output} from './output.js';
 
 /** What shall be done to a file; a function where that depends on the file. */

@@ -2,7 +2,6 @@
  * chrpath's command line on this engine. A path may be of any length here; otherwise messages and exit statuses are
  * those of chrpath 0.16.
  */
-import {parseArgs} from 'node:util';
 import {applyPlanSync, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
 
 interface Options {
@@ -66,41 +65,36 @@ interface Parsed {
 
 /** The command line taken apart, or what is wrong with it. Of -l, -d and -r the last one counts. */
 function parse(argv: readonly string[]): Parsed | string {
-  try {
-    const {values, positionals, tokens} = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      tokens: true,
-      options: {
-        version: {type: 'boolean', short: 'v'},
-        delete: {type: 'boolean', short: 'd'},
-        convert: {type: 'boolean', short: 'c'},
-        replace: {type: 'string', short: 'r'},
-        list: {type: 'boolean', short: 'l'},
-        keepgoing: {type: 'boolean', short: 'k'},
-        help: {type: 'boolean', short: 'h'},
-      },
-    });
-    const actions = tokens.flatMap((token) =>
-      token.kind === 'option' && isAction(token.name) ? [token.name] : [],
-    );
-    return {
-      options: {
-        replacement: values.replace,
-        action: actions.at(-1),
-        converts: values.convert === true,
-        keepsGoing: values.keepgoing === true,
-      },
-      files: positionals,
-      shows: values.help ? usage : values.version ? 'chrpath version 0.16 (elfinterp)' : undefined,
-    };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+  const words = argv.flatMap((word) => (/^-[a-z]{2,}$/.test(word) ? splitCluster(word) : [word]));
+  let options: Options = {replacement: undefined, action: undefined, converts: false, keepsGoing: false};
+  let shows: string | undefined;
+  const files: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? '';
+    if (!word.startsWith('-') || word === '-') files.push(word);
+    else if (isOption(word, 'replace')) {
+      i += 1;
+      const replacement = words[i];
+      if (replacement === undefined) return `option ${word} wants a path`;
+      options = {...options, replacement, action: 'replace'};
+    } else if (isOption(word, 'list')) options = {...options, action: 'list'};
+    else if (isOption(word, 'delete')) options = {...options, action: 'delete'};
+    else if (isOption(word, 'convert')) options = {...options, converts: true};
+    else if (isOption(word, 'keepgoing')) options = {...options, keepsGoing: true};
+    else if (isOption(word, 'version')) shows = 'chrpath version 0.16 (elfinterp)';
+    else if (isOption(word, 'help')) shows = usage;
+    else return `unknown option ${word}`;
   }
+  return {options, files, shows};
 }
 
-function isAction(name: string): name is 'list' | 'delete' | 'replace' {
-  return name === 'list' || name === 'delete' || name === 'replace';
+/** `-kd` is `-k -d`. */
+function splitCluster(word: string): string[] {
+  return [...word.slice(1)].map((letter) => `-${letter}`);
+}
+
+function isOption(word: string, name: string): boolean {
+  return word === `--${name}` || word === `-${name.charAt(0)}`;
 }
 
 /** Bits of the exit status, as chrpath sets them. */

@@ -1,5 +1,4 @@
-import {readFileSync} from 'node:fs';
-import {type ElfFile, openElfBuffer, openElfSync} from '../index.js';
+import {type ElfFile, openElfBuffer, openElfSync, readWhole, standardInput} from '../index.js';
 import {errorToJson, type Output} from './output.js';
 
 /** What one file came to. */
@@ -7,9 +6,6 @@ export type FileResult<T> =
   | {readonly file: string; readonly value: T}
   | {readonly file: string; readonly skipped: string}
   | {readonly file: string; readonly error: unknown};
-
-/** The file name that stands for standard input; users write `-`. */
-export const standardInput = '/dev/stdin';
 
 export interface EachFileOptions {
   /** Why an error is no failure but a file to pass over; undefined for every other error. */
@@ -25,7 +21,7 @@ export function eachFile<T>(
 ): FileResult<T>[] {
   return files.map((path) => {
     try {
-      const file = path === standardInput ? openElfBuffer(readFileSync(0)) : openElfSync(path);
+      const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path);
       try {
         return {file: path, value: work(file, path)};
       } finally {

@@ -3,10 +3,9 @@
  * 0 done, 1 something that was asked for could not be done, 2 the command line is wrong.
  */
 import yargs from 'yargs';
-import {version} from '../index.js';
+import {standardInput, version} from '../index.js';
 import type {Arguments, Command} from './command.js';
 import {commands, groups} from './commands.js';
-import {standardInput} from './each-file.js';
 import {createOutput, exitStatus, type Output} from './output.js';
 
 /** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */

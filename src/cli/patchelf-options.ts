@@ -1,5 +1,5 @@
+import {readText} from '../index.js';
 import {parseSymbolMap} from './symbol-map.js';
-import {readText} from './text-file.js';
 
 export type PrintOption = 'interpreter' | 'os-abi' | 'soname' | 'rpath' | 'execstack' | 'needed';
 

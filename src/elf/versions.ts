@@ -34,47 +34,28 @@ export interface DefinedVersion {
 
 /** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
 export function readNeededVersions(view: ElfView): NeededVersions[] {
-  const budget = {left: mostRecords};
-  return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, budget, (offset) => {
-    const record = readRecord(view, Verneed, offset);
-    const start = offset + record.vn_aux;
-    const versions = walkAux(view, Vernaux, start, record.vn_cnt, budget, (aux) => aux.vna_next);
+  const reader = new RecordReader(view);
+  return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
+    const record = reader.read(Verneed, offset);
+    const versions = walkAux(reader, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
     return {item: {record, offset, versions}, next: record.vn_next};
   });
 }
 
 /** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
 export function readDefinedVersions(view: ElfView): DefinedVersion[] {
-  const budget = {left: mostRecords};
-  return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, budget, (offset) => {
-    const record = readRecord(view, Verdef, offset);
-    const start = offset + record.vd_aux;
-    const names = walkAux(view, Verdaux, start, record.vd_cnt, budget, (aux) => aux.vda_next);
+  const reader = new RecordReader(view);
+  return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
+    const record = reader.read(Verdef, offset);
+    const names = walkAux(reader, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
     return {item: {record, offset, names}, next: record.vd_next};
   });
-}
-
-/** Lists may overlap in a damaged table, so that few bytes make many records; no real table has as many. */
-const mostRecords = 1 << 17;
-
-interface Budget {
-  left: number;
-}
-
-function spend(view: ElfView, budget: Budget): void {
-  budget.left -= 1;
-  if (budget.left < 0)
-    throw new ElfError('BAD_ELF', 'absurd number of version records', {
-      path: view.path,
-      expected: `at most ${mostRecords}`,
-    });
 }
 
 function walk<T>(
   view: ElfView,
   tableTag: bigint,
   countTag: bigint,
-  budget: Budget,
   read: (offset: number) => {item: T; next: number},
 ): T[] {
   const address = view.dynamic?.value(tableTag);
@@ -86,7 +67,6 @@ function walk<T>(
   }
   const items: T[] = [];
   while (items.length < count) {
-    spend(view, budget);
     const {item, next} = read(offset);
     items.push(item);
     if (next === 0) break;
@@ -96,18 +76,16 @@ function walk<T>(
 }
 
 function walkAux<T>(
-  view: ElfView,
-  type: RecordReader<T>,
+  reader: RecordReader,
+  type: ReadableType<T>,
   start: number,
   count: number,
-  budget: Budget,
   next: (record: T) => number,
 ): {record: T; offset: number}[] {
   const items: {record: T; offset: number}[] = [];
   let offset = start;
   while (items.length < count) {
-    spend(view, budget);
-    const record = readRecord(view, type, offset);
+    const record = reader.read(type, offset);
     items.push({record, offset});
     if (next(record) === 0) break;
     offset += next(record);
@@ -115,11 +93,32 @@ function walkAux<T>(
   return items;
 }
 
-interface RecordReader<T> {
+interface ReadableType<T> {
   size(elfClass: 32 | 64): number;
   decode(bytes: Uint8Array, format: ElfView['format']): T;
 }
 
-function readRecord<T>(view: ElfView, type: RecordReader<T>, offset: number): T {
-  return type.decode(view.source.read(offset, type.size(view.format.elfClass)), view.format);
+/** More records than any file has (libc.so.6 has about 80). Lists that overlap one another share this limit. */
+const mostRecords = 1 << 16;
+
+class RecordReader {
+  readonly #view: ElfView;
+  #left = mostRecords;
+
+  constructor(view: ElfView) {
+    this.#view = view;
+  }
+
+  read<T>(type: ReadableType<T>, offset: number): T {
+    const {source, format, path} = this.#view;
+    this.#left -= 1;
+    if (this.#left < 0) {
+      throw new ElfError('BAD_ELF', 'a version table without end', {
+        path,
+        offset,
+        expected: `at most ${mostRecords} records`,
+      });
+    }
+    return type.decode(source.read(offset, type.size(format.elfClass)), format);
+  }
 }

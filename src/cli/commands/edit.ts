@@ -1,9 +1,8 @@
-import {type EditRequest, type ElfFile, shrinkSearchPath} from '../../index.js';
+import {type EditRequest, type ElfFile, readText, shrinkSearchPath} from '../../index.js';
 import {applyToFiles} from '../apply-edit.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {parseSymbolMap} from '../symbol-map.js';
-import {readLines, readText} from '../text-file.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const complain = (what: string) => {
@@ -88,7 +87,13 @@ function renamesOf(
 function filesOf(args: Arguments): string[] | undefined {
   const named = (args.files as string[] | undefined) ?? [];
   const listing = args['files-from'] as string | undefined;
-  if (listing !== undefined) return [...named, ...readLines(listing)];
+  if (listing !== undefined)
+    return [
+      ...named,
+      ...readText(listing)
+        .split('\n')
+        .filter((line) => line !== ''),
+    ];
   return named.length === 0 ? undefined : named;
 }
 
