@@ -7,6 +7,7 @@ import {DF_1, DT, PT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
 import {placeString} from './string-table.js';
 
 const pathTags: readonly bigint[] = [DT.DT_RPATH, DT.DT_RUNPATH];
@@ -28,6 +29,7 @@ export function setSearchPath(
   const draft = new Draft(view);
   const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
   draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
+  makeDynamicRoom(draft, 1);
   const d_val = BigInt(
     placeString(
       draft,

@@ -14,6 +14,7 @@ import {
   constants,
   copyFileSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   realpathSync,
   renameSync,
@@ -157,6 +158,7 @@ function requireUnchanged(source: ByteSource, plan: Plan): void {
 function writeAll(path: string, plan: Plan): void {
   const fd = openSync(path, constants.O_WRONLY);
   try {
+    if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
     for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
     fsyncSync(fd);
   } finally {
