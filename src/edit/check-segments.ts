@@ -132,7 +132,7 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
       if (other?.[field] !== segment[field])
         failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }
-    if (other === undefined || segment.p_type === PT.PT_GNU_STACK || segment.p_filesz === 0) return;
+    if (other === undefined || segment.p_filesz === 0 || segment.p_type === PT.PT_GNU_RELRO) return;
     if (mayMove && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
       failCheck(before, `${name} would not be mapped`, hex(other.p_offset), hex(other.p_vaddr));
     const stays = other.p_offset === segment.p_offset && !isWritten(plan, segment.p_offset, segment.p_filesz);

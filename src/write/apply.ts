@@ -143,6 +143,7 @@ function copyChecked(input: string, plan: Plan, temporary: string): Stats {
 /** Refuse a file that is not the one that the plan was made for. */
 function requireUnchanged(source: ByteSource, plan: Plan): void {
   const isSame = ({offset, before}: Write) => {
+    if (before.length === 0) return offset >= source.size;
     if (offset + before.length > source.size) return false;
     const now = source.read(offset, before.length);
     return before.every((byte, i) => byte === now[i]);
