@@ -8,7 +8,7 @@ import {DT, dynamicTagName, EM, machineDT, PF, PT, SHT, segmentTypeName} from '.
 import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../elf/records.js';
 import {eachSymbol} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
-import {type ElfView, offsetOfAddress} from '../elf/view.js';
+import {ElfView, offsetOfAddress} from '../elf/view.js';
 import {overlaySource} from '../source/overlay.js';
 import {makeDynamicRoom} from './dynamic-room.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
@@ -147,11 +147,12 @@ export class Draft {
   shiftSymbols(sections: ReadonlySet<number>, distance: bigint): void {
     if (distance === 0n) return;
     const size = Sym.size(this.view.format.elfClass);
+    const now = new ElfView(overlaySource(this.view.source, this.#patches, this.size));
     this.view.sectionHeaders.forEach((table, index) => {
       const isSymbolTable = table.sh_type === SHT.SHT_SYMTAB || table.sh_type === SHT.SHT_DYNSYM;
       if (!isSymbolTable || table.sh_entsize !== size) return;
       const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
-      eachSymbol(this.view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
+      eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
         if (!sections.has(symbol.st_shndx)) return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
         this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');

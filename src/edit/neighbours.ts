@@ -4,7 +4,7 @@
  * several notes, PT_GNU_PROPERTY points at one of them again), and those go together.
  *
  * Code that reads such a thing directly has a symbol for it, or a relocation; then it stays. `__abi_tag`, which
- * glibc's start files define in every program, is one that nothing reads.
+ * glibc's start files define in every program, and mapping symbols are names that nothing reads.
  */
 import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
 import {Shdr} from '../elf/records.js';
@@ -102,17 +102,20 @@ function isFree(draft: Draft, neighbour: Neighbour): boolean {
   const range = {low, high: low + BigInt(neighbour.size)};
   let isNamed = false;
   eachSymbolIn(draft.view, range, (name) => {
-    isNamed ||= symbolName(draft, name) !== '__abi_tag';
+    isNamed ||= !meaninglessNames.test(symbolName(draft, name));
   });
   return !isNamed && !isAddressed(draft, range);
 }
+
+/** `$d` and its like say what kind of bytes follow (AAELF32, "Mapping symbols"; RISC-V psABI has them too). */
+const meaninglessNames = /^(__abi_tag|\$[adtx](\..*)?)$/;
 
 function addressOf(draft: Draft, {offset, size}: Range): bigint | undefined {
   const load = draft.loadAt(offset, size);
   return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
 }
 
-/** Only .symtab is asked: a stripped program has no __abi_tag. */
+/** Only .symtab is asked: .dynsym has none of these. */
 function symbolName({view}: Draft, name: number): string {
   const table = view.sectionHeaders.find((section) => section.sh_type === SHT.SHT_SYMTAB);
   const strings = view.sectionHeaders[table?.sh_link ?? 0];
