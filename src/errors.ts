@@ -16,7 +16,8 @@ export type ErrorCode =
   | 'CONFLICT'
   | 'NOT_CLOSED'
   | 'UNSUPPORTED'
-  | 'OUTSIDE';
+  | 'OUTSIDE'
+  | 'BAD_MANIFEST';
 
 /** The facts of an error; each one that is known becomes a property and a part of the message. */
 export interface ErrorFacts {
@@ -101,6 +102,7 @@ const systemMessages: Readonly<Record<string, string>> = {
   EXDEV: 'not on the same file system',
   ENOTEMPTY: 'directory not empty',
   EEXIST: 'already exists',
+  E2BIG: 'argument list too long',
 };
 
 /**

@@ -1,3 +1,5 @@
+export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export type {Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
 export type {EditRequest} from './edit/request.js';
@@ -7,4 +9,5 @@ export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
 export {ElfView} from './elf/view.js';
 export {ElfError, type ErrorCode, hex, printable} from './errors.js';
 export {findElfFiles} from './source/walk.js';
+export {version} from './version.js';
 export {type Applied, type ApplyOptions, applyPlan, applyPlanSync, applyPlanToBuffer} from './write/apply.js';

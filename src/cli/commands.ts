@@ -94,4 +94,83 @@ export const commands: readonly Command[] = [
     ],
     load: () => import('./commands/edit.js'),
   },
+  {
+    usage: 'bundle <programs..>',
+    summary: 'carry programs with their loader and libraries into a directory where they run',
+    positionals: {programs: {describe: 'the programs, dynamically linked or static', type: 'string'}},
+    options: {
+      into: {
+        type: 'string',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'the directory that will be / for them: a chroot',
+      },
+      prefix: {
+        type: 'string',
+        requiresArg: true,
+        default: '/debootstrap',
+        describe: 'where the programs go, as seen from inside',
+      },
+      libs: {
+        type: 'string',
+        requiresArg: true,
+        default: 'qemu-libs',
+        describe: 'name of the library directory below the prefix',
+      },
+      root: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'take programs and libraries from this root directory',
+      },
+      library: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'a library to carry along; may be repeated',
+      },
+      isolate: {
+        type: 'boolean',
+        default: true,
+        describe: "let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache",
+      },
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 bundle /usr/bin/qemu-arm --into ./chroot', './chroot/debootstrap/qemu-arm and qemu-libs/'],
+      ['$0 bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp', 'for a chroot that will stay'],
+    ],
+    load: () => import('./commands/bundle.js'),
+  },
+  {
+    usage: 'chroot run <chroot>',
+    summary: 'run a command in a chroot, its bundled emulator registered for this run alone',
+    positionals: {chroot: {describe: 'the root directory of a system, foreign or not', type: 'string'}},
+    options: {
+      prefix: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)',
+      },
+      libs: {type: 'string', requiresArg: true, describe: 'name of the library directory below the prefix'},
+      cwd: {type: 'string', requiresArg: true, describe: 'working directory inside (default: /)'},
+      bind: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'SRC[:DST]: show a directory of this machine inside; may be repeated',
+      },
+      flags: {type: 'string', requiresArg: true, describe: 'binfmt_misc flags of the emulator (default: P)'},
+    },
+    examples: [
+      ['$0 chroot run ./chroot -- /bin/uname -m', 'armv7l'],
+      ['$0 chroot run ./chroot', 'a shell'],
+    ],
+    epilogue: "The command's exit status becomes that of elfinterp.",
+    load: () => import('./commands/chroot-run.js'),
+  },
 ];
+
+/** What `elfinterp GROUP --help` says a group of commands is for. */
+export const groups: Readonly<Record<string, string>> = {
+  chroot: 'work with a chroot of another architecture',
+};

@@ -3,10 +3,10 @@
  * 0 done, 1 something that was asked for could not be done, 2 the command line is wrong.
  */
 import yargs from 'yargs';
+import {version} from '../index.js';
 import type {Arguments, Command} from './command.js';
-import {commands} from './commands.js';
+import {commands, groups} from './commands.js';
 import {createOutput, exitStatus, type Output} from './output.js';
-import {version} from './version.js';
 
 /** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -61,22 +61,41 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
       if (status === undefined) output.note(complaint(argv, message));
       status = exitStatus.usage;
     });
-  for (const command of commands) {
-    parser.command(
-      command.usage,
-      command.summary,
-      (builder) => describe(builder, command),
-      (args) => {
-        choice = {command, args};
-      },
-    );
+  const choose = (chosen: Choice) => {
+    choice = chosen;
+  };
+  for (const command of commands.filter(({usage}) => !isGrouped(usage)))
+    addCommand(parser, command, command.usage, choose);
+  for (const [name, summary] of Object.entries(groups)) {
+    parser.command(name, summary, (builder) => {
+      for (const command of commands.filter(({usage}) => usage.startsWith(`${name} `))) {
+        addCommand(builder, command, command.usage.slice(name.length + 1), choose);
+      }
+      return builder.demandCommand(1, 'a command is missing');
+    });
   }
   parser.parseSync();
   if (status !== undefined) return status;
   return choice === undefined ? exitStatus.done : runCommand(choice, output);
 }
 
-function describe(builder: ReturnType<typeof yargs>, command: Command): ReturnType<typeof yargs> {
+/** `chroot run <chroot>` belongs to the group `chroot`. */
+function isGrouped(usage: string): boolean {
+  return Object.keys(groups).some((name) => usage.startsWith(`${name} `));
+}
+
+function addCommand(parser: Parser, command: Command, usage: string, choose: (choice: Choice) => void): void {
+  parser.command(
+    usage,
+    command.summary,
+    (builder) => describe(builder, command),
+    (args) => choose({command, args}),
+  );
+}
+
+type Parser = ReturnType<typeof yargs>;
+
+function describe(builder: Parser, command: Command): Parser {
   for (const [name, positional] of Object.entries(command.positionals)) builder.positional(name, positional);
   builder.options(command.options);
   for (const [line, meaning] of command.examples) builder.example(line, meaning);
@@ -100,7 +119,7 @@ async function runCommand({command, args}: Choice, output: Output): Promise<numb
 
 /** What yargs has to say of a command line, in one line that ends with where to read on. */
 function complaint(argv: readonly string[], message: string): string {
-  const command = commands.find(({usage}) => argv.includes(nameOf(usage)));
+  const command = commands.find(({usage}) => argv.join(' ').startsWith(nameOf(usage)));
   const place = command === undefined ? '' : `${nameOf(command.usage)} `;
   const isMissing = message.startsWith('Not enough non-option arguments');
   const what =

@@ -117,7 +117,9 @@ function checkPages(before: ElfView, after: ElfView): void {
 
 /** Segments that describe bytes still describe the same ones; only those that nothing addresses may move. */
 function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
-  const isChecked = ({p_type}: Phdr) => !segmentsThatMayChange.has(p_type);
+  const hadStack = before.segment(PT.PT_GNU_STACK) !== undefined;
+  const isChecked = ({p_type}: Phdr) =>
+    !segmentsThatMayChange.has(p_type) && (hadStack || p_type !== PT.PT_GNU_STACK);
   const old = before.programHeaders.filter(isChecked);
   const now = after.programHeaders.filter(isChecked);
   if (old.length !== now.length)
@@ -129,6 +131,7 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
     const fields = ['p_type', 'p_flags', 'p_filesz', 'p_memsz', 'p_align'] as const;
     const places = ['p_offset', 'p_vaddr', 'p_paddr'] as const;
     for (const field of mayMove ? fields : [...fields, ...places]) {
+      if (field === 'p_flags' && segment.p_type === PT.PT_GNU_STACK) continue;
       if (other?.[field] !== segment[field])
         failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }

@@ -5,13 +5,14 @@
  */
 
 import {PT} from '../elf/constants.js';
+import {Phdr} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {eachSymbolIn} from './addressed.js';
 import {Draft, noStep, type Range, type Step} from './draft.js';
 import {requireExtension, takeNewPlace} from './extension.js';
-import {findRooms, type Place, takePlace, vacate} from './space.js';
+import {findRooms, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
  * Plan another interpreter. The path is taken as it is; see `checkRequest` for what is refused.
@@ -47,13 +48,23 @@ export function noInterpreter(view: ElfView): ElfError {
 function findPlace(view: ElfView, size: number): {draft: Draft; place: Place} {
   const draft = new Draft(view);
   const rooms = findRooms(draft, giveUp(draft, size));
-  const place = takePlace(draft, rooms, size, 1, view.interpreter?.offset);
+  const place = takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? view.interpreter?.offset);
   if (place !== undefined) return {draft, place};
   // Once more from the start: making the extension may move the old string.
   const another = new Draft(view);
   requireExtension(another);
   giveUp(another, size);
   return {draft: another, place: takeNewPlace(another, size, 1)};
+}
+
+/**
+ * Linkers put .interp right behind the program headers. A string that an edit moved away goes back there when it
+ * fits again, so that setting the old interpreter gives the old file.
+ */
+function homeIn(draft: Draft, rooms: readonly Room[], size: number): number | undefined {
+  const {view, programHeaders, programHeaderOffset} = draft;
+  const end = programHeaderOffset + programHeaders.length * Phdr.size(view.format.elfClass);
+  return rooms.find((room) => room.kind === 'gap' && room.offset === end && room.size >= size)?.offset;
 }
 
 /** Clear the old string, unless a symbol names it and the new one goes elsewhere. */

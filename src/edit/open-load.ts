@@ -15,6 +15,7 @@ import {roundUp} from '../elf/notes.js';
 import {Phdr, Shdr} from '../elf/records.js';
 import {ElfError, hex} from '../errors.js';
 import type {Draft} from './draft.js';
+import {findExtension} from './find-extension.js';
 import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';
 import {appendTo, pageSizeOf} from './space.js';
 
@@ -45,17 +46,31 @@ export function openExtension(draft: Draft): Phdr {
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
-export function openLoad(draft: Draft, wanted: WantedLoad, extension: Phdr | undefined): Phdr {
-  const slots = findSlots(draft, 1);
-  if (!slots.movesTable && slots.evict.length === 0) return insertLoad(draft, wanted, false);
-  if (extension !== undefined && canTake(draft, extension, slots)) {
-    draft.extension = extension;
-    makeRoom(draft, slots, 1);
-    const load = insertLoad(draft, wanted, false);
-    draft.extension = undefined;
-    return load;
-  }
+export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
+  if (makeSlotAtHand(draft)) return insertLoad(draft, wanted, false);
   return openLoads(draft, [wanted])[0] ?? extensionOf(draft);
+}
+
+/**
+ * See that the table can take one more entry, of whatever kind.
+ *
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be made
+ */
+export function makeSlot(draft: Draft): void {
+  if (!makeSlotAtHand(draft)) openLoads(draft, [], 1);
+}
+
+/** Without a new extension, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
+function makeSlotAtHand(draft: Draft): boolean {
+  const slots = findSlots(draft, 1);
+  if (!slots.movesTable && slots.evict.length === 0) return true;
+  const extension = findExtension(draft);
+  if (extension === undefined || !canTake(draft, extension, slots)) return false;
+  const own = draft.extension;
+  draft.extension = extension;
+  makeRoom(draft, slots, 1);
+  draft.extension = own;
+  return true;
 }
 
 /** The table may only go where its difference of address and offset is the first LOAD's. */
@@ -64,13 +79,12 @@ function canTake(draft: Draft, extension: Phdr, {movesTable}: Slots): boolean {
 }
 
 /** Open several, the extension last, so that it can grow later. */
-function openLoads(draft: Draft, others: readonly WantedLoad[]): Phdr[] {
-  const count = others.length + 1;
+function openLoads(draft: Draft, others: readonly WantedLoad[], more = 0): Phdr[] {
+  const count = others.length + 1 + more;
   const slots = findSlots(draft, count);
-  dropNulls(draft, count);
   const loads = others.map((wanted) => insertLoad(draft, wanted, false));
   draft.extension = insertLoad(draft, {flags: PF.PF_R, size: 0}, slots.movesTable);
-  makeRoom(draft, slots, 0);
+  makeRoom(draft, slots, more);
   return loads;
 }
 
@@ -104,12 +118,10 @@ function noRoom(draft: Draft, expected: string, got: string): ElfError {
   return new ElfError('NO_ROOM', 'no room for another segment', {path: draft.view.path, expected, got});
 }
 
-/** PT_NULL entries give way to the LOADs that take their slots. */
-function dropNulls({programHeaders}: Draft, count: number): void {
-  for (let left = count; left > 0; left--) {
-    const index = programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_NULL);
-    if (index >= 0) programHeaders.splice(index, 1);
-  }
+/** A PT_NULL entry gives way to what takes its slot. */
+export function dropNull({programHeaders}: Draft): void {
+  const index = programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_NULL);
+  if (index >= 0) programHeaders.splice(index, 1);
 }
 
 /** Clear the way for the entries that were inserted, and for `more` that will be. */
@@ -143,7 +155,7 @@ function moveTable(draft: Draft, extension: Phdr, more: number): void {
 }
 
 function insertLoad(draft: Draft, {flags, size}: WantedLoad, holdsTable: boolean): Phdr {
-  dropNulls(draft, 1);
+  dropNull(draft);
   const {offset, address} = findEnd(draft, holdsTable);
   const load: Phdr = {
     p_type: PT.PT_LOAD,

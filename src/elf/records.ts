@@ -124,6 +124,7 @@ export type Phdr = ReturnType<typeof Phdr.decode>;
 export type Shdr = ReturnType<typeof Shdr.decode>;
 export type Dyn = ReturnType<typeof Dyn.decode>;
 export type HashHeader = ReturnType<typeof HashHeader.decode>;
+export type GnuHashHeader = ReturnType<typeof GnuHashHeader.decode>;
 export type Sym = ReturnType<typeof Sym.decode>;
 export type Rel = ReturnType<typeof Rel.decode>;
 export type Rela = ReturnType<typeof Rela.decode>;

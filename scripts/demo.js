@@ -1,0 +1,220 @@
+/*
+ * The whole idea on real input: a shared qemu-arm is given a relocated loader, bundled with its libraries into a
+ * chroot that holds nothing but ARM files, and runs an ARM program there. Each step is the command that a user would
+ * type, with its output; it ends with the ARM program's own words and the proof of what was opened.
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import {homedir, tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {openElfSync} from '../dist/index.js';
+import {fail, findOnPath, machineOfFile, run, say, show} from './demo-tools.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bundled = '/debootstrap/qemu-libs';
+const work = mkdtempSync(join(tmpdir(), 'elfinterp-demo-'));
+process.on('exit', () => rmSync(work, {recursive: true, force: true}));
+process.chdir(work);
+
+const emulator = findEmulator();
+if (emulator === undefined) demonstrateOnAnyProgram();
+else if (emulator.isShared) demonstrateEmulator(emulator);
+else demonstrateStatic(emulator);
+
+/** @typedef {{path: string, root: string | undefined, isShared: boolean}} Emulator */
+
+/** @param {Emulator} emulator */
+function demonstrateEmulator(emulator) {
+  const host = join(emulator.root ?? '/', emulator.path);
+  say(`A shared qemu-arm: ${host}. What does it ask for?`);
+  show(['get', host]);
+  show(['needed', host]);
+  rewrite(host, 'qemu-arm', `${bundled}/ld.so`);
+  const chroot = makeChroot();
+  say('Carry the emulator, its loader and its libraries along:');
+  show([
+    'bundle',
+    emulator.path,
+    '--into',
+    chroot,
+    ...(emulator.root === undefined ? [] : ['--root', emulator.root]),
+  ]);
+  say('Run the ARM program in the chroot. The emulator is registered for this command alone:');
+  runInside(chroot);
+  prove(chroot);
+}
+
+/** Newer Debian ships qemu-user as static-pie: nothing to relocate there, so the rewriting is shown elsewhere. */
+function demonstrateStatic({path}) {
+  say(`${path} is a static program: it has no loader to relocate, and is simply copied.`);
+  const example =
+    ['/usr/bin/env', '/bin/ls'].find(isShared) ??
+    fail('no dynamically linked program to show the rewriting on');
+  say(`The rewriting, shown on ${example}:`);
+  show(['get', example]);
+  rewrite(example, 'program', `${bundled}/ld.so`);
+  const chroot = makeChroot();
+  show(['bundle', path, '--into', chroot]);
+  runInside(chroot);
+  say('No x86-64 file but the static emulator is in that chroot.');
+}
+
+/** Without an emulator to be had, any program will do: into an empty directory with it. */
+function demonstrateOnAnyProgram() {
+  const program =
+    ['/usr/bin/uname', '/bin/uname', '/usr/bin/env'].find(isShared) ??
+    fail('no dynamically linked program on this machine');
+  say(`This machine has no qemu-arm and no Debian packages to get one from; ${program} takes its part.`);
+  show(['get', program]);
+  show(['needed', program]);
+  rewrite(program, 'program', `${bundled}/ld.so`);
+  const directory = join(work, 'empty');
+  mkdirSync(directory);
+  show(['bundle', program, '--into', directory]);
+  const inside = `/debootstrap/${program.split('/').at(-1)}`;
+  show(['chroot', 'run', directory, '--', inside, ...(inside.endsWith('uname') ? ['-sm'] : ['--version'])]);
+}
+
+/** @param {string} source @param {string} name @param {string} interpreter */
+function rewrite(source, name, interpreter) {
+  cpSync(source, join(work, name));
+  say('Ask for a relocated loader (on a copy), and look at what changes:');
+  show(['set', '--dry-run', name, interpreter]);
+  show(['set', name, interpreter]);
+  show(['get', name]);
+}
+
+/** A root directory that holds ARM files only. */
+function makeChroot() {
+  const chroot = join(work, 'chroot');
+  mkdirSync(join(chroot, 'bin'), {recursive: true});
+  cpSync(join(root, 'test-binaries/armel/hello-static'), join(chroot, 'bin/hello'));
+  say(
+    `A chroot with one program in it, /bin/hello, for ${machineOfFile(join(chroot, 'bin/hello'))}: ${chroot}`,
+  );
+  return chroot;
+}
+
+function runInside(chroot) {
+  const result = show(['chroot', 'run', chroot, '--', '/bin/hello'], {mayFail: true});
+  if (result.status === 0) return;
+  if (!/binfmt_misc/.test(result.stderr)) fail('the ARM program did not run');
+  say('This kernel has no private binfmt_misc, so the emulator is called by its name in the chroot:');
+  const enter = process.getuid?.() === 0 ? ['chroot'] : ['unshare', '--map-root-user', 'chroot'];
+  run([...enter, chroot, '/debootstrap/qemu-arm', '/bin/hello']);
+}
+
+/** Which x86-64 files were opened in the chroot? Ask the kernel; where that cannot be, show that there is no other. */
+function prove(chroot) {
+  // Under strace a setuid program such as newuidmap has no more rights than its caller, so only root goes that way.
+  const canTrace = process.getuid?.() === 0 && findOnPath('strace') !== undefined;
+  const paths = canTrace ? openedByKernel(chroot) : filesIn(chroot);
+  const files = [...new Set(paths)].map((path) => ({path, machine: machineOfFile(join(chroot, path))}));
+  const strays = files.filter(({path, machine}) => machine === 'x86_64' && !path.startsWith('/debootstrap/'));
+  say(
+    canTrace
+      ? 'The ELF files that the run opened, as strace saw it:'
+      : 'All ELF files that there are in the chroot:',
+  );
+  for (const {path, machine} of files)
+    if (machine !== undefined) console.log(`    ${machine.padEnd(7)} ${path}`);
+  if (strays.length > 0) fail(`outside the bundle: ${strays.map(({path}) => path).join(', ')}`);
+  say(
+    canTrace
+      ? 'No x86-64 file outside the bundle was opened; no static shell, wrapper script or static qemu was there.'
+      : 'No x86-64 file outside the bundle was opened, for there is none: no static shell, wrapper script or static qemu.',
+  );
+}
+
+function filesIn(chroot) {
+  return readdirSync(chroot, {recursive: true, encoding: 'utf8'}).map((name) => `/${name}`);
+}
+
+function openedByKernel(chroot) {
+  const log = join(work, 'strace.log');
+  const trace = ['strace', '-f', '-qq', '-s', '4096', '-o', log, '-e', 'trace=execve,open,openat'];
+  run(
+    [...trace, process.execPath, join(root, 'bin/elfinterp.js'), 'chroot', 'run', chroot, '--', '/bin/hello'],
+    {quiet: true},
+  );
+  const lines = readFileSync(log, 'utf8').split('\n');
+  const start = lines.findIndex((line) => line.includes('execve("/bin/hello"') && /= 0$/.test(line));
+  const pid = lines[start]?.split(' ')[0];
+  const own = lines.slice(start).filter((line) => line.startsWith(`${pid} `) && !/= -1 /.test(line));
+  // The kernel opens the emulator and its loader by itself; no system call of the program shows that.
+  return [
+    '/debootstrap/qemu-arm',
+    `${bundled}/ld.so`,
+    ...own.flatMap((line) => /"(\/[^"]*)"/.exec(line)?.[1] ?? []),
+  ];
+}
+
+/** @returns {Emulator | undefined} */
+function findEmulator() {
+  const here = findOnPath('qemu-arm');
+  if (here !== undefined) return {path: here, root: undefined, isShared: isShared(here)};
+  if (findOnPath('apt-get') === undefined || findOnPath('dpkg-deb') === undefined) return undefined;
+  return process.getuid?.() === 0 ? install() : download();
+}
+
+function install() {
+  say('Installing qemu-user with apt-get, which is not here yet:');
+  run(['apt-get', 'update', '-qq'], {mayFail: true});
+  run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'qemu-user'], {
+    env: {...process.env, DEBIAN_FRONTEND: 'noninteractive'},
+    quiet: true,
+  });
+  const path = findOnPath('qemu-arm') ?? fail('qemu-user is installed, but there is no qemu-arm on the PATH');
+  return {path, root: undefined, isShared: isShared(path)};
+}
+
+/** As an ordinary user: fetch the packages, unpack them into a cache, and take them from there. */
+function download() {
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'elfinterp-demo');
+  const path = '/usr/bin/qemu-arm';
+  if (!existsSync(join(cache, path))) {
+    say(`Fetching qemu-user and what it depends on into ${cache}:`);
+    const packages = mkdtempSync(join(work, 'packages-'));
+    const recurse = [
+      '--recurse',
+      '--no-recommends',
+      '--no-suggests',
+      '--no-conflicts',
+      '--no-breaks',
+      '--no-replaces',
+      '--no-enhances',
+    ];
+    const {stdout} = run(['apt-cache', 'depends', ...recurse, 'qemu-user'], {quiet: true});
+    const names = stdout.split('\n').filter((line) => /^[a-z0-9][a-z0-9+.-]+$/.test(line));
+    run(['apt-get', 'download', '-qq', ...names], {cwd: packages, quiet: true});
+    const unpacked = `${cache}.${process.pid}`;
+    mkdirSync(unpacked, {recursive: true});
+    for (const file of run(['ls', packages], {quiet: true}).stdout.split('\n').filter(Boolean)) {
+      run(['dpkg-deb', '-x', join(packages, file), unpacked], {quiet: true});
+    }
+    rmSync(cache, {recursive: true, force: true});
+    renameSync(unpacked, cache);
+  }
+  return {path, root: cache, isShared: isShared(join(cache, path))};
+}
+
+function isShared(path) {
+  if (!existsSync(path)) return false;
+  const file = openElfSync(path);
+  try {
+    return file.view.interpreter !== undefined;
+  } catch {
+    return false;
+  } finally {
+    void file.close();
+  }
+}

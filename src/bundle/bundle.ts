@@ -1,0 +1,185 @@
+/*
+ * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
+ */
+import {mkdirSync, readFileSync, realpathSync} from 'node:fs';
+import {join, posix, resolve} from 'node:path';
+import {ElfError, systemError} from '../errors.js';
+import {Resolver} from '../loader/resolve.js';
+import {Root} from '../loader/root.js';
+import type {ResolvedTree} from '../loader/tree.js';
+import {version} from '../version.js';
+import {contentOf, hasContent} from './contents.js';
+import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
+import {alwaysNeeded, type BundlePlan, type Layout, planBundle} from './plan-bundle.js';
+import {proveClosed} from './prove.js';
+import {testIsolation} from './self-test.js';
+import {writeBundle} from './write-bundle.js';
+
+export interface BundleOptions {
+  /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
+  readonly into: string;
+  /** Where the programs go, seen from inside. Default: `/debootstrap`. */
+  readonly prefix?: string | undefined;
+  /** Name of the library directory under the prefix. Default: `qemu-libs`. */
+  readonly libs?: string | undefined;
+  /** Take programs and libraries from this root instead of the machine's own; the programs' paths are inside it. */
+  readonly root?: string | undefined;
+  /** Libraries to carry along besides those that are asked for. */
+  readonly library?: readonly string[] | undefined;
+  /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
+  readonly isolate?: boolean | undefined;
+}
+
+export interface BundleResult {
+  readonly manifest: Manifest;
+  /** The manifest's file on this machine. */
+  readonly manifestPath: string;
+  /** False when everything was there already. */
+  readonly written: boolean;
+  /** Whether the bundled loader ignores the guest's LD_* variables; undefined for static programs. */
+  readonly isolated: boolean | undefined;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Bundle programs so that they run with `into` as their root.
+ *
+ * A dynamic program is copied with PT_INTERP and DT_RPATH leading to the library directory, which gets its loader
+ * and its libraries; a static one is copied as it is. Programs that an earlier bundle put under the same prefix
+ * stay and are made anew from their sources. The bundle is proved before it is moved into place.
+ *
+ * @param programs paths, inside `root` if one is given
+ * @throws ElfError NOT_FOUND, CONFLICT, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
+ * @example
+ *   await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
+ */
+export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
+  const layout = layoutOf(options);
+  const target = prepareTarget(options.into, layout);
+  const library = [...(options.library ?? []), alwaysNeeded];
+  const all = withEarlierPrograms(programs, target, layout, options.root);
+  const trees = resolveAll(all, library, options.root);
+  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true});
+  const manifest = describe(plan);
+  const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
+  if (isThere(target, manifest)) return {...result, written: false, notes: plan.notes};
+  const notes = [...plan.notes];
+  writeBundle(target, plan, manifest, (staging) => {
+    proveClosed(staging, layout, plan.programs, carried(plan, library));
+    const problem = plan.isolated === undefined ? undefined : testIsolation(join(staging, plan.isolated));
+    if (problem !== undefined) notes.push(problem);
+  });
+  proveClosed(target, layout, plan.programs, []);
+  return {...result, written: true, notes};
+}
+
+function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions): Layout {
+  const isPlain =
+    prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
+  if (!isPlain) {
+    throw new ElfError('BAD_REQUEST', 'the prefix is not a plain absolute path', {
+      expected: 'a path like /debootstrap',
+      got: prefix,
+    });
+  }
+  if (libs === '' || libs.includes('/') || libs === '.' || libs === '..') {
+    throw new ElfError('BAD_REQUEST', 'the library directory is not a plain name', {
+      expected: 'a name like qemu-libs',
+      got: libs,
+    });
+  }
+  return {prefix, libs: posix.join(prefix, libs)};
+}
+
+/** The target's real path; each directory of the layout that exists there must be one, and not a link elsewhere. */
+function prepareTarget(into: string, layout: Layout): string {
+  try {
+    mkdirSync(into, {recursive: true});
+  } catch (error) {
+    throw systemError(into, error, 'cannot make the directory');
+  }
+  const root = new Root(into);
+  for (const path of [layout.prefix, layout.libs]) {
+    const there = root.resolve(path);
+    const isFree =
+      !there.found && there.code === 'ENOENT' && path === posix.join(there.reached, ...there.rest);
+    if (isFree || (there.found && there.inside === path && there.stats.isDirectory())) continue;
+    throw new ElfError('OUTSIDE', `${path} is not a directory of its own there`, {
+      path: into,
+      expected: 'a directory, or nothing yet',
+      got: there.found ? `a way to ${there.inside}` : `${there.code} at ${there.reached}`,
+    });
+  }
+  return root.host;
+}
+
+/** One library directory serves all emulators of a prefix, so a new one is bundled together with those before it. */
+function withEarlierPrograms(
+  programs: readonly string[],
+  target: string,
+  layout: Layout,
+  root: string | undefined,
+): string[] {
+  const paths = programs.map((path) => (root === undefined ? resolve(path) : posix.join('/', path)));
+  const names = new Set(paths.map((path) => posix.basename(path)));
+  const earlier = readManifest(target, layout);
+  const kept = (earlier?.files ?? []).filter(
+    ({role, path}) => role === 'program' && !names.has(posix.basename(path)),
+  );
+  return [...kept.map(({source}) => sourceInside(source, root)), ...paths];
+}
+
+function sourceInside(source: string, root: string | undefined): string {
+  if (root === undefined) return source;
+  const host = realpathSync(root);
+  return source.startsWith(`${host}/`) ? source.slice(host.length) : source;
+}
+
+function readManifest(target: string, layout: Layout): Manifest | undefined {
+  const path = join(target, manifestPath(layout));
+  try {
+    return parseManifest(readFileSync(path, 'utf8'), path);
+  } catch (error) {
+    if (error instanceof ElfError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw systemError(path, error, 'cannot read');
+  }
+}
+
+function resolveAll(
+  programs: readonly string[],
+  library: readonly string[],
+  root: string | undefined,
+): ResolvedTree[] {
+  const place = root === undefined ? {} : {root};
+  const resolver = new Resolver({...place, library, preloadFile: false});
+  return programs.map((program) => resolver.resolve(program));
+}
+
+/** A static program has no loader, and no use for libraries that were asked for by hand. */
+function carried({files}: BundlePlan, library: readonly string[]): string[] {
+  const names = new Set(files.map(({path}) => posix.basename(path)));
+  return files.some(({role}) => role === 'loader') ? library.filter((name) => names.has(name)) : [];
+}
+
+function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
+  return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
+}
+
+function describe({layout, programs, files}: BundlePlan): Manifest {
+  return {
+    version: 1,
+    generator: `elfinterp ${version}`,
+    ...layout,
+    programs,
+    files: files.map(({path, role, source, plan, linkTo}) => {
+      const original = files.find((file) => file.path === linkTo);
+      return {path, role, ...contentOf(source, plan ?? original?.plan), source};
+    }),
+  };
+}
+
+function isThere(target: string, manifest: Manifest): boolean {
+  const earlier = readManifest(target, manifest);
+  if (earlier === undefined || formatManifest(earlier) !== formatManifest(manifest)) return false;
+  return manifest.files.every((file) => hasContent(join(target, file.path), file));
+}

@@ -1,0 +1,111 @@
+/*
+ * Making the bundled loader deaf.
+ *
+ * In a foreign chroot the environment belongs to the guest, but the host's loader reads it first: a guest's
+ * LD_PRELOAD costs an error message on every exec, `ldd` (LD_TRACE_LOADED_OBJECTS) lists the emulator's libraries
+ * instead of the guest's, and a library of the emulator's own architecture would be loaded into it. So the copy of
+ * the loader that goes into a bundle is changed, in place and to the same length, never in its layout or SONAME:
+ *
+ * - glibc tests each variable for the prefix `LD_` by three byte compares (_dl_next_ld_env_entry, elf/dl-environ.c).
+ *   With the third comparing to `%`, it heeds `LD%...` variables only, which also is a door for debugging.
+ * - /etc/ld.so.preload and /etc/ld.so.cache would be the guest's; they become paths that cannot exist.
+ * - GLIBC_TUNABLES and, in musl, LD_PRELOAD and LD_LIBRARY_PATH are looked up by name; their names change.
+ *
+ * Nothing is changed where a pattern is not exactly as expected; the bundle then is made with a warning.
+ */
+import type {Plan, Write} from '../edit/plan.js';
+import {PF, PT} from '../elf/constants.js';
+import type {ElfView} from '../elf/view.js';
+
+/** What isolating one loader comes to. */
+export interface Isolation {
+  /** To be applied to the loader; without writes when nothing matched. */
+  readonly plan: Plan;
+  /** Whether the loader will ignore the variables whose names begin with LD_. */
+  readonly isDeaf: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** Plan the byte edits for a loader. */
+export function planIsolation(view: ElfView): Isolation {
+  const bytes = view.source.read(0, view.source.size);
+  const text = oneUnitPerByte.decode(bytes);
+  const isMusl = /\0LD_LIBRARY_PATH\0/.test(text) && text.includes('/etc/ld-musl-');
+  const prefix = isMusl ? [] : findPrefixTest(view, text);
+  const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
+  const isDeaf = isMusl ? names.length === 2 : prefix.length === 1;
+  const writes = [...(isDeaf ? prefix : []), ...names].sort((a, b) => a.offset - b.offset);
+  return {
+    plan: {
+      path: view.path,
+      rung: writes.length === 0 ? 0 : 1,
+      inputSize: view.source.size,
+      outputSize: view.source.size,
+      writes,
+      regions: writes.map(({offset, bytes: {length}, reason}) => ({offset, size: length, what: reason})),
+      changes: isDeaf ? ['the loader ignores LD_* variables, ld.so.preload and ld.so.cache'] : [],
+      notes: [],
+    },
+    isDeaf,
+    warnings: isDeaf ? [] : [couldNot(prefix.length)],
+  };
+}
+
+function couldNot(matches: number): string {
+  const found =
+    matches === 0 ? 'the expected code was not found' : `${matches} places look like the expected code`;
+  return `the loader still reads LD_* variables of the guest (${found}): LD_PRELOAD prints errors, ldd lists the wrong libraries`;
+}
+
+const oneUnitPerByte = new TextDecoder('latin1');
+
+/**
+ * The x86-64 code of the test: cmpb $'L',(%reg); jne; cmpb $'D',1(%reg); jne; cmpb $'_',2(%reg), where %reg is
+ * any register that needs no extra byte of addressing, and each jump is short or near.
+ */
+const prefixTest = (() => {
+  const jne = '(?:\\x75[^]|\\x0f\\x85[^]{4})';
+  const registers = [0, 1, 2, 3, 6, 7].flatMap((register) => ['', '\\x41'].map((rex) => ({register, rex})));
+  const one = ({register, rex}: {register: number; rex: string}) => {
+    const compare = (mode: number, displacement: string, character: string) =>
+      `${rex}\\x80\\x${(mode | 0x38 | register).toString(16)}${displacement}${character}`;
+    return `${compare(0x00, '', 'L')}${jne}${compare(0x40, '\\x01', 'D')}${jne}${compare(0x40, '\\x02', '_')}`;
+  };
+  return new RegExp(registers.map(one).join('|'), 'g');
+})();
+
+function findPrefixTest(view: ElfView, text: string): Write[] {
+  const code = view.programHeaders.filter(
+    ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_X) !== 0,
+  );
+  return code.flatMap(({p_offset, p_filesz}) =>
+    [...text.slice(p_offset, p_offset + p_filesz).matchAll(prefixTest)].map((match) => {
+      const offset = p_offset + match.index + match[0].length - 1;
+      return write(offset, '_', '%', 'the test for LD_ now is one for LD%');
+    }),
+  );
+}
+
+/** Same length; the new paths lie in a directory that /proc cannot have, mounted or not. */
+const glibcStrings: readonly (readonly [string, string])[] = [
+  ['/etc/ld.so.preload', '/proc/-/ld.preload'],
+  ['/etc/ld.so.cache', '/proc/-/ld.cache'],
+  ['GLIBC_TUNABLES', 'GLIBC%TUNABLES'],
+];
+
+const muslStrings: readonly (readonly [string, string])[] = [
+  ['LD_PRELOAD', 'LD%PRELOAD'],
+  ['LD_LIBRARY_PATH', 'LD%LIBRARY_PATH'],
+];
+
+function replaceStrings(text: string, pairs: readonly (readonly [string, string])[]): Write[] {
+  return pairs.flatMap(([from, to]) =>
+    [...text.matchAll(new RegExp(`(?<=\\0)${from.replaceAll('.', '\\.')}(?=\\0)`, 'g'))].map((match) =>
+      write(match.index, from, to, `${from} becomes ${to}`),
+    ),
+  );
+}
+
+function write(offset: number, from: string, to: string, reason: string): Write {
+  return {offset, before: Buffer.from(from, 'latin1'), bytes: Buffer.from(to, 'latin1'), reason};
+}

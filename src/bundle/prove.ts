@@ -1,0 +1,43 @@
+import {ElfError} from '../errors.js';
+import {Resolver} from '../loader/resolve.js';
+import type {ManifestProgram} from './manifest.js';
+import type {Layout} from './plan-bundle.js';
+
+/**
+ * Prove that a bundle is closed: resolve each program with a directory as its root, and fail if anything is missing
+ * or would come from outside the bundle. Nothing is run.
+ *
+ * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
+ */
+export function proveClosed(
+  root: string,
+  layout: Layout,
+  programs: readonly ManifestProgram[],
+  library: readonly string[],
+): void {
+  const resolver = new Resolver({root, library});
+  for (const {path} of programs) {
+    const {nodes, misses, interpreter} = resolver.resolve(path);
+    const miss = misses.find(({optional}) => !optional);
+    if (miss !== undefined)
+      throw notClosed(path, `${miss.name} is missing`, nodes[miss.requestedBy ?? 0]?.path);
+    if (interpreter?.substituted)
+      throw notClosed(path, `the interpreter ${interpreter.requested} is missing`, path);
+    const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
+    if (stray !== undefined) {
+      throw notClosed(
+        path,
+        `${stray.name} would come from ${stray.path}`,
+        nodes[stray.requestedBy ?? 0]?.path,
+      );
+    }
+  }
+}
+
+function notClosed(path: string, what: string, asker: string | undefined): ElfError {
+  return new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {
+    path,
+    expected: 'everything from the bundle',
+    got: `asked for by ${asker ?? path}`,
+  });
+}

@@ -1,0 +1,100 @@
+/*
+ * Which emulators a run registers, decided before anything is started.
+ */
+
+import type {Registration} from '../binfmt/registration.js';
+import {type BinfmtEntry, entryMatches} from '../binfmt/registry.js';
+import {
+  isHarmfulTarget,
+  isNativeTarget,
+  type QemuTarget,
+  targetByName,
+  targetOfFile,
+} from '../binfmt/targets.js';
+import type {ManifestProgram} from '../bundle/manifest.js';
+import {ElfError} from '../errors.js';
+import type {Root} from '../loader/root.js';
+import type {FoundManifest} from './manifest.js';
+import {findOwn} from './own.js';
+import {isElf, type ProgramInside} from './program.js';
+
+/**
+ * The flags that a bundle's emulators get unless told otherwise. P, so that programs see the argv[0] that they
+ * were started with. Not F: the path is looked up in the chroot at each start, so no chroot pins another's file.
+ */
+export const defaultFlags = 'P';
+
+/**
+ * Plan the registrations of a bundle: one for each emulator in it.
+ *
+ * @throws ElfError NOT_FOUND (a file of the bundle is gone), OUTSIDE, UNSUPPORTED (no such target)
+ */
+export function planEmulators(
+  root: Root,
+  {manifest, path}: FoundManifest,
+  {flags = defaultFlags, onWarning}: {flags?: string | undefined; onWarning: (message: string) => void},
+): readonly Registration[] {
+  const planned = new Map<string, Registration>();
+  for (const program of manifest.programs) {
+    if (program.qemuTarget === null) continue;
+    const target = targetByName(program.qemuTarget);
+    if (target === undefined) throw unknownTarget(path, program.qemuTarget);
+    if (isHarmfulTarget(target)) {
+      onWarning(`${program.path} is not registered: this machine runs ${target.name} programs itself`);
+    } else if (planned.has(target.name)) {
+      onWarning(`${program.path} is not registered: the bundle has another emulator for ${target.name}`);
+    } else {
+      planned.set(target.name, planEmulator(root, program, target, flags));
+    }
+  }
+  return [...planned.values()];
+}
+
+/**
+ * Say beforehand why a program would not run, as far as that can be seen: the kernel only says "Exec format error".
+ *
+ * @throws ElfError NOT_FOUND when nothing is registered for a foreign program
+ */
+export function checkRunnable(program: ProgramInside, entries: readonly BinfmtEntry[]): void {
+  const target = isElf(program.head) ? targetOfFile(program.head) : undefined;
+  if (target === undefined || isNativeTarget(target)) return;
+  if (entries.some((entry) => entryMatches(entry, program))) return;
+  throw new ElfError('NOT_FOUND', `this is a program for ${target.name}, and there is no emulator for it`, {
+    path: program.path,
+    expected: `qemu-${target.name} in the chroot's bundle`,
+    got: entries.map(({registration}) => registration.name).join(', ') || 'no emulator',
+  });
+}
+
+/** A registration as the entry that it becomes. */
+export function enabledEntry(registration: Registration): BinfmtEntry {
+  return {enabled: true, registration};
+}
+
+function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, flags: string): Registration {
+  const file = mustHave(root, program.path);
+  if (program.interpreter !== null) mustHave(root, program.interpreter);
+  const {magic, mask} = target;
+  return {
+    // The name that distributions use, and that mmdebstrap and arch-test look for.
+    name: `qemu-${target.name}`,
+    match: {type: 'magic', offset: 0, magic, mask},
+    // With F the kernel opens it at once, for a process that is not in the chroot; without, at each start, inside.
+    interpreter: flags.includes('F') ? file : program.path,
+    flags,
+  };
+}
+
+function mustHave(root: Root, path: string): string {
+  const file = findOwn(root, path);
+  if (file !== undefined) return file;
+  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root.host});
+}
+
+function unknownTarget(path: string, got: string): ElfError {
+  return new ElfError('UNSUPPORTED', 'qemu-user has no such target', {
+    path,
+    expected: 'a target as in qemu-TARGET',
+    got,
+  });
+}

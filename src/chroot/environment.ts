@@ -1,0 +1,43 @@
+/*
+ * The command's environment, and why the machine's programs must not see all of it.
+ *
+ * LD_PRELOAD=libfakeroot-sysv.so means the chroot's library. But the last program before the command is one of
+ * this machine (it enters the chroot and then becomes the command), and its loader would read the variable too:
+ * "object 'libfakeroot-sysv.so' cannot be preloaded" at best. So variables that a C library reads at start are
+ * kept from it, and env(1) of the chroot sets them.
+ */
+import type {Root} from '../loader/root.js';
+import {findTool} from './tools.js';
+
+export interface GuestEnvironment {
+  /** For every program on the way, and for the command. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What stands before the last program of the machine, and what before the command: empty, or an env(1). */
+  readonly outside: readonly string[];
+  readonly inside: readonly string[];
+}
+
+/** What loaders and C libraries read: glibc's unsecvars.h, and the rest of LD_*. */
+const readByLoaders = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|MALLOC_.*|NLSPATH)$/;
+
+/** The shell's own record of where it is, which is somewhere else inside. */
+const ofThisDirectory = /^(PWD|OLDPWD)$/;
+
+/** Split an environment into what may be set at once and what an env(1) has to set. */
+export function splitEnvironment(
+  root: Root,
+  wanted: Readonly<Record<string, string | undefined>>,
+  onWarning: (message: string) => void,
+): GuestEnvironment {
+  const all = Object.entries(wanted).filter(
+    (variable): variable is [string, string] =>
+      variable[1] !== undefined && !ofThisDirectory.test(variable[0]),
+  );
+  const env = Object.fromEntries(all.filter(([name]) => !readByLoaders.test(name)));
+  const late = all.filter(([name]) => readByLoaders.test(name)).map(([name, value]) => `${name}=${value}`);
+  if (late.length === 0) return {env, outside: [], inside: []};
+  const program = ['/usr/bin/env', '/bin/env'].find((path) => root.resolve(path).found);
+  if (program !== undefined) return {env, outside: [], inside: [program, ...late]};
+  onWarning(`the chroot has no env program, so one of this machine sees ${late.join(' ')} too`);
+  return {env, outside: [findTool('env'), ...late], inside: []};
+}

@@ -1,0 +1,73 @@
+import {posix} from 'node:path';
+import {type Manifest, manifestPath, parseManifest} from '../bundle/manifest.js';
+import {ElfError} from '../errors.js';
+import type {Root} from '../loader/root.js';
+import {fileSource} from '../source/file.js';
+import {findOwn} from './own.js';
+
+/** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
+export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
+
+export const defaultLibs = 'qemu-libs';
+
+/** In bytes; a manifest of a hundred emulators has a twentieth of it. */
+const longestManifest = 1 << 22;
+
+/** Where to look for a chroot's bundle. */
+export interface BundlePlace {
+  /** Default: the first of `defaultPrefixes` that has a manifest. */
+  readonly prefix?: string | undefined;
+  /** Name of the library directory under the prefix. Default: `qemu-libs`. */
+  readonly libs?: string | undefined;
+}
+
+/** A manifest, and the file that it was read from. */
+export interface FoundManifest {
+  readonly manifest: Manifest;
+  readonly path: string;
+}
+
+/**
+ * Read the manifest of the bundle in a chroot; undefined when it has none and no prefix was asked for.
+ *
+ * @throws ElfError NOT_FOUND (nothing under the prefix asked for), OUTSIDE, BAD_MANIFEST
+ */
+export function findManifest(root: Root, {prefix, libs = defaultLibs}: BundlePlace = {}) {
+  for (const candidate of prefix === undefined ? defaultPrefixes : [prefix]) {
+    const found = readManifest(root, candidate, libs);
+    if (found !== undefined) return found;
+  }
+  if (prefix === undefined) return undefined;
+  throw new ElfError('NOT_FOUND', 'no bundle is installed under this prefix', {path: root.hostPath(prefix)});
+}
+
+function readManifest(root: Root, prefix: string, libs: string): FoundManifest | undefined {
+  const expected = {prefix: posix.normalize(prefix), libs: posix.join(prefix, libs)};
+  const path = findOwn(root, manifestPath(expected));
+  if (path === undefined) return undefined;
+  const manifest = parseManifest(readText(path), path);
+  for (const field of ['prefix', 'libs'] as const) {
+    if (manifest[field] === expected[field]) continue;
+    throw new ElfError('BAD_MANIFEST', `the manifest's ${field} is not where it lies`, {
+      path,
+      expected: expected[field],
+      got: manifest[field],
+    });
+  }
+  return {manifest, path};
+}
+
+function readText(path: string): string {
+  const source = fileSource(path);
+  try {
+    if (source.size <= longestManifest) return Buffer.from(source.read(0, source.size)).toString();
+    const expected = `at most ${longestManifest} bytes`;
+    throw new ElfError('BAD_MANIFEST', 'too long for a manifest', {
+      path,
+      expected,
+      got: `${source.size} bytes`,
+    });
+  } finally {
+    source.close();
+  }
+}

@@ -1,0 +1,76 @@
+/*
+ * What a command in a chroot is: found the way the kernel and execvp(3) would find it there, without running
+ * anything. It serves messages that say more than "No such file or directory", so whatever cannot be known from
+ * outside (a directory that only the mapped user may read) is left to the kernel.
+ */
+import {posix} from 'node:path';
+import {ElfError, printable} from '../errors.js';
+import type {Root} from '../loader/root.js';
+import {fileSource} from '../source/file.js';
+
+export interface ProgramInside {
+  /** As seen from inside. */
+  readonly path: string;
+  /** The first bytes of the ELF file that would run: of the program, or of the interpreter of its `#!` line. */
+  readonly head: Uint8Array;
+}
+
+/** The kernel's default path, as execvp has it, and where a chroot's administration programs are. */
+export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Bytes that the kernel reads of a program before it decides (BINPRM_BUF_SIZE). */
+const headLength = 256;
+
+/** The kernel gives up after as many interpreters of interpreters. */
+const mostInterpreters = 5;
+
+/** Find a command and read how it begins; undefined when that cannot be known from outside. */
+export function findProgram(
+  root: Root,
+  command: string,
+  {searchPath = defaultPath, cwd = '/'}: {searchPath?: string | undefined; cwd?: string} = {},
+): ProgramInside | undefined {
+  const directories = command.includes('/') ? [''] : searchPath.split(':');
+  for (const directory of directories) {
+    const path = posix.resolve(cwd, directory, command);
+    const head = readHead(root, path);
+    if (head === undefined) continue;
+    return {path, head: interpreterHead(root, head)};
+  }
+  return undefined;
+}
+
+/** The error of a chroot that lacks something. */
+export function notInside(root: Root, kind: 'program' | 'directory', name: string): ElfError {
+  return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, {path: root.host});
+}
+
+export function isElf(head: Uint8Array): boolean {
+  return Buffer.from(head.subarray(0, 4)).equals(Buffer.from('\x7fELF', 'latin1'));
+}
+
+/** Follow `#!` lines to the file that the kernel would really start. */
+function interpreterHead(root: Root, head: Uint8Array): Uint8Array {
+  let current = head;
+  for (let depth = 0; depth < mostInterpreters; depth += 1) {
+    const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(Buffer.from(current).toString('latin1'))?.[1];
+    if (interpreter === undefined) break;
+    current = readHead(root, Buffer.from(interpreter, 'latin1').toString()) ?? new Uint8Array(0);
+  }
+  return current;
+}
+
+function readHead(root: Root, path: string): Uint8Array | undefined {
+  const there = root.resolve(path);
+  if (!there.found) return undefined;
+  try {
+    const source = fileSource(there.host);
+    try {
+      return Uint8Array.from(source.read(0, Math.min(headLength, source.size)));
+    } finally {
+      source.close();
+    }
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,172 @@
+/*
+ * Run a command in a chroot whose programs this machine cannot run by itself.
+ *
+ * The emulator is registered with binfmt_misc in a user namespace of its own, which Linux allows since 6.7. So the
+ * host's table is neither read for more than its entries nor written, an ordinary user can do it, two chroots can
+ * have two emulators for one architecture, and all of it is gone when the command has ended, however it ended.
+ *
+ * It keeps programs apart from the host's tables, not malice from the host: root in an identity map is root's user id.
+ */
+import {readlinkSync} from 'node:fs';
+import {release} from 'node:os';
+import {posix} from 'node:path';
+import {isatty} from 'node:tty';
+import {type BinfmtEntry, register} from '../binfmt/registry.js';
+import {ElfError, printable} from '../errors.js';
+import {Root} from '../loader/root.js';
+import {checkRunnable, enabledEntry, planEmulators} from './emulators.js';
+import {splitEnvironment} from './environment.js';
+import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
+import {type BundlePlace, findManifest} from './manifest.js';
+import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
+import {type Namespace, openNamespace, type Stream} from './namespace.js';
+import {readOuterEntries, registerAgain} from './outer.js';
+import {defaultPath, findProgram, notInside} from './program.js';
+import {findTool} from './tools.js';
+
+export interface ChrootRunOptions extends BundlePlace, MountOptions {
+  /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`. */
+  readonly flags?: string | undefined;
+  /** Default: `auto`, which is `identity` as root, else `subordinate` if the user has such ids, else `single`. */
+  readonly idMap?: IdMapKind | 'auto' | undefined;
+  /** The command's whole environment. Default: this process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Working directory inside. Default: `/`. */
+  readonly cwd?: string | undefined;
+  /** Standard input, output and error. Default: this process's own. */
+  readonly stdio?: readonly [Stream, Stream, Stream] | undefined;
+  /** Called with each thing that is not as one might expect and does not stop the run. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+export interface ChrootRunResult {
+  /** As a shell has it: 128 and the number of the signal when one ended the command. */
+  readonly exitCode: number;
+}
+
+/**
+ * Run a command in a chroot and wait for it.
+ *
+ * The bundle's emulators are registered for this run alone. A chroot without a bundle is entered as it is, which
+ * suits one of the machine's own architecture. Signals that reach this process meanwhile are passed on.
+ *
+ * @param command program and arguments; the program is looked up inside, in the PATH of `env`
+ * @throws ElfError NOT_FOUND (no such chroot, program, bundle or emulator), BAD_MANIFEST, OUTSIDE, UNSUPPORTED
+ *   (the kernel or its configuration does not allow it)
+ */
+export async function runInChroot(
+  chroot: string,
+  command: readonly string[],
+  options: ChrootRunOptions = {},
+): Promise<ChrootRunResult> {
+  const plan = planRun(new Root(chroot), command, options);
+  const namespace = await openNamespace(plan);
+  try {
+    writeIdMap(namespace.pid, plan.idMap);
+    await namespace.proceed('mounted').catch(explainMount);
+    if (plan.registrations.length > 0) registerIn(namespace, plan);
+    return {exitCode: await namespace.run()};
+  } finally {
+    namespace.close();
+  }
+}
+
+type Plan = ReturnType<typeof planRun>;
+
+/** Everything that can be decided before a process is started. */
+function planRun(root: Root, command: readonly string[], options: ChrootRunOptions) {
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const cwd = posix.resolve('/', options.cwd ?? '');
+  const env = {PATH: defaultPath, ...(options.env ?? process.env)};
+  const found = findManifest(root, options);
+  const {flags} = options;
+  const registrations = found === undefined ? [] : planEmulators(root, found, {flags, onWarning});
+  const outer = readOuterEntries(onWarning);
+  checkCommand(root, command, {searchPath: env.PATH, cwd}, [...registrations.map(enabledEntry), ...outer]);
+  const idMap = planIdMap(options.idMap);
+  if (idMap.kind === 'single')
+    onWarning('one user id exists inside: programs run, but chown to any other id fails');
+  const guest = splitEnvironment(root, env, onWarning);
+  return {
+    registrations,
+    outer,
+    idMap,
+    env: guest.env,
+    stdio,
+    onWarning,
+    setup: planMounts(root, registrations.length > 0, {...options, terminal: terminalOf(stdio[0])}),
+    command: [...entering(root, cwd, idMap, guest.outside), ...guest.inside, ...command],
+  };
+}
+
+function checkCommand(
+  root: Root,
+  command: readonly string[],
+  lookup: {searchPath: string | undefined; cwd: string},
+  entries: readonly BinfmtEntry[],
+): void {
+  const [name] = command;
+  if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (command.some((word) => word.includes('\0'))) {
+    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
+      got: printable(command.join(' ')),
+    });
+  }
+  const program = findProgram(root, name, lookup);
+  if (program !== undefined) checkRunnable(program, entries);
+  // Only root sees every directory; what another user does not see may still be there for the mapped ids.
+  if (process.geteuid?.() !== 0) return;
+  if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
+  if (program === undefined) throw notInside(root, 'program', name);
+}
+
+/**
+ * The way in: without the capabilities that were kept for the way (namespace.ts) and without groups that exist
+ * only outside, then through chroot(2).
+ */
+function entering(
+  root: Root,
+  cwd: string,
+  {kind}: IdMap,
+  setEnvironment: readonly string[],
+): readonly string[] {
+  const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
+  const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
+  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
+}
+
+/** The device that standard input is, for the chroot's /dev. */
+function terminalOf(stdin: Stream): string | undefined {
+  const fd = stdin === 'inherit' ? 0 : stdin;
+  return fd !== 'ignore' && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
+}
+
+/** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
+function explainMount(error: unknown): never {
+  if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
+  const old = isOlder(release(), [6, 7]);
+  throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
+    expected: old ? needsNewKernel : needsPermission,
+    got: `Linux ${release()}, ${error.message}`,
+    cause: error,
+  });
+}
+
+const needsNewKernel =
+  'Linux 6.7 or newer; on an older one call the emulator by its path in the chroot, or register it for the whole machine';
+const needsPermission =
+  'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
+
+/** Compare the version at the start of a release, as in `6.1.0-18-amd64`. */
+function isOlder(release: string, [major, minor]: readonly [number, number]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = release.split(/[.-]/).map(Number);
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
+}
+
+/** The namespace's own table, reached through the root directory of a process in it. */
+function registerIn(namespace: Namespace, {registrations, outer, onWarning}: Plan): void {
+  const table = `/proc/${namespace.pid}/root${binfmtMountPoint}`;
+  registerAgain(table, outer, new Set(registrations.map(({name}) => name)), onWarning);
+  // Last, because the newest entry that matches wins.
+  for (const registration of registrations) register(table, registration);
+}

@@ -1,0 +1,43 @@
+import {accessSync, constants} from 'node:fs';
+import {join} from 'node:path';
+import {ElfError} from '../errors.js';
+
+/** The machine's programs that this part stands on, and the Debian package of each. */
+const packages = {
+  env: 'coreutils',
+  sh: 'dash',
+  mount: 'mount',
+  setpriv: 'util-linux',
+  unshare: 'util-linux',
+  newuidmap: 'uidmap',
+  newgidmap: 'uidmap',
+} as const;
+
+export type Tool = keyof typeof packages;
+
+/** Find a program of the machine, whatever PATH says: a user's PATH often lacks the sbin directories. */
+export function findTool(tool: Tool): string {
+  const path = locate(tool);
+  if (path !== undefined) return path;
+  const expected = `${tool}, of Debian's package ${packages[tool]}`;
+  throw new ElfError('NOT_FOUND', `the program ${tool} is missing on this machine`, {expected});
+}
+
+export function hasTool(tool: Tool): boolean {
+  return locate(tool) !== undefined;
+}
+
+function locate(tool: Tool): string | undefined {
+  const own = (process.env.PATH ?? '').split(':').filter((directory) => directory.startsWith('/'));
+  const directories = [...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  return directories.map((directory) => join(directory, tool)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,46 @@
+/*
+ * Until glibc 2.36 a directory `D` was also searched as `D/tls/PLATFORM`, `D/tls`, `D/PLATFORM`, and so on: every
+ * combination of `tls`, the platform and the CPU features that the loader holds for important (elf/dl-hwcaps.c,
+ * _dl_important_hwcaps). 2.37 dropped it. Which features a CPU has is not known here; x86 and ARM are given those
+ * that every machine has on which such directories were ever used.
+ */
+import type {MachineFacts} from '../elf/machine.js';
+import type {LoaderFacts} from './loader-facts.js';
+
+/** Whether this loader is one of the old ones. An unknown version counts as new. */
+export function hasLegacyHwcaps({version}: Pick<LoaderFacts, 'version'>): boolean {
+  const [major, minor] = (version ?? '').split('.').map(Number);
+  return major === 2 && minor !== undefined && minor <= 36;
+}
+
+/** The subdirectories, best first, each with its slash. */
+export function legacySubdirectories(
+  facts: Pick<LoaderFacts, 'version'>,
+  machine: MachineFacts,
+  platform: string | undefined,
+): string[] {
+  if (!hasLegacyHwcaps(facts)) return [];
+  const names = [
+    ...(featureNames[machine.e_machine] ?? []),
+    ...(platform === undefined ? [] : [platform]),
+    'tls',
+  ];
+  const combinations = new Set<string>();
+  for (let bits = (1 << names.length) - 1; bits > 0; bits--) {
+    const chosen = names.filter((_, i) => (bits & (1 << i)) !== 0).reverse();
+    combinations.add(`${chosen.join('/')}/`);
+  }
+  return [...combinations];
+}
+
+/** The hwcap bits with which an entry of ld.so.cache still serves: tls and the platform. */
+export function legacyHwcapBits(facts: Pick<LoaderFacts, 'version'>, {e_machine}: MachineFacts): bigint {
+  return hasLegacyHwcaps(facts) ? (1n << 63n) | (featureBits[e_machine] ?? 0n) : 0n;
+}
+
+const featureNames: Readonly<Record<number, readonly string[]>> = {
+  3: ['sse2'],
+  40: ['vfp', 'neon'],
+  62: ['x86_64'],
+};
+const featureBits: Readonly<Record<number, bigint>> = {3: 1n, 40: 0x1040n, 62: 2n};

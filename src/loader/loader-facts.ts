@@ -1,0 +1,140 @@
+/*
+ * What one loader binary was built with: its system directories, `$LIB`, the names of its cache and of its preload
+ * file, the hwcaps it knows.
+ *
+ * Distributions configure these differently (Debian's multiarch directories, Fedora's /lib64, a store path on Nix
+ * and Guix), and `ld.so --list-diagnostics` would tell, but running a foreign loader is out of the question. All
+ * of it stands in the binary as plain C strings, so it is read from there:
+ *
+ *   system_dirs      the strings that follow one another and each read `/.../`   (elf/dl-load.c)
+ *   LD_SO_CACHE      the string that ends in `/ld.so.cache`                      (sysdeps/generic/dl-cache.h)
+ *   preload_file     the string that ends in `/ld.so.preload`                    (elf/rtld.c)
+ *   DL_DST_LIB       the string `lib...` that a system directory ends in        (elf/dl-dst.h)
+ *   subdirectories   the string `x86-64-v4:x86-64-v3:...`                        (dl-hwcaps-subdirs.c)
+ *
+ * A loader whose strings were blotted out on purpose, as in a bundle, is read the same way: what it no longer
+ * names it no longer opens.
+ */
+import type {MachineFacts} from '../elf/machine.js';
+import type {ByteSource} from '../source/source.js';
+
+export type Libc = 'glibc' | 'musl' | 'unknown';
+
+/** What a loader was built with. Directories end with a slash. */
+export interface LoaderFacts {
+  readonly libc: Libc;
+  /** Of glibc, as in "2.36". */
+  readonly version: string | undefined;
+  readonly systemDirectories: readonly string[];
+  /** What `$LIB` stands for. */
+  readonly lib: string | undefined;
+  /** The subdirectories of glibc-hwcaps that it knows, best first. */
+  readonly hwcaps: readonly string[];
+  readonly cachePath: string | undefined;
+  readonly preloadPath: string | undefined;
+  /** Of musl: the file that replaces the system directories, without the prefix it is looked for under. */
+  readonly pathFile: string | undefined;
+}
+
+/** Longer than any loader; of a longer file only this much is looked at. */
+const mostBytes = 1 << 24;
+
+/** Read the facts out of a loader's bytes. */
+export function readLoaderFacts(source: ByteSource, machine: MachineFacts): LoaderFacts {
+  const bytes = source.read(0, Math.min(source.size, mostBytes));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
+  if (pathFile !== undefined) return readMuslFacts(text, pathFile);
+  if (!text.includes('glibc-ld.so.cache')) return {...fallbackFacts('glibc', machine), libc: 'unknown'};
+  return readGlibcFacts(text);
+}
+
+/** What a loader of which nothing is at hand most likely was built with: upstream's defaults. */
+export function fallbackFacts(libc: Libc, machine: MachineFacts): LoaderFacts {
+  const lib = upstreamLib(machine);
+  if (libc === 'musl') return {libc, version: undefined, hwcaps: [], ...muslDefaults, pathFile: undefined};
+  return {
+    libc,
+    version: undefined,
+    hwcaps: hwcapsOf(machine),
+    systemDirectories: [`/${lib}/`, `/usr/${lib}/`],
+    lib: lib.split('/').at(-1),
+    cachePath: '/etc/ld.so.cache',
+    preloadPath: '/etc/ld.so.preload',
+    pathFile: undefined,
+  };
+}
+
+const muslDefaults = {
+  systemDirectories: ['/lib/', '/usr/local/lib/', '/usr/lib/'],
+  lib: undefined,
+  cachePath: undefined,
+  preloadPath: undefined,
+};
+
+function readMuslFacts(text: string, pathFile: string): LoaderFacts {
+  const list = /(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/.exec(text)?.[0];
+  const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
+  const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
+  return {
+    libc: 'musl',
+    version,
+    hwcaps: [],
+    ...muslDefaults,
+    systemDirectories: systemDirectories ?? muslDefaults.systemDirectories,
+    pathFile,
+  };
+}
+
+function readGlibcFacts(text: string): LoaderFacts {
+  const systemDirectories = readSystemDirectories(text);
+  return {
+    libc: 'glibc',
+    version: /release version (\d+\.\d+)/.exec(text)?.[1],
+    systemDirectories,
+    lib: readLib(text, systemDirectories),
+    hwcaps: hwcapsList.exec(text)?.[0].split(':') ?? [],
+    cachePath: /(?<=\0)\/[^\0\n]*(?=\0 search cache=)/.exec(text)?.[0] ?? stringEndingIn('ld.so.cache', text),
+    preloadPath: stringEndingIn('ld.so.preload', text),
+    pathFile: undefined,
+  };
+}
+
+const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(?=\0)/;
+
+/** Two or more in a row are unmistakable; where there is one alone (Nix, Guix) it has to be a lib directory. */
+function readSystemDirectories(text: string): string[] {
+  const row = /(?<=\0)(?:\/(?:[\w.+%-]+\/)+\0){2,}/.exec(text)?.[0];
+  if (row !== undefined) return row.split('\0').filter((directory) => directory !== '');
+  const single = /(?<=\0)\/(?:[\w.+%-]+\/)*lib\w*\/(?=\0)/.exec(text)?.[0];
+  return single === undefined ? [] : [single];
+}
+
+/** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */
+function readLib(text: string, systemDirectories: readonly string[]): string | undefined {
+  const triplet = /(?<=\0)lib\w*\/[\w.]+-linux-\w+(?=\0)/.exec(text)?.[0];
+  if (triplet !== undefined) return triplet;
+  const plain = [...text.matchAll(/(?<=\0)lib\w*(?=\0)/g)].map(([lib]) => lib);
+  const isDirectory = (lib: string) => systemDirectories.some((directory) => directory.endsWith(`/${lib}/`));
+  return plain.find(isDirectory) ?? systemDirectories[0]?.split('/').at(-2);
+}
+
+function stringEndingIn(name: string, text: string): string | undefined {
+  return new RegExp(`(?<=\0)/[^\0\n ]*${name.replaceAll('.', '\\.')}(?=\0)`).exec(text)?.[0];
+}
+
+/** slibdir as glibc's sysdeps define it (`libc_cv_slibdir` in the configure fragments). */
+function upstreamLib({e_machine, e_flags, elfClass}: MachineFacts): string {
+  const isMips = e_machine === 8;
+  if (e_machine === 243)
+    return `lib${elfClass}/${elfClass === 64 ? 'lp64' : 'ilp32'}${['', 'f', 'd', 'q'][(e_flags >> 1) & 3]}`;
+  if (isMips && elfClass === 32) return (e_flags & 0x20) !== 0 ? 'lib32' : 'lib';
+  if (e_machine === 62 && elfClass === 32) return 'libx32';
+  return elfClass === 64 && e_machine !== 36902 && e_machine !== 50 ? 'lib64' : 'lib';
+}
+
+function hwcapsOf({e_machine, elfClass, littleEndian}: MachineFacts): string[] {
+  if (e_machine === 62 && elfClass === 64) return ['x86-64-v4', 'x86-64-v3', 'x86-64-v2'];
+  if (e_machine === 21 && littleEndian) return ['power10', 'power9'];
+  return e_machine === 22 && elfClass === 64 ? ['z16', 'z15', 'z14', 'z13'] : [];
+}

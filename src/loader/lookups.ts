@@ -1,0 +1,117 @@
+/*
+ * What was learned of a root's files, kept so that thousands of programs share it: a library's facts, what a
+ * directory is, the cache, a loader's own facts. It is valid for one pass; a file that changes meanwhile is not
+ * noticed, and no file stays open.
+ */
+
+import type {MachineFacts} from '../elf/machine.js';
+import {ElfError} from '../errors.js';
+import {type LdCache, readLdCache} from './ld-cache.js';
+import {type LoaderFacts, readLoaderFacts} from './loader-facts.js';
+import {type ObjectFile, readObject, withSource} from './object.js';
+import type {Root} from './root.js';
+
+/** A regular file that could be read. */
+export interface LookedUpFile {
+  readonly kind: 'file';
+  /** The path by which this process opens it. */
+  readonly host: string;
+  /** Device and inode: two paths with the same identity are one file. */
+  readonly identity: string;
+  readonly object: ObjectFile;
+}
+
+/** What is at a path. */
+export type LookUp =
+  | LookedUpFile
+  | {readonly kind: 'absent'; readonly code: string}
+  | {readonly kind: 'directory'}
+  | {readonly kind: 'special'};
+
+/** No cache is longer than this; ldconfig's are some ten kilobytes. */
+const longestCache = 1 << 26;
+
+export class Lookups {
+  readonly root: Root;
+  readonly #files = new Map<string, LookUp>();
+  readonly #objects = new Map<string, ObjectFile>();
+  readonly #directories = new Map<string, boolean>();
+  readonly #caches = new Map<string, LdCache>();
+  readonly #loaders = new Map<string, LoaderFacts>();
+
+  constructor(root: Root) {
+    this.root = root;
+  }
+
+  /** What is at a path inside the root. */
+  file(path: string): LookUp {
+    let known = this.#files.get(path);
+    if (known === undefined) {
+      known = this.#lookUp(path);
+      this.#files.set(path, known);
+    }
+    return known;
+  }
+
+  /** Whether there is a directory; the empty path is the current one. */
+  isDirectory(path: string): boolean {
+    let known = this.#directories.get(path);
+    if (known === undefined) {
+      const there = this.root.lookUp(path === '' ? '.' : path);
+      known = there.found && there.stats.isDirectory();
+      this.#directories.set(path, known);
+    }
+    return known;
+  }
+
+  /** The cache at a path; empty where there is none that can be read. */
+  cache(path: string, machine: MachineFacts): LdCache {
+    const key = `${machine.littleEndian}:${path}`;
+    let known = this.#caches.get(key);
+    if (known === undefined) {
+      known = readLdCache(this.contents(path, longestCache) ?? new Uint8Array(), machine);
+      this.#caches.set(key, known);
+    }
+    return known;
+  }
+
+  /** What a loader was built with. */
+  loader(host: string, machine: MachineFacts): LoaderFacts {
+    let known = this.#loaders.get(host);
+    if (known === undefined) {
+      known = withSource(host, (source) => readLoaderFacts(source, machine));
+      this.#loaders.set(host, known);
+    }
+    return known;
+  }
+
+  /** The bytes of a regular file; undefined where there is none that can be read or it is too long. */
+  contents(path: string, longest: number): Uint8Array | undefined {
+    const there = this.root.lookUp(path);
+    if (!there.found || !there.stats.isFile() || there.stats.size > longest) return undefined;
+    try {
+      return withSource(there.host, (source) => source.read(0, source.size));
+    } catch (error) {
+      if (error instanceof ElfError) return undefined;
+      throw error;
+    }
+  }
+
+  #lookUp(path: string): LookUp {
+    const there = this.root.lookUp(path);
+    if (!there.found) return {kind: 'absent', code: there.code};
+    const {host, stats} = there;
+    if (stats.isDirectory()) return {kind: 'directory'};
+    if (!stats.isFile()) return {kind: 'special'};
+    const identity = `${stats.dev}:${stats.ino}`;
+    try {
+      const object = this.#objects.get(identity) ?? readObject(host);
+      this.#objects.set(identity, object);
+      return {kind: 'file', host, identity, object};
+    } catch (error) {
+      const {code} = ((error as ElfError).cause ?? {}) as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      return {kind: 'absent', code};
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/*
+ * What a loader wants to know of an ELF file, read in one go. The file is closed again at once, so a closure of
+ * hundreds of libraries holds facts and no descriptors.
+ *
+ * Reading judges nothing: a file that no loader would take is described as far as it can be read, and
+ * candidate.ts says what which loader does with it.
+ */
+
+import {DT, PT} from '../elf/constants.js';
+import type {DynamicSection} from '../elf/dynamic.js';
+import type {MachineFacts} from '../elf/machine.js';
+import {type Ehdr, Ident} from '../elf/records.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {fileSource} from '../source/file.js';
+import type {ByteSource} from '../source/source.js';
+import {pagedSource} from './paged.js';
+
+/** A library that an object asks for in its dynamic section. */
+export interface Need {
+  readonly name: string;
+  readonly kind: 'needed' | 'auxiliary' | 'filter';
+}
+
+/** What the dynamic section says to the loader. */
+export interface DynamicFacts {
+  /** DT_NEEDED, DT_AUXILIARY and DT_FILTER in the order of their entries. */
+  readonly needs: readonly Need[];
+  readonly soname: string | undefined;
+  readonly rpath: string | undefined;
+  readonly runpath: string | undefined;
+  readonly flags1: bigint;
+  readonly audit: readonly string[];
+}
+
+/** What the program headers say to the loader. */
+export interface SegmentFacts {
+  readonly interpreter: string | undefined;
+  readonly loadable: boolean;
+}
+
+/** The part of a file that decides what a loader does with it. Every field may be missing from a damaged file. */
+export interface ObjectFile {
+  readonly size: number;
+  readonly magic: boolean;
+  readonly ident: Ident | undefined;
+  /** Whether the padding of e_ident is zero, as glibc demands. */
+  readonly padded: boolean;
+  readonly header: Ehdr | undefined;
+  readonly machine: MachineFacts | undefined;
+  readonly segments: SegmentFacts | undefined;
+  readonly dynamic: DynamicFacts | undefined;
+  /** What could not be read, if anything. */
+  readonly problem: ElfError | undefined;
+}
+
+/**
+ * Read a file's facts.
+ *
+ * @throws ElfError FILE_SYSTEM or NOT_A_FILE when it cannot be opened or read
+ */
+export function readObject(path: string): ObjectFile {
+  return withSource(path, describeObject);
+}
+
+/** Do something with the bytes of a file, and close it. */
+export function withSource<T>(path: string, use: (source: ByteSource) => T): T {
+  const source = fileSource(path);
+  try {
+    return use(pagedSource(source));
+  } finally {
+    source.close();
+  }
+}
+
+/** The same of bytes from anywhere. */
+export function describeObject(source: ByteSource): ObjectFile {
+  const facts: Writable<ObjectFile> = {...nothing, size: source.size};
+  try {
+    const identity = source.read(0, Math.min(identSize, source.size));
+    facts.magic = [0x7f, 0x45, 0x4c, 0x46].every((byte, i) => identity[i] === byte);
+    if (!facts.magic || identity.length < identSize) return facts;
+    facts.ident = Ident.decode(identity, {elfClass: 64, littleEndian: true});
+    facts.padded = identity.subarray(Ident.size(64)).every((byte) => byte === 0);
+    const view = new ElfView(source);
+    facts.header = view.header;
+    const {e_machine, e_flags} = view.header;
+    facts.machine = {e_machine, e_flags, ...view.format};
+    facts.segments = describeSegments(view);
+    facts.dynamic = view.dynamic && describeDynamic(view.dynamic);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    facts.problem = error;
+  }
+  return facts;
+}
+
+type Writable<T> = {-readonly [Name in keyof T]: T[Name]};
+
+const identSize = 16;
+
+const nothing: ObjectFile = {
+  size: 0,
+  magic: false,
+  ident: undefined,
+  padded: false,
+  header: undefined,
+  machine: undefined,
+  segments: undefined,
+  dynamic: undefined,
+  problem: undefined,
+};
+
+function describeSegments(view: ElfView): SegmentFacts {
+  return {interpreter: view.interpreter?.path, loadable: view.segment(PT.PT_LOAD) !== undefined};
+}
+
+const needKinds = new Map<bigint, Need['kind']>([
+  [DT.DT_NEEDED, 'needed'],
+  [DT.DT_AUXILIARY, 'auxiliary'],
+  [DT.DT_FILTER, 'filter'],
+]);
+
+function describeDynamic(dynamic: DynamicSection): DynamicFacts {
+  const needs: Need[] = [];
+  for (const {d_tag, d_val} of dynamic.entries) {
+    const kind = needKinds.get(d_tag);
+    if (kind !== undefined) needs.push({name: dynamic.stringAt(d_val), kind});
+  }
+  return {
+    needs,
+    soname: dynamic.soname,
+    rpath: dynamic.rpath,
+    runpath: dynamic.runpath,
+    flags1: dynamic.value(DT.DT_FLAGS_1) ?? 0n,
+    audit: [...dynamic.strings(DT.DT_AUDIT), ...dynamic.strings(DT.DT_DEPAUDIT)],
+  };
+}

@@ -1,0 +1,103 @@
+/*
+ * A program being loaded: what has been loaded so far, and what a loader's rules may ask. glibc.ts and musl.ts are
+ * such rules; resolve.ts drives them.
+ */
+import type {MachineFacts} from '../elf/machine.js';
+import type {Verdict} from './candidate.js';
+import type {LoaderFacts} from './loader-facts.js';
+import type {LookedUpFile, Lookups} from './lookups.js';
+import type {ObjectFile} from './object.js';
+import type {Attempt, Edge, Place, Reason, RequestKind} from './tree.js';
+
+/** An object in memory. */
+export interface Member {
+  /** Position in the order of loading; -1 for an interpreter that nobody asked for yet. */
+  index: number;
+  readonly name: string;
+  /** The path as the loader names it. */
+  readonly path: string;
+  readonly host: string;
+  readonly identity: string;
+  readonly object: ObjectFile;
+  /** The object whose request loaded it. */
+  readonly loader: Member | undefined;
+  readonly reason: Reason;
+  /** What $ORIGIN stands for in it. */
+  readonly origin: string | undefined;
+  readonly edges: PendingEdge[];
+  readonly passedOver: readonly Attempt[];
+}
+
+/** An edge whose end is not numbered yet. */
+export interface PendingEdge extends Omit<Edge, 'to'> {
+  readonly to: Member | undefined;
+}
+
+/** The options that the rules look at, with their defaults filled in. */
+export interface Settings {
+  readonly libraryPath: string | undefined;
+  /** Acceptable glibc-hwcaps subdirectories, best first. */
+  readonly hwcaps: readonly string[];
+  readonly platform: string | undefined;
+  readonly secure: boolean;
+  readonly inhibitCache: boolean;
+}
+
+export interface Process {
+  readonly lookups: Lookups;
+  readonly facts: LoaderFacts;
+  readonly machine: MachineFacts;
+  readonly settings: Settings;
+  readonly program: Member;
+  readonly interpreter: Member | undefined;
+  /** By PT_INTERP or by the command that started it: the name under which the interpreter knows itself. */
+  readonly interpreterName: string;
+  /** Who answers to a name without any search; the first to take a name keeps it. */
+  readonly names: Map<string, Named>;
+  /** Search paths of members, taken apart once. */
+  readonly lists: Map<string, readonly string[]>;
+}
+
+/** A name's bearer, and whether the name is its SONAME or one it was asked for by. */
+export interface Named {
+  readonly member: Member;
+  readonly by: 'name' | 'soname';
+}
+
+/** What a loader does with a request. */
+export type Answer =
+  | {readonly kind: 'loaded'; readonly member: Member; readonly reason: Reason}
+  | {
+      readonly kind: 'file';
+      /** The name as it was looked for, tokens replaced. */
+      readonly name: string;
+      readonly path: string;
+      readonly file: LookedUpFile;
+      readonly reason: Place;
+      readonly passedOver: readonly Attempt[];
+    }
+  | {readonly kind: 'missing'; readonly tried: readonly Attempt[]; readonly fatal: string | undefined};
+
+/** What tells one C library's loader from another's. */
+export interface LoaderRules {
+  /** The entries of a dynamic section that this loader follows. */
+  readonly follows: ReadonlySet<RequestKind>;
+  /** Whether a preload counts as asked for by the program, which gives it the program's search paths. */
+  readonly preloadsForProgram: boolean;
+  /** Answer a request; `requester` is undefined for a preload. */
+  find(process: Process, name: string, requester: Member | undefined): Answer;
+  /** Remember under which names a member answers, after a request for `name` led to it by its file. */
+  remember(process: Process, member: Member, name: string): void;
+  /** Whether a file that is not in memory yet can be loaded as a library. */
+  admit(process: Process, file: LookedUpFile): Verdict | {readonly kind: 'interpreter'};
+}
+
+/** The reason for an answer from memory. */
+export function alreadyLoaded(
+  process: Process,
+  member: Member,
+  by: 'name' | 'soname' | 'file',
+  as: string,
+): Reason {
+  return member === process.interpreter ? {kind: 'interpreter'} : {kind: 'already-loaded', by, as};
+}

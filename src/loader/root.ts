@@ -1,0 +1,180 @@
+/*
+ * A directory seen as `/`: path resolution as the kernel does it after chroot(2), without chroot.
+ *
+ * Every symlink is read and interpreted here, an absolute one starts again at the root, `..` of the root is the
+ * root. So no path leads outside, whatever the links in it say; a bind mount or a hard link is not a path and
+ * passes. Limits are the kernel's (fs/namei.c): 40 links, PATH_MAX. The real `/` goes straight to the kernel.
+ *
+ * Between resolving and opening somebody may swap a directory for a link. Resolving guards against what a tree
+ * holds, not against a process that changes it meanwhile.
+ */
+import {type BigIntStats, lstatSync, readlinkSync, realpathSync, statSync} from 'node:fs';
+import {resolve as absolute} from 'node:path';
+import {systemError} from '../errors.js';
+
+/** A path that leads to something. */
+export interface Found {
+  readonly found: true;
+  /** The real path seen from inside: absolute, no link, no `.` or `..`. */
+  readonly inside: string;
+  /** The same file for this process. */
+  readonly host: string;
+  readonly stats: BigIntStats;
+}
+
+/** A path that does not. */
+export interface NotFound {
+  readonly found: false;
+  /** What the kernel would say: ENOENT, ENOTDIR, ELOOP, EACCES, ENAMETOOLONG. */
+  readonly code: string;
+  /** The real path inside up to which it could be followed. */
+  readonly reached: string;
+  /** The components after that, not looked at. */
+  readonly rest: readonly string[];
+}
+
+export type Resolution = Found | NotFound;
+
+/** How to look: `follow: false` takes a link at the end of the path for itself, as lstat(2) does. */
+export interface ResolveOptions {
+  readonly follow?: boolean;
+}
+
+const mostLinks = 40;
+const longestPath = 4095;
+
+export class Root {
+  /** The directory on this machine, real and absolute. */
+  readonly host: string;
+  /** Where relative paths start, seen from inside. */
+  readonly cwd: string;
+
+  /** @throws ElfError FILE_SYSTEM when the directory cannot be entered */
+  constructor(directory = '/', cwd?: string) {
+    this.host = realDirectory(directory);
+    this.cwd = cwd ?? (this.isTrivial ? process.cwd() : '/');
+  }
+
+  /** Whether this is the machine's own root. */
+  get isTrivial(): boolean {
+    return this.host === '/';
+  }
+
+  /** The host's name of a path that is real inside already. */
+  hostPath(inside: string): string {
+    return this.isTrivial ? inside : `${this.host}${inside === '/' ? '' : inside}`;
+  }
+
+  /** Follow a path to its end. */
+  resolve(path: string, {follow = true}: ResolveOptions = {}): Resolution {
+    if (path === '' || path.includes('\0'))
+      return {found: false, code: 'ENOENT', reached: this.cwd, rest: [path]};
+    const whole = this.absolute(path);
+    if (path.length > longestPath) return {found: false, code: 'ENAMETOOLONG', reached: '/', rest: [whole]};
+    return new Walk(this, whole).run(follow);
+  }
+
+  /**
+   * Say only what is at a path, and by which name this process can open it: cheaper than `resolve` where the root
+   * is the machine's own, because the kernel does the walking.
+   */
+  lookUp(path: string): Pick<Found, 'found' | 'host' | 'stats'> | Pick<NotFound, 'found' | 'code'> {
+    if (!this.isTrivial || path === '' || path.includes('\0')) return this.resolve(path);
+    const host = this.absolute(path);
+    try {
+      const stats = statSync(host, {bigint: true, throwIfNoEntry: false});
+      return stats === undefined ? absent : {found: true, host, stats};
+    } catch (error) {
+      return {found: false, code: codeOf(error)};
+    }
+  }
+
+  /** A path made absolute, with its `.` and `..` as they are: what they mean depends on the links before them. */
+  absolute(path: string): string {
+    if (path.startsWith('/')) return path;
+    return this.cwd === '/' ? `/${path}` : `${this.cwd}/${path}`;
+  }
+}
+
+const absent = {found: false, code: 'ENOENT'} as const;
+
+function realDirectory(directory: string): string {
+  try {
+    const real = realpathSync(absolute(directory));
+    statSync(`${real}/.`);
+    return real;
+  } catch (error) {
+    throw systemError(directory, error);
+  }
+}
+
+/** One walk along a path: `reached` is real, `pending` are the components still to go, the next one last. */
+class Walk {
+  readonly #root: Root;
+  #reached = '/';
+  #pending: string[];
+  #links = 0;
+
+  constructor(root: Root, path: string) {
+    this.#root = root;
+    this.#pending = path.split('/').reverse();
+  }
+
+  run(follow: boolean): Resolution {
+    try {
+      let stats = this.#lstat('/');
+      for (let name = this.#pending.pop(); name !== undefined; name = this.#pending.pop()) {
+        if (!stats.isDirectory()) return this.#stop('ENOTDIR', name);
+        const next = step(this.#reached, name);
+        const there = next === this.#reached ? stats : this.#lstatOf(next, name);
+        if (typeof there === 'string') return this.#stop(there, name);
+        if (there.isSymbolicLink() && (follow || this.#pending.length > 0)) {
+          if (++this.#links > mostLinks) return this.#stop('ELOOP', name);
+          stats = this.#enterLink(next);
+        } else {
+          this.#reached = next;
+          stats = there;
+        }
+      }
+      return {found: true, inside: this.#reached, host: this.#root.hostPath(this.#reached), stats};
+    } catch (error) {
+      return this.#stop(codeOf(error));
+    }
+  }
+
+  #enterLink(link: string): BigIntStats {
+    const target = readlinkSync(this.#root.hostPath(link));
+    this.#pending.push(...target.split('/').reverse());
+    if (target.startsWith('/')) this.#reached = '/';
+    return this.#lstat(this.#reached);
+  }
+
+  #lstat(inside: string): BigIntStats {
+    return lstatSync(this.#root.hostPath(inside), {bigint: true});
+  }
+
+  #lstatOf(inside: string, name: string): BigIntStats | string {
+    if (name.length > 255 && Buffer.byteLength(name) > 255) return 'ENAMETOOLONG';
+    return lstatSync(this.#root.hostPath(inside), {bigint: true, throwIfNoEntry: false}) ?? 'ENOENT';
+  }
+
+  #stop(code: string, name?: string): NotFound {
+    const rest = [...(name === undefined ? [] : [name]), ...this.#pending.reverse()].filter(
+      (part) => part !== '',
+    );
+    return {found: false, code, reached: this.#reached, rest};
+  }
+}
+
+/** One component further; `.` and the empty one (as after a trailing slash) stay, `..` goes up. */
+function step(reached: string, name: string): string {
+  if (name === '' || name === '.') return reached;
+  if (name === '..') return reached.slice(0, Math.max(1, reached.lastIndexOf('/'))) || '/';
+  return reached === '/' ? `/${name}` : `${reached}/${name}`;
+}
+
+function codeOf(error: unknown): string {
+  const {code} = error as NodeJS.ErrnoException;
+  if (code === undefined || !code.startsWith('E')) throw error;
+  return code;
+}

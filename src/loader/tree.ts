@@ -1,0 +1,117 @@
+/*
+ * The result of resolving a program, as plain data: a list of the files that the loader would map, each with the
+ * libraries it asks for. Nodes refer to one another by their index in `nodes`.
+ */
+import type {Libc} from './loader-facts.js';
+
+/** A place where a loader looks for a library. Directories end with a slash; an empty one is the current one. */
+export type Place =
+  /** The name has a slash and is opened as it is. */
+  | {readonly kind: 'direct'}
+  /** DT_RPATH of a node: the one that asks, or one that caused it to be loaded. */
+  | {readonly kind: 'rpath'; readonly of: number; readonly directory: string; readonly hwcaps?: string}
+  /** LD_LIBRARY_PATH or --library-path. */
+  | {readonly kind: 'library-path'; readonly directory: string; readonly hwcaps?: string}
+  /** DT_RUNPATH of the node that asks. */
+  | {readonly kind: 'runpath'; readonly of: number; readonly directory: string; readonly hwcaps?: string}
+  | {readonly kind: 'cache'; readonly cache: string; readonly hwcaps?: string}
+  | {readonly kind: 'system-directory'; readonly directory: string; readonly hwcaps?: string};
+
+/** Why a request led to a file. */
+export type Reason =
+  | Place
+  /** The program itself. */
+  | {readonly kind: 'program'}
+  /** The loader: the program's PT_INTERP, or a name that the loader keeps for itself. */
+  | {readonly kind: 'interpreter'}
+  /** It was in memory already, under that name, under that SONAME, or as the same file (device and inode). */
+  | {readonly kind: 'already-loaded'; readonly by: 'name' | 'soname' | 'file'; readonly as: string};
+
+/** Who or what asks for a library: an entry of a dynamic section, an option, a preload list, a note. */
+export type RequestKind =
+  | 'needed'
+  | 'filter'
+  | 'auxiliary'
+  | 'preload'
+  | 'library'
+  | 'dlopen'
+  | 'interpreter';
+
+/** One request for a library. */
+export interface Edge {
+  /** The name as it stands in the file, tokens included. */
+  readonly name: string;
+  readonly kind: RequestKind;
+  /** Index of the node that answers it; undefined when nothing does (see `misses`). */
+  readonly to: number | undefined;
+  readonly reason: Reason | undefined;
+}
+
+/** A place that was tried in vain. */
+export interface Attempt {
+  readonly place: Place;
+  /** Path inside the root; for the cache without an entry, the cache's. */
+  readonly path: string;
+  readonly why: string;
+}
+
+/** A file that the loader would map. */
+export interface TreeNode {
+  readonly index: number;
+  /** The name under which it was asked for first; of the program, the path given. */
+  readonly name: string;
+  /** The node that asked first; undefined for the program, the interpreter, a preload. */
+  readonly requestedBy: number | undefined;
+  readonly reason: Reason;
+  /** The path as the loader names it, inside the root. */
+  readonly path: string;
+  /** The path by which this process can open it. */
+  readonly host: string;
+  /** `device:inode`. */
+  readonly identity: string;
+  readonly soname: string | undefined;
+  readonly rpath: string | undefined;
+  readonly runpath: string | undefined;
+  readonly edges: readonly Edge[];
+  /** Files of the right name that the loader passed over on its way here, with the reason. */
+  readonly passedOver: readonly Attempt[];
+}
+
+/** A request that nothing answers. */
+export interface Miss {
+  readonly name: string;
+  readonly kind: RequestKind;
+  readonly requestedBy: number | undefined;
+  /** The places tried, in order. */
+  readonly tried: readonly Attempt[];
+  /** What the loader would say about a file at which it gives up, without looking further. */
+  readonly fatal: string | undefined;
+  /** Whether the program starts without it. */
+  readonly optional: boolean;
+}
+
+/** Which loader does the loading. */
+export interface InterpreterInfo {
+  /** PT_INTERP; undefined when the program has none (a shared library). */
+  readonly requested: string | undefined;
+  /** Path inside the root of the loader that was found. */
+  readonly path: string | undefined;
+  readonly host: string | undefined;
+  readonly libc: Libc;
+  /** Of glibc, as in "2.36". */
+  readonly version: string | undefined;
+  /** Whether another loader than PT_INTERP stands in. */
+  readonly substituted: boolean;
+  /** Index of its node. */
+  readonly node: number | undefined;
+}
+
+export interface ResolvedTree {
+  /** The host directory that was `/`. */
+  readonly root: string;
+  /** Undefined for a program that no loader touches: a static one. */
+  readonly interpreter: InterpreterInfo | undefined;
+  /** The program first, then everything in the order of loading; the interpreter where it is first asked for. */
+  readonly nodes: readonly TreeNode[];
+  readonly misses: readonly Miss[];
+}

@@ -1,0 +1,80 @@
+/* A program for the tests: does what its arguments say, one after the other. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void on_signal(int number) {
+  printf("signal %d\n", number);
+  fflush(stdout);
+  _exit(50 + number);
+}
+
+static void cat(const char *path) {
+  char buffer[4096];
+  size_t length;
+  FILE *file = path ? fopen(path, "r") : stdin;
+  if (!file) {
+    printf("%s: %s\n", path, strerror(errno));
+    return;
+  }
+  while ((length = fread(buffer, 1, sizeof buffer, file)) > 0) fwrite(buffer, 1, length, stdout);
+}
+
+int main(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    const char *next = i + 1 < argc ? argv[i + 1] : "";
+    if (!strcmp(argv[i], "uname")) {
+      struct utsname name;
+      uname(&name);
+      puts(name.machine);
+    } else if (!strcmp(argv[i], "argv0")) {
+      printf("%s of %d\n", argv[0], argc);
+    } else if (!strcmp(argv[i], "env")) {
+      for (char **variable = environ; *variable; variable++) puts(*variable);
+    } else if (!strcmp(argv[i], "cwd")) {
+      char path[4096];
+      puts(getcwd(path, sizeof path));
+    } else if (!strcmp(argv[i], "id")) {
+      printf("%d %d\n", (int)getuid(), (int)getgid());
+    } else if (!strcmp(argv[i], "euid")) {
+      printf("%d\n", (int)geteuid());
+    } else if (!strcmp(argv[i], "setuid")) {
+      if (setuid(atoi(next)) != 0) printf("setuid: %s\n", strerror(errno));
+      i++;
+    } else if (!strcmp(argv[i], "tty")) {
+      const char *name = ttyname(0);
+      puts(name ? name : strerror(errno));
+    } else if (!strcmp(argv[i], "stdin")) {
+      cat(NULL);
+    } else if (!strcmp(argv[i], "cat")) {
+      cat(next), i++;
+    } else if (!strcmp(argv[i], "chown")) {
+      printf("chown: %s\n", chown(next, 1, 1) == 0 ? "done" : strerror(errno)), i++;
+    } else if (!strcmp(argv[i], "err")) {
+      fprintf(stderr, "%s\n", next), i++;
+    } else if (!strcmp(argv[i], "exit")) {
+      return atoi(next);
+    } else if (!strcmp(argv[i], "kill")) {
+      kill(getpid(), atoi(next)), i++;
+    } else if (!strcmp(argv[i], "trap")) {
+      signal(atoi(next), on_signal), i++;
+    } else if (!strcmp(argv[i], "fork")) {
+      if (fork() == 0) setsid(), sleep(600);
+    } else if (!strcmp(argv[i], "sleep")) {
+      fflush(stdout), sleep(atoi(next)), i++;
+    } else if (!strcmp(argv[i], "exec")) {
+      fflush(stdout);
+      execv(next, argv + i + 2);
+      printf("%s: %s\n", next, strerror(errno));
+      return 126;
+    }
+    fflush(stdout);
+  }
+  return 0;
+}

@@ -1,0 +1,139 @@
+/*
+ * A scenario is a rule of the loader made into files. The real loader is asked, and so are we, and both answers
+ * must be the one that the scenario states: a rule on which the two merely agree may be none.
+ */
+import {spawnSync} from 'node:child_process';
+import test, {type ExecutionContext} from 'ava';
+import {type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
+import type {ResolvedTree} from '../../src/loader/tree.js';
+import {askByRunning, askLoader, type Outcome, outcomeOf, type Start, Workshop} from './workshop.js';
+
+export interface Scenario {
+  /** Path of the program, in the workshop. */
+  readonly program: string;
+  /** What is loaded, in order: paths in the workshop, or absolute ones outside; `NAME: not found`. */
+  readonly expect: readonly string[];
+  /** The loader's words when it gives up. */
+  readonly fatal?: string;
+  /** The kinds of our reasons, for the same files. */
+  readonly reasons?: readonly string[];
+  /** How the real loader is started. */
+  readonly start?: Start;
+  /** The same for us. */
+  readonly options?: ResolveTreeOptions;
+  /** Whether the loader lists in the order of its scopes, which a filter changes, instead of loading. */
+  readonly anyOrder?: boolean;
+  /** Whether the program is a reporter that is run, instead of the loader being asked for a list. */
+  readonly run?: boolean;
+}
+
+type Builder = (w: Workshop, t: ExecutionContext) => Scenario | undefined;
+
+/** Declare scenarios, one test each. A builder that returns nothing has said why it cannot run here. */
+export function declareScenarios(libc: 'glibc' | 'musl', scenarios: Readonly<Record<string, Builder>>): void {
+  for (const [title, build] of Object.entries(scenarios)) {
+    test(`${libc}: ${title}`, (t) => {
+      const w = new Workshop();
+      t.teardown(() => w.remove());
+      const scenario = build(w, t);
+      if (scenario === undefined) t.pass();
+      else compare(t, w, scenario);
+    });
+  }
+}
+
+export function glibcScenarios(scenarios: Readonly<Record<string, Builder>>): void {
+  declareScenarios('glibc', scenarios);
+}
+
+function compare(t: ExecutionContext, w: Workshop, scenario: Scenario): void {
+  const {start, options, anyOrder = false, run: runs = false} = scenario;
+  const program = w.path(scenario.program);
+  const real = runs ? askByRunning(program, start) : askLoader(program, start);
+  const tree = resolveTree(program, {
+    preloadFile: false,
+    ...(start?.cwd === undefined ? {cwd: '/'} : {cwd: start.cwd}),
+    ...options,
+  });
+  const expected = expectation(w, scenario, anyOrder);
+  t.deepEqual(normal(real, anyOrder), expected, 'the real loader');
+  t.deepEqual(normal(onlyMisses(outcomeOf(tree, runs), runs), anyOrder), expected, 'ours');
+  if (scenario.reasons !== undefined) t.deepEqual(reasonsOf(tree), scenario.reasons, 'reasons');
+  if (tree.misses.length > 0 && !runs) compareAttempts(t, program, start, tree);
+}
+
+/** A program that lacks a library does not run, so nothing is known of what it would have loaded. */
+function onlyMisses(outcome: Outcome, runs: boolean): Outcome {
+  const absent = outcome.files.filter((file) => file.endsWith(': not found'));
+  return runs && absent.length > 0 ? {...outcome, files: absent} : outcome;
+}
+
+/** Every file that the real loader says it tried for a miss is one that we say we tried, in the same order. */
+function compareAttempts(
+  t: ExecutionContext,
+  program: string,
+  start: Start | undefined,
+  tree: ResolvedTree,
+): void {
+  const real = tracedAttempts(program, start);
+  for (const {name, tried} of tree.misses) {
+    const ours = tried.map(({path}) => path);
+    const theirs = real.get(name) ?? [];
+    t.deepEqual(
+      ours.filter((path) => theirs.includes(path)),
+      theirs,
+      `places tried for ${name}`,
+    );
+  }
+}
+
+function tracedAttempts(
+  program: string,
+  {env = {}, cwd = '/', by = [], uid}: Start = {},
+): Map<string, string[]> {
+  const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
+  const identity = uid === undefined ? {} : {uid, gid: uid};
+  const {stderr} = spawnSync(command, args, {
+    cwd,
+    ...identity,
+    encoding: 'utf8',
+    env: {...env, LD_TRACE_LOADED_OBJECTS: '1', LD_DEBUG: 'libs'},
+  });
+  const attempts = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const line of stderr.split('\n')) {
+    const name = /find library=(.*?) \[0\]/.exec(line)?.[1];
+    const path = /trying file=(.*)$/.exec(line)?.[1];
+    if (name !== undefined) {
+      current = [];
+      attempts.set(name, current);
+    }
+    if (path !== undefined && !/\/(?:glibc-hwcaps\/.*|tls(?:\/.*)?|x86_64|haswell)\/[^/]*$/.test(path))
+      current.push(path);
+  }
+  return attempts;
+}
+
+function expectation(w: Workshop, {expect, fatal}: Scenario, anyOrder: boolean): Outcome {
+  const files = expect.map((file) => expectedPath(w, file));
+  return normal({files, ...(fatal === undefined ? {} : {fatal})}, anyOrder);
+}
+
+/** `relative x` is the path x as it is; the loader names what it found in a relative directory that way. */
+function expectedPath(w: Workshop, file: string): string {
+  if (file.startsWith('relative ')) return file.slice('relative '.length);
+  return /^\/|: not found$/.test(file) ? file : w.path(file);
+}
+
+function normal({files, fatal}: Outcome, anyOrder: boolean): Outcome {
+  const ordered = anyOrder ? [...files].sort() : files;
+  if (fatal === undefined) return {files: ordered};
+  // After a fatal file the loader prints nothing of what it loaded before.
+  return {files: [], fatal: fatal.replace(/: (?:Error 21|is a directory)$/, ': is a directory')};
+}
+
+function reasonsOf(tree: ResolvedTree): string[] {
+  return tree.nodes
+    .filter(({index}) => index !== 0 && index !== tree.interpreter?.node)
+    .map(({reason}) => reason.kind);
+}
