@@ -5,7 +5,7 @@
  * either is zero or belongs to a table that DT_* entries, segments or section headers name. So what an earlier
  * edit gave up is free for the next, and the file grows with what is needed now, not with the number of edits.
  */
-import {PF, PT} from '../elf/constants.js';
+import {PF, PT, SHT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
 import {isAddressed} from './addressed.js';
 import {isLinkerTable, listKnown} from './claims.js';
@@ -49,7 +49,8 @@ function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
     (section) =>
       section.sh_offset >= end ||
       section.sh_offset + section.sh_size <= load.p_offset ||
-      section.sh_type === 0 ||
+      section.sh_type === SHT.SHT_NULL ||
+      section.sh_type === SHT.SHT_NOBITS ||
       isLinkerTable(section) ||
       section.sh_offset === interpreter?.p_offset,
   );
