@@ -94,7 +94,7 @@ function lint(file) {
   });
   if (error !== undefined) return undefined;
   const lines = stdout.split('\n').filter((line) => line !== '' && line !== 'No errors');
-  return lines.map((line) => line.replace(/program header entry \d+|phdr\[\d+\]/g, 'program header'));
+  return lines.map((line) => line.replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry'));
 }
 
 function count(row, file) {

@@ -171,9 +171,9 @@ export function newComplaints(before: string, after: string): string[] {
   return elflint(after).filter((complaint) => !known.has(withoutIndex(complaint)));
 }
 
-/** A segment more shifts the numbers of those behind it. */
+/** A segment or dynamic entry more shifts the numbers of those behind it. */
 function withoutIndex(complaint: string): string {
-  return complaint.replace(/program header entry \d+|phdr\[\d+\]/g, 'program header');
+  return complaint.replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry');
 }
 
 function hexNumber(digits: string | undefined): number {
