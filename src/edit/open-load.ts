@@ -151,7 +151,9 @@ function moveTable(draft: Draft, extension: Phdr, more: number): void {
   draft.clear(draft.programHeaderOffset, e_phnum * entrySize, 'the place of the program header table');
   const size = (draft.programHeaders.length + more) * entrySize;
   draft.programHeaderOffset = appendTo(draft, extension, size, 8).offset;
-  draft.notes.push('the program header table moved to the end of the file');
+  draft.notes.push(
+    'the program header table moved to the end of the file; eu-strip can strip it, GNU strip cannot',
+  );
 }
 
 function insertLoad(draft: Draft, {flags, size}: WantedLoad, holdsTable: boolean): Phdr {
