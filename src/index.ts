@@ -1,13 +1,15 @@
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export {isProgram} from './edit/loaded.js';
-export type {Plan, Region, Rung, Write} from './edit/plan.js';
+export type {PayloadChoice} from './edit/payload.js';
+export type {PayloadMove, Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
 export type {EditRequest} from './edit/request.js';
 export {checkElf, type Problem} from './elf/check.js';
 export {type Machine, machineOf} from './elf/machine.js';
 export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
 export {osAbiName} from './elf/os-abi.js';
+export {findPayload, type Payload} from './elf/payload.js';
 export {isStackExecutable} from './elf/stack.js';
 export {ElfView} from './elf/view.js';
 export {ElfError, type ErrorCode, hex, printable} from './errors.js';
