@@ -10,6 +10,7 @@
 import type {MachineFacts} from '../elf/machine.js';
 import {decodeString} from '../elf/strings.js';
 import {ElfError, systemError} from '../errors.js';
+import {type DlopenPriority, dlopenPriorities} from './dlopen-notes.js';
 import {glibc} from './glibc.js';
 import {findInterpreter, type Interpreter} from './interpreter.js';
 import {fallbackFacts, type LoaderFacts} from './loader-facts.js';
@@ -35,6 +36,7 @@ import type {
   ResolvedTree,
   TreeNode,
 } from './tree.js';
+import {checkVersions} from './versions.js';
 
 /** How the program would be started, and where. Nothing is taken from this process's environment. */
 export interface ResolveTreeOptions {
@@ -63,6 +65,10 @@ export interface ResolveTreeOptions {
   readonly direct?: boolean;
   /** Whether /proc is mounted; without it a program that the kernel starts does not know its own $ORIGIN. */
   readonly proc?: boolean;
+  /** Follow what objects say themselves that they open with dlopen(3), down to this priority. */
+  readonly dlopen?: DlopenPriority;
+  /** Whether symbol versions are compared; true unless said otherwise. */
+  readonly versions?: boolean;
 }
 
 /**
@@ -84,7 +90,7 @@ export class Resolver {
   constructor(options: ResolveTreeOptions = {}) {
     this.root = new Root(options.root, options.cwd);
     this.#options = options;
-    this.#lookups = new Lookups(this.root);
+    this.#lookups = new Lookups(this.root, options.versions ?? true);
   }
 
   /** See `resolveTree`. */
@@ -143,9 +149,8 @@ class Loading {
   run(): ResolvedTree {
     this.#loadProgram();
     this.#preload();
-    for (let member = this.#queue.shift(); member !== undefined; member = this.#queue.shift()) {
-      this.#loadNeeds(member);
-    }
+    this.#loadQueued();
+    this.#loadDlopened();
     const {interpreter} = this.#process;
     if (interpreter !== undefined) this.#count(interpreter);
     return this.#result();
@@ -188,6 +193,33 @@ class Loading {
     const bytes = facts.preloadPath === undefined ? undefined : lookups.contents(facts.preloadPath, 1 << 20);
     const text = decodeString(bytes ?? new Uint8Array()).replace(/#.*/g, '');
     return text.split(/[ \t\n:]+/).filter((name) => name !== '');
+  }
+
+  #loadQueued(): void {
+    for (let member = this.#queue.shift(); member !== undefined; member = this.#queue.shift()) {
+      this.#loadNeeds(member);
+    }
+  }
+
+  /** What is opened at run time is loaded after the rest; what that says it opens, after it. */
+  #loadDlopened(): void {
+    const {dlopen: least} = this.#options;
+    if (least === undefined) return;
+    const followed = dlopenPriorities.slice(0, dlopenPriorities.indexOf(least) + 1);
+    for (let i = 0; i < this.#members.length; i++) {
+      const member = this.#members[i];
+      for (const note of member?.object.dlopen ?? []) {
+        if (member !== undefined && followed.includes(note.priority)) this.#openFirst(note.sonames, member);
+      }
+      this.#loadQueued();
+    }
+  }
+
+  /** Of alternatives the first that is found; when none is, the miss is that of the first, the preferred one. */
+  #openFirst(sonames: readonly string[], requester: Member): void {
+    const [preferred = ''] = sonames;
+    const isFound = (name: string) => this.#rules.find(this.#process, name, requester).kind !== 'missing';
+    this.#request(sonames.find(isFound) ?? preferred, 'dlopen', requester);
   }
 
   #loadNeeds(member: Member): void {
@@ -277,6 +309,7 @@ class Loading {
       interpreter: this.#interpreter && describeInterpreter(this.#interpreter, this.#process.interpreter),
       nodes: this.#members.map(toNode),
       misses: this.#misses,
+      versionProblems: this.#rules === glibc ? checkVersions(this.#members, this.#process.names) : [],
     };
   }
 }
@@ -367,6 +400,7 @@ function describeInterpreter(interpreter: Interpreter, member: Member | undefine
 function toNode(member: Member): TreeNode {
   const {index, name, loader, reason, path, host, identity, object, passedOver} = member;
   const {soname, rpath, runpath} = object.dynamic ?? {};
+  const {dlopen} = object;
   const edges = member.edges.map(({to, ...edge}): Edge => ({...edge, to: to?.index}));
   return {
     index,
@@ -380,6 +414,7 @@ function toNode(member: Member): TreeNode {
     rpath,
     runpath,
     edges,
+    dlopen,
     passedOver,
   };
 }
