@@ -104,13 +104,14 @@ function readGlibcFacts(text: string): LoaderFacts {
 
 const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(?=\0)/;
 
-/** Two or more `/...lib.../` in a row are unmistakable; on Nix and Guix there is one alone. */
-function readSystemDirectories(text: string): string[] {
+/** The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. */
+function readSystemDirectories(text: string): readonly string[] {
   const rows = [...text.matchAll(/(?<=\0)(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) =>
     row.slice(0, -1).split('\0'),
   );
-  const ofLibraries = rows.map((row) => row.filter((directory) => /\/lib\w*\//.test(directory)));
-  return ofLibraries.find(({length}) => length > 1) ?? ofLibraries.find(({length}) => length === 1) ?? [];
+  const isOfLibraries = (row: readonly string[]) => row.some((directory) => /\/lib\w*\//.test(directory));
+  const several = rows.filter(({length}) => length > 1);
+  return several.find(isOfLibraries) ?? rows.find(isOfLibraries) ?? several[0] ?? [];
 }
 
 /** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */
