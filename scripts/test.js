@@ -52,7 +52,8 @@ function readLine(line) {
     counts.skipped += 1;
     last = 'skipped';
   }
-  if (line !== '' && !/^(TAP version|\d+\.\.\d+$|# (tests|pass|skip|fail) \d+$)/.test(line)) console.log(line);
+  if (line !== '' && !/^(TAP version|\d+\.\.\d+$|# (tests|pass|skip|fail) \d+$)/.test(line))
+    console.log(line);
 }
 
 function fail(reason) {

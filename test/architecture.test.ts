@@ -6,7 +6,7 @@ import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
-import {version} from '../src/cli/version.js';
+import {version} from '../src/version.js';
 
 /** Compiled tests lie in build/test. */
 const project = fileURLToPath(new URL('../../', import.meta.url));
@@ -23,13 +23,14 @@ interface Room {
 /** A room is a folder of src, or a file that stands in src itself. */
 const rooms: Readonly<Record<string, Room>> = {
   'errors.ts': {rooms: []},
+  'version.ts': {rooms: []},
   source: {rooms: ['errors.ts'], node: true},
   elf: {rooms: ['errors.ts', 'source']},
   edit: {rooms: ['errors.ts', 'source', 'elf']},
   write: {rooms: ['errors.ts', 'source', 'elf', 'edit'], node: true, packages: ['tmp']},
   loader: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   bundle: {
-    rooms: ['errors.ts', 'source', 'elf', 'edit', 'write', 'loader'],
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],
     node: true,
     packages: ['tmp'],
   },
@@ -41,7 +42,18 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {rooms: ['index.ts'], packages: ['yargs']},
   'index.ts': {
-    rooms: ['errors.ts', 'source', 'elf', 'edit', 'write', 'loader', 'bundle', 'binfmt', 'chroot'],
+    rooms: [
+      'errors.ts',
+      'version.ts',
+      'source',
+      'elf',
+      'edit',
+      'write',
+      'loader',
+      'bundle',
+      'binfmt',
+      'chroot',
+    ],
   },
 };
 
