@@ -8,6 +8,40 @@ export {type Machine, machineOf} from './elf/machine.js';
 export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
 export {ElfView} from './elf/view.js';
 export {ElfError, type ErrorCode, hex, printable} from './errors.js';
+export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
+export {findElfFilesInside} from './loader/find-programs.js';
+export {
+  chainTo,
+  findMisses,
+  findNodes,
+  loadingRequests,
+  type Request,
+  requestsByTarget,
+} from './loader/queries.js';
+export {
+  Resolver,
+  type ResolveTreeOptions,
+  resolveTree as resolveTreeSync,
+} from './loader/resolve.js';
+export {resolveTree} from './loader/resolve-tree.js';
+export type {
+  Attempt,
+  Edge,
+  InterpreterInfo,
+  Miss,
+  Place,
+  Reason,
+  RequestKind,
+  ResolvedTree,
+  TreeNode,
+} from './loader/tree.js';
+export {
+  findModuleLoading,
+  findUndefinedSymbols,
+  type ModuleLoading,
+  type UndefinedSymbol,
+} from './loader/unresolved.js';
+export type {VersionProblem} from './loader/versions.js';
 export {findElfFiles} from './source/walk.js';
 export {version} from './version.js';
 export {type Applied, type ApplyOptions, applyPlan, applyPlanSync, applyPlanToBuffer} from './write/apply.js';
