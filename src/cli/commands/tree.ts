@@ -13,7 +13,7 @@ import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {createReport, type Format, type Resolved} from '../tree/report.js';
 import {versionInWords} from '../tree/text.js';
-import {symbolInWords} from '../tree/words.js';
+import {enumerate, symbolInWords} from '../tree/words.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const wrong = usageProblem(args);
@@ -120,8 +120,10 @@ function lookCloser(
 
 /** On standard error a line for each thing that would keep the program from starting, whatever the format. */
 function reportProblems({file, tree, undefinedSymbols}: Resolved, format: Format, output: Output): void {
-  for (const miss of tree.misses.filter(({optional}) => !optional)) {
-    output.error(missError(file, miss, tree, format !== 'text'));
+  const misses = tree.misses.filter(({optional}) => !optional);
+  for (const name of new Set(misses.map((miss) => miss.name))) {
+    const same = misses.filter((miss) => miss.name === name);
+    output.error(missError(file, same, tree, format !== 'text'));
   }
   for (const problem of tree.versionProblems) {
     output.error(new ElfError('NOT_FOUND', versionInWords(problem, tree), {path: file}));
@@ -131,15 +133,15 @@ function reportProblems({file, tree, undefinedSymbols}: Resolved, format: Format
   }
 }
 
-function missError(
-  file: string,
-  {name, requestedBy, tried, fatal}: Miss,
-  {nodes}: ResolvedTree,
-  withPlaces: boolean,
-): ElfError {
-  const asker = nodes[requestedBy ?? 0]?.path;
+/** One error for a name, whoever asks for it; where it was looked for is said of the first who does. */
+function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, withPlaces: boolean): ElfError {
+  const [{name, tried, fatal} = {name: '', tried: [], fatal: undefined}] = misses;
   const what = fatal === undefined ? 'is not found' : `stops the loader: ${fatal}`;
-  const by = asker === undefined || asker === file ? '' : `, needed by ${asker}`;
+  const askers = misses.flatMap(({requestedBy = 0}) =>
+    requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? ''],
+  );
+  const by =
+    askers.length === 0 || askers.length < misses.length ? '' : `, needed by ${enumerate(askers, 3)}`;
   const places = tried.map(({path}) => path).join(', ');
   const facts = withPlaces && places !== '' ? {expected: `one of ${places}`} : {};
   return new ElfError('NOT_FOUND', `${name} ${what}${by}`, {path: file, ...facts});
