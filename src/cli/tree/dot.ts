@@ -15,9 +15,9 @@ export function graphToDot(graph: Graph): string {
     .join('');
   return [
     'digraph elfinterp {',
-    '  graph [rankdir=LR, ranksep=0.9, nodesep=0.14, fontname="Helvetica,Arial,sans-serif", fontsize=11, fontcolor="#555555",',
+    '  graph [rankdir=LR, ranksep=0.9, nodesep=0.14, fontname="Helvetica", fontsize=11, fontcolor="#555555",',
     `    labelloc=b, labeljust=l, label="${caption}"];`,
-    '  node [shape=box, style="rounded,filled", fontname="Courier,monospace", fontsize=11, height=0.3, margin="0.12,0.04",',
+    '  node [shape=box, style="rounded,filled", fontname="Courier", fontsize=11, height=0.3, margin="0.12,0.04",',
     '    color="#8aa4c0", fillcolor="#eef4fb"];',
     '  edge [color="#7d8894", arrowsize=0.6];',
     ...nodes,
