@@ -1,4 +1,5 @@
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export type {DataFile} from './bundle/data-files.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export type {Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';

@@ -198,6 +198,13 @@ export const commands: readonly Command[] = [
         requiresArg: true,
         describe: 'a library to carry along; may be repeated',
       },
+      file: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
+      },
       isolate: {
         type: 'boolean',
         default: true,
@@ -208,6 +215,8 @@ export const commands: readonly Command[] = [
     examples: [
       ['$0 bundle /usr/bin/qemu-arm --into ./chroot', './chroot/debootstrap/qemu-arm and qemu-libs/'],
       ['$0 bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp', 'for a chroot that will stay'],
+      ['$0 bundle /bin/ls --root ./armel --into ./out', 'a program of another root with the libraries there'],
+      ['$0 bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf', 'and a file for it'],
     ],
     load: () => import('./commands/bundle.js'),
   },

@@ -393,8 +393,8 @@ function interpreterNames({interpreter, interpreterName}: Process, found: Interp
 
 function describeInterpreter(interpreter: Interpreter, member: Member | undefined): InterpreterInfo {
   const {requested, path, file, facts, substituted} = interpreter;
-  const {libc, version} = facts;
-  return {requested, path, host: file?.host, libc, version, substituted, node: member?.index};
+  const {libc, version, pathFile} = facts;
+  return {requested, path, host: file?.host, libc, version, pathFile, substituted, node: member?.index};
 }
 
 function toNode(member: Member): TreeNode {
