@@ -33,6 +33,8 @@ export interface DynamicFacts {
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
   readonly flags1: bigint;
+  /** DT_AUDIT and DT_DEPAUDIT: libraries that want to watch the loader. */
+  readonly audit: readonly string[];
   /** Symbol versions wanted of and defined for others; undefined when they were not asked for. */
   readonly versions: ObjectVersions | undefined;
 }
@@ -141,6 +143,9 @@ function describeDynamic(view: ElfView, dynamic: DynamicSection, withVersions: b
     rpath: dynamic.rpath,
     runpath: dynamic.runpath,
     flags1: dynamic.value(DT.DT_FLAGS_1) ?? 0n,
+    audit: [DT.DT_AUDIT, DT.DT_DEPAUDIT]
+      .flatMap((tag) => dynamic.strings(tag))
+      .flatMap((list) => list.split(':')),
     versions: withVersions ? readVersions(view) : undefined,
   };
 }

@@ -6,6 +6,7 @@ import {decodeString} from '../elf/strings.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
 
 export interface DynamicSymbol {
@@ -16,11 +17,16 @@ export interface DynamicSymbol {
   readonly weak: boolean;
 }
 
-/** Whether a file defines every one of some names. */
+/** Whether a file defines every one of some names. A file whose symbols cannot be read defines none. */
 export function definesSymbols(source: ByteSource, names: readonly string[]): boolean {
-  const symbols = readDynamicSymbols(new ElfView(source));
-  const defined = new Set(symbols.filter((symbol) => symbol.defined).map(({name}) => name));
-  return names.every((name) => defined.has(name));
+  try {
+    const symbols = readDynamicSymbols(new ElfView(source));
+    const defined = new Set(symbols.filter((symbol) => symbol.defined).map(({name}) => name));
+    return names.every((name) => defined.has(name));
+  } catch (error) {
+    if (error instanceof ElfError) return false;
+    throw error;
+  }
 }
 
 /** Read the dynamic symbols that take part in binding, local ones left out. @throws ElfError when it is damaged */

@@ -36,6 +36,7 @@ export type RequestKind =
   | 'auxiliary'
   | 'preload'
   | 'library'
+  | 'audit'
   | 'dlopen'
   | 'interpreter';
 

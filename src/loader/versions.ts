@@ -6,6 +6,7 @@
 
 import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import type {Member, Named} from './process.js';
 
 /** The versions of one object. */
@@ -33,8 +34,17 @@ export interface VersionProblem {
 
 const VER_FLG_WEAK = 2;
 
-/** Read an object's versions. @throws ElfError when the tables are damaged */
-export function readVersions(view: ElfView): ObjectVersions {
+/** Read an object's versions; undefined when its tables are damaged, which is for `checkElf` to report. */
+export function readVersions(view: ElfView): ObjectVersions | undefined {
+  try {
+    return readTables(view);
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
+}
+
+function readTables(view: ElfView): ObjectVersions {
   const string = (index: number) => view.dynamic?.stringAt(BigInt(index)) ?? '';
   const needs = readNeededVersions(view).flatMap(({record, versions}) => {
     const file = string(record.vn_file);

@@ -73,7 +73,7 @@ function dynamicPrograms(
 function isOrdinary(path: string): boolean {
   const stats = statSync(path, {throwIfNoEntry: false});
   // One that changes its rights when it is executed would not be asked but run.
-  return stats !== undefined && stats.isFile() && (stats.mode & 0o6000) === 0;
+  return stats?.isFile() === true && (stats.mode & 0o6000) === 0;
 }
 
 function resolve(resolver: Resolver, path: string): ResolvedTree | undefined {

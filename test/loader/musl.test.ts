@@ -2,6 +2,9 @@ import {output} from '../helpers/tools.js';
 import {declareScenarios, type Scenario} from './scenario.js';
 import type {Build, Workshop} from './workshop.js';
 
+/** The token in braces, kept from looking like a template. */
+const origin = `$${'{ORIGIN}'}`;
+
 const muslLoader = '/lib/ld-musl-x86_64.so.1';
 
 /** A program of musl that prints what is loaded. */
@@ -241,7 +244,7 @@ declareScenarios('musl', {
     return {...scenario, start: {by: [muslLoader]}, options: {direct: true, interpreter: muslLoader}};
   },
   '$ORIGIN of a library'(w) {
-    w.library('a/libB.so', {needed: ['libA.so'], rpath: '${ORIGIN}/sub'});
+    w.library('a/libB.so', {needed: ['libA.so'], rpath: `${origin}/sub`});
     copies(w, 'a/sub');
     reporter(w, 'p', {needed: ['libB.so'], rpath: w.path('a')});
     return found('a/libB.so', 'a/sub/libA.so');

@@ -154,6 +154,26 @@ workshopTest('the result is plain data', (t, w) => {
   });
 });
 
+workshopTest('what a filter stands for is loaded after it, and its libraries right then', (t, w) => {
+  for (const name of ['A', 'X', 'Y', 'Q', 'Z', 'F']) w.library(`a/lib${name}.so`);
+  w.library('a/libA.so', {ld: ['-F', 'libF.so', '-f', 'libX.so'], needed: ['libZ.so']});
+  w.library('a/libF.so', {needed: ['libW.so']});
+  w.library('a/libX.so', {needed: ['libY.so']});
+  w.library('a/libW.so');
+  w.library('a/libQ.so', {needed: ['libV.so']});
+  w.library('a/libV.so');
+  w.program('p', {needed: ['libA.so', 'libQ.so'], rpath: w.path('a')});
+  const {stderr} = run(w.path('p'), [], {env: {LD_DEBUG: 'files'}});
+  const real = [...stderr.matchAll(/file=(\S+) \[0\]; {2}generating link map/g)].map(([, name]) => name);
+  const {nodes} = resolveTree(w.path('p'), {preloadFile: false});
+  const ours = nodes.slice(1, -1).map(({name}) => name);
+  t.deepEqual(
+    ours,
+    [...'AQZFXWYV'].map((letter) => `lib${letter}.so`),
+  );
+  t.deepEqual(ours, real);
+});
+
 // Options
 
 workshopTest('libraries may be added by hand', (t, w) => {
@@ -193,6 +213,20 @@ workshopTest('several programs share one pass', (t, w) => {
   t.is(resolver.resolve(w.path('q')).nodes[1]?.path, w.path('a/libA.so'));
 });
 
+workshopTest('auditors that a program names are loaded too', (t, w) => {
+  w.library('a/libAudit.so', {needed: ['libB.so']});
+  w.library('a/libB.so');
+  w.program('p', {rpath: w.path('a'), ld: ['--audit', 'libAudit.so:libNone.so']});
+  const {nodes, misses} = resolveTree(w.path('p'), {preloadFile: false});
+  t.deepEqual(
+    nodes.slice(1, 3).map(({name}) => name),
+    ['libAudit.so', 'libB.so'],
+  );
+  t.like(misses[0], {name: 'libNone.so', kind: 'audit', optional: true});
+  const opened = run(w.path('p'), [], {env: {LD_DEBUG: 'files'}}).stderr;
+  for (const name of ['libAudit.so', 'libB.so']) t.true(opened.includes(w.path('a', name)), name);
+});
+
 // Bad input
 
 workshopTest('a program that is missing, no file, or not ELF is an error', (t, w) => {
@@ -211,21 +245,28 @@ workshopTest('a FIFO of the right name does not hang', (t, w) => {
   t.is(resolveTree(w.path('p')).misses[0]?.fatal, 'not a regular file');
 });
 
-workshopTest('whatever stands in a library, resolving ends', (t, w) => {
-  w.library('a/libA.so', {needed: ['libB.so'], soname: 'libA.so', runpath: '$ORIGIN'});
-  const sound = readFileSync(w.path('a/libA.so'));
-  w.program('p', {needed: ['libA.so'], rpath: w.path('a')});
-  for (let at = 0; at < Math.min(sound.length, 1 << 14); at += 3) {
-    const damaged = Buffer.from(sound);
-    damaged.writeUInt8((damaged.readUInt8(at) + 1 + (at % 254)) & 0xff, at);
-    w.write('a/libA.so', damaged);
-    t.notThrows(() => resolveTree(w.path('p')), `byte ${at}`);
-  }
-  for (let length = 0; length < sound.length; length += 41) {
-    w.write('a/libA.so', sound.subarray(0, length));
-    t.notThrows(() => resolveTree(w.path('p')), `${length} bytes`);
-  }
-});
+for (const libc of ['glibc', 'musl'] as const) {
+  workshopTest(`${libc}: whatever stands in a library, resolving ends and does not throw`, (t, w) => {
+    const source = 'void f(void) {} int x;';
+    w.library('a/libA.so', {needed: ['libB.so'], soname: 'libA.so', runpath: '$ORIGIN', source});
+    const sound = readFileSync(w.path('a/libA.so'));
+    const build = {needed: ['libA.so'], rpath: w.path('a')};
+    if (libc === 'glibc') w.program('p', build);
+    else w.reporter('p', {cc: 'musl-gcc', ...build});
+    const survives = (bytes: Uint8Array, what: string) => {
+      w.write('a/libA.so', bytes);
+      t.notThrows(() => resolveTree(w.path('p')), what);
+    };
+    for (let at = 0; at < sound.length; at += at < 0x400 ? 1 : 7) {
+      const damaged = Buffer.from(sound);
+      damaged.writeUInt8((damaged.readUInt8(at) + 1 + (at % 254)) & 0xff, at);
+      survives(damaged, `byte ${at}`);
+    }
+    for (let length = 0; length < sound.length; length += 41) {
+      survives(sound.subarray(0, length), `${length} bytes`);
+    }
+  });
+}
 
 // Symbol versions
 
