@@ -76,6 +76,7 @@ const kinds: Readonly<Record<RequestKind, string | undefined>> = {
   auxiliary: 'auxiliary filter',
   preload: 'preload',
   library: '--library',
+  audit: 'audit',
   dlopen: 'dlopen',
   interpreter: undefined,
 };
