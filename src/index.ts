@@ -1,4 +1,5 @@
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export type {DataFile} from './bundle/data-files.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export {isProgram} from './edit/loaded.js';
 export type {PayloadChoice} from './edit/payload.js';
@@ -13,7 +14,41 @@ export {findPayload, type Payload} from './elf/payload.js';
 export {isStackExecutable} from './elf/stack.js';
 export {ElfView} from './elf/view.js';
 export {ElfError, type ErrorCode, hex, printable} from './errors.js';
+export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
+export {findElfFilesInside} from './loader/find-programs.js';
+export {
+  chainTo,
+  findMisses,
+  findNodes,
+  loadingRequests,
+  type Request,
+  requestsByTarget,
+} from './loader/queries.js';
+export {
+  Resolver,
+  type ResolveTreeOptions,
+  resolveTree as resolveTreeSync,
+} from './loader/resolve.js';
+export {resolveTree} from './loader/resolve-tree.js';
 export {type ShrinkOptions, shrinkSearchPath} from './loader/shrink.js';
+export type {
+  Attempt,
+  Edge,
+  InterpreterInfo,
+  Miss,
+  Place,
+  Reason,
+  RequestKind,
+  ResolvedTree,
+  TreeNode,
+} from './loader/tree.js';
+export {
+  findModuleLoading,
+  findUndefinedSymbols,
+  type ModuleLoading,
+  type UndefinedSymbol,
+} from './loader/unresolved.js';
+export type {VersionProblem} from './loader/versions.js';
 export {findElfFiles} from './source/walk.js';
 export {readText, readWhole, standardInput} from './source/whole.js';
 export {version} from './version.js';

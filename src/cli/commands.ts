@@ -57,6 +57,61 @@ const interpreterOptions = {
   },
 } as const;
 
+const treeOptions = {
+  recursive: {
+    type: 'string',
+    alias: 'r',
+    requiresArg: true,
+    describe: 'every dynamic ELF file under this directory',
+  },
+  root: {type: 'string', requiresArg: true, describe: 'resolve as if this directory were /'},
+  'library-path': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'what LD_LIBRARY_PATH would say when the program is started',
+  },
+  preload: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'a library to load first, as by LD_PRELOAD; may be repeated',
+  },
+  library: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'a library to load as if the program needed it; may be repeated',
+  },
+  dlopen: {
+    type: 'string',
+    choices: ['required', 'recommended', 'suggested'],
+    requiresArg: true,
+    describe: 'follow what files say that they open themselves (.note.dlopen), down to this priority',
+  },
+  hwcaps: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'best glibc-hwcaps directory of the CPU, as in x86-64-v3 (default: none)',
+  },
+  symbols: {type: 'boolean', describe: 'look for undefined symbols too'},
+  modules: {type: 'boolean', describe: 'say of each library too how it loads modules at run time'},
+  list: {type: 'boolean', describe: 'print paths only: the loader and the libraries, one a line'},
+  format: {
+    type: 'string',
+    choices: ['text', 'list', 'json', 'dot', 'svg', 'mermaid'],
+    requiresArg: true,
+    describe: 'how to print it (default: text)',
+  },
+  why: {type: 'string', requiresArg: true, describe: 'how did this library come in?'},
+  reverse: {type: 'string', requiresArg: true, describe: 'who needs this library, and who needs those?'},
+  all: {
+    type: 'boolean',
+    alias: 'a',
+    describe: 'give each request a line of its own, or an arrow in a picture',
+  },
+  ...jsonOption,
+} as const satisfies Command['options'];
+
 export const commands: readonly Command[] = [
   {
     usage: 'get <files..>',
@@ -107,6 +162,21 @@ export const commands: readonly Command[] = [
       ['$0 needed -r /usr/lib', 'FILE: NAME for every library there'],
     ],
     load: () => import('./commands/needed.js'),
+  },
+  {
+    usage: 'tree [files..]',
+    summary: 'show which libraries would be loaded, from where, and why; nothing is run',
+    positionals: {files: {describe: 'programs or libraries; with --root, paths inside it', type: 'string'}},
+    options: treeOptions,
+    examples: [
+      ['$0 tree /usr/bin/qemu-arm', 'one library a line, each with its reason'],
+      ['$0 tree --list --root ./armel /bin/ls', 'loader and libraries of a chroot, one path a line'],
+      ['$0 tree --why libz.so.1 /usr/bin/qemu-arm', 'the way from the program to libz'],
+      ['$0 tree --reverse libssl.so.3 -r /usr/bin', 'who pulls this in?'],
+      ['$0 tree --format svg /usr/bin/qemu-arm > qemu-arm.svg', 'a picture'],
+    ],
+    epilogue: 'The environment of this command does not count: LD_LIBRARY_PATH is --library-path here.',
+    load: () => import('./commands/tree.js'),
   },
   {
     usage: 'check <files..>',
@@ -166,6 +236,13 @@ export const commands: readonly Command[] = [
         requiresArg: true,
         describe: 'a library to carry along; may be repeated',
       },
+      file: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
+      },
       isolate: {
         type: 'boolean',
         default: true,
@@ -176,6 +253,8 @@ export const commands: readonly Command[] = [
     examples: [
       ['$0 bundle /usr/bin/qemu-arm --into ./chroot', './chroot/debootstrap/qemu-arm and qemu-libs/'],
       ['$0 bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp', 'for a chroot that will stay'],
+      ['$0 bundle /bin/ls --root ./armel --into ./out', 'a program of another root with the libraries there'],
+      ['$0 bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf', 'and a file for it'],
     ],
     load: () => import('./commands/bundle.js'),
   },
