@@ -33,12 +33,12 @@ export function compareMaps(before: ElfView, after: ElfView): RegionPair[] {
   return [...pairs, ...gone].sort((a, b) => placeOf(a) - placeOf(b));
 }
 
-/** What is free belongs to nobody, and a file has many such places: each is known by what stands before it. */
+/** Gaps and padding are many and have no names: each is known by what stands before it. */
 function keyed(regions: readonly FileRegion[]): Map<string, FileRegion> {
   const turns = new Map<string, number>();
   return new Map(
     regions.map((region, i) => {
-      const isFree = region.kind === 'gap' || region.kind === 'slack' || region.kind === 'padding';
+      const isFree = region.kind === 'gap' || region.kind === 'padding';
       const name = isFree ? `free after ${regions[i - 1]?.name}` : `${region.kind} ${region.name}`;
       const turn = turns.get(name) ?? 0;
       turns.set(name, turn + 1);

@@ -12,7 +12,7 @@ import {bytes, changeNames, count, type Fact, kindNames, kinds, share} from './w
 export function factList(facts: readonly Fact[]): Markup {
   return html`<dl class="facts">${facts.map(
     ({label, values}) =>
-      html`<dt>${label}</dt><dd>${values.map(({text, good}) => html`<span class="${tone(good)}">${text}</span>`)}</dd>`,
+      html`<dt>${label}</dt><dd class="${label === 'versions' ? 'lines' : ''}">${values.map(({text, good}) => html`<span class="${tone(good)}">${text}</span>`)}</dd>`,
   )}</dl>`;
 }
 
@@ -53,18 +53,21 @@ function wholeRow({whole, size}: MapLayout, label = whole.label): Markup {
 function row({label, blocks, marks}: Strip, className: string): Markup {
   const drawn = blocks.map(
     ({start, width, kind, name, title}) =>
-      html`<span class="k-${kind}" style="left:${percent(start)};width:${percent(width)}" title="${title}">${
+      html`<span class="${width > seam ? 'seam ' : ''}k-${kind}" style="left:${percent(start)};width:${percent(width)}" title="${title}">${
         fits(name, width) ? name : ''
       }</span>`,
   );
   const ticks = marks.map(
-    ({start, width}) => html`<i style="left:${percent(start)};width:${percent(width)}"></i>`,
+    ({start, width}) => html`<i style="left:min(${percent(start)},100% - 3px);width:${percent(width)}"></i>`,
   );
   const spoken = `Map of ${label}${marks.length > 0 ? `, ${marks.length} changed places marked` : ''}; the table lists its regions`;
   return html`<div class="row ${className}"><span class="label">${label}</span><div class="strip" role="img" aria-label="${spoken}">${drawn}</div>${
     marks.length > 0 ? html`<div class="marks" aria-hidden="true">${ticks}</div>` : ''
   }</div>`;
 }
+
+/** Blocks above this part of a strip end in a line, so that neighbours of one colour can be told apart. */
+const seam = 0.004;
 
 function percent(part: number): string {
   return `${Number((part * 100).toFixed(4))}%`;
@@ -81,13 +84,13 @@ const mostRows = 400;
 export function regionTable(map: readonly FileRegion[], size: number): Markup {
   const {kept, left} = largestRegions(map, mostRows);
   const rows = kept.map(
-    (region) =>
-      html`<tr><td class="num">${hex(region.offset)}</td><td class="num">${count(region.size)}</td><td class="num">${share(region.size, size)}</td><td class="mono">${
-        region.flags
-      }</td><td class="name"><i class="swatch k-${region.kind}"></i>${region.name}</td><td>${kindNames[region.kind]}</td></tr>`,
+    ({offset, size: length, kind, name, flags}) =>
+      html`<tr><td class="name"><i class="swatch k-${kind}"></i>${name}</td><td class="wide">${kindNames[kind]}</td><td class="num">${hex(
+        offset,
+      )}</td><td class="num">${count(length)}</td><td class="num wide">${share(length, size)}</td><td class="mono">${flags}</td></tr>`,
   );
   const more = left === 0 ? '' : html`<p class="soft">${count(left)} smaller regions are left out.</p>`;
-  return html`${table('Regions of the file', ['#offset', '#bytes', '#share', 'mapped', 'region', 'kind'], rows)}${more}`;
+  return html`${table('Regions of the file', ['region', '.kind', '#offset', '#bytes', '#.share', 'mapped'], rows)}${more}`;
 }
 
 export function segmentTable(segments: readonly SegmentLine[]): Markup {
@@ -128,13 +131,15 @@ export function changeTable(pairs: readonly RegionPair[]): Markup {
   return table('Regions that changed', ['what', 'region', 'where'], rows);
 }
 
-/** A table that scrolls by itself where the page is narrow. A heading that begins with # is over numbers. */
+/**
+ * A table that scrolls by itself where the page is narrow. A heading that begins with # is over numbers; one with a
+ * dot is over a column that a narrow page leaves out.
+ */
 export function table(label: string, headings: readonly string[], rows: readonly Markup[]): Markup {
   if (rows.length === 0) return html`<p class="soft">None.</p>`;
-  const heads = headings.map((heading) =>
-    heading.startsWith('#')
-      ? html`<th scope="col" class="num">${heading.slice(1)}</th>`
-      : html`<th scope="col">${heading}</th>`,
-  );
+  const heads = headings.map((heading) => {
+    const classes = `${heading.startsWith('#') ? 'num' : ''} ${/^#?\./.test(heading) ? 'wide' : ''}`.trim();
+    return html`<th scope="col" class="${classes}">${heading.replace(/^#?\.?/, '')}</th>`;
+  });
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

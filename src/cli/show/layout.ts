@@ -85,7 +85,7 @@ function labelOf(label: string, map: readonly FileRegion[], from: number, to: nu
   const free = map
     .filter(({kind, offset}) => (kind === 'slack' || kind === 'gap') && offset >= from && offset < to)
     .reduce((sum, region) => sum + region.size, 0);
-  return `${label}, ${short(to - from)}${free > 0 ? `, ${count(free)} free` : ''}`;
+  return `${label}, ${short(to - from)}${free > 0 ? `, ${count(free)} bytes free` : ''}`;
 }
 
 interface Scale {

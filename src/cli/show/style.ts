@@ -31,6 +31,7 @@ a { color: var(--link); }
 .mono, td.num, code, dd { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
   font-size: .875rem; }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; margin: 1rem 0; }
+dl.facts dd.lines { flex-direction: column; }
 dl.facts dt { color: var(--soft); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; display: flex; flex-wrap: wrap; gap: .15rem .9rem; }
 .good { color: var(--good); } .good::before { content: "\\2713\\00a0"; }
@@ -43,6 +44,7 @@ dl.facts dd { margin: 0; overflow-wrap: anywhere; display: flex; flex-wrap: wrap
 .strip span { position: absolute; top: 0; bottom: 0; overflow: hidden; white-space: nowrap; font-size: .75rem;
   display: flex; align-items: center; justify-content: center; }
 .strip span:hover { outline: 2px solid var(--ink); outline-offset: -2px; }
+.strip .seam { box-shadow: inset -1px 0 var(--paper); }
 .k-gap, .k-slack { color: var(--on-free); }
 ${blockRules}
 .marks { position: relative; height: .6rem; margin-top: 2px; }
@@ -65,6 +67,7 @@ td .swatch { display: inline-block; width: .75em; height: .75em; border-radius: 
 details > summary { cursor: pointer; font-weight: 600; font-size: 1.15rem; margin: 2rem 0 .75rem; }
 @media (max-width: 45rem) {
   .strip span { font-size: 0; }
+  .wide { display: none; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dt { margin-top: .6rem; }
 }
 @media print { body { max-width: none; } .strip, .legend i { print-color-adjust: exact; } }`;

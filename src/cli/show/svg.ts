@@ -147,7 +147,7 @@ function drawStrip({label, blocks, marks}: Strip): Drawing {
     draw: (y) => {
       const rects = blocks.map(
         ({start, width: part, kind, name, title}) =>
-          html`<rect x="${px(margin + start * inner)}" y="${y + 16}" width="${px(part * inner)}" height="28" ${fill(kind)}><title>${title}</title></rect>${
+          html`<rect x="${px(margin + start * inner)}" y="${y + 16}" width="${px(part * inner)}" height="28" ${fill(kind)}${part > seam ? seamStyle : undefined}><title>${title}</title></rect>${
             name.length * em + 8 < part * inner
               ? html`<text x="${px(margin + (start + part / 2) * inner)}" y="${y + 34}" text-anchor="middle"${textClass(kind)}>${name}</text>`
               : ''
@@ -155,12 +155,16 @@ function drawStrip({label, blocks, marks}: Strip): Drawing {
       );
       const ticks = marks.map(
         ({start, width: part}) =>
-          html`<rect class="mark" x="${px(margin + start * inner)}" y="${y + 46}" width="${px(Math.max(2, part * inner))}" height="7"/>`,
+          html`<rect class="mark" x="${px(margin + Math.min(start * inner, inner - 2))}" y="${y + 46}" width="${px(Math.max(2, part * inner))}" height="7"/>`,
       );
       return html`<text x="${margin}" y="${y + 11}" class="soft">${label}</text>\n${rects}${ticks}`;
     },
   };
 }
+
+/** As on the page: a line between neighbours of one colour. */
+const seam = 0.004;
+const seamStyle = html` stroke="var(--paper)" stroke-width="0.7"`;
 
 function fill(kind: RegionKind): Markup {
   return html`fill="var(--${kind})"`;

@@ -7,7 +7,17 @@ import type {Terminal} from '../terminal.js';
 import type {Exhibit} from './exhibit.js';
 import {largestRegions, sample, totals} from './scale.js';
 import {paint, tones} from './tones.js';
-import {clean, count, type FactValue, factsInWords, headline, kindNames, kinds, share} from './words.js';
+import {
+  clean,
+  count,
+  type FactValue,
+  factsInWords,
+  headline,
+  kindNames,
+  kinds,
+  regionInWords,
+  share,
+} from './words.js';
 
 /** Write a file's facts, map, segments and dynamic entries; the lines. */
 export function exhibitToText(exhibit: Exhibit, terminal: Terminal): string[] {
@@ -170,7 +180,7 @@ function regionsToText(map: readonly FileRegion[], terminal: Terminal): string[]
     cutLine(
       `  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  ${flags.padEnd(3)}  `,
       `${mark(kind, terminal)} `,
-      `${clean(name)}${name.startsWith(kindNames[kind]) ? '' : `, ${kindNames[kind]}`}`,
+      regionInWords({name, kind}),
       terminal,
     ),
   );

@@ -29,9 +29,10 @@ export function short(value: number): string {
   return `${power === 0 ? value : (value / 1024 ** power).toFixed(1)} ${units[power]}`;
 }
 
-/** A part of a whole: "55%", "0.2%". */
+/** A part of a whole: "55%", "0.2%", "<0.01%". */
 export function share(part: number, whole: number): string {
   const percent = whole === 0 ? 0 : (part / whole) * 100;
+  if (percent > 0 && percent < 0.01) return '<0.01%';
   return `${percent >= 10 || percent === 0 ? Math.round(percent) : percent.toFixed(percent < 0.1 ? 2 : 1)}%`;
 }
 
@@ -48,6 +49,13 @@ export const kindNames: Readonly<Record<RegionKind, string>> = {
   payload: 'payload',
   unknown: 'unknown',
 };
+
+/** A region's name, and what it is for where the name alone does not say so. */
+export function regionInWords({name, kind}: {name: string; kind: RegionKind}): string {
+  return selfEvident.has(kind) ? clean(name) : `${clean(name)}, ${kindNames[kind]}`;
+}
+
+const selfEvident: ReadonlySet<RegionKind> = new Set(['header', 'gap', 'slack', 'padding', 'payload']);
 
 /** All kinds in the order in which a legend lists them. */
 export const kinds = Object.keys(kindNames) as readonly RegionKind[];
@@ -90,7 +98,7 @@ export function factsInWords(facts: ElfFacts): Fact[] {
     ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening)],
     ['symbols', plain(symbolsInWords(facts))],
     ['build id', plain(facts.buildId)],
-    ['versions', facts.versions.map(({library, versions}) => ({text: `${library}: ${versions.join(' ')}`}))],
+    ['versions', facts.versions.map(({library, versions}) => ({text: `${library}: ${inOrder(versions)}`}))],
     ['unreadable', facts.unreadable.map((text) => ({text, good: false}))],
   ];
   return rows
@@ -99,6 +107,11 @@ export function factsInWords(facts: ElfFacts): Fact[] {
       label,
       values: values.map(({text, good}) => ({text: clean(text), good})),
     }));
+}
+
+/** GLIBC_2.4 before GLIBC_2.34. */
+function inOrder(versions: readonly string[]): string {
+  return [...versions].sort((a, b) => a.localeCompare(b, 'en', {numeric: true})).join(' ');
 }
 
 function plain(...texts: readonly (string | undefined)[]): FactValue[] {
