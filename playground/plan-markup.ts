@@ -59,7 +59,7 @@ function writeTable(writes: readonly Write[]): Markup {
       (write) =>
         html`<tr><td class="num">${hex(write.offset)}</td><td class="num">${count(write.bytes.length)}</td><td>${
           write.reason
-        }</td><td class="bytes">${preview(write.before)}</td><td class="bytes">${preview(write.bytes)}</td></tr>`,
+        }</td><td class="bytes wide">${preview(write.before)}</td><td class="bytes">${preview(write.bytes)}</td></tr>`,
     );
   const more =
     writes.length > mostWrites
