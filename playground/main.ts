@@ -127,7 +127,7 @@ function showFile(answer: Opened): void {
   hidePlan();
   elements.shown.hidden = false;
   document.body.classList.add('loaded');
-  say(`${file?.name}: ${answer.headline}`);
+  say(`${file?.name} is open; what it is and its map follow.`);
 }
 
 function fillForm({interpreter, searchPath}: Opened): void {
@@ -135,6 +135,7 @@ function fillForm({interpreter, searchPath}: Opened): void {
   fillField(elements.path, elements.pathHint, searchPath);
   elements.pathKind.value = searchPath.tag ?? 'runpath';
   elements.pathKind.disabled = searchPath.whyNot !== undefined;
+  elements.reset.hidden = interpreter.whyNot !== undefined && searchPath.whyNot !== undefined;
 }
 
 function fillField(input: HTMLInputElement, hint: HTMLElement, {value, whyNot}: Field): void {

@@ -53,7 +53,8 @@ async function open(file: File): Promise<Opened> {
   current = undefined;
   const bytes = new Uint8Array(await file.arrayBuffer());
   const disguise = disguiseOf(bytes);
-  if (disguise !== undefined) throw new ElfError('NOT_ELF', `not an ELF file, but ${disguise}`);
+  if (disguise !== undefined)
+    throw new ElfError('NOT_ELF', `not an ELF file, but ${disguise}`, {path: file.name});
   const view = new ElfView(bufferSource(bytes, file.name));
   const exhibit = exhibitOf(view, file.name);
   current = {view, exhibit};
@@ -91,15 +92,14 @@ function interpreterField({facts: {interpreter, kindName, kind}}: Exhibit): Fiel
 
 function searchPathField(view: ElfView, {facts: {rpath, runpath, kindName}}: Exhibit): Opened['searchPath'] {
   const tag = runpath !== undefined ? 'runpath' : rpath !== undefined ? 'rpath' : undefined;
-  const value = runpath ?? rpath ?? '';
-  return {value, tag, whyNot: isDynamic(view) ? undefined : `This ${kindName} looks for no libraries.`};
+  return {value: runpath ?? rpath ?? '', tag, whyNot: whyNoPath(view, kindName)};
 }
 
-function isDynamic(view: ElfView): boolean {
+function whyNoPath(view: ElfView, kindName: string): string | undefined {
   try {
-    return view.dynamic !== undefined;
+    return view.dynamic === undefined ? `This ${kindName} looks for no libraries.` : undefined;
   } catch {
-    return false;
+    return 'The dynamic section, which holds the search path, cannot be read.';
   }
 }
 

@@ -46,24 +46,35 @@ export interface FileRegion extends Range {
   readonly address: bigint | undefined;
 }
 
-/** Map a file. @throws ElfError when its tables of headers cannot be read */
+/** Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names. */
 export function mapFile(view: ElfView): FileRegion[] {
+  const headers: Headers = {
+    segments: orNone(() => view.programHeaders),
+    sections: orNone(() => view.sectionHeaders),
+  };
   const layers = [
-    headerAreas(view),
-    sectionAreas(view),
-    unless(() => tableAreas(view)),
-    unless(() => roomAreas(view)),
-    view.sectionHeaders.length === 0 ? loadAreas(view) : [],
+    headerAreas(view, headers),
+    sectionAreas(view, headers),
+    orNone(() => tableAreas(view)),
+    orNone(() => roomAreas(view)),
+    headers.sections.length === 0 ? loadAreas(headers) : [],
   ];
   const known = layers.reduce<readonly Area[]>((map, layer) => fill(map, layer, view.source.size), []);
-  const rest = freeRanges(known, view.source.size).flatMap((range) => nameRest(view, range, known));
-  return [...known, ...rest].sort((a, b) => a.offset - b.offset).map((area) => withSegments(view, area));
+  const rest = freeRanges(known, view.source.size).flatMap((range) => nameRest(view, headers, range, known));
+  return [...known, ...rest]
+    .sort((a, b) => a.offset - b.offset)
+    .map((area) => withSegments(headers.segments, area));
 }
 
 type Area = Pick<FileRegion, 'offset' | 'size' | 'kind' | 'name'>;
 
-/** Damage in the tables of dynamic linking takes their names from the map and nothing else. */
-function unless(list: () => Area[]): Area[] {
+/** The tables of headers, empty where damage hides them. */
+interface Headers {
+  readonly segments: readonly Phdr[];
+  readonly sections: readonly Shdr[];
+}
+
+function orNone<T>(list: () => readonly T[]): readonly T[] {
   try {
     return list();
   } catch (error) {
@@ -72,18 +83,18 @@ function unless(list: () => Area[]): Area[] {
   }
 }
 
-function headerAreas({header, format: {elfClass}, programHeaders, sectionHeaders}: ElfView): Area[] {
+function headerAreas({header, format: {elfClass}}: ElfView, {segments, sections}: Headers): Area[] {
   const area = (name: string, offset: number, size: number): Area => ({offset, size, kind: 'header', name});
   return [
     area('ELF header', 0, EI_NIDENT + Ehdr.size(elfClass)),
-    area('program headers', header.e_phoff, programHeaders.length * Phdr.size(elfClass)),
-    area('section headers', header.e_shoff, sectionHeaders.length * Shdr.size(elfClass)),
+    area('program headers', header.e_phoff, segments.length * Phdr.size(elfClass)),
+    area('section headers', header.e_shoff, sections.length * Shdr.size(elfClass)),
   ];
 }
 
-function sectionAreas(view: ElfView): Area[] {
-  const interpreter = view.segment(PT.PT_INTERP)?.p_offset;
-  return view.sectionHeaders
+function sectionAreas(view: ElfView, {segments, sections}: Headers): Area[] {
+  const interpreter = segments.find(({p_type}) => p_type === PT.PT_INTERP)?.p_offset;
+  return sections
     .filter(({sh_type}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS)
     .map((section) => ({
       offset: section.sh_offset,
@@ -154,8 +165,8 @@ function roomAreas(view: ElfView): Area[] {
   });
 }
 
-function loadAreas({programHeaders}: ElfView): Area[] {
-  return programHeaders.flatMap(({p_type, p_offset, p_filesz, p_flags}, index) =>
+function loadAreas({segments}: Headers): Area[] {
+  return segments.flatMap(({p_type, p_offset, p_filesz, p_flags}, index) =>
     p_type === PT.PT_LOAD
       ? [
           {
@@ -210,10 +221,10 @@ function freeRanges(areas: readonly Area[], fileSize: number): Range[] {
   });
 }
 
-function nameRest(view: ElfView, range: Range, known: readonly Area[]): Area[] {
+function nameRest(view: ElfView, {segments}: Headers, range: Range, known: readonly Area[]): Area[] {
   if (isZero(view, range)) return [{...range, kind: 'padding', name: 'padding'}];
   if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: 'appended payload'}];
-  const load = loadAt(view, range.offset);
+  const load = loadAt(segments, range.offset);
   const name = 'no header describes this';
   return [{...range, kind: load === undefined ? 'unknown' : kindOfLoad(load.p_flags), name}];
 }
@@ -230,17 +241,17 @@ function isZero({source}: ElfView, {offset, size}: Range): boolean {
   return zero;
 }
 
-function loadAt({programHeaders}: ElfView, offset: number): Phdr | undefined {
-  return programHeaders.find(
+function loadAt(segments: readonly Phdr[], offset: number): Phdr | undefined {
+  return segments.find(
     (p) => p.p_type === PT.PT_LOAD && offset >= p.p_offset && offset < p.p_offset + p.p_filesz,
   );
 }
 
-function withSegments(view: ElfView, area: Area): FileRegion {
-  const load = loadAt(view, area.offset);
+function withSegments(segments: readonly Phdr[], area: Area): FileRegion {
+  const load = loadAt(segments, area.offset);
   return {
     ...area,
-    segments: view.programHeaders.flatMap(({p_type, p_offset, p_filesz}, i) =>
+    segments: segments.flatMap(({p_type, p_offset, p_filesz}, i) =>
       p_type !== PT.PT_NULL && p_offset < endOf(area) && area.offset < p_offset + p_filesz ? [i] : [],
     ),
     flags: load === undefined ? '' : permissions(load.p_flags),

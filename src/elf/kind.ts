@@ -33,12 +33,14 @@ export function kindOf(view: ElfView): ElfKind {
   return isDynamic ? 'pie-program' : 'static-pie-program';
 }
 
-/** The kind in words, as in "a PIE program"; without the article. */
+/** The kind in words, as in "PIE program". Where damage hides the kind, e_type says what it can. */
 export function describeKind(kind: ElfKind, {header: {e_type}}: ElfView): string {
-  return kindNames[kind] ?? `file of type ${hex(e_type)}`;
+  if (kind !== 'unknown') return kindNames[kind];
+  if (e_type === ET.ET_EXEC) return 'program';
+  return e_type === ET.ET_DYN ? 'program or shared library' : `file of type ${hex(e_type)}`;
 }
 
-const kindNames: Readonly<Record<ElfKind, string | undefined>> = {
+const kindNames: Readonly<Record<Exclude<ElfKind, 'unknown'>, string>> = {
   program: 'program (not PIE)',
   'pie-program': 'PIE program',
   'static-program': 'static program',
@@ -47,7 +49,6 @@ const kindNames: Readonly<Record<ElfKind, string | undefined>> = {
   'object-file': 'object file',
   'core-file': 'core file',
   'debug-file': 'separate debug file',
-  unknown: undefined,
 };
 
 function isPie({dynamic, header}: ElfView, isDynamic: boolean): boolean {

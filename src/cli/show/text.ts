@@ -49,9 +49,10 @@ export function factsToText(
   return facts.flatMap(({label, values}) => {
     const lines = label === 'versions' ? values.map((value) => [value]) : wrapValues(values, width);
     return lines.flatMap((line, i) =>
-      wrapText(line.map(({text}) => text).join(', '), width).map((text, j) => {
+      wrapText(line.map(({text}) => text).join(', '), width).map((text, j, pieces) => {
         const head = i === 0 && j === 0 ? label.padEnd(labelWidth) : ' '.repeat(labelWidth);
-        return `  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}`;
+        const comma = label !== 'versions' && i < lines.length - 1 && j === pieces.length - 1 ? ',' : '';
+        return `  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}${comma}`;
       }),
     );
   });
@@ -72,7 +73,7 @@ function wrapValues(values: readonly FactValue[], width: number): FactValue[][] 
   let used = 0;
   for (const value of values) {
     const last = lines.at(-1);
-    if (last === undefined || used + 2 + value.text.length > width) {
+    if (last === undefined || used + 3 + value.text.length > width) {
       lines.push([value]);
       used = value.text.length;
     } else {

@@ -1,7 +1,14 @@
 /*
  * The words in which `show` speaks, whatever it draws on.
  */
-import {type ElfFacts, type Hardening, printable, type RegionChange, type RegionKind} from '../../index.js';
+import {
+  type ElfFacts,
+  type ElfKind,
+  type Hardening,
+  printable,
+  type RegionChange,
+  type RegionKind,
+} from '../../index.js';
 
 /** What a file brought along, fit to be shown: no control characters, and none that turn the writing around. */
 export function clean(text: string): string {
@@ -95,7 +102,7 @@ export function factsInWords(facts: ElfFacts): Fact[] {
     ['libraries', plain(...facts.needed)],
     ['soname', plain(facts.soname)],
     ['search path', searchPath(facts)],
-    ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening)],
+    ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening, facts.kind)],
     ['symbols', plain(symbolsInWords(facts))],
     ['build id', plain(facts.buildId)],
     ['versions', facts.versions.map(({library, versions}) => ({text: `${library}: ${inOrder(versions)}`}))],
@@ -131,12 +138,14 @@ function searchPath({kind, rpath, runpath, needed}: ElfFacts): FactValue[] {
   return needed.length > 0 && kind !== 'debug-file' ? plain('none of its own') : [];
 }
 
-function hardeningInWords(hardening: Hardening): FactValue[] {
+function hardeningInWords(hardening: Hardening, kind: ElfKind): FactValue[] {
   const {pie, relro, executableStack, stackProtector, fortified, features} = hardening;
   const list: (FactValue | undefined)[] = [
     pie === undefined ? undefined : {text: pie ? 'PIE' : 'not PIE', good: pie},
     {text: relro === 'none' ? 'no RELRO' : `${relro} RELRO`, good: relro !== 'none'},
-    {text: hardening.bindNow ? 'bind now' : 'lazy binding', good: hardening.bindNow ? true : undefined},
+    kind === 'static-program'
+      ? undefined
+      : {text: hardening.bindNow ? 'bind now' : 'lazy binding', good: hardening.bindNow ? true : undefined},
     executableStack === undefined
       ? {text: 'no PT_GNU_STACK', good: false}
       : {text: executableStack ? 'executable stack' : 'stack not executable', good: !executableStack},
