@@ -69,9 +69,9 @@ export const commands: readonly Command[] = [
     positionals: {file: {describe: 'an ELF file', type: 'string'}},
     options: {
       format: {
-        choices: ['text', 'svg', 'html'],
+        choices: ['text', 'json', 'svg', 'html'],
         requiresArg: true,
-        describe: 'text for the terminal, or a picture or page that a browser shows (default: text)',
+        describe: 'text for the terminal, data, or a picture or page that a browser shows (default: text)',
       },
       diff: {
         type: 'string',
