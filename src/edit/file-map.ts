@@ -55,6 +55,7 @@ export function mapFile(view: ElfView): FileRegion[] {
   const layers = [
     headerAreas(view, headers),
     sectionAreas(view, headers),
+    segmentAreas(view, headers),
     orNone(() => tableAreas(view)),
     orNone(() => roomAreas(view)),
     headers.sections.length === 0 ? loadAreas(headers) : [],
@@ -134,21 +135,15 @@ const linkingTypes: ReadonlySet<number> = new Set([
   SHT.SHT_GNU_VERSYM,
 ]);
 
-function tableAreas(view: ElfView): Area[] {
-  const {e_machine} = view.header;
-  const segments = view.programHeaders
+function segmentAreas({header: {e_machine}}: ElfView, {segments}: Headers): Area[] {
+  return segments
     .filter(({p_type}) => linkingSegments.has(p_type))
     .map(({p_type, p_offset, p_filesz}) => ({
       offset: p_offset,
       size: p_filesz,
+      kind: 'linking',
       name: segmentTypeName(p_type, e_machine),
     }));
-  const tables = dynamicTables(view).map(({tag, offset, size}) => ({
-    offset,
-    size,
-    name: dynamicTagName(tag, e_machine),
-  }));
-  return [...segments, ...tables].map((area) => ({...area, kind: 'linking'}));
 }
 
 const linkingSegments: ReadonlySet<number> = new Set([
@@ -157,6 +152,15 @@ const linkingSegments: ReadonlySet<number> = new Set([
   PT.PT_DYNAMIC,
   PT.PT_GNU_PROPERTY,
 ]);
+
+function tableAreas(view: ElfView): Area[] {
+  return dynamicTables(view).map(({tag, offset, size}) => ({
+    offset,
+    size,
+    kind: 'linking',
+    name: dynamicTagName(tag, view.header.e_machine),
+  }));
+}
 
 function roomAreas(view: ElfView): Area[] {
   return findRooms(new Draft(view)).map(({kind, offset, size, load}) => {

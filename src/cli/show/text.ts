@@ -106,7 +106,7 @@ function mapToText({map, facts: {size}, segments}: Exhibit, terminal: Terminal):
     '',
     `${label('file')}${strip(map, size, size, terminal)}`,
     ...segments
-      .filter((segment) => segment.size > 0 && drawnSegments.has(segment.type))
+      .filter((segment) => segment.size > 0 && segment.offset < size && drawnSegments.has(segment.type))
       .map((segment) => {
         const name = `${segment.type.replace(/^PT_(GNU_)?/, '')} ${segment.flags}`;
         return `${label(name)}${span(segment.offset, segment.size, size, places, terminal)}`;
