@@ -164,6 +164,30 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/needed.js'),
   },
   {
+    usage: 'show <file>',
+    summary: 'say what a file is, and draw a map of it to scale',
+    positionals: {file: {describe: 'an ELF file', type: 'string'}},
+    options: {
+      format: {
+        choices: ['text', 'json', 'svg', 'html'],
+        requiresArg: true,
+        describe: 'text for the terminal, data, or a picture or page that a browser shows (default: text)',
+      },
+      diff: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'compare with this file: the same program after an edit, say',
+      },
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 show qemu-arm', 'interpreter, libraries, hardening, glibc it needs, and the map'],
+      ['$0 show --format html qemu-arm > qemu-arm.html', 'the same as a page'],
+      ['$0 show qemu-arm --diff patched', 'what an edit changed, and where'],
+    ],
+    load: () => import('./commands/show.js'),
+  },
+  {
     usage: 'tree [files..]',
     summary: 'show which libraries would be loaded, from where, and why; nothing is run',
     positionals: {files: {describe: 'programs or libraries; with --root, paths inside it', type: 'string'}},
