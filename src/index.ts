@@ -1,5 +1,9 @@
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export {type Architecture, findArchitecture} from './chroot/architecture.js';
+export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
+export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
+export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export type {Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
 export type {EditRequest} from './edit/request.js';

@@ -1,7 +1,7 @@
 /*
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
-import {mkdirSync, readFileSync, realpathSync} from 'node:fs';
+import {lstatSync, mkdirSync, readFileSync, realpathSync, rmSync} from 'node:fs';
 import {join, posix, resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
@@ -10,7 +10,7 @@ import type {ResolvedTree} from '../loader/tree.js';
 import {version} from '../version.js';
 import {contentOf, hasContent} from './contents.js';
 import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
-import {alwaysNeeded, type BundlePlan, type Layout, planBundle} from './plan-bundle.js';
+import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {writeBundle} from './write-bundle.js';
@@ -28,6 +28,8 @@ export interface BundleOptions {
   readonly library?: readonly string[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
   readonly isolate?: boolean | undefined;
+  /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
+  readonly qemuTarget?: string | undefined;
 }
 
 export interface BundleResult {
@@ -57,9 +59,11 @@ export async function bundle(programs: readonly string[], options: BundleOptions
   const layout = layoutOf(options);
   const target = prepareTarget(options.into, layout);
   const library = [...(options.library ?? []), alwaysNeeded];
-  const all = withEarlierPrograms(programs, target, layout, options.root);
+  const earlier = readManifest(target, layout);
+  const targetOf = targetsOf(programs, earlier, options.qemuTarget);
+  const all = withEarlierPrograms(programs, earlier, targetOf, options.root);
   const trees = resolveAll(all, library, options.root);
-  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true});
+  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, targetOf});
   const manifest = describe(plan);
   const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
   if (isThere(target, manifest)) return {...result, written: false, notes: plan.notes};
@@ -69,6 +73,7 @@ export async function bundle(programs: readonly string[], options: BundleOptions
     const problem = plan.isolated === undefined ? undefined : testIsolation(join(staging, plan.isolated));
     if (problem !== undefined) notes.push(problem);
   });
+  removeReplaced(target, layout, earlier, manifest);
   proveClosed(target, layout, plan.programs, []);
   return {...result, written: true, notes};
 }
@@ -113,20 +118,54 @@ function prepareTarget(into: string, layout: Layout): string {
   return root.host;
 }
 
-/** One library directory serves all emulators of a prefix, so a new one is bundled together with those before it. */
+/** What a program's name says, else what the caller or the earlier bundle says. */
+function targetsOf(
+  programs: readonly string[],
+  earlier: Manifest | undefined,
+  qemuTarget: string | undefined,
+): (name: string) => string | null {
+  const known = new Map(
+    earlier?.programs.map((program) => [posix.basename(program.path), program.qemuTarget]),
+  );
+  if (qemuTarget !== undefined) for (const path of programs) known.set(posix.basename(path), qemuTarget);
+  return (name) => targetOfName(name) ?? known.get(name) ?? null;
+}
+
+/**
+ * One library directory serves all emulators of a prefix, so a new one is bundled together with those before it,
+ * except those that it replaces: of its name, or for its target.
+ */
 function withEarlierPrograms(
   programs: readonly string[],
-  target: string,
-  layout: Layout,
+  earlier: Manifest | undefined,
+  targetOf: (name: string) => string | null,
   root: string | undefined,
 ): string[] {
   const paths = programs.map((path) => (root === undefined ? resolve(path) : posix.join('/', path)));
   const names = new Set(paths.map((path) => posix.basename(path)));
-  const earlier = readManifest(target, layout);
-  const kept = (earlier?.files ?? []).filter(
-    ({role, path}) => role === 'program' && !names.has(posix.basename(path)),
+  const targets = new Set(
+    paths.map((path) => targetOf(posix.basename(path))).filter((name) => name !== null),
   );
+  const kept = (earlier?.files ?? []).filter(({role, path}) => {
+    const name = posix.basename(path);
+    return role === 'program' && !names.has(name) && !targets.has(targetOf(name) ?? '');
+  });
   return [...kept.map(({source}) => sourceInside(source, root)), ...paths];
+}
+
+/** Remove the programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
+function removeReplaced(
+  target: string,
+  {prefix}: Layout,
+  earlier: Manifest | undefined,
+  now: Manifest,
+): void {
+  const kept = new Set(now.files.map(({path}) => path));
+  for (const file of earlier?.files ?? []) {
+    if (file.role !== 'program' || kept.has(file.path) || posix.dirname(file.path) !== prefix) continue;
+    const path = join(target, file.path);
+    if (lstatSync(path, {throwIfNoEntry: false})?.isFile() && hasContent(path, file)) rmSync(path);
+  }
 }
 
 function sourceInside(source: string, root: string | undefined): string {

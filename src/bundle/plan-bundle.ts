@@ -51,6 +51,8 @@ export interface PlanBundleOptions {
   /** Libraries to add by hand, as if each program needed them. */
   readonly library: readonly string[];
   readonly isolate: boolean;
+  /** The qemu-user target of an emulator by its file name; null for other programs. */
+  readonly targetOf: (name: string) => string | null;
 }
 
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
@@ -95,7 +97,7 @@ function planProgram(
       why: 'a static program',
       linkTo: undefined,
     });
-    return {path, interpreter, qemuTarget: targetOf(name)};
+    return {path, interpreter, qemuTarget: options.targetOf(name)};
   }
   refuseMisses(program, tree.misses, notes);
   if (tree.interpreter?.substituted) {
@@ -113,11 +115,11 @@ function planProgram(
     linkTo: undefined,
   });
   for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
-  return {path, interpreter, qemuTarget: targetOf(name)};
+  return {path, interpreter, qemuTarget: options.targetOf(name)};
 }
 
-/** An emulator goes by the name of its qemu-user target. */
-function targetOf(name: string): string | null {
+/** An emulator usually goes by the name of its qemu-user target. */
+export function targetOfName(name: string): string | null {
   return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
 }
 

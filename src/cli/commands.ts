@@ -5,6 +5,46 @@ import {applyOptions, type Command, jsonOption} from './command.js';
 
 const files = {files: {describe: 'ELF files', type: 'string'}} as const;
 
+const chrootPositional = {
+  chroot: {describe: 'the root directory of a system, foreign or not', type: 'string'},
+} as const;
+
+/** Where to look for a chroot's bundle. */
+const placeOptions = {
+  prefix: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)',
+  },
+  libs: {type: 'string', requiresArg: true, describe: 'name of the library directory below the prefix'},
+} as const;
+
+/** How to make a bundle. */
+const bundleOptions = {
+  libs: {
+    type: 'string',
+    requiresArg: true,
+    default: 'qemu-libs',
+    describe: 'name of the library directory below the prefix',
+  },
+  root: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'take programs and libraries from this root directory',
+  },
+  library: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'a library to carry along; may be repeated',
+  },
+  isolate: {
+    type: 'boolean',
+    default: true,
+    describe: "let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache",
+  },
+} as const;
+
 const interpreterOptions = {
   'allow-relative': {
     type: 'boolean',
@@ -111,28 +151,7 @@ export const commands: readonly Command[] = [
         default: '/debootstrap',
         describe: 'where the programs go, as seen from inside',
       },
-      libs: {
-        type: 'string',
-        requiresArg: true,
-        default: 'qemu-libs',
-        describe: 'name of the library directory below the prefix',
-      },
-      root: {
-        type: 'string',
-        requiresArg: true,
-        describe: 'take programs and libraries from this root directory',
-      },
-      library: {
-        type: 'string',
-        array: true,
-        requiresArg: true,
-        describe: 'a library to carry along; may be repeated',
-      },
-      isolate: {
-        type: 'boolean',
-        default: true,
-        describe: "let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache",
-      },
+      ...bundleOptions,
       ...jsonOption,
     },
     examples: [
@@ -144,14 +163,9 @@ export const commands: readonly Command[] = [
   {
     usage: 'chroot run <chroot>',
     summary: 'run a command in a chroot, its bundled emulator registered for this run alone',
-    positionals: {chroot: {describe: 'the root directory of a system, foreign or not', type: 'string'}},
+    positionals: chrootPositional,
     options: {
-      prefix: {
-        type: 'string',
-        requiresArg: true,
-        describe: 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)',
-      },
-      libs: {type: 'string', requiresArg: true, describe: 'name of the library directory below the prefix'},
+      ...placeOptions,
       cwd: {type: 'string', requiresArg: true, describe: 'working directory inside (default: /)'},
       bind: {
         type: 'string',
@@ -159,7 +173,34 @@ export const commands: readonly Command[] = [
         requiresArg: true,
         describe: 'SRC[:DST]: show a directory of this machine inside; may be repeated',
       },
-      flags: {type: 'string', requiresArg: true, describe: 'binfmt_misc flags of the emulator (default: P)'},
+      flags: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'binfmt_misc flags of the emulator (default: P); PC lets setuid programs be such',
+      },
+      env: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'NAME=VALUE: set a variable for the command; may be repeated',
+      },
+      'keep-env': {
+        type: 'boolean',
+        default: true,
+        describe:
+          'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, proxies and what --env sets',
+      },
+      'resolv-conf': {type: 'boolean', describe: "show this machine's /etc/resolv.conf inside"},
+      'id-map': {
+        type: 'string',
+        requiresArg: true,
+        choices: ['auto', 'identity', 'subordinate', 'single'],
+        describe: 'the user ids inside (default: what the user may have)',
+      },
+      global: {
+        type: 'boolean',
+        describe: 'rely on what is registered for the whole machine; for kernels before 6.7',
+      },
     },
     examples: [
       ['$0 chroot run ./chroot -- /bin/uname -m', 'armv7l'],
@@ -167,6 +208,58 @@ export const commands: readonly Command[] = [
     ],
     epilogue: "The command's exit status becomes that of elfinterp.",
     load: () => import('./commands/chroot-run.js'),
+  },
+  {
+    usage: 'chroot install <chroot> [programs..]',
+    summary: 'bundle the emulator that a chroot needs into it',
+    positionals: {
+      ...chrootPositional,
+      programs: {
+        describe: "emulators of this machine, shared or static (default: qemu-user's, out of PATH)",
+        type: 'string',
+      },
+    },
+    options: {
+      arch: {
+        type: 'string',
+        requiresArg: true,
+        describe: "the chroot's Debian architecture (default: found out from what is in it)",
+      },
+      prefix: {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'where it goes, as seen from inside (default: where a bundle is already, else /debootstrap; for a chroot that will stay, /usr/libexec/elfinterp)',
+      },
+      ...bundleOptions,
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 chroot install ./chroot', 'qemu-arm for an armel chroot, in ./chroot/debootstrap'],
+      ['$0 chroot install ./chroot ./build/qemu-arm', 'an emulator of your own'],
+      ['$0 chroot install --prefix /usr/libexec/elfinterp ./chroot', 'out of the way of debootstrap'],
+    ],
+    load: () => import('./commands/chroot-install.js'),
+  },
+  {
+    usage: 'chroot verify <chroot>',
+    summary: 'check that the bundle in a chroot is what was installed, and stands on its own',
+    positionals: chrootPositional,
+    options: {...placeOptions, ...jsonOption},
+    examples: [['$0 chroot verify ./chroot && echo sound', 'exit status 1 when there is a problem']],
+    load: () => import('./commands/chroot-verify.js'),
+  },
+  {
+    usage: 'chroot remove <chroot>',
+    summary: 'take out what chroot install put in, and nothing else',
+    positionals: chrootPositional,
+    options: {
+      ...placeOptions,
+      force: {type: 'boolean', describe: 'remove files that were changed since as well'},
+      ...jsonOption,
+    },
+    examples: [['$0 chroot remove ./chroot', 'what is in use, or was changed, is refused']],
+    load: () => import('./commands/chroot-remove.js'),
   },
 ];
 
