@@ -1,5 +1,12 @@
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
+export {
+  type CreateOptions,
+  type CreateResult,
+  createChroot,
+  type FinishOptions,
+  resumeChroot,
+} from './chroot/create.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';

@@ -139,19 +139,27 @@ function findCommand(
   return program;
 }
 
-/**
- * The way in: without the capabilities that were kept for the way (namespace.ts) and without groups that exist
- * only outside, then through chroot(2).
- */
+/** The way in: without the rights that were kept for it, through chroot(2). */
 function entering(
   root: Root,
   cwd: string,
-  {kind}: IdMap,
+  idMap: IdMap,
   setEnvironment: readonly string[],
 ): readonly string[] {
+  return [
+    ...dropRights(idMap),
+    ...setEnvironment,
+    findTool('unshare'),
+    `--root=${root.host}`,
+    `--wd=${cwd}`,
+    '--',
+  ];
+}
+
+/** Drop the capabilities that were kept for the way (namespace.ts), and groups that exist only outside. */
+export function dropRights({kind}: IdMap): readonly string[] {
   const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
-  const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
-  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
+  return [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
 }
 
 /** The device that standard input is, for the chroot's /dev. */

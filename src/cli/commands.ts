@@ -261,6 +261,65 @@ export const commands: readonly Command[] = [
     examples: [['$0 chroot remove ./chroot', 'what is in use, or was changed, is refused']],
     load: () => import('./commands/chroot-remove.js'),
   },
+  {
+    usage: 'chroot create [suite] [target] [mirror]',
+    summary: 'make a Debian system of another architecture with debootstrap, both stages',
+    positionals: {
+      suite: {describe: "the release's code name, as in bookworm", type: 'string'},
+      target: {describe: 'the directory to make it in', type: 'string'},
+      mirror: {describe: "where to get packages (default: debootstrap's)", type: 'string'},
+    },
+    options: {
+      arch: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'its Debian architecture, as in armel, arm64, riscv64',
+      },
+      keep: {
+        type: 'boolean',
+        describe: 'leave the emulator in it, in /usr/libexec/elfinterp, so that chroot run can enter it',
+      },
+      resume: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'go on with this directory, whose first stage is done; without SUITE and TARGET',
+      },
+      variant: {type: 'string', requiresArg: true, describe: 'as debootstrap has it: minbase, buildd'},
+      include: {type: 'string', requiresArg: true, describe: 'A,B,C: install these packages as well'},
+      components: {type: 'string', requiresArg: true, describe: 'A,B,C: use these components of the archive'},
+      keyring: {type: 'string', requiresArg: true, describe: 'check the archive with the keys of this file'},
+      'cache-dir': {
+        type: 'string',
+        requiresArg: true,
+        describe: 'keep downloaded packages in this directory',
+      },
+      emulator: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: "an emulator of this machine, shared or static (default: qemu-user's, out of PATH)",
+      },
+      isolate: bundleOptions.isolate,
+      'id-map': {
+        type: 'string',
+        requiresArg: true,
+        choices: ['auto', 'identity', 'subordinate'],
+        describe: 'the user ids inside (default: what the user may have)',
+      },
+      ...jsonOption,
+    },
+    examples: [
+      [
+        '$0 chroot create bookworm ./c --arch armel --variant minbase',
+        'as root, or as a user with subordinate ids',
+      ],
+      ['$0 chroot create bookworm ./c --arch riscv64 -- --no-check-gpg', 'the rest goes to debootstrap'],
+      ['$0 chroot create --resume ./c', 'what was interrupted, or `debootstrap --foreign` made'],
+    ],
+    epilogue:
+      "debootstrap's messages go to standard error, its log is in TARGET/debootstrap until it is done.",
+    load: () => import('./commands/chroot-create.js'),
+  },
 ];
 
 /** What `elfinterp GROUP --help` says a group of commands is for. */
