@@ -1,3 +1,17 @@
+export {
+  describeEmulator,
+  type EmulatorOptions,
+  enableInTable,
+  flagMeanings,
+  registerInTable,
+  type TableOptions,
+  unregisterFromTable,
+} from './binfmt/emulator.js';
+export {type ExportFormat, exportRegistration} from './binfmt/export.js';
+export {type BinfmtMount, findTable, hasPrivateTables, mustFindTable} from './binfmt/mount.js';
+export type {Registration} from './binfmt/registration.js';
+export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
+export {targetOfFile} from './binfmt/targets.js';
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
 export {
@@ -7,6 +21,7 @@ export {
   type FinishOptions,
   resumeChroot,
 } from './chroot/create.js';
+export {bundledEmulators} from './chroot/emulators.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';

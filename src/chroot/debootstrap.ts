@@ -4,8 +4,9 @@
  * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
  * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {existsSync, mkdirSync, readFileSync, readlinkSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync} from 'node:fs';
 import {join, resolve} from 'node:path';
+import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {systemError} from '../errors.js';
 import type {Root} from '../loader/root.js';
 import {type IdMap, writeIdMap} from './idmap.js';
@@ -111,14 +112,11 @@ function environment(user: boolean): Record<string, string> {
   return {...Object.fromEntries(own), PATH, ...(user ? {container: 'lxc'} : {})};
 }
 
-/** The user namespace that the machine starts with (PROC_USER_INIT_INO of the kernel). */
-const initialUserNamespace = 'user:[4026531837]';
-
 /** Bits of capabilities(7). */
 const needed = [21n /* CAP_SYS_ADMIN */, 27n /* CAP_MKNOD */];
 
 function mayMakeDevices(): boolean {
-  if (process.geteuid?.() !== 0 || readlinkSync('/proc/self/ns/user') !== initialUserNamespace) return false;
+  if (process.geteuid?.() !== 0 || !inInitialUserNamespace()) return false;
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   const bits = BigInt(`0x${effective}`);
   return needed.every((bit) => ((bits >> bit) & 1n) === 1n);

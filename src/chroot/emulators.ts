@@ -13,10 +13,10 @@ import {
 } from '../binfmt/targets.js';
 import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
-import type {Root} from '../loader/root.js';
+import {Root} from '../loader/root.js';
 import {findArchitecture} from './architecture.js';
 import {findOwnEmulator} from './find-emulator.js';
-import type {FoundManifest} from './manifest.js';
+import {type BundlePlace, type FoundManifest, findManifest} from './manifest.js';
 import {findOwn} from './own.js';
 import {isElf, type ProgramInside} from './program.js';
 
@@ -50,6 +50,22 @@ export function planEmulators(
     }
   }
   return [...planned.values()];
+}
+
+/**
+ * Describe the registrations of the bundle in a chroot. Nothing is registered.
+ *
+ * @throws ElfError NOT_FOUND when there is no bundle, or a file of it is gone; OUTSIDE, BAD_MANIFEST, UNSUPPORTED
+ */
+export function bundledEmulators(
+  chroot: string,
+  options: BundlePlace & {flags?: string | undefined} = {},
+  onWarning: (message: string) => void = () => {},
+): readonly Registration[] {
+  const root = new Root(chroot);
+  const found = findManifest(root, options);
+  if (found !== undefined) return planEmulators(root, found, {flags: options.flags, onWarning});
+  throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
 }
 
 /**

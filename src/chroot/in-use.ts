@@ -4,11 +4,11 @@
  * The private tables of runs that are going on need no look: such a run is a process whose emulator is executing.
  */
 import {readdirSync, readFileSync, statSync} from 'node:fs';
+import {findBinfmtMount} from '../binfmt/mount.js';
 import {readTable} from '../binfmt/registry.js';
 import type {Manifest} from '../bundle/manifest.js';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {findBinfmtMount} from './outer.js';
 
 /** Say each use of a bundle that can be seen, in words. */
 export function findUses(root: Root, {files, programs}: Manifest): readonly string[] {

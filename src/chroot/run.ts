@@ -11,6 +11,7 @@ import {readlinkSync} from 'node:fs';
 import {release} from 'node:os';
 import {posix} from 'node:path';
 import {isatty} from 'node:tty';
+import {hasPrivateTables} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {register} from '../binfmt/registry.js';
 import {ElfError, printable} from '../errors.js';
@@ -171,9 +172,8 @@ function terminalOf(stdin: Stream): string | undefined {
 /** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
 function explainMount(error: unknown): never {
   if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
-  const old = isOlder(release(), [6, 7]);
   throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
-    expected: old ? needsNewKernel : needsPermission,
+    expected: hasPrivateTables() ? needsPermission : needsNewKernel,
     got: `Linux ${release()}, ${error.message}`,
     cause: error,
   });
@@ -183,12 +183,6 @@ const needsNewKernel =
   'Linux 6.7 or newer; on an older one register the emulator for the whole machine (elfinterp binfmt register --chroot DIR --global) and run with --global';
 const needsPermission =
   'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
-
-/** Compare the version at the start of a release, as in `6.1.0-18-amd64`. */
-function isOlder(release: string, [major, minor]: readonly [number, number]): boolean {
-  const [ownMajor = 0, ownMinor = 0] = release.split(/[.-]/).map(Number);
-  return ownMajor < major || (ownMajor === major && ownMinor < minor);
-}
 
 /** The namespace's own table, reached through the root directory of a process in it. */
 function registerIn(namespace: Namespace, {registrations, outer, onWarning}: Plan): void {

@@ -19,6 +19,30 @@ const placeOptions = {
   libs: {type: 'string', requiresArg: true, describe: 'name of the library directory below the prefix'},
 } as const;
 
+const entryNames = {names: {describe: 'names of entries', type: 'string'}} as const;
+
+const tableOptions = {
+  table: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'where binfmt_misc is mounted (default: the mount that is seen)',
+  },
+  global: {type: 'boolean', describe: "allow a change of the machine's own table"},
+} as const;
+
+const exportOption = {
+  type: 'string',
+  requiresArg: true,
+  choices: ['binfmt.d', 'update-binfmts'],
+  describe: 'print it in the format of another tool',
+} as const;
+
+const binfmtVerbs = {
+  unregister: 'take entries out of the table',
+  enable: 'switch entries on',
+  disable: 'switch entries off: older ones that match have their turn',
+} as const;
+
 /** How to make a bundle. */
 const bundleOptions = {
   libs: {
@@ -320,9 +344,75 @@ export const commands: readonly Command[] = [
       "debootstrap's messages go to standard error, its log is in TARGET/debootstrap until it is done.",
     load: () => import('./commands/chroot-create.js'),
   },
+  {
+    usage: 'binfmt list',
+    summary: 'list what is registered with binfmt_misc, the newest entry first: it wins',
+    positionals: {},
+    options: {table: tableOptions.table, ...jsonOption},
+    examples: [['$0 binfmt list', 'name, state, flags, interpreter, and which qemu-user target it is for']],
+    load: () => import('./commands/binfmt-list.js'),
+  },
+  {
+    usage: 'binfmt show <names..>',
+    summary: 'show entries in full, or in the format of another tool',
+    positionals: entryNames,
+    options: {table: tableOptions.table, export: exportOption, ...jsonOption},
+    examples: [
+      ['$0 binfmt show qemu-arm', 'what it matches, and what its flags mean'],
+      ['$0 binfmt show qemu-arm --export binfmt.d', 'a line for /etc/binfmt.d'],
+    ],
+    load: () => import('./commands/binfmt-show.js'),
+  },
+  {
+    usage: 'binfmt status',
+    summary: 'tell whether binfmt_misc is mounted, where, and whose table it is',
+    positionals: {},
+    options: {table: tableOptions.table, ...jsonOption},
+    examples: [['$0 binfmt status', 'and whether the kernel gives each user namespace one of its own']],
+    load: () => import('./commands/binfmt-status.js'),
+  },
+  {
+    usage: 'binfmt register [interpreter]',
+    summary: 'register an emulator, or the emulators of a chroot',
+    positionals: {interpreter: {describe: "the emulator's path, as it will be looked up", type: 'string'}},
+    options: {
+      chroot: {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          "the emulators of this chroot's bundle: they serve chroots with the same prefix, and nobody else",
+      },
+      target: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'qemu-user target (default: by the name, qemu-TARGET)',
+      },
+      name: {type: 'string', requiresArg: true, describe: 'name of the entry (default: qemu-TARGET)'},
+      flags: {type: 'string', requiresArg: true, default: 'P', describe: 'out of P, O, C, F'},
+      export: {...exportOption, describe: 'print it in the format of another tool; register nothing'},
+      ...tableOptions,
+    },
+    examples: [
+      ['$0 binfmt register --chroot ./chroot --global', 'for kernels before 6.7, and plain chroot(8)'],
+      ['$0 binfmt register /usr/bin/qemu-arm-static --target arm --flags PF --global', ''],
+      ['$0 binfmt register /debootstrap/qemu-arm --export binfmt.d', 'print it only'],
+    ],
+    load: () => import('./commands/binfmt-register.js'),
+  },
+  ...(['unregister', 'enable', 'disable'] as const).map(
+    (verb): Command => ({
+      usage: `binfmt ${verb} <names..>`,
+      summary: binfmtVerbs[verb],
+      positionals: entryNames,
+      options: tableOptions,
+      examples: [[`$0 binfmt ${verb} qemu-arm --global`, '']],
+      load: async () => ({run: (await import('./commands/binfmt-change.js'))[verb]}),
+    }),
+  ),
 ];
 
 /** What `elfinterp GROUP --help` says a group of commands is for. */
 export const groups: Readonly<Record<string, string>> = {
   chroot: 'work with a chroot of another architecture',
+  binfmt: "look at and change the kernel's table of emulators",
 };
