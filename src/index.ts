@@ -21,6 +21,8 @@ export {
   type FinishOptions,
   resumeChroot,
 } from './chroot/create.js';
+export {diagnose} from './chroot/doctor/diagnose.js';
+export type {Finding, FindingCode} from './chroot/doctor/finding.js';
 export {bundledEmulators} from './chroot/emulators.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';

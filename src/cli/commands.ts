@@ -409,6 +409,24 @@ export const commands: readonly Command[] = [
       load: async () => ({run: (await import('./commands/binfmt-change.js'))[verb]}),
     }),
   ),
+  {
+    usage: 'doctor [chroot]',
+    summary: 'find out why the programs of a chroot do not run',
+    positionals: {
+      chroot: {describe: 'the root directory; without it, only this machine is looked at', type: 'string'},
+    },
+    options: {
+      ...placeOptions,
+      all: {type: 'boolean', alias: 'a', describe: 'say what is fine as well'},
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 doctor ./chroot', 'what is wrong, how that shows, and what to do about it'],
+      ['$0 doctor --all', 'what this machine allows'],
+    ],
+    epilogue: 'Exit status 1 when something is broken.',
+    load: () => import('./commands/doctor.js'),
+  },
 ];
 
 /** What `elfinterp GROUP --help` says a group of commands is for. */
