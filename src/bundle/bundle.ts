@@ -8,7 +8,7 @@ import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import {version} from '../version.js';
-import {contentOf, hasContent} from './contents.js';
+import {contentOf, contentOfText, hasContent} from './contents.js';
 import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
 import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
@@ -28,6 +28,13 @@ export interface BundleOptions {
   readonly library?: readonly string[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
   readonly isolate?: boolean | undefined;
+  /**
+   * How programs are started: `interp` changes their PT_INTERP; `wrapper` leaves them as they are and puts a script
+   * in their place, for programs that cannot be changed. Default: `interp`.
+   */
+  readonly launcher?: 'interp' | 'wrapper' | undefined;
+  /** The static shell of this machine that runs the wrappers. */
+  readonly shell?: string | undefined;
   /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
   readonly qemuTarget?: string | undefined;
 }
@@ -57,13 +64,14 @@ export interface BundleResult {
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   const layout = layoutOf(options);
+  const shell = shellOf(options);
   const target = prepareTarget(options.into, layout);
   const library = [...(options.library ?? []), alwaysNeeded];
   const earlier = readManifest(target, layout);
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const all = withEarlierPrograms(programs, earlier, targetOf, options.root);
   const trees = resolveAll(all, library, options.root);
-  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, targetOf});
+  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, shell, targetOf});
   const manifest = describe(plan);
   const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
   if (isThere(target, manifest)) return {...result, written: false, notes: plan.notes};
@@ -94,6 +102,14 @@ function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions):
     });
   }
   return {prefix, libs: posix.join(prefix, libs)};
+}
+
+function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefined {
+  if ((launcher === 'wrapper') === (shell !== undefined))
+    return shell === undefined ? undefined : resolve(shell);
+  throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
+    expected: '--launcher wrapper --shell FILE, or neither',
+  });
 }
 
 /** The target's real path; each directory of the layout that exists there must be one, and not a link elsewhere. */
@@ -210,7 +226,8 @@ function describe({layout, programs, files}: BundlePlan): Manifest {
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
-    files: files.map(({path, role, source, plan, linkTo}) => {
+    files: files.map(({path, role, source, plan, linkTo, text}) => {
+      if (text !== undefined) return {path, role, ...contentOfText(text), source};
       const original = files.find((file) => file.path === linkTo);
       return {path, role, ...contentOf(source, plan ?? original?.plan), source};
     }),

@@ -27,6 +27,12 @@ export function contentOf(path: string, plan?: Plan): Content {
   }
 }
 
+/** What a script of this text is. */
+export function contentOfText(text: string): Content {
+  const bytes = Buffer.from(text);
+  return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode: 0o755};
+}
+
 /** The permission bits that a bundled copy gets. */
 export function modeOf({mode}: Stats): number {
   return (mode & 0o755) | 0o444;

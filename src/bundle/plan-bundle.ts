@@ -8,6 +8,7 @@
 import {posix} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {planEdit} from '../edit/plan-edit.js';
+import {machineOf} from '../elf/machine.js';
 import {openElfSync} from '../elf/open.js';
 import {ElfError} from '../errors.js';
 import type {Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
@@ -35,6 +36,8 @@ export interface BundleFile {
   readonly why: string;
   /** Another file of the bundle that this is a second name of. */
   readonly linkTo: string | undefined;
+  /** The content of a file that is not made of its source. */
+  readonly text?: string | undefined;
 }
 
 export interface BundlePlan {
@@ -51,6 +54,8 @@ export interface PlanBundleOptions {
   /** Libraries to add by hand, as if each program needed them. */
   readonly library: readonly string[];
   readonly isolate: boolean;
+  /** A static shell: programs are started by a script for it instead of having their PT_INTERP changed. */
+  readonly shell: string | undefined;
   /** The qemu-user target of an emulator by its file name; null for other programs. */
   readonly targetOf: (name: string) => string | null;
 }
@@ -105,6 +110,10 @@ function planProgram(
       `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
     );
   }
+  for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
+  if (options.shell !== undefined) {
+    return planWrapper(program, tree, options.layout, options.shell, files, options.targetOf(name));
+  }
   const plan = planFor(program.host, {interpreter, rpath: libs});
   files.add({
     path,
@@ -114,8 +123,61 @@ function planProgram(
     why: 'a program to bundle',
     linkTo: undefined,
   });
-  for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
   return {path, interpreter, qemuTarget: options.targetOf(name)};
+}
+
+/**
+ * The other way to start a program with a loader of choice, for one that cannot be changed: a script, and a static
+ * shell for it, since no shell of the chroot runs before there is an emulator. Each start costs two more execs,
+ * and the kernel's note that argv[0] was passed on (flag P) does not survive them.
+ */
+function planWrapper(
+  program: TreeNode,
+  {interpreter}: ResolvedTree,
+  {prefix, libs}: Layout,
+  shell: string,
+  files: FileSet,
+  qemuTarget: string | null,
+): ManifestProgram {
+  const name = posix.basename(program.path);
+  const [path, wraps, interpreterPath] = [
+    posix.join(prefix, name),
+    posix.join(libs, name),
+    posix.join(libs, 'sh'),
+  ];
+  if (/[^\w@%+=:,./-]/.test(path)) {
+    throw new ElfError('BAD_REQUEST', 'a wrapper cannot be made for this path', {
+      path,
+      expected: 'no character that a shell treats as special',
+    });
+  }
+  checkShell(shell, program.host);
+  const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
+  const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
+  const text = `#!${interpreterPath}\nexec ${command} "$@"\n`;
+  const made = {plan: undefined, linkTo: undefined};
+  files.add({...made, path, role: 'program', source: program.host, why: 'a program to bundle', text});
+  files.add({
+    ...made,
+    path: wraps,
+    role: 'data',
+    source: program.host,
+    why: 'the program that a wrapper starts',
+  });
+  files.add({...made, path: interpreterPath, role: 'data', source: shell, why: 'the shell of the wrapper'});
+  return {path, interpreter: interpreterPath, qemuTarget, wraps};
+}
+
+/** @throws ElfError BAD_REQUEST for a shell that would need a loader, or an emulator, itself */
+function checkShell(shell: string, program: string): void {
+  const [machine, wanted] = [shell, program].map((path) => withView(path, (view) => machineOf(view).name));
+  const isStatic = withView(shell, (view) => view.interpreter === undefined);
+  if (isStatic && machine === wanted) return;
+  throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
+    path: shell,
+    expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
+    got: isStatic ? `one for ${machine}` : 'a shared one',
+  });
 }
 
 /** An emulator usually goes by the name of its qemu-user target. */

@@ -81,7 +81,8 @@ function stage(staging: string, plan: BundlePlan, manifest: Manifest): void {
   const modes = new Map(manifest.files.map((file) => [file.path, file.mode]));
   for (const file of plan.files) {
     const path = join(staging, file.path);
-    if (file.linkTo !== undefined) linkSync(join(staging, file.linkTo), path);
+    if (file.text !== undefined) writeFileSync(path, file.text, {flush: true});
+    else if (file.linkTo !== undefined) linkSync(join(staging, file.linkTo), path);
     else if (file.plan !== undefined) applyPlanSync(file.source, file.plan, {output: path});
     else copyFileSync(file.source, path, constants.COPYFILE_FICLONE);
     chmodSync(path, modes.get(file.path) ?? 0o644);

@@ -116,7 +116,10 @@ function foreignTarget({head}: ProgramInside): QemuTarget | undefined {
 function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, flags: string): Registration {
   mustHave(root, program.path);
   if (program.interpreter !== null) mustHave(root, program.interpreter);
-  return registrationOf(root, program.path, target, flags);
+  if (program.wraps === undefined) return registrationOf(root, program.path, target, flags);
+  mustHave(root, program.wraps);
+  // Only the kernel can tell the emulator of flag P, and between the two is a shell.
+  return registrationOf(root, program.path, target, flags.replaceAll('P', ''));
 }
 
 /** The name that distributions use, and that mmdebstrap and arch-test look for. */

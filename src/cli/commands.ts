@@ -67,6 +67,14 @@ const bundleOptions = {
     default: true,
     describe: "let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache",
   },
+  launcher: {
+    type: 'string',
+    requiresArg: true,
+    choices: ['interp', 'wrapper'],
+    default: 'interp',
+    describe: 'change PT_INTERP, or put a shell script in the place of a program that cannot be changed',
+  },
+  shell: {type: 'string', requiresArg: true, describe: 'the static shell that runs such scripts'},
 } as const;
 
 const interpreterOptions = {

@@ -14,6 +14,8 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       root: args.root as string | undefined,
       library: args.library as string[] | undefined,
       isolate: args.isolate as boolean,
+      launcher: args.launcher as 'interp' | 'wrapper',
+      shell: args.shell as string | undefined,
     },
   );
   for (const note of notes) output.note(note);
