@@ -3,7 +3,16 @@
  * chroot that holds nothing but ARM files, and runs an ARM program there. Each step is the command that a user would
  * type, with its output; it ends with the ARM program's own words and the proof of what was opened.
  */
-import {cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import {homedir, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -104,22 +113,30 @@ function runInside(chroot) {
   run([...enter, chroot, '/debootstrap/qemu-arm', '/bin/hello']);
 }
 
-/** Which files were opened in the chroot? Ask the kernel when strace is here, else the bundled loader itself. */
+/** Which x86-64 files were opened in the chroot? Ask the kernel; where that cannot be, show that there is no other. */
 function prove(chroot) {
-  const opened = findOnPath('strace') === undefined ? openedByLoader(chroot) : openedByKernel(chroot);
-  const programs = [...new Set(opened)].map((path) => ({path, machine: machineOfFile(join(chroot, path))}));
-  const foreign = programs.filter(({machine}) => machine === 'x86_64');
-  const strays = foreign.filter(({path}) => !path.startsWith('/debootstrap/'));
+  // Under strace a setuid program such as newuidmap has no more rights than its caller, so only root goes that way.
+  const canTrace = process.getuid?.() === 0 && findOnPath('strace') !== undefined;
+  const paths = canTrace ? openedByKernel(chroot) : filesIn(chroot);
+  const files = [...new Set(paths)].map((path) => ({path, machine: machineOfFile(join(chroot, path))}));
+  const strays = files.filter(({path, machine}) => machine === 'x86_64' && !path.startsWith('/debootstrap/'));
   say(
-    `Opened in the chroot: ${foreign.length} x86-64 files, all of the bundle${strays.length > 0 ? '? No:' : ':'}`,
+    canTrace
+      ? 'The ELF files that the run opened, as strace saw it:'
+      : 'All ELF files that there are in the chroot:',
   );
-  for (const {path, machine} of programs)
+  for (const {path, machine} of files)
     if (machine !== undefined) console.log(`    ${machine.padEnd(7)} ${path}`);
-  if (foreign.length === 0 || strays.length > 0)
-    fail(`opened outside the bundle: ${strays.map(({path}) => path).join(', ') || 'unknown'}`);
+  if (strays.length > 0) fail(`outside the bundle: ${strays.map(({path}) => path).join(', ')}`);
   say(
-    'No x86-64 file outside the bundle was opened; no static shell, no wrapper script, no static qemu was there.',
+    canTrace
+      ? 'No x86-64 file outside the bundle was opened; no static shell, wrapper script or static qemu was there.'
+      : 'No x86-64 file outside the bundle was opened, for there is none: no static shell, wrapper script or static qemu.',
   );
+}
+
+function filesIn(chroot) {
+  return readdirSync(chroot, {recursive: true, encoding: 'utf8'}).map((name) => `/${name}`);
 }
 
 function openedByKernel(chroot) {
@@ -139,22 +156,6 @@ function openedByKernel(chroot) {
     `${bundled}/ld.so`,
     ...own.flatMap((line) => /"(\/[^"]*)"/.exec(line)?.[1] ?? []),
   ];
-}
-
-/** The isolated loader heeds LD%DEBUG; it names each library with the address that it loaded it to. */
-function openedByLoader(chroot) {
-  const command = [
-    process.execPath,
-    join(root, 'bin/elfinterp.js'),
-    'chroot',
-    'run',
-    chroot,
-    '--',
-    '/bin/hello',
-  ];
-  const {stderr} = run(command, {quiet: true, env: {...process.env, 'LD%DEBUG': 'libs'}});
-  const names = [...stderr.matchAll(/calling init: (\/\S+)/g)].map((match) => match[1]);
-  return ['/debootstrap/qemu-arm', `${bundled}/ld.so`, ...names];
 }
 
 /** @returns {Emulator | undefined} */
@@ -195,10 +196,13 @@ function download() {
     const {stdout} = run(['apt-cache', 'depends', ...recurse, 'qemu-user'], {quiet: true});
     const names = stdout.split('\n').filter((line) => /^[a-z0-9][a-z0-9+.-]+$/.test(line));
     run(['apt-get', 'download', '-qq', ...names], {cwd: packages, quiet: true});
-    mkdirSync(cache, {recursive: true});
+    const unpacked = `${cache}.${process.pid}`;
+    mkdirSync(unpacked, {recursive: true});
     for (const file of run(['ls', packages], {quiet: true}).stdout.split('\n').filter(Boolean)) {
-      run(['dpkg-deb', '-x', join(packages, file), cache], {quiet: true});
+      run(['dpkg-deb', '-x', join(packages, file), unpacked], {quiet: true});
     }
+    rmSync(cache, {recursive: true, force: true});
+    renameSync(unpacked, cache);
   }
   return {path, root: cache, isShared: isShared(join(cache, path))};
 }

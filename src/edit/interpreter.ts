@@ -5,13 +5,13 @@
  */
 
 import {PT, SHN, SHT, STT} from '../elf/constants.js';
-import {Sym} from '../elf/records.js';
+import {Phdr, Sym} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
 import {eachSymbol} from '../elf/symbols.js';
 import type {ElfView, Interpreter} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
-import {findRooms, type Place, takePlace, vacate} from './space.js';
+import {findRooms, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
  * Plan another interpreter. The path is taken as it is; see `checkRequest` for what is refused.
@@ -47,7 +47,8 @@ export function noInterpreter(view: ElfView): ElfError {
 function findPlace(draft: Draft, old: Interpreter, size: number): Place {
   const isNamed = size > old.size && hasSymbolAt(draft.view, old);
   if (!isNamed) vacate(draft, old, 'the place of the old interpreter');
-  const place = takePlace(findRooms(draft, isNamed ? undefined : old), size, 1, old.offset);
+  const rooms = findRooms(draft, isNamed ? undefined : old);
+  const place = takePlace(rooms, size, 1, homeIn(draft, rooms, size) ?? old.offset);
   if (place !== undefined) return place;
   throw new ElfError(
     'NO_ROOM',
@@ -60,6 +61,16 @@ function findPlace(draft: Draft, old: Interpreter, size: number): Place {
       value: size,
     },
   );
+}
+
+/**
+ * Linkers put .interp right behind the program headers. A string that an edit moved away goes back there when it
+ * fits again, so that setting the old interpreter gives the old file.
+ */
+function homeIn(draft: Draft, rooms: readonly Room[], size: number): number | undefined {
+  const {view, programHeaders} = draft;
+  const end = view.header.e_phoff + programHeaders.length * Phdr.size(view.format.elfClass);
+  return rooms.find((room) => room.kind === 'gap' && room.offset === end && room.size >= size)?.offset;
 }
 
 /**

@@ -8,13 +8,12 @@
  */
 import {
   accessSync,
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
-  copyFileSync,
+  fstatSync,
   fsyncSync,
   openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -27,8 +26,10 @@ import type {Plan, Write} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
+import {copyToNew} from './copy.js';
 import {syncDirectory} from './durable.js';
-import {createTemporary} from './temporary.js';
+import {keepMode, setMetadata} from './metadata.js';
+import {temporaryName} from './temporary.js';
 
 export interface ApplyOptions {
   /** Write the result here and leave the input as it is. An existing file is replaced. */
@@ -102,18 +103,13 @@ function requireWritable(path: string): void {
 function replace(input: string, plan: Plan, output: string): Applied {
   const target = existing(output);
   const finalPath = target === undefined ? output : resolvePath(output);
-  const temporary = createTemporary(finalPath);
+  const temporary = temporaryName(finalPath);
   try {
-    const stats = copyChecked(input, plan, temporary);
-    writeAll(temporary, plan);
-    const notes = restoreMetadata(
-      temporary,
-      output === input ? stats : (target ?? stats),
-      stats,
-      output !== input,
-    );
+    const stats = copyToNew(input, temporary, finalPath);
+    const notes = edit(temporary, plan, input, stats, target ?? stats);
     renameSync(temporary, finalPath);
     syncDirectory(dirname(finalPath));
+    if (output === input && stats.nlink > 1) notes.push(hardLinkNote(stats));
     return {path: finalPath, notes};
   } catch (error) {
     rmSync(temporary, {force: true});
@@ -128,15 +124,38 @@ function existing(path: string): Stats | undefined {
   throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
 }
 
-function copyChecked(input: string, plan: Plan, temporary: string): Stats {
-  const source = fileSource(input);
+/** Everything that happens to the copy before it takes its place: the check, the writes, owner, mode, fsync. */
+function edit(temporary: string, plan: Plan, input: string, stats: Stats, like: Stats): string[] {
+  const fd = openSync(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
-    requireUnchanged(source, plan);
-    copyFileSync(input, temporary, constants.COPYFILE_FICLONE);
-    return source.stats;
+    requireUnchanged(descriptorSource(fd, input), plan);
+    for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
+    const notes = setMetadata(fd, stats, like);
+    fsyncSync(fd);
+    return notes;
   } finally {
-    source.close();
+    closeSync(fd);
   }
+}
+
+function descriptorSource(fd: number, path: string): ByteSource {
+  return {
+    path,
+    size: fstatSync(fd).size,
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      for (let done = 0; done < length; ) {
+        const count = readSync(fd, bytes, done, length - done, offset + done);
+        if (count === 0) return bytes.subarray(0, done);
+        done += count;
+      }
+      return bytes;
+    },
+  };
+}
+
+function hardLinkNote({nlink}: Stats): string {
+  return `${nlink - 1} other hard link(s) keep the old content; --in-place would change them too`;
 }
 
 /** Refuse a file that is not the one that the plan was made for. */
@@ -170,34 +189,12 @@ function writeFully(fd: number, bytes: Uint8Array, offset: number): void {
   }
 }
 
-/** Owner first, then mode: chown clears the setuid bit. */
-function restoreMetadata(temporary: string, like: Stats, input: Stats, isCopy: boolean): string[] {
-  const notes: string[] = [];
-  const temporaryStats = statSync(temporary);
-  if (temporaryStats.uid !== like.uid || temporaryStats.gid !== like.gid) {
-    try {
-      chownSync(temporary, like.uid, like.gid);
-    } catch {
-      notes.push(`the owner ${like.uid}:${like.gid} could not be kept`);
-    }
-  }
-  const keepsOwner = notes.length === 0;
-  // Somebody else's setuid bit on a file that is now ours would grant what nobody granted.
-  chmodSync(temporary, keepsOwner ? input.mode & 0o7777 : input.mode & 0o777);
-  if (!isCopy && input.nlink > 1) {
-    notes.push(
-      `${input.nlink - 1} other hard link(s) keep the old content; --in-place would change them too`,
-    );
-  }
-  return notes;
-}
-
 function writeInPlace(path: string, plan: Plan): Applied {
   const source = fileSource(path);
   try {
     requireUnchanged(source, plan);
     writeAll(path, plan);
-    return {path, notes: []};
+    return {path, notes: keepMode(path, source.stats)};
   } catch (error) {
     throw systemError(path, error, 'cannot write');
   } finally {

@@ -54,3 +54,9 @@ test('pieces cover a range once, in order, and stop when told', (t) => {
   readInPieces(source, 5, 0, collect);
   t.deepEqual(pieces, []);
 });
+
+test('a copy of what was read is a copy, also where the bytes are a Buffer', (t) => {
+  const bytes = Buffer.from('0123456789');
+  bufferSource(bytes).read(2, 4).slice().fill(0);
+  t.is(bytes.toString(), '0123456789');
+});

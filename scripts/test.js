@@ -1,0 +1,73 @@
+/*
+ * Compile the tests, run them with AVA, and end with one line: `N passed, N failed`, and `, N skipped` if any.
+ *
+ * AVA's own closing words differ with its reporter and with what went wrong, so the tests are counted here, in its
+ * TAP output; a test that passed by saying `skipped: ...` counts as skipped. With CI in the environment a skipped
+ * test has failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`.
+ */
+import {spawn, spawnSync} from 'node:child_process';
+import {rmSync} from 'node:fs';
+import {createInterface} from 'node:readline';
+import {fileURLToPath} from 'node:url';
+
+const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
+const counts = {passed: 0, failed: 0, skipped: 0};
+/** What the last test came to: its comments follow it. */
+let last;
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+if (compile()) await runTests(process.argv.slice(2));
+else fail('the tests do not compile');
+report();
+
+function compile() {
+  rmSync('build', {recursive: true, force: true});
+  return spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {stdio: 'inherit'}).status === 0;
+}
+
+async function runTests(args) {
+  const env = {...process.env};
+  if (inCi) delete env.ELFINTERP_TEST_SKIP_MISSING;
+  const ava = spawn('node_modules/.bin/ava', ['--tap', ...args], {env, stdio: ['ignore', 'pipe', 'inherit']});
+  const ended = new Promise((resolve) => {
+    ava.on('error', (error) => resolve(error.message));
+    ava.on('close', (code, signal) => resolve(code ?? signal));
+  });
+  for await (const line of createInterface({input: ava.stdout})) readLine(line);
+  const status = await ended;
+  // AVA also fails for what is no test's fault: no test found, a crash at its exit, a bad argument.
+  if (status !== 0 && counts.failed === 0) fail(`AVA ended with ${status}`);
+  if (status === 0 && counts.passed === 0) fail('no test passed');
+}
+
+/** Print a line of TAP, and count it when it is a test's result. */
+function readLine(line) {
+  const result = /^(ok|not ok) \d+ - .*?( # (SKIP|TODO))?$/.exec(line);
+  if (result !== null) {
+    const [, status, directive] = result;
+    last = directive !== undefined ? 'skipped' : status === 'ok' ? 'passed' : 'failed';
+    counts[last] += 1;
+  } else if (last === 'passed' && /^\s*#\s+skipped: /.test(line)) {
+    counts.passed -= 1;
+    counts.skipped += 1;
+    last = 'skipped';
+  }
+  if (line !== '' && !/^(TAP version|\d+\.\.\d+$|# (tests|pass|skip|fail) \d+$)/.test(line))
+    console.log(line);
+}
+
+function fail(reason) {
+  console.log(`not ok - ${reason}`);
+  counts.failed += 1;
+}
+
+function report() {
+  if (inCi && counts.skipped > 0) {
+    console.log(`not ok - ${counts.skipped} skipped, and nothing may be skipped in CI`);
+    counts.failed += counts.skipped;
+    counts.skipped = 0;
+  }
+  const {passed, failed, skipped} = counts;
+  process.exitCode = failed > 0 ? 1 : 0;
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+}
