@@ -8,9 +8,10 @@ export {
   unregisterFromTable,
 } from './binfmt/emulator.js';
 export {type ExportFormat, exportRegistration} from './binfmt/export.js';
-export {type BinfmtMount, findTable, hasPrivateTables, mustFindTable} from './binfmt/mount.js';
+export {type BinfmtMount, findTable, mustFindTable} from './binfmt/mount.js';
 export type {Registration} from './binfmt/registration.js';
 export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
+export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
 export {targetOfFile} from './binfmt/targets.js';
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';

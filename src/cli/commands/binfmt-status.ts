@@ -1,32 +1,20 @@
-import {release} from 'node:os';
-import {findTable, hasPrivateTables, readTable} from '../../index.js';
+import {binfmtStatus} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): undefined {
-  const mount = findTable(args.table as string | undefined);
-  const table = mount === undefined ? undefined : readTable(mount.mountPoint);
-  const privateTables = hasPrivateTables();
+  const status = binfmtStatus(args.table as string | undefined);
+  const {mountPoint = null, hostWide = null, enabled = null, entries = null, kernel, privateTables} = status;
   if (args.json) {
-    output.json({
-      mountPoint: mount?.mountPoint ?? null,
-      hostWide: mount?.hostWide ?? null,
-      enabled: table?.enabled ?? null,
-      entries: table?.entries.length ?? null,
-      kernel: release(),
-      privateTables,
-    });
+    output.json({mountPoint, hostWide, enabled, entries, kernel, privateTables});
     return;
   }
-  if (mount === undefined || table === undefined) output.line('binfmt_misc is not mounted');
-  else {
-    const whose = mount.hostWide ? "the machine's own table" : 'the table of a user namespace';
-    output.line(
-      `${mount.mountPoint}: ${whose}, ${table.enabled ? 'enabled' : 'disabled'}, ${table.entries.length} entries`,
-    );
-  }
+  const whose = hostWide ? "the machine's own table" : 'the table of a user namespace';
+  const state = enabled ? 'enabled' : 'disabled';
+  if (mountPoint === null) output.line('binfmt_misc is not mounted');
+  else output.line(`${mountPoint}: ${whose}, ${state}, ${entries} entries`);
   const can = privateTables
     ? 'gives each user namespace a table of its own'
-    : 'has one table for all; 6.7 gives each user namespace one of its own';
-  output.line(`Linux ${release()} ${can}`);
+    : 'has one table for all; 6.7 and newer give each user namespace one of its own';
+  output.line(`Linux ${kernel} ${can}`);
 }
