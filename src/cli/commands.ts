@@ -107,13 +107,6 @@ const bundleOptions = {
     requiresArg: true,
     describe: 'a library to carry along; may be repeated',
   },
-  file: {
-    type: 'string',
-    array: true,
-    requiresArg: true,
-    describe:
-      'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
-  },
   isolate: {
     type: 'boolean',
     default: true,
@@ -323,6 +316,13 @@ export const commands: readonly Command[] = [
         describe: 'where the programs go, as seen from inside',
       },
       ...bundleOptions,
+      file: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
+      },
       ...jsonOption,
     },
     examples: [
