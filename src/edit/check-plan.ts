@@ -22,16 +22,17 @@ export function checkPlan(
   before: ElfView,
   after: ElfView,
   plan: Plan,
-  requests: readonly EditRequest[],
+  request: EditRequest | readonly EditRequest[],
 ): void {
+  const requests: readonly EditRequest[] = Array.isArray(request) ? request : [request];
   checkRequested(before, after, requests);
   checkLoads(before, after);
   checkWritesDeclared(before, plan);
   checkPages(before, after);
-  checkOtherSegments(before, after, plan);
+  checkOtherSegments(before, after, plan, requests);
   checkTables(before, after, changedTables(requests));
-  checkVersions(before, after, requests);
   checkSymbols(before, after, plan, requests);
+  checkVersions(before, after, requests);
   checkProblems(before, after);
 }
 
@@ -111,10 +112,15 @@ function checkPages(before: ElfView, after: ElfView): void {
 }
 
 /** Segments that describe bytes still describe the same ones, wherever they are now. */
-function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
-  const hadStack = before.segment(PT.PT_GNU_STACK) !== undefined;
+function checkOtherSegments(
+  before: ElfView,
+  after: ElfView,
+  plan: Plan,
+  requests: readonly EditRequest[],
+): void {
+  const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
   const isChecked = ({p_type}: Phdr) =>
-    !segmentsThatMayChange.has(p_type) && (hadStack || p_type !== PT.PT_GNU_STACK);
+    !segmentsThatMayChange.has(p_type) && (!isStackAsked || p_type !== PT.PT_GNU_STACK);
   const old = before.programHeaders.filter(isChecked);
   const now = after.programHeaders.filter(isChecked);
   if (old.length !== now.length)
@@ -124,7 +130,6 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
     const name = segmentTypeName(segment.p_type, before.header.e_machine);
     const fields = ['p_type', 'p_flags', 'p_filesz', 'p_memsz', 'p_align'] as const;
     for (const field of fields) {
-      if (field === 'p_flags' && segment.p_type === PT.PT_GNU_STACK) continue;
       if (other?.[field] !== segment[field])
         fail(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }
