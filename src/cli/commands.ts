@@ -361,7 +361,7 @@ export const commands: readonly Command[] = [
         type: 'boolean',
         default: true,
         describe:
-          'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, proxies and what --env sets',
+          'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
       },
       'resolv-conf': {type: 'boolean', describe: "show this machine's /etc/resolv.conf inside"},
       'id-map': {
