@@ -12,19 +12,30 @@ export function eachFile<T>(
   output: Output,
   work: (file: ElfFile, path: string) => T,
 ): FileResult<T>[] {
-  return files.map((path) => {
+  return [...withEachFile(files, output, work)];
+}
+
+/** The same one by one, for thousands of files: no result is kept, and a terminal shows how far it is. */
+export function* withEachFile<T>(
+  files: Iterable<string>,
+  output: Output,
+  work: (file: ElfFile, path: string) => T,
+): Generator<FileResult<T>> {
+  let done = 0;
+  for (const path of files) {
+    if (++done > 1) output.status(`${done} files: ${path}`);
     try {
       const file = openElfSync(path);
       try {
-        return {file: path, value: work(file, path)};
+        yield {file: path, value: work(file, path)};
       } finally {
         void file.close();
       }
     } catch (error) {
       output.error(error, path);
-      return {file: path, error};
+      yield {file: path, error};
     }
-  });
+  }
 }
 
 /** The results as data: each object has `file` and the facts, or `file` and `error`. */
