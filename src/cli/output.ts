@@ -11,6 +11,8 @@ export interface Output {
   line(text: string): void;
   /** Print data as JSON; the result of the whole command at once. */
   json(value: unknown): void;
+  /** Write data that is no text. */
+  bytes(data: Uint8Array): void;
   /** Print a JSON array whose items come one by one, so that not all of them are held at once. */
   jsonList(): JsonList;
   /** Say something that is not data. */
@@ -48,6 +50,7 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
     line: print,
     json: (value) => print(toJson(value)),
     jsonList: () => jsonList(print, toJson),
+    bytes: (data) => void stdout.write(data),
     note,
     status: status.show,
     color: Boolean(stdout.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb',

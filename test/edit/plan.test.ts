@@ -135,7 +135,7 @@ function check(
     notes: [],
   };
   try {
-    checkPlan(view, openElfBuffer(after).view, plan, request);
+    checkPlan(view, openElfBuffer(after).view, plan, [request]);
     return undefined;
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
