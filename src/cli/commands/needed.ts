@@ -15,7 +15,7 @@ export function run(args: Arguments, output: Output): number | undefined {
   const files = directory === undefined ? named : concatenate(named, findElfFiles(directory));
   for (const result of withEachFile(files, output, ({view}) => ({needed: view.dynamic?.needed ?? []}))) {
     for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
-    if (list !== undefined || 'error' in result) continue;
+    if (list !== undefined || !('value' in result)) continue;
     const {file, value} = result;
     for (const name of value.needed) output.line(several ? `${file}: ${name}` : name);
   }
