@@ -97,7 +97,11 @@ function planProgram(
   if (options.shell !== undefined) {
     return planWrapper(program, tree, options.layout, options.shell, files, qemuTarget);
   }
-  files.add({...file, plan: planFor(program.host, {interpreter, rpath: libs}), why: 'a program to bundle'});
+  files.add({
+    ...file,
+    plan: planFor(program.host, {interpreter, rpath: libs, ...plainNames(program, tree)}),
+    why: 'a program to bundle',
+  });
   return {path, interpreter, qemuTarget};
 }
 
@@ -216,7 +220,8 @@ function addNode(
   if (first === undefined) return;
   const path = posix.join(libs, first);
   const hasPath = node.rpath !== undefined || node.runpath !== undefined;
-  const plan = hasPath ? planFor(node.host, {removeRpath: true}) : undefined;
+  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
+  const plan = Object.keys(request).length > 0 ? planFor(node.host, request) : undefined;
   const why = whyOf(node, tree);
   files.add({...file, path, role: 'library', plan, why});
   for (const other of others) {
@@ -225,20 +230,35 @@ function addNode(
 }
 
 /** Every name by which a node is asked for, and its SONAME, which answers to later requests. */
-function namesOf(node: TreeNode, tree: ResolvedTree): string[] {
-  const requests = tree.nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
-  const asked = requests.map(({name, kind}) => (kind === 'library' ? posix.basename(name) : name));
-  const slashed = asked.find((name) => name.includes('/'));
-  if (slashed !== undefined) {
-    throw new ElfError(
-      'UNSUPPORTED',
-      'a library asks for another one by a path, which would lead out of the bundle',
-      {path: node.path, expected: 'a name without a slash', got: slashed},
-    );
-  }
+function namesOf(node: TreeNode, {nodes}: ResolvedTree): string[] {
+  const requests = nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
+  const asked = requests.map(({name}) => (name.includes('/') ? plainNameOf(node, name) : name));
   const names = [...asked, ...(node.soname === undefined ? [] : [node.soname])];
-  return [...new Set(names)].filter((name) => name !== '');
+  return [...new Set(names)].filter((name) => name !== '' && !name.includes('/'));
 }
+
+/** The name for a library that was asked for by a path: a path leads out of the bundle, a name into it. */
+function plainNameOf({soname}: TreeNode, name: string): string {
+  return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
+}
+
+/** The edit after which a file asks for its libraries by names alone. */
+function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?: Record<string, string>} {
+  const pairs = node.edges.flatMap(({name, kind, to}): [string, string][] => {
+    const library = to === undefined ? undefined : tree.nodes[to];
+    if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
+    if (kind === 'needed') return [[name, plainNameOf(library, name)]];
+    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
+      path: node.path,
+      expected: 'a name without a slash',
+      got: name,
+    });
+  });
+  return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
+}
+
+/** Requests that stand in the file itself. */
+const entryKinds: ReadonlySet<string> = new Set(['needed', 'filter', 'auxiliary', 'audit']);
 
 function whyOf(node: TreeNode, {nodes}: ResolvedTree): string {
   const asker = nodes[node.requestedBy ?? 0];

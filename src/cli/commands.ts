@@ -328,7 +328,7 @@ export const commands: readonly Command[] = [
     examples: [
       ['$0 bundle /usr/bin/qemu-arm --into ./chroot', './chroot/debootstrap/qemu-arm and qemu-libs/'],
       ['$0 bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp', 'for a chroot that will stay'],
-      ['$0 bundle /bin/ls --root ./armel --into ./out', 'a program of another root with the libraries there'],
+      ['$0 bundle /bin/ls --root ./armel --into ./out', 'from another root'],
       ['$0 bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf', 'and a file for it'],
     ],
     load: () => import('./commands/bundle.js'),
