@@ -30,6 +30,8 @@ async function bundle(entry, outfile) {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
+    // Graphviz is a megabyte that only pictures need.
+    external: ['@viz-js/viz'],
     // yargs is ESM only and asks where it lives; in a CommonJS file that is __filename.
     define: {'import.meta.url': '__importMetaUrl'},
     banner: {js: "const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;"},

@@ -7,6 +7,7 @@ import {Verneed} from '../elf/records.js';
 import {readNeededVersions} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
 import {Draft, noStep, type Step} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
 import {requireDynamic, requireLoaded} from './loaded.js';
 import {dropNeededVersions, unbindSymbols} from './needed-versions.js';
 import {placeString, placeStrings, releaseStrings} from './string-table.js';
@@ -22,6 +23,7 @@ export function addNeeded(view: ElfView, name: string, where: 'first' | 'last'):
   const names = requireLoaded(view).needed;
   if (where === 'last' ? names.includes(name) : names[0] === name) return noStep(view);
   const draft = new Draft(view);
+  if (!names.includes(name)) makeDynamicRoom(draft, 1);
   const value = BigInt(placeString(draft, name));
   const others = neededValues(draft).filter((_, i) => names[i] !== name);
   setNeeded(draft, where === 'first' ? [value, ...others] : [...others, value]);

@@ -6,6 +6,7 @@
 import {DT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {Draft, noStep, type Step} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
 import {requireDynamic, requireLoaded} from './loaded.js';
 import {placeString, releaseStrings} from './string-table.js';
 
@@ -29,6 +30,7 @@ export function setSearchPath(view: ElfView, tag: PathTag, path: string): Step {
   const draft = new Draft(view);
   const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
   draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
+  makeDynamicRoom(draft, 1);
   const released = old.map((entry) => Number(entry.d_val));
   const d_val = BigInt(placeString(draft, path, {released}));
   draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});

@@ -18,6 +18,7 @@ import {setInterpreter} from './interpreter.js';
 import {addNeeded, removeNeeded, replaceNeeded} from './needed.js';
 import {addPatch, type ReasonedPatch, toWrites} from './patches.js';
 import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './paths.js';
+import {appendPayload, decidePayload, moveSectionHeadersLast, withoutPayload} from './payload.js';
 import type {Plan, Rung} from './plan.js';
 import {renameSymbols} from './rename-symbols.js';
 import {checkRequest, type EditRequest} from './request.js';
@@ -31,7 +32,7 @@ type Edit = (view: ElfView) => Step;
  *
  * Pure: reads through the view, writes nothing. Hand the plan to `applyPlan`.
  *
- * @throws ElfError BAD_REQUEST, NO_INTERPRETER, NO_DYNAMIC, NO_ROOM, UNSAFE_EDIT, UNSUPPORTED, or BAD_ELF for a
+ * @throws ElfError BAD_REQUEST, NO_INTERPRETER, NO_DYNAMIC, NO_ROOM, UNSAFE_EDIT, PAYLOAD, UNSUPPORTED, or BAD_ELF for a
  *   file that is too damaged to be edited
  * @example
  *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'});
@@ -40,10 +41,24 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
   const requests = Array.isArray(request) ? request : [request];
   for (const one of requests) checkRequest(one);
   requireEditable(view);
+  const edits = requests.flatMap(editsOf);
+  const plan = planEdits(view, edits, requests);
+  const choice = requests.find((one) => one.payload !== undefined)?.payload;
+  const payload = decidePayload(view, plan, choice);
+  if (payload === undefined || choice === 'keep') return plan;
+  const last = payload.kind === 'AppImage' ? [moveSectionHeadersLast] : [];
+  return appendPayload(
+    view,
+    planEdits(withoutPayload(view, payload), [...edits, ...last], requests),
+    payload,
+  );
+}
+
+function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly EditRequest[]): Plan {
   let current = view;
   let patches: ReasonedPatch[] = [];
   const steps: Step[] = [];
-  for (const edit of requests.flatMap(editsOf)) {
+  for (const edit of edits) {
     const step = edit(current);
     steps.push(step);
     for (const patch of step.patches) patches = addPatch(patches, patch);

@@ -1,30 +1,22 @@
 import {PT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
-import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
+import {dropNull, makeSlot} from './open-load.js';
 
 /**
  * Take a slot of the program header table for another segment. One that must stand before the LOADs (PT_INTERP,
- * gABI) is put there; the entries between move up by one.
+ * gABI) is put there; the entries behind move up by one.
  *
- * @throws ElfError NO_ROOM when the table has no PT_NULL to give
+ * @throws ElfError NO_ROOM when the table cannot have another entry
  */
 export function takeProgramHeader(draft: Draft, fields: Partial<Phdr> & Pick<Phdr, 'p_type'>): Phdr {
   const {programHeaders} = draft;
-  const slot = programHeaders.findIndex(({p_type}) => p_type === PT.PT_NULL);
-  if (slot < 0) {
-    throw new ElfError('NO_ROOM', 'no room for another program header, and the table does not move yet', {
-      path: draft.view.path,
-      offset: draft.view.header.e_phoff,
-      expected: 'a PT_NULL entry',
-      got: 'none',
-    });
-  }
   const segment = {...emptySegment, ...fields};
-  programHeaders.splice(slot, 1);
+  makeSlot(draft);
+  dropNull(draft);
   const firstLoad = programHeaders.findIndex(({p_type}) => p_type === PT.PT_LOAD);
-  const isEarly = segment.p_type === PT.PT_INTERP && firstLoad >= 0 && firstLoad < slot;
-  programHeaders.splice(isEarly ? firstLoad : slot, 0, segment);
+  const isEarly = segment.p_type === PT.PT_INTERP && firstLoad >= 0;
+  programHeaders.splice(isEarly ? firstLoad : programHeaders.length, 0, segment);
   return segment;
 }
 

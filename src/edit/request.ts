@@ -2,6 +2,7 @@ import {osAbiNames, osAbiValue} from '../elf/os-abi.js';
 import {encodeString} from '../elf/strings.js';
 import {longestInterpreter} from '../elf/view.js';
 import {ElfError, printable} from '../errors.js';
+import type {PayloadChoice} from './payload.js';
 
 /** What shall be changed. The fields are carried out in the order in which they stand here. */
 export interface EditRequest {
@@ -43,6 +44,11 @@ export interface EditRequest {
   readonly clearSymbolVersions?: readonly string[];
   /** Old name of a dynamic symbol to its new one. */
   readonly renameSymbols?: Readonly<Record<string, string>>;
+  /**
+   * What to do with bytes behind the program when the file has to grow: `keep` their offset, or `move` them to the
+   * new end. Without it such an edit is refused.
+   */
+  readonly payload?: PayloadChoice;
 }
 
 /**
@@ -87,6 +93,9 @@ const checks: Readonly<Record<keyof EditRequest, Check>> = {
   addDebugTag: checkBoolean,
   clearSymbolVersions: checkNames,
   renameSymbols: checkMap,
+  payload: (field, value) => {
+    if (value !== 'keep' && value !== 'move') throw wrong(field, '"keep" or "move"', value);
+  },
 };
 
 function checkField(field: string, value: unknown): void {

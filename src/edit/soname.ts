@@ -2,6 +2,7 @@ import {DT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
 import {isProgram, requireLoaded} from './loaded.js';
 import {placeString} from './string-table.js';
 
@@ -24,7 +25,8 @@ export function setSoname(view: ElfView, name: string): Step {
   const draft = new Draft(view);
   const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_SONAME);
   const released = entry === undefined ? [] : [Number(entry.d_val)];
-  if (entry !== undefined) entry.d_val = 0n;
+  if (entry === undefined) makeDynamicRoom(draft, 1);
+  else entry.d_val = 0n;
   const d_val = BigInt(placeString(draft, name, {released}));
   if (entry === undefined) draft.entries.push({d_tag: DT.DT_SONAME, d_val});
   else entry.d_val = d_val;
