@@ -36,7 +36,9 @@ function milliseconds(args) {
 function report() {
   const [plain, ours] = Object.values(times);
   for (const [name, values] of Object.entries(times)) {
-    console.log(`${name.padEnd(14)} ${median(values).toFixed(1)} ms (least ${Math.min(...values).toFixed(1)})`);
+    console.log(
+      `${name.padEnd(14)} ${median(values).toFixed(1)} ms (least ${Math.min(...values).toFixed(1)})`,
+    );
   }
   const ratios = ours.map((time, i) => time / plain[i]);
   console.log(`median ratio   ${median(ratios).toFixed(2)} of ${pairs} pairs`);

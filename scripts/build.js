@@ -1,6 +1,6 @@
 /*
  * Compile src into dist twice: once by tsc as the library (one ESM file per source file, with types), and once
- * by esbuild as the command line, a single CommonJS file. The second exists for start-up time alone: loading
+ * by esbuild as the command lines, one CommonJS file each. The second exists for start-up time alone: loading
  * yargs and our own modules one by one costs more than everything `elfinterp get` does.
  */
 import {execFileSync} from 'node:child_process';
@@ -25,6 +25,10 @@ const directImports = {
     for (const [, names, from] of index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)';$/gm)) {
       for (const name of namesIn(names)) moduleOf.set(name.replace(/^type /, ''), from);
     }
+    const moduleFor = (name) => {
+      if (!moduleOf.has(name)) throw new Error(`src/index.ts does not export ${name}`);
+      return moduleOf.get(name);
+    };
     onLoad({filter: /\/src\/cli\/.*\.ts$/}, ({path: file}) => {
       const text = readFileSync(file, 'utf8');
       const contents = text.replace(
@@ -32,7 +36,7 @@ const directImports = {
         (_statement, names, up) =>
           namesIn(names)
             .filter((name) => !name.startsWith('type '))
-            .map((name) => `import {${name}} from '${up}${moduleOf.get(name)}';`)
+            .map((name) => `import {${name}} from '${up}${moduleFor(name)}';`)
             .join(' ') + '\n'.repeat(names.split('\n').length - 1),
       );
       return {contents, loader: 'ts', resolveDir: path.dirname(file)};
@@ -47,19 +51,30 @@ function namesIn(list) {
     .filter((name) => name !== '');
 }
 
-await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/cli.cjs',
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: 'none',
-  // yargs is ESM only and asks where it lives; in a CommonJS file that is __filename.
-  define: {'import.meta.url': '__importMetaUrl'},
-  banner: {js: "const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;"},
-  plugins: [directImports],
-  logLevel: 'warning',
-});
+for (const [entry, outfile] of [
+  ['src/cli/main.ts', 'dist/cli.cjs'],
+  ['src/cli/patchelf.ts', 'dist/patchelf.cjs'],
+  ['src/cli/chrpath.ts', 'dist/chrpath.cjs'],
+])
+  await bundle(entry, outfile);
+
+async function bundle(entry, outfile) {
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    // Graphviz is a megabyte that only pictures need.
+    external: ['@viz-js/viz'],
+    // yargs is ESM only and asks where it lives; in a CommonJS file that is __filename.
+    define: {'import.meta.url': '__importMetaUrl'},
+    banner: {js: "const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;"},
+    plugins: [directImports],
+    logLevel: 'warning',
+  });
+}

@@ -27,6 +27,11 @@ export function contentOf(path: string, plan?: Plan): Content {
   }
 }
 
+/** What a file of these bytes is; one that everybody may read. */
+export function contentOfBytes(bytes: Uint8Array): Content {
+  return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode: 0o644};
+}
+
 /** The permission bits that a bundled copy gets. */
 export function modeOf({mode}: Stats): number {
   return (mode & 0o755) | 0o444;

@@ -3,7 +3,7 @@
  * 0 done, 1 something that was asked for could not be done, 2 the command line is wrong.
  */
 import yargs from 'yargs';
-import {version} from '../index.js';
+import {standardInput, version} from '../index.js';
 import type {Arguments, Command} from './command.js';
 import {commands, groups} from './commands.js';
 import {createOutput, exitStatus, type Output} from './output.js';
@@ -42,7 +42,7 @@ class Chosen {
 
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
   let status: number | undefined;
-  const parser = yargs(endOptions(argv))
+  const parser = yargs(endOptions(nameStandardInput(argv)))
     .scriptName('elfinterp')
     .usage('$0 COMMAND ...\n\nChange the dynamic loader, search path and libraries of ELF programs.')
     .locale('en')
@@ -124,6 +124,12 @@ function addCommand(parser: Parser, command: Command, usage: string): void {
 }
 
 type Parser = ReturnType<typeof yargs>;
+
+/** yargs loses a file that is called `-`. What follows `--` is somebody else's. */
+function nameStandardInput(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, i) => (word === '-' && (end < 0 || i < end) ? standardInput : word));
+}
 
 function describe(builder: Parser, command: Command): Parser {
   for (const [name, positional] of Object.entries(command.positionals)) builder.positional(name, positional);

@@ -5,12 +5,14 @@
  */
 
 import {ET, PT} from '../elf/constants.js';
+import {isDebugFile} from '../elf/kind.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
 export function requireEditable(view: ElfView): void {
   requireKind(view);
+  refuseDebugFile(view);
   requireSegmentsInFile(view);
   requireOrder(view);
   requireSectionsInFile(view);
@@ -28,6 +30,16 @@ function requireKind(view: ElfView): void {
     expected: 'ET_EXEC or ET_DYN',
     got: kinds[e_type] ?? `e_type ${e_type}`,
     value: e_type,
+  });
+}
+
+/** It has the program headers of its program, and not the bytes that they speak of. */
+function refuseDebugFile(view: ElfView): void {
+  if (!isDebugFile(view)) return;
+  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
+    path: view.path,
+    expected: 'a file with the bytes of its segments',
+    got: 'a separate debug file',
   });
 }
 

@@ -78,6 +78,10 @@ export function withTools<Args extends unknown[]>(
 
 const packages: Readonly<Record<string, string>> = {
   readelf: 'binutils',
+  ld: 'binutils',
+  'musl-gcc': 'musl-tools',
+  chroot: 'coreutils',
+  unshare: 'util-linux',
   strip: 'binutils',
   objcopy: 'binutils',
   'eu-readelf': 'elfutils',

@@ -9,6 +9,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     libs: args.libs as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
+    files: ((args.file as string[] | undefined) ?? []).map(parseFile),
     isolate: args.isolate as boolean,
   });
   for (const note of result.notes) output.note(note);
@@ -27,4 +28,12 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       ? 'the bundle is complete, nothing it needs lies outside'
       : 'the bundle is there already, nothing was written',
   );
+}
+
+/** SRC[=DST]; a name with an equals sign in it is written as SRC=DST. */
+function parseFile(text: string): {source: string; target: string | undefined} {
+  const equals = text.lastIndexOf('=');
+  return equals < 0
+    ? {source: text, target: undefined}
+    : {source: text.slice(0, equals), target: text.slice(equals + 1)};
 }
