@@ -1,7 +1,7 @@
 /*
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
-import {mkdirSync, readFileSync, realpathSync} from 'node:fs';
+import {lstatSync, mkdirSync, readFileSync, realpathSync, rmSync} from 'node:fs';
 import {join, posix, resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
@@ -12,7 +12,7 @@ import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js
 import {type DataFile, findDataFiles, placeOf} from './data-files.js';
 import {type BundleFile, generated} from './file-set.js';
 import {formatManifest, type Manifest, type ManifestFile, manifestPath, parseManifest} from './manifest.js';
-import {alwaysNeeded, type BundlePlan, type Layout, planBundle} from './plan-bundle.js';
+import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {writeBundle} from './write-bundle.js';
@@ -32,6 +32,15 @@ export interface BundleOptions {
   readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
   readonly isolate?: boolean | undefined;
+  /**
+   * How programs are started: `interp` changes their PT_INTERP; `wrapper` leaves them as they are and puts a script
+   * in their place, for programs that cannot be changed. Default: `interp`.
+   */
+  readonly launcher?: 'interp' | 'wrapper' | undefined;
+  /** The static shell of this machine that runs the wrappers. */
+  readonly shell?: string | undefined;
+  /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
+  readonly qemuTarget?: string | undefined;
 }
 
 export interface BundleResult {
@@ -59,13 +68,16 @@ export interface BundleResult {
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   const layout = layoutOf(options);
+  const shell = shellOf(options);
   const target = prepareTarget(options.into, layout);
   const library = [...(options.library ?? []), alwaysNeeded];
-  const earlier = readManifest(target, layout)?.files ?? [];
-  const all = withEarlierPrograms(programs, earlier, options.root);
+  const earlier = readManifest(target, layout);
+  const targetOf = targetsOf(programs, earlier, options.qemuTarget);
+  const all = withEarlierPrograms(programs, earlier, targetOf, options.root);
   const trees = resolveAll(all, library, options.root);
-  const data = findDataFiles(new Root(options.root), withEarlierData(options, earlier, layout), layout);
-  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, data});
+  const wanted = withEarlierData(options, earlier?.files ?? [], layout);
+  const data = findDataFiles(new Root(options.root), wanted, layout);
+  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, shell, targetOf, data});
   requireOwnDirectories(target, directoriesOf(plan));
   const manifest = describe(plan);
   const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
@@ -76,6 +88,7 @@ export async function bundle(programs: readonly string[], options: BundleOptions
     const problem = plan.isolated === undefined ? undefined : testIsolation(join(staging, plan.isolated));
     if (problem !== undefined) notes.push(problem);
   });
+  removeReplaced(target, layout, earlier, manifest);
   proveClosed(target, layout, plan.programs, []);
   return {...result, written: true, notes};
 }
@@ -96,6 +109,14 @@ function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions):
     });
   }
   return {prefix, libs: posix.join(prefix, libs)};
+}
+
+function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefined {
+  if ((launcher === 'wrapper') === (shell !== undefined))
+    return shell === undefined ? undefined : resolve(shell);
+  throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
+    expected: '--launcher wrapper --shell FILE, or neither',
+  });
 }
 
 /** The target's real path; each directory of the layout that exists there must be one, and not a link elsewhere. */
@@ -130,15 +151,38 @@ function directoriesOf({files}: BundlePlan): Set<string> {
   return new Set(files.map(({path}) => posix.dirname(path)));
 }
 
-/** One library directory serves all emulators of a prefix, so a new one is bundled together with those before it. */
+/** What a program's name says, else what the caller or the earlier bundle says. */
+function targetsOf(
+  programs: readonly string[],
+  earlier: Manifest | undefined,
+  qemuTarget: string | undefined,
+): (name: string) => string | null {
+  const known = new Map(
+    earlier?.programs.map((program) => [posix.basename(program.path), program.qemuTarget]),
+  );
+  if (qemuTarget !== undefined) for (const path of programs) known.set(posix.basename(path), qemuTarget);
+  return (name) => targetOfName(name) ?? known.get(name) ?? null;
+}
+
+/**
+ * One library directory serves all emulators of a prefix, so a new one is bundled together with those before it,
+ * except those that it replaces: of its name, or for its target.
+ */
 function withEarlierPrograms(
   programs: readonly string[],
-  earlier: readonly ManifestFile[],
+  earlier: Manifest | undefined,
+  targetOf: (name: string) => string | null,
   root: string | undefined,
 ): string[] {
   const paths = programs.map((path) => (root === undefined ? resolve(path) : posix.join('/', path)));
   const names = new Set(paths.map((path) => posix.basename(path)));
-  const kept = earlier.filter(({role, path}) => role === 'program' && !names.has(posix.basename(path)));
+  const targets = new Set(
+    paths.map((path) => targetOf(posix.basename(path))).filter((name) => name !== null),
+  );
+  const kept = (earlier?.files ?? []).filter(({role, path}) => {
+    const name = posix.basename(path);
+    return role === 'program' && !names.has(name) && !targets.has(targetOf(name) ?? '');
+  });
   return [...kept.map(({source}) => sourceInside(source, root)), ...paths];
 }
 
@@ -158,6 +202,21 @@ function withEarlierData(
     ({role, source, path}) => role === 'data' && source !== generated && !isReplaced(path),
   );
   return [...kept.map(({source, path}) => ({source: sourceInside(source, root), target: path})), ...own];
+}
+
+/** Remove the programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
+function removeReplaced(
+  target: string,
+  {prefix}: Layout,
+  earlier: Manifest | undefined,
+  now: Manifest,
+): void {
+  const kept = new Set(now.files.map(({path}) => path));
+  for (const file of earlier?.files ?? []) {
+    if (file.role !== 'program' || kept.has(file.path) || posix.dirname(file.path) !== prefix) continue;
+    const path = join(target, file.path);
+    if (lstatSync(path, {throwIfNoEntry: false})?.isFile() && hasContent(path, file)) rmSync(path);
+  }
 }
 
 function sourceInside(source: string, root: string | undefined): string {
@@ -211,8 +270,10 @@ function describe({layout, programs, files}: BundlePlan): Manifest {
   };
 }
 
-function contentIn({content, source, plan}: BundleFile): Content {
-  return content === undefined ? contentOf(source, plan) : contentOfBytes(content);
+function contentIn({content, source, plan, role}: BundleFile): Content {
+  return content === undefined
+    ? contentOf(source, plan)
+    : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
 function isThere(target: string, manifest: Manifest): boolean {

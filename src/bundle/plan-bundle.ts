@@ -8,6 +8,7 @@
 import {posix} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {planEdit} from '../edit/plan-edit.js';
+import {machineOf} from '../elf/machine.js';
 import {openElfSync} from '../elf/open.js';
 import {ElfError} from '../errors.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
@@ -39,6 +40,10 @@ export interface PlanBundleOptions {
   readonly isolate: boolean;
   /** Files to carry along as they are. */
   readonly data: readonly BundleFile[];
+  /** A static shell: programs are started by a script for it instead of having their PT_INTERP changed. */
+  readonly shell: string | undefined;
+  /** The qemu-user target of an emulator by its file name; null for other programs. */
+  readonly targetOf: (name: string) => string | null;
 }
 
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
@@ -77,7 +82,7 @@ function planProgram(
   const file = {path, role: 'program', source: program.host, identity: program.identity} as const;
   if (tree.interpreter === undefined) {
     files.add({...file, why: 'a static program'});
-    return {path, interpreter: null, qemuTarget: targetOf(name)};
+    return {path, interpreter: null, qemuTarget: options.targetOf(name)};
   }
   const interpreter = posix.join(libs, loaderName);
   refuseMisses(program, tree, notes);
@@ -86,10 +91,18 @@ function planProgram(
       `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
     );
   }
-  files.add({...file, plan: planFor(program.host, {interpreter, rpath: libs}), why: 'a program to bundle'});
   for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
   addPathFile(tree, interpreter, options.layout, files);
-  return {path, interpreter, qemuTarget: targetOf(name)};
+  const qemuTarget = options.targetOf(name);
+  if (options.shell !== undefined) {
+    return planWrapper(program, tree, options.layout, options.shell, files, qemuTarget);
+  }
+  files.add({
+    ...file,
+    plan: planFor(program.host, {interpreter, rpath: libs, ...plainNames(program, tree)}),
+    why: 'a program to bundle',
+  });
+  return {path, interpreter, qemuTarget};
 }
 
 /**
@@ -111,8 +124,57 @@ function addPathFile(
   files.add({path, role: 'data', source: generated, identity: generated, why, content});
 }
 
-/** An emulator goes by the name of its qemu-user target. */
-function targetOf(name: string): string | null {
+/**
+ * The other way to start a program with a loader of choice, for one that cannot be changed: a script, and a static
+ * shell for it, since no shell of the chroot runs before there is an emulator. Each start costs two more execs,
+ * and the kernel's note that argv[0] was passed on (flag P) does not survive them.
+ */
+function planWrapper(
+  program: TreeNode,
+  {interpreter}: ResolvedTree,
+  {prefix, libs}: Layout,
+  shell: string,
+  files: FileSet,
+  qemuTarget: string | null,
+): ManifestProgram {
+  const name = posix.basename(program.path);
+  const [path, wraps, interpreterPath] = [
+    posix.join(prefix, name),
+    posix.join(libs, name),
+    posix.join(libs, 'sh'),
+  ];
+  if (/[^\w@%+=:,./-]/.test(path)) {
+    throw new ElfError('BAD_REQUEST', 'a wrapper cannot be made for this path', {
+      path,
+      expected: 'no character that a shell treats as special',
+    });
+  }
+  checkShell(shell, program.host);
+  const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
+  const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
+  const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
+  const {host: source, identity} = program;
+  files.add({path, role: 'program', source, identity, why: 'a program to bundle', content});
+  files.add({path: wraps, role: 'data', source, identity, why: 'the program that a wrapper starts'});
+  const why = 'the shell of the wrapper';
+  files.add({path: interpreterPath, role: 'data', source: shell, identity: shell, why});
+  return {path, interpreter: interpreterPath, qemuTarget, wraps};
+}
+
+/** @throws ElfError BAD_REQUEST for a shell that would need a loader, or an emulator, itself */
+function checkShell(shell: string, program: string): void {
+  const [machine, wanted] = [shell, program].map((path) => withView(path, (view) => machineOf(view).name));
+  const isStatic = withView(shell, (view) => view.interpreter === undefined);
+  if (isStatic && machine === wanted) return;
+  throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
+    path: shell,
+    expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
+    got: isStatic ? `one for ${machine}` : 'a shared one',
+  });
+}
+
+/** An emulator usually goes by the name of its qemu-user target. */
+export function targetOfName(name: string): string | null {
   return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
 }
 
@@ -158,7 +220,8 @@ function addNode(
   if (first === undefined) return;
   const path = posix.join(libs, first);
   const hasPath = node.rpath !== undefined || node.runpath !== undefined;
-  const plan = hasPath ? planFor(node.host, {removeRpath: true}) : undefined;
+  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
+  const plan = Object.keys(request).length > 0 ? planFor(node.host, request) : undefined;
   const why = whyOf(node, tree);
   files.add({...file, path, role: 'library', plan, why});
   for (const other of others) {
@@ -167,20 +230,35 @@ function addNode(
 }
 
 /** Every name by which a node is asked for, and its SONAME, which answers to later requests. */
-function namesOf(node: TreeNode, tree: ResolvedTree): string[] {
-  const requests = tree.nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
-  const asked = requests.map(({name, kind}) => (kind === 'library' ? posix.basename(name) : name));
-  const slashed = asked.find((name) => name.includes('/'));
-  if (slashed !== undefined) {
-    throw new ElfError(
-      'UNSUPPORTED',
-      'a library asks for another one by a path, which would lead out of the bundle',
-      {path: node.path, expected: 'a name without a slash', got: slashed},
-    );
-  }
+function namesOf(node: TreeNode, {nodes}: ResolvedTree): string[] {
+  const requests = nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
+  const asked = requests.map(({name}) => (name.includes('/') ? plainNameOf(node, name) : name));
   const names = [...asked, ...(node.soname === undefined ? [] : [node.soname])];
-  return [...new Set(names)].filter((name) => name !== '');
+  return [...new Set(names)].filter((name) => name !== '' && !name.includes('/'));
 }
+
+/** The name for a library that was asked for by a path: a path leads out of the bundle, a name into it. */
+function plainNameOf({soname}: TreeNode, name: string): string {
+  return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
+}
+
+/** The edit after which a file asks for its libraries by names alone. */
+function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?: Record<string, string>} {
+  const pairs = node.edges.flatMap(({name, kind, to}): [string, string][] => {
+    const library = to === undefined ? undefined : tree.nodes[to];
+    if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
+    if (kind === 'needed') return [[name, plainNameOf(library, name)]];
+    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
+      path: node.path,
+      expected: 'a name without a slash',
+      got: name,
+    });
+  });
+  return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
+}
+
+/** Requests that stand in the file itself. */
+const entryKinds: ReadonlySet<string> = new Set(['needed', 'filter', 'auxiliary', 'audit']);
 
 function whyOf(node: TreeNode, {nodes}: ResolvedTree): string {
   const asker = nodes[node.requestedBy ?? 0];

@@ -11,6 +11,7 @@ import {
   copyFileSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -63,13 +64,16 @@ function createStaging(root: string): string {
 
 /** Remove the staging directories of runs that were killed. */
 function removeStale(root: string): void {
-  for (const name of readdirSync(root)) {
-    const pid = name.startsWith(stagingPrefix)
-      ? Number.parseInt(name.slice(stagingPrefix.length), 10)
-      : Number.NaN;
-    if (Number.isNaN(pid) || existsSync(`/proc/${pid}`)) continue;
-    rmSync(join(root, name), {recursive: true, force: true});
-  }
+  for (const name of findStaleStaging(root)) rmSync(join(root, name), {recursive: true, force: true});
+}
+
+/** The names of staging directories in a root whose process is gone. */
+export function findStaleStaging(root: string): readonly string[] {
+  return readdirSync(root).filter((name) => {
+    if (!name.startsWith(stagingPrefix)) return false;
+    const pid = Number.parseInt(name.slice(stagingPrefix.length), 10);
+    return !Number.isNaN(pid) && !existsSync(`/proc/${pid}`) && lstatSync(join(root, name)).isDirectory();
+  });
 }
 
 function stage(staging: string, plan: BundlePlan, manifest: Manifest): void {

@@ -50,6 +50,78 @@ const editOptions = {
   'skip-non-elf': flag('pass over what is no ELF file'),
 } as const;
 
+const chrootPositional = {
+  chroot: {describe: 'the root directory of a system, foreign or not', type: 'string'},
+} as const;
+
+/** Where to look for a chroot's bundle. */
+const placeOptions = {
+  prefix: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)',
+  },
+  libs: {type: 'string', requiresArg: true, describe: 'name of the library directory below the prefix'},
+} as const;
+
+const entryNames = {names: {describe: 'names of entries', type: 'string'}} as const;
+
+const tableOptions = {
+  table: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'where binfmt_misc is mounted (default: the mount that is seen)',
+  },
+  global: {type: 'boolean', describe: "allow a change of the machine's own table"},
+} as const;
+
+const exportOption = {
+  type: 'string',
+  requiresArg: true,
+  choices: ['binfmt.d', 'update-binfmts'],
+  describe: 'print it in the format of another tool',
+} as const;
+
+const binfmtVerbs = {
+  unregister: 'take entries out of the table',
+  enable: 'switch entries on',
+  disable: 'switch entries off: older ones that match have their turn',
+} as const;
+
+/** How to make a bundle. */
+const bundleOptions = {
+  libs: {
+    type: 'string',
+    requiresArg: true,
+    default: 'qemu-libs',
+    describe: 'name of the library directory below the prefix',
+  },
+  root: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'take programs and libraries from this root directory',
+  },
+  library: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'a library to carry along; may be repeated',
+  },
+  isolate: {
+    type: 'boolean',
+    default: true,
+    describe: "let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache",
+  },
+  launcher: {
+    type: 'string',
+    requiresArg: true,
+    choices: ['interp', 'wrapper'],
+    default: 'interp',
+    describe: 'change PT_INTERP, or put a shell script in the place of a program that cannot be changed',
+  },
+  shell: {type: 'string', requiresArg: true, describe: 'the static shell that runs such scripts'},
+} as const;
+
 const interpreterOptions = {
   'allow-relative': {
     type: 'boolean',
@@ -243,23 +315,7 @@ export const commands: readonly Command[] = [
         default: '/debootstrap',
         describe: 'where the programs go, as seen from inside',
       },
-      libs: {
-        type: 'string',
-        requiresArg: true,
-        default: 'qemu-libs',
-        describe: 'name of the library directory below the prefix',
-      },
-      root: {
-        type: 'string',
-        requiresArg: true,
-        describe: 'take programs and libraries from this root directory',
-      },
-      library: {
-        type: 'string',
-        array: true,
-        requiresArg: true,
-        describe: 'a library to carry along; may be repeated',
-      },
+      ...bundleOptions,
       file: {
         type: 'string',
         array: true,
@@ -267,17 +323,12 @@ export const commands: readonly Command[] = [
         describe:
           'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
       },
-      isolate: {
-        type: 'boolean',
-        default: true,
-        describe: "let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache",
-      },
       ...jsonOption,
     },
     examples: [
       ['$0 bundle /usr/bin/qemu-arm --into ./chroot', './chroot/debootstrap/qemu-arm and qemu-libs/'],
       ['$0 bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp', 'for a chroot that will stay'],
-      ['$0 bundle /bin/ls --root ./armel --into ./out', 'a program of another root with the libraries there'],
+      ['$0 bundle /bin/ls --root ./armel --into ./out', 'from another root'],
       ['$0 bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf', 'and a file for it'],
     ],
     load: () => import('./commands/bundle.js'),
@@ -285,14 +336,9 @@ export const commands: readonly Command[] = [
   {
     usage: 'chroot run <chroot>',
     summary: 'run a command in a chroot, its bundled emulator registered for this run alone',
-    positionals: {chroot: {describe: 'the root directory of a system, foreign or not', type: 'string'}},
+    positionals: chrootPositional,
     options: {
-      prefix: {
-        type: 'string',
-        requiresArg: true,
-        describe: 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)',
-      },
-      libs: {type: 'string', requiresArg: true, describe: 'name of the library directory below the prefix'},
+      ...placeOptions,
       cwd: {type: 'string', requiresArg: true, describe: 'working directory inside (default: /)'},
       bind: {
         type: 'string',
@@ -300,7 +346,34 @@ export const commands: readonly Command[] = [
         requiresArg: true,
         describe: 'SRC[:DST]: show a directory of this machine inside; may be repeated',
       },
-      flags: {type: 'string', requiresArg: true, describe: 'binfmt_misc flags of the emulator (default: P)'},
+      flags: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'binfmt_misc flags of the emulator (default: P); PC lets setuid programs be such',
+      },
+      env: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'NAME=VALUE: set a variable for the command; may be repeated',
+      },
+      'keep-env': {
+        type: 'boolean',
+        default: true,
+        describe:
+          'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
+      },
+      'resolv-conf': {type: 'boolean', describe: "show this machine's /etc/resolv.conf inside"},
+      'id-map': {
+        type: 'string',
+        requiresArg: true,
+        choices: ['auto', 'identity', 'subordinate', 'single'],
+        describe: 'the user ids inside (default: what the user may have)',
+      },
+      global: {
+        type: 'boolean',
+        describe: 'rely on what is registered for the whole machine; for kernels before 6.7',
+      },
     },
     examples: [
       ['$0 chroot run ./chroot -- /bin/uname -m', 'armv7l'],
@@ -309,9 +382,204 @@ export const commands: readonly Command[] = [
     epilogue: "The command's exit status becomes that of elfinterp.",
     load: () => import('./commands/chroot-run.js'),
   },
+  {
+    usage: 'chroot install <chroot> [programs..]',
+    summary: 'bundle the emulator that a chroot needs into it',
+    positionals: {
+      ...chrootPositional,
+      programs: {
+        describe: "emulators of this machine, shared or static (default: qemu-user's, out of PATH)",
+        type: 'string',
+      },
+    },
+    options: {
+      arch: {
+        type: 'string',
+        requiresArg: true,
+        describe: "the chroot's Debian architecture (default: found out from what is in it)",
+      },
+      prefix: {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'where it goes, as seen from inside (default: where a bundle is already, else /debootstrap; for a chroot that will stay, /usr/libexec/elfinterp)',
+      },
+      ...bundleOptions,
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 chroot install ./chroot', 'qemu-arm for an armel chroot, in ./chroot/debootstrap'],
+      ['$0 chroot install ./chroot ./build/qemu-arm', 'an emulator of your own'],
+      ['$0 chroot install --prefix /usr/libexec/elfinterp ./chroot', 'out of the way of debootstrap'],
+    ],
+    load: () => import('./commands/chroot-install.js'),
+  },
+  {
+    usage: 'chroot verify <chroot>',
+    summary: 'check that the bundle in a chroot is what was installed, and stands on its own',
+    positionals: chrootPositional,
+    options: {...placeOptions, ...jsonOption},
+    examples: [['$0 chroot verify ./chroot && echo sound', 'exit status 1 when there is a problem']],
+    load: () => import('./commands/chroot-verify.js'),
+  },
+  {
+    usage: 'chroot remove <chroot>',
+    summary: 'take out what chroot install put in, and nothing else',
+    positionals: chrootPositional,
+    options: {
+      ...placeOptions,
+      force: {type: 'boolean', describe: 'remove files that were changed since as well'},
+      ...jsonOption,
+    },
+    examples: [['$0 chroot remove ./chroot', 'what is in use, or was changed, is refused']],
+    load: () => import('./commands/chroot-remove.js'),
+  },
+  {
+    usage: 'chroot create [suite] [target] [mirror]',
+    summary: 'make a Debian system of another architecture with debootstrap, both stages',
+    positionals: {
+      suite: {describe: "the release's code name, as in bookworm", type: 'string'},
+      target: {describe: 'the directory to make it in', type: 'string'},
+      mirror: {describe: "where to get packages (default: debootstrap's)", type: 'string'},
+    },
+    options: {
+      arch: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'its Debian architecture, as in armel, arm64, riscv64',
+      },
+      keep: {
+        type: 'boolean',
+        describe: 'leave the emulator in it, in /usr/libexec/elfinterp, so that chroot run can enter it',
+      },
+      resume: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'go on with this directory, whose first stage is done; without SUITE and TARGET',
+      },
+      variant: {type: 'string', requiresArg: true, describe: 'as debootstrap has it: minbase, buildd'},
+      include: {type: 'string', requiresArg: true, describe: 'A,B,C: install these packages as well'},
+      components: {type: 'string', requiresArg: true, describe: 'A,B,C: use these components of the archive'},
+      keyring: {type: 'string', requiresArg: true, describe: 'check the archive with the keys of this file'},
+      'cache-dir': {
+        type: 'string',
+        requiresArg: true,
+        describe: 'keep downloaded packages in this directory',
+      },
+      emulator: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: "an emulator of this machine, shared or static (default: qemu-user's, out of PATH)",
+      },
+      isolate: bundleOptions.isolate,
+      'id-map': {
+        type: 'string',
+        requiresArg: true,
+        choices: ['auto', 'identity', 'subordinate'],
+        describe: 'the user ids inside (default: what the user may have)',
+      },
+      ...jsonOption,
+    },
+    examples: [
+      [
+        '$0 chroot create bookworm ./c --arch armel --variant minbase',
+        'as root, or as a user with subordinate ids',
+      ],
+      ['$0 chroot create bookworm ./c --arch riscv64 -- --no-check-gpg', 'the rest goes to debootstrap'],
+      ['$0 chroot create --resume ./c', 'what was interrupted, or `debootstrap --foreign` made'],
+    ],
+    epilogue:
+      "debootstrap's messages go to standard error, its log is in TARGET/debootstrap until it is done.",
+    load: () => import('./commands/chroot-create.js'),
+  },
+  {
+    usage: 'binfmt list',
+    summary: 'list what is registered with binfmt_misc, the newest entry first: it wins',
+    positionals: {},
+    options: {table: tableOptions.table, ...jsonOption},
+    examples: [['$0 binfmt list', 'name, state, flags, interpreter, and which qemu-user target it is for']],
+    load: () => import('./commands/binfmt-list.js'),
+  },
+  {
+    usage: 'binfmt show <names..>',
+    summary: 'show entries in full, or in the format of another tool',
+    positionals: entryNames,
+    options: {table: tableOptions.table, export: exportOption, ...jsonOption},
+    examples: [
+      ['$0 binfmt show qemu-arm', 'what it matches, and what its flags mean'],
+      ['$0 binfmt show qemu-arm --export binfmt.d', 'a line for /etc/binfmt.d'],
+    ],
+    load: () => import('./commands/binfmt-show.js'),
+  },
+  {
+    usage: 'binfmt status',
+    summary: 'tell whether binfmt_misc is mounted, where, and whose table it is',
+    positionals: {},
+    options: {table: tableOptions.table, ...jsonOption},
+    examples: [['$0 binfmt status', 'and whether the kernel gives each user namespace one of its own']],
+    load: () => import('./commands/binfmt-status.js'),
+  },
+  {
+    usage: 'binfmt register [interpreter]',
+    summary: 'register an emulator, or the emulators of a chroot',
+    positionals: {interpreter: {describe: "the emulator's path, as it will be looked up", type: 'string'}},
+    options: {
+      chroot: {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          "the emulators of this chroot's bundle: they serve chroots with the same prefix, and nobody else",
+      },
+      target: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'qemu-user target (default: by the name, qemu-TARGET)',
+      },
+      name: {type: 'string', requiresArg: true, describe: 'name of the entry (default: qemu-TARGET)'},
+      flags: {type: 'string', requiresArg: true, default: 'P', describe: 'out of P, O, C, F'},
+      export: {...exportOption, describe: 'print it in the format of another tool; register nothing'},
+      ...tableOptions,
+    },
+    examples: [
+      ['$0 binfmt register --chroot ./chroot --global', 'for kernels before 6.7, and plain chroot(8)'],
+      ['$0 binfmt register /usr/bin/qemu-arm-static --target arm --flags PF --global', ''],
+      ['$0 binfmt register /debootstrap/qemu-arm --export binfmt.d', 'print it only'],
+    ],
+    load: () => import('./commands/binfmt-register.js'),
+  },
+  ...(['unregister', 'enable', 'disable'] as const).map(
+    (verb): Command => ({
+      usage: `binfmt ${verb} <names..>`,
+      summary: binfmtVerbs[verb],
+      positionals: entryNames,
+      options: tableOptions,
+      examples: [[`$0 binfmt ${verb} qemu-arm --global`, '']],
+      load: async () => ({run: (await import('./commands/binfmt-change.js'))[verb]}),
+    }),
+  ),
+  {
+    usage: 'doctor [chroot]',
+    summary: 'find out why the programs of a chroot do not run',
+    positionals: {
+      chroot: {describe: 'the root directory; without it, only this machine is looked at', type: 'string'},
+    },
+    options: {
+      ...placeOptions,
+      all: {type: 'boolean', alias: 'a', describe: 'say what is fine as well'},
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 doctor ./chroot', 'what is wrong, how that shows, and what to do about it'],
+      ['$0 doctor --all', 'what this machine allows'],
+    ],
+    epilogue: 'Exit status 1 when something is broken.',
+    load: () => import('./commands/doctor.js'),
+  },
 ];
 
 /** What `elfinterp GROUP --help` says a group of commands is for. */
 export const groups: Readonly<Record<string, string>> = {
   chroot: 'work with a chroot of another architecture',
+  binfmt: "look at and change the kernel's table of emulators",
 };

@@ -17,23 +17,44 @@ export function eachFile<T>(
   files: readonly string[],
   output: Output,
   work: (file: ElfFile, path: string) => T,
-  {skip}: EachFileOptions = {},
+  options: EachFileOptions = {},
 ): FileResult<T>[] {
-  return files.map((path) => {
+  return [...withEachFile(files, output, work, options)];
+}
+
+/** The same one by one, for thousands of files: no result is kept, and a terminal shows how far it is. */
+export function* withEachFile<T>(
+  files: Iterable<string>,
+  output: Output,
+  work: (file: ElfFile, path: string) => T,
+  options: EachFileOptions = {},
+): Generator<FileResult<T>> {
+  let done = 0;
+  for (const path of files) {
+    if (++done > 1) output.status(`${done} files: ${path}`);
+    yield withFile(path, output, work, options);
+  }
+}
+
+function withFile<T>(
+  path: string,
+  output: Output,
+  work: (file: ElfFile, path: string) => T,
+  {skip}: EachFileOptions,
+): FileResult<T> {
+  try {
+    const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path);
     try {
-      const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path);
-      try {
-        return {file: path, value: work(file, path)};
-      } finally {
-        void file.close();
-      }
-    } catch (error) {
-      const skipped = skip?.(error);
-      if (skipped !== undefined) return {file: path, skipped};
-      output.error(error, path);
-      return {file: path, error};
+      return {file: path, value: work(file, path)};
+    } finally {
+      void file.close();
     }
-  });
+  } catch (error) {
+    const skipped = skip?.(error);
+    if (skipped !== undefined) return {file: path, skipped};
+    output.error(error, path);
+    return {file: path, error};
+  }
 }
 
 /** The results as data: each object has `file` and the facts, `file` and `skipped`, or `file` and `error`. */

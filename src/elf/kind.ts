@@ -58,7 +58,7 @@ function isPie({dynamic, header}: ElfView, isDynamic: boolean): boolean {
 }
 
 /** `objcopy --only-keep-debug` leaves the headers as they were and turns what they speak of into SHT_NOBITS. */
-export function isDebugFile(view: ElfView): boolean {
+function isDebugFile(view: ElfView): boolean {
   const loaded = view.sectionHeaders.filter(
     ({sh_type, sh_flags, sh_size}) =>
       (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_type !== SHT.SHT_NOTE && sh_size > 0,

@@ -17,7 +17,8 @@ export function encodeString(text: string): Uint8Array {
 /** A name as one character a byte, whatever its bytes are: for comparing and hashing, not for people. */
 export function byteString(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
+  for (let at = 0; at < bytes.length; at += pieceLength)
+    text += String.fromCharCode(...bytes.subarray(at, at + pieceLength));
   return text;
 }
 

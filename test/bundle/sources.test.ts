@@ -227,6 +227,42 @@ test(
   }),
 );
 
+for (const compiler of ['gcc', 'musl-gcc']) {
+  test(
+    `${compiler}: names with a path in NEEDED, absolute and by $ORIGIN, become plain ones in the bundle`,
+    withTools(async (t) => {
+      const [into, from] = [tempDirectory(t), tempDirectory(t)];
+      const inner = compile(
+        from,
+        'deep/inner.so',
+        'int inner(void) { return 40; }',
+        ['-shared', '-fPIC'],
+        compiler,
+      );
+      const outer = compile(
+        from,
+        'libouter.so',
+        'int inner(void);\nint outer(void) { return inner() + 2; }',
+        ['-shared', '-fPIC', inner, `-Wl,-soname,libouter.so`],
+        compiler,
+      );
+      const source =
+        '#include <stdio.h>\nint outer(void);\nint main(void) { return printf("%d\\n", outer()) < 0; }';
+      const file = compile(from, 'p', source, [outer, '-Wl,--allow-shlib-undefined'], compiler);
+      output('patchelf', ['--replace-needed', 'libouter.so', '$ORIGIN/libouter.so', file]);
+      if (compiler === 'musl-gcc')
+        output('patchelf', ['--replace-needed', '$ORIGIN/libouter.so', outer, file]);
+      t.regex(output('readelf', ['-d', outer]), new RegExp(`NEEDED.*\\[${inner}\\]`));
+      t.is(run(file, []).stdout, '42\n');
+      await bundle([file], {into});
+      for (const name of ['p', 'qemu-libs/libouter.so', 'qemu-libs/inner.so']) {
+        t.notRegex(output('readelf', ['-d', path.join(into, 'debootstrap', name)]), /NEEDED.*\//, name);
+      }
+      t.is(run('chroot', [into, '/debootstrap/p']).stdout, '42\n');
+    }),
+  );
+}
+
 test(
   'a library is carried by its path, with what it needs itself',
   withTools(async (t) => {

@@ -58,10 +58,7 @@ const damaged: Readonly<Record<string, readonly [Uint8Array, Complaint]>> = {
   ],
   'an ELF header and no more': [
     program.subarray(0, 64),
-    {
-      get: 'the file ends too early (at offset 0x40, expected 784 bytes, got 0 bytes)',
-      set: 'the file ends too early (at offset 0x3870, expected 2176 bytes, got 0 bytes)',
-    },
+    {get: 'the file ends too early (at offset 0x40, expected 784 bytes, got 0 bytes)'},
   ],
   'a static program': [
     fixtureBytes('x86_64/hello-static'),
@@ -267,7 +264,7 @@ test('a name with control characters reaches the terminal as \\xNN', (t) => {
 /** Wrong command lines, and the line that each gives. */
 const usage: readonly (readonly [readonly string[], string])[] = [
   [[], 'a command is missing; see elfinterp --help'],
-  [['qwertyuiop'], 'unknown command: qwertyuiop; see elfinterp --help'],
+  [['qqqqqqqq'], 'unknown command: qqqqqqqq; see elfinterp --help'],
   [['gett', 'FILE'], 'unknown command: gett; did you mean get?; see elfinterp --help'],
   [['get'], 'an argument is missing: elfinterp get <files..>; see elfinterp get --help'],
   [['get', '--frob', 'FILE'], 'unknown option: --frob; see elfinterp get --help'],

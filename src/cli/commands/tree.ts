@@ -5,6 +5,7 @@ import {
   findModuleLoading,
   findUndefinedSymbols,
   type Miss,
+  printable,
   type ResolvedTree,
   Resolver,
   type ResolveTreeOptions,
@@ -126,7 +127,7 @@ function reportProblems({file, tree, undefinedSymbols}: Resolved, format: Format
     output.error(missError(file, same, tree, format !== 'text'));
   }
   for (const problem of tree.versionProblems) {
-    output.error(new ElfError('NOT_FOUND', versionInWords(problem, tree), {path: file}));
+    output.error(new ElfError('NOT_FOUND', printable(versionInWords(problem, tree)), {path: file}));
   }
   for (const symbol of undefinedSymbols ?? []) {
     output.error(new ElfError('NOT_FOUND', symbolInWords(symbol, tree), {path: file}));
@@ -143,6 +144,6 @@ function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, wi
   const by =
     askers.length === 0 || askers.length < misses.length ? '' : `, needed by ${enumerate(askers, 3)}`;
   const places = tried.map(({path}) => path).join(', ');
-  const facts = withPlaces && places !== '' ? {expected: `one of ${places}`} : {};
-  return new ElfError('NOT_FOUND', `${name} ${what}${by}`, {path: file, ...facts});
+  const facts = withPlaces && places !== '' ? {expected: printable(`one of ${places}`)} : {};
+  return new ElfError('NOT_FOUND', printable(`${name} ${what}${by}`), {path: file, ...facts});
 }
