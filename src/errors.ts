@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'BAD_REQUEST'
   | 'NO_ROOM'
   | 'UNSAFE_EDIT'
+  | 'PAYLOAD'
   | 'CHANGED'
   | 'CHECK_FAILED'
   | 'NOT_FOUND'

@@ -40,7 +40,7 @@ const rooms: Readonly<Record<string, Room>> = {
     node: true,
     packages: ['tmp'],
   },
-  cli: {rooms: ['index.ts'], packages: ['yargs']},
+  cli: {rooms: ['index.ts'], node: true, packages: ['yargs', '@viz-js/viz']},
   'index.ts': {
     rooms: [
       'errors.ts',

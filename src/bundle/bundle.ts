@@ -8,8 +8,10 @@ import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import {version} from '../version.js';
-import {contentOf, contentOfText, hasContent} from './contents.js';
-import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
+import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js';
+import {type DataFile, findDataFiles, placeOf} from './data-files.js';
+import {type BundleFile, generated} from './file-set.js';
+import {formatManifest, type Manifest, type ManifestFile, manifestPath, parseManifest} from './manifest.js';
 import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
@@ -26,6 +28,8 @@ export interface BundleOptions {
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
+  /** Other files to carry along, for the programs to read. */
+  readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
   readonly isolate?: boolean | undefined;
   /**
@@ -71,7 +75,10 @@ export async function bundle(programs: readonly string[], options: BundleOptions
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const all = withEarlierPrograms(programs, earlier, targetOf, options.root);
   const trees = resolveAll(all, library, options.root);
-  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, shell, targetOf});
+  const wanted = withEarlierData(options, earlier?.files ?? [], layout);
+  const data = findDataFiles(new Root(options.root), wanted, layout);
+  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, shell, targetOf, data});
+  requireOwnDirectories(target, directoriesOf(plan));
   const manifest = describe(plan);
   const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
   if (isThere(target, manifest)) return {...result, written: false, notes: plan.notes};
@@ -119,19 +126,29 @@ function prepareTarget(into: string, layout: Layout): string {
   } catch (error) {
     throw systemError(into, error, 'cannot make the directory');
   }
-  const root = new Root(into);
-  for (const path of [layout.prefix, layout.libs]) {
+  const {host} = new Root(into);
+  requireOwnDirectories(host, [layout.prefix, layout.libs]);
+  return host;
+}
+
+/** A directory of the bundle that exists already must be one, and not a link to elsewhere. */
+function requireOwnDirectories(target: string, directories: Iterable<string>): void {
+  const root = new Root(target);
+  for (const path of directories) {
     const there = root.resolve(path);
     const isFree =
       !there.found && there.code === 'ENOENT' && path === posix.join(there.reached, ...there.rest);
     if (isFree || (there.found && there.inside === path && there.stats.isDirectory())) continue;
     throw new ElfError('OUTSIDE', `${path} is not a directory of its own there`, {
-      path: into,
+      path: target,
       expected: 'a directory, or nothing yet',
       got: there.found ? `a way to ${there.inside}` : `${there.code} at ${there.reached}`,
     });
   }
-  return root.host;
+}
+
+function directoriesOf({files}: BundlePlan): Set<string> {
+  return new Set(files.map(({path}) => posix.dirname(path)));
 }
 
 /** What a program's name says, else what the caller or the earlier bundle says. */
@@ -167,6 +184,24 @@ function withEarlierPrograms(
     return role === 'program' && !names.has(name) && !targets.has(targetOf(name) ?? '');
   });
   return [...kept.map(({source}) => sourceInside(source, root)), ...paths];
+}
+
+/** Data files of an earlier bundle stay, unless something new is asked for in their place. */
+function withEarlierData(
+  {files = [], root}: BundleOptions,
+  earlier: readonly ManifestFile[],
+  layout: Layout,
+): DataFile[] {
+  const own = files.map(({source, target}) => ({
+    source: root === undefined ? resolve(source) : posix.join('/', source),
+    target: placeOf(source, target, layout.prefix),
+  }));
+  const isReplaced = (path: string) =>
+    own.some(({target}) => path === target || path.startsWith(`${target}/`));
+  const kept = earlier.filter(
+    ({role, source, path}) => role === 'data' && source !== generated && !isReplaced(path),
+  );
+  return [...kept.map(({source, path}) => ({source: sourceInside(source, root), target: path})), ...own];
 }
 
 /** Remove the programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
@@ -213,7 +248,8 @@ function resolveAll(
 /** A static program has no loader, and no use for libraries that were asked for by hand. */
 function carried({files}: BundlePlan, library: readonly string[]): string[] {
   const names = new Set(files.map(({path}) => posix.basename(path)));
-  return files.some(({role}) => role === 'loader') ? library.filter((name) => names.has(name)) : [];
+  const wanted = library.map((name) => posix.basename(name));
+  return files.some(({role}) => role === 'loader') ? wanted.filter((name) => names.has(name)) : [];
 }
 
 function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
@@ -226,12 +262,18 @@ function describe({layout, programs, files}: BundlePlan): Manifest {
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
-    files: files.map(({path, role, source, plan, linkTo, text}) => {
-      if (text !== undefined) return {path, role, ...contentOfText(text), source};
-      const original = files.find((file) => file.path === linkTo);
-      return {path, role, ...contentOf(source, plan ?? original?.plan), source};
+    files: files.map((file) => {
+      const {path, role, source} = file;
+      const original = files.find((other) => other.path === file.linkTo);
+      return {path, role, ...contentIn(original ?? file), source};
     }),
   };
+}
+
+function contentIn({content, source, plan, role}: BundleFile): Content {
+  return content === undefined
+    ? contentOf(source, plan)
+    : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
 function isThere(target: string, manifest: Manifest): boolean {

@@ -28,7 +28,7 @@ export interface ManifestFile {
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
-  /** The file on the machine that made the bundle. */
+  /** The file on the machine that made the bundle; `generated` when there was none. */
   readonly source: string;
 }
 

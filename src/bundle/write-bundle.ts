@@ -81,7 +81,8 @@ function stage(staging: string, plan: BundlePlan, manifest: Manifest): void {
   const modes = new Map(manifest.files.map((file) => [file.path, file.mode]));
   for (const file of plan.files) {
     const path = join(staging, file.path);
-    if (file.text !== undefined) writeFileSync(path, file.text, {flush: true});
+    mkdirSync(dirname(path), {recursive: true, mode: 0o755});
+    if (file.content !== undefined) writeFileSync(path, file.content, {flush: true});
     else if (file.linkTo !== undefined) linkSync(join(staging, file.linkTo), path);
     else if (file.plan !== undefined) applyPlanSync(file.source, file.plan, {output: path});
     else copyFileSync(file.source, path, constants.COPYFILE_FICLONE);
@@ -101,7 +102,10 @@ function moveIntoPlace(staging: string, root: string, {layout, files}: BundlePla
   } else {
     const old = join(staging, 'replaced');
     if (existsSync(at(layout.libs))) renameSync(at(layout.libs), old);
-    for (const {path, role} of files) if (role === 'program') renameSync(join(staging, path), at(path));
+    for (const {path} of files.filter((file) => !file.path.startsWith(`${layout.libs}/`))) {
+      mkdirSync(dirname(at(path)), {recursive: true});
+      renameSync(join(staging, path), at(path));
+    }
     mkdirSync(dirname(at(layout.libs)), {recursive: true});
     renameSync(join(staging, layout.libs), at(layout.libs));
   }

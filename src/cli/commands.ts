@@ -5,6 +5,51 @@ import {applyOptions, type Command, jsonOption} from './command.js';
 
 const files = {files: {describe: 'ELF files', type: 'string'}} as const;
 
+const text = (describe: string) => ({type: 'string', requiresArg: true, describe}) as const;
+const list = (describe: string) =>
+  ({
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: `${describe}; may be given several times`,
+  }) as const;
+const flag = (describe: string) => ({type: 'boolean', describe}) as const;
+
+const editOptions = {
+  interpreter: text('the dynamic loader'),
+  'add-interpreter': flag(
+    'give the interpreter also to a file that has none, as a library that shall be run',
+  ),
+  rpath: text("search path as DT_RPATH: also serves the libraries' libraries"),
+  runpath: text('search path as DT_RUNPATH: this object only'),
+  'convert-rpath': {
+    choices: ['rpath', 'runpath'],
+    requiresArg: true,
+    describe: 'keep the search path, under this tag',
+  },
+  'add-rpath': text('append directories to the search path that is there, else to a new DT_RUNPATH'),
+  'remove-rpath': flag('remove DT_RPATH and DT_RUNPATH'),
+  'shrink-rpath': flag('keep only the directories of the search path in which a needed library lies'),
+  'allowed-rpath-prefixes': text('with --shrink-rpath, and only those below one of these: DIR:DIR'),
+  'add-needed': list('a library to append to DT_NEEDED'),
+  'add-needed-first': list('a library to put in front of the others'),
+  'remove-needed': list('a library to take out'),
+  'replace-needed': list('OLD=NEW: another name for a library'),
+  soname: text('the name that a library goes by'),
+  'default-lib': flag(
+    "--no-default-lib: leave ld.so's own directories out of the search; --default-lib undoes it",
+  ),
+  'exec-stack': flag('make the stack executable; --no-exec-stack undoes it'),
+  'os-abi': text('the OS ABI that the header names: "System V", Linux, FreeBSD, ...'),
+  'add-debug-tag': flag('add DT_DEBUG, through which debuggers find the libraries'),
+  'clear-symbol-version': list('a dynamic symbol that shall have no version'),
+  'rename-symbol': list('OLD=NEW: another name for a dynamic symbol'),
+  'rename-symbols': text('file with lines of "old new", as --rename-symbol'),
+  'files-from': text('edit also the files that this file lists, one path a line; - is standard input'),
+  'skip-static': flag('pass over files that are statically linked or have no interpreter to set'),
+  'skip-non-elf': flag('pass over what is no ELF file'),
+} as const;
+
 const chrootPositional = {
   chroot: {describe: 'the root directory of a system, foreign or not', type: 'string'},
 } as const;
@@ -84,6 +129,61 @@ const interpreterOptions = {
   },
 } as const;
 
+const treeOptions = {
+  recursive: {
+    type: 'string',
+    alias: 'r',
+    requiresArg: true,
+    describe: 'every dynamic ELF file under this directory',
+  },
+  root: {type: 'string', requiresArg: true, describe: 'resolve as if this directory were /'},
+  'library-path': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'what LD_LIBRARY_PATH would say when the program is started',
+  },
+  preload: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'a library to load first, as by LD_PRELOAD; may be repeated',
+  },
+  library: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'a library to load as if the program needed it; may be repeated',
+  },
+  dlopen: {
+    type: 'string',
+    choices: ['required', 'recommended', 'suggested'],
+    requiresArg: true,
+    describe: 'follow what files say that they open themselves (.note.dlopen), down to this priority',
+  },
+  hwcaps: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'best glibc-hwcaps directory of the CPU, as in x86-64-v3 (default: none)',
+  },
+  symbols: {type: 'boolean', describe: 'look for undefined symbols too'},
+  modules: {type: 'boolean', describe: 'say of each library too how it loads modules at run time'},
+  list: {type: 'boolean', describe: 'print paths only: the loader and the libraries, one a line'},
+  format: {
+    type: 'string',
+    choices: ['text', 'list', 'json', 'dot', 'svg', 'mermaid'],
+    requiresArg: true,
+    describe: 'how to print it (default: text)',
+  },
+  why: {type: 'string', requiresArg: true, describe: 'how did this library come in?'},
+  reverse: {type: 'string', requiresArg: true, describe: 'who needs this library, and who needs those?'},
+  all: {
+    type: 'boolean',
+    alias: 'a',
+    describe: 'give each request a line of its own, or an arrow in a picture',
+  },
+  ...jsonOption,
+} as const satisfies Command['options'];
+
 export const commands: readonly Command[] = [
   {
     usage: 'get <files..>',
@@ -136,6 +236,45 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/needed.js'),
   },
   {
+    usage: 'show <file>',
+    summary: 'say what a file is, and draw a map of it to scale',
+    positionals: {file: {describe: 'an ELF file', type: 'string'}},
+    options: {
+      format: {
+        choices: ['text', 'json', 'svg', 'html'],
+        requiresArg: true,
+        describe: 'text for the terminal, data, or a picture or page that a browser shows (default: text)',
+      },
+      diff: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'compare with this file: the same program after an edit, say',
+      },
+      ...jsonOption,
+    },
+    examples: [
+      ['$0 show qemu-arm', 'interpreter, libraries, hardening, glibc it needs, and the map'],
+      ['$0 show --format html qemu-arm > qemu-arm.html', 'the same as a page'],
+      ['$0 show qemu-arm --diff patched', 'what an edit changed, and where'],
+    ],
+    load: () => import('./commands/show.js'),
+  },
+  {
+    usage: 'tree [files..]',
+    summary: 'show which libraries would be loaded, from where, and why; nothing is run',
+    positionals: {files: {describe: 'programs or libraries; with --root, paths inside it', type: 'string'}},
+    options: treeOptions,
+    examples: [
+      ['$0 tree /usr/bin/qemu-arm', 'one library a line, each with its reason'],
+      ['$0 tree --list --root ./armel /bin/ls', 'loader and libraries of a chroot, one path a line'],
+      ['$0 tree --why libz.so.1 /usr/bin/qemu-arm', 'the way from the program to libz'],
+      ['$0 tree --reverse libssl.so.3 -r /usr/bin', 'who pulls this in?'],
+      ['$0 tree --format svg /usr/bin/qemu-arm > qemu-arm.svg', 'a picture'],
+    ],
+    epilogue: 'The environment of this command does not count: LD_LIBRARY_PATH is --library-path here.',
+    load: () => import('./commands/tree.js'),
+  },
+  {
     usage: 'check <files..>',
     summary: 'look for inconsistent headers, one problem a line',
     positionals: files,
@@ -144,26 +283,19 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/check.js'),
   },
   {
-    usage: 'edit <files..>',
-    summary: 'change interpreter and library search path',
-    positionals: files,
-    options: {
-      interpreter: {type: 'string', requiresArg: true, describe: 'the dynamic loader'},
-      rpath: {
-        type: 'string',
-        requiresArg: true,
-        describe: "search path as DT_RPATH: also serves the libraries' libraries",
-      },
-      runpath: {type: 'string', requiresArg: true, describe: 'search path as DT_RUNPATH: this object only'},
-      'remove-rpath': {type: 'boolean', describe: 'remove DT_RPATH and DT_RUNPATH'},
-      ...applyOptions,
-      ...interpreterOptions,
-      ...jsonOption,
+    usage: 'edit [files..]',
+    summary: 'change interpreter, search path, needed libraries, soname, flags, symbols',
+    positionals: {
+      files: {describe: 'ELF files; - reads standard input and writes standard output', type: 'string'},
     },
+    options: {...editOptions, ...applyOptions, ...interpreterOptions, ...jsonOption},
     examples: [
       ['$0 edit qemu-arm --interpreter /opt/q/ld.so --rpath /opt/q', 'relocate a program'],
       ['$0 edit --remove-rpath lib*.so', 'several files; those that cannot be done are named'],
+      ['$0 edit --replace-needed libssl.so.1=libssl.so.3 prog', 'symbol versions follow'],
+      ['find . -type f | $0 edit --files-from - --skip-non-elf --shrink-rpath', 'many files at once'],
     ],
+    epilogue: 'The edits are carried out in the order in which they stand above, whatever the order given.',
     load: () => import('./commands/edit.js'),
   },
   {
@@ -184,11 +316,20 @@ export const commands: readonly Command[] = [
         describe: 'where the programs go, as seen from inside',
       },
       ...bundleOptions,
+      file: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
+      },
       ...jsonOption,
     },
     examples: [
       ['$0 bundle /usr/bin/qemu-arm --into ./chroot', './chroot/debootstrap/qemu-arm and qemu-libs/'],
       ['$0 bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp', 'for a chroot that will stay'],
+      ['$0 bundle /bin/ls --root ./armel --into ./out', 'a program of another root with the libraries there'],
+      ['$0 bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf', 'and a file for it'],
     ],
     load: () => import('./commands/bundle.js'),
   },

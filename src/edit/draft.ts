@@ -5,11 +5,12 @@
  */
 
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHT, segmentTypeName} from '../elf/constants.js';
-import {Dyn, Phdr, Shdr, Sym} from '../elf/records.js';
+import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../elf/records.js';
 import {eachSymbol} from '../elf/symbols.js';
-import {type ElfView, offsetOfAddress} from '../elf/view.js';
-import {ElfError} from '../errors.js';
+import {type DynamicTable, dynamicTables} from '../elf/tables.js';
+import {ElfView, offsetOfAddress} from '../elf/view.js';
 import {overlaySource} from '../source/overlay.js';
+import {makeDynamicRoom} from './dynamic-room.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
 import type {Region, Rung} from './plan.js';
 
@@ -36,9 +37,22 @@ export class Draft {
   entries: Dyn[];
   readonly changes: string[] = [];
   readonly notes: string[] = [];
+  /** Length of the file. */
+  size: number;
+  /** File offset of the program header table. */
+  programHeaderOffset: number;
+  /** File offset of the section header table; 0 when there is none. */
+  sectionHeaderOffset: number;
+  /** Where the dynamic section lies; undefined for a static program. */
+  dynamicPlace: DynamicPlace | undefined;
+  /** Places that this draft gave to something; the view cannot know of them. */
+  readonly taken: Range[] = [];
+  /** The LOAD that this draft added at the end of the file for strings and tables. */
+  extension: Phdr | undefined;
   #rung: Rung = 0;
   #patches: ReasonedPatch[] = [];
   readonly #regions: Region[] = [];
+  #tables: DynamicTable[] | undefined;
   readonly #entryIndex: ReadonlyMap<Dyn, number>;
 
   constructor(view: ElfView) {
@@ -46,6 +60,10 @@ export class Draft {
     this.programHeaders = view.programHeaders.map((phdr) => ({...phdr}));
     this.sectionHeaders = view.sectionHeaders.map((section) => ({...section}));
     this.entries = (view.dynamic?.entries ?? []).map((entry) => ({...entry}));
+    this.size = view.source.size;
+    this.programHeaderOffset = view.header.e_phoff;
+    this.sectionHeaderOffset = view.header.e_shoff;
+    this.dynamicPlace = view.dynamic;
     this.#entryIndex = new Map(this.entries.map((entry, i) => [entry, i]));
   }
 
@@ -58,6 +76,7 @@ export class Draft {
   write(offset: number, bytes: Uint8Array, reason: string): void {
     this.#patches = addPatch(this.#patches, {offset, bytes, reason});
     this.#regions.push({offset, size: bytes.length, what: reason});
+    this.size = Math.max(this.size, offset + bytes.length);
   }
 
   /** Overwrite with zeros what is no longer used, so that a later edit finds it as slack. */
@@ -67,7 +86,7 @@ export class Draft {
 
   /** Read the file as it stands in this draft, records that were changed excepted. */
   read(offset: number, length: number): Uint8Array {
-    return overlaySource(this.view.source, this.#patches).read(offset, length);
+    return overlaySource(this.view.source, this.#patches, this.size).read(offset, length);
   }
 
   /**
@@ -92,6 +111,21 @@ export class Draft {
     );
   }
 
+  /** The dynamic-linking tables, where they are in this draft; their bytes are the view's. */
+  get tables(): readonly DynamicTable[] {
+    this.#tables ??= dynamicTables(this.view);
+    return this.#tables;
+  }
+
+  /** Note that the tables which lie in a range of the file went elsewhere. */
+  shiftTables({offset, size}: Range, fileDistance: number, distance: bigint): void {
+    this.#tables = this.tables.map((table) =>
+      table.offset >= offset && table.offset < offset + size
+        ? {...table, offset: table.offset + fileDistance, address: table.address + distance}
+        : table,
+    );
+  }
+
   offsetOfAddress(address: bigint): number | undefined {
     return offsetOfAddress(this.programHeaders, address);
   }
@@ -113,36 +147,39 @@ export class Draft {
   shiftSymbols(sections: ReadonlySet<number>, distance: bigint): void {
     if (distance === 0n) return;
     const size = Sym.size(this.view.format.elfClass);
-    for (const table of this.view.sectionHeaders) {
+    const now = new ElfView(overlaySource(this.view.source, this.#patches, this.size));
+    this.view.sectionHeaders.forEach((table, index) => {
       const isSymbolTable = table.sh_type === SHT.SHT_SYMTAB || table.sh_type === SHT.SHT_DYNSYM;
-      if (!isSymbolTable || table.sh_entsize !== size) continue;
-      eachSymbol(this.view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
+      if (!isSymbolTable || table.sh_entsize !== size) return;
+      const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
+      eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
         if (!sections.has(symbol.st_shndx)) return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
-        this.write(
-          table.sh_offset + i * size,
-          Sym.encode(moved, this.view.format),
-          'a symbol of a moved section',
-        );
+        this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
       });
-    }
+    });
   }
 
   finish(): Step {
-    this.#writeTable(Phdr, this.view.header.e_phoff, this.view.programHeaders, this.programHeaders, (p) =>
-      segmentTypeName(p.p_type, this.view.header.e_machine),
+    makeDynamicRoom(this);
+    this.#writeDynamic();
+    this.#describeTable();
+    this.#writeTable(
+      Phdr,
+      [this.view.header.e_phoff, this.view.programHeaders],
+      [this.programHeaderOffset, this.programHeaders],
+      (p) => segmentTypeName(p.p_type, this.view.header.e_machine),
     );
     this.#writeTable(
       Shdr,
-      this.view.header.e_shoff,
-      this.view.sectionHeaders,
-      this.sectionHeaders,
+      [this.view.header.e_shoff, this.view.sectionHeaders],
+      [this.sectionHeaderOffset, this.sectionHeaders],
       () => 'section header',
     );
-    this.#writeDynamic();
+    this.#writeHeader();
     return {
       rung: this.#rung,
-      size: this.view.source.size,
+      size: this.size,
       patches: this.#patches,
       regions: this.#regions,
       changes: this.changes,
@@ -150,16 +187,48 @@ export class Draft {
     };
   }
 
+  /** Let PT_PHDR say where the table is and how long. */
+  #describeTable(): void {
+    const {view, programHeaders, programHeaderOffset: offset} = this;
+    if (offset === view.header.e_phoff && programHeaders.length === view.programHeaders.length) return;
+    const size = programHeaders.length * Phdr.size(view.format.elfClass);
+    const load = this.loadAt(offset, size);
+    for (const segment of programHeaders) {
+      if (segment.p_type !== PT.PT_PHDR || load === undefined) continue;
+      const address = load.p_vaddr + BigInt(offset - load.p_offset);
+      segment.p_paddr += address - segment.p_vaddr;
+      segment.p_vaddr = address;
+      segment.p_offset = offset;
+      segment.p_filesz = size;
+      segment.p_memsz = size;
+    }
+  }
+
+  #writeHeader(): void {
+    const {header, format} = this.view;
+    const isSame =
+      this.programHeaderOffset === header.e_phoff &&
+      this.sectionHeaderOffset === header.e_shoff &&
+      this.programHeaders.length === this.view.programHeaders.length;
+    if (isSame) return;
+    const changed = {
+      ...header,
+      e_phoff: this.programHeaderOffset,
+      e_shoff: this.sectionHeaderOffset,
+      e_phnum: this.programHeaders.length,
+    };
+    this.write(EI_NIDENT, Ehdr.encode(changed, format), 'the ELF header');
+  }
+
   #writeTable<T extends object>(
     type: {size(elfClass: 32 | 64): number; encode(record: T, format: ElfView['format']): Uint8Array},
-    start: number,
-    before: readonly T[],
-    after: readonly T[],
+    [oldStart, before]: readonly [number, readonly T[]],
+    [start, after]: readonly [number, readonly T[]],
     describe: (record: T) => string,
   ): void {
     const size = type.size(this.view.format.elfClass);
     after.forEach((record, i) => {
-      if (same(record, before[i])) return;
+      if (start === oldStart && same(record, before[i])) return;
       this.write(
         start + i * size,
         type.encode(record, this.view.format),
@@ -170,41 +239,39 @@ export class Draft {
 
   #writeDynamic(): void {
     const {dynamic, format, header} = this.view;
-    if (dynamic === undefined) return;
-    if (this.entries.length + 1 > dynamic.capacity) {
-      throw new ElfError(
-        'NO_ROOM',
-        'the dynamic section has no spare entry, and a new segment is not made yet',
-        {
-          path: this.view.path,
-          offset: dynamic.offset,
-          expected: `${this.entries.length + 1} slots`,
-          got: `${dynamic.capacity}`,
-        },
-      );
-    }
+    const place = this.dynamicPlace;
+    if (dynamic === undefined || place === undefined) return;
     const size = Dyn.size(format.elfClass);
-    const longest = Math.max(this.entries.length, dynamic.entries.length);
+    const isMoved = place.address !== dynamic.address;
+    const longest = isMoved ? place.capacity : Math.max(this.entries.length, dynamic.entries.length);
     for (let i = 0; i < longest; i++) {
-      const entry = this.#settled(i, size);
-      if (same(entry, dynamic.entries[i])) continue;
+      const entry = this.#settled(i, size, place.address);
+      if (!isMoved && same(entry, dynamic.entries[i])) continue;
       this.write(
-        dynamic.offset + i * size,
+        place.offset + i * size,
         Dyn.encode(entry, format),
         dynamicTagName(entry.d_tag, header.e_machine),
       );
     }
   }
 
-  /** The entry for a slot. DT_MIPS_RLD_MAP_REL counts from its own slot, so it changes when it moves. */
-  #settled(index: number, size: number): Dyn {
+  /** The entry for a slot. DT_MIPS_RLD_MAP_REL counts from its own slot, so it changes when that moves. */
+  #settled(index: number, size: number, address: bigint): Dyn {
     const entry = this.entries[index] ?? {d_tag: DT.DT_NULL, d_val: 0n};
     const isRelative =
       this.view.header.e_machine === EM.EM_MIPS && entry.d_tag === machineDT[8].DT_MIPS_RLD_MAP_REL;
     if (!isRelative) return entry;
-    const moved = BigInt(size) * BigInt((this.#entryIndex.get(entry) ?? index) - index);
+    const slots = BigInt(size) * BigInt((this.#entryIndex.get(entry) ?? index) - index);
+    const moved = slots + (this.view.dynamic?.address ?? address) - address;
     return {...entry, d_val: BigInt.asUintN(this.view.format.elfClass, entry.d_val + moved)};
   }
+}
+
+/** Where a dynamic section lies, and how many entries it can hold with its DT_NULL. */
+export interface DynamicPlace {
+  readonly offset: number;
+  readonly address: bigint;
+  readonly capacity: number;
 }
 
 export interface Range {

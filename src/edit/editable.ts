@@ -4,13 +4,14 @@
  * order, tables where the header says.
  */
 
-import {ET, PT} from '../elf/constants.js';
+import {ET, PT, SHF, SHT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
 export function requireEditable(view: ElfView): void {
   requireKind(view);
+  refuseDebugFile(view);
   requireSegmentsInFile(view);
   requireOrder(view);
   requireSectionsInFile(view);
@@ -28,6 +29,28 @@ function requireKind(view: ElfView): void {
     expected: 'ET_EXEC or ET_DYN',
     got: kinds[e_type] ?? `e_type ${e_type}`,
     value: e_type,
+  });
+}
+
+/** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they speak of. */
+function refuseDebugFile(view: ElfView): void {
+  const described = view.programHeaders.filter(
+    ({p_type, p_memsz}) => (p_type === PT.PT_DYNAMIC || p_type === PT.PT_INTERP) && p_memsz > 0,
+  );
+  const isEmpty = described.some((segment) =>
+    view.sectionHeaders.some(
+      ({sh_type, sh_flags, sh_addr, sh_size}) =>
+        sh_type === SHT.SHT_NOBITS &&
+        (sh_flags & SHF.SHF_TLS) === 0 &&
+        sh_addr === segment.p_vaddr &&
+        sh_size === segment.p_memsz,
+    ),
+  );
+  if (!isEmpty) return;
+  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
+    path: view.path,
+    expected: 'a file with the bytes of its segments',
+    got: 'a separate debug file',
   });
 }
 

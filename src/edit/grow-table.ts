@@ -1,49 +1,39 @@
 /*
- * Growing .dynstr without growing the file.
+ * Growing .dynstr, if possible without growing the file.
  *
- * Three ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
+ * Four ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
  * (the layout of GNU ld on x86-64 and i386), those behind .dynstr move toward the slack at the LOAD's end; only
  * DT_* entries, section headers and symbols point at them, and all three follow. As a whole, into slack that is
- * large enough for all of it; its old bytes become zeros.
+ * large enough for all of it; its old bytes become zeros. As a whole, into a new LOAD at the end of the file, which
+ * it may then extend in place.
  */
 
 import {DT, PT, SHF, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
 import type {Phdr} from '../elf/records.js';
-import {isAddressRelocated} from '../elf/relocations.js';
-import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
-import {type DynamicTable, dynamicTables, tableTags} from '../elf/tables.js';
+import {type DynamicTable, tableTags} from '../elf/tables.js';
 import {ElfError} from '../errors.js';
+import {isAddressed} from './addressed.js';
 import type {Draft, Range} from './draft.js';
+import {growExtension, requireExtension, takeNewPlace} from './extension.js';
 import {extendLoad, findRooms, takePlace, vacate} from './space.js';
 
 /**
  * Make DT_STRTAB `size` bytes long, zeros added at its end.
  *
- * @throws ElfError NO_ROOM when that takes a new segment
+ * @throws ElfError NO_ROOM when that takes a new segment and none can be made
  */
 export function growStringTable(draft: Draft, size: number): void {
   const table = stringTable(draft);
   const done =
-    growInto(draft, table, size) || slideFollowers(draft, table, size) || moveWhole(draft, table, size);
-  if (!done) {
-    throw new ElfError(
-      'NO_ROOM',
-      'no room for a longer .dynstr without a new segment, which is not made yet',
-      {
-        path: draft.view.path,
-        offset: table.offset,
-        expected: `${size - table.size} more bytes behind it, or ${size} bytes of slack`,
-        got: 'less',
-      },
-    );
-  }
+    growInto(draft, table, size) || slideFollowers(draft, table, size) || growAtEnd(draft, table, size);
+  if (!done) moveWhole(draft, size);
   setEntry(draft, DT.DT_STRSZ, BigInt(size));
   draft.climb(2);
 }
 
 function stringTable(draft: Draft): DynamicTable {
-  const table = dynamicTables(draft.view).find(({tag}) => tag === DT.DT_STRTAB);
+  const table = draft.tables.find(({tag}) => tag === DT.DT_STRTAB);
   if (table === undefined) throw new ElfError('NO_DYNAMIC', 'there is no DT_STRTAB', {path: draft.view.path});
   return table;
 }
@@ -63,6 +53,14 @@ function growInto(draft: Draft, table: DynamicTable, size: number): boolean {
   return true;
 }
 
+/** The table is the last thing in the extension, which may reach as far as it wants. */
+function growAtEnd(draft: Draft, table: DynamicTable, size: number): boolean {
+  if (!growExtension(draft, table.offset + table.size, size - table.size)) return false;
+  draft.clear(table.offset + table.size, size - table.size, 'more room in .dynstr');
+  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  return true;
+}
+
 function slideFollowers(draft: Draft, table: DynamicTable, size: number): boolean {
   const load = draft.readOnlyLoads.find(
     (p) => table.offset >= p.p_offset && table.offset < p.p_offset + p.p_filesz,
@@ -74,7 +72,9 @@ function slideFollowers(draft: Draft, table: DynamicTable, size: number): boolea
   const end = load.p_offset + load.p_filesz;
   const distance = roundUp(table.offset + size - first.offset, alignmentOf(draft, first.offset, end));
   const slack = findRooms(draft).find((room) => room.kind === 'slack' && room.load === load);
-  if (slack === undefined || slack.size < distance || isAddressed(draft, load, first.offset)) return false;
+  if (slack === undefined || slack.size < distance) return false;
+  const low = load.p_vaddr + BigInt(first.offset - load.p_offset);
+  if (isAddressed(draft, {low, high: load.p_vaddr + BigInt(load.p_memsz)})) return false;
   slide(draft, load, table, first.offset, distance);
   draft.moveSection(table, {offset: table.offset, size, address: table.address});
   return true;
@@ -91,7 +91,7 @@ function interpreterOf({programHeaders}: Draft): Range[] {
 function findFollowers(draft: Draft, load: Phdr, table: DynamicTable): Range[] {
   const end = load.p_offset + load.p_filesz;
   const start = table.offset + table.size;
-  const followers: Range[] = [...dynamicTables(draft.view), ...interpreterOf(draft)]
+  const followers: Range[] = [...draft.tables, ...interpreterOf(draft)]
     .filter((t) => t.offset >= start && t.offset < end && t.size > 0)
     .sort((a, b) => a.offset - b.offset);
   return followers.length > 0 && isCovered(draft, {offset: start, size: end - start}, followers)
@@ -148,39 +148,6 @@ function alignmentOf(draft: Draft, start: number, end: number): number {
   return Math.max(word, ...sections.map((section) => section.sh_addralign));
 }
 
-/** Would anything that cannot follow still point at the old place? */
-function isAddressed(draft: Draft, load: Phdr, start: number): boolean {
-  const low = load.p_vaddr + BigInt(start - load.p_offset);
-  const high = load.p_vaddr + BigInt(load.p_memsz);
-  const within = (address: bigint) => address >= low && address < high;
-  const {view} = draft;
-  if (within(view.header.e_entry)) return true;
-  if (
-    draft.entries.some(({d_tag, d_val}) => within(d_val) && !tableTags.has(d_tag) && pointerTags.has(d_tag))
-  )
-    return true;
-  let isSymbol = false;
-  const symbols = dynamicSymbolTable(view);
-  if (symbols !== undefined) {
-    eachSymbol(view, symbols.offset, symbols.count, (symbol) => {
-      isSymbol ||= symbol.st_shndx !== 0 && within(symbol.st_value);
-    });
-  }
-  return isSymbol || isAddressRelocated(view, low, high);
-}
-
-/** Tags that point at what code or data refers to; a table must not drag such a thing along. */
-const pointerTags: ReadonlySet<bigint> = new Set([
-  DT.DT_PLTGOT,
-  DT.DT_INIT,
-  DT.DT_FINI,
-  DT.DT_INIT_ARRAY,
-  DT.DT_FINI_ARRAY,
-  DT.DT_PREINIT_ARRAY,
-  DT.DT_TLSDESC_PLT,
-  DT.DT_TLSDESC_GOT,
-]);
-
 function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, distance: number): void {
   const end = load.p_offset + load.p_filesz;
   const low = load.p_vaddr + BigInt(start - load.p_offset);
@@ -193,6 +160,7 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
     if (tableTags.has(entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
       entry.d_val += BigInt(distance);
   }
+  draft.shiftTables({offset: start, size: end - start}, distance, BigInt(distance));
   for (const segment of draft.programHeaders) {
     if (segment.p_type !== PT.PT_INTERP || segment.p_vaddr < low || segment.p_vaddr >= high) continue;
     segment.p_offset += distance;
@@ -211,14 +179,21 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   extendLoad(load, end + distance);
 }
 
-function moveWhole(draft: Draft, table: DynamicTable, size: number): boolean {
-  const place = takePlace(findRooms(draft), size, 1);
-  if (place === undefined) return false;
+/** Into a room that is large enough for all of it, else into the extension. */
+function moveWhole(draft: Draft, size: number): void {
+  let place = takePlace(draft, findRooms(draft), size, 1);
+  if (place === undefined) {
+    requireExtension(draft);
+    // Making the extension may have moved the table into it.
+    if (growAtEnd(draft, stringTable(draft), size)) return;
+    place = takeNewPlace(draft, size, 1);
+  }
+  const table = stringTable(draft);
   const content = draft.read(table.offset, table.size).slice();
   vacate(draft, table, 'the place of the old .dynstr');
   draft.write(place.offset, content, '.dynstr, moved as a whole');
   draft.clear(place.offset + table.size, size - table.size, 'more room in .dynstr');
   draft.moveSection(table, {offset: place.offset, size, address: place.address});
+  draft.shiftTables(table, place.offset - table.offset, place.address - table.address);
   setEntry(draft, DT.DT_STRTAB, place.address);
-  return true;
 }

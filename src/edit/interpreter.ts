@@ -1,32 +1,33 @@
 /*
  * Setting PT_INTERP. The kernel reads the string at p_offset, ld.so reads it again at p_vaddr, so it must be
  * mapped; nothing else refers to it. It goes where the old one was if it fits between its neighbours there, else
- * into the first room of a non-writable LOAD.
+ * into the first room of a non-writable LOAD, else into a new one at the end of the file.
  */
 
-import {PT, SHN, SHT, STT} from '../elf/constants.js';
-import {Phdr, Sym} from '../elf/records.js';
+import {PT} from '../elf/constants.js';
+import {Phdr} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
-import {eachSymbol} from '../elf/symbols.js';
-import type {ElfView, Interpreter} from '../elf/view.js';
+import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {eachSymbolIn} from './addressed.js';
+import {Draft, noStep, type Range, type Step} from './draft.js';
+import {requireExtension, takeNewPlace} from './extension.js';
 import {findRooms, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
  * Plan another interpreter. The path is taken as it is; see `checkRequest` for what is refused.
  *
- * @throws ElfError NO_INTERPRETER for a static program or a library, NO_ROOM when there is no slack
+ * @throws ElfError NO_INTERPRETER for a static program or a library, NO_ROOM when there is no slack and a new
+ *   segment cannot be made
  */
 export function setInterpreter(view: ElfView, path: string): Step {
   const old = view.interpreter;
   if (old === undefined) throw noInterpreter(view);
   if (old.path === path && old.size === encodeString(path).length) return noStep(view);
   const bytes = encodeString(path);
-  const draft = new Draft(view);
-  const place = findPlace(draft, old, bytes.length);
+  const {draft, place} = findPlace(view, bytes.length);
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
-  redirect(draft, old, place, bytes.length);
+  redirect(draft, place, bytes.length);
   draft.climb(place.offset === old.offset ? 1 : 2);
   draft.changes.push(`interpreter: ${old.path} -> ${path}`);
   return draft.finish();
@@ -43,24 +44,17 @@ export function noInterpreter(view: ElfView): ElfError {
   });
 }
 
-/** In the old place or in a room; bytes that a symbol names stay as they are when the string goes elsewhere. */
-function findPlace(draft: Draft, old: Interpreter, size: number): Place {
-  const isNamed = size > old.size && hasSymbolAt(draft.view, old);
-  if (!isNamed) vacate(draft, old, 'the place of the old interpreter');
-  const rooms = findRooms(draft, isNamed ? undefined : old);
-  const place = takePlace(rooms, size, 1, homeIn(draft, rooms, size) ?? old.offset);
-  if (place !== undefined) return place;
-  throw new ElfError(
-    'NO_ROOM',
-    'no room for the new interpreter without a new segment, which is not made yet',
-    {
-      path: draft.view.path,
-      offset: old.offset,
-      expected: `${size} bytes of slack in a read-only segment`,
-      got: 'less',
-      value: size,
-    },
-  );
+/** In the old place, or in a room, or in the extension. */
+function findPlace(view: ElfView, size: number): {draft: Draft; place: Place} {
+  const draft = new Draft(view);
+  const rooms = findRooms(draft, giveUp(draft, size));
+  const place = takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? view.interpreter?.offset);
+  if (place !== undefined) return {draft, place};
+  // Once more from the start: making the extension may move the old string.
+  const another = new Draft(view);
+  requireExtension(another);
+  giveUp(another, size);
+  return {draft: another, place: takeNewPlace(another, size, 1)};
 }
 
 /**
@@ -68,42 +62,44 @@ function findPlace(draft: Draft, old: Interpreter, size: number): Place {
  * fits again, so that setting the old interpreter gives the old file.
  */
 function homeIn(draft: Draft, rooms: readonly Room[], size: number): number | undefined {
-  const {view, programHeaders} = draft;
-  const end = view.header.e_phoff + programHeaders.length * Phdr.size(view.format.elfClass);
+  const {view, programHeaders, programHeaderOffset} = draft;
+  const end = programHeaderOffset + programHeaders.length * Phdr.size(view.format.elfClass);
   return rooms.find((room) => room.kind === 'gap' && room.offset === end && room.size >= size)?.offset;
+}
+
+/** Clear the old string, unless a symbol names it and the new one goes elsewhere. */
+function giveUp(draft: Draft, size: number): Range | undefined {
+  const old = rangeOf(draft);
+  if (size > old.size && hasSymbolAt(draft.view, old)) return undefined;
+  vacate(draft, old, 'the place of the old interpreter');
+  return old;
+}
+
+function rangeOf({programHeaders}: Draft): Range {
+  const segment = programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
+  return {offset: segment?.p_offset ?? 0, size: segment?.p_filesz ?? 0};
 }
 
 /**
  * Libraries that can be run (libcap, libc) declare the string as a variable in section .interp, so their code may
  * read it where it is.
  */
-function hasSymbolAt(view: ElfView, {size}: Interpreter): boolean {
-  const entrySize = Sym.size(view.format.elfClass);
-  const start = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
+function hasSymbolAt(view: ElfView, {size}: Range): boolean {
+  const low = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
   let found = false;
-  for (const table of view.sectionHeaders) {
-    if (table.sh_type !== SHT.SHT_SYMTAB && table.sh_type !== SHT.SHT_DYNSYM) continue;
-    eachSymbol(
-      view,
-      table.sh_offset,
-      Math.floor(table.sh_size / entrySize),
-      ({st_info, st_shndx, st_value}) => {
-        const isInside = st_value >= start && st_value < start + BigInt(size);
-        found ||= isInside && st_shndx !== SHN.SHN_UNDEF && (st_info & 0xf) !== STT.STT_SECTION;
-      },
-    );
-  }
+  eachSymbolIn(view, {low, high: low + BigInt(size)}, () => {
+    found = true;
+  });
   return found;
 }
 
-function redirect(draft: Draft, old: Interpreter, place: Place, size: number): void {
-  const segment = draft.programHeaders[old.index];
+function redirect(draft: Draft, place: Place, size: number): void {
+  const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
   if (segment === undefined) return;
-  const distance = place.address - segment.p_vaddr;
+  draft.moveSection(rangeOf(draft), {offset: place.offset, size, address: place.address});
+  segment.p_paddr += place.address - segment.p_vaddr;
   segment.p_offset = place.offset;
   segment.p_vaddr = place.address;
-  segment.p_paddr += distance;
   segment.p_filesz = size;
   segment.p_memsz = size;
-  draft.moveSection(old, {offset: place.offset, size, address: place.address});
 }

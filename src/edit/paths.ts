@@ -3,54 +3,72 @@
  * replaces the other, and an object never ends up with two.
  */
 
-import {DF_1, DT, PT} from '../elf/constants.js';
+import {DT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
-import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
-import {placeString} from './string-table.js';
+import {makeDynamicRoom} from './dynamic-room.js';
+import {requireDynamic, requireLoaded} from './loaded.js';
+import {placeString, releaseStrings} from './string-table.js';
+
+/** DT_RPATH or DT_RUNPATH. */
+export type PathTag = typeof DT.DT_RPATH | typeof DT.DT_RUNPATH;
 
 const pathTags: readonly bigint[] = [DT.DT_RPATH, DT.DT_RUNPATH];
+
+/** glibc's start-up code asserts that a static-pie program has neither tag, and dies otherwise. */
+const staticPie = 'a static-pie program with a search path does not start';
 
 /**
  * Plan a library search path under one tag, replacing whatever DT_RPATH or DT_RUNPATH there was.
  *
  * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack
  */
-export function setSearchPath(
-  view: ElfView,
-  tag: typeof DT.DT_RPATH | typeof DT.DT_RUNPATH,
-  path: string,
-): Step {
-  const dynamic = dynamicOf(view);
-  refuseStaticPie(view);
+export function setSearchPath(view: ElfView, tag: PathTag, path: string): Step {
+  const dynamic = requireLoaded(view, staticPie);
   const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
   if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return noStep(view);
   const draft = new Draft(view);
   const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
   draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
-  const d_val = BigInt(
-    placeString(
-      draft,
-      path,
-      old.map((entry) => Number(entry.d_val)),
-    ),
-  );
+  makeDynamicRoom(draft, 1);
+  const released = old.map((entry) => Number(entry.d_val));
+  const d_val = BigInt(placeString(draft, path, {released}));
   draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});
   draft.climb(old.length === 0 ? 2 : 1);
   draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
   return draft.finish();
 }
 
+/**
+ * Plan directories at the end of the search path that counts, or a DT_RUNPATH where there is none. A directory
+ * that is in the path already would never be reached a second time and is not added.
+ */
+export function addToSearchPath(view: ElfView, path: string): Step {
+  requireLoaded(view, staticPie);
+  const {tag, path: old} = searchPathOf(view);
+  if (tag === undefined) return setSearchPath(view, DT.DT_RUNPATH, path);
+  const present = old.split(':');
+  const fresh = path.split(':').filter((directory) => !present.includes(directory));
+  if (fresh.length === 0) return noStep(view);
+  return setSearchPath(view, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
+}
+
+/** Plan the same search path under the other tag; nothing where there is no path. */
+export function convertSearchPath(view: ElfView, to: PathTag): Step {
+  requireLoaded(view, staticPie);
+  const {tag, path} = searchPathOf(view);
+  return tag === undefined ? noStep(view) : setSearchPath(view, to, path);
+}
+
 /** Plan the removal of DT_RPATH and DT_RUNPATH, and of their strings where nothing else uses them. */
 export function removeSearchPath(view: ElfView): Step {
-  const dynamic = dynamicOf(view);
+  const dynamic = requireDynamic(view);
   const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
   if (old.length === 0) return noStep(view);
   const draft = new Draft(view);
   draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
-  placeString(
+  releaseStrings(
     draft,
-    undefined,
     old.map((entry) => Number(entry.d_val)),
   );
   draft.climb(1);
@@ -58,33 +76,11 @@ export function removeSearchPath(view: ElfView): Step {
   return draft.finish();
 }
 
-function dynamicOf(view: ElfView): NonNullable<ElfView['dynamic']> {
-  const {dynamic} = view;
-  if (dynamic === undefined) {
-    throw new ElfError('NO_DYNAMIC', 'there is no dynamic section: the program is statically linked', {
-      path: view.path,
-      expected: 'PT_DYNAMIC',
-      got: 'none',
-    });
-  }
-  if (!dynamic.terminated) {
-    throw new ElfError('BAD_ELF', 'the dynamic section has no DT_NULL at its end', {
-      path: view.path,
-      offset: dynamic.offset,
-    });
-  }
-  return dynamic;
-}
-
-/** glibc's start-up code asserts that a static-pie program has neither tag, and dies otherwise. */
-function refuseStaticPie(view: ElfView): void {
-  const flags = view.dynamic?.value(DT.DT_FLAGS_1) ?? 0n;
-  if ((flags & DF_1.DF_1_PIE) === 0n || view.segment(PT.PT_INTERP) !== undefined) return;
-  throw new ElfError('UNSAFE_EDIT', 'a static-pie program with a search path does not start', {
-    path: view.path,
-    expected: 'a dynamically linked program or library',
-    got: 'a static-pie program',
-  });
+/** The path that ld.so takes: DT_RUNPATH where there is one. */
+function searchPathOf({dynamic}: ElfView): {tag: PathTag | undefined; path: string} {
+  if (dynamic?.runpath !== undefined) return {tag: DT.DT_RUNPATH, path: dynamic.runpath};
+  if (dynamic?.rpath !== undefined) return {tag: DT.DT_RPATH, path: dynamic.rpath};
+  return {tag: undefined, path: ''};
 }
 
 function tagName(tag: bigint): string {

@@ -6,56 +6,104 @@
  * written, and a plan that would change anything that it does not declare is refused here (check-plan.ts).
  */
 import {DT} from '../elf/constants.js';
+import {osAbiValue} from '../elf/os-abi.js';
 import {ElfView} from '../elf/view.js';
 import {overlaySource} from '../source/overlay.js';
+import {addInterpreter} from './add-interpreter.js';
 import {checkPlan} from './check-plan.js';
 import type {Step} from './draft.js';
 import {requireEditable} from './editable.js';
+import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
 import {setInterpreter} from './interpreter.js';
+import {addNeeded, removeNeeded, replaceNeeded} from './needed.js';
 import {addPatch, type ReasonedPatch, toWrites} from './patches.js';
-import {removeSearchPath, setSearchPath} from './paths.js';
+import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './paths.js';
+import {appendPayload, decidePayload, moveSectionHeadersLast, withoutPayload} from './payload.js';
 import type {Plan, Rung} from './plan.js';
+import {renameSymbols} from './rename-symbols.js';
 import {checkRequest, type EditRequest} from './request.js';
+import {setSoname} from './soname.js';
+import {clearSymbolVersions} from './symbol-versions.js';
 
 type Edit = (view: ElfView) => Step;
 
 /**
- * Plan the changes that a request asks for.
+ * Plan the changes that a request asks for. Several requests are carried out one after another.
  *
  * Pure: reads through the view, writes nothing. Hand the plan to `applyPlan`.
  *
- * @throws ElfError BAD_REQUEST, NO_INTERPRETER, NO_DYNAMIC, NO_ROOM, UNSAFE_EDIT, or BAD_ELF for a file that is
- *   too damaged to be edited
+ * @throws ElfError BAD_REQUEST, NO_INTERPRETER, NO_DYNAMIC, NO_ROOM, UNSAFE_EDIT, PAYLOAD, UNSUPPORTED, or BAD_ELF for a
+ *   file that is too damaged to be edited
  * @example
  *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'});
  */
-export function planEdit(view: ElfView, request: EditRequest): Plan {
-  checkRequest(request);
+export function planEdit(view: ElfView, request: EditRequest | readonly EditRequest[]): Plan {
+  const requests = Array.isArray(request) ? request : [request];
+  for (const one of requests) checkRequest(one);
   requireEditable(view);
+  const edits = requests.flatMap(editsOf);
+  const plan = planEdits(view, edits, requests);
+  const choice = requests.find((one) => one.payload !== undefined)?.payload;
+  const payload = decidePayload(view, plan, choice);
+  if (payload === undefined || choice === 'keep') return plan;
+  const last = payload.kind === 'AppImage' ? [moveSectionHeadersLast] : [];
+  return appendPayload(
+    view,
+    planEdits(withoutPayload(view, payload), [...edits, ...last], requests),
+    payload,
+  );
+}
+
+function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly EditRequest[]): Plan {
   let current = view;
   let patches: ReasonedPatch[] = [];
   const steps: Step[] = [];
-  for (const edit of editsOf(request)) {
+  for (const edit of edits) {
     const step = edit(current);
     steps.push(step);
     for (const patch of step.patches) patches = addPatch(patches, patch);
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);
-  if (plan.writes.length > 0) checkPlan(view, current, plan, request);
+  if (plan.writes.length > 0) checkPlan(view, current, plan, requests);
   return plan;
 }
 
+/** The edits of a request in the order of its fields. */
 function editsOf(request: EditRequest): Edit[] {
-  const {interpreter, rpath, runpath, removeRpath} = request;
-  const edits: (Edit | undefined)[] = [
-    interpreter === undefined ? undefined : (view) => setInterpreter(view, interpreter),
-    rpath === undefined ? undefined : (view) => setSearchPath(view, DT.DT_RPATH, rpath),
-    runpath === undefined ? undefined : (view) => setSearchPath(view, DT.DT_RUNPATH, runpath),
-    removeRpath === true ? removeSearchPath : undefined,
+  const {replaceNeeded: replaced, clearSymbolVersions: unversioned, renameSymbols: renamed} = request;
+  return [
+    ...each(request.interpreter, (path) => (view) => interpreterEdit(view, path, request)),
+    ...each(request.rpath, (path) => (view) => setSearchPath(view, DT.DT_RPATH, path)),
+    ...each(request.runpath, (path) => (view) => setSearchPath(view, DT.DT_RUNPATH, path)),
+    ...each(request.convertRpath, (to) => (view) => convertSearchPath(view, pathTags[to])),
+    ...each(request.addRpath, (path) => (view) => addToSearchPath(view, path)),
+    ...(request.removeRpath === true ? [removeSearchPath] : []),
+    ...each(request.addNeeded, (name) => (view) => addNeeded(view, name, 'last')),
+    ...each(request.addNeededFirst, (name) => (view) => addNeeded(view, name, 'first')),
+    ...each(request.removeNeeded, (name) => (view) => removeNeeded(view, name)),
+    ...(replaced === undefined ? [] : [(view: ElfView) => replaceNeeded(view, replaced)]),
+    ...each(request.soname, (name) => (view) => setSoname(view, name)),
+    ...each(request.noDefaultLib, (wanted) => (view) => setNoDefaultLib(view, wanted)),
+    ...each(request.execStack, (wanted) => (view) => setExecStack(view, wanted)),
+    ...each(request.osAbi, (name) => (view) => setOsAbi(view, osAbiValue(name) ?? 0)),
+    ...(request.addDebugTag === true ? [addDebugTag] : []),
+    ...(unversioned === undefined ? [] : [(view: ElfView) => clearSymbolVersions(view, unversioned)]),
+    ...(renamed === undefined ? [] : [(view: ElfView) => renameSymbols(view, renamed)]),
   ];
-  return edits.filter((edit) => edit !== undefined);
 }
+
+/** One edit for each value of a field; none for a field that is not there. */
+function each<T>(value: T | readonly T[] | undefined, edit: (value: T) => Edit): Edit[] {
+  if (value === undefined) return [];
+  return (Array.isArray(value) ? (value as readonly T[]) : [value as T]).map(edit);
+}
+
+function interpreterEdit(view: ElfView, path: string, {addInterpreter: isAdded}: EditRequest): Step {
+  return isAdded === true ? addInterpreter(view, path) : setInterpreter(view, path);
+}
+
+const pathTags = {rpath: DT.DT_RPATH, runpath: DT.DT_RUNPATH} as const;
 
 function summarize(
   view: ElfView,

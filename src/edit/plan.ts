@@ -20,6 +20,13 @@ export interface Region {
   readonly what: string;
 }
 
+/** A range of the file that moves to another offset. */
+export interface PayloadMove {
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
+}
+
 /** What shall happen to a file: plain data, to be printed, tested, or applied by `applyPlan`. */
 export interface Plan {
   readonly path: string | undefined;
@@ -27,6 +34,8 @@ export interface Plan {
   /** Length of the file in bytes, before and after. */
   readonly inputSize: number;
   readonly outputSize: number;
+  /** Bytes behind the image that move as they are, before anything is written. `writes` fit the file without them. */
+  readonly payload?: PayloadMove;
   /** Disjoint, in the order of their offsets; empty on rung 0. */
   readonly writes: readonly Write[];
   readonly regions: readonly Region[];

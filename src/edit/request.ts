@@ -1,6 +1,8 @@
+import {osAbiNames, osAbiValue} from '../elf/os-abi.js';
 import {encodeString} from '../elf/strings.js';
 import {longestInterpreter} from '../elf/view.js';
 import {ElfError, printable} from '../errors.js';
+import type {PayloadChoice} from './payload.js';
 
 /** What shall be changed. The fields are carried out in the order in which they stand here. */
 export interface EditRequest {
@@ -8,12 +10,45 @@ export interface EditRequest {
   readonly interpreter?: string;
   /** Accept an interpreter path that the kernel would look up from the current directory. Default false. */
   readonly allowRelative?: boolean;
+  /** Give `interpreter` also to a file that has none, as a library that shall be run. Default false. */
+  readonly addInterpreter?: boolean;
   /** Search path under DT_RPATH; replaces DT_RUNPATH too. */
   readonly rpath?: string;
   /** Search path under DT_RUNPATH; replaces DT_RPATH too. */
   readonly runpath?: string;
+  /** Keep the search path that there is, under this tag. */
+  readonly convertRpath?: 'rpath' | 'runpath';
+  /** Directories to append to the search path that there is, else to a new DT_RUNPATH. */
+  readonly addRpath?: string;
   /** Remove DT_RPATH and DT_RUNPATH. */
   readonly removeRpath?: boolean;
+  /** Libraries to append to DT_NEEDED, in this order; one that is there already stays where it is. */
+  readonly addNeeded?: readonly string[];
+  /** Libraries to put in front of all others, each before those given earlier; one that is there already moves. */
+  readonly addNeededFirst?: readonly string[];
+  /** Libraries to take out of DT_NEEDED and DT_VERNEED; one that is not there is passed over. */
+  readonly removeNeeded?: readonly string[];
+  /** Old name of a library to its new one, in DT_NEEDED and DT_VERNEED. */
+  readonly replaceNeeded?: Readonly<Record<string, string>>;
+  /** The name that a library goes by. */
+  readonly soname?: string;
+  /** Whether ld.so shall leave its default directories and cache out of the search (DF_1_NODEFLIB). */
+  readonly noDefaultLib?: boolean;
+  /** Whether the stack shall be executable (PT_GNU_STACK). */
+  readonly execStack?: boolean;
+  /** Name of the OS ABI in the ELF header: `System V`, `Linux`, `FreeBSD`, ... */
+  readonly osAbi?: string;
+  /** Add DT_DEBUG. */
+  readonly addDebugTag?: boolean;
+  /** Dynamic symbols that shall have no version. */
+  readonly clearSymbolVersions?: readonly string[];
+  /** Old name of a dynamic symbol to its new one. */
+  readonly renameSymbols?: Readonly<Record<string, string>>;
+  /**
+   * What to do with bytes behind the program when the file has to grow: `keep` their offset, or `move` them to the
+   * new end. Without it such an edit is refused.
+   */
+  readonly payload?: PayloadChoice;
 }
 
 /**
@@ -22,26 +57,135 @@ export interface EditRequest {
  * @throws ElfError BAD_REQUEST naming the value
  */
 export function checkRequest(request: EditRequest): void {
-  if (request.interpreter !== undefined)
-    checkInterpreter(request.interpreter, request.allowRelative ?? false);
-  if (request.rpath !== undefined) checkString('rpath', request.rpath);
-  if (request.runpath !== undefined) checkString('runpath', request.runpath);
-  const paths = [request.rpath !== undefined, request.runpath !== undefined, request.removeRpath === true];
-  if (paths.filter(Boolean).length > 1) {
-    throw new ElfError('BAD_REQUEST', 'rpath, runpath and removeRpath exclude one another');
+  for (const [field, value] of Object.entries(request)) checkField(field, value);
+  const {interpreter, allowRelative = false} = request;
+  if (interpreter !== undefined) checkInterpreter(interpreter, allowRelative);
+  else if (request.addInterpreter === true)
+    throw new ElfError('BAD_REQUEST', 'addInterpreter goes with an interpreter');
+  if (request.osAbi !== undefined) checkOsAbi(request.osAbi);
+  checkExclusive(request, ['rpath', 'runpath', 'convertRpath', 'removeRpath']);
+  checkExclusive(request, ['addRpath', 'removeRpath']);
+  for (const name of Object.values(request.renameSymbols ?? {})) checkSymbol(name);
+}
+
+type Check = (field: string, value: unknown) => void;
+
+/** JavaScript callers have no compiler to tell them. */
+const checks: Readonly<Record<keyof EditRequest, Check>> = {
+  interpreter: checkString,
+  allowRelative: checkBoolean,
+  addInterpreter: checkBoolean,
+  rpath: checkString,
+  runpath: checkString,
+  convertRpath: (field, value) => {
+    if (value !== 'rpath' && value !== 'runpath') throw wrong(field, '"rpath" or "runpath"', value);
+  },
+  addRpath: checkName,
+  removeRpath: checkBoolean,
+  addNeeded: checkNames,
+  addNeededFirst: checkNames,
+  removeNeeded: checkNames,
+  replaceNeeded: checkMap,
+  soname: checkName,
+  noDefaultLib: checkBoolean,
+  execStack: checkBoolean,
+  osAbi: checkString,
+  addDebugTag: checkBoolean,
+  clearSymbolVersions: checkNames,
+  renameSymbols: checkMap,
+  payload: (field, value) => {
+    if (value !== 'keep' && value !== 'move') throw wrong(field, '"keep" or "move"', value);
+  },
+};
+
+function checkField(field: string, value: unknown): void {
+  const check: Check | undefined = Object.hasOwn(checks, field)
+    ? checks[field as keyof EditRequest]
+    : undefined;
+  if (check === undefined)
+    throw new ElfError('BAD_REQUEST', `there is no edit called ${quote(field)}`, {value});
+  if (value !== undefined) check(field, value);
+}
+
+function checkBoolean(field: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw wrong(field, 'true or false', value);
+}
+
+function checkString(field: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw wrong(field, 'a string', value);
+  for (const [name, character] of [
+    ['NUL', '\0'],
+    ['newline', '\n'],
+  ] as const) {
+    if (!value.includes(character)) continue;
+    throw new ElfError('BAD_REQUEST', `the ${words[field] ?? field} contains a ${name}`, {
+      expected: 'a string without one',
+      got: quote(value),
+      value,
+    });
   }
 }
 
+const words: Readonly<Record<string, string>> = {interpreter: 'interpreter path'};
+
+function checkName(field: string, value: unknown): void {
+  checkString(field, value);
+  if (value === '') throw new ElfError('BAD_REQUEST', `a name for ${field} is empty`, {value});
+}
+
+function checkNames(field: string, value: unknown): void {
+  if (!Array.isArray(value)) throw wrong(field, 'a list of names', value);
+  for (const name of value) checkName(field, name);
+}
+
+function checkMap(field: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrong(field, 'an object of old and new names', value);
+  for (const names of Object.entries(value)) for (const name of names) checkName(field, name);
+}
+
+function wrong(field: string, expected: string, value: unknown): ElfError {
+  const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+  return new ElfError('BAD_REQUEST', `${field} has a value of another kind`, {
+    expected,
+    got: typeof value === 'string' ? quote(value) : got,
+    value,
+  });
+}
+
+function checkExclusive(request: EditRequest, fields: readonly (keyof EditRequest)[]): void {
+  const given = fields.filter((field) => request[field] !== undefined && request[field] !== false);
+  if (given.length < 2) return;
+  throw new ElfError('BAD_REQUEST', `${given.join(' and ')} exclude one another`);
+}
+
+function checkOsAbi(name: string): void {
+  if (osAbiValue(name) !== undefined) return;
+  throw new ElfError('BAD_REQUEST', 'unknown OS ABI', {
+    expected: osAbiNames.join(', '),
+    got: quote(name),
+    value: name,
+  });
+}
+
+/** readelf and linkers take what follows an @ for a version. */
+function checkSymbol(name: string): void {
+  if (!name.includes('@')) return;
+  throw new ElfError('BAD_REQUEST', 'a symbol name contains an @', {got: quote(name), value: name});
+}
+
 function checkInterpreter(path: string, allowRelative: boolean): void {
-  const refuse = (what: string, expected: string) =>
-    new ElfError('BAD_REQUEST', `the interpreter path ${what}`, {expected, got: quote(path), value: path});
-  if (path === '') throw refuse('is empty', 'an absolute path');
-  if (path.includes('\0')) throw refuse('contains a NUL', 'a path without one');
-  if (path.includes('\n')) throw refuse('contains a newline', 'a path without one');
+  if (path === '')
+    throw new ElfError('BAD_REQUEST', 'the interpreter path is empty', {
+      expected: 'an absolute path',
+      got: quote(path),
+      value: path,
+    });
   if (!path.startsWith('/') && !allowRelative) {
-    throw refuse(
-      'is relative: the kernel would look it up from the current directory',
-      'an absolute path, or --allow-relative',
+    throw new ElfError(
+      'BAD_REQUEST',
+      'the interpreter path is relative: the kernel would look it up from the current directory',
+      {expected: 'an absolute path, or --allow-relative', got: quote(path), value: path},
     );
   }
   const length = encodeString(path).length;
@@ -50,20 +194,6 @@ function checkInterpreter(path: string, allowRelative: boolean): void {
       expected: `at most ${longestInterpreter - 1} bytes`,
       got: `${length - 1}`,
       value: path,
-    });
-  }
-}
-
-function checkString(field: string, value: string): void {
-  for (const [name, character] of [
-    ['NUL', '\0'],
-    ['newline', '\n'],
-  ] as const) {
-    if (!value.includes(character)) continue;
-    throw new ElfError('BAD_REQUEST', `the ${field} contains a ${name}`, {
-      expected: 'a string without one',
-      got: quote(value),
-      value,
     });
   }
 }

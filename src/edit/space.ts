@@ -7,21 +7,14 @@
  * version and relocation tables), left by alignment or by an earlier edit. Gaps are trusted only with section
  * headers, which say that nothing else lies there, and only between tables that no code addresses.
  */
-import {PT, SHF, SHT} from '../elf/constants.js';
+import {PT} from '../elf/constants.js';
 import {machineOf} from '../elf/machine.js';
 import {roundUp} from '../elf/notes.js';
-import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
-import {dynamicTables} from '../elf/tables.js';
+import type {Phdr} from '../elf/records.js';
 import type {ElfView} from '../elf/view.js';
+import {type Claim, listClaims, mergeClaims} from './claims.js';
 import type {Draft, Range} from './draft.js';
-
-/** Bytes of the file that somebody uses. */
-export interface Claim {
-  readonly start: number;
-  readonly end: number;
-  /** One of the linker's own tables, which no code addresses. */
-  readonly isTable: boolean;
-}
+import {findExtension, findHoles} from './find-extension.js';
 
 /** Free bytes inside, or right behind, a mapped segment. */
 export interface Room {
@@ -52,11 +45,20 @@ export function findRooms(draft: Draft, vacated?: Range): Room[] {
   const claims = mergeClaims(listClaims(draft, vacated));
   const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(draft, claims) : placeOf(draft, vacated);
   const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(draft, load, claims));
-  return [...gaps, ...slacks];
+  return [...gaps, ...slacks, ...extensionRooms(draft, vacated)];
+}
+
+/** In the LOAD that an earlier edit added, whatever is zero and has no owner is free. */
+function extensionRooms(draft: Draft, vacated: Range | undefined): Room[] {
+  const load = findExtension(draft);
+  return load === undefined
+    ? []
+    : findHoles(draft, load, vacated).map((hole) => ({kind: 'gap', ...hole, load}));
 }
 
 /** Take a place of `size` bytes: at `preferred` if a room has it there, else in the first room that is large enough. */
 export function takePlace(
+  draft: Draft,
   rooms: readonly Room[],
   size: number,
   align: number,
@@ -70,9 +72,19 @@ export function takePlace(
   });
   const choice = starts.find(({start}) => start === preferred) ?? starts[0];
   if (choice === undefined) return undefined;
+  draft.taken.push({offset: choice.start, size});
   if (choice.room.kind === 'slack') extendLoad(choice.room.load, choice.start + size);
   const {p_vaddr, p_offset} = choice.room.load;
   return {offset: choice.start, address: p_vaddr + BigInt(choice.start - p_offset)};
+}
+
+/** Take a place behind the last byte of a LOAD that nothing follows. */
+export function appendTo(draft: Draft, load: Phdr, size: number, align: number): Place {
+  const offset = roundUp(load.p_offset + load.p_filesz, align);
+  extendLoad(load, offset + size);
+  draft.size = Math.max(draft.size, offset + size);
+  draft.taken.push({offset, size});
+  return {offset, address: load.p_vaddr + BigInt(offset - load.p_offset)};
 }
 
 /** Let a LOAD reach to a file offset. */
@@ -88,91 +100,9 @@ export function vacate(draft: Draft, {offset, size}: Range, reason: string): voi
   const load = draft.readOnlyLoads.find(
     (p) => p.p_offset < offset && p.p_offset + p.p_filesz === offset + size,
   );
-  if (load === undefined) return;
+  if (load === undefined || load === findExtension(draft)) return;
   load.p_filesz -= size;
   load.p_memsz -= size;
-}
-
-/** Everything in the file that belongs to somebody, as far as headers and DT_* entries tell. */
-export function listClaims({view, programHeaders, sectionHeaders}: Draft, except?: Range): Claim[] {
-  const {elfClass} = view.format;
-  const claims: Claim[] = [
-    claim(0, EI_NIDENT + Ehdr.size(elfClass), true),
-    claim(view.header.e_phoff, programHeaders.length * Phdr.size(elfClass), true),
-    claim(view.header.e_shoff, sectionHeaders.length * Shdr.size(elfClass), false),
-  ];
-  for (const section of sectionHeaders) {
-    if (section.sh_type === SHT.SHT_NOBITS || section.sh_type === SHT.SHT_NULL) continue;
-    claims.push(claim(section.sh_offset, section.sh_size, isLinkerTable(section)));
-  }
-  for (const {p_type, p_offset, p_filesz} of programHeaders) {
-    if (containers.has(p_type)) continue;
-    claims.push(
-      claim(
-        p_offset,
-        p_filesz,
-        p_type === PT.PT_INTERP || p_type === PT.PT_NOTE || p_type === PT.PT_GNU_PROPERTY,
-      ),
-    );
-  }
-  for (const table of dynamicTables(view)) claims.push(claim(table.offset, table.size, true));
-  if (sectionHeaders.length === 0) claims.push(...loadClaims(programHeaders));
-  return claims.filter(
-    ({start, end}) =>
-      end > start && !(except !== undefined && start === except.offset && end === start + except.size),
-  );
-}
-
-const containers: ReadonlySet<number> = new Set([
-  PT.PT_NULL,
-  PT.PT_LOAD,
-  PT.PT_PHDR,
-  PT.PT_GNU_RELRO,
-  PT.PT_GNU_STACK,
-]);
-
-const tableTypes: ReadonlySet<number> = new Set([
-  SHT.SHT_NOTE,
-  SHT.SHT_HASH,
-  SHT.SHT_GNU_HASH,
-  SHT.SHT_DYNSYM,
-  SHT.SHT_STRTAB,
-  SHT.SHT_GNU_VERSYM,
-  SHT.SHT_GNU_VERNEED,
-  SHT.SHT_GNU_VERDEF,
-  SHT.SHT_RELA,
-  SHT.SHT_REL,
-  SHT.SHT_RELR,
-]);
-
-function isLinkerTable({sh_type, sh_flags}: Shdr): boolean {
-  return tableTypes.has(sh_type) && (sh_flags & SHF.SHF_ALLOC) !== 0;
-}
-
-function claim(start: number, size: number, isTable: boolean): Claim {
-  return {start, end: start + size, isTable};
-}
-
-/** Without section headers nothing says what a LOAD holds, so all of it is taken. */
-function loadClaims(programHeaders: readonly Phdr[]): Claim[] {
-  return programHeaders
-    .filter((phdr) => phdr.p_type === PT.PT_LOAD)
-    .map(({p_offset, p_filesz}) => claim(p_offset, p_filesz, false));
-}
-
-function mergeClaims(claims: readonly Claim[]): Claim[] {
-  const merged: Claim[] = [];
-  for (const next of [...claims].sort((a, b) => a.start - b.start || b.end - a.end)) {
-    const last = merged.at(-1);
-    if (last !== undefined && next.start < last.end) {
-      merged[merged.length - 1] = {
-        start: last.start,
-        end: Math.max(last.end, next.end),
-        isTable: next.end > last.end ? last.isTable && next.isTable : last.isTable,
-      };
-    } else merged.push(next);
-  }
-  return merged;
 }
 
 function findGaps(draft: Draft, claims: readonly Claim[]): Room[] {

@@ -12,38 +12,89 @@ import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
 import {growStringTable} from './grow-table.js';
-import {markUsedStrings, type StringUse} from './string-use.js';
+import {markUsedStrings, type StringUse, type Withdrawn} from './string-use.js';
 
 /** A larger .dynstr than any program has; reading it whole would not be bounded memory. */
 const largestTable = 1 << 28;
 
+export interface PlaceOptions {
+  /** Offsets in the table that something referred to before this edit, and does no longer. */
+  readonly released?: readonly number[];
+  /** Which symbols and versions no longer refer to their old strings. */
+  readonly withdrawn?: Withdrawn;
+}
+
 /**
- * Make a string part of the table and clear the strings that nothing refers to any more.
+ * Make strings part of the table and clear the released ones that nothing refers to any more.
  *
  * `draft.entries` must already lack the entries that go.
  *
- * @param released offsets in the table that an entry referred to before this edit
- * @returns the offset of the string in the table
+ * @returns the offset of each string in the table
+ * @throws ElfError NO_ROOM when the table cannot grow as far as it would have to
  */
-export function placeString(draft: Draft, text: string | undefined, released: readonly number[]): number {
+export function placeStrings(
+  draft: Draft,
+  texts: readonly string[],
+  {released = [], withdrawn = {}}: PlaceOptions = {},
+): number[] {
   const table = readTable(draft.view);
-  const use = markUsedStrings(draft.view, table, draft.entries);
-  const wanted = text === undefined ? undefined : encodeString(text);
-  const present = wanted === undefined ? -1 : findString(table, use, wanted);
-  if (present >= 0 && wanted !== undefined) use.fill(1, present, present + wanted.length);
+  const use = markUsedStrings(draft.view, table, draft.entries, withdrawn);
+  const places = findStrings(table, use, texts);
   for (const start of released) clearUnused(draft, table, use, start);
-  if (wanted === undefined) return -1;
-  if (present >= 0) return present;
-  const hole = findHole(table, use, wanted.length, released);
-  if (hole >= 0) {
-    draft.climb(released.includes(hole) ? 1 : 2);
-    writeInto(draft, hole, wanted);
-    return hole;
+  const missing = [...new Set(texts)].filter((text) => !places.has(text));
+  const behind = missing.filter((text) => {
+    const hole = fillHole(draft, table, use, encodeString(text), released);
+    if (hole >= 0) places.set(text, hole);
+    return hole < 0;
+  });
+  for (const [text, start] of appendStrings(draft, table, use, behind)) places.set(text, start);
+  return texts.map((text) => places.get(text) ?? 0);
+}
+
+/** The same for one string. */
+export function placeString(draft: Draft, text: string, options: PlaceOptions = {}): number {
+  return placeStrings(draft, [text], options)[0] ?? 0;
+}
+
+/** Only clear what is no longer used. */
+export function releaseStrings(draft: Draft, released: readonly number[], withdrawn: Withdrawn = {}): void {
+  placeStrings(draft, [], {released, withdrawn});
+}
+
+/** Put a string into a hole; -1 when none is large enough. */
+function fillHole(
+  draft: Draft,
+  table: Uint8Array,
+  use: StringUse,
+  bytes: Uint8Array,
+  released: readonly number[],
+): number {
+  const hole = findHole(table, use, bytes.length, released);
+  if (hole < 0) return -1;
+  draft.climb(released.includes(hole) ? 1 : 2);
+  writeInto(draft, hole, bytes);
+  table.set(bytes, hole);
+  use.fill(1, hole, hole + bytes.length);
+  return hole;
+}
+
+/** Put strings behind the last one; the table grows once for all of them. */
+function appendStrings(
+  draft: Draft,
+  table: Uint8Array,
+  use: StringUse,
+  texts: readonly string[],
+): Map<string, number> {
+  const places = new Map<string, number>();
+  if (texts.length === 0) return places;
+  let end = table.length - freeTail(table, use);
+  for (const text of texts) {
+    places.set(text, end);
+    end += encodeString(text).length;
   }
-  const start = table.length - freeTail(table, use);
-  growStringTable(draft, start + wanted.length);
-  writeInto(draft, start, wanted);
-  return start;
+  growStringTable(draft, end);
+  for (const [text, start] of places) writeInto(draft, start, encodeString(text));
+  return places;
 }
 
 function readTable(view: ElfView): Uint8Array {
@@ -61,12 +112,24 @@ function readTable(view: ElfView): Uint8Array {
   return view.source.read(offset, size).slice();
 }
 
+/** Find strings that stand in the table already, and keep them from being cleared. */
+function findStrings(table: Uint8Array, use: StringUse, texts: readonly string[]): Map<string, number> {
+  const content = oneUnitPerByte.decode(table);
+  const places = new Map<string, number>();
+  for (const text of new Set(texts)) {
+    const bytes = encodeString(text);
+    const start = findString(content, use, oneUnitPerByte.decode(bytes));
+    if (start < 0) continue;
+    use.fill(1, start, start + bytes.length);
+    places.set(text, start);
+  }
+  return places;
+}
+
 /** Find an equal string, in use by preference: one that is about to be cleared would have to be kept for it. */
-function findString(table: Uint8Array, use: StringUse, wanted: Uint8Array): number {
-  const text = oneUnitPerByte.decode(table);
-  const sought = oneUnitPerByte.decode(wanted);
+function findString(content: string, use: StringUse, sought: string): number {
   let unused = -1;
-  for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + 1)) {
+  for (let at = content.indexOf(sought); at >= 0; at = content.indexOf(sought, at + 1)) {
     if (use[at] === 1) return at;
     if (unused < 0) unused = at;
   }

@@ -16,13 +16,26 @@ import type {ElfView} from '../elf/view.js';
 /** For each byte of the table: 1 where a reference reaches it, its terminating NUL included. */
 export type StringUse = Uint8Array;
 
+/** References that an edit is about to take away or to turn elsewhere, so that they do not count. */
+export interface Withdrawn {
+  /** Indices of dynamic symbols. */
+  readonly symbols?: ReadonlySet<number>;
+  /** File offsets of Verneed and Vernaux records. */
+  readonly versions?: ReadonlySet<number>;
+}
+
 /**
  * Mark the used bytes of a string table.
  *
  * @param bytes the table's content
  * @param entries the dynamic entries that count; others of the file may be about to go
  */
-export function markUsedStrings(view: ElfView, bytes: Uint8Array, entries: readonly Dyn[]): StringUse {
+export function markUsedStrings(
+  view: ElfView,
+  bytes: Uint8Array,
+  entries: readonly Dyn[],
+  {symbols: goneSymbols, versions: goneVersions}: Withdrawn = {},
+): StringUse {
   const use = new Uint8Array(bytes.length);
   if (bytes.length > 0) use[0] = 1;
   if (hasForeignReferences(view)) return use.fill(1);
@@ -34,10 +47,14 @@ export function markUsedStrings(view: ElfView, bytes: Uint8Array, entries: reado
   };
   for (const {d_tag, d_val} of entries) if (stringTags.has(d_tag)) mark(Number(d_val));
   const symbols = dynamicSymbolTable(view);
-  if (symbols !== undefined) eachSymbol(view, symbols.offset, symbols.count, ({st_name}) => mark(st_name));
-  for (const {record, versions} of readNeededVersions(view)) {
-    mark(record.vn_file);
-    for (const version of versions) mark(version.record.vna_name);
+  if (symbols !== undefined) {
+    eachSymbol(view, symbols.offset, symbols.count, ({st_name}, i) => {
+      if (!goneSymbols?.has(i)) mark(st_name);
+    });
+  }
+  for (const {record, offset, versions} of readNeededVersions(view)) {
+    if (!goneVersions?.has(offset)) mark(record.vn_file);
+    for (const version of versions) if (!goneVersions?.has(version.offset)) mark(version.record.vna_name);
   }
   for (const {names} of readDefinedVersions(view)) for (const {record} of names) mark(record.vda_name);
   return use;

@@ -96,6 +96,7 @@ export const SHF = {
 } as const;
 
 export const STT = {STT_SECTION: 3, STT_TLS: 6} as const;
+export const STB = {STB_LOCAL: 0, STB_GLOBAL: 1, STB_WEAK: 2} as const;
 
 export const DT = {
   DT_NULL: 0n,

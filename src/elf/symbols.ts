@@ -1,11 +1,15 @@
 /*
  * How many dynamic symbols are there? ld.so never needs to know, so nothing says it outright. DT_HASH and
- * DT_MIPS_SYMTABNO give the number; a section header gives it too; DT_GNU_HASH gives it only where symbols are
- * exported. Failing all of these the table is taken to reach to the next thing that has an address, which is
- * never too few.
+ * DT_MIPS_SYMTABNO give the number; a section header gives it too; DT_GNU_HASH gives it where symbols are
+ * exported, as those stand last. Failing all of these the table is taken to reach to the next thing that has an
+ * address, which is never too few.
  */
+
+import {readInPieces} from '../source/source.js';
+import {windowSource} from '../source/window.js';
 import {DT, EM, machineDT, PT, SHT} from './constants.js';
-import {HashHeader, Sym, WideHashHeader} from './records.js';
+import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
+import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
 
 /** The dynamic symbol table. */
@@ -22,7 +26,11 @@ export function dynamicSymbolTable(view: ElfView): SymbolTable | undefined {
   const address = view.dynamic?.value(DT.DT_SYMTAB);
   const offset = address === undefined ? undefined : view.offsetOfAddress(address);
   if (address === undefined || offset === undefined) return undefined;
-  const exact = countFromSection(view, address) ?? countFromHash(view) ?? countFromMips(view);
+  const exact =
+    countFromSection(view, address) ??
+    countFromHash(view) ??
+    countFromMips(view) ??
+    gnuHashTable(view)?.symbolCount;
   const most = Math.floor((endOfMapping(view, address) - offset) / Sym.size(view.format.elfClass));
   if (exact !== undefined && exact <= most) return {address, offset, count: exact, exact: true};
   return {address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false};
@@ -42,6 +50,20 @@ export function eachSymbol(
     const bytes = view.source.read(offset + first * size, length * size);
     for (let i = 0; i < length; i++) visit(Sym.decode(bytes, view.format, i * size), first + i);
   }
+}
+
+/** The names of the first `count` dynamic symbols, one character a byte (see `byteString`). */
+export function dynamicSymbolNames(view: ElfView, count: number): string[] {
+  const symbols = dynamicSymbolTable(view);
+  const strings = view.dynamic?.stringTable;
+  if (symbols === undefined || strings === undefined) return [];
+  const bytes = view.source.read(strings.offset, strings.size);
+  const names: string[] = [];
+  eachSymbol(view, symbols.offset, count, ({st_name}) => {
+    const end = bytes.indexOf(0, st_name);
+    names.push(byteString(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+  });
+  return names;
 }
 
 function countFromSection(view: ElfView, address: bigint): number | undefined {
@@ -66,6 +88,71 @@ export function hashWordSize({header, format}: ElfView): 4 | 8 {
   return format.elfClass === 64 && (header.e_machine === EM.EM_ALPHA || header.e_machine === EM.EM_S390)
     ? 8
     : 4;
+}
+
+/** More buckets, and more symbols in one chain, than any real table has. */
+const mostHashed = 1 << 24;
+
+/** DT_GNU_HASH as far as its own words tell. */
+export interface GnuHashTable {
+  /** File offset of the header. */
+  readonly offset: number;
+  readonly header: GnuHashHeader;
+  /** File offsets of the bloom filter, the buckets and the chain words. */
+  readonly bloom: number;
+  readonly buckets: number;
+  readonly chains: number;
+  /** Dynamic symbols altogether, those that are not hashed included; undefined where none is hashed. */
+  readonly symbolCount: number | undefined;
+}
+
+/** Read DT_GNU_HASH; undefined when there is none, or none in the file. */
+export function gnuHashTable(view: ElfView): GnuHashTable | undefined {
+  const address = view.dynamic?.value(DT.DT_GNU_HASH);
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  if (offset === undefined) return undefined;
+  const {elfClass} = view.format;
+  const size = GnuHashHeader.size(elfClass);
+  const header = GnuHashHeader.decode(view.source.read(offset, size), view.format);
+  const bloom = offset + size;
+  const buckets = bloom + (header.bloom_size * elfClass) / 8;
+  const chains = buckets + header.nbuckets * 4;
+  const isAbsurd = header.nbuckets > mostHashed || header.bloom_size > mostHashed;
+  const last = isAbsurd ? 0 : Math.max(0, ...largestOf(view, buckets, header.nbuckets));
+  const symbolCount =
+    last < header.symoffset || last === 0 ? undefined : endOfChain(view, chains, header, last);
+  return {offset, header, bloom, buckets, chains, symbolCount};
+}
+
+/** The largest word of each piece of a list of words. */
+function largestOf(view: ElfView, offset: number, count: number): number[] {
+  const largest: number[] = [];
+  readInPieces(view.source, offset, count * 4, (bytes) => {
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let most = 0;
+    for (let at = 0; at + 4 <= bytes.length; at += 4)
+      most = Math.max(most, data.getUint32(at, view.format.littleEndian));
+    largest.push(most);
+    return undefined;
+  });
+  return largest;
+}
+
+/** The index behind the last symbol of the chain that begins with this symbol: its word has the lowest bit set. */
+function endOfChain(
+  view: ElfView,
+  chains: number,
+  {symoffset}: GnuHashHeader,
+  first: number,
+): number | undefined {
+  const source = windowSource(view.source, 4096);
+  for (let index = first; index - first < mostHashed; index++) {
+    if (chains + (index - symoffset + 1) * 4 > source.size) return undefined;
+    const bytes = source.read(chains + (index - symoffset) * 4, 4);
+    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, view.format.littleEndian);
+    if ((word & 1) === 1) return index + 1;
+  }
+  return undefined;
 }
 
 function countFromMips(view: ElfView): number | undefined {

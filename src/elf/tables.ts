@@ -6,8 +6,8 @@
  * addressed by code and stays where it is.
  */
 import {DT} from './constants.js';
-import {GnuHashHeader, Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
-import {dynamicSymbolTable, hashWordSize, readHashHeader} from './symbols.js';
+import {Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
+import {dynamicSymbolTable, gnuHashTable, hashWordSize, readHashHeader} from './symbols.js';
 import {readDefinedVersions, readNeededVersions} from './versions.js';
 import type {ElfView} from './view.js';
 
@@ -87,14 +87,10 @@ function hashSize(view: ElfView): number {
 }
 
 function gnuHashSize(view: ElfView): number {
-  const {elfClass} = view.format;
-  const headSize = GnuHashHeader.size(elfClass);
-  const head = GnuHashHeader.decode(
-    view.source.read(offsetOfTag(view, DT.DT_GNU_HASH), headSize),
-    view.format,
-  );
-  const chains = Math.max(0, (dynamicSymbolTable(view)?.count ?? 0) - head.symoffset);
-  return headSize + (head.bloom_size * elfClass) / 8 + (head.nbuckets + chains) * 4;
+  const table = gnuHashTable(view);
+  if (table === undefined) return 0;
+  const hashed = (table.symbolCount ?? table.header.symoffset) - table.header.symoffset;
+  return table.chains + hashed * 4 - table.offset;
 }
 
 function neededVersionsSize(view: ElfView): number {

@@ -9,6 +9,14 @@ import {DT} from './constants.js';
 import {Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import type {ElfView} from './view.js';
 
+/** DT_VERSYM's number for a symbol of no particular version. */
+export const VER_NDX_GLOBAL = 1;
+
+/** The number of a version in DT_VERSYM or vna_other, without the bit that hides the symbol. */
+export function versionIndex(value: number): number {
+  return value & 0x7fff;
+}
+
 /** One library of DT_VERNEED with the versions wanted of it. */
 export interface NeededVersions {
   readonly record: Verneed;

@@ -104,14 +104,15 @@ function readGlibcFacts(text: string): LoaderFacts {
 
 const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(?=\0)/;
 
-/** The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. */
+/**
+ * The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. What
+ * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
+ */
 function readSystemDirectories(text: string): readonly string[] {
-  const rows = [...text.matchAll(/(?<=\0)(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) =>
-    row.slice(0, -1).split('\0'),
-  );
+  const rows = [...text.matchAll(/(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) => row.slice(0, -1).split('\0'));
   const isOfLibraries = (row: readonly string[]) => row.some((directory) => /\/lib\w*\//.test(directory));
-  const several = rows.filter(({length}) => length > 1);
-  return several.find(isOfLibraries) ?? rows.find(isOfLibraries) ?? several[0] ?? [];
+  const longestFirst = rows.sort((a, b) => b.length - a.length);
+  return longestFirst.find(isOfLibraries) ?? longestFirst.find(({length}) => length > 1) ?? [];
 }
 
 /** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */

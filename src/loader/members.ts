@@ -71,8 +71,8 @@ export function interpreterNames(
 /** What the result says of the interpreter. */
 export function describeInterpreter(interpreter: Interpreter, member: Member | undefined): InterpreterInfo {
   const {requested, path, file, facts, substituted} = interpreter;
-  const {libc, version} = facts;
-  return {requested, path, host: file?.host, libc, version, substituted, node: member?.index};
+  const {libc, version, pathFile} = facts;
+  return {requested, path, host: file?.host, libc, version, pathFile, substituted, node: member?.index};
 }
 
 /** What the result says of a member. */

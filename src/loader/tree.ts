@@ -105,6 +105,8 @@ export interface InterpreterInfo {
   readonly libc: Libc;
   /** Of glibc, as in "2.36". */
   readonly version: string | undefined;
+  /** Of musl: the file with its library directories, to be looked for under the prefix of PT_INTERP. */
+  readonly pathFile: string | undefined;
   /** Whether another loader than PT_INTERP stands in. */
   readonly substituted: boolean;
   /** Index of its node. */

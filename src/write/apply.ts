@@ -12,6 +12,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readSync,
   realpathSync,
@@ -22,10 +23,10 @@ import {
   writeSync,
 } from 'node:fs';
 import {dirname} from 'node:path';
-import type {Plan, Write} from '../edit/plan.js';
+import type {PayloadMove, Plan, Write} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
-import type {ByteSource} from '../source/source.js';
+import {type ByteSource, readInPieces} from '../source/source.js';
 import {copyToNew} from './copy.js';
 import {syncDirectory} from './durable.js';
 import {keepMode, setMetadata} from './metadata.js';
@@ -76,7 +77,9 @@ export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = 
 /** Carry out a plan on bytes in memory; the result is new bytes. @throws ElfError CHANGED */
 export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
   const result = new Uint8Array(plan.outputSize);
-  result.set(bytes.subarray(0, Math.min(bytes.length, plan.outputSize)));
+  const {payload} = plan;
+  result.set(bytes.subarray(0, Math.min(payload?.from ?? bytes.length, plan.outputSize)));
+  if (payload !== undefined) result.set(bytes.subarray(payload.from), payload.to);
   requireUnchanged({path: plan.path, size: bytes.length, read: (o, n) => bytes.subarray(o, o + n)}, plan);
   for (const write of plan.writes) result.set(write.bytes, write.offset);
   return result;
@@ -129,7 +132,7 @@ function edit(temporary: string, plan: Plan, input: string, stats: Stats, like: 
   const fd = openSync(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     requireUnchanged(descriptorSource(fd, input), plan);
-    for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
+    writeAll(fd, plan, input);
     const notes = setMetadata(fd, stats, like);
     fsyncSync(fd);
     return notes;
@@ -161,6 +164,7 @@ function hardLinkNote({nlink}: Stats): string {
 /** Refuse a file that is not the one that the plan was made for. */
 function requireUnchanged(source: ByteSource, plan: Plan): void {
   const isSame = ({offset, before}: Write) => {
+    if (before.length === 0) return offset >= (plan.payload?.from ?? source.size);
     if (offset + before.length > source.size) return false;
     const now = source.read(offset, before.length);
     return before.every((byte, i) => byte === now[i]);
@@ -173,13 +177,30 @@ function requireUnchanged(source: ByteSource, plan: Plan): void {
   });
 }
 
-function writeAll(path: string, plan: Plan): void {
-  const fd = openSync(path, constants.O_WRONLY);
+function writeAll(fd: number, plan: Plan, input: string): void {
+  if (plan.payload !== undefined) movePayload(fd, plan.payload, input);
+  if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
+  for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
+  fsyncSync(fd);
+}
+
+/** Cut the payload off, so that zeros take its place, and put it from the untouched input to its new one. */
+function movePayload(fd: number, {from, to, size}: PayloadMove, input: string): void {
+  ftruncateSync(fd, from);
+  const source = fileSource(input);
   try {
-    for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
-    fsyncSync(fd);
+    readInPieces(
+      source,
+      from,
+      size,
+      (bytes, offset) => {
+        writeFully(fd, bytes, offset - from + to);
+        return undefined;
+      },
+      1 << 20,
+    );
   } finally {
-    closeSync(fd);
+    source.close();
   }
 }
 
@@ -190,10 +211,24 @@ function writeFully(fd: number, bytes: Uint8Array, offset: number): void {
 }
 
 function writeInPlace(path: string, plan: Plan): Applied {
+  if (plan.payload !== undefined) {
+    throw new ElfError(
+      'BAD_REQUEST',
+      'the data behind the program cannot move while the file is written in place',
+      {
+        path,
+      },
+    );
+  }
   const source = fileSource(path);
   try {
     requireUnchanged(source, plan);
-    writeAll(path, plan);
+    const fd = openSync(path, constants.O_WRONLY);
+    try {
+      writeAll(fd, plan, path);
+    } finally {
+      closeSync(fd);
+    }
     return {path, notes: keepMode(path, source.stats)};
   } catch (error) {
     throw systemError(path, error, 'cannot write');

@@ -167,8 +167,13 @@ export function elflint(file: string): string[] {
 
 /** Complaints about `after` that eu-elflint does not have about `before`. */
 export function newComplaints(before: string, after: string): string[] {
-  const known = new Set(elflint(before));
-  return elflint(after).filter((complaint) => !known.has(complaint));
+  const known = new Set(elflint(before).map(withoutIndex));
+  return elflint(after).filter((complaint) => !known.has(withoutIndex(complaint)));
+}
+
+/** A segment or dynamic entry more shifts the numbers of those behind it. */
+function withoutIndex(complaint: string): string {
+  return complaint.replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry');
 }
 
 function hexNumber(digits: string | undefined): number {

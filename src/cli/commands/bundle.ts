@@ -10,6 +10,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     libs: args.libs as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
+    files: ((args.file as string[] | undefined) ?? []).map(parseFile),
     isolate: args.isolate as boolean,
     launcher: args.launcher as 'interp' | 'wrapper',
     shell: args.shell as string | undefined,
@@ -17,4 +18,12 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   for (const note of result.notes) output.note(note);
   if (args.json) output.json(bundleToJson(result));
   else printBundle(result, output);
+}
+
+/** SRC[=DST]; a name with an equals sign in it is written as SRC=DST. */
+function parseFile(text: string): {source: string; target: string | undefined} {
+  const equals = text.lastIndexOf('=');
+  return equals < 0
+    ? {source: text, target: undefined}
+    : {source: text.slice(0, equals), target: text.slice(equals + 1)};
 }
