@@ -12,7 +12,14 @@ import {resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {type Architecture, describeArchitecture} from './architecture.js';
-import {type DebootstrapOptions, firstStageDone, logPath, runFirstStage, secondStage} from './debootstrap.js';
+import {
+  type DebootstrapOptions,
+  firstStageDone,
+  logPath,
+  rewindSecondStage,
+  runFirstStage,
+  secondStage,
+} from './debootstrap.js';
 import {chooseEnvironment} from './environment.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
 import {type IdMap, type IdMapKind, planIdMap} from './idmap.js';
@@ -90,6 +97,7 @@ export async function resumeChroot(target: string, options: FinishOptions = {}):
   }
   mapForStages(options);
   const architecture = architectureOf(root);
+  rewindSecondStage(root);
   return finish(root.host, architecture, emulatorsFor(architecture, options), options);
 }
 

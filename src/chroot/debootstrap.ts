@@ -4,7 +4,7 @@
  * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
  * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {existsSync, mkdirSync, readFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, renameSync, truncateSync} from 'node:fs';
 import {join, resolve} from 'node:path';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {systemError} from '../errors.js';
@@ -67,6 +67,17 @@ export async function runFirstStage(
 /** Tell whether the second stage is what comes next: writing apt's sources is the last thing that the first one does. */
 export function firstStageDone(root: Root): boolean {
   return ['/debootstrap/debootstrap', '/etc/apt/sources.list'].every((path) => root.resolve(path).found);
+}
+
+/**
+ * Undo what an interrupted second stage would stumble over when it starts again: packages in dpkg's status, to which
+ * it adds one that it only feigns, and start-stop-daemon put aside, which it would put aside once more.
+ */
+export function rewindSecondStage(root: Root): void {
+  const status = root.resolve('/var/lib/dpkg/status');
+  if (status.found && status.stats.isFile() && status.stats.size > 0n) truncateSync(status.host);
+  const aside = root.resolve('/sbin/start-stop-daemon.REAL', {follow: false});
+  if (aside.found && aside.stats.isFile()) renameSync(aside.host, aside.host.slice(0, -'.REAL'.length));
 }
 
 /** debootstrap's log: it moves when the second stage is complete. */

@@ -44,7 +44,7 @@ export function splitEnvironment(
 }
 
 /** What a command needs of the environment even when the rest is left behind. */
-const essential = /^(TERM|COLORTERM|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY)$/;
+const essential = /^(TERM|COLORTERM|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY|QEMU_\w+)$/;
 
 /** The environment of a command that gets none of its own. */
 export function chooseEnvironment(

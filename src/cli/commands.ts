@@ -107,13 +107,6 @@ const bundleOptions = {
     requiresArg: true,
     describe: 'a library to carry along; may be repeated',
   },
-  file: {
-    type: 'string',
-    array: true,
-    requiresArg: true,
-    describe:
-      'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
-  },
   isolate: {
     type: 'boolean',
     default: true,
@@ -325,6 +318,13 @@ export const commands: readonly Command[] = [
         describe: 'where the programs go, as seen from inside',
       },
       ...bundleOptions,
+      file: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'SRC[=DST]: a file or directory for the programs to read; DST is below the prefix; may be repeated',
+      },
       ...jsonOption,
     },
     examples: [
@@ -363,7 +363,7 @@ export const commands: readonly Command[] = [
         type: 'boolean',
         default: true,
         describe:
-          'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, proxies and what --env sets',
+          'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
       },
       'resolv-conf': {type: 'boolean', describe: "show this machine's /etc/resolv.conf inside"},
       'id-map': {

@@ -23,15 +23,16 @@ export function checkPlan(
   before: ElfView,
   after: ElfView,
   plan: Plan,
-  requests: readonly EditRequest[],
+  request: EditRequest | readonly EditRequest[],
 ): void {
+  const requests: readonly EditRequest[] = Array.isArray(request) ? request : [request];
   checkRequested(before, after, requests);
-  checkSegments(before, after, plan);
+  checkSegments(before, after, plan, requests);
   checkWritesDeclared(before, plan);
   checkMappedWrites(before, plan);
   checkTables(before, after, changedTables(requests));
-  checkVersions(before, after, requests);
   checkSymbols(before, after, plan, requests);
+  checkVersions(before, after, requests);
   checkProblems(before, after);
 }
 

@@ -62,7 +62,8 @@ function isTouched(before: ElfView, after: ElfView, plan: Plan): boolean {
 
 function checkNames(view: ElfView, old: readonly string[], now: readonly string[]): void {
   const at = old.findIndex((name, i) => name !== now[i]);
-  if (at >= 0) fail(view, 'a dynamic symbol changes', JSON.stringify(old[at]), `${JSON.stringify(now[at])}`);
+  if (at >= 0)
+    fail(view, `the name of symbol ${at} changes`, JSON.stringify(old[at]), `${JSON.stringify(now[at])}`);
 }
 
 /** What a symbol is, in one string, under the name that it shall have. Its value counts only with its section. */

@@ -4,7 +4,7 @@
  * order, tables where the header says.
  */
 
-import {ET, PT, SHT} from '../elf/constants.js';
+import {ET, PT, SHF, SHT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 
@@ -39,8 +39,11 @@ function refuseDebugFile(view: ElfView): void {
   );
   const isEmpty = described.some((segment) =>
     view.sectionHeaders.some(
-      ({sh_type, sh_addr, sh_size}) =>
-        sh_type === SHT.SHT_NOBITS && sh_size > 0 && sh_addr === segment.p_vaddr,
+      ({sh_type, sh_flags, sh_addr, sh_size}) =>
+        sh_type === SHT.SHT_NOBITS &&
+        (sh_flags & SHF.SHF_TLS) === 0 &&
+        sh_addr === segment.p_vaddr &&
+        sh_size === segment.p_memsz,
     ),
   );
   if (!isEmpty) return;

@@ -152,7 +152,7 @@ function moveTable(draft: Draft, extension: Phdr, more: number): void {
   const size = (draft.programHeaders.length + more) * entrySize;
   draft.programHeaderOffset = appendTo(draft, extension, size, 8).offset;
   draft.notes.push(
-    'the program header table moved to the end of the file; eu-strip can strip it, GNU strip cannot',
+    'the program header table moved to the end of the file, where strip and objcopy do not keep it',
   );
 }
 

@@ -8,7 +8,7 @@ import {abiTag, buildId} from './gnu-notes.js';
 import {type Hardening, hardeningOf} from './hardening.js';
 import {describeKind, type ElfKind, kindOf} from './kind.js';
 import {machineOf} from './machine.js';
-import {readNotes} from './notes.js';
+import {readNotes, readSectionNotes} from './notes.js';
 import {oldestGlibc, type WantedVersions, wantedVersions} from './version-names.js';
 import type {ElfView} from './view.js';
 
@@ -59,7 +59,7 @@ export function describeElf(view: ElfView): ElfFacts {
     }
   };
   const kind = attempt(() => kindOf(view)) ?? 'unknown';
-  const notes = attempt(() => readNotes(view)) ?? [];
+  const notes = [...(attempt(() => readSectionNotes(view)) ?? []), ...(attempt(() => readNotes(view)) ?? [])];
   const versions = attempt(() => wantedVersions(view)) ?? [];
   return {
     size: view.source.size,

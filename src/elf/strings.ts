@@ -16,7 +16,10 @@ export function encodeString(text: string): Uint8Array {
 
 /** A name as one character a byte, whatever its bytes are: for comparing and hashing, not for people. */
 export function byteString(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  let text = '';
+  for (let at = 0; at < bytes.length; at += pieceLength)
+    text += String.fromCharCode(...bytes.subarray(at, at + pieceLength));
+  return text;
 }
 
 /** Text in that form. */

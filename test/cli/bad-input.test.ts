@@ -209,7 +209,7 @@ const badPaths: Readonly<Record<string, readonly [string, string]>> = {
   empty: ['', 'the interpreter path is empty (expected an absolute path, got "")'],
   'with a newline': [
     '/a\nb',
-    'the interpreter path contains a newline (expected a path without one, got "/a\\x0ab")',
+    'the interpreter path contains a newline (expected a string without one, got "/a\\x0ab")',
   ],
   relative: [
     'ld.so',
@@ -264,7 +264,7 @@ test('a name with control characters reaches the terminal as \\xNN', (t) => {
 /** Wrong command lines, and the line that each gives. */
 const usage: readonly (readonly [readonly string[], string])[] = [
   [[], 'a command is missing; see elfinterp --help'],
-  [['frob'], 'unknown command: frob; see elfinterp --help'],
+  [['qqqqqqqq'], 'unknown command: qqqqqqqq; see elfinterp --help'],
   [['gett', 'FILE'], 'unknown command: gett; did you mean get?; see elfinterp --help'],
   [['get'], 'an argument is missing: elfinterp get <files..>; see elfinterp get --help'],
   [['get', '--frob', 'FILE'], 'unknown option: --frob; see elfinterp get --help'],

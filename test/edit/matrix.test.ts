@@ -164,9 +164,13 @@ function findFailure(program: MatrixProgram, file: string, what: string): string
     : `${what}: ${signal ?? status} ${stdout}${stderr}`;
 }
 
-/** Not every stripped program ran before; and GNU strip cannot cope with program headers at the end of the file. */
+/**
+ * Not every stripped program ran before. And both GNU strip and eu-strip put the program headers behind the ELF
+ * header again, over what is there, when they have moved from it.
+ */
 function tryStripped(program: MatrixProgram, file: string, plans: readonly Plan[]): string | undefined {
-  const strip = plans.some(hasMovedTable) ? 'eu-strip' : binutil(program, 'strip');
+  if (plans.some(hasMovedTable)) return undefined;
+  const strip = binutil(program, 'strip');
   const stripped = `${file}.stripped`;
   const {status, stderr} = run(strip, [file, '-o', stripped]);
   const problem = status === 0 ? findFailure(program, stripped, 'the stripped copy') : `${strip}: ${stderr}`;
