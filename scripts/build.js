@@ -4,7 +4,8 @@
  * yargs and our own modules one by one costs more than everything `elfinterp get` does.
  */
 import {execFileSync} from 'node:child_process';
-import {rmSync} from 'node:fs';
+import {readFileSync, rmSync} from 'node:fs';
+import {dirname, relative, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
 
@@ -36,5 +37,44 @@ async function bundle(entry, outfile) {
     define: {'import.meta.url': '__importMetaUrl'},
     banner: {js: "const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;"},
     logLevel: 'warning',
+    plugins: [{name: 'past-the-index', setup: importPastTheIndex}],
   });
+}
+
+/**
+ * The command line imports from src/index.ts, as users do, and that loads the whole library. In its bundle each
+ * import goes to the file that the index names, so that `get` does not wait for what `bundle` needs.
+ */
+function importPastTheIndex({onLoad}) {
+  const index = resolve('src/index.ts');
+  const places = new Map();
+  for (const [, names, from] of readFileSync(index, 'utf8').matchAll(
+    /^export \{([^}]*)\} from '([^']+)';/gm,
+  )) {
+    for (const {name, as} of namesIn(names)) places.set(as, {name, file: resolve(dirname(index), from)});
+  }
+  onLoad({filter: /\/src\/cli\/.*\.ts$/}, ({path}) => {
+    const text = readFileSync(path, 'utf8').replace(
+      /^import \{([^}]*)\} from '(?:\.\.\/)+index\.js';/gm,
+      (_, names) =>
+        namesIn(names)
+          .map(({name, as}) => {
+            const place = places.get(name);
+            if (place === undefined) throw new Error(`${path}: src/index.ts has no ${name}`);
+            return `import {${place.name} as ${as}} from './${relative(dirname(path), place.file)}';`;
+          })
+          .join(' '),
+    );
+    return {contents: text, loader: 'ts'};
+  });
+}
+
+/** The values among `a, type B, c as d`. */
+function namesIn(list) {
+  return list
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '' && !entry.startsWith('type '))
+    .map((entry) => entry.split(' as '))
+    .map(([name, as = name]) => ({name, as}));
 }

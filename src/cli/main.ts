@@ -30,8 +30,8 @@ interface Choice {
 }
 
 /*
- * The handlers only note what was chosen, and the command runs when yargs has returned: yargs lays out its whole
- * help text in advance for a handler that returns a promise, which costs more than `get` itself.
+ * The handlers only note what was chosen and leave yargs by an exception: when a handler returns, yargs lays out its
+ * whole help text in advance, which costs more than `get` itself.
  */
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
   let choice: Choice | undefined;
@@ -78,10 +78,17 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
       return builder.demandCommand(1, 'a command is missing');
     });
   }
-  parser.parseSync();
+  try {
+    parser.parseSync();
+  } catch (error) {
+    if (error !== enough) throw error;
+  }
   if (status !== undefined) return status;
   return choice === undefined ? exitStatus.done : runCommand(choice, output);
 }
+
+/** What a handler throws. */
+const enough = new Error('the command line is read');
 
 /**
  * Behind `--` stands the command that a chroot shall run, and elsewhere files, whose names may begin with a dash;
@@ -104,7 +111,10 @@ function addCommand(parser: Parser, command: Command, usage: string, choose: (ch
     usage,
     command.summary,
     (builder) => describe(builder, command),
-    (args) => choose({command, args}),
+    (args) => {
+      choose({command, args});
+      throw enough;
+    },
   );
 }
 
