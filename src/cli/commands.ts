@@ -132,9 +132,10 @@ const interpreterOptions = {
 const treeOptions = {
   recursive: {
     type: 'string',
+    array: true,
     alias: 'r',
     requiresArg: true,
-    describe: 'every dynamic ELF file under this directory',
+    describe: 'every dynamic ELF file under this directory; may be repeated',
   },
   root: {type: 'string', requiresArg: true, describe: 'resolve as if this directory were /'},
   'library-path': {
@@ -223,9 +224,10 @@ export const commands: readonly Command[] = [
     options: {
       recursive: {
         type: 'string',
+        array: true,
         alias: 'r',
         requiresArg: true,
-        describe: 'every ELF file under this directory',
+        describe: 'every ELF file under this directory; may be repeated',
       },
       ...jsonOption,
     },

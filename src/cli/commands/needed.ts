@@ -5,14 +5,14 @@ import {exitStatus, type Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const named = (args.files as string[] | undefined) ?? [];
-  const directory = args.recursive as string | undefined;
-  if (named.length === 0 && directory === undefined) {
+  const directories = (args.recursive as string[] | undefined) ?? [];
+  if (named.length + directories.length === 0) {
     output.note('name a file, or a directory with -r; see elfinterp needed --help');
     return exitStatus.usage;
   }
   const list = args.json ? output.jsonList() : undefined;
-  const several = named.length > 1 || directory !== undefined;
-  const files = directory === undefined ? named : concatenate(named, findElfFiles(directory));
+  const several = named.length > 1 || directories.length > 0;
+  const files = concatenate(named, ...directories.map(findElfFiles));
   for (const result of withEachFile(files, output, ({view}) => ({needed: view.dynamic?.needed ?? []}))) {
     for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
     if (list !== undefined || !('value' in result)) continue;

@@ -97,10 +97,11 @@ function* filesOf(
     if (named.length > 1) output.status(`${++done} of ${named.length}: ${file}`);
     yield {file, isNamed: true};
   }
-  if (args.recursive === undefined) return;
-  for (const file of findElfFilesInside(resolver.root, args.recursive as string)) {
-    output.status(`${++done} files: ${file}`);
-    yield {file, isNamed: false};
+  for (const directory of (args.recursive as string[] | undefined) ?? []) {
+    for (const file of findElfFilesInside(resolver.root, directory)) {
+      output.status(`${++done} files: ${file}`);
+      yield {file, isNamed: false};
+    }
   }
 }
 
