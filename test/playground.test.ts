@@ -109,7 +109,7 @@ test('the committed page is what the build makes, and it is small', (t) => {
   ]);
   const committed = readFileSync(playground, 'utf8');
   t.true(built === committed, 'npm run build:playground');
-  t.true(committed.length < 160_000, `${committed.length} bytes`);
+  t.true(committed.length < 200_000, `${committed.length} bytes`);
 });
 
 test(
@@ -268,7 +268,7 @@ test(
     t.true((await page.locator('#map .strip span').count()) > 1);
     await fill(page, {interpreter: '/opt/ld.so'});
     await page.locator('#plan-error:not([hidden])').waitFor();
-    t.regex(await page.innerText('#plan-error'), /past the end of the file/);
+    t.regex(await page.innerText('#plan-error'), /past the end of the file|ends too early/);
     t.deepEqual(complaints, []);
   }),
 );
