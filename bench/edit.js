@@ -1,0 +1,165 @@
+/*
+ * Editing beside patchelf: bytes changed, growth, wall time, peak memory, on the same copies in one run.
+ *
+ * `npm run bench:edit` needs patchelf, gcc, GNU time and 4 GB of disk. Times are medians of alternating runs; the
+ * ratio is taken pair by pair, so a machine that slows down slows both.
+ */
+import {spawnSync} from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const cli = join(root, 'bin/elfinterp.js');
+const work = mkdtempSync(join(process.env.ELFINTERP_BENCH_DIR ?? tmpdir(), 'elfinterp-bench-'));
+process.on('exit', () => rmSync(work, {recursive: true, force: true}));
+
+const interpreter = '/debootstrap/qemu-libs/ld.so';
+const path = '/debootstrap/qemu-libs:/opt/lib';
+const ours = (args) => [process.execPath, cli, ...args];
+const edits = {
+  set: {
+    elfinterp: (file) => ours(['set', file, interpreter]),
+    'elfinterp --in-place': (file) => ours(['set', '--in-place', file, interpreter]),
+    patchelf: (file) => ['patchelf', '--set-interpreter', interpreter, file],
+  },
+  'set rpath': {
+    elfinterp: (file) => ours(['edit', '--rpath', path, file]),
+    'elfinterp --in-place': (file) => ours(['edit', '--in-place', '--rpath', path, file]),
+    patchelf: (file) => ['patchelf', '--force-rpath', '--set-rpath', path, file],
+  },
+};
+
+console.log(`| file | edit | tool | bytes changed | growth | ms (median) | ratio to patchelf | peak MB |`);
+console.log(`|---|---|---|--:|--:|--:|--:|--:|`);
+for (const [name, file, rounds] of inputs())
+  for (const edit of Object.keys(edits)) compare(name, file, edit, rounds);
+compareMany(500);
+
+function inputs() {
+  const list = [['small program', join(root, 'test-binaries/x86_64/probe-pie'), 9]];
+  if (existsSync('/usr/bin/qemu-arm')) list.push(['qemu-arm', '/usr/bin/qemu-arm', 9]);
+  list.push([`node (${Math.round(statSync(process.execPath).size / 1e6)} MB)`, process.execPath, 5]);
+  list.push(['1 GB program', largeProgram(), 3]);
+  return list;
+}
+
+/** A program with a gigabyte of data that the loader maps. */
+function largeProgram() {
+  const file = join(work, 'large');
+  writeFileSync(
+    `${file}.s`,
+    '.data\n.globl big\nbig: .byte 1\n.zero 1073741823\n.text\n.globl main\nmain: xor %eax, %eax\n ret\n.section .note.GNU-stack\n',
+  );
+  must(['gcc', '-o', file, `${file}.s`]);
+  return file;
+}
+
+function compare(name, file, edit, rounds) {
+  const tools = Object.entries(edits[edit]);
+  const times = Object.fromEntries(tools.map(([tool]) => [tool, []]));
+  const facts = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const [tool, command] of tools) {
+      const copy = join(work, 'copy');
+      copyFileSync(file, copy);
+      spawnSync('sync', ['-f', copy]);
+      const {ms, megabytes} = timed(command(copy));
+      times[tool].push(ms);
+      facts[tool] ??= {...difference(file, copy), megabytes};
+      rmSync(copy);
+    }
+  }
+  for (const [tool] of tools) {
+    const ratios = times[tool].map((ms, i) => times.patchelf[i] / ms);
+    const {changed, growth, megabytes} = facts[tool];
+    const faster = tool === 'patchelf' ? '1' : `${median(ratios).toFixed(2)}x as fast`;
+    console.log(
+      `| ${name} | ${edit} | ${tool} | ${changed} | ${growth} | ${median(times[tool]).toFixed(0)} | ${faster} | ${megabytes} |`,
+    );
+  }
+}
+
+/** Many files in one call against one process a file. */
+function compareMany(count) {
+  const rounds = [0, 1, 2].map(() => {
+    const files = (tool) => {
+      const directory = join(work, tool);
+      mkdirSync(directory);
+      return Array.from({length: count}, (_, i) => {
+        const copy = join(directory, `f${i}`);
+        copyFileSync(join(root, 'test-binaries/x86_64/probe-pie'), copy);
+        return copy;
+      });
+    };
+    const one = timed(ours(['edit', '--rpath', path, ...files('one')]));
+    const loop = timed([
+      'sh',
+      '-c',
+      'for f; do patchelf --force-rpath --set-rpath "$0" "$f"; done',
+      path,
+      ...files('loop'),
+    ]);
+    for (const tool of ['one', 'loop']) rmSync(join(work, tool), {recursive: true});
+    return {one: one.ms, loop: loop.ms};
+  });
+  const ratio = median(rounds.map(({one, loop}) => loop / one));
+  console.log(
+    `\n${count} small files, set rpath: one elfinterp call ${median(rounds.map(({one}) => one)).toFixed(0)} ms, patchelf in a loop ${median(rounds.map(({loop}) => loop)).toFixed(0)} ms: ${ratio.toFixed(2)}x as fast`,
+  );
+}
+
+function timed(command) {
+  const start = performance.now();
+  const {stderr, status} = spawnSync('/usr/bin/time', ['-f', 'peak %M', ...command], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  const ms = performance.now() - start;
+  if (status !== 0) throw new Error(`${command.slice(0, 4).join(' ')}: ${stderr}`);
+  return {ms, megabytes: Math.round(Number(/peak (\d+)/.exec(stderr)?.[1]) / 1024)};
+}
+
+function must(command) {
+  const {status, stderr} = spawnSync(command[0], command.slice(1), {encoding: 'utf8'});
+  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
+}
+
+/** How many bytes differ, those past the shorter file's end included, and how much longer it became. */
+function difference(before, after) {
+  const [a, b] = [before, after].map((file) => openSync(file, 'r'));
+  const [pieceA, pieceB] = [Buffer.alloc(1 << 20), Buffer.alloc(1 << 20)];
+  let changed = 0;
+  for (let at = 0; ; at += pieceA.length) {
+    const [countA, countB] = [
+      readSync(a, pieceA, 0, pieceA.length, at),
+      readSync(b, pieceB, 0, pieceB.length, at),
+    ];
+    if (countA === 0 && countB === 0) break;
+    const common = Math.min(countA, countB);
+    if (!pieceA.subarray(0, common).equals(pieceB.subarray(0, common))) {
+      for (let i = 0; i < common; i++) if (pieceA[i] !== pieceB[i]) changed += 1;
+    }
+    changed += Math.abs(countA - countB);
+  }
+  closeSync(a);
+  closeSync(b);
+  return {changed, growth: statSync(after).size - statSync(before).size};
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
