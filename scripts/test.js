@@ -5,7 +5,7 @@
  * TAP output; a test that passed by saying `skipped: ...` counts as skipped. With CI in the environment a skipped
  * test has failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`.
  */
-import {execFileSync, spawn} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
 import {rmSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -16,13 +16,13 @@ const counts = {passed: 0, failed: 0, skipped: 0};
 let last;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-compile();
-await runTests(process.argv.slice(2));
+if (compile()) await runTests(process.argv.slice(2));
+else fail('the tests do not compile');
 report();
 
 function compile() {
   rmSync('build', {recursive: true, force: true});
-  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {stdio: 'inherit'});
+  return spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {stdio: 'inherit'}).status === 0;
 }
 
 async function runTests(args) {

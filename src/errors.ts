@@ -18,7 +18,9 @@ export type ErrorCode =
   | 'NOT_CLOSED'
   | 'UNSUPPORTED'
   | 'OUTSIDE'
-  | 'BAD_MANIFEST';
+  | 'BAD_MANIFEST'
+  | 'BUSY'
+  | 'COMMAND_FAILED';
 
 /** The facts of an error; each one that is known becomes a property and a part of the message. */
 export interface ErrorFacts {

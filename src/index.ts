@@ -1,15 +1,98 @@
+export {
+  describeEmulator,
+  type EmulatorOptions,
+  enableInTable,
+  flagMeanings,
+  registerInTable,
+  type TableOptions,
+  unregisterFromTable,
+} from './binfmt/emulator.js';
+export {type ExportFormat, exportRegistration} from './binfmt/export.js';
+export {type BinfmtMount, findTable, mustFindTable} from './binfmt/mount.js';
+export type {Registration} from './binfmt/registration.js';
+export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
+export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
+export {targetOfFile} from './binfmt/targets.js';
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export type {DataFile} from './bundle/data-files.js';
+export {type Architecture, findArchitecture} from './chroot/architecture.js';
+export {
+  type CreateOptions,
+  type CreateResult,
+  createChroot,
+  type FinishOptions,
+  resumeChroot,
+} from './chroot/create.js';
+export {diagnose} from './chroot/doctor/diagnose.js';
+export type {Finding, FindingCode} from './chroot/doctor/finding.js';
+export {bundledEmulators} from './chroot/emulators.js';
+export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
+export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
+export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
+export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';
+export {type FileRegion, mapFile, type RegionKind} from './edit/file-map.js';
+export {isProgram} from './edit/loaded.js';
 export type {PayloadChoice} from './edit/payload.js';
 export type {PayloadMove, Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
 export type {EditRequest} from './edit/request.js';
 export {checkElf, type Problem} from './elf/check.js';
+export {describeElf, type ElfFacts} from './elf/describe.js';
+export type {Hardening} from './elf/hardening.js';
+export type {ElfKind} from './elf/kind.js';
+export {
+  type DynamicLine,
+  listDynamic,
+  listSections,
+  listSegments,
+  type SectionLine,
+  type SegmentLine,
+} from './elf/listing.js';
 export {type Machine, machineOf} from './elf/machine.js';
 export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
+export {osAbiName} from './elf/os-abi.js';
 export {findPayload, type Payload} from './elf/payload.js';
+export {isStackExecutable} from './elf/stack.js';
+export type {WantedVersions} from './elf/version-names.js';
 export {ElfView} from './elf/view.js';
 export {ElfError, type ErrorCode, hex, printable} from './errors.js';
+export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
+export {findElfFilesInside} from './loader/find-programs.js';
+export {
+  chainTo,
+  findMisses,
+  findNodes,
+  loadingRequests,
+  type Request,
+  requestsByTarget,
+} from './loader/queries.js';
+export {
+  Resolver,
+  type ResolveTreeOptions,
+  resolveTree as resolveTreeSync,
+} from './loader/resolve.js';
+export {resolveTree} from './loader/resolve-tree.js';
+export {type ShrinkOptions, shrinkSearchPath} from './loader/shrink.js';
+export type {
+  Attempt,
+  Edge,
+  InterpreterInfo,
+  Miss,
+  Place,
+  Reason,
+  RequestKind,
+  ResolvedTree,
+  TreeNode,
+} from './loader/tree.js';
+export {
+  findModuleLoading,
+  findUndefinedSymbols,
+  type ModuleLoading,
+  type UndefinedSymbol,
+} from './loader/unresolved.js';
+export type {VersionProblem} from './loader/versions.js';
 export {findElfFiles} from './source/walk.js';
+export {readText, readWhole, standardInput} from './source/whole.js';
 export {version} from './version.js';
 export {type Applied, type ApplyOptions, applyPlan, applyPlanSync, applyPlanToBuffer} from './write/apply.js';

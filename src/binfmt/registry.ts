@@ -4,7 +4,7 @@
  * Which table that is depends on the mount: since Linux 6.7 a user namespace that mounts binfmt_misc has one of
  * its own. So the mount point is always given, never assumed, and nothing here mounts or unmounts.
  */
-import {closeSync, constants, openSync, readdirSync, readFileSync, writeSync} from 'node:fs';
+import {closeSync, constants, opendirSync, openSync, readFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
 import {checkEntryName, formatRegistration, type Registration} from './registration.js';
@@ -19,14 +19,26 @@ export interface BinfmtEntry {
 export interface BinfmtTable {
   /** False when binfmt_misc as a whole is switched off. */
   readonly enabled: boolean;
+  /** The newest first: of those that match a file, the first enabled one is the kernel's choice. */
   readonly entries: readonly BinfmtEntry[];
 }
 
 /** @throws ElfError NOT_FOUND when binfmt_misc is not mounted there, FILE_SYSTEM when it cannot be read */
 export function readTable(mountPoint: string): BinfmtTable {
   const enabled = readControlFile(mountPoint, 'status').trim() === 'enabled';
-  const names = readdirSync(mountPoint).filter((name) => name !== 'register' && name !== 'status');
-  return {enabled, entries: names.sort().map((name) => readEntry(mountPoint, name))};
+  return {enabled, entries: entryNames(mountPoint).map((name) => readEntry(mountPoint, name))};
+}
+
+/** A directory of the kernel's own gives its newest file first, unlike `readdirSync`, which sorts by name. */
+function entryNames(mountPoint: string): string[] {
+  const directory = opendirSync(mountPoint);
+  try {
+    const names: string[] = [];
+    for (let next = directory.readSync(); next !== null; next = directory.readSync()) names.push(next.name);
+    return names.filter((name) => name !== 'register' && name !== 'status');
+  } finally {
+    directory.closeSync();
+  }
 }
 
 /** @throws ElfError NOT_FOUND when there is no such entry, BAD_REQUEST when its text is not understood */

@@ -1,16 +1,18 @@
 /*
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
-import {mkdirSync, readFileSync, realpathSync} from 'node:fs';
+import {lstatSync, mkdirSync, readFileSync, realpathSync, rmSync} from 'node:fs';
 import {join, posix, resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import {version} from '../version.js';
-import {contentOf, hasContent} from './contents.js';
-import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
-import {alwaysNeeded, type BundlePlan, type Layout, planBundle} from './plan-bundle.js';
+import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js';
+import {type DataFile, findDataFiles, placeOf} from './data-files.js';
+import {type BundleFile, generated} from './file-set.js';
+import {formatManifest, type Manifest, type ManifestFile, manifestPath, parseManifest} from './manifest.js';
+import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {writeBundle} from './write-bundle.js';
@@ -26,8 +28,19 @@ export interface BundleOptions {
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
+  /** Other files to carry along, for the programs to read. */
+  readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
   readonly isolate?: boolean | undefined;
+  /**
+   * How programs are started: `interp` changes their PT_INTERP; `wrapper` leaves them as they are and puts a script
+   * in their place, for programs that cannot be changed. Default: `interp`.
+   */
+  readonly launcher?: 'interp' | 'wrapper' | undefined;
+  /** The static shell of this machine that runs the wrappers. */
+  readonly shell?: string | undefined;
+  /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
+  readonly qemuTarget?: string | undefined;
 }
 
 export interface BundleResult {
@@ -55,11 +68,17 @@ export interface BundleResult {
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   const layout = layoutOf(options);
+  const shell = shellOf(options);
   const target = prepareTarget(options.into, layout);
   const library = [...(options.library ?? []), alwaysNeeded];
-  const all = withEarlierPrograms(programs, target, layout, options.root);
+  const earlier = readManifest(target, layout);
+  const targetOf = targetsOf(programs, earlier, options.qemuTarget);
+  const all = withEarlierPrograms(programs, earlier, targetOf, options.root);
   const trees = resolveAll(all, library, options.root);
-  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true});
+  const wanted = withEarlierData(options, earlier?.files ?? [], layout);
+  const data = findDataFiles(new Root(options.root), wanted, layout);
+  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, shell, targetOf, data});
+  requireOwnDirectories(target, directoriesOf(plan));
   const manifest = describe(plan);
   const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
   if (isThere(target, manifest)) return {...result, written: false, notes: plan.notes};
@@ -69,6 +88,7 @@ export async function bundle(programs: readonly string[], options: BundleOptions
     const problem = plan.isolated === undefined ? undefined : testIsolation(join(staging, plan.isolated));
     if (problem !== undefined) notes.push(problem);
   });
+  removeReplaced(target, layout, earlier, manifest);
   proveClosed(target, layout, plan.programs, []);
   return {...result, written: true, notes};
 }
@@ -91,6 +111,14 @@ function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions):
   return {prefix, libs: posix.join(prefix, libs)};
 }
 
+function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefined {
+  if ((launcher === 'wrapper') === (shell !== undefined))
+    return shell === undefined ? undefined : resolve(shell);
+  throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
+    expected: '--launcher wrapper --shell FILE, or neither',
+  });
+}
+
 /** The target's real path; each directory of the layout that exists there must be one, and not a link elsewhere. */
 function prepareTarget(into: string, layout: Layout): string {
   try {
@@ -98,35 +126,97 @@ function prepareTarget(into: string, layout: Layout): string {
   } catch (error) {
     throw systemError(into, error, 'cannot make the directory');
   }
-  const root = new Root(into);
-  for (const path of [layout.prefix, layout.libs]) {
+  const {host} = new Root(into);
+  requireOwnDirectories(host, [layout.prefix, layout.libs]);
+  return host;
+}
+
+/** A directory of the bundle that exists already must be one, and not a link to elsewhere. */
+function requireOwnDirectories(target: string, directories: Iterable<string>): void {
+  const root = new Root(target);
+  for (const path of directories) {
     const there = root.resolve(path);
     const isFree =
       !there.found && there.code === 'ENOENT' && path === posix.join(there.reached, ...there.rest);
     if (isFree || (there.found && there.inside === path && there.stats.isDirectory())) continue;
     throw new ElfError('OUTSIDE', `${path} is not a directory of its own there`, {
-      path: into,
+      path: target,
       expected: 'a directory, or nothing yet',
       got: there.found ? `a way to ${there.inside}` : `${there.code} at ${there.reached}`,
     });
   }
-  return root.host;
 }
 
-/** One library directory serves all emulators of a prefix, so a new one is bundled together with those before it. */
+function directoriesOf({files}: BundlePlan): Set<string> {
+  return new Set(files.map(({path}) => posix.dirname(path)));
+}
+
+/** What a program's name says, else what the caller or the earlier bundle says. */
+function targetsOf(
+  programs: readonly string[],
+  earlier: Manifest | undefined,
+  qemuTarget: string | undefined,
+): (name: string) => string | null {
+  const known = new Map(
+    earlier?.programs.map((program) => [posix.basename(program.path), program.qemuTarget]),
+  );
+  if (qemuTarget !== undefined) for (const path of programs) known.set(posix.basename(path), qemuTarget);
+  return (name) => targetOfName(name) ?? known.get(name) ?? null;
+}
+
+/**
+ * One library directory serves all emulators of a prefix, so a new one is bundled together with those before it,
+ * except those that it replaces: of its name, or for its target.
+ */
 function withEarlierPrograms(
   programs: readonly string[],
-  target: string,
-  layout: Layout,
+  earlier: Manifest | undefined,
+  targetOf: (name: string) => string | null,
   root: string | undefined,
 ): string[] {
   const paths = programs.map((path) => (root === undefined ? resolve(path) : posix.join('/', path)));
   const names = new Set(paths.map((path) => posix.basename(path)));
-  const earlier = readManifest(target, layout);
-  const kept = (earlier?.files ?? []).filter(
-    ({role, path}) => role === 'program' && !names.has(posix.basename(path)),
+  const targets = new Set(
+    paths.map((path) => targetOf(posix.basename(path))).filter((name) => name !== null),
   );
+  const kept = (earlier?.files ?? []).filter(({role, path}) => {
+    const name = posix.basename(path);
+    return role === 'program' && !names.has(name) && !targets.has(targetOf(name) ?? '');
+  });
   return [...kept.map(({source}) => sourceInside(source, root)), ...paths];
+}
+
+/** Data files of an earlier bundle stay, unless something new is asked for in their place. */
+function withEarlierData(
+  {files = [], root}: BundleOptions,
+  earlier: readonly ManifestFile[],
+  layout: Layout,
+): DataFile[] {
+  const own = files.map(({source, target}) => ({
+    source: root === undefined ? resolve(source) : posix.join('/', source),
+    target: placeOf(source, target, layout.prefix),
+  }));
+  const isReplaced = (path: string) =>
+    own.some(({target}) => path === target || path.startsWith(`${target}/`));
+  const kept = earlier.filter(
+    ({role, source, path}) => role === 'data' && source !== generated && !isReplaced(path),
+  );
+  return [...kept.map(({source, path}) => ({source: sourceInside(source, root), target: path})), ...own];
+}
+
+/** Remove the programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
+function removeReplaced(
+  target: string,
+  {prefix}: Layout,
+  earlier: Manifest | undefined,
+  now: Manifest,
+): void {
+  const kept = new Set(now.files.map(({path}) => path));
+  for (const file of earlier?.files ?? []) {
+    if (file.role !== 'program' || kept.has(file.path) || posix.dirname(file.path) !== prefix) continue;
+    const path = join(target, file.path);
+    if (lstatSync(path, {throwIfNoEntry: false})?.isFile() && hasContent(path, file)) rmSync(path);
+  }
 }
 
 function sourceInside(source: string, root: string | undefined): string {
@@ -158,7 +248,8 @@ function resolveAll(
 /** A static program has no loader, and no use for libraries that were asked for by hand. */
 function carried({files}: BundlePlan, library: readonly string[]): string[] {
   const names = new Set(files.map(({path}) => posix.basename(path)));
-  return files.some(({role}) => role === 'loader') ? library.filter((name) => names.has(name)) : [];
+  const wanted = library.map((name) => posix.basename(name));
+  return files.some(({role}) => role === 'loader') ? wanted.filter((name) => names.has(name)) : [];
 }
 
 function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
@@ -171,11 +262,18 @@ function describe({layout, programs, files}: BundlePlan): Manifest {
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
-    files: files.map(({path, role, source, plan, linkTo}) => {
-      const original = files.find((file) => file.path === linkTo);
-      return {path, role, ...contentOf(source, plan ?? original?.plan), source};
+    files: files.map((file) => {
+      const {path, role, source} = file;
+      const original = files.find((other) => other.path === file.linkTo);
+      return {path, role, ...contentIn(original ?? file), source};
     }),
   };
+}
+
+function contentIn({content, source, plan, role}: BundleFile): Content {
+  return content === undefined
+    ? contentOf(source, plan)
+    : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
 function isThere(target: string, manifest: Manifest): boolean {

@@ -27,6 +27,11 @@ export function contentOf(path: string, plan?: Plan): Content {
   }
 }
 
+/** What a file of these bytes is: data that everybody may read, or a script. */
+export function contentOfBytes(bytes: Uint8Array, mode = 0o644): Content {
+  return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode};
+}
+
 /** The permission bits that a bundled copy gets. */
 export function modeOf({mode}: Stats): number {
   return (mode & 0o755) | 0o444;

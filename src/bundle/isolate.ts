@@ -51,6 +51,14 @@ export function planIsolation(view: ElfView): Isolation {
   };
 }
 
+/** Tell whether a loader was isolated: it has the changed test, and not the original one. */
+export function isIsolated(view: ElfView): boolean {
+  const text = oneUnitPerByte.decode(view.source.read(0, view.source.size));
+  if (muslStrings.every(([from, to]) => text.includes(`\0${to}\0`) && !text.includes(`\0${from}\0`)))
+    return true;
+  return findPrefixTest(view, text, deafTest).length === 1 && findPrefixTest(view, text).length === 0;
+}
+
 function couldNot(matches: number): string {
   const found =
     matches === 0 ? 'the expected code was not found' : `${matches} places look like the expected code`;
@@ -63,23 +71,26 @@ const oneUnitPerByte = new TextDecoder('latin1');
  * The x86-64 code of the test: cmpb $'L',(%reg); jne; cmpb $'D',1(%reg); jne; cmpb $'_',2(%reg), where %reg is
  * any register that needs no extra byte of addressing, and each jump is short or near.
  */
-const prefixTest = (() => {
+const prefixTest = testFor('_');
+const deafTest = testFor('%');
+
+function testFor(last: string): RegExp {
   const jne = '(?:\\x75[^]|\\x0f\\x85[^]{4})';
   const registers = [0, 1, 2, 3, 6, 7].flatMap((register) => ['', '\\x41'].map((rex) => ({register, rex})));
   const one = ({register, rex}: {register: number; rex: string}) => {
     const compare = (mode: number, displacement: string, character: string) =>
       `${rex}\\x80\\x${(mode | 0x38 | register).toString(16)}${displacement}${character}`;
-    return `${compare(0x00, '', 'L')}${jne}${compare(0x40, '\\x01', 'D')}${jne}${compare(0x40, '\\x02', '_')}`;
+    return `${compare(0x00, '', 'L')}${jne}${compare(0x40, '\\x01', 'D')}${jne}${compare(0x40, '\\x02', last)}`;
   };
   return new RegExp(registers.map(one).join('|'), 'g');
-})();
+}
 
-function findPrefixTest(view: ElfView, text: string): Write[] {
+function findPrefixTest(view: ElfView, text: string, test = prefixTest): Write[] {
   const code = view.programHeaders.filter(
     ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_X) !== 0,
   );
   return code.flatMap(({p_offset, p_filesz}) =>
-    [...text.slice(p_offset, p_offset + p_filesz).matchAll(prefixTest)].map((match) => {
+    [...text.slice(p_offset, p_offset + p_filesz).matchAll(test)].map((match) => {
       const offset = p_offset + match.index + match[0].length - 1;
       return write(offset, '_', '%', 'the test for LD_ now is one for LD%');
     }),

@@ -15,6 +15,8 @@ export interface ManifestProgram {
   readonly interpreter: string | null;
   /** For an emulator, which qemu-user target it is. */
   readonly qemuTarget: string | null;
+  /** The program that this one, a script for `interpreter`, starts; without it, this is the program itself. */
+  readonly wraps?: string;
 }
 
 export interface ManifestFile {
@@ -26,7 +28,7 @@ export interface ManifestFile {
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
-  /** The file on the machine that made the bundle. */
+  /** The file on the machine that made the bundle; `generated` when there was none. */
   readonly source: string;
 }
 
@@ -55,7 +57,12 @@ export function formatManifest({version, generator, prefix, libs, programs, file
     prefix,
     libs,
     programs: programs
-      .map(({path, interpreter, qemuTarget}) => ({path, interpreter, qemuTarget}))
+      .map(({path, interpreter, qemuTarget, wraps}) => ({
+        path,
+        interpreter,
+        qemuTarget,
+        ...(wraps === undefined ? {} : {wraps}),
+      }))
       .sort(byPath),
     files: files
       .map(({path, role, sha256, size, mode, source}) => ({path, role, sha256, size, mode, source}))
@@ -83,12 +90,13 @@ export function parseManifest(text: string, path: string): Manifest {
     libs,
     programs: reader.array(root.programs, 'programs').map((value, i) => {
       const where = `programs[${i}]`;
-      const {path, interpreter, qemuTarget} = reader.object(value, where);
+      const {path, interpreter, qemuTarget, wraps} = reader.object(value, where);
       return {
         path: reader.pathUnder(path, `${where}.path`, prefix),
         interpreter:
           interpreter === null ? null : reader.pathUnder(interpreter, `${where}.interpreter`, prefix),
         qemuTarget: qemuTarget === null ? null : reader.string(qemuTarget, `${where}.qemuTarget`),
+        ...(wraps === undefined ? {} : {wraps: reader.pathUnder(wraps, `${where}.wraps`, prefix)}),
       };
     }),
     files: reader.array(root.files, 'files').map((value, i) => reader.file(value, `files[${i}]`, prefix)),

@@ -8,11 +8,13 @@
 import {posix} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {planEdit} from '../edit/plan-edit.js';
+import {machineOf} from '../elf/machine.js';
 import {openElfSync} from '../elf/open.js';
 import {ElfError} from '../errors.js';
-import type {Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
+import type {ResolvedTree, TreeNode} from '../loader/tree.js';
+import {type BundleFile, FileSet, generated} from './file-set.js';
 import {planIsolation} from './isolate.js';
-import type {ManifestProgram, ManifestRole} from './manifest.js';
+import type {ManifestProgram} from './manifest.js';
 
 /** Where things lie, as seen from inside the root that the bundle is for. */
 export interface Layout {
@@ -20,21 +22,6 @@ export interface Layout {
   readonly prefix: string;
   /** Directory of loader, libraries and manifest. */
   readonly libs: string;
-}
-
-/** One file of a bundle. */
-export interface BundleFile {
-  /** Path in the root that the bundle is for. */
-  readonly path: string;
-  readonly role: ManifestRole;
-  /** The file on this machine that it is made of. */
-  readonly source: string;
-  /** The edit that makes it; undefined when it is copied as it is. */
-  readonly plan: Plan | undefined;
-  /** Why it is here, for messages. */
-  readonly why: string;
-  /** Another file of the bundle that this is a second name of. */
-  readonly linkTo: string | undefined;
 }
 
 export interface BundlePlan {
@@ -51,6 +38,12 @@ export interface PlanBundleOptions {
   /** Libraries to add by hand, as if each program needed them. */
   readonly library: readonly string[];
   readonly isolate: boolean;
+  /** Files to carry along as they are. */
+  readonly data: readonly BundleFile[];
+  /** A static shell: programs are started by a script for it instead of having their PT_INTERP changed. */
+  readonly shell: string | undefined;
+  /** The qemu-user target of an emulator by its file name; null for other programs. */
+  readonly targetOf: (name: string) => string | null;
 }
 
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
@@ -69,6 +62,7 @@ export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOp
   const notes: string[] = [];
   const files = new FileSet();
   const programs = trees.map((tree) => planProgram(tree, options, files, notes));
+  for (const file of options.data) files.add(file);
   const loader = files.get(posix.join(options.layout.libs, loaderName));
   const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;
   return {layout: options.layout, programs, files: files.list(), isolated, notes: [...new Set(notes)]};
@@ -85,47 +79,112 @@ function planProgram(
   const {prefix, libs} = options.layout;
   const name = posix.basename(program.path);
   const path = posix.join(prefix, name);
-  const interpreter = tree.interpreter === undefined ? null : posix.join(libs, loaderName);
-  if (interpreter === null) {
-    files.add({
-      path,
-      role: 'program',
-      source: program.host,
-      plan: undefined,
-      why: 'a static program',
-      linkTo: undefined,
-    });
-    return {path, interpreter, qemuTarget: targetOf(name)};
+  const file = {path, role: 'program', source: program.host, identity: program.identity} as const;
+  if (tree.interpreter === undefined) {
+    files.add({...file, why: 'a static program'});
+    return {path, interpreter: null, qemuTarget: options.targetOf(name)};
   }
-  refuseMisses(program, tree.misses, notes);
-  if (tree.interpreter?.substituted) {
+  const interpreter = posix.join(libs, loaderName);
+  refuseMisses(program, tree, notes);
+  if (tree.interpreter.substituted) {
     notes.push(
       `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
     );
   }
-  const plan = planFor(program.host, {interpreter, rpath: libs});
-  files.add({
-    path,
-    role: 'program',
-    source: program.host,
-    plan,
-    why: 'a program to bundle',
-    linkTo: undefined,
-  });
   for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
-  return {path, interpreter, qemuTarget: targetOf(name)};
+  addPathFile(tree, interpreter, options.layout, files);
+  const qemuTarget = options.targetOf(name);
+  if (options.shell !== undefined) {
+    return planWrapper(program, tree, options.layout, options.shell, files, qemuTarget);
+  }
+  files.add({
+    ...file,
+    plan: planFor(program.host, {interpreter, rpath: libs, ...plainNames(program, tree)}),
+    why: 'a program to bundle',
+  });
+  return {path, interpreter, qemuTarget};
 }
 
-/** An emulator goes by the name of its qemu-user target. */
-function targetOf(name: string): string | null {
+/**
+ * musl reads its library directories from a file under its own prefix, which is PT_INTERP without the last two
+ * components. In the chroot that file would be the guest's or missing, so the bundle brings one: a second line
+ * behind DT_RPATH, for what is opened at run time.
+ */
+function addPathFile(
+  {interpreter}: ResolvedTree,
+  loader: string,
+  {prefix, libs}: Layout,
+  files: FileSet,
+): void {
+  if (interpreter?.pathFile === undefined) return;
+  const path = posix.join(posix.dirname(posix.dirname(loader)), interpreter.pathFile);
+  if (!path.startsWith(`${prefix}/`)) return;
+  const why = `the library directories of ${interpreter.path}`;
+  const content = new TextEncoder().encode(`${libs}\n`);
+  files.add({path, role: 'data', source: generated, identity: generated, why, content});
+}
+
+/**
+ * The other way to start a program with a loader of choice, for one that cannot be changed: a script, and a static
+ * shell for it, since no shell of the chroot runs before there is an emulator. Each start costs two more execs,
+ * and the kernel's note that argv[0] was passed on (flag P) does not survive them.
+ */
+function planWrapper(
+  program: TreeNode,
+  {interpreter}: ResolvedTree,
+  {prefix, libs}: Layout,
+  shell: string,
+  files: FileSet,
+  qemuTarget: string | null,
+): ManifestProgram {
+  const name = posix.basename(program.path);
+  const [path, wraps, interpreterPath] = [
+    posix.join(prefix, name),
+    posix.join(libs, name),
+    posix.join(libs, 'sh'),
+  ];
+  if (/[^\w@%+=:,./-]/.test(path)) {
+    throw new ElfError('BAD_REQUEST', 'a wrapper cannot be made for this path', {
+      path,
+      expected: 'no character that a shell treats as special',
+    });
+  }
+  checkShell(shell, program.host);
+  const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
+  const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
+  const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
+  const {host: source, identity} = program;
+  files.add({path, role: 'program', source, identity, why: 'a program to bundle', content});
+  files.add({path: wraps, role: 'data', source, identity, why: 'the program that a wrapper starts'});
+  const why = 'the shell of the wrapper';
+  files.add({path: interpreterPath, role: 'data', source: shell, identity: shell, why});
+  return {path, interpreter: interpreterPath, qemuTarget, wraps};
+}
+
+/** @throws ElfError BAD_REQUEST for a shell that would need a loader, or an emulator, itself */
+function checkShell(shell: string, program: string): void {
+  const [machine, wanted] = [shell, program].map((path) => withView(path, (view) => machineOf(view).name));
+  const isStatic = withView(shell, (view) => view.interpreter === undefined);
+  if (isStatic && machine === wanted) return;
+  throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
+    path: shell,
+    expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
+    got: isStatic ? `one for ${machine}` : 'a shared one',
+  });
+}
+
+/** An emulator usually goes by the name of its qemu-user target. */
+export function targetOfName(name: string): string | null {
   return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
 }
 
 /** A library that only `alwaysNeeded` asks for is worth a note, any other one is an error. */
-function refuseMisses(program: TreeNode, misses: readonly Miss[], notes: string[]): void {
+function refuseMisses(program: TreeNode, {misses, interpreter}: ResolvedTree, notes: string[]): void {
   for (const {name, kind, tried, fatal, optional} of misses) {
     if (optional) continue;
     if (name === alwaysNeeded && kind === 'library') {
+      // musl leaves a thread without it.
+      if (interpreter?.libc === 'musl') continue;
       notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
       continue;
     }
@@ -147,68 +206,59 @@ function addNode(
   notes: string[],
 ): void {
   const {libs} = options.layout;
+  const file = {source: node.host, identity: node.identity};
   if (node.index === tree.interpreter?.node) {
     const path = posix.join(libs, loaderName);
-    if (files.has(path, node.host)) return;
+    if (files.has({...file, path})) return;
     const isolation = options.isolate ? isolationOf(node.host) : undefined;
+    const why = `the loader of ${tree.nodes[0]?.path}`;
+    files.add({...file, path, role: 'loader', plan: isolation?.plan, why});
     notes.push(...(isolation?.warnings ?? []));
-    files.add({
-      path,
-      role: 'loader',
-      source: node.host,
-      plan: isolation?.plan,
-      why: 'the loader',
-      linkTo: undefined,
-    });
     return;
   }
-  const names = namesOf(node, tree);
-  const [first] = names;
+  const [first, ...others] = namesOf(node, tree);
   if (first === undefined) return;
   const path = posix.join(libs, first);
   const hasPath = node.rpath !== undefined || node.runpath !== undefined;
+  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
+  const plan = Object.keys(request).length > 0 ? planFor(node.host, request) : undefined;
   const why = whyOf(node, tree);
-  files.add({
-    path,
-    role: 'library',
-    source: node.host,
-    plan: hasPath ? planFor(node.host, {removeRpath: true}) : undefined,
-    why,
-    linkTo: undefined,
-  });
-  for (const other of names.slice(1)) {
-    files.add({
-      path: posix.join(libs, other),
-      role: 'library',
-      source: node.host,
-      plan: undefined,
-      why,
-      linkTo: path,
-    });
+  files.add({...file, path, role: 'library', plan, why});
+  for (const other of others) {
+    files.add({...file, path: posix.join(libs, other), role: 'library', why, linkTo: path});
   }
 }
 
 /** Every name by which a node is asked for, and its SONAME, which answers to later requests. */
-function namesOf(node: TreeNode, tree: ResolvedTree): string[] {
-  const asked = tree.nodes.flatMap(({edges}) =>
-    edges.filter((edge) => edge.to === node.index).map(({name}) => name),
-  );
-  const slashed = asked.find((name) => name.includes('/'));
-  if (slashed !== undefined) {
-    throw new ElfError(
-      'UNSUPPORTED',
-      'a library asks for another one by a path, which would lead out of the bundle',
-      {
-        path: node.path,
-        expected: 'a name without a slash',
-        got: slashed,
-      },
-    );
-  }
-  return [...new Set([...asked, ...(node.soname === undefined ? [] : [node.soname])])].filter(
-    (name) => name !== '',
-  );
+function namesOf(node: TreeNode, {nodes}: ResolvedTree): string[] {
+  const requests = nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
+  const asked = requests.map(({name}) => (name.includes('/') ? plainNameOf(node, name) : name));
+  const names = [...asked, ...(node.soname === undefined ? [] : [node.soname])];
+  return [...new Set(names)].filter((name) => name !== '' && !name.includes('/'));
 }
+
+/** The name for a library that was asked for by a path: a path leads out of the bundle, a name into it. */
+function plainNameOf({soname}: TreeNode, name: string): string {
+  return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
+}
+
+/** The edit after which a file asks for its libraries by names alone. */
+function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?: Record<string, string>} {
+  const pairs = node.edges.flatMap(({name, kind, to}): [string, string][] => {
+    const library = to === undefined ? undefined : tree.nodes[to];
+    if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
+    if (kind === 'needed') return [[name, plainNameOf(library, name)]];
+    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
+      path: node.path,
+      expected: 'a name without a slash',
+      got: name,
+    });
+  });
+  return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
+}
+
+/** Requests that stand in the file itself. */
+const entryKinds: ReadonlySet<string> = new Set(['needed', 'filter', 'auxiliary', 'audit']);
 
 function whyOf(node: TreeNode, {nodes}: ResolvedTree): string {
   const asker = nodes[node.requestedBy ?? 0];
@@ -229,33 +279,5 @@ function withView<T>(host: string, work: (view: ReturnType<typeof openElfSync>['
     return work(file.view);
   } finally {
     void file.close();
-  }
-}
-
-/** The files by path; the same one twice is one, two different ones under one path are a conflict. */
-class FileSet {
-  readonly #files = new Map<string, BundleFile>();
-
-  add(file: BundleFile): void {
-    const there = this.#files.get(file.path);
-    if (there === undefined) this.#files.set(file.path, file);
-    else if (there.source !== file.source) {
-      throw new ElfError('CONFLICT', `two different files would be ${file.path}`, {
-        expected: `${there.source} (${there.why})`,
-        got: `${file.source} (${file.why})`,
-      });
-    }
-  }
-
-  has(path: string, source: string): boolean {
-    return this.#files.get(path)?.source === source;
-  }
-
-  get(path: string): BundleFile | undefined {
-    return this.#files.get(path);
-  }
-
-  list(): BundleFile[] {
-    return [...this.#files.values()];
   }
 }

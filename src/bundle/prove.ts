@@ -1,3 +1,4 @@
+import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
 import type {ManifestProgram} from './manifest.js';
@@ -15,13 +16,23 @@ export function proveClosed(
   programs: readonly ManifestProgram[],
   library: readonly string[],
 ): void {
-  const resolver = new Resolver({root, library});
-  for (const {path} of programs) {
+  const patched = new Resolver({root, library});
+  const wrapped = new Resolver({
+    root,
+    library,
+    interpreter: posix.join(layout.libs, 'ld.so'),
+    libraryPath: layout.libs,
+    inhibitCache: true,
+    direct: true,
+  });
+  for (const program of programs) {
+    const resolver = program.wraps === undefined ? patched : wrapped;
+    const path = program.wraps ?? program.path;
     const {nodes, misses, interpreter} = resolver.resolve(path);
     const miss = misses.find(({optional}) => !optional);
     if (miss !== undefined)
       throw notClosed(path, `${miss.name} is missing`, nodes[miss.requestedBy ?? 0]?.path);
-    if (interpreter?.substituted)
+    if (interpreter?.substituted && program.wraps === undefined)
       throw notClosed(path, `the interpreter ${interpreter.requested} is missing`, path);
     const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
     if (stray !== undefined) {

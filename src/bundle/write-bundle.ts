@@ -11,6 +11,7 @@ import {
   copyFileSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -63,13 +64,16 @@ function createStaging(root: string): string {
 
 /** Remove the staging directories of runs that were killed. */
 function removeStale(root: string): void {
-  for (const name of readdirSync(root)) {
-    const pid = name.startsWith(stagingPrefix)
-      ? Number.parseInt(name.slice(stagingPrefix.length), 10)
-      : Number.NaN;
-    if (Number.isNaN(pid) || existsSync(`/proc/${pid}`)) continue;
-    rmSync(join(root, name), {recursive: true, force: true});
-  }
+  for (const name of findStaleStaging(root)) rmSync(join(root, name), {recursive: true, force: true});
+}
+
+/** The names of staging directories in a root whose process is gone. */
+export function findStaleStaging(root: string): readonly string[] {
+  return readdirSync(root).filter((name) => {
+    if (!name.startsWith(stagingPrefix)) return false;
+    const pid = Number.parseInt(name.slice(stagingPrefix.length), 10);
+    return !Number.isNaN(pid) && !existsSync(`/proc/${pid}`) && lstatSync(join(root, name)).isDirectory();
+  });
 }
 
 function stage(staging: string, plan: BundlePlan, manifest: Manifest): void {
@@ -77,7 +81,9 @@ function stage(staging: string, plan: BundlePlan, manifest: Manifest): void {
   const modes = new Map(manifest.files.map((file) => [file.path, file.mode]));
   for (const file of plan.files) {
     const path = join(staging, file.path);
-    if (file.linkTo !== undefined) linkSync(join(staging, file.linkTo), path);
+    mkdirSync(dirname(path), {recursive: true, mode: 0o755});
+    if (file.content !== undefined) writeFileSync(path, file.content, {flush: true});
+    else if (file.linkTo !== undefined) linkSync(join(staging, file.linkTo), path);
     else if (file.plan !== undefined) applyPlanSync(file.source, file.plan, {output: path});
     else copyFileSync(file.source, path, constants.COPYFILE_FICLONE);
     chmodSync(path, modes.get(file.path) ?? 0o644);
@@ -96,7 +102,10 @@ function moveIntoPlace(staging: string, root: string, {layout, files}: BundlePla
   } else {
     const old = join(staging, 'replaced');
     if (existsSync(at(layout.libs))) renameSync(at(layout.libs), old);
-    for (const {path, role} of files) if (role === 'program') renameSync(join(staging, path), at(path));
+    for (const {path} of files.filter((file) => !file.path.startsWith(`${layout.libs}/`))) {
+      mkdirSync(dirname(at(path)), {recursive: true});
+      renameSync(join(staging, path), at(path));
+    }
     mkdirSync(dirname(at(layout.libs)), {recursive: true});
     renameSync(join(staging, layout.libs), at(layout.libs));
   }

@@ -13,8 +13,10 @@ import {
 } from '../binfmt/targets.js';
 import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
-import type {Root} from '../loader/root.js';
-import type {FoundManifest} from './manifest.js';
+import {Root} from '../loader/root.js';
+import {findArchitecture} from './architecture.js';
+import {findOwnEmulator} from './find-emulator.js';
+import {type BundlePlace, type FoundManifest, findManifest} from './manifest.js';
 import {findOwn} from './own.js';
 import {isElf, type ProgramInside} from './program.js';
 
@@ -51,13 +53,47 @@ export function planEmulators(
 }
 
 /**
+ * Describe the registrations of the bundle in a chroot. Nothing is registered.
+ *
+ * @throws ElfError NOT_FOUND when there is no bundle, or a file of it is gone; OUTSIDE, BAD_MANIFEST, UNSUPPORTED
+ */
+export function bundledEmulators(
+  chroot: string,
+  options: BundlePlace & {flags?: string | undefined} = {},
+  onWarning: (message: string) => void = () => {},
+): readonly Registration[] {
+  const root = new Root(chroot);
+  const found = findManifest(root, options);
+  if (found !== undefined) return planEmulators(root, found, {flags: options.flags, onWarning});
+  throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
+}
+
+/**
+ * Plan the registration of an emulator that the chroot has of its own, for a program that needs one.
+ *
+ * @param planned what the bundle has already
+ */
+export function planOwnEmulator(
+  root: Root,
+  program: ProgramInside | undefined,
+  planned: readonly Registration[],
+  flags = defaultFlags,
+): readonly Registration[] {
+  const target = program === undefined ? findArchitecture(root)?.targets[0] : foreignTarget(program);
+  if (target === undefined || isNativeTarget(target)) return [];
+  if (planned.some(({name}) => name === nameOf(target))) return [];
+  const own = findOwnEmulator(root, [target]);
+  return own === undefined ? [] : [registrationOf(root, own.path, target, flags)];
+}
+
+/**
  * Say beforehand why a program would not run, as far as that can be seen: the kernel only says "Exec format error".
  *
  * @throws ElfError NOT_FOUND when nothing is registered for a foreign program
  */
 export function checkRunnable(program: ProgramInside, entries: readonly BinfmtEntry[]): void {
-  const target = isElf(program.head) ? targetOfFile(program.head) : undefined;
-  if (target === undefined || isNativeTarget(target)) return;
+  const target = foreignTarget(program);
+  if (target === undefined) return;
   if (entries.some((entry) => entryMatches(entry, program))) return;
   throw new ElfError('NOT_FOUND', `this is a program for ${target.name}, and there is no emulator for it`, {
     path: program.path,
@@ -71,23 +107,40 @@ export function enabledEntry(registration: Registration): BinfmtEntry {
   return {enabled: true, registration};
 }
 
+/** The target of a program that this machine does not run itself. */
+function foreignTarget({head}: ProgramInside): QemuTarget | undefined {
+  const target = isElf(head) ? targetOfFile(head) : undefined;
+  return target === undefined || isNativeTarget(target) ? undefined : target;
+}
+
 function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, flags: string): Registration {
-  const file = mustHave(root, program.path);
+  mustHave(root, program.path);
   if (program.interpreter !== null) mustHave(root, program.interpreter);
+  if (program.wraps === undefined) return registrationOf(root, program.path, target, flags);
+  mustHave(root, program.wraps);
+  // Only the kernel can tell the emulator of flag P, and between the two is a shell.
+  return registrationOf(root, program.path, target, flags.replaceAll('P', ''));
+}
+
+/** The name that distributions use, and that mmdebstrap and arch-test look for. */
+function nameOf(target: QemuTarget): string {
+  return `qemu-${target.name}`;
+}
+
+function registrationOf(root: Root, path: string, target: QemuTarget, flags: string): Registration {
   const {magic, mask} = target;
+  const there = root.resolve(path);
   return {
-    // The name that distributions use, and that mmdebstrap and arch-test look for.
-    name: `qemu-${target.name}`,
+    name: nameOf(target),
     match: {type: 'magic', offset: 0, magic, mask},
     // With F the kernel opens it at once, for a process that is not in the chroot; without, at each start, inside.
-    interpreter: flags.includes('F') ? file : program.path,
+    interpreter: flags.includes('F') && there.found ? there.host : path,
     flags,
   };
 }
 
-function mustHave(root: Root, path: string): string {
-  const file = findOwn(root, path);
-  if (file !== undefined) return file;
+function mustHave(root: Root, path: string): void {
+  if (findOwn(root, path) !== undefined) return;
   throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root.host});
 }
 

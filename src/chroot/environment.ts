@@ -7,6 +7,7 @@
  * kept from it, and env(1) of the chroot sets them.
  */
 import type {Root} from '../loader/root.js';
+import {defaultPath} from './program.js';
 import {findTool} from './tools.js';
 
 export interface GuestEnvironment {
@@ -40,4 +41,27 @@ export function splitEnvironment(
   if (program !== undefined) return {env, outside: [], inside: [program, ...late]};
   onWarning(`the chroot has no env program, so one of this machine sees ${late.join(' ')} too`);
   return {env, outside: [findTool('env'), ...late], inside: []};
+}
+
+/** What a command needs of the environment even when the rest is left behind. */
+const essential = /^(TERM|COLORTERM|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY|QEMU_\w+)$/;
+
+/** The environment of a command that gets none of its own. */
+export function chooseEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  {
+    keepEnv = true,
+    variables = {},
+  }: {keepEnv?: boolean | undefined; variables?: Readonly<Record<string, string>> | undefined},
+): Readonly<Record<string, string | undefined>> {
+  if (keepEnv) return {...env, PATH: withAdministration(env.PATH ?? ''), ...variables};
+  const kept = Object.entries(env).filter(([name]) => essential.test(name));
+  return {HOME: '/root', PATH: defaultPath, ...Object.fromEntries(kept), ...variables};
+}
+
+/** An ordinary user's PATH, with the directories added at its end that dpkg wants to find its tools in. */
+function withAdministration(path: string): string {
+  const own = path.split(':').filter((directory) => directory !== '');
+  const missing = defaultPath.split(':').filter((directory) => !own.includes(directory));
+  return [...own, ...missing].join(':');
 }

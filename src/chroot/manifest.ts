@@ -41,7 +41,8 @@ export function findManifest(root: Root, {prefix, libs = defaultLibs}: BundlePla
   throw new ElfError('NOT_FOUND', 'no bundle is installed under this prefix', {path: root.hostPath(prefix)});
 }
 
-function readManifest(root: Root, prefix: string, libs: string): FoundManifest | undefined {
+/** Read the manifest under one prefix; undefined when there is none. */
+export function readManifest(root: Root, prefix: string, libs = defaultLibs): FoundManifest | undefined {
   const expected = {prefix: posix.normalize(prefix), libs: posix.join(prefix, libs)};
   const path = findOwn(root, manifestPath(expected));
   if (path === undefined) return undefined;

@@ -52,7 +52,7 @@ export const binfmtMountPoint = '/proc/sys/fs/binfmt_misc';
 export function planMounts(root: Root, privateTable: boolean, options: PlannedMounts = {}): string {
   const {proc = true, sys = true, dev = true, resolvConf = false, binds = [], terminal} = options;
   return [
-    attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc'),
+    planMachineMounts(),
     privateTable && step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint),
     // So that the root directory inside is a mount point with an entry in mountinfo, for df and its like.
     attempt('mount /', 'mount', '--rbind', root.host, root.host),
@@ -64,6 +64,11 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
   ]
     .filter((line) => typeof line === 'string')
     .join('\n');
+}
+
+/** What a command finds that sees the machine's own files, and no chroot. */
+export function planMachineMounts(): string {
+  return attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc');
 }
 
 /** What every program may open. A file in a tmpfs is the place to mount each one on. */

@@ -37,6 +37,8 @@ export interface NamespaceOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly stdio: readonly [Stream, Stream, Stream];
   readonly onWarning: (message: string) => void;
+  /** Whether user ids are its own as well; without, it takes root, who keeps all rights. Default: true. */
+  readonly user?: boolean | undefined;
 }
 
 /**
@@ -121,8 +123,15 @@ export class Namespace {
   readonly #onWarning: (message: string) => void;
   #complaint = '';
 
-  constructor({setup, command, env, stdio: [stdin, stdout, stderr], onWarning}: NamespaceOptions) {
-    const flags = ['--user', '--mount', '--pid', '--fork', '--kill-child', '--keep-caps'];
+  constructor({
+    setup,
+    command,
+    env,
+    stdio: [stdin, stdout, stderr],
+    onWarning,
+    user = true,
+  }: NamespaceOptions) {
+    const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
     const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
     const own: StdioOptions = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr];
     this.#child = spawn(

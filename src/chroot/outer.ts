@@ -7,6 +7,7 @@
  * opened anew, and where there is no file any more a warning is what is left.
  */
 import {readFileSync} from 'node:fs';
+import {findBinfmtMount} from '../binfmt/mount.js';
 import {type BinfmtEntry, readTable, register} from '../binfmt/registry.js';
 import {ElfError} from '../errors.js';
 
@@ -24,17 +25,6 @@ export function readOuterEntries(onWarning: (message: string) => void): readonly
   }
 }
 
-/** Find where binfmt_misc is mounted (proc(5), mountinfo); the last mount is the one that is seen. */
-export function findBinfmtMount(mountinfo: string): string | undefined {
-  const line = mountinfo
-    .split('\n')
-    .filter((line) => line.includes(' - binfmt_misc '))
-    .pop();
-  return line
-    ?.split(' ')[4]
-    ?.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
-
 /** Register entries of the outer table in a private one; each that cannot be is warned of. */
 export function registerAgain(
   mountPoint: string,
@@ -42,7 +32,8 @@ export function registerAgain(
   taken: ReadonlySet<string>,
   onWarning: (message: string) => void,
 ): void {
-  for (const {registration} of entries) {
+  // The oldest first, so that the newest is so again.
+  for (const {registration} of [...entries].reverse()) {
     const {name} = registration;
     if (taken.has(name)) continue;
     try {

@@ -60,7 +60,8 @@ function interpreterHead(root: Root, head: Uint8Array): Uint8Array {
   return current;
 }
 
-function readHead(root: Root, path: string): Uint8Array | undefined {
+/** The first bytes of a regular file inside, as many as the kernel looks at; undefined when it cannot be read. */
+export function readHead(root: Root, path: string): Uint8Array | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;
   try {

@@ -11,17 +11,19 @@ import {readlinkSync} from 'node:fs';
 import {release} from 'node:os';
 import {posix} from 'node:path';
 import {isatty} from 'node:tty';
-import {type BinfmtEntry, register} from '../binfmt/registry.js';
+import {hasPrivateTables} from '../binfmt/mount.js';
+import type {Registration} from '../binfmt/registration.js';
+import {register} from '../binfmt/registry.js';
 import {ElfError, printable} from '../errors.js';
 import {Root} from '../loader/root.js';
-import {checkRunnable, enabledEntry, planEmulators} from './emulators.js';
-import {splitEnvironment} from './environment.js';
+import {checkRunnable, enabledEntry, planEmulators, planOwnEmulator} from './emulators.js';
+import {chooseEnvironment, splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {readOuterEntries, registerAgain} from './outer.js';
-import {defaultPath, findProgram, notInside} from './program.js';
+import {defaultPath, findProgram, notInside, type ProgramInside} from './program.js';
 import {findTool} from './tools.js';
 
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
@@ -29,10 +31,16 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly flags?: string | undefined;
   /** Default: `auto`, which is `identity` as root, else `subordinate` if the user has such ids, else `single`. */
   readonly idMap?: IdMapKind | 'auto' | undefined;
-  /** The command's whole environment. Default: this process's own. */
+  /** The command's whole environment. Default: this process's own, as `keepEnv` says, and `variables`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Pass this process's environment on, and not only PATH, HOME, TERM and the proxies. Default: true. */
+  readonly keepEnv?: boolean | undefined;
+  /** Variables to set besides. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Working directory inside. Default: `/`. */
   readonly cwd?: string | undefined;
+  /** Rely on what is registered in the table outside instead of making a private one. Default: false. */
+  readonly global?: boolean | undefined;
   /** Standard input, output and error. Default: this process's own. */
   readonly stdio?: readonly [Stream, Stream, Stream] | undefined;
   /** Called with each thing that is not as one might expect and does not stop the run. */
@@ -77,12 +85,11 @@ type Plan = ReturnType<typeof planRun>;
 function planRun(root: Root, command: readonly string[], options: ChrootRunOptions) {
   const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
   const cwd = posix.resolve('/', options.cwd ?? '');
-  const env = {PATH: defaultPath, ...(options.env ?? process.env)};
-  const found = findManifest(root, options);
-  const {flags} = options;
-  const registrations = found === undefined ? [] : planEmulators(root, found, {flags, onWarning});
+  const env = {PATH: defaultPath, ...(options.env ?? chooseEnvironment(process.env, options))};
+  const program = findCommand(root, command, {searchPath: env.PATH, cwd});
+  const registrations = options.global ? [] : planRegistrations(root, program, options, onWarning);
   const outer = readOuterEntries(onWarning);
-  checkCommand(root, command, {searchPath: env.PATH, cwd}, [...registrations.map(enabledEntry), ...outer]);
+  if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
   const idMap = planIdMap(options.idMap);
   if (idMap.kind === 'single')
     onWarning('one user id exists inside: programs run, but chown to any other id fails');
@@ -99,12 +106,25 @@ function planRun(root: Root, command: readonly string[], options: ChrootRunOptio
   };
 }
 
-function checkCommand(
+/** The emulators of the bundle, and the chroot's own where the bundle has none for the program. */
+function planRegistrations(
+  root: Root,
+  program: ProgramInside | undefined,
+  options: ChrootRunOptions,
+  onWarning: (message: string) => void,
+): readonly Registration[] {
+  const found = findManifest(root, options);
+  const {flags} = options;
+  const bundled = found === undefined ? [] : planEmulators(root, found, {flags, onWarning});
+  return [...bundled, ...planOwnEmulator(root, program, bundled, flags)];
+}
+
+/** The command's program; undefined when it cannot be seen from outside, which only root may take for its absence. */
+function findCommand(
   root: Root,
   command: readonly string[],
   lookup: {searchPath: string | undefined; cwd: string},
-  entries: readonly BinfmtEntry[],
-): void {
+): ProgramInside | undefined {
   const [name] = command;
   if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
   if (command.some((word) => word.includes('\0'))) {
@@ -113,26 +133,34 @@ function checkCommand(
     });
   }
   const program = findProgram(root, name, lookup);
-  if (program !== undefined) checkRunnable(program, entries);
   // Only root sees every directory; what another user does not see may still be there for the mapped ids.
-  if (process.geteuid?.() !== 0) return;
+  if (process.geteuid?.() !== 0) return program;
   if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
   if (program === undefined) throw notInside(root, 'program', name);
+  return program;
 }
 
-/**
- * The way in: without the capabilities that were kept for the way (namespace.ts) and without groups that exist
- * only outside, then through chroot(2).
- */
+/** The way in: without the rights that were kept for it, through chroot(2). */
 function entering(
   root: Root,
   cwd: string,
-  {kind}: IdMap,
+  idMap: IdMap,
   setEnvironment: readonly string[],
 ): readonly string[] {
+  return [
+    ...dropRights(idMap),
+    ...setEnvironment,
+    findTool('unshare'),
+    `--root=${root.host}`,
+    `--wd=${cwd}`,
+    '--',
+  ];
+}
+
+/** Drop the capabilities that were kept for the way (namespace.ts), and groups that exist only outside. */
+export function dropRights({kind}: IdMap): readonly string[] {
   const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
-  const drop = [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
-  return [...drop, ...setEnvironment, findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
+  return [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
 }
 
 /** The device that standard input is, for the chroot's /dev. */
@@ -144,24 +172,17 @@ function terminalOf(stdin: Stream): string | undefined {
 /** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
 function explainMount(error: unknown): never {
   if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
-  const old = isOlder(release(), [6, 7]);
   throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
-    expected: old ? needsNewKernel : needsPermission,
+    expected: hasPrivateTables() ? needsPermission : needsNewKernel,
     got: `Linux ${release()}, ${error.message}`,
     cause: error,
   });
 }
 
 const needsNewKernel =
-  'Linux 6.7 or newer; on an older one call the emulator by its path in the chroot, or register it for the whole machine';
+  'Linux 6.7 or newer; on an older one register the emulator for the whole machine (elfinterp binfmt register --chroot DIR --global) and run with --global';
 const needsPermission =
   'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
-
-/** Compare the version at the start of a release, as in `6.1.0-18-amd64`. */
-function isOlder(release: string, [major, minor]: readonly [number, number]): boolean {
-  const [ownMajor = 0, ownMinor = 0] = release.split(/[.-]/).map(Number);
-  return ownMajor < major || (ownMajor === major && ownMinor < minor);
-}
 
 /** The namespace's own table, reached through the root directory of a process in it. */
 function registerIn(namespace: Namespace, {registrations, outer, onWarning}: Plan): void {

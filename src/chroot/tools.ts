@@ -11,26 +11,28 @@ const packages = {
   unshare: 'util-linux',
   newuidmap: 'uidmap',
   newgidmap: 'uidmap',
+  debootstrap: 'debootstrap',
 } as const;
 
 export type Tool = keyof typeof packages;
 
 /** Find a program of the machine, whatever PATH says: a user's PATH often lacks the sbin directories. */
 export function findTool(tool: Tool): string {
-  const path = locate(tool);
+  const path = locateProgram(tool);
   if (path !== undefined) return path;
   const expected = `${tool}, of Debian's package ${packages[tool]}`;
   throw new ElfError('NOT_FOUND', `the program ${tool} is missing on this machine`, {expected});
 }
 
 export function hasTool(tool: Tool): boolean {
-  return locate(tool) !== undefined;
+  return locateProgram(tool) !== undefined;
 }
 
-function locate(tool: Tool): string | undefined {
+/** Find an executable file in PATH and where administration programs are. */
+export function locateProgram(name: string): string | undefined {
   const own = (process.env.PATH ?? '').split(':').filter((directory) => directory.startsWith('/'));
   const directories = [...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-  return directories.map((directory) => join(directory, tool)).find(isExecutable);
+  return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

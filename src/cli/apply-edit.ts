@@ -1,33 +1,78 @@
-import {applyPlanSync, type EditRequest, hex, type Plan, planEdit} from '../index.js';
+import {
+  applyPlanSync,
+  applyPlanToBuffer,
+  type EditRequest,
+  ElfError,
+  type ElfFile,
+  hex,
+  type Plan,
+  planEdit,
+  standardInput,
+} from '../index.js';
 import type {Arguments} from './command.js';
 import {eachFile, resultsToJson} from './each-file.js';
 import {exitStatus, type Output} from './output.js';
 
+/** What shall be done to a file; a function where that depends on the file. */
+export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest);
+
 /** Plan and apply one request to each file, as --dry-run, --output, --in-place and --json want it. */
 export function applyToFiles(
   files: readonly string[],
-  request: EditRequest,
+  wanted: Wanted,
   args: Arguments,
   output: Output,
 ): number | undefined {
-  const destination = args.output as string | undefined;
-  if (destination !== undefined && args['in-place']) {
-    output.note('--output and --in-place exclude one another');
+  const complaint = complaintAbout(files, args);
+  if (complaint !== undefined) {
+    output.note(complaint);
     return exitStatus.usage;
   }
-  const results = eachFile(files, output, ({view}, path) => {
-    const plan = planEdit(view, request);
-    if (!args['dry-run']) {
-      const applied = applyPlanSync(path, plan, {output: destination, inPlace: Boolean(args['in-place'])});
-      for (const note of [...plan.notes, ...applied.notes]) output.note(`${path}: ${note}`);
-      output.progress(`${path}: ${summarize(plan)}`);
-    } else if (!args.json) {
-      printPlan(path, plan, output);
-    }
+  const edit = (file: ElfFile, path: string) => {
+    const plan = planEdit(file.view, typeof wanted === 'function' ? wanted(file, path) : wanted);
+    if (!args['dry-run']) apply(file, path, plan, args, output);
+    else if (!args.json) printPlan(path, plan, output);
     return plan;
-  });
+  };
+  const results = eachFile(files, output, edit, {skip: (error) => skipReason(error, args)});
   if (args.json) output.json(resultsToJson(results));
   return undefined;
+}
+
+/** Why these arguments do not go together. */
+function complaintAbout(files: readonly string[], args: Arguments): string | undefined {
+  const hasOutput = args.output !== undefined;
+  if (hasOutput && args['in-place']) return '--output and --in-place exclude one another';
+  if (hasOutput && files.length > 1) return '--output goes with one file';
+  if (!files.includes(standardInput)) return undefined;
+  if (files.length > 1) return 'standard input (-) goes with no other file';
+  if (args['in-place']) return 'standard input (-) cannot be written --in-place';
+  if (hasOutput) return 'standard input (-) goes to standard output, not to --output';
+  if (args.json && !args['dry-run'])
+    return 'the result goes to standard output, where --json would stand too';
+  return undefined;
+}
+
+/** Users of package scripts want files that cannot have what is edited passed over. */
+function skipReason(error: unknown, args: Arguments): string | undefined {
+  if (!(error instanceof ElfError)) return undefined;
+  if (args['skip-non-elf'] && error.code === 'NOT_ELF') return 'not an ELF file';
+  if (args['skip-static'] && (error.code === 'NO_DYNAMIC' || error.code === 'NO_INTERPRETER'))
+    return 'statically linked, or without an interpreter';
+  return undefined;
+}
+
+function apply(file: ElfFile, path: string, plan: Plan, args: Arguments, output: Output): void {
+  if (path === standardInput) {
+    const {source} = file.view;
+    output.bytes(applyPlanToBuffer(source.read(0, source.size), plan));
+    for (const note of plan.notes) output.note(note);
+    return;
+  }
+  const destination = args.output as string | undefined;
+  const applied = applyPlanSync(path, plan, {output: destination, inPlace: Boolean(args['in-place'])});
+  for (const note of [...plan.notes, ...applied.notes]) output.note(`${path}: ${note}`);
+  output.progress(`${path}: ${summarize(plan)}`);
 }
 
 const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;

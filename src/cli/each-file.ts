@@ -1,37 +1,66 @@
-import {type ElfFile, openElfSync} from '../index.js';
+import {type ElfFile, openElfBuffer, openElfSync, readWhole, standardInput} from '../index.js';
 import {errorToJson, type Output} from './output.js';
 
 /** What one file came to. */
 export type FileResult<T> =
   | {readonly file: string; readonly value: T}
+  | {readonly file: string; readonly skipped: string}
   | {readonly file: string; readonly error: unknown};
+
+export interface EachFileOptions {
+  /** Why an error is no failure but a file to pass over; undefined for every other error. */
+  readonly skip?: (error: unknown) => string | undefined;
+}
 
 /** Do something with each file in turn; a file that fails is reported, and the others are still done. */
 export function eachFile<T>(
   files: readonly string[],
   output: Output,
   work: (file: ElfFile, path: string) => T,
+  options: EachFileOptions = {},
 ): FileResult<T>[] {
-  return files.map((path) => {
-    try {
-      const file = openElfSync(path);
-      try {
-        return {file: path, value: work(file, path)};
-      } finally {
-        void file.close();
-      }
-    } catch (error) {
-      output.error(error, path);
-      return {file: path, error};
-    }
-  });
+  return [...withEachFile(files, output, work, options)];
 }
 
-/** The results as data: each object has `file` and the facts, or `file` and `error`. */
+/** The same one by one, for thousands of files: no result is kept, and a terminal shows how far it is. */
+export function* withEachFile<T>(
+  files: Iterable<string>,
+  output: Output,
+  work: (file: ElfFile, path: string) => T,
+  options: EachFileOptions = {},
+): Generator<FileResult<T>> {
+  let done = 0;
+  for (const path of files) {
+    if (++done > 1) output.status(`${done} files: ${path}`);
+    yield withFile(path, output, work, options);
+  }
+}
+
+function withFile<T>(
+  path: string,
+  output: Output,
+  work: (file: ElfFile, path: string) => T,
+  {skip}: EachFileOptions,
+): FileResult<T> {
+  try {
+    const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path);
+    try {
+      return {file: path, value: work(file, path)};
+    } finally {
+      void file.close();
+    }
+  } catch (error) {
+    const skipped = skip?.(error);
+    if (skipped !== undefined) return {file: path, skipped};
+    output.error(error, path);
+    return {file: path, error};
+  }
+}
+
+/** The results as data: each object has `file` and the facts, `file` and `skipped`, or `file` and `error`. */
 export function resultsToJson<T extends object>(results: readonly FileResult<T>[]): object[] {
-  return results.map((result) =>
-    'error' in result
-      ? {file: result.file, error: errorToJson(result.error)}
-      : {file: result.file, ...result.value},
-  );
+  return results.map((result) => {
+    if ('error' in result) return {file: result.file, error: errorToJson(result.error)};
+    return 'skipped' in result ? result : {file: result.file, ...result.value};
+  });
 }

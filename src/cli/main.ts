@@ -3,21 +3,25 @@
  * 0 done, 1 something that was asked for could not be done, 2 the command line is wrong.
  */
 import yargs from 'yargs';
-import {version} from '../index.js';
+import {standardInput, version} from '../index.js';
 import type {Arguments, Command} from './command.js';
 import {commands, groups} from './commands.js';
 import {createOutput, exitStatus, type Output} from './output.js';
 
 /** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */
 export async function main(argv: readonly string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', leaveQuietly);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', leave);
   process.exitCode = await runCommandLine(argv, createOutput(process.stdout, process.stderr));
 }
 
-/** As in `elfinterp needed -r / | head`: the reader has what it wanted. 141 is what a shell reports for SIGPIPE. */
-function leaveQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(141);
+/**
+ * Output that nobody takes. A reader that went away, as in `elfinterp needed -r / | head`, has what it wanted: 141 is
+ * what a shell reports for SIGPIPE. Anything else, a full disk above all, is a failure.
+ */
+function leave(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(141);
+  process.stderr.write(`elfinterp: cannot write the output: ${error.message}\n`);
+  process.exit(exitStatus.failed);
 }
 
 interface Choice {
@@ -25,14 +29,20 @@ interface Choice {
   readonly args: Arguments;
 }
 
-/*
- * The handlers only note what was chosen, and the command runs when yargs has returned: yargs lays out its whole
- * help text in advance for a handler that returns a promise, which costs more than `get` itself.
+/**
+ * Thrown by yargs's handlers to get out of yargs: once a handler has returned, yargs lays out its whole help text in
+ * case somebody asks for it, which costs more than `get` itself.
  */
+class Chosen {
+  readonly choice: Choice;
+  constructor(choice: Choice) {
+    this.choice = choice;
+  }
+}
+
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
-  let choice: Choice | undefined;
   let status: number | undefined;
-  const parser = yargs([...argv])
+  const parser = yargs(endOptions(nameStandardInput(argv)))
     .scriptName('elfinterp')
     .usage('$0 COMMAND ...\n\nChange the dynamic loader, search path and libraries of ELF programs.')
     .locale('en')
@@ -56,27 +66,35 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     .alias('help', 'h')
     .exitProcess(false)
     .fail((message, error) => {
-      if (error !== undefined && error !== null && error.name !== 'YError') throw error;
+      if (error instanceof Chosen || (error && error.name !== 'YError')) throw error;
       // yargs goes on after the first complaint; one is enough.
       if (status === undefined) output.note(complaint(argv, message));
       status = exitStatus.usage;
     });
-  const choose = (chosen: Choice) => {
-    choice = chosen;
-  };
   for (const command of commands.filter(({usage}) => !isGrouped(usage)))
-    addCommand(parser, command, command.usage, choose);
+    addCommand(parser, command, command.usage);
   for (const [name, summary] of Object.entries(groups)) {
     parser.command(name, summary, (builder) => {
       for (const command of commands.filter(({usage}) => usage.startsWith(`${name} `))) {
-        addCommand(builder, command, command.usage.slice(name.length + 1), choose);
+        addCommand(builder, command, command.usage.slice(name.length + 1));
       }
       return builder.demandCommand(1, 'a command is missing');
     });
   }
-  parser.parseSync();
+  const choice = choose(parser);
   if (status !== undefined) return status;
   return choice === undefined ? exitStatus.done : runCommand(choice, output);
+}
+
+/**
+ * Behind `--` stands the command that a chroot shall run, and elsewhere files, whose names may begin with a dash;
+ * yargs would not take those for positional arguments.
+ */
+function endOptions(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  if (end < 0 || argv[0] === 'chroot') return [...argv];
+  const files = argv.slice(end + 1).map((file) => (file.startsWith('-') ? `./${file}` : file));
+  return [...argv.slice(0, end), ...files];
 }
 
 /** `chroot run <chroot>` belongs to the group `chroot`. */
@@ -84,16 +102,34 @@ function isGrouped(usage: string): boolean {
   return Object.keys(groups).some((name) => usage.startsWith(`${name} `));
 }
 
-function addCommand(parser: Parser, command: Command, usage: string, choose: (choice: Choice) => void): void {
+function choose(parser: Parser): Choice | undefined {
+  try {
+    parser.parseSync();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Chosen) return error.choice;
+    throw error;
+  }
+}
+
+function addCommand(parser: Parser, command: Command, usage: string): void {
   parser.command(
     usage,
     command.summary,
     (builder) => describe(builder, command),
-    (args) => choose({command, args}),
+    (args) => {
+      throw new Chosen({command, args});
+    },
   );
 }
 
 type Parser = ReturnType<typeof yargs>;
+
+/** yargs loses a file that is called `-`. What follows `--` is somebody else's. */
+function nameStandardInput(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, i) => (word === '-' && (end < 0 || i < end) ? standardInput : word));
+}
 
 function describe(builder: Parser, command: Command): Parser {
   for (const [name, positional] of Object.entries(command.positionals)) builder.positional(name, positional);
@@ -119,14 +155,37 @@ async function runCommand({command, args}: Choice, output: Output): Promise<numb
 
 /** What yargs has to say of a command line, in one line that ends with where to read on. */
 function complaint(argv: readonly string[], message: string): string {
-  const command = commands.find(({usage}) => argv.join(' ').startsWith(nameOf(usage)));
-  const place = command === undefined ? '' : `${nameOf(command.usage)} `;
+  const command = commands.find(({usage}) => `${argv.join(' ')} `.startsWith(`${nameOf(usage)} `));
+  if (command === undefined) return complaintWithoutCommand(argv, message);
+  const unknown = unknownOption(argv, command);
   const isMissing = message.startsWith('Not enough non-option arguments');
   const what =
-    isMissing && command !== undefined
-      ? `an argument is missing: elfinterp ${command.usage}`
-      : oneLine(message);
-  return `${what}; see elfinterp ${place}--help`;
+    unknown !== undefined
+      ? `unknown option: ${unknown}`
+      : isMissing
+        ? `an argument is missing: elfinterp ${command.usage}`
+        : oneLine(message);
+  return `${what}; see elfinterp ${nameOf(command.usage)} --help`;
+}
+
+function complaintWithoutCommand(argv: readonly string[], message: string): string {
+  const [first = '', second = ''] = argv.filter((word) => !word.startsWith('-'));
+  const isGroup = first in groups;
+  const name = isGroup ? `${first} ${second}`.trim() : first;
+  const place = `see elfinterp ${isGroup ? `${first} ` : ''}--help`;
+  if (message.startsWith('Did you mean')) return `unknown command: ${name}; ${oneLine(message)}; ${place}`;
+  return `${oneLine(message).replace(/^unknown argument: (?=[^-]).*/, `unknown command: ${name}`)}; ${place}`;
+}
+
+/** yargs takes the word behind an option that it does not know for its value, and then misses that word. */
+function unknownOption(argv: readonly string[], {options}: Command): string | undefined {
+  const known = new Set(['help', 'h', 'version']);
+  for (const [name, {alias}] of Object.entries(options)) {
+    for (const spelling of [name, `no-${name}`, alias ?? []].flat()) known.add(spelling);
+  }
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return words.find((word) => /^--?[^-]/.test(word) && !known.has(word.replace(/^--?|=.*/gs, '')));
 }
 
 function nameOf(usage: string): string {

@@ -11,22 +11,49 @@ export interface Output {
   line(text: string): void;
   /** Print data as JSON; the result of the whole command at once. */
   json(value: unknown): void;
+  /** Write data that is no text. */
+  bytes(data: Uint8Array): void;
+  /** Print a JSON array whose items come one by one, so that not all of them are held at once. */
+  jsonList(): JsonList;
   /** Say something that is not data. */
   note(text: string): void;
   /** Say something that is not data, to a person who watches; scripts do not see it. */
   progress(text: string): void;
+  /** Show how far a long run has got, on one line that the next output replaces; scripts do not see it. */
+  status(text: string): void;
   /** Report a failure and go on. */
   error(error: unknown, path?: string): void;
   readonly failed: boolean;
+  /** Whether standard output is a terminal whose user has nothing against colour (https://no-color.org). */
+  readonly color: boolean;
+}
+
+/** A JSON array in the making. */
+export interface JsonList {
+  add(value: unknown): void;
+  end(): void;
 }
 
 export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
   let failed = false;
-  const note = (text: string) => void stderr.write(`elfinterp: ${text}\n`);
+  const status = statusLine(stderr);
+  const print = (text: string) => {
+    if (stdout.isTTY) status.clear();
+    stdout.write(`${text}\n`);
+  };
+  const note = (text: string) => {
+    status.clear();
+    stderr.write(`elfinterp: ${text}\n`);
+  };
+  const toJson = (value: unknown) => JSON.stringify(value, jsonValue, 2);
   return {
-    line: (text) => void stdout.write(`${text}\n`),
-    json: (value) => void stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`),
+    line: print,
+    json: (value) => print(toJson(value)),
+    jsonList: () => jsonList(print, toJson),
+    bytes: (data) => void stdout.write(data),
     note,
+    status: status.show,
+    color: Boolean(stdout.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
     progress: (text) => {
       if (stderr.isTTY) note(text);
     },
@@ -36,6 +63,40 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
     },
     get failed() {
       return failed;
+    },
+  };
+}
+
+/** An item is printed when it is known whether a comma follows. */
+function jsonList(print: (text: string) => void, toJson: (value: unknown) => string): JsonList {
+  let last: string | undefined;
+  return {
+    add: (value) => {
+      print(last === undefined ? '[' : `${last},`);
+      last = `  ${toJson(value).replaceAll('\n', '\n  ')}`;
+    },
+    end: () => print(last === undefined ? '[]' : `${last}\n]`),
+  };
+}
+
+const millisecondsBetweenStatus = 100;
+
+/** A line at the bottom of a terminal that is written over again and again. */
+function statusLine(stderr: NodeJS.WriteStream) {
+  let last = 0;
+  let isShown = false;
+  const clear = () => {
+    if (isShown) stderr.write('\r\x1b[K');
+    isShown = false;
+  };
+  process.once('exit', clear);
+  return {
+    clear,
+    show: (text: string) => {
+      if (!stderr.isTTY || Date.now() - last < millisecondsBetweenStatus) return;
+      last = Date.now();
+      isShown = true;
+      stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns ?? 80) - 1)}`);
     },
   };
 }

@@ -3,7 +3,7 @@
  * trusts none of the code that made the plan: a violation is an error of elfinterp, and the file stays untouched.
  */
 
-import {checkElf} from '../elf/check.js';
+import {checkHeaders} from '../elf/check.js';
 import {DT, dynamicTagName, PF, PT, SHF, SHT} from '../elf/constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
@@ -23,15 +23,16 @@ export function checkPlan(
   before: ElfView,
   after: ElfView,
   plan: Plan,
-  requests: readonly EditRequest[],
+  request: EditRequest | readonly EditRequest[],
 ): void {
+  const requests: readonly EditRequest[] = Array.isArray(request) ? request : [request];
   checkRequested(before, after, requests);
-  checkSegments(before, after, plan);
+  checkSegments(before, after, plan, requests);
   checkWritesDeclared(before, plan);
   checkMappedWrites(before, plan);
   checkTables(before, after, changedTables(requests));
+  checkSymbols(before, after, plan, requests);
   checkVersions(before, after, requests);
-  checkSymbols(before, after, requests);
   checkProblems(before, after);
 }
 
@@ -143,7 +144,7 @@ const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM,
 
 /** An edit brings no problem that was not there. */
 function checkProblems(before: ElfView, after: ElfView): void {
-  const known = new Set(checkElf(before).map((problem) => problem.code));
-  const fresh = checkElf(after).find((problem) => !known.has(problem.code));
+  const known = new Set(checkHeaders(before).map((problem) => problem.code));
+  const fresh = checkHeaders(after).find((problem) => !known.has(problem.code));
   if (fresh !== undefined) failCheck(before, fresh.message, 'no new problem', fresh.code);
 }

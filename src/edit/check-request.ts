@@ -2,9 +2,10 @@
  * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
  * strings, by other code than the edits', and everything that the request does not speak of must read as before.
  */
-import {DF_1, DT, dynamicTagName, PF, PT} from '../elf/constants.js';
+import {DF_1, DT, dynamicTagName} from '../elf/constants.js';
 import {stringTags} from '../elf/dynamic.js';
 import {osAbiValue} from '../elf/os-abi.js';
+import {isStackExecutable} from '../elf/stack.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {EditRequest} from './request.js';
@@ -25,8 +26,10 @@ interface Facts {
 export function checkRequested(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
   const expected = requests.reduce(expect, factsOf(before));
   const found = factsOf(after);
+  // Where nothing was asked of it, PT_GNU_STACK is compared like other segments.
+  const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
   for (const name of Object.keys(found) as (keyof Facts)[])
-    requireEqual(before, name, expected[name], found[name]);
+    if (name !== 'execStack' || isStackAsked) requireEqual(before, labels[name], expected[name], found[name]);
   for (const tag of stringTags) {
     if (changeableTags.has(tag)) continue;
     const name = dynamicTagName(tag, before.header.e_machine);
@@ -36,11 +39,21 @@ export function checkRequested(before: ElfView, after: ElfView, requests: readon
     requireEqual(before, 'DT_DEBUG', true, after.dynamic?.value(DT.DT_DEBUG) !== undefined);
 }
 
+const labels: Readonly<Record<keyof Facts, string>> = {
+  interpreter: 'the interpreter',
+  rpath: 'DT_RPATH',
+  runpath: 'DT_RUNPATH',
+  needed: 'DT_NEEDED',
+  soname: 'DT_SONAME',
+  noDefaultLib: 'DF_1_NODEFLIB',
+  execStack: 'PT_GNU_STACK',
+  osAbi: 'EI_OSABI',
+};
+
 const changeableTags: ReadonlySet<bigint> = new Set([DT.DT_NEEDED, DT.DT_SONAME, DT.DT_RPATH, DT.DT_RUNPATH]);
 
 function factsOf(view: ElfView): Facts {
   const {dynamic} = view;
-  const stack = view.segment(PT.PT_GNU_STACK);
   return {
     interpreter: view.interpreter?.path,
     rpath: dynamic?.rpath,
@@ -48,7 +61,7 @@ function factsOf(view: ElfView): Facts {
     needed: dynamic?.needed ?? [],
     soname: dynamic?.soname,
     noDefaultLib: ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n,
-    execStack: stack === undefined ? undefined : (stack.p_flags & PF.PF_X) !== 0,
+    execStack: isStackExecutable(view),
     osAbi: view.ident.EI_OSABI,
   };
 }

@@ -11,14 +11,21 @@ import type {ElfView} from '../elf/view.js';
 import {ElfError, hex} from '../errors.js';
 import {isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
+import type {EditRequest} from './request.js';
 import {pageSizeOf} from './space.js';
 
 /** @throws ElfError CHECK_FAILED */
-export function checkSegments(before: ElfView, after: ElfView, plan: Plan): void {
+export function checkSegments(
+  before: ElfView,
+  after: ElfView,
+  plan: Plan,
+  requests: readonly EditRequest[],
+): void {
+  const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
   checkOldLoads(before, after);
   checkNewLoads(before, after);
   checkPages(before, after);
-  checkOtherSegments(before, after, plan);
+  checkOtherSegments(before, after, plan, isStackAsked);
   checkTableOfSegments(before, after);
   checkDynamicPlace(before, after, plan);
 }
@@ -116,10 +123,9 @@ function checkPages(before: ElfView, after: ElfView): void {
 }
 
 /** Segments that describe bytes still describe the same ones; only those that nothing addresses may move. */
-function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
-  const hadStack = before.segment(PT.PT_GNU_STACK) !== undefined;
+function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan, isStackAsked: boolean): void {
   const isChecked = ({p_type}: Phdr) =>
-    !segmentsThatMayChange.has(p_type) && (hadStack || p_type !== PT.PT_GNU_STACK);
+    !segmentsThatMayChange.has(p_type) && !(isStackAsked && p_type === PT.PT_GNU_STACK);
   const old = before.programHeaders.filter(isChecked);
   const now = after.programHeaders.filter(isChecked);
   if (old.length !== now.length)
@@ -131,7 +137,6 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan): void {
     const fields = ['p_type', 'p_flags', 'p_filesz', 'p_memsz', 'p_align'] as const;
     const places = ['p_offset', 'p_vaddr', 'p_paddr'] as const;
     for (const field of mayMove ? fields : [...fields, ...places]) {
-      if (field === 'p_flags' && segment.p_type === PT.PT_GNU_STACK) continue;
       if (other?.[field] !== segment[field])
         failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }

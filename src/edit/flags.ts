@@ -4,6 +4,7 @@
 import {DF_1, DT, PF, PT} from '../elf/constants.js';
 import {osAbiName} from '../elf/os-abi.js';
 import {Ident} from '../elf/records.js';
+import {isStackExecutable} from '../elf/stack.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
@@ -32,8 +33,7 @@ export function setNoDefaultLib(view: ElfView, wanted: boolean): Step {
  * @throws ElfError NO_ROOM when there is no PT_GNU_STACK and no room for another program header
  */
 export function setExecStack(view: ElfView, wanted: boolean): Step {
-  const old = view.segment(PT.PT_GNU_STACK);
-  if (old !== undefined && ((old.p_flags & PF.PF_X) !== 0) === wanted) return noStep(view);
+  if (isStackExecutable(view) === wanted) return noStep(view);
   const draft = new Draft(view);
   const segment =
     draft.programHeaders.find(({p_type}) => p_type === PT.PT_GNU_STACK) ??

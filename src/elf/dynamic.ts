@@ -45,6 +45,7 @@ export class DynamicSection {
   /** False when no DT_NULL ends the section: ld.so would run on into what follows. */
   readonly terminated: boolean;
   readonly #view: ElfView;
+  #stringTable: StringTable | undefined;
 
   constructor(view: ElfView, segment: Phdr) {
     const {elfClass} = view.format;
@@ -97,6 +98,11 @@ export class DynamicSection {
    * @throws ElfError BAD_ELF when it is not there or does not lie in the file
    */
   get stringTable(): StringTable {
+    this.#stringTable ??= this.#findStringTable();
+    return this.#stringTable;
+  }
+
+  #findStringTable(): StringTable {
     const address = this.value(DT.DT_STRTAB);
     const size = this.value(DT.DT_STRSZ);
     const offset = address === undefined ? undefined : this.#view.offsetOfAddress(address);

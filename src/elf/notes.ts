@@ -28,6 +28,16 @@ export function readNotes(view: ElfView): Note[] {
   });
 }
 
+/**
+ * Read the notes of SHT_NOTE sections. mold puts notes of both alignments into one PT_NOTE, in which the smaller ones
+ * cannot be found without them.
+ */
+export function readSectionNotes(view: ElfView): Note[] {
+  return noteSections(view).flatMap(({offset, size, align}) =>
+    offset + size <= view.source.size && size <= mostBytes ? readRange(view, offset, size, align) : [],
+  );
+}
+
 interface NoteRange {
   readonly offset: number;
   readonly size: number;
@@ -40,7 +50,11 @@ function noteRanges(view: ElfView): NoteRange[] {
       .filter((phdr) => phdr.p_type === PT.PT_NOTE)
       .map(({p_offset, p_filesz, p_align}) => ({offset: p_offset, size: p_filesz, align: p_align}));
   }
-  return view.sectionHeaders
+  return noteSections(view);
+}
+
+function noteSections({sectionHeaders}: ElfView): NoteRange[] {
+  return sectionHeaders
     .filter((section) => section.sh_type === SHT.SHT_NOTE)
     .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
 }

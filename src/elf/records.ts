@@ -75,6 +75,13 @@ export const Sym = defineRecord(
 
 export const Nhdr = defineRecord('Nhdr', {n_namesz: 'word', n_descsz: 'word', n_type: 'word'});
 
+/** One entry of NT_GNU_PROPERTY_TYPE_0; `pr_datasz` bytes follow it. */
+export const Property = defineRecord('Property', {pr_type: 'word', pr_datasz: 'word'});
+/** The data of a property that is a set of bits. */
+export const PropertyBits = defineRecord('PropertyBits', {bits: 'word'});
+/** The description of NT_GNU_ABI_TAG. */
+export const AbiTag = defineRecord('AbiTag', {os: 'word', major: 'word', minor: 'word', subminor: 'word'});
+
 export const Rel = defineRecord('Rel', {r_offset: 'addr', r_info: 'addr'});
 export const Rela = defineRecord('Rela', {r_offset: 'addr', r_info: 'addr', r_addend: 'tag'});
 

@@ -47,7 +47,7 @@ function* records<T>(
 function* addends(view: ElfView, address: bigint | undefined, size: bigint | undefined): Generator<bigint> {
   const mask = BigInt.asUintN.bind(undefined, view.format.elfClass);
   for (const {r_info, r_addend} of records(view, Rela, address, size)) {
-    if (symbolOf(view, r_info) === 0n) yield mask(r_addend);
+    if (relocationSymbol(view, r_info) === 0) yield mask(r_addend);
   }
 }
 
@@ -57,14 +57,55 @@ function* placesOfRel(
   size: bigint | undefined,
 ): Generator<bigint> {
   for (const {r_info, r_offset} of records(view, Rel, address, size)) {
-    if (symbolOf(view, r_info) === 0n) yield r_offset;
+    if (relocationSymbol(view, r_info) === 0) yield r_offset;
   }
 }
 
-/** The symbol index of r_info. 64-bit MIPS stores it as a word of its own, which comes first in the file. */
-function symbolOf({format, header}: ElfView, r_info: bigint): bigint {
-  if (format.elfClass === 32) return r_info >> 8n;
-  return header.e_machine === EM.EM_MIPS && format.littleEndian ? r_info & 0xffffffffn : r_info >> 32n;
+/** One table of relocations that name symbols. */
+export interface RelocationTable {
+  /** The tag that points at it. */
+  readonly tag: bigint;
+  /** File offset. */
+  readonly offset: number;
+  /** Length in bytes. */
+  readonly size: number;
+  /** DT_RELA's records, not DT_REL's. */
+  readonly hasAddend: boolean;
+}
+
+/** The tables of DT_RELA, DT_REL and DT_JMPREL; where one overlaps another, its bytes are listed once. */
+export function relocationTables(view: ElfView): RelocationTable[] {
+  const value = (tag: bigint) => view.dynamic?.value(tag);
+  const tables = [
+    {tag: DT.DT_RELA, size: value(DT.DT_RELASZ), hasAddend: true},
+    {tag: DT.DT_REL, size: value(DT.DT_RELSZ), hasAddend: false},
+    {tag: DT.DT_JMPREL, size: value(DT.DT_PLTRELSZ), hasAddend: value(DT.DT_PLTREL) === DT.DT_RELA},
+  ];
+  const listed: RelocationTable[] = [];
+  for (const {tag, size, hasAddend} of tables) {
+    const offset = view.offsetOfAddress(value(tag) ?? 0n);
+    if (value(tag) === undefined || offset === undefined || size === undefined) continue;
+    const before = listed.find((t) => offset >= t.offset && offset < t.offset + t.size);
+    const start = before === undefined ? offset : Math.max(offset, before.offset + before.size);
+    const length = offset + Number(size) - start;
+    if (length > 0) listed.push({tag, offset: start, size: length, hasAddend});
+  }
+  return listed;
+}
+
+/** The symbol number of r_info. 64-bit MIPS stores it as a word of its own, which comes first in the file. */
+export function relocationSymbol({format, header}: ElfView, r_info: bigint): number {
+  if (format.elfClass === 32) return Number(r_info >> 8n);
+  const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
+  return Number(isFirst ? r_info & 0xffffffffn : r_info >> 32n);
+}
+
+/** The same r_info with another symbol number. */
+export function withRelocationSymbol({format, header}: ElfView, r_info: bigint, symbol: number): bigint {
+  const number = BigInt(symbol);
+  if (format.elfClass === 32) return (number << 8n) | (r_info & 0xffn);
+  const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
+  return isFirst ? (r_info & ~0xffffffffn) | number : (number << 32n) | (r_info & 0xffffffffn);
 }
 
 /** DT_RELR: an even word is an address; an odd one is a bitmap of the words behind the last address (gABI). */

@@ -14,6 +14,19 @@ export function encodeString(text: string): Uint8Array {
   return encoder.encode(`${text}\0`);
 }
 
+/** A name as one character a byte, whatever its bytes are: for comparing and hashing, not for people. */
+export function byteString(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += pieceLength)
+    text += String.fromCharCode(...bytes.subarray(at, at + pieceLength));
+  return text;
+}
+
+/** Text in that form. */
+export function toByteString(text: string): string {
+  return byteString(encoder.encode(text));
+}
+
 /** How much of a string table is read at once while looking for the end of one string. */
 const pieceLength = 256;
 

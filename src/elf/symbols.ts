@@ -9,6 +9,7 @@ import {readInPieces} from '../source/source.js';
 import {windowSource} from '../source/window.js';
 import {DT, EM, machineDT, PT, SHT} from './constants.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
+import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
 
 /** The dynamic symbol table. */
@@ -51,6 +52,20 @@ export function eachSymbol(
   }
 }
 
+/** The names of the first `count` dynamic symbols, one character a byte (see `byteString`). */
+export function dynamicSymbolNames(view: ElfView, count: number): string[] {
+  const symbols = dynamicSymbolTable(view);
+  const strings = view.dynamic?.stringTable;
+  if (symbols === undefined || strings === undefined) return [];
+  const bytes = view.source.read(strings.offset, strings.size);
+  const names: string[] = [];
+  eachSymbol(view, symbols.offset, count, ({st_name}) => {
+    const end = bytes.indexOf(0, st_name);
+    names.push(byteString(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+  });
+  return names;
+}
+
 function countFromSection(view: ElfView, address: bigint): number | undefined {
   const section = view.sectionHeaders.find((s) => s.sh_type === SHT.SHT_DYNSYM && s.sh_addr === address);
   return section && Math.floor(section.sh_size / Sym.size(view.format.elfClass));
@@ -74,6 +89,9 @@ export function hashWordSize({header, format}: ElfView): 4 | 8 {
     ? 8
     : 4;
 }
+
+/** More buckets, and more symbols in one chain, than any real table has. */
+const mostHashed = 1 << 24;
 
 /** DT_GNU_HASH as far as its own words tell. */
 export interface GnuHashTable {
@@ -99,7 +117,8 @@ export function gnuHashTable(view: ElfView): GnuHashTable | undefined {
   const bloom = offset + size;
   const buckets = bloom + (header.bloom_size * elfClass) / 8;
   const chains = buckets + header.nbuckets * 4;
-  const last = Math.max(0, ...largestOf(view, buckets, header.nbuckets));
+  const isAbsurd = header.nbuckets > mostHashed || header.bloom_size > mostHashed;
+  const last = isAbsurd ? 0 : Math.max(0, ...largestOf(view, buckets, header.nbuckets));
   const symbolCount =
     last < header.symoffset || last === 0 ? undefined : endOfChain(view, chains, header, last);
   return {offset, header, bloom, buckets, chains, symbolCount};
@@ -120,13 +139,20 @@ function largestOf(view: ElfView, offset: number, count: number): number[] {
 }
 
 /** The index behind the last symbol of the chain that begins with this symbol: its word has the lowest bit set. */
-function endOfChain(view: ElfView, chains: number, {symoffset}: GnuHashHeader, first: number): number {
+function endOfChain(
+  view: ElfView,
+  chains: number,
+  {symoffset}: GnuHashHeader,
+  first: number,
+): number | undefined {
   const source = windowSource(view.source, 4096);
-  for (let index = first; ; index++) {
+  for (let index = first; index - first < mostHashed; index++) {
+    if (chains + (index - symoffset + 1) * 4 > source.size) return undefined;
     const bytes = source.read(chains + (index - symoffset) * 4, 4);
     const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, view.format.littleEndian);
     if ((word & 1) === 1) return index + 1;
   }
+  return undefined;
 }
 
 function countFromMips(view: ElfView): number | undefined {

@@ -34,18 +34,20 @@ export interface DefinedVersion {
 
 /** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
 export function readNeededVersions(view: ElfView): NeededVersions[] {
+  const reader = new RecordReader(view);
   return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
-    const record = readRecord(view, Verneed, offset);
-    const versions = walkAux(view, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
+    const record = reader.read(Verneed, offset);
+    const versions = walkAux(reader, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
     return {item: {record, offset, versions}, next: record.vn_next};
   });
 }
 
 /** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
 export function readDefinedVersions(view: ElfView): DefinedVersion[] {
+  const reader = new RecordReader(view);
   return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
-    const record = readRecord(view, Verdef, offset);
-    const names = walkAux(view, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
+    const record = reader.read(Verdef, offset);
+    const names = walkAux(reader, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
     return {item: {record, offset, names}, next: record.vd_next};
   });
 }
@@ -74,8 +76,8 @@ function walk<T>(
 }
 
 function walkAux<T>(
-  view: ElfView,
-  type: RecordReader<T>,
+  reader: RecordReader,
+  type: ReadableType<T>,
   start: number,
   count: number,
   next: (record: T) => number,
@@ -83,7 +85,7 @@ function walkAux<T>(
   const items: {record: T; offset: number}[] = [];
   let offset = start;
   while (items.length < count) {
-    const record = readRecord(view, type, offset);
+    const record = reader.read(type, offset);
     items.push({record, offset});
     if (next(record) === 0) break;
     offset += next(record);
@@ -91,11 +93,32 @@ function walkAux<T>(
   return items;
 }
 
-interface RecordReader<T> {
+interface ReadableType<T> {
   size(elfClass: 32 | 64): number;
   decode(bytes: Uint8Array, format: ElfView['format']): T;
 }
 
-function readRecord<T>(view: ElfView, type: RecordReader<T>, offset: number): T {
-  return type.decode(view.source.read(offset, type.size(view.format.elfClass)), view.format);
+/** More records than any file has (libc.so.6 has about 80). Lists that overlap one another share this limit. */
+const mostRecords = 1 << 16;
+
+class RecordReader {
+  readonly #view: ElfView;
+  #left = mostRecords;
+
+  constructor(view: ElfView) {
+    this.#view = view;
+  }
+
+  read<T>(type: ReadableType<T>, offset: number): T {
+    const {source, format, path} = this.#view;
+    this.#left -= 1;
+    if (this.#left < 0) {
+      throw new ElfError('BAD_ELF', 'a version table without end', {
+        path,
+        offset,
+        expected: `at most ${mostRecords} records`,
+      });
+    }
+    return type.decode(source.read(offset, type.size(format.elfClass)), format);
+  }
 }

@@ -22,7 +22,7 @@ import {expandTokens, expandTokensSecurely, hasToken, type TokenValues} from './
 import type {Attempt, Place} from './tree.js';
 
 export const glibc: LoaderRules = {
-  follows: new Set(['needed', 'auxiliary', 'filter']),
+  follows: new Set(['needed', 'auxiliary', 'filter', 'audit']),
   preloadsForProgram: true,
 
   find(process, name, requester = process.program) {

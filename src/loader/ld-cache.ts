@@ -149,7 +149,7 @@ function collect(strings: Uint8Array, count: number, entryAt: (index: number) =>
 
 /** The loader compares runs of digits by their value (_dl_cache_libcmp), so leading zeros do not count. */
 function keyOf(name: string): string {
-  return name.replace(/0+(?=\d)/g, (zeros, at: number) => (/\d/.test(name.charAt(at - 1)) ? zeros : ''));
+  return /0\d/.test(name) ? name.replace(/(?<!\d)0+(?=\d)/g, '') : name;
 }
 
 /** The names that hwcap indices refer to: section 1 of the extension directory. */

@@ -73,7 +73,9 @@ const muslDefaults = {
 };
 
 function readMuslFacts(text: string, pathFile: string): LoaderFacts {
-  const list = /(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/.exec(text)?.[0];
+  // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
+  const lists = [...text.matchAll(/(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/g)];
+  const list = lists.find(([directories]) => directories.includes('/lib'))?.[0];
   const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
   const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
   return {
@@ -102,12 +104,15 @@ function readGlibcFacts(text: string): LoaderFacts {
 
 const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(?=\0)/;
 
-/** Two or more in a row are unmistakable; where there is one alone (Nix, Guix) it has to be a lib directory. */
-function readSystemDirectories(text: string): string[] {
-  const row = /(?<=\0)(?:\/(?:[\w.+%-]+\/)+\0){2,}/.exec(text)?.[0];
-  if (row !== undefined) return row.split('\0').filter((directory) => directory !== '');
-  const single = /(?<=\0)\/(?:[\w.+%-]+\/)*lib\w*\/(?=\0)/.exec(text)?.[0];
-  return single === undefined ? [] : [single];
+/**
+ * The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. What
+ * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
+ */
+function readSystemDirectories(text: string): readonly string[] {
+  const rows = [...text.matchAll(/(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) => row.slice(0, -1).split('\0'));
+  const isOfLibraries = (row: readonly string[]) => row.some((directory) => /\/lib\w*\//.test(directory));
+  const longestFirst = rows.sort((a, b) => b.length - a.length);
+  return longestFirst.find(isOfLibraries) ?? longestFirst.find(({length}) => length > 1) ?? [];
 }
 
 /** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */

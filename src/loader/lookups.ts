@@ -39,8 +39,11 @@ export class Lookups {
   readonly #caches = new Map<string, LdCache>();
   readonly #loaders = new Map<string, LoaderFacts>();
 
-  constructor(root: Root) {
+  readonly #withVersions: boolean;
+
+  constructor(root: Root, withVersions: boolean) {
     this.root = root;
+    this.#withVersions = withVersions;
   }
 
   /** What is at a path inside the root. */
@@ -105,7 +108,7 @@ export class Lookups {
     if (!stats.isFile()) return {kind: 'special'};
     const identity = `${stats.dev}:${stats.ino}`;
     try {
-      const object = this.#objects.get(identity) ?? readObject(host);
+      const object = this.#objects.get(identity) ?? readObject(host, this.#withVersions);
       this.#objects.set(identity, object);
       return {kind: 'file', host, identity, object};
     } catch (error) {

@@ -94,10 +94,11 @@ class Search {
     if (there.kind === 'file') {
       return {kind: 'file', name: this.#name, path, file: there, reason: place, passedOver: []};
     }
-    const code = there.kind === 'absent' ? there.code : 'not a regular file';
-    this.#tried.push({place, path, why: searchOn[code] ?? code});
+    const code = there.kind === 'absent' ? there.code : there.kind === 'directory' ? 'EISDIR' : 'special';
+    const why = searchOn[code] ?? searchEnds[code] ?? code;
+    this.#tried.push({place, path, why});
     if (place.kind !== 'direct' && code in searchOn) return undefined;
-    return {kind: 'missing', tried: this.#tried, fatal: code in searchOn ? undefined : code};
+    return {kind: 'missing', tried: this.#tried, fatal: code in searchOn ? undefined : why};
   }
 }
 
@@ -113,7 +114,14 @@ const searchOn: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'file name too long',
 };
 
-/** The last path file is some lines long; a longer one than this is not one. */
+/** What musl says of some others; after any of them nothing else is looked at. */
+const searchEnds: Readonly<Record<string, string>> = {
+  EISDIR: 'Is a directory',
+  ELOOP: 'Symbolic link loop',
+  special: 'not a regular file',
+};
+
+/** A path file is some lines long; a longer one than this is not one. */
 const longestPathFile = 1 << 16;
 
 function split(list: string | undefined): string[] {

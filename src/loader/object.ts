@@ -9,12 +9,15 @@
 import {DT, PT} from '../elf/constants.js';
 import type {DynamicSection} from '../elf/dynamic.js';
 import type {MachineFacts} from '../elf/machine.js';
+import {readNotes} from '../elf/notes.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
+import {type DlopenNote, dlopenNotes} from './dlopen-notes.js';
 import {pagedSource} from './paged.js';
+import {type ObjectVersions, readVersions} from './versions.js';
 
 /** A library that an object asks for in its dynamic section. */
 export interface Need {
@@ -30,7 +33,10 @@ export interface DynamicFacts {
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
   readonly flags1: bigint;
+  /** DT_AUDIT and DT_DEPAUDIT: libraries that want to watch the loader. */
   readonly audit: readonly string[];
+  /** Symbol versions wanted of and defined for others; undefined when they were not asked for. */
+  readonly versions: ObjectVersions | undefined;
 }
 
 /** What the program headers say to the loader. */
@@ -50,6 +56,8 @@ export interface ObjectFile {
   readonly machine: MachineFacts | undefined;
   readonly segments: SegmentFacts | undefined;
   readonly dynamic: DynamicFacts | undefined;
+  /** What it says itself that it opens with dlopen(3). */
+  readonly dlopen: readonly DlopenNote[];
   /** What could not be read, if anything. */
   readonly problem: ElfError | undefined;
 }
@@ -59,8 +67,8 @@ export interface ObjectFile {
  *
  * @throws ElfError FILE_SYSTEM or NOT_A_FILE when it cannot be opened or read
  */
-export function readObject(path: string): ObjectFile {
-  return withSource(path, describeObject);
+export function readObject(path: string, withVersions = false): ObjectFile {
+  return withSource(path, (source) => describeObject(source, withVersions));
 }
 
 /** Do something with the bytes of a file, and close it. */
@@ -74,7 +82,7 @@ export function withSource<T>(path: string, use: (source: ByteSource) => T): T {
 }
 
 /** The same of bytes from anywhere. */
-export function describeObject(source: ByteSource): ObjectFile {
+export function describeObject(source: ByteSource, withVersions = false): ObjectFile {
   const facts: Writable<ObjectFile> = {...nothing, size: source.size};
   try {
     const identity = source.read(0, Math.min(identSize, source.size));
@@ -87,7 +95,8 @@ export function describeObject(source: ByteSource): ObjectFile {
     const {e_machine, e_flags} = view.header;
     facts.machine = {e_machine, e_flags, ...view.format};
     facts.segments = describeSegments(view);
-    facts.dynamic = view.dynamic && describeDynamic(view.dynamic);
+    facts.dynamic = view.dynamic && describeDynamic(view, view.dynamic, withVersions);
+    facts.dlopen = dlopenNotes(readNotes(view));
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     facts.problem = error;
@@ -108,6 +117,7 @@ const nothing: ObjectFile = {
   machine: undefined,
   segments: undefined,
   dynamic: undefined,
+  dlopen: [],
   problem: undefined,
 };
 
@@ -121,7 +131,7 @@ const needKinds = new Map<bigint, Need['kind']>([
   [DT.DT_FILTER, 'filter'],
 ]);
 
-function describeDynamic(dynamic: DynamicSection): DynamicFacts {
+function describeDynamic(view: ElfView, dynamic: DynamicSection, withVersions: boolean): DynamicFacts {
   const needs: Need[] = [];
   for (const {d_tag, d_val} of dynamic.entries) {
     const kind = needKinds.get(d_tag);
@@ -133,6 +143,9 @@ function describeDynamic(dynamic: DynamicSection): DynamicFacts {
     rpath: dynamic.rpath,
     runpath: dynamic.runpath,
     flags1: dynamic.value(DT.DT_FLAGS_1) ?? 0n,
-    audit: [...dynamic.strings(DT.DT_AUDIT), ...dynamic.strings(DT.DT_DEPAUDIT)],
+    audit: [DT.DT_AUDIT, DT.DT_DEPAUDIT]
+      .flatMap((tag) => dynamic.strings(tag))
+      .flatMap((list) => list.split(':')),
+    versions: withVersions ? readVersions(view) : undefined,
   };
 }

@@ -7,6 +7,7 @@ import type {Verdict} from './candidate.js';
 import type {LoaderFacts} from './loader-facts.js';
 import type {LookedUpFile, Lookups} from './lookups.js';
 import type {ObjectFile} from './object.js';
+import type {Settings} from './options.js';
 import type {Attempt, Edge, Place, Reason, RequestKind} from './tree.js';
 
 /** An object in memory. */
@@ -31,16 +32,6 @@ export interface Member {
 /** An edge whose end is not numbered yet. */
 export interface PendingEdge extends Omit<Edge, 'to'> {
   readonly to: Member | undefined;
-}
-
-/** The options that the rules look at, with their defaults filled in. */
-export interface Settings {
-  readonly libraryPath: string | undefined;
-  /** Acceptable glibc-hwcaps subdirectories, best first. */
-  readonly hwcaps: readonly string[];
-  readonly platform: string | undefined;
-  readonly secure: boolean;
-  readonly inhibitCache: boolean;
 }
 
 export interface Process {

@@ -2,7 +2,9 @@
  * The result of resolving a program, as plain data: a list of the files that the loader would map, each with the
  * libraries it asks for. Nodes refer to one another by their index in `nodes`.
  */
+import type {DlopenNote} from './dlopen-notes.js';
 import type {Libc} from './loader-facts.js';
+import type {VersionProblem} from './versions.js';
 
 /** A place where a loader looks for a library. Directories end with a slash; an empty one is the current one. */
 export type Place =
@@ -34,6 +36,7 @@ export type RequestKind =
   | 'auxiliary'
   | 'preload'
   | 'library'
+  | 'audit'
   | 'dlopen'
   | 'interpreter';
 
@@ -73,6 +76,8 @@ export interface TreeNode {
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
   readonly edges: readonly Edge[];
+  /** What it says itself that it opens with dlopen(3); see the option `dlopen` to have that in the tree. */
+  readonly dlopen: readonly DlopenNote[];
   /** Files of the right name that the loader passed over on its way here, with the reason. */
   readonly passedOver: readonly Attempt[];
 }
@@ -100,6 +105,8 @@ export interface InterpreterInfo {
   readonly libc: Libc;
   /** Of glibc, as in "2.36". */
   readonly version: string | undefined;
+  /** Of musl: the file with its library directories, to be looked for under the prefix of PT_INTERP. */
+  readonly pathFile: string | undefined;
   /** Whether another loader than PT_INTERP stands in. */
   readonly substituted: boolean;
   /** Index of its node. */
@@ -114,4 +121,6 @@ export interface ResolvedTree {
   /** The program first, then everything in the order of loading; the interpreter where it is first asked for. */
   readonly nodes: readonly TreeNode[];
   readonly misses: readonly Miss[];
+  /** Symbol versions that a library found does not define; each one ends the program like a miss. */
+  readonly versionProblems: readonly VersionProblem[];
 }

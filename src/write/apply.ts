@@ -8,14 +8,13 @@
  */
 import {
   accessSync,
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
-  copyFileSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -28,8 +27,10 @@ import type {PayloadMove, Plan, Write} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import {type ByteSource, readInPieces} from '../source/source.js';
+import {copyToNew} from './copy.js';
 import {syncDirectory} from './durable.js';
-import {createTemporary} from './temporary.js';
+import {keepMode, setMetadata} from './metadata.js';
+import {temporaryName} from './temporary.js';
 
 export interface ApplyOptions {
   /** Write the result here and leave the input as it is. An existing file is replaced. */
@@ -105,18 +106,13 @@ function requireWritable(path: string): void {
 function replace(input: string, plan: Plan, output: string): Applied {
   const target = existing(output);
   const finalPath = target === undefined ? output : resolvePath(output);
-  const temporary = createTemporary(finalPath);
+  const temporary = temporaryName(finalPath);
   try {
-    const stats = copyChecked(input, plan, temporary);
-    writeAll(temporary, plan, input);
-    const notes = restoreMetadata(
-      temporary,
-      output === input ? stats : (target ?? stats),
-      stats,
-      output !== input,
-    );
+    const stats = copyToNew(input, temporary, finalPath);
+    const notes = edit(temporary, plan, input, stats, target ?? stats);
     renameSync(temporary, finalPath);
     syncDirectory(dirname(finalPath));
+    if (output === input && stats.nlink > 1) notes.push(hardLinkNote(stats));
     return {path: finalPath, notes};
   } catch (error) {
     rmSync(temporary, {force: true});
@@ -131,15 +127,38 @@ function existing(path: string): Stats | undefined {
   throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
 }
 
-function copyChecked(input: string, plan: Plan, temporary: string): Stats {
-  const source = fileSource(input);
+/** Everything that happens to the copy before it takes its place: the check, the writes, owner, mode, fsync. */
+function edit(temporary: string, plan: Plan, input: string, stats: Stats, like: Stats): string[] {
+  const fd = openSync(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
-    requireUnchanged(source, plan);
-    copyFileSync(input, temporary, constants.COPYFILE_FICLONE);
-    return source.stats;
+    requireUnchanged(descriptorSource(fd, input), plan);
+    writeAll(fd, plan, input);
+    const notes = setMetadata(fd, stats, like);
+    fsyncSync(fd);
+    return notes;
   } finally {
-    source.close();
+    closeSync(fd);
   }
+}
+
+function descriptorSource(fd: number, path: string): ByteSource {
+  return {
+    path,
+    size: fstatSync(fd).size,
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      for (let done = 0; done < length; ) {
+        const count = readSync(fd, bytes, done, length - done, offset + done);
+        if (count === 0) return bytes.subarray(0, done);
+        done += count;
+      }
+      return bytes;
+    },
+  };
+}
+
+function hardLinkNote({nlink}: Stats): string {
+  return `${nlink - 1} other hard link(s) keep the old content; --in-place would change them too`;
 }
 
 /** Refuse a file that is not the one that the plan was made for. */
@@ -158,16 +177,11 @@ function requireUnchanged(source: ByteSource, plan: Plan): void {
   });
 }
 
-function writeAll(path: string, plan: Plan, input: string): void {
-  const fd = openSync(path, constants.O_WRONLY);
-  try {
-    if (plan.payload !== undefined) movePayload(fd, plan.payload, input);
-    if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
-    for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+function writeAll(fd: number, plan: Plan, input: string): void {
+  if (plan.payload !== undefined) movePayload(fd, plan.payload, input);
+  if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
+  for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
+  fsyncSync(fd);
 }
 
 /** Cut the payload off, so that zeros take its place, and put it from the untouched input to its new one. */
@@ -196,28 +210,6 @@ function writeFully(fd: number, bytes: Uint8Array, offset: number): void {
   }
 }
 
-/** Owner first, then mode: chown clears the setuid bit. */
-function restoreMetadata(temporary: string, like: Stats, input: Stats, isCopy: boolean): string[] {
-  const notes: string[] = [];
-  const temporaryStats = statSync(temporary);
-  if (temporaryStats.uid !== like.uid || temporaryStats.gid !== like.gid) {
-    try {
-      chownSync(temporary, like.uid, like.gid);
-    } catch {
-      notes.push(`the owner ${like.uid}:${like.gid} could not be kept`);
-    }
-  }
-  const keepsOwner = notes.length === 0;
-  // Somebody else's setuid bit on a file that is now ours would grant what nobody granted.
-  chmodSync(temporary, keepsOwner ? input.mode & 0o7777 : input.mode & 0o777);
-  if (!isCopy && input.nlink > 1) {
-    notes.push(
-      `${input.nlink - 1} other hard link(s) keep the old content; --in-place would change them too`,
-    );
-  }
-  return notes;
-}
-
 function writeInPlace(path: string, plan: Plan): Applied {
   if (plan.payload !== undefined) {
     throw new ElfError(
@@ -231,8 +223,13 @@ function writeInPlace(path: string, plan: Plan): Applied {
   const source = fileSource(path);
   try {
     requireUnchanged(source, plan);
-    writeAll(path, plan, path);
-    return {path, notes: []};
+    const fd = openSync(path, constants.O_WRONLY);
+    try {
+      writeAll(fd, plan, path);
+    } finally {
+      closeSync(fd);
+    }
+    return {path, notes: keepMode(path, source.stats)};
   } catch (error) {
     throw systemError(path, error, 'cannot write');
   } finally {

@@ -10,25 +10,13 @@ import {systemError} from '../errors.js';
 /** Leaves room for the process number and tmp's random part within NAME_MAX (255 bytes). */
 const longestStem = 180;
 
-/**
- * Create an empty file, mode 0600, in the directory of `target`, after removing those of dead processes.
- *
- * @throws ElfError FILE_SYSTEM when the directory cannot be written
- */
-export function createTemporary(target: string): string {
+/** Find a free name in the directory of `target`, after removing the files that dead processes left there. */
+export function temporaryName(target: string): string {
   const directory = dirname(target);
   const stem = stemFor(target);
   removeStale(directory, stem);
   try {
-    const {name} = tmp.fileSync({
-      tmpdir: directory,
-      prefix: `${stem}${process.pid}`,
-      mode: 0o600,
-      keep: true,
-      detachDescriptor: false,
-      discardDescriptor: true,
-    });
-    return name;
+    return tmp.tmpNameSync({tmpdir: directory, prefix: `${stem}${process.pid}`});
   } catch (error) {
     throw systemError(target, error, 'cannot write a new file beside it');
   }

@@ -66,7 +66,7 @@ test('entries by extension and with an offset are read back as they were meant',
   for (const entry of entries) register(mountPoint, entry);
   t.deepEqual(
     readTable(mountPoint).entries,
-    entries.map((registration) => ({enabled: true, registration})),
+    [...entries].reverse().map((registration) => ({enabled: true, registration})),
   );
 });
 

@@ -78,6 +78,10 @@ export function withTools<Args extends unknown[]>(
 
 const packages: Readonly<Record<string, string>> = {
   readelf: 'binutils',
+  ld: 'binutils',
+  'musl-gcc': 'musl-tools',
+  chroot: 'coreutils',
+  unshare: 'util-linux',
   strip: 'binutils',
   objcopy: 'binutils',
   'eu-readelf': 'elfutils',
@@ -86,6 +90,7 @@ const packages: Readonly<Record<string, string>> = {
   gcc: 'gcc',
   'dpkg-architecture': 'dpkg-dev',
   mkfifo: 'coreutils',
+  script: 'bsdutils',
   '/usr/i686-linux-gnu': 'libc6-i386-cross',
   '/usr/arm-linux-gnueabi': 'libc6-armel-cross',
   '/usr/arm-linux-gnueabihf': 'libc6-armhf-cross',

@@ -1,7 +1,8 @@
 import {spawnSync} from 'node:child_process';
 import {Ehdr, Ident} from '../../src/elf/records.js';
+import {output} from '../helpers/tools.js';
 import {glibcScenarios, type Scenario} from './scenario.js';
-import {run, type Workshop} from './workshop.js';
+import type {Workshop} from './workshop.js';
 
 /** Two directories on one search path: a bad candidate in the first, a good library in the second. */
 function badThenGood(w: Workshop, bad: (path: string) => void): void {
@@ -137,7 +138,7 @@ glibcScenarios({
   'a relocatable object is fatal'(w) {
     badThenGood(w, (path) => {
       w.library(path);
-      run('gcc', ['-c', '-x', 'c', '-', '-o', w.path(path)], 'int x;');
+      output('gcc', ['-c', '-x', 'c', '-', '-o', w.path(path)], {input: 'int x;'});
     });
     return gaveUp('only ET_DYN and ET_EXEC can be loaded');
   },
@@ -221,7 +222,7 @@ glibcScenarios({
     }
     badThenGood(w, (path) => {
       w.library(path);
-      run('chmod', ['000', w.path(path)]);
+      output('chmod', ['000', w.path(path)]);
     });
     return passedOver;
   },

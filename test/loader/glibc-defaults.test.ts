@@ -1,9 +1,10 @@
 /* The cache, the system directories, hwcaps; and what is not looked for by DT_NEEDED alone. */
 import {spawnSync} from 'node:child_process';
 import type {ExecutionContext} from 'ava';
+import {output} from '../helpers/tools.js';
 import {buildCache, type CacheShape, type Line, namedHwcap} from './cache-builder.js';
 import {glibcScenarios, type Scenario} from './scenario.js';
-import {glibcLoader, run, type Workshop} from './workshop.js';
+import {glibcLoader, type Workshop} from './workshop.js';
 
 const cacheString = '/etc/ld.so.cache';
 const systemString = '/lib/x86_64-linux-gnu/';
@@ -156,7 +157,7 @@ glibcScenarios({
     cached(w, []);
     w.library('c/libA.so', {soname: 'libA.so'});
     w.write('conf', `${w.path('c')}\n`);
-    run('/sbin/ldconfig', ['-X', '-f', w.path('conf'), '-C', w.path('cache')]);
+    output('/sbin/ldconfig', ['-X', '-f', w.path('conf'), '-C', w.path('cache')]);
     return found('c', 'cache');
   },
   'ld.so.conf alone changes nothing'(w) {
@@ -356,7 +357,7 @@ function setUserId(
     t.log('only root can make a set-user-ID program of another user');
     return undefined;
   }
-  run('chmod', ['4755', w.path(program)]);
+  output('chmod', ['4755', w.path(program)]);
   return {start: {uid: 65534}, options: {secure: true}};
 }
 
@@ -394,14 +395,14 @@ glibcScenarios({
     return secureScenario(w, t, notFound);
   },
   '$ORIGIN of a library of a secure program serves'(w, t) {
-    w.library('a/libB.so', {needed: ['libA.so'], rpath: '$ORIGIN'});
-    w.library('a/libA.so');
+    w.library('a/libB.so', {needed: ['libA.so'], rpath: '$ORIGIN/sub'});
+    w.library('a/sub/libA.so');
     w.reporter('p', {needed: ['libB.so'], rpath: w.path('a')});
-    return secureScenario(w, t, {program: 'p', expect: ['a/libB.so', 'a/libA.so']});
+    return secureScenario(w, t, {program: 'p', expect: ['a/libB.so', 'a/sub/libA.so']});
   },
   '$ORIGIN that is not the first token of a library does not serve a secure program'(w, t) {
-    w.library('a/libB.so', {needed: ['libA.so'], rpath: '/.$ORIGIN'});
-    w.library('a/libA.so');
+    w.library('a/libB.so', {needed: ['libA.so'], rpath: '/.$ORIGIN/sub'});
+    w.library('a/sub/libA.so');
     w.reporter('p', {needed: ['libB.so'], rpath: w.path('a')});
     return secureScenario(w, t, {program: 'p', expect: ['libA.so: not found']});
   },

@@ -2,6 +2,9 @@ import {linkSync} from 'node:fs';
 import {glibcScenarios} from './scenario.js';
 import {glibcLoader, type Workshop} from './workshop.js';
 
+/** The token in braces, kept from looking like a template. */
+const origin = `$${'{ORIGIN}'}`;
+
 /** The same library in several directories: which copy is taken shows which directory was. */
 function libraryIn(w: Workshop, name: string, ...directories: string[]): void {
   for (const directory of directories) w.library(`${directory}/${name}`);
@@ -308,7 +311,7 @@ glibcScenarios({
   },
   '${ORIGIN} in braces, followed by anything'(w) {
     libraryIn(w, 'libA.so', 'bin-x');
-    w.program('bin/p', {needed: ['libA.so'], rpath: '${ORIGIN}-x'});
+    w.program('bin/p', {needed: ['libA.so'], rpath: `${origin}-x`});
     return {program: 'bin/p', expect: [`bin-x/libA.so`]};
   },
   '$ORIGIN in the middle of an element'(w) {

@@ -19,6 +19,7 @@ import {
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import type {Miss, ResolvedTree} from '../../src/loader/tree.js';
+import {output} from '../helpers/tools.js';
 
 export interface Build {
   readonly soname?: string;
@@ -88,7 +89,9 @@ export class Workshop {
     ];
     mkdirSync(dirname(out), {recursive: true});
     const stubs = needed.map((name) => this.#stub(name));
-    run(cc, ['-o', out, '-x', 'c', '-', '-x', 'none', `-Wl,${options.join(',')}`, ...stubs], reporterSource);
+    output(cc, ['-o', out, '-x', 'c', '-', '-x', 'none', `-Wl,${options.join(',')}`, ...stubs], {
+      input: reporterSource,
+    });
     return out;
   }
 
@@ -139,7 +142,7 @@ export class Workshop {
     const paths = pathOptions(build);
     const stubs = needed.map((name) => this.#stub(name));
     const object = this.#object(build.source ?? '');
-    run('ld', [
+    output('ld', [
       '-o',
       out,
       ...kind,
@@ -157,7 +160,7 @@ export class Workshop {
     const file = this.path('.stubs', `${Buffer.from(name).toString('hex')}.so`);
     if (!this.#stubs.has(name)) {
       mkdirSync(dirname(file), {recursive: true});
-      run('ld', ['-shared', '-o', file, '-soname', name, this.#object('')]);
+      output('ld', ['-shared', '-o', file, '-soname', name, this.#object('')]);
       this.#stubs.add(name);
     }
     return file;
@@ -169,7 +172,7 @@ export class Workshop {
     const file = this.path('.stubs', `${this.#objects.size}.o`);
     mkdirSync(dirname(file), {recursive: true});
     const args = ['-c', '-fPIC', '-fno-asynchronous-unwind-tables', '-x', 'c', '-', '-o', file];
-    run('gcc', args, source === '' ? 'extern int nothing;\n' : source);
+    output('gcc', args, {input: source === '' ? 'extern int nothing;\n' : source});
     this.#objects.set(source, file);
     return file;
   }
@@ -198,15 +201,6 @@ function makeDirectory(): string {
   chmodSync(directory, 0o755);
   return directory;
 }
-
-/** Run a tool of the build; it must succeed. */
-export function run(tool: string, args: readonly string[], input = ''): void {
-  const {status, stderr, error} = spawnSync(tool, args, {input, encoding: 'utf8'});
-  if (error !== undefined) throw new Error(`${tool} is needed (Debian package ${packages[tool] ?? tool})`);
-  if (status !== 0) throw new Error(`${tool} ${args.join(' ')}\n${stderr}`);
-}
-
-const packages: Readonly<Record<string, string>> = {ld: 'binutils', gcc: 'gcc', 'musl-gcc': 'musl-tools'};
 
 /** What loading comes to: the paths in order, a missing name as `NAME: not found`, and where it all ended. */
 export interface Outcome {
@@ -243,16 +237,26 @@ export function askLoader(program: string, {env = {}, cwd = '/', by = [], uid}: 
 /**
  * What comes of running a reporter: what it says is loaded, or the libraries without which it did not start. glibc
  * stops at the first of them.
+ *
+ * @param anyWords take every complaint for one about a missing library
  */
-export function askByRunning(program: string, {env = {}, cwd = '/', by = [], uid}: Start = {}): Outcome {
+export function askByRunning(program: string, start: Start = {}, anyWords = false): Outcome {
+  const {env = {}, cwd = '/', by = [], uid} = start;
   const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
   const identity = uid === undefined ? {} : {uid, gid: uid};
   const {status, stdout, stderr, error} = spawnSync(command, args, {cwd, encoding: 'utf8', env, ...identity});
   if (error !== undefined) throw error;
   const names = [...stderr.matchAll(/(?:shared libraries: |shared library )(.*?): (.*)/g)];
-  const absent = names.filter(([, , why]) => /No such file|cannot open/.test(why ?? ''));
+  const absent = names.filter(([, , why]) => anyWords || /No such file|cannot open/.test(why ?? ''));
   const fatal = names.find((match) => !absent.includes(match))?.[2]?.replace(/ \(needed by .*/, '');
-  const files = status === 0 ? stdout.split('\n').filter((path) => path.startsWith('/')) : [];
+  // The program itself comes first, by its path or without a name.
+  const files =
+    status === 0
+      ? stdout
+          .split('\n')
+          .slice(1)
+          .filter((path) => path.startsWith('/'))
+      : [];
   return {
     files: [...files.filter((path) => !isSystem(path)), ...absent.map(([, name]) => name + missing)],
     ...(fatal === undefined ? {} : {fatal}),

@@ -1,30 +1,113 @@
-import type {EditRequest} from '../../index.js';
+import {type EditRequest, type ElfFile, readText, shrinkSearchPath} from '../../index.js';
 import {applyToFiles} from '../apply-edit.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
+import {parseSymbolMap} from '../symbol-map.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
-  const files = args.files as string[];
-  const request = requestOf(args);
-  const problem = Object.keys(request).every((key) => key === 'allowRelative')
-    ? 'nothing to edit: give at least one change'
-    : args.output !== undefined && files.length > 1
-      ? '--output goes with one file'
-      : undefined;
-  if (problem !== undefined) {
-    output.note(`${problem}; see elfinterp edit --help`);
+  const complain = (what: string) => {
+    output.note(`${what}; see elfinterp edit --help`);
     return exitStatus.usage;
+  };
+  try {
+    const request = requestOf(args);
+    const isShrunk = args['shrink-rpath'] === true;
+    const isEmpty = Object.keys(request).every((key) => modifiers.has(key));
+    if (isEmpty && !isShrunk) return complain('nothing to edit: give at least one change');
+    if (isShrunk && changesPath(request))
+      return complain('--shrink-rpath goes with no other change of the search path');
+    const files = filesOf(args);
+    if (files === undefined) return complain('name a file, or a list of files with --files-from');
+    const prefixes = (args['allowed-rpath-prefixes'] as string | undefined)?.split(':');
+    const wanted = (file: ElfFile) => (isShrunk ? withShrunkPath(file, request, prefixes) : request);
+    return applyToFiles(files, wanted, args, output);
+  } catch (error) {
+    if (error instanceof UsageError) return complain(error.message);
+    throw error;
   }
-  return applyToFiles(files, request, args, output);
 }
 
+/** Fields that change nothing by themselves. */
+const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter']);
+
+class UsageError extends Error {}
+
 function requestOf(args: Arguments): EditRequest {
+  const text = (name: string) => args[name] as string | undefined;
+  const list = (name: string) => args[name] as string[] | undefined;
+  const yes = (name: string) => (args[name] === true ? true : undefined);
+  const isSearched = args['default-lib'] as boolean | undefined;
   const fields = {
-    interpreter: args.interpreter as string | undefined,
-    allowRelative: args['allow-relative'] as boolean | undefined,
-    rpath: args.rpath as string | undefined,
-    runpath: args.runpath as string | undefined,
-    removeRpath: (args['remove-rpath'] as boolean | undefined) || undefined,
+    interpreter: text('interpreter'),
+    allowRelative: yes('allow-relative'),
+    addInterpreter: yes('add-interpreter'),
+    rpath: text('rpath'),
+    runpath: text('runpath'),
+    convertRpath: text('convert-rpath') as 'rpath' | 'runpath' | undefined,
+    addRpath: text('add-rpath'),
+    removeRpath: yes('remove-rpath'),
+    addNeeded: list('add-needed'),
+    addNeededFirst: list('add-needed-first'),
+    removeNeeded: list('remove-needed'),
+    replaceNeeded: pairs('replace-needed', list('replace-needed')),
+    soname: text('soname'),
+    noDefaultLib: isSearched === undefined ? undefined : !isSearched,
+    execStack: args['exec-stack'] as boolean | undefined,
+    osAbi: text('os-abi'),
+    addDebugTag: yes('add-debug-tag'),
+    clearSymbolVersions: list('clear-symbol-version'),
+    renameSymbols: renamesOf(pairs('rename-symbol', list('rename-symbol')), text('rename-symbols')),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function pairs(
+  option: string,
+  values: readonly string[] | undefined,
+): Readonly<Record<string, string>> | undefined {
+  if (values === undefined) return undefined;
+  return Object.fromEntries(
+    values.map((value) => {
+      const at = value.indexOf('=');
+      if (at < 1) throw new UsageError(`--${option} wants OLD=NEW`);
+      return [value.slice(0, at), value.slice(at + 1)];
+    }),
+  );
+}
+
+function renamesOf(
+  named: Readonly<Record<string, string>> | undefined,
+  file: string | undefined,
+): Readonly<Record<string, string>> | undefined {
+  if (file === undefined) return named;
+  return {...parseSymbolMap(readText(file), file), ...named};
+}
+
+/** The files named, and those listed in a file; undefined when neither was asked for. */
+function filesOf(args: Arguments): string[] | undefined {
+  const named = (args.files as string[] | undefined) ?? [];
+  const listing = args['files-from'] as string | undefined;
+  if (listing !== undefined)
+    return [
+      ...named,
+      ...readText(listing)
+        .split('\n')
+        .filter((line) => line !== ''),
+    ];
+  return named.length === 0 ? undefined : named;
+}
+
+function changesPath({rpath, runpath, addRpath, removeRpath, convertRpath}: EditRequest): boolean {
+  return [rpath, runpath, addRpath, removeRpath, convertRpath].some((value) => value !== undefined);
+}
+
+/** A request with the search path that is left of the one in the file. */
+function withShrunkPath(
+  {view}: ElfFile,
+  request: EditRequest,
+  allowedPrefixes: readonly string[] | undefined,
+): EditRequest {
+  const path = shrinkSearchPath(view, {allowedPrefixes});
+  if (path === undefined) return request;
+  return view.dynamic?.runpath === undefined ? {...request, rpath: path} : {...request, runpath: path};
 }

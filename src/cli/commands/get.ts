@@ -1,21 +1,26 @@
 import {ElfError, type ElfView} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
-import type {Output} from '../output.js';
+import {exitStatus, type Output} from '../output.js';
 
 type Field = 'interpreter' | 'rpath' | 'soname';
 
-export function run(args: Arguments, output: Output): undefined {
+export function run(args: Arguments, output: Output): number | undefined {
   const files = args.files as string[];
+  if (args.rpath && args.soname) {
+    output.note('--rpath and --soname exclude one another; see elfinterp get --help');
+    return exitStatus.usage;
+  }
   const field: Field = args.rpath ? 'rpath' : args.soname ? 'soname' : 'interpreter';
   if (args.json) {
     output.json(resultsToJson(eachFile(files, output, ({view}) => describe(view))));
-    return;
+    return undefined;
   }
   eachFile(files, output, ({view}, path) => {
     const text = read(view, field);
     output.line(files.length > 1 ? `${path}: ${text}` : text);
   });
+  return undefined;
 }
 
 function read(view: ElfView, field: Field): string {

@@ -1,24 +1,28 @@
 import {findElfFiles} from '../../index.js';
 import type {Arguments} from '../command.js';
-import {eachFile, resultsToJson} from '../each-file.js';
+import {resultsToJson, withEachFile} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const named = (args.files as string[] | undefined) ?? [];
-  const directory = args.recursive as string | undefined;
-  if (named.length === 0 && directory === undefined) {
+  const directories = (args.recursive as string[] | undefined) ?? [];
+  if (named.length + directories.length === 0) {
     output.note('name a file, or a directory with -r; see elfinterp needed --help');
     return exitStatus.usage;
   }
-  const files = directory === undefined ? named : [...named, ...findElfFiles(directory)];
-  const results = eachFile(files, output, ({view}, path) => {
-    const needed = view.dynamic?.needed ?? [];
-    if (!args.json) {
-      for (const name of needed)
-        output.line(files.length > 1 || directory !== undefined ? `${path}: ${name}` : name);
-    }
-    return {needed};
-  });
-  if (args.json) output.json(resultsToJson(results));
+  const list = args.json ? output.jsonList() : undefined;
+  const several = named.length > 1 || directories.length > 0;
+  const files = concatenate(named, ...directories.map(findElfFiles));
+  for (const result of withEachFile(files, output, ({view}) => ({needed: view.dynamic?.needed ?? []}))) {
+    for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
+    if (list !== undefined || !('value' in result)) continue;
+    const {file, value} = result;
+    for (const name of value.needed) output.line(several ? `${file}: ${name}` : name);
+  }
+  list?.end();
   return undefined;
+}
+
+function* concatenate(...parts: readonly Iterable<string>[]): Generator<string> {
+  for (const part of parts) yield* part;
 }

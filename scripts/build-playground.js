@@ -1,0 +1,96 @@
+/*
+ * Build docs/playground.html: one page with everything in it, the engine as the source of a worker. Its content
+ * security policy names the script by its hash and allows no connection, so that the page could not send a file
+ * anywhere if it wanted to. `--print` writes it to standard output instead; a test compares.
+ */
+import {createHash} from 'node:crypto';
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {build} from 'esbuild';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const page = await buildPage();
+if (process.argv.includes('--print')) {
+  process.stdout.write(page);
+} else {
+  mkdirSync('docs', {recursive: true});
+  writeFileSync('docs/playground.html', page);
+}
+
+async function buildPage() {
+  const sample = readFileSync('test-binaries/x86_64/probe-gold-pie');
+  const worker = await bundle('playground/worker.ts', {});
+  const script = await bundle('playground/main.ts', {
+    WORKER_SOURCE: JSON.stringify(worker),
+    SAMPLE: JSON.stringify(withoutZeros(sample)),
+    SAMPLE_SIZE: String(sample.length),
+  });
+  // What ends a script element must not stand in it, and in JavaScript it can only stand in a string.
+  const inline = script.trim().replaceAll('</script', '<\\/script');
+  const parts = {
+    policy: `<meta http-equiv="Content-Security-Policy" content="${policy(inline)}">`,
+    style: `<style>${await style()}</style>`,
+    script: `<script>${inline}</script>`,
+  };
+  return readFileSync('playground/page.html', 'utf8').replace(/<!--(\w+)-->/g, (_, name) => parts[name]);
+}
+
+async function bundle(entry, define) {
+  const {outputFiles, metafile} = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'browser',
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'none',
+    charset: 'utf8',
+    external: ['node:*', 'tmp'],
+    define,
+    logLevel: 'warning',
+  });
+  const foreign = Object.values(metafile.outputs).flatMap(({imports}) => imports.map(({path}) => path));
+  if (foreign.length > 0) throw new Error(`${entry} must do without ${foreign.join(', ')}`);
+  return outputFiles[0].text;
+}
+
+async function style() {
+  const entry = "export {pageStyle} from './src/cli/show/style.ts'";
+  const {outputFiles} = await build({
+    stdin: {contents: entry, resolveDir: '.'},
+    bundle: true,
+    write: false,
+    format: 'esm',
+    external: ['node:*', 'tmp'],
+    logLevel: 'warning',
+  });
+  const code = Buffer.from(outputFiles[0].contents).toString('base64');
+  const {pageStyle} = await import(`data:text/javascript;base64,${code}`);
+  return `${pageStyle}\n${readFileSync('playground/style.css', 'utf8')}`;
+}
+
+function policy(script) {
+  const hash = createHash('sha256').update(script).digest('base64');
+  return `default-src 'none'; script-src 'sha256-${hash}' blob:; worker-src blob:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'`;
+}
+
+/** The stretches of a file that are not zero, each with its offset. */
+function withoutZeros(bytes) {
+  const pieces = [];
+  let start;
+  let end = 0;
+  for (let i = 0; i <= bytes.length; i++) {
+    const isLong = start !== undefined && i - end > 16;
+    if (start !== undefined && (i === bytes.length || isLong)) {
+      pieces.push([start, bytes.subarray(start, end).toString('base64')]);
+      start = undefined;
+    }
+    if (bytes[i] !== 0 && i < bytes.length) {
+      start ??= i;
+      end = i + 1;
+    }
+  }
+  return pieces;
+}

@@ -1,0 +1,67 @@
+import type {Plan} from '../edit/plan.js';
+import {ElfError} from '../errors.js';
+import {contentOf} from './contents.js';
+import type {ManifestRole} from './manifest.js';
+
+/** One file of a bundle. */
+export interface BundleFile {
+  /** Path in the root that the bundle is for. */
+  readonly path: string;
+  readonly role: ManifestRole;
+  /** The file on this machine that it is made of, or `generated`. */
+  readonly source: string;
+  /** `device:inode` of the source: one file has many paths. */
+  readonly identity: string;
+  /** Why it is here, for messages. */
+  readonly why: string;
+  /** The edit that makes it; without one it is copied as it is. */
+  readonly plan?: Plan | undefined;
+  /** Another file of the bundle that this is a second name of. */
+  readonly linkTo?: string;
+  /** What is in it, when it is made here and not copied. */
+  readonly content?: Uint8Array;
+}
+
+/** The source of a file that a bundle makes itself. */
+export const generated = 'generated';
+
+/** The files by path; the same one twice is one, two different ones under one path are a conflict. */
+export class FileSet {
+  readonly #files = new Map<string, BundleFile>();
+
+  /** @throws ElfError CONFLICT with both files and the reasons for both */
+  add(file: BundleFile): void {
+    const there = this.#files.get(file.path);
+    if (there === undefined) this.#files.set(file.path, file);
+    else if (!isSame(there, file)) {
+      throw new ElfError('CONFLICT', `two different files would be ${file.path}`, {
+        expected: `${there.source} (${there.why})`,
+        got: `${file.source} (${file.why})`,
+        value: file.path,
+      });
+    }
+  }
+
+  has({path, identity}: Pick<BundleFile, 'path' | 'identity'>): boolean {
+    return this.#files.get(path)?.identity === identity;
+  }
+
+  get(path: string): BundleFile | undefined {
+    return this.#files.get(path);
+  }
+
+  list(): BundleFile[] {
+    return [...this.#files.values()];
+  }
+}
+
+/** Copies of one file, as packages have them, are no conflict either. */
+function isSame(a: BundleFile, b: BundleFile): boolean {
+  if (a.role !== b.role) return false;
+  if (a.identity === b.identity) return true;
+  return (
+    a.content === undefined &&
+    b.content === undefined &&
+    contentOf(a.source).sha256 === contentOf(b.source).sha256
+  );
+}

@@ -1,0 +1,134 @@
+/*
+ * Calling debootstrap.
+ *
+ * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
+ * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
+ */
+import {existsSync, mkdirSync, readFileSync, renameSync, truncateSync} from 'node:fs';
+import {join, resolve} from 'node:path';
+import {inInitialUserNamespace} from '../binfmt/mount.js';
+import {systemError} from '../errors.js';
+import type {Root} from '../loader/root.js';
+import {type IdMap, writeIdMap} from './idmap.js';
+import {planMachineMounts} from './mounts.js';
+import {openNamespace, type Stream} from './namespace.js';
+import {dropRights} from './run.js';
+import {findTool} from './tools.js';
+
+/** What debootstrap(8) has under the same names. */
+export interface DebootstrapOptions {
+  readonly architecture: string;
+  readonly mirror?: string | undefined;
+  readonly variant?: string | undefined;
+  readonly include?: readonly string[] | undefined;
+  readonly components?: readonly string[] | undefined;
+  readonly keyring?: string | undefined;
+  /** Where downloaded packages are kept; made when it does not exist. */
+  readonly cacheDirectory?: string | undefined;
+  /** More options, handed on as they are. */
+  readonly debootstrapOptions?: readonly string[] | undefined;
+}
+
+export interface FirstStageOptions extends DebootstrapOptions {
+  readonly idMap: IdMap;
+  readonly stdio: readonly [Stream, Stream, Stream];
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** What runs inside, after the first stage. */
+export const secondStage = ['/debootstrap/debootstrap', '--second-stage'] as const;
+
+/** Run `debootstrap --foreign`; its exit status. */
+export async function runFirstStage(
+  suite: string,
+  target: string,
+  options: FirstStageOptions,
+): Promise<number> {
+  const {idMap, stdio, onWarning = () => {}} = options;
+  const user = !mayMakeDevices();
+  const command = commandLine(suite, target, options);
+  const namespace = await openNamespace({
+    user,
+    setup: planMachineMounts(),
+    command: user ? [...dropRights(idMap), ...command] : command,
+    env: environment(user),
+    stdio,
+    onWarning,
+  });
+  try {
+    if (user) writeIdMap(namespace.pid, idMap);
+    await namespace.proceed('mounted');
+    return await namespace.run();
+  } finally {
+    namespace.close();
+  }
+}
+
+/** Tell whether the second stage is what comes next: writing apt's sources is the last thing that the first one does. */
+export function firstStageDone(root: Root): boolean {
+  return ['/debootstrap/debootstrap', '/etc/apt/sources.list'].every((path) => root.resolve(path).found);
+}
+
+/**
+ * Undo what an interrupted second stage would stumble over when it starts again: packages in dpkg's status, to which
+ * it adds one that it only feigns, and start-stop-daemon put aside, which it would put aside once more.
+ */
+export function rewindSecondStage(root: Root): void {
+  const status = root.resolve('/var/lib/dpkg/status');
+  if (status.found && status.stats.isFile() && status.stats.size > 0n) truncateSync(status.host);
+  const aside = root.resolve('/sbin/start-stop-daemon.REAL', {follow: false});
+  if (aside.found && aside.stats.isFile()) renameSync(aside.host, aside.host.slice(0, -'.REAL'.length));
+}
+
+/** debootstrap's log: it moves when the second stage is complete. */
+export function logPath(target: string): string {
+  const paths = ['debootstrap/debootstrap.log', 'var/log/bootstrap.log'].map((path) => join(target, path));
+  return paths.find((path) => existsSync(path)) ?? target;
+}
+
+function commandLine(suite: string, target: string, options: DebootstrapOptions): readonly string[] {
+  const {architecture, mirror, variant, include = [], components = [], keyring, cacheDirectory} = options;
+  const cache = cacheDirectory === undefined ? undefined : makeCache(resolve(cacheDirectory));
+  return [
+    findTool('debootstrap'),
+    '--foreign',
+    `--arch=${architecture}`,
+    ...(variant === undefined ? [] : [`--variant=${variant}`]),
+    ...(include.length === 0 ? [] : [`--include=${include.join(',')}`]),
+    ...(components.length === 0 ? [] : [`--components=${components.join(',')}`]),
+    ...(keyring === undefined ? [] : [`--keyring=${resolve(keyring)}`]),
+    ...(cache === undefined ? [] : [`--cache-dir=${cache}`]),
+    ...(options.debootstrapOptions ?? []),
+    suite,
+    target,
+    ...(mirror === undefined ? [] : [mirror]),
+  ];
+}
+
+function makeCache(path: string): string {
+  try {
+    mkdirSync(path, {recursive: true});
+    return path;
+  } catch (error) {
+    throw systemError(path, error, 'cannot make the directory');
+  }
+}
+
+/** Where the machine's tools are, whatever an ordinary user's PATH says. */
+function environment(user: boolean): Record<string, string> {
+  const own = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  return {...Object.fromEntries(own), PATH, ...(user ? {container: 'lxc'} : {})};
+}
+
+/** Bits of capabilities(7). */
+const needed = [21n /* CAP_SYS_ADMIN */, 27n /* CAP_MKNOD */];
+
+function mayMakeDevices(): boolean {
+  if (process.geteuid?.() !== 0 || !inInitialUserNamespace()) return false;
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const bits = BigInt(`0x${effective}`);
+  return needed.every((bit) => ((bits >> bit) & 1n) === 1n);
+}

@@ -1,0 +1,62 @@
+/** What doctor found out about one thing. */
+export interface Finding {
+  /** Stable, for scripts; docs/doctor.md lists them. */
+  readonly code: FindingCode;
+  /** `broken` keeps programs from running; `doubtful` will surprise somebody; `fine` is said for completeness. */
+  readonly severity: 'broken' | 'doubtful' | 'fine';
+  /** What is the matter, in one sentence. */
+  readonly what: string;
+  /** What was seen, and where. */
+  readonly evidence: string;
+  /** What to do: a command where one does it. */
+  readonly remedy: string | undefined;
+}
+
+export type FindingCode =
+  | 'KERNEL'
+  | 'USER_NAMESPACES'
+  | 'SUBORDINATE_IDS'
+  | 'MMAP_MIN_ADDR'
+  | 'TABLE'
+  | 'TABLE_HIDES'
+  | 'ENTRY_LOOP'
+  | 'ENTRY_WINS'
+  | 'ENTRY_WITHOUT_INTERPRETER'
+  | 'ENTRY_F_SHARED'
+  | 'ENTRY_SHADOWS'
+  | 'NOEXEC'
+  | 'NODEV'
+  | 'PROC_LINK'
+  | 'OWNER'
+  | 'ARCHITECTURE'
+  | 'FOREIGN_PROGRAM'
+  | 'PROGRAM_INCOMPLETE'
+  | 'EMULATOR'
+  | 'NO_EMULATOR'
+  | 'BUNDLE_UNUSABLE'
+  | 'FILE_MISSING'
+  | 'FILE_CHANGED'
+  | 'FILE_EXTRA'
+  | 'NOT_CLOSED'
+  | 'RUNPATH'
+  | 'DIFFERENT_BUILDS'
+  | 'NOT_ISOLATED'
+  | 'NOT_EXECUTABLE'
+  | 'WRONG_MACHINE';
+
+export function broken(code: FindingCode, what: string, evidence: string, remedy?: string): Finding {
+  return {code, severity: 'broken', what, evidence, remedy};
+}
+
+export function doubtful(code: FindingCode, what: string, evidence: string, remedy?: string): Finding {
+  return {code, severity: 'doubtful', what, evidence, remedy};
+}
+
+export function fine(code: FindingCode, what: string, evidence: string): Finding {
+  return {code, severity: 'fine', what, evidence, remedy: undefined};
+}
+
+/** A word for a shell, in a remedy. */
+export function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,101 @@
+/*
+ * Does an installed bundle still stand on its own? Everything is read, nothing of it is run: what lies in a chroot
+ * may be somebody else's by now.
+ */
+import {lstatSync, readdirSync} from 'node:fs';
+import {posix} from 'node:path';
+import {hasContent} from '../bundle/contents.js';
+import {isIsolated} from '../bundle/isolate.js';
+import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
+import {proveClosed} from '../bundle/prove.js';
+import {openElfSync} from '../elf/open.js';
+import {ElfError} from '../errors.js';
+import {Root} from '../loader/root.js';
+import {type BundlePlace, findManifest} from './manifest.js';
+import {findOwn} from './own.js';
+
+export interface BundleProblem {
+  readonly code: 'MISSING' | 'CHANGED' | 'EXTRA' | 'NOT_CLOSED';
+  /** Seen from inside. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface VerifyResult {
+  readonly manifest: Manifest;
+  /** On this machine. */
+  readonly manifestPath: string;
+  /** Whether the bundled loader ignores the guest's LD_* variables; undefined without a loader. */
+  readonly isolated: boolean | undefined;
+  readonly problems: readonly BundleProblem[];
+}
+
+/**
+ * Check the bundle in a chroot: each file is the one that was installed, and programs find loader and libraries in
+ * it and nowhere else.
+ *
+ * @throws ElfError NOT_FOUND when there is no bundle, OUTSIDE, BAD_MANIFEST
+ */
+export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyResult {
+  const root = new Root(chroot);
+  const found = findManifest(root, place);
+  if (found === undefined) {
+    throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
+  }
+  const {manifest, path: manifestPath} = found;
+  const isolated = isolationOf(root, manifest);
+  const problems = [
+    ...manifest.files.flatMap((file) => checkFile(root, file)),
+    ...findExtras(root, manifest),
+    ...checkClosed(root, manifest),
+  ];
+  return {manifest, manifestPath, isolated, problems};
+}
+
+function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
+  const {path} = file;
+  const host = findOwn(root, path);
+  if (host === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
+  if (lstatSync(host).isFile() && hasContent(host, file)) return [];
+  return [
+    {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
+  ];
+}
+
+/** A library that is there besides would be found by whatever asks for its name. */
+function findExtras(root: Root, {libs, files}: Manifest): BundleProblem[] {
+  const known = new Set([...files.map(({path}) => path), posix.join(libs, manifestName)]);
+  const directory = findOwn(root, libs);
+  const names = directory === undefined ? [] : readdirSync(directory);
+  return names
+    .map((name) => posix.join(libs, name))
+    .filter((path) => !known.has(path))
+    .map((path) => ({code: 'EXTRA', path, message: 'the manifest does not list this file'}));
+}
+
+function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {
+  try {
+    proveClosed(root.host, manifest, manifest.programs, []);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    return [{code: 'NOT_CLOSED', path: error.path ?? manifest.prefix, message: error.message}];
+  }
+}
+
+function isolationOf(root: Root, {files}: Manifest): boolean | undefined {
+  const loader = files.find(({role}) => role === 'loader');
+  const path = loader === undefined ? undefined : findOwn(root, loader.path);
+  if (path === undefined) return undefined;
+  try {
+    const file = openElfSync(path);
+    try {
+      return isIsolated(file.view);
+    } finally {
+      void file.close();
+    }
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+import {type BinfmtEntry, mustFindTable, readTable, targetOfFile} from '../../index.js';
+import type {Arguments} from '../command.js';
+import type {Output} from '../output.js';
+
+export function run(args: Arguments, output: Output): undefined {
+  const {mountPoint} = mustFindTable(args.table as string | undefined);
+  const {enabled, entries} = readTable(mountPoint);
+  if (args.json) {
+    output.json(
+      entries.map((entry) => ({
+        enabled: entry.enabled,
+        ...entry.registration,
+        target: targetOf(entry) ?? null,
+      })),
+    );
+    return;
+  }
+  if (!enabled) output.note(`${mountPoint}: binfmt_misc is switched off as a whole`);
+  for (const entry of entries) {
+    const {name, flags, interpreter} = entry.registration;
+    const state = entry.enabled ? 'enabled' : 'disabled';
+    output.line([name, state, flags || '-', interpreter, targetOf(entry) ?? '-'].join('  '));
+  }
+}
+
+/** The qemu-user target whose programs an entry is for. */
+function targetOf({registration: {match}}: BinfmtEntry): string | undefined {
+  return match.type === 'magic' && match.offset === 0 ? targetOfFile(match.magic)?.name : undefined;
+}

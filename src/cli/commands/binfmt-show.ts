@@ -1,0 +1,43 @@
+import {
+  type BinfmtEntry,
+  type ExportFormat,
+  exportRegistration,
+  flagMeanings,
+  mustFindTable,
+  readEntry,
+} from '../../index.js';
+import type {Arguments} from '../command.js';
+import type {Output} from '../output.js';
+
+export function run(args: Arguments, output: Output): undefined {
+  const {mountPoint} = mustFindTable(args.table as string | undefined);
+  const entries: BinfmtEntry[] = [];
+  for (const name of args.names as string[]) {
+    try {
+      entries.push(readEntry(mountPoint, name));
+    } catch (error) {
+      output.error(error);
+    }
+  }
+  const format = args.export as ExportFormat | undefined;
+  if (args.json) output.json(entries.map(({enabled, registration}) => ({enabled, ...registration})));
+  else if (format === undefined) for (const entry of entries) show(entry, output);
+  else for (const {registration} of entries) output.line(exportRegistration(registration, format).trimEnd());
+}
+
+function show({enabled, registration}: BinfmtEntry, output: Output): void {
+  const {name, match, interpreter, flags} = registration;
+  output.line(`${name}: ${enabled ? 'enabled' : 'disabled'}`);
+  output.line(`  interpreter  ${interpreter}`);
+  if (match.type === 'extension') output.line(`  files called *.${match.extension}`);
+  else {
+    output.line(`  offset       ${match.offset}`);
+    output.line(`  magic        ${hexOf(match.magic)}`);
+    if (match.mask !== undefined) output.line(`  mask         ${hexOf(match.mask)}`);
+  }
+  for (const flag of flags) output.line(`  flag ${flag}       ${flagMeanings[flag] ?? 'unknown here'}`);
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,22 @@
+import {diagnose, type Finding} from '../../index.js';
+import type {Arguments} from '../command.js';
+import {exitStatus, type Output} from '../output.js';
+
+export function run(args: Arguments, output: Output): number | undefined {
+  const findings = diagnose(args.chroot as string | undefined, {
+    prefix: args.prefix as string | undefined,
+    libs: args.libs as string | undefined,
+  });
+  if (args.json) output.json(findings.map((finding) => ({...finding, remedy: finding.remedy ?? null})));
+  else for (const finding of findings) if (args.all || finding.severity !== 'fine') print(finding, output);
+  if (findings.some(({severity}) => severity === 'broken')) return exitStatus.failed;
+  if (findings.every(({severity}) => severity === 'fine'))
+    output.progress('nothing is wrong that could be seen');
+  return undefined;
+}
+
+function print({severity, code, what, evidence, remedy}: Finding, output: Output): void {
+  output.line(`${severity}: ${what} [${code}]`);
+  output.line(`  seen: ${evidence}`);
+  if (remedy !== undefined) output.line(`  do:   ${remedy}`);
+}

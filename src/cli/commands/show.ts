@@ -1,0 +1,72 @@
+import {compareMaps, differentRanges, type ElfFile, openElfSync} from '../../index.js';
+import type {Arguments} from '../command.js';
+import type {Output} from '../output.js';
+import {comparisonToText} from '../show/diff-text.js';
+import {type Comparison, type Exhibit, exhibitOf} from '../show/exhibit.js';
+import {comparisonToJson, exhibitToJson} from '../show/json.js';
+import {comparisonToPage, exhibitToPage} from '../show/page.js';
+import {comparisonToSvg, exhibitToSvg} from '../show/svg.js';
+import {exhibitToText} from '../show/text.js';
+import {type Terminal, terminalOf} from '../terminal.js';
+
+/** Whatever is shown, one entry a format. */
+interface Renderer<T> {
+  text(shown: T, terminal: Terminal): string[];
+  svg(shown: T): string;
+  html(shown: T): string;
+  json(shown: T): object;
+}
+
+const oneFile: Renderer<Exhibit> = {
+  text: exhibitToText,
+  svg: exhibitToSvg,
+  html: exhibitToPage,
+  json: exhibitToJson,
+};
+const twoFiles: Renderer<Comparison> = {
+  text: comparisonToText,
+  svg: comparisonToSvg,
+  html: comparisonToPage,
+  json: comparisonToJson,
+};
+
+export async function run(args: Arguments, output: Output): Promise<undefined> {
+  const path = args.file as string;
+  const other = args.diff as string | undefined;
+  const file = openElfSync(path);
+  try {
+    if (other === undefined) print(exhibitOf(file.view, path), oneFile, args, output);
+    else await printComparison(file, path, other, args, output);
+  } finally {
+    await file.close();
+  }
+}
+
+async function printComparison(
+  {view}: ElfFile,
+  path: string,
+  other: string,
+  args: Arguments,
+  output: Output,
+): Promise<void> {
+  const second = openElfSync(other);
+  try {
+    const comparison = {
+      before: exhibitOf(view, path),
+      after: exhibitOf(second.view, other),
+      pairs: compareMaps(view, second.view),
+      changed: differentRanges(view, second.view),
+    };
+    print(comparison, twoFiles, args, output);
+  } finally {
+    await second.close();
+  }
+}
+
+function print<T>(shown: T, renderer: Renderer<T>, args: Arguments, output: Output): void {
+  const format = args.json ? 'json' : ((args.format as string | undefined) ?? 'text');
+  if (format === 'json') output.json(renderer.json(shown));
+  else if (format === 'svg') output.line(renderer.svg(shown));
+  else if (format === 'html') output.line(renderer.html(shown));
+  else for (const line of renderer.text(shown, terminalOf(process.stdout, process.env))) output.line(line);
+}

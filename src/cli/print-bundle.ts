@@ -1,0 +1,20 @@
+import type {BundleResult} from '../index.js';
+import type {Output} from './output.js';
+
+/** Print what a bundle consists of: where each program looks for its loader, and where each file came from. */
+export function printBundle({manifest, written}: BundleResult, output: Output): void {
+  for (const {path, interpreter} of manifest.programs) {
+    output.line(interpreter === null ? `${path}  (static, copied as it is)` : `${path}  ->  ${interpreter}`);
+  }
+  for (const {path, source} of manifest.files.filter(({role}) => role !== 'program'))
+    output.line(`${path}  <-  ${source}`);
+  output.progress(
+    written
+      ? 'the bundle is complete, nothing it needs lies outside'
+      : 'the bundle is there already, nothing was written',
+  );
+}
+
+export function bundleToJson({manifest, manifestPath, written, isolated}: BundleResult): object {
+  return {...manifest, manifestPath, written, isolated: isolated ?? null};
+}

@@ -1,0 +1,97 @@
+/*
+ * What a file is, in facts that a person asks for. Nothing here decides an edit. A fact that cannot be read does not
+ * hide the others: it is left out, and the reason stands in `unreadable`.
+ */
+import {ElfError} from '../errors.js';
+import {SHT} from './constants.js';
+import {abiTag, buildId} from './gnu-notes.js';
+import {type Hardening, hardeningOf} from './hardening.js';
+import {describeKind, type ElfKind, kindOf} from './kind.js';
+import {machineOf} from './machine.js';
+import {readNotes, readSectionNotes} from './notes.js';
+import {oldestGlibc, type WantedVersions, wantedVersions} from './version-names.js';
+import type {ElfView} from './view.js';
+
+export interface ElfFacts {
+  /** Length of the file in bytes. */
+  readonly size: number;
+  readonly elfClass: 32 | 64;
+  readonly littleEndian: boolean;
+  /** The architecture's usual name. */
+  readonly machine: string;
+  readonly kind: ElfKind;
+  /** The kind in words: "PIE program". */
+  readonly kindName: string;
+  readonly interpreter: string | undefined;
+  /** DT_NEEDED in order. */
+  readonly needed: readonly string[];
+  readonly rpath: string | undefined;
+  readonly runpath: string | undefined;
+  readonly soname: string | undefined;
+  /** Undefined for what is no program and no library. */
+  readonly hardening: Hardening | undefined;
+  /** NT_GNU_BUILD_ID in hexadecimal digits. */
+  readonly buildId: string | undefined;
+  /** NT_GNU_ABI_TAG, as in "Linux 3.2.0": the oldest kernel that it runs on. */
+  readonly abi: string | undefined;
+  readonly versions: readonly WantedVersions[];
+  /** The oldest glibc that has all of those versions, as in "2.34". */
+  readonly glibc: string | undefined;
+  /** No SHT_SYMTAB is left. */
+  readonly stripped: boolean;
+  /** DWARF is in the file itself. */
+  readonly debugInfo: boolean;
+  readonly hasSections: boolean;
+  /** What could not be read, one message each. */
+  readonly unreadable: readonly string[];
+}
+
+/** Describe a file. Never throws for one that could be opened. */
+export function describeElf(view: ElfView): ElfFacts {
+  const unreadable = new Set<string>();
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
+      unreadable.add(error.message);
+      return undefined;
+    }
+  };
+  const kind = attempt(() => kindOf(view)) ?? 'unknown';
+  const notes = [...(attempt(() => readSectionNotes(view)) ?? []), ...(attempt(() => readNotes(view)) ?? [])];
+  const versions = attempt(() => wantedVersions(view)) ?? [];
+  return {
+    size: view.source.size,
+    ...view.format,
+    machine: machineOf(view).name,
+    kind,
+    kindName: describeKind(kind, view),
+    interpreter: attempt(() => view.interpreter?.path),
+    needed: attempt(() => view.dynamic?.needed) ?? [],
+    rpath: attempt(() => view.dynamic?.rpath),
+    runpath: attempt(() => view.dynamic?.runpath),
+    soname: attempt(() => view.dynamic?.soname),
+    hardening: isLoaded(kind) ? attempt(() => hardeningOf(view, kind, notes)) : undefined,
+    buildId: buildId(notes),
+    abi: abiTag(view, notes),
+    versions,
+    glibc: oldestGlibc(versions),
+    ...(attempt(() => symbolFacts(view)) ?? {stripped: true, debugInfo: false, hasSections: false}),
+    unreadable: [...unreadable],
+  };
+}
+
+function isLoaded(kind: ElfKind): boolean {
+  return kind.endsWith('program') || kind === 'shared-library';
+}
+
+/** DWARF gives `.debug_info` its name; `.zdebug_info` is the same compressed in GNU's older way. */
+function symbolFacts(view: ElfView): Pick<ElfFacts, 'stripped' | 'debugInfo' | 'hasSections'> {
+  const {sectionHeaders} = view;
+  return {
+    stripped: !sectionHeaders.some(({sh_type}) => sh_type === SHT.SHT_SYMTAB),
+    debugInfo: sectionHeaders.some((section) => /^\.z?debug_info$/.test(view.sectionName(section))),
+    hasSections: sectionHeaders.length > 0,
+  };
+}

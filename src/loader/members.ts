@@ -1,0 +1,99 @@
+/*
+ * The members of a process that nobody asked for by DT_NEEDED, the program and its interpreter, and what all
+ * members come to in the result.
+ */
+import type {MachineFacts} from '../elf/machine.js';
+import type {Interpreter} from './interpreter.js';
+import type {LookedUpFile} from './lookups.js';
+import type {ResolveTreeOptions} from './options.js';
+import type {Member, Process} from './process.js';
+import type {Root} from './root.js';
+import {directoryOf} from './search-path.js';
+import type {Edge, InterpreterInfo, Reason, TreeNode} from './tree.js';
+
+/** A file that is a program at least so far that its machine is known. */
+export type ProgramFile = LookedUpFile & {readonly object: {readonly machine: MachineFacts}};
+
+/**
+ * The program itself. Its $ORIGIN is what the kernel says at /proc/self/exe, its real path; with `ld.so PROGRAM` it
+ * is the path that was given.
+ */
+export function programMember(
+  root: Root,
+  path: string,
+  file: LookedUpFile,
+  options: ResolveTreeOptions,
+): Member {
+  const origin = options.direct
+    ? directoryOf(root.absolute(path))
+    : realOrigin(root, path, options.proc ?? true);
+  const reason: Reason = {kind: 'program'};
+  return {...file, index: -1, name: path, path, loader: undefined, reason, origin, edges: [], passedOver: []};
+}
+
+function realOrigin(root: Root, path: string, proc: boolean): string | undefined {
+  const real = proc ? root.resolve(path) : undefined;
+  return real?.found ? directoryOf(real.inside) : undefined;
+}
+
+/** The interpreter, if there is a file for it. */
+export function interpreterMember({file, path}: Interpreter): Member | undefined {
+  if (file === undefined || path === undefined) return undefined;
+  const reason: Reason = {kind: 'interpreter'};
+  return {
+    ...file,
+    index: -1,
+    name: path,
+    path,
+    loader: undefined,
+    reason,
+    origin: undefined,
+    edges: [],
+    passedOver: [],
+  };
+}
+
+/** The name by which the interpreter knows itself: PT_INTERP, or what it was called by. */
+export function interpreterName(interpreter: Interpreter | undefined, {direct}: ResolveTreeOptions): string {
+  const {requested, path, substituted} = interpreter ?? {};
+  return (direct || substituted ? path : (requested ?? path)) ?? '';
+}
+
+/** Every name that the interpreter answers to: PT_INTERP as it stands in the program, its own path, its SONAME. */
+export function interpreterNames(
+  {interpreter, interpreterName}: Process,
+  found: Interpreter | undefined,
+): string[] {
+  const names = [found?.requested, interpreterName, interpreter?.object.dynamic?.soname];
+  return names.filter((name) => name !== undefined && name !== '') as string[];
+}
+
+/** What the result says of the interpreter. */
+export function describeInterpreter(interpreter: Interpreter, member: Member | undefined): InterpreterInfo {
+  const {requested, path, file, facts, substituted} = interpreter;
+  const {libc, version, pathFile} = facts;
+  return {requested, path, host: file?.host, libc, version, pathFile, substituted, node: member?.index};
+}
+
+/** What the result says of a member. */
+export function toNode(member: Member): TreeNode {
+  const {index, name, loader, reason, path, host, identity, object, passedOver} = member;
+  const {soname, rpath, runpath} = object.dynamic ?? {};
+  const {dlopen} = object;
+  const edges = member.edges.map(({to, ...edge}): Edge => ({...edge, to: to?.index}));
+  return {
+    index,
+    name,
+    requestedBy: loader?.index,
+    reason,
+    path,
+    host,
+    identity,
+    soname,
+    rpath,
+    runpath,
+    edges,
+    dlopen,
+    passedOver,
+  };
+}

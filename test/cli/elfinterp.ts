@@ -1,0 +1,14 @@
+import {program, elfinterp as runElfinterp} from '../helpers/cli.js';
+import {type RunResult, run} from '../helpers/tools.js';
+
+/** Run `elfinterp` with these arguments. */
+export function elfinterp(...args: readonly string[]): RunResult {
+  return runElfinterp(args);
+}
+
+/** Run it on a terminal; what it printed there, to both streams. */
+export function onTerminal(env: Readonly<Record<string, string>>, ...args: readonly string[]): string {
+  const line = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ');
+  const options = {env: {TERM: 'xterm', NO_COLOR: '', ...env}};
+  return run('script', ['-qec', line, '/dev/null'], options).stdout.replaceAll('\r\n', '\n');
+}
