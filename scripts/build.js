@@ -20,14 +20,18 @@ execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], {stdio: 'in
 const directImports = {
   name: 'direct imports',
   setup({onLoad}) {
-    const moduleOf = new Map();
+    const sources = new Map();
     const index = readFileSync('src/index.ts', 'utf8');
     for (const [, names, from] of index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)';$/gm)) {
-      for (const name of namesIn(names)) moduleOf.set(name.replace(/^type /, ''), from);
+      for (const name of namesIn(names)) {
+        const [original, given = original] = name.replace(/^type /, '').split(' as ');
+        sources.set(given, {original, from});
+      }
     }
-    const moduleFor = (name) => {
-      if (!moduleOf.has(name)) throw new Error(`src/index.ts does not export ${name}`);
-      return moduleOf.get(name);
+    const importOf = (name, up) => {
+      const source = sources.get(name);
+      if (source === undefined) throw new Error(`src/index.ts does not export ${name}`);
+      return `import {${source.original} as ${name}} from '${up}${source.from}';`;
     };
     onLoad({filter: /\/src\/cli\/.*\.ts$/}, ({path: file}) => {
       const text = readFileSync(file, 'utf8');
@@ -36,7 +40,7 @@ const directImports = {
         (_statement, names, up) =>
           namesIn(names)
             .filter((name) => !name.startsWith('type '))
-            .map((name) => `import {${name}} from '${up}${moduleFor(name)}';`)
+            .map((name) => importOf(name, up))
             .join(' ') + '\n'.repeat(names.split('\n').length - 1),
       );
       return {contents, loader: 'ts', resolveDir: path.dirname(file)};
