@@ -33,10 +33,11 @@ state() {
   cut -d' ' -f4- /proc/self/mountinfo
   ps -e -o args= | grep -e "$work" | grep -v -e grep -e acceptance
   # Emulators of this run's chroots, whatever they are called where they run.
-  local ours exe
+  local ours exe identity
   ours=" $(find "$work" -name 'qemu-*' -type f -printf '%D:%i ') "
   for exe in /proc/[0-9]*/exe; do
-    case $ours in *" $(stat -L -c %d:%i "$exe" 2>/dev/null) "*) echo "$exe" ;; esac
+    identity=$(stat -L -c %d:%i "$exe" 2>/dev/null) || continue
+    case $ours in *" $identity "*) echo "$exe" ;; esac
   done
 }
 
