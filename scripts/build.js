@@ -5,7 +5,7 @@
  */
 import {execFileSync} from 'node:child_process';
 import {readFileSync, rmSync} from 'node:fs';
-import {dirname, relative, resolve} from 'node:path';
+import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
 
@@ -13,6 +13,44 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 rmSync('dist', {recursive: true, force: true});
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], {stdio: 'inherit'});
+/*
+ * The command line imports from src/index.ts alone, which names the whole library. In one file that would mean to set
+ * up the whole library at every start, so here each name is imported from the module where index.ts has it from.
+ */
+const directImports = {
+  name: 'direct imports',
+  setup({onLoad}) {
+    const moduleOf = new Map();
+    const index = readFileSync('src/index.ts', 'utf8');
+    for (const [, names, from] of index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)';$/gm)) {
+      for (const name of namesIn(names)) moduleOf.set(name.replace(/^type /, ''), from);
+    }
+    const moduleFor = (name) => {
+      if (!moduleOf.has(name)) throw new Error(`src/index.ts does not export ${name}`);
+      return moduleOf.get(name);
+    };
+    onLoad({filter: /\/src\/cli\/.*\.ts$/}, ({path: file}) => {
+      const text = readFileSync(file, 'utf8');
+      const contents = text.replace(
+        /^import \{([^}]*)\} from '((?:\.\.\/)+)index\.js';$/gm,
+        (_statement, names, up) =>
+          namesIn(names)
+            .filter((name) => !name.startsWith('type '))
+            .map((name) => `import {${name}} from '${up}${moduleFor(name)}';`)
+            .join(' ') + '\n'.repeat(names.split('\n').length - 1),
+      );
+      return {contents, loader: 'ts', resolveDir: path.dirname(file)};
+    });
+  },
+};
+
+function namesIn(list) {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
 for (const [entry, outfile] of [
   ['src/cli/main.ts', 'dist/cli.cjs'],
   ['src/cli/patchelf.ts', 'dist/patchelf.cjs'],
@@ -36,45 +74,7 @@ async function bundle(entry, outfile) {
     // yargs is ESM only and asks where it lives; in a CommonJS file that is __filename.
     define: {'import.meta.url': '__importMetaUrl'},
     banner: {js: "const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;"},
+    plugins: [directImports],
     logLevel: 'warning',
-    plugins: [{name: 'past-the-index', setup: importPastTheIndex}],
   });
-}
-
-/**
- * The command line imports from src/index.ts, as users do, and that loads the whole library. In its bundle each
- * import goes to the file that the index names, so that `get` does not wait for what `bundle` needs.
- */
-function importPastTheIndex({onLoad}) {
-  const index = resolve('src/index.ts');
-  const places = new Map();
-  for (const [, names, from] of readFileSync(index, 'utf8').matchAll(
-    /^export \{([^}]*)\} from '([^']+)';/gm,
-  )) {
-    for (const {name, as} of namesIn(names)) places.set(as, {name, file: resolve(dirname(index), from)});
-  }
-  onLoad({filter: /\/src\/cli\/.*\.ts$/}, ({path}) => {
-    const text = readFileSync(path, 'utf8').replace(
-      /^import \{([^}]*)\} from '(?:\.\.\/)+index\.js';/gm,
-      (_, names) =>
-        namesIn(names)
-          .map(({name, as}) => {
-            const place = places.get(name);
-            if (place === undefined) throw new Error(`${path}: src/index.ts has no ${name}`);
-            return `import {${place.name} as ${as}} from './${relative(dirname(path), place.file)}';`;
-          })
-          .join(' '),
-    );
-    return {contents: text, loader: 'ts'};
-  });
-}
-
-/** The values among `a, type B, c as d`. */
-function namesIn(list) {
-  return list
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '' && !entry.startsWith('type '))
-    .map((entry) => entry.split(' as '))
-    .map(([name, as = name]) => ({name, as}));
 }

@@ -31,7 +31,13 @@ emulator_files() { find "$1" -name '*qemu*' -o -name '*elfinterp*' | grep -v -e 
 state() {
   ls /proc/sys/fs/binfmt_misc 2>/dev/null
   cut -d' ' -f4- /proc/self/mountinfo
-  ps -e -o args= | grep -e qemu- -e "$work" | grep -v -e grep -e acceptance -e 'node '
+  ps -e -o args= | grep -e "$work" | grep -v -e grep -e acceptance
+  # Emulators of this run's chroots, whatever they are called where they run.
+  local ours exe
+  ours=" $(find "$work" -name 'qemu-*' -type f -printf '%D:%i ') "
+  for exe in /proc/[0-9]*/exe; do
+    case $ours in *" $(stat -L -c %d:%i "$exe" 2>/dev/null) "*) echo "$exe" ;; esac
+  done
 }
 
 create() { # create ARCH TARGET ARGS...

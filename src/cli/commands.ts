@@ -420,7 +420,15 @@ export const commands: readonly Command[] = [
     usage: 'chroot verify <chroot>',
     summary: 'check that the bundle in a chroot is what was installed, and stands on its own',
     positionals: chrootPositional,
-    options: {...placeOptions, ...jsonOption},
+    options: {
+      ...placeOptions,
+      run: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'run this program of the chroot as well, as in /bin/true',
+      },
+      ...jsonOption,
+    },
     examples: [['$0 chroot verify ./chroot && echo sound', 'exit status 1 when there is a problem']],
     load: () => import('./commands/chroot-verify.js'),
   },

@@ -29,12 +29,18 @@ interface Choice {
   readonly args: Arguments;
 }
 
-/*
- * The handlers only note what was chosen and leave yargs by an exception: when a handler returns, yargs lays out its
- * whole help text in advance, which costs more than `get` itself.
+/**
+ * Thrown by yargs's handlers to get out of yargs: once a handler has returned, yargs lays out its whole help text in
+ * case somebody asks for it, which costs more than `get` itself.
  */
+class Chosen {
+  readonly choice: Choice;
+  constructor(choice: Choice) {
+    this.choice = choice;
+  }
+}
+
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
-  let choice: Choice | undefined;
   let status: number | undefined;
   const parser = yargs(endOptions(nameStandardInput(argv)))
     .scriptName('elfinterp')
@@ -60,35 +66,25 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     .alias('help', 'h')
     .exitProcess(false)
     .fail((message, error) => {
-      if (error !== undefined && error !== null && error.name !== 'YError') throw error;
+      if (error instanceof Chosen || (error && error.name !== 'YError')) throw error;
       // yargs goes on after the first complaint; one is enough.
       if (status === undefined) output.note(complaint(argv, message));
       status = exitStatus.usage;
     });
-  const choose = (chosen: Choice) => {
-    choice = chosen;
-  };
   for (const command of commands.filter(({usage}) => !isGrouped(usage)))
-    addCommand(parser, command, command.usage, choose);
+    addCommand(parser, command, command.usage);
   for (const [name, summary] of Object.entries(groups)) {
     parser.command(name, summary, (builder) => {
       for (const command of commands.filter(({usage}) => usage.startsWith(`${name} `))) {
-        addCommand(builder, command, command.usage.slice(name.length + 1), choose);
+        addCommand(builder, command, command.usage.slice(name.length + 1));
       }
       return builder.demandCommand(1, 'a command is missing');
     });
   }
-  try {
-    parser.parseSync();
-  } catch (error) {
-    if (error !== enough) throw error;
-  }
+  const choice = choose(parser);
   if (status !== undefined) return status;
   return choice === undefined ? exitStatus.done : runCommand(choice, output);
 }
-
-/** What a handler throws. */
-const enough = new Error('the command line is read');
 
 /**
  * Behind `--` stands the command that a chroot shall run, and elsewhere files, whose names may begin with a dash;
@@ -106,14 +102,23 @@ function isGrouped(usage: string): boolean {
   return Object.keys(groups).some((name) => usage.startsWith(`${name} `));
 }
 
-function addCommand(parser: Parser, command: Command, usage: string, choose: (choice: Choice) => void): void {
+function choose(parser: Parser): Choice | undefined {
+  try {
+    parser.parseSync();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Chosen) return error.choice;
+    throw error;
+  }
+}
+
+function addCommand(parser: Parser, command: Command, usage: string): void {
   parser.command(
     usage,
     command.summary,
     (builder) => describe(builder, command),
     (args) => {
-      choose({command, args});
-      throw enough;
+      throw new Chosen({command, args});
     },
   );
 }

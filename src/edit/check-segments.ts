@@ -74,22 +74,22 @@ function checkNewLoads(before: ElfView, after: ElfView): void {
   for (const load of loadsOf(after)) {
     if (old.some((other) => other.p_vaddr === load.p_vaddr)) continue;
     const name = `the new LOAD at ${hex(load.p_vaddr)}`;
-    const require = (isSo: boolean, what: string, got: bigint | number) => {
+    const demand = (isSo: boolean, what: string, got: bigint | number) => {
       if (!isSo) failCheck(before, `${name} is wrong`, what, hex(got));
     };
     const isWritable = (load.p_flags & PF.PF_W) !== 0;
-    require(!isWritable || (load.p_flags & PF.PF_X) === 0, 'not both writable and executable', load.p_flags);
-    require(load.p_filesz === load.p_memsz && load.p_filesz > 0, 'all of it from the file', load.p_memsz);
-    require(load.p_vaddr / page > (highest - 1n) / page, `above ${hex(highest)}`, load.p_vaddr);
-    require(BigInt(load.p_align) >= page, `alignment of at least ${hex(page)}`, load.p_align);
-    require(load.p_offset + load.p_filesz <= after.source.size, 'inside the file', load.p_offset);
+    demand(!isWritable || (load.p_flags & PF.PF_X) === 0, 'not both writable and executable', load.p_flags);
+    demand(load.p_filesz === load.p_memsz && load.p_filesz > 0, 'all of it from the file', load.p_memsz);
+    demand(load.p_vaddr / page > (highest - 1n) / page, `above ${hex(highest)}`, load.p_vaddr);
+    demand(BigInt(load.p_align) >= page, `alignment of at least ${hex(page)}`, load.p_align);
+    demand(load.p_offset + load.p_filesz <= after.source.size, 'inside the file', load.p_offset);
     const clash = loadsOf(after).find(
       (other) =>
         other !== load &&
         other.p_offset < load.p_offset + load.p_filesz &&
         other.p_offset + other.p_filesz > load.p_offset,
     );
-    require(clash === undefined, 'bytes of its own', load.p_offset);
+    demand(clash === undefined, 'bytes of its own', load.p_offset);
   }
 }
 

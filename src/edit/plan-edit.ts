@@ -8,9 +8,11 @@
 import {DT} from '../elf/constants.js';
 import {osAbiValue} from '../elf/os-abi.js';
 import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
 import {addInterpreter} from './add-interpreter.js';
 import {checkPlan} from './check-plan.js';
+import {explainFailedCheck} from './damage.js';
 import type {Step} from './draft.js';
 import {requireEditable} from './editable.js';
 import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
@@ -60,13 +62,33 @@ function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly Edi
   const steps: Step[] = [];
   for (const edit of edits) {
     const step = edit(current);
+    requireBoundedGrowth(current, step);
     steps.push(step);
     for (const patch of step.patches) patches = addPatch(patches, patch);
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);
-  if (plan.writes.length > 0) checkPlan(view, current, plan, requests);
+  try {
+    if (plan.writes.length > 0) checkPlan(view, current, plan, requests);
+  } catch (error) {
+    throw explainFailedCheck(view, error);
+  }
   return plan;
+}
+
+/**
+ * Where the program header table has to move, its file offset follows its address, and a hole as large as the BSS
+ * opens in the file. A damaged p_memsz must not make that a hole of a terabyte.
+ */
+const mostGrowth = 2 ** 32;
+
+function requireBoundedGrowth({path, source}: ElfView, {size}: Step): void {
+  if (size - source.size <= mostGrowth) return;
+  throw new ElfError('NO_ROOM', 'the file would grow beyond reason', {
+    path,
+    expected: `at most ${mostGrowth} bytes more`,
+    got: `${size - source.size}`,
+  });
 }
 
 /** The edits of a request in the order of its fields. */

@@ -151,9 +151,13 @@ function roomInMemory(draft: Draft, load: Phdr): number {
     : Number(following.reduce((a, b) => (b < a ? b : a)));
 }
 
-/** How many of the bytes at an offset are zero before the first that is not. */
+/** As much room as any table needs; a sparse file may have more zeros than memory could hold. */
+const mostZeros = 1 << 24;
+
+/** How many of the bytes at an offset are zero before the first that is not, as far as that matters. */
 function zerosAt(draft: Draft, offset: number, length: number): number {
-  if (length <= 0) return 0;
-  const first = draft.read(offset, length).findIndex((byte) => byte !== 0);
-  return first < 0 ? length : first;
+  const limit = Math.min(length, mostZeros);
+  if (limit <= 0) return 0;
+  const first = draft.read(offset, limit).findIndex((byte) => byte !== 0);
+  return first < 0 ? limit : first;
 }

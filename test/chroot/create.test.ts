@@ -58,17 +58,17 @@ function emulatorFiles(): string[] {
 }
 
 async function waitFor(text: string, child: ChildProcess): Promise<void> {
-  for (let i = 0; i < 3000; i += 1) {
+  for (let i = 0; i < 7000; i += 1) {
     if (existsSync(log) && readFileSync(log, 'utf8').includes(text)) return;
     if (child.exitCode !== null)
       throw new Error(`it ended before '${text}':\n${readFileSync(log, 'utf8').slice(-2000)}`);
     await setTimeout(200);
   }
-  throw new Error(`no '${text}' after ten minutes`);
+  throw new Error(`no '${text}' after 20 minutes`);
 }
 
 createTest('kill -9 in the second stage leaves no process, no mount and no entry', async (t) => {
-  t.timeout(600_000);
+  t.timeout(1_500_000);
   t.deepEqual(missing, [], 'Debian packages to install');
   const before = {mounts: mounts(), entries: hostEntries()};
   const command = [
@@ -108,9 +108,9 @@ createTest('a second creation in the same directory is refused, and says how to 
 });
 
 createTest('--resume finishes it', (t) => {
-  t.timeout(600_000);
+  t.timeout(1_500_000);
   const {status, stdout, stderr} = elfinterp(['chroot', 'create', '--resume', target, '--keep'], {
-    timeout: 600_000,
+    timeout: 1_500_000,
   });
   t.is(status, 0, stderr.slice(-2000));
   t.is(stdout, `${target}\n`);

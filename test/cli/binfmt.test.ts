@@ -1,8 +1,9 @@
 /* The commands in user namespaces that each have a table of their own; the machine's table is only refused. */
 import {existsSync} from 'node:fs';
 import test from 'ava';
+import {guestRoot} from '../chroot/guest-root.js';
 import {elfinterp, program} from '../helpers/cli.js';
-import {run} from '../helpers/tools.js';
+import {run, withTools} from '../helpers/tools.js';
 
 /** Run a script where `elfinterp` is at hand and a private table is mounted. */
 function inNamespace(script: string) {
@@ -107,6 +108,21 @@ test("the machine's own table is not changed without --global", (t) => {
   t.regex(stderr, /changed only with --global|is not mounted/);
   t.false(existsSync('/proc/sys/fs/binfmt_misc/qemu-arm') && stderr === '');
 });
+
+test(
+  'chroot run --global makes no table of its own, and uses the one outside',
+  withTools((t) => {
+    const root = guestRoot(t);
+    elfinterp(['chroot', 'install', root]);
+    const before = inNamespace(`elfinterp chroot run --global ${root} -- /bin/sh`);
+    t.regex(before.stderr, /there is no emulator for it/);
+    const {stdout, status} = inNamespace(
+      `elfinterp binfmt register --chroot ${root} && elfinterp chroot run --global ${root} -- /bin/sh`,
+    );
+    t.is(status, 0);
+    t.regex(stdout, /^qemu-arm {2}\/debootstrap\/qemu-arm\nhello from ARM/);
+  }),
+);
 
 test('wrong command lines', (t) => {
   t.is(elfinterp(['binfmt', 'register']).status, 2);

@@ -16,6 +16,7 @@ export interface Summary {
   readonly inputs: number;
   readonly planned: number;
   readonly refused: number;
+  readonly stopped: number;
   readonly findings: readonly Finding[];
   /** Milliseconds that the slowest input took, and which it was. */
   readonly slowest: number;
@@ -31,7 +32,7 @@ const contents = new Map(seeds.map(({name, path}) => [name, new Uint8Array(readF
 /** Fuzz `count` inputs, the first of them number `first`; input n is the same in every run. */
 export function fuzz(first: number, count: number, mostFindings = 10): Summary {
   const findings: Finding[] = [];
-  let [planned, refused, slowest, slowestInput] = [0, 0, 0, -1];
+  let [planned, refused, stopped, slowest, slowestInput] = [0, 0, 0, 0, -1];
   for (let input = first; input < first + count && findings.length < mostFindings; input++) {
     const {name, bytes} = inputNumber(input);
     const start = performance.now();
@@ -39,6 +40,7 @@ export function fuzz(first: number, count: number, mostFindings = 10): Summary {
       const outcome = examine(bytes);
       planned += outcome.planned;
       refused += outcome.refused;
+      stopped += outcome.stopped;
     } catch (error) {
       findings.push({input, fixture: name, message: String((error as Error).stack), bytes});
     }
@@ -49,6 +51,7 @@ export function fuzz(first: number, count: number, mostFindings = 10): Summary {
     inputs: count,
     planned,
     refused,
+    stopped,
     findings,
     slowest,
     slowestInput,

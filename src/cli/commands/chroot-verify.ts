@@ -1,8 +1,8 @@
-import {verifyBundle} from '../../index.js';
+import {ElfError, runInChroot, verifyBundle} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 
-export function run(args: Arguments, output: Output): number | undefined {
+export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const {manifest, manifestPath, isolated, problems} = verifyBundle(args.chroot as string, {
     prefix: args.prefix as string | undefined,
     libs: args.libs as string | undefined,
@@ -15,6 +15,16 @@ export function run(args: Arguments, output: Output): number | undefined {
   }
   if (isolated === false) output.note("the bundled loader is not isolated from the guest's LD_* variables");
   if (problems.length > 0) return exitStatus.failed;
+  if (args.run) await tryProgram(args.run as string, args.chroot as string, manifest.prefix, output);
+  if (output.failed) return undefined;
   output.progress(`${manifest.files.length} files are as they were installed, and stand on their own`);
   return undefined;
+}
+
+/** The proof of the pudding: a program of the chroot, which is why it is run only when asked for. */
+async function tryProgram(program: string, chroot: string, prefix: string, output: Output): Promise<void> {
+  const stdio = ['ignore', 'ignore', 'inherit'] as const;
+  const {exitCode} = await runInChroot(chroot, [program], {prefix, stdio, onWarning: output.note});
+  if (exitCode !== 0)
+    output.error(new ElfError('COMMAND_FAILED', `exit status ${exitCode}`, {path: program}));
 }
