@@ -69,7 +69,7 @@ function writeTable(writes: readonly Write[]): Markup {
 }
 
 /** How many bytes of a write are shown. */
-const previewed = 24;
+const previewed = 16;
 
 /** Bytes as text where they are text, else as hexadecimal digits. */
 function preview(content: Uint8Array): string {

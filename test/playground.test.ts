@@ -102,17 +102,17 @@ async function assertSame(t: ExecutionContext, file: string, wish: Wish): Promis
   t.deepEqual([complaints, requests], [[], []]);
 }
 
-test('the committed page is what the build makes, and it is small', (t) => {
+test.serial('the committed page is what the build makes, and it is small', (t) => {
   const built = output(process.execPath, [
     path.join(projectDirectory, 'scripts/build-playground.js'),
     '--print',
   ]);
   const committed = readFileSync(playground, 'utf8');
   t.true(built === committed, 'npm run build:playground');
-  t.true(committed.length < 160_000, `${committed.length} bytes`);
+  t.true(committed.length < 200_000, `${committed.length} bytes`);
 });
 
-test(
+test.serial(
   'qemu-arm patched in the page is the file that `elfinterp edit` makes, and asks for the new loader',
   withTools(async (t) => {
     const wish = {
@@ -142,13 +142,13 @@ const wishes: readonly [string, Wish][] = [
 ];
 
 for (const [name, wish] of wishes) {
-  test(
+  test.serial(
     `${name} ${JSON.stringify(wish)}: the page does what the command line does`,
     withTools((t) => assertSame(t, fixture(name).path, wish)),
   );
 }
 
-test(
+test.serial(
   'the plan says what changes, where and why, and gives the command for it',
   withTools(async (t) => {
     const {page} = await openPlayground(t);
@@ -168,7 +168,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'typing back to what the file has takes the plan away, and a wrong value says what is wrong',
   withTools(async (t) => {
     const {page} = await openPlayground(t);
@@ -183,7 +183,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'of many changes in a row the last one counts',
   withTools(async (t) => {
     const {page} = await openPlayground(t);
@@ -196,7 +196,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'a file can be dropped, and another one takes its place',
   withTools(async (t) => {
     const {page, complaints} = await openPlayground(t);
@@ -222,7 +222,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'the sample is a program like any other',
   withTools(async (t) => {
     const {page, complaints} = await openPlayground(t);
@@ -235,7 +235,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'what cannot be edited is shown or refused with the reason',
   withTools(async (t) => {
     const {page, complaints} = await openPlayground(t);
@@ -259,7 +259,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'a damaged program is shown as far as it can be read, and not edited',
   withTools(async (t) => {
     const {page, complaints} = await openPlayground(t);
@@ -268,12 +268,12 @@ test(
     t.true((await page.locator('#map .strip span').count()) > 1);
     await fill(page, {interpreter: '/opt/ld.so'});
     await page.locator('#plan-error:not([hidden])').waitFor();
-    t.regex(await page.innerText('#plan-error'), /past the end of the file/);
+    t.regex(await page.innerText('#plan-error'), /past the end of the file|ends too early/);
     t.deepEqual(complaints, []);
   }),
 );
 
-test(
+test.serial(
   'a file of more than 100 MB is patched, and the page answers while it is read',
   withTools(async (t) => {
     const large = path.join(tempDirectory(t), 'large');
@@ -292,7 +292,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'the page cannot reach a network, even if something in it tried',
   withTools(async (t) => {
     let visits = 0;
@@ -326,7 +326,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'names that a file brought along are text, and nothing more',
   withTools(async (t) => {
     const file = path.join(tempDirectory(t), 'hostile');
@@ -344,7 +344,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'everything is reached by keyboard and has a name',
   withTools(async (t) => {
     const {page} = await openPlayground(t);
@@ -370,7 +370,7 @@ test(
 
 for (const sight of [{}, {dark: true}, {width: 360}, {width: 360, dark: true}]) {
   const how = JSON.stringify(sight).replaceAll('"', '');
-  test(
+  test.serial(
     `the page can be read, and nothing overflows ${how}`,
     withTools(async (t) => {
       const {page, complaints} = await openPlayground(t, sight);

@@ -7,6 +7,7 @@
  */
 import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
 import {permissions} from '../elf/listing.js';
+import {findPayload} from '../elf/payload.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicTables} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
@@ -227,10 +228,15 @@ function freeRanges(areas: readonly Area[], fileSize: number): Range[] {
 
 function nameRest(view: ElfView, {segments}: Headers, range: Range, known: readonly Area[]): Area[] {
   if (isZero(view, range)) return [{...range, kind: 'padding', name: 'padding'}];
-  if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: 'appended payload'}];
+  if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: payloadName(view)}];
   const load = loadAt(segments, range.offset);
   const name = 'no header describes this';
   return [{...range, kind: load === undefined ? 'unknown' : kindOfLoad(load.p_flags), name}];
+}
+
+function payloadName(view: ElfView): string {
+  const [payload] = orNone(() => [findPayload(view)]);
+  return payload?.kind === 'AppImage' ? 'file system of an AppImage' : 'appended payload';
 }
 
 /** A payload can be gigabytes long; whether it is zero is decided by its first megabyte. */

@@ -7,6 +7,7 @@ import {featuresOf} from './gnu-notes.js';
 import type {ElfKind} from './kind.js';
 import type {Note} from './notes.js';
 import type {Shdr} from './records.js';
+import {isStackExecutable} from './stack.js';
 import {dynamicSymbolTable, eachSymbol} from './symbols.js';
 import type {ElfView} from './view.js';
 
@@ -34,12 +35,11 @@ export interface Hardening {
 /** @throws ElfError when what tells of it cannot be read */
 export function hardeningOf(view: ElfView, kind: ElfKind, notes: readonly Note[]): Hardening {
   const bindNow = bindsNow(view);
-  const stack = view.segment(PT.PT_GNU_STACK);
   return {
     pie: kind.endsWith('program') ? kind.includes('pie') : undefined,
     relro: view.segment(PT.PT_GNU_RELRO) === undefined ? 'none' : bindNow ? 'full' : 'partial',
     bindNow,
-    executableStack: stack && (stack.p_flags & PF.PF_X) !== 0,
+    executableStack: isStackExecutable(view),
     textRelocations: hasTextRelocations(view),
     writableCode: view.programHeaders.some(
       ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_W) !== 0 && (p_flags & PF.PF_X) !== 0,

@@ -235,7 +235,7 @@ function saved(t: ExecutionContext, args: readonly string[], extension: string):
 
 for (const sight of [{}, {dark: true}, {width: 360}]) {
   const how = JSON.stringify(sight).replaceAll('"', '');
-  test(
+  test.serial(
     `the page can be read, and nothing overflows ${how}`,
     withTools(async (t) => {
       const [before, after] = editedPair(t);
@@ -251,7 +251,7 @@ for (const sight of [{}, {dark: true}, {width: 360}]) {
   );
 }
 
-test(
+test.serial(
   'the page says what the text says',
   withTools(async (t) => {
     const {page} = await openPage(t, saved(t, ['--format', 'html', probe], 'html'));
@@ -272,7 +272,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'names that a file brought along are text on the page and in the picture, and nothing more',
   withTools(async (t) => {
     const file = hostile(t);
@@ -291,7 +291,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'the picture is well-formed, its texts do not overlap, and they stay inside its frame',
   withTools(async (t) => {
     const [before, after] = editedPair(t);
@@ -320,7 +320,7 @@ test(
   }),
 );
 
-test(
+test.serial(
   'of many thousand regions the largest are shown',
   withTools((t) => {
     const functions = Array.from({length: 4000}, (_, i) => `int f${i}(int n) { return n * ${i} + 3; }`);
@@ -335,7 +335,7 @@ test(
   }),
 );
 
-test('the reader may leave early', (t) => {
+test.serial('the reader may leave early', (t) => {
   const command = `${process.execPath} ${program} show ${probe} | head -n 1`;
   t.like(run('/bin/sh', ['-c', command]), {status: 0, stderr: ''});
 });
