@@ -3,8 +3,10 @@
  *
  *     npm run build && node bench/resolver.js [ROUNDS]
  *
- * The contenders of a table take turns, so a noisy moment hits all of them; each gets the median of its rounds, and
- * ratios are of medians of the same run. Tools that are not installed are left out and named. Caches are warm.
+ * The contenders of a table take turns, so a noisy moment hits all of them; each gets the median of its rounds, for
+ * the time on the clock and for that of the processor (user and system, all processes and threads of a command), which
+ * a busy machine disturbs less. Ratios are of medians of the same run. Tools that are not installed are left out and
+ * named. Caches are warm, and what runs in process has run before.
  *
  *   closure   every library of a program, found and explained; nothing is run except by ldd
  *   needed    DT_NEEDED of every ELF file under /usr/bin and /usr/lib
@@ -20,15 +22,15 @@ import {findElfFiles, openElfSync, resolveTreeSync} from '../dist/index.js';
 const rounds = Number(process.argv[2] ?? 15);
 const work = mkdtempSync(join(tmpdir(), 'elfinterp-bench-'));
 const cli = fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url));
-const elfinterp = [process.execPath, cli];
+const elfinterp = `${process.execPath} ${cli}`;
 // A Debian package belongs to Debian's Python, and the first python3 on the PATH may be another one.
-const lddtree = ['/usr/bin/python3', '/usr/bin/lddtree'];
+const lddtree = '/usr/bin/python3 /usr/bin/lddtree';
 const files = ['/usr/bin', '/usr/lib'].flatMap((directory) => [...findElfFiles(directory)]).filter(isDynamic);
 const list = join(work, 'files');
 writeFileSync(list, files.join('\0'));
 
 try {
-  console.log(`node ${process.version}, ${rounds} rounds, medians in milliseconds (fastest in brackets)\n`);
+  console.log(`node ${process.version}, ${rounds} rounds, medians in milliseconds\n`);
   for (const program of ['/usr/bin/ffmpeg', '/usr/bin/qemu-system-x86_64', '/usr/bin/qemu-arm']) {
     if (existsSync(program)) compareClosures(program);
   }
@@ -40,32 +42,35 @@ try {
 
 function compareClosures(program) {
   const {nodes} = resolveTreeSync(program);
-  const options = {preloadFile: false};
+  const inProcess = () => void resolveTreeSync(program, {preloadFile: false});
+  for (let i = 0; i < 20; i++) inProcess();
   compare(`closure of ${program} (${nodes.length - 1} libraries)`, rounds, [
-    ['elfinterp, in process', () => void resolveTreeSync(program, options)],
-    ['elfinterp tree --list', command(...elfinterp, 'tree', '--list', program)],
-    ['libtree -vv', command('libtree', '-vv', program)],
-    ['lddtree -l', command(...lddtree, '-l', program)],
-    ['ldd (runs the loader)', command('ldd', program)],
-    ['node -e 0', command(process.execPath, '-e', '0')],
+    ['elfinterp, in process', inProcess],
+    ['elfinterp tree --list', `${elfinterp} tree --list ${program}`],
+    ['libtree -vv', `libtree -vv ${program}`],
+    ['lddtree -l', `${lddtree} -l ${program}`],
+    ['ldd (runs the loader)', `ldd ${program}`],
+    ['node -e 0', `${process.execPath} -e 0`],
   ]);
 }
 
 function compareNeeded() {
-  compare(`NEEDED of ${files.length} files under /usr/bin and /usr/lib`, Math.min(rounds, 7), [
-    ['elfinterp needed -r -r', command(...elfinterp, 'needed', '-r', '/usr/bin', '-r', '/usr/lib')],
-    ['elfinterp, in process', () => void files.forEach(neededOf)],
-    ['readelf -d, by xargs', shell(`xargs -0 readelf -d < ${list} | grep NEEDED`, 'readelf')],
-    [
-      'find | xargs readelf -d',
-      shell(`find /usr/bin /usr/lib -type f -print0 | xargs -0 readelf -d 2>&1 | grep NEEDED`, 'readelf'),
-    ],
-    ['scanelf -n, by xargs', shell(`xargs -0 scanelf -n < ${list}`, 'scanelf')],
-    ['scanelf -Rn', command('scanelf', '-Rn', '/usr/bin', '/usr/lib')],
+  const inProcess = () => void files.forEach(neededOf);
+  inProcess();
+  compare(`NEEDED of ${files.length} files under /usr/bin and /usr/lib, named`, Math.min(rounds, 7), [
+    ['elfinterp needed FILE...', `xargs -0 -s 2000000 ${elfinterp} needed < ${list}`],
+    ['elfinterp, in process', inProcess],
+    ['readelf -d', `xargs -0 -s 2000000 readelf -d < ${list} | grep NEEDED`],
+    ['scanelf -n', `xargs -0 -s 2000000 scanelf -n < ${list}`],
   ]);
-  compare('the same, one process a file', 1, [
-    ['elfinterp needed -r -r', command(...elfinterp, 'needed', '-r', '/usr/bin', '-r', '/usr/lib')],
-    ['patchelf --print-needed', shell(`xargs -0 -n 1 patchelf --print-needed < ${list}`, 'patchelf')],
+  compare('the same, found by walking the directories', Math.min(rounds, 5), [
+    ['elfinterp needed -r -r', `${elfinterp} needed -r /usr/bin -r /usr/lib`],
+    ['find | xargs readelf -d', 'find /usr/bin /usr/lib -type f -print0 | xargs -0 readelf -d | grep NEEDED'],
+    ['scanelf -Rn', 'scanelf -Rn /usr/bin /usr/lib'],
+  ]);
+  compare('the same, named, one process a file', 1, [
+    ['elfinterp needed FILE...', `xargs -0 -s 2000000 ${elfinterp} needed < ${list}`],
+    ['patchelf --print-needed', `xargs -0 -n 1 patchelf --print-needed < ${list}`],
   ]);
 }
 
@@ -73,53 +78,69 @@ function compareBundles(program) {
   let made = 0;
   const fresh = () => join(work, `bundle-${++made}`);
   compare(`bundle of ${program}`, Math.min(rounds, 9), [
-    ['elfinterp bundle', () => run([...elfinterp, 'bundle', program, '--into', fresh()])],
-    ['lddtree --copy-to-tree', () => run([...lddtree, '--copy-to-tree', fresh(), program])],
+    ['elfinterp bundle', () => `${elfinterp} bundle ${program} --into ${fresh()}`],
+    ['lddtree --copy-to-tree', () => `${lddtree} --copy-to-tree ${fresh()} ${program}`],
   ]);
 }
 
-/** Let contenders take turns, and print each one's median and how the first compares. */
+/** Let contenders take turns, and print each one's median and how it compares with the first. */
 function compare(title, count, contenders) {
-  const present = contenders.filter(([, work]) => work !== undefined);
+  const present = contenders.filter(([, work]) => isInstalled(work));
   const times = present.map(() => []);
-  for (let round = -1; round < count; round++) {
+  for (let round = count === 1 ? 0 : -1; round < count; round++) {
     for (const [i, [, work]] of present.entries()) {
-      const start = performance.now();
-      work();
-      // The first round warms caches and compilers.
-      if (round >= 0 || count === 1) times[i].push(performance.now() - start);
+      const time = measure(work);
+      if (round >= 0) times[i].push(time);
     }
   }
-  console.log(title);
-  const medians = times.map((list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]);
+  const medians = times.map((list) => ({
+    wall: median(list.map(({wall}) => wall)),
+    cpu: median(list.map(({cpu}) => cpu)),
+  }));
+  console.log(`${title.padEnd(62)}     clock   ratio       CPU   ratio`);
   for (const [i, [name]] of present.entries()) {
-    const ratio = (medians[i] / medians[0]).toFixed(2);
-    console.log(
-      `  ${name.padEnd(26)} ${medians[i].toFixed(1).padStart(9)} (${times[i][0].toFixed(1)})`.padEnd(56) +
-        `${ratio.padStart(7)} x ${present[0][0]}`,
-    );
+    const cells = ['wall', 'cpu'].map((kind) => {
+      const [own, first] = [medians[i][kind], medians[0][kind]];
+      return `${own.toFixed(1).padStart(10)} ${(own / first).toFixed(2).padStart(7)}`;
+    });
+    console.log(`  ${name.padEnd(59)}${cells.join('')}`);
   }
-  const absent = contenders.filter(([, work]) => work === undefined).map(([name]) => name);
+  const absent = contenders.filter((contender) => !present.includes(contender)).map(([name]) => name);
   if (absent.length > 0) console.log(`  not installed: ${absent.join(', ')}`);
   console.log('');
 }
 
-function command(name, ...args) {
-  if (!name.startsWith('/') && !isInstalled(name)) return undefined;
-  return name.startsWith('/') && !existsSync(args[0] ?? name) ? undefined : () => run([name, ...args]);
+/** Milliseconds of a function, of a command line, or of a command line that a function makes anew. */
+function measure(work) {
+  const line = typeof work === 'function' ? undefined : work;
+  const used = process.cpuUsage();
+  const start = performance.now();
+  const made = line ?? work();
+  if (typeof made === 'string') return measureCommand(made);
+  const {user, system} = process.cpuUsage(used);
+  return {wall: performance.now() - start, cpu: (user + system) / 1000};
 }
 
-function shell(line, tool) {
-  return isInstalled(tool) ? () => run(['/bin/sh', '-c', line]) : undefined;
+function measureCommand(line) {
+  const script = `TIMEFORMAT='%R %U %S'; time { ${line}; } > /dev/null 2>&1`;
+  const {stderr, error} = spawnSync('/bin/bash', ['-c', script], {encoding: 'utf8'});
+  if (error !== undefined) throw error;
+  const [real, user, system] = stderr.trim().split(' ').map(Number);
+  return {wall: real * 1000, cpu: (user + system) * 1000};
 }
 
-function isInstalled(name) {
+function isInstalled(work) {
+  if (typeof work === 'function') return true;
+  const words = work.split(' ').filter((word) => !/^-|^xargs$|^\d+$/.test(word));
+  return words[0] === lddtree.split(' ')[0] ? existsSync('/usr/bin/lddtree') : isCommand(words[0]);
+}
+
+function isCommand(name) {
   return spawnSync('/bin/sh', ['-c', `command -v ${name}`]).status === 0;
 }
 
-function run([name, ...args]) {
-  const {error} = spawnSync(name, args, {stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 28});
-  if (error !== undefined) throw error;
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 function isDynamic(path) {

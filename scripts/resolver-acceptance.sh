@@ -1,0 +1,44 @@
+#!/bin/bash
+# The resolver against loaders of the real world: large programs of this machine, and every program of minimal Debian
+# systems of other architectures, each compared with what its own loader says. For Debian on x86-64, as root, with a
+# network; takes some minutes and about 1 GB in DIR. No other test needs it.
+#
+#     scripts/resolver-acceptance.sh [DIR]
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+dir=$(realpath -m "${1:-${TMPDIR:-/tmp}/elfinterp-acceptance}")
+mirror=${MIRROR:-http://deb.debian.org/debian}
+export DEBIAN_FRONTEND=noninteractive
+
+# The guest's architecture, Debian's release, and the emulator. Debian has riscv64 since trixie.
+guests=(armel:bookworm:qemu-arm arm64:bookworm:qemu-aarch64 "riscv64:${RISCV64_SUITE:-trixie}:qemu-riscv64")
+large=(/usr/bin/ffmpeg /usr/bin/qemu-system-x86_64 /usr/bin/zenity /usr/bin/qbittorrent)
+
+main() {
+    mkdir -p "$dir"
+    apt-get install -qq -y --no-install-recommends debootstrap qemu-user ffmpeg qemu-system-x86 zenity qbittorrent \
+        > "$dir/apt.log"
+    npm --prefix "$here" run --silent build
+    local failed=0
+    node "$here/scripts/compare-with-loader.js" "${large[@]}" || failed=1
+    node "$here/scripts/compare-with-loader.js" || failed=1
+    for guest in "${guests[@]}"; do
+        IFS=: read -r arch suite emulator <<< "$guest"
+        compare_guest "$arch" "$suite" "$emulator" || failed=1
+    done
+    return "$failed"
+}
+
+compare_guest() {
+    local arch=$1 suite=$2 emulator=$3 root=$dir/$1
+    if [ ! -e "$root/.unpacked" ]; then
+        rm -rf "$root"
+        debootstrap --foreign --variant=minbase --arch="$arch" "$suite" "$root" "$mirror" > "$root.log" 2>&1 ||
+            { echo "$arch: debootstrap failed, see $root.log"; return 1; }
+        touch "$root/.unpacked"
+    fi
+    "$here/bin/elfinterp.js" bundle "/usr/bin/$emulator" --into "$root" > "$root.bundle.log"
+    node "$here/scripts/compare-with-loader.js" --root "$root"
+}
+
+main
