@@ -146,13 +146,12 @@ function fillField(input: HTMLInputElement, hint: HTMLElement, {value, whyNot}: 
 
 function askLater(): void {
   clearTimeout(typing);
+  withdrawPlan();
   elements.path.disabled = elements.pathKind.disabled || elements.pathKind.value === 'remove';
   typing = setTimeout(() => {
     const request = requestOf();
     if (request === undefined) return;
     if (Object.keys(request).length === 0) {
-      // Whatever the worker still has in hand is an answer to an old question.
-      last += 1;
       hidePlan();
       say('Nothing is changed yet.');
     } else {
@@ -160,6 +159,13 @@ function askLater(): void {
       ask({ask: 'plan', request});
     }
   }, typingPause);
+}
+
+/** A plan for what was typed before must not be carried out for what is typed now. */
+function withdrawPlan(): void {
+  last += 1;
+  elements.download.hidden = true;
+  elements.planBox.classList.add('stale');
 }
 
 /** What differs from the file as it is. */
@@ -200,6 +206,7 @@ function showPlan(answer: Planned): void {
   elements.plan.innerHTML = answer.plan;
   elements.comparison.innerHTML = answer.comparison;
   elements.planBox.hidden = false;
+  elements.planBox.classList.remove('stale');
   offerDownload(answer);
   say(answer.writes.length === 0 ? 'Nothing to do.' : 'The plan is ready.');
 }

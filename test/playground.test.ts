@@ -197,6 +197,24 @@ test.serial(
 );
 
 test.serial(
+  'what was planned before the last key is not offered any more',
+  withTools(async (t) => {
+    const {page} = await openPlayground(t);
+    await choose(page, fixture('x86_64/probe-pie').path);
+    await fill(page, {interpreter: '/opt/first/ld.so'});
+    await page.locator('#download:not([hidden])').waitFor();
+    const isOffered = await page.getByLabel('Interpreter').evaluate((input) => {
+      (input as HTMLInputElement).value = '/opt/second/ld.so';
+      input.dispatchEvent(new Event('input', {bubbles: true}));
+      return document.getElementById('download')?.hidden === false;
+    });
+    t.false(isOffered);
+    await page.locator('#download:not([hidden])').waitFor();
+    t.is(readelfInterpreter(await download(page)), '/opt/second/ld.so');
+  }),
+);
+
+test.serial(
   'a file can be dropped, and another one takes its place',
   withTools(async (t) => {
     const {page, complaints} = await openPlayground(t);

@@ -37,11 +37,13 @@ export interface JsonList {
 export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
   let failed = false;
   const status = statusLine(stderr);
+  const data = inChunks(stdout);
   const print = (text: string) => {
     if (stdout.isTTY) status.clear();
-    stdout.write(`${text}\n`);
+    data.add(`${text}\n`);
   };
   const note = (text: string) => {
+    data.flush();
     status.clear();
     stderr.write(`elfinterp: ${text}\n`);
   };
@@ -50,7 +52,10 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
     line: print,
     json: (value) => print(toJson(value)),
     jsonList: () => jsonList(print, toJson),
-    bytes: (data) => void stdout.write(data),
+    bytes: (bytes) => {
+      data.flush();
+      stdout.write(bytes);
+    },
     note,
     status: status.show,
     color: Boolean(stdout.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
@@ -63,6 +68,28 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
     },
     get failed() {
       return failed;
+    },
+  };
+}
+
+const chunkLength = 1 << 16;
+
+/**
+ * Lines that are written together, since a write costs more than what is in it. They are out before anything goes to
+ * standard error, and as soon as the program waits for something; on a terminal at once.
+ */
+function inChunks(stdout: NodeJS.WriteStream) {
+  let waiting = '';
+  const flush = () => {
+    if (waiting !== '') stdout.write(waiting);
+    waiting = '';
+  };
+  return {
+    flush,
+    add: (text: string) => {
+      if (waiting === '' && !stdout.isTTY) setImmediate(flush);
+      waiting += text;
+      if (stdout.isTTY || waiting.length > chunkLength) flush();
     },
   };
 }
