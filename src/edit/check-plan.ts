@@ -95,7 +95,11 @@ function listOwned(view: ElfView): {offset: number; size: number}[] {
   ].filter(({size}) => size > 0);
 }
 
+/** The hash table of MIPS (binutils, include/elf/mips.h); no other machine gives this number to code or data. */
+const SHT_MIPS_XHASH = 0x7000002b;
+
 const tableSections: ReadonlySet<number> = new Set([
+  SHT_MIPS_XHASH,
   SHT.SHT_DYNAMIC,
   SHT.SHT_NOTE,
   SHT.SHT_DYNSYM,

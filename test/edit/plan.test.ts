@@ -224,11 +224,11 @@ const refused: Readonly<
     (view) => [changedSegment(view, ofType(PT.PT_NOTE), (p) => ({p_offset: p.p_offset + 16}))],
   ],
   'an executable stack': [
-    /execStack would not read as it should \(expected false, got true\)/,
+    /PT_GNU_STACK: p_flags changes \(expected 0x6, got 7\)/,
     (view) => [changedSegment(view, ofType(PT.PT_GNU_STACK), () => ({p_flags: 7}))],
   ],
   'a segment that is gone': [
-    /execStack would not read as it should \(expected false, got none\)/,
+    /the number of segments changes \(expected 7, got 6\)/,
     (view) => [changedSegment(view, ofType(PT.PT_GNU_STACK), () => ({p_type: PT.PT_INTERP}))],
   ],
   'a symbol table that is elsewhere': [
@@ -244,11 +244,11 @@ const refused: Readonly<
     (view) => [changedEntry(view, DT.DT_VERSYM, () => ({d_tag: DT.DT_DEBUG}))],
   ],
   'another DT_NEEDED': [
-    /needed would not read as it should/,
+    /DT_NEEDED would not read as it should/,
     (view) => [changedEntry(view, DT.DT_NEEDED, ({d_val}) => ({d_val: d_val + 1n}))],
   ],
   'a DT_RUNPATH that nobody asked for': [
-    /runpath would not read as it should \(expected none, got "libc\.so\.6"\)/,
+    /DT_RUNPATH would not read as it should \(expected none, got "libc\.so\.6"\)/,
     (view) => [
       changedEntry(view, DT.DT_DEBUG, () => ({
         d_tag: DT.DT_RUNPATH,
@@ -261,7 +261,7 @@ const refused: Readonly<
     (view) => [[(view.interpreter?.offset ?? 0) + 1, Buffer.from('L')]],
   ],
   'a name of a symbol that changes': [
-    /DT_VERSYM would not read as it should/,
+    /the name of symbol \d+ changes \(expected "printf", got "#rintf"\)/,
     (view) => [[(view.dynamic?.stringTable.offset ?? 0) + indexOfSymbolName(view), Buffer.from('#')]],
   ],
   'a section header that disagrees': [
@@ -320,7 +320,7 @@ test('checker refuses a result that does not read as was asked', (t) => {
     check(t, () => [], {interpreter: '/l'})?.message ?? 'passed',
     /interpreter would not read as it should \(expected "\/l", got "\/lib64\/ld-linux-x86-64\.so\.2"\)/,
   );
-  t.regex(check(t, () => [], {rpath: '/a'})?.message ?? 'passed', /rpath would not read as it should/);
+  t.regex(check(t, () => [], {rpath: '/a'})?.message ?? 'passed', /DT_RPATH would not read as it should/);
 });
 
 const qemuArm = '/usr/bin/qemu-arm';
