@@ -45,6 +45,12 @@ const editOptions = {
   'clear-symbol-version': list('a dynamic symbol that shall have no version'),
   'rename-symbol': list('OLD=NEW: another name for a dynamic symbol'),
   'rename-symbols': text('file with lines of "old new", as --rename-symbol'),
+  payload: {
+    choices: ['keep', 'move'],
+    requiresArg: true,
+    describe:
+      'data behind the program (AppImage, self-extracting): keep it at its offset, or move it to the new end',
+  },
   'files-from': text('edit also the files that this file lists, one path a line; - is standard input'),
   'skip-static': flag('pass over files that are statically linked or have no interpreter to set'),
   'skip-non-elf': flag('pass over what is no ELF file'),

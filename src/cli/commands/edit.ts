@@ -28,7 +28,7 @@ export function run(args: Arguments, output: Output): number | undefined {
 }
 
 /** Fields that change nothing by themselves. */
-const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter']);
+const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter', 'payload']);
 
 class UsageError extends Error {}
 
@@ -54,6 +54,7 @@ function requestOf(args: Arguments): EditRequest {
     noDefaultLib: isSearched === undefined ? undefined : !isSearched,
     execStack: args['exec-stack'] as boolean | undefined,
     osAbi: text('os-abi'),
+    payload: text('payload') as 'keep' | 'move' | undefined,
     addDebugTag: yes('add-debug-tag'),
     clearSymbolVersions: list('clear-symbol-version'),
     renameSymbols: renamesOf(pairs('rename-symbol', list('rename-symbol')), text('rename-symbols')),
