@@ -126,7 +126,8 @@ function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
   ];
 }
 
-function loaderOf(path: string): string | undefined {
+/** The loader that a program asks for; undefined for a static one and for what is no readable program. */
+export function loaderOf(path: string): string | undefined {
   try {
     const file = openElfSync(path);
     try {

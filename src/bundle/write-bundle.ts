@@ -23,6 +23,7 @@ import tmp from 'tmp';
 import {systemError} from '../errors.js';
 import {applyPlanSync} from '../write/apply.js';
 import {syncDirectory} from '../write/durable.js';
+import {isAlive} from '../write/temporary.js';
 import {formatManifest, type Manifest, manifestPath} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
 
@@ -72,7 +73,7 @@ export function findStaleStaging(root: string): readonly string[] {
   return readdirSync(root).filter((name) => {
     if (!name.startsWith(stagingPrefix)) return false;
     const pid = Number.parseInt(name.slice(stagingPrefix.length), 10);
-    return !Number.isNaN(pid) && !existsSync(`/proc/${pid}`) && lstatSync(join(root, name)).isDirectory();
+    return !Number.isNaN(pid) && !isAlive(pid) && lstatSync(join(root, name)).isDirectory();
   });
 }
 

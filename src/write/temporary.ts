@@ -44,7 +44,8 @@ function removeStale(directory: string, stem: string): void {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this number exists; whose it is does not matter. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -2,10 +2,11 @@
  * What is registered outside: it counts for chroot(8), docker and every other way in; `chroot run` makes a table of
  * its own in which the bundle's emulator wins.
  */
+
+import {loaderOf} from '../../binfmt/emulator.js';
 import {findTable, inInitialUserNamespace} from '../../binfmt/mount.js';
 import {type BinfmtEntry, type BinfmtTable, entryMatches, readTable} from '../../binfmt/registry.js';
 import type {QemuTarget} from '../../binfmt/targets.js';
-import {openElfSync} from '../../elf/open.js';
 import {ElfError, printable} from '../../errors.js';
 import {Root} from '../../loader/root.js';
 import {readHead} from '../program.js';
@@ -134,17 +135,4 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
     : 'the registered interpreter is shared and its loader is not in the chroot: "No such file or directory"';
   const code = opened ? 'ENTRY_F_SHARED' : 'ENTRY_WITHOUT_INTERPRETER';
   return severity(code, what, `${name}: ${printable(interpreter)} asks for ${printable(loader)}`, remedy);
-}
-
-function loaderOf(path: string): string | undefined {
-  try {
-    const file = openElfSync(path);
-    try {
-      return file.view.interpreter?.path;
-    } finally {
-      void file.close();
-    }
-  } catch {
-    return undefined;
-  }
 }
