@@ -11,7 +11,7 @@ import {readDefinedVersions, readNeededVersions} from '../../src/elf/versions.js
 import {ElfView, viewBuffer} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
 import {bufferSource} from '../../src/source/buffer.js';
-import {applyPlanToBuffer} from '../../src/write/apply.js';
+import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
 
 /** What became of the edits of one input. */
