@@ -122,8 +122,9 @@ async function applyAll(
   return planned.map((result) => {
     if (!('value' in result) || !isForFile(result)) return result;
     const outcome = outcomes.next().value;
-    if (outcome?.status !== 'fulfilled') return {file: result.file, error: outcome?.reason};
-    return {file: result.file, value: {...result.value, applied: outcome.value}};
+    return outcome === undefined || 'error' in outcome
+      ? {file: result.file, error: outcome?.error}
+      : {file: result.file, value: {...result.value, ...outcome}};
   });
 }
 

@@ -7,8 +7,8 @@
 import {accessSync, constants, realpathSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
-import {Batch, type Outcome} from './batch.js';
-import type {Applied, ApplyOptions, PlannedEdit} from './change.js';
+import {Batch} from './batch.js';
+import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
 import {prepareInPlace} from './in-place.js';
 import {prepareReplacement} from './replacement.js';
 
@@ -16,6 +16,7 @@ import {prepareReplacement} from './replacement.js';
  * Carry out a plan; see `applyPlanSync`, which does the same at once.
  *
  * @example
+ *   await using file = await openElf('qemu-arm');
  *   await applyPlan('qemu-arm', planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'}));
  */
 export async function applyPlan(path: string, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
@@ -43,6 +44,14 @@ export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = 
  *
  * @returns what became of each edit, in the order of the edits; an edit of a file that stands in the list before is
  *   refused, because its plan was made for another content
+ * @example
+ *   const edits = ['qemu-arm', 'chroot/bin/hello'].map((path) => {
+ *     const {view, close} = openElfSync(path);
+ *     const plan = planEdit(view, {runpath: '$ORIGIN/lib'});
+ *     void close();
+ *     return {path, plan};
+ *   });
+ *   for (const outcome of await applyPlans(edits)) if ('error' in outcome) console.error(outcome.error);
  */
 export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome[]> {
   const batch = new Batch();
@@ -85,6 +94,6 @@ function requireWritable(path: string): void {
 }
 
 function appliedOf(outcome: Outcome | undefined): Applied {
-  if (outcome?.status === 'fulfilled') return outcome.value;
-  throw outcome?.reason;
+  if (outcome !== undefined && 'applied' in outcome) return outcome.applied;
+  throw outcome?.error;
 }

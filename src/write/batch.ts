@@ -6,12 +6,9 @@ import {fsync, fsyncSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {copyAttributes} from './attributes.js';
-import type {Applied, Change} from './change.js';
+import type {Change, Outcome} from './change.js';
 import {syncDirectory} from './durable.js';
 import {Workspaces} from './workspace.js';
-
-/** What became of one file of a batch. */
-export type Outcome = PromiseSettledResult<Applied>;
 
 interface Item {
   /** The path by which its user knows the file. */
@@ -89,9 +86,7 @@ export class Batch {
     this.#workspaces.remove();
     this.#syncDirectories();
     return this.#items.map(({name, change, error}) =>
-      error === undefined
-        ? {status: 'fulfilled', value: {path: change?.path ?? name, notes: change?.notes ?? []}}
-        : {status: 'rejected', reason: error},
+      error === undefined ? {applied: {path: change?.path ?? name, notes: change?.notes ?? []}} : {error},
     );
   }
 

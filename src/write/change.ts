@@ -1,5 +1,6 @@
 import type {Plan} from '../edit/plan.js';
 
+/** Where the result of a plan goes. */
 export interface ApplyOptions {
   /** Write the result here and leave the input as it is. An existing file is replaced. */
   readonly output?: string | undefined;
@@ -20,6 +21,9 @@ export interface Applied {
   readonly path: string;
   readonly notes: readonly string[];
 }
+
+/** What became of one edit of many. */
+export type Outcome = {readonly applied: Applied} | {readonly error: unknown};
 
 /**
  * A file on its way to its new content, between the steps that many of them take together (batch.ts): attributes are

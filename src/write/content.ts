@@ -8,7 +8,15 @@ import {ElfError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import {type ByteSource, readInPieces} from '../source/source.js';
 
-/** Carry out a plan on bytes in memory; the result is new bytes. @throws ElfError CHANGED */
+/**
+ * Carry out a plan on bytes in memory; the result is new bytes.
+ *
+ * @throws ElfError CHANGED
+ * @example
+ *   const bytes = await readFile('qemu-arm');
+ *   const patched = applyPlanToBuffer(bytes, planEdit(openElfBuffer(bytes).view, {runpath: '$ORIGIN/lib'}));
+ *   console.log(openElfBuffer(patched).view.dynamic?.runpath); // $ORIGIN/lib
+ */
 export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
   const result = new Uint8Array(plan.outputSize);
   const {payload} = plan;

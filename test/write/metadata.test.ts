@@ -189,7 +189,7 @@ test(
     const outcomes = await applyPlans(files.map((file) => ({path: file, plan: planFile(file)})));
     t.deepEqual(
       outcomes,
-      files.map((file) => ({status: 'fulfilled', value: {path: file, notes: []}})),
+      files.map((file) => ({applied: {path: file, notes: []}})),
     );
     t.deepEqual(
       files.map((file) => [attributesOf(file), aclOf(file)]),
