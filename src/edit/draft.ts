@@ -10,6 +10,7 @@ import {eachSymbol} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
 import {ElfView, offsetOfAddress} from '../elf/view.js';
 import {overlaySource} from '../source/overlay.js';
+import type {ByteSource} from '../source/source.js';
 import {makeDynamicRoom} from './dynamic-room.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
 import type {Region, Rung} from './plan.js';
@@ -50,9 +51,11 @@ export class Draft {
   /** The LOAD that this draft added at the end of the file for strings and tables. */
   extension: Phdr | undefined;
   #rung: Rung = 0;
-  #patches: ReasonedPatch[] = [];
+  readonly #patches: ReasonedPatch[] = [];
+  /** The file as it stands; undefined when a write has come since it was last asked for. */
+  #now: ByteSource | undefined;
   readonly #regions: Region[] = [];
-  #tables: DynamicTable[] | undefined;
+  #tables: readonly DynamicTable[] | undefined;
   readonly #entryIndex: ReadonlyMap<Dyn, number>;
 
   constructor(view: ElfView) {
@@ -74,7 +77,8 @@ export class Draft {
 
   /** Write content. The range becomes one that the plan declares. */
   write(offset: number, bytes: Uint8Array, reason: string): void {
-    this.#patches = addPatch(this.#patches, {offset, bytes, reason});
+    addPatch(this.#patches, {offset, bytes, reason});
+    this.#now = undefined;
     this.#regions.push({offset, size: bytes.length, what: reason});
     this.size = Math.max(this.size, offset + bytes.length);
   }
@@ -86,7 +90,8 @@ export class Draft {
 
   /** Read the file as it stands in this draft, records that were changed excepted. */
   read(offset: number, length: number): Uint8Array {
-    return overlaySource(this.view.source, this.#patches, this.size).read(offset, length);
+    if (this.#now?.size !== this.size) this.#now = overlaySource(this.view.source, this.#patches, this.size);
+    return this.#now.read(offset, length);
   }
 
   /**

@@ -58,13 +58,13 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
 
 function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly EditRequest[]): Plan {
   let current = view;
-  let patches: ReasonedPatch[] = [];
+  const patches: ReasonedPatch[] = [];
   const steps: Step[] = [];
   for (const edit of edits) {
     const step = edit(current);
     requireBoundedGrowth(current, step);
     steps.push(step);
-    for (const patch of step.patches) patches = addPatch(patches, patch);
+    for (const patch of step.patches) addPatch(patches, patch);
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);

@@ -1,4 +1,5 @@
 /* Run inputs through the target, one after another, and say what came of each. Input n is the same in every run. */
+import {type Edit, edits} from './edits.js';
 import {mutate} from './mutate.js';
 import {Random} from './random.js';
 import {pickSeed} from './seeds.js';
@@ -43,11 +44,11 @@ export function emptySummary(): Summary {
 
 /** Put one input through the target, and add what came of it to the sums. */
 export function runInput(input: number, sums: Summary): void {
-  const {seed, bytes} = inputNumber(input);
+  const {seed, bytes, edits: chosen} = inputNumber(input);
   const find = (message: string) => sums.findings.push({input, seed, message});
   const start = process.cpuUsage();
   try {
-    const {planned, refused, stopped} = examine(bytes);
+    const {planned, refused, stopped} = examine(bytes, chosen);
     sums.planned += planned;
     sums.refused += refused;
     sums.stopped += stopped.length;
@@ -65,9 +66,23 @@ export function runInput(input: number, sums: Summary): void {
   if (time > sums.slowest) [sums.slowest, sums.slowestInput] = [time, input];
 }
 
-/** The bytes of one input, and what they were made of. */
-export function inputNumber(input: number): {seed: string; bytes: Uint8Array<ArrayBuffer>} {
+export interface Input {
+  /** What it was made of. */
+  readonly seed: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Those that are planned for it. */
+  readonly edits: readonly Edit[];
+}
+
+/** Planning costs more than all the reading; over a run each edit is planned on a fifth of the inputs. */
+const editsOfAnInput = Number(process.env.ELFINTERP_FUZZ_EDITS ?? 4);
+
+/** Make one input. */
+export function inputNumber(input: number): Input {
   const random = new Random(input);
   const seed = pickSeed(random);
-  return {seed: seed.name, bytes: mutate(seed, random)};
+  const bytes = mutate(seed, random);
+  const first = random.below(edits.length);
+  const drawn = [...edits.slice(first), ...edits.slice(0, first)].slice(0, editsOfAnInput);
+  return {seed: seed.name, bytes, edits: drawn};
 }
