@@ -8,7 +8,7 @@ import {DT, dynamicTagName, PF, PT, SHF, SHT} from '../elf/constants.js';
 import {oncePerView} from '../elf/once.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
-import {dynamicTables} from '../elf/tables.js';
+import {dynamicTables, sizedBySymbols, tagsOfSections} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {hex} from '../errors.js';
 import {checkRequested} from './check-request.js';
@@ -81,7 +81,9 @@ const ownedRanges = oncePerView((view) => {
   const segments = view.programHeaders.filter(
     ({p_type}) => p_type === PT.PT_DYNAMIC || isTableSegment(p_type, e_machine),
   );
-  const sections = view.sectionHeaders.filter((section) => tableSections.has(section.sh_type));
+  const sections = view.sectionHeaders.filter(
+    ({sh_type, sh_addr}) => tableSections.has(sh_type) || isPointedAt(view, tagsOfSections[sh_type], sh_addr),
+  );
   return new RangeSet([
     {offset: 0, size: EI_NIDENT + Ehdr.size(elfClass)},
     {offset: e_phoff, size: view.programHeaders.length * Phdr.size(elfClass)},
@@ -91,6 +93,11 @@ const ownedRanges = oncePerView((view) => {
     ...dynamicTables(view),
   ]);
 });
+
+/** A hash table's section, say, may be longer than the hash table's own words make it. */
+function isPointedAt({dynamic}: ElfView, tag: bigint | undefined, address: bigint): boolean {
+  return tag !== undefined && dynamic?.value(tag) === address;
+}
 
 /** The sections that are loaded. */
 const otherSections = oncePerView(
@@ -149,9 +156,6 @@ function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigin
     );
   }
 }
-
-/** Where nothing says how many symbols there are, these tables seem to reach to the next one, also when it moves. */
-const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_GNU_HASH]);
 
 /** An edit brings no problem that was not there. */
 function checkProblems(before: ElfView, after: ElfView): void {

@@ -248,16 +248,26 @@ export class Draft {
     if (dynamic === undefined || place === undefined) return;
     const size = Dyn.size(format.elfClass);
     const isMoved = place.address !== dynamic.address;
-    const longest = isMoved ? place.capacity : Math.max(this.entries.length, dynamic.entries.length);
-    for (let i = 0; i < longest; i++) {
+    // One slot more: what stands behind the old DT_NULL need not be another one, and would come to life.
+    const longest = Math.max(this.entries.length, dynamic.entries.length) + 1;
+    const end = isMoved ? place.capacity : Math.min(longest, place.capacity);
+    for (let i = 0; i < end; i++) {
       const entry = this.#settled(i, size, place.address);
-      if (!isMoved && same(entry, dynamic.entries[i])) continue;
+      if (!isMoved && same(entry, dynamic.entries[i] ?? this.#spareEntry(i))) continue;
       this.write(
         place.offset + i * size,
         Dyn.encode(entry, format),
         dynamicTagName(entry.d_tag, header.e_machine),
       );
     }
+  }
+
+  /** What stands in a slot behind the entries. A DT_NULL is one whatever its value. */
+  #spareEntry(index: number): Dyn {
+    const {dynamic, source, format} = this.view;
+    const size = Dyn.size(format.elfClass);
+    const entry = Dyn.decode(source.read((dynamic?.offset ?? 0) + index * size, size), format);
+    return entry.d_tag === DT.DT_NULL ? {d_tag: DT.DT_NULL, d_val: 0n} : entry;
   }
 
   /** The entry for a slot. DT_MIPS_RLD_MAP_REL counts from its own slot, so it changes when that moves. */

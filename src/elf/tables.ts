@@ -5,7 +5,7 @@
  * three follow. Whatever DT_* points at that is not listed here (DT_INIT, DT_PLTGOT, DT_INIT_ARRAY, ...) is
  * addressed by code and stays where it is.
  */
-import {DT} from './constants.js';
+import {DT, SHT} from './constants.js';
 import {oncePerView} from './once.js';
 import {Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import {dynamicSymbolTable, gnuHashTable, hashWordSize, readHashHeader} from './symbols.js';
@@ -69,6 +69,19 @@ export const tableTags: ReadonlySet<bigint> = new Set([
   DT.DT_RELR,
   DT.DT_JMPREL,
 ]);
+
+/** The tag that points at the only section of a type. */
+export const tagsOfSections: Readonly<Record<number, bigint>> = {
+  [SHT.SHT_DYNSYM]: DT.DT_SYMTAB,
+  [SHT.SHT_HASH]: DT.DT_HASH,
+  [SHT.SHT_GNU_HASH]: DT.DT_GNU_HASH,
+  [SHT.SHT_GNU_VERSYM]: DT.DT_VERSYM,
+  [SHT.SHT_GNU_VERNEED]: DT.DT_VERNEED,
+  [SHT.SHT_GNU_VERDEF]: DT.DT_VERDEF,
+};
+
+/** Where nothing says how many symbols there are, these tables seem to reach to the next one, also when it moves. */
+export const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_GNU_HASH]);
 
 function sizeFrom(view: ElfView, sizeTag: bigint): number {
   return Number(view.dynamic?.value(sizeTag) ?? 0n);

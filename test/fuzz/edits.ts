@@ -23,7 +23,8 @@ const longList = `/${'r'.repeat(300)}`;
 const rpathOf = ({strings}: Found) => strings.get(DT_RPATH);
 const runpathOf = ({strings}: Found) => strings.get(DT_RUNPATH);
 const searchPath = (found: Found) => runpathOf(found) ?? rpathOf(found);
-const has = (libraries: readonly string[], {needed}: Found) => libraries.every((name) => needed.includes(name));
+const has = (libraries: readonly string[], {needed}: Found) =>
+  libraries.every((name) => needed.includes(name));
 
 const interpreterIs =
   (path: string): Edit['isDone'] =>
@@ -35,15 +36,27 @@ export const edits: readonly Edit[] = [
   {request: {interpreter: longPath}, isDone: interpreterIs(longPath)},
   {request: {interpreter: longPath, payload: 'move'}, isDone: interpreterIs(longPath)},
   {request: {interpreter: '/lib/new.so', addInterpreter: true}, isDone: interpreterIs('/lib/new.so')},
-  {request: {rpath: '/opt/lib'}, isDone: (after) => rpathOf(after) === '/opt/lib' && runpathOf(after) === undefined},
-  {request: {runpath: longList}, isDone: (after) => runpathOf(after) === longList && rpathOf(after) === undefined},
-  {request: {addRpath: '/more:/still/more'}, isDone: (after) => searchPath(after)?.includes('/still/more') === true},
+  {
+    request: {rpath: '/opt/lib'},
+    isDone: (after) => rpathOf(after) === '/opt/lib' && runpathOf(after) === undefined,
+  },
+  {
+    request: {runpath: longList},
+    isDone: (after) => runpathOf(after) === longList && rpathOf(after) === undefined,
+  },
+  {
+    request: {addRpath: '/more:/still/more'},
+    isDone: (after) => searchPath(after)?.includes('/still/more') === true,
+  },
   {
     request: {convertRpath: 'runpath'},
     isDone: (after, before) => runpathOf(after) === searchPath(before) && rpathOf(after) === undefined,
   },
   {request: {removeRpath: true}, isDone: (after) => searchPath(after) === undefined},
-  {request: {addNeeded: ['libmore.so', 'libc.so.6']}, isDone: (after) => has(['libmore.so', 'libc.so.6'], after)},
+  {
+    request: {addNeeded: ['libmore.so', 'libc.so.6']},
+    isDone: (after) => has(['libmore.so', 'libc.so.6'], after),
+  },
   {request: {addNeededFirst: ['libfirst.so']}, isDone: ({needed}) => needed[0] === 'libfirst.so'},
   {request: {removeNeeded: ['libc.so.6']}, isDone: ({needed}) => !needed.includes('libc.so.6')},
   {
@@ -63,7 +76,12 @@ export const edits: readonly Edit[] = [
   {request: {clearSymbolVersions: ['puts', 'probe_version']}, isDone: sameNeeds},
   {request: {renameSymbols: {puts: 'puts_of_another_name', probe_answer: 'p'}}, isDone: sameNeeds},
   {
-    request: {interpreter: '/lib/elsewhere/ld.so', rpath: '/lib/elsewhere', addNeeded: ['libmore.so'], soname: 's'},
+    request: {
+      interpreter: '/lib/elsewhere/ld.so',
+      rpath: '/lib/elsewhere',
+      addNeeded: ['libmore.so'],
+      soname: 's',
+    },
     isDone: (after) =>
       interpreterIs('/lib/elsewhere/ld.so')(after, after) &&
       rpathOf(after) === '/lib/elsewhere' &&

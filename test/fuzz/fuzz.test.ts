@@ -1,5 +1,6 @@
 import test from 'ava';
 import {emptySummary, runInput} from './run.js';
+
 const inputs = Number(process.env.ELFINTERP_FUZZ_INPUTS ?? 4000);
 const first = Number(process.env.ELFINTERP_FUZZ_FIRST ?? 1);
 test('a damaged file is read, planned for, or refused; nothing else is thrown and no plan is wrong', (t) => {

@@ -64,7 +64,10 @@ function damageRecord({records, format}: Seed, bytes: Uint8Array, random: Random
   const kind = random.pick(records);
   const {type, offset} = random.pick(kind);
   if (offset + type.size(format.elfClass) > bytes.length) return;
-  if (random.below(8) === 0) return copyRecord(type, random.pick(kind).offset, offset, format, bytes);
+  if (random.below(8) === 0) {
+    copyRecord(type, random.pick(kind).offset, offset, format, bytes);
+    return;
+  }
   const record = decode(type, bytes, format, offset);
   const name = random.pick(Object.keys(record));
   const meaningful = names[name];

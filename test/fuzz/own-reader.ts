@@ -36,8 +36,20 @@ export function readOwn(bytes: Uint8Array): Found {
   const segments = Array.from({length: half(isWide ? 56 : 44)}, (_, i): Segment => {
     const at = size(isWide ? 32 : 28) + i * (isWide ? 56 : 32);
     return isWide
-      ? {type: word(at), flags: word(at + 4), offset: size(at + 8), address: address(at + 16), size: size(at + 32)}
-      : {type: word(at), flags: word(at + 24), offset: size(at + 4), address: address(at + 8), size: size(at + 16)};
+      ? {
+          type: word(at),
+          flags: word(at + 4),
+          offset: size(at + 8),
+          address: address(at + 16),
+          size: size(at + 32),
+        }
+      : {
+          type: word(at),
+          flags: word(at + 24),
+          offset: size(at + 4),
+          address: address(at + 8),
+          size: size(at + 16),
+        };
   });
   const text = (start: number) => new TextDecoder().decode(bytes.subarray(start, bytes.indexOf(0, start)));
   const entries = readEntries(segments, isWide ? 8 : 4, address);
@@ -49,7 +61,9 @@ export function readOwn(bytes: Uint8Array): Found {
   return {
     interpreter: interpreter && text(interpreter.offset),
     needed: entries.filter(([tag]) => tag === 1).map(([, value]) => stringOf(value)),
-    strings: new Map(entries.filter(([tag]) => stringTags.includes(tag)).map(([tag, v]) => [tag, stringOf(v)])),
+    strings: new Map(
+      entries.filter(([tag]) => stringTags.includes(tag)).map(([tag, v]) => [tag, stringOf(v)]),
+    ),
     values,
     osAbi: bytes[7] ?? 0,
     isStackExecutable: stack && (stack.flags & 1) !== 0,
@@ -71,6 +85,8 @@ function readEntries(
 }
 
 function offsetOf(segments: readonly Segment[], address: bigint): number {
-  const load = segments.find((s) => s.type === 1 && address >= s.address && address < s.address + BigInt(s.size));
+  const load = segments.find(
+    (s) => s.type === 1 && address >= s.address && address < s.address + BigInt(s.size),
+  );
   return load === undefined ? Number.NaN : load.offset + Number(address - load.address);
 }

@@ -35,7 +35,9 @@ function turned(name: string): Seed {
 const programs: readonly Seed[] = [
   ...fixtures.map(({name}) => elfSeed(name, fixtureBytes(name))),
   elfSeed('x86_64/probe.debug', readFileSync(debugFile)),
-  ...['armhf/needs-libprobe', 'armhf/libprobe.so.1', 'armel/probe-exec', 's390x/probe-nosections'].map(turned),
+  ...['armhf/needs-libprobe', 'armhf/libprobe.so.1', 'armel/probe-exec', 's390x/probe-nosections'].map(
+    turned,
+  ),
 ];
 const small = programs.filter(({bytes}) => bytes.length < 9000);
 const medium = programs.filter(({bytes}) => bytes.length >= 9000 && bytes.length < 24_000);
@@ -82,7 +84,10 @@ const texts: readonly Seed[] = [
   ["musl's facts", Buffer.from(muslFacts, 'latin1')],
   ['a manifest', Buffer.from(JSON.stringify(manifest))],
   ['an entry of binfmt_misc', Buffer.from(entry)],
-  ['a registration', Buffer.from(':qemu-arm:M:0:\\x7fELF\\x01:\\xff\\xff\\xff\\xff\\xff:/usr/bin/qemu-arm:OCF')],
+  [
+    'a registration',
+    Buffer.from(':qemu-arm:M:0:\\x7fELF\\x01:\\xff\\xff\\xff\\xff\\xff:/usr/bin/qemu-arm:OCF'),
+  ],
 ].map(([name, bytes]) => ({
   name: name as string,
   bytes: new Uint8Array(bytes as Buffer),

@@ -3,8 +3,9 @@
  * Each may answer or throw one of our errors. Whatever the planner promises must come true: the plan applies, two
  * readers find in the result what was asked for, the checker finds nothing new, and doing it again changes nothing.
  */
-import {parseEntry} from '../../src/binfmt/registry.js';
+
 import {parseRegistration} from '../../src/binfmt/registration.js';
+import {parseEntry} from '../../src/binfmt/registry.js';
 import {targetOfFile} from '../../src/binfmt/targets.js';
 import {parseManifest} from '../../src/bundle/manifest.js';
 import {exhibitOf} from '../../src/cli/show/exhibit.js';
@@ -40,7 +41,12 @@ export function examine(bytes: Uint8Array, chosen: readonly Edit[] = edits): Out
   const view = attempt(() => new ElfView(bufferSource(bytes, 'input')));
   if (!(view instanceof ElfView)) return {planned: 0, refused: 0, stopped: []};
   readFile(view);
-  const file: Subject = {bytes, view, known: new Set(checkElf(view).map(({code}) => code)), before: undefined};
+  const file: Subject = {
+    bytes,
+    view,
+    known: new Set(checkElf(view).map(({code}) => code)),
+    before: undefined,
+  };
   const results = chosen.map((edit) => tryEdit(file, edit));
   return {
     planned: results.filter((result) => result === undefined).length,
@@ -51,14 +57,15 @@ export function examine(bytes: Uint8Array, chosen: readonly Edit[] = edits): Out
 
 /** What is read of files that are no ELF files; any bytes will do. */
 function readTexts(bytes: Uint8Array): void {
-  const text = new TextDecoder().decode(bytes);
   for (const littleEndian of [true, false]) readLdCache(bytes, {elfClass: 64, littleEndian});
   const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
   attempt(() => readLoaderFacts(bufferSource(bytes), machine));
+  targetOfFile(bytes.subarray(0, 256));
+  if (bytes[0] === 0x7f) return;
+  const text = new TextDecoder().decode(bytes);
   attempt(() => parseManifest(text, 'manifest.json'));
   attempt(() => parseEntry('entry', text));
   attempt(() => parseRegistration(text));
-  targetOfFile(bytes.subarray(0, 256));
 }
 
 function readFile(view: ElfView): void {
