@@ -289,6 +289,7 @@ export interface DynamicPlace {
   readonly capacity: number;
 }
 
+/** A range of a file, in bytes. */
 export interface Range {
   readonly offset: number;
   readonly size: number;

@@ -35,6 +35,7 @@ export type RegionKind =
   | 'payload'
   | 'unknown';
 
+/** A range of a file and what it is. */
 export interface FileRegion extends Range {
   readonly kind: RegionKind;
   /** A section's name where it has one; it came with the file, so show it through `printable`. */
@@ -47,7 +48,13 @@ export interface FileRegion extends Range {
   readonly address: bigint | undefined;
 }
 
-/** Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names. */
+/**
+ * Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   for (const {offset, size, kind, name} of mapFile(file.view)) console.log(offset, size, kind, name);
+ */
 export function mapFile(view: ElfView): FileRegion[] {
   const headers: Headers = {
     segments: orNone(() => view.programHeaders),

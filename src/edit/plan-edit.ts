@@ -37,7 +37,9 @@ type Edit = (view: ElfView) => Step;
  * @throws ElfError BAD_REQUEST, NO_INTERPRETER, NO_DYNAMIC, NO_ROOM, UNSAFE_EDIT, PAYLOAD, UNSUPPORTED, or BAD_ELF for a
  *   file that is too damaged to be edited
  * @example
- *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'});
+ *   await using file = await openElf('qemu-arm');
+ *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so', rpath: '/debootstrap/qemu-libs'});
+ *   for (const {offset, bytes, reason} of plan.writes) console.log(offset, bytes.length, reason);
  */
 export function planEdit(view: ElfView, request: EditRequest | readonly EditRequest[]): Plan {
   const requests = Array.isArray(request) ? request : [request];

@@ -36,7 +36,13 @@ const headerRules: readonly Rule[] = [
 /** Rules that look at every symbol and relocation. */
 const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkRelocations];
 
-/** List what is inconsistent in a file; empty when nothing is. Never throws for a file that could be opened. */
+/**
+ * List what is inconsistent in a file; empty when nothing is. Never throws for a file that could be opened.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   for (const {code, message} of checkElf(file.view)) console.log(code, message);
+ */
 export function checkElf(view: ElfView): Problem[] {
   return [...checkHeaders(view), ...tableRules.flatMap((rule) => apply(rule, view))];
 }

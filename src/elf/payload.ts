@@ -22,7 +22,13 @@ export interface Payload {
   readonly size: number;
 }
 
-/** Find what follows the ELF image; undefined when nothing does, or nothing but zeros. */
+/**
+ * Find what follows the ELF image; undefined when nothing does, or nothing but zeros.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   if (findPayload(file.view) === undefined) console.log('nothing is appended to it');
+ */
 export function findPayload(view: ElfView): Payload | undefined {
   const offset = imageEnd(view);
   const size = view.source.size - offset;

@@ -32,6 +32,7 @@ import {syncDirectory} from './durable.js';
 import {keepMode, setMetadata} from './metadata.js';
 import {temporaryName} from './temporary.js';
 
+/** Where the result of a plan goes. */
 export interface ApplyOptions {
   /** Write the result here and leave the input as it is. An existing file is replaced. */
   readonly output?: string | undefined;
@@ -50,6 +51,7 @@ export interface Applied {
  * Carry out a plan; see `applyPlanSync`, which does the same at once.
  *
  * @example
+ *   await using file = await openElf('qemu-arm');
  *   await applyPlan('qemu-arm', planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'}));
  */
 export async function applyPlan(path: string, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
@@ -74,7 +76,15 @@ export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = 
   return options.inPlace ? writeInPlace(target, plan) : replace(target, plan, target);
 }
 
-/** Carry out a plan on bytes in memory; the result is new bytes. @throws ElfError CHANGED */
+/**
+ * Carry out a plan on bytes in memory; the result is new bytes.
+ *
+ * @throws ElfError CHANGED
+ * @example
+ *   const bytes = await readFile('qemu-arm');
+ *   const patched = applyPlanToBuffer(bytes, planEdit(openElfBuffer(bytes).view, {runpath: '$ORIGIN/lib'}));
+ *   console.log(openElfBuffer(patched).view.dynamic?.runpath); // $ORIGIN/lib
+ */
 export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
   const result = new Uint8Array(plan.outputSize);
   const {payload} = plan;
