@@ -4,7 +4,7 @@
  */
 
 import {checkHeaders} from '../elf/check.js';
-import {DT, dynamicTagName, PF, PT, SHF, SHT} from '../elf/constants.js';
+import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../elf/constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
 import {dynamicTables} from '../elf/tables.js';
@@ -14,7 +14,7 @@ import {checkRequested} from './check-request.js';
 import {checkSegments, failCheck, requireSameBytes} from './check-segments.js';
 import {checkSymbols} from './check-symbols.js';
 import {checkVersions} from './check-versions.js';
-import {isTableSegment} from './claims.js';
+import {isMachineTable, isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
 import type {EditRequest} from './request.js';
 
@@ -84,7 +84,9 @@ function listOwned(view: ElfView): {offset: number; size: number}[] {
   const segments = view.programHeaders.filter(
     ({p_type}) => p_type === PT.PT_DYNAMIC || isTableSegment(p_type, e_machine),
   );
-  const sections = view.sectionHeaders.filter((section) => tableSections.has(section.sh_type));
+  const sections = view.sectionHeaders.filter(
+    (section) => tableSections.has(section.sh_type) || isMachineTable(section, e_machine),
+  );
   return [
     {offset: 0, size: EI_NIDENT + Ehdr.size(elfClass)},
     {offset: e_phoff, size: view.programHeaders.length * Phdr.size(elfClass)},
@@ -95,11 +97,7 @@ function listOwned(view: ElfView): {offset: number; size: number}[] {
   ].filter(({size}) => size > 0);
 }
 
-/** The hash table of MIPS (binutils, include/elf/mips.h); no other machine gives this number to code or data. */
-const SHT_MIPS_XHASH = 0x7000002b;
-
 const tableSections: ReadonlySet<number> = new Set([
-  SHT_MIPS_XHASH,
   SHT.SHT_DYNAMIC,
   SHT.SHT_NOTE,
   SHT.SHT_DYNSYM,
@@ -116,6 +114,7 @@ function changedTables(requests: readonly EditRequest[]): ReadonlySet<bigint> {
     if (removeNeeded ?? replaceNeeded ?? clearSymbolVersions) add(DT.DT_VERNEED, DT.DT_VERSYM);
     if (renameSymbols === undefined) continue;
     add(DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_HASH, DT.DT_GNU_HASH, DT.DT_RELA, DT.DT_REL, DT.DT_JMPREL);
+    add(machineDT[EM.EM_MIPS].DT_MIPS_XHASH);
   }
   return tags;
 }
