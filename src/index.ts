@@ -29,6 +29,7 @@ export {bundledEmulators} from './chroot/emulators.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
+export {tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';
 export {type FileRegion, mapFile, type RegionKind} from './edit/file-map.js';

@@ -5,6 +5,7 @@ import {
   exportRegistration,
   type Registration,
   registerInTable,
+  tryEmulator,
 } from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
@@ -33,4 +34,5 @@ function enter(registration: Registration, args: Arguments, output: Output): voi
   const options = {table: args.table as string | undefined, global: args.global as boolean | undefined};
   for (const note of registerInTable(registration, options)) output.note(note);
   output.line(`${registration.name}  ${registration.interpreter}`);
+  if (args.test) tryEmulator(registration, args.chroot as string | undefined);
 }
