@@ -23,8 +23,8 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(realpath -m "${ELFINTERP_ACCEPTANCE_DIR:-$(mktemp -d -t elfinterp-acceptance-XXXXXX)}")
 suite=${ELFINTERP_SUITE:-bookworm}
 mirror=${ELFINTERP_MIRROR:-http://deb.debian.org/debian}
-# As ARCHITECTURE or ARCHITECTURE:SUITE; Debian has riscv64 since trixie.
-architectures=${ELFINTERP_ARCHITECTURES:-armel armhf arm64 riscv64:trixie ppc64el s390x i386}
+# As ARCHITECTURE or ARCHITECTURE:SUITE; bookworm has no riscv64.
+architectures=${ELFINTERP_ARCHITECTURES:-armel armhf arm64 riscv64:sid ppc64el s390x i386}
 user=elfaccept
 order=(create user packages killed mmdebstrap speed thirteen doctor hostile)
 

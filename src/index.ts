@@ -27,6 +27,7 @@ export {diagnose} from './chroot/doctor/diagnose.js';
 export type {Finding, FindingCode} from './chroot/doctor/finding.js';
 export {bundledEmulators} from './chroot/emulators.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
+export {inheritEntries} from './chroot/outer.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export {tryEmulator} from './chroot/try-emulator.js';

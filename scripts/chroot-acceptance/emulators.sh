@@ -20,7 +20,7 @@ part_speed() {
     sed 's/^/     /' "$work/out"
 }
 
-targets='aarch64 arm armeb i386 mips mips64el mipsel ppc ppc64le riscv64 s390x sh4 sparc64'
+targets='aarch64 arm armeb m68k mips mips64el mipsel ppc ppc64le riscv64 s390x sh4 sparc64'
 
 part_thirteen() {
     local root=$work/thirteen shared=() separate=() target

@@ -124,7 +124,29 @@ test(
   }),
 );
 
+test('a new table takes over what it hides', (t) => {
+  const inner = [
+    'mount -t tmpfs tmpfs /mnt; mkdir /mnt/table; mount -t binfmt_misc binfmt_misc /mnt/table',
+    'elfinterp binfmt register /opt/qemu-arm --table /mnt/table --inherit',
+    'elfinterp binfmt list --table /mnt/table',
+  ].join('; ');
+  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
+  const {stdout, stderr} = inNamespace(`
+    elfinterp binfmt register /opt/other/qemu-arm
+    elfinterp binfmt register /opt/qemu-mips
+    printf '%s' ':opened:E::opened::/opt/gone:' >/proc/sys/fs/binfmt_misc/register
+    elfinterp binfmt disable opened
+    unshare -Urm sh -c '${call}; ${inner}'`);
+  t.is(stderr, '');
+  t.deepEqual(stdout.trim().split('\n').slice(2), [
+    'qemu-arm  /opt/qemu-arm',
+    'qemu-arm  enabled  P  /opt/qemu-arm  arm',
+    'qemu-mips  enabled  P  /opt/qemu-mips  mips',
+  ]);
+});
+
 test('wrong command lines', (t) => {
+  t.is(elfinterp(['binfmt', 'register', '/opt/qemu-arm', '--inherit']).status, 2);
   t.is(elfinterp(['binfmt', 'register']).status, 2);
   t.is(elfinterp(['binfmt', 'register', '/opt/x', '--chroot', '/']).status, 2);
   t.regex(
