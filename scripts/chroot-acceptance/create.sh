@@ -73,8 +73,9 @@ remove_as_user() { as_user unshare --map-root-user --map-auto rm -rf "$1"; }
 part_killed() {
     local target=$work/killed pid
     rm -rf "$target"
-    elfinterp chroot create "$suite" "$target" "$mirror" --arch armel --variant minbase --cache-dir "$work/cache" \
-        > "$target.log" 2>&1 &
+    # Not by the function: its process would be a shell, which the signal would end instead.
+    node "$project/bin/elfinterp.js" chroot create "$suite" "$target" "$mirror" --arch armel --variant minbase \
+        --cache-dir "$work/cache" > "$target.log" 2>&1 &
     pid=$!
     while kill -0 $pid 2> "$work/err" && ! grep -q 'Unpacking required packages' "$target.log"; do sleep 0.2; done
     # Some way into it: dpkg is at work.

@@ -4,7 +4,8 @@ import {join} from 'node:path';
 import test from 'ava';
 import {isNativeTarget, qemuTargets, targetOfFile} from '../../src/binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../../src/binfmt/tiny-guest.js';
-import {elfinterp, program} from '../helpers/cli.js';
+import {elfinterp} from '../helpers/cli.js';
+import {inNamespace} from '../helpers/private-table.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 import {guestRoot} from './guest-root.js';
@@ -18,13 +19,6 @@ test('every target has a tiny program, which begins as its programs do', (t) => 
     t.is(guest === undefined ? undefined : targetOfFile(guest), target, target.name);
   }
 });
-
-/** Run a script where `elfinterp` is at hand and a private table is mounted. */
-function inNamespace(script: string) {
-  const setup = 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc || exit 99';
-  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
-  return run('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
-}
 
 test(
   'every emulator runs the tiny program of its target',

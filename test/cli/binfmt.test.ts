@@ -2,15 +2,9 @@
 import {existsSync} from 'node:fs';
 import test from 'ava';
 import {guestRoot} from '../chroot/guest-root.js';
-import {elfinterp, program} from '../helpers/cli.js';
-import {run, withTools} from '../helpers/tools.js';
-
-/** Run a script where `elfinterp` is at hand and a private table is mounted. */
-function inNamespace(script: string) {
-  const setup = 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc || exit 99';
-  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
-  return run('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
-}
+import {elfinterp} from '../helpers/cli.js';
+import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
+import {withTools} from '../helpers/tools.js';
 
 test('an emulator is registered, listed, shown, switched and unregistered', (t) => {
   const {stdout, stderr} = inNamespace(`
@@ -130,13 +124,12 @@ test('a new table takes over what it hides', (t) => {
     'elfinterp binfmt register /opt/qemu-arm --table /mnt/table --inherit',
     'elfinterp binfmt list --table /mnt/table',
   ].join('; ');
-  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
   const {stdout, stderr} = inNamespace(`
     elfinterp binfmt register /opt/other/qemu-arm
     elfinterp binfmt register /opt/qemu-mips
     printf '%s' ':opened:E::opened::/opt/gone:' >/proc/sys/fs/binfmt_misc/register
     elfinterp binfmt disable opened
-    unshare -Urm sh -c '${call}; ${inner}'`);
+    unshare -Urm sh -c '${defineElfinterp}; ${inner}'`);
   t.is(stderr, '');
   t.deepEqual(stdout.trim().split('\n').slice(2), [
     'qemu-arm  /opt/qemu-arm',
