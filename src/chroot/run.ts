@@ -28,6 +28,7 @@ import {defaultPath, findProgram, notInside, type ProgramInside} from './program
 import {findTool} from './tools.js';
 import {workingDirectoryInside} from './working-directory.js';
 
+/** How a command is run in a chroot. */
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
   /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`. */
   readonly flags?: string | undefined;
@@ -49,6 +50,7 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** How the command ended. */
 export interface ChrootRunResult {
   /** As a shell has it: 128 and the number of the signal when one ended the command. */
   readonly exitCode: number;
@@ -63,6 +65,10 @@ export interface ChrootRunResult {
  * @param command program and arguments; the program is looked up inside, in the PATH of `env`
  * @throws ElfError NOT_FOUND (no such chroot, program, bundle or emulator), BAD_MANIFEST, OUTSIDE, UNSUPPORTED
  *   (the kernel or its configuration does not allow it)
+ * @example
+ *   await installEmulator('./chroot');
+ *   const {exitCode} = await runInChroot('./chroot', ['/bin/hello']);
+ *   console.log(exitCode);
  */
 export async function runInChroot(
   chroot: string,
