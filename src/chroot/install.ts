@@ -8,11 +8,13 @@ import {type Architecture, describeArchitecture, findArchitecture} from './archi
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
 import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
 
+/** Which emulators to install, and where. */
 export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget'> {
   /** The chroot's Debian architecture. Default: found out from what is in it. */
   readonly architecture?: string | undefined;
 }
 
+/** What was installed. */
 export interface InstallResult {
   readonly architecture: Architecture;
   /** The programs of this machine that were bundled. */
@@ -33,7 +35,8 @@ export interface InstallResult {
  * @param programs emulators of this machine; default: the one for the chroot's architecture, out of PATH
  * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), and what `bundle` throws
  * @example
- *   await installEmulator('./chroot');
+ *   const {architecture} = await installEmulator('./chroot');
+ *   console.log(architecture.name); // armel
  */
 export async function installEmulator(
   chroot: string,
@@ -78,7 +81,7 @@ function prefixFor(root: Root, {prefix, libs}: InstallOptions): string {
 
 /** @throws ElfError NOT_FOUND when nothing in the chroot tells */
 export function architectureOf(root: Root, name?: string): Architecture {
-  if (name !== undefined) return describeArchitecture(name, 'as asked for');
+  if (name !== undefined) return describeArchitecture(name);
   const found = findArchitecture(root);
   // Once more by its name, for an error where no target has it.
   if (found !== undefined)
