@@ -24,12 +24,23 @@ const longestRead = 2 ** 30;
  */
 export function fileSource(path: string): FileSource {
   const fd = open(path);
-  const stats = fstatSync(fd);
-  if (!stats.isFile()) {
-    closeSync(fd);
-    throw notAFile(path, stats);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) throw notAFile(path, stats);
+    return new OpenFile(path, fd, stats);
+  } catch (error) {
+    closeQuietly(fd);
+    throw systemError(path, error, 'cannot open');
   }
-  return new OpenFile(path, fd, stats);
+}
+
+/** Close a descriptor from which everything was read, or whose content is on the disk: nothing can be lost now. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // It is closed all the same (close(2)).
+  }
 }
 
 /** Say what a path is that should have been a regular file. */
@@ -85,7 +96,7 @@ class OpenFile implements FileSource {
 
   close(): void {
     if (this.#fd < 0) return;
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
     this.#fd = -1;
   }
 

@@ -49,12 +49,12 @@ export class Batch {
     items.forEach((item, i) => {
       attempt(item, ({change}) => change.complete(complaints[i]));
     });
-    this.#restore();
+    this.#restore(this.#ready);
   }
 
   /** Give back the attributes that writing took away. */
-  #restore(): void {
-    const items = this.#ready.filter(({change}) => change.restoreFrom !== undefined);
+  #restore(changed: readonly Ready[]): void {
+    const items = changed.filter(({change}) => change.restoreFrom !== undefined);
     const wanted = items.map(({change}) => ({file: change.restoreFrom ?? '', into: dirname(change.path)}));
     copyAttributes(wanted, ['xattr']).forEach((complaint, i) => {
       if (complaint !== undefined) items[i]?.change.notes.push(complaint);
@@ -78,16 +78,24 @@ export class Batch {
     await Promise.all(this.#ready.map(syncOne));
   }
 
-  /** Let the new files take their places, and clean up. */
+  /** Let the new files take their places, those that failed be as they were, and clean up. */
   finish(): Outcome[] {
-    const done = this.#ready;
-    for (const item of done) attempt(item, ({change}) => change.finish());
+    this.#undo();
+    for (const item of this.#ready) attempt(item, ({change}) => change.finish());
     for (const {change} of this.#items) change?.close();
     this.#workspaces.remove();
     this.#syncDirectories();
     return this.#items.map(({name, change, error}) =>
       error === undefined ? {applied: {path: change?.path ?? name, notes: change?.notes ?? []}} : {error},
     );
+  }
+
+  #undo(): void {
+    const failed = this.#items.filter(
+      (item): item is Ready => item.change?.undo !== undefined && item.error !== undefined,
+    );
+    for (const {change} of failed) change.undo?.();
+    this.#restore(failed);
   }
 
   #syncDirectories(): void {

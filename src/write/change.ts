@@ -44,6 +44,8 @@ export interface Change {
   readonly restoreFrom?: string | undefined;
   /** The file at `path` is the new one after this. */
   finish(): void;
+  /** The file at `path` has its old content again after this, if it ever had another. */
+  undo?(): void;
   /** Clean up, whatever was reached. */
   close(): void;
 }

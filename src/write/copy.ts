@@ -4,9 +4,9 @@
  * A small file is read, changed in memory and written, which takes half the system calls of everything else. A large
  * one is copied by the kernel (shared where the file system can, else in kernel memory) and then changed.
  */
-import {chmodSync, closeSync, constants, copyFileSync, openSync, rmSync} from 'node:fs';
+import {chmodSync, constants, copyFileSync, openSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
-import type {FileSource} from '../source/file.js';
+import {closeQuietly, type FileSource} from '../source/file.js';
 import {applyPlanToBuffer, descriptorSource, requireUnchanged, writeFully, writePlan} from './content.js';
 
 const mostInMemory = 1 << 18;
@@ -15,7 +15,7 @@ const mostInMemory = 1 << 18;
  * Make the changed copy under a name that is free.
  *
  * @returns the descriptor of the copy, open for writing
- * @throws ElfError CHANGED, or an error of the system; there is no copy then
+ * @throws ElfError CHANGED, or an error of the system
  */
 export function copyChanged(input: FileSource, copy: string, plan: Plan): number {
   const isSmall = Math.max(input.size, plan.outputSize) <= mostInMemory;
@@ -30,8 +30,7 @@ export function copyChanged(input: FileSource, copy: string, plan: Plan): number
     }
     return fd;
   } catch (error) {
-    closeSync(fd);
-    rmSync(copy, {force: true});
+    closeQuietly(fd);
     throw error;
   }
 }
