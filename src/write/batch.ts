@@ -119,6 +119,12 @@ function attempt(item: Ready, step: (item: Ready) => void): void {
   try {
     step(item);
   } catch (error) {
-    item.error = systemError(item.name, error, 'cannot write');
+    item.error = sayOf(item.name, error, item.change.path);
   }
+}
+
+/** Say an error of the path that the user gave, instead of the one that it led to. */
+function sayOf(name: string, cause: unknown, path: string): ElfError {
+  const error = systemError(name, cause, 'cannot write');
+  return error.path === path ? error.at(name) : error;
 }
