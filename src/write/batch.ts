@@ -44,8 +44,12 @@ export class Batch {
   /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */
   complete(): void {
     const items = this.#ready;
-    const wanted = items.map(({change: {original, workspace}}) => ({file: original, into: workspace}));
-    const complaints = copyAttributes(wanted, ['mode', 'xattr']);
+    const wanted = items.map(({change: {original, workspace, kinds}}) => ({
+      file: original,
+      into: workspace,
+      kinds,
+    }));
+    const complaints = copyAttributes(wanted);
     items.forEach((item, i) => {
       attempt(item, ({change}) => change.complete(complaints[i]));
     });
@@ -55,8 +59,12 @@ export class Batch {
   /** Give back the attributes that writing took away. */
   #restore(changed: readonly Ready[]): void {
     const items = changed.filter(({change}) => change.restoreFrom !== undefined);
-    const wanted = items.map(({change}) => ({file: change.restoreFrom ?? '', into: dirname(change.path)}));
-    copyAttributes(wanted, ['xattr']).forEach((complaint, i) => {
+    const wanted = items.map(({change}) => ({
+      file: change.restoreFrom ?? '',
+      into: dirname(change.path),
+      kinds: change.kinds,
+    }));
+    copyAttributes(wanted).forEach((complaint, i) => {
       if (complaint !== undefined) items[i]?.change.notes.push(complaint);
     });
   }

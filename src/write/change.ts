@@ -1,4 +1,5 @@
 import type {Plan} from '../edit/plan.js';
+import type {AttributeKind} from './attributes.js';
 
 /** Where the result of a plan goes. */
 export interface ApplyOptions {
@@ -37,6 +38,7 @@ export interface Change {
   readonly original: string;
   /** Undefined where there is no room for one. */
   readonly workspace: string | undefined;
+  readonly kinds: readonly AttributeKind[];
   readonly notes: string[];
   /** Go on when the attributes were copied. @param complaint what of them could not be */
   complete(complaint: string | undefined): void;

@@ -48,6 +48,7 @@ class InPlace implements Change {
   readonly original: string;
   readonly fd: number;
   readonly workspace: string | undefined;
+  readonly kinds = ['xattr'] as const;
   readonly notes: string[] = [];
   readonly #plan: Plan;
   restoreFrom: string | undefined;

@@ -59,6 +59,7 @@ class Replacement implements Change {
   readonly fd: number;
   readonly workspace: string;
   readonly original: string;
+  readonly kinds = ['mode', 'xattr'] as const;
   readonly notes: string[];
   readonly #facts: Facts;
 
