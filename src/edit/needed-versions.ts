@@ -50,7 +50,8 @@ export function dropNeededVersions(
   const before = readNeededVersions(view);
   const after = before.flatMap((library) => keep(view, library, isDropped));
   const [all, kept] = [listRecords(before), listRecords(after)];
-  const gone = all.filter(({offset}) => !kept.some((record) => record.offset === offset));
+  const keptOffsets = new Set(kept.map(({offset}) => offset));
+  const gone = all.filter(({offset}) => !keptOffsets.has(offset));
   if (gone.length === 0) return {records: new Set(), strings: [], indices: new Set()};
   requireKnownVersions(view);
   writeNeededVersions(draft, after);

@@ -83,7 +83,7 @@ export function runInput(input: number, sums: Summary): void {
   }
   let time = performance.now() - start;
   // On a busy machine another process may have had the time.
-  if (time > Math.max(50, sums.slowest)) time = Math.min(time, processorTime(bytes, chosen));
+  if (time > Math.max(100, sums.slowest)) time = Math.min(time, processorTime(bytes, chosen));
   if (time > mostTime) find(`took ${Math.round(time)} ms`);
   if (time > sums.slowest) [sums.slowest, sums.slowestInput] = [time, input];
   sums.inputs += 1;
