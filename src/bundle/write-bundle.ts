@@ -23,7 +23,7 @@ import tmp from 'tmp';
 import {systemError} from '../errors.js';
 import {applyPlanSync} from '../write/apply.js';
 import {syncDirectory} from '../write/durable.js';
-import {isAlive} from '../write/temporary.js';
+import {isAlive} from '../write/workspace.js';
 import {formatManifest, type Manifest, manifestPath} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
 

@@ -80,10 +80,10 @@ export function rewindSecondStage(root: Root): void {
   if (aside.found && aside.stats.isFile()) renameSync(aside.host, aside.host.slice(0, -'.REAL'.length));
 }
 
-/** debootstrap's log: it moves when the second stage is complete. */
-export function logPath(target: string): string {
+/** Find debootstrap's log, which moves when the second stage is complete; undefined before there is one. */
+export function findLog(target: string): string | undefined {
   const paths = ['debootstrap/debootstrap.log', 'var/log/bootstrap.log'].map((path) => join(target, path));
-  return paths.find((path) => existsSync(path)) ?? target;
+  return paths.find((path) => existsSync(path));
 }
 
 function commandLine(suite: string, target: string, options: DebootstrapOptions): readonly string[] {

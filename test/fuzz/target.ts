@@ -22,7 +22,7 @@ import {readLoaderFacts} from '../../src/loader/loader-facts.js';
 import {describeObject} from '../../src/loader/object.js';
 import {readDynamicSymbols} from '../../src/loader/symbols.js';
 import {bufferSource} from '../../src/source/buffer.js';
-import {applyPlanToBuffer} from '../../src/write/apply.js';
+import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
 import {type Edit, edits} from './edits.js';
 import {type Found, readOwn} from './own-reader.js';
