@@ -10,10 +10,9 @@ import {
   targetsForDebianArchitecture,
 } from '../binfmt/targets.js';
 import {machineOf} from '../elf/machine.js';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {fileSource} from '../source/file.js';
 import {isElf, readHead} from './program.js';
 
 export interface Architecture {
@@ -86,7 +85,7 @@ const longestText = 1 << 25;
 function readText(root: Root, path: string): string {
   const there = root.resolve(path);
   if (!there.found || !there.stats.isFile()) return '';
-  const source = fileSource(there.host);
+  const source = root.source(there.host);
   try {
     return Buffer.from(source.read(0, Math.min(source.size, longestText))).toString();
   } finally {
@@ -113,7 +112,7 @@ function debianNameOf(root: Root, path: string): string | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;
   try {
-    const file = openElfSync(there.host);
+    const file = openElfSource(root.source(there.host));
     try {
       return machineOf(file.view).debianArchitectures[0];
     } finally {

@@ -74,6 +74,21 @@ export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = 
   return options.inPlace ? writeInPlace(target, plan) : replace(target, plan, target);
 }
 
+/**
+ * Write what a file is after a plan to a name that is free, without the detour of a temporary file: for a directory
+ * that nobody looks into yet. An error may leave a part of it.
+ *
+ * @throws ElfError CHANGED, FILE_SYSTEM
+ */
+export function applyPlanToNew(path: string, plan: Plan, output: string): void {
+  try {
+    const stats = copyToNew(path, output, output);
+    edit(output, plan, path, stats, stats);
+  } catch (error) {
+    throw systemError(output, error, 'cannot write');
+  }
+}
+
 /** Carry out a plan on bytes in memory; the result is new bytes. @throws ElfError CHANGED */
 export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
   const result = new Uint8Array(plan.outputSize);
