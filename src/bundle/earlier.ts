@@ -78,7 +78,7 @@ function trustedSource({source, path}: ManifestFile, root: Root): string {
   if (!there.found) throw systemError(source, Object.assign(new Error(there.code), {code: there.code}));
   // As it is named, since links on the way may be somebody's, and as it is reached.
   const ways = [...waysTo(posix.normalize(inside)), ...waysTo(there.inside)];
-  if (ways.every((way) => mayTake(root, way))) return inside;
+  if (there.stats.isFile() && ways.every((way) => mayTake(root, way))) return inside;
   const who = root.isTrivial ? ' and only root or you may change' : '';
   throw new ElfError('OUTSIDE', `${path} cannot stay: the manifest in the root says what it is made of`, {
     path: source,

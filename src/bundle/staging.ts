@@ -33,7 +33,7 @@ export function recover(root: HeldDirectory): readonly string[] {
   const names = findStaging(root);
   for (const name of names) {
     using directory = openOwn(root, name);
-    if (directory !== undefined) new Staging(root, name, directory).undo();
+    if (directory !== undefined) undo(new Staging(root, name, directory), root, name);
     removeTree(root, name);
   }
   return names;
@@ -153,6 +153,14 @@ function clear(root: HeldDirectory, name: string): void {
     removeTree(root, name);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
+  }
+}
+
+function undo(staging: Staging, root: HeldDirectory, name: string): void {
+  try {
+    staging.undo();
+  } catch (error) {
+    throw systemError(posix.join(root.real, name), error, 'cannot put back what an interrupted run left here');
   }
 }
 
