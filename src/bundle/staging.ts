@@ -160,7 +160,11 @@ function undo(staging: Staging, root: HeldDirectory, name: string): void {
   try {
     staging.undo();
   } catch (error) {
-    throw systemError(posix.join(root.real, name), error, 'cannot put back what an interrupted run left here');
+    throw systemError(
+      posix.join(root.real, name),
+      error,
+      'cannot put back what an interrupted run left here',
+    );
   }
 }
 
