@@ -18,6 +18,7 @@ export interface TableOptions {
   readonly global?: boolean | undefined;
 }
 
+/** What an emulator is registered for, and how. */
 export interface EmulatorOptions {
   /** The qemu-user target. Default: what the program's name says, as in qemu-TARGET. */
   readonly target?: string | undefined;
@@ -40,6 +41,9 @@ export const flagMeanings: Readonly<Record<string, string>> = {
  *
  * @param interpreter its path, as it will be looked up: in the chroot of who starts a program, except with flag F
  * @throws ElfError BAD_REQUEST (no target in its name), UNSUPPORTED (no such target, or this machine's own)
+ * @example
+ *   const registration = describeEmulator('/debootstrap/qemu-arm');
+ *   console.log(exportRegistration(registration, 'binfmt.d'));
  */
 export function describeEmulator(interpreter: string, options: EmulatorOptions = {}): Registration {
   const guess = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(interpreter))?.[1];

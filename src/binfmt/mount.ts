@@ -11,6 +11,7 @@ import {ElfError} from '../errors.js';
 /** The user namespace that the machine starts with (PROC_USER_INIT_INO of the kernel). */
 const initialUserNamespace = 'user:[4026531837]';
 
+/** A mounted table of binfmt_misc. */
 export interface BinfmtMount {
   readonly mountPoint: string;
   /** Whether it is the machine's own table, and not one of a user namespace. */

@@ -23,6 +23,7 @@ import {testIsolation} from './self-test.js';
 import {findStaging, recover} from './staging.js';
 import {writeBundle} from './write-bundle.js';
 
+/** Where a bundle goes, and what comes along. */
 export interface BundleOptions {
   /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
   readonly into: string;
@@ -51,6 +52,7 @@ export interface BundleOptions {
   readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
 }
 
+/** What was bundled. */
 export interface BundleResult {
   readonly manifest: Manifest;
   /** The manifest's file on this machine. */
@@ -72,7 +74,8 @@ export interface BundleResult {
  * @param programs paths, inside `root` if one is given
  * @throws ElfError NOT_FOUND, CONFLICT, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
  * @example
- *   await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
+ *   const {manifest} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
+ *   for (const {path, source} of manifest.files) console.log(path, source);
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   const layout = layoutOf(options);

@@ -9,7 +9,7 @@
 import {linkSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
 import {ElfError, printable, systemError} from '../errors.js';
 import type {HeldDirectory} from '../source/held.js';
-import {isAlive} from '../write/temporary.js';
+import {isAlive} from '../write/workspace.js';
 
 export const lockName = '.elfinterp-lock';
 

@@ -15,6 +15,7 @@ import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
 import {isElf, readHead} from './program.js';
 
+/** The architecture of the programs in a root directory. */
 export interface Architecture {
   /** Debian's name for it where there is one, else the machine's. */
   readonly name: string;

@@ -31,6 +31,7 @@ import {defaultPath} from './program.js';
 import {removeBundle} from './remove.js';
 import {runInChroot} from './run.js';
 
+/** How to go through debootstrap's second stage. */
 export interface FinishOptions {
   /** Emulators of this machine. Default: the one for the architecture, out of PATH. */
   readonly emulators?: readonly string[] | undefined;
@@ -45,11 +46,13 @@ export interface FinishOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** What system to make. */
 export interface CreateOptions extends FinishOptions, DebootstrapOptions {
   /** Debian's name, as in armel, arm64, riscv64. */
   readonly architecture: string;
 }
 
+/** The system that was made. */
 export interface CreateResult {
   /** The chroot, absolute. */
   readonly target: string;
@@ -67,7 +70,8 @@ export interface CreateResult {
  * @throws ElfError CONFLICT (something is there), NOT_FOUND (no emulator, no debootstrap), UNSUPPORTED (no such
  *   architecture, no subordinate ids, no user namespaces), COMMAND_FAILED with the path of debootstrap's log
  * @example
- *   await createChroot('bookworm', './chroot', {architecture: 'armel', variant: 'minbase'});
+ *   const {target} = await createChroot('bookworm', './i386', {architecture: 'i386', variant: 'minbase'});
+ *   await runInChroot(target, ['apt-get', '--version']);
  */
 export async function createChroot(
   suite: string,

@@ -9,11 +9,13 @@ import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator
 import {findProcesses, refuseUses} from './in-use.js';
 import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
 
+/** Which emulators to install, and where. */
 export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget' | 'beforeReplacing'> {
   /** The chroot's Debian architecture. Default: found out from what is in it. */
   readonly architecture?: string | undefined;
 }
 
+/** What was installed. */
 export interface InstallResult {
   readonly architecture: Architecture;
   /** The programs of this machine that were bundled. */
@@ -35,7 +37,8 @@ export interface InstallResult {
  * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), BUSY (a program of
  *   the bundle that would be replaced is running), and what `bundle` throws
  * @example
- *   await installEmulator('./chroot');
+ *   const {architecture} = await installEmulator('./chroot');
+ *   console.log(architecture.name); // armel
  */
 export async function installEmulator(
   chroot: string,

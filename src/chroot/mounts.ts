@@ -13,6 +13,7 @@ import {ElfError, printable} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {findTool} from './tools.js';
 
+/** A file or directory of the machine that is shown inside. */
 export interface BindMount {
   /** A file or directory of the machine. */
   readonly source: string;
@@ -21,6 +22,7 @@ export interface BindMount {
   readonly readOnly?: boolean | undefined;
 }
 
+/** What of the machine is seen in the chroot. */
 export interface MountOptions {
   /** A /proc of the command's own processes. Default: true, as with the next two, where the chroot has the directory. */
   readonly proc?: boolean | undefined;

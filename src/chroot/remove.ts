@@ -16,11 +16,13 @@ import {type HeldDirectory, holdDirectory} from '../source/held.js';
 import {findUses, refuseUses} from './in-use.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 
+/** Which bundle to remove, and how strictly. */
 export interface RemoveOptions extends BundlePlace {
   /** Remove files that were changed since they were installed as well. Default: false. */
   readonly force?: boolean | undefined;
 }
 
+/** What was removed, and what was left. */
 export interface RemoveResult {
   /** Files and directories, seen from inside. */
   readonly removed: readonly string[];
@@ -32,6 +34,9 @@ export interface RemoveResult {
  *
  * @throws ElfError NOT_FOUND (there is nothing to remove), CHANGED (a file is not what was installed; `force`
  *   removes it), BUSY (in use), OUTSIDE, BAD_MANIFEST; nothing is removed then
+ * @example
+ *   await installEmulator('./chroot');
+ *   console.log(removeBundle('./chroot').removed);
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
   const root = new Root(chroot);

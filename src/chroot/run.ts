@@ -26,6 +26,7 @@ import {readOuterEntries, registerAgain} from './outer.js';
 import {defaultPath, findProgram, notInside, type ProgramInside} from './program.js';
 import {findTool} from './tools.js';
 
+/** How a command is run in a chroot. */
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
   /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`. */
   readonly flags?: string | undefined;
@@ -47,6 +48,7 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** How the command ended. */
 export interface ChrootRunResult {
   /** As a shell has it: 128 and the number of the signal when one ended the command. */
   readonly exitCode: number;
@@ -61,6 +63,10 @@ export interface ChrootRunResult {
  * @param command program and arguments; the program is looked up inside, in the PATH of `env`
  * @throws ElfError NOT_FOUND (no such chroot, program, bundle or emulator), BAD_MANIFEST, OUTSIDE, UNSUPPORTED
  *   (the kernel or its configuration does not allow it)
+ * @example
+ *   await installEmulator('./chroot');
+ *   const {exitCode} = await runInChroot('./chroot', ['/bin/hello']);
+ *   console.log(exitCode);
  */
 export async function runInChroot(
   chroot: string,

@@ -13,6 +13,7 @@ import {findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 
+/** One thing that is not as the manifest says. */
 export interface BundleProblem {
   readonly code: 'MISSING' | 'CHANGED' | 'EXTRA' | 'NOT_CLOSED';
   /** Seen from inside. */
@@ -20,6 +21,7 @@ export interface BundleProblem {
   readonly message: string;
 }
 
+/** A bundle's manifest, and where the files differ from it. */
 export interface VerifyResult {
   readonly manifest: Manifest;
   /** On this machine. */
@@ -34,6 +36,9 @@ export interface VerifyResult {
  * it and nowhere else.
  *
  * @throws ElfError NOT_FOUND when there is no bundle, OUTSIDE, BAD_MANIFEST
+ * @example
+ *   await installEmulator('./chroot');
+ *   console.log(verifyBundle('./chroot').problems); // []
  */
 export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyResult {
   const root = new Root(chroot);

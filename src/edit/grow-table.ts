@@ -13,6 +13,7 @@ import {roundUp} from '../elf/notes.js';
 import type {Phdr} from '../elf/records.js';
 import {type DynamicTable, tableTags} from '../elf/tables.js';
 import {ElfError} from '../errors.js';
+import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import type {Draft, Range} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
@@ -136,10 +137,6 @@ const widestPadding = 64;
 function containsAll(segment: Phdr, draft: Draft, range: Range): boolean {
   const load = draft.loadAt(range.offset);
   return load !== undefined && segment.p_offset <= load.p_offset && segment.p_filesz >= load.p_filesz;
-}
-
-function isZero(draft: Draft, offset: number, length: number): boolean {
-  return length <= 0 || draft.read(offset, length).every((byte) => byte === 0);
 }
 
 function alignmentOf(draft: Draft, start: number, end: number): number {

@@ -10,6 +10,7 @@ import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
 import {Shdr} from '../elf/records.js';
 import {readString} from '../elf/strings.js';
 import {tableTags} from '../elf/tables.js';
+import {isZero} from '../source/source.js';
 import {eachSymbolIn, isAddressed} from './addressed.js';
 import {isTableSegment, listKnown} from './claims.js';
 import type {Draft, Range} from './draft.js';
@@ -89,7 +90,7 @@ function isZeroBetween(draft: Draft, {offset, size}: Range, neighbours: readonly
   let at = offset;
   for (const next of [...neighbours, {offset: offset + size, size: 0}]) {
     const length = next.offset - at;
-    if (length >= widest || (length > 0 && draft.read(at, length).some((byte) => byte !== 0))) return false;
+    if (length >= widest || !isZero(draft, at, length)) return false;
     at = Math.max(at, next.offset + next.size);
   }
   return true;

@@ -37,7 +37,13 @@ export function openElfSource(source: FileSource): ElfFile {
   }
 }
 
-/** View bytes in memory as an ELF file; no file system is touched. */
+/**
+ * View bytes in memory as an ELF file; no file system is touched.
+ *
+ * @example
+ *   const {view} = openElfBuffer(await readFile('qemu-arm'));
+ *   console.log(view.interpreter?.path);
+ */
 export function openElfBuffer(bytes: Uint8Array): ElfFile {
   return elfFile(undefined, new ElfView(bufferSource(bytes)), () => undefined);
 }

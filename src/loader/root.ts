@@ -35,6 +35,7 @@ export interface NotFound {
   readonly rest: readonly string[];
 }
 
+/** Where a path leads. */
 export type Resolution = Found | NotFound;
 
 /** How to look: `follow: false` takes a link at the end of the path for itself, as lstat(2) does. */
@@ -45,6 +46,7 @@ export interface ResolveOptions {
 const mostLinks = 40;
 const longestPath = 4095;
 
+/** A directory that is `/` for the paths inside it: links are followed as the kernel would after chroot(2). */
 export class Root {
   /** The directory on this machine, real and absolute. */
   readonly host: string;
