@@ -68,6 +68,9 @@ function fromDebootstrap(root: Root): Architecture | undefined {
   return fromNote(root, '/debootstrap/arch', (text) => text.split('\n')[0]);
 }
 
+/** What dpkg accepts, and no longer than any. */
+const architectureName = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
 function fromNote(
   root: Root,
   path: string,
@@ -75,7 +78,7 @@ function fromNote(
 ): Architecture | undefined {
   const name = find(readText(root, path))?.trim();
   // A chroot of an architecture that nobody emulates can still be told from one of unknown architecture.
-  if (name === undefined || name === '') return undefined;
+  if (name === undefined || !architectureName.test(name)) return undefined;
   const targets = targetsForDebianArchitecture(name);
   return {name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0])};
 }
