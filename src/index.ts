@@ -33,8 +33,10 @@ export {type InstallOptions, type InstallResult, installEmulator} from './chroot
 export type {BundlePlace} from './chroot/manifest.js';
 export type {BindMount, MountOptions} from './chroot/mounts.js';
 export type {Stream} from './chroot/namespace.js';
+export {inheritEntries} from './chroot/outer.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
+export {tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';
 export type {Range} from './edit/draft.js';

@@ -35,18 +35,20 @@ export function findArchitecture(root: Root): Architecture | undefined {
 /**
  * Describe a Debian architecture.
  *
+ * @param evidence where its name was found; undefined when a user gave it
  * @throws ElfError UNSUPPORTED when no qemu-user target runs its programs
  */
-export function describeArchitecture(name: string, evidence: string): Architecture {
+export function describeArchitecture(name: string, evidence?: string): Architecture {
   const targets = targetsForDebianArchitecture(name);
   const [first] = targets;
-  if (first !== undefined) return {name, evidence, targets, isNative: isNativeTarget(first)};
+  if (first !== undefined)
+    return {name, evidence: evidence ?? 'as asked for', targets, isNative: isNativeTarget(first)};
   throw new ElfError(
     'UNSUPPORTED',
     `no qemu-user target runs programs of the architecture ${printable(name)}`,
     {
       expected: 'a Debian architecture such as armel, arm64, riscv64, s390x',
-      got: evidence,
+      got: evidence === undefined ? undefined : `${printable(name)} in ${evidence}`,
     },
   );
 }

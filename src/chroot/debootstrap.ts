@@ -87,11 +87,11 @@ export function rewindSecondStage(root: Root): void {
     renameSync(directory.at('start-stop-daemon.REAL'), directory.at('start-stop-daemon'));
 }
 
-/** debootstrap's log, for messages: it moves when the second stage is complete. */
-export function logPath(target: string): string {
+/** Find debootstrap's log, which moves when the second stage is complete; undefined before there is one. */
+export function findLog(target: string): string | undefined {
   const root = new Root(target);
   const logs = ['/debootstrap/debootstrap.log', '/var/log/bootstrap.log'].map((path) => root.resolve(path));
-  return logs.flatMap((log) => (log.found ? [log.host] : []))[0] ?? target;
+  return logs.flatMap((log) => (log.found ? [log.host] : []))[0];
 }
 
 function commandLine(suite: string, target: string, options: DebootstrapOptions): readonly string[] {

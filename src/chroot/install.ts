@@ -85,7 +85,7 @@ function prefixFor(root: Root, {prefix, libs}: InstallOptions): string {
 
 /** @throws ElfError NOT_FOUND when nothing in the chroot tells */
 export function architectureOf(root: Root, name?: string): Architecture {
-  if (name !== undefined) return describeArchitecture(name, 'as asked for');
+  if (name !== undefined) return describeArchitecture(name);
   const found = findArchitecture(root);
   // Once more by its name, for an error where no target has it.
   if (found !== undefined)

@@ -214,6 +214,7 @@ export class Draft {
     const isSame =
       this.programHeaderOffset === header.e_phoff &&
       this.sectionHeaderOffset === header.e_shoff &&
+      this.sectionHeaders.length === this.view.sectionHeaders.length &&
       this.programHeaders.length === this.view.programHeaders.length;
     if (isSame) return;
     const changed = {
@@ -221,6 +222,7 @@ export class Draft {
       e_phoff: this.programHeaderOffset,
       e_shoff: this.sectionHeaderOffset,
       e_phnum: this.programHeaders.length,
+      e_shnum: header.e_shnum + this.sectionHeaders.length - this.view.sectionHeaders.length,
     };
     this.write(EI_NIDENT, Ehdr.encode(changed, format), 'the ELF header');
   }

@@ -49,7 +49,7 @@ export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = 
  * @example
  *   const edits = ['qemu-arm', 'chroot/bin/hello'].map((path) => {
  *     const {view, close} = openElfSync(path);
- *     const plan = planEdit(view, {runpath: '$ORIGIN/lib'});
+ *     const plan = planEdit(view, {execStack: false});
  *     void close();
  *     return {path, plan};
  *   });
