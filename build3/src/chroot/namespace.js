@@ -1,0 +1,199 @@
+/*
+ * A place that is gone when its last process is: user, mount and pid namespaces around one command.
+ *
+ *   elfinterp
+ *     setpriv --pdeathsig KILL, which becomes
+ *     unshare --user --mount --pid --fork --kill-child --keep-caps
+ *       sh                  process 1 of the pid namespace: mounts, then waits
+ *         the command
+ *
+ * Why a pid namespace: when its process 1 ends, the kernel kills all others in it, daemons that a package's
+ * script started included; without it one of them would keep mounts and registrations alive. Why two death
+ * signals: nothing of ours can run after `kill -9`, so the kernel has to do it, from elfinterp to unshare to
+ * process 1. Why a shell as process 1 rather than the command itself: process 1 is shielded from signals that it
+ * does not handle, and has to reap the orphans.
+ *
+ * The shell and elfinterp talk over descriptor 3. Only a process outside may write the id map, so the shell waits
+ * for that; it keeps its capabilities meanwhile (--keep-caps makes them ambient: executing a program as an id
+ * that is not mapped yet would drop them, and a later program that regains them would lose its death signal).
+ * Before the command starts, the ambient ones are dropped.
+ */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { createInterface } from 'node:readline';
+import { ElfError, systemError } from '../errors.js';
+import { forwardSignals } from './signals.js';
+import { findTool } from './tools.js';
+/**
+ * Start the processes of a namespace; it waits for its id map.
+ *
+ * @throws ElfError UNSUPPORTED when this machine does not allow user namespaces
+ */
+export async function openNamespace(options) {
+    const namespace = start(options);
+    try {
+        await namespace.expect('ready');
+        return namespace;
+    }
+    catch (error) {
+        namespace.close();
+        throw error;
+    }
+}
+/** Arguments and environment may be more than the kernel takes. */
+function start(options) {
+    try {
+        return new Namespace(options);
+    }
+    catch (error) {
+        throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
+    }
+}
+/**
+ * What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. The variables
+ * have long names because a shell passes on those that the command's environment has as well, changed.
+ */
+const boot = `
+elfinterp_script=
+while IFS= read -r elfinterp_line <&3 && [ "$elfinterp_line" != end ]; do
+  elfinterp_script="$elfinterp_script$elfinterp_line
+"
+done
+eval "$elfinterp_script"
+`;
+/** What each word means: `step` must succeed, `attempt` may fail and is then reported. */
+const prologue = `
+elfinterp_newline='
+'
+say() { printf '%s\n' "$*" >&3; }
+proceed() { read -r elfinterp_word <&3 || exit 1; }
+complain() { say "$1 $2: \${3%%"$elfinterp_newline"*}"; }
+attempt() {
+  elfinterp_what=$1; shift
+  elfinterp_message=$("$@" 2>&1 </dev/null) || complain warning "$elfinterp_what" "$elfinterp_message"
+}
+step() {
+  elfinterp_what=$1; shift
+  elfinterp_message=$("$@" 2>&1 </dev/null) && return
+  complain failed "$elfinterp_what" "$elfinterp_message"
+  exit 1
+}
+say ready
+proceed
+`;
+/**
+ * Descriptor 4 is the command's standard error; 2 leads to elfinterp, for what the shell itself has to say. The
+ * parentheses keep it so: a redirection of the command alone would hold for the shell as well until it ends. And
+ * an untrapped Ctrl-C would be the shell's exit status, whatever the command makes of it.
+ */
+const epilogue = `
+say mounted
+proceed
+trap : INT
+( exec "$@" 2>&4 3>&- 4>&- )
+exit $?
+end
+`;
+export class Namespace {
+    #child;
+    #talk;
+    #lines;
+    #exit;
+    #closed;
+    #onWarning;
+    #complaint = '';
+    constructor({ setup, command, env, stdio: [stdin, stdout, stderr], onWarning, user = true, }) {
+        const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
+        const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
+        const own = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr];
+        this.#child = spawn(findTool('setpriv'), ['--pdeathsig', 'KILL', findTool('unshare'), ...flags, ...shell], {
+            cwd: '/',
+            env,
+            stdio: own,
+        });
+        this.#onWarning = onWarning;
+        this.#exit = exitOf(this.#child);
+        // Whoever awaits the exit handles its failure; until then it must not count as unhandled.
+        this.#exit.catch(() => { });
+        this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
+        this.#talk = this.#child.stdio[3];
+        this.#talk.on('error', () => { });
+        this.#talk.write(prologue + setup + epilogue);
+        this.#child.stderr.setEncoding('utf8').on('data', (text) => {
+            this.#complaint += text;
+        });
+        this.#lines = createInterface({ input: this.#talk })[Symbol.asyncIterator]();
+    }
+    /** A process in the namespaces, by its number out here. */
+    get pid() {
+        return this.#child.pid ?? -1;
+    }
+    /** Let the shell go on, and wait until it has come to `word`. */
+    async proceed(word) {
+        this.#talk.write('go\n');
+        await this.expect(word);
+    }
+    /** @throws ElfError UNSUPPORTED with what went wrong inside */
+    async expect(word) {
+        for (;;) {
+            const line = await this.#nextLine();
+            if (line === undefined)
+                throw await this.#failure();
+            if (line === word)
+                return;
+            if (line.startsWith('warning '))
+                this.#onWarning(line.slice('warning '.length));
+            if (line.startsWith('failed '))
+                throw stepFailed(line.slice('failed '.length));
+        }
+    }
+    /** Start the command and wait for its end; the signals that reach this process meanwhile go to it. */
+    async run() {
+        const stop = forwardSignals(this.#child);
+        try {
+            this.#talk.end('go\n');
+            return await this.#exit;
+        }
+        finally {
+            stop();
+        }
+    }
+    /** End everything in the namespaces. */
+    close() {
+        this.#talk.destroy();
+        this.#child.kill('SIGKILL');
+    }
+    /** The next thing that the shell says; undefined when it is gone, with an error of the socket or without. */
+    async #nextLine() {
+        try {
+            const { value, done } = await this.#lines.next();
+            return done ? undefined : value;
+        }
+        catch {
+            return undefined;
+        }
+    }
+    async #failure() {
+        // Not only until it ended, but until all that it had to say has arrived.
+        const [status] = await Promise.all([this.#exit, this.#closed]);
+        const complaint = this.#complaint.trim().split('\n').pop();
+        return new ElfError('UNSUPPORTED', 'this machine does not let us make a user namespace', {
+            expected: userNamespaceHint,
+            got: complaint || `exit status ${status}`,
+        });
+    }
+}
+/** `value` is what was tried, for callers that know more about it. */
+function stepFailed(line) {
+    const [what = '', ...message] = line.split(': ');
+    return new ElfError('UNSUPPORTED', `cannot ${what}`, { got: message.join(': '), value: what });
+}
+const userNamespaceHint = 'unprivileged user namespaces allowed (kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or root';
+/** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
+function exitOf(child) {
+    return new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    });
+}
+//# sourceMappingURL=namespace.js.map

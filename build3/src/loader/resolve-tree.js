@@ -1,0 +1,19 @@
+import { resolveTree as resolveTreeSync } from './resolve.js';
+/**
+ * Resolve a program, or a shared library as if it were one: every file that its dynamic loader would map, with the
+ * reason for each, and every miss with the places tried. Nothing is run, and nothing outside `root` is read.
+ *
+ * The work is a few milliseconds of small reads and is done at once; use `Resolver` for many programs.
+ *
+ * @param program path inside the root
+ * @throws ElfError (as a rejection) when the program itself cannot be read or is not ELF; what it needs never throws
+ * @example
+ *   const {nodes, misses} = await resolveTree('/usr/bin/qemu-arm');
+ *   for (const {path, reason} of nodes) console.log(path, reason.kind);
+ * @example
+ *   await resolveTree('/bin/ls', {root: './armel-chroot'}); // paths are as seen inside
+ */
+export async function resolveTree(program, options = {}) {
+    return resolveTreeSync(program, options);
+}
+//# sourceMappingURL=resolve-tree.js.map
