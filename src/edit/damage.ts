@@ -12,7 +12,7 @@ import {DT, dynamicTagName, PT, SHF, SHT, segmentTypeName} from '../elf/constant
 import {oncePerView} from '../elf/once.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
-import {dynamicTables, sizedBySymbols, tableTags} from '../elf/tables.js';
+import {dynamicTables, isTableTag, sizedBySymbols} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {RangeSet} from './range-set.js';
@@ -135,7 +135,7 @@ function findLost(view: ElfView): string | undefined {
   )
     return 'PT_DYNAMIC is mapped from another place than it says';
   const lost = view.dynamic?.entries.find(
-    ({d_tag, d_val}) => tableTags.has(d_tag) && d_val !== 0n && view.offsetOfAddress(d_val) === undefined,
+    ({d_tag, d_val}) => isTableTag(view, d_tag) && d_val !== 0n && view.offsetOfAddress(d_val) === undefined,
   );
   if (lost === undefined || view.dynamic?.value(sizeTags.get(lost.d_tag) ?? lost.d_tag) === 0n)
     return undefined;

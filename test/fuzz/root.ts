@@ -11,7 +11,7 @@ import {ElfError} from '../../src/errors.js';
 import {chainTo, findNodes, loadingRequests} from '../../src/loader/queries.js';
 import {Resolver, type ResolveTreeOptions} from '../../src/loader/resolve.js';
 import {findModuleLoading, findUndefinedSymbols} from '../../src/loader/unresolved.js';
-import {applyPlanToBuffer} from '../../src/write/apply.js';
+import {applyPlanToBuffer} from '../../src/write/content.js';
 import {mutate} from './mutate.js';
 import type {Random} from './random.js';
 import {parts} from './seeds.js';

@@ -28,7 +28,8 @@ export const worstInputs: Readonly<Record<string, () => Uint8Array>> = {
   '200,000 symbols with names in one string of 2 MB': () => withOneName(growLibrary({symbols: 200_000})),
   '200,000 relocations': () => growLibrary({relocations: 200_000}),
   '65,000 needed libraries': () => growLibrary({needed: 65_000}),
-  '65,000 needed libraries with names in one string': () => withOneNeed(growLibrary({needed: 65_000, symbols: 100_000})),
+  '65,000 needed libraries with names in one string': () =>
+    withOneNeed(growLibrary({needed: 65_000, symbols: 100_000})),
   '65,000 versions': () => growLibrary({versions: 65_000, symbols: 65_000}),
   '60,000 sections': () => growLibrary({sections: 60_000}),
   '60,000 sections with names in one string': () => withOneSectionName(growLibrary({sections: 60_000})),
@@ -98,7 +99,9 @@ function withOneSectionName(bytes: Uint8Array): Uint8Array {
 
 function withNotes(bytes: Uint8Array): Uint8Array {
   return change(bytes, Shdr, sectionsOf(bytes), ({sh_type, sh_size}) =>
-    sh_type === SHT.SHT_PROGBITS && sh_size === 0 ? {sh_type: SHT.SHT_NOTE, sh_offset: 4096, sh_size: 900_000} : undefined,
+    sh_type === SHT.SHT_PROGBITS && sh_size === 0
+      ? {sh_type: SHT.SHT_NOTE, sh_offset: 4096, sh_size: 900_000}
+      : undefined,
   );
 }
 
@@ -130,7 +133,8 @@ const works: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
     readDynamicSymbols(viewBuffer(bytes));
   },
   'set interpreter': (bytes) => planEdit(viewBuffer(bytes), {interpreter: `/${'i'.repeat(200)}`}),
-  'set search path': (bytes) => planEdit(viewBuffer(bytes), {rpath: `/${'r'.repeat(900)}`, addNeeded: ['libmore.so']}),
+  'set search path': (bytes) =>
+    planEdit(viewBuffer(bytes), {rpath: `/${'r'.repeat(900)}`, addNeeded: ['libmore.so']}),
 };
 
 interface Measured {
@@ -181,5 +185,6 @@ if (flag === '--measure') measure(chosen ?? '');
 else {
   const heads = ['input', 'size', ...Object.keys(works), 'memory'];
   process.stdout.write(`| ${heads.join(' | ')} |\n|${heads.map(() => '---|').join('')}\n`);
-  for (const name of Object.keys(worstInputs)) if (flag === undefined || name.includes(flag)) await measureApart(name);
+  for (const name of Object.keys(worstInputs))
+    if (flag === undefined || name.includes(flag)) await measureApart(name);
 }

@@ -1,20 +1,20 @@
 /*
  * Registering an emulator for the programs of a qemu-user target, in whichever table.
  */
-import { posix } from 'node:path';
-import { openElfSource } from '../elf/open.js';
-import { ElfError, printable } from '../errors.js';
-import { fileSource } from '../source/file.js';
-import { mustFindTable, refuseHostWide } from './mount.js';
-import { formatRegistration } from './registration.js';
-import { entryMatches, readEntry, register, setEnabled, unregister } from './registry.js';
-import { isHarmfulTarget, qemuTargets, targetByName } from './targets.js';
+import {posix} from 'node:path';
+import {openElfSource} from '../elf/open.js';
+import {ElfError, printable} from '../errors.js';
+import {fileSource} from '../source/file.js';
+import {mustFindTable, refuseHostWide} from './mount.js';
+import {formatRegistration} from './registration.js';
+import {entryMatches, readEntry, register, setEnabled, unregister} from './registry.js';
+import {isHarmfulTarget, qemuTargets, targetByName} from './targets.js';
 /** What each flag means for an emulator. */
 export const flagMeanings = {
-    P: 'programs see the argv[0] that they were started with',
-    O: 'the emulator gets the program as an open file, so that it may be unreadable',
-    C: 'setuid programs get their rights; the emulator runs with them, and its loader drops LD_* variables',
-    F: "the emulator's file is opened once, here; a shared one still looks up its loader in each chroot",
+  P: 'programs see the argv[0] that they were started with',
+  O: 'the emulator gets the program as an open file, so that it may be unreadable',
+  C: 'setuid programs get their rights; the emulator runs with them, and its loader drops LD_* variables',
+  F: "the emulator's file is opened once, here; a shared one still looks up its loader in each chroot",
 };
 /**
  * Describe the registration of an emulator. Nothing is registered.
@@ -23,24 +23,23 @@ export const flagMeanings = {
  * @throws ElfError BAD_REQUEST (no target in its name), UNSUPPORTED (no such target, or this machine's own)
  */
 export function describeEmulator(interpreter, options = {}) {
-    const guess = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(interpreter))?.[1];
-    const wanted = options.target ?? guess;
-    if (wanted === undefined) {
-        throw new ElfError('BAD_REQUEST', 'for which target is this emulator? Its name does not tell', {
-            path: interpreter,
-            expected: 'a name like qemu-arm, or a target by --target',
-        });
-    }
-    const target = targetByName(wanted);
-    if (target === undefined) {
-        const expected = qemuTargets.map(({ name }) => name).join(', ');
-        throw new ElfError('UNSUPPORTED', 'qemu-user has no such target', { expected, got: printable(wanted) });
-    }
-    if (isHarmfulTarget(target))
-        throw ownArchitecture(`qemu-${target.name}`);
-    const { magic, mask } = target;
-    const { name = `qemu-${target.name}`, flags = 'P' } = options;
-    return { name, match: { type: 'magic', offset: 0, magic, mask }, interpreter, flags };
+  const guess = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(interpreter))?.[1];
+  const wanted = options.target ?? guess;
+  if (wanted === undefined) {
+    throw new ElfError('BAD_REQUEST', 'for which target is this emulator? Its name does not tell', {
+      path: interpreter,
+      expected: 'a name like qemu-arm, or a target by --target',
+    });
+  }
+  const target = targetByName(wanted);
+  if (target === undefined) {
+    const expected = qemuTargets.map(({name}) => name).join(', ');
+    throw new ElfError('UNSUPPORTED', 'qemu-user has no such target', {expected, got: printable(wanted)});
+  }
+  if (isHarmfulTarget(target)) throw ownArchitecture(`qemu-${target.name}`);
+  const {magic, mask} = target;
+  const {name = `qemu-${target.name}`, flags = 'P'} = options;
+  return {name, match: {type: 'magic', offset: 0, magic, mask}, interpreter, flags};
 }
 /**
  * Register an interpreter and read the entry back.
@@ -50,67 +49,67 @@ export function describeEmulator(interpreter, options = {}) {
  *   (it would catch this machine's own programs), CONFLICT (the name is taken), NOT_FOUND, FILE_SYSTEM
  */
 export function registerInTable(registration, options = {}) {
-    const mount = mustFindTable(options.table);
-    refuseHostWide(mount, options.global ?? false);
-    formatRegistration(registration);
-    if (catchesOwnPrograms(registration))
-        throw ownArchitecture(registration.name);
-    register(mount.mountPoint, registration);
-    const entry = readEntry(mount.mountPoint, registration.name);
-    const notes = entry.enabled ? [] : ['the entry is there, and is not enabled'];
-    return [...notes, ...warnOfLoader(registration)];
+  const mount = mustFindTable(options.table);
+  refuseHostWide(mount, options.global ?? false);
+  formatRegistration(registration);
+  if (catchesOwnPrograms(registration)) throw ownArchitecture(registration.name);
+  register(mount.mountPoint, registration);
+  const entry = readEntry(mount.mountPoint, registration.name);
+  const notes = entry.enabled ? [] : ['the entry is there, and is not enabled'];
+  return [...notes, ...warnOfLoader(registration)];
 }
 /** Take entries out of the table. @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM */
 export function unregisterFromTable(name, options = {}) {
-    unregister(tableToChange(options), name);
+  unregister(tableToChange(options), name);
 }
 /** Switch an entry on or off. @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM */
 export function enableInTable(name, enabled, options = {}) {
-    setEnabled(tableToChange(options), name, enabled);
+  setEnabled(tableToChange(options), name, enabled);
 }
-function tableToChange({ table, global = false }) {
-    const mount = mustFindTable(table);
-    refuseHostWide(mount, global);
-    return mount.mountPoint;
+function tableToChange({table, global = false}) {
+  const mount = mustFindTable(table);
+  refuseHostWide(mount, global);
+  return mount.mountPoint;
 }
 function ownArchitecture(name) {
-    return new ElfError('UNSUPPORTED', `binfmt_misc entry '${printable(name)}' would catch this machine's own programs`, {
-        expected: 'another architecture: every program, the emulator too, would end in "Too many levels of symbolic links"',
-    });
+  return new ElfError(
+    'UNSUPPORTED',
+    `binfmt_misc entry '${printable(name)}' would catch this machine's own programs`,
+    {
+      expected:
+        'another architecture: every program, the emulator too, would end in "Too many levels of symbolic links"',
+    },
+  );
 }
 /** The program that runs this is one of the machine's own. */
 function catchesOwnPrograms(registration) {
-    const source = fileSource('/proc/self/exe');
-    try {
-        const head = Uint8Array.from(source.read(0, 256));
-        return entryMatches({ enabled: true, registration }, { path: process.execPath, head });
-    }
-    finally {
-        source.close();
-    }
+  const source = fileSource('/proc/self/exe');
+  try {
+    const head = Uint8Array.from(source.read(0, 256));
+    return entryMatches({enabled: true, registration}, {path: process.execPath, head});
+  } finally {
+    source.close();
+  }
 }
 /** Flag F keeps the emulator at hand, not its loader: "No such file or directory" in a chroot is what one sees. */
-function warnOfLoader({ interpreter, flags }) {
-    const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
-    if (loader === undefined)
-        return [];
-    return [
-        `${interpreter} is shared: even with flag F it starts only in chroots that have ${loader}; elfinterp chroot install puts one that always starts into a chroot`,
-    ];
+function warnOfLoader({interpreter, flags}) {
+  const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
+  if (loader === undefined) return [];
+  return [
+    `${interpreter} is shared: even with flag F it starts only in chroots that have ${loader}; elfinterp chroot install puts one that always starts into a chroot`,
+  ];
 }
 /** The loader that a program asks for; undefined for a static one and for what is no readable program. */
 export function loaderOf(open) {
+  try {
+    const file = openElfSource(open());
     try {
-        const file = openElfSource(open());
-        try {
-            return file.view.interpreter?.path;
-        }
-        finally {
-            void file.close();
-        }
+      return file.view.interpreter?.path;
+    } finally {
+      void file.close();
     }
-    catch {
-        return undefined;
-    }
+  } catch {
+    return undefined;
+  }
 }
 //# sourceMappingURL=emulator.js.map

@@ -1,7 +1,7 @@
 /*
  * A registration in the formats of those who register at boot.
  */
-import { formatRegistration } from './registration.js';
+import {formatRegistration} from './registration.js';
 /**
  * Print a registration as a line for /etc/binfmt.d (binfmt.d(5)), or as a file for `update-binfmts --import`
  * (update-binfmts(8), "FORMAT FILES"); such a file goes by the name of the entry.
@@ -9,29 +9,30 @@ import { formatRegistration } from './registration.js';
  * @throws ElfError BAD_REQUEST when the kernel would refuse it
  */
 export function exportRegistration(registration, format) {
-    const line = formatRegistration(registration);
-    return format === 'binfmt.d' ? `${line}\n` : formatForUpdateBinfmts(registration);
+  const line = formatRegistration(registration);
+  return format === 'binfmt.d' ? `${line}\n` : formatForUpdateBinfmts(registration);
 }
-function formatForUpdateBinfmts({ match, interpreter, flags }) {
-    const lines = match.type === 'magic'
-        ? [
-            ...(match.offset === 0 ? [] : [`offset ${match.offset}`]),
-            `magic ${escapeBytes(match.magic)}`,
-            ...(match.mask === undefined ? [] : [`mask ${escapeBytes(match.mask)}`]),
+function formatForUpdateBinfmts({match, interpreter, flags}) {
+  const lines =
+    match.type === 'magic'
+      ? [
+          ...(match.offset === 0 ? [] : [`offset ${match.offset}`]),
+          `magic ${escapeBytes(match.magic)}`,
+          ...(match.mask === undefined ? [] : [`mask ${escapeBytes(match.mask)}`]),
         ]
-        : [`extension ${match.extension}`];
-    const yes = (flag) => (flags.includes(flag) ? 'yes' : 'no');
-    return [
-        'package elfinterp',
-        `interpreter ${interpreter}`,
-        ...lines,
-        `credentials ${yes('C')}`,
-        `preserve ${yes('P')}`,
-        `fix_binary ${yes('F')}`,
-        '',
-    ].join('\n');
+      : [`extension ${match.extension}`];
+  const yes = (flag) => (flags.includes(flag) ? 'yes' : 'no');
+  return [
+    'package elfinterp',
+    `interpreter ${interpreter}`,
+    ...lines,
+    `credentials ${yes('C')}`,
+    `preserve ${yes('P')}`,
+    `fix_binary ${yes('F')}`,
+    '',
+  ].join('\n');
 }
 function escapeBytes(bytes) {
-    return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 //# sourceMappingURL=export.js.map

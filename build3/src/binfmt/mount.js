@@ -4,81 +4,77 @@
  * for it, so it has to be told apart: it is the one in the initial user namespace, and where process 1 can be seen
  * from a namespace inside, the one that process 1 sees (a superblock has one device number wherever it is mounted).
  */
-import { readFileSync, readlinkSync } from 'node:fs';
-import { release } from 'node:os';
-import { ElfError } from '../errors.js';
+import {readFileSync, readlinkSync} from 'node:fs';
+import {release} from 'node:os';
+import {ElfError} from '../errors.js';
+
 /** The user namespace that the machine starts with (PROC_USER_INIT_INO of the kernel). */
 const initialUserNamespace = 'user:[4026531837]';
 /** Tell whether this process is in the user namespace that the machine starts with. */
 export function inInitialUserNamespace() {
-    return readlinkSync('/proc/self/ns/user') === initialUserNamespace;
+  return readlinkSync('/proc/self/ns/user') === initialUserNamespace;
 }
 /** Find the table that this process sees, or the one mounted at `table`; undefined when none is mounted. */
 export function findTable(table) {
-    const mounts = binfmtMounts(read('/proc/self/mountinfo'));
-    const mount = mounts.findLast(({ mountPoint }) => table === undefined || mountPoint === table);
-    return mount === undefined ? undefined : { mountPoint: mount.mountPoint, hostWide: isHostWide(mount.device) };
+  const mounts = binfmtMounts(read('/proc/self/mountinfo'));
+  const mount = mounts.findLast(({mountPoint}) => table === undefined || mountPoint === table);
+  return mount === undefined ? undefined : {mountPoint: mount.mountPoint, hostWide: isHostWide(mount.device)};
 }
 /** Tell whether this kernel gives each user namespace a table of its own: Linux 6.7 and newer. */
 export function hasPrivateTables(version = release()) {
-    const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
-    return major > 6 || (major === 6 && minor >= 7);
+  const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
+  return major > 6 || (major === 6 && minor >= 7);
 }
 /** @throws ElfError NOT_FOUND when binfmt_misc is not mounted */
 export function mustFindTable(table) {
-    const mount = findTable(table);
-    if (mount !== undefined)
-        return mount;
-    throw new ElfError('NOT_FOUND', 'binfmt_misc is not mounted', {
-        path: table,
-        expected: 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; chroot run needs none',
-    });
+  const mount = findTable(table);
+  if (mount !== undefined) return mount;
+  throw new ElfError('NOT_FOUND', 'binfmt_misc is not mounted', {
+    path: table,
+    expected: 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; chroot run needs none',
+  });
 }
 /** Find where binfmt_misc is mounted (proc(5), mountinfo); the last mount is the one that is seen. */
 export function findBinfmtMount(mountinfo) {
-    return binfmtMounts(mountinfo).at(-1)?.mountPoint;
+  return binfmtMounts(mountinfo).at(-1)?.mountPoint;
 }
 /** @throws ElfError BAD_REQUEST for the machine's own table, unless it was asked for */
-export function refuseHostWide({ mountPoint, hostWide }, global) {
-    if (!hostWide || global)
-        return;
-    throw new ElfError('BAD_REQUEST', "this table is the machine's own, and is changed only with --global", {
-        path: mountPoint,
-    });
+export function refuseHostWide({mountPoint, hostWide}, global) {
+  if (!hostWide || global) return;
+  throw new ElfError('BAD_REQUEST', "this table is the machine's own, and is changed only with --global", {
+    path: mountPoint,
+  });
 }
 function binfmtMounts(mountinfo) {
-    return mountinfo
-        .split('\n')
-        .filter((line) => line.includes(' - binfmt_misc '))
-        .map((line) => {
-        const [, , device = '', , mountPoint = ''] = line.split(' ');
-        return { device, mountPoint: unescapeOctal(mountPoint) };
+  return mountinfo
+    .split('\n')
+    .filter((line) => line.includes(' - binfmt_misc '))
+    .map((line) => {
+      const [, , device = '', , mountPoint = ''] = line.split(' ');
+      return {device, mountPoint: unescapeOctal(mountPoint)};
     });
 }
 function unescapeOctal(path) {
-    return path.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return path.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 function isHostWide(device) {
-    if (inInitialUserNamespace())
-        return true;
-    const ofInit = binfmtMounts(read('/proc/1/mountinfo'));
-    return ofInit.some((mount) => mount.device === device) && !sharesUserNamespaceWithInit();
+  if (inInitialUserNamespace()) return true;
+  const ofInit = binfmtMounts(read('/proc/1/mountinfo'));
+  return ofInit.some((mount) => mount.device === device) && !sharesUserNamespaceWithInit();
 }
 /** What cannot be read belongs to somebody else. */
 function sharesUserNamespaceWithInit() {
-    try {
-        return readlinkSync('/proc/1/ns/user') === readlinkSync('/proc/self/ns/user');
-    }
-    catch {
-        return false;
-    }
+  try {
+    return readlinkSync('/proc/1/ns/user') === readlinkSync('/proc/self/ns/user');
+  } catch {
+    return false;
+  }
 }
 function read(path) {
-    try {
-        return readFileSync(path, 'utf8');
-    }
-    catch {
-        return '';
-    }
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 //# sourceMappingURL=mount.js.map

@@ -5,7 +5,8 @@
  *
  * The kernel answers EINVAL to almost every mistake, so each rule is checked here, where it can be named.
  */
-import { ElfError, printable } from '../errors.js';
+import {ElfError, printable} from '../errors.js';
+
 /** Bytes of a registration, the kernel's MAX_REGISTER_LENGTH. */
 const longestRegistration = 1920;
 /** Bytes of a file that the kernel looks at, BINPRM_BUF_SIZE. */
@@ -18,15 +19,16 @@ const longestName = 255;
  * @throws ElfError BAD_REQUEST when the kernel would refuse it
  */
 export function formatRegistration(registration) {
-    checkRegistration(registration);
-    const { name, match, interpreter, flags } = registration;
-    const delimiter = chooseDelimiter(registration);
-    const fields = match.type === 'magic'
-        ? ['M', match.offset === 0 ? '' : String(match.offset), escapeBytes(match.magic), maskField(match)]
-        : ['E', '', match.extension, ''];
-    const text = ['', name, ...fields, interpreter, flags].join(delimiter);
-    checkLength(text, name);
-    return text;
+  checkRegistration(registration);
+  const {name, match, interpreter, flags} = registration;
+  const delimiter = chooseDelimiter(registration);
+  const fields =
+    match.type === 'magic'
+      ? ['M', match.offset === 0 ? '' : String(match.offset), escapeBytes(match.magic), maskField(match)]
+      : ['E', '', match.extension, ''];
+  const text = ['', name, ...fields, interpreter, flags].join(delimiter);
+  checkLength(text, name);
+  return text;
 }
 /**
  * Read a registration as the kernel reads it.
@@ -34,131 +36,124 @@ export function formatRegistration(registration) {
  * @throws ElfError BAD_REQUEST when the kernel would refuse it
  */
 export function parseRegistration(text) {
-    const line = text.endsWith('\n') ? text.slice(0, -1) : text;
-    checkLength(line, line);
-    const delimiter = line.charAt(0);
-    const fields = line.slice(1).split(delimiter);
-    if (fields.length !== 7) {
-        throw refused(line, 'a registration has seven fields', {
-            expected: `${delimiter}name${delimiter}type${delimiter}offset${delimiter}magic${delimiter}mask${delimiter}interpreter${delimiter}flags`,
-            got: `${fields.length} ${fields.length === 1 ? 'field' : 'fields'}`,
-        });
-    }
-    const [name = '', type = '', offset = '', magic = '', mask = '', interpreter = '', flags = ''] = fields;
-    const registration = { name, match: parseMatch(name, type, offset, magic, mask), interpreter, flags };
-    checkRegistration(registration);
-    return registration;
+  const line = text.endsWith('\n') ? text.slice(0, -1) : text;
+  checkLength(line, line);
+  const delimiter = line.charAt(0);
+  const fields = line.slice(1).split(delimiter);
+  if (fields.length !== 7) {
+    throw refused(line, 'a registration has seven fields', {
+      expected: `${delimiter}name${delimiter}type${delimiter}offset${delimiter}magic${delimiter}mask${delimiter}interpreter${delimiter}flags`,
+      got: `${fields.length} ${fields.length === 1 ? 'field' : 'fields'}`,
+    });
+  }
+  const [name = '', type = '', offset = '', magic = '', mask = '', interpreter = '', flags = ''] = fields;
+  const registration = {name, match: parseMatch(name, type, offset, magic, mask), interpreter, flags};
+  checkRegistration(registration);
+  return registration;
 }
 /** @throws ElfError BAD_REQUEST naming the first rule of the kernel that is broken */
-export function checkRegistration({ name, match, interpreter, flags }) {
-    checkEntryName(name);
-    if (match.type === 'magic')
-        checkMagic(name, match);
-    else
-        checkExtension(name, match.extension);
-    if (interpreter === '')
-        throw refused(name, 'the interpreter is missing', { expected: 'a path', got: "''" });
-    if (/[\0\n]/.test(interpreter)) {
-        throw refused(name, 'the interpreter holds a NUL or a newline', { got: printable(interpreter) });
-    }
-    if (!/^[A-Z]*$/.test(flags)) {
-        throw refused(name, 'unknown flags', { expected: 'letters out of P, O, C, F', got: printable(flags) });
-    }
+export function checkRegistration({name, match, interpreter, flags}) {
+  checkEntryName(name);
+  if (match.type === 'magic') checkMagic(name, match);
+  else checkExtension(name, match.extension);
+  if (interpreter === '') throw refused(name, 'the interpreter is missing', {expected: 'a path', got: "''"});
+  if (/[\0\n]/.test(interpreter)) {
+    throw refused(name, 'the interpreter holds a NUL or a newline', {got: printable(interpreter)});
+  }
+  if (!/^[A-Z]*$/.test(flags)) {
+    throw refused(name, 'unknown flags', {expected: 'letters out of P, O, C, F', got: printable(flags)});
+  }
 }
 /** @throws ElfError BAD_REQUEST when no entry can have this name */
 export function checkEntryName(name) {
-    const bytes = Buffer.byteLength(name);
-    if (name === '' || name === '.' || name === '..' || /[/\0\n]/.test(name)) {
-        throw refused(name, 'not a name for an entry', { expected: 'a file name', got: `'${printable(name)}'` });
-    }
-    if (name === 'register' || name === 'status') {
-        throw refused(name, 'binfmt_misc has a file of this name already', { expected: 'another name', got: name });
-    }
-    if (bytes > longestName) {
-        throw refused(name, 'the name is too long', {
-            expected: `at most ${longestName} bytes`,
-            got: `${bytes} bytes`,
-        });
-    }
+  const bytes = Buffer.byteLength(name);
+  if (name === '' || name === '.' || name === '..' || /[/\0\n]/.test(name)) {
+    throw refused(name, 'not a name for an entry', {expected: 'a file name', got: `'${printable(name)}'`});
+  }
+  if (name === 'register' || name === 'status') {
+    throw refused(name, 'binfmt_misc has a file of this name already', {expected: 'another name', got: name});
+  }
+  if (bytes > longestName) {
+    throw refused(name, 'the name is too long', {
+      expected: `at most ${longestName} bytes`,
+      got: `${bytes} bytes`,
+    });
+  }
 }
-function checkMagic(name, { offset, magic, mask }) {
-    if (!Number.isSafeInteger(offset) || offset < 0) {
-        throw refused(name, 'not an offset', { expected: 'a number, 0 or more', got: String(offset) });
-    }
-    if (magic.length === 0)
-        throw refused(name, 'the magic is empty', { expected: '1 byte or more' });
-    if (mask !== undefined && mask.length !== magic.length) {
-        throw refused(name, 'magic and mask differ in length', {
-            expected: `a mask of ${magic.length} bytes`,
-            got: `${mask.length} bytes`,
-        });
-    }
-    if (offset + magic.length > bytesCompared) {
-        throw refused(name, `the kernel looks at the first ${bytesCompared} bytes of a file`, {
-            expected: `offset and magic within ${bytesCompared} bytes`,
-            got: `${magic.length} bytes at ${offset}`,
-        });
-    }
+function checkMagic(name, {offset, magic, mask}) {
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw refused(name, 'not an offset', {expected: 'a number, 0 or more', got: String(offset)});
+  }
+  if (magic.length === 0) throw refused(name, 'the magic is empty', {expected: '1 byte or more'});
+  if (mask !== undefined && mask.length !== magic.length) {
+    throw refused(name, 'magic and mask differ in length', {
+      expected: `a mask of ${magic.length} bytes`,
+      got: `${mask.length} bytes`,
+    });
+  }
+  if (offset + magic.length > bytesCompared) {
+    throw refused(name, `the kernel looks at the first ${bytesCompared} bytes of a file`, {
+      expected: `offset and magic within ${bytesCompared} bytes`,
+      got: `${magic.length} bytes at ${offset}`,
+    });
+  }
 }
 function checkExtension(name, extension) {
-    if (extension !== '' && !/[/\0\n]/.test(extension))
-        return;
-    throw refused(name, 'not a file name extension', {
-        expected: "letters after the '.'",
-        got: `'${printable(extension)}'`,
-    });
+  if (extension !== '' && !/[/\0\n]/.test(extension)) return;
+  throw refused(name, 'not a file name extension', {
+    expected: "letters after the '.'",
+    got: `'${printable(extension)}'`,
+  });
 }
 function checkLength(text, name) {
-    const bytes = Buffer.byteLength(text);
-    if (bytes >= 11 && bytes <= longestRegistration)
-        return;
-    throw refused(name, 'a registration of this length is refused', {
-        expected: `11 to ${longestRegistration} bytes`,
-        got: `${bytes} bytes`,
-    });
+  const bytes = Buffer.byteLength(text);
+  if (bytes >= 11 && bytes <= longestRegistration) return;
+  throw refused(name, 'a registration of this length is refused', {
+    expected: `11 to ${longestRegistration} bytes`,
+    got: `${bytes} bytes`,
+  });
 }
 function refused(name, what, facts = {}) {
-    return new ElfError('BAD_REQUEST', `binfmt_misc entry '${printable(name)}': ${what}`, facts);
+  return new ElfError('BAD_REQUEST', `binfmt_misc entry '${printable(name)}': ${what}`, facts);
 }
 /** Any character that the fields do not hold will do; ':' is what everybody uses. */
-function chooseDelimiter({ name, match, interpreter, flags }) {
-    const fields = [name, interpreter, flags, match.type === 'extension' ? match.extension : ''].join('');
-    const delimiter = [...':|,;!#%=~+'].find((character) => !fields.includes(character));
-    if (delimiter !== undefined)
-        return delimiter;
-    throw refused(name, 'no character is left to separate the fields with');
+function chooseDelimiter({name, match, interpreter, flags}) {
+  const fields = [name, interpreter, flags, match.type === 'extension' ? match.extension : ''].join('');
+  const delimiter = [...':|,;!#%=~+'].find((character) => !fields.includes(character));
+  if (delimiter !== undefined) return delimiter;
+  throw refused(name, 'no character is left to separate the fields with');
 }
 function escapeBytes(bytes) {
-    return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
-function maskField({ mask }) {
-    return mask === undefined ? '' : escapeBytes(mask);
+function maskField({mask}) {
+  return mask === undefined ? '' : escapeBytes(mask);
 }
 function parseMatch(name, type, offset, magic, mask) {
-    if (type === 'E')
-        return { type: 'extension', extension: magic };
-    if (type !== 'M')
-        throw refused(name, 'unknown type', { expected: 'M or E', got: `'${printable(type)}'` });
-    if (!/^\d*$/.test(offset)) {
-        throw refused(name, 'not an offset', { expected: 'decimal digits', got: `'${printable(offset)}'` });
-    }
-    return {
-        type: 'magic',
-        offset: Number(offset),
-        magic: unescapeBytes(name, magic),
-        mask: mask === '' ? undefined : unescapeBytes(name, mask),
-    };
+  if (type === 'E') return {type: 'extension', extension: magic};
+  if (type !== 'M') throw refused(name, 'unknown type', {expected: 'M or E', got: `'${printable(type)}'`});
+  if (!/^\d*$/.test(offset)) {
+    throw refused(name, 'not an offset', {expected: 'decimal digits', got: `'${printable(offset)}'`});
+  }
+  return {
+    type: 'magic',
+    offset: Number(offset),
+    magic: unescapeBytes(name, magic),
+    mask: mask === '' ? undefined : unescapeBytes(name, mask),
+  };
 }
 /** `\xNN` is a byte; every other character stands for itself. */
 function unescapeBytes(name, text) {
-    if (/\\x(?![0-9a-fA-F]{2})/.test(text)) {
-        throw refused(name, 'an escape without two hexadecimal digits', {
-            expected: '\\xNN',
-            got: printable(text),
-        });
-    }
-    const bytes = Buffer.from(text).toString('latin1');
-    const decoded = bytes.replace(/\\x([0-9a-fA-F]{2})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
-    return new Uint8Array(Buffer.from(decoded, 'latin1'));
+  if (/\\x(?![0-9a-fA-F]{2})/.test(text)) {
+    throw refused(name, 'an escape without two hexadecimal digits', {
+      expected: '\\xNN',
+      got: printable(text),
+    });
+  }
+  const bytes = Buffer.from(text).toString('latin1');
+  const decoded = bytes.replace(/\\x([0-9a-fA-F]{2})/g, (_, digits) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
+  return new Uint8Array(Buffer.from(decoded, 'latin1'));
 }
 //# sourceMappingURL=registration.js.map

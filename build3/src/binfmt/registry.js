@@ -4,33 +4,31 @@
  * Which table that is depends on the mount: since Linux 6.7 a user namespace that mounts binfmt_misc has one of
  * its own. So the mount point is always given, never assumed, and nothing here mounts or unmounts.
  */
-import { closeSync, constants, opendirSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { ElfError, printable, systemError } from '../errors.js';
-import { checkEntryName, formatRegistration } from './registration.js';
-import { matchesMagic } from './targets.js';
+import {closeSync, constants, opendirSync, openSync, readFileSync, writeSync} from 'node:fs';
+import {join} from 'node:path';
+import {ElfError, printable, systemError} from '../errors.js';
+import {checkEntryName, formatRegistration} from './registration.js';
+import {matchesMagic} from './targets.js';
 /** @throws ElfError NOT_FOUND when binfmt_misc is not mounted there, FILE_SYSTEM when it cannot be read */
 export function readTable(mountPoint) {
-    const enabled = readControlFile(mountPoint, 'status').trim() === 'enabled';
-    return { enabled, entries: entryNames(mountPoint).map((name) => readEntry(mountPoint, name)) };
+  const enabled = readControlFile(mountPoint, 'status').trim() === 'enabled';
+  return {enabled, entries: entryNames(mountPoint).map((name) => readEntry(mountPoint, name))};
 }
 /** A directory of the kernel's own gives its newest file first, unlike `readdirSync`, which sorts by name. */
 function entryNames(mountPoint) {
-    const directory = opendirSync(mountPoint);
-    try {
-        const names = [];
-        for (let next = directory.readSync(); next !== null; next = directory.readSync())
-            names.push(next.name);
-        return names.filter((name) => name !== 'register' && name !== 'status');
-    }
-    finally {
-        directory.closeSync();
-    }
+  const directory = opendirSync(mountPoint);
+  try {
+    const names = [];
+    for (let next = directory.readSync(); next !== null; next = directory.readSync()) names.push(next.name);
+    return names.filter((name) => name !== 'register' && name !== 'status');
+  } finally {
+    directory.closeSync();
+  }
 }
 /** @throws ElfError NOT_FOUND when there is no such entry, BAD_REQUEST when its text is not understood */
 export function readEntry(mountPoint, name) {
-    checkEntryName(name);
-    return parseEntry(name, readControlFile(mountPoint, name));
+  checkEntryName(name);
+  return parseEntry(name, readControlFile(mountPoint, name));
 }
 /**
  * Register an interpreter. The newest entry that matches a file wins.
@@ -38,132 +36,131 @@ export function readEntry(mountPoint, name) {
  * @throws ElfError BAD_REQUEST, CONFLICT (the name is taken), NOT_FOUND or FILE_SYSTEM, in words
  */
 export function register(mountPoint, registration) {
-    const text = formatRegistration(registration);
-    try {
-        writeControlFile(mountPoint, 'register', text);
-    }
-    catch (error) {
-        throw explainRegister(error, mountPoint, registration);
-    }
+  const text = formatRegistration(registration);
+  try {
+    writeControlFile(mountPoint, 'register', text);
+  } catch (error) {
+    throw explainRegister(error, mountPoint, registration);
+  }
 }
 /** Switch an entry on or off; off, it lets an older one that matches have its turn. */
 export function setEnabled(mountPoint, name, enabled) {
-    change(mountPoint, name, enabled ? '1' : '0');
+  change(mountPoint, name, enabled ? '1' : '0');
 }
 /** Take an entry out of the table. */
 export function unregister(mountPoint, name) {
-    change(mountPoint, name, '-1');
+  change(mountPoint, name, '-1');
 }
 /** Tell whether an entry is the kernel's choice for a file, newer entries aside; 256 bytes of `head` decide. */
-export function entryMatches({ enabled, registration: { match } }, { path, head }) {
-    if (!enabled)
-        return false;
-    return match.type === 'magic' ? matchesMagic(head, match) : path.endsWith(`.${match.extension}`);
+export function entryMatches({enabled, registration: {match}}, {path, head}) {
+  if (!enabled) return false;
+  return match.type === 'magic' ? matchesMagic(head, match) : path.endsWith(`.${match.extension}`);
 }
 /** Read the text of an entry's file, as fs/binfmt_misc.c prints it. */
 export function parseEntry(name, text) {
-    const [state, ...lines] = text.trimEnd().split('\n');
-    const values = new Map(lines.map((line) => splitAt(line, line.indexOf(' '))));
-    const magic = values.get('magic');
-    const mask = values.get('mask');
-    // The extension is printed with its dot, and it may hold spaces of its own.
-    const extension = values.get('extension')?.slice(1);
-    if (magic === undefined && extension === undefined) {
-        throw new ElfError('BAD_REQUEST', `binfmt_misc entry '${printable(name)}' has neither magic nor extension`, {
-            got: printable(text),
-        });
-    }
-    const match = magic === undefined
-        ? { type: 'extension', extension: extension ?? '' }
-        : {
-            type: 'magic',
-            offset: Number(values.get('offset') ?? 0),
-            magic: fromHex(magic),
-            mask: mask === undefined ? undefined : fromHex(mask),
+  const [state, ...lines] = text.trimEnd().split('\n');
+  const values = new Map(lines.map((line) => splitAt(line, line.indexOf(' '))));
+  const magic = values.get('magic');
+  const mask = values.get('mask');
+  // The extension is printed with its dot, and it may hold spaces of its own.
+  const extension = values.get('extension')?.slice(1);
+  if (magic === undefined && extension === undefined) {
+    throw new ElfError(
+      'BAD_REQUEST',
+      `binfmt_misc entry '${printable(name)}' has neither magic nor extension`,
+      {
+        got: printable(text),
+      },
+    );
+  }
+  const match =
+    magic === undefined
+      ? {type: 'extension', extension: extension ?? ''}
+      : {
+          type: 'magic',
+          offset: Number(values.get('offset') ?? 0),
+          magic: fromHex(magic),
+          mask: mask === undefined ? undefined : fromHex(mask),
         };
-    const interpreter = values.get('interpreter') ?? '';
-    const flags = values.get('flags:') ?? '';
-    return { enabled: state === 'enabled', registration: { name, match, interpreter, flags } };
+  const interpreter = values.get('interpreter') ?? '';
+  const flags = values.get('flags:') ?? '';
+  return {enabled: state === 'enabled', registration: {name, match, interpreter, flags}};
 }
 function splitAt(line, at) {
-    return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
+  return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
 }
 function fromHex(digits) {
-    return new Uint8Array(Buffer.from(digits, 'hex'));
+  return new Uint8Array(Buffer.from(digits, 'hex'));
 }
 function readControlFile(mountPoint, name) {
-    try {
-        return readFileSync(join(mountPoint, name), 'utf8');
-    }
-    catch (error) {
-        throw explainAccess(error, mountPoint, name);
-    }
+  try {
+    return readFileSync(join(mountPoint, name), 'utf8');
+  } catch (error) {
+    throw explainAccess(error, mountPoint, name);
+  }
 }
 function change(mountPoint, name, value) {
-    checkEntryName(name);
-    try {
-        writeControlFile(mountPoint, name, value);
-    }
-    catch (error) {
-        throw explainAccess(error, mountPoint, name);
-    }
+  checkEntryName(name);
+  try {
+    writeControlFile(mountPoint, name, value);
+  } catch (error) {
+    throw explainAccess(error, mountPoint, name);
+  }
 }
 /** The kernel takes each write(2) for a whole command, so the text goes out in one. */
 function writeControlFile(mountPoint, name, text) {
-    // Not 'w': that would make a file of this name where no binfmt_misc is.
-    const fd = openSync(join(mountPoint, name), constants.O_WRONLY);
-    try {
-        writeSync(fd, Buffer.from(text));
-    }
-    finally {
-        closeSync(fd);
-    }
+  // Not 'w': that would make a file of this name where no binfmt_misc is.
+  const fd = openSync(join(mountPoint, name), constants.O_WRONLY);
+  try {
+    writeSync(fd, Buffer.from(text));
+  } finally {
+    closeSync(fd);
+  }
 }
 function explainAccess(error, mountPoint, name) {
-    const { code } = error;
-    const path = join(mountPoint, name);
-    const control = name === 'status' || name === 'register';
-    if (code === 'ENOENT' && control) {
-        return new ElfError('NOT_FOUND', 'binfmt_misc is not mounted here', { path: mountPoint, cause: error });
-    }
-    if (code === 'ENOENT')
-        return new ElfError('NOT_FOUND', 'no such entry is registered', { path, cause: error });
-    if (code === 'EACCES' || code === 'EPERM') {
-        const who = 'only root of the user namespace that mounted binfmt_misc may change it';
-        return new ElfError('FILE_SYSTEM', who, { path, cause: error });
-    }
-    return systemError(path, error);
+  const {code} = error;
+  const path = join(mountPoint, name);
+  const control = name === 'status' || name === 'register';
+  if (code === 'ENOENT' && control) {
+    return new ElfError('NOT_FOUND', 'binfmt_misc is not mounted here', {path: mountPoint, cause: error});
+  }
+  if (code === 'ENOENT')
+    return new ElfError('NOT_FOUND', 'no such entry is registered', {path, cause: error});
+  if (code === 'EACCES' || code === 'EPERM') {
+    const who = 'only root of the user namespace that mounted binfmt_misc may change it';
+    return new ElfError('FILE_SYSTEM', who, {path, cause: error});
+  }
+  return systemError(path, error);
 }
 /** What the errno of `register` stands for, with the checks of registration.ts done already. */
 function explainRegister(error, mountPoint, registration) {
-    const { code, syscall } = error;
-    if (syscall === 'open')
-        return explainAccess(error, mountPoint, 'register');
-    const { name, interpreter, flags } = registration;
-    const entry = `binfmt_misc entry '${printable(name)}'`;
-    const facts = { path: interpreter, cause: error };
-    if (code === 'EEXIST') {
-        return new ElfError('CONFLICT', `${entry}: the name is taken already`, { path: mountPoint, cause: error });
-    }
-    if (code === 'ENOENT') {
-        return new ElfError('NOT_FOUND', `${entry}: flag F opens the interpreter now, and there is none`, facts);
-    }
-    if (code === 'EACCES') {
-        const what = 'flag F opens the interpreter now, and it may not be executed';
-        const expected = 'an executable file on a mount without noexec';
-        return new ElfError('FILE_SYSTEM', `${entry}: ${what}`, { ...facts, expected });
-    }
-    if (code === 'EINVAL') {
-        const expected = `flags that Linux knows, such as P, O, C, F`;
-        return new ElfError('UNSUPPORTED', `${entry}: this kernel refuses it`, {
-            expected,
-            got: flags,
-            cause: error,
-        });
-    }
-    if (code === 'ENOSPC') {
-        return new ElfError('FILE_SYSTEM', `${entry}: no more entries are allowed in this user namespace`, facts);
-    }
-    return systemError(join(mountPoint, 'register'), error, entry);
+  const {code, syscall} = error;
+  if (syscall === 'open') return explainAccess(error, mountPoint, 'register');
+  const {name, interpreter, flags} = registration;
+  const entry = `binfmt_misc entry '${printable(name)}'`;
+  const facts = {path: interpreter, cause: error};
+  if (code === 'EEXIST') {
+    return new ElfError('CONFLICT', `${entry}: the name is taken already`, {path: mountPoint, cause: error});
+  }
+  if (code === 'ENOENT') {
+    return new ElfError('NOT_FOUND', `${entry}: flag F opens the interpreter now, and there is none`, facts);
+  }
+  if (code === 'EACCES') {
+    const what = 'flag F opens the interpreter now, and it may not be executed';
+    const expected = 'an executable file on a mount without noexec';
+    return new ElfError('FILE_SYSTEM', `${entry}: ${what}`, {...facts, expected});
+  }
+  if (code === 'EINVAL') {
+    const expected = `flags that Linux knows, such as P, O, C, F`;
+    return new ElfError('UNSUPPORTED', `${entry}: this kernel refuses it`, {
+      expected,
+      got: flags,
+      cause: error,
+    });
+  }
+  if (code === 'ENOSPC') {
+    return new ElfError('FILE_SYSTEM', `${entry}: no more entries are allowed in this user namespace`, facts);
+  }
+  return systemError(join(mountPoint, 'register'), error, entry);
 }
 //# sourceMappingURL=registry.js.map

@@ -6,93 +6,94 @@
  * fields hold the bits that must agree. So a target is class, byte order and e_machine, plus what is odd about
  * it. The values are those of QEMU's scripts/qemu-binfmt-conf.sh, except where a note says otherwise.
  */
-import { endianness } from 'node:os';
-import { ET } from '../elf/constants.js';
-import { Ehdr, Ident } from '../elf/records.js';
+import {endianness} from 'node:os';
+import {ET} from '../elf/constants.js';
+import {Ehdr, Ident} from '../elf/records.js';
+
 /** ET_EXEC and ET_DYN (position-independent programs) count alike; so do ELFOSABI_NONE and ELFOSABI_LINUX. */
-const common = { EI_OSABI: { mask: 0 }, e_type: { mask: 0xfffe } };
+const common = {EI_OSABI: {mask: 0}, e_type: {mask: 0xfffe}};
 /** These tolerate bit 0 of two fields, for the sake of programs that infect or compress i386 files. */
-const tolerant = { EI_DATA: { mask: 0xfe }, EI_VERSION: { mask: 0xfe } };
+const tolerant = {EI_DATA: {mask: 0xfe}, EI_VERSION: {mask: 0xfe}};
 /** EI_ABIVERSION varies by floating-point ABI. */
-const anyAbiVersion = { EI_ABIVERSION: { mask: 0 } };
+const anyAbiVersion = {EI_ABIVERSION: {mask: 0}};
 /** o32 and n32 are both ELFCLASS32; bit EF_MIPS_ABI2 of e_flags tells them apart (MIPS psABI). */
 const EF_MIPS_ABI2 = 0x20;
-const o32 = { ...anyAbiVersion, e_flags: { value: 0, mask: EF_MIPS_ABI2 } };
-const n32 = { ...anyAbiVersion, e_flags: { value: EF_MIPS_ABI2, mask: EF_MIPS_ABI2 } };
+const o32 = {...anyAbiVersion, e_flags: {value: 0, mask: EF_MIPS_ABI2}};
+const n32 = {...anyAbiVersion, e_flags: {value: EF_MIPS_ABI2, mask: EF_MIPS_ABI2}};
 const le = true;
 const be = false;
 const identSize = 16;
 const emptyEhdr = {
-    e_type: 0,
-    e_machine: 0,
-    e_version: 0,
-    e_entry: 0n,
-    e_phoff: 0,
-    e_shoff: 0,
-    e_flags: 0,
-    e_ehsize: 0,
-    e_phentsize: 0,
-    e_phnum: 0,
-    e_shentsize: 0,
-    e_shnum: 0,
-    e_shstrndx: 0,
+  e_type: 0,
+  e_machine: 0,
+  e_version: 0,
+  e_entry: 0n,
+  e_phoff: 0,
+  e_shoff: 0,
+  e_flags: 0,
+  e_ehsize: 0,
+  e_phentsize: 0,
+  e_phnum: 0,
+  e_shentsize: 0,
+  e_shnum: 0,
+  e_shstrndx: 0,
 };
 /** Every target, as name, family, Debian architectures, class, byte order, e_machine, oddities. */
 export const qemuTargets = [
-    define('i386', 'i386', ['i386'], 32, le, 3, tolerant),
-    define('i486', 'i386', [], 32, le, 6, tolerant),
-    // x32 is ELFCLASS32 with the same e_machine: no target runs it, and this magic does not match it.
-    define('x86_64', 'i386', ['amd64'], 64, le, 62, tolerant),
-    define('alpha', 'alpha', ['alpha'], 64, le, 0x9026, tolerant),
-    // e_flags tell armel from armhf; one emulator runs both.
-    define('arm', 'arm', ['arm', 'armel', 'armhf'], 32, le, 40),
-    define('armeb', 'armeb', [], 32, be, 40),
-    define('aarch64', 'arm', ['arm64'], 64, le, 183),
-    define('aarch64_be', 'armeb', [], 64, be, 183),
-    define('sparc', 'sparc', ['sparc'], 32, be, 2),
-    define('sparc32plus', 'sparc', ['sparc'], 32, be, 18),
-    define('sparc64', 'sparc', ['sparc64'], 64, be, 43),
-    define('ppc', 'ppc', ['powerpc', 'powerpcspe'], 32, be, 20),
-    define('ppc64', 'ppc', ['ppc64'], 64, be, 21),
-    define('ppc64le', 'ppcle', ['ppc64el'], 64, le, 21, { e_machine: { mask: 0x00ff } }),
-    define('m68k', 'm68k', ['m68k'], 32, be, 4, { EI_VERSION: { mask: 0xfe } }),
-    define('mips', 'mips', ['mips'], 32, be, 8, o32),
-    define('mipsel', 'mips', ['mipsel'], 32, le, 8, o32),
-    define('mipsn32', 'mips', ['mipsn32'], 32, be, 8, n32),
-    define('mipsn32el', 'mips', ['mipsn32el'], 32, le, 8, n32),
-    define('mips64', 'mips', ['mips64'], 64, be, 8, anyAbiVersion),
-    define('mips64el', 'mips', ['mips64el'], 64, le, 8, anyAbiVersion),
-    define('sh4', 'sh4', ['sh4'], 32, le, 42),
-    define('sh4eb', 'sh4', [], 32, be, 42),
-    define('s390x', 's390x', ['s390x'], 64, be, 22),
-    define('hppa', 'hppa', ['hppa'], 32, be, 15),
-    define('riscv32', 'riscv32', ['riscv32'], 32, le, 243),
-    define('riscv64', 'riscv64', ['riscv64'], 64, le, 243),
-    define('xtensa', 'xtensa', [], 32, le, 94),
-    define('xtensaeb', 'xtensaeb', [], 32, be, 94),
-    // QEMU's script writes e_type in the wrong byte order here, so its magic matches no real program.
-    define('microblaze', 'microblaze', [], 32, be, 0xbaab),
-    define('microblazeel', 'microblazeel', [], 32, le, 0xbaab),
-    define('or1k', 'or1k', [], 32, be, 92),
-    define('hexagon', 'hexagon', [], 32, le, 164),
-    define('loongarch64', 'loongarch', ['loong64'], 64, le, 258, { ...anyAbiVersion, EI_OSABI: { mask: 0xfc } }),
-    define('cris', 'cris', [], 32, le, 76),
+  define('i386', 'i386', ['i386'], 32, le, 3, tolerant),
+  define('i486', 'i386', [], 32, le, 6, tolerant),
+  // x32 is ELFCLASS32 with the same e_machine: no target runs it, and this magic does not match it.
+  define('x86_64', 'i386', ['amd64'], 64, le, 62, tolerant),
+  define('alpha', 'alpha', ['alpha'], 64, le, 0x9026, tolerant),
+  // e_flags tell armel from armhf; one emulator runs both.
+  define('arm', 'arm', ['arm', 'armel', 'armhf'], 32, le, 40),
+  define('armeb', 'armeb', [], 32, be, 40),
+  define('aarch64', 'arm', ['arm64'], 64, le, 183),
+  define('aarch64_be', 'armeb', [], 64, be, 183),
+  define('sparc', 'sparc', ['sparc'], 32, be, 2),
+  define('sparc32plus', 'sparc', ['sparc'], 32, be, 18),
+  define('sparc64', 'sparc', ['sparc64'], 64, be, 43),
+  define('ppc', 'ppc', ['powerpc', 'powerpcspe'], 32, be, 20),
+  define('ppc64', 'ppc', ['ppc64'], 64, be, 21),
+  define('ppc64le', 'ppcle', ['ppc64el'], 64, le, 21, {e_machine: {mask: 0x00ff}}),
+  define('m68k', 'm68k', ['m68k'], 32, be, 4, {EI_VERSION: {mask: 0xfe}}),
+  define('mips', 'mips', ['mips'], 32, be, 8, o32),
+  define('mipsel', 'mips', ['mipsel'], 32, le, 8, o32),
+  define('mipsn32', 'mips', ['mipsn32'], 32, be, 8, n32),
+  define('mipsn32el', 'mips', ['mipsn32el'], 32, le, 8, n32),
+  define('mips64', 'mips', ['mips64'], 64, be, 8, anyAbiVersion),
+  define('mips64el', 'mips', ['mips64el'], 64, le, 8, anyAbiVersion),
+  define('sh4', 'sh4', ['sh4'], 32, le, 42),
+  define('sh4eb', 'sh4', [], 32, be, 42),
+  define('s390x', 's390x', ['s390x'], 64, be, 22),
+  define('hppa', 'hppa', ['hppa'], 32, be, 15),
+  define('riscv32', 'riscv32', ['riscv32'], 32, le, 243),
+  define('riscv64', 'riscv64', ['riscv64'], 64, le, 243),
+  define('xtensa', 'xtensa', [], 32, le, 94),
+  define('xtensaeb', 'xtensaeb', [], 32, be, 94),
+  // QEMU's script writes e_type in the wrong byte order here, so its magic matches no real program.
+  define('microblaze', 'microblaze', [], 32, be, 0xbaab),
+  define('microblazeel', 'microblazeel', [], 32, le, 0xbaab),
+  define('or1k', 'or1k', [], 32, be, 92),
+  define('hexagon', 'hexagon', [], 32, le, 164),
+  define('loongarch64', 'loongarch', ['loong64'], 64, le, 258, {...anyAbiVersion, EI_OSABI: {mask: 0xfc}}),
+  define('cris', 'cris', [], 32, le, 76),
 ];
 /** Find a target by the name that QEMU has for it; undefined when there is none. */
 export function targetByName(name) {
-    return qemuTargets.find((target) => target.name === name);
+  return qemuTargets.find((target) => target.name === name);
 }
 /** Find the targets that run programs of a Debian architecture: sparc has two, most have one, x32 none. */
 export function targetsForDebianArchitecture(architecture) {
-    return qemuTargets.filter((target) => target.debianArchitectures.includes(architecture));
+  return qemuTargets.filter((target) => target.debianArchitectures.includes(architecture));
 }
 /** Find the target whose programs begin like `head`, the first bytes of a file (40 suffice). */
 export function targetOfFile(head) {
-    return qemuTargets.find((target) => matchesMagic(head, target));
+  return qemuTargets.find((target) => matchesMagic(head, target));
 }
 /** Compare the way the kernel does: the bits that the mask has, at `offset`; a missing mask has all. */
-export function matchesMagic(head, { magic, mask, offset = 0 }) {
-    return magic.every((byte, i) => (((head[offset + i] ?? 0) ^ byte) & (mask?.[i] ?? 0xff)) === 0);
+export function matchesMagic(head, {magic, mask, offset = 0}) {
+  return magic.every((byte, i) => (((head[offset + i] ?? 0) ^ byte) & (mask?.[i] ?? 0xff)) === 0);
 }
 /**
  * Tell whether this machine may run a target's programs itself.
@@ -100,7 +101,7 @@ export function matchesMagic(head, { magic, mask, offset = 0 }) {
  * @param architecture as `process.arch` has it
  */
 export function isNativeTarget(target, architecture = process.arch) {
-    return target.family === nativeFamily(architecture);
+  return target.family === nativeFamily(architecture);
 }
 /**
  * Tell whether a target must never be registered on this machine: the entry would catch the machine's own
@@ -110,81 +111,79 @@ export function isNativeTarget(target, architecture = process.arch) {
  * processors cannot run 32-bit programs.
  */
 export function isHarmfulTarget(target, architecture = process.arch) {
-    if (architecture === 'arm64' && target.elfClass === 32)
-        return false;
-    return isNativeTarget(target, architecture);
+  if (architecture === 'arm64' && target.elfClass === 32) return false;
+  return isNativeTarget(target, architecture);
 }
 function nativeFamily(architecture) {
-    if (architecture === 'ppc64')
-        return endianness() === 'LE' ? 'ppcle' : 'ppc';
-    return families[architecture];
+  if (architecture === 'ppc64') return endianness() === 'LE' ? 'ppcle' : 'ppc';
+  return families[architecture];
 }
 const families = {
-    ia32: 'i386',
-    x64: 'i386',
-    arm: 'arm',
-    arm64: 'arm',
-    ppc: 'ppc',
-    s390x: 's390x',
-    riscv64: 'riscv64',
-    loong64: 'loongarch',
-    mips: 'mips',
-    mipsel: 'mips',
+  ia32: 'i386',
+  x64: 'i386',
+  arm: 'arm',
+  arm64: 'arm',
+  ppc: 'ppc',
+  s390x: 's390x',
+  riscv64: 'riscv64',
+  loong64: 'loongarch',
+  mips: 'mips',
+  mipsel: 'mips',
 };
 function define(name, family, debianArchitectures, elfClass, littleEndian, e_machine, oddities = {}) {
-    const format = { elfClass, littleEndian };
-    const odd = { ...common, ...oddities };
-    // The comparison ends after e_machine, except where e_flags decide.
-    const length = identSize + Ehdr.offsetOf(odd.e_flags ? 'e_ehsize' : 'e_version', elfClass);
-    return {
-        name,
-        family,
-        debianArchitectures,
-        ...format,
-        e_machine,
-        magic: magicOf(format, e_machine, odd).subarray(0, length),
-        mask: maskOf(format, odd).subarray(0, length),
-    };
+  const format = {elfClass, littleEndian};
+  const odd = {...common, ...oddities};
+  // The comparison ends after e_machine, except where e_flags decide.
+  const length = identSize + Ehdr.offsetOf(odd.e_flags ? 'e_ehsize' : 'e_version', elfClass);
+  return {
+    name,
+    family,
+    debianArchitectures,
+    ...format,
+    e_machine,
+    magic: magicOf(format, e_machine, odd).subarray(0, length),
+    mask: maskOf(format, odd).subarray(0, length),
+  };
 }
 function magicOf(format, e_machine, odd) {
-    const ident = {
-        EI_MAG0: 0x7f,
-        EI_MAG1: 0x45,
-        EI_MAG2: 0x4c,
-        EI_MAG3: 0x46,
-        EI_CLASS: format.elfClass / 32,
-        EI_DATA: format.littleEndian ? 1 : 2,
-        EI_VERSION: 1,
-        EI_OSABI: 0,
-        EI_ABIVERSION: 0,
-    };
-    const e_flags = odd.e_flags?.value ?? 0;
-    return header(format, 0x00, ident, { e_type: ET.ET_EXEC, e_machine, e_version: 1, e_flags });
+  const ident = {
+    EI_MAG0: 0x7f,
+    EI_MAG1: 0x45,
+    EI_MAG2: 0x4c,
+    EI_MAG3: 0x46,
+    EI_CLASS: format.elfClass / 32,
+    EI_DATA: format.littleEndian ? 1 : 2,
+    EI_VERSION: 1,
+    EI_OSABI: 0,
+    EI_ABIVERSION: 0,
+  };
+  const e_flags = odd.e_flags?.value ?? 0;
+  return header(format, 0x00, ident, {e_type: ET.ET_EXEC, e_machine, e_version: 1, e_flags});
 }
 function maskOf(format, odd) {
-    const mask = (field, usual) => odd[field]?.mask ?? usual;
-    const ident = {
-        EI_MAG0: 0xff,
-        EI_MAG1: 0xff,
-        EI_MAG2: 0xff,
-        EI_MAG3: 0xff,
-        EI_CLASS: 0xff,
-        EI_DATA: mask('EI_DATA', 0xff),
-        EI_VERSION: mask('EI_VERSION', 0xff),
-        EI_OSABI: mask('EI_OSABI', 0xff),
-        EI_ABIVERSION: mask('EI_ABIVERSION', 0xff),
-    };
-    return header(format, 0xff, ident, {
-        e_type: mask('e_type', 0xffff),
-        e_machine: mask('e_machine', 0xffff),
-        e_version: 0xffff_ffff,
-        e_flags: mask('e_flags', 0),
-    });
+  const mask = (field, usual) => odd[field]?.mask ?? usual;
+  const ident = {
+    EI_MAG0: 0xff,
+    EI_MAG1: 0xff,
+    EI_MAG2: 0xff,
+    EI_MAG3: 0xff,
+    EI_CLASS: 0xff,
+    EI_DATA: mask('EI_DATA', 0xff),
+    EI_VERSION: mask('EI_VERSION', 0xff),
+    EI_OSABI: mask('EI_OSABI', 0xff),
+    EI_ABIVERSION: mask('EI_ABIVERSION', 0xff),
+  };
+  return header(format, 0xff, ident, {
+    e_type: mask('e_type', 0xffff),
+    e_machine: mask('e_machine', 0xffff),
+    e_version: 0xffff_ffff,
+    e_flags: mask('e_flags', 0),
+  });
 }
 /** An ELF header; the padding of e_ident counts in a comparison like any other byte. */
 function header(format, padding, ident, rest) {
-    const e_ident = new Uint8Array(identSize).fill(padding);
-    e_ident.set(Ident.encode(ident, format));
-    return new Uint8Array([...e_ident, ...Ehdr.encode({ ...emptyEhdr, ...rest }, format)]);
+  const e_ident = new Uint8Array(identSize).fill(padding);
+  e_ident.set(Ident.encode(ident, format));
+  return new Uint8Array([...e_ident, ...Ehdr.encode({...emptyEhdr, ...rest}, format)]);
 }
 //# sourceMappingURL=targets.js.map

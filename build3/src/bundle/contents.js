@@ -1,30 +1,29 @@
-import { createHash } from 'node:crypto';
-import { ElfError } from '../errors.js';
-import { overlaySource } from '../source/overlay.js';
-import { readInPieces } from '../source/source.js';
+import {createHash} from 'node:crypto';
+import {ElfError} from '../errors.js';
+import {overlaySource} from '../source/overlay.js';
+import {readInPieces} from '../source/source.js';
 /**
  * What a file would be after a plan; nothing is written. A bundled file is never setuid, nor writable by others.
  *
  * @param source is closed
  */
 export function contentOf(source, plan) {
-    try {
-        const result = plan === undefined ? source : overlaySource(source, plan.writes, plan.outputSize);
-        const hash = createHash('sha256');
-        readInPieces(result, 0, result.size, (bytes) => void hash.update(bytes), 1 << 20);
-        return { sha256: hash.digest('hex'), size: result.size, mode: modeOf(source.stats) };
-    }
-    finally {
-        source.close();
-    }
+  try {
+    const result = plan === undefined ? source : overlaySource(source, plan.writes, plan.outputSize);
+    const hash = createHash('sha256');
+    readInPieces(result, 0, result.size, (bytes) => void hash.update(bytes), 1 << 20);
+    return {sha256: hash.digest('hex'), size: result.size, mode: modeOf(source.stats)};
+  } finally {
+    source.close();
+  }
 }
 /** What a file of these bytes is: data that everybody may read, or a script. */
 export function contentOfBytes(bytes, mode = 0o644) {
-    return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode };
+  return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode};
 }
 /** The permission bits that a bundled copy gets. */
-export function modeOf({ mode }) {
-    return (mode & 0o755) | 0o444;
+export function modeOf({mode}) {
+  return (mode & 0o755) | 0o444;
 }
 /**
  * Whether a file already has this content; what is not there, or not a regular file, has not.
@@ -32,24 +31,20 @@ export function modeOf({ mode }) {
  * @param wanted without a mode, any will do
  */
 export function hasContent(open, wanted) {
-    const source = openRegular(open);
-    if (source === undefined)
-        return false;
-    const { size, mode } = source.stats;
-    const isAlike = size === wanted.size && (wanted.mode === undefined || (mode & 0o7777) === wanted.mode);
-    if (isAlike)
-        return contentOf(source).sha256 === wanted.sha256;
-    source.close();
-    return false;
+  const source = openRegular(open);
+  if (source === undefined) return false;
+  const {size, mode} = source.stats;
+  const isAlike = size === wanted.size && (wanted.mode === undefined || (mode & 0o7777) === wanted.mode);
+  if (isAlike) return contentOf(source).sha256 === wanted.sha256;
+  source.close();
+  return false;
 }
 function openRegular(open) {
-    try {
-        return open();
-    }
-    catch (error) {
-        if (error instanceof ElfError && error.code === 'NOT_A_FILE')
-            return undefined;
-        throw error;
-    }
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'NOT_A_FILE') return undefined;
+    throw error;
+  }
 }
 //# sourceMappingURL=contents.js.map

@@ -6,9 +6,9 @@
  * A lock whose process is gone is taken away: renamed first, because two could see the same dead one, and the second
  * of them would take away the lock that the first has made since.
  */
-import { linkSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
-import { ElfError, printable, systemError } from '../errors.js';
-import { isAlive } from '../write/temporary.js';
+import {linkSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
+import {ElfError, printable, systemError} from '../errors.js';
+import {isAlive} from '../write/temporary.js';
 export const lockName = '.elfinterp-lock';
 /** In milliseconds; a bundle of all emulators takes some seconds. */
 const longestWait = 60_000;
@@ -19,84 +19,71 @@ const pause = 50;
  * @throws ElfError BUSY when another one takes too long, FILE_SYSTEM, and what `work` throws
  */
 export function withLock(root, work) {
-    take(root);
-    try {
-        return work();
-    }
-    finally {
-        unlinkSync(root.at(lockName));
-    }
+  take(root);
+  try {
+    return work();
+  } finally {
+    unlinkSync(root.at(lockName));
+  }
 }
 function take(root) {
-    const deadline = Date.now() + longestWait;
-    const own = identityOf(process.pid);
-    while (!tryToTake(root, own)) {
-        const holder = holderOf(root);
-        if (holder === undefined)
-            continue;
-        if (!isHeld(holder))
-            takeAway(root, holder);
-        else if (Date.now() > deadline)
-            throw busy(root, holder);
-        else
-            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
-    }
+  const deadline = Date.now() + longestWait;
+  const own = identityOf(process.pid);
+  while (!tryToTake(root, own)) {
+    const holder = holderOf(root);
+    if (holder === undefined) continue;
+    if (!isHeld(holder)) takeAway(root, holder);
+    else if (Date.now() > deadline) throw busy(root, holder);
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+  }
 }
 function tryToTake(root, own) {
-    try {
-        symlinkSync(own, root.at(lockName));
-        return true;
-    }
-    catch (error) {
-        if (error.code === 'EEXIST')
-            return false;
-        throw systemError(root.real, error, 'cannot write');
-    }
+  try {
+    symlinkSync(own, root.at(lockName));
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw systemError(root.real, error, 'cannot write');
+  }
 }
 /** Undefined when the lock has just been given back. */
 function holderOf(root) {
-    try {
-        return readlinkSync(root.at(lockName));
-    }
-    catch (error) {
-        if (error.code === 'ENOENT')
-            return undefined;
-        throw busy(root, 'something that is no lock');
-    }
+  try {
+    return readlinkSync(root.at(lockName));
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw busy(root, 'something that is no lock');
+  }
 }
 function isHeld(holder) {
-    const pid = Number.parseInt(holder, 10);
-    return isAlive(pid) && identityOf(pid) === holder;
+  const pid = Number.parseInt(holder, 10);
+  return isAlive(pid) && identityOf(pid) === holder;
 }
 function takeAway(root, dead) {
-    const aside = root.at(`${lockName}-${process.pid}`);
-    try {
-        renameSync(root.at(lockName), aside);
-        // Somebody was faster, and this is his lock: he gets it back.
-        if (readlinkSync(aside) !== dead)
-            linkSync(aside, root.at(lockName));
-        unlinkSync(aside);
-    }
-    catch (error) {
-        if (error.code !== 'ENOENT')
-            throw systemError(root.real, error, 'cannot write');
-    }
+  const aside = root.at(`${lockName}-${process.pid}`);
+  try {
+    renameSync(root.at(lockName), aside);
+    // Somebody was faster, and this is his lock: he gets it back.
+    if (readlinkSync(aside) !== dead) linkSync(aside, root.at(lockName));
+    unlinkSync(aside);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw systemError(root.real, error, 'cannot write');
+  }
 }
 /** The number of a process and when it started (proc(5), stat, field 22), if that can be known. */
 function identityOf(pid) {
-    try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        return `${pid}-${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
-    }
-    catch {
-        return `${pid}-`;
-    }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid}-${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return `${pid}-`;
+  }
 }
 function busy(root, holder) {
-    return new ElfError('BUSY', 'another elfinterp is at work here', {
-        path: root.real,
-        expected: `its lock ${lockName} to go, within ${longestWait / 1000} seconds`,
-        got: printable(holder),
-    });
+  return new ElfError('BUSY', 'another elfinterp is at work here', {
+    path: root.real,
+    expected: `its lock ${lockName} to go, within ${longestWait / 1000} seconds`,
+    got: printable(holder),
+  });
 }
 //# sourceMappingURL=lock.js.map

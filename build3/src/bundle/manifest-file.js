@@ -1,5 +1,6 @@
-import { ElfError } from '../errors.js';
-import { parseManifest } from './manifest.js';
+import {ElfError} from '../errors.js';
+import {parseManifest} from './manifest.js';
+
 /** In bytes; a manifest of a hundred emulators has a twentieth of it. */
 const longestManifest = 1 << 22;
 /**
@@ -8,15 +9,13 @@ const longestManifest = 1 << 22;
  * @throws ElfError BAD_MANIFEST, OUTSIDE, FILE_SYSTEM
  */
 export function readManifestFile(source) {
-    const { path, size } = source;
-    try {
-        if (size <= longestManifest)
-            return parseManifest(Buffer.from(source.read(0, size)).toString(), path);
-        const expected = `at most ${longestManifest} bytes`;
-        throw new ElfError('BAD_MANIFEST', 'too long for a manifest', { path, expected, got: `${size} bytes` });
-    }
-    finally {
-        source.close();
-    }
+  const {path, size} = source;
+  try {
+    if (size <= longestManifest) return parseManifest(Buffer.from(source.read(0, size)).toString(), path);
+    const expected = `at most ${longestManifest} bytes`;
+    throw new ElfError('BAD_MANIFEST', 'too long for a manifest', {path, expected, got: `${size} bytes`});
+  } finally {
+    source.close();
+  }
 }
 //# sourceMappingURL=manifest-file.js.map

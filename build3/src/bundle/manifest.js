@@ -3,33 +3,33 @@
  * root in a chroot that somebody else prepared, so every path must be normal, absolute and under the prefix
  * before anything is done with it.
  */
-import { posix } from 'node:path';
-import { ElfError, printable } from '../errors.js';
+import {posix} from 'node:path';
+import {ElfError, printable} from '../errors.js';
 export const manifestName = 'manifest.json';
 /** Where the manifest of a bundle lies, as seen from inside its root. */
-export function manifestPath({ libs }) {
-    return posix.join(libs, manifestName);
+export function manifestPath({libs}) {
+  return posix.join(libs, manifestName);
 }
 /** Print a manifest; equal manifests give equal bytes. */
-export function formatManifest({ version, generator, prefix, libs, programs, files }) {
-    const ordered = {
-        version,
-        generator,
-        prefix,
-        libs,
-        programs: programs
-            .map(({ path, interpreter, qemuTarget, wraps }) => ({
-            path,
-            interpreter,
-            qemuTarget,
-            ...(wraps === undefined ? {} : { wraps }),
-        }))
-            .sort(byPath),
-        files: files
-            .map(({ path, role, sha256, size, mode, source }) => ({ path, role, sha256, size, mode, source }))
-            .sort(byPath),
-    };
-    return `${JSON.stringify(ordered, null, 2)}\n`;
+export function formatManifest({version, generator, prefix, libs, programs, files}) {
+  const ordered = {
+    version,
+    generator,
+    prefix,
+    libs,
+    programs: programs
+      .map(({path, interpreter, qemuTarget, wraps}) => ({
+        path,
+        interpreter,
+        qemuTarget,
+        ...(wraps === undefined ? {} : {wraps}),
+      }))
+      .sort(byPath),
+    files: files
+      .map(({path, role, sha256, size, mode, source}) => ({path, role, sha256, size, mode, source}))
+      .sort(byPath),
+  };
+  return `${JSON.stringify(ordered, null, 2)}\n`;
 }
 /**
  * Read a manifest, trusting nothing in it.
@@ -38,122 +38,111 @@ export function formatManifest({ version, generator, prefix, libs, programs, fil
  * @throws ElfError BAD_MANIFEST when it is not one, OUTSIDE when it names a path that is not under its prefix
  */
 export function parseManifest(text, path) {
-    const reader = new Reader(path);
-    const root = reader.object(parseJson(text, path), 'the manifest');
-    if (root.version !== 1)
-        throw reader.bad('version', '1', root.version);
-    const prefix = reader.absolutePath(root.prefix, 'prefix');
-    const libs = reader.pathUnder(root.libs, 'libs', prefix);
-    const manifest = {
-        version: 1,
-        generator: reader.string(root.generator, 'generator'),
-        prefix,
-        libs,
-        programs: reader.array(root.programs, 'programs').map((value, i) => {
-            const where = `programs[${i}]`;
-            const { path, interpreter, qemuTarget, wraps } = reader.object(value, where);
-            return {
-                path: reader.pathUnder(path, `${where}.path`, prefix),
-                interpreter: interpreter === null ? null : reader.pathUnder(interpreter, `${where}.interpreter`, prefix),
-                qemuTarget: qemuTarget === null ? null : reader.string(qemuTarget, `${where}.qemuTarget`),
-                ...(wraps === undefined ? {} : { wraps: reader.pathUnder(wraps, `${where}.wraps`, prefix) }),
-            };
-        }),
-        files: reader.array(root.files, 'files').map((value, i) => reader.file(value, `files[${i}]`, prefix)),
-    };
-    reader.checkPaths(manifest);
-    return manifest;
+  const reader = new Reader(path);
+  const root = reader.object(parseJson(text, path), 'the manifest');
+  if (root.version !== 1) throw reader.bad('version', '1', root.version);
+  const prefix = reader.absolutePath(root.prefix, 'prefix');
+  const libs = reader.pathUnder(root.libs, 'libs', prefix);
+  const manifest = {
+    version: 1,
+    generator: reader.string(root.generator, 'generator'),
+    prefix,
+    libs,
+    programs: reader.array(root.programs, 'programs').map((value, i) => {
+      const where = `programs[${i}]`;
+      const {path, interpreter, qemuTarget, wraps} = reader.object(value, where);
+      return {
+        path: reader.pathUnder(path, `${where}.path`, prefix),
+        interpreter:
+          interpreter === null ? null : reader.pathUnder(interpreter, `${where}.interpreter`, prefix),
+        qemuTarget: qemuTarget === null ? null : reader.string(qemuTarget, `${where}.qemuTarget`),
+        ...(wraps === undefined ? {} : {wraps: reader.pathUnder(wraps, `${where}.wraps`, prefix)}),
+      };
+    }),
+    files: reader.array(root.files, 'files').map((value, i) => reader.file(value, `files[${i}]`, prefix)),
+  };
+  reader.checkPaths(manifest);
+  return manifest;
 }
 function byPath(a, b) {
-    if (a.path === b.path)
-        return 0;
-    return a.path < b.path ? -1 : 1;
+  if (a.path === b.path) return 0;
+  return a.path < b.path ? -1 : 1;
 }
 function parseJson(text, path) {
-    try {
-        return JSON.parse(text);
-    }
-    catch (cause) {
-        throw new ElfError('BAD_MANIFEST', 'not a manifest: not JSON', { path, cause });
-    }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ElfError('BAD_MANIFEST', 'not a manifest: not JSON', {path, cause});
+  }
 }
 const roles = ['library', 'loader', 'program', 'data'];
 /** Takes values apart, and says of each wrong one where it stands, what was expected and what is there. */
 class Reader {
-    #path;
-    constructor(path) {
-        this.#path = path;
+  #path;
+  constructor(path) {
+    this.#path = path;
+  }
+  file(value, where, prefix) {
+    const {path, role, sha256, size, mode, source} = this.object(value, where);
+    const known = roles.find((name) => name === role);
+    if (known === undefined) throw this.bad(`${where}.role`, roles.join(', '), role);
+    if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
+      throw this.bad(`${where}.sha256`, '64 hexadecimal digits', sha256);
     }
-    file(value, where, prefix) {
-        const { path, role, sha256, size, mode, source } = this.object(value, where);
-        const known = roles.find((name) => name === role);
-        if (known === undefined)
-            throw this.bad(`${where}.role`, roles.join(', '), role);
-        if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
-            throw this.bad(`${where}.sha256`, '64 hexadecimal digits', sha256);
-        }
-        return {
-            path: this.pathUnder(path, `${where}.path`, prefix),
-            role: known,
-            sha256,
-            size: this.count(size, `${where}.size`, Number.MAX_SAFE_INTEGER),
-            mode: this.count(mode, `${where}.mode`, 0o7777),
-            source: this.string(source, `${where}.source`),
-        };
+    return {
+      path: this.pathUnder(path, `${where}.path`, prefix),
+      role: known,
+      sha256,
+      size: this.count(size, `${where}.size`, Number.MAX_SAFE_INTEGER),
+      mode: this.count(mode, `${where}.mode`, 0o7777),
+      source: this.string(source, `${where}.source`),
+    };
+  }
+  object(value, where) {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return {...value};
+    throw this.bad(where, 'an object', value);
+  }
+  array(value, where) {
+    if (Array.isArray(value)) return value;
+    throw this.bad(where, 'an array', value);
+  }
+  string(value, where) {
+    if (typeof value === 'string') return value;
+    throw this.bad(where, 'a string', value);
+  }
+  count(value, where, most) {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return value;
+    throw this.bad(where, `a whole number from 0 to ${most}`, value);
+  }
+  absolutePath(value, where) {
+    const path = this.string(value, where);
+    const normal = path.startsWith('/') && posix.normalize(path) === path && !/[\0\n]/.test(path);
+    // The root itself, or a path with a slash at its end, is nothing that a bundle could own.
+    if (normal && !path.endsWith('/')) return path;
+    throw this.outside(where, "an absolute path without '.', '..' or a slash too many", path);
+  }
+  pathUnder(value, where, prefix) {
+    const path = this.absolutePath(value, where);
+    if (path.startsWith(`${prefix}/`)) return path;
+    throw this.outside(where, `a path under ${prefix}`, path);
+  }
+  /** Each file once, and each program among the files. */
+  checkPaths({programs, files}) {
+    const paths = new Set();
+    for (const {path} of files) {
+      if (paths.has(path)) throw this.bad('files', 'each path once', path);
+      paths.add(path);
     }
-    object(value, where) {
-        if (typeof value === 'object' && value !== null && !Array.isArray(value))
-            return { ...value };
-        throw this.bad(where, 'an object', value);
-    }
-    array(value, where) {
-        if (Array.isArray(value))
-            return value;
-        throw this.bad(where, 'an array', value);
-    }
-    string(value, where) {
-        if (typeof value === 'string')
-            return value;
-        throw this.bad(where, 'a string', value);
-    }
-    count(value, where, most) {
-        if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most)
-            return value;
-        throw this.bad(where, `a whole number from 0 to ${most}`, value);
-    }
-    absolutePath(value, where) {
-        const path = this.string(value, where);
-        const normal = path.startsWith('/') && posix.normalize(path) === path && !/[\0\n]/.test(path);
-        // The root itself, or a path with a slash at its end, is nothing that a bundle could own.
-        if (normal && !path.endsWith('/'))
-            return path;
-        throw this.outside(where, "an absolute path without '.', '..' or a slash too many", path);
-    }
-    pathUnder(value, where, prefix) {
-        const path = this.absolutePath(value, where);
-        if (path.startsWith(`${prefix}/`))
-            return path;
-        throw this.outside(where, `a path under ${prefix}`, path);
-    }
-    /** Each file once, and each program among the files. */
-    checkPaths({ programs, files }) {
-        const paths = new Set();
-        for (const { path } of files) {
-            if (paths.has(path))
-                throw this.bad('files', 'each path once', path);
-            paths.add(path);
-        }
-        const stray = programs.find(({ path }) => !paths.has(path));
-        if (stray !== undefined)
-            throw this.bad('programs', 'a path out of files', stray.path);
-    }
-    bad(where, expected, value) {
-        const got = value === undefined ? 'nothing' : printable(JSON.stringify(value).slice(0, 100));
-        return new ElfError('BAD_MANIFEST', `not a manifest: ${where}`, { path: this.#path, expected, got, value });
-    }
-    outside(where, expected, value) {
-        const what = `the manifest's ${where} is refused`;
-        return new ElfError('OUTSIDE', what, { path: this.#path, expected, got: printable(value), value });
-    }
+    const stray = programs.find(({path}) => !paths.has(path));
+    if (stray !== undefined) throw this.bad('programs', 'a path out of files', stray.path);
+  }
+  bad(where, expected, value) {
+    const got = value === undefined ? 'nothing' : printable(JSON.stringify(value).slice(0, 100));
+    return new ElfError('BAD_MANIFEST', `not a manifest: ${where}`, {path: this.#path, expected, got, value});
+  }
+  outside(where, expected, value) {
+    const what = `the manifest's ${where} is refused`;
+    return new ElfError('OUTSIDE', what, {path: this.#path, expected, got: printable(value), value});
+  }
 }
 //# sourceMappingURL=manifest.js.map

@@ -5,15 +5,15 @@
  * DT_RPATH on the program, not DT_RUNPATH: RUNPATH is not inherited by the libraries' own libraries. A library's
  * own RPATH or RUNPATH is removed, because it would win and lead out of the bundle.
  */
-import { posix } from 'node:path';
-import { planEdit } from '../edit/plan-edit.js';
-import { machineOf } from '../elf/machine.js';
-import { openElfSource } from '../elf/open.js';
-import { ElfError } from '../errors.js';
-import { Root } from '../loader/root.js';
-import { fileSource } from '../source/file.js';
-import { FileSet, generated } from './file-set.js';
-import { planIsolation } from './isolate.js';
+import {posix} from 'node:path';
+import {planEdit} from '../edit/plan-edit.js';
+import {machineOf} from '../elf/machine.js';
+import {openElfSource} from '../elf/open.js';
+import {ElfError} from '../errors.js';
+import {Root} from '../loader/root.js';
+import {fileSource} from '../source/file.js';
+import {FileSet, generated} from './file-set.js';
+import {planIsolation} from './isolate.js';
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
 export const alwaysNeeded = 'libgcc_s.so.1';
 /** The name of the bundled loader. Its SONAME, by which libraries ask for it, is inside it and stays. */
@@ -25,202 +25,194 @@ const loaderName = 'ld.so';
  * @throws ElfError NOT_FOUND for a library that is nowhere, CONFLICT for two files under one name
  */
 export function planBundle(trees, options) {
-    const notes = [];
-    const files = new FileSet();
-    const programs = trees.map((tree) => planProgram(tree, options, files, notes));
-    for (const file of options.data)
-        files.add(file);
-    const loader = files.get(posix.join(options.layout.libs, loaderName));
-    const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;
-    return { layout: options.layout, programs, files: files.list(), isolated, notes: [...new Set(notes)] };
+  const notes = [];
+  const files = new FileSet();
+  const programs = trees.map((tree) => planProgram(tree, options, files, notes));
+  for (const file of options.data) files.add(file);
+  const loader = files.get(posix.join(options.layout.libs, loaderName));
+  const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;
+  return {layout: options.layout, programs, files: files.list(), isolated, notes: [...new Set(notes)]};
 }
 function planProgram(tree, options, files, notes) {
-    const [program] = tree.nodes;
-    if (program === undefined)
-        throw new ElfError('BAD_REQUEST', 'there is no program to bundle');
-    const { prefix, libs } = options.layout;
-    const name = posix.basename(program.path);
-    const path = posix.join(prefix, name);
-    const { host: source, identity } = program;
-    const from = options.root;
-    const file = { path, role: 'program', source, from, identity };
-    if (tree.interpreter === undefined) {
-        files.add({ ...file, why: 'a static program' });
-        return { path, interpreter: null, qemuTarget: options.targetOf(name) };
-    }
-    const interpreter = posix.join(libs, loaderName);
-    refuseMisses(program, tree, notes);
-    if (tree.interpreter.substituted) {
-        notes.push(`${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`);
-    }
-    for (const node of tree.nodes.slice(1))
-        addNode(node, tree, options, files, notes);
-    addPathFile(tree, interpreter, options, files);
-    const qemuTarget = options.targetOf(name);
-    if (options.shell !== undefined) {
-        return planWrapper(program, tree, options, options.shell, files, qemuTarget);
-    }
-    files.add({
-        ...file,
-        plan: planFor(from.source(source), { interpreter, rpath: libs, ...plainNames(program, tree) }),
-        why: 'a program to bundle',
-    });
-    return { path, interpreter, qemuTarget };
+  const [program] = tree.nodes;
+  if (program === undefined) throw new ElfError('BAD_REQUEST', 'there is no program to bundle');
+  const {prefix, libs} = options.layout;
+  const name = posix.basename(program.path);
+  const path = posix.join(prefix, name);
+  const {host: source, identity} = program;
+  const from = options.root;
+  const file = {path, role: 'program', source, from, identity};
+  if (tree.interpreter === undefined) {
+    files.add({...file, why: 'a static program'});
+    return {path, interpreter: null, qemuTarget: options.targetOf(name)};
+  }
+  const interpreter = posix.join(libs, loaderName);
+  refuseMisses(program, tree, notes);
+  if (tree.interpreter.substituted) {
+    notes.push(
+      `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
+    );
+  }
+  for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
+  addPathFile(tree, interpreter, options, files);
+  const qemuTarget = options.targetOf(name);
+  if (options.shell !== undefined) {
+    return planWrapper(program, tree, options, options.shell, files, qemuTarget);
+  }
+  files.add({
+    ...file,
+    plan: planFor(from.source(source), {interpreter, rpath: libs, ...plainNames(program, tree)}),
+    why: 'a program to bundle',
+  });
+  return {path, interpreter, qemuTarget};
 }
 /**
  * musl reads its library directories from a file under its own prefix, which is PT_INTERP without the last two
  * components. In the chroot that file would be the guest's or missing, so the bundle brings one: a second line
  * behind DT_RPATH, for what is opened at run time.
  */
-function addPathFile({ interpreter }, loader, { layout: { prefix, libs }, root: from }, files) {
-    if (interpreter?.pathFile === undefined)
-        return;
-    const path = posix.join(posix.dirname(posix.dirname(loader)), interpreter.pathFile);
-    if (!path.startsWith(`${prefix}/`))
-        return;
-    const why = `the library directories of ${interpreter.path}`;
-    const content = new TextEncoder().encode(`${libs}\n`);
-    files.add({ path, role: 'data', source: generated, from, identity: generated, why, content });
+function addPathFile({interpreter}, loader, {layout: {prefix, libs}, root: from}, files) {
+  if (interpreter?.pathFile === undefined) return;
+  const path = posix.join(posix.dirname(posix.dirname(loader)), interpreter.pathFile);
+  if (!path.startsWith(`${prefix}/`)) return;
+  const why = `the library directories of ${interpreter.path}`;
+  const content = new TextEncoder().encode(`${libs}\n`);
+  files.add({path, role: 'data', source: generated, from, identity: generated, why, content});
 }
 /**
  * The other way to start a program with a loader of choice, for one that cannot be changed: a script, and a static
  * shell for it, since no shell of the chroot runs before there is an emulator. Each start costs two more execs,
  * and the kernel's note that argv[0] was passed on (flag P) does not survive them.
  */
-function planWrapper(program, { interpreter }, { layout: { prefix, libs }, root: from }, shell, files, qemuTarget) {
-    const name = posix.basename(program.path);
-    const [path, wraps, interpreterPath] = [
-        posix.join(prefix, name),
-        posix.join(libs, name),
-        posix.join(libs, 'sh'),
-    ];
-    if (/[^\w@%+=:,./-]/.test(path)) {
-        throw new ElfError('BAD_REQUEST', 'a wrapper cannot be made for this path', {
-            path,
-            expected: 'no character that a shell treats as special',
-        });
-    }
-    checkShell(shell, withView(from.source(program.host), machineName));
-    const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
-    const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
-    const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
-    const { host: source, identity } = program;
-    files.add({ path, role: 'program', source, from, identity, why: 'a program to bundle', content });
-    files.add({ path: wraps, role: 'data', source, from, identity, why: 'the program that a wrapper starts' });
-    const why = 'the shell of the wrapper';
-    // The shell is one of this machine, wherever the program is from.
-    files.add({ path: interpreterPath, role: 'data', source: shell, from: new Root(), identity: shell, why });
-    return { path, interpreter: interpreterPath, qemuTarget, wraps };
+function planWrapper(program, {interpreter}, {layout: {prefix, libs}, root: from}, shell, files, qemuTarget) {
+  const name = posix.basename(program.path);
+  const [path, wraps, interpreterPath] = [
+    posix.join(prefix, name),
+    posix.join(libs, name),
+    posix.join(libs, 'sh'),
+  ];
+  if (/[^\w@%+=:,./-]/.test(path)) {
+    throw new ElfError('BAD_REQUEST', 'a wrapper cannot be made for this path', {
+      path,
+      expected: 'no character that a shell treats as special',
+    });
+  }
+  checkShell(shell, withView(from.source(program.host), machineName));
+  const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
+  const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
+  const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
+  const {host: source, identity} = program;
+  files.add({path, role: 'program', source, from, identity, why: 'a program to bundle', content});
+  files.add({path: wraps, role: 'data', source, from, identity, why: 'the program that a wrapper starts'});
+  const why = 'the shell of the wrapper';
+  // The shell is one of this machine, wherever the program is from.
+  files.add({path: interpreterPath, role: 'data', source: shell, from: new Root(), identity: shell, why});
+  return {path, interpreter: interpreterPath, qemuTarget, wraps};
 }
 function machineName(view) {
-    return machineOf(view).name;
+  return machineOf(view).name;
 }
 /** @throws ElfError BAD_REQUEST for a shell that would need a loader, or an emulator, itself */
 function checkShell(shell, wanted) {
-    const name = withView(fileSource(shell), machineName);
-    const isStatic = withView(fileSource(shell), (view) => view.interpreter === undefined);
-    if (isStatic && name === wanted)
-        return;
-    throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
-        path: shell,
-        expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
-        got: isStatic ? `one for ${name}` : 'a shared one',
-    });
+  const name = withView(fileSource(shell), machineName);
+  const isStatic = withView(fileSource(shell), (view) => view.interpreter === undefined);
+  if (isStatic && name === wanted) return;
+  throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
+    path: shell,
+    expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
+    got: isStatic ? `one for ${name}` : 'a shared one',
+  });
 }
 /** An emulator usually goes by the name of its qemu-user target. */
 export function targetOfName(name) {
-    return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
+  return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
 }
 /** A library that only `alwaysNeeded` asks for is worth a note, any other one is an error. */
-function refuseMisses(program, { misses, interpreter }, notes) {
-    for (const { name, kind, tried, fatal, optional } of misses) {
-        if (optional)
-            continue;
-        if (name === alwaysNeeded && kind === 'library') {
-            // musl leaves a thread without it.
-            if (interpreter?.libc === 'musl')
-                continue;
-            notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
-            continue;
-        }
-        const places = tried.map((attempt) => attempt.path).join(', ');
-        throw new ElfError('NOT_FOUND', `${name} is not found`, {
-            path: program.path,
-            expected: places === '' ? 'a file' : `one of ${places}`,
-            got: fatal ?? 'none of them',
-            value: name,
-        });
+function refuseMisses(program, {misses, interpreter}, notes) {
+  for (const {name, kind, tried, fatal, optional} of misses) {
+    if (optional) continue;
+    if (name === alwaysNeeded && kind === 'library') {
+      // musl leaves a thread without it.
+      if (interpreter?.libc === 'musl') continue;
+      notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
+      continue;
     }
+    const places = tried.map((attempt) => attempt.path).join(', ');
+    throw new ElfError('NOT_FOUND', `${name} is not found`, {
+      path: program.path,
+      expected: places === '' ? 'a file' : `one of ${places}`,
+      got: fatal ?? 'none of them',
+      value: name,
+    });
+  }
 }
 function addNode(node, tree, options, files, notes) {
-    const { layout: { libs }, root: from, } = options;
-    const file = { source: node.host, from, identity: node.identity };
-    if (node.index === tree.interpreter?.node) {
-        const path = posix.join(libs, loaderName);
-        if (files.has({ ...file, path }))
-            return;
-        const isolation = options.isolate ? withView(from.source(node.host), planIsolation) : undefined;
-        const why = `the loader of ${tree.nodes[0]?.path}`;
-        files.add({ ...file, path, role: 'loader', plan: isolation?.plan, why });
-        notes.push(...(isolation?.warnings ?? []));
-        return;
-    }
-    const [first, ...others] = namesOf(node, tree);
-    if (first === undefined)
-        return;
-    const path = posix.join(libs, first);
-    const hasPath = node.rpath !== undefined || node.runpath !== undefined;
-    const request = { ...(hasPath && { removeRpath: true }), ...plainNames(node, tree) };
-    const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : undefined;
-    const why = whyOf(node, tree);
-    files.add({ ...file, path, role: 'library', plan, why });
-    for (const other of others) {
-        files.add({ ...file, path: posix.join(libs, other), role: 'library', why, linkTo: path });
-    }
+  const {
+    layout: {libs},
+    root: from,
+  } = options;
+  const file = {source: node.host, from, identity: node.identity};
+  if (node.index === tree.interpreter?.node) {
+    const path = posix.join(libs, loaderName);
+    if (files.has({...file, path})) return;
+    const isolation = options.isolate ? withView(from.source(node.host), planIsolation) : undefined;
+    const why = `the loader of ${tree.nodes[0]?.path}`;
+    files.add({...file, path, role: 'loader', plan: isolation?.plan, why});
+    notes.push(...(isolation?.warnings ?? []));
+    return;
+  }
+  const [first, ...others] = namesOf(node, tree);
+  if (first === undefined) return;
+  const path = posix.join(libs, first);
+  const hasPath = node.rpath !== undefined || node.runpath !== undefined;
+  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
+  const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : undefined;
+  const why = whyOf(node, tree);
+  files.add({...file, path, role: 'library', plan, why});
+  for (const other of others) {
+    files.add({...file, path: posix.join(libs, other), role: 'library', why, linkTo: path});
+  }
 }
 /** Every name by which a node is asked for, and its SONAME, which answers to later requests. */
-function namesOf(node, { nodes }) {
-    const requests = nodes.flatMap(({ edges }) => edges.filter((edge) => edge.to === node.index));
-    const asked = requests.map(({ name }) => (name.includes('/') ? plainNameOf(node, name) : name));
-    const names = [...asked, ...(node.soname === undefined ? [] : [node.soname])];
-    return [...new Set(names)].filter((name) => name !== '' && !name.includes('/'));
+function namesOf(node, {nodes}) {
+  const requests = nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
+  const asked = requests.map(({name}) => (name.includes('/') ? plainNameOf(node, name) : name));
+  const names = [...asked, ...(node.soname === undefined ? [] : [node.soname])];
+  return [...new Set(names)].filter((name) => name !== '' && !name.includes('/'));
 }
 /** The name for a library that was asked for by a path: a path leads out of the bundle, a name into it. */
-function plainNameOf({ soname }, name) {
-    return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
+function plainNameOf({soname}, name) {
+  return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
 }
 /** The edit after which a file asks for its libraries by names alone. */
 function plainNames(node, tree) {
-    const pairs = node.edges.flatMap(({ name, kind, to }) => {
-        const library = to === undefined ? undefined : tree.nodes[to];
-        if (!name.includes('/') || library === undefined || !entryKinds.has(kind))
-            return [];
-        if (kind === 'needed')
-            return [[name, plainNameOf(library, name)]];
-        throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
-            path: node.path,
-            expected: 'a name without a slash',
-            got: name,
-        });
+  const pairs = node.edges.flatMap(({name, kind, to}) => {
+    const library = to === undefined ? undefined : tree.nodes[to];
+    if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
+    if (kind === 'needed') return [[name, plainNameOf(library, name)]];
+    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
+      path: node.path,
+      expected: 'a name without a slash',
+      got: name,
     });
-    return pairs.length === 0 ? {} : { replaceNeeded: Object.fromEntries(pairs) };
+  });
+  return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
 }
 /** Requests that stand in the file itself. */
 const entryKinds = new Set(['needed', 'filter', 'auxiliary', 'audit']);
-function whyOf(node, { nodes }) {
-    const asker = nodes[node.requestedBy ?? 0];
-    return `${node.path}, for ${asker?.path ?? 'the bundle'}`;
+function whyOf(node, {nodes}) {
+  const asker = nodes[node.requestedBy ?? 0];
+  return `${node.path}, for ${asker?.path ?? 'the bundle'}`;
 }
 function planFor(source, request) {
-    return withView(source, (view) => planEdit(view, request));
+  return withView(source, (view) => planEdit(view, request));
 }
 function withView(source, work) {
-    const file = openElfSource(source);
-    try {
-        return work(file.view);
-    }
-    finally {
-        void file.close();
-    }
+  const file = openElfSource(source);
+  try {
+    return work(file.view);
+  } finally {
+    void file.close();
+  }
 }
 //# sourceMappingURL=plan-bundle.js.map

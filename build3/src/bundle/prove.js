@@ -1,6 +1,6 @@
-import { posix } from 'node:path';
-import { ElfError } from '../errors.js';
-import { Resolver } from '../loader/resolve.js';
+import {posix} from 'node:path';
+import {ElfError} from '../errors.js';
+import {Resolver} from '../loader/resolve.js';
 /**
  * Prove that a bundle is closed: resolve each program with a directory as its root, and fail if anything is missing
  * or would come from outside the bundle. Nothing is run.
@@ -8,35 +8,39 @@ import { Resolver } from '../loader/resolve.js';
  * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
  */
 export function proveClosed(root, layout, programs, library) {
-    const patched = new Resolver({ root, library });
-    const wrapped = new Resolver({
-        root,
-        library,
-        interpreter: posix.join(layout.libs, 'ld.so'),
-        libraryPath: layout.libs,
-        inhibitCache: true,
-        direct: true,
-    });
-    for (const program of programs) {
-        const resolver = program.wraps === undefined ? patched : wrapped;
-        const path = program.wraps ?? program.path;
-        const { nodes, misses, interpreter } = resolver.resolve(path);
-        const miss = misses.find(({ optional }) => !optional);
-        if (miss !== undefined)
-            throw notClosed(path, `${miss.name} is missing`, nodes[miss.requestedBy ?? 0]?.path);
-        if (interpreter?.substituted && program.wraps === undefined)
-            throw notClosed(path, `the interpreter ${interpreter.requested} is missing`, path);
-        const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
-        if (stray !== undefined) {
-            throw notClosed(path, `${stray.name} would come from ${stray.path}`, nodes[stray.requestedBy ?? 0]?.path);
-        }
+  const patched = new Resolver({root, library});
+  const wrapped = new Resolver({
+    root,
+    library,
+    interpreter: posix.join(layout.libs, 'ld.so'),
+    libraryPath: layout.libs,
+    inhibitCache: true,
+    direct: true,
+  });
+  for (const program of programs) {
+    const resolver = program.wraps === undefined ? patched : wrapped;
+    const path = program.wraps ?? program.path;
+    const {nodes, misses, interpreter} = resolver.resolve(path);
+    const miss = misses.find(({optional}) => !optional);
+    if (miss !== undefined)
+      throw notClosed(path, `${miss.name} is missing`, nodes[miss.requestedBy ?? 0]?.path);
+    if (interpreter?.substituted && program.wraps === undefined)
+      throw notClosed(path, `the interpreter ${interpreter.requested} is missing`, path);
+    const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
+    if (stray !== undefined) {
+      throw notClosed(
+        path,
+        `${stray.name} would come from ${stray.path}`,
+        nodes[stray.requestedBy ?? 0]?.path,
+      );
     }
+  }
 }
 function notClosed(path, what, asker) {
-    return new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {
-        path,
-        expected: 'everything from the bundle',
-        got: `asked for by ${asker ?? path}`,
-    });
+  return new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {
+    path,
+    expected: 'everything from the bundle',
+    got: `asked for by ${asker ?? path}`,
+  });
 }
 //# sourceMappingURL=prove.js.map

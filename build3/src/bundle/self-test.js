@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import {spawnSync} from 'node:child_process';
 /**
  * Run an isolated loader and see whether it still heeds LD_*: with LD_SHOW_AUXV set it would print the auxiliary
  * vector, and under its new name it must.
@@ -7,26 +7,22 @@ import { spawnSync } from 'node:child_process';
  * @returns what is wrong, in words; undefined when it is as it should be
  */
 export function testIsolation(loader) {
-    const deaf = showsAuxv(loader, 'LD_SHOW_AUXV');
-    if (typeof deaf === 'string')
-        return `the isolated loader could not be tested: ${deaf}`;
-    if (deaf)
-        return 'the isolated loader still reads LD_* variables';
-    return showsAuxv(loader, 'LD%SHOW_AUXV') === true
-        ? undefined
-        : 'the isolated loader does not behave as expected';
+  const deaf = showsAuxv(loader, 'LD_SHOW_AUXV');
+  if (typeof deaf === 'string') return `the isolated loader could not be tested: ${deaf}`;
+  if (deaf) return 'the isolated loader still reads LD_* variables';
+  return showsAuxv(loader, 'LD%SHOW_AUXV') === true
+    ? undefined
+    : 'the isolated loader does not behave as expected';
 }
 /** Whether the loader prints the auxiliary vector when a variable is set; a text says why that is not known. */
 function showsAuxv(loader, variable) {
-    const { error, signal, stdout } = spawnSync(loader, ['--version'], {
-        env: { [variable]: '1' },
-        encoding: 'utf8',
-        timeout: 10_000,
-    });
-    if (error !== undefined)
-        return error.message;
-    if (signal !== null)
-        return `it died of ${signal}`;
-    return /^AT_[A-Z0-9_]+:/m.test(stdout);
+  const {error, signal, stdout} = spawnSync(loader, ['--version'], {
+    env: {[variable]: '1'},
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
+  if (error !== undefined) return error.message;
+  if (signal !== null) return `it died of ${signal}`;
+  return /^AT_[A-Z0-9_]+:/m.test(stdout);
 }
 //# sourceMappingURL=self-test.js.map

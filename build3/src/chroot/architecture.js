@@ -3,14 +3,14 @@
  * native architecture of its system, debootstrap's first stage leaves a note where dpkg is not configured yet, and
  * the ELF header of a basic program decides where neither was at work.
  */
-import { isNativeTarget, targetOfFile, targetsForDebianArchitecture, } from '../binfmt/targets.js';
-import { machineOf } from '../elf/machine.js';
-import { openElfSource } from '../elf/open.js';
-import { ElfError, printable } from '../errors.js';
-import { isElf, readHead } from './program.js';
+import {isNativeTarget, targetOfFile, targetsForDebianArchitecture} from '../binfmt/targets.js';
+import {machineOf} from '../elf/machine.js';
+import {openElfSource} from '../elf/open.js';
+import {ElfError, printable} from '../errors.js';
+import {isElf, readHead} from './program.js';
 /** Find a chroot's architecture; undefined when nothing tells. */
 export function findArchitecture(root) {
-    return fromDpkgArch(root) ?? fromDpkgStatus(root) ?? fromDebootstrap(root) ?? fromPrograms(root);
+  return fromDpkgArch(root) ?? fromDpkgStatus(root) ?? fromDebootstrap(root) ?? fromPrograms(root);
 }
 /**
  * Describe a Debian architecture.
@@ -18,80 +18,76 @@ export function findArchitecture(root) {
  * @throws ElfError UNSUPPORTED when no qemu-user target runs its programs
  */
 export function describeArchitecture(name, evidence) {
-    const targets = targetsForDebianArchitecture(name);
-    const [first] = targets;
-    if (first !== undefined)
-        return { name, evidence, targets, isNative: isNativeTarget(first) };
-    throw new ElfError('UNSUPPORTED', `no qemu-user target runs programs of the architecture ${printable(name)}`, {
-        expected: 'a Debian architecture such as armel, arm64, riscv64, s390x',
-        got: evidence,
-    });
+  const targets = targetsForDebianArchitecture(name);
+  const [first] = targets;
+  if (first !== undefined) return {name, evidence, targets, isNative: isNativeTarget(first)};
+  throw new ElfError(
+    'UNSUPPORTED',
+    `no qemu-user target runs programs of the architecture ${printable(name)}`,
+    {
+      expected: 'a Debian architecture such as armel, arm64, riscv64, s390x',
+      got: evidence,
+    },
+  );
 }
 /** dpkg's list of architectures: its native one stands first. */
 function fromDpkgArch(root) {
-    return fromNote(root, '/var/lib/dpkg/arch', (text) => text.split('\n')[0]);
+  return fromNote(root, '/var/lib/dpkg/arch', (text) => text.split('\n')[0]);
 }
 /** dpkg itself is a package of its native architecture. */
 function fromDpkgStatus(root) {
-    return fromNote(root, '/var/lib/dpkg/status', (text) => {
-        const paragraph = text.split('\n\n').find((part) => /^Package: dpkg$/m.test(part));
-        return paragraph === undefined ? undefined : /^Architecture: (\S+)$/m.exec(paragraph)?.[1];
-    });
+  return fromNote(root, '/var/lib/dpkg/status', (text) => {
+    const paragraph = text.split('\n\n').find((part) => /^Package: dpkg$/m.test(part));
+    return paragraph === undefined ? undefined : /^Architecture: (\S+)$/m.exec(paragraph)?.[1];
+  });
 }
 function fromDebootstrap(root) {
-    return fromNote(root, '/debootstrap/arch', (text) => text.split('\n')[0]);
+  return fromNote(root, '/debootstrap/arch', (text) => text.split('\n')[0]);
 }
 function fromNote(root, path, find) {
-    const name = find(readText(root, path))?.trim();
-    // A chroot of an architecture that nobody emulates can still be told from one of unknown architecture.
-    if (name === undefined || name === '')
-        return undefined;
-    const targets = targetsForDebianArchitecture(name);
-    return { name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0]) };
+  const name = find(readText(root, path))?.trim();
+  // A chroot of an architecture that nobody emulates can still be told from one of unknown architecture.
+  if (name === undefined || name === '') return undefined;
+  const targets = targetsForDebianArchitecture(name);
+  return {name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0])};
 }
 /** In bytes; the status of a full desktop has a quarter of it. */
 const longestText = 1 << 25;
 function readText(root, path) {
-    const there = root.resolve(path);
-    if (!there.found || !there.stats.isFile())
-        return '';
-    const source = root.source(there.host);
-    try {
-        return Buffer.from(source.read(0, Math.min(source.size, longestText))).toString();
-    }
-    finally {
-        source.close();
-    }
+  const there = root.resolve(path);
+  if (!there.found || !there.stats.isFile()) return '';
+  const source = root.source(there.host);
+  try {
+    return Buffer.from(source.read(0, Math.min(source.size, longestText))).toString();
+  } finally {
+    source.close();
+  }
 }
 /** Programs that nearly every system has. */
 const basicPrograms = ['/bin/sh', '/usr/bin/env', '/bin/busybox', '/bin/ls', '/sbin/init'];
 function fromPrograms(root) {
-    for (const path of basicPrograms) {
-        const head = readHead(root, path);
-        const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
-        if (target === undefined)
-            continue;
-        const name = debianNameOf(root, path) ?? target.name;
-        return { name, evidence: path, targets: [target], isNative: isNativeTarget(target) };
-    }
-    return undefined;
+  for (const path of basicPrograms) {
+    const head = readHead(root, path);
+    const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
+    if (target === undefined) continue;
+    const name = debianNameOf(root, path) ?? target.name;
+    return {name, evidence: path, targets: [target], isNative: isNativeTarget(target)};
+  }
+  return undefined;
 }
 /** armel and armhf differ in e_flags, which a registration's magic does not cover. */
 function debianNameOf(root, path) {
-    const there = root.resolve(path);
-    if (!there.found)
-        return undefined;
+  const there = root.resolve(path);
+  if (!there.found) return undefined;
+  try {
+    const file = openElfSource(root.source(there.host));
     try {
-        const file = openElfSource(root.source(there.host));
-        try {
-            return machineOf(file.view).debianArchitectures[0];
-        }
-        finally {
-            void file.close();
-        }
+      return machineOf(file.view).debianArchitectures[0];
+    } finally {
+      void file.close();
     }
-    catch {
-        return undefined;
-    }
+  } catch {
+    return undefined;
+  }
 }
 //# sourceMappingURL=architecture.js.map

@@ -1,15 +1,15 @@
 /*
  * Which emulators a run registers, decided before anything is started.
  */
-import { entryMatches } from '../binfmt/registry.js';
-import { isHarmfulTarget, isNativeTarget, targetByName, targetOfFile, } from '../binfmt/targets.js';
-import { ElfError } from '../errors.js';
-import { findOwn } from '../loader/inside.js';
-import { Root } from '../loader/root.js';
-import { findArchitecture } from './architecture.js';
-import { findOwnEmulator } from './find-emulator.js';
-import { findManifest } from './manifest.js';
-import { isElf } from './program.js';
+import {entryMatches} from '../binfmt/registry.js';
+import {isHarmfulTarget, isNativeTarget, targetByName, targetOfFile} from '../binfmt/targets.js';
+import {ElfError} from '../errors.js';
+import {findOwn} from '../loader/inside.js';
+import {Root} from '../loader/root.js';
+import {findArchitecture} from './architecture.js';
+import {findOwnEmulator} from './find-emulator.js';
+import {findManifest} from './manifest.js';
+import {isElf} from './program.js';
 /**
  * The flags that a bundle's emulators get unless told otherwise. P, so that programs see the argv[0] that they
  * were started with. Not F: the path is looked up in the chroot at each start, so no chroot pins another's file.
@@ -20,37 +20,32 @@ export const defaultFlags = 'P';
  *
  * @throws ElfError NOT_FOUND (a file of the bundle is gone), OUTSIDE, UNSUPPORTED (no such target)
  */
-export function planEmulators(root, { manifest, path }, { flags = defaultFlags, onWarning }) {
-    const planned = new Map();
-    for (const program of manifest.programs) {
-        if (program.qemuTarget === null)
-            continue;
-        const target = targetByName(program.qemuTarget);
-        if (target === undefined)
-            throw unknownTarget(path, program.qemuTarget);
-        if (isHarmfulTarget(target)) {
-            onWarning(`${program.path} is not registered: this machine runs ${target.name} programs itself`);
-        }
-        else if (planned.has(target.name)) {
-            onWarning(`${program.path} is not registered: the bundle has another emulator for ${target.name}`);
-        }
-        else {
-            planned.set(target.name, planEmulator(root, program, target, flags));
-        }
+export function planEmulators(root, {manifest, path}, {flags = defaultFlags, onWarning}) {
+  const planned = new Map();
+  for (const program of manifest.programs) {
+    if (program.qemuTarget === null) continue;
+    const target = targetByName(program.qemuTarget);
+    if (target === undefined) throw unknownTarget(path, program.qemuTarget);
+    if (isHarmfulTarget(target)) {
+      onWarning(`${program.path} is not registered: this machine runs ${target.name} programs itself`);
+    } else if (planned.has(target.name)) {
+      onWarning(`${program.path} is not registered: the bundle has another emulator for ${target.name}`);
+    } else {
+      planned.set(target.name, planEmulator(root, program, target, flags));
     }
-    return [...planned.values()];
+  }
+  return [...planned.values()];
 }
 /**
  * Describe the registrations of the bundle in a chroot. Nothing is registered.
  *
  * @throws ElfError NOT_FOUND when there is no bundle, or a file of it is gone; OUTSIDE, BAD_MANIFEST, UNSUPPORTED
  */
-export function bundledEmulators(chroot, options = {}, onWarning = () => { }) {
-    const root = new Root(chroot);
-    const found = findManifest(root, options);
-    if (found !== undefined)
-        return planEmulators(root, found, { flags: options.flags, onWarning });
-    throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', { path: root.host });
+export function bundledEmulators(chroot, options = {}, onWarning = () => {}) {
+  const root = new Root(chroot);
+  const found = findManifest(root, options);
+  if (found !== undefined) return planEmulators(root, found, {flags: options.flags, onWarning});
+  throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
 }
 /**
  * Plan the registration of an emulator that the chroot has of its own, for a program that needs one.
@@ -58,13 +53,11 @@ export function bundledEmulators(chroot, options = {}, onWarning = () => { }) {
  * @param planned what the bundle has already
  */
 export function planOwnEmulator(root, program, planned, flags = defaultFlags) {
-    const target = program === undefined ? findArchitecture(root)?.targets[0] : foreignTarget(program);
-    if (target === undefined || isNativeTarget(target))
-        return [];
-    if (planned.some(({ name }) => name === nameOf(target)))
-        return [];
-    const own = findOwnEmulator(root, [target]);
-    return own === undefined ? [] : [registrationOf(root, own.path, target, flags)];
+  const target = program === undefined ? findArchitecture(root)?.targets[0] : foreignTarget(program);
+  if (target === undefined || isNativeTarget(target)) return [];
+  if (planned.some(({name}) => name === nameOf(target))) return [];
+  const own = findOwnEmulator(root, [target]);
+  return own === undefined ? [] : [registrationOf(root, own.path, target, flags)];
 }
 /**
  * Say beforehand why a program would not run, as far as that can be seen: the kernel only says "Exec format error".
@@ -72,61 +65,56 @@ export function planOwnEmulator(root, program, planned, flags = defaultFlags) {
  * @throws ElfError NOT_FOUND when nothing is registered for a foreign program
  */
 export function checkRunnable(program, entries) {
-    const target = foreignTarget(program);
-    if (target === undefined)
-        return;
-    if (entries.some((entry) => entryMatches(entry, program)))
-        return;
-    throw new ElfError('NOT_FOUND', `this is a program for ${target.name}, and there is no emulator for it`, {
-        path: program.path,
-        expected: `qemu-${target.name} in the chroot's bundle`,
-        got: entries.map(({ registration }) => registration.name).join(', ') || 'no emulator',
-    });
+  const target = foreignTarget(program);
+  if (target === undefined) return;
+  if (entries.some((entry) => entryMatches(entry, program))) return;
+  throw new ElfError('NOT_FOUND', `this is a program for ${target.name}, and there is no emulator for it`, {
+    path: program.path,
+    expected: `qemu-${target.name} in the chroot's bundle`,
+    got: entries.map(({registration}) => registration.name).join(', ') || 'no emulator',
+  });
 }
 /** A registration as the entry that it becomes. */
 export function enabledEntry(registration) {
-    return { enabled: true, registration };
+  return {enabled: true, registration};
 }
 /** The target of a program that this machine does not run itself. */
-function foreignTarget({ head }) {
-    const target = isElf(head) ? targetOfFile(head) : undefined;
-    return target === undefined || isNativeTarget(target) ? undefined : target;
+function foreignTarget({head}) {
+  const target = isElf(head) ? targetOfFile(head) : undefined;
+  return target === undefined || isNativeTarget(target) ? undefined : target;
 }
 function planEmulator(root, program, target, flags) {
-    mustHave(root, program.path);
-    if (program.interpreter !== null)
-        mustHave(root, program.interpreter);
-    if (program.wraps === undefined)
-        return registrationOf(root, program.path, target, flags);
-    mustHave(root, program.wraps);
-    // Only the kernel can tell the emulator of flag P, and between the two is a shell.
-    return registrationOf(root, program.path, target, flags.replaceAll('P', ''));
+  mustHave(root, program.path);
+  if (program.interpreter !== null) mustHave(root, program.interpreter);
+  if (program.wraps === undefined) return registrationOf(root, program.path, target, flags);
+  mustHave(root, program.wraps);
+  // Only the kernel can tell the emulator of flag P, and between the two is a shell.
+  return registrationOf(root, program.path, target, flags.replaceAll('P', ''));
 }
 /** The name that distributions use, and that mmdebstrap and arch-test look for. */
 function nameOf(target) {
-    return `qemu-${target.name}`;
+  return `qemu-${target.name}`;
 }
 function registrationOf(root, path, target, flags) {
-    const { magic, mask } = target;
-    const there = root.resolve(path);
-    return {
-        name: nameOf(target),
-        match: { type: 'magic', offset: 0, magic, mask },
-        // With F the kernel opens it at once, for a process that is not in the chroot; without, at each start, inside.
-        interpreter: flags.includes('F') && there.found ? there.host : path,
-        flags,
-    };
+  const {magic, mask} = target;
+  const there = root.resolve(path);
+  return {
+    name: nameOf(target),
+    match: {type: 'magic', offset: 0, magic, mask},
+    // With F the kernel opens it at once, for a process that is not in the chroot; without, at each start, inside.
+    interpreter: flags.includes('F') && there.found ? there.host : path,
+    flags,
+  };
 }
 function mustHave(root, path) {
-    if (findOwn(root, path) !== undefined)
-        return;
-    throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, { path: root.host });
+  if (findOwn(root, path) !== undefined) return;
+  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root.host});
 }
 function unknownTarget(path, got) {
-    return new ElfError('UNSUPPORTED', 'qemu-user has no such target', {
-        path,
-        expected: 'a target as in qemu-TARGET',
-        got,
-    });
+  return new ElfError('UNSUPPORTED', 'qemu-user has no such target', {
+    path,
+    expected: 'a target as in qemu-TARGET',
+    got,
+  });
 }
 //# sourceMappingURL=emulators.js.map

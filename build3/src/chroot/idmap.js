@@ -6,126 +6,116 @@
  * subordinate: an ordinary user is root inside, and the ranges of /etc/subuid and /etc/subgid are the other
  * users (newuidmap(1)). single: without such ranges there is one id, and chown to any other one fails.
  */
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
-import { ElfError, systemError } from '../errors.js';
-import { findTool, hasTool } from './tools.js';
+import {execFileSync} from 'node:child_process';
+import {readFileSync, writeFileSync} from 'node:fs';
+import {userInfo} from 'node:os';
+import {ElfError, systemError} from '../errors.js';
+import {findTool, hasTool} from './tools.js';
 /**
  * Plan the map that the caller may have: identity as root, else subordinate ids, else a single one.
  *
  * @throws ElfError UNSUPPORTED when `kind` is asked for and cannot be had
  */
 export function planIdMap(kind = 'auto') {
-    const [uid, gid] = [process.geteuid?.() ?? -1, process.getegid?.() ?? -1];
-    if (kind === 'identity' || (kind === 'auto' && uid === 0))
-        return identityMap();
-    if (kind !== 'single') {
-        const map = subordinateMap(uid, gid);
-        if (map !== undefined)
-            return map;
-        if (kind === 'subordinate')
-            throw noSubordinateIds();
-    }
-    return {
-        kind: 'single',
-        uids: [{ inside: 0, outside: uid, count: 1 }],
-        gids: [{ inside: 0, outside: gid, count: 1 }],
-    };
+  const [uid, gid] = [process.geteuid?.() ?? -1, process.getegid?.() ?? -1];
+  if (kind === 'identity' || (kind === 'auto' && uid === 0)) return identityMap();
+  if (kind !== 'single') {
+    const map = subordinateMap(uid, gid);
+    if (map !== undefined) return map;
+    if (kind === 'subordinate') throw noSubordinateIds();
+  }
+  return {
+    kind: 'single',
+    uids: [{inside: 0, outside: uid, count: 1}],
+    gids: [{inside: 0, outside: gid, count: 1}],
+  };
 }
 /** Write the map of a new user namespace. `pid` is a process in it that was started by this one. */
-export function writeIdMap(pid, { kind, uids, gids }) {
-    if (kind === 'subordinate') {
-        runMapper('newgidmap', pid, gids);
-        runMapper('newuidmap', pid, uids);
-        return;
-    }
-    // Without privileges, a gid map is accepted only where setgroups(2) is given up (user_namespaces(7)).
-    if (kind === 'single')
-        writeProc(pid, 'setgroups', 'deny');
-    writeProc(pid, 'gid_map', formatRanges(gids));
-    writeProc(pid, 'uid_map', formatRanges(uids));
+export function writeIdMap(pid, {kind, uids, gids}) {
+  if (kind === 'subordinate') {
+    runMapper('newgidmap', pid, gids);
+    runMapper('newuidmap', pid, uids);
+    return;
+  }
+  // Without privileges, a gid map is accepted only where setgroups(2) is given up (user_namespaces(7)).
+  if (kind === 'single') writeProc(pid, 'setgroups', 'deny');
+  writeProc(pid, 'gid_map', formatRanges(gids));
+  writeProc(pid, 'uid_map', formatRanges(uids));
 }
 /** Read a map file of /proc, or the ranges that a line of /etc/subuid gives, from its numbers. */
 export function parseIdRanges(text) {
-    return text
-        .trim()
-        .split('\n')
-        .map((line) => {
-        const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
-        return { inside, outside, count };
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+      return {inside, outside, count};
     });
 }
 /** The ranges of a user in /etc/subuid or /etc/subgid, `NAME-OR-UID:FIRST:COUNT` (subuid(5)). */
 export function parseSubordinateRanges(text, name, uid) {
-    let inside = 1;
-    const ranges = [];
-    for (const line of text.split('\n')) {
-        const [owner, first, length] = line.split(':');
-        const [outside, count] = [Number(first), Number(length)];
-        if ((owner !== name && owner !== String(uid)) || !(outside > 0) || !(count > 0))
-            continue;
-        ranges.push({ inside, outside, count });
-        inside += count;
-    }
-    return ranges;
+  let inside = 1;
+  const ranges = [];
+  for (const line of text.split('\n')) {
+    const [owner, first, length] = line.split(':');
+    const [outside, count] = [Number(first), Number(length)];
+    if ((owner !== name && owner !== String(uid)) || !(outside > 0) || !(count > 0)) continue;
+    ranges.push({inside, outside, count});
+    inside += count;
+  }
+  return ranges;
 }
 /** The namespace of this process may itself have only some ids: each one that it has is kept. */
 function identityMap() {
-    const keep = (file) => parseIdRanges(readFileSync(file, 'utf8')).map(({ inside, count }) => ({ inside, outside: inside, count }));
-    return { kind: 'identity', uids: keep('/proc/self/uid_map'), gids: keep('/proc/self/gid_map') };
+  const keep = (file) =>
+    parseIdRanges(readFileSync(file, 'utf8')).map(({inside, count}) => ({inside, outside: inside, count}));
+  return {kind: 'identity', uids: keep('/proc/self/uid_map'), gids: keep('/proc/self/gid_map')};
 }
 function subordinateMap(uid, gid) {
-    if (!hasTool('newuidmap') || !hasTool('newgidmap'))
-        return undefined;
-    const uids = subordinateRanges('/etc/subuid', uid);
-    const gids = subordinateRanges('/etc/subgid', uid);
-    if (uids.length === 0 || gids.length === 0)
-        return undefined;
-    return {
-        kind: 'subordinate',
-        uids: [{ inside: 0, outside: uid, count: 1 }, ...uids],
-        gids: [{ inside: 0, outside: gid, count: 1 }, ...gids],
-    };
+  if (!hasTool('newuidmap') || !hasTool('newgidmap')) return undefined;
+  const uids = subordinateRanges('/etc/subuid', uid);
+  const gids = subordinateRanges('/etc/subgid', uid);
+  if (uids.length === 0 || gids.length === 0) return undefined;
+  return {
+    kind: 'subordinate',
+    uids: [{inside: 0, outside: uid, count: 1}, ...uids],
+    gids: [{inside: 0, outside: gid, count: 1}, ...gids],
+  };
 }
 function subordinateRanges(file, uid) {
-    try {
-        return parseSubordinateRanges(readFileSync(file, 'utf8'), userInfo().username, uid);
-    }
-    catch {
-        return [];
-    }
+  try {
+    return parseSubordinateRanges(readFileSync(file, 'utf8'), userInfo().username, uid);
+  } catch {
+    return [];
+  }
 }
 function noSubordinateIds() {
-    return new ElfError('UNSUPPORTED', 'this user has no subordinate ids', {
-        expected: 'newuidmap and newgidmap (package uidmap), and a range in /etc/subuid and /etc/subgid',
-    });
+  return new ElfError('UNSUPPORTED', 'this user has no subordinate ids', {
+    expected: 'newuidmap and newgidmap (package uidmap), and a range in /etc/subuid and /etc/subgid',
+  });
 }
 function formatRanges(ranges) {
-    return ranges.map(({ inside, outside, count }) => `${inside} ${outside} ${count}\n`).join('');
+  return ranges.map(({inside, outside, count}) => `${inside} ${outside} ${count}\n`).join('');
 }
 function runMapper(tool, pid, ranges) {
-    const numbers = ranges.flatMap(({ inside, outside, count }) => [inside, outside, count]);
-    try {
-        execFileSync(findTool(tool), [pid, ...numbers].map(String), { stdio: 'pipe', encoding: 'utf8' });
-    }
-    catch (error) {
-        const message = error.stderr?.trim();
-        throw new ElfError('UNSUPPORTED', `${tool} refuses the map of ids`, { got: message, cause: error });
-    }
+  const numbers = ranges.flatMap(({inside, outside, count}) => [inside, outside, count]);
+  try {
+    execFileSync(findTool(tool), [pid, ...numbers].map(String), {stdio: 'pipe', encoding: 'utf8'});
+  } catch (error) {
+    const message = error.stderr?.trim();
+    throw new ElfError('UNSUPPORTED', `${tool} refuses the map of ids`, {got: message, cause: error});
+  }
 }
 /** The kernel takes a map in one write(2). */
 function writeProc(pid, file, text) {
-    const path = `/proc/${pid}/${file}`;
-    try {
-        writeFileSync(path, text);
-    }
-    catch (error) {
-        const { code } = error;
-        if (code !== 'EPERM')
-            throw systemError(path, error, 'cannot write');
-        const expected = 'CAP_SETUID, CAP_SETGID and CAP_SETFCAP for a map of all ids';
-        throw new ElfError('UNSUPPORTED', 'the kernel refuses the map of ids', { path, expected, cause: error });
-    }
+  const path = `/proc/${pid}/${file}`;
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    const {code} = error;
+    if (code !== 'EPERM') throw systemError(path, error, 'cannot write');
+    const expected = 'CAP_SETUID, CAP_SETGID and CAP_SETFCAP for a map of all ids';
+    throw new ElfError('UNSUPPORTED', 'the kernel refuses the map of ids', {path, expected, cause: error});
+  }
 }
 //# sourceMappingURL=idmap.js.map

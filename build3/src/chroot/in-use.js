@@ -3,83 +3,82 @@
  * are (device and inode, whatever the process calls them), and an entry of the table outside that names one.
  * The private tables of runs that are going on need no look: such a run is a process whose emulator is executing.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { findBinfmtMount } from '../binfmt/mount.js';
-import { readTable } from '../binfmt/registry.js';
-import { ElfError, printable } from '../errors.js';
+import {readdirSync, readFileSync, statSync} from 'node:fs';
+import {findBinfmtMount} from '../binfmt/mount.js';
+import {readTable} from '../binfmt/registry.js';
+import {ElfError, printable} from '../errors.js';
 /** Say each use of a bundle that can be seen, in words. */
 export function findUses(root, manifest) {
-    const paths = manifest.programs.flatMap(({ path }) => [path, root.hostPath(path)]);
-    return [...findProcesses(root, manifest), ...entriesNaming(paths)];
+  const paths = manifest.programs.flatMap(({path}) => [path, root.hostPath(path)]);
+  return [...findProcesses(root, manifest), ...entriesNaming(paths)];
 }
 /** Say which processes run a program of a bundle. */
-export function findProcesses(root, { files }) {
-    return processesRunning(files.map(({ path }) => root.hostPath(path)));
+export function findProcesses(root, {files}) {
+  return processesRunning(files.map(({path}) => root.hostPath(path)));
 }
 /** @throws ElfError BUSY when there are uses */
-export function refuseUses(root, { prefix }, [use, ...others]) {
-    if (use === undefined)
-        return;
-    const more = others.length > 0 ? `, and ${others.length} more uses` : '';
-    throw new ElfError('BUSY', 'the bundle is in use', { path: root.hostPath(prefix), got: `${use}${more}` });
+export function refuseUses(root, {prefix}, [use, ...others]) {
+  if (use === undefined) return;
+  const more = others.length > 0 ? `, and ${others.length} more uses` : '';
+  throw new ElfError('BUSY', 'the bundle is in use', {path: root.hostPath(prefix), got: `${use}${more}`});
 }
 function processesRunning(paths) {
-    const identities = new Map(paths.flatMap((path) => identityOf(path).map((identity) => [identity, path])));
-    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-    return pids.flatMap((pid) => {
-        const used = [...identityOf(`/proc/${pid}/exe`), ...mappedBy(pid)].find((identity) => identities.has(identity));
-        return used === undefined ? [] : [`process ${pid} (${commandOf(pid)}) runs it`];
-    });
+  const identities = new Map(paths.flatMap((path) => identityOf(path).map((identity) => [identity, path])));
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => {
+    const used = [...identityOf(`/proc/${pid}/exe`), ...mappedBy(pid)].find((identity) =>
+      identities.has(identity),
+    );
+    return used === undefined ? [] : [`process ${pid} (${commandOf(pid)}) runs it`];
+  });
 }
 function identityOf(path) {
-    try {
-        const { dev, ino } = statSync(path, { bigint: true });
-        return [`${dev}:${ino}`];
-    }
-    catch {
-        return [];
-    }
+  try {
+    const {dev, ino} = statSync(path, {bigint: true});
+    return [`${dev}:${ino}`];
+  } catch {
+    return [];
+  }
 }
 /** The files that a process has mapped (proc(5), maps): device as MAJOR:MINOR in hexadecimal, then the inode. */
 function mappedBy(pid) {
-    const identities = new Set();
-    for (const line of read(`/proc/${pid}/maps`).split('\n')) {
-        const [, major, minor, inode] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line) ?? [];
-        if (inode === undefined || inode === '0')
-            continue;
-        identities.add(`${deviceNumber(Number.parseInt(major ?? '', 16), Number.parseInt(minor ?? '', 16))}:${inode}`);
-    }
-    return [...identities];
+  const identities = new Set();
+  for (const line of read(`/proc/${pid}/maps`).split('\n')) {
+    const [, major, minor, inode] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line) ?? [];
+    if (inode === undefined || inode === '0') continue;
+    identities.add(
+      `${deviceNumber(Number.parseInt(major ?? '', 16), Number.parseInt(minor ?? '', 16))}:${inode}`,
+    );
+  }
+  return [...identities];
 }
 /** As stat(2) has it, makedev(3). */
 function deviceNumber(major, minor) {
-    const [high, low] = [BigInt(major), BigInt(minor)];
-    return (((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn));
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return (
+    ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn)
+  );
 }
 function entriesNaming(paths) {
-    const table = findBinfmtMount(read('/proc/self/mountinfo'));
-    if (table === undefined)
-        return [];
-    try {
-        return readTable(table)
-            .entries.filter(({ registration: { interpreter } }) => paths.includes(interpreter))
-            .map(({ registration: { name } }) => `${table} has it registered as ${printable(name)}`);
-    }
-    catch (error) {
-        if (error instanceof ElfError)
-            return [];
-        throw error;
-    }
+  const table = findBinfmtMount(read('/proc/self/mountinfo'));
+  if (table === undefined) return [];
+  try {
+    return readTable(table)
+      .entries.filter(({registration: {interpreter}}) => paths.includes(interpreter))
+      .map(({registration: {name}}) => `${table} has it registered as ${printable(name)}`);
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
 }
 function commandOf(pid) {
-    return printable(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 80));
+  return printable(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 80));
 }
 function read(path) {
-    try {
-        return readFileSync(path, 'utf8');
-    }
-    catch {
-        return '';
-    }
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 //# sourceMappingURL=in-use.js.map

@@ -1,13 +1,13 @@
 /*
  * The emulator that a chroot needs, found and bundled into it.
  */
-import { bundle } from '../bundle/bundle.js';
-import { ElfError } from '../errors.js';
-import { Root } from '../loader/root.js';
-import { describeArchitecture, findArchitecture } from './architecture.js';
-import { findHostEmulator, findOwnEmulator, locateEmulator } from './find-emulator.js';
-import { findProcesses, refuseUses } from './in-use.js';
-import { defaultPrefixes, findManifest, readManifest } from './manifest.js';
+import {bundle} from '../bundle/bundle.js';
+import {ElfError} from '../errors.js';
+import {Root} from '../loader/root.js';
+import {describeArchitecture, findArchitecture} from './architecture.js';
+import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
+import {findProcesses, refuseUses} from './in-use.js';
+import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
 /**
  * Bundle the emulator that a chroot's programs need into it.
  *
@@ -21,55 +21,53 @@ import { defaultPrefixes, findManifest, readManifest } from './manifest.js';
  *   await installEmulator('./chroot');
  */
 export async function installEmulator(chroot, programs = [], options = {}) {
-    const root = new Root(chroot);
-    if (root.isTrivial)
-        throw new ElfError('BAD_REQUEST', 'this is the root of the machine, not a chroot', { path: chroot });
-    const architecture = architectureOf(root, options.architecture);
-    const own = findOwnEmulator(root, architecture.targets);
-    const result = { architecture, emulators: [], own: undefined, bundle: undefined, notes: [] };
-    if (programs.length === 0 && architecture.isNative) {
-        return {
-            ...result,
-            notes: [`this machine runs ${architecture.name} programs itself: no emulator is needed`],
-        };
-    }
-    if (programs.length === 0 && own !== undefined) {
-        return {
-            ...result,
-            own: own.path,
-            notes: [`the chroot has an emulator of its own, ${own.path}: it is used`],
-        };
-    }
-    const emulators = programs.length > 0 ? programs.map(locateEmulator) : [findHostEmulator(architecture)];
-    const bundled = await bundle(emulators, {
-        ...options,
-        into: root.host,
-        prefix: prefixFor(root, options),
-        qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
-        // A program that starts between two renames would find no loader.
-        beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
-    });
-    return { ...result, emulators, bundle: bundled, notes: bundled.notes };
+  const root = new Root(chroot);
+  if (root.isTrivial)
+    throw new ElfError('BAD_REQUEST', 'this is the root of the machine, not a chroot', {path: chroot});
+  const architecture = architectureOf(root, options.architecture);
+  const own = findOwnEmulator(root, architecture.targets);
+  const result = {architecture, emulators: [], own: undefined, bundle: undefined, notes: []};
+  if (programs.length === 0 && architecture.isNative) {
+    return {
+      ...result,
+      notes: [`this machine runs ${architecture.name} programs itself: no emulator is needed`],
+    };
+  }
+  if (programs.length === 0 && own !== undefined) {
+    return {
+      ...result,
+      own: own.path,
+      notes: [`the chroot has an emulator of its own, ${own.path}: it is used`],
+    };
+  }
+  const emulators = programs.length > 0 ? programs.map(locateEmulator) : [findHostEmulator(architecture)];
+  const bundled = await bundle(emulators, {
+    ...options,
+    into: root.host,
+    prefix: prefixFor(root, options),
+    qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
+    // A program that starts between two renames would find no loader.
+    beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
+  });
+  return {...result, emulators, bundle: bundled, notes: bundled.notes};
 }
 /** Where a bundle is already, or goes; one that is there must be one that can be replaced. */
-function prefixFor(root, { prefix, libs }) {
-    if (prefix === undefined)
-        return findManifest(root, { libs })?.manifest.prefix ?? defaultPrefixes[0];
-    if (prefix.startsWith('/'))
-        readManifest(root, prefix, libs);
-    return prefix;
+function prefixFor(root, {prefix, libs}) {
+  if (prefix === undefined) return findManifest(root, {libs})?.manifest.prefix ?? defaultPrefixes[0];
+  if (prefix.startsWith('/')) readManifest(root, prefix, libs);
+  return prefix;
 }
 /** @throws ElfError NOT_FOUND when nothing in the chroot tells */
 export function architectureOf(root, name) {
-    if (name !== undefined)
-        return describeArchitecture(name, 'as asked for');
-    const found = findArchitecture(root);
-    // Once more by its name, for an error where no target has it.
-    if (found !== undefined)
-        return found.targets.length > 0 ? found : describeArchitecture(found.name, found.evidence);
-    throw new ElfError('NOT_FOUND', 'nothing tells the architecture of this chroot', {
-        path: root.host,
-        expected: '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh',
-    });
+  if (name !== undefined) return describeArchitecture(name, 'as asked for');
+  const found = findArchitecture(root);
+  // Once more by its name, for an error where no target has it.
+  if (found !== undefined)
+    return found.targets.length > 0 ? found : describeArchitecture(found.name, found.evidence);
+  throw new ElfError('NOT_FOUND', 'nothing tells the architecture of this chroot', {
+    path: root.host,
+    expected:
+      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh',
+  });
 }
 //# sourceMappingURL=install.js.map

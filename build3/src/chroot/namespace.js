@@ -18,36 +18,34 @@
  * that is not mapped yet would drop them, and a later program that regains them would lose its death signal).
  * Before the command starts, the ambient ones are dropped.
  */
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
-import { createInterface } from 'node:readline';
-import { ElfError, systemError } from '../errors.js';
-import { forwardSignals } from './signals.js';
-import { findTool } from './tools.js';
+import {spawn} from 'node:child_process';
+import {constants} from 'node:os';
+import {createInterface} from 'node:readline';
+import {ElfError, systemError} from '../errors.js';
+import {forwardSignals} from './signals.js';
+import {findTool} from './tools.js';
 /**
  * Start the processes of a namespace; it waits for its id map.
  *
  * @throws ElfError UNSUPPORTED when this machine does not allow user namespaces
  */
 export async function openNamespace(options) {
-    const namespace = start(options);
-    try {
-        await namespace.expect('ready');
-        return namespace;
-    }
-    catch (error) {
-        namespace.close();
-        throw error;
-    }
+  const namespace = start(options);
+  try {
+    await namespace.expect('ready');
+    return namespace;
+  } catch (error) {
+    namespace.close();
+    throw error;
+  }
 }
 /** Arguments and environment may be more than the kernel takes. */
 function start(options) {
-    try {
-        return new Namespace(options);
-    }
-    catch (error) {
-        throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
-    }
+  try {
+    return new Namespace(options);
+  } catch (error) {
+    throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
+  }
 }
 /**
  * What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. The variables
@@ -95,105 +93,104 @@ exit $?
 end
 `;
 export class Namespace {
-    #child;
-    #talk;
-    #lines;
-    #exit;
-    #closed;
-    #onWarning;
-    #complaint = '';
-    constructor({ setup, command, env, stdio: [stdin, stdout, stderr], onWarning, user = true, }) {
-        const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
-        const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
-        const own = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr];
-        this.#child = spawn(findTool('setpriv'), ['--pdeathsig', 'KILL', findTool('unshare'), ...flags, ...shell], {
-            cwd: '/',
-            env,
-            stdio: own,
-        });
-        this.#onWarning = onWarning;
-        this.#exit = exitOf(this.#child);
-        // Whoever awaits the exit handles its failure; until then it must not count as unhandled.
-        this.#exit.catch(() => { });
-        this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
-        this.#talk = this.#child.stdio[3];
-        this.#talk.on('error', () => { });
-        this.#talk.write(prologue + setup + epilogue);
-        this.#child.stderr.setEncoding('utf8').on('data', (text) => {
-            this.#complaint += text;
-        });
-        this.#lines = createInterface({ input: this.#talk })[Symbol.asyncIterator]();
+  #child;
+  #talk;
+  #lines;
+  #exit;
+  #closed;
+  #onWarning;
+  #complaint = '';
+  constructor({setup, command, env, stdio: [stdin, stdout, stderr], onWarning, user = true}) {
+    const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
+    const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
+    const own = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr];
+    this.#child = spawn(
+      findTool('setpriv'),
+      ['--pdeathsig', 'KILL', findTool('unshare'), ...flags, ...shell],
+      {
+        cwd: '/',
+        env,
+        stdio: own,
+      },
+    );
+    this.#onWarning = onWarning;
+    this.#exit = exitOf(this.#child);
+    // Whoever awaits the exit handles its failure; until then it must not count as unhandled.
+    this.#exit.catch(() => {});
+    this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
+    this.#talk = this.#child.stdio[3];
+    this.#talk.on('error', () => {});
+    this.#talk.write(prologue + setup + epilogue);
+    this.#child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.#complaint += text;
+    });
+    this.#lines = createInterface({input: this.#talk})[Symbol.asyncIterator]();
+  }
+  /** A process in the namespaces, by its number out here. */
+  get pid() {
+    return this.#child.pid ?? -1;
+  }
+  /** Let the shell go on, and wait until it has come to `word`. */
+  async proceed(word) {
+    this.#talk.write('go\n');
+    await this.expect(word);
+  }
+  /** @throws ElfError UNSUPPORTED with what went wrong inside */
+  async expect(word) {
+    for (;;) {
+      const line = await this.#nextLine();
+      if (line === undefined) throw await this.#failure();
+      if (line === word) return;
+      if (line.startsWith('warning ')) this.#onWarning(line.slice('warning '.length));
+      if (line.startsWith('failed ')) throw stepFailed(line.slice('failed '.length));
     }
-    /** A process in the namespaces, by its number out here. */
-    get pid() {
-        return this.#child.pid ?? -1;
+  }
+  /** Start the command and wait for its end; the signals that reach this process meanwhile go to it. */
+  async run() {
+    const stop = forwardSignals(this.#child);
+    try {
+      this.#talk.end('go\n');
+      return await this.#exit;
+    } finally {
+      stop();
     }
-    /** Let the shell go on, and wait until it has come to `word`. */
-    async proceed(word) {
-        this.#talk.write('go\n');
-        await this.expect(word);
+  }
+  /** End everything in the namespaces. */
+  close() {
+    this.#talk.destroy();
+    this.#child.kill('SIGKILL');
+  }
+  /** The next thing that the shell says; undefined when it is gone, with an error of the socket or without. */
+  async #nextLine() {
+    try {
+      const {value, done} = await this.#lines.next();
+      return done ? undefined : value;
+    } catch {
+      return undefined;
     }
-    /** @throws ElfError UNSUPPORTED with what went wrong inside */
-    async expect(word) {
-        for (;;) {
-            const line = await this.#nextLine();
-            if (line === undefined)
-                throw await this.#failure();
-            if (line === word)
-                return;
-            if (line.startsWith('warning '))
-                this.#onWarning(line.slice('warning '.length));
-            if (line.startsWith('failed '))
-                throw stepFailed(line.slice('failed '.length));
-        }
-    }
-    /** Start the command and wait for its end; the signals that reach this process meanwhile go to it. */
-    async run() {
-        const stop = forwardSignals(this.#child);
-        try {
-            this.#talk.end('go\n');
-            return await this.#exit;
-        }
-        finally {
-            stop();
-        }
-    }
-    /** End everything in the namespaces. */
-    close() {
-        this.#talk.destroy();
-        this.#child.kill('SIGKILL');
-    }
-    /** The next thing that the shell says; undefined when it is gone, with an error of the socket or without. */
-    async #nextLine() {
-        try {
-            const { value, done } = await this.#lines.next();
-            return done ? undefined : value;
-        }
-        catch {
-            return undefined;
-        }
-    }
-    async #failure() {
-        // Not only until it ended, but until all that it had to say has arrived.
-        const [status] = await Promise.all([this.#exit, this.#closed]);
-        const complaint = this.#complaint.trim().split('\n').pop();
-        return new ElfError('UNSUPPORTED', 'this machine does not let us make a user namespace', {
-            expected: userNamespaceHint,
-            got: complaint || `exit status ${status}`,
-        });
-    }
+  }
+  async #failure() {
+    // Not only until it ended, but until all that it had to say has arrived.
+    const [status] = await Promise.all([this.#exit, this.#closed]);
+    const complaint = this.#complaint.trim().split('\n').pop();
+    return new ElfError('UNSUPPORTED', 'this machine does not let us make a user namespace', {
+      expected: userNamespaceHint,
+      got: complaint || `exit status ${status}`,
+    });
+  }
 }
 /** `value` is what was tried, for callers that know more about it. */
 function stepFailed(line) {
-    const [what = '', ...message] = line.split(': ');
-    return new ElfError('UNSUPPORTED', `cannot ${what}`, { got: message.join(': '), value: what });
+  const [what = '', ...message] = line.split(': ');
+  return new ElfError('UNSUPPORTED', `cannot ${what}`, {got: message.join(': '), value: what});
 }
-const userNamespaceHint = 'unprivileged user namespaces allowed (kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or root';
+const userNamespaceHint =
+  'unprivileged user namespaces allowed (kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or root';
 /** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
 function exitOf(child) {
-    return new Promise((resolve, reject) => {
-        child.once('error', reject);
-        child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
-    });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  });
 }
 //# sourceMappingURL=namespace.js.map

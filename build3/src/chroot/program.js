@@ -3,8 +3,8 @@
  * anything. It serves messages that say more than "No such file or directory", so whatever cannot be known from
  * outside (a directory that only the mapped user may read) is left to the kernel.
  */
-import { posix } from 'node:path';
-import { ElfError, printable } from '../errors.js';
+import {posix} from 'node:path';
+import {ElfError, printable} from '../errors.js';
 /** The kernel's default path, as execvp has it, and where a chroot's administration programs are. */
 export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Bytes that the kernel reads of a program before it decides (BINPRM_BUF_SIZE). */
@@ -12,51 +12,46 @@ const headLength = 256;
 /** The kernel gives up after as many interpreters of interpreters. */
 const mostInterpreters = 5;
 /** Find a command and read how it begins; undefined when that cannot be known from outside. */
-export function findProgram(root, command, { searchPath = defaultPath, cwd = '/' } = {}) {
-    const directories = command.includes('/') ? [''] : searchPath.split(':');
-    for (const directory of directories) {
-        const path = posix.resolve(cwd, directory, command);
-        const head = readHead(root, path);
-        if (head === undefined)
-            continue;
-        return { path, head: interpreterHead(root, head) };
-    }
-    return undefined;
+export function findProgram(root, command, {searchPath = defaultPath, cwd = '/'} = {}) {
+  const directories = command.includes('/') ? [''] : searchPath.split(':');
+  for (const directory of directories) {
+    const path = posix.resolve(cwd, directory, command);
+    const head = readHead(root, path);
+    if (head === undefined) continue;
+    return {path, head: interpreterHead(root, head)};
+  }
+  return undefined;
 }
 /** The error of a chroot that lacks something. */
 export function notInside(root, kind, name) {
-    return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, { path: root.host });
+  return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, {path: root.host});
 }
 export function isElf(head) {
-    return Buffer.from(head.subarray(0, 4)).equals(Buffer.from('\x7fELF', 'latin1'));
+  return Buffer.from(head.subarray(0, 4)).equals(Buffer.from('\x7fELF', 'latin1'));
 }
 /** Follow `#!` lines to the file that the kernel would really start. */
 function interpreterHead(root, head) {
-    let current = head;
-    for (let depth = 0; depth < mostInterpreters; depth += 1) {
-        const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(Buffer.from(current).toString('latin1'))?.[1];
-        if (interpreter === undefined)
-            break;
-        current = readHead(root, Buffer.from(interpreter, 'latin1').toString()) ?? new Uint8Array(0);
-    }
-    return current;
+  let current = head;
+  for (let depth = 0; depth < mostInterpreters; depth += 1) {
+    const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(Buffer.from(current).toString('latin1'))?.[1];
+    if (interpreter === undefined) break;
+    current = readHead(root, Buffer.from(interpreter, 'latin1').toString()) ?? new Uint8Array(0);
+  }
+  return current;
 }
 /** The first bytes of a regular file inside, as many as the kernel looks at; undefined when it cannot be read. */
 export function readHead(root, path) {
-    const there = root.resolve(path);
-    if (!there.found)
-        return undefined;
+  const there = root.resolve(path);
+  if (!there.found) return undefined;
+  try {
+    const source = root.source(there.host);
     try {
-        const source = root.source(there.host);
-        try {
-            return Uint8Array.from(source.read(0, Math.min(headLength, source.size)));
-        }
-        finally {
-            source.close();
-        }
+      return Uint8Array.from(source.read(0, Math.min(headLength, source.size)));
+    } finally {
+      source.close();
     }
-    catch {
-        return undefined;
-    }
+  } catch {
+    return undefined;
+  }
 }
 //# sourceMappingURL=program.js.map

@@ -7,23 +7,23 @@
  *
  * It keeps programs apart from the host's tables, not malice from the host: root in an identity map is root's user id.
  */
-import { readlinkSync } from 'node:fs';
-import { release } from 'node:os';
-import { posix } from 'node:path';
-import { isatty } from 'node:tty';
-import { hasPrivateTables } from '../binfmt/mount.js';
-import { register } from '../binfmt/registry.js';
-import { ElfError, printable } from '../errors.js';
-import { Root } from '../loader/root.js';
-import { checkRunnable, enabledEntry, planEmulators, planOwnEmulator } from './emulators.js';
-import { chooseEnvironment, splitEnvironment } from './environment.js';
-import { planIdMap, writeIdMap } from './idmap.js';
-import { findManifest } from './manifest.js';
-import { binfmtMountPoint, binfmtStep, planMounts } from './mounts.js';
-import { openNamespace } from './namespace.js';
-import { readOuterEntries, registerAgain } from './outer.js';
-import { defaultPath, findProgram, notInside } from './program.js';
-import { findTool } from './tools.js';
+import {readlinkSync} from 'node:fs';
+import {release} from 'node:os';
+import {posix} from 'node:path';
+import {isatty} from 'node:tty';
+import {hasPrivateTables} from '../binfmt/mount.js';
+import {register} from '../binfmt/registry.js';
+import {ElfError, printable} from '../errors.js';
+import {Root} from '../loader/root.js';
+import {checkRunnable, enabledEntry, planEmulators, planOwnEmulator} from './emulators.js';
+import {chooseEnvironment, splitEnvironment} from './environment.js';
+import {planIdMap, writeIdMap} from './idmap.js';
+import {findManifest} from './manifest.js';
+import {binfmtMountPoint, binfmtStep, planMounts} from './mounts.js';
+import {openNamespace} from './namespace.js';
+import {readOuterEntries, registerAgain} from './outer.js';
+import {defaultPath, findProgram, notInside} from './program.js';
+import {findTool} from './tools.js';
 /**
  * Run a command in a chroot and wait for it.
  *
@@ -35,110 +35,103 @@ import { findTool } from './tools.js';
  *   (the kernel or its configuration does not allow it)
  */
 export async function runInChroot(chroot, command, options = {}) {
-    const plan = planRun(new Root(chroot), command, options);
-    const namespace = await openNamespace(plan);
-    try {
-        writeIdMap(namespace.pid, plan.idMap);
-        await namespace.proceed('mounted').catch(explainMount);
-        if (plan.registrations.length > 0)
-            registerIn(namespace, plan);
-        return { exitCode: await namespace.run() };
-    }
-    finally {
-        namespace.close();
-    }
+  const plan = planRun(new Root(chroot), command, options);
+  const namespace = await openNamespace(plan);
+  try {
+    writeIdMap(namespace.pid, plan.idMap);
+    await namespace.proceed('mounted').catch(explainMount);
+    if (plan.registrations.length > 0) registerIn(namespace, plan);
+    return {exitCode: await namespace.run()};
+  } finally {
+    namespace.close();
+  }
 }
 /** Everything that can be decided before a process is started. */
 function planRun(root, command, options) {
-    const { stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => { } } = options;
-    const cwd = posix.resolve('/', options.cwd ?? '');
-    const env = { PATH: defaultPath, ...(options.env ?? chooseEnvironment(process.env, options)) };
-    const program = findCommand(root, command, { searchPath: env.PATH, cwd });
-    const registrations = options.global ? [] : planRegistrations(root, program, options, onWarning);
-    const outer = readOuterEntries(onWarning);
-    if (program !== undefined)
-        checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
-    const idMap = planIdMap(options.idMap);
-    if (idMap.kind === 'single')
-        onWarning('one user id exists inside: programs run, but chown to any other id fails');
-    const guest = splitEnvironment(root, env, onWarning);
-    return {
-        registrations,
-        outer,
-        idMap,
-        env: guest.env,
-        stdio,
-        onWarning,
-        setup: planMounts(root, registrations.length > 0, { ...options, terminal: terminalOf(stdio[0]) }),
-        command: [...entering(root, cwd, idMap, guest.outside), ...guest.inside, ...command],
-    };
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const cwd = posix.resolve('/', options.cwd ?? '');
+  const env = {PATH: defaultPath, ...(options.env ?? chooseEnvironment(process.env, options))};
+  const program = findCommand(root, command, {searchPath: env.PATH, cwd});
+  const registrations = options.global ? [] : planRegistrations(root, program, options, onWarning);
+  const outer = readOuterEntries(onWarning);
+  if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
+  const idMap = planIdMap(options.idMap);
+  if (idMap.kind === 'single')
+    onWarning('one user id exists inside: programs run, but chown to any other id fails');
+  const guest = splitEnvironment(root, env, onWarning);
+  return {
+    registrations,
+    outer,
+    idMap,
+    env: guest.env,
+    stdio,
+    onWarning,
+    setup: planMounts(root, registrations.length > 0, {...options, terminal: terminalOf(stdio[0])}),
+    command: [...entering(root, cwd, idMap, guest.outside), ...guest.inside, ...command],
+  };
 }
 /** The emulators of the bundle, and the chroot's own where the bundle has none for the program. */
 function planRegistrations(root, program, options, onWarning) {
-    const found = findManifest(root, options);
-    const { flags } = options;
-    const bundled = found === undefined ? [] : planEmulators(root, found, { flags, onWarning });
-    return [...bundled, ...planOwnEmulator(root, program, bundled, flags)];
+  const found = findManifest(root, options);
+  const {flags} = options;
+  const bundled = found === undefined ? [] : planEmulators(root, found, {flags, onWarning});
+  return [...bundled, ...planOwnEmulator(root, program, bundled, flags)];
 }
 /** The command's program; undefined when it cannot be seen from outside, which only root may take for its absence. */
 function findCommand(root, command, lookup) {
-    const [name] = command;
-    if (name === undefined || name === '')
-        throw new ElfError('BAD_REQUEST', 'there is no command to run');
-    if (command.some((word) => word.includes('\0'))) {
-        throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
-            got: printable(command.join(' ')),
-        });
-    }
-    const program = findProgram(root, name, lookup);
-    // Only root sees every directory; what another user does not see may still be there for the mapped ids.
-    if (process.geteuid?.() !== 0)
-        return program;
-    if (!root.resolve(lookup.cwd).found)
-        throw notInside(root, 'directory', lookup.cwd);
-    if (program === undefined)
-        throw notInside(root, 'program', name);
-    return program;
+  const [name] = command;
+  if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (command.some((word) => word.includes('\0'))) {
+    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
+      got: printable(command.join(' ')),
+    });
+  }
+  const program = findProgram(root, name, lookup);
+  // Only root sees every directory; what another user does not see may still be there for the mapped ids.
+  if (process.geteuid?.() !== 0) return program;
+  if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
+  if (program === undefined) throw notInside(root, 'program', name);
+  return program;
 }
 /** The way in: without the rights that were kept for it, through chroot(2). */
 function entering(root, cwd, idMap, setEnvironment) {
-    return [
-        ...dropRights(idMap),
-        ...setEnvironment,
-        findTool('unshare'),
-        `--root=${root.host}`,
-        `--wd=${cwd}`,
-        '--',
-    ];
+  return [
+    ...dropRights(idMap),
+    ...setEnvironment,
+    findTool('unshare'),
+    `--root=${root.host}`,
+    `--wd=${cwd}`,
+    '--',
+  ];
 }
 /** Drop the capabilities that were kept for the way (namespace.ts), and groups that exist only outside. */
-export function dropRights({ kind }) {
-    const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
-    return [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
+export function dropRights({kind}) {
+  const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
+  return [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
 }
 /** The device that standard input is, for the chroot's /dev. */
 function terminalOf(stdin) {
-    const fd = stdin === 'inherit' ? 0 : stdin;
-    return fd !== 'ignore' && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
+  const fd = stdin === 'inherit' ? 0 : stdin;
+  return fd !== 'ignore' && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
 }
 /** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
 function explainMount(error) {
-    if (!(error instanceof ElfError) || error.value !== binfmtStep)
-        throw error;
-    throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
-        expected: hasPrivateTables() ? needsPermission : needsNewKernel,
-        got: `Linux ${release()}, ${error.message}`,
-        cause: error,
-    });
+  if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
+  throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
+    expected: hasPrivateTables() ? needsPermission : needsNewKernel,
+    got: `Linux ${release()}, ${error.message}`,
+    cause: error,
+  });
 }
-const needsNewKernel = 'Linux 6.7 or newer; on an older one register the emulator for the whole machine (elfinterp binfmt register --chroot DIR --global) and run with --global';
-const needsPermission = 'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
+const needsNewKernel =
+  'Linux 6.7 or newer; on an older one register the emulator for the whole machine (elfinterp binfmt register --chroot DIR --global) and run with --global';
+const needsPermission =
+  'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
 /** The namespace's own table, reached through the root directory of a process in it. */
-function registerIn(namespace, { registrations, outer, onWarning }) {
-    const table = `/proc/${namespace.pid}/root${binfmtMountPoint}`;
-    registerAgain(table, outer, new Set(registrations.map(({ name }) => name)), onWarning);
-    // Last, because the newest entry that matches wins.
-    for (const registration of registrations)
-        register(table, registration);
+function registerIn(namespace, {registrations, outer, onWarning}) {
+  const table = `/proc/${namespace.pid}/root${binfmtMountPoint}`;
+  registerAgain(table, outer, new Set(registrations.map(({name}) => name)), onWarning);
+  // Last, because the newest entry that matches wins.
+  for (const registration of registrations) register(table, registration);
 }
 //# sourceMappingURL=run.js.map

@@ -1,41 +1,40 @@
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
-import { ElfError } from '../errors.js';
+import {accessSync, constants} from 'node:fs';
+import {join} from 'node:path';
+import {ElfError} from '../errors.js';
+
 /** The machine's programs that this part stands on, and the Debian package of each. */
 const packages = {
-    env: 'coreutils',
-    sh: 'dash',
-    mount: 'mount',
-    setpriv: 'util-linux',
-    unshare: 'util-linux',
-    newuidmap: 'uidmap',
-    newgidmap: 'uidmap',
-    debootstrap: 'debootstrap',
+  env: 'coreutils',
+  sh: 'dash',
+  mount: 'mount',
+  setpriv: 'util-linux',
+  unshare: 'util-linux',
+  newuidmap: 'uidmap',
+  newgidmap: 'uidmap',
+  debootstrap: 'debootstrap',
 };
 /** Find a program of the machine, whatever PATH says: a user's PATH often lacks the sbin directories. */
 export function findTool(tool) {
-    const path = locateProgram(tool);
-    if (path !== undefined)
-        return path;
-    const expected = `${tool}, of Debian's package ${packages[tool]}`;
-    throw new ElfError('NOT_FOUND', `the program ${tool} is missing on this machine`, { expected });
+  const path = locateProgram(tool);
+  if (path !== undefined) return path;
+  const expected = `${tool}, of Debian's package ${packages[tool]}`;
+  throw new ElfError('NOT_FOUND', `the program ${tool} is missing on this machine`, {expected});
 }
 export function hasTool(tool) {
-    return locateProgram(tool) !== undefined;
+  return locateProgram(tool) !== undefined;
 }
 /** Find an executable file in PATH and where administration programs are. */
 export function locateProgram(name) {
-    const own = (process.env.PATH ?? '').split(':').filter((directory) => directory.startsWith('/'));
-    const directories = [...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-    return directories.map((directory) => join(directory, name)).find(isExecutable);
+  const own = (process.env.PATH ?? '').split(':').filter((directory) => directory.startsWith('/'));
+  const directories = [...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 function isExecutable(path) {
-    try {
-        accessSync(path, constants.X_OK);
-        return true;
-    }
-    catch {
-        return false;
-    }
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 //# sourceMappingURL=tools.js.map

@@ -2,16 +2,16 @@
  * Does an installed bundle still stand on its own? Everything is read, nothing of it is run: what lies in a chroot
  * may be somebody else's by now.
  */
-import { posix } from 'node:path';
-import { hasContent } from '../bundle/contents.js';
-import { isIsolated } from '../bundle/isolate.js';
-import { manifestName } from '../bundle/manifest.js';
-import { proveClosed } from '../bundle/prove.js';
-import { openElfSource } from '../elf/open.js';
-import { ElfError } from '../errors.js';
-import { findOwn, openOwn } from '../loader/inside.js';
-import { Root } from '../loader/root.js';
-import { findManifest } from './manifest.js';
+import {posix} from 'node:path';
+import {hasContent} from '../bundle/contents.js';
+import {isIsolated} from '../bundle/isolate.js';
+import {manifestName} from '../bundle/manifest.js';
+import {proveClosed} from '../bundle/prove.js';
+import {openElfSource} from '../elf/open.js';
+import {ElfError} from '../errors.js';
+import {findOwn, openOwn} from '../loader/inside.js';
+import {Root} from '../loader/root.js';
+import {findManifest} from './manifest.js';
 /**
  * Check the bundle in a chroot: each file is the one that was installed, and programs find loader and libraries in
  * it and nowhere else.
@@ -19,69 +19,61 @@ import { findManifest } from './manifest.js';
  * @throws ElfError NOT_FOUND when there is no bundle, OUTSIDE, BAD_MANIFEST
  */
 export function verifyBundle(chroot, place = {}) {
-    const root = new Root(chroot);
-    const found = findManifest(root, place);
-    if (found === undefined) {
-        throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', { path: root.host });
-    }
-    const { manifest, path: manifestPath } = found;
-    const isolated = isolationOf(root, manifest);
-    const problems = [
-        ...manifest.files.flatMap((file) => checkFile(root, file)),
-        ...findExtras(root, manifest),
-        ...checkClosed(root, manifest),
-    ];
-    return { manifest, manifestPath, isolated, problems };
+  const root = new Root(chroot);
+  const found = findManifest(root, place);
+  if (found === undefined) {
+    throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
+  }
+  const {manifest, path: manifestPath} = found;
+  const isolated = isolationOf(root, manifest);
+  const problems = [
+    ...manifest.files.flatMap((file) => checkFile(root, file)),
+    ...findExtras(root, manifest),
+    ...checkClosed(root, manifest),
+  ];
+  return {manifest, manifestPath, isolated, problems};
 }
 function checkFile(root, file) {
-    const { path } = file;
-    if (findOwn(root, path) === undefined)
-        return [{ code: 'MISSING', path, message: 'the file is gone' }];
-    if (hasContent(() => openOwn(root, path), file))
-        return [];
-    return [
-        { code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode' },
-    ];
+  const {path} = file;
+  if (findOwn(root, path) === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
+  if (hasContent(() => openOwn(root, path), file)) return [];
+  return [
+    {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
+  ];
 }
 /** A library that is there besides would be found by whatever asks for its name. */
-function findExtras(root, { libs, files }) {
-    const known = new Set([...files.map(({ path }) => path), posix.join(libs, manifestName)]);
-    const directory = findOwn(root, libs);
-    const names = directory === undefined ? [] : root.names(directory);
-    return names
-        .map((name) => posix.join(libs, name))
-        .filter((path) => !known.has(path))
-        .map((path) => ({ code: 'EXTRA', path, message: 'the manifest does not list this file' }));
+function findExtras(root, {libs, files}) {
+  const known = new Set([...files.map(({path}) => path), posix.join(libs, manifestName)]);
+  const directory = findOwn(root, libs);
+  const names = directory === undefined ? [] : root.names(directory);
+  return names
+    .map((name) => posix.join(libs, name))
+    .filter((path) => !known.has(path))
+    .map((path) => ({code: 'EXTRA', path, message: 'the manifest does not list this file'}));
 }
 function checkClosed(root, manifest) {
-    try {
-        proveClosed(root.host, manifest, manifest.programs, []);
-        return [];
-    }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        return [{ code: 'NOT_CLOSED', path: error.path ?? manifest.prefix, message: error.message }];
-    }
+  try {
+    proveClosed(root.host, manifest, manifest.programs, []);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    return [{code: 'NOT_CLOSED', path: error.path ?? manifest.prefix, message: error.message}];
+  }
 }
-function isolationOf(root, { files }) {
-    const loader = files.find(({ role }) => role === 'loader');
+function isolationOf(root, {files}) {
+  const loader = files.find(({role}) => role === 'loader');
+  try {
+    const source = loader && openOwn(root, loader.path);
+    if (source === undefined) return undefined;
+    const file = openElfSource(source);
     try {
-        const source = loader && openOwn(root, loader.path);
-        if (source === undefined)
-            return undefined;
-        const file = openElfSource(source);
-        try {
-            return isIsolated(file.view);
-        }
-        finally {
-            void file.close();
-        }
+      return isIsolated(file.view);
+    } finally {
+      void file.close();
     }
-    catch (error) {
-        if (error instanceof ElfError)
-            return undefined;
-        throw error;
-    }
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
 }
 //# sourceMappingURL=verify.js.map

@@ -2,33 +2,32 @@
  * chrpath's command line on this engine. A path may be of any length here; otherwise messages and exit statuses are
  * those of chrpath 0.16.
  */
-import { applyPlanSync, ElfError, openElfSync, planEdit } from '../index.js';
+import {applyPlanSync, ElfError, openElfSync, planEdit} from '../index.js';
 /** Run chrpath's command line. Returns the exit status. */
 export function main(argv, stdout = process.stdout, stderr = process.stderr) {
-    const print = (text) => void stdout.write(`${text}\n`);
-    const complain = (text) => void stderr.write(`${text}\n`);
-    const parsed = parse(argv);
-    if (typeof parsed === 'string') {
-        complain(`elfinterp-chrpath: ${parsed}`);
-        print(usage);
-        return 1;
-    }
-    const { options, files, shows } = parsed;
-    if (shows !== undefined) {
-        print(shows);
-        return 0;
-    }
-    if (argv.length === 0) {
-        print(usage);
-        return 1;
-    }
-    let status = 0;
-    for (const file of files) {
-        status |= editFile(file, options, print, complain);
-        if (status !== 0 && !options.keepsGoing)
-            break;
-    }
-    return status;
+  const print = (text) => void stdout.write(`${text}\n`);
+  const complain = (text) => void stderr.write(`${text}\n`);
+  const parsed = parse(argv);
+  if (typeof parsed === 'string') {
+    complain(`elfinterp-chrpath: ${parsed}`);
+    print(usage);
+    return 1;
+  }
+  const {options, files, shows} = parsed;
+  if (shows !== undefined) {
+    print(shows);
+    return 0;
+  }
+  if (argv.length === 0) {
+    print(usage);
+    return 1;
+  }
+  let status = 0;
+  for (const file of files) {
+    status |= editFile(file, options, print, complain);
+    if (status !== 0 && !options.keepsGoing) break;
+  }
+  return status;
 }
 const usage = `Usage: elfinterp-chrpath [-v|-d|-c|-r <path>] <program> [<program> ...]
 
@@ -43,89 +42,72 @@ const usage = `Usage: elfinterp-chrpath [-v|-d|-c|-r <path>] <program> [<program
 `;
 /** The command line taken apart, or what is wrong with it. Of -l, -d and -r the last one counts. */
 function parse(argv) {
-    const words = argv.flatMap((word) => (/^-[a-z]{2,}$/.test(word) ? splitCluster(word) : [word]));
-    let options = { replacement: undefined, action: undefined, converts: false, keepsGoing: false };
-    let shows;
-    const files = [];
-    for (let i = 0; i < words.length; i++) {
-        const word = words[i] ?? '';
-        if (!word.startsWith('-') || word === '-')
-            files.push(word);
-        else if (isOption(word, 'replace')) {
-            i += 1;
-            const replacement = words[i];
-            if (replacement === undefined)
-                return `option ${word} wants a path`;
-            options = { ...options, replacement, action: 'replace' };
-        }
-        else if (isOption(word, 'list'))
-            options = { ...options, action: 'list' };
-        else if (isOption(word, 'delete'))
-            options = { ...options, action: 'delete' };
-        else if (isOption(word, 'convert'))
-            options = { ...options, converts: true };
-        else if (isOption(word, 'keepgoing'))
-            options = { ...options, keepsGoing: true };
-        else if (isOption(word, 'version'))
-            shows = 'chrpath version 0.16 (elfinterp)';
-        else if (isOption(word, 'help'))
-            shows = usage;
-        else
-            return `unknown option ${word}`;
-    }
-    return { options, files, shows };
+  const words = argv.flatMap((word) => (/^-[a-z]{2,}$/.test(word) ? splitCluster(word) : [word]));
+  let options = {replacement: undefined, action: undefined, converts: false, keepsGoing: false};
+  let shows;
+  const files = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? '';
+    if (!word.startsWith('-') || word === '-') files.push(word);
+    else if (isOption(word, 'replace')) {
+      i += 1;
+      const replacement = words[i];
+      if (replacement === undefined) return `option ${word} wants a path`;
+      options = {...options, replacement, action: 'replace'};
+    } else if (isOption(word, 'list')) options = {...options, action: 'list'};
+    else if (isOption(word, 'delete')) options = {...options, action: 'delete'};
+    else if (isOption(word, 'convert')) options = {...options, converts: true};
+    else if (isOption(word, 'keepgoing')) options = {...options, keepsGoing: true};
+    else if (isOption(word, 'version')) shows = 'chrpath version 0.16 (elfinterp)';
+    else if (isOption(word, 'help')) shows = usage;
+    else return `unknown option ${word}`;
+  }
+  return {options, files, shows};
 }
 /** `-kd` is `-k -d`. */
 function splitCluster(word) {
-    return [...word.slice(1)].map((letter) => `-${letter}`);
+  return [...word.slice(1)].map((letter) => `-${letter}`);
 }
 function isOption(word, name) {
-    return word === `--${name}` || word === `-${name.charAt(0)}`;
+  return word === `--${name}` || word === `-${name.charAt(0)}`;
 }
 /** Bits of the exit status, as chrpath sets them. */
 const [failed, noPath] = [1, 2];
 function editFile(path, options, print, complain) {
+  try {
+    const file = openElfSync(path);
     try {
-        const file = openElfSync(path);
-        try {
-            return editView(file.view, path, options, print);
-        }
-        finally {
-            void file.close();
-        }
+      return editView(file.view, path, options, print);
+    } finally {
+      void file.close();
     }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        complain(error.message);
-        return failed;
-    }
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    complain(error.message);
+    return failed;
+  }
 }
 function editView(view, path, options, print) {
-    const { action, converts, replacement } = options;
-    const { dynamic } = view;
-    if (dynamic === undefined)
-        throw new ElfError('NO_DYNAMIC', 'no dynamic section found', { path });
-    const old = dynamic.runpath ?? dynamic.rpath;
-    if (action === 'delete') {
-        applyPlanSync(path, planEdit(view, { removeRpath: true }));
-        return 0;
-    }
-    if (old === undefined) {
-        print(`${path}: no rpath or runpath tag found.`);
-        return noPath;
-    }
-    const isConverted = converts && dynamic.runpath === undefined;
-    if (isConverted)
-        print(`${path}: RPATH converted to RUNPATH`);
-    const tag = isConverted || dynamic.runpath !== undefined ? 'RUNPATH' : 'RPATH';
-    print(`${path}: ${tag}=${old}`);
-    const wanted = action === 'replace' ? (replacement ?? '') : old;
-    if (action === 'replace')
-        print(`${path}: new ${tag}: ${wanted}`);
-    if (action !== 'replace' && !isConverted)
-        return 0;
-    applyPlanSync(path, planEdit(view, tag === 'RPATH' ? { rpath: wanted } : { runpath: wanted }));
+  const {action, converts, replacement} = options;
+  const {dynamic} = view;
+  if (dynamic === undefined) throw new ElfError('NO_DYNAMIC', 'no dynamic section found', {path});
+  const old = dynamic.runpath ?? dynamic.rpath;
+  if (action === 'delete') {
+    applyPlanSync(path, planEdit(view, {removeRpath: true}));
     return 0;
+  }
+  if (old === undefined) {
+    print(`${path}: no rpath or runpath tag found.`);
+    return noPath;
+  }
+  const isConverted = converts && dynamic.runpath === undefined;
+  if (isConverted) print(`${path}: RPATH converted to RUNPATH`);
+  const tag = isConverted || dynamic.runpath !== undefined ? 'RUNPATH' : 'RPATH';
+  print(`${path}: ${tag}=${old}`);
+  const wanted = action === 'replace' ? (replacement ?? '') : old;
+  if (action === 'replace') print(`${path}: new ${tag}: ${wanted}`);
+  if (action !== 'replace' && !isConverted) return 0;
+  applyPlanSync(path, planEdit(view, tag === 'RPATH' ? {rpath: wanted} : {runpath: wanted}));
+  return 0;
 }
 //# sourceMappingURL=chrpath.js.map

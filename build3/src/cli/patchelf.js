@@ -6,144 +6,128 @@
  * stands in the file before the edits. Messages and exit statuses are those that scripts look for; docs/patchelf.md
  * lists where the answers differ, and why.
  */
-import { applyPlanSync, ElfError, isProgram, isStackExecutable, openElfSync, osAbiName, planEdit, shrinkSearchPath, } from '../index.js';
-import { PatchelfUsage, parsePatchelf, patchelfHelp } from './patchelf-options.js';
+import {
+  applyPlanSync,
+  ElfError,
+  isProgram,
+  isStackExecutable,
+  openElfSync,
+  osAbiName,
+  planEdit,
+  shrinkSearchPath,
+} from '../index.js';
+import {PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
+
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
 /** Run patchelf's command line. Returns the exit status. */
 export function main(argv, stdout = process.stdout, stderr = process.stderr) {
-    try {
-        const options = parsePatchelf(argv, process.env);
-        if (options.action === 'help')
-            stderr.write(patchelfHelp);
-        else if (options.action === 'version')
-            stdout.write(`patchelf ${likeVersion}\n`);
-        else
-            for (const file of options.files)
-                runOnFile(file, options, stdout, stderr);
-        return 0;
-    }
-    catch (error) {
-        if (!(error instanceof ElfError || error instanceof PatchelfUsage))
-            throw error;
-        stderr.write(error instanceof PatchelfUsage && error.showsHelp ? patchelfHelp : `patchelf: ${say(error)}\n`);
-        return 1;
-    }
+  try {
+    const options = parsePatchelf(argv, process.env);
+    if (options.action === 'help') stderr.write(patchelfHelp);
+    else if (options.action === 'version') stdout.write(`patchelf ${likeVersion}\n`);
+    else for (const file of options.files) runOnFile(file, options, stdout, stderr);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ElfError || error instanceof PatchelfUsage)) throw error;
+    stderr.write(
+      error instanceof PatchelfUsage && error.showsHelp ? patchelfHelp : `patchelf: ${say(error)}\n`,
+    );
+    return 1;
+  }
 }
 /** patchelf stops at the first file that fails, and so do we. */
 function runOnFile(path, options, stdout, stderr) {
-    const file = openElfSync(path);
-    try {
-        requireLinked(file.view);
-        for (const line of printed(file.view, options))
-            stdout.write(`${line}\n`);
-        const plan = planEdit(file.view, requestsOf(file, options));
-        if (options.debug)
-            for (const text of [...plan.changes, ...plan.notes])
-                stderr.write(`${text}\n`);
-        if (plan.writes.length === 0 && options.output === undefined)
-            return;
-        applyPlanSync(path, plan, { output: options.output });
-    }
-    finally {
-        void file.close();
-    }
+  const file = openElfSync(path);
+  try {
+    requireLinked(file.view);
+    for (const line of printed(file.view, options)) stdout.write(`${line}\n`);
+    const plan = planEdit(file.view, requestsOf(file, options));
+    if (options.debug) for (const text of [...plan.changes, ...plan.notes]) stderr.write(`${text}\n`);
+    if (plan.writes.length === 0 && options.output === undefined) return;
+    applyPlanSync(path, plan, {output: options.output});
+  } finally {
+    void file.close();
+  }
 }
 /** Object and core files are refused whatever is asked. */
-function requireLinked({ header, path }) {
-    if (header.e_type !== 2 && header.e_type !== 3)
-        throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', { path });
+function requireLinked({header, path}) {
+  if (header.e_type !== 2 && header.e_type !== 3)
+    throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {path});
 }
 /** The answers to the print options, in patchelf's order. */
-function* printed(view, { prints }) {
-    if (prints.has('interpreter'))
-        yield (view.interpreter ?? missing('.interp')).path;
-    if (prints.has('os-abi'))
-        yield osAbiName(view.ident.EI_OSABI);
-    if (prints.has('soname') && view.dynamic?.soname !== undefined)
-        yield view.dynamic.soname;
-    if (prints.has('rpath'))
-        yield searchPath(view);
-    if (prints.has('execstack'))
-        yield `execstack: ${stackLetter(view)}`;
-    if (prints.has('needed'))
-        yield* (view.dynamic ?? missing('.dynamic')).needed;
+function* printed(view, {prints}) {
+  if (prints.has('interpreter')) yield (view.interpreter ?? missing('.interp')).path;
+  if (prints.has('os-abi')) yield osAbiName(view.ident.EI_OSABI);
+  if (prints.has('soname') && view.dynamic?.soname !== undefined) yield view.dynamic.soname;
+  if (prints.has('rpath')) yield searchPath(view);
+  if (prints.has('execstack')) yield `execstack: ${stackLetter(view)}`;
+  if (prints.has('needed')) yield* (view.dynamic ?? missing('.dynamic')).needed;
 }
 function missing(section) {
-    throw new ElfError(section === '.interp' ? 'NO_INTERPRETER' : 'NO_DYNAMIC', missingText(section));
+  throw new ElfError(section === '.interp' ? 'NO_INTERPRETER' : 'NO_DYNAMIC', missingText(section));
 }
 function missingText(section) {
-    return `cannot find section '${section}'. The input file is most likely statically linked`;
+  return `cannot find section '${section}'. The input file is most likely statically linked`;
 }
-function searchPath({ dynamic = missing('.dynamic') }) {
-    return dynamic.runpath ?? dynamic.rpath ?? '';
+function searchPath({dynamic = missing('.dynamic')}) {
+  return dynamic.runpath ?? dynamic.rpath ?? '';
 }
 function stackLetter(view) {
-    const isExecutable = isStackExecutable(view);
-    return isExecutable === undefined ? '?' : isExecutable ? 'X' : '-';
+  const isExecutable = isStackExecutable(view);
+  return isExecutable === undefined ? '?' : isExecutable ? 'X' : '-';
 }
 /** Two requests, because patchelf adds libraries last and a request adds them first. */
-function requestsOf({ view }, options) {
-    const { interpreter, soname, osAbi, execStack, addDebugTag, noDefaultLib } = options;
-    const first = {
-        interpreter,
-        allowRelative: true,
-        ...pathRequest(view, options),
-        removeNeeded: options.removeNeeded,
-        replaceNeeded: options.replaceNeeded,
-        // patchelf passes over programs here.
-        soname: isProgram(view) ? undefined : soname,
-        execStack,
-        osAbi,
-    };
-    const second = {
-        addNeededFirst: options.addNeeded,
-        noDefaultLib: noDefaultLib || undefined,
-        addDebugTag,
-        clearSymbolVersions: options.clearSymbolVersions,
-        renameSymbols: options.renameSymbols,
-    };
-    return [first, second].map(withoutEmpty);
+function requestsOf({view}, options) {
+  const {interpreter, soname, osAbi, execStack, addDebugTag, noDefaultLib} = options;
+  const first = {
+    interpreter,
+    allowRelative: true,
+    ...pathRequest(view, options),
+    removeNeeded: options.removeNeeded,
+    replaceNeeded: options.replaceNeeded,
+    // patchelf passes over programs here.
+    soname: isProgram(view) ? undefined : soname,
+    execStack,
+    osAbi,
+  };
+  const second = {
+    addNeededFirst: options.addNeeded,
+    noDefaultLib: noDefaultLib || undefined,
+    addDebugTag,
+    clearSymbolVersions: options.clearSymbolVersions,
+    renameSymbols: options.renameSymbols,
+  };
+  return [first, second].map(withoutEmpty);
 }
 /** Each change of the path also decides its tag: DT_RUNPATH unless --force-rpath says otherwise. */
 function pathRequest(view, options) {
-    const { rpathEdit, rpath, forceRpath, allowedPrefixes } = options;
-    if (rpathEdit === undefined)
-        return {};
-    const old = (view.dynamic ?? missing('.dynamic')).runpath ?? view.dynamic?.rpath;
-    if (rpathEdit === 'remove')
-        return { removeRpath: true };
-    const under = (path) => (forceRpath ? { rpath: path } : { runpath: path });
-    if (rpathEdit === 'set')
-        return under(rpath);
-    if (rpathEdit === 'add')
-        return under(old === undefined || old === '' ? rpath : `${old}:${rpath}`);
-    const left = shrinkSearchPath(view, { allowedPrefixes });
-    return left === undefined ? {} : under(left);
+  const {rpathEdit, rpath, forceRpath, allowedPrefixes} = options;
+  if (rpathEdit === undefined) return {};
+  const old = (view.dynamic ?? missing('.dynamic')).runpath ?? view.dynamic?.rpath;
+  if (rpathEdit === 'remove') return {removeRpath: true};
+  const under = (path) => (forceRpath ? {rpath: path} : {runpath: path});
+  if (rpathEdit === 'set') return under(rpath);
+  if (rpathEdit === 'add') return under(old === undefined || old === '' ? rpath : `${old}:${rpath}`);
+  const left = shrinkSearchPath(view, {allowedPrefixes});
+  return left === undefined ? {} : under(left);
 }
 function withoutEmpty(request) {
-    const isGiven = (value) => value !== undefined && (typeof value !== 'object' || Object.keys(value ?? {}).length > 0);
-    return Object.fromEntries(Object.entries(request).filter(([, value]) => isGiven(value)));
+  const isGiven = (value) =>
+    value !== undefined && (typeof value !== 'object' || Object.keys(value ?? {}).length > 0);
+  return Object.fromEntries(Object.entries(request).filter(([, value]) => isGiven(value)));
 }
 /** patchelf's words where scripts may read them, else our own. */
 function say(error) {
-    if (!(error instanceof ElfError))
-        return error.message;
-    const { code, cause, path = '' } = error;
-    if (code === 'NO_INTERPRETER')
-        return missingText('.interp');
-    if (code === 'NO_DYNAMIC')
-        return missingText('.dynamic');
-    if (code === 'NOT_A_FILE')
-        return `reading '${path}': Is a directory`;
-    if (code === 'NOT_ELF')
-        return 'missing ELF header';
-    if (code === 'UNSUPPORTED')
-        return 'wrong ELF type';
-    if (code === 'BAD_REQUEST' && error.message.startsWith('unknown OS ABI'))
-        return 'unrecognized OS ABI';
-    if (cause?.code === 'ENOENT')
-        return `getting info about '${path}': No such file or directory`;
-    return error.message;
+  if (!(error instanceof ElfError)) return error.message;
+  const {code, cause, path = ''} = error;
+  if (code === 'NO_INTERPRETER') return missingText('.interp');
+  if (code === 'NO_DYNAMIC') return missingText('.dynamic');
+  if (code === 'NOT_A_FILE') return `reading '${path}': Is a directory`;
+  if (code === 'NOT_ELF') return 'missing ELF header';
+  if (code === 'UNSUPPORTED') return 'wrong ELF type';
+  if (code === 'BAD_REQUEST' && error.message.startsWith('unknown OS ABI')) return 'unrecognized OS ABI';
+  if (cause?.code === 'ENOENT') return `getting info about '${path}': No such file or directory`;
+  return error.message;
 }
 //# sourceMappingURL=patchelf.js.map

@@ -1,11 +1,11 @@
-import { PF, PT } from '../elf/constants.js';
-import { encodeString } from '../elf/strings.js';
-import { Draft } from './draft.js';
-import { takeNewPlace } from './extension.js';
-import { setInterpreter } from './interpreter.js';
-import { requireLoaded } from './loaded.js';
-import { takeProgramHeader } from './program-header.js';
-import { findRooms, takePlace } from './space.js';
+import {PF, PT} from '../elf/constants.js';
+import {encodeString} from '../elf/strings.js';
+import {Draft} from './draft.js';
+import {takeNewPlace} from './extension.js';
+import {setInterpreter} from './interpreter.js';
+import {requireLoaded} from './loaded.js';
+import {takeProgramHeader} from './program-header.js';
+import {findRooms, takePlace} from './space.js';
 /**
  * Plan an interpreter for a file that may have none, as a shared library that shall be run. The string goes into
  * the first room of a non-writable LOAD, and PT_INTERP into a slot of the program header table.
@@ -14,21 +14,20 @@ import { findRooms, takePlace } from './space.js';
  *   relocated twice
  */
 export function addInterpreter(view, path) {
-    if (view.interpreter !== undefined)
-        return setInterpreter(view, path);
-    requireLoaded(view, 'a static-pie program relocates itself and must not be given to a loader');
-    const draft = new Draft(view);
-    const bytes = encodeString(path);
-    const segment = takeProgramHeader(draft, { p_type: PT.PT_INTERP, p_flags: PF.PF_R });
-    const place = takePlace(draft, findRooms(draft), bytes.length, 1) ?? takeNewPlace(draft, bytes.length, 1);
-    segment.p_offset = place.offset;
-    segment.p_vaddr = place.address;
-    segment.p_paddr = place.address;
-    segment.p_filesz = bytes.length;
-    segment.p_memsz = bytes.length;
-    draft.write(place.offset, bytes, `the interpreter, ${path}`);
-    draft.climb(2);
-    draft.changes.push(`interpreter: none -> ${path}`);
-    return draft.finish();
+  if (view.interpreter !== undefined) return setInterpreter(view, path);
+  requireLoaded(view, 'a static-pie program relocates itself and must not be given to a loader');
+  const draft = new Draft(view);
+  const bytes = encodeString(path);
+  const segment = takeProgramHeader(draft, {p_type: PT.PT_INTERP, p_flags: PF.PF_R});
+  const place = takePlace(draft, findRooms(draft), bytes.length, 1) ?? takeNewPlace(draft, bytes.length, 1);
+  segment.p_offset = place.offset;
+  segment.p_vaddr = place.address;
+  segment.p_paddr = place.address;
+  segment.p_filesz = bytes.length;
+  segment.p_memsz = bytes.length;
+  draft.write(place.offset, bytes, `the interpreter, ${path}`);
+  draft.climb(2);
+  draft.changes.push(`interpreter: none -> ${path}`);
+  return draft.finish();
 }
 //# sourceMappingURL=add-interpreter.js.map

@@ -2,52 +2,48 @@
  * Before bytes move: does anything still point at their old place that cannot follow? DT_* entries, section headers
  * and symbols follow a table; an address inside code, data or a relocation does not.
  */
-import { DT, SHN, SHT, STT } from '../elf/constants.js';
-import { Sym } from '../elf/records.js';
-import { isAddressRelocated } from '../elf/relocations.js';
-import { dynamicSymbolTable, eachSymbol } from '../elf/symbols.js';
-import { tableTags } from '../elf/tables.js';
+import {DT, SHN, SHT, STT} from '../elf/constants.js';
+import {Sym} from '../elf/records.js';
+import {isAddressRelocated} from '../elf/relocations.js';
+import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {tableTags} from '../elf/tables.js';
 /** Would anything that cannot follow still point into the range? */
-export function isAddressed({ view, entries }, { low, high }) {
-    const within = (address) => address >= low && address < high;
-    if (within(view.header.e_entry))
-        return true;
-    const isPointer = (tag) => !tableTags.has(tag) && pointerTags.has(tag);
-    if (entries.some(({ d_tag, d_val }) => within(d_val) && isPointer(d_tag)))
-        return true;
-    let isSymbol = false;
-    const symbols = dynamicSymbolTable(view);
-    if (symbols !== undefined) {
-        eachSymbol(view, symbols.offset, symbols.count, (symbol) => {
-            isSymbol ||= symbol.st_shndx !== SHN.SHN_UNDEF && within(symbol.st_value);
-        });
-    }
-    return isSymbol || isAddressRelocated(view, low, high);
+export function isAddressed({view, entries}, {low, high}) {
+  const within = (address) => address >= low && address < high;
+  if (within(view.header.e_entry)) return true;
+  const isPointer = (tag) => !tableTags.has(tag) && pointerTags.has(tag);
+  if (entries.some(({d_tag, d_val}) => within(d_val) && isPointer(d_tag))) return true;
+  let isSymbol = false;
+  const symbols = dynamicSymbolTable(view);
+  if (symbols !== undefined) {
+    eachSymbol(view, symbols.offset, symbols.count, (symbol) => {
+      isSymbol ||= symbol.st_shndx !== SHN.SHN_UNDEF && within(symbol.st_value);
+    });
+  }
+  return isSymbol || isAddressRelocated(view, low, high);
 }
 /** Tags that point at what code or data refers to; a table must not drag such a thing along. */
 const pointerTags = new Set([
-    DT.DT_PLTGOT,
-    DT.DT_INIT,
-    DT.DT_FINI,
-    DT.DT_INIT_ARRAY,
-    DT.DT_FINI_ARRAY,
-    DT.DT_PREINIT_ARRAY,
-    DT.DT_TLSDESC_PLT,
-    DT.DT_TLSDESC_GOT,
+  DT.DT_PLTGOT,
+  DT.DT_INIT,
+  DT.DT_FINI,
+  DT.DT_INIT_ARRAY,
+  DT.DT_FINI_ARRAY,
+  DT.DT_PREINIT_ARRAY,
+  DT.DT_TLSDESC_PLT,
+  DT.DT_TLSDESC_GOT,
 ]);
 /** Call `visit` with the name of every symbol, sections' own excepted, that a symbol table defines in the range. */
-export function eachSymbolIn(view, { low, high }, visit) {
-    const size = Sym.size(view.format.elfClass);
-    for (const table of view.sectionHeaders) {
-        if (table.sh_type !== SHT.SHT_SYMTAB && table.sh_type !== SHT.SHT_DYNSYM)
-            continue;
-        eachSymbol(view, table.sh_offset, Math.floor(table.sh_size / size), (symbol) => {
-            const { st_name, st_info, st_shndx, st_value } = symbol;
-            const isInside = st_value >= low && st_value < high;
-            const isReal = st_shndx !== SHN.SHN_UNDEF && st_shndx !== SHN.SHN_ABS;
-            if (isInside && isReal && (st_info & 0xf) !== STT.STT_SECTION)
-                visit(st_name);
-        });
-    }
+export function eachSymbolIn(view, {low, high}, visit) {
+  const size = Sym.size(view.format.elfClass);
+  for (const table of view.sectionHeaders) {
+    if (table.sh_type !== SHT.SHT_SYMTAB && table.sh_type !== SHT.SHT_DYNSYM) continue;
+    eachSymbol(view, table.sh_offset, Math.floor(table.sh_size / size), (symbol) => {
+      const {st_name, st_info, st_shndx, st_value} = symbol;
+      const isInside = st_value >= low && st_value < high;
+      const isReal = st_shndx !== SHN.SHN_UNDEF && st_shndx !== SHN.SHN_ABS;
+      if (isInside && isReal && (st_info & 0xf) !== STT.STT_SECTION) visit(st_name);
+    });
+  }
 }
 //# sourceMappingURL=addressed.js.map

@@ -2,108 +2,99 @@
  * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
  * strings, by other code than the edits', and everything that the request does not speak of must read as before.
  */
-import { DF_1, DT, dynamicTagName } from '../elf/constants.js';
-import { stringTags } from '../elf/dynamic.js';
-import { osAbiValue } from '../elf/os-abi.js';
-import { isStackExecutable } from '../elf/stack.js';
-import { ElfError } from '../errors.js';
+import {DF_1, DT, dynamicTagName} from '../elf/constants.js';
+import {stringTags} from '../elf/dynamic.js';
+import {osAbiValue} from '../elf/os-abi.js';
+import {isStackExecutable} from '../elf/stack.js';
+import {ElfError} from '../errors.js';
 /** @throws ElfError CHECK_FAILED naming what would not read as it should */
 export function checkRequested(before, after, requests) {
-    const expected = requests.reduce(expect, factsOf(before));
-    const found = factsOf(after);
-    // Where nothing was asked of it, PT_GNU_STACK is compared like other segments.
-    const isStackAsked = requests.some(({ execStack }) => execStack !== undefined);
-    for (const name of Object.keys(found))
-        if (name !== 'execStack' || isStackAsked)
-            requireEqual(before, labels[name], expected[name], found[name]);
-    for (const tag of stringTags) {
-        if (changeableTags.has(tag))
-            continue;
-        const name = dynamicTagName(tag, before.header.e_machine);
-        requireEqual(before, name, before.dynamic?.strings(tag), after.dynamic?.strings(tag));
-    }
-    if (requests.some(({ addDebugTag }) => addDebugTag))
-        requireEqual(before, 'DT_DEBUG', true, after.dynamic?.value(DT.DT_DEBUG) !== undefined);
+  const expected = requests.reduce(expect, factsOf(before));
+  const found = factsOf(after);
+  // Where nothing was asked of it, PT_GNU_STACK is compared like other segments.
+  const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
+  for (const name of Object.keys(found))
+    if (name !== 'execStack' || isStackAsked) requireEqual(before, labels[name], expected[name], found[name]);
+  for (const tag of stringTags) {
+    if (changeableTags.has(tag)) continue;
+    const name = dynamicTagName(tag, before.header.e_machine);
+    requireEqual(before, name, before.dynamic?.strings(tag), after.dynamic?.strings(tag));
+  }
+  if (requests.some(({addDebugTag}) => addDebugTag))
+    requireEqual(before, 'DT_DEBUG', true, after.dynamic?.value(DT.DT_DEBUG) !== undefined);
 }
 const labels = {
-    interpreter: 'the interpreter',
-    rpath: 'DT_RPATH',
-    runpath: 'DT_RUNPATH',
-    needed: 'DT_NEEDED',
-    soname: 'DT_SONAME',
-    noDefaultLib: 'DF_1_NODEFLIB',
-    execStack: 'PT_GNU_STACK',
-    osAbi: 'EI_OSABI',
+  interpreter: 'the interpreter',
+  rpath: 'DT_RPATH',
+  runpath: 'DT_RUNPATH',
+  needed: 'DT_NEEDED',
+  soname: 'DT_SONAME',
+  noDefaultLib: 'DF_1_NODEFLIB',
+  execStack: 'PT_GNU_STACK',
+  osAbi: 'EI_OSABI',
 };
 const changeableTags = new Set([DT.DT_NEEDED, DT.DT_SONAME, DT.DT_RPATH, DT.DT_RUNPATH]);
 function factsOf(view) {
-    const { dynamic } = view;
-    return {
-        interpreter: view.interpreter?.path,
-        rpath: dynamic?.rpath,
-        runpath: dynamic?.runpath,
-        needed: dynamic?.needed ?? [],
-        soname: dynamic?.soname,
-        noDefaultLib: ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n,
-        execStack: isStackExecutable(view),
-        osAbi: view.ident.EI_OSABI,
-    };
+  const {dynamic} = view;
+  return {
+    interpreter: view.interpreter?.path,
+    rpath: dynamic?.rpath,
+    runpath: dynamic?.runpath,
+    needed: dynamic?.needed ?? [],
+    soname: dynamic?.soname,
+    noDefaultLib: ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n,
+    execStack: isStackExecutable(view),
+    osAbi: view.ident.EI_OSABI,
+  };
 }
 function expect(facts, request) {
-    return {
-        interpreter: request.interpreter ?? facts.interpreter,
-        ...expectPath(facts, request),
-        needed: expectNeeded(facts.needed, request),
-        soname: request.soname ?? facts.soname,
-        noDefaultLib: request.noDefaultLib ?? facts.noDefaultLib,
-        execStack: request.execStack ?? facts.execStack,
-        osAbi: request.osAbi === undefined ? facts.osAbi : (osAbiValue(request.osAbi) ?? -1),
-    };
+  return {
+    interpreter: request.interpreter ?? facts.interpreter,
+    ...expectPath(facts, request),
+    needed: expectNeeded(facts.needed, request),
+    soname: request.soname ?? facts.soname,
+    noDefaultLib: request.noDefaultLib ?? facts.noDefaultLib,
+    execStack: request.execStack ?? facts.execStack,
+    osAbi: request.osAbi === undefined ? facts.osAbi : (osAbiValue(request.osAbi) ?? -1),
+  };
 }
-function expectPath({ rpath, runpath }, request) {
-    if (request.removeRpath === true)
-        return { rpath: undefined, runpath: undefined };
-    let path = { rpath, runpath };
-    if (request.rpath !== undefined)
-        path = { rpath: request.rpath, runpath: undefined };
-    if (request.runpath !== undefined)
-        path = { rpath: undefined, runpath: request.runpath };
-    const old = path.runpath ?? path.rpath;
-    if (request.convertRpath === 'rpath')
-        path = { rpath: old, runpath: undefined };
-    if (request.convertRpath === 'runpath')
-        path = { rpath: undefined, runpath: old };
-    if (request.addRpath === undefined)
-        return path;
-    const directories = old === undefined || old === '' ? [] : old.split(':');
-    const fresh = request.addRpath.split(':').filter((directory) => !directories.includes(directory));
-    if (old !== undefined && fresh.length === 0)
-        return path;
-    const joined = old === undefined ? request.addRpath : [...directories, ...fresh].join(':');
-    return path.runpath === undefined && path.rpath !== undefined
-        ? { rpath: joined, runpath: undefined }
-        : { rpath: undefined, runpath: joined };
+function expectPath({rpath, runpath}, request) {
+  if (request.removeRpath === true) return {rpath: undefined, runpath: undefined};
+  let path = {rpath, runpath};
+  if (request.rpath !== undefined) path = {rpath: request.rpath, runpath: undefined};
+  if (request.runpath !== undefined) path = {rpath: undefined, runpath: request.runpath};
+  const old = path.runpath ?? path.rpath;
+  if (request.convertRpath === 'rpath') path = {rpath: old, runpath: undefined};
+  if (request.convertRpath === 'runpath') path = {rpath: undefined, runpath: old};
+  if (request.addRpath === undefined) return path;
+  const directories = old === undefined || old === '' ? [] : old.split(':');
+  const fresh = request.addRpath.split(':').filter((directory) => !directories.includes(directory));
+  if (old !== undefined && fresh.length === 0) return path;
+  const joined = old === undefined ? request.addRpath : [...directories, ...fresh].join(':');
+  return path.runpath === undefined && path.rpath !== undefined
+    ? {rpath: joined, runpath: undefined}
+    : {rpath: undefined, runpath: joined};
 }
 function expectNeeded(needed, request) {
-    let names = [...needed];
-    for (const name of request.addNeeded ?? [])
-        if (!names.includes(name))
-            names.push(name);
-    for (const name of request.addNeededFirst ?? [])
-        if (names[0] !== name)
-            names = [name, ...names.filter((other) => other !== name)];
-    names = names.filter((name) => !request.removeNeeded?.includes(name));
-    const replacements = new Map(Object.entries(request.replaceNeeded ?? {}));
-    return names.map((name) => replacements.get(name) ?? name);
+  let names = [...needed];
+  for (const name of request.addNeeded ?? []) if (!names.includes(name)) names.push(name);
+  for (const name of request.addNeededFirst ?? [])
+    if (names[0] !== name) names = [name, ...names.filter((other) => other !== name)];
+  names = names.filter((name) => !request.removeNeeded?.includes(name));
+  const replacements = new Map(Object.entries(request.replaceNeeded ?? {}));
+  return names.map((name) => replacements.get(name) ?? name);
 }
 function requireEqual(view, what, expected, got) {
-    const [wanted, found] = [JSON.stringify(expected) ?? 'none', JSON.stringify(got) ?? 'none'];
-    if (wanted === found)
-        return;
-    throw new ElfError('CHECK_FAILED', `internal error, nothing was written: ${what} would not read as it should`, {
-        path: view.path,
-        expected: wanted,
-        got: found,
-    });
+  const [wanted, found] = [JSON.stringify(expected) ?? 'none', JSON.stringify(got) ?? 'none'];
+  if (wanted === found) return;
+  throw new ElfError(
+    'CHECK_FAILED',
+    `internal error, nothing was written: ${what} would not read as it should`,
+    {
+      path: view.path,
+      expected: wanted,
+      got: found,
+    },
+  );
 }
 //# sourceMappingURL=check-request.js.map

@@ -5,198 +5,212 @@
  * all others on pages of its own, is never writable and executable, and has no BSS. A segment that describes bytes
  * describes the same ones. The table of segments is where AT_PHDR and PT_PHDR say.
  */
-import { PF, PT, segmentTypeName } from '../elf/constants.js';
-import { Phdr } from '../elf/records.js';
-import { ElfError, hex } from '../errors.js';
-import { isTableSegment } from './claims.js';
-import { pageSizeOf } from './space.js';
+import {PF, PT, segmentTypeName} from '../elf/constants.js';
+import {Phdr} from '../elf/records.js';
+import {ElfError, hex} from '../errors.js';
+import {isTableSegment} from './claims.js';
+import {pageSizeOf} from './space.js';
 /** @throws ElfError CHECK_FAILED */
 export function checkSegments(before, after, plan, requests) {
-    const isStackAsked = requests.some(({ execStack }) => execStack !== undefined);
-    checkOldLoads(before, after);
-    checkNewLoads(before, after);
-    checkPages(before, after);
-    checkOtherSegments(before, after, plan, isStackAsked);
-    checkTableOfSegments(before, after);
-    checkDynamicPlace(before, after, plan);
+  const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
+  checkOldLoads(before, after);
+  checkNewLoads(before, after);
+  checkPages(before, after);
+  checkOtherSegments(before, after, plan, isStackAsked);
+  checkTableOfSegments(before, after);
+  checkDynamicPlace(before, after, plan);
 }
 /** Refuse a plan: an error of elfinterp, not of the file. */
 export function failCheck(view, what, expected, got) {
-    throw new ElfError('CHECK_FAILED', `internal error, nothing was written: ${what}`, {
-        path: view.path,
-        expected,
-        got,
-    });
+  throw new ElfError('CHECK_FAILED', `internal error, nothing was written: ${what}`, {
+    path: view.path,
+    expected,
+    got,
+  });
 }
 function loadsOf(view) {
-    return view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  return view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
 }
-function endOf({ p_vaddr, p_memsz }) {
-    return p_vaddr + BigInt(p_memsz);
+function endOf({p_vaddr, p_memsz}) {
+  return p_vaddr + BigInt(p_memsz);
 }
 /** Every byte that was mapped is mapped at the same address, from the same place in the file, with the same permissions. */
 function checkOldLoads(before, after) {
-    for (const old of loadsOf(before)) {
-        const now = loadsOf(after).find((load) => load.p_vaddr === old.p_vaddr);
-        const name = `the LOAD at ${hex(old.p_vaddr)}`;
-        if (now === undefined)
-            failCheck(before, `${name} is gone`, 'a LOAD there', 'none');
-        for (const field of ['p_flags', 'p_offset', 'p_paddr', 'p_align']) {
-            if (now[field] !== old[field])
-                failCheck(before, `${name}: ${field} changes`, hex(old[field]), hex(now[field]));
-        }
-        const isFixed = (old.p_flags & PF.PF_W) !== 0 || old.p_filesz !== old.p_memsz;
-        const isSame = now.p_filesz === old.p_filesz && now.p_memsz === old.p_memsz;
-        if (isFixed && !isSame)
-            failCheck(before, `${name} is writable and changes its size`, `${old.p_filesz}`, `${now.p_filesz}`);
-        if (now.p_filesz !== now.p_memsz && !isSame)
-            failCheck(before, `${name} gets a BSS`, `${now.p_filesz}`, `${now.p_memsz}`);
+  for (const old of loadsOf(before)) {
+    const now = loadsOf(after).find((load) => load.p_vaddr === old.p_vaddr);
+    const name = `the LOAD at ${hex(old.p_vaddr)}`;
+    if (now === undefined) failCheck(before, `${name} is gone`, 'a LOAD there', 'none');
+    for (const field of ['p_flags', 'p_offset', 'p_paddr', 'p_align']) {
+      if (now[field] !== old[field])
+        failCheck(before, `${name}: ${field} changes`, hex(old[field]), hex(now[field]));
     }
+    const isFixed = (old.p_flags & PF.PF_W) !== 0 || old.p_filesz !== old.p_memsz;
+    const isSame = now.p_filesz === old.p_filesz && now.p_memsz === old.p_memsz;
+    if (isFixed && !isSame)
+      failCheck(before, `${name} is writable and changes its size`, `${old.p_filesz}`, `${now.p_filesz}`);
+    if (now.p_filesz !== now.p_memsz && !isSame)
+      failCheck(before, `${name} gets a BSS`, `${now.p_filesz}`, `${now.p_memsz}`);
+  }
 }
 /** New LOADs stand on fresh pages above the old ones, on bytes that no old LOAD has, and keep every promise. */
 function checkNewLoads(before, after) {
-    const old = loadsOf(before);
-    const page = BigInt(pageSizeOf(before));
-    const highest = old.map(endOf).reduce((a, b) => (b > a ? b : a), 0n);
-    for (const load of loadsOf(after)) {
-        if (old.some((other) => other.p_vaddr === load.p_vaddr))
-            continue;
-        const name = `the new LOAD at ${hex(load.p_vaddr)}`;
-        const demand = (isSo, what, got) => {
-            if (!isSo)
-                failCheck(before, `${name} is wrong`, what, hex(got));
-        };
-        const isWritable = (load.p_flags & PF.PF_W) !== 0;
-        demand(!isWritable || (load.p_flags & PF.PF_X) === 0, 'not both writable and executable', load.p_flags);
-        demand(load.p_filesz === load.p_memsz && load.p_filesz > 0, 'all of it from the file', load.p_memsz);
-        demand(load.p_vaddr / page > (highest - 1n) / page, `above ${hex(highest)}`, load.p_vaddr);
-        demand(BigInt(load.p_align) >= page, `alignment of at least ${hex(page)}`, load.p_align);
-        demand(load.p_offset + load.p_filesz <= after.source.size, 'inside the file', load.p_offset);
-        const clash = loadsOf(after).find((other) => other !== load &&
-            other.p_offset < load.p_offset + load.p_filesz &&
-            other.p_offset + other.p_filesz > load.p_offset);
-        demand(clash === undefined, 'bytes of its own', load.p_offset);
-    }
+  const old = loadsOf(before);
+  const page = BigInt(pageSizeOf(before));
+  const highest = old.map(endOf).reduce((a, b) => (b > a ? b : a), 0n);
+  for (const load of loadsOf(after)) {
+    if (old.some((other) => other.p_vaddr === load.p_vaddr)) continue;
+    const name = `the new LOAD at ${hex(load.p_vaddr)}`;
+    const demand = (isSo, what, got) => {
+      if (!isSo) failCheck(before, `${name} is wrong`, what, hex(got));
+    };
+    const isWritable = (load.p_flags & PF.PF_W) !== 0;
+    demand(!isWritable || (load.p_flags & PF.PF_X) === 0, 'not both writable and executable', load.p_flags);
+    demand(load.p_filesz === load.p_memsz && load.p_filesz > 0, 'all of it from the file', load.p_memsz);
+    demand(load.p_vaddr / page > (highest - 1n) / page, `above ${hex(highest)}`, load.p_vaddr);
+    demand(BigInt(load.p_align) >= page, `alignment of at least ${hex(page)}`, load.p_align);
+    demand(load.p_offset + load.p_filesz <= after.source.size, 'inside the file', load.p_offset);
+    const clash = loadsOf(after).find(
+      (other) =>
+        other !== load &&
+        other.p_offset < load.p_offset + load.p_filesz &&
+        other.p_offset + other.p_filesz > load.p_offset,
+    );
+    demand(clash === undefined, 'bytes of its own', load.p_offset);
+  }
 }
 /** LOADs ascend, are congruent to their file offsets, and share no page that they did not share before. */
 function checkPages(before, after) {
-    const page = BigInt(pageSizeOf(before));
-    const shared = (loads) => loads.filter((load, i) => {
-        const previous = loads[i - 1];
-        return previous !== undefined && (endOf(previous) - 1n) / page >= load.p_vaddr / page;
+  const page = BigInt(pageSizeOf(before));
+  const shared = (loads) =>
+    loads.filter((load, i) => {
+      const previous = loads[i - 1];
+      return previous !== undefined && (endOf(previous) - 1n) / page >= load.p_vaddr / page;
     });
-    const [old, now] = [loadsOf(before), loadsOf(after)];
-    now.forEach((load, i) => {
-        const previous = now[i - 1];
-        if (previous !== undefined && load.p_vaddr < endOf(previous)) {
-            failCheck(before, 'LOADs overlap or are out of order', `above ${hex(previous.p_vaddr)}`, hex(load.p_vaddr));
-        }
-        if (load.p_align <= 1 || (load.p_vaddr - BigInt(load.p_offset)) % BigInt(load.p_align) === 0n)
-            return;
-        const was = old.find((o) => o.p_vaddr === load.p_vaddr);
-        if (was === undefined || was.p_offset !== load.p_offset) {
-            failCheck(before, 'a LOAD is not congruent to its alignment', hex(load.p_offset), hex(load.p_vaddr));
-        }
-    });
-    if (shared(now).length > shared(old).length)
-        failCheck(before, 'two LOADs share a page', 'separate pages', hex(page));
+  const [old, now] = [loadsOf(before), loadsOf(after)];
+  now.forEach((load, i) => {
+    const previous = now[i - 1];
+    if (previous !== undefined && load.p_vaddr < endOf(previous)) {
+      failCheck(
+        before,
+        'LOADs overlap or are out of order',
+        `above ${hex(previous.p_vaddr)}`,
+        hex(load.p_vaddr),
+      );
+    }
+    if (load.p_align <= 1 || (load.p_vaddr - BigInt(load.p_offset)) % BigInt(load.p_align) === 0n) return;
+    const was = old.find((o) => o.p_vaddr === load.p_vaddr);
+    if (was === undefined || was.p_offset !== load.p_offset) {
+      failCheck(before, 'a LOAD is not congruent to its alignment', hex(load.p_offset), hex(load.p_vaddr));
+    }
+  });
+  if (shared(now).length > shared(old).length)
+    failCheck(before, 'two LOADs share a page', 'separate pages', hex(page));
 }
 /** Segments that describe bytes still describe the same ones; only those that nothing addresses may move. */
 function checkOtherSegments(before, after, plan, isStackAsked) {
-    const isChecked = ({ p_type }) => !segmentsThatMayChange.has(p_type) && !(isStackAsked && p_type === PT.PT_GNU_STACK);
-    const old = before.programHeaders.filter(isChecked);
-    const now = after.programHeaders.filter(isChecked);
-    if (old.length !== now.length)
-        failCheck(before, 'the number of segments changes', `${old.length}`, `${now.length}`);
-    old.forEach((segment, i) => {
-        const other = now[i];
-        const name = segmentTypeName(segment.p_type, before.header.e_machine);
-        const mayMove = isTableSegment(segment.p_type, before.header.e_machine);
-        const fields = ['p_type', 'p_flags', 'p_filesz', 'p_memsz', 'p_align'];
-        const places = ['p_offset', 'p_vaddr', 'p_paddr'];
-        for (const field of mayMove ? fields : [...fields, ...places]) {
-            if (other?.[field] !== segment[field])
-                failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
-        }
-        if (other === undefined || segment.p_filesz === 0 || segment.p_type === PT.PT_GNU_RELRO)
-            return;
-        if (mayMove && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
-            failCheck(before, `${name} would not be mapped`, hex(other.p_offset), hex(other.p_vaddr));
-        const stays = other.p_offset === segment.p_offset && !isWritten(plan, segment.p_offset, segment.p_filesz);
-        if (!stays)
-            requireSameBytes(before, after, segment, other, name);
-    });
+  const isChecked = ({p_type}) =>
+    !segmentsThatMayChange.has(p_type) && !(isStackAsked && p_type === PT.PT_GNU_STACK);
+  const old = before.programHeaders.filter(isChecked);
+  const now = after.programHeaders.filter(isChecked);
+  if (old.length !== now.length)
+    failCheck(before, 'the number of segments changes', `${old.length}`, `${now.length}`);
+  old.forEach((segment, i) => {
+    const other = now[i];
+    const name = segmentTypeName(segment.p_type, before.header.e_machine);
+    const mayMove = isTableSegment(segment.p_type, before.header.e_machine);
+    const fields = ['p_type', 'p_flags', 'p_filesz', 'p_memsz', 'p_align'];
+    const places = ['p_offset', 'p_vaddr', 'p_paddr'];
+    for (const field of mayMove ? fields : [...fields, ...places]) {
+      if (other?.[field] !== segment[field])
+        failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
+    }
+    if (other === undefined || segment.p_filesz === 0 || segment.p_type === PT.PT_GNU_RELRO) return;
+    if (mayMove && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
+      failCheck(before, `${name} would not be mapped`, hex(other.p_offset), hex(other.p_vaddr));
+    const stays = other.p_offset === segment.p_offset && !isWritten(plan, segment.p_offset, segment.p_filesz);
+    if (!stays) requireSameBytes(before, after, segment, other, name);
+  });
 }
-const segmentsThatMayChange = new Set([
-    PT.PT_NULL,
-    PT.PT_LOAD,
-    PT.PT_INTERP,
-    PT.PT_DYNAMIC,
-    PT.PT_PHDR,
-]);
+const segmentsThatMayChange = new Set([PT.PT_NULL, PT.PT_LOAD, PT.PT_INTERP, PT.PT_DYNAMIC, PT.PT_PHDR]);
 /** Does a plan write into a range of the file? */
 export function isWritten(plan, offset, size) {
-    return plan.writes.some((write) => write.offset < offset + size && write.offset + write.bytes.length > offset);
+  return plan.writes.some(
+    (write) => write.offset < offset + size && write.offset + write.bytes.length > offset,
+  );
 }
 /** Compare what stood in a range before with what stands in another one after. */
 export function requireSameBytes(before, after, old, now, name) {
-    const piece = 1 << 16;
-    for (let done = 0; done < old.p_filesz; done += piece) {
-        const length = Math.min(piece, old.p_filesz - done);
-        const a = before.source.read(old.p_offset + done, length);
-        const b = after.source.read(now.p_offset + done, length);
-        if (a.some((byte, i) => byte !== b[i]))
-            failCheck(before, `${name} would hold other bytes`, 'the same', 'different ones');
-    }
+  const piece = 1 << 16;
+  for (let done = 0; done < old.p_filesz; done += piece) {
+    const length = Math.min(piece, old.p_filesz - done);
+    const a = before.source.read(old.p_offset + done, length);
+    const b = after.source.read(now.p_offset + done, length);
+    if (a.some((byte, i) => byte !== b[i]))
+      failCheck(before, `${name} would hold other bytes`, 'the same', 'different ones');
+  }
 }
 /** If the table moved or grew: PT_PHDR says so, a LOAD maps it, and old kernels and qemu find it by their own rule. */
 function checkTableOfSegments(before, after) {
-    const { e_phoff } = after.header;
-    const size = after.programHeaders.length * Phdr.size(after.format.elfClass);
-    const isSame = e_phoff === before.header.e_phoff && after.programHeaders.length === before.programHeaders.length;
-    if (isSame)
-        return;
-    const load = loadsOf(after).find((p) => p.p_offset <= e_phoff && e_phoff + size <= p.p_offset + p.p_filesz);
-    const wasMapped = loadsOf(before).some((p) => p.p_offset <= before.header.e_phoff && before.header.e_phoff < p.p_offset + p.p_filesz);
-    if (!wasMapped && e_phoff === before.header.e_phoff)
-        return;
-    if (load === undefined)
-        failCheck(before, 'the program header table is not mapped', 'a LOAD', hex(e_phoff));
-    const address = load.p_vaddr + BigInt(e_phoff - load.p_offset);
-    const segment = after.segment(PT.PT_PHDR);
-    const isDescribed = segment === undefined ||
-        (segment.p_offset === e_phoff && segment.p_vaddr === address && segment.p_filesz === size);
-    if (!isDescribed)
-        failCheck(before, 'PT_PHDR is not where the table is', hex(e_phoff), hex(segment.p_offset));
-    checkAuxiliaryVector(before, after, address);
+  const {e_phoff} = after.header;
+  const size = after.programHeaders.length * Phdr.size(after.format.elfClass);
+  const isSame =
+    e_phoff === before.header.e_phoff && after.programHeaders.length === before.programHeaders.length;
+  if (isSame) return;
+  const load = loadsOf(after).find((p) => p.p_offset <= e_phoff && e_phoff + size <= p.p_offset + p.p_filesz);
+  const wasMapped = loadsOf(before).some(
+    (p) => p.p_offset <= before.header.e_phoff && before.header.e_phoff < p.p_offset + p.p_filesz,
+  );
+  if (!wasMapped && e_phoff === before.header.e_phoff) return;
+  if (load === undefined) failCheck(before, 'the program header table is not mapped', 'a LOAD', hex(e_phoff));
+  const address = load.p_vaddr + BigInt(e_phoff - load.p_offset);
+  const segment = after.segment(PT.PT_PHDR);
+  const isDescribed =
+    segment === undefined ||
+    (segment.p_offset === e_phoff && segment.p_vaddr === address && segment.p_filesz === size);
+  if (!isDescribed)
+    failCheck(before, 'PT_PHDR is not where the table is', hex(e_phoff), hex(segment.p_offset));
+  checkAuxiliaryVector(before, after, address);
 }
 function checkAuxiliaryVector(before, after, address) {
-    const e_phoff = BigInt(after.header.e_phoff);
-    const differences = (view) => loadsOf(view).map((p) => p.p_vaddr - BigInt(p.p_offset));
-    const first = differences(after)[0] ?? 0n;
-    if (first + e_phoff !== address)
-        failCheck(before, 'kernels before 5.18 would not find the program headers', hex(address), hex(first + e_phoff));
-    const smallest = (view) => differences(view).reduce((a, b) => (b < a ? b : a), first);
-    if (smallest(after) < smallest(before))
-        failCheck(before, 'qemu-user would not find the program headers', hex(smallest(before)), hex(smallest(after)));
+  const e_phoff = BigInt(after.header.e_phoff);
+  const differences = (view) => loadsOf(view).map((p) => p.p_vaddr - BigInt(p.p_offset));
+  const first = differences(after)[0] ?? 0n;
+  if (first + e_phoff !== address)
+    failCheck(
+      before,
+      'kernels before 5.18 would not find the program headers',
+      hex(address),
+      hex(first + e_phoff),
+    );
+  const smallest = (view) => differences(view).reduce((a, b) => (b < a ? b : a), first);
+  if (smallest(after) < smallest(before))
+    failCheck(
+      before,
+      'qemu-user would not find the program headers',
+      hex(smallest(before)),
+      hex(smallest(after)),
+    );
 }
 /** The dynamic section keeps its permissions, and a plan says when RELRO no longer covers it. */
 function checkDynamicPlace(before, after, plan) {
-    const [old, now] = [before.segment(PT.PT_DYNAMIC), after.segment(PT.PT_DYNAMIC)];
-    if (old === undefined || now === undefined) {
-        if (old !== now)
-            failCheck(before, 'PT_DYNAMIC comes or goes', `${old?.p_vaddr}`, `${now?.p_vaddr}`);
-        return;
-    }
-    const writable = (view, segment) => (loadsOf(view).find((p) => segment.p_vaddr >= p.p_vaddr && segment.p_vaddr < endOf(p))?.p_flags ?? 0) &
-        PF.PF_W;
-    if (writable(before, old) !== writable(after, now))
-        failCheck(before, 'the dynamic section changes its permissions', hex(old.p_vaddr), hex(now.p_vaddr));
-    if (after.offsetOfAddress(now.p_vaddr) !== now.p_offset)
-        failCheck(before, 'the dynamic section would not be mapped', hex(now.p_offset), hex(now.p_vaddr));
-    const isProtected = (view, segment) => view.programHeaders.some((p) => p.p_type === PT.PT_GNU_RELRO && segment.p_vaddr >= p.p_vaddr && endOf(segment) <= endOf(p));
-    const isSaid = plan.notes.some((note) => note.includes('RELRO'));
-    if (isProtected(before, old) && !isProtected(after, now) && !isSaid)
-        failCheck(before, 'the dynamic section leaves RELRO in silence', 'a note in the plan', 'none');
+  const [old, now] = [before.segment(PT.PT_DYNAMIC), after.segment(PT.PT_DYNAMIC)];
+  if (old === undefined || now === undefined) {
+    if (old !== now) failCheck(before, 'PT_DYNAMIC comes or goes', `${old?.p_vaddr}`, `${now?.p_vaddr}`);
+    return;
+  }
+  const writable = (view, segment) =>
+    (loadsOf(view).find((p) => segment.p_vaddr >= p.p_vaddr && segment.p_vaddr < endOf(p))?.p_flags ?? 0) &
+    PF.PF_W;
+  if (writable(before, old) !== writable(after, now))
+    failCheck(before, 'the dynamic section changes its permissions', hex(old.p_vaddr), hex(now.p_vaddr));
+  if (after.offsetOfAddress(now.p_vaddr) !== now.p_offset)
+    failCheck(before, 'the dynamic section would not be mapped', hex(now.p_offset), hex(now.p_vaddr));
+  const isProtected = (view, segment) =>
+    view.programHeaders.some(
+      (p) => p.p_type === PT.PT_GNU_RELRO && segment.p_vaddr >= p.p_vaddr && endOf(segment) <= endOf(p),
+    );
+  const isSaid = plan.notes.some((note) => note.includes('RELRO'));
+  if (isProtected(before, old) && !isProtected(after, now) && !isSaid)
+    failCheck(before, 'the dynamic section leaves RELRO in silence', 'a note in the plan', 'none');
 }
 //# sourceMappingURL=check-segments.js.map

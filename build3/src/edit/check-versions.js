@@ -2,87 +2,97 @@
  * Do symbol versions read as they should? What each dynamic symbol is bound to, and what DT_VERNEED demands, is read
  * into plain lists before and after; the request says how the first list becomes the second.
  */
-import { DT } from '../elf/constants.js';
-import { dynamicSymbolTable, eachSymbol } from '../elf/symbols.js';
-import { readDefinedVersions, readNeededVersions, versionIndex } from '../elf/versions.js';
-import { ElfError } from '../errors.js';
-import { readVersym } from './symbol-table.js';
+import {DT} from '../elf/constants.js';
+import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {readDefinedVersions, readNeededVersions, versionIndex} from '../elf/versions.js';
+import {ElfError} from '../errors.js';
+import {readVersym} from './symbol-table.js';
 /** @throws ElfError CHECK_FAILED when a version is gone, new, or bound to another symbol */
 export function checkVersions(before, after, requests) {
-    requireEqual(before, 'DT_VERDEF', definedVersions(before), definedVersions(after));
-    const count = dynamicSymbolTable(before)?.count ?? 0;
-    const bindings = requests.reduce(unbind, bindingsOf(before, count));
-    const demands = requests.reduce((list, request) => keepDemands(list, request, before.dynamic?.needed ?? []), demandsOf(before));
-    const wasUsed = new Set(bindingsOf(before, count).map(({ index }) => index));
-    const isUsed = new Set(bindings.map(({ index }) => index));
-    const expected = demands.filter(({ index }) => isUsed.has(index) || !wasUsed.has(index));
-    requireEqual(before, 'DT_VERNEED', expected, demandsOf(after));
-    const known = new Set(expected.map(({ index }) => index));
-    const gone = new Set(demandsOf(before)
-        .map(({ index }) => index)
-        .filter((index) => !known.has(index)));
-    const left = bindings.filter(({ index }) => !gone.has(index));
-    requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(bindingsOf(after, count)));
+  requireEqual(before, 'DT_VERDEF', definedVersions(before), definedVersions(after));
+  const count = dynamicSymbolTable(before)?.count ?? 0;
+  const bindings = requests.reduce(unbind, bindingsOf(before, count));
+  const demands = requests.reduce(
+    (list, request) => keepDemands(list, request, before.dynamic?.needed ?? []),
+    demandsOf(before),
+  );
+  const wasUsed = new Set(bindingsOf(before, count).map(({index}) => index));
+  const isUsed = new Set(bindings.map(({index}) => index));
+  const expected = demands.filter(({index}) => isUsed.has(index) || !wasUsed.has(index));
+  requireEqual(before, 'DT_VERNEED', expected, demandsOf(after));
+  const known = new Set(expected.map(({index}) => index));
+  const gone = new Set(
+    demandsOf(before)
+      .map(({index}) => index)
+      .filter((index) => !known.has(index)),
+  );
+  const left = bindings.filter(({index}) => !gone.has(index));
+  requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(bindingsOf(after, count)));
 }
 /** The symbols that have a version of their own, among the first `count`. */
 function bindingsOf(view, count) {
-    const table = dynamicSymbolTable(view);
-    if (table === undefined || view.dynamic?.value(DT.DT_VERSYM) === undefined)
-        return [];
-    const versym = readVersym(view, count);
-    const bindings = [];
-    eachSymbol(view, table.offset, count, ({ st_name }, i) => {
-        const raw = versym[i] ?? 0;
-        if (versionIndex(raw) > 1)
-            bindings.push({ name: view.dynamic?.stringAt(BigInt(st_name)) ?? '', index: versionIndex(raw), raw });
-    });
-    return bindings;
+  const table = dynamicSymbolTable(view);
+  if (table === undefined || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
+  const versym = readVersym(view, count);
+  const bindings = [];
+  eachSymbol(view, table.offset, count, ({st_name}, i) => {
+    const raw = versym[i] ?? 0;
+    if (versionIndex(raw) > 1)
+      bindings.push({name: view.dynamic?.stringAt(BigInt(st_name)) ?? '', index: versionIndex(raw), raw});
+  });
+  return bindings;
 }
 function unbind(bindings, request) {
-    const names = new Map(Object.entries(request.renameSymbols ?? {}));
-    return bindings
-        .filter(({ name }) => !request.clearSymbolVersions?.includes(name))
-        .map((binding) => ({ ...binding, name: names.get(binding.name) ?? binding.name }));
+  const names = new Map(Object.entries(request.renameSymbols ?? {}));
+  return bindings
+    .filter(({name}) => !request.clearSymbolVersions?.includes(name))
+    .map((binding) => ({...binding, name: names.get(binding.name) ?? binding.name}));
 }
 function sortedBindings(bindings) {
-    return bindings.map(({ name, raw }) => `${name} ${raw}`).sort();
+  return bindings.map(({name, raw}) => `${name} ${raw}`).sort();
 }
 function demandsOf(view) {
-    const text = (index) => view.dynamic?.stringAt(BigInt(index)) ?? '';
-    return readNeededVersions(view).flatMap(({ record, versions }) => versions.map(({ record: { vna_name, vna_other, vna_flags, vna_hash } }) => ({
-        file: text(record.vn_file),
-        version: text(vna_name),
-        index: versionIndex(vna_other),
-        flags: vna_flags,
-        hash: vna_hash,
-    })));
+  const text = (index) => view.dynamic?.stringAt(BigInt(index)) ?? '';
+  return readNeededVersions(view).flatMap(({record, versions}) =>
+    versions.map(({record: {vna_name, vna_other, vna_flags, vna_hash}}) => ({
+      file: text(record.vn_file),
+      version: text(vna_name),
+      index: versionIndex(vna_other),
+      flags: vna_flags,
+      hash: vna_hash,
+    })),
+  );
 }
 function keepDemands(demands, request, needed) {
-    const isRemoved = (file) => request.removeNeeded?.includes(file) === true &&
-        (needed.includes(file) || request.addNeeded?.includes(file) || request.addNeededFirst?.includes(file));
-    const names = new Map(Object.entries(request.replaceNeeded ?? {}));
-    return demands
-        .filter(({ file }) => !isRemoved(file))
-        .map((demand) => ({ ...demand, file: names.get(demand.file) ?? demand.file }));
+  const isRemoved = (file) =>
+    request.removeNeeded?.includes(file) === true &&
+    (needed.includes(file) || request.addNeeded?.includes(file) || request.addNeededFirst?.includes(file));
+  const names = new Map(Object.entries(request.replaceNeeded ?? {}));
+  return demands
+    .filter(({file}) => !isRemoved(file))
+    .map((demand) => ({...demand, file: names.get(demand.file) ?? demand.file}));
 }
 function definedVersions(view) {
-    const text = (index) => view.dynamic?.stringAt(BigInt(index)) ?? '';
-    return readDefinedVersions(view).map(({ record: { vd_ndx, vd_flags, vd_hash }, names }) => ({
-        vd_ndx,
-        vd_flags,
-        vd_hash,
-        names: names.map(({ record }) => text(record.vda_name)),
-    }));
+  const text = (index) => view.dynamic?.stringAt(BigInt(index)) ?? '';
+  return readDefinedVersions(view).map(({record: {vd_ndx, vd_flags, vd_hash}, names}) => ({
+    vd_ndx,
+    vd_flags,
+    vd_hash,
+    names: names.map(({record}) => text(record.vda_name)),
+  }));
 }
 function requireEqual(view, what, expected, got) {
-    const at = expected.findIndex((item, i) => JSON.stringify(item) !== JSON.stringify(got[i]));
-    if (at < 0 && expected.length === got.length)
-        return;
-    const i = at < 0 ? expected.length : at;
-    throw new ElfError('CHECK_FAILED', `internal error, nothing was written: ${what} would not read as it should`, {
-        path: view.path,
-        expected: JSON.stringify(expected[i]) ?? 'nothing',
-        got: JSON.stringify(got[i]) ?? 'nothing',
-    });
+  const at = expected.findIndex((item, i) => JSON.stringify(item) !== JSON.stringify(got[i]));
+  if (at < 0 && expected.length === got.length) return;
+  const i = at < 0 ? expected.length : at;
+  throw new ElfError(
+    'CHECK_FAILED',
+    `internal error, nothing was written: ${what} would not read as it should`,
+    {
+      path: view.path,
+      expected: JSON.stringify(expected[i]) ?? 'nothing',
+      got: JSON.stringify(got[i]) ?? 'nothing',
+    },
+  );
 }
 //# sourceMappingURL=check-versions.js.map

@@ -5,10 +5,11 @@
  * writable if it was, because ld.so writes DT_DEBUG and relocated pointers into it. Its old bytes stay, for code
  * that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`) finds the new place.
  */
-import { DF, DF_1, DT, PF, PT, SHT } from '../elf/constants.js';
-import { Dyn } from '../elf/records.js';
-import { takeNewPlace } from './extension.js';
-import { openLoad } from './open-load.js';
+import {DF, DF_1, DT, PF, PT, SHT} from '../elf/constants.js';
+import {Dyn} from '../elf/records.js';
+import {takeNewPlace} from './extension.js';
+import {openLoad} from './open-load.js';
+
 /** Slots that a moved section gets besides those that it needs. */
 const spareSlots = 16;
 /**
@@ -17,76 +18,72 @@ const spareSlots = 16;
  * @throws ElfError NO_ROOM when that takes a segment that cannot be made
  */
 export function makeDynamicRoom(draft, more = 0) {
-    const { dynamicPlace } = draft;
-    if (dynamicPlace === undefined)
-        return;
-    const needed = () => draft.entries.length + more + 1;
-    if (needed() > dynamicPlace.capacity)
-        dropRedundant(draft);
-    if (needed() > dynamicPlace.capacity)
-        moveSection(draft, needed() + spareSlots);
+  const {dynamicPlace} = draft;
+  if (dynamicPlace === undefined) return;
+  const needed = () => draft.entries.length + more + 1;
+  if (needed() > dynamicPlace.capacity) dropRedundant(draft);
+  if (needed() > dynamicPlace.capacity) moveSection(draft, needed() + spareSlots);
 }
 /** DT_FLAGS whose every bit stands in DT_FLAGS_1 too, and DT_BIND_NOW beside DF_1_NOW, say nothing of their own. */
 function dropRedundant(draft) {
-    const flags1 = draft.entries.findLast((entry) => entry.d_tag === DT.DT_FLAGS_1)?.d_val ?? 0n;
-    const index = draft.entries.findIndex(({ d_tag, d_val }) => {
-        const bindsNow = d_tag === DT.DT_BIND_NOW ? DF.DF_BIND_NOW : undefined;
-        const bits = d_tag === DT.DT_FLAGS ? d_val : bindsNow;
-        return bits !== undefined && repeats(flags1, bits);
-    });
-    const [entry] = index < 0 ? [] : draft.entries.splice(index, 1);
-    if (entry === undefined)
-        return;
-    const name = entry.d_tag === DT.DT_FLAGS ? 'DT_FLAGS' : 'DT_BIND_NOW';
-    draft.notes.push(`${name} gave its place to the new entry; DT_FLAGS_1 says the same`);
+  const flags1 = draft.entries.findLast((entry) => entry.d_tag === DT.DT_FLAGS_1)?.d_val ?? 0n;
+  const index = draft.entries.findIndex(({d_tag, d_val}) => {
+    const bindsNow = d_tag === DT.DT_BIND_NOW ? DF.DF_BIND_NOW : undefined;
+    const bits = d_tag === DT.DT_FLAGS ? d_val : bindsNow;
+    return bits !== undefined && repeats(flags1, bits);
+  });
+  const [entry] = index < 0 ? [] : draft.entries.splice(index, 1);
+  if (entry === undefined) return;
+  const name = entry.d_tag === DT.DT_FLAGS ? 'DT_FLAGS' : 'DT_BIND_NOW';
+  draft.notes.push(`${name} gave its place to the new entry; DT_FLAGS_1 says the same`);
 }
 function repeats(flags1, flags) {
-    const pairs = [
-        [DF.DF_BIND_NOW, DF_1.DF_1_NOW],
-        [DF.DF_ORIGIN, DF_1.DF_1_ORIGIN],
-    ];
-    const known = pairs.reduce((bits, [bit, bit1]) => ((flags1 & bit1) === 0n ? bits : bits | bit), 0n);
-    return (flags & ~known) === 0n;
+  const pairs = [
+    [DF.DF_BIND_NOW, DF_1.DF_1_NOW],
+    [DF.DF_ORIGIN, DF_1.DF_1_ORIGIN],
+  ];
+  const known = pairs.reduce((bits, [bit, bit1]) => ((flags1 & bit1) === 0n ? bits : bits | bit), 0n);
+  return (flags & ~known) === 0n;
 }
 function moveSection(draft, capacity) {
-    const { view } = draft;
-    const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_DYNAMIC);
-    if (segment === undefined)
-        return;
-    const size = capacity * Dyn.size(view.format.elfClass);
-    const place = takeDynamicPlace(draft, segment, size);
-    if (isReadOnlyAfterRelocation(draft, segment)) {
-        draft.notes.push('the dynamic section moved out of the part that is read-only after relocation (RELRO)');
-    }
-    draft.sectionHeaders.forEach((section, index) => {
-        if (section.sh_type !== SHT.SHT_DYNAMIC || section.sh_addr !== segment.p_vaddr)
-            return;
-        draft.shiftSymbols(new Set([index]), place.address - section.sh_addr);
-        section.sh_offset = place.offset;
-        section.sh_addr = place.address;
-        section.sh_size = size;
-    });
-    segment.p_paddr += place.address - segment.p_vaddr;
-    segment.p_vaddr = place.address;
-    segment.p_offset = place.offset;
-    segment.p_filesz = size;
-    segment.p_memsz = size;
-    draft.dynamicPlace = { ...place, capacity };
+  const {view} = draft;
+  const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_DYNAMIC);
+  if (segment === undefined) return;
+  const size = capacity * Dyn.size(view.format.elfClass);
+  const place = takeDynamicPlace(draft, segment, size);
+  if (isReadOnlyAfterRelocation(draft, segment)) {
+    draft.notes.push('the dynamic section moved out of the part that is read-only after relocation (RELRO)');
+  }
+  draft.sectionHeaders.forEach((section, index) => {
+    if (section.sh_type !== SHT.SHT_DYNAMIC || section.sh_addr !== segment.p_vaddr) return;
+    draft.shiftSymbols(new Set([index]), place.address - section.sh_addr);
+    section.sh_offset = place.offset;
+    section.sh_addr = place.address;
+    section.sh_size = size;
+  });
+  segment.p_paddr += place.address - segment.p_vaddr;
+  segment.p_vaddr = place.address;
+  segment.p_offset = place.offset;
+  segment.p_filesz = size;
+  segment.p_memsz = size;
+  draft.dynamicPlace = {...place, capacity};
 }
 /** MIPS keeps the section in a read-only segment; anywhere else it wants a LOAD that ld.so can write to. */
 function takeDynamicPlace(draft, segment, size) {
-    const flags = (draft.loadAt(segment.p_offset)?.p_flags ?? PF.PF_W) & PF.PF_W;
-    if (flags === 0)
-        return takeNewPlace(draft, size, 16);
-    draft.climb(3);
-    const load = openLoad(draft, { flags: PF.PF_R | PF.PF_W, size });
-    const place = { offset: load.p_offset, address: load.p_vaddr };
-    draft.taken.push({ offset: place.offset, size });
-    return place;
+  const flags = (draft.loadAt(segment.p_offset)?.p_flags ?? PF.PF_W) & PF.PF_W;
+  if (flags === 0) return takeNewPlace(draft, size, 16);
+  draft.climb(3);
+  const load = openLoad(draft, {flags: PF.PF_R | PF.PF_W, size});
+  const place = {offset: load.p_offset, address: load.p_vaddr};
+  draft.taken.push({offset: place.offset, size});
+  return place;
 }
-function isReadOnlyAfterRelocation({ programHeaders }, { p_vaddr, p_memsz }) {
-    return programHeaders.some((p) => p.p_type === PT.PT_GNU_RELRO &&
-        p_vaddr >= p.p_vaddr &&
-        p_vaddr + BigInt(p_memsz) <= p.p_vaddr + BigInt(p.p_memsz));
+function isReadOnlyAfterRelocation({programHeaders}, {p_vaddr, p_memsz}) {
+  return programHeaders.some(
+    (p) =>
+      p.p_type === PT.PT_GNU_RELRO &&
+      p_vaddr >= p.p_vaddr &&
+      p_vaddr + BigInt(p_memsz) <= p.p_vaddr + BigInt(p.p_memsz),
+  );
 }
 //# sourceMappingURL=dynamic-room.js.map

@@ -3,91 +3,93 @@
  * turn a small damage into a large one, so here the basis is looked at: every segment inside the file, loads in
  * order, tables where the header says.
  */
-import { ET, PT, SHF, SHT } from '../elf/constants.js';
-import { ElfError } from '../errors.js';
+import {ET, PT, SHF, SHT} from '../elf/constants.js';
+import {ElfError} from '../errors.js';
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
 export function requireEditable(view) {
-    requireKind(view);
-    refuseDebugFile(view);
-    requireSegmentsInFile(view);
-    requireOrder(view);
-    requireSectionsInFile(view);
+  requireKind(view);
+  refuseDebugFile(view);
+  requireSegmentsInFile(view);
+  requireOrder(view);
+  requireSectionsInFile(view);
 }
 function requireKind(view) {
-    const { e_type } = view.header;
-    if (e_type === ET.ET_EXEC || e_type === ET.ET_DYN)
-        return;
-    const kinds = {
-        [ET.ET_REL]: 'an object file',
-        [ET.ET_CORE]: 'a core file',
-    };
-    throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
-        path: view.path,
-        expected: 'ET_EXEC or ET_DYN',
-        got: kinds[e_type] ?? `e_type ${e_type}`,
-        value: e_type,
-    });
+  const {e_type} = view.header;
+  if (e_type === ET.ET_EXEC || e_type === ET.ET_DYN) return;
+  const kinds = {
+    [ET.ET_REL]: 'an object file',
+    [ET.ET_CORE]: 'a core file',
+  };
+  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
+    path: view.path,
+    expected: 'ET_EXEC or ET_DYN',
+    got: kinds[e_type] ?? `e_type ${e_type}`,
+    value: e_type,
+  });
 }
 /** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they speak of. */
 function refuseDebugFile(view) {
-    const described = view.programHeaders.filter(({ p_type, p_memsz }) => (p_type === PT.PT_DYNAMIC || p_type === PT.PT_INTERP) && p_memsz > 0);
-    const isEmpty = described.some((segment) => view.sectionHeaders.some(({ sh_type, sh_flags, sh_addr, sh_size }) => sh_type === SHT.SHT_NOBITS &&
+  const described = view.programHeaders.filter(
+    ({p_type, p_memsz}) => (p_type === PT.PT_DYNAMIC || p_type === PT.PT_INTERP) && p_memsz > 0,
+  );
+  const isEmpty = described.some((segment) =>
+    view.sectionHeaders.some(
+      ({sh_type, sh_flags, sh_addr, sh_size}) =>
+        sh_type === SHT.SHT_NOBITS &&
         (sh_flags & SHF.SHF_TLS) === 0 &&
         sh_addr === segment.p_vaddr &&
-        sh_size === segment.p_memsz));
-    if (!isEmpty)
-        return;
-    throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
-        path: view.path,
-        expected: 'a file with the bytes of its segments',
-        got: 'a separate debug file',
-    });
+        sh_size === segment.p_memsz,
+    ),
+  );
+  if (!isEmpty) return;
+  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
+    path: view.path,
+    expected: 'a file with the bytes of its segments',
+    got: 'a separate debug file',
+  });
 }
 function requireSegmentsInFile(view) {
-    for (const [i, { p_type, p_offset, p_filesz, p_memsz }] of view.programHeaders.entries()) {
-        if (p_type === PT.PT_NULL || p_type === PT.PT_GNU_STACK || p_filesz === 0)
-            continue;
-        if (p_offset + p_filesz > view.source.size) {
-            throw new ElfError('TRUNCATED', `segment ${i} reaches past the end of the file`, {
-                path: view.path,
-                offset: p_offset,
-                expected: `${p_filesz} bytes`,
-                got: `${Math.max(0, view.source.size - p_offset)} bytes`,
-            });
-        }
-        if (p_type === PT.PT_LOAD && p_filesz > p_memsz) {
-            throw new ElfError('BAD_ELF', `segment ${i} is larger in the file than in memory`, {
-                path: view.path,
-                expected: `at most ${p_memsz} bytes`,
-                got: `${p_filesz}`,
-            });
-        }
+  for (const [i, {p_type, p_offset, p_filesz, p_memsz}] of view.programHeaders.entries()) {
+    if (p_type === PT.PT_NULL || p_type === PT.PT_GNU_STACK || p_filesz === 0) continue;
+    if (p_offset + p_filesz > view.source.size) {
+      throw new ElfError('TRUNCATED', `segment ${i} reaches past the end of the file`, {
+        path: view.path,
+        offset: p_offset,
+        expected: `${p_filesz} bytes`,
+        got: `${Math.max(0, view.source.size - p_offset)} bytes`,
+      });
     }
+    if (p_type === PT.PT_LOAD && p_filesz > p_memsz) {
+      throw new ElfError('BAD_ELF', `segment ${i} is larger in the file than in memory`, {
+        path: view.path,
+        expected: `at most ${p_memsz} bytes`,
+        got: `${p_filesz}`,
+      });
+    }
+  }
 }
 function requireOrder(view) {
-    const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-    for (const [i, load] of loads.entries()) {
-        const before = loads[i - 1];
-        if (before === undefined || load.p_vaddr >= before.p_vaddr + BigInt(before.p_memsz))
-            continue;
-        throw new ElfError('BAD_ELF', 'PT_LOAD segments overlap or are out of order', {
-            path: view.path,
-            expected: `an address of 0x${(before.p_vaddr + BigInt(before.p_memsz)).toString(16)} or more`,
-            got: `0x${load.p_vaddr.toString(16)}`,
-            value: load.p_vaddr,
-        });
-    }
+  const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  for (const [i, load] of loads.entries()) {
+    const before = loads[i - 1];
+    if (before === undefined || load.p_vaddr >= before.p_vaddr + BigInt(before.p_memsz)) continue;
+    throw new ElfError('BAD_ELF', 'PT_LOAD segments overlap or are out of order', {
+      path: view.path,
+      expected: `an address of 0x${(before.p_vaddr + BigInt(before.p_memsz)).toString(16)} or more`,
+      got: `0x${load.p_vaddr.toString(16)}`,
+      value: load.p_vaddr,
+    });
+  }
 }
 function requireSectionsInFile(view) {
-    for (const [i, { sh_type, sh_offset, sh_size }] of view.sectionHeaders.entries()) {
-        if (sh_type === 0 || sh_type === 8 || sh_offset + sh_size <= view.source.size)
-            continue;
-        throw new ElfError('TRUNCATED', `section ${i} reaches past the end of the file`, {
-            path: view.path,
-            offset: sh_offset,
-            expected: `${sh_size} bytes`,
-            got: `${Math.max(0, view.source.size - sh_offset)} bytes`,
-        });
-    }
+  for (const [i, {sh_type, sh_offset, sh_size}] of view.sectionHeaders.entries()) {
+    if (sh_type === 0 || sh_type === 8 || sh_offset + sh_size <= view.source.size) continue;
+    throw new ElfError('TRUNCATED', `section ${i} reaches past the end of the file`, {
+      path: view.path,
+      offset: sh_offset,
+      expected: `${sh_size} bytes`,
+      got: `${Math.max(0, view.source.size - sh_offset)} bytes`,
+    });
+  }
 }
 //# sourceMappingURL=editable.js.map

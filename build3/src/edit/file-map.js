@@ -5,211 +5,200 @@
  * which is all there is where the section headers were stripped; the free rooms that an edit would use; the LOADs.
  * What remains is padding when it is zero, a payload when it stands behind everything else, and else unknown.
  */
-import { dynamicTagName, PF, PT, SHF, SHT, segmentTypeName } from '../elf/constants.js';
-import { permissions } from '../elf/listing.js';
-import { findPayload } from '../elf/payload.js';
-import { Ehdr, EI_NIDENT, Phdr, Shdr } from '../elf/records.js';
-import { dynamicTables } from '../elf/tables.js';
-import { ElfError } from '../errors.js';
-import { readInPieces } from '../source/source.js';
-import { Draft } from './draft.js';
-import { findRooms } from './space.js';
+import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
+import {permissions} from '../elf/listing.js';
+import {findPayload} from '../elf/payload.js';
+import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
+import {dynamicTables} from '../elf/tables.js';
+import {ElfError} from '../errors.js';
+import {readInPieces} from '../source/source.js';
+import {Draft} from './draft.js';
+import {findRooms} from './space.js';
 /** Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names. */
 export function mapFile(view) {
-    const headers = {
-        segments: orNone(() => view.programHeaders),
-        sections: orNone(() => view.sectionHeaders),
-    };
-    const layers = [
-        headerAreas(view, headers),
-        sectionAreas(view, headers),
-        segmentAreas(view, headers),
-        orNone(() => tableAreas(view)),
-        orNone(() => roomAreas(view)),
-        headers.sections.length === 0 ? loadAreas(headers) : [],
-    ];
-    const known = layers.reduce((map, layer) => fill(map, layer, view.source.size), []);
-    const rest = freeRanges(known, view.source.size).flatMap((range) => nameRest(view, headers, range, known));
-    return [...known, ...rest]
-        .sort((a, b) => a.offset - b.offset)
-        .map((area) => withSegments(headers.segments, area));
+  const headers = {
+    segments: orNone(() => view.programHeaders),
+    sections: orNone(() => view.sectionHeaders),
+  };
+  const layers = [
+    headerAreas(view, headers),
+    sectionAreas(view, headers),
+    segmentAreas(view, headers),
+    orNone(() => tableAreas(view)),
+    orNone(() => roomAreas(view)),
+    headers.sections.length === 0 ? loadAreas(headers) : [],
+  ];
+  const known = layers.reduce((map, layer) => fill(map, layer, view.source.size), []);
+  const rest = freeRanges(known, view.source.size).flatMap((range) => nameRest(view, headers, range, known));
+  return [...known, ...rest]
+    .sort((a, b) => a.offset - b.offset)
+    .map((area) => withSegments(headers.segments, area));
 }
 function orNone(list) {
-    try {
-        return list();
-    }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        return [];
-    }
+  try {
+    return list();
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    return [];
+  }
 }
-function headerAreas({ header, format: { elfClass } }, { segments, sections }) {
-    const area = (name, offset, size) => ({ offset, size, kind: 'header', name });
-    return [
-        area('ELF header', 0, EI_NIDENT + Ehdr.size(elfClass)),
-        area('program headers', header.e_phoff, segments.length * Phdr.size(elfClass)),
-        area('section headers', header.e_shoff, sections.length * Shdr.size(elfClass)),
-    ];
+function headerAreas({header, format: {elfClass}}, {segments, sections}) {
+  const area = (name, offset, size) => ({offset, size, kind: 'header', name});
+  return [
+    area('ELF header', 0, EI_NIDENT + Ehdr.size(elfClass)),
+    area('program headers', header.e_phoff, segments.length * Phdr.size(elfClass)),
+    area('section headers', header.e_shoff, sections.length * Shdr.size(elfClass)),
+  ];
 }
-function sectionAreas(view, { segments, sections }) {
-    const interpreter = segments.find(({ p_type }) => p_type === PT.PT_INTERP)?.p_offset;
-    return sections
-        .filter(({ sh_type }) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS)
-        .map((section) => ({
-        offset: section.sh_offset,
-        size: section.sh_size,
-        kind: section.sh_offset === interpreter ? 'linking' : kindOfSection(section),
-        name: sectionName(view, section),
+function sectionAreas(view, {segments, sections}) {
+  const interpreter = segments.find(({p_type}) => p_type === PT.PT_INTERP)?.p_offset;
+  return sections
+    .filter(({sh_type}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS)
+    .map((section) => ({
+      offset: section.sh_offset,
+      size: section.sh_size,
+      kind: section.sh_offset === interpreter ? 'linking' : kindOfSection(section),
+      name: sectionName(view, section),
     }));
 }
 function sectionName(view, section) {
-    try {
-        return view.sectionName(section) || 'section without a name';
-    }
-    catch {
-        return 'section without a readable name';
-    }
+  try {
+    return view.sectionName(section) || 'section without a name';
+  } catch {
+    return 'section without a readable name';
+  }
 }
-function kindOfSection({ sh_type, sh_flags }) {
-    if ((sh_flags & SHF.SHF_ALLOC) === 0)
-        return 'unloaded';
-    if (linkingTypes.has(sh_type))
-        return 'linking';
-    if ((sh_flags & SHF.SHF_EXECINSTR) !== 0)
-        return 'code';
-    return (sh_flags & SHF.SHF_WRITE) !== 0 ? 'data' : 'constant';
+function kindOfSection({sh_type, sh_flags}) {
+  if ((sh_flags & SHF.SHF_ALLOC) === 0) return 'unloaded';
+  if (linkingTypes.has(sh_type)) return 'linking';
+  if ((sh_flags & SHF.SHF_EXECINSTR) !== 0) return 'code';
+  return (sh_flags & SHF.SHF_WRITE) !== 0 ? 'data' : 'constant';
 }
 const linkingTypes = new Set([
-    SHT.SHT_STRTAB,
-    SHT.SHT_RELA,
-    SHT.SHT_HASH,
-    SHT.SHT_DYNAMIC,
-    SHT.SHT_NOTE,
-    SHT.SHT_REL,
-    SHT.SHT_DYNSYM,
-    SHT.SHT_RELR,
-    SHT.SHT_GNU_HASH,
-    SHT.SHT_GNU_VERDEF,
-    SHT.SHT_GNU_VERNEED,
-    SHT.SHT_GNU_VERSYM,
+  SHT.SHT_STRTAB,
+  SHT.SHT_RELA,
+  SHT.SHT_HASH,
+  SHT.SHT_DYNAMIC,
+  SHT.SHT_NOTE,
+  SHT.SHT_REL,
+  SHT.SHT_DYNSYM,
+  SHT.SHT_RELR,
+  SHT.SHT_GNU_HASH,
+  SHT.SHT_GNU_VERDEF,
+  SHT.SHT_GNU_VERNEED,
+  SHT.SHT_GNU_VERSYM,
 ]);
-function segmentAreas({ header: { e_machine } }, { segments }) {
-    return segments
-        .filter(({ p_type }) => linkingSegments.has(p_type))
-        .map(({ p_type, p_offset, p_filesz }) => ({
-        offset: p_offset,
-        size: p_filesz,
-        kind: 'linking',
-        name: segmentTypeName(p_type, e_machine),
+function segmentAreas({header: {e_machine}}, {segments}) {
+  return segments
+    .filter(({p_type}) => linkingSegments.has(p_type))
+    .map(({p_type, p_offset, p_filesz}) => ({
+      offset: p_offset,
+      size: p_filesz,
+      kind: 'linking',
+      name: segmentTypeName(p_type, e_machine),
     }));
 }
-const linkingSegments = new Set([
-    PT.PT_INTERP,
-    PT.PT_NOTE,
-    PT.PT_DYNAMIC,
-    PT.PT_GNU_PROPERTY,
-]);
+const linkingSegments = new Set([PT.PT_INTERP, PT.PT_NOTE, PT.PT_DYNAMIC, PT.PT_GNU_PROPERTY]);
 function tableAreas(view) {
-    return dynamicTables(view).map(({ tag, offset, size }) => ({
-        offset,
-        size,
-        kind: 'linking',
-        name: dynamicTagName(tag, view.header.e_machine),
-    }));
+  return dynamicTables(view).map(({tag, offset, size}) => ({
+    offset,
+    size,
+    kind: 'linking',
+    name: dynamicTagName(tag, view.header.e_machine),
+  }));
 }
 function roomAreas(view) {
-    return findRooms(new Draft(view)).map(({ kind, offset, size, load }) => {
-        const place = `behind the ${permissions(load.p_flags)} segment`;
-        return { offset, size, kind, name: kind === 'slack' ? `slack ${place}` : 'gap between tables' };
-    });
+  return findRooms(new Draft(view)).map(({kind, offset, size, load}) => {
+    const place = `behind the ${permissions(load.p_flags)} segment`;
+    return {offset, size, kind, name: kind === 'slack' ? `slack ${place}` : 'gap between tables'};
+  });
 }
-function loadAreas({ segments }) {
-    return segments.flatMap(({ p_type, p_offset, p_filesz, p_flags }, index) => p_type === PT.PT_LOAD
-        ? [
-            {
-                offset: p_offset,
-                size: p_filesz,
-                kind: kindOfLoad(p_flags),
-                name: `segment ${index} (${permissions(p_flags)})`,
-            },
+function loadAreas({segments}) {
+  return segments.flatMap(({p_type, p_offset, p_filesz, p_flags}, index) =>
+    p_type === PT.PT_LOAD
+      ? [
+          {
+            offset: p_offset,
+            size: p_filesz,
+            kind: kindOfLoad(p_flags),
+            name: `segment ${index} (${permissions(p_flags)})`,
+          },
         ]
-        : []);
+      : [],
+  );
 }
 function kindOfLoad(p_flags) {
-    if ((p_flags & PF.PF_X) !== 0)
-        return 'code';
-    return (p_flags & PF.PF_W) !== 0 ? 'data' : 'constant';
+  if ((p_flags & PF.PF_X) !== 0) return 'code';
+  return (p_flags & PF.PF_W) !== 0 ? 'data' : 'constant';
 }
 /** Lay areas over what is still free; where two of a layer overlap, the one that begins first has the bytes. */
 function fill(taken, layer, fileSize) {
-    const free = freeRanges(taken, fileSize);
-    const added = [];
-    let from = 0;
-    let cursor = 0;
-    for (const area of [...layer].sort((a, b) => a.offset - b.offset || b.size - a.size)) {
-        const end = area.offset + area.size;
-        while (from < free.length && endOf(free[from]) <= Math.max(area.offset, cursor))
-            from += 1;
-        for (let i = from; i < free.length; i++) {
-            const range = free[i];
-            if (range === undefined || range.offset >= end)
-                break;
-            const offset = Math.max(area.offset, range.offset, cursor);
-            const size = Math.min(end, endOf(range)) - offset;
-            if (size > 0)
-                added.push({ ...area, offset, size });
-        }
-        cursor = Math.max(cursor, end);
+  const free = freeRanges(taken, fileSize);
+  const added = [];
+  let from = 0;
+  let cursor = 0;
+  for (const area of [...layer].sort((a, b) => a.offset - b.offset || b.size - a.size)) {
+    const end = area.offset + area.size;
+    while (from < free.length && endOf(free[from]) <= Math.max(area.offset, cursor)) from += 1;
+    for (let i = from; i < free.length; i++) {
+      const range = free[i];
+      if (range === undefined || range.offset >= end) break;
+      const offset = Math.max(area.offset, range.offset, cursor);
+      const size = Math.min(end, endOf(range)) - offset;
+      if (size > 0) added.push({...area, offset, size});
     }
-    return [...taken, ...added].sort((a, b) => a.offset - b.offset);
+    cursor = Math.max(cursor, end);
+  }
+  return [...taken, ...added].sort((a, b) => a.offset - b.offset);
 }
 function endOf(range) {
-    return range === undefined ? 0 : range.offset + range.size;
+  return range === undefined ? 0 : range.offset + range.size;
 }
 /** What disjoint, ordered areas leave of a file. */
 function freeRanges(areas, fileSize) {
-    const edges = [...areas, { offset: fileSize, size: 0 }];
-    let cursor = 0;
-    return edges.flatMap(({ offset, size }) => {
-        const range = { offset: cursor, size: offset - cursor };
-        cursor = Math.max(cursor, offset + size);
-        return range.size > 0 ? [range] : [];
-    });
+  const edges = [...areas, {offset: fileSize, size: 0}];
+  let cursor = 0;
+  return edges.flatMap(({offset, size}) => {
+    const range = {offset: cursor, size: offset - cursor};
+    cursor = Math.max(cursor, offset + size);
+    return range.size > 0 ? [range] : [];
+  });
 }
-function nameRest(view, { segments }, range, known) {
-    if (isZero(view, range))
-        return [{ ...range, kind: 'padding', name: 'padding' }];
-    if (range.offset >= endOf(known.at(-1)))
-        return [{ ...range, kind: 'payload', name: payloadName(view) }];
-    const load = loadAt(segments, range.offset);
-    const name = 'no header describes this';
-    return [{ ...range, kind: load === undefined ? 'unknown' : kindOfLoad(load.p_flags), name }];
+function nameRest(view, {segments}, range, known) {
+  if (isZero(view, range)) return [{...range, kind: 'padding', name: 'padding'}];
+  if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: payloadName(view)}];
+  const load = loadAt(segments, range.offset);
+  const name = 'no header describes this';
+  return [{...range, kind: load === undefined ? 'unknown' : kindOfLoad(load.p_flags), name}];
 }
 function payloadName(view) {
-    const [payload] = orNone(() => [findPayload(view)]);
-    return payload?.kind === 'AppImage' ? 'file system of an AppImage' : 'appended payload';
+  const [payload] = orNone(() => [findPayload(view)]);
+  return payload?.kind === 'AppImage' ? 'file system of an AppImage' : 'appended payload';
 }
 /** A payload can be gigabytes long; whether it is zero is decided by its first megabyte. */
 const mostToLookAt = 1 << 20;
-function isZero({ source }, { offset, size }) {
-    let zero = true;
-    readInPieces(source, offset, Math.min(size, mostToLookAt), (bytes) => {
-        zero = bytes.every((byte) => byte === 0);
-        return zero;
-    });
+function isZero({source}, {offset, size}) {
+  let zero = true;
+  readInPieces(source, offset, Math.min(size, mostToLookAt), (bytes) => {
+    zero = bytes.every((byte) => byte === 0);
     return zero;
+  });
+  return zero;
 }
 function loadAt(segments, offset) {
-    return segments.find((p) => p.p_type === PT.PT_LOAD && offset >= p.p_offset && offset < p.p_offset + p.p_filesz);
+  return segments.find(
+    (p) => p.p_type === PT.PT_LOAD && offset >= p.p_offset && offset < p.p_offset + p.p_filesz,
+  );
 }
 function withSegments(segments, area) {
-    const load = loadAt(segments, area.offset);
-    return {
-        ...area,
-        segments: segments.flatMap(({ p_type, p_offset, p_filesz }, i) => p_type !== PT.PT_NULL && p_offset < endOf(area) && area.offset < p_offset + p_filesz ? [i] : []),
-        flags: load === undefined ? '' : permissions(load.p_flags),
-        address: load && load.p_vaddr + BigInt(area.offset - load.p_offset),
-    };
+  const load = loadAt(segments, area.offset);
+  return {
+    ...area,
+    segments: segments.flatMap(({p_type, p_offset, p_filesz}, i) =>
+      p_type !== PT.PT_NULL && p_offset < endOf(area) && area.offset < p_offset + p_filesz ? [i] : [],
+    ),
+    flags: load === undefined ? '' : permissions(load.p_flags),
+    address: load && load.p_vaddr + BigInt(area.offset - load.p_offset),
+  };
 }
 //# sourceMappingURL=file-map.js.map

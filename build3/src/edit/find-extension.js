@@ -5,72 +5,74 @@
  * either is zero or belongs to a table that DT_* entries, segments or section headers name. So what an earlier
  * edit gave up is free for the next, and the file grows with what is needed now, not with the number of edits.
  */
-import { PF, PT, SHT } from '../elf/constants.js';
-import { isAddressed } from './addressed.js';
-import { isLinkerTable, listKnown } from './claims.js';
+import {PF, PT, SHT} from '../elf/constants.js';
+import {isAddressed} from './addressed.js';
+import {isLinkerTable, listKnown} from './claims.js';
 /** The LOAD that may grow at the end of the file; undefined when there is none. */
 export function findExtension(draft) {
-    return draft.extension ?? draft.readOnlyLoads.find((load) => isExtension(draft, load));
+  return draft.extension ?? draft.readOnlyLoads.find((load) => isExtension(draft, load));
 }
 function isExtension(draft, load) {
-    return (load.p_flags === PF.PF_R &&
-        isLast(draft, load) &&
-        holdsOnlyTables(draft, load) &&
-        isZeroElsewhere(draft, load));
+  return (
+    load.p_flags === PF.PF_R &&
+    isLast(draft, load) &&
+    holdsOnlyTables(draft, load) &&
+    isZeroElsewhere(draft, load)
+  );
 }
 /** Behind it in the file there may be section headers, which can give way; in memory, nothing. */
 function isLast(draft, load) {
-    const end = load.p_offset + load.p_filesz;
-    const isBehind = (offset, size) => size > 0 && offset + size > end;
-    const loads = draft.programHeaders.filter((p) => p.p_type === PT.PT_LOAD && p !== load);
-    if (loads.length === 0 || loads.some((p) => p.p_vaddr > load.p_vaddr || isBehind(p.p_offset, p.p_filesz)))
-        return false;
-    const strangers = listKnown(draft).filter(({ start, end: stop }) => isBehind(start, stop - start));
-    const isSectionTable = strangers.length === 1 && strangers[0]?.start === draft.sectionHeaderOffset;
-    if (isSectionTable)
-        return strangers[0]?.end === draft.size && strangers[0].start >= end;
-    return strangers.length === 0 && end === draft.size;
+  const end = load.p_offset + load.p_filesz;
+  const isBehind = (offset, size) => size > 0 && offset + size > end;
+  const loads = draft.programHeaders.filter((p) => p.p_type === PT.PT_LOAD && p !== load);
+  if (loads.length === 0 || loads.some((p) => p.p_vaddr > load.p_vaddr || isBehind(p.p_offset, p.p_filesz)))
+    return false;
+  const strangers = listKnown(draft).filter(({start, end: stop}) => isBehind(start, stop - start));
+  const isSectionTable = strangers.length === 1 && strangers[0]?.start === draft.sectionHeaderOffset;
+  if (isSectionTable) return strangers[0]?.end === draft.size && strangers[0].start >= end;
+  return strangers.length === 0 && end === draft.size;
 }
 function holdsOnlyTables(draft, load) {
-    const end = load.p_offset + load.p_filesz;
-    const interpreter = draft.programHeaders.find((p) => p.p_type === PT.PT_INTERP);
-    if (draft.sectionHeaders.length === 0) {
-        const range = { low: load.p_vaddr, high: load.p_vaddr + BigInt(load.p_memsz) };
-        return claimsIn(draft, load).length > 0 && !isAddressed(draft, range);
-    }
-    return draft.sectionHeaders.every((section) => section.sh_offset >= end ||
-        section.sh_offset + section.sh_size <= load.p_offset ||
-        section.sh_type === SHT.SHT_NULL ||
-        section.sh_type === SHT.SHT_NOBITS ||
-        isLinkerTable(section) ||
-        section.sh_offset === interpreter?.p_offset);
+  const end = load.p_offset + load.p_filesz;
+  const interpreter = draft.programHeaders.find((p) => p.p_type === PT.PT_INTERP);
+  if (draft.sectionHeaders.length === 0) {
+    const range = {low: load.p_vaddr, high: load.p_vaddr + BigInt(load.p_memsz)};
+    return claimsIn(draft, load).length > 0 && !isAddressed(draft, range);
+  }
+  return draft.sectionHeaders.every(
+    (section) =>
+      section.sh_offset >= end ||
+      section.sh_offset + section.sh_size <= load.p_offset ||
+      section.sh_type === SHT.SHT_NULL ||
+      section.sh_type === SHT.SHT_NOBITS ||
+      isLinkerTable(section) ||
+      section.sh_offset === interpreter?.p_offset,
+  );
 }
 function isZeroElsewhere(draft, load) {
-    return findHoles(draft, load).every(({ offset, size }) => {
-        const piece = 1 << 20;
-        for (let done = 0; done < size; done += piece) {
-            if (draft.read(offset + done, Math.min(piece, size - done)).some((byte) => byte !== 0))
-                return false;
-        }
-        return true;
-    });
+  return findHoles(draft, load).every(({offset, size}) => {
+    const piece = 1 << 20;
+    for (let done = 0; done < size; done += piece) {
+      if (draft.read(offset + done, Math.min(piece, size - done)).some((byte) => byte !== 0)) return false;
+    }
+    return true;
+  });
 }
 /** List the ranges of an extension that nobody claims. `vacated` is a range whose content an edit gave up. */
 export function findHoles(draft, load, vacated) {
-    const holes = [];
-    let at = load.p_offset;
-    const end = load.p_offset + load.p_filesz;
-    for (const claim of [...claimsIn(draft, load, vacated), { start: end, end }]) {
-        if (claim.start > at)
-            holes.push({ offset: at, size: claim.start - at });
-        at = Math.max(at, claim.end);
-    }
-    return holes;
+  const holes = [];
+  let at = load.p_offset;
+  const end = load.p_offset + load.p_filesz;
+  for (const claim of [...claimsIn(draft, load, vacated), {start: end, end}]) {
+    if (claim.start > at) holes.push({offset: at, size: claim.start - at});
+    at = Math.max(at, claim.end);
+  }
+  return holes;
 }
 function claimsIn(draft, load, vacated) {
-    const end = load.p_offset + load.p_filesz;
-    return listKnown(draft, vacated)
-        .filter((claim) => claim.start < end && claim.end > load.p_offset)
-        .sort((a, b) => a.start - b.start);
+  const end = load.p_offset + load.p_filesz;
+  return listKnown(draft, vacated)
+    .filter((claim) => claim.start < end && claim.end > load.p_offset)
+    .sort((a, b) => a.start - b.start);
 }
 //# sourceMappingURL=find-extension.js.map

@@ -1,31 +1,27 @@
 /*
  * Edits of single bits and numbers: DF_1_NODEFLIB, PT_GNU_STACK, EI_OSABI, DT_DEBUG.
  */
-import { DF_1, DT, PF, PT } from '../elf/constants.js';
-import { osAbiName } from '../elf/os-abi.js';
-import { Ident } from '../elf/records.js';
-import { isStackExecutable } from '../elf/stack.js';
-import { ElfError } from '../errors.js';
-import { Draft, noStep } from './draft.js';
-import { requireLoaded } from './loaded.js';
-import { takeProgramHeader } from './program-header.js';
+import {DF_1, DT, PF, PT} from '../elf/constants.js';
+import {osAbiName} from '../elf/os-abi.js';
+import {Ident} from '../elf/records.js';
+import {isStackExecutable} from '../elf/stack.js';
+import {ElfError} from '../errors.js';
+import {Draft, noStep} from './draft.js';
+import {requireLoaded} from './loaded.js';
+import {takeProgramHeader} from './program-header.js';
 /** Plan whether ld.so leaves its own directories and its cache out of the search (DF_1_NODEFLIB). */
 export function setNoDefaultLib(view, wanted) {
-    const flags = requireLoaded(view).value(DT.DT_FLAGS_1) ?? 0n;
-    const changed = wanted ? flags | DF_1.DF_1_NODEFLIB : flags & ~DF_1.DF_1_NODEFLIB;
-    if (changed === flags)
-        return noStep(view);
-    const draft = new Draft(view);
-    const entry = draft.entries.findLast(({ d_tag }) => d_tag === DT.DT_FLAGS_1);
-    if (entry === undefined)
-        draft.entries.push({ d_tag: DT.DT_FLAGS_1, d_val: changed });
-    else if (changed !== 0n)
-        entry.d_val = changed;
-    else
-        draft.entries = draft.entries.filter((other) => other !== entry);
-    draft.climb(entry === undefined ? 2 : 1);
-    draft.changes.push(`default library directories: ${wanted ? 'not searched' : 'searched'} (DF_1_NODEFLIB)`);
-    return draft.finish();
+  const flags = requireLoaded(view).value(DT.DT_FLAGS_1) ?? 0n;
+  const changed = wanted ? flags | DF_1.DF_1_NODEFLIB : flags & ~DF_1.DF_1_NODEFLIB;
+  if (changed === flags) return noStep(view);
+  const draft = new Draft(view);
+  const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_FLAGS_1);
+  if (entry === undefined) draft.entries.push({d_tag: DT.DT_FLAGS_1, d_val: changed});
+  else if (changed !== 0n) entry.d_val = changed;
+  else draft.entries = draft.entries.filter((other) => other !== entry);
+  draft.climb(entry === undefined ? 2 : 1);
+  draft.changes.push(`default library directories: ${wanted ? 'not searched' : 'searched'} (DF_1_NODEFLIB)`);
+  return draft.finish();
 }
 /**
  * Plan whether the stack is executable (p_flags of PT_GNU_STACK). What a file without PT_GNU_STACK gets is up to
@@ -34,44 +30,42 @@ export function setNoDefaultLib(view, wanted) {
  * @throws ElfError NO_ROOM when there is no PT_GNU_STACK and no room for another program header
  */
 export function setExecStack(view, wanted) {
-    if (isStackExecutable(view) === wanted)
-        return noStep(view);
-    const draft = new Draft(view);
-    const segment = draft.programHeaders.find(({ p_type }) => p_type === PT.PT_GNU_STACK) ??
-        takeProgramHeader(draft, { p_type: PT.PT_GNU_STACK, p_flags: PF.PF_R | PF.PF_W, p_align: 16 });
-    segment.p_flags = wanted ? segment.p_flags | PF.PF_X : segment.p_flags & ~PF.PF_X;
-    draft.climb(1);
-    draft.changes.push(`executable stack: ${wanted ? 'yes' : 'no'} (PT_GNU_STACK)`);
-    return draft.finish();
+  if (isStackExecutable(view) === wanted) return noStep(view);
+  const draft = new Draft(view);
+  const segment =
+    draft.programHeaders.find(({p_type}) => p_type === PT.PT_GNU_STACK) ??
+    takeProgramHeader(draft, {p_type: PT.PT_GNU_STACK, p_flags: PF.PF_R | PF.PF_W, p_align: 16});
+  segment.p_flags = wanted ? segment.p_flags | PF.PF_X : segment.p_flags & ~PF.PF_X;
+  draft.climb(1);
+  draft.changes.push(`executable stack: ${wanted ? 'yes' : 'no'} (PT_GNU_STACK)`);
+  return draft.finish();
 }
 /** Plan the OS ABI of the ELF header (EI_OSABI). Linux's loaders accept System V and Linux. */
 export function setOsAbi(view, wanted) {
-    const { EI_OSABI } = view.ident;
-    if (EI_OSABI === wanted)
-        return noStep(view);
-    const draft = new Draft(view);
-    const offset = Ident.offsetOf('EI_OSABI', view.format.elfClass);
-    draft.write(offset, Uint8Array.of(wanted), 'EI_OSABI');
-    draft.climb(1);
-    draft.changes.push(`OS ABI: ${osAbiName(EI_OSABI)} -> ${osAbiName(wanted)}`);
-    return draft.finish();
+  const {EI_OSABI} = view.ident;
+  if (EI_OSABI === wanted) return noStep(view);
+  const draft = new Draft(view);
+  const offset = Ident.offsetOf('EI_OSABI', view.format.elfClass);
+  draft.write(offset, Uint8Array.of(wanted), 'EI_OSABI');
+  draft.climb(1);
+  draft.changes.push(`OS ABI: ${osAbiName(EI_OSABI)} -> ${osAbiName(wanted)}`);
+  return draft.finish();
 }
 /** Plan the entry through which debuggers find what is loaded (DT_DEBUG), unless it is there. */
 export function addDebugTag(view) {
-    const dynamic = requireLoaded(view);
-    if (dynamic.value(DT.DT_DEBUG) !== undefined)
-        return noStep(view);
-    const { p_flags = 0 } = view.segment(PT.PT_DYNAMIC) ?? {};
-    if ((p_flags & PF.PF_W) === 0) {
-        throw new ElfError('UNSAFE_EDIT', 'ld.so would write DT_DEBUG into a read-only dynamic section', {
-            path: view.path,
-            offset: dynamic.offset,
-        });
-    }
-    const draft = new Draft(view);
-    draft.entries.push({ d_tag: DT.DT_DEBUG, d_val: 0n });
-    draft.climb(2);
-    draft.changes.push('DT_DEBUG added');
-    return draft.finish();
+  const dynamic = requireLoaded(view);
+  if (dynamic.value(DT.DT_DEBUG) !== undefined) return noStep(view);
+  const {p_flags = 0} = view.segment(PT.PT_DYNAMIC) ?? {};
+  if ((p_flags & PF.PF_W) === 0) {
+    throw new ElfError('UNSAFE_EDIT', 'ld.so would write DT_DEBUG into a read-only dynamic section', {
+      path: view.path,
+      offset: dynamic.offset,
+    });
+  }
+  const draft = new Draft(view);
+  draft.entries.push({d_tag: DT.DT_DEBUG, d_val: 0n});
+  draft.climb(2);
+  draft.changes.push('DT_DEBUG added');
+  return draft.finish();
 }
 //# sourceMappingURL=flags.js.map

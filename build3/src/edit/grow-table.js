@@ -7,182 +7,176 @@
  * large enough for all of it; its old bytes become zeros. As a whole, into a new LOAD at the end of the file, which
  * it may then extend in place.
  */
-import { DT, PT, SHF, SHT } from '../elf/constants.js';
-import { roundUp } from '../elf/notes.js';
-import { tableTags } from '../elf/tables.js';
-import { ElfError } from '../errors.js';
-import { isAddressed } from './addressed.js';
-import { growExtension, requireExtension, takeNewPlace } from './extension.js';
-import { extendLoad, findRooms, takePlace, vacate } from './space.js';
+import {DT, PT, SHF, SHT} from '../elf/constants.js';
+import {roundUp} from '../elf/notes.js';
+import {tableTags} from '../elf/tables.js';
+import {ElfError} from '../errors.js';
+import {isAddressed} from './addressed.js';
+import {growExtension, requireExtension, takeNewPlace} from './extension.js';
+import {extendLoad, findRooms, takePlace, vacate} from './space.js';
 /**
  * Make DT_STRTAB `size` bytes long, zeros added at its end.
  *
  * @throws ElfError NO_ROOM when that takes a new segment and none can be made
  */
 export function growStringTable(draft, size) {
-    const table = stringTable(draft);
-    const done = growInto(draft, table, size) || slideFollowers(draft, table, size) || growAtEnd(draft, table, size);
-    if (!done)
-        moveWhole(draft, size);
-    setEntry(draft, DT.DT_STRSZ, BigInt(size));
-    draft.climb(2);
+  const table = stringTable(draft);
+  const done =
+    growInto(draft, table, size) || slideFollowers(draft, table, size) || growAtEnd(draft, table, size);
+  if (!done) moveWhole(draft, size);
+  setEntry(draft, DT.DT_STRSZ, BigInt(size));
+  draft.climb(2);
 }
 function stringTable(draft) {
-    const table = draft.tables.find(({ tag }) => tag === DT.DT_STRTAB);
-    if (table === undefined)
-        throw new ElfError('NO_DYNAMIC', 'there is no DT_STRTAB', { path: draft.view.path });
-    return table;
+  const table = draft.tables.find(({tag}) => tag === DT.DT_STRTAB);
+  if (table === undefined) throw new ElfError('NO_DYNAMIC', 'there is no DT_STRTAB', {path: draft.view.path});
+  return table;
 }
 function setEntry(draft, tag, value) {
-    for (const entry of draft.entries)
-        if (entry.d_tag === tag)
-            entry.d_val = value;
+  for (const entry of draft.entries) if (entry.d_tag === tag) entry.d_val = value;
 }
 /** Zeros right behind the table: a gap, or the slack of a LOAD that ends with it. */
 function growInto(draft, table, size) {
-    const end = table.offset + table.size;
-    const room = findRooms(draft).find((candidate) => candidate.offset === end);
-    if (room === undefined || room.size < size - table.size)
-        return false;
-    if (room.kind === 'slack')
-        extendLoad(room.load, table.offset + size);
-    draft.clear(end, size - table.size, 'more room in .dynstr');
-    draft.moveSection(table, { offset: table.offset, size, address: table.address });
-    return true;
+  const end = table.offset + table.size;
+  const room = findRooms(draft).find((candidate) => candidate.offset === end);
+  if (room === undefined || room.size < size - table.size) return false;
+  if (room.kind === 'slack') extendLoad(room.load, table.offset + size);
+  draft.clear(end, size - table.size, 'more room in .dynstr');
+  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  return true;
 }
 /** The table is the last thing in the extension, which may reach as far as it wants. */
 function growAtEnd(draft, table, size) {
-    if (!growExtension(draft, table.offset + table.size, size - table.size))
-        return false;
-    draft.clear(table.offset + table.size, size - table.size, 'more room in .dynstr');
-    draft.moveSection(table, { offset: table.offset, size, address: table.address });
-    return true;
+  if (!growExtension(draft, table.offset + table.size, size - table.size)) return false;
+  draft.clear(table.offset + table.size, size - table.size, 'more room in .dynstr');
+  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  return true;
 }
 function slideFollowers(draft, table, size) {
-    const load = draft.readOnlyLoads.find((p) => table.offset >= p.p_offset && table.offset < p.p_offset + p.p_filesz);
-    if (load === undefined)
-        return false;
-    const followers = findFollowers(draft, load, table);
-    const first = followers[0];
-    if (first === undefined)
-        return false;
-    const end = load.p_offset + load.p_filesz;
-    const distance = roundUp(table.offset + size - first.offset, alignmentOf(draft, first.offset, end));
-    const slack = findRooms(draft).find((room) => room.kind === 'slack' && room.load === load);
-    if (slack === undefined || slack.size < distance)
-        return false;
-    const low = load.p_vaddr + BigInt(first.offset - load.p_offset);
-    if (isAddressed(draft, { low, high: load.p_vaddr + BigInt(load.p_memsz) }))
-        return false;
-    slide(draft, load, table, first.offset, distance);
-    draft.moveSection(table, { offset: table.offset, size, address: table.address });
-    return true;
+  const load = draft.readOnlyLoads.find(
+    (p) => table.offset >= p.p_offset && table.offset < p.p_offset + p.p_filesz,
+  );
+  if (load === undefined) return false;
+  const followers = findFollowers(draft, load, table);
+  const first = followers[0];
+  if (first === undefined) return false;
+  const end = load.p_offset + load.p_filesz;
+  const distance = roundUp(table.offset + size - first.offset, alignmentOf(draft, first.offset, end));
+  const slack = findRooms(draft).find((room) => room.kind === 'slack' && room.load === load);
+  if (slack === undefined || slack.size < distance) return false;
+  const low = load.p_vaddr + BigInt(first.offset - load.p_offset);
+  if (isAddressed(draft, {low, high: load.p_vaddr + BigInt(load.p_memsz)})) return false;
+  slide(draft, load, table, first.offset, distance);
+  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  return true;
 }
 /** PT_INTERP, which an earlier edit may have put behind the tables, slides with them. */
-function interpreterOf({ programHeaders }) {
-    return programHeaders
-        .filter((phdr) => phdr.p_type === PT.PT_INTERP)
-        .map(({ p_offset, p_filesz }) => ({ offset: p_offset, size: p_filesz }));
+function interpreterOf({programHeaders}) {
+  return programHeaders
+    .filter((phdr) => phdr.p_type === PT.PT_INTERP)
+    .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
 }
 /** The tables behind .dynstr, if nothing but tables is there up to the end of the LOAD; else none. */
 function findFollowers(draft, load, table) {
-    const end = load.p_offset + load.p_filesz;
-    const start = table.offset + table.size;
-    const followers = [...draft.tables, ...interpreterOf(draft)]
-        .filter((t) => t.offset >= start && t.offset < end && t.size > 0)
-        .sort((a, b) => a.offset - b.offset);
-    return followers.length > 0 && isCovered(draft, { offset: start, size: end - start }, followers)
-        ? followers
-        : [];
+  const end = load.p_offset + load.p_filesz;
+  const start = table.offset + table.size;
+  const followers = [...draft.tables, ...interpreterOf(draft)]
+    .filter((t) => t.offset >= start && t.offset < end && t.size > 0)
+    .sort((a, b) => a.offset - b.offset);
+  return followers.length > 0 && isCovered(draft, {offset: start, size: end - start}, followers)
+    ? followers
+    : [];
 }
 /** Nothing in the range but these tables, and zeros no wider than alignment makes them. */
 function isCovered(draft, range, tables) {
-    const end = range.offset + range.size;
-    const isTable = (offset) => tables.some((t) => offset >= t.offset && offset < t.offset + t.size);
-    const hasStrangers = draft.sectionHeaders.some((s) => s.sh_type !== SHT.SHT_NOBITS &&
+  const end = range.offset + range.size;
+  const isTable = (offset) => tables.some((t) => offset >= t.offset && offset < t.offset + t.size);
+  const hasStrangers =
+    draft.sectionHeaders.some(
+      (s) =>
+        s.sh_type !== SHT.SHT_NOBITS &&
         s.sh_size > 0 &&
         s.sh_offset >= range.offset &&
         s.sh_offset < end &&
-        !isTable(s.sh_offset)) ||
-        draft.programHeaders.some((p) => p.p_type !== PT.PT_LOAD &&
-            p.p_type !== PT.PT_INTERP &&
-            p.p_filesz > 0 &&
-            p.p_offset < end &&
-            p.p_offset + p.p_filesz > range.offset &&
-            !containsAll(p, draft, range));
-    if (hasStrangers)
-        return false;
-    let at = range.offset;
-    for (const { offset, size } of tables) {
-        if (offset - at >= widestPadding || !isZero(draft, at, offset - at))
-            return false;
-        at = Math.max(at, offset + size);
-    }
-    return end - at < widestPadding && isZero(draft, at, end - at);
+        !isTable(s.sh_offset),
+    ) ||
+    draft.programHeaders.some(
+      (p) =>
+        p.p_type !== PT.PT_LOAD &&
+        p.p_type !== PT.PT_INTERP &&
+        p.p_filesz > 0 &&
+        p.p_offset < end &&
+        p.p_offset + p.p_filesz > range.offset &&
+        !containsAll(p, draft, range),
+    );
+  if (hasStrangers) return false;
+  let at = range.offset;
+  for (const {offset, size} of tables) {
+    if (offset - at >= widestPadding || !isZero(draft, at, offset - at)) return false;
+    at = Math.max(at, offset + size);
+  }
+  return end - at < widestPadding && isZero(draft, at, end - at);
 }
 const widestPadding = 64;
 /** A segment like PT_PHDR never overlaps tables; one that spans the whole LOAD says nothing about them. */
 function containsAll(segment, draft, range) {
-    const load = draft.loadAt(range.offset);
-    return load !== undefined && segment.p_offset <= load.p_offset && segment.p_filesz >= load.p_filesz;
+  const load = draft.loadAt(range.offset);
+  return load !== undefined && segment.p_offset <= load.p_offset && segment.p_filesz >= load.p_filesz;
 }
 function isZero(draft, offset, length) {
-    return length <= 0 || draft.read(offset, length).every((byte) => byte === 0);
+  return length <= 0 || draft.read(offset, length).every((byte) => byte === 0);
 }
 function alignmentOf(draft, start, end) {
-    const word = draft.view.format.elfClass / 8;
-    const sections = draft.sectionHeaders.filter((s) => s.sh_offset >= start && s.sh_offset < end);
-    return Math.max(word, ...sections.map((section) => section.sh_addralign));
+  const word = draft.view.format.elfClass / 8;
+  const sections = draft.sectionHeaders.filter((s) => s.sh_offset >= start && s.sh_offset < end);
+  return Math.max(word, ...sections.map((section) => section.sh_addralign));
 }
 function slide(draft, load, table, start, distance) {
-    const end = load.p_offset + load.p_filesz;
-    const low = load.p_vaddr + BigInt(start - load.p_offset);
-    const high = load.p_vaddr + BigInt(load.p_filesz);
-    const content = draft.read(start, end - start).slice();
-    const tableEnd = table.offset + table.size;
-    draft.clear(tableEnd, start + distance - tableEnd, 'more room in .dynstr');
-    draft.write(start + distance, content, 'the tables behind .dynstr, moved toward the slack');
-    for (const entry of draft.entries) {
-        if (tableTags.has(entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
-            entry.d_val += BigInt(distance);
-    }
-    draft.shiftTables({ offset: start, size: end - start }, distance, BigInt(distance));
-    for (const segment of draft.programHeaders) {
-        if (segment.p_type !== PT.PT_INTERP || segment.p_vaddr < low || segment.p_vaddr >= high)
-            continue;
-        segment.p_offset += distance;
-        segment.p_vaddr += BigInt(distance);
-        segment.p_paddr += BigInt(distance);
-    }
-    const moved = new Set();
-    draft.sectionHeaders.forEach((section, i) => {
-        const isMapped = (section.sh_flags & SHF.SHF_ALLOC) !== 0;
-        if (!isMapped || section.sh_addr < low || section.sh_addr > high || section.sh_offset > end)
-            return;
-        moved.add(i);
-        section.sh_offset += distance;
-        section.sh_addr += BigInt(distance);
-    });
-    draft.shiftSymbols(moved, BigInt(distance));
-    extendLoad(load, end + distance);
+  const end = load.p_offset + load.p_filesz;
+  const low = load.p_vaddr + BigInt(start - load.p_offset);
+  const high = load.p_vaddr + BigInt(load.p_filesz);
+  const content = draft.read(start, end - start).slice();
+  const tableEnd = table.offset + table.size;
+  draft.clear(tableEnd, start + distance - tableEnd, 'more room in .dynstr');
+  draft.write(start + distance, content, 'the tables behind .dynstr, moved toward the slack');
+  for (const entry of draft.entries) {
+    if (tableTags.has(entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
+      entry.d_val += BigInt(distance);
+  }
+  draft.shiftTables({offset: start, size: end - start}, distance, BigInt(distance));
+  for (const segment of draft.programHeaders) {
+    if (segment.p_type !== PT.PT_INTERP || segment.p_vaddr < low || segment.p_vaddr >= high) continue;
+    segment.p_offset += distance;
+    segment.p_vaddr += BigInt(distance);
+    segment.p_paddr += BigInt(distance);
+  }
+  const moved = new Set();
+  draft.sectionHeaders.forEach((section, i) => {
+    const isMapped = (section.sh_flags & SHF.SHF_ALLOC) !== 0;
+    if (!isMapped || section.sh_addr < low || section.sh_addr > high || section.sh_offset > end) return;
+    moved.add(i);
+    section.sh_offset += distance;
+    section.sh_addr += BigInt(distance);
+  });
+  draft.shiftSymbols(moved, BigInt(distance));
+  extendLoad(load, end + distance);
 }
 /** Into a room that is large enough for all of it, else into the extension. */
 function moveWhole(draft, size) {
-    let place = takePlace(draft, findRooms(draft), size, 1);
-    if (place === undefined) {
-        requireExtension(draft);
-        // Making the extension may have moved the table into it.
-        if (growAtEnd(draft, stringTable(draft), size))
-            return;
-        place = takeNewPlace(draft, size, 1);
-    }
-    const table = stringTable(draft);
-    const content = draft.read(table.offset, table.size).slice();
-    vacate(draft, table, 'the place of the old .dynstr');
-    draft.write(place.offset, content, '.dynstr, moved as a whole');
-    draft.clear(place.offset + table.size, size - table.size, 'more room in .dynstr');
-    draft.moveSection(table, { offset: place.offset, size, address: place.address });
-    draft.shiftTables(table, place.offset - table.offset, place.address - table.address);
-    setEntry(draft, DT.DT_STRTAB, place.address);
+  let place = takePlace(draft, findRooms(draft), size, 1);
+  if (place === undefined) {
+    requireExtension(draft);
+    // Making the extension may have moved the table into it.
+    if (growAtEnd(draft, stringTable(draft), size)) return;
+    place = takeNewPlace(draft, size, 1);
+  }
+  const table = stringTable(draft);
+  const content = draft.read(table.offset, table.size).slice();
+  vacate(draft, table, 'the place of the old .dynstr');
+  draft.write(place.offset, content, '.dynstr, moved as a whole');
+  draft.clear(place.offset + table.size, size - table.size, 'more room in .dynstr');
+  draft.moveSection(table, {offset: place.offset, size, address: place.address});
+  draft.shiftTables(table, place.offset - table.offset, place.address - table.address);
+  setEntry(draft, DT.DT_STRTAB, place.address);
 }
 //# sourceMappingURL=grow-table.js.map

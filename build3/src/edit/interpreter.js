@@ -3,14 +3,14 @@
  * mapped; nothing else refers to it. It goes where the old one was if it fits between its neighbours there, else
  * into the first room of a non-writable LOAD, else into a new one at the end of the file.
  */
-import { PT } from '../elf/constants.js';
-import { Phdr } from '../elf/records.js';
-import { encodeString } from '../elf/strings.js';
-import { ElfError } from '../errors.js';
-import { eachSymbolIn } from './addressed.js';
-import { Draft, noStep } from './draft.js';
-import { requireExtension, takeNewPlace } from './extension.js';
-import { findRooms, takePlace, vacate } from './space.js';
+import {PT} from '../elf/constants.js';
+import {Phdr} from '../elf/records.js';
+import {encodeString} from '../elf/strings.js';
+import {ElfError} from '../errors.js';
+import {eachSymbolIn} from './addressed.js';
+import {Draft, noStep} from './draft.js';
+import {requireExtension, takeNewPlace} from './extension.js';
+import {findRooms, takePlace, vacate} from './space.js';
 /**
  * Plan another interpreter. The path is taken as it is; see `checkRequest` for what is refused.
  *
@@ -18,83 +18,79 @@ import { findRooms, takePlace, vacate } from './space.js';
  *   segment cannot be made
  */
 export function setInterpreter(view, path) {
-    const old = view.interpreter;
-    if (old === undefined)
-        throw noInterpreter(view);
-    if (old.path === path && old.size === encodeString(path).length)
-        return noStep(view);
-    const bytes = encodeString(path);
-    const { draft, place } = findPlace(view, bytes.length);
-    draft.write(place.offset, bytes, `the interpreter, ${path}`);
-    redirect(draft, place, bytes.length);
-    draft.climb(place.offset === old.offset ? 1 : 2);
-    draft.changes.push(`interpreter: ${old.path} -> ${path}`);
-    return draft.finish();
+  const old = view.interpreter;
+  if (old === undefined) throw noInterpreter(view);
+  if (old.path === path && old.size === encodeString(path).length) return noStep(view);
+  const bytes = encodeString(path);
+  const {draft, place} = findPlace(view, bytes.length);
+  draft.write(place.offset, bytes, `the interpreter, ${path}`);
+  redirect(draft, place, bytes.length);
+  draft.climb(place.offset === old.offset ? 1 : 2);
+  draft.changes.push(`interpreter: ${old.path} -> ${path}`);
+  return draft.finish();
 }
 /** Say why there is no interpreter to set. */
 export function noInterpreter(view) {
-    const kind = view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program';
-    return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
-        path: view.path,
-        expected: 'a dynamically linked program',
-        got: kind,
-    });
+  const kind =
+    view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program';
+  return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
+    path: view.path,
+    expected: 'a dynamically linked program',
+    got: kind,
+  });
 }
 /** In the old place, or in a room, or in the extension. */
 function findPlace(view, size) {
-    const draft = new Draft(view);
-    const rooms = findRooms(draft, giveUp(draft, size));
-    const place = takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? view.interpreter?.offset);
-    if (place !== undefined)
-        return { draft, place };
-    // Once more from the start: making the extension may move the old string.
-    const another = new Draft(view);
-    requireExtension(another);
-    giveUp(another, size);
-    return { draft: another, place: takeNewPlace(another, size, 1) };
+  const draft = new Draft(view);
+  const rooms = findRooms(draft, giveUp(draft, size));
+  const place = takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? view.interpreter?.offset);
+  if (place !== undefined) return {draft, place};
+  // Once more from the start: making the extension may move the old string.
+  const another = new Draft(view);
+  requireExtension(another);
+  giveUp(another, size);
+  return {draft: another, place: takeNewPlace(another, size, 1)};
 }
 /**
  * Linkers put .interp right behind the program headers. A string that an edit moved away goes back there when it
  * fits again, so that setting the old interpreter gives the old file.
  */
 function homeIn(draft, rooms, size) {
-    const { view, programHeaders, programHeaderOffset } = draft;
-    const end = programHeaderOffset + programHeaders.length * Phdr.size(view.format.elfClass);
-    return rooms.find((room) => room.kind === 'gap' && room.offset === end && room.size >= size)?.offset;
+  const {view, programHeaders, programHeaderOffset} = draft;
+  const end = programHeaderOffset + programHeaders.length * Phdr.size(view.format.elfClass);
+  return rooms.find((room) => room.kind === 'gap' && room.offset === end && room.size >= size)?.offset;
 }
 /** Clear the old string, unless a symbol names it and the new one goes elsewhere. */
 function giveUp(draft, size) {
-    const old = rangeOf(draft);
-    if (size > old.size && hasSymbolAt(draft.view, old))
-        return undefined;
-    vacate(draft, old, 'the place of the old interpreter');
-    return old;
+  const old = rangeOf(draft);
+  if (size > old.size && hasSymbolAt(draft.view, old)) return undefined;
+  vacate(draft, old, 'the place of the old interpreter');
+  return old;
 }
-function rangeOf({ programHeaders }) {
-    const segment = programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
-    return { offset: segment?.p_offset ?? 0, size: segment?.p_filesz ?? 0 };
+function rangeOf({programHeaders}) {
+  const segment = programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
+  return {offset: segment?.p_offset ?? 0, size: segment?.p_filesz ?? 0};
 }
 /**
  * Libraries that can be run (libcap, libc) declare the string as a variable in section .interp, so their code may
  * read it where it is.
  */
-function hasSymbolAt(view, { size }) {
-    const low = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
-    let found = false;
-    eachSymbolIn(view, { low, high: low + BigInt(size) }, () => {
-        found = true;
-    });
-    return found;
+function hasSymbolAt(view, {size}) {
+  const low = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
+  let found = false;
+  eachSymbolIn(view, {low, high: low + BigInt(size)}, () => {
+    found = true;
+  });
+  return found;
 }
 function redirect(draft, place, size) {
-    const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
-    if (segment === undefined)
-        return;
-    draft.moveSection(rangeOf(draft), { offset: place.offset, size, address: place.address });
-    segment.p_paddr += place.address - segment.p_vaddr;
-    segment.p_offset = place.offset;
-    segment.p_vaddr = place.address;
-    segment.p_filesz = size;
-    segment.p_memsz = size;
+  const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
+  if (segment === undefined) return;
+  draft.moveSection(rangeOf(draft), {offset: place.offset, size, address: place.address});
+  segment.p_paddr += place.address - segment.p_vaddr;
+  segment.p_offset = place.offset;
+  segment.p_vaddr = place.address;
+  segment.p_filesz = size;
+  segment.p_memsz = size;
 }
 //# sourceMappingURL=interpreter.js.map

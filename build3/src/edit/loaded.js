@@ -1,26 +1,26 @@
-import { DF_1, DT, ET, PT } from '../elf/constants.js';
-import { ElfError } from '../errors.js';
+import {DF_1, DT, ET, PT} from '../elf/constants.js';
+import {ElfError} from '../errors.js';
 /**
  * The dynamic section of a file.
  *
  * @throws ElfError NO_DYNAMIC for a static program, BAD_ELF when no DT_NULL ends the section
  */
 export function requireDynamic(view) {
-    const { dynamic } = view;
-    if (dynamic === undefined) {
-        throw new ElfError('NO_DYNAMIC', 'there is no dynamic section: the program is statically linked', {
-            path: view.path,
-            expected: 'PT_DYNAMIC',
-            got: 'none',
-        });
-    }
-    if (!dynamic.terminated) {
-        throw new ElfError('BAD_ELF', 'the dynamic section has no DT_NULL at its end', {
-            path: view.path,
-            offset: dynamic.offset,
-        });
-    }
-    return dynamic;
+  const {dynamic} = view;
+  if (dynamic === undefined) {
+    throw new ElfError('NO_DYNAMIC', 'there is no dynamic section: the program is statically linked', {
+      path: view.path,
+      expected: 'PT_DYNAMIC',
+      got: 'none',
+    });
+  }
+  if (!dynamic.terminated) {
+    throw new ElfError('BAD_ELF', 'the dynamic section has no DT_NULL at its end', {
+      path: view.path,
+      offset: dynamic.offset,
+    });
+  }
+  return dynamic;
 }
 /**
  * The same of a file that a dynamic loader reads.
@@ -29,25 +29,23 @@ export function requireDynamic(view) {
  * @throws ElfError UNSAFE_EDIT for a static-pie program
  */
 export function requireLoaded(view, consequence = 'a static-pie program has no loader that would heed it') {
-    const dynamic = requireDynamic(view);
-    if (!isStaticPie(view))
-        return dynamic;
-    throw new ElfError('UNSAFE_EDIT', consequence, {
-        path: view.path,
-        expected: 'a dynamically linked program or library',
-        got: 'a static-pie program',
-    });
+  const dynamic = requireDynamic(view);
+  if (!isStaticPie(view)) return dynamic;
+  throw new ElfError('UNSAFE_EDIT', consequence, {
+    path: view.path,
+    expected: 'a dynamically linked program or library',
+    got: 'a static-pie program',
+  });
 }
 /** A program, and not a library that can be run as well (libc.so.6 has PT_INTERP too, but a SONAME). */
 export function isProgram(view) {
-    if (view.header.e_type === ET.ET_EXEC || hasPieFlag(view))
-        return true;
-    return view.segment(PT.PT_INTERP) !== undefined && view.dynamic?.value(DT.DT_SONAME) === undefined;
+  if (view.header.e_type === ET.ET_EXEC || hasPieFlag(view)) return true;
+  return view.segment(PT.PT_INTERP) !== undefined && view.dynamic?.value(DT.DT_SONAME) === undefined;
 }
 function isStaticPie(view) {
-    return hasPieFlag(view) && view.segment(PT.PT_INTERP) === undefined;
+  return hasPieFlag(view) && view.segment(PT.PT_INTERP) === undefined;
 }
-function hasPieFlag({ dynamic }) {
-    return ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_PIE) !== 0n;
+function hasPieFlag({dynamic}) {
+  return ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_PIE) !== 0n;
 }
 //# sourceMappingURL=loaded.js.map

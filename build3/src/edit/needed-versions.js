@@ -6,139 +6,142 @@
  * zeros. A version index (vna_other) that is gone must not stand in DT_VERSYM either: ld.so would read past the
  * end of its version array. The symbols that had it get VER_NDX_GLOBAL, which is "no particular version".
  */
-import { DT, SHN, SHT, STB, STT } from '../elf/constants.js';
-import { Sym, Vernaux, Verneed } from '../elf/records.js';
-import { concatenate } from '../elf/strings.js';
-import { eachSymbol } from '../elf/symbols.js';
-import { readNeededVersions, VER_NDX_GLOBAL, versionIndex } from '../elf/versions.js';
-import { readVersym, requireSymbols, writeVersym } from './symbol-table.js';
-import { distanceMoved } from './tables.js';
+import {DT, SHN, SHT, STB, STT} from '../elf/constants.js';
+import {Sym, Vernaux, Verneed} from '../elf/records.js';
+import {concatenate} from '../elf/strings.js';
+import {eachSymbol} from '../elf/symbols.js';
+import {readNeededVersions, VER_NDX_GLOBAL, versionIndex} from '../elf/versions.js';
+import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
+import {distanceMoved} from './tables.js';
 /** Drop versions; a library all of whose versions go is dropped too. */
 export function dropNeededVersions(draft, isDropped) {
-    const { view } = draft;
-    const before = readNeededVersions(view);
-    const after = before.flatMap((library) => keep(view, library, isDropped));
-    const [all, kept] = [listRecords(before), listRecords(after)];
-    const gone = all.filter(({ offset }) => !kept.some((record) => record.offset === offset));
-    if (gone.length === 0)
-        return { records: new Set(), strings: [], indices: new Set() };
-    writeNeededVersions(draft, after);
-    return {
-        records: new Set(gone.map(({ offset }) => offset)),
-        strings: gone.map(({ name }) => name),
-        indices: new Set(gone.flatMap(({ index }) => (index === undefined ? [] : [index]))),
-    };
+  const {view} = draft;
+  const before = readNeededVersions(view);
+  const after = before.flatMap((library) => keep(view, library, isDropped));
+  const [all, kept] = [listRecords(before), listRecords(after)];
+  const gone = all.filter(({offset}) => !kept.some((record) => record.offset === offset));
+  if (gone.length === 0) return {records: new Set(), strings: [], indices: new Set()};
+  writeNeededVersions(draft, after);
+  return {
+    records: new Set(gone.map(({offset}) => offset)),
+    strings: gone.map(({name}) => name),
+    indices: new Set(gone.flatMap(({index}) => (index === undefined ? [] : [index]))),
+  };
 }
 function keep(view, library, isDropped) {
-    const file = view.dynamic?.stringAt(BigInt(library.record.vn_file)) ?? '';
-    const versions = library.versions.filter(({ record }) => !isDropped({ file, index: versionIndex(record.vna_other) }));
-    return versions.length === 0 ? [] : [{ ...library, versions }];
+  const file = view.dynamic?.stringAt(BigInt(library.record.vn_file)) ?? '';
+  const versions = library.versions.filter(
+    ({record}) => !isDropped({file, index: versionIndex(record.vna_other)}),
+  );
+  return versions.length === 0 ? [] : [{...library, versions}];
 }
 function listRecords(libraries) {
-    return libraries.flatMap(({ record, offset, versions }) => [
-        { offset, name: record.vn_file, index: undefined },
-        ...versions.map((version) => ({
-            offset: version.offset,
-            name: version.record.vna_name,
-            index: versionIndex(version.record.vna_other),
-        })),
-    ]);
+  return libraries.flatMap(({record, offset, versions}) => [
+    {offset, name: record.vn_file, index: undefined},
+    ...versions.map((version) => ({
+      offset: version.offset,
+      name: version.record.vna_name,
+      index: versionIndex(version.record.vna_other),
+    })),
+  ]);
 }
 function writeNeededVersions(draft, libraries) {
-    const { view } = draft;
-    const start = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERNEED) ?? 0n) ?? 0;
-    const end = Math.max(...listRecords(readNeededVersions(view)).map(({ offset, index }) => offset + sizeOf(view, index)));
-    const bytes = concatenate(libraries.flatMap((library, i) => layOut(view, library, i + 1 === libraries.length)));
-    const moved = distanceMoved(draft, DT.DT_VERNEED);
-    draft.write(start + moved, bytes, 'DT_VERNEED without what is no longer needed');
-    draft.clear(start + moved + bytes.length, end - start - bytes.length, 'the rest of the old DT_VERNEED');
-    for (const entry of draft.entries) {
-        if (entry.d_tag === DT.DT_VERNEEDNUM)
-            entry.d_val = BigInt(libraries.length);
-    }
-    if (libraries.length === 0) {
-        removeTable(draft);
-        return;
-    }
-    const section = draft.sectionHeaders.find(({ sh_type }) => sh_type === SHT.SHT_GNU_VERNEED);
-    if (section === undefined)
-        return;
-    section.sh_info = libraries.length;
-    section.sh_size = bytes.length;
+  const {view} = draft;
+  const start = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERNEED) ?? 0n) ?? 0;
+  const end = Math.max(
+    ...listRecords(readNeededVersions(view)).map(({offset, index}) => offset + sizeOf(view, index)),
+  );
+  const bytes = concatenate(
+    libraries.flatMap((library, i) => layOut(view, library, i + 1 === libraries.length)),
+  );
+  const moved = distanceMoved(draft, DT.DT_VERNEED);
+  draft.write(start + moved, bytes, 'DT_VERNEED without what is no longer needed');
+  draft.clear(start + moved + bytes.length, end - start - bytes.length, 'the rest of the old DT_VERNEED');
+  for (const entry of draft.entries) {
+    if (entry.d_tag === DT.DT_VERNEEDNUM) entry.d_val = BigInt(libraries.length);
+  }
+  if (libraries.length === 0) {
+    removeTable(draft);
+    return;
+  }
+  const section = draft.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_GNU_VERNEED);
+  if (section === undefined) return;
+  section.sh_info = libraries.length;
+  section.sh_size = bytes.length;
 }
 /**
  * ld.so reads the first record without a look at the number, so an empty table must not be pointed at. DT_VERSYM
  * serves DT_VERDEF too, and goes only where that is not there. The section headers become unused ones.
  */
 function removeTable(draft) {
-    const isLast = !draft.entries.some(({ d_tag }) => d_tag === DT.DT_VERDEF);
-    const gone = [DT.DT_VERNEED, DT.DT_VERNEEDNUM];
-    const types = [SHT.SHT_GNU_VERNEED];
-    if (isLast) {
-        writeVersym(draft, new Uint16Array(requireSymbols(draft.view).count));
-        gone.push(DT.DT_VERSYM);
-        types.push(SHT.SHT_GNU_VERSYM);
-    }
-    draft.entries = draft.entries.filter((entry) => !gone.includes(entry.d_tag));
-    const unused = draft.sectionHeaders.filter(({ sh_type }) => types.includes(sh_type));
-    forgetSectionSymbols(draft, new Set(unused.map((section) => draft.sectionHeaders.indexOf(section))));
-    for (const section of unused)
-        Object.assign(section, unusedSection);
+  const isLast = !draft.entries.some(({d_tag}) => d_tag === DT.DT_VERDEF);
+  const gone = [DT.DT_VERNEED, DT.DT_VERNEEDNUM];
+  const types = [SHT.SHT_GNU_VERNEED];
+  if (isLast) {
+    writeVersym(draft, new Uint16Array(requireSymbols(draft.view).count));
+    gone.push(DT.DT_VERSYM);
+    types.push(SHT.SHT_GNU_VERSYM);
+  }
+  draft.entries = draft.entries.filter((entry) => !gone.includes(entry.d_tag));
+  const unused = draft.sectionHeaders.filter(({sh_type}) => types.includes(sh_type));
+  forgetSectionSymbols(draft, new Set(unused.map((section) => draft.sectionHeaders.indexOf(section))));
+  for (const section of unused) Object.assign(section, unusedSection);
 }
 /** The symbols that linkers make for each section are nobody's once it is gone. */
 function forgetSectionSymbols(draft, sections) {
-    const { view } = draft;
-    const size = Sym.size(view.format.elfClass);
-    const table = view.sectionHeaders.find(({ sh_type }) => sh_type === SHT.SHT_SYMTAB);
-    if (table === undefined || table.sh_entsize !== size)
-        return;
-    eachSymbol(view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
-        if (!sections.has(symbol.st_shndx) || (symbol.st_info & 0xf) !== STT.STT_SECTION)
-            return;
-        const unused = { ...symbol, st_info: 0, st_shndx: SHN.SHN_ABS, st_value: 0n };
-        draft.write(table.sh_offset + i * size, Sym.encode(unused, view.format), 'the symbol of an unused section');
-    });
+  const {view} = draft;
+  const size = Sym.size(view.format.elfClass);
+  const table = view.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_SYMTAB);
+  if (table === undefined || table.sh_entsize !== size) return;
+  eachSymbol(view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
+    if (!sections.has(symbol.st_shndx) || (symbol.st_info & 0xf) !== STT.STT_SECTION) return;
+    const unused = {...symbol, st_info: 0, st_shndx: SHN.SHN_ABS, st_value: 0n};
+    draft.write(
+      table.sh_offset + i * size,
+      Sym.encode(unused, view.format),
+      'the symbol of an unused section',
+    );
+  });
 }
 const unusedSection = {
-    sh_name: 0,
-    sh_type: SHT.SHT_NULL,
-    sh_flags: 0,
-    sh_addr: 0n,
-    sh_offset: 0,
-    sh_size: 0,
-    sh_link: 0,
-    sh_info: 0,
-    sh_addralign: 0,
-    sh_entsize: 0,
+  sh_name: 0,
+  sh_type: SHT.SHT_NULL,
+  sh_flags: 0,
+  sh_addr: 0n,
+  sh_offset: 0,
+  sh_size: 0,
+  sh_link: 0,
+  sh_info: 0,
+  sh_addralign: 0,
+  sh_entsize: 0,
 };
-function sizeOf({ format }, index) {
-    return (index === undefined ? Verneed : Vernaux).size(format.elfClass);
+function sizeOf({format}, index) {
+  return (index === undefined ? Verneed : Vernaux).size(format.elfClass);
 }
 /** One library's records, one behind the other. */
-function layOut({ format }, { record, versions }, isLast) {
-    const [headSize, size] = [Verneed.size(format.elfClass), Vernaux.size(format.elfClass)];
-    const vn_next = isLast ? 0 : headSize + versions.length * size;
-    const head = Verneed.encode({ ...record, vn_cnt: versions.length, vn_aux: headSize, vn_next }, format);
-    const tail = versions.map((version, i) => Vernaux.encode({ ...version.record, vna_next: i + 1 === versions.length ? 0 : size }, format));
-    return [head, ...tail];
+function layOut({format}, {record, versions}, isLast) {
+  const [headSize, size] = [Verneed.size(format.elfClass), Vernaux.size(format.elfClass)];
+  const vn_next = isLast ? 0 : headSize + versions.length * size;
+  const head = Verneed.encode({...record, vn_cnt: versions.length, vn_aux: headSize, vn_next}, format);
+  const tail = versions.map((version, i) =>
+    Vernaux.encode({...version.record, vna_next: i + 1 === versions.length ? 0 : size}, format),
+  );
+  return [head, ...tail];
 }
 /** Take the versions with these numbers off their symbols; returns the names of those that are not weak. */
 export function unbindSymbols(draft, indices) {
-    const { view } = draft;
-    if (indices.size === 0 || view.dynamic?.value(DT.DT_VERSYM) === undefined)
-        return [];
-    const table = requireSymbols(view);
-    const versym = readVersym(view, table.count);
-    const required = [];
-    eachSymbol(view, table.offset, table.count, ({ st_name, st_info, st_shndx }, i) => {
-        if (!indices.has(versionIndex(versym[i] ?? 0)))
-            return;
-        versym[i] = VER_NDX_GLOBAL;
-        const isWeak = st_info >> 4 === STB.STB_WEAK && st_shndx === SHN.SHN_UNDEF;
-        if (!isWeak)
-            required.push(view.dynamic?.stringAt(BigInt(st_name)) ?? '');
-    });
-    writeVersym(draft, versym);
-    return required;
+  const {view} = draft;
+  if (indices.size === 0 || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
+  const table = requireSymbols(view);
+  const versym = readVersym(view, table.count);
+  const required = [];
+  eachSymbol(view, table.offset, table.count, ({st_name, st_info, st_shndx}, i) => {
+    if (!indices.has(versionIndex(versym[i] ?? 0))) return;
+    versym[i] = VER_NDX_GLOBAL;
+    const isWeak = st_info >> 4 === STB.STB_WEAK && st_shndx === SHN.SHN_UNDEF;
+    if (!isWeak) required.push(view.dynamic?.stringAt(BigInt(st_name)) ?? '');
+  });
+  writeVersym(draft, versym);
+  return required;
 }
 //# sourceMappingURL=needed-versions.js.map

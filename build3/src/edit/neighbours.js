@@ -6,145 +6,135 @@
  * Code that reads such a thing directly has a symbol for it, or a relocation; then it stays. `__abi_tag`, which
  * glibc's start files define in every program, and mapping symbols are names that nothing reads.
  */
-import { EM, machineDT, SHF, SHT } from '../elf/constants.js';
-import { Shdr } from '../elf/records.js';
-import { readString } from '../elf/strings.js';
-import { tableTags } from '../elf/tables.js';
-import { eachSymbolIn, isAddressed } from './addressed.js';
-import { isTableSegment, listKnown } from './claims.js';
+import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
+import {Shdr} from '../elf/records.js';
+import {readString} from '../elf/strings.js';
+import {tableTags} from '../elf/tables.js';
+import {eachSymbolIn, isAddressed} from './addressed.js';
+import {isTableSegment, listKnown} from './claims.js';
 /**
  * Find what has to move so that a range behind the program header table is free; undefined when it cannot be.
  * An empty list says that it is free already.
  */
 export function findNeighbours(draft, range) {
-    const end = range.offset + range.size;
-    const neighbours = listMovable(draft).filter((n) => n.offset + n.size > range.offset && n.offset < end);
-    const isInside = (start, stop) => neighbours.some((n) => start >= n.offset && stop <= n.offset + n.size);
-    const hasStranger = listKnown(draft).some((claim) => claim.start < end && claim.end > range.offset && !isInside(claim.start, claim.end));
-    if (hasStranger || neighbours.some((n) => n.offset < range.offset))
-        return undefined;
-    if (!isZeroBetween(draft, range, neighbours))
-        return undefined;
-    return neighbours.every((neighbour) => isFree(draft, neighbour)) ? neighbours : undefined;
+  const end = range.offset + range.size;
+  const neighbours = listMovable(draft).filter((n) => n.offset + n.size > range.offset && n.offset < end);
+  const isInside = (start, stop) => neighbours.some((n) => start >= n.offset && stop <= n.offset + n.size);
+  const hasStranger = listKnown(draft).some(
+    (claim) => claim.start < end && claim.end > range.offset && !isInside(claim.start, claim.end),
+  );
+  if (hasStranger || neighbours.some((n) => n.offset < range.offset)) return undefined;
+  if (!isZeroBetween(draft, range, neighbours)) return undefined;
+  return neighbours.every((neighbour) => isFree(draft, neighbour)) ? neighbours : undefined;
 }
 function listMovable(draft) {
-    const { view, programHeaders, sectionHeaders } = draft;
-    const found = draft.tables.map((table) => ({ ...table, kind: 'tables' }));
-    for (const { p_type, p_offset, p_filesz, p_align } of programHeaders) {
-        if (!isTableSegment(p_type, view.header.e_machine))
-            continue;
-        found.push({ kind: 'tables', offset: p_offset, size: p_filesz, align: p_align });
+  const {view, programHeaders, sectionHeaders} = draft;
+  const found = draft.tables.map((table) => ({...table, kind: 'tables'}));
+  for (const {p_type, p_offset, p_filesz, p_align} of programHeaders) {
+    if (!isTableSegment(p_type, view.header.e_machine)) continue;
+    found.push({kind: 'tables', offset: p_offset, size: p_filesz, align: p_align});
+  }
+  const merged = [];
+  for (const next of found.filter(({size}) => size > 0).sort((a, b) => a.offset - b.offset)) {
+    const last = merged.at(-1);
+    if (last === undefined || next.offset >= last.offset + last.size) merged.push(next);
+    else {
+      const end = Math.max(last.offset + last.size, next.offset + next.size);
+      merged[merged.length - 1] = {
+        ...last,
+        size: end - last.offset,
+        align: Math.max(last.align, next.align),
+      };
     }
-    const merged = [];
-    for (const next of found.filter(({ size }) => size > 0).sort((a, b) => a.offset - b.offset)) {
-        const last = merged.at(-1);
-        if (last === undefined || next.offset >= last.offset + last.size)
-            merged.push(next);
-        else {
-            const end = Math.max(last.offset + last.size, next.offset + next.size);
-            merged[merged.length - 1] = {
-                ...last,
-                size: end - last.offset,
-                align: Math.max(last.align, next.align),
-            };
-        }
-    }
-    const whole = merged.map((neighbour) => widen(draft, neighbour));
-    const size = sectionHeaders.length * Shdr.size(view.format.elfClass);
-    const table = { kind: 'section headers', offset: draft.sectionHeaderOffset, size, align: 8 };
-    return size > 0 ? [...whole, table].sort((a, b) => a.offset - b.offset) : whole;
+  }
+  const whole = merged.map((neighbour) => widen(draft, neighbour));
+  const size = sectionHeaders.length * Shdr.size(view.format.elfClass);
+  const table = {kind: 'section headers', offset: draft.sectionHeaderOffset, size, align: 8};
+  return size > 0 ? [...whole, table].sort((a, b) => a.offset - b.offset) : whole;
 }
 /** To the end and the alignment of the sections that begin in it. */
 function widen(draft, neighbour) {
-    const end = neighbour.offset + neighbour.size;
-    const inside = sectionsIn(draft, neighbour).map((index) => draft.sectionHeaders[index]);
-    const ends = inside.map((section) => (section?.sh_offset ?? 0) + (section?.sh_size ?? 0));
-    return {
-        ...neighbour,
-        size: Math.max(end, ...ends) - neighbour.offset,
-        align: Math.max(1, neighbour.align, ...inside.map((section) => section?.sh_addralign ?? 1)),
-    };
+  const end = neighbour.offset + neighbour.size;
+  const inside = sectionsIn(draft, neighbour).map((index) => draft.sectionHeaders[index]);
+  const ends = inside.map((section) => (section?.sh_offset ?? 0) + (section?.sh_size ?? 0));
+  return {
+    ...neighbour,
+    size: Math.max(end, ...ends) - neighbour.offset,
+    align: Math.max(1, neighbour.align, ...inside.map((section) => section?.sh_addralign ?? 1)),
+  };
 }
-function sectionsIn(draft, { offset, size }) {
-    return draft.sectionHeaders.flatMap(({ sh_type, sh_flags, sh_offset, sh_size }, index) => {
-        const isMapped = sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
-        return isMapped && sh_offset >= offset && sh_offset < offset + size ? [index] : [];
-    });
+function sectionsIn(draft, {offset, size}) {
+  return draft.sectionHeaders.flatMap(({sh_type, sh_flags, sh_offset, sh_size}, index) => {
+    const isMapped = sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+    return isMapped && sh_offset >= offset && sh_offset < offset + size ? [index] : [];
+  });
 }
 /** Zeros where nothing stands; without section headers no more of them than alignment makes. */
-function isZeroBetween(draft, { offset, size }, neighbours) {
-    const widest = draft.sectionHeaders.length > 0 ? Number.POSITIVE_INFINITY : 16;
-    let at = offset;
-    for (const next of [...neighbours, { offset: offset + size, size: 0 }]) {
-        const length = next.offset - at;
-        if (length >= widest || (length > 0 && draft.read(at, length).some((byte) => byte !== 0)))
-            return false;
-        at = Math.max(at, next.offset + next.size);
-    }
-    return true;
+function isZeroBetween(draft, {offset, size}, neighbours) {
+  const widest = draft.sectionHeaders.length > 0 ? Number.POSITIVE_INFINITY : 16;
+  let at = offset;
+  for (const next of [...neighbours, {offset: offset + size, size: 0}]) {
+    const length = next.offset - at;
+    if (length >= widest || (length > 0 && draft.read(at, length).some((byte) => byte !== 0))) return false;
+    at = Math.max(at, next.offset + next.size);
+  }
+  return true;
 }
 function isFree(draft, neighbour) {
-    if (neighbour.kind === 'section headers')
-        return true;
-    const low = addressOf(draft, neighbour);
-    if (low === undefined)
-        return false;
-    const range = { low, high: low + BigInt(neighbour.size) };
-    let isNamed = false;
-    eachSymbolIn(draft.view, range, (name) => {
-        isNamed ||= !meaninglessNames.test(symbolName(draft, name));
-    });
-    return !isNamed && !isAddressed(draft, range);
+  if (neighbour.kind === 'section headers') return true;
+  const low = addressOf(draft, neighbour);
+  if (low === undefined) return false;
+  const range = {low, high: low + BigInt(neighbour.size)};
+  let isNamed = false;
+  eachSymbolIn(draft.view, range, (name) => {
+    isNamed ||= !meaninglessNames.test(symbolName(draft, name));
+  });
+  return !isNamed && !isAddressed(draft, range);
 }
 /** `$d` and its like say what kind of bytes follow (AAELF32, "Mapping symbols"; RISC-V psABI has them too). */
 const meaninglessNames = /^(__abi_tag|\$[adtx](\..*)?)$/;
-function addressOf(draft, { offset, size }) {
-    const load = draft.loadAt(offset, size);
-    return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
+function addressOf(draft, {offset, size}) {
+  const load = draft.loadAt(offset, size);
+  return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
 }
 /** Only .symtab is asked: .dynsym has none of these. */
-function symbolName({ view }, name) {
-    const table = view.sectionHeaders.find((section) => section.sh_type === SHT.SHT_SYMTAB);
-    const strings = view.sectionHeaders[table?.sh_link ?? 0];
-    if (strings === undefined || name >= strings.sh_size)
-        return '';
-    return readString(view.source, strings.sh_offset, strings.sh_size, name);
+function symbolName({view}, name) {
+  const table = view.sectionHeaders.find((section) => section.sh_type === SHT.SHT_SYMTAB);
+  const strings = view.sectionHeaders[table?.sh_link ?? 0];
+  if (strings === undefined || name >= strings.sh_size) return '';
+  return readString(view.source, strings.sh_offset, strings.sh_size, name);
 }
 /** Carry a neighbour to a place, zeros where it was, and let everything that points at it follow. */
 export function moveNeighbour(draft, from, place) {
-    const low = addressOf(draft, from);
-    if (low === undefined)
-        return;
-    const content = draft.read(from.offset, from.size).slice();
-    draft.clear(from.offset, from.size, 'the place of tables that made room for a program header');
-    draft.write(place.offset, content, 'tables that made room for a program header');
-    const distance = place.address - low;
-    const fileDistance = place.offset - from.offset;
-    const isInside = (address) => address >= low && address < low + BigInt(from.size);
-    for (const segment of draft.programHeaders) {
-        const isMirror = isTableSegment(segment.p_type, draft.view.header.e_machine);
-        if (!isMirror || segment.p_filesz === 0 || !isInside(segment.p_vaddr))
-            continue;
-        segment.p_offset += fileDistance;
-        segment.p_vaddr += distance;
-        segment.p_paddr += distance;
-    }
-    for (const entry of draft.entries) {
-        if (pointsAtTable(draft, entry.d_tag) && isInside(entry.d_val))
-            entry.d_val += distance;
-    }
-    draft.shiftTables(from, fileDistance, distance);
-    const sections = sectionsIn(draft, from);
-    draft.shiftSymbols(new Set(sections), distance);
-    for (const section of sections.map((index) => draft.sectionHeaders[index])) {
-        if (section === undefined)
-            continue;
-        section.sh_offset += fileDistance;
-        section.sh_addr += distance;
-    }
+  const low = addressOf(draft, from);
+  if (low === undefined) return;
+  const content = draft.read(from.offset, from.size).slice();
+  draft.clear(from.offset, from.size, 'the place of tables that made room for a program header');
+  draft.write(place.offset, content, 'tables that made room for a program header');
+  const distance = place.address - low;
+  const fileDistance = place.offset - from.offset;
+  const isInside = (address) => address >= low && address < low + BigInt(from.size);
+  for (const segment of draft.programHeaders) {
+    const isMirror = isTableSegment(segment.p_type, draft.view.header.e_machine);
+    if (!isMirror || segment.p_filesz === 0 || !isInside(segment.p_vaddr)) continue;
+    segment.p_offset += fileDistance;
+    segment.p_vaddr += distance;
+    segment.p_paddr += distance;
+  }
+  for (const entry of draft.entries) {
+    if (pointsAtTable(draft, entry.d_tag) && isInside(entry.d_val)) entry.d_val += distance;
+  }
+  draft.shiftTables(from, fileDistance, distance);
+  const sections = sectionsIn(draft, from);
+  draft.shiftSymbols(new Set(sections), distance);
+  for (const section of sections.map((index) => draft.sectionHeaders[index])) {
+    if (section === undefined) continue;
+    section.sh_offset += fileDistance;
+    section.sh_addr += distance;
+  }
 }
-function pointsAtTable({ view }, tag) {
-    const isOptions = view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
-    return isOptions || tableTags.has(tag);
+function pointsAtTable({view}, tag) {
+  const isOptions = view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
+  return isOptions || tableTags.has(tag);
 }
 //# sourceMappingURL=neighbours.js.map

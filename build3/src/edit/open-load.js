@@ -10,21 +10,21 @@
  * than there is, and a LOAD that holds the table has exactly the first one's, at the cost of a hole in the file
  * where BSS made the addresses run ahead of the offsets. The hole is sparse.
  */
-import { PF, PN_XNUM, PT } from '../elf/constants.js';
-import { roundUp } from '../elf/notes.js';
-import { Phdr, Shdr } from '../elf/records.js';
-import { ElfError, hex } from '../errors.js';
-import { findExtension } from './find-extension.js';
-import { findNeighbours, moveNeighbour } from './neighbours.js';
-import { appendTo, pageSizeOf } from './space.js';
+import {PF, PN_XNUM, PT} from '../elf/constants.js';
+import {roundUp} from '../elf/notes.js';
+import {Phdr, Shdr} from '../elf/records.js';
+import {ElfError, hex} from '../errors.js';
+import {findExtension} from './find-extension.js';
+import {findNeighbours, moveNeighbour} from './neighbours.js';
+import {appendTo, pageSizeOf} from './space.js';
 /**
  * Add a read-only LOAD, empty yet, that becomes the draft's extension.
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
 export function openExtension(draft) {
-    openLoads(draft, []);
-    return extensionOf(draft);
+  openLoads(draft, []);
+  return extensionOf(draft);
 }
 /**
  * Add a LOAD of another kind. When its entry in the table takes moving things, an extension is made for these too.
@@ -32,9 +32,8 @@ export function openExtension(draft) {
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
 export function openLoad(draft, wanted) {
-    if (makeSlotAtHand(draft))
-        return insertLoad(draft, wanted, false);
-    return openLoads(draft, [wanted])[0] ?? extensionOf(draft);
+  if (makeSlotAtHand(draft)) return insertLoad(draft, wanted, false);
+  return openLoads(draft, [wanted])[0] ?? extensionOf(draft);
 }
 /**
  * See that the table can take one more entry, of whatever kind.
@@ -42,148 +41,141 @@ export function openLoad(draft, wanted) {
  * @throws ElfError NO_ROOM when that takes a segment that cannot be made
  */
 export function makeSlot(draft) {
-    if (!makeSlotAtHand(draft))
-        openLoads(draft, [], 1);
+  if (!makeSlotAtHand(draft)) openLoads(draft, [], 1);
 }
 /** Without a new extension, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
 function makeSlotAtHand(draft) {
-    const slots = findSlots(draft, 1);
-    if (!slots.movesTable && slots.evict.length === 0)
-        return true;
-    const extension = findExtension(draft);
-    if (extension === undefined || !canTake(draft, extension, slots))
-        return false;
-    const own = draft.extension;
-    draft.extension = extension;
-    makeRoom(draft, slots, 1);
-    draft.extension = own;
-    return true;
+  const slots = findSlots(draft, 1);
+  if (!slots.movesTable && slots.evict.length === 0) return true;
+  const extension = findExtension(draft);
+  if (extension === undefined || !canTake(draft, extension, slots)) return false;
+  const own = draft.extension;
+  draft.extension = extension;
+  makeRoom(draft, slots, 1);
+  draft.extension = own;
+  return true;
 }
 /** The table may only go where its difference of address and offset is the first LOAD's. */
-function canTake(draft, extension, { movesTable }) {
-    return !movesTable || differenceOf(extension) === differenceOf(firstLoad(draft));
+function canTake(draft, extension, {movesTable}) {
+  return !movesTable || differenceOf(extension) === differenceOf(firstLoad(draft));
 }
 /** Open several, the extension last, so that it can grow later. */
 function openLoads(draft, others, more = 0) {
-    const count = others.length + 1 + more;
-    const slots = findSlots(draft, count);
-    const loads = others.map((wanted) => insertLoad(draft, wanted, false));
-    draft.extension = insertLoad(draft, { flags: PF.PF_R, size: 0 }, slots.movesTable);
-    makeRoom(draft, slots, more);
-    return loads;
+  const count = others.length + 1 + more;
+  const slots = findSlots(draft, count);
+  const loads = others.map((wanted) => insertLoad(draft, wanted, false));
+  draft.extension = insertLoad(draft, {flags: PF.PF_R, size: 0}, slots.movesTable);
+  makeRoom(draft, slots, more);
+  return loads;
 }
 function extensionOf(draft) {
-    if (draft.extension === undefined)
-        throw noRoom(draft, 'an extension', 'none');
-    return draft.extension;
+  if (draft.extension === undefined) throw noRoom(draft, 'an extension', 'none');
+  return draft.extension;
 }
 function findSlots(draft, count) {
-    const { view, programHeaders } = draft;
-    const size = Phdr.size(view.format.elfClass);
-    const nulls = programHeaders.filter((phdr) => phdr.p_type === PT.PT_NULL).length;
-    const entries = programHeaders.length + Math.max(0, count - nulls);
-    if (entries * size > largestTable || entries >= PN_XNUM) {
-        throw noRoom(draft, `at most ${Math.floor(largestTable / size)} program headers`, `${entries}`);
-    }
-    if (count <= nulls)
-        return { evict: [], movesTable: false };
-    const end = draft.programHeaderOffset + programHeaders.length * size;
-    const isMapped = draft.loadAt(draft.programHeaderOffset) !== undefined;
-    const range = { offset: end, size: (count - nulls) * size };
-    const isReachable = !isMapped || draft.loadAt(draft.programHeaderOffset, end + range.size - draft.programHeaderOffset);
-    const evict = isReachable ? findNeighbours(draft, range) : undefined;
-    return evict === undefined ? { evict: [], movesTable: true } : { evict, movesTable: false };
+  const {view, programHeaders} = draft;
+  const size = Phdr.size(view.format.elfClass);
+  const nulls = programHeaders.filter((phdr) => phdr.p_type === PT.PT_NULL).length;
+  const entries = programHeaders.length + Math.max(0, count - nulls);
+  if (entries * size > largestTable || entries >= PN_XNUM) {
+    throw noRoom(draft, `at most ${Math.floor(largestTable / size)} program headers`, `${entries}`);
+  }
+  if (count <= nulls) return {evict: [], movesTable: false};
+  const end = draft.programHeaderOffset + programHeaders.length * size;
+  const isMapped = draft.loadAt(draft.programHeaderOffset) !== undefined;
+  const range = {offset: end, size: (count - nulls) * size};
+  const isReachable =
+    !isMapped || draft.loadAt(draft.programHeaderOffset, end + range.size - draft.programHeaderOffset);
+  const evict = isReachable ? findNeighbours(draft, range) : undefined;
+  return evict === undefined ? {evict: [], movesTable: true} : {evict, movesTable: false};
 }
 /** A longer table than one page is refused by some kernels (ELF_MIN_ALIGN in load_elf_phdrs). */
 const largestTable = 4096;
 function noRoom(draft, expected, got) {
-    return new ElfError('NO_ROOM', 'no room for another segment', { path: draft.view.path, expected, got });
+  return new ElfError('NO_ROOM', 'no room for another segment', {path: draft.view.path, expected, got});
 }
 /** A PT_NULL entry gives way to what takes its slot. */
-export function dropNull({ programHeaders }) {
-    const index = programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_NULL);
-    if (index >= 0)
-        programHeaders.splice(index, 1);
+export function dropNull({programHeaders}) {
+  const index = programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_NULL);
+  if (index >= 0) programHeaders.splice(index, 1);
 }
 /** Clear the way for the entries that were inserted, and for `more` that will be. */
-function makeRoom(draft, { evict, movesTable }, more) {
-    const extension = extensionOf(draft);
-    for (const neighbour of evict) {
-        if (neighbour.kind === 'section headers')
-            moveSectionHeaders(draft);
-    }
-    for (const neighbour of evict) {
-        if (neighbour.kind === 'section headers')
-            continue;
-        moveNeighbour(draft, neighbour, appendTo(draft, extension, neighbour.size, neighbour.align));
-    }
-    if (movesTable)
-        moveTable(draft, extension, more);
+function makeRoom(draft, {evict, movesTable}, more) {
+  const extension = extensionOf(draft);
+  for (const neighbour of evict) {
+    if (neighbour.kind === 'section headers') moveSectionHeaders(draft);
+  }
+  for (const neighbour of evict) {
+    if (neighbour.kind === 'section headers') continue;
+    moveNeighbour(draft, neighbour, appendTo(draft, extension, neighbour.size, neighbour.align));
+  }
+  if (movesTable) moveTable(draft, extension, more);
 }
 /** Go's linker puts them right behind the program headers; anywhere else is as good. */
 function moveSectionHeaders(draft) {
-    const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
-    draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
-    draft.sectionHeaderOffset = roundUp(draft.size, 8);
-    draft.size = draft.sectionHeaderOffset + size;
+  const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
+  draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
+  draft.sectionHeaderOffset = roundUp(draft.size, 8);
+  draft.size = draft.sectionHeaderOffset + size;
 }
 function moveTable(draft, extension, more) {
-    const entrySize = Phdr.size(draft.view.format.elfClass);
-    const { e_phnum } = draft.view.header;
-    draft.clear(draft.programHeaderOffset, e_phnum * entrySize, 'the place of the program header table');
-    const size = (draft.programHeaders.length + more) * entrySize;
-    draft.programHeaderOffset = appendTo(draft, extension, size, 8).offset;
-    draft.notes.push('the program header table moved to the end of the file, where strip and objcopy do not keep it');
+  const entrySize = Phdr.size(draft.view.format.elfClass);
+  const {e_phnum} = draft.view.header;
+  draft.clear(draft.programHeaderOffset, e_phnum * entrySize, 'the place of the program header table');
+  const size = (draft.programHeaders.length + more) * entrySize;
+  draft.programHeaderOffset = appendTo(draft, extension, size, 8).offset;
+  draft.notes.push(
+    'the program header table moved to the end of the file, where strip and objcopy do not keep it',
+  );
 }
-function insertLoad(draft, { flags, size }, holdsTable) {
-    dropNull(draft);
-    const { offset, address } = findEnd(draft, holdsTable);
-    const load = {
-        p_type: PT.PT_LOAD,
-        p_flags: flags,
-        p_offset: offset,
-        p_vaddr: address,
-        p_paddr: address,
-        p_filesz: size,
-        p_memsz: size,
-        p_align: pageSizeOf(draft.view),
-    };
-    const last = draft.programHeaders.findLastIndex((phdr) => phdr.p_type === PT.PT_LOAD);
-    draft.programHeaders.splice(last + 1, 0, load);
-    draft.size = Math.max(draft.size, offset + size);
-    return load;
+function insertLoad(draft, {flags, size}, holdsTable) {
+  dropNull(draft);
+  const {offset, address} = findEnd(draft, holdsTable);
+  const load = {
+    p_type: PT.PT_LOAD,
+    p_flags: flags,
+    p_offset: offset,
+    p_vaddr: address,
+    p_paddr: address,
+    p_filesz: size,
+    p_memsz: size,
+    p_align: pageSizeOf(draft.view),
+  };
+  const last = draft.programHeaders.findLastIndex((phdr) => phdr.p_type === PT.PT_LOAD);
+  draft.programHeaders.splice(last + 1, 0, load);
+  draft.size = Math.max(draft.size, offset + size);
+  return load;
 }
 /** The first free place behind the file and above everything that it maps. */
 function findEnd(draft, holdsTable) {
-    const loads = draft.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-    const page = BigInt(pageSizeOf(draft.view));
-    const offset = BigInt(roundUp(draft.size, 16));
-    const highest = max(loads.map((load) => load.p_vaddr + BigInt(load.p_memsz)));
-    const above = roundUpTo(highest, page) + (offset % page);
-    const smallest = loads.map(differenceOf).reduce((a, b) => (b < a ? b : a), differenceOf(firstLoad(draft)));
-    const difference = roundUpTo(holdsTable ? differenceOf(firstLoad(draft)) : smallest, page);
-    const address = max([above, offset + difference]);
-    if (address + mostBytes >= 1n << BigInt(draft.view.format.elfClass === 64 ? 47 : 32)) {
-        throw noRoom(draft, 'free addresses above the last LOAD', hex(highest));
-    }
-    return { offset: Number(holdsTable ? address - difference : offset), address };
+  const loads = draft.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  const page = BigInt(pageSizeOf(draft.view));
+  const offset = BigInt(roundUp(draft.size, 16));
+  const highest = max(loads.map((load) => load.p_vaddr + BigInt(load.p_memsz)));
+  const above = roundUpTo(highest, page) + (offset % page);
+  const smallest = loads.map(differenceOf).reduce((a, b) => (b < a ? b : a), differenceOf(firstLoad(draft)));
+  const difference = roundUpTo(holdsTable ? differenceOf(firstLoad(draft)) : smallest, page);
+  const address = max([above, offset + difference]);
+  if (address + mostBytes >= 1n << BigInt(draft.view.format.elfClass === 64 ? 47 : 32)) {
+    throw noRoom(draft, 'free addresses above the last LOAD', hex(highest));
+  }
+  return {offset: Number(holdsTable ? address - difference : offset), address};
 }
 /** What an extension may come to need. */
 const mostBytes = 1n << 20n;
 function firstLoad(draft) {
-    const load = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_LOAD);
-    if (load === undefined)
-        throw noRoom(draft, 'a LOAD', 'none');
-    return load;
+  const load = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_LOAD);
+  if (load === undefined) throw noRoom(draft, 'a LOAD', 'none');
+  return load;
 }
-function differenceOf({ p_vaddr, p_offset }) {
-    return p_vaddr - BigInt(p_offset);
+function differenceOf({p_vaddr, p_offset}) {
+  return p_vaddr - BigInt(p_offset);
 }
 function max(values) {
-    return values.reduce((a, b) => (b > a ? b : a), 0n);
+  return values.reduce((a, b) => (b > a ? b : a), 0n);
 }
 function roundUpTo(value, align) {
-    const rest = ((value % align) + align) % align;
-    return rest === 0n ? value : value + align - rest;
+  const rest = ((value % align) + align) % align;
+  return rest === 0n ? value : value + align - rest;
 }
 //# sourceMappingURL=open-load.js.map

@@ -2,11 +2,12 @@
  * DT_RPATH and DT_RUNPATH. glibc takes one of them: an object with both has its DT_RPATH ignored. So setting one
  * replaces the other, and an object never ends up with two.
  */
-import { DT } from '../elf/constants.js';
-import { Draft, noStep } from './draft.js';
-import { makeDynamicRoom } from './dynamic-room.js';
-import { requireDynamic, requireLoaded } from './loaded.js';
-import { placeString, releaseStrings } from './string-table.js';
+import {DT} from '../elf/constants.js';
+import {Draft, noStep} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
+import {requireDynamic, requireLoaded} from './loaded.js';
+import {placeString, releaseStrings} from './string-table.js';
+
 const pathTags = [DT.DT_RPATH, DT.DT_RUNPATH];
 /** glibc's start-up code asserts that a static-pie program has neither tag, and dies otherwise. */
 const staticPie = 'a static-pie program with a search path does not start';
@@ -16,71 +17,68 @@ const staticPie = 'a static-pie program with a search path does not start';
  * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack
  */
 export function setSearchPath(view, tag, path) {
-    const dynamic = requireLoaded(view, staticPie);
-    const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
-    if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path)
-        return noStep(view);
-    const draft = new Draft(view);
-    const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
-    draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
-    makeDynamicRoom(draft, 1);
-    const released = old.map((entry) => Number(entry.d_val));
-    const d_val = BigInt(placeString(draft, path, { released }));
-    draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, { d_tag: tag, d_val });
-    draft.climb(old.length === 0 ? 2 : 1);
-    draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
-    return draft.finish();
+  const dynamic = requireLoaded(view, staticPie);
+  const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
+  if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return noStep(view);
+  const draft = new Draft(view);
+  const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
+  draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
+  makeDynamicRoom(draft, 1);
+  const released = old.map((entry) => Number(entry.d_val));
+  const d_val = BigInt(placeString(draft, path, {released}));
+  draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});
+  draft.climb(old.length === 0 ? 2 : 1);
+  draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
+  return draft.finish();
 }
 /**
  * Plan directories at the end of the search path that counts, or a DT_RUNPATH where there is none. A directory
  * that is in the path already would never be reached a second time and is not added.
  */
 export function addToSearchPath(view, path) {
-    requireLoaded(view, staticPie);
-    const { tag, path: old } = searchPathOf(view);
-    if (tag === undefined)
-        return setSearchPath(view, DT.DT_RUNPATH, path);
-    const present = old.split(':');
-    const fresh = path.split(':').filter((directory) => !present.includes(directory));
-    if (fresh.length === 0)
-        return noStep(view);
-    return setSearchPath(view, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
+  requireLoaded(view, staticPie);
+  const {tag, path: old} = searchPathOf(view);
+  if (tag === undefined) return setSearchPath(view, DT.DT_RUNPATH, path);
+  const present = old.split(':');
+  const fresh = path.split(':').filter((directory) => !present.includes(directory));
+  if (fresh.length === 0) return noStep(view);
+  return setSearchPath(view, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
 }
 /** Plan the same search path under the other tag; nothing where there is no path. */
 export function convertSearchPath(view, to) {
-    requireLoaded(view, staticPie);
-    const { tag, path } = searchPathOf(view);
-    return tag === undefined ? noStep(view) : setSearchPath(view, to, path);
+  requireLoaded(view, staticPie);
+  const {tag, path} = searchPathOf(view);
+  return tag === undefined ? noStep(view) : setSearchPath(view, to, path);
 }
 /** Plan the removal of DT_RPATH and DT_RUNPATH, and of their strings where nothing else uses them. */
 export function removeSearchPath(view) {
-    const dynamic = requireDynamic(view);
-    const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
-    if (old.length === 0)
-        return noStep(view);
-    const draft = new Draft(view);
-    draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
-    releaseStrings(draft, old.map((entry) => Number(entry.d_val)));
-    draft.climb(1);
-    draft.changes.push(`${describeOld(view)} removed`);
-    return draft.finish();
+  const dynamic = requireDynamic(view);
+  const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
+  if (old.length === 0) return noStep(view);
+  const draft = new Draft(view);
+  draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
+  releaseStrings(
+    draft,
+    old.map((entry) => Number(entry.d_val)),
+  );
+  draft.climb(1);
+  draft.changes.push(`${describeOld(view)} removed`);
+  return draft.finish();
 }
 /** The path that ld.so takes: DT_RUNPATH where there is one. */
-function searchPathOf({ dynamic }) {
-    if (dynamic?.runpath !== undefined)
-        return { tag: DT.DT_RUNPATH, path: dynamic.runpath };
-    if (dynamic?.rpath !== undefined)
-        return { tag: DT.DT_RPATH, path: dynamic.rpath };
-    return { tag: undefined, path: '' };
+function searchPathOf({dynamic}) {
+  if (dynamic?.runpath !== undefined) return {tag: DT.DT_RUNPATH, path: dynamic.runpath};
+  if (dynamic?.rpath !== undefined) return {tag: DT.DT_RPATH, path: dynamic.rpath};
+  return {tag: undefined, path: ''};
 }
 function tagName(tag) {
-    return tag === DT.DT_RPATH ? 'rpath (DT_RPATH)' : 'runpath (DT_RUNPATH)';
+  return tag === DT.DT_RPATH ? 'rpath (DT_RPATH)' : 'runpath (DT_RUNPATH)';
 }
-function describeOld({ dynamic }) {
-    const old = [
-        dynamic?.rpath === undefined ? undefined : `DT_RPATH ${dynamic.rpath}`,
-        dynamic?.runpath === undefined ? undefined : `DT_RUNPATH ${dynamic.runpath}`,
-    ].filter((text) => text !== undefined);
-    return old.length > 0 ? old.join(', ') : 'none';
+function describeOld({dynamic}) {
+  const old = [
+    dynamic?.rpath === undefined ? undefined : `DT_RPATH ${dynamic.rpath}`,
+    dynamic?.runpath === undefined ? undefined : `DT_RUNPATH ${dynamic.runpath}`,
+  ].filter((text) => text !== undefined);
+  return old.length > 0 ? old.join(', ') : 'none';
 }
 //# sourceMappingURL=paths.js.map

@@ -3,59 +3,61 @@
  * edit is refused until the user says which of the two to keep: the offset ('keep', the new bytes go behind the
  * payload) or the place at the end of the file ('move').
  */
-import { roundUp } from '../elf/notes.js';
-import { findPayload } from '../elf/payload.js';
-import { Shdr } from '../elf/records.js';
-import { ElfView } from '../elf/view.js';
-import { ElfError } from '../errors.js';
-import { overlaySource } from '../source/overlay.js';
-import { Draft, noStep } from './draft.js';
+import {roundUp} from '../elf/notes.js';
+import {findPayload} from '../elf/payload.js';
+import {Shdr} from '../elf/records.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {overlaySource} from '../source/overlay.js';
+import {Draft, noStep} from './draft.js';
 /**
  * Find what the planner has to decide about: the payload of a file that a plan makes longer.
  *
  * @throws ElfError PAYLOAD when nobody said what to do with it
  */
 export function decidePayload(view, plan, choice) {
-    const payload = plan.outputSize > plan.inputSize ? findPayload(view) : undefined;
-    if (payload === undefined || choice !== undefined)
-        return payload;
-    const what = payload.kind === 'AppImage' ? 'the file system of an AppImage' : 'data';
-    throw new ElfError('PAYLOAD', `the edit needs a longer file, and ${what} behind the program would no longer be found`, {
-        path: view.path,
-        offset: payload.offset,
-        expected: 'the payload option: keep its offset, or move it to the new end',
-        got: `${payload.size} bytes`,
-        value: payload,
-    });
+  const payload = plan.outputSize > plan.inputSize ? findPayload(view) : undefined;
+  if (payload === undefined || choice !== undefined) return payload;
+  const what = payload.kind === 'AppImage' ? 'the file system of an AppImage' : 'data';
+  throw new ElfError(
+    'PAYLOAD',
+    `the edit needs a longer file, and ${what} behind the program would no longer be found`,
+    {
+      path: view.path,
+      offset: payload.offset,
+      expected: 'the payload option: keep its offset, or move it to the new end',
+      got: `${payload.size} bytes`,
+      value: payload,
+    },
+  );
 }
 /** The file without its payload, for planning on. */
-export function withoutPayload(view, { offset }) {
-    return new ElfView(overlaySource(view.source, [], offset));
+export function withoutPayload(view, {offset}) {
+  return new ElfView(overlaySource(view.source, [], offset));
 }
 /** Put the section headers last: AppImage's runtime takes their end for the end of the image. */
 export function moveSectionHeadersLast(view) {
-    const draft = new Draft(view);
-    const size = draft.sectionHeaders.length * Shdr.size(view.format.elfClass);
-    if (size === 0 || draft.sectionHeaderOffset + size === draft.size)
-        return noStep(view);
-    draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
-    draft.sectionHeaderOffset = roundUp(draft.size, 8);
-    return draft.finish();
+  const draft = new Draft(view);
+  const size = draft.sectionHeaders.length * Shdr.size(view.format.elfClass);
+  if (size === 0 || draft.sectionHeaderOffset + size === draft.size) return noStep(view);
+  draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
+  draft.sectionHeaderOffset = roundUp(draft.size, 8);
+  return draft.finish();
 }
 /** The same plan with the payload behind the image that it makes. */
-export function appendPayload(view, plan, { kind, offset, size }) {
-    const to = kind === 'AppImage' ? plan.outputSize : sameInPage(plan.outputSize, offset);
-    return {
-        ...plan,
-        inputSize: view.source.size,
-        outputSize: to + size,
-        payload: { from: offset, to, size },
-        notes: [...plan.notes, `${size} bytes behind the program moved from offset ${offset} to ${to}`],
-    };
+export function appendPayload(view, plan, {kind, offset, size}) {
+  const to = kind === 'AppImage' ? plan.outputSize : sameInPage(plan.outputSize, offset);
+  return {
+    ...plan,
+    inputSize: view.source.size,
+    outputSize: to + size,
+    payload: {from: offset, to, size},
+    notes: [...plan.notes, `${size} bytes behind the program moved from offset ${offset} to ${to}`],
+  };
 }
 /** The first offset from `start` on that has the same place in a page as another one. */
 function sameInPage(start, offset) {
-    const page = 4096;
-    return start + ((((offset - start) % page) + page) % page);
+  const page = 4096;
+  return start + ((((offset - start) % page) + page) % page);
 }
 //# sourceMappingURL=payload.js.map

@@ -5,25 +5,25 @@
  * edits in one request give the same file as one after another, not by care but by construction. No byte is
  * written, and a plan that would change anything that it does not declare is refused here (check-plan.ts).
  */
-import { DT } from '../elf/constants.js';
-import { osAbiValue } from '../elf/os-abi.js';
-import { ElfView } from '../elf/view.js';
-import { ElfError } from '../errors.js';
-import { overlaySource } from '../source/overlay.js';
-import { addInterpreter } from './add-interpreter.js';
-import { checkPlan } from './check-plan.js';
-import { explainFailedCheck } from './damage.js';
-import { requireEditable } from './editable.js';
-import { addDebugTag, setExecStack, setNoDefaultLib, setOsAbi } from './flags.js';
-import { setInterpreter } from './interpreter.js';
-import { addNeeded, removeNeeded, replaceNeeded } from './needed.js';
-import { addPatch, toWrites } from './patches.js';
-import { addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath } from './paths.js';
-import { appendPayload, decidePayload, moveSectionHeadersLast, withoutPayload } from './payload.js';
-import { renameSymbols } from './rename-symbols.js';
-import { checkRequest } from './request.js';
-import { setSoname } from './soname.js';
-import { clearSymbolVersions } from './symbol-versions.js';
+import {DT} from '../elf/constants.js';
+import {osAbiValue} from '../elf/os-abi.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {overlaySource} from '../source/overlay.js';
+import {addInterpreter} from './add-interpreter.js';
+import {checkPlan} from './check-plan.js';
+import {explainFailedCheck} from './damage.js';
+import {requireEditable} from './editable.js';
+import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
+import {setInterpreter} from './interpreter.js';
+import {addNeeded, removeNeeded, replaceNeeded} from './needed.js';
+import {addPatch, toWrites} from './patches.js';
+import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './paths.js';
+import {appendPayload, decidePayload, moveSectionHeadersLast, withoutPayload} from './payload.js';
+import {renameSymbols} from './rename-symbols.js';
+import {checkRequest} from './request.js';
+import {setSoname} from './soname.js';
+import {clearSymbolVersions} from './symbol-versions.js';
 /**
  * Plan the changes that a request asks for. Several requests are carried out one after another.
  *
@@ -35,100 +35,97 @@ import { clearSymbolVersions } from './symbol-versions.js';
  *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'});
  */
 export function planEdit(view, request) {
-    const requests = Array.isArray(request) ? request : [request];
-    for (const one of requests)
-        checkRequest(one);
-    requireEditable(view);
-    const edits = requests.flatMap(editsOf);
-    const plan = planEdits(view, edits, requests);
-    const choice = requests.find((one) => one.payload !== undefined)?.payload;
-    const payload = decidePayload(view, plan, choice);
-    if (payload === undefined || choice === 'keep')
-        return plan;
-    const last = payload.kind === 'AppImage' ? [moveSectionHeadersLast] : [];
-    return appendPayload(view, planEdits(withoutPayload(view, payload), [...edits, ...last], requests), payload);
+  const requests = Array.isArray(request) ? request : [request];
+  for (const one of requests) checkRequest(one);
+  requireEditable(view);
+  const edits = requests.flatMap(editsOf);
+  const plan = planEdits(view, edits, requests);
+  const choice = requests.find((one) => one.payload !== undefined)?.payload;
+  const payload = decidePayload(view, plan, choice);
+  if (payload === undefined || choice === 'keep') return plan;
+  const last = payload.kind === 'AppImage' ? [moveSectionHeadersLast] : [];
+  return appendPayload(
+    view,
+    planEdits(withoutPayload(view, payload), [...edits, ...last], requests),
+    payload,
+  );
 }
 function planEdits(view, edits, requests) {
-    let current = view;
-    let patches = [];
-    const steps = [];
-    for (const edit of edits) {
-        const step = edit(current);
-        requireBoundedGrowth(current, step);
-        steps.push(step);
-        for (const patch of step.patches)
-            patches = addPatch(patches, patch);
-        current = new ElfView(overlaySource(view.source, patches, step.size));
-    }
-    const plan = summarize(view, current, steps, patches);
-    try {
-        if (plan.writes.length > 0)
-            checkPlan(view, current, plan, requests);
-    }
-    catch (error) {
-        throw explainFailedCheck(view, error);
-    }
-    return plan;
+  let current = view;
+  let patches = [];
+  const steps = [];
+  for (const edit of edits) {
+    const step = edit(current);
+    requireBoundedGrowth(current, step);
+    steps.push(step);
+    for (const patch of step.patches) patches = addPatch(patches, patch);
+    current = new ElfView(overlaySource(view.source, patches, step.size));
+  }
+  const plan = summarize(view, current, steps, patches);
+  try {
+    if (plan.writes.length > 0) checkPlan(view, current, plan, requests);
+  } catch (error) {
+    throw explainFailedCheck(view, error);
+  }
+  return plan;
 }
 /**
  * Where the program header table has to move, its file offset follows its address, and a hole as large as the BSS
  * opens in the file. A damaged p_memsz must not make that a hole of a terabyte.
  */
 const mostGrowth = 2 ** 32;
-function requireBoundedGrowth({ path, source }, { size }) {
-    if (size - source.size <= mostGrowth)
-        return;
-    throw new ElfError('NO_ROOM', 'the file would grow beyond reason', {
-        path,
-        expected: `at most ${mostGrowth} bytes more`,
-        got: `${size - source.size}`,
-    });
+function requireBoundedGrowth({path, source}, {size}) {
+  if (size - source.size <= mostGrowth) return;
+  throw new ElfError('NO_ROOM', 'the file would grow beyond reason', {
+    path,
+    expected: `at most ${mostGrowth} bytes more`,
+    got: `${size - source.size}`,
+  });
 }
 /** The edits of a request in the order of its fields. */
 function editsOf(request) {
-    const { replaceNeeded: replaced, clearSymbolVersions: unversioned, renameSymbols: renamed } = request;
-    return [
-        ...each(request.interpreter, (path) => (view) => interpreterEdit(view, path, request)),
-        ...each(request.rpath, (path) => (view) => setSearchPath(view, DT.DT_RPATH, path)),
-        ...each(request.runpath, (path) => (view) => setSearchPath(view, DT.DT_RUNPATH, path)),
-        ...each(request.convertRpath, (to) => (view) => convertSearchPath(view, pathTags[to])),
-        ...each(request.addRpath, (path) => (view) => addToSearchPath(view, path)),
-        ...(request.removeRpath === true ? [removeSearchPath] : []),
-        ...each(request.addNeeded, (name) => (view) => addNeeded(view, name, 'last')),
-        ...each(request.addNeededFirst, (name) => (view) => addNeeded(view, name, 'first')),
-        ...each(request.removeNeeded, (name) => (view) => removeNeeded(view, name)),
-        ...(replaced === undefined ? [] : [(view) => replaceNeeded(view, replaced)]),
-        ...each(request.soname, (name) => (view) => setSoname(view, name)),
-        ...each(request.noDefaultLib, (wanted) => (view) => setNoDefaultLib(view, wanted)),
-        ...each(request.execStack, (wanted) => (view) => setExecStack(view, wanted)),
-        ...each(request.osAbi, (name) => (view) => setOsAbi(view, osAbiValue(name) ?? 0)),
-        ...(request.addDebugTag === true ? [addDebugTag] : []),
-        ...(unversioned === undefined ? [] : [(view) => clearSymbolVersions(view, unversioned)]),
-        ...(renamed === undefined ? [] : [(view) => renameSymbols(view, renamed)]),
-    ];
+  const {replaceNeeded: replaced, clearSymbolVersions: unversioned, renameSymbols: renamed} = request;
+  return [
+    ...each(request.interpreter, (path) => (view) => interpreterEdit(view, path, request)),
+    ...each(request.rpath, (path) => (view) => setSearchPath(view, DT.DT_RPATH, path)),
+    ...each(request.runpath, (path) => (view) => setSearchPath(view, DT.DT_RUNPATH, path)),
+    ...each(request.convertRpath, (to) => (view) => convertSearchPath(view, pathTags[to])),
+    ...each(request.addRpath, (path) => (view) => addToSearchPath(view, path)),
+    ...(request.removeRpath === true ? [removeSearchPath] : []),
+    ...each(request.addNeeded, (name) => (view) => addNeeded(view, name, 'last')),
+    ...each(request.addNeededFirst, (name) => (view) => addNeeded(view, name, 'first')),
+    ...each(request.removeNeeded, (name) => (view) => removeNeeded(view, name)),
+    ...(replaced === undefined ? [] : [(view) => replaceNeeded(view, replaced)]),
+    ...each(request.soname, (name) => (view) => setSoname(view, name)),
+    ...each(request.noDefaultLib, (wanted) => (view) => setNoDefaultLib(view, wanted)),
+    ...each(request.execStack, (wanted) => (view) => setExecStack(view, wanted)),
+    ...each(request.osAbi, (name) => (view) => setOsAbi(view, osAbiValue(name) ?? 0)),
+    ...(request.addDebugTag === true ? [addDebugTag] : []),
+    ...(unversioned === undefined ? [] : [(view) => clearSymbolVersions(view, unversioned)]),
+    ...(renamed === undefined ? [] : [(view) => renameSymbols(view, renamed)]),
+  ];
 }
 /** One edit for each value of a field; none for a field that is not there. */
 function each(value, edit) {
-    if (value === undefined)
-        return [];
-    return (Array.isArray(value) ? value : [value]).map(edit);
+  if (value === undefined) return [];
+  return (Array.isArray(value) ? value : [value]).map(edit);
 }
-function interpreterEdit(view, path, { addInterpreter: isAdded }) {
-    return isAdded === true ? addInterpreter(view, path) : setInterpreter(view, path);
+function interpreterEdit(view, path, {addInterpreter: isAdded}) {
+  return isAdded === true ? addInterpreter(view, path) : setInterpreter(view, path);
 }
-const pathTags = { rpath: DT.DT_RPATH, runpath: DT.DT_RUNPATH };
+const pathTags = {rpath: DT.DT_RPATH, runpath: DT.DT_RUNPATH};
 function summarize(view, after, steps, patches) {
-    const writes = toWrites(view.source, patches);
-    const rungs = writes.length === 0 ? [0] : steps.map((step) => step.rung);
-    return {
-        path: view.path,
-        rung: rungs.reduce((highest, rung) => (rung > highest ? rung : highest), 0),
-        inputSize: view.source.size,
-        outputSize: after.source.size,
-        writes,
-        regions: steps.flatMap((step) => step.regions),
-        changes: steps.flatMap((step) => step.changes),
-        notes: steps.flatMap((step) => step.notes),
-    };
+  const writes = toWrites(view.source, patches);
+  const rungs = writes.length === 0 ? [0] : steps.map((step) => step.rung);
+  return {
+    path: view.path,
+    rung: rungs.reduce((highest, rung) => (rung > highest ? rung : highest), 0),
+    inputSize: view.source.size,
+    outputSize: after.source.size,
+    writes,
+    regions: steps.flatMap((step) => step.regions),
+    changes: steps.flatMap((step) => step.changes),
+    notes: steps.flatMap((step) => step.notes),
+  };
 }
 //# sourceMappingURL=plan-edit.js.map

@@ -1,5 +1,5 @@
-import { PT } from '../elf/constants.js';
-import { dropNull, makeSlot } from './open-load.js';
+import {PT} from '../elf/constants.js';
+import {dropNull, makeSlot} from './open-load.js';
 /**
  * Take a slot of the program header table for another segment. One that must stand before the LOADs (PT_INTERP,
  * gABI) is put there; the entries behind move up by one.
@@ -7,22 +7,22 @@ import { dropNull, makeSlot } from './open-load.js';
  * @throws ElfError NO_ROOM when the table cannot have another entry
  */
 export function takeProgramHeader(draft, fields) {
-    const { programHeaders } = draft;
-    const segment = { ...emptySegment, ...fields };
-    makeSlot(draft);
-    dropNull(draft);
-    const firstLoad = programHeaders.findIndex(({ p_type }) => p_type === PT.PT_LOAD);
-    const isEarly = segment.p_type === PT.PT_INTERP && firstLoad >= 0;
-    programHeaders.splice(isEarly ? firstLoad : programHeaders.length, 0, segment);
-    return segment;
+  const {programHeaders} = draft;
+  const segment = {...emptySegment, ...fields};
+  makeSlot(draft);
+  dropNull(draft);
+  const firstLoad = programHeaders.findIndex(({p_type}) => p_type === PT.PT_LOAD);
+  const isEarly = segment.p_type === PT.PT_INTERP && firstLoad >= 0;
+  programHeaders.splice(isEarly ? firstLoad : programHeaders.length, 0, segment);
+  return segment;
 }
 const emptySegment = {
-    p_flags: 0,
-    p_offset: 0,
-    p_vaddr: 0n,
-    p_paddr: 0n,
-    p_filesz: 0,
-    p_memsz: 0,
-    p_align: 1,
+  p_flags: 0,
+  p_offset: 0,
+  p_vaddr: 0n,
+  p_paddr: 0n,
+  p_filesz: 0,
+  p_memsz: 0,
+  p_align: 1,
 };
 //# sourceMappingURL=program-header.js.map

@@ -6,19 +6,19 @@
  * they change places, and with them what counts symbols by their place: DT_VERSYM and the relocations. MIPS cannot
  * sort its symbols (they follow the GOT), so DT_MIPS_XHASH has a table of places instead, and only that is sorted.
  */
-import { DT, EM, machineDT } from '../elf/constants.js';
-import { gnuHash, sysvHash } from '../elf/hash.js';
-import { Sym } from '../elf/records.js';
-import { toByteString } from '../elf/strings.js';
-import { dynamicSymbolNames, eachSymbol } from '../elf/symbols.js';
-import { ElfError } from '../errors.js';
-import { Draft, noStep } from './draft.js';
-import { fillGnuHash, fillSysvHash, fillXhash } from './hash-tables.js';
-import { requireDynamic } from './loaded.js';
-import { placeStrings } from './string-table.js';
-import { reorderSymbols } from './symbol-order.js';
-import { requireSymbols } from './symbol-table.js';
-import { distanceMoved } from './tables.js';
+import {DT, EM, machineDT} from '../elf/constants.js';
+import {gnuHash, sysvHash} from '../elf/hash.js';
+import {Sym} from '../elf/records.js';
+import {toByteString} from '../elf/strings.js';
+import {dynamicSymbolNames, eachSymbol} from '../elf/symbols.js';
+import {ElfError} from '../errors.js';
+import {Draft, noStep} from './draft.js';
+import {fillGnuHash, fillSysvHash, fillXhash} from './hash-tables.js';
+import {requireDynamic} from './loaded.js';
+import {placeStrings} from './string-table.js';
+import {reorderSymbols} from './symbol-order.js';
+import {requireSymbols} from './symbol-table.js';
+import {distanceMoved} from './tables.js';
 /**
  * Plan other names for dynamic symbols, defined here or wanted from elsewhere, all at once. Versions stay. A name
  * that is not there is passed over.
@@ -26,74 +26,67 @@ import { distanceMoved } from './tables.js';
  * @throws ElfError UNSAFE_EDIT when symbols would have to change places and something unknown may count them
  */
 export function renameSymbols(view, names) {
-    requireDynamic(view);
-    const table = requireSymbols(view);
-    if (table.count > mostSymbols)
-        throw tooMany(view, table.count);
-    const oldNames = dynamicSymbolNames(view, table.count);
-    const wanted = new Map(Object.entries(names).map(([from, to]) => [toByteString(from), { from, to }]));
-    const renamed = oldNames.flatMap((name, i) => {
-        const pair = wanted.get(name);
-        return pair === undefined || pair.from === pair.to ? [] : [{ i, ...pair }];
-    });
-    if (renamed.length === 0)
-        return noStep(view);
-    const draft = new Draft(view);
-    const places = placeNames(draft, table, renamed);
-    const symbols = readSymbols(draft, table);
-    const newNames = [...oldNames];
-    renamed.forEach(({ i, to }, k) => {
-        newNames[i] = toByteString(to);
-        const symbol = symbols[i];
-        if (symbol !== undefined)
-            symbol.st_name = places[k] ?? 0;
-    });
-    writeTables(draft, symbols, newNames.map(hashedName));
-    draft.climb(1);
-    const pairs = new Map(renamed.map(({ from, to }) => [from, to]));
-    for (const [from, to] of pairs)
-        draft.changes.push(`dynamic symbol: ${from} -> ${to}`);
-    return draft.finish();
+  requireDynamic(view);
+  const table = requireSymbols(view);
+  if (table.count > mostSymbols) throw tooMany(view, table.count);
+  const oldNames = dynamicSymbolNames(view, table.count);
+  const wanted = new Map(Object.entries(names).map(([from, to]) => [toByteString(from), {from, to}]));
+  const renamed = oldNames.flatMap((name, i) => {
+    const pair = wanted.get(name);
+    return pair === undefined || pair.from === pair.to ? [] : [{i, ...pair}];
+  });
+  if (renamed.length === 0) return noStep(view);
+  const draft = new Draft(view);
+  const places = placeNames(draft, table, renamed);
+  const symbols = readSymbols(draft, table);
+  const newNames = [...oldNames];
+  renamed.forEach(({i, to}, k) => {
+    newNames[i] = toByteString(to);
+    const symbol = symbols[i];
+    if (symbol !== undefined) symbol.st_name = places[k] ?? 0;
+  });
+  writeTables(draft, symbols, newNames.map(hashedName));
+  draft.climb(1);
+  const pairs = new Map(renamed.map(({from, to}) => [from, to]));
+  for (const [from, to] of pairs) draft.changes.push(`dynamic symbol: ${from} -> ${to}`);
+  return draft.finish();
 }
 /** The largest libraries export some hundred thousand. */
 const mostSymbols = 1 << 22;
-function tooMany({ path }, count) {
-    return new ElfError('BAD_ELF', 'absurd number of dynamic symbols', {
-        path,
-        expected: `at most ${mostSymbols}`,
-        got: `${count}`,
-    });
+function tooMany({path}, count) {
+  return new ElfError('BAD_ELF', 'absurd number of dynamic symbols', {
+    path,
+    expected: `at most ${mostSymbols}`,
+    got: `${count}`,
+  });
 }
 function hashedName(name) {
-    const bytes = Uint8Array.from(name, (character) => character.charCodeAt(0));
-    return { isEmpty: bytes.length === 0, sysv: sysvHash(bytes), gnu: gnuHash(bytes) };
+  const bytes = Uint8Array.from(name, (character) => character.charCodeAt(0));
+  return {isEmpty: bytes.length === 0, sysv: sysvHash(bytes), gnu: gnuHash(bytes)};
 }
 function placeNames(draft, table, renamed) {
-    const symbols = new Set(renamed.map(({ i }) => i));
-    const released = [];
-    eachSymbol(draft.view, table.offset, table.count, ({ st_name }, i) => {
-        if (symbols.has(i))
-            released.push(st_name);
-    });
-    const texts = renamed.map(({ to }) => to);
-    return placeStrings(draft, texts, { released: [...new Set(released)], withdrawn: { symbols } });
+  const symbols = new Set(renamed.map(({i}) => i));
+  const released = [];
+  eachSymbol(draft.view, table.offset, table.count, ({st_name}, i) => {
+    if (symbols.has(i)) released.push(st_name);
+  });
+  const texts = renamed.map(({to}) => to);
+  return placeStrings(draft, texts, {released: [...new Set(released)], withdrawn: {symbols}});
 }
 /** The symbols as they stand in the draft: those of sections that moved have new values. */
-function readSymbols(draft, { offset, count }) {
-    const size = Sym.size(draft.view.format.elfClass);
-    const bytes = draft.read(offset + distanceMoved(draft, DT.DT_SYMTAB), count * size);
-    return Array.from({ length: count }, (_, i) => Sym.decode(bytes, draft.view.format, i * size));
+function readSymbols(draft, {offset, count}) {
+  const size = Sym.size(draft.view.format.elfClass);
+  const bytes = draft.read(offset + distanceMoved(draft, DT.DT_SYMTAB), count * size);
+  return Array.from({length: count}, (_, i) => Sym.decode(bytes, draft.view.format, i * size));
 }
 function writeTables(draft, symbols, names) {
-    const { view } = draft;
-    const has = (tag) => view.dynamic?.value(tag) !== undefined;
-    const order = has(DT.DT_GNU_HASH) ? fillGnuHash(draft, names) : symbols.map((_, i) => i);
-    reorderSymbols(draft, symbols, order);
-    const sorted = order.map((i) => names[i] ?? hashedName(''));
-    if (has(DT.DT_HASH))
-        fillSysvHash(draft, sorted);
-    const { DT_MIPS_XHASH } = machineDT[8];
-    if (view.header.e_machine === EM.EM_MIPS && has(DT_MIPS_XHASH))
-        fillXhash(draft, sorted, DT_MIPS_XHASH);
+  const {view} = draft;
+  const has = (tag) => view.dynamic?.value(tag) !== undefined;
+  const order = has(DT.DT_GNU_HASH) ? fillGnuHash(draft, names) : symbols.map((_, i) => i);
+  reorderSymbols(draft, symbols, order);
+  const sorted = order.map((i) => names[i] ?? hashedName(''));
+  if (has(DT.DT_HASH)) fillSysvHash(draft, sorted);
+  const {DT_MIPS_XHASH} = machineDT[8];
+  if (view.header.e_machine === EM.EM_MIPS && has(DT_MIPS_XHASH)) fillXhash(draft, sorted, DT_MIPS_XHASH);
 }
 //# sourceMappingURL=rename-symbols.js.map

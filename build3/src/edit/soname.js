@@ -1,9 +1,9 @@
-import { DT } from '../elf/constants.js';
-import { ElfError } from '../errors.js';
-import { Draft, noStep } from './draft.js';
-import { makeDynamicRoom } from './dynamic-room.js';
-import { isProgram, requireLoaded } from './loaded.js';
-import { placeString } from './string-table.js';
+import {DT} from '../elf/constants.js';
+import {ElfError} from '../errors.js';
+import {Draft, noStep} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
+import {isProgram, requireLoaded} from './loaded.js';
+import {placeString} from './string-table.js';
 /**
  * Plan the name that a library goes by (DT_SONAME), added where there is none. The base entry of DT_VERDEF, which
  * linkers give the same name, stays: nothing looks it up.
@@ -11,30 +11,25 @@ import { placeString } from './string-table.js';
  * @throws ElfError UNSUPPORTED for a program, which nobody asks for by such a name
  */
 export function setSoname(view, name) {
-    const dynamic = requireLoaded(view);
-    if (dynamic.soname === name)
-        return noStep(view);
-    if (isProgram(view)) {
-        throw new ElfError('UNSUPPORTED', 'a program has no use for a soname', {
-            path: view.path,
-            expected: 'a shared library',
-            got: 'a program',
-        });
-    }
-    const draft = new Draft(view);
-    const entry = draft.entries.findLast(({ d_tag }) => d_tag === DT.DT_SONAME);
-    const released = entry === undefined ? [] : [Number(entry.d_val)];
-    if (entry === undefined)
-        makeDynamicRoom(draft, 1);
-    else
-        entry.d_val = 0n;
-    const d_val = BigInt(placeString(draft, name, { released }));
-    if (entry === undefined)
-        draft.entries.push({ d_tag: DT.DT_SONAME, d_val });
-    else
-        entry.d_val = d_val;
-    draft.climb(entry === undefined ? 2 : 1);
-    draft.changes.push(`soname (DT_SONAME): ${dynamic.soname ?? 'none'} -> ${name}`);
-    return draft.finish();
+  const dynamic = requireLoaded(view);
+  if (dynamic.soname === name) return noStep(view);
+  if (isProgram(view)) {
+    throw new ElfError('UNSUPPORTED', 'a program has no use for a soname', {
+      path: view.path,
+      expected: 'a shared library',
+      got: 'a program',
+    });
+  }
+  const draft = new Draft(view);
+  const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_SONAME);
+  const released = entry === undefined ? [] : [Number(entry.d_val)];
+  if (entry === undefined) makeDynamicRoom(draft, 1);
+  else entry.d_val = 0n;
+  const d_val = BigInt(placeString(draft, name, {released}));
+  if (entry === undefined) draft.entries.push({d_tag: DT.DT_SONAME, d_val});
+  else entry.d_val = d_val;
+  draft.climb(entry === undefined ? 2 : 1);
+  draft.changes.push(`soname (DT_SONAME): ${dynamic.soname ?? 'none'} -> ${name}`);
+  return draft.finish();
 }
 //# sourceMappingURL=soname.js.map

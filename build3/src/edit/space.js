@@ -7,126 +7,122 @@
  * version and relocation tables), left by alignment or by an earlier edit. Gaps are trusted only with section
  * headers, which say that nothing else lies there, and only between tables that no code addresses.
  */
-import { PT } from '../elf/constants.js';
-import { machineOf } from '../elf/machine.js';
-import { roundUp } from '../elf/notes.js';
-import { listClaims, mergeClaims } from './claims.js';
-import { findExtension, findHoles } from './find-extension.js';
+import {PT} from '../elf/constants.js';
+import {machineOf} from '../elf/machine.js';
+import {roundUp} from '../elf/notes.js';
+import {listClaims, mergeClaims} from './claims.js';
+import {findExtension, findHoles} from './find-extension.js';
 /**
  * The page size that decides what two segments may share: the largest that the machine has, unless the file
  * itself was linked for smaller ones.
  */
 export function pageSizeOf(view) {
-    const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-    const largest = Math.max(1, ...loads.map((phdr) => phdr.p_align));
-    return Math.min(machineOf(view).maxPageSize, largest);
+  const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  const largest = Math.max(1, ...loads.map((phdr) => phdr.p_align));
+  return Math.min(machineOf(view).maxPageSize, largest);
 }
 /** List the rooms of a draft, gaps first. `vacated` is a range whose content the edit gave up. */
 export function findRooms(draft, vacated) {
-    const claims = mergeClaims(listClaims(draft, vacated));
-    const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(draft, claims) : placeOf(draft, vacated);
-    const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(draft, load, claims));
-    return [...gaps, ...slacks, ...extensionRooms(draft, vacated)];
+  const claims = mergeClaims(listClaims(draft, vacated));
+  const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(draft, claims) : placeOf(draft, vacated);
+  const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(draft, load, claims));
+  return [...gaps, ...slacks, ...extensionRooms(draft, vacated)];
 }
 /** In the LOAD that an earlier edit added, whatever is zero and has no owner is free. */
 function extensionRooms(draft, vacated) {
-    const load = findExtension(draft);
-    return load === undefined
-        ? []
-        : findHoles(draft, load, vacated).map((hole) => ({ kind: 'gap', ...hole, load }));
+  const load = findExtension(draft);
+  return load === undefined
+    ? []
+    : findHoles(draft, load, vacated).map((hole) => ({kind: 'gap', ...hole, load}));
 }
 /** Take a place of `size` bytes: at `preferred` if a room has it there, else in the first room that is large enough. */
 export function takePlace(draft, rooms, size, align, preferred) {
-    const starts = rooms.flatMap((room) => {
-        const first = roundUp(room.offset, align);
-        const end = room.offset + room.size;
-        const candidates = preferred !== undefined && preferred >= room.offset ? [preferred, first] : [first];
-        return candidates.filter((start) => start + size <= end).map((start) => ({ start, room }));
-    });
-    const choice = starts.find(({ start }) => start === preferred) ?? starts[0];
-    if (choice === undefined)
-        return undefined;
-    draft.taken.push({ offset: choice.start, size });
-    if (choice.room.kind === 'slack')
-        extendLoad(choice.room.load, choice.start + size);
-    const { p_vaddr, p_offset } = choice.room.load;
-    return { offset: choice.start, address: p_vaddr + BigInt(choice.start - p_offset) };
+  const starts = rooms.flatMap((room) => {
+    const first = roundUp(room.offset, align);
+    const end = room.offset + room.size;
+    const candidates = preferred !== undefined && preferred >= room.offset ? [preferred, first] : [first];
+    return candidates.filter((start) => start + size <= end).map((start) => ({start, room}));
+  });
+  const choice = starts.find(({start}) => start === preferred) ?? starts[0];
+  if (choice === undefined) return undefined;
+  draft.taken.push({offset: choice.start, size});
+  if (choice.room.kind === 'slack') extendLoad(choice.room.load, choice.start + size);
+  const {p_vaddr, p_offset} = choice.room.load;
+  return {offset: choice.start, address: p_vaddr + BigInt(choice.start - p_offset)};
 }
 /** Take a place behind the last byte of a LOAD that nothing follows. */
 export function appendTo(draft, load, size, align) {
-    const offset = roundUp(load.p_offset + load.p_filesz, align);
-    extendLoad(load, offset + size);
-    draft.size = Math.max(draft.size, offset + size);
-    draft.taken.push({ offset, size });
-    return { offset, address: load.p_vaddr + BigInt(offset - load.p_offset) };
+  const offset = roundUp(load.p_offset + load.p_filesz, align);
+  extendLoad(load, offset + size);
+  draft.size = Math.max(draft.size, offset + size);
+  draft.taken.push({offset, size});
+  return {offset, address: load.p_vaddr + BigInt(offset - load.p_offset)};
 }
 /** Let a LOAD reach to a file offset. */
 export function extendLoad(load, end) {
-    const size = Math.max(load.p_filesz, end - load.p_offset);
-    load.p_filesz = size;
-    load.p_memsz = size;
+  const size = Math.max(load.p_filesz, end - load.p_offset);
+  load.p_filesz = size;
+  load.p_memsz = size;
 }
 /** Give bytes back: zeros instead of content, and a LOAD that ended with them ends before them. */
-export function vacate(draft, { offset, size }, reason) {
-    draft.clear(offset, size, reason);
-    const load = draft.readOnlyLoads.find((p) => p.p_offset < offset && p.p_offset + p.p_filesz === offset + size);
-    if (load === undefined || load === findExtension(draft))
-        return;
-    load.p_filesz -= size;
-    load.p_memsz -= size;
+export function vacate(draft, {offset, size}, reason) {
+  draft.clear(offset, size, reason);
+  const load = draft.readOnlyLoads.find(
+    (p) => p.p_offset < offset && p.p_offset + p.p_filesz === offset + size,
+  );
+  if (load === undefined || load === findExtension(draft)) return;
+  load.p_filesz -= size;
+  load.p_memsz -= size;
 }
 function findGaps(draft, claims) {
-    return claims.flatMap((before, i) => {
-        const after = claims[i + 1];
-        if (after === undefined || !before.isTable || !after.isTable)
-            return [];
-        const load = draft.readOnlyLoads.find((p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz);
-        const size = after.start - before.end;
-        if (load === undefined || size === 0 || zerosAt(draft, before.end, size) < size)
-            return [];
-        return [{ kind: 'gap', offset: before.end, size, load }];
-    });
+  return claims.flatMap((before, i) => {
+    const after = claims[i + 1];
+    if (after === undefined || !before.isTable || !after.isTable) return [];
+    const load = draft.readOnlyLoads.find(
+      (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz,
+    );
+    const size = after.start - before.end;
+    if (load === undefined || size === 0 || zerosAt(draft, before.end, size) < size) return [];
+    return [{kind: 'gap', offset: before.end, size, load}];
+  });
 }
 /** Without section headers the only gap to trust is the place that the edit itself gave up. */
 function placeOf(draft, vacated) {
-    if (vacated === undefined)
-        return [];
-    const load = draft.loadAt(vacated.offset, vacated.size);
-    return load === undefined ? [] : [{ kind: 'gap', ...vacated, load }];
+  if (vacated === undefined) return [];
+  const load = draft.loadAt(vacated.offset, vacated.size);
+  return load === undefined ? [] : [{kind: 'gap', ...vacated, load}];
 }
 function slackOf(draft, load, claims) {
-    const start = load.p_offset + load.p_filesz;
-    const limits = [
-        ...claims.filter((c) => c.end > start).map((c) => Math.max(c.start, start)),
-        ...draft.programHeaders
-            .filter((p) => p.p_type === PT.PT_LOAD && p.p_offset >= start && p.p_filesz > 0)
-            .map((p) => p.p_offset),
-    ];
-    if (limits.length === 0)
-        return [];
-    const inFile = Math.min(...limits, draft.view.source.size) - start;
-    const size = zerosAt(draft, start, Math.min(inFile, roomInMemory(draft, load)));
-    return size > 0 ? [{ kind: 'slack', offset: start, size, load }] : [];
+  const start = load.p_offset + load.p_filesz;
+  const limits = [
+    ...claims.filter((c) => c.end > start).map((c) => Math.max(c.start, start)),
+    ...draft.programHeaders
+      .filter((p) => p.p_type === PT.PT_LOAD && p.p_offset >= start && p.p_filesz > 0)
+      .map((p) => p.p_offset),
+  ];
+  if (limits.length === 0) return [];
+  const inFile = Math.min(...limits, draft.view.source.size) - start;
+  const size = zerosAt(draft, start, Math.min(inFile, roomInMemory(draft, load)));
+  return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
 }
 /** How far a LOAD can grow before it reaches a page of the next one. */
 function roomInMemory(draft, load) {
-    const end = load.p_vaddr + BigInt(load.p_memsz);
-    const page = BigInt(pageSizeOf(draft.view));
-    const following = draft.programHeaders
-        .filter((p) => p.p_type === PT.PT_LOAD && p !== load && p.p_vaddr + BigInt(p.p_memsz) > load.p_vaddr)
-        .map((p) => p.p_vaddr - (p.p_vaddr % page) - end);
-    return following.length === 0
-        ? Number.MAX_SAFE_INTEGER
-        : Number(following.reduce((a, b) => (b < a ? b : a)));
+  const end = load.p_vaddr + BigInt(load.p_memsz);
+  const page = BigInt(pageSizeOf(draft.view));
+  const following = draft.programHeaders
+    .filter((p) => p.p_type === PT.PT_LOAD && p !== load && p.p_vaddr + BigInt(p.p_memsz) > load.p_vaddr)
+    .map((p) => p.p_vaddr - (p.p_vaddr % page) - end);
+  return following.length === 0
+    ? Number.MAX_SAFE_INTEGER
+    : Number(following.reduce((a, b) => (b < a ? b : a)));
 }
 /** As much room as any table needs; a sparse file may have more zeros than memory could hold. */
 const mostZeros = 1 << 24;
 /** How many of the bytes at an offset are zero before the first that is not, as far as that matters. */
 function zerosAt(draft, offset, length) {
-    const limit = Math.min(length, mostZeros);
-    if (limit <= 0)
-        return 0;
-    const first = draft.read(offset, limit).findIndex((byte) => byte !== 0);
-    return first < 0 ? limit : first;
+  const limit = Math.min(length, mostZeros);
+  if (limit <= 0) return 0;
+  const first = draft.read(offset, limit).findIndex((byte) => byte !== 0);
+  return first < 0 ? limit : first;
 }
 //# sourceMappingURL=space.js.map

@@ -5,11 +5,12 @@
  * string goes, in this order: where an equal one stands already; into the bytes that the old one leaves free;
  * into a hole that an earlier edit left; behind the last string, and then the table itself grows.
  */
-import { DT } from '../elf/constants.js';
-import { decodeString, encodeString } from '../elf/strings.js';
-import { ElfError } from '../errors.js';
-import { growStringTable } from './grow-table.js';
-import { markUsedStrings } from './string-use.js';
+import {DT} from '../elf/constants.js';
+import {decodeString, encodeString} from '../elf/strings.js';
+import {ElfError} from '../errors.js';
+import {growStringTable} from './grow-table.js';
+import {markUsedStrings} from './string-use.js';
+
 /** A larger .dynstr than any program has; reading it whole would not be bounded memory. */
 const largestTable = 1 << 28;
 /**
@@ -20,146 +21,133 @@ const largestTable = 1 << 28;
  * @returns the offset of each string in the table
  * @throws ElfError NO_ROOM when the table cannot grow as far as it would have to
  */
-export function placeStrings(draft, texts, { released = [], withdrawn = {} } = {}) {
-    const table = readTable(draft.view);
-    const use = markUsedStrings(draft.view, table, draft.entries, withdrawn);
-    const places = findStrings(table, use, texts);
-    for (const start of released)
-        clearUnused(draft, table, use, start);
-    const missing = [...new Set(texts)].filter((text) => !places.has(text));
-    const behind = missing.filter((text) => {
-        const hole = fillHole(draft, table, use, encodeString(text), released);
-        if (hole >= 0)
-            places.set(text, hole);
-        return hole < 0;
-    });
-    for (const [text, start] of appendStrings(draft, table, use, behind))
-        places.set(text, start);
-    return texts.map((text) => places.get(text) ?? 0);
+export function placeStrings(draft, texts, {released = [], withdrawn = {}} = {}) {
+  const table = readTable(draft.view);
+  const use = markUsedStrings(draft.view, table, draft.entries, withdrawn);
+  const places = findStrings(table, use, texts);
+  for (const start of released) clearUnused(draft, table, use, start);
+  const missing = [...new Set(texts)].filter((text) => !places.has(text));
+  const behind = missing.filter((text) => {
+    const hole = fillHole(draft, table, use, encodeString(text), released);
+    if (hole >= 0) places.set(text, hole);
+    return hole < 0;
+  });
+  for (const [text, start] of appendStrings(draft, table, use, behind)) places.set(text, start);
+  return texts.map((text) => places.get(text) ?? 0);
 }
 /** The same for one string. */
 export function placeString(draft, text, options = {}) {
-    return placeStrings(draft, [text], options)[0] ?? 0;
+  return placeStrings(draft, [text], options)[0] ?? 0;
 }
 /** Only clear what is no longer used. */
 export function releaseStrings(draft, released, withdrawn = {}) {
-    placeStrings(draft, [], { released, withdrawn });
+  placeStrings(draft, [], {released, withdrawn});
 }
 /** Put a string into a hole; -1 when none is large enough. */
 function fillHole(draft, table, use, bytes, released) {
-    const hole = findHole(table, use, bytes.length, released);
-    if (hole < 0)
-        return -1;
-    draft.climb(released.includes(hole) ? 1 : 2);
-    writeInto(draft, hole, bytes);
-    table.set(bytes, hole);
-    use.fill(1, hole, hole + bytes.length);
-    return hole;
+  const hole = findHole(table, use, bytes.length, released);
+  if (hole < 0) return -1;
+  draft.climb(released.includes(hole) ? 1 : 2);
+  writeInto(draft, hole, bytes);
+  table.set(bytes, hole);
+  use.fill(1, hole, hole + bytes.length);
+  return hole;
 }
 /** Put strings behind the last one; the table grows once for all of them. */
 function appendStrings(draft, table, use, texts) {
-    const places = new Map();
-    if (texts.length === 0)
-        return places;
-    let end = table.length - freeTail(table, use);
-    for (const text of texts) {
-        places.set(text, end);
-        end += encodeString(text).length;
-    }
-    growStringTable(draft, end);
-    for (const [text, start] of places)
-        writeInto(draft, start, encodeString(text));
-    return places;
+  const places = new Map();
+  if (texts.length === 0) return places;
+  let end = table.length - freeTail(table, use);
+  for (const text of texts) {
+    places.set(text, end);
+    end += encodeString(text).length;
+  }
+  growStringTable(draft, end);
+  for (const [text, start] of places) writeInto(draft, start, encodeString(text));
+  return places;
 }
 function readTable(view) {
-    const { dynamic } = view;
-    if (dynamic === undefined)
-        throw new ElfError('NO_DYNAMIC', 'there is no dynamic section', { path: view.path });
-    const { offset, size } = dynamic.stringTable;
-    if (size > largestTable) {
-        throw new ElfError('BAD_ELF', 'absurd DT_STRSZ', {
-            path: view.path,
-            expected: `at most ${largestTable}`,
-            got: `${size}`,
-        });
-    }
-    return view.source.read(offset, size).slice();
+  const {dynamic} = view;
+  if (dynamic === undefined)
+    throw new ElfError('NO_DYNAMIC', 'there is no dynamic section', {path: view.path});
+  const {offset, size} = dynamic.stringTable;
+  if (size > largestTable) {
+    throw new ElfError('BAD_ELF', 'absurd DT_STRSZ', {
+      path: view.path,
+      expected: `at most ${largestTable}`,
+      got: `${size}`,
+    });
+  }
+  return view.source.read(offset, size).slice();
 }
 /** Find strings that stand in the table already, and keep them from being cleared. */
 function findStrings(table, use, texts) {
-    const content = oneUnitPerByte.decode(table);
-    const places = new Map();
-    for (const text of new Set(texts)) {
-        const bytes = encodeString(text);
-        const start = findString(content, use, oneUnitPerByte.decode(bytes));
-        if (start < 0)
-            continue;
-        use.fill(1, start, start + bytes.length);
-        places.set(text, start);
-    }
-    return places;
+  const content = oneUnitPerByte.decode(table);
+  const places = new Map();
+  for (const text of new Set(texts)) {
+    const bytes = encodeString(text);
+    const start = findString(content, use, oneUnitPerByte.decode(bytes));
+    if (start < 0) continue;
+    use.fill(1, start, start + bytes.length);
+    places.set(text, start);
+  }
+  return places;
 }
 /** Find an equal string, in use by preference: one that is about to be cleared would have to be kept for it. */
 function findString(content, use, sought) {
-    let unused = -1;
-    for (let at = content.indexOf(sought); at >= 0; at = content.indexOf(sought, at + 1)) {
-        if (use[at] === 1)
-            return at;
-        if (unused < 0)
-            unused = at;
-    }
-    return unused;
+  let unused = -1;
+  for (let at = content.indexOf(sought); at >= 0; at = content.indexOf(sought, at + 1)) {
+    if (use[at] === 1) return at;
+    if (unused < 0) unused = at;
+  }
+  return unused;
 }
 /** Decodes every byte to one distinct character, so that offsets in text and bytes are the same. */
 const oneUnitPerByte = new TextDecoder('latin1');
 /** Zero a string up to the first byte that something else still uses. */
 function clearUnused(draft, table, use, start) {
-    let end = start;
-    while (end < table.length && use[end] === 0 && table[end] !== 0)
-        end += 1;
-    if (end === start)
-        return;
-    draft.clear(tableOffset(draft) + start, end - start, `the string ${decodeString(table.subarray(start, end))}, no longer used`);
-    table.fill(0, start, end);
+  let end = start;
+  while (end < table.length && use[end] === 0 && table[end] !== 0) end += 1;
+  if (end === start) return;
+  draft.clear(
+    tableOffset(draft) + start,
+    end - start,
+    `the string ${decodeString(table.subarray(start, end))}, no longer used`,
+  );
+  table.fill(0, start, end);
 }
 /** Find unused zeros behind a terminating NUL; first where an old string was. */
 function findHole(table, use, size, released) {
-    const isFree = (at) => at < table.length && use[at] === 0 && table[at] === 0;
-    const old = released.find((start) => {
-        for (let i = start; i < start + size; i++)
-            if (!isFree(i))
-                return false;
-        return table[start - 1] === 0;
-    });
-    if (old !== undefined)
-        return old;
-    for (let at = 1, run = 0; at < table.length; at++) {
-        const begins = run === 0 && table[at - 1] !== 0;
-        run = isFree(at) && !begins ? run + 1 : 0;
-        if (run === size)
-            return at - size + 1;
-    }
-    return -1;
+  const isFree = (at) => at < table.length && use[at] === 0 && table[at] === 0;
+  const old = released.find((start) => {
+    for (let i = start; i < start + size; i++) if (!isFree(i)) return false;
+    return table[start - 1] === 0;
+  });
+  if (old !== undefined) return old;
+  for (let at = 1, run = 0; at < table.length; at++) {
+    const begins = run === 0 && table[at - 1] !== 0;
+    run = isFree(at) && !begins ? run + 1 : 0;
+    if (run === size) return at - size + 1;
+  }
+  return -1;
 }
 /** Unused zeros at the end of the table. */
 function freeTail(table, use) {
-    let start = table.length;
-    while (start > 1 && use[start - 1] === 0 && table[start - 1] === 0 && table[start - 2] === 0)
-        start -= 1;
-    return table.length - start;
+  let start = table.length;
+  while (start > 1 && use[start - 1] === 0 && table[start - 1] === 0 && table[start - 2] === 0) start -= 1;
+  return table.length - start;
 }
 function writeInto(draft, start, bytes) {
-    draft.write(tableOffset(draft) + start, bytes, `the string ${decodeString(bytes.subarray(0, -1))}`);
+  draft.write(tableOffset(draft) + start, bytes, `the string ${decodeString(bytes.subarray(0, -1))}`);
 }
 /** Where the table lies in this draft; growing may have moved it. */
 function tableOffset(draft) {
-    const address = draft.entries.find((entry) => entry.d_tag === DT.DT_STRTAB)?.d_val;
-    const offset = address === undefined ? undefined : draft.offsetOfAddress(address);
-    if (offset !== undefined)
-        return offset;
-    throw new ElfError('BAD_ELF', 'DT_STRTAB does not lead into the file', {
-        path: draft.view.path,
-        value: address,
-    });
+  const address = draft.entries.find((entry) => entry.d_tag === DT.DT_STRTAB)?.d_val;
+  const offset = address === undefined ? undefined : draft.offsetOfAddress(address);
+  if (offset !== undefined) return offset;
+  throw new ElfError('BAD_ELF', 'DT_STRTAB does not lead into the file', {
+    path: draft.view.path,
+    value: address,
+  });
 }
 //# sourceMappingURL=string-table.js.map

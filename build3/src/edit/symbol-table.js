@@ -1,7 +1,7 @@
-import { DT } from '../elf/constants.js';
-import { dynamicSymbolTable, eachSymbol } from '../elf/symbols.js';
-import { ElfError } from '../errors.js';
-import { distanceMoved } from './tables.js';
+import {DT} from '../elf/constants.js';
+import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {ElfError} from '../errors.js';
+import {distanceMoved} from './tables.js';
 /**
  * The dynamic symbol table, with a count that is safe to write by.
  *
@@ -11,48 +11,46 @@ import { distanceMoved } from './tables.js';
  * @throws ElfError NO_DYNAMIC when there is none, UNSAFE_EDIT when its length cannot be known
  */
 export function requireSymbols(view) {
-    const table = dynamicSymbolTable(view);
-    if (table === undefined)
-        throw new ElfError('NO_DYNAMIC', 'there is no dynamic symbol table', { path: view.path });
-    if (table.exact)
-        return table;
-    const size = view.dynamic?.stringTable.size ?? 0;
-    let [largestName, count] = [0, 1];
-    eachSymbol(view, table.offset, table.count, ({ st_name }, i) => {
-        largestName = Math.max(largestName, st_name);
-        if (st_name !== 0)
-            count = i + 1;
-    });
-    if (largestName < size)
-        return { ...table, count };
-    throw new ElfError('UNSAFE_EDIT', 'nothing says how many dynamic symbols there are', {
-        path: view.path,
-        expected: 'section headers, DT_HASH, or exported symbols',
-        got: 'none of them',
-    });
+  const table = dynamicSymbolTable(view);
+  if (table === undefined)
+    throw new ElfError('NO_DYNAMIC', 'there is no dynamic symbol table', {path: view.path});
+  if (table.exact) return table;
+  const size = view.dynamic?.stringTable.size ?? 0;
+  let [largestName, count] = [0, 1];
+  eachSymbol(view, table.offset, table.count, ({st_name}, i) => {
+    largestName = Math.max(largestName, st_name);
+    if (st_name !== 0) count = i + 1;
+  });
+  if (largestName < size) return {...table, count};
+  throw new ElfError('UNSAFE_EDIT', 'nothing says how many dynamic symbols there are', {
+    path: view.path,
+    expected: 'section headers, DT_HASH, or exported symbols',
+    got: 'none of them',
+  });
 }
 /** Bytes of one DT_VERSYM entry. */
 const versymSize = 2;
 /** Read DT_VERSYM, one number a symbol. */
 export function readVersym(view, count) {
-    const offset = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n);
-    if (offset === undefined)
-        throw new ElfError('BAD_ELF', 'DT_VERSYM does not lead into the file', { path: view.path });
-    const bytes = view.source.read(offset, count * versymSize);
-    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return Uint16Array.from({ length: count }, (_, i) => data.getUint16(i * versymSize, view.format.littleEndian));
+  const offset = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n);
+  if (offset === undefined)
+    throw new ElfError('BAD_ELF', 'DT_VERSYM does not lead into the file', {path: view.path});
+  const bytes = view.source.read(offset, count * versymSize);
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Uint16Array.from({length: count}, (_, i) =>
+    data.getUint16(i * versymSize, view.format.littleEndian),
+  );
 }
 /** Write DT_VERSYM, unless the draft has given it up. */
 export function writeVersym(draft, versym) {
-    const { view } = draft;
-    if (!draft.entries.some(({ d_tag }) => d_tag === DT.DT_VERSYM))
-        return;
-    const data = new DataView(new ArrayBuffer(versym.length * versymSize));
-    versym.forEach((value, i) => {
-        data.setUint16(i * versymSize, value, view.format.littleEndian);
-    });
-    const start = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n) ?? 0;
-    const offset = start + distanceMoved(draft, DT.DT_VERSYM);
-    draft.write(offset, new Uint8Array(data.buffer), 'symbol versions (DT_VERSYM)');
+  const {view} = draft;
+  if (!draft.entries.some(({d_tag}) => d_tag === DT.DT_VERSYM)) return;
+  const data = new DataView(new ArrayBuffer(versym.length * versymSize));
+  versym.forEach((value, i) => {
+    data.setUint16(i * versymSize, value, view.format.littleEndian);
+  });
+  const start = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n) ?? 0;
+  const offset = start + distanceMoved(draft, DT.DT_VERSYM);
+  draft.write(offset, new Uint8Array(data.buffer), 'symbol versions (DT_VERSYM)');
 }
 //# sourceMappingURL=symbol-table.js.map

@@ -1,43 +1,40 @@
-import { DT } from '../elf/constants.js';
-import { eachSymbol } from '../elf/symbols.js';
-import { VER_NDX_GLOBAL, versionIndex } from '../elf/versions.js';
-import { Draft, noStep } from './draft.js';
-import { requireDynamic } from './loaded.js';
-import { dropNeededVersions } from './needed-versions.js';
-import { releaseStrings } from './string-table.js';
-import { readVersym, requireSymbols, writeVersym } from './symbol-table.js';
+import {DT} from '../elf/constants.js';
+import {eachSymbol} from '../elf/symbols.js';
+import {VER_NDX_GLOBAL, versionIndex} from '../elf/versions.js';
+import {Draft, noStep} from './draft.js';
+import {requireDynamic} from './loaded.js';
+import {dropNeededVersions} from './needed-versions.js';
+import {releaseStrings} from './string-table.js';
+import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
 /**
  * Plan that symbols carry no version (VER_NDX_GLOBAL), so that any version of them will do. A needed version
  * that the last of its symbols leaves is dropped from DT_VERNEED: ld.so would go on demanding it. One that never
  * had a symbol (GLIBC_ABI_DT_RELR) stays.
  */
 export function clearSymbolVersions(view, names) {
-    const dynamic = requireDynamic(view);
-    if (dynamic.value(DT.DT_VERSYM) === undefined)
-        return noStep(view);
-    const wanted = new Set(names);
-    const table = requireSymbols(view);
-    const versym = readVersym(view, table.count);
-    const left = new Set();
-    const cleared = new Set();
-    eachSymbol(view, table.offset, table.count, ({ st_name }, i) => {
-        const index = versionIndex(versym[i] ?? 0);
-        const name = index > VER_NDX_GLOBAL ? dynamic.stringAt(BigInt(st_name)) : '';
-        if (name === '' || !wanted.has(name))
-            return;
-        versym[i] = VER_NDX_GLOBAL;
-        left.add(index);
-        cleared.add(name);
-    });
-    if (cleared.size === 0)
-        return noStep(view);
-    const used = new Set([...versym].map(versionIndex));
-    const draft = new Draft(view);
-    writeVersym(draft, versym);
-    const dropped = dropNeededVersions(draft, ({ index }) => left.has(index) && !used.has(index));
-    releaseStrings(draft, dropped.strings, { versions: dropped.records });
-    draft.climb(1);
-    draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
-    return draft.finish();
+  const dynamic = requireDynamic(view);
+  if (dynamic.value(DT.DT_VERSYM) === undefined) return noStep(view);
+  const wanted = new Set(names);
+  const table = requireSymbols(view);
+  const versym = readVersym(view, table.count);
+  const left = new Set();
+  const cleared = new Set();
+  eachSymbol(view, table.offset, table.count, ({st_name}, i) => {
+    const index = versionIndex(versym[i] ?? 0);
+    const name = index > VER_NDX_GLOBAL ? dynamic.stringAt(BigInt(st_name)) : '';
+    if (name === '' || !wanted.has(name)) return;
+    versym[i] = VER_NDX_GLOBAL;
+    left.add(index);
+    cleared.add(name);
+  });
+  if (cleared.size === 0) return noStep(view);
+  const used = new Set([...versym].map(versionIndex));
+  const draft = new Draft(view);
+  writeVersym(draft, versym);
+  const dropped = dropNeededVersions(draft, ({index}) => left.has(index) && !used.has(index));
+  releaseStrings(draft, dropped.strings, {versions: dropped.records});
+  draft.climb(1);
+  draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
+  return draft.finish();
 }
 //# sourceMappingURL=symbol-versions.js.map

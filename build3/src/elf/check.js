@@ -5,55 +5,54 @@
  * dl-version.c and dl-lookup.c, the rest the gABI. A rule that complained of what linkers of today write would be
  * wrong: every ELF file of a Debian system passes.
  */
-import { ElfError } from '../errors.js';
-import { checkBindings } from './check/bindings.js';
-import { checkDynamic } from './check/dynamic.js';
-import { checkHashTables } from './check/hash.js';
-import { checkHeader } from './check/header.js';
-import { checkRelocations } from './check/relocations.js';
-import { checkSections } from './check/sections.js';
-import { checkCovered, checkInterpreter, checkLoads, checkOthers, checkTable } from './check/segments.js';
-import { checkVersions } from './check/versions.js';
+import {ElfError} from '../errors.js';
+import {checkBindings} from './check/bindings.js';
+import {checkDynamic} from './check/dynamic.js';
+import {checkHashTables} from './check/hash.js';
+import {checkHeader} from './check/header.js';
+import {checkRelocations} from './check/relocations.js';
+import {checkSections} from './check/sections.js';
+import {checkCovered, checkInterpreter, checkLoads, checkOthers, checkTable} from './check/segments.js';
+import {checkVersions} from './check/versions.js';
+
 /** Rules about headers, which are few. */
 const headerRules = [
-    checkHeader,
-    checkTable,
-    checkLoads,
-    checkCovered,
-    checkOthers,
-    checkInterpreter,
-    checkDynamic,
-    checkSections,
-    checkVersions,
+  checkHeader,
+  checkTable,
+  checkLoads,
+  checkCovered,
+  checkOthers,
+  checkInterpreter,
+  checkDynamic,
+  checkSections,
+  checkVersions,
 ];
 /** Rules that look at every symbol and relocation. */
 const tableRules = [checkBindings, checkHashTables, checkRelocations];
 /** List what is inconsistent in a file; empty when nothing is. Never throws for a file that could be opened. */
 export function checkElf(view) {
-    return [...headerRules, ...tableRules].flatMap((rule) => apply(rule, view));
+  return [...headerRules, ...tableRules].flatMap((rule) => apply(rule, view));
 }
 /** The same for the headers alone, whose cost does not grow with the number of symbols. */
 export function checkHeaders(view) {
-    return headerRules.flatMap((rule) => apply(rule, view));
+  return headerRules.flatMap((rule) => apply(rule, view));
 }
 /** A damaged file may break one rule in a million places; the first few say enough. */
 const mostOfARule = 20;
 function apply(rule, view) {
-    const problems = [];
-    try {
-        for (const problem of rule(view)) {
-            if (problems.length === mostOfARule) {
-                problems.push({ ...problem, message: `${problem.message}; more of this kind are not listed` });
-                break;
-            }
-            problems.push(problem);
-        }
+  const problems = [];
+  try {
+    for (const problem of rule(view)) {
+      if (problems.length === mostOfARule) {
+        problems.push({...problem, message: `${problem.message}; more of this kind are not listed`});
+        break;
+      }
+      problems.push(problem);
     }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        problems.push({ code: 'UNREADABLE', message: error.message, offset: error.offset ?? 0 });
-    }
-    return problems;
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    problems.push({code: 'UNREADABLE', message: error.message, offset: error.offset ?? 0});
+  }
+  return problems;
 }
 //# sourceMappingURL=check.js.map

@@ -2,74 +2,76 @@
  * How a file was hardened, as far as the file itself tells. What only its source or its build log could say is
  * undefined, never a guess: a stripped static program may have been built with a stack protector or not.
  */
-import { DF, DF_1, DT, PF, PT, SHT } from './constants.js';
-import { featuresOf } from './gnu-notes.js';
-import { isStackExecutable } from './stack.js';
-import { dynamicSymbolTable, eachSymbol } from './symbols.js';
+import {DF, DF_1, DT, PF, PT, SHT} from './constants.js';
+import {featuresOf} from './gnu-notes.js';
+import {isStackExecutable} from './stack.js';
+import {dynamicSymbolTable, eachSymbol} from './symbols.js';
 /** @throws ElfError when what tells of it cannot be read */
 export function hardeningOf(view, kind, notes) {
-    const bindNow = bindsNow(view);
-    return {
-        pie: kind.endsWith('program') ? kind.includes('pie') : undefined,
-        relro: view.segment(PT.PT_GNU_RELRO) === undefined ? 'none' : bindNow ? 'full' : 'partial',
-        bindNow,
-        executableStack: isStackExecutable(view),
-        textRelocations: hasTextRelocations(view),
-        writableCode: view.programHeaders.some(({ p_type, p_flags }) => p_type === PT.PT_LOAD && (p_flags & PF.PF_W) !== 0 && (p_flags & PF.PF_X) !== 0),
-        ...compilerChecks(view),
-        features: featuresOf(view, notes),
-    };
+  const bindNow = bindsNow(view);
+  return {
+    pie: kind.endsWith('program') ? kind.includes('pie') : undefined,
+    relro: view.segment(PT.PT_GNU_RELRO) === undefined ? 'none' : bindNow ? 'full' : 'partial',
+    bindNow,
+    executableStack: isStackExecutable(view),
+    textRelocations: hasTextRelocations(view),
+    writableCode: view.programHeaders.some(
+      ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_W) !== 0 && (p_flags & PF.PF_X) !== 0,
+    ),
+    ...compilerChecks(view),
+    features: featuresOf(view, notes),
+  };
 }
 function flag(view, tag, bit) {
-    return ((view.dynamic?.value(tag) ?? 0n) & bit) !== 0n;
+  return ((view.dynamic?.value(tag) ?? 0n) & bit) !== 0n;
 }
 function bindsNow(view) {
-    return (view.dynamic?.value(DT.DT_BIND_NOW) !== undefined ||
-        flag(view, DT.DT_FLAGS, DF.DF_BIND_NOW) ||
-        flag(view, DT.DT_FLAGS_1, DF_1.DF_1_NOW));
+  return (
+    view.dynamic?.value(DT.DT_BIND_NOW) !== undefined ||
+    flag(view, DT.DT_FLAGS, DF.DF_BIND_NOW) ||
+    flag(view, DT.DT_FLAGS_1, DF_1.DF_1_NOW)
+  );
 }
 function hasTextRelocations(view) {
-    return view.dynamic?.value(DT.DT_TEXTREL) !== undefined || flag(view, DT.DT_FLAGS, DF.DF_TEXTREL);
+  return view.dynamic?.value(DT.DT_TEXTREL) !== undefined || flag(view, DT.DT_FLAGS, DF.DF_TEXTREL);
 }
 function compilerChecks(view) {
-    const table = symbolTable(view);
-    if (table === undefined)
-        return { stackProtector: undefined, fortified: undefined };
-    const names = reservedNames(view, table);
-    return {
-        stackProtector: names.some((name) => /^__stack_chk_(fail|guard)(_local)?$/.test(name)),
-        fortified: names.filter((name) => /^__(?!stack).*_chk$/.test(name)).length,
-    };
+  const table = symbolTable(view);
+  if (table === undefined) return {stackProtector: undefined, fortified: undefined};
+  const names = reservedNames(view, table);
+  return {
+    stackProtector: names.some((name) => /^__stack_chk_(fail|guard)(_local)?$/.test(name)),
+    fortified: names.filter((name) => /^__(?!stack).*_chk$/.test(name)).length,
+  };
 }
 /** The dynamic symbols, which no `strip` removes; those of a static program are in SHT_SYMTAB, if anywhere. */
 function symbolTable(view) {
-    const dynamic = dynamicSymbolTable(view);
-    if (dynamic !== undefined && view.dynamic !== undefined && dynamic.count > 1) {
-        return { ...dynamic, names: view.dynamic.stringTable };
-    }
-    const section = view.sectionHeaders.find(({ sh_type }) => sh_type === SHT.SHT_SYMTAB);
-    const strings = section && view.sectionHeaders[section.sh_link];
-    return section && strings && fromSections(section, strings);
+  const dynamic = dynamicSymbolTable(view);
+  if (dynamic !== undefined && view.dynamic !== undefined && dynamic.count > 1) {
+    return {...dynamic, names: view.dynamic.stringTable};
+  }
+  const section = view.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_SYMTAB);
+  const strings = section && view.sectionHeaders[section.sh_link];
+  return section && strings && fromSections(section, strings);
 }
 function fromSections(section, strings) {
-    return {
-        offset: section.sh_offset,
-        count: section.sh_entsize > 0 ? Math.floor(section.sh_size / section.sh_entsize) : 0,
-        names: { offset: strings.sh_offset, size: strings.sh_size },
-    };
+  return {
+    offset: section.sh_offset,
+    count: section.sh_entsize > 0 ? Math.floor(section.sh_size / section.sh_entsize) : 0,
+    names: {offset: strings.sh_offset, size: strings.sh_size},
+  };
 }
 /** The names that begin with two underscores: only they are decoded, since a table can hold a million others. */
-function reservedNames(view, { offset, count, names }) {
-    const bytes = view.source.read(names.offset, names.size);
-    const found = new Set();
-    const decoder = new TextDecoder();
-    eachSymbol(view, offset, count, ({ st_name }) => {
-        if (bytes[st_name] !== underscore || bytes[st_name + 1] !== underscore)
-            return;
-        const end = bytes.indexOf(0, st_name);
-        found.add(decoder.decode(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
-    });
-    return [...found];
+function reservedNames(view, {offset, count, names}) {
+  const bytes = view.source.read(names.offset, names.size);
+  const found = new Set();
+  const decoder = new TextDecoder();
+  eachSymbol(view, offset, count, ({st_name}) => {
+    if (bytes[st_name] !== underscore || bytes[st_name + 1] !== underscore) return;
+    const end = bytes.indexOf(0, st_name);
+    found.add(decoder.decode(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+  });
+  return [...found];
 }
 const underscore = 0x5f;
 //# sourceMappingURL=hardening.js.map

@@ -4,54 +4,47 @@
  * interpreter does, unless there is a SONAME: glibc's libc.so.6 is a library that has an interpreter so that it
  * can be run.
  */
-import { hex } from '../errors.js';
-import { DF_1, DT, ET, PT, SHF, SHT } from './constants.js';
+import {hex} from '../errors.js';
+import {DF_1, DT, ET, PT, SHF, SHT} from './constants.js';
 /** Tell the kind of a file. @throws ElfError when its headers or its dynamic section cannot be read */
 export function kindOf(view) {
-    const { e_type } = view.header;
-    if (e_type === ET.ET_REL)
-        return 'object-file';
-    if (e_type === ET.ET_CORE)
-        return 'core-file';
-    if (e_type !== ET.ET_EXEC && e_type !== ET.ET_DYN)
-        return 'unknown';
-    if (isDebugFile(view))
-        return 'debug-file';
-    const isDynamic = view.segment(PT.PT_INTERP) !== undefined;
-    if (e_type === ET.ET_EXEC)
-        return isDynamic || view.dynamic !== undefined ? 'program' : 'static-program';
-    if (!isPie(view, isDynamic))
-        return 'shared-library';
-    return isDynamic ? 'pie-program' : 'static-pie-program';
+  const {e_type} = view.header;
+  if (e_type === ET.ET_REL) return 'object-file';
+  if (e_type === ET.ET_CORE) return 'core-file';
+  if (e_type !== ET.ET_EXEC && e_type !== ET.ET_DYN) return 'unknown';
+  if (isDebugFile(view)) return 'debug-file';
+  const isDynamic = view.segment(PT.PT_INTERP) !== undefined;
+  if (e_type === ET.ET_EXEC) return isDynamic || view.dynamic !== undefined ? 'program' : 'static-program';
+  if (!isPie(view, isDynamic)) return 'shared-library';
+  return isDynamic ? 'pie-program' : 'static-pie-program';
 }
 /** The kind in words, as in "PIE program". Where damage hides the kind, e_type says what it can. */
-export function describeKind(kind, { header: { e_type } }) {
-    if (kind !== 'unknown')
-        return kindNames[kind];
-    if (e_type === ET.ET_EXEC)
-        return 'program';
-    return e_type === ET.ET_DYN ? 'program or shared library' : `file of type ${hex(e_type)}`;
+export function describeKind(kind, {header: {e_type}}) {
+  if (kind !== 'unknown') return kindNames[kind];
+  if (e_type === ET.ET_EXEC) return 'program';
+  return e_type === ET.ET_DYN ? 'program or shared library' : `file of type ${hex(e_type)}`;
 }
 const kindNames = {
-    program: 'program (not PIE)',
-    'pie-program': 'PIE program',
-    'static-program': 'static program',
-    'static-pie-program': 'static PIE program',
-    'shared-library': 'shared library',
-    'object-file': 'object file',
-    'core-file': 'core file',
-    'debug-file': 'separate debug file',
+  program: 'program (not PIE)',
+  'pie-program': 'PIE program',
+  'static-program': 'static program',
+  'static-pie-program': 'static PIE program',
+  'shared-library': 'shared library',
+  'object-file': 'object file',
+  'core-file': 'core file',
+  'debug-file': 'separate debug file',
 };
-function isPie({ dynamic, header }, isDynamic) {
-    if (((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_PIE) !== 0n)
-        return true;
-    if (dynamic === undefined)
-        return header.e_entry !== 0n;
-    return isDynamic && dynamic.value(DT.DT_SONAME) === undefined;
+function isPie({dynamic, header}, isDynamic) {
+  if (((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_PIE) !== 0n) return true;
+  if (dynamic === undefined) return header.e_entry !== 0n;
+  return isDynamic && dynamic.value(DT.DT_SONAME) === undefined;
 }
 /** `objcopy --only-keep-debug` leaves the headers as they were and turns what they speak of into SHT_NOBITS. */
 function isDebugFile(view) {
-    const loaded = view.sectionHeaders.filter(({ sh_type, sh_flags, sh_size }) => (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_type !== SHT.SHT_NOTE && sh_size > 0);
-    return loaded.length > 0 && loaded.every(({ sh_type }) => sh_type === SHT.SHT_NOBITS);
+  const loaded = view.sectionHeaders.filter(
+    ({sh_type, sh_flags, sh_size}) =>
+      (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_type !== SHT.SHT_NOTE && sh_size > 0,
+  );
+  return loaded.length > 0 && loaded.every(({sh_type}) => sh_type === SHT.SHT_NOBITS);
 }
 //# sourceMappingURL=kind.js.map

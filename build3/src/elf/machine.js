@@ -5,90 +5,94 @@
  * that a kernel for that machine may use, as GNU ld's ELF_MAXPAGESIZE has it. It is what decides whether two
  * segments share a page, so it is never the page size of the machine that elfinterp runs on.
  */
-import { hex } from '../errors.js';
+import {hex} from '../errors.js';
 /** What a view says of its machine. An unknown e_machine is not an error. */
-export function machineOf({ header: { e_machine, e_flags }, format }) {
-    return describeMachine({ e_machine, e_flags, ...format });
+export function machineOf({header: {e_machine, e_flags}, format}) {
+  return describeMachine({e_machine, e_flags, ...format});
 }
 const page4K = 0x1000;
 const page8K = 0x2000;
 const page64K = 0x10000;
 /** The same from the bare facts. */
 export function describeMachine(facts) {
-    const known = machines[facts.e_machine];
-    return known?.(facts) ?? machine(`machine ${hex(facts.e_machine)}`, page64K);
+  const known = machines[facts.e_machine];
+  return known?.(facts) ?? machine(`machine ${hex(facts.e_machine)}`, page64K);
 }
-function machine(name, maxPageSize, qemuTarget, debianArchitectures = qemuTarget === undefined ? [] : [qemuTarget]) {
-    return { name, maxPageSize, qemuTarget, debianArchitectures };
+function machine(
+  name,
+  maxPageSize,
+  qemuTarget,
+  debianArchitectures = qemuTarget === undefined ? [] : [qemuTarget],
+) {
+  return {name, maxPageSize, qemuTarget, debianArchitectures};
 }
 /** One entry an e_machine: what it is, given class, byte order and flags; undefined for a combination nobody has. */
 const machines = {
-    2: () => machine('sparc', page64K, 'sparc'),
-    3: () => machine('i386', page4K, 'i386'),
-    4: () => machine('m68k', page8K, 'm68k'),
-    6: () => machine('i486', page4K, 'i486', []),
-    8: mips,
-    15: () => machine('hppa', page64K, 'hppa'),
-    18: () => machine('sparc32plus', page64K, 'sparc32plus', ['sparc']),
-    20: ({ littleEndian }) => (littleEndian ? undefined : machine('ppc', page64K, 'ppc', ['powerpc'])),
-    21: ({ littleEndian }) => littleEndian ? machine('ppc64le', page64K, 'ppc64le', ['ppc64el']) : machine('ppc64', page64K, 'ppc64'),
-    22: ({ elfClass }) => (elfClass === 64 ? machine('s390x', page4K, 's390x') : machine('s390', page4K)),
-    40: arm,
-    42: ({ littleEndian }) => littleEndian ? machine('sh4', page64K, 'sh4') : machine('sh4eb', page64K, 'sh4eb', []),
-    43: () => machine('sparc64', 0x100000, 'sparc64'),
-    50: () => machine('ia64', page64K, undefined, ['ia64']),
-    62: ({ elfClass }) => elfClass === 64
-        ? machine('x86_64', page4K, 'x86_64', ['amd64'])
-        : machine('x32', page4K, undefined, ['x32']),
-    76: () => machine('cris', page8K, 'cris', []),
-    92: ({ littleEndian }) => (littleEndian ? undefined : machine('or1k', page8K, 'or1k', [])),
-    94: ({ littleEndian }) => {
-        const name = littleEndian ? 'xtensa' : 'xtensaeb';
-        return machine(name, page4K, name, []);
-    },
-    164: () => machine('hexagon', page64K, 'hexagon', []),
-    183: aarch64,
-    189: () => machine('microblaze', page4K),
-    243: ({ elfClass }) => {
-        const name = `riscv${elfClass}`;
-        return machine(name, page4K, name);
-    },
-    252: () => machine('csky', page4K),
-    258: ({ elfClass }) => elfClass === 64
-        ? machine('loongarch64', page64K, 'loongarch64', ['loong64'])
-        : machine('loongarch32', page64K),
-    36902: () => machine('alpha', page64K, 'alpha'),
-    47787: ({ littleEndian }) => {
-        const name = littleEndian ? 'microblazeel' : 'microblaze';
-        return machine(name, page4K, name, []);
-    },
+  2: () => machine('sparc', page64K, 'sparc'),
+  3: () => machine('i386', page4K, 'i386'),
+  4: () => machine('m68k', page8K, 'm68k'),
+  6: () => machine('i486', page4K, 'i486', []),
+  8: mips,
+  15: () => machine('hppa', page64K, 'hppa'),
+  18: () => machine('sparc32plus', page64K, 'sparc32plus', ['sparc']),
+  20: ({littleEndian}) => (littleEndian ? undefined : machine('ppc', page64K, 'ppc', ['powerpc'])),
+  21: ({littleEndian}) =>
+    littleEndian ? machine('ppc64le', page64K, 'ppc64le', ['ppc64el']) : machine('ppc64', page64K, 'ppc64'),
+  22: ({elfClass}) => (elfClass === 64 ? machine('s390x', page4K, 's390x') : machine('s390', page4K)),
+  40: arm,
+  42: ({littleEndian}) =>
+    littleEndian ? machine('sh4', page64K, 'sh4') : machine('sh4eb', page64K, 'sh4eb', []),
+  43: () => machine('sparc64', 0x100000, 'sparc64'),
+  50: () => machine('ia64', page64K, undefined, ['ia64']),
+  62: ({elfClass}) =>
+    elfClass === 64
+      ? machine('x86_64', page4K, 'x86_64', ['amd64'])
+      : machine('x32', page4K, undefined, ['x32']),
+  76: () => machine('cris', page8K, 'cris', []),
+  92: ({littleEndian}) => (littleEndian ? undefined : machine('or1k', page8K, 'or1k', [])),
+  94: ({littleEndian}) => {
+    const name = littleEndian ? 'xtensa' : 'xtensaeb';
+    return machine(name, page4K, name, []);
+  },
+  164: () => machine('hexagon', page64K, 'hexagon', []),
+  183: aarch64,
+  189: () => machine('microblaze', page4K),
+  243: ({elfClass}) => {
+    const name = `riscv${elfClass}`;
+    return machine(name, page4K, name);
+  },
+  252: () => machine('csky', page4K),
+  258: ({elfClass}) =>
+    elfClass === 64
+      ? machine('loongarch64', page64K, 'loongarch64', ['loong64'])
+      : machine('loongarch32', page64K),
+  36902: () => machine('alpha', page64K, 'alpha'),
+  47787: ({littleEndian}) => {
+    const name = littleEndian ? 'microblazeel' : 'microblaze';
+    return machine(name, page4K, name, []);
+  },
 };
 /** e_flags of the ARM EABI, version 5: which registers carry floating-point arguments. */
 const EF_ARM_ABI_FLOAT_SOFT = 0x200;
 const EF_ARM_ABI_FLOAT_HARD = 0x400;
-function arm({ littleEndian, e_flags }) {
-    if (!littleEndian)
-        return machine('armeb', page64K, 'armeb', []);
-    if ((e_flags & EF_ARM_ABI_FLOAT_HARD) !== 0)
-        return machine('arm', page64K, 'arm', ['armhf']);
-    if ((e_flags & EF_ARM_ABI_FLOAT_SOFT) !== 0)
-        return machine('arm', page64K, 'arm', ['armel']);
-    return machine('arm', page64K, 'arm', ['armel', 'armhf']);
+function arm({littleEndian, e_flags}) {
+  if (!littleEndian) return machine('armeb', page64K, 'armeb', []);
+  if ((e_flags & EF_ARM_ABI_FLOAT_HARD) !== 0) return machine('arm', page64K, 'arm', ['armhf']);
+  if ((e_flags & EF_ARM_ABI_FLOAT_SOFT) !== 0) return machine('arm', page64K, 'arm', ['armel']);
+  return machine('arm', page64K, 'arm', ['armel', 'armhf']);
 }
-function aarch64({ elfClass, littleEndian }) {
-    if (elfClass === 32)
-        return machine('aarch64_ilp32', page64K);
-    return littleEndian
-        ? machine('aarch64', page64K, 'aarch64', ['arm64'])
-        : machine('aarch64_be', page64K, 'aarch64_be', []);
+function aarch64({elfClass, littleEndian}) {
+  if (elfClass === 32) return machine('aarch64_ilp32', page64K);
+  return littleEndian
+    ? machine('aarch64', page64K, 'aarch64', ['arm64'])
+    : machine('aarch64_be', page64K, 'aarch64_be', []);
 }
 /** e_flags bit that separates n32 from o32 among the 32-bit files (MIPS psABI). */
 const EF_MIPS_ABI2 = 0x20;
-function mips({ elfClass, littleEndian, e_flags }) {
-    const suffix = littleEndian ? 'el' : '';
-    if (elfClass === 64)
-        return machine(`mips64${suffix}`, page64K, `mips64${suffix}`);
-    const abi = (e_flags & EF_MIPS_ABI2) !== 0 ? 'mipsn32' : 'mips';
-    return machine(`${abi}${suffix}`, page64K, `${abi}${suffix}`);
+function mips({elfClass, littleEndian, e_flags}) {
+  const suffix = littleEndian ? 'el' : '';
+  if (elfClass === 64) return machine(`mips64${suffix}`, page64K, `mips64${suffix}`);
+  const abi = (e_flags & EF_MIPS_ABI2) !== 0 ? 'mipsn32' : 'mips';
+  return machine(`${abi}${suffix}`, page64K, `${abi}${suffix}`);
 }
 //# sourceMappingURL=machine.js.map

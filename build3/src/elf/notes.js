@@ -1,60 +1,62 @@
 /*
  * Notes, found by PT_NOTE, and by SHT_NOTE where there are no program headers. One segment may hold several.
  */
-import { PT, SHT } from './constants.js';
-import { Nhdr } from './records.js';
-import { decodeString } from './strings.js';
+import {PT, SHT} from './constants.js';
+import {Nhdr} from './records.js';
+import {decodeString} from './strings.js';
+
 /** More bytes of notes than this are damage, or a core file's; what lies behind them is not read. */
 const mostBytes = 1 << 20;
 /** Read every note that can be read. A note that runs past its segment ends the walk of that segment. */
 export function readNotes(view) {
-    let left = mostBytes;
-    return noteRanges(view).flatMap(({ offset, size, align }) => {
-        const length = Math.max(0, Math.min(size, left, view.source.size - offset));
-        left -= length;
-        return readRange(view, offset, length, align);
-    });
+  let left = mostBytes;
+  return noteRanges(view).flatMap(({offset, size, align}) => {
+    const length = Math.max(0, Math.min(size, left, view.source.size - offset));
+    left -= length;
+    return readRange(view, offset, length, align);
+  });
 }
 /**
  * Read the notes of SHT_NOTE sections. mold puts notes of both alignments into one PT_NOTE, in which the smaller ones
  * cannot be found without them.
  */
 export function readSectionNotes(view) {
-    return noteSections(view).flatMap(({ offset, size, align }) => offset + size <= view.source.size && size <= mostBytes ? readRange(view, offset, size, align) : []);
+  return noteSections(view).flatMap(({offset, size, align}) =>
+    offset + size <= view.source.size && size <= mostBytes ? readRange(view, offset, size, align) : [],
+  );
 }
 function noteRanges(view) {
-    if (view.programHeaders.length > 0) {
-        return view.programHeaders
-            .filter((phdr) => phdr.p_type === PT.PT_NOTE)
-            .map(({ p_offset, p_filesz, p_align }) => ({ offset: p_offset, size: p_filesz, align: p_align }));
-    }
-    return noteSections(view);
+  if (view.programHeaders.length > 0) {
+    return view.programHeaders
+      .filter((phdr) => phdr.p_type === PT.PT_NOTE)
+      .map(({p_offset, p_filesz, p_align}) => ({offset: p_offset, size: p_filesz, align: p_align}));
+  }
+  return noteSections(view);
 }
-function noteSections({ sectionHeaders }) {
-    return sectionHeaders
-        .filter((section) => section.sh_type === SHT.SHT_NOTE)
-        .map((section) => ({ offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign }));
+function noteSections({sectionHeaders}) {
+  return sectionHeaders
+    .filter((section) => section.sh_type === SHT.SHT_NOTE)
+    .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
 }
 function readRange(view, start, length, align) {
-    const unit = align === 8 ? 8 : 4;
-    const bytes = view.source.read(Math.min(start, view.source.size), length);
-    const headerSize = Nhdr.size(view.format.elfClass);
-    const notes = [];
-    for (let at = 0; at + headerSize <= length;) {
-        const { n_namesz, n_descsz, n_type } = Nhdr.decode(bytes, view.format, at);
-        const nameAt = at + headerSize;
-        const descriptionAt = roundUp(nameAt + n_namesz, unit);
-        const end = descriptionAt + n_descsz;
-        if (end > length)
-            break;
-        const name = decodeString(bytes.subarray(nameAt, nameAt + Math.max(0, n_namesz - 1)));
-        notes.push({ name, type: n_type, description: bytes.subarray(descriptionAt, end), offset: start + at });
-        at = roundUp(end, unit);
-    }
-    return notes;
+  const unit = align === 8 ? 8 : 4;
+  const bytes = view.source.read(Math.min(start, view.source.size), length);
+  const headerSize = Nhdr.size(view.format.elfClass);
+  const notes = [];
+  for (let at = 0; at + headerSize <= length; ) {
+    const {n_namesz, n_descsz, n_type} = Nhdr.decode(bytes, view.format, at);
+    const nameAt = at + headerSize;
+    const descriptionAt = roundUp(nameAt + n_namesz, unit);
+    const end = descriptionAt + n_descsz;
+    if (end > length) break;
+    const name = decodeString(bytes.subarray(nameAt, nameAt + Math.max(0, n_namesz - 1)));
+    notes.push({name, type: n_type, description: bytes.subarray(descriptionAt, end), offset: start + at});
+    at = roundUp(end, unit);
+  }
+  return notes;
 }
 /** The smallest multiple of `unit` that is not below `value`. */
 export function roundUp(value, unit) {
-    return unit <= 1 ? value : Math.ceil(value / unit) * unit;
+  return unit <= 1 ? value : Math.ceil(value / unit) * unit;
 }
 //# sourceMappingURL=notes.js.map

@@ -1,27 +1,27 @@
 /** Names of EI_OSABI as readelf and patchelf print them; the first is printed, each is understood. */
 const names = {
-    0: ['System V', 'system-v', 'sysv', 'none'],
-    1: ['HP-UX'],
-    2: ['NetBSD'],
-    3: ['Linux', 'gnu'],
-    4: ['GNU Hurd', 'gnu-hurd', 'hurd'],
-    6: ['Solaris'],
-    7: ['AIX'],
-    8: ['IRIX'],
-    9: ['FreeBSD'],
-    10: ['Tru64'],
-    12: ['OpenBSD'],
-    13: ['OpenVMS'],
+  0: ['System V', 'system-v', 'sysv', 'none'],
+  1: ['HP-UX'],
+  2: ['NetBSD'],
+  3: ['Linux', 'gnu'],
+  4: ['GNU Hurd', 'gnu-hurd', 'hurd'],
+  6: ['Solaris'],
+  7: ['AIX'],
+  8: ['IRIX'],
+  9: ['FreeBSD'],
+  10: ['Tru64'],
+  12: ['OpenBSD'],
+  13: ['OpenVMS'],
 };
 /** The name of an EI_OSABI value; `0x40` for one that has none. */
 export function osAbiName(value) {
-    return names[value]?.[0] ?? `0x${value.toString(16).padStart(2, '0').toUpperCase()}`;
+  return names[value]?.[0] ?? `0x${value.toString(16).padStart(2, '0').toUpperCase()}`;
 }
 /** The EI_OSABI value of a name, in any case; undefined for a name that nobody has. */
 export function osAbiValue(name) {
-    const wanted = name.trim().toLowerCase();
-    const found = Object.entries(names).find(([, known]) => known.some((k) => k.toLowerCase() === wanted));
-    return found === undefined ? undefined : Number(found[0]);
+  const wanted = name.trim().toLowerCase();
+  const found = Object.entries(names).find(([, known]) => known.some((k) => k.toLowerCase() === wanted));
+  return found === undefined ? undefined : Number(found[0]);
 }
 /** Each name that is printed. */
 export const osAbiNames = Object.values(names).map(([name = '']) => name);

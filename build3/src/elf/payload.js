@@ -7,42 +7,43 @@
  *
  * What the program headers map is no payload: a blob that postject injects has a segment of its own.
  */
-import { readInPieces } from '../source/source.js';
-import { PT, SHT } from './constants.js';
-import { Ehdr, EI_NIDENT, Phdr, Shdr } from './records.js';
+import {readInPieces} from '../source/source.js';
+import {PT, SHT} from './constants.js';
+import {Ehdr, EI_NIDENT, Phdr, Shdr} from './records.js';
 /** Find what follows the ELF image; undefined when nothing does, or nothing but zeros. */
 export function findPayload(view) {
-    const offset = imageEnd(view);
-    const size = view.source.size - offset;
-    if (size <= 0 || isZero(view, offset, size))
-        return undefined;
-    return { kind: isAppImage(view) ? 'AppImage' : 'unknown', offset, size };
+  const offset = imageEnd(view);
+  const size = view.source.size - offset;
+  if (size <= 0 || isZero(view, offset, size)) return undefined;
+  return {kind: isAppImage(view) ? 'AppImage' : 'unknown', offset, size};
 }
 /** The file offset behind the last byte that belongs to a header table, a segment or a section. */
 export function imageEnd(view) {
-    const { elfClass } = view.format;
-    const { e_phoff, e_shoff } = view.header;
-    const segments = view.programHeaders.filter((phdr) => phdr.p_type !== PT.PT_NULL && phdr.p_filesz > 0);
-    const sections = view.sectionHeaders.filter(({ sh_type }) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS);
-    return [
-        ...segments.map(({ p_offset, p_filesz }) => p_offset + p_filesz),
-        ...sections.map(({ sh_offset, sh_size }) => sh_offset + sh_size),
-        e_phoff + view.programHeaders.length * Phdr.size(elfClass),
-        e_shoff + view.sectionHeaders.length * Shdr.size(elfClass),
-    ].reduce((a, b) => Math.max(a, b), EI_NIDENT + Ehdr.size(elfClass));
+  const {elfClass} = view.format;
+  const {e_phoff, e_shoff} = view.header;
+  const segments = view.programHeaders.filter((phdr) => phdr.p_type !== PT.PT_NULL && phdr.p_filesz > 0);
+  const sections = view.sectionHeaders.filter(
+    ({sh_type}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS,
+  );
+  return [
+    ...segments.map(({p_offset, p_filesz}) => p_offset + p_filesz),
+    ...sections.map(({sh_offset, sh_size}) => sh_offset + sh_size),
+    e_phoff + view.programHeaders.length * Phdr.size(elfClass),
+    e_shoff + view.sectionHeaders.length * Shdr.size(elfClass),
+  ].reduce((a, b) => Math.max(a, b), EI_NIDENT + Ehdr.size(elfClass));
 }
-function isZero({ source }, offset, size) {
-    let found = false;
-    readInPieces(source, offset, size, (bytes) => {
-        found = bytes.some((byte) => byte !== 0);
-        return !found;
-    });
+function isZero({source}, offset, size) {
+  let found = false;
+  readInPieces(source, offset, size, (bytes) => {
+    found = bytes.some((byte) => byte !== 0);
     return !found;
+  });
+  return !found;
 }
 /** AppImage's mark in the padding of e_ident: "AI" and the type (AppImage specification, "Type 2 image format"). */
 const appImageMark = [0x41, 0x49, 2];
-function isAppImage({ source }) {
-    const mark = source.read(8, appImageMark.length);
-    return appImageMark.every((byte, i) => mark[i] === byte);
+function isAppImage({source}) {
+  const mark = source.read(8, appImageMark.length);
+  return appImageMark.every((byte, i) => mark[i] === byte);
 }
 //# sourceMappingURL=payload.js.map

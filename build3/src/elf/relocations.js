@@ -3,122 +3,108 @@
  * entry, and for DT_REL and DT_RELR the word that stands at the place itself. They are the only pointers into a
  * loaded file that a moved table could break, so before one is moved they are looked through.
  */
-import { windowSource } from '../source/window.js';
-import { DT, EM } from './constants.js';
-import { Rel, Rela } from './records.js';
+import {windowSource} from '../source/window.js';
+import {DT, EM} from './constants.js';
+import {Rel, Rela} from './records.js';
 /** Does a relocation without a symbol hold an address in [start, end)? */
 export function isAddressRelocated(view, start, end) {
-    for (const address of relocatedAddresses(view))
-        if (address >= start && address < end)
-            return true;
-    return false;
+  for (const address of relocatedAddresses(view)) if (address >= start && address < end) return true;
+  return false;
 }
 function* relocatedAddresses(view) {
-    const value = (tag) => view.dynamic?.value(tag);
-    yield* addends(view, value(DT.DT_RELA), value(DT.DT_RELASZ));
-    yield* wordsAt(view, placesOfRel(view, value(DT.DT_REL), value(DT.DT_RELSZ)));
-    const pltSize = value(DT.DT_PLTRELSZ);
-    if (value(DT.DT_PLTREL) === DT.DT_RELA)
-        yield* addends(view, value(DT.DT_JMPREL), pltSize);
-    else
-        yield* wordsAt(view, placesOfRel(view, value(DT.DT_JMPREL), pltSize));
-    yield* wordsAt(view, placesOfRelr(view, value(DT.DT_RELR), value(DT.DT_RELRSZ)));
+  const value = (tag) => view.dynamic?.value(tag);
+  yield* addends(view, value(DT.DT_RELA), value(DT.DT_RELASZ));
+  yield* wordsAt(view, placesOfRel(view, value(DT.DT_REL), value(DT.DT_RELSZ)));
+  const pltSize = value(DT.DT_PLTRELSZ);
+  if (value(DT.DT_PLTREL) === DT.DT_RELA) yield* addends(view, value(DT.DT_JMPREL), pltSize);
+  else yield* wordsAt(view, placesOfRel(view, value(DT.DT_JMPREL), pltSize));
+  yield* wordsAt(view, placesOfRelr(view, value(DT.DT_RELR), value(DT.DT_RELRSZ)));
 }
 function* records(view, type, address, size) {
-    const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-    if (offset === undefined || size === undefined)
-        return;
-    const source = windowSource(view.source);
-    const step = type.size(view.format.elfClass);
-    for (let at = 0; at + step <= Number(size); at += step) {
-        yield type.decode(source.read(offset + at, step), view.format, 0);
-    }
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  if (offset === undefined || size === undefined) return;
+  const source = windowSource(view.source);
+  const step = type.size(view.format.elfClass);
+  for (let at = 0; at + step <= Number(size); at += step) {
+    yield type.decode(source.read(offset + at, step), view.format, 0);
+  }
 }
 function* addends(view, address, size) {
-    const mask = BigInt.asUintN.bind(undefined, view.format.elfClass);
-    for (const { r_info, r_addend } of records(view, Rela, address, size)) {
-        if (relocationSymbol(view, r_info) === 0)
-            yield mask(r_addend);
-    }
+  const mask = BigInt.asUintN.bind(undefined, view.format.elfClass);
+  for (const {r_info, r_addend} of records(view, Rela, address, size)) {
+    if (relocationSymbol(view, r_info) === 0) yield mask(r_addend);
+  }
 }
 function* placesOfRel(view, address, size) {
-    for (const { r_info, r_offset } of records(view, Rel, address, size)) {
-        if (relocationSymbol(view, r_info) === 0)
-            yield r_offset;
-    }
+  for (const {r_info, r_offset} of records(view, Rel, address, size)) {
+    if (relocationSymbol(view, r_info) === 0) yield r_offset;
+  }
 }
 /** The tables of DT_RELA, DT_REL and DT_JMPREL; where one overlaps another, its bytes are listed once. */
 export function relocationTables(view) {
-    const value = (tag) => view.dynamic?.value(tag);
-    const tables = [
-        { tag: DT.DT_RELA, size: value(DT.DT_RELASZ), hasAddend: true },
-        { tag: DT.DT_REL, size: value(DT.DT_RELSZ), hasAddend: false },
-        { tag: DT.DT_JMPREL, size: value(DT.DT_PLTRELSZ), hasAddend: value(DT.DT_PLTREL) === DT.DT_RELA },
-    ];
-    const listed = [];
-    for (const { tag, size, hasAddend } of tables) {
-        const offset = view.offsetOfAddress(value(tag) ?? 0n);
-        if (value(tag) === undefined || offset === undefined || size === undefined)
-            continue;
-        const before = listed.find((t) => offset >= t.offset && offset < t.offset + t.size);
-        const start = before === undefined ? offset : Math.max(offset, before.offset + before.size);
-        const length = offset + Number(size) - start;
-        if (length > 0)
-            listed.push({ tag, offset: start, size: length, hasAddend });
-    }
-    return listed;
+  const value = (tag) => view.dynamic?.value(tag);
+  const tables = [
+    {tag: DT.DT_RELA, size: value(DT.DT_RELASZ), hasAddend: true},
+    {tag: DT.DT_REL, size: value(DT.DT_RELSZ), hasAddend: false},
+    {tag: DT.DT_JMPREL, size: value(DT.DT_PLTRELSZ), hasAddend: value(DT.DT_PLTREL) === DT.DT_RELA},
+  ];
+  const listed = [];
+  for (const {tag, size, hasAddend} of tables) {
+    const offset = view.offsetOfAddress(value(tag) ?? 0n);
+    if (value(tag) === undefined || offset === undefined || size === undefined) continue;
+    const before = listed.find((t) => offset >= t.offset && offset < t.offset + t.size);
+    const start = before === undefined ? offset : Math.max(offset, before.offset + before.size);
+    const length = offset + Number(size) - start;
+    if (length > 0) listed.push({tag, offset: start, size: length, hasAddend});
+  }
+  return listed;
 }
 /** The symbol number of r_info. 64-bit MIPS stores it as a word of its own, which comes first in the file. */
-export function relocationSymbol({ format, header }, r_info) {
-    if (format.elfClass === 32)
-        return Number(r_info >> 8n);
-    const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
-    return Number(isFirst ? r_info & 0xffffffffn : r_info >> 32n);
+export function relocationSymbol({format, header}, r_info) {
+  if (format.elfClass === 32) return Number(r_info >> 8n);
+  const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
+  return Number(isFirst ? r_info & 0xffffffffn : r_info >> 32n);
 }
 /** The same r_info with another symbol number. */
-export function withRelocationSymbol({ format, header }, r_info, symbol) {
-    const number = BigInt(symbol);
-    if (format.elfClass === 32)
-        return (number << 8n) | (r_info & 0xffn);
-    const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
-    return isFirst ? (r_info & ~0xffffffffn) | number : (number << 32n) | (r_info & 0xffffffffn);
+export function withRelocationSymbol({format, header}, r_info, symbol) {
+  const number = BigInt(symbol);
+  if (format.elfClass === 32) return (number << 8n) | (r_info & 0xffn);
+  const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
+  return isFirst ? (r_info & ~0xffffffffn) | number : (number << 32n) | (r_info & 0xffffffffn);
 }
 /** DT_RELR: an even word is an address; an odd one is a bitmap of the words behind the last address (gABI). */
 function* placesOfRelr(view, address, size) {
-    const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-    if (offset === undefined || size === undefined)
-        return;
-    const source = windowSource(view.source);
-    const word = view.format.elfClass / 8;
-    let base = 0n;
-    for (let at = 0; at + word <= Number(size); at += word) {
-        const entry = readWord(source, view, offset + at);
-        if ((entry & 1n) === 0n) {
-            yield entry;
-            base = entry + BigInt(word);
-            continue;
-        }
-        for (let bit = 1; bit < word * 8; bit++) {
-            if (((entry >> BigInt(bit)) & 1n) === 1n)
-                yield base + BigInt((bit - 1) * word);
-        }
-        base += BigInt((word * 8 - 1) * word);
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  if (offset === undefined || size === undefined) return;
+  const source = windowSource(view.source);
+  const word = view.format.elfClass / 8;
+  let base = 0n;
+  for (let at = 0; at + word <= Number(size); at += word) {
+    const entry = readWord(source, view, offset + at);
+    if ((entry & 1n) === 0n) {
+      yield entry;
+      base = entry + BigInt(word);
+      continue;
     }
+    for (let bit = 1; bit < word * 8; bit++) {
+      if (((entry >> BigInt(bit)) & 1n) === 1n) yield base + BigInt((bit - 1) * word);
+    }
+    base += BigInt((word * 8 - 1) * word);
+  }
 }
 function* wordsAt(view, places) {
-    const source = windowSource(view.source);
-    const word = view.format.elfClass / 8;
-    for (const place of places) {
-        const offset = view.offsetOfAddress(place);
-        if (offset !== undefined && offset + word <= source.size)
-            yield readWord(source, view, offset);
-    }
+  const source = windowSource(view.source);
+  const word = view.format.elfClass / 8;
+  for (const place of places) {
+    const offset = view.offsetOfAddress(place);
+    if (offset !== undefined && offset + word <= source.size) yield readWord(source, view, offset);
+  }
 }
-function readWord(source, { format }, offset) {
-    const bytes = source.read(offset, format.elfClass / 8);
-    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return format.elfClass === 64
-        ? data.getBigUint64(0, format.littleEndian)
-        : BigInt(data.getUint32(0, format.littleEndian));
+function readWord(source, {format}, offset) {
+  const bytes = source.read(offset, format.elfClass / 8);
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return format.elfClass === 64
+    ? data.getBigUint64(0, format.littleEndian)
+    : BigInt(data.getUint32(0, format.littleEndian));
 }
 //# sourceMappingURL=relocations.js.map

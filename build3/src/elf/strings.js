@@ -1,24 +1,25 @@
-import { ElfError } from '../errors.js';
+import {ElfError} from '../errors.js';
+
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 /** Bytes of a name to text. Names are UTF-8 in practice; other bytes become U+FFFD and are only for display. */
 export function decodeString(bytes) {
-    return decoder.decode(bytes);
+  return decoder.decode(bytes);
 }
 /** Text to the bytes of a C string, the terminating NUL included. */
 export function encodeString(text) {
-    return encoder.encode(`${text}\0`);
+  return encoder.encode(`${text}\0`);
 }
 /** A name as one character a byte, whatever its bytes are: for comparing and hashing, not for people. */
 export function byteString(bytes) {
-    let text = '';
-    for (let at = 0; at < bytes.length; at += pieceLength)
-        text += String.fromCharCode(...bytes.subarray(at, at + pieceLength));
-    return text;
+  let text = '';
+  for (let at = 0; at < bytes.length; at += pieceLength)
+    text += String.fromCharCode(...bytes.subarray(at, at + pieceLength));
+  return text;
 }
 /** Text in that form. */
 export function toByteString(text) {
-    return byteString(encoder.encode(text));
+  return byteString(encoder.encode(text));
 }
 /** How much of a string table is read at once while looking for the end of one string. */
 const pieceLength = 256;
@@ -33,43 +34,41 @@ const longestString = 1 << 20;
  * @throws ElfError BAD_ELF when the string starts outside the table, or has no end in it or within 1 MiB
  */
 export function readStringBytes(source, tableOffset, tableSize, index) {
-    const pieces = [];
-    const limit = Math.min(tableSize, index + longestString);
-    for (let at = index; at < limit; at += pieceLength) {
-        const piece = source.read(tableOffset + at, Math.min(pieceLength, limit - at));
-        const end = piece.indexOf(0);
-        pieces.push(end < 0 ? piece : piece.subarray(0, end));
-        if (end >= 0)
-            return concatenate(pieces);
-    }
-    throw badString(source, tableOffset, tableSize, index);
+  const pieces = [];
+  const limit = Math.min(tableSize, index + longestString);
+  for (let at = index; at < limit; at += pieceLength) {
+    const piece = source.read(tableOffset + at, Math.min(pieceLength, limit - at));
+    const end = piece.indexOf(0);
+    pieces.push(end < 0 ? piece : piece.subarray(0, end));
+    if (end >= 0) return concatenate(pieces);
+  }
+  throw badString(source, tableOffset, tableSize, index);
 }
-function badString({ path }, tableOffset, tableSize, index) {
-    const facts = { path, offset: tableOffset + index, value: index };
-    if (index >= tableSize) {
-        const expected = `an index below ${tableSize}`;
-        return new ElfError('BAD_ELF', 'a string lies outside its table', { ...facts, expected, got: `${index}` });
-    }
-    const searched = Math.min(tableSize - index, longestString);
-    return new ElfError('BAD_ELF', 'a string has no end', {
-        ...facts,
-        expected: `a NUL within ${searched} bytes`,
-    });
+function badString({path}, tableOffset, tableSize, index) {
+  const facts = {path, offset: tableOffset + index, value: index};
+  if (index >= tableSize) {
+    const expected = `an index below ${tableSize}`;
+    return new ElfError('BAD_ELF', 'a string lies outside its table', {...facts, expected, got: `${index}`});
+  }
+  const searched = Math.min(tableSize - index, longestString);
+  return new ElfError('BAD_ELF', 'a string has no end', {
+    ...facts,
+    expected: `a NUL within ${searched} bytes`,
+  });
 }
 /** The same as text. */
 export function readString(source, tableOffset, tableSize, index) {
-    return decodeString(readStringBytes(source, tableOffset, tableSize, index));
+  return decodeString(readStringBytes(source, tableOffset, tableSize, index));
 }
 /** Put pieces of bytes together. */
 export function concatenate(pieces) {
-    if (pieces.length === 1 && pieces[0] !== undefined)
-        return pieces[0];
-    const result = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let offset = 0;
-    for (const piece of pieces) {
-        result.set(piece, offset);
-        offset += piece.length;
-    }
-    return result;
+  if (pieces.length === 1 && pieces[0] !== undefined) return pieces[0];
+  const result = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    result.set(piece, offset);
+    offset += piece.length;
+  }
+  return result;
 }
 //# sourceMappingURL=strings.js.map

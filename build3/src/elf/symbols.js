@@ -4,146 +4,141 @@
  * exported, as those stand last. Failing all of these the table is taken to reach to the next thing that has an
  * address, which is never too few.
  */
-import { readInPieces } from '../source/source.js';
-import { windowSource } from '../source/window.js';
-import { DT, EM, machineDT, PT, SHT } from './constants.js';
-import { GnuHashHeader, HashHeader, Sym, WideHashHeader } from './records.js';
-import { byteString } from './strings.js';
+import {readInPieces} from '../source/source.js';
+import {windowSource} from '../source/window.js';
+import {DT, EM, machineDT, PT, SHT} from './constants.js';
+import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
+import {byteString} from './strings.js';
 /** Find DT_SYMTAB and its length; undefined when there is none, or none in the file. */
 export function dynamicSymbolTable(view) {
-    const address = view.dynamic?.value(DT.DT_SYMTAB);
-    const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-    if (address === undefined || offset === undefined)
-        return undefined;
-    const exact = countFromSection(view, address) ??
-        countFromHash(view) ??
-        countFromMips(view) ??
-        gnuHashTable(view)?.symbolCount;
-    const most = Math.floor((endOfMapping(view, address) - offset) / Sym.size(view.format.elfClass));
-    if (exact !== undefined && exact <= most)
-        return { address, offset, count: exact, exact: true };
-    return { address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false };
+  const address = view.dynamic?.value(DT.DT_SYMTAB);
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  if (address === undefined || offset === undefined) return undefined;
+  const exact =
+    countFromSection(view, address) ??
+    countFromHash(view) ??
+    countFromMips(view) ??
+    gnuHashTable(view)?.symbolCount;
+  const most = Math.floor((endOfMapping(view, address) - offset) / Sym.size(view.format.elfClass));
+  if (exact !== undefined && exact <= most) return {address, offset, count: exact, exact: true};
+  return {address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false};
 }
 /** Visit symbols of a table that lies at a file offset, in order, with bounded memory. */
 export function eachSymbol(view, offset, count, visit) {
-    const size = Sym.size(view.format.elfClass);
-    const perPiece = 4096;
-    for (let first = 0; first < count; first += perPiece) {
-        const length = Math.min(perPiece, count - first);
-        const bytes = view.source.read(offset + first * size, length * size);
-        for (let i = 0; i < length; i++)
-            visit(Sym.decode(bytes, view.format, i * size), first + i);
-    }
+  const size = Sym.size(view.format.elfClass);
+  const perPiece = 4096;
+  for (let first = 0; first < count; first += perPiece) {
+    const length = Math.min(perPiece, count - first);
+    const bytes = view.source.read(offset + first * size, length * size);
+    for (let i = 0; i < length; i++) visit(Sym.decode(bytes, view.format, i * size), first + i);
+  }
 }
 /** The names of the first `count` dynamic symbols, one character a byte (see `byteString`). */
 export function dynamicSymbolNames(view, count) {
-    const symbols = dynamicSymbolTable(view);
-    const strings = view.dynamic?.stringTable;
-    if (symbols === undefined || strings === undefined)
-        return [];
-    const bytes = view.source.read(strings.offset, strings.size);
-    const names = [];
-    eachSymbol(view, symbols.offset, count, ({ st_name }) => {
-        const end = bytes.indexOf(0, st_name);
-        names.push(byteString(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
-    });
-    return names;
+  const symbols = dynamicSymbolTable(view);
+  const strings = view.dynamic?.stringTable;
+  if (symbols === undefined || strings === undefined) return [];
+  const bytes = view.source.read(strings.offset, strings.size);
+  const names = [];
+  eachSymbol(view, symbols.offset, count, ({st_name}) => {
+    const end = bytes.indexOf(0, st_name);
+    names.push(byteString(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+  });
+  return names;
 }
 function countFromSection(view, address) {
-    const section = view.sectionHeaders.find((s) => s.sh_type === SHT.SHT_DYNSYM && s.sh_addr === address);
-    return section && Math.floor(section.sh_size / Sym.size(view.format.elfClass));
+  const section = view.sectionHeaders.find((s) => s.sh_type === SHT.SHT_DYNSYM && s.sh_addr === address);
+  return section && Math.floor(section.sh_size / Sym.size(view.format.elfClass));
 }
 function countFromHash(view) {
-    const address = view.dynamic?.value(DT.DT_HASH);
-    const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-    return offset === undefined ? undefined : readHashHeader(view, offset).nchain;
+  const address = view.dynamic?.value(DT.DT_HASH);
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  return offset === undefined ? undefined : readHashHeader(view, offset).nchain;
 }
 /** Read the head of DT_HASH. Its `nchain` is the number of symbols (gABI, "Hash Table"). */
 export function readHashHeader(view, offset) {
-    const type = hashWordSize(view) === 8 ? WideHashHeader : HashHeader;
-    return type.decode(view.source.read(offset, type.size(view.format.elfClass)), view.format);
+  const type = hashWordSize(view) === 8 ? WideHashHeader : HashHeader;
+  return type.decode(view.source.read(offset, type.size(view.format.elfClass)), view.format);
 }
 /** Width of a DT_HASH word in bytes: 8 on 64-bit alpha and s390x, else 4. */
-export function hashWordSize({ header, format }) {
-    return format.elfClass === 64 && (header.e_machine === EM.EM_ALPHA || header.e_machine === EM.EM_S390)
-        ? 8
-        : 4;
+export function hashWordSize({header, format}) {
+  return format.elfClass === 64 && (header.e_machine === EM.EM_ALPHA || header.e_machine === EM.EM_S390)
+    ? 8
+    : 4;
 }
 /** More buckets, and more symbols in one chain, than any real table has. */
 const mostHashed = 1 << 24;
 /** Read DT_GNU_HASH; undefined when there is none, or none in the file. */
 export function gnuHashTable(view) {
-    const address = view.dynamic?.value(DT.DT_GNU_HASH);
-    const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-    if (offset === undefined)
-        return undefined;
-    const { elfClass } = view.format;
-    const size = GnuHashHeader.size(elfClass);
-    const header = GnuHashHeader.decode(view.source.read(offset, size), view.format);
-    const bloom = offset + size;
-    const buckets = bloom + (header.bloom_size * elfClass) / 8;
-    const chains = buckets + header.nbuckets * 4;
-    const isAbsurd = header.nbuckets > mostHashed || header.bloom_size > mostHashed;
-    const last = isAbsurd ? 0 : Math.max(0, ...largestOf(view, buckets, header.nbuckets));
-    const symbolCount = last < header.symoffset || last === 0 ? undefined : endOfChain(view, chains, header, last);
-    return { offset, header, bloom, buckets, chains, symbolCount };
+  const address = view.dynamic?.value(DT.DT_GNU_HASH);
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  if (offset === undefined) return undefined;
+  const {elfClass} = view.format;
+  const size = GnuHashHeader.size(elfClass);
+  const header = GnuHashHeader.decode(view.source.read(offset, size), view.format);
+  const bloom = offset + size;
+  const buckets = bloom + (header.bloom_size * elfClass) / 8;
+  const chains = buckets + header.nbuckets * 4;
+  const isAbsurd = header.nbuckets > mostHashed || header.bloom_size > mostHashed;
+  const last = isAbsurd ? 0 : Math.max(0, ...largestOf(view, buckets, header.nbuckets));
+  const symbolCount =
+    last < header.symoffset || last === 0 ? undefined : endOfChain(view, chains, header, last);
+  return {offset, header, bloom, buckets, chains, symbolCount};
 }
 /** The largest word of each piece of a list of words. */
 function largestOf(view, offset, count) {
-    const largest = [];
-    readInPieces(view.source, offset, count * 4, (bytes) => {
-        const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-        let most = 0;
-        for (let at = 0; at + 4 <= bytes.length; at += 4)
-            most = Math.max(most, data.getUint32(at, view.format.littleEndian));
-        largest.push(most);
-        return undefined;
-    });
-    return largest;
+  const largest = [];
+  readInPieces(view.source, offset, count * 4, (bytes) => {
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let most = 0;
+    for (let at = 0; at + 4 <= bytes.length; at += 4)
+      most = Math.max(most, data.getUint32(at, view.format.littleEndian));
+    largest.push(most);
+    return undefined;
+  });
+  return largest;
 }
 /** The index behind the last symbol of the chain that begins with this symbol: its word has the lowest bit set. */
-function endOfChain(view, chains, { symoffset }, first) {
-    const source = windowSource(view.source, 4096);
-    for (let index = first; index - first < mostHashed; index++) {
-        if (chains + (index - symoffset + 1) * 4 > source.size)
-            return undefined;
-        const bytes = source.read(chains + (index - symoffset) * 4, 4);
-        const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, view.format.littleEndian);
-        if ((word & 1) === 1)
-            return index + 1;
-    }
-    return undefined;
+function endOfChain(view, chains, {symoffset}, first) {
+  const source = windowSource(view.source, 4096);
+  for (let index = first; index - first < mostHashed; index++) {
+    if (chains + (index - symoffset + 1) * 4 > source.size) return undefined;
+    const bytes = source.read(chains + (index - symoffset) * 4, 4);
+    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, view.format.littleEndian);
+    if ((word & 1) === 1) return index + 1;
+  }
+  return undefined;
 }
 function countFromMips(view) {
-    if (view.header.e_machine !== EM.EM_MIPS)
-        return undefined;
-    const value = view.dynamic?.value(machineDT[8].DT_MIPS_SYMTABNO);
-    return value === undefined ? undefined : Number(value);
+  if (view.header.e_machine !== EM.EM_MIPS) return undefined;
+  const value = view.dynamic?.value(machineDT[8].DT_MIPS_SYMTABNO);
+  return value === undefined ? undefined : Number(value);
 }
 function endOfMapping(view, address) {
-    const load = view.programHeaders.find((p) => p.p_type === PT.PT_LOAD && address >= p.p_vaddr && address < p.p_vaddr + BigInt(p.p_filesz));
-    return load === undefined ? 0 : Math.min(view.source.size, load.p_offset + load.p_filesz);
+  const load = view.programHeaders.find(
+    (p) => p.p_type === PT.PT_LOAD && address >= p.p_vaddr && address < p.p_vaddr + BigInt(p.p_filesz),
+  );
+  return load === undefined ? 0 : Math.min(view.source.size, load.p_offset + load.p_filesz);
 }
 const addressTags = [
-    DT.DT_STRTAB,
-    DT.DT_HASH,
-    DT.DT_GNU_HASH,
-    DT.DT_VERSYM,
-    DT.DT_VERNEED,
-    DT.DT_VERDEF,
-    DT.DT_RELA,
-    DT.DT_REL,
-    DT.DT_RELR,
-    DT.DT_JMPREL,
-    DT.DT_INIT,
+  DT.DT_STRTAB,
+  DT.DT_HASH,
+  DT.DT_GNU_HASH,
+  DT.DT_VERSYM,
+  DT.DT_VERNEED,
+  DT.DT_VERDEF,
+  DT.DT_RELA,
+  DT.DT_REL,
+  DT.DT_RELR,
+  DT.DT_JMPREL,
+  DT.DT_INIT,
 ];
 function countToNextAddress(view, address) {
-    const next = addressTags
-        .map((tag) => view.dynamic?.value(tag))
-        .filter((value) => value !== undefined && value > address)
-        .reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
-    if (next === undefined)
-        return Number.POSITIVE_INFINITY;
-    return Math.floor(Number(next - address) / Sym.size(view.format.elfClass));
+  const next = addressTags
+    .map((tag) => view.dynamic?.value(tag))
+    .filter((value) => value !== undefined && value > address)
+    .reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
+  if (next === undefined) return Number.POSITIVE_INFINITY;
+  return Math.floor(Number(next - address) / Sym.size(view.format.elfClass));
 }
 //# sourceMappingURL=symbols.js.map

@@ -4,83 +4,80 @@
  * A walk follows at most as many links as DT_VERNEEDNUM or DT_VERDEFNUM and the records' own counts say, and
  * never backwards, so a damaged table ends it and cannot hold it.
  */
-import { ElfError } from '../errors.js';
-import { DT } from './constants.js';
-import { Verdaux, Verdef, Vernaux, Verneed } from './records.js';
+import {ElfError} from '../errors.js';
+import {DT} from './constants.js';
+import {Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 /** DT_VERSYM's number for a symbol of no particular version. */
 export const VER_NDX_GLOBAL = 1;
 /** The number of a version in DT_VERSYM or vna_other, without the bit that hides the symbol. */
 export function versionIndex(value) {
-    return value & 0x7fff;
+  return value & 0x7fff;
 }
 /** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
 export function readNeededVersions(view) {
-    const reader = new RecordReader(view);
-    return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
-        const record = reader.read(Verneed, offset);
-        const versions = walkAux(reader, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
-        return { item: { record, offset, versions }, next: record.vn_next };
-    });
+  const reader = new RecordReader(view);
+  return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
+    const record = reader.read(Verneed, offset);
+    const versions = walkAux(reader, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
+    return {item: {record, offset, versions}, next: record.vn_next};
+  });
 }
 /** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
 export function readDefinedVersions(view) {
-    const reader = new RecordReader(view);
-    return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
-        const record = reader.read(Verdef, offset);
-        const names = walkAux(reader, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
-        return { item: { record, offset, names }, next: record.vd_next };
-    });
+  const reader = new RecordReader(view);
+  return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
+    const record = reader.read(Verdef, offset);
+    const names = walkAux(reader, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
+    return {item: {record, offset, names}, next: record.vd_next};
+  });
 }
 function walk(view, tableTag, countTag, read) {
-    const address = view.dynamic?.value(tableTag);
-    if (address === undefined)
-        return [];
-    const count = Number(view.dynamic?.value(countTag) ?? 0n);
-    let offset = view.offsetOfAddress(address);
-    if (offset === undefined) {
-        throw new ElfError('BAD_ELF', 'a version table lies outside the file', { path: view.path, value: address });
-    }
-    const items = [];
-    while (items.length < count) {
-        const { item, next } = read(offset);
-        items.push(item);
-        if (next === 0)
-            break;
-        offset += next;
-    }
-    return items;
+  const address = view.dynamic?.value(tableTag);
+  if (address === undefined) return [];
+  const count = Number(view.dynamic?.value(countTag) ?? 0n);
+  let offset = view.offsetOfAddress(address);
+  if (offset === undefined) {
+    throw new ElfError('BAD_ELF', 'a version table lies outside the file', {path: view.path, value: address});
+  }
+  const items = [];
+  while (items.length < count) {
+    const {item, next} = read(offset);
+    items.push(item);
+    if (next === 0) break;
+    offset += next;
+  }
+  return items;
 }
 function walkAux(reader, type, start, count, next) {
-    const items = [];
-    let offset = start;
-    while (items.length < count) {
-        const record = reader.read(type, offset);
-        items.push({ record, offset });
-        if (next(record) === 0)
-            break;
-        offset += next(record);
-    }
-    return items;
+  const items = [];
+  let offset = start;
+  while (items.length < count) {
+    const record = reader.read(type, offset);
+    items.push({record, offset});
+    if (next(record) === 0) break;
+    offset += next(record);
+  }
+  return items;
 }
 /** More records than any file has (libc.so.6 has about 80). Lists that overlap one another share this limit. */
 const mostRecords = 1 << 16;
 class RecordReader {
-    #view;
-    #left = mostRecords;
-    constructor(view) {
-        this.#view = view;
+  #view;
+  #left = mostRecords;
+  constructor(view) {
+    this.#view = view;
+  }
+  read(type, offset) {
+    const {source, format, path} = this.#view;
+    this.#left -= 1;
+    if (this.#left < 0) {
+      throw new ElfError('BAD_ELF', 'a version table without end', {
+        path,
+        offset,
+        expected: `at most ${mostRecords} records`,
+      });
     }
-    read(type, offset) {
-        const { source, format, path } = this.#view;
-        this.#left -= 1;
-        if (this.#left < 0) {
-            throw new ElfError('BAD_ELF', 'a version table without end', {
-                path,
-                offset,
-                expected: `at most ${mostRecords} records`,
-            });
-        }
-        return type.decode(source.read(offset, type.size(format.elfClass)), format);
-    }
+    return type.decode(source.read(offset, type.size(format.elfClass)), format);
+  }
 }
 //# sourceMappingURL=versions.js.map

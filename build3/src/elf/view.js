@@ -5,209 +5,202 @@
  * there are any, and their absence is normal (sstripped and packed files). Reading is not checking: what is odd
  * but readable is returned as it is, and `checkElf` is where problems are named.
  */
-import { ElfError } from '../errors.js';
-import { bufferSource } from '../source/buffer.js';
-import { PN_XNUM, PT, SHN } from './constants.js';
-import { DynamicSection } from './dynamic.js';
-import { Ehdr, EI_NIDENT, Ident, Phdr, Shdr } from './records.js';
-import { decodeString, readString } from './strings.js';
+import {ElfError} from '../errors.js';
+import {bufferSource} from '../source/buffer.js';
+import {PN_XNUM, PT, SHN} from './constants.js';
+import {DynamicSection} from './dynamic.js';
+import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
+import {decodeString, readString} from './strings.js';
+
 /** More program or section headers than any real file has; past this a count is taken for damage. */
 const mostHeaders = 1 << 18;
 /** The longest PT_INTERP that the kernel reads, the NUL included (PATH_MAX). */
 export const longestInterpreter = 4096;
 /** View the bytes of a source as ELF. See `openElf` for files and `openElfBuffer` for bytes in memory. */
 export class ElfView {
-    source;
-    ident;
-    format;
-    /** The header as it is stored; for the three counts see `programHeaders`, `sectionHeaders`, `e_shstrndx`. */
-    header;
-    #programHeaders;
-    #sectionHeaders;
-    #dynamic;
-    #interpreter;
-    /** @throws ElfError NOT_ELF, TRUNCATED, BAD_ELF when there is no ELF header to read */
-    constructor(source) {
-        this.source = source;
-        this.ident = readIdent(source);
-        this.format = formatOf(this.ident, source);
-        this.header = this.#located(() => Ehdr.decode(source.read(EI_NIDENT, Ehdr.size(this.format.elfClass)), this.format));
+  source;
+  ident;
+  format;
+  /** The header as it is stored; for the three counts see `programHeaders`, `sectionHeaders`, `e_shstrndx`. */
+  header;
+  #programHeaders;
+  #sectionHeaders;
+  #dynamic;
+  #interpreter;
+  /** @throws ElfError NOT_ELF, TRUNCATED, BAD_ELF when there is no ELF header to read */
+  constructor(source) {
+    this.source = source;
+    this.ident = readIdent(source);
+    this.format = formatOf(this.ident, source);
+    this.header = this.#located(() =>
+      Ehdr.decode(source.read(EI_NIDENT, Ehdr.size(this.format.elfClass)), this.format),
+    );
+  }
+  get path() {
+    return this.source.path;
+  }
+  /**
+   * The program header table. With 65,535 entries or more, the count stands in section header 0 (PN_XNUM).
+   *
+   * @throws ElfError TRUNCATED or BAD_ELF when the table cannot be read
+   */
+  get programHeaders() {
+    this.#programHeaders ??= this.#located(() => {
+      const {e_phoff, e_phnum, e_phentsize} = this.header;
+      const count = e_phnum === PN_XNUM ? (this.#section0()?.sh_info ?? e_phnum) : e_phnum;
+      return e_phoff === 0 ? [] : this.#table(Phdr, 'program header', e_phoff, count, e_phentsize);
+    });
+    return this.#programHeaders;
+  }
+  /** The section header table; empty when the file has none. Entry 0 is the reserved null section. */
+  get sectionHeaders() {
+    this.#sectionHeaders ??= this.#located(() => {
+      const {e_shoff, e_shnum, e_shentsize} = this.header;
+      if (e_shoff === 0) return [];
+      const count = e_shnum === 0 ? (this.#section0()?.sh_size ?? 0) : e_shnum;
+      return this.#table(Shdr, 'section header', e_shoff, count, e_shentsize);
+    });
+    return this.#sectionHeaders;
+  }
+  /** Index of the section that holds the section names, extended numbering applied; 0 when there is none. */
+  get e_shstrndx() {
+    const {e_shstrndx} = this.header;
+    return e_shstrndx === SHN.SHN_XINDEX ? (this.#section0()?.sh_link ?? 0) : e_shstrndx;
+  }
+  /** The name of a section. Nothing that elfinterp does depends on one; it is for people to read. */
+  sectionName(section) {
+    const names = this.sectionHeaders[this.e_shstrndx];
+    if (names === undefined || section.sh_name >= names.sh_size) return '';
+    return this.#located(() => readString(this.source, names.sh_offset, names.sh_size, section.sh_name));
+  }
+  /** The first segment of a type. */
+  segment(p_type) {
+    return this.programHeaders.find((phdr) => phdr.p_type === p_type);
+  }
+  /** The dynamic section, found by PT_DYNAMIC; undefined for a static program. */
+  get dynamic() {
+    if (this.#dynamic === undefined) {
+      const segment = this.segment(PT.PT_DYNAMIC);
+      this.#dynamic = segment === undefined ? null : this.#located(() => new DynamicSection(this, segment));
     }
-    get path() {
-        return this.source.path;
+    return this.#dynamic ?? undefined;
+  }
+  /**
+   * The interpreter that PT_INTERP names; undefined when the file has none. The kernel wants it within PATH_MAX
+   * bytes, the last of them NUL (load_elf_binary in fs/binfmt_elf.c).
+   *
+   * @throws ElfError TRUNCATED when it lies outside the file, BAD_ELF when the kernel would refuse it
+   */
+  get interpreter() {
+    this.#interpreter ??= this.#located(() => this.#readInterpreter()) ?? null;
+    return this.#interpreter ?? undefined;
+  }
+  /**
+   * The one crossing from addresses to the file: the offset of the byte that a PT_LOAD maps at an address, or
+   * undefined when no file byte is mapped there.
+   */
+  offsetOfAddress(address) {
+    return offsetOfAddress(this.programHeaders, address);
+  }
+  #readInterpreter() {
+    const index = this.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_INTERP);
+    const segment = this.programHeaders[index];
+    if (segment === undefined) return undefined;
+    const {p_offset: offset, p_filesz: size} = segment;
+    if (size < 2 || size > longestInterpreter) {
+      throw new ElfError('BAD_ELF', 'PT_INTERP has a size that the kernel refuses', {
+        expected: `2 to ${longestInterpreter} bytes`,
+        got: `${size}`,
+        value: size,
+      });
     }
-    /**
-     * The program header table. With 65,535 entries or more, the count stands in section header 0 (PN_XNUM).
-     *
-     * @throws ElfError TRUNCATED or BAD_ELF when the table cannot be read
-     */
-    get programHeaders() {
-        this.#programHeaders ??= this.#located(() => {
-            const { e_phoff, e_phnum, e_phentsize } = this.header;
-            const count = e_phnum === PN_XNUM ? (this.#section0()?.sh_info ?? e_phnum) : e_phnum;
-            return e_phoff === 0 ? [] : this.#table(Phdr, 'program header', e_phoff, count, e_phentsize);
-        });
-        return this.#programHeaders;
+    const bytes = this.source.read(offset, size);
+    const last = bytes[size - 1];
+    if (last !== 0) {
+      throw new ElfError('BAD_ELF', 'PT_INTERP is not NUL-terminated', {
+        offset: offset + size - 1,
+        expected: '0x0',
+        got: `0x${last?.toString(16)}`,
+        value: last,
+      });
     }
-    /** The section header table; empty when the file has none. Entry 0 is the reserved null section. */
-    get sectionHeaders() {
-        this.#sectionHeaders ??= this.#located(() => {
-            const { e_shoff, e_shnum, e_shentsize } = this.header;
-            if (e_shoff === 0)
-                return [];
-            const count = e_shnum === 0 ? (this.#section0()?.sh_size ?? 0) : e_shnum;
-            return this.#table(Shdr, 'section header', e_shoff, count, e_shentsize);
-        });
-        return this.#sectionHeaders;
+    return {path: decodeString(bytes.subarray(0, bytes.indexOf(0))), index, offset, size};
+  }
+  #section0() {
+    const {e_shoff, e_shentsize} = this.header;
+    return e_shoff === 0 ? undefined : this.#table(Shdr, 'section header', e_shoff, 1, e_shentsize)[0];
+  }
+  #table(type, what, offset, count, entrySize) {
+    if (count === 0) return [];
+    const size = type.size(this.format.elfClass);
+    if (entrySize !== size) {
+      throw new ElfError('BAD_ELF', `wrong ${what} entry size`, {
+        expected: `${size}`,
+        got: `${entrySize}`,
+        value: entrySize,
+      });
     }
-    /** Index of the section that holds the section names, extended numbering applied; 0 when there is none. */
-    get e_shstrndx() {
-        const { e_shstrndx } = this.header;
-        return e_shstrndx === SHN.SHN_XINDEX ? (this.#section0()?.sh_link ?? 0) : e_shstrndx;
+    if (count > mostHeaders) {
+      throw new ElfError('BAD_ELF', `absurd number of ${what}s`, {
+        expected: `at most ${mostHeaders}`,
+        got: `${count}`,
+        value: count,
+      });
     }
-    /** The name of a section. Nothing that elfinterp does depends on one; it is for people to read. */
-    sectionName(section) {
-        const names = this.sectionHeaders[this.e_shstrndx];
-        if (names === undefined || section.sh_name >= names.sh_size)
-            return '';
-        return this.#located(() => readString(this.source, names.sh_offset, names.sh_size, section.sh_name));
+    const bytes = this.source.read(offset, count * size);
+    return Array.from({length: count}, (_, i) => type.decode(bytes, this.format, i * size));
+  }
+  /** Give an error that a decoder raised the file that it is about. */
+  #located(read) {
+    try {
+      return read();
+    } catch (error) {
+      throw withPath(error, this.path);
     }
-    /** The first segment of a type. */
-    segment(p_type) {
-        return this.programHeaders.find((phdr) => phdr.p_type === p_type);
-    }
-    /** The dynamic section, found by PT_DYNAMIC; undefined for a static program. */
-    get dynamic() {
-        if (this.#dynamic === undefined) {
-            const segment = this.segment(PT.PT_DYNAMIC);
-            this.#dynamic = segment === undefined ? null : this.#located(() => new DynamicSection(this, segment));
-        }
-        return this.#dynamic ?? undefined;
-    }
-    /**
-     * The interpreter that PT_INTERP names; undefined when the file has none. The kernel wants it within PATH_MAX
-     * bytes, the last of them NUL (load_elf_binary in fs/binfmt_elf.c).
-     *
-     * @throws ElfError TRUNCATED when it lies outside the file, BAD_ELF when the kernel would refuse it
-     */
-    get interpreter() {
-        this.#interpreter ??= this.#located(() => this.#readInterpreter()) ?? null;
-        return this.#interpreter ?? undefined;
-    }
-    /**
-     * The one crossing from addresses to the file: the offset of the byte that a PT_LOAD maps at an address, or
-     * undefined when no file byte is mapped there.
-     */
-    offsetOfAddress(address) {
-        return offsetOfAddress(this.programHeaders, address);
-    }
-    #readInterpreter() {
-        const index = this.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_INTERP);
-        const segment = this.programHeaders[index];
-        if (segment === undefined)
-            return undefined;
-        const { p_offset: offset, p_filesz: size } = segment;
-        if (size < 2 || size > longestInterpreter) {
-            throw new ElfError('BAD_ELF', 'PT_INTERP has a size that the kernel refuses', {
-                expected: `2 to ${longestInterpreter} bytes`,
-                got: `${size}`,
-                value: size,
-            });
-        }
-        const bytes = this.source.read(offset, size);
-        const last = bytes[size - 1];
-        if (last !== 0) {
-            throw new ElfError('BAD_ELF', 'PT_INTERP is not NUL-terminated', {
-                offset: offset + size - 1,
-                expected: '0x0',
-                got: `0x${last?.toString(16)}`,
-                value: last,
-            });
-        }
-        return { path: decodeString(bytes.subarray(0, bytes.indexOf(0))), index, offset, size };
-    }
-    #section0() {
-        const { e_shoff, e_shentsize } = this.header;
-        return e_shoff === 0 ? undefined : this.#table(Shdr, 'section header', e_shoff, 1, e_shentsize)[0];
-    }
-    #table(type, what, offset, count, entrySize) {
-        if (count === 0)
-            return [];
-        const size = type.size(this.format.elfClass);
-        if (entrySize !== size) {
-            throw new ElfError('BAD_ELF', `wrong ${what} entry size`, {
-                expected: `${size}`,
-                got: `${entrySize}`,
-                value: entrySize,
-            });
-        }
-        if (count > mostHeaders) {
-            throw new ElfError('BAD_ELF', `absurd number of ${what}s`, {
-                expected: `at most ${mostHeaders}`,
-                got: `${count}`,
-                value: count,
-            });
-        }
-        const bytes = this.source.read(offset, count * size);
-        return Array.from({ length: count }, (_, i) => type.decode(bytes, this.format, i * size));
-    }
-    /** Give an error that a decoder raised the file that it is about. */
-    #located(read) {
-        try {
-            return read();
-        }
-        catch (error) {
-            throw withPath(error, this.path);
-        }
-    }
+  }
 }
 /** See `ElfView.offsetOfAddress`; this one takes the segments from elsewhere. */
 export function offsetOfAddress(programHeaders, address) {
-    for (const phdr of programHeaders) {
-        if (phdr.p_type !== PT.PT_LOAD || address < phdr.p_vaddr)
-            continue;
-        const distance = address - phdr.p_vaddr;
-        if (distance < BigInt(phdr.p_filesz))
-            return phdr.p_offset + Number(distance);
-    }
-    return undefined;
+  for (const phdr of programHeaders) {
+    if (phdr.p_type !== PT.PT_LOAD || address < phdr.p_vaddr) continue;
+    const distance = address - phdr.p_vaddr;
+    if (distance < BigInt(phdr.p_filesz)) return phdr.p_offset + Number(distance);
+  }
+  return undefined;
 }
 /** View bytes in memory as ELF. No file system is touched. */
 export function viewBuffer(bytes, path) {
-    return new ElfView(bufferSource(bytes, path));
+  return new ElfView(bufferSource(bytes, path));
 }
 function readIdent(source) {
-    const start = source.read(0, Math.min(4, source.size));
-    if (source.size < 4 || ![0x7f, 0x45, 0x4c, 0x46].every((byte, i) => start[i] === byte)) {
-        throw new ElfError('NOT_ELF', source.size === 0 ? 'the file is empty' : 'not an ELF file', {
-            path: source.path,
-            offset: 0,
-            expected: '7f 45 4c 46',
-            got: source.size === 0 ? 'nothing' : [...start].map((b) => b.toString(16).padStart(2, '0')).join(' '),
-        });
-    }
-    return Ident.decode(source.read(0, EI_NIDENT), { elfClass: 64, littleEndian: true });
-}
-function formatOf({ EI_CLASS, EI_DATA }, source) {
-    if (EI_CLASS !== 1 && EI_CLASS !== 2)
-        throw badIdent(source, 'EI_CLASS', 4, EI_CLASS);
-    if (EI_DATA !== 1 && EI_DATA !== 2)
-        throw badIdent(source, 'EI_DATA', 5, EI_DATA);
-    return { elfClass: EI_CLASS === 1 ? 32 : 64, littleEndian: EI_DATA === 1 };
-}
-function badIdent({ path }, field, offset, value) {
-    return new ElfError('BAD_ELF', `unknown ${field}`, {
-        path,
-        offset,
-        expected: '1 or 2',
-        got: `${value}`,
-        value,
+  const start = source.read(0, Math.min(4, source.size));
+  if (source.size < 4 || ![0x7f, 0x45, 0x4c, 0x46].every((byte, i) => start[i] === byte)) {
+    throw new ElfError('NOT_ELF', source.size === 0 ? 'the file is empty' : 'not an ELF file', {
+      path: source.path,
+      offset: 0,
+      expected: '7f 45 4c 46',
+      got: source.size === 0 ? 'nothing' : [...start].map((b) => b.toString(16).padStart(2, '0')).join(' '),
     });
+  }
+  return Ident.decode(source.read(0, EI_NIDENT), {elfClass: 64, littleEndian: true});
+}
+function formatOf({EI_CLASS, EI_DATA}, source) {
+  if (EI_CLASS !== 1 && EI_CLASS !== 2) throw badIdent(source, 'EI_CLASS', 4, EI_CLASS);
+  if (EI_DATA !== 1 && EI_DATA !== 2) throw badIdent(source, 'EI_DATA', 5, EI_DATA);
+  return {elfClass: EI_CLASS === 1 ? 32 : 64, littleEndian: EI_DATA === 1};
+}
+function badIdent({path}, field, offset, value) {
+  return new ElfError('BAD_ELF', `unknown ${field}`, {
+    path,
+    offset,
+    expected: '1 or 2',
+    got: `${value}`,
+    value,
+  });
 }
 /** The same error with the path it lacks; anything else passes through. */
 function withPath(error, path) {
-    if (!(error instanceof ElfError) || error.path !== undefined || path === undefined)
-        return error;
-    return error.at(path);
+  if (!(error instanceof ElfError) || error.path !== undefined || path === undefined) return error;
+  return error.at(path);
 }
 //# sourceMappingURL=view.js.map

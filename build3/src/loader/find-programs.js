@@ -1,5 +1,5 @@
-import { systemError } from '../errors.js';
-import { findElfFiles } from '../source/walk.js';
+import {systemError} from '../errors.js';
+import {findElfFiles} from '../source/walk.js';
 /**
  * Yield the path inside a root of every ELF file under a directory, in the order of the names. Links in the way to
  * the directory stay in the root, links below it are not followed.
@@ -7,12 +7,10 @@ import { findElfFiles } from '../source/walk.js';
  * @throws ElfError FILE_SYSTEM when there is no such directory in the root
  */
 export function* findElfFilesInside(root, directory) {
-    const there = root.resolve(directory);
-    if (!there.found)
-        throw systemError(directory, Object.assign(new Error(there.code), { code: there.code }));
-    const inside = there.inside === '/' ? '' : there.inside;
-    const host = there.host === '/' ? '' : there.host;
-    for (const path of findElfFiles(there.host))
-        yield `${inside}${path.slice(host.length)}`;
+  const there = root.resolve(directory);
+  if (!there.found) throw systemError(directory, Object.assign(new Error(there.code), {code: there.code}));
+  const inside = there.inside === '/' ? '' : there.inside;
+  const host = there.host === '/' ? '' : there.host;
+  for (const path of findElfFiles(there.host)) yield `${inside}${path.slice(host.length)}`;
 }
 //# sourceMappingURL=find-programs.js.map

@@ -12,211 +12,193 @@
  *
  * ld.so.conf does not occur: only ldconfig reads it.
  */
-import { DF_1 } from '../elf/constants.js';
-import { admitCandidate, verifyCandidate } from './candidate.js';
-import { findInCache } from './ld-cache.js';
-import { legacyHwcapBits, legacySubdirectories } from './legacy-hwcaps.js';
-import { alreadyLoaded } from './process.js';
-import { splitSearchPath } from './search-path.js';
-import { expandTokens, expandTokensSecurely, hasToken } from './tokens.js';
+import {DF_1} from '../elf/constants.js';
+import {admitCandidate, verifyCandidate} from './candidate.js';
+import {findInCache} from './ld-cache.js';
+import {legacyHwcapBits, legacySubdirectories} from './legacy-hwcaps.js';
+import {alreadyLoaded} from './process.js';
+import {splitSearchPath} from './search-path.js';
+import {expandTokens, expandTokensSecurely, hasToken} from './tokens.js';
 export const glibc = {
-    follows: new Set(['needed', 'auxiliary', 'filter', 'audit']),
-    preloadsForProgram: true,
-    find(process, name, requester = process.program) {
-        if (process.settings.secure && hasToken(name)) {
-            return { kind: 'missing', tried: [], fatal: 'DST not allowed in SUID/SGID programs' };
-        }
-        const expanded = expandTokens(name, tokenValues(process, requester));
-        if (expanded === undefined) {
-            return { kind: 'missing', tried: [], fatal: 'empty dynamic string token substitution' };
-        }
-        const known = process.names.get(expanded);
-        if (known !== undefined) {
-            const reason = alreadyLoaded(process, known.member, known.by, expanded);
-            return { kind: 'loaded', member: known.member, reason };
-        }
-        return new Search(process, expanded, requester).run();
-    },
-    remember({ names }, member, name) {
-        const { soname } = member.object.dynamic ?? {};
-        for (const own of [name, member.path])
-            if (!names.has(own))
-                names.set(own, { member, by: 'name' });
-        if (soname !== undefined && !names.has(soname))
-            names.set(soname, { member, by: 'soname' });
-    },
-    admit: (_, { object }) => admitCandidate(object),
+  follows: new Set(['needed', 'auxiliary', 'filter', 'audit']),
+  preloadsForProgram: true,
+  find(process, name, requester = process.program) {
+    if (process.settings.secure && hasToken(name)) {
+      return {kind: 'missing', tried: [], fatal: 'DST not allowed in SUID/SGID programs'};
+    }
+    const expanded = expandTokens(name, tokenValues(process, requester));
+    if (expanded === undefined) {
+      return {kind: 'missing', tried: [], fatal: 'empty dynamic string token substitution'};
+    }
+    const known = process.names.get(expanded);
+    if (known !== undefined) {
+      const reason = alreadyLoaded(process, known.member, known.by, expanded);
+      return {kind: 'loaded', member: known.member, reason};
+    }
+    return new Search(process, expanded, requester).run();
+  },
+  remember({names}, member, name) {
+    const {soname} = member.object.dynamic ?? {};
+    for (const own of [name, member.path]) if (!names.has(own)) names.set(own, {member, by: 'name'});
+    if (soname !== undefined && !names.has(soname)) names.set(soname, {member, by: 'soname'});
+  },
+  admit: (_, {object}) => admitCandidate(object),
 };
 class Search {
-    #process;
-    #name;
-    #requester;
-    #tried = [];
-    #passedOver = [];
-    constructor(process, name, requester) {
-        this.#process = process;
-        this.#name = name;
-        this.#requester = requester;
+  #process;
+  #name;
+  #requester;
+  #tried = [];
+  #passedOver = [];
+  constructor(process, name, requester) {
+    this.#process = process;
+    this.#name = name;
+    this.#requester = requester;
+  }
+  run() {
+    const answer = this.#name.includes('/')
+      ? this.#try(this.#name, {kind: 'direct'})
+      : (this.#inRpaths() ??
+        this.#inLibraryPath() ??
+        this.#inRunpath() ??
+        this.#inCache() ??
+        this.#inSystemDirectories());
+    return typeof answer === 'object' ? answer : {kind: 'missing', tried: this.#tried, fatal: undefined};
+  }
+  #inRpaths() {
+    if (this.#requester.object.dynamic?.runpath !== undefined) return undefined;
+    const chain = [];
+    for (let m = this.#requester; m !== undefined; m = m.loader) chain.push(m);
+    if (!chain.includes(this.#process.program)) chain.push(this.#process.program);
+    for (const member of chain) {
+      const answer = this.#inList(rpathOf(this.#process, member), {kind: 'rpath', of: member.index});
+      if (answer !== undefined) return answer;
     }
-    run() {
-        const answer = this.#name.includes('/')
-            ? this.#try(this.#name, { kind: 'direct' })
-            : (this.#inRpaths() ??
-                this.#inLibraryPath() ??
-                this.#inRunpath() ??
-                this.#inCache() ??
-                this.#inSystemDirectories());
-        return typeof answer === 'object' ? answer : { kind: 'missing', tried: this.#tried, fatal: undefined };
+    return undefined;
+  }
+  #inLibraryPath() {
+    return this.#inList(libraryPathOf(this.#process), {kind: 'library-path'});
+  }
+  #inRunpath() {
+    const list = runpathOf(this.#process, this.#requester);
+    return this.#inList(list, {kind: 'runpath', of: this.#requester.index});
+  }
+  #inCache() {
+    const {lookups, facts, machine, settings} = this.#process;
+    if (facts.cachePath === undefined || settings.inhibitCache) return undefined;
+    const entry = findInCache(lookups.cache(facts.cachePath, machine), this.#name, {
+      machine,
+      hwcaps: settings.hwcaps,
+      legacyHwcaps: legacyHwcapBits(facts, machine),
+    });
+    const place = {
+      kind: 'cache',
+      cache: facts.cachePath,
+      ...(entry?.hwcaps && {hwcaps: entry.hwcaps}),
+    };
+    if (entry === undefined) return this.#note(place, facts.cachePath, 'not in the cache');
+    if (this.#noDefaultLibraries && facts.systemDirectories.some((system) => entry.path.startsWith(system))) {
+      return this.#note(place, entry.path, 'in a system directory, which DF_1_NODEFLIB excludes');
     }
-    #inRpaths() {
-        if (this.#requester.object.dynamic?.runpath !== undefined)
-            return undefined;
-        const chain = [];
-        for (let m = this.#requester; m !== undefined; m = m.loader)
-            chain.push(m);
-        if (!chain.includes(this.#process.program))
-            chain.push(this.#process.program);
-        for (const member of chain) {
-            const answer = this.#inList(rpathOf(this.#process, member), { kind: 'rpath', of: member.index });
-            if (answer !== undefined)
-                return answer;
-        }
-        return undefined;
+    const answer = this.#try(entry.path, place);
+    return typeof answer === 'object' ? answer : undefined;
+  }
+  #inSystemDirectories() {
+    if (this.#noDefaultLibraries) return undefined;
+    return this.#inList(this.#process.facts.systemDirectories, {kind: 'system-directory'});
+  }
+  get #noDefaultLibraries() {
+    return ((this.#requester.object.dynamic?.flags1 ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n;
+  }
+  /** Go through a list of directories as open_path does, each with its hwcaps subdirectories before itself. */
+  #inList(directories, base) {
+    const {lookups} = this.#process;
+    for (const directory of directories) {
+      const place = {...base, directory};
+      if (!lookups.isDirectory(directory)) {
+        this.#note(place, `${directory}${this.#name}`, 'no such directory');
+        continue;
+      }
+      for (const hwcaps of subdirectoriesOf(this.#process)) {
+        if (!lookups.isDirectory(`${directory}${hwcaps}`)) continue;
+        const answer = this.#try(`${directory}${hwcaps}${this.#name}`, {...place, hwcaps});
+        if (typeof answer === 'object') return answer;
+      }
+      const answer = this.#try(`${directory}${this.#name}`, place);
+      if (typeof answer === 'object') return answer;
+      // A file that is there but cannot be opened (a loop of links) ends this list, though not the search.
+      if (answer !== 'ENOENT' && answer !== 'EACCES') return undefined;
     }
-    #inLibraryPath() {
-        return this.#inList(libraryPathOf(this.#process), { kind: 'library-path' });
+    return undefined;
+  }
+  /** Look at one file; the error code is for the caller to go on by. */
+  #try(path, place) {
+    const {lookups, machine} = this.#process;
+    const there = lookups.file(path);
+    if (there.kind === 'absent') {
+      this.#note(place, path, inWords[there.code] ?? there.code);
+      return there.code;
     }
-    #inRunpath() {
-        const list = runpathOf(this.#process, this.#requester);
-        return this.#inList(list, { kind: 'runpath', of: this.#requester.index });
+    if (there.kind === 'directory') return this.#giveUp(place, path, 'cannot read file data: is a directory');
+    if (there.kind === 'special') return this.#giveUp(place, path, 'not a regular file');
+    const verdict = verifyCandidate(there.object, machine);
+    if (verdict.kind === 'fatal') return this.#giveUp(place, path, verdict.why);
+    if (verdict.kind === 'take') {
+      return {kind: 'file', name: this.#name, path, file: there, reason: place, passedOver: this.#passedOver};
     }
-    #inCache() {
-        const { lookups, facts, machine, settings } = this.#process;
-        if (facts.cachePath === undefined || settings.inhibitCache)
-            return undefined;
-        const entry = findInCache(lookups.cache(facts.cachePath, machine), this.#name, {
-            machine,
-            hwcaps: settings.hwcaps,
-            legacyHwcaps: legacyHwcapBits(facts, machine),
-        });
-        const place = {
-            kind: 'cache',
-            cache: facts.cachePath,
-            ...(entry?.hwcaps && { hwcaps: entry.hwcaps }),
-        };
-        if (entry === undefined)
-            return this.#note(place, facts.cachePath, 'not in the cache');
-        if (this.#noDefaultLibraries && facts.systemDirectories.some((system) => entry.path.startsWith(system))) {
-            return this.#note(place, entry.path, 'in a system directory, which DF_1_NODEFLIB excludes');
-        }
-        const answer = this.#try(entry.path, place);
-        return typeof answer === 'object' ? answer : undefined;
-    }
-    #inSystemDirectories() {
-        if (this.#noDefaultLibraries)
-            return undefined;
-        return this.#inList(this.#process.facts.systemDirectories, { kind: 'system-directory' });
-    }
-    get #noDefaultLibraries() {
-        return ((this.#requester.object.dynamic?.flags1 ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n;
-    }
-    /** Go through a list of directories as open_path does, each with its hwcaps subdirectories before itself. */
-    #inList(directories, base) {
-        const { lookups } = this.#process;
-        for (const directory of directories) {
-            const place = { ...base, directory };
-            if (!lookups.isDirectory(directory)) {
-                this.#note(place, `${directory}${this.#name}`, 'no such directory');
-                continue;
-            }
-            for (const hwcaps of subdirectoriesOf(this.#process)) {
-                if (!lookups.isDirectory(`${directory}${hwcaps}`))
-                    continue;
-                const answer = this.#try(`${directory}${hwcaps}${this.#name}`, { ...place, hwcaps });
-                if (typeof answer === 'object')
-                    return answer;
-            }
-            const answer = this.#try(`${directory}${this.#name}`, place);
-            if (typeof answer === 'object')
-                return answer;
-            // A file that is there but cannot be opened (a loop of links) ends this list, though not the search.
-            if (answer !== 'ENOENT' && answer !== 'EACCES')
-                return undefined;
-        }
-        return undefined;
-    }
-    /** Look at one file; the error code is for the caller to go on by. */
-    #try(path, place) {
-        const { lookups, machine } = this.#process;
-        const there = lookups.file(path);
-        if (there.kind === 'absent') {
-            this.#note(place, path, inWords[there.code] ?? there.code);
-            return there.code;
-        }
-        if (there.kind === 'directory')
-            return this.#giveUp(place, path, 'cannot read file data: is a directory');
-        if (there.kind === 'special')
-            return this.#giveUp(place, path, 'not a regular file');
-        const verdict = verifyCandidate(there.object, machine);
-        if (verdict.kind === 'fatal')
-            return this.#giveUp(place, path, verdict.why);
-        if (verdict.kind === 'take') {
-            return { kind: 'file', name: this.#name, path, file: there, reason: place, passedOver: this.#passedOver };
-        }
-        this.#passedOver.push({ place, path, why: verdict.why });
-        this.#note(place, path, verdict.why);
-        return 'ENOENT';
-    }
-    #note(place, path, why) {
-        this.#tried.push({ place, path, why });
-    }
-    #giveUp(place, path, why) {
-        this.#note(place, path, why);
-        return { kind: 'missing', tried: this.#tried, fatal: why };
-    }
+    this.#passedOver.push({place, path, why: verdict.why});
+    this.#note(place, path, verdict.why);
+    return 'ENOENT';
+  }
+  #note(place, path, why) {
+    this.#tried.push({place, path, why});
+  }
+  #giveUp(place, path, why) {
+    this.#note(place, path, why);
+    return {kind: 'missing', tried: this.#tried, fatal: why};
+  }
 }
 const inWords = {
-    ENOENT: 'no such file',
-    EACCES: 'permission denied',
-    ELOOP: 'too many levels of symbolic links',
-    ENAMETOOLONG: 'file name too long',
-    ENOTDIR: 'not a directory',
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
+  ELOOP: 'too many levels of symbolic links',
+  ENAMETOOLONG: 'file name too long',
+  ENOTDIR: 'not a directory',
 };
 function rpathOf(process, member) {
-    const { rpath, runpath } = member.object.dynamic ?? {};
-    return runpath === undefined ? listOf(process, member, rpath, ':') : [];
+  const {rpath, runpath} = member.object.dynamic ?? {};
+  return runpath === undefined ? listOf(process, member, rpath, ':') : [];
 }
 function runpathOf(process, member) {
-    return listOf(process, member, member.object.dynamic?.runpath, ':');
+  return listOf(process, member, member.object.dynamic?.runpath, ':');
 }
 function libraryPathOf(process) {
-    const { libraryPath, secure } = process.settings;
-    return secure ? [] : listOf(process, process.program, libraryPath, /[:;]/);
+  const {libraryPath, secure} = process.settings;
+  return secure ? [] : listOf(process, process.program, libraryPath, /[:;]/);
 }
 function listOf(process, member, list, separator) {
-    if (list === undefined || list === '')
-        return [];
-    const key = `${member.index} ${separator} ${list}`;
-    const known = process.lists.get(key);
-    if (known !== undefined)
-        return known;
-    const values = tokenValues(process, member);
-    const trusted = member === process.program ? process.facts.systemDirectories : undefined;
-    const directories = splitSearchPath(list, separator, (element) => process.settings.secure ? expandTokensSecurely(element, values, trusted) : expandTokens(element, values));
-    process.lists.set(key, directories);
-    return directories;
+  if (list === undefined || list === '') return [];
+  const key = `${member.index} ${separator} ${list}`;
+  const known = process.lists.get(key);
+  if (known !== undefined) return known;
+  const values = tokenValues(process, member);
+  const trusted = member === process.program ? process.facts.systemDirectories : undefined;
+  const directories = splitSearchPath(list, separator, (element) =>
+    process.settings.secure ? expandTokensSecurely(element, values, trusted) : expandTokens(element, values),
+  );
+  process.lists.set(key, directories);
+  return directories;
 }
-function tokenValues({ facts, settings }, member) {
-    return { origin: member.origin, lib: facts.lib, platform: settings.platform };
+function tokenValues({facts, settings}, member) {
+  return {origin: member.origin, lib: facts.lib, platform: settings.platform};
 }
 /** The subdirectories that each directory is searched for first, best first, each with its slash. */
-function subdirectoriesOf({ facts, machine, settings, lists }) {
-    const known = lists.get('subdirectories');
-    if (known !== undefined)
-        return known;
-    const modern = settings.hwcaps.map((level) => `glibc-hwcaps/${level}/`);
-    const all = [...modern, ...legacySubdirectories(facts, machine, settings.platform)];
-    lists.set('subdirectories', all);
-    return all;
+function subdirectoriesOf({facts, machine, settings, lists}) {
+  const known = lists.get('subdirectories');
+  if (known !== undefined) return known;
+  const modern = settings.hwcaps.map((level) => `glibc-hwcaps/${level}/`);
+  const all = [...modern, ...legacySubdirectories(facts, machine, settings.platform)];
+  lists.set('subdirectories', all);
+  return all;
 }
 //# sourceMappingURL=glibc.js.map

@@ -3,37 +3,38 @@
  * another place, the standard loader of its C library and architecture stands in. A file of another machine that
  * happens to lie there does not count.
  */
-import { DF_1 } from '../elf/constants.js';
-import { sameMachine } from './candidate.js';
-import { fallbackFacts } from './loader-facts.js';
-import { standardLoader } from './standard-loader.js';
+import {DF_1} from '../elf/constants.js';
+import {sameMachine} from './candidate.js';
+import {fallbackFacts} from './loader-facts.js';
+import {standardLoader} from './standard-loader.js';
 /** Find a program's loader; undefined for a program without one: static, or static-pie. */
 export function findInterpreter(lookups, program, machine, override) {
-    const requested = program.segments?.interpreter;
-    if (requested === undefined && override === undefined && isStatic(program))
-        return undefined;
-    const libc = likelyLibc(program, requested);
-    const wanted = override ?? requested;
-    for (const path of [wanted, standardLoader(libc, machine)]) {
-        const file = path === undefined ? undefined : lookups.file(path);
-        if (file?.kind !== 'file' || !file.object.machine || !sameMachine(file.object.machine, machine))
-            continue;
-        const facts = lookups.loader(file.host, machine);
-        return { requested, path, file, facts, substituted: requested !== undefined && path !== requested };
-    }
-    const facts = fallbackFacts(libc, machine);
-    return { requested, path: undefined, file: undefined, facts, substituted: false };
+  const requested = program.segments?.interpreter;
+  if (requested === undefined && override === undefined && isStatic(program)) return undefined;
+  const libc = likelyLibc(program, requested);
+  const wanted = override ?? requested;
+  for (const path of [wanted, standardLoader(libc, machine)]) {
+    const file = path === undefined ? undefined : lookups.file(path);
+    if (file?.kind !== 'file' || !file.object.machine || !sameMachine(file.object.machine, machine)) continue;
+    const facts = lookups.loader(file.host, machine);
+    return {requested, path, file, facts, substituted: requested !== undefined && path !== requested};
+  }
+  const facts = fallbackFacts(libc, machine);
+  return {requested, path: undefined, file: undefined, facts, substituted: false};
 }
-function isStatic({ dynamic }) {
-    return (dynamic === undefined ||
-        (dynamic.needs.length === 0 && dynamic.soname === undefined && isPie(dynamic.flags1)));
+function isStatic({dynamic}) {
+  return (
+    dynamic === undefined ||
+    (dynamic.needs.length === 0 && dynamic.soname === undefined && isPie(dynamic.flags1))
+  );
 }
 function isPie(flags1) {
-    return (flags1 & DF_1.DF_1_PIE) !== 0n;
+  return (flags1 & DF_1.DF_1_PIE) !== 0n;
 }
 /** musl's own name for itself in DT_NEEDED is `libc.so`, Alpine's `libc.musl-ARCH.so.1`. */
-function likelyLibc({ dynamic }, requested) {
-    const isMusl = requested?.includes('ld-musl') || dynamic?.needs.some(({ name }) => /^libc\.(?:so$|musl-)/.test(name));
-    return isMusl ? 'musl' : 'glibc';
+function likelyLibc({dynamic}, requested) {
+  const isMusl =
+    requested?.includes('ld-musl') || dynamic?.needs.some(({name}) => /^libc\.(?:so$|musl-)/.test(name));
+  return isMusl ? 'musl' : 'glibc';
 }
 //# sourceMappingURL=interpreter.js.map

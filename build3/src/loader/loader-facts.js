@@ -2,64 +2,61 @@
 const mostBytes = 1 << 24;
 /** Read the facts out of a loader's bytes. */
 export function readLoaderFacts(source, machine) {
-    const bytes = source.read(0, Math.min(source.size, mostBytes));
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-    const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
-    if (pathFile !== undefined)
-        return readMuslFacts(text, pathFile);
-    if (!text.includes('glibc-ld.so.cache'))
-        return { ...fallbackFacts('glibc', machine), libc: 'unknown' };
-    return readGlibcFacts(text);
+  const bytes = source.read(0, Math.min(source.size, mostBytes));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
+  if (pathFile !== undefined) return readMuslFacts(text, pathFile);
+  if (!text.includes('glibc-ld.so.cache')) return {...fallbackFacts('glibc', machine), libc: 'unknown'};
+  return readGlibcFacts(text);
 }
 /** What a loader of which nothing is at hand most likely was built with: upstream's defaults. */
 export function fallbackFacts(libc, machine) {
-    const lib = upstreamLib(machine);
-    if (libc === 'musl')
-        return { libc, version: undefined, hwcaps: [], ...muslDefaults, pathFile: undefined };
-    return {
-        libc,
-        version: undefined,
-        hwcaps: hwcapsOf(machine),
-        systemDirectories: [`/${lib}/`, `/usr/${lib}/`],
-        lib: lib.split('/').at(-1),
-        cachePath: '/etc/ld.so.cache',
-        preloadPath: '/etc/ld.so.preload',
-        pathFile: undefined,
-    };
+  const lib = upstreamLib(machine);
+  if (libc === 'musl') return {libc, version: undefined, hwcaps: [], ...muslDefaults, pathFile: undefined};
+  return {
+    libc,
+    version: undefined,
+    hwcaps: hwcapsOf(machine),
+    systemDirectories: [`/${lib}/`, `/usr/${lib}/`],
+    lib: lib.split('/').at(-1),
+    cachePath: '/etc/ld.so.cache',
+    preloadPath: '/etc/ld.so.preload',
+    pathFile: undefined,
+  };
 }
 const muslDefaults = {
-    systemDirectories: ['/lib/', '/usr/local/lib/', '/usr/lib/'],
-    lib: undefined,
-    cachePath: undefined,
-    preloadPath: undefined,
+  systemDirectories: ['/lib/', '/usr/local/lib/', '/usr/lib/'],
+  lib: undefined,
+  cachePath: undefined,
+  preloadPath: undefined,
 };
 function readMuslFacts(text, pathFile) {
-    // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
-    const lists = [...text.matchAll(/(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/g)];
-    const list = lists.find(([directories]) => directories.includes('/lib'))?.[0];
-    const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
-    const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
-    return {
-        libc: 'musl',
-        version,
-        hwcaps: [],
-        ...muslDefaults,
-        systemDirectories: systemDirectories ?? muslDefaults.systemDirectories,
-        pathFile,
-    };
+  // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
+  const lists = [...text.matchAll(/(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/g)];
+  const list = lists.find(([directories]) => directories.includes('/lib'))?.[0];
+  const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
+  const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
+  return {
+    libc: 'musl',
+    version,
+    hwcaps: [],
+    ...muslDefaults,
+    systemDirectories: systemDirectories ?? muslDefaults.systemDirectories,
+    pathFile,
+  };
 }
 function readGlibcFacts(text) {
-    const systemDirectories = readSystemDirectories(text);
-    return {
-        libc: 'glibc',
-        version: /release version (\d+\.\d+)/.exec(text)?.[1],
-        systemDirectories,
-        lib: readLib(text, systemDirectories),
-        hwcaps: hwcapsList.exec(text)?.[0].split(':') ?? [],
-        cachePath: /(?<=\0)\/[^\0\n]*(?=\0 search cache=)/.exec(text)?.[0] ?? stringEndingIn('ld.so.cache', text),
-        preloadPath: stringEndingIn('ld.so.preload', text),
-        pathFile: undefined,
-    };
+  const systemDirectories = readSystemDirectories(text);
+  return {
+    libc: 'glibc',
+    version: /release version (\d+\.\d+)/.exec(text)?.[1],
+    systemDirectories,
+    lib: readLib(text, systemDirectories),
+    hwcaps: hwcapsList.exec(text)?.[0].split(':') ?? [],
+    cachePath: /(?<=\0)\/[^\0\n]*(?=\0 search cache=)/.exec(text)?.[0] ?? stringEndingIn('ld.so.cache', text),
+    preloadPath: stringEndingIn('ld.so.preload', text),
+    pathFile: undefined,
+  };
 }
 const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(?=\0)/;
 /**
@@ -67,39 +64,34 @@ const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(
  * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
  */
 function readSystemDirectories(text) {
-    const rows = [...text.matchAll(/(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) => row.slice(0, -1).split('\0'));
-    const isOfLibraries = (row) => row.some((directory) => /\/lib\w*\//.test(directory));
-    const longestFirst = rows.sort((a, b) => b.length - a.length);
-    return longestFirst.find(isOfLibraries) ?? longestFirst.find(({ length }) => length > 1) ?? [];
+  const rows = [...text.matchAll(/(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) => row.slice(0, -1).split('\0'));
+  const isOfLibraries = (row) => row.some((directory) => /\/lib\w*\//.test(directory));
+  const longestFirst = rows.sort((a, b) => b.length - a.length);
+  return longestFirst.find(isOfLibraries) ?? longestFirst.find(({length}) => length > 1) ?? [];
 }
 /** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */
 function readLib(text, systemDirectories) {
-    const triplet = /(?<=\0)lib\w*\/[\w.]+-linux-\w+(?=\0)/.exec(text)?.[0];
-    if (triplet !== undefined)
-        return triplet;
-    const plain = [...text.matchAll(/(?<=\0)lib\w*(?=\0)/g)].map(([lib]) => lib);
-    const isDirectory = (lib) => systemDirectories.some((directory) => directory.endsWith(`/${lib}/`));
-    return plain.find(isDirectory) ?? systemDirectories[0]?.split('/').at(-2);
+  const triplet = /(?<=\0)lib\w*\/[\w.]+-linux-\w+(?=\0)/.exec(text)?.[0];
+  if (triplet !== undefined) return triplet;
+  const plain = [...text.matchAll(/(?<=\0)lib\w*(?=\0)/g)].map(([lib]) => lib);
+  const isDirectory = (lib) => systemDirectories.some((directory) => directory.endsWith(`/${lib}/`));
+  return plain.find(isDirectory) ?? systemDirectories[0]?.split('/').at(-2);
 }
 function stringEndingIn(name, text) {
-    return new RegExp(`(?<=\0)/[^\0\n ]*${name.replaceAll('.', '\\.')}(?=\0)`).exec(text)?.[0];
+  return new RegExp(`(?<=\0)/[^\0\n ]*${name.replaceAll('.', '\\.')}(?=\0)`).exec(text)?.[0];
 }
 /** slibdir as glibc's sysdeps define it (`libc_cv_slibdir` in the configure fragments). */
-function upstreamLib({ e_machine, e_flags, elfClass }) {
-    const isMips = e_machine === 8;
-    if (e_machine === 243)
-        return `lib${elfClass}/${elfClass === 64 ? 'lp64' : 'ilp32'}${['', 'f', 'd', 'q'][(e_flags >> 1) & 3]}`;
-    if (isMips && elfClass === 32)
-        return (e_flags & 0x20) !== 0 ? 'lib32' : 'lib';
-    if (e_machine === 62 && elfClass === 32)
-        return 'libx32';
-    return elfClass === 64 && e_machine !== 36902 && e_machine !== 50 ? 'lib64' : 'lib';
+function upstreamLib({e_machine, e_flags, elfClass}) {
+  const isMips = e_machine === 8;
+  if (e_machine === 243)
+    return `lib${elfClass}/${elfClass === 64 ? 'lp64' : 'ilp32'}${['', 'f', 'd', 'q'][(e_flags >> 1) & 3]}`;
+  if (isMips && elfClass === 32) return (e_flags & 0x20) !== 0 ? 'lib32' : 'lib';
+  if (e_machine === 62 && elfClass === 32) return 'libx32';
+  return elfClass === 64 && e_machine !== 36902 && e_machine !== 50 ? 'lib64' : 'lib';
 }
-function hwcapsOf({ e_machine, elfClass, littleEndian }) {
-    if (e_machine === 62 && elfClass === 64)
-        return ['x86-64-v4', 'x86-64-v3', 'x86-64-v2'];
-    if (e_machine === 21 && littleEndian)
-        return ['power10', 'power9'];
-    return e_machine === 22 && elfClass === 64 ? ['z16', 'z15', 'z14', 'z13'] : [];
+function hwcapsOf({e_machine, elfClass, littleEndian}) {
+  if (e_machine === 62 && elfClass === 64) return ['x86-64-v4', 'x86-64-v3', 'x86-64-v2'];
+  if (e_machine === 21 && littleEndian) return ['power10', 'power9'];
+  return e_machine === 22 && elfClass === 64 ? ['z16', 'z15', 'z14', 'z13'] : [];
 }
 //# sourceMappingURL=loader-facts.js.map

@@ -3,212 +3,203 @@
  * each object needs, every request answered by the rules of the C library whose loader the program asks for.
  * Where the loader would stop at the first library that is missing, this goes on and reports them all.
  */
-import { decodeString } from '../elf/strings.js';
-import { dlopenPriorities } from './dlopen-notes.js';
-import { glibc } from './glibc.js';
-import { findInterpreter } from './interpreter.js';
-import { fallbackFacts } from './loader-facts.js';
-import { describeInterpreter, interpreterMember, interpreterName, interpreterNames, programMember, toNode, } from './members.js';
-import { musl } from './musl.js';
-import { settingsOf } from './options.js';
-import { alreadyLoaded } from './process.js';
-import { directoryOf } from './search-path.js';
-import { checkVersions } from './versions.js';
+import {decodeString} from '../elf/strings.js';
+import {dlopenPriorities} from './dlopen-notes.js';
+import {glibc} from './glibc.js';
+import {findInterpreter} from './interpreter.js';
+import {fallbackFacts} from './loader-facts.js';
+import {
+  describeInterpreter,
+  interpreterMember,
+  interpreterName,
+  interpreterNames,
+  programMember,
+  toNode,
+} from './members.js';
+import {musl} from './musl.js';
+import {settingsOf} from './options.js';
+import {alreadyLoaded} from './process.js';
+import {directoryOf} from './search-path.js';
+import {checkVersions} from './versions.js';
 /** Loads one program: make one for each, and `run` it once. */
 export class Loading {
-    #process;
-    #rules;
-    #options;
-    #interpreter;
-    #members = [];
-    #byIdentity = new Map();
-    #misses = [];
-    /** Objects whose needs are still to be looked at. */
-    #queue = [];
-    constructor(lookups, path, file, options) {
-        const { machine } = file.object;
-        const interpreter = findInterpreter(lookups, file.object, machine, options.interpreter);
-        const facts = interpreter?.facts ?? fallbackFacts('unknown', machine);
-        this.#options = options;
-        this.#interpreter = interpreter;
-        this.#rules = facts.libc === 'musl' ? musl : glibc;
-        this.#process = {
-            lookups,
-            facts,
-            machine,
-            settings: settingsOf(options, facts, machine),
-            program: programMember(lookups.root, path, file, options),
-            interpreter: interpreter && interpreterMember(interpreter),
-            interpreterName: interpreterName(interpreter, options),
-            names: new Map(),
-            lists: new Map(),
-        };
+  #process;
+  #rules;
+  #options;
+  #interpreter;
+  #members = [];
+  #byIdentity = new Map();
+  #misses = [];
+  /** Objects whose needs are still to be looked at. */
+  #queue = [];
+  constructor(lookups, path, file, options) {
+    const {machine} = file.object;
+    const interpreter = findInterpreter(lookups, file.object, machine, options.interpreter);
+    const facts = interpreter?.facts ?? fallbackFacts('unknown', machine);
+    this.#options = options;
+    this.#interpreter = interpreter;
+    this.#rules = facts.libc === 'musl' ? musl : glibc;
+    this.#process = {
+      lookups,
+      facts,
+      machine,
+      settings: settingsOf(options, facts, machine),
+      program: programMember(lookups.root, path, file, options),
+      interpreter: interpreter && interpreterMember(interpreter),
+      interpreterName: interpreterName(interpreter, options),
+      names: new Map(),
+      lists: new Map(),
+    };
+  }
+  run() {
+    this.#loadProgram();
+    this.#preload();
+    this.#loadQueued();
+    this.#loadAuditors();
+    this.#loadDlopened();
+    const {interpreter} = this.#process;
+    if (interpreter !== undefined) this.#count(interpreter);
+    return this.#result();
+  }
+  #loadProgram() {
+    const {program, interpreter, names} = this.#process;
+    const {soname} = program.object.dynamic ?? {};
+    this.#count(program);
+    this.#queue.push(program);
+    if (soname !== undefined) names.set(soname, {member: program, by: 'soname'});
+    if (interpreter === undefined) {
+      this.#noteMissingInterpreter();
+      return;
     }
-    run() {
-        this.#loadProgram();
-        this.#preload();
-        this.#loadQueued();
-        this.#loadAuditors();
-        this.#loadDlopened();
-        const { interpreter } = this.#process;
-        if (interpreter !== undefined)
-            this.#count(interpreter);
-        return this.#result();
+    for (const name of interpreterNames(this.#process, this.#interpreter)) {
+      if (!names.has(name)) names.set(name, {member: interpreter, by: 'name'});
     }
-    #loadProgram() {
-        const { program, interpreter, names } = this.#process;
-        const { soname } = program.object.dynamic ?? {};
-        this.#count(program);
-        this.#queue.push(program);
-        if (soname !== undefined)
-            names.set(soname, { member: program, by: 'soname' });
-        if (interpreter === undefined) {
-            this.#noteMissingInterpreter();
-            return;
-        }
-        for (const name of interpreterNames(this.#process, this.#interpreter)) {
-            if (!names.has(name))
-                names.set(name, { member: interpreter, by: 'name' });
-        }
+  }
+  #noteMissingInterpreter() {
+    const name = this.#options.interpreter ?? this.#interpreter?.requested;
+    if (name === undefined) return;
+    const tried = [{place: {kind: 'direct'}, path: name, why: 'no such file, or not a loader for it'}];
+    this.#misses.push({name, kind: 'interpreter', requestedBy: 0, tried, fatal: undefined, optional: false});
+  }
+  #preload() {
+    const {program, settings} = this.#process;
+    const requested = settings.secure ? [] : (this.#options.preload ?? []);
+    const configured = (this.#options.preloadFile ?? true) ? this.#preloadFile() : [];
+    for (const name of [...requested, ...configured]) this.#request(name, 'preload', program);
+  }
+  /** Names apart by blanks or colons, `#` to the end of the line. */
+  #preloadFile() {
+    const {lookups, facts} = this.#process;
+    const bytes = facts.preloadPath === undefined ? undefined : lookups.contents(facts.preloadPath, 1 << 20);
+    const text = decodeString(bytes ?? new Uint8Array()).replace(/#.*/g, '');
+    return text.split(/[ \t\n:]+/).filter((name) => name !== '');
+  }
+  #loadQueued() {
+    for (let member = this.#queue.shift(); member !== undefined; member = this.#queue.shift()) {
+      this.#loadNeeds(member);
     }
-    #noteMissingInterpreter() {
-        const name = this.#options.interpreter ?? this.#interpreter?.requested;
-        if (name === undefined)
-            return;
-        const tried = [
-            { place: { kind: 'direct' }, path: name, why: 'no such file, or not a loader for it' },
-        ];
-        this.#misses.push({ name, kind: 'interpreter', requestedBy: 0, tried, fatal: undefined, optional: false });
+  }
+  /**
+   * The program's auditors. In truth they come first and live in a namespace of their own, with their own copies of
+   * what they need; the files are the same ones.
+   */
+  #loadAuditors() {
+    const {program} = this.#process;
+    const auditors = program.object.dynamic?.audit ?? [];
+    for (const name of this.#rules.follows.has('audit') ? auditors : [])
+      this.#request(name, 'audit', program);
+    this.#loadQueued();
+  }
+  /** What is opened at run time is loaded after the rest; what that says it opens, after it. */
+  #loadDlopened() {
+    const {dlopen: least} = this.#options;
+    if (least === undefined) return;
+    const followed = dlopenPriorities.slice(0, dlopenPriorities.indexOf(least) + 1);
+    for (let i = 0; i < this.#members.length; i++) {
+      const member = this.#members[i];
+      for (const note of member?.object.dlopen ?? []) {
+        if (member !== undefined && followed.includes(note.priority)) this.#openFirst(note.sonames, member);
+      }
+      this.#loadQueued();
     }
-    #preload() {
-        const { program, settings } = this.#process;
-        const requested = settings.secure ? [] : (this.#options.preload ?? []);
-        const configured = (this.#options.preloadFile ?? true) ? this.#preloadFile() : [];
-        for (const name of [...requested, ...configured])
-            this.#request(name, 'preload', program);
+  }
+  /** Of alternatives the first that is found; when none is, the miss is that of the first, the preferred one. */
+  #openFirst(sonames, requester) {
+    const [preferred = ''] = sonames;
+    const isFound = (name) => this.#rules.find(this.#process, name, requester).kind !== 'missing';
+    this.#request(sonames.find(isFound) ?? preferred, 'dlopen', requester);
+  }
+  #loadNeeds(member) {
+    const moved = [];
+    for (const {name, kind} of member.object.dynamic?.needs ?? []) {
+      if (!this.#rules.follows.has(kind)) continue;
+      const fresh = this.#request(name, kind, member);
+      if (fresh !== undefined && kind !== 'needed') moved.push(fresh);
     }
-    /** Names apart by blanks or colons, `#` to the end of the line. */
-    #preloadFile() {
-        const { lookups, facts } = this.#process;
-        const bytes = facts.preloadPath === undefined ? undefined : lookups.contents(facts.preloadPath, 1 << 20);
-        const text = decodeString(bytes ?? new Uint8Array()).replace(/#.*/g, '');
-        return text.split(/[ \t\n:]+/).filter((name) => name !== '');
+    if (member === this.#process.program) {
+      for (const name of this.#options.library ?? []) this.#request(name, 'library', member);
     }
-    #loadQueued() {
-        for (let member = this.#queue.shift(); member !== undefined; member = this.#queue.shift()) {
-            this.#loadNeeds(member);
-        }
+    this.#takeFirst(moved);
+  }
+  /** What a filter stands for is looked at right after it (_dl_map_object_deps puts it before the filter). */
+  #takeFirst(members) {
+    for (const member of members) this.#queue.splice(this.#queue.indexOf(member), 1);
+    this.#queue.unshift(...members);
+  }
+  /** Make one request; the member that it newly loaded, if it did. */
+  #request(name, kind, requester) {
+    const asker = kind === 'preload' && !this.#rules.preloadsForProgram ? undefined : requester;
+    const answer = this.#rules.find(this.#process, name, asker);
+    if (answer.kind === 'missing') return this.#miss(name, kind, requester, answer.tried, answer.fatal);
+    if (answer.kind === 'loaded') return this.#connect(name, kind, requester, answer.member, answer.reason);
+    const same = this.#byIdentity.get(answer.file.identity);
+    if (same !== undefined) {
+      this.#rules.remember(this.#process, same, answer.name);
+      const reason = alreadyLoaded(this.#process, same, 'file', answer.path);
+      return this.#connect(name, kind, requester, same, reason);
     }
-    /**
-     * The program's auditors. In truth they come first and live in a namespace of their own, with their own copies of
-     * what they need; the files are the same ones.
-     */
-    #loadAuditors() {
-        const { program } = this.#process;
-        const auditors = program.object.dynamic?.audit ?? [];
-        for (const name of this.#rules.follows.has('audit') ? auditors : [])
-            this.#request(name, 'audit', program);
-        this.#loadQueued();
+    return this.#load(name, kind, requester, asker, answer);
+  }
+  #load(name, kind, requester, loader, answer) {
+    const {path, file, reason} = answer;
+    const verdict = this.#rules.admit(this.#process, file);
+    const {interpreter} = this.#process;
+    if (verdict.kind === 'interpreter' && interpreter !== undefined) {
+      return this.#connect(name, kind, requester, interpreter, {kind: 'interpreter'});
     }
-    /** What is opened at run time is loaded after the rest; what that says it opens, after it. */
-    #loadDlopened() {
-        const { dlopen: least } = this.#options;
-        if (least === undefined)
-            return;
-        const followed = dlopenPriorities.slice(0, dlopenPriorities.indexOf(least) + 1);
-        for (let i = 0; i < this.#members.length; i++) {
-            const member = this.#members[i];
-            for (const note of member?.object.dlopen ?? []) {
-                if (member !== undefined && followed.includes(note.priority))
-                    this.#openFirst(note.sonames, member);
-            }
-            this.#loadQueued();
-        }
+    if (verdict.kind === 'skip' || verdict.kind === 'fatal') {
+      return this.#miss(name, kind, requester, [{place: reason, path, why: verdict.why}], verdict.why);
     }
-    /** Of alternatives the first that is found; when none is, the miss is that of the first, the preferred one. */
-    #openFirst(sonames, requester) {
-        const [preferred = ''] = sonames;
-        const isFound = (name) => this.#rules.find(this.#process, name, requester).kind !== 'missing';
-        this.#request(sonames.find(isFound) ?? preferred, 'dlopen', requester);
-    }
-    #loadNeeds(member) {
-        const moved = [];
-        for (const { name, kind } of member.object.dynamic?.needs ?? []) {
-            if (!this.#rules.follows.has(kind))
-                continue;
-            const fresh = this.#request(name, kind, member);
-            if (fresh !== undefined && kind !== 'needed')
-                moved.push(fresh);
-        }
-        if (member === this.#process.program) {
-            for (const name of this.#options.library ?? [])
-                this.#request(name, 'library', member);
-        }
-        this.#takeFirst(moved);
-    }
-    /** What a filter stands for is looked at right after it (_dl_map_object_deps puts it before the filter). */
-    #takeFirst(members) {
-        for (const member of members)
-            this.#queue.splice(this.#queue.indexOf(member), 1);
-        this.#queue.unshift(...members);
-    }
-    /** Make one request; the member that it newly loaded, if it did. */
-    #request(name, kind, requester) {
-        const asker = kind === 'preload' && !this.#rules.preloadsForProgram ? undefined : requester;
-        const answer = this.#rules.find(this.#process, name, asker);
-        if (answer.kind === 'missing')
-            return this.#miss(name, kind, requester, answer.tried, answer.fatal);
-        if (answer.kind === 'loaded')
-            return this.#connect(name, kind, requester, answer.member, answer.reason);
-        const same = this.#byIdentity.get(answer.file.identity);
-        if (same !== undefined) {
-            this.#rules.remember(this.#process, same, answer.name);
-            const reason = alreadyLoaded(this.#process, same, 'file', answer.path);
-            return this.#connect(name, kind, requester, same, reason);
-        }
-        return this.#load(name, kind, requester, asker, answer);
-    }
-    #load(name, kind, requester, loader, answer) {
-        const { path, file, reason } = answer;
-        const verdict = this.#rules.admit(this.#process, file);
-        const { interpreter } = this.#process;
-        if (verdict.kind === 'interpreter' && interpreter !== undefined) {
-            return this.#connect(name, kind, requester, interpreter, { kind: 'interpreter' });
-        }
-        if (verdict.kind === 'skip' || verdict.kind === 'fatal') {
-            return this.#miss(name, kind, requester, [{ place: reason, path, why: verdict.why }], verdict.why);
-        }
-        const origin = directoryOf(this.#process.lookups.root.absolute(path));
-        const member = { ...answer, ...file, index: -1, name, loader, origin, edges: [] };
-        this.#count(member);
-        this.#rules.remember(this.#process, member, answer.name);
-        this.#byIdentity.set(file.identity, member);
-        this.#queue.push(member);
-        this.#connect(name, kind, requester, member, reason);
-        return member;
-    }
-    /** Give a member its place in the order of loading, if it has none yet. */
-    #count(member) {
-        if (member.index < 0)
-            member.index = this.#members.push(member) - 1;
-    }
-    #connect(name, kind, from, to, reason) {
-        this.#count(to);
-        from.edges.push({ name, kind, to, reason });
-    }
-    #miss(name, kind, requester, tried, fatal) {
-        requester.edges.push({ name, kind, to: undefined, reason: undefined });
-        this.#misses.push({ name, kind, requestedBy: requester.index, tried, fatal, optional: optional.has(kind) });
-    }
-    #result() {
-        return {
-            root: this.#process.lookups.root.host,
-            interpreter: this.#interpreter && describeInterpreter(this.#interpreter, this.#process.interpreter),
-            nodes: this.#members.map(toNode),
-            misses: this.#misses,
-            versionProblems: this.#rules === glibc ? checkVersions(this.#members, this.#process.names) : [],
-        };
-    }
+    const origin = directoryOf(this.#process.lookups.root.absolute(path));
+    const member = {...answer, ...file, index: -1, name, loader, origin, edges: []};
+    this.#count(member);
+    this.#rules.remember(this.#process, member, answer.name);
+    this.#byIdentity.set(file.identity, member);
+    this.#queue.push(member);
+    this.#connect(name, kind, requester, member, reason);
+    return member;
+  }
+  /** Give a member its place in the order of loading, if it has none yet. */
+  #count(member) {
+    if (member.index < 0) member.index = this.#members.push(member) - 1;
+  }
+  #connect(name, kind, from, to, reason) {
+    this.#count(to);
+    from.edges.push({name, kind, to, reason});
+  }
+  #miss(name, kind, requester, tried, fatal) {
+    requester.edges.push({name, kind, to: undefined, reason: undefined});
+    this.#misses.push({name, kind, requestedBy: requester.index, tried, fatal, optional: optional.has(kind)});
+  }
+  #result() {
+    return {
+      root: this.#process.lookups.root.host,
+      interpreter: this.#interpreter && describeInterpreter(this.#interpreter, this.#process.interpreter),
+      nodes: this.#members.map(toNode),
+      misses: this.#misses,
+      versionProblems: this.#rules === glibc ? checkVersions(this.#members, this.#process.names) : [],
+    };
+  }
 }
 /** Requests without which a program starts all the same; a preload that fails costs a message. */
 const optional = new Set(['auxiliary', 'preload', 'audit', 'dlopen']);

@@ -4,45 +4,49 @@
  * @returns in the order of loading; the program is among them when the name is its own
  */
 export function findNodes(tree, name) {
-    const asked = new Set(tree.nodes.flatMap(({ edges }) => edges.filter((edge) => edge.name === name).map((edge) => edge.to)));
-    return tree.nodes.filter(({ index, path, soname, name: first }) => asked.has(index) || [path, baseName(path), soname, first].includes(name));
+  const asked = new Set(
+    tree.nodes.flatMap(({edges}) => edges.filter((edge) => edge.name === name).map((edge) => edge.to)),
+  );
+  return tree.nodes.filter(
+    ({index, path, soname, name: first}) =>
+      asked.has(index) || [path, baseName(path), soname, first].includes(name),
+  );
 }
 /** The misses of a name. */
 export function findMisses(tree, name) {
-    return tree.misses.filter((miss) => miss.name === name);
+  return tree.misses.filter((miss) => miss.name === name);
 }
 /** For each node the requests that lead to it, in the order of loading. */
-export function requestsByTarget({ nodes }) {
-    const requests = nodes.map(() => []);
-    for (const { index: from, edges } of nodes) {
-        for (const edge of edges)
-            if (edge.to !== undefined)
-                requests[edge.to]?.push({ from, edge });
-    }
-    return requests;
+export function requestsByTarget({nodes}) {
+  const requests = nodes.map(() => []);
+  for (const {index: from, edges} of nodes) {
+    for (const edge of edges) if (edge.to !== undefined) requests[edge.to]?.push({from, edge});
+  }
+  return requests;
 }
 /** For each node the request that loaded it; undefined for the program, and for an interpreter nobody asks for. */
 export function loadingRequests(tree) {
-    return requestsByTarget(tree).map((requests, index) => {
-        if (index === 0)
-            return undefined;
-        const { requestedBy } = tree.nodes[index] ?? {};
-        const first = requests.find(({ from, edge: { reason } }) => from === requestedBy && reason?.kind !== 'already-loaded');
-        return first ?? requests.find(({ from }) => from !== index);
-    });
+  return requestsByTarget(tree).map((requests, index) => {
+    if (index === 0) return undefined;
+    const {requestedBy} = tree.nodes[index] ?? {};
+    const first = requests.find(
+      ({from, edge: {reason}}) => from === requestedBy && reason?.kind !== 'already-loaded',
+    );
+    return first ?? requests.find(({from}) => from !== index);
+  });
 }
 /**
  * The requests from the program down to a node, by which the loader came to load it. The loader works breadth
  * first, so there is no shorter way.
  */
 export function chainTo(tree, index) {
-    const loading = loadingRequests(tree);
-    const chain = [];
-    for (let at = loading[index]; at !== undefined && !chain.includes(at); at = loading[at.from])
-        chain.unshift(at);
-    return chain;
+  const loading = loadingRequests(tree);
+  const chain = [];
+  for (let at = loading[index]; at !== undefined && !chain.includes(at); at = loading[at.from])
+    chain.unshift(at);
+  return chain;
 }
 function baseName(path) {
-    return path.slice(path.lastIndexOf('/') + 1);
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 //# sourceMappingURL=queries.js.map

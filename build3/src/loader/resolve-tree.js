@@ -1,4 +1,4 @@
-import { resolveTree as resolveTreeSync } from './resolve.js';
+import {resolveTree as resolveTreeSync} from './resolve.js';
 /**
  * Resolve a program, or a shared library as if it were one: every file that its dynamic loader would map, with the
  * reason for each, and every miss with the places tried. Nothing is run, and nothing outside `root` is read.
@@ -14,6 +14,6 @@ import { resolveTree as resolveTreeSync } from './resolve.js';
  *   await resolveTree('/bin/ls', {root: './armel-chroot'}); // paths are as seen inside
  */
 export async function resolveTree(program, options = {}) {
-    return resolveTreeSync(program, options);
+  return resolveTreeSync(program, options);
 }
 //# sourceMappingURL=resolve-tree.js.map

@@ -1,7 +1,7 @@
-import { ElfError, systemError } from '../errors.js';
-import { Loading } from './loading.js';
-import { Lookups } from './lookups.js';
-import { Root } from './root.js';
+import {ElfError, systemError} from '../errors.js';
+import {Loading} from './loading.js';
+import {Lookups} from './lookups.js';
+import {Root} from './root.js';
 /**
  * Say which files the dynamic loader would map for a program, and why each of them, without running anything.
  * A shared library is resolved as if it were a program.
@@ -10,38 +10,36 @@ import { Root } from './root.js';
  * @throws ElfError when the program itself cannot be read or is not ELF; what it needs never throws
  */
 export function resolveTree(program, options = {}) {
-    return new Resolver(options).resolve(program);
+  return new Resolver(options).resolve(program);
 }
 /** Resolves any number of programs in one pass: what is learned of a file, a directory or a cache is kept. */
 export class Resolver {
-    root;
-    #options;
-    #lookups;
-    constructor(options = {}) {
-        this.root = new Root(options.root, options.cwd);
-        this.#options = options;
-        this.#lookups = new Lookups(this.root, options.versions ?? true);
-    }
-    /** See `resolveTree`. */
-    resolve(program) {
-        const file = openProgram(this.#lookups, program);
-        return new Loading(this.#lookups, program, file, this.#options).run();
-    }
+  root;
+  #options;
+  #lookups;
+  constructor(options = {}) {
+    this.root = new Root(options.root, options.cwd);
+    this.#options = options;
+    this.#lookups = new Lookups(this.root, options.versions ?? true);
+  }
+  /** See `resolveTree`. */
+  resolve(program) {
+    const file = openProgram(this.#lookups, program);
+    return new Loading(this.#lookups, program, file, this.#options).run();
+  }
 }
 function openProgram(lookups, path) {
-    const there = lookups.file(path);
-    if (there.kind === 'absent')
-        throw systemError(path, Object.assign(new Error(there.code), { code: there.code }));
-    if (there.kind !== 'file')
-        throw new ElfError('NOT_A_FILE', 'not a regular file', {
-            path,
-            got: there.kind === 'directory' ? 'a directory' : 'a special file',
-        });
-    const { machine, problem } = there.object;
-    if (problem !== undefined)
-        throw problem.at(path);
-    if (machine === undefined)
-        throw new ElfError('NOT_ELF', 'not an ELF file', { path });
-    return { ...there, object: { ...there.object, machine } };
+  const there = lookups.file(path);
+  if (there.kind === 'absent')
+    throw systemError(path, Object.assign(new Error(there.code), {code: there.code}));
+  if (there.kind !== 'file')
+    throw new ElfError('NOT_A_FILE', 'not a regular file', {
+      path,
+      got: there.kind === 'directory' ? 'a directory' : 'a special file',
+    });
+  const {machine, problem} = there.object;
+  if (problem !== undefined) throw problem.at(path);
+  if (machine === undefined) throw new ElfError('NOT_ELF', 'not an ELF file', {path});
+  return {...there, object: {...there.object, machine}};
 }
 //# sourceMappingURL=resolve.js.map

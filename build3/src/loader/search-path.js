@@ -11,21 +11,20 @@
  * the current directory, one that becomes empty is dropped.
  */
 export function splitSearchPath(list, separator, expand) {
-    const directories = new Set();
-    for (const element of list.split(separator)) {
-        const expanded = element === '' ? '' : expand(element);
-        if (expanded === undefined || (expanded === '' && element !== ''))
-            continue;
-        directories.add(expanded === '' ? '' : withSlash(expanded));
-    }
-    return [...directories];
+  const directories = new Set();
+  for (const element of list.split(separator)) {
+    const expanded = element === '' ? '' : expand(element);
+    if (expanded === undefined || (expanded === '' && element !== '')) continue;
+    directories.add(expanded === '' ? '' : withSlash(expanded));
+  }
+  return [...directories];
 }
 /** The same directory with one slash at its end. */
 export function withSlash(directory) {
-    return `${directory.replace(/\/+$/, '')}/`;
+  return `${directory.replace(/\/+$/, '')}/`;
 }
 /** Where a file lies, without a slash at the end; `/` for the root. */
 export function directoryOf(path) {
-    return path.slice(0, path.lastIndexOf('/')) || '/';
+  return path.slice(0, path.lastIndexOf('/')) || '/';
 }
 //# sourceMappingURL=search-path.js.map

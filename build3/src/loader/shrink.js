@@ -1,7 +1,7 @@
-import { DT } from '../elf/constants.js';
-import { ElfView } from '../elf/view.js';
-import { ElfError } from '../errors.js';
-import { fileSource } from '../source/file.js';
+import {DT} from '../elf/constants.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {fileSource} from '../source/file.js';
 /**
  * What is left of a file's search path without the directories that have none of its needed libraries. A
  * directory counts for the libraries that no directory before it has. What is not absolute ($ORIGIN and other
@@ -9,42 +9,36 @@ import { fileSource } from '../source/file.js';
  *
  * Reads the file system. Returns undefined when there is no search path.
  */
-export function shrinkSearchPath(view, { allowedPrefixes } = {}) {
-    const path = view.dynamic?.string(DT.DT_RUNPATH) ?? view.dynamic?.string(DT.DT_RPATH);
-    if (path === undefined)
-        return undefined;
-    const missing = new Set(view.dynamic?.needed);
-    const isAllowed = (directory) => allowedPrefixes === undefined || allowedPrefixes.some((prefix) => directory.startsWith(prefix));
-    return path
-        .split(':')
-        .filter((directory) => {
-        if (directory !== '' && !directory.startsWith('/'))
-            return true;
-        if (!isAllowed(directory))
-            return false;
-        const found = [...missing].filter((name) => isLibraryOf(view, `${directory}/${name}`));
-        for (const name of found)
-            missing.delete(name);
-        return found.length > 0;
+export function shrinkSearchPath(view, {allowedPrefixes} = {}) {
+  const path = view.dynamic?.string(DT.DT_RUNPATH) ?? view.dynamic?.string(DT.DT_RPATH);
+  if (path === undefined) return undefined;
+  const missing = new Set(view.dynamic?.needed);
+  const isAllowed = (directory) =>
+    allowedPrefixes === undefined || allowedPrefixes.some((prefix) => directory.startsWith(prefix));
+  return path
+    .split(':')
+    .filter((directory) => {
+      if (directory !== '' && !directory.startsWith('/')) return true;
+      if (!isAllowed(directory)) return false;
+      const found = [...missing].filter((name) => isLibraryOf(view, `${directory}/${name}`));
+      for (const name of found) missing.delete(name);
+      return found.length > 0;
     })
-        .join(':');
+    .join(':');
 }
 /** Whether a file is there that ld.so would take for this program. */
-function isLibraryOf({ header, format }, path) {
+function isLibraryOf({header, format}, path) {
+  try {
+    const source = fileSource(path);
     try {
-        const source = fileSource(path);
-        try {
-            const library = new ElfView(source);
-            return library.header.e_machine === header.e_machine && library.format.elfClass === format.elfClass;
-        }
-        finally {
-            source.close();
-        }
+      const library = new ElfView(source);
+      return library.header.e_machine === header.e_machine && library.format.elfClass === format.elfClass;
+    } finally {
+      source.close();
     }
-    catch (error) {
-        if (error instanceof ElfError)
-            return false;
-        throw error;
-    }
+  } catch (error) {
+    if (error instanceof ElfError) return false;
+    throw error;
+  }
 }
 //# sourceMappingURL=shrink.js.map

@@ -1,44 +1,40 @@
 /*
  * Which symbols an object defines for others and wants from them, each with its version where it has one.
  */
-import { DT, SHN } from '../elf/constants.js';
-import { decodeString } from '../elf/strings.js';
-import { dynamicSymbolTable, eachSymbol } from '../elf/symbols.js';
-import { readDefinedVersions, readNeededVersions } from '../elf/versions.js';
-import { ElfView } from '../elf/view.js';
-import { ElfError } from '../errors.js';
+import {DT, SHN} from '../elf/constants.js';
+import {decodeString} from '../elf/strings.js';
+import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 /** Whether a file defines every one of some names. A file whose symbols cannot be read defines none. */
 export function definesSymbols(source, names) {
-    try {
-        const symbols = readDynamicSymbols(new ElfView(source));
-        const defined = new Set(symbols.filter((symbol) => symbol.defined).map(({ name }) => name));
-        return names.every((name) => defined.has(name));
-    }
-    catch (error) {
-        if (error instanceof ElfError)
-            return false;
-        throw error;
-    }
+  try {
+    const symbols = readDynamicSymbols(new ElfView(source));
+    const defined = new Set(symbols.filter((symbol) => symbol.defined).map(({name}) => name));
+    return names.every((name) => defined.has(name));
+  } catch (error) {
+    if (error instanceof ElfError) return false;
+    throw error;
+  }
 }
 /** Read the dynamic symbols that take part in binding, local ones left out. @throws ElfError when it is damaged */
 export function readDynamicSymbols(view) {
-    const table = dynamicSymbolTable(view);
-    const { dynamic, source } = view;
-    if (table === undefined || dynamic === undefined)
-        return [];
-    const { offset, size } = dynamic.stringTable;
-    const strings = source.read(offset, size);
-    const versionOf = readSymbolVersions(view, table.count);
-    const symbols = [];
-    eachSymbol(view, table.offset, table.count, ({ st_name, st_info, st_shndx }, index) => {
-        const binding = st_info >> 4;
-        if (st_name === 0 || st_name >= size || binding === STB_LOCAL)
-            return;
-        const name = decodeString(strings.subarray(st_name, strings.indexOf(0, st_name)));
-        const defined = st_shndx !== SHN.SHN_UNDEF;
-        symbols.push({ name, version: versionOf(index), defined, weak: binding === STB_WEAK });
-    });
-    return symbols;
+  const table = dynamicSymbolTable(view);
+  const {dynamic, source} = view;
+  if (table === undefined || dynamic === undefined) return [];
+  const {offset, size} = dynamic.stringTable;
+  const strings = source.read(offset, size);
+  const versionOf = readSymbolVersions(view, table.count);
+  const symbols = [];
+  eachSymbol(view, table.offset, table.count, ({st_name, st_info, st_shndx}, index) => {
+    const binding = st_info >> 4;
+    if (st_name === 0 || st_name >= size || binding === STB_LOCAL) return;
+    const name = decodeString(strings.subarray(st_name, strings.indexOf(0, st_name)));
+    const defined = st_shndx !== SHN.SHN_UNDEF;
+    symbols.push({name, version: versionOf(index), defined, weak: binding === STB_WEAK});
+  });
+  return symbols;
 }
 const STB_LOCAL = 0;
 const STB_WEAK = 2;
@@ -46,27 +42,27 @@ const STB_WEAK = 2;
 const VERSYM_HIDDEN = 0x8000;
 /** DT_VERSYM holds a number for each symbol; DT_VERNEED and DT_VERDEF give the numbers names. */
 function readSymbolVersions(view, count) {
-    const address = view.dynamic?.value(DT.DT_VERSYM);
-    const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-    if (offset === undefined)
-        return () => undefined;
-    const bytes = view.source.read(offset, count * 2);
-    const numbers = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const names = versionNames(view);
-    return (index) => names.get(numbers.getUint16(index * 2, view.format.littleEndian) & ~VERSYM_HIDDEN);
+  const address = view.dynamic?.value(DT.DT_VERSYM);
+  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  if (offset === undefined) return () => undefined;
+  const bytes = view.source.read(offset, count * 2);
+  const numbers = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const names = versionNames(view);
+  return (index) => names.get(numbers.getUint16(index * 2, view.format.littleEndian) & ~VERSYM_HIDDEN);
 }
 function versionNames(view) {
-    const string = (index) => view.dynamic?.stringAt(BigInt(index)) ?? '';
-    const names = new Map();
-    for (const { versions } of readNeededVersions(view)) {
-        for (const { record } of versions)
-            names.set(record.vna_other & ~VERSYM_HIDDEN, string(record.vna_name));
-    }
-    // Number 1 is the base version, which is the library itself and no version of a symbol.
-    for (const { record, names: [own], } of readDefinedVersions(view)) {
-        if (own !== undefined && record.vd_ndx > 1)
-            names.set(record.vd_ndx, string(own.record.vda_name));
-    }
-    return names;
+  const string = (index) => view.dynamic?.stringAt(BigInt(index)) ?? '';
+  const names = new Map();
+  for (const {versions} of readNeededVersions(view)) {
+    for (const {record} of versions) names.set(record.vna_other & ~VERSYM_HIDDEN, string(record.vna_name));
+  }
+  // Number 1 is the base version, which is the library itself and no version of a symbol.
+  for (const {
+    record,
+    names: [own],
+  } of readDefinedVersions(view)) {
+    if (own !== undefined && record.vd_ndx > 1) names.set(record.vd_ndx, string(own.record.vda_name));
+  }
+  return names;
 }
 //# sourceMappingURL=symbols.js.map

@@ -7,50 +7,43 @@
 const token = /\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))/g;
 /** Whether a text holds a token. */
 export function hasToken(text) {
-    return text.includes('$') && text.search(token) >= 0;
+  return text.includes('$') && text.search(token) >= 0;
 }
 /** Replace every token; undefined when one of them has no value. */
 export function expandTokens(text, values) {
-    if (!text.includes('$'))
-        return text;
-    let known = true;
-    const expanded = text.replace(token, (_, braced, plain) => {
-        const value = tokenValue(braced ?? plain, values);
-        known &&= value !== undefined;
-        return value ?? '';
-    });
-    return known ? expanded : undefined;
+  if (!text.includes('$')) return text;
+  let known = true;
+  const expanded = text.replace(token, (_, braced, plain) => {
+    const value = tokenValue(braced ?? plain, values);
+    known &&= value !== undefined;
+    return value ?? '';
+  });
+  return known ? expanded : undefined;
 }
 /**
  * The same in a program that runs with other rights than its caller (AT_SECURE): $ORIGIN only as the whole first
  * component, and for the program itself only where that leads into a directory that the system trusts.
  */
 export function expandTokensSecurely(text, values, trusted) {
-    const origins = text.match(/\$(?:\{ORIGIN\}|ORIGIN(?![A-Za-z0-9_]))/g) ?? [];
-    if (origins.length === 0)
-        return expandTokens(text, values);
-    if (origins.length > 1 || !/^\$(?:\{ORIGIN\}|ORIGIN)(?:\/|$)/.test(text))
-        return undefined;
-    const expanded = expandTokens(text, values);
-    if (expanded === undefined || trusted === undefined)
-        return expanded;
-    const normal = `${normalize(expanded)}/`;
-    return trusted.some((directory) => normal.startsWith(directory)) ? expanded : undefined;
+  const origins = text.match(/\$(?:\{ORIGIN\}|ORIGIN(?![A-Za-z0-9_]))/g) ?? [];
+  if (origins.length === 0) return expandTokens(text, values);
+  if (origins.length > 1 || !/^\$(?:\{ORIGIN\}|ORIGIN)(?:\/|$)/.test(text)) return undefined;
+  const expanded = expandTokens(text, values);
+  if (expanded === undefined || trusted === undefined) return expanded;
+  const normal = `${normalize(expanded)}/`;
+  return trusted.some((directory) => normal.startsWith(directory)) ? expanded : undefined;
 }
-function tokenValue(name, { origin, lib, platform }) {
-    if (name === 'ORIGIN')
-        return origin;
-    return name === 'LIB' ? lib : platform;
+function tokenValue(name, {origin, lib, platform}) {
+  if (name === 'ORIGIN') return origin;
+  return name === 'LIB' ? lib : platform;
 }
 /** Take `.`, `..` and doubled slashes out of a path by its text alone, as is_trusted_path_normalize does. */
 function normalize(path) {
-    const parts = [];
-    for (const part of path.split('/')) {
-        if (part === '..')
-            parts.pop();
-        else if (part !== '' && part !== '.')
-            parts.push(part);
-    }
-    return `/${parts.join('/')}`;
+  const parts = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
 }
 //# sourceMappingURL=tokens.js.map

@@ -2,66 +2,68 @@
  * Two questions about a resolved tree that its dynamic sections do not answer, but its symbols do: is anything
  * undefined, and which objects load more at run time in ways that DT_NEEDED does not show?
  */
-import { ElfView } from '../elf/view.js';
-import { ElfError } from '../errors.js';
-import { withSource } from './object.js';
-import { Root } from './root.js';
-import { readDynamicSymbols } from './symbols.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {withSource} from './object.js';
+import {Root} from './root.js';
+import {readDynamicSymbols} from './symbols.js';
 /**
  * List the symbols that would stay undefined. Weak ones may. A tree with misses has them for a reason, so resolve
  * those first; a plugin has them too, its program defines them.
  */
 export function findUndefinedSymbols(tree) {
-    const root = new Root(tree.root);
-    const symbols = tree.nodes.map((node) => symbolsOf(node, root));
-    const exact = new Set();
-    const unversioned = new Set();
-    const anyVersion = new Set();
-    for (const { name, version, defined } of symbols.flat()) {
-        if (!defined)
-            continue;
-        anyVersion.add(name);
-        if (version === undefined)
-            unversioned.add(name);
-        else
-            exact.add(`${name}@${version}`);
-    }
-    const isDefined = ({ name, version }) => version === undefined ? anyVersion.has(name) : exact.has(`${name}@${version}`) || unversioned.has(name);
-    return symbols.flatMap((own, requiredBy) => own
-        .filter((symbol) => !symbol.defined && !symbol.weak && !isDefined(symbol))
-        .map(({ name, version }) => ({ name, version, requiredBy })));
+  const root = new Root(tree.root);
+  const symbols = tree.nodes.map((node) => symbolsOf(node, root));
+  const exact = new Set();
+  const unversioned = new Set();
+  const anyVersion = new Set();
+  for (const {name, version, defined} of symbols.flat()) {
+    if (!defined) continue;
+    anyVersion.add(name);
+    if (version === undefined) unversioned.add(name);
+    else exact.add(`${name}@${version}`);
+  }
+  const isDefined = ({name, version}) =>
+    version === undefined ? anyVersion.has(name) : exact.has(`${name}@${version}`) || unversioned.has(name);
+  return symbols.flatMap((own, requiredBy) =>
+    own
+      .filter((symbol) => !symbol.defined && !symbol.weak && !isDefined(symbol))
+      .map(({name, version}) => ({name, version, requiredBy})),
+  );
 }
 /**
  * Say which objects call functions that load modules: NSS for names and addresses, gconv for character sets, any
  * plugin by dlopen, libgcc_s for leaving a thread or walking the stack. The C library itself is not listed.
  */
 export function findModuleLoading(tree) {
-    const root = new Root(tree.root);
-    return tree.nodes.filter(isOrdinary(tree)).flatMap((node) => symbolsOf(node, root).flatMap(({ name, defined }) => {
-        const what = defined ? undefined : loadingFunctions.get(name);
-        return what === undefined ? [] : [{ node: node.index, what, symbol: name }];
-    }));
+  const root = new Root(tree.root);
+  return tree.nodes.filter(isOrdinary(tree)).flatMap((node) =>
+    symbolsOf(node, root).flatMap(({name, defined}) => {
+      const what = defined ? undefined : loadingFunctions.get(name);
+      return what === undefined ? [] : [{node: node.index, what, symbol: name}];
+    }),
+  );
 }
-const nss = 'getaddrinfo getnameinfo gethostbyname gethostbyname_r gethostbyname2 gethostbyaddr getpwnam getpwnam_r';
-const moreNss = 'getpwuid getpwuid_r getgrnam getgrnam_r getgrgid getgrgid_r getgrouplist initgroups getservbyname';
+const nss =
+  'getaddrinfo getnameinfo gethostbyname gethostbyname_r gethostbyname2 gethostbyaddr getpwnam getpwnam_r';
+const moreNss =
+  'getpwuid getpwuid_r getgrnam getgrnam_r getgrgid getgrgid_r getgrouplist initgroups getservbyname';
 const loadingFunctions = new Map([
-    ...`${nss} ${moreNss}`.split(' ').map((name) => [name, 'nss']),
-    ...['dlopen', 'dlmopen'].map((name) => [name, 'dlopen']),
-    ['iconv_open', 'gconv'],
-    ...['pthread_cancel', 'pthread_exit', 'backtrace'].map((name) => [name, 'libgcc_s']),
+  ...`${nss} ${moreNss}`.split(' ').map((name) => [name, 'nss']),
+  ...['dlopen', 'dlmopen'].map((name) => [name, 'dlopen']),
+  ['iconv_open', 'gconv'],
+  ...['pthread_cancel', 'pthread_exit', 'backtrace'].map((name) => [name, 'libgcc_s']),
 ]);
-function isOrdinary({ interpreter }) {
-    return ({ index, soname }) => index !== interpreter?.node && !/^libc\.(?:so|musl-)/.test(soname ?? '');
+function isOrdinary({interpreter}) {
+  return ({index, soname}) => index !== interpreter?.node && !/^libc\.(?:so|musl-)/.test(soname ?? '');
 }
 /** Of a file that cannot be read any more, or is damaged, nothing is known. */
-function symbolsOf({ host }, root) {
-    try {
-        return withSource(root.source(host), (source) => readDynamicSymbols(new ElfView(source)));
-    }
-    catch (error) {
-        if (error instanceof ElfError)
-            return [];
-        throw error;
-    }
+function symbolsOf({host}, root) {
+  try {
+    return withSource(root.source(host), (source) => readDynamicSymbols(new ElfView(source)));
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
 }
 //# sourceMappingURL=unresolved.js.map

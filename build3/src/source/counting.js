@@ -1,21 +1,21 @@
 /** Wrap a source to learn how much of it somebody reads. */
 export function countingSource(inner) {
-    let reads = 0;
-    let bytesRead = 0;
-    return {
-        path: inner.path,
-        size: inner.size,
-        read(offset, length) {
-            reads += 1;
-            bytesRead += length;
-            return inner.read(offset, length);
-        },
-        get reads() {
-            return reads;
-        },
-        get bytesRead() {
-            return bytesRead;
-        },
-    };
+  let reads = 0;
+  let bytesRead = 0;
+  return {
+    path: inner.path,
+    size: inner.size,
+    read(offset, length) {
+      reads += 1;
+      bytesRead += length;
+      return inner.read(offset, length);
+    },
+    get reads() {
+      return reads;
+    },
+    get bytesRead() {
+      return bytesRead;
+    },
+  };
 }
 //# sourceMappingURL=counting.js.map

@@ -1,55 +1,76 @@
-var __addDisposableResource = (this && this.__addDisposableResource) || function (env, value, async) {
+var __addDisposableResource =
+  (this && this.__addDisposableResource) ||
+  ((env, value, async) => {
     if (value !== null && value !== void 0) {
-        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
-        var dispose, inner;
-        if (async) {
-            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
-            dispose = value[Symbol.asyncDispose];
-        }
-        if (dispose === void 0) {
-            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
-            dispose = value[Symbol.dispose];
-            if (async) inner = dispose;
-        }
-        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
-        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
-        env.stack.push({ value: value, dispose: dispose, async: async });
-    }
-    else if (async) {
-        env.stack.push({ async: true });
+      if (typeof value !== 'object' && typeof value !== 'function') throw new TypeError('Object expected.');
+      var dispose, inner;
+      if (async) {
+        if (!Symbol.asyncDispose) throw new TypeError('Symbol.asyncDispose is not defined.');
+        dispose = value[Symbol.asyncDispose];
+      }
+      if (dispose === void 0) {
+        if (!Symbol.dispose) throw new TypeError('Symbol.dispose is not defined.');
+        dispose = value[Symbol.dispose];
+        if (async) inner = dispose;
+      }
+      if (typeof dispose !== 'function') throw new TypeError('Object not disposable.');
+      if (inner)
+        dispose = function () {
+          try {
+            inner.call(this);
+          } catch (e) {
+            return Promise.reject(e);
+          }
+        };
+      env.stack.push({value: value, dispose: dispose, async: async});
+    } else if (async) {
+      env.stack.push({async: true});
     }
     return value;
-};
-var __disposeResources = (this && this.__disposeResources) || (function (SuppressedError) {
-    return function (env) {
-        function fail(e) {
-            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
-            env.hasError = true;
+  });
+var __disposeResources =
+  (this && this.__disposeResources) ||
+  ((SuppressedError) => (env) => {
+    function fail(e) {
+      env.error = env.hasError
+        ? new SuppressedError(e, env.error, 'An error was suppressed during disposal.')
+        : e;
+      env.hasError = true;
+    }
+    var r,
+      s = 0;
+    function next() {
+      while ((r = env.stack.pop())) {
+        try {
+          if (!r.async && s === 1) return (s = 0), env.stack.push(r), Promise.resolve().then(next);
+          if (r.dispose) {
+            var result = r.dispose.call(r.value);
+            if (r.async)
+              return (
+                (s |= 2),
+                Promise.resolve(result).then(next, (e) => {
+                  fail(e);
+                  return next();
+                })
+              );
+          } else s |= 1;
+        } catch (e) {
+          fail(e);
         }
-        var r, s = 0;
-        function next() {
-            while (r = env.stack.pop()) {
-                try {
-                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
-                    if (r.dispose) {
-                        var result = r.dispose.call(r.value);
-                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
-                    }
-                    else s |= 1;
-                }
-                catch (e) {
-                    fail(e);
-                }
-            }
-            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
-            if (env.hasError) throw env.error;
-        }
-        return next();
-    };
-})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
-    var e = new Error(message);
-    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
-});
+      }
+      if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+      if (env.hasError) throw env.error;
+    }
+    return next();
+  })(
+    typeof SuppressedError === 'function'
+      ? SuppressedError
+      : (error, suppressed, message) => {
+          var e = new Error(message);
+          return (e.name = 'SuppressedError'), (e.error = error), (e.suppressed = suppressed), e;
+        },
+  );
+
 /*
  * Files and directories that are held by descriptor, so that nobody can put another one in their place.
  *
@@ -64,106 +85,99 @@ var __disposeResources = (this && this.__disposeResources) || (function (Suppres
  * where that was (`hold`). Both open with O_PATH, which starts no device, no automount of the last name, and waits
  * for no FIFO. Where there is no /proc/self/fd, which is on no Linux, paths are used as they are.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readlinkSync, } from 'node:fs';
-import { join } from 'node:path';
-import { ElfError, printable, systemError } from '../errors.js';
-import { fileSource, notAFile } from './file.js';
+import {closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readlinkSync} from 'node:fs';
+import {join} from 'node:path';
+import {ElfError, printable, systemError} from '../errors.js';
+import {fileSource, notAFile} from './file.js';
+
 /** fcntl.h of Linux, the same on every machine that Node runs on; Node does not name it. */
 const O_PATH = process.platform === 'linux' ? 0o10000000 : 0;
 const hasDescriptorPaths = process.platform === 'linux';
 /** What was at a path when it was opened, until it is closed. */
 export class Held {
-    /** The path that it had, for messages. */
-    real;
-    stats;
-    #fd;
-    constructor(fd, real) {
-        this.#fd = fd;
-        this.real = real;
-        this.stats = fstatSync(fd);
-    }
-    /** The same thing for a call that wants a path and follows links. */
-    get path() {
-        return hasDescriptorPaths ? `/proc/self/fd/${this.#fd}` : this.real;
-    }
-    /** Open it for reading. @throws ElfError NOT_A_FILE when it is not a regular file: nothing else is opened */
-    source() {
-        if (!this.stats.isFile())
-            throw notAFile(this.real, this.stats);
-        return fileSource(this.path, this.real);
-    }
-    [Symbol.dispose]() {
-        closeSync(this.#fd);
-    }
+  /** The path that it had, for messages. */
+  real;
+  stats;
+  #fd;
+  constructor(fd, real) {
+    this.#fd = fd;
+    this.real = real;
+    this.stats = fstatSync(fd);
+  }
+  /** The same thing for a call that wants a path and follows links. */
+  get path() {
+    return hasDescriptorPaths ? `/proc/self/fd/${this.#fd}` : this.real;
+  }
+  /** Open it for reading. @throws ElfError NOT_A_FILE when it is not a regular file: nothing else is opened */
+  source() {
+    if (!this.stats.isFile()) throw notAFile(this.real, this.stats);
+    return fileSource(this.path, this.real);
+  }
+  [Symbol.dispose]() {
+    closeSync(this.#fd);
+  }
 }
 /** A directory that is held: what is done by a name in it stays in it. */
 export class HeldDirectory extends Held {
-    /** A path for calls that do not follow a link at its end: lstat, mkdir, rename, unlink, open with O_EXCL. */
-    at(name) {
-        checkName(name);
-        return join(this.path, name);
+  /** A path for calls that do not follow a link at its end: lstat, mkdir, rename, unlink, open with O_EXCL. */
+  at(name) {
+    checkName(name);
+    return join(this.path, name);
+  }
+  /** Hold what is there, a link too; undefined when nothing is. */
+  hold(name) {
+    const fd = this.#open(name, 0);
+    return fd === undefined ? undefined : new Held(fd, join(this.real, name));
+  }
+  /** Hold a directory in it; undefined when there is none. @throws ElfError OUTSIDE for a link, or a file */
+  directory(name) {
+    const fd = this.#open(name, constants.O_DIRECTORY);
+    return fd === undefined ? undefined : new HeldDirectory(fd, join(this.real, name));
+  }
+  /** Hold a directory in it, which is made when there is none. */
+  make(name, mode = 0o755) {
+    for (;;) {
+      const there = this.directory(name);
+      if (there !== undefined) return there;
+      makeDirectory(this.at(name), join(this.real, name), mode);
     }
-    /** Hold what is there, a link too; undefined when nothing is. */
-    hold(name) {
-        const fd = this.#open(name, 0);
-        return fd === undefined ? undefined : new Held(fd, join(this.real, name));
+  }
+  /** Open a regular file in it; undefined when nothing is there. @throws ElfError NOT_A_FILE for anything else */
+  open(name) {
+    const env_1 = {stack: [], error: void 0, hasError: false};
+    try {
+      const held = __addDisposableResource(env_1, this.hold(name), false);
+      return held?.source();
+    } catch (e_1) {
+      env_1.error = e_1;
+      env_1.hasError = true;
+    } finally {
+      __disposeResources(env_1);
     }
-    /** Hold a directory in it; undefined when there is none. @throws ElfError OUTSIDE for a link, or a file */
-    directory(name) {
-        const fd = this.#open(name, constants.O_DIRECTORY);
-        return fd === undefined ? undefined : new HeldDirectory(fd, join(this.real, name));
+  }
+  /** Hold this directory a second time. */
+  again() {
+    return new HeldDirectory(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
+  }
+  /** Names in it, sorted. */
+  names() {
+    try {
+      return readdirSync(this.path).sort();
+    } catch (error) {
+      throw systemError(this.real, error, 'cannot read');
     }
-    /** Hold a directory in it, which is made when there is none. */
-    make(name, mode = 0o755) {
-        for (;;) {
-            const there = this.directory(name);
-            if (there !== undefined)
-                return there;
-            makeDirectory(this.at(name), join(this.real, name), mode);
-        }
+  }
+  #open(name, flags) {
+    try {
+      return openSync(this.at(name), O_PATH | constants.O_NOFOLLOW | flags);
+    } catch (error) {
+      const {code} = error;
+      if (code === 'ENOENT') return undefined;
+      const real = join(this.real, name);
+      if (code === 'ENOTDIR' || code === 'ELOOP') throw notOwn(real);
+      throw systemError(real, error, 'cannot open');
     }
-    /** Open a regular file in it; undefined when nothing is there. @throws ElfError NOT_A_FILE for anything else */
-    open(name) {
-        const env_1 = { stack: [], error: void 0, hasError: false };
-        try {
-            const held = __addDisposableResource(env_1, this.hold(name), false);
-            return held?.source();
-        }
-        catch (e_1) {
-            env_1.error = e_1;
-            env_1.hasError = true;
-        }
-        finally {
-            __disposeResources(env_1);
-        }
-    }
-    /** Hold this directory a second time. */
-    again() {
-        return new HeldDirectory(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
-    }
-    /** Names in it, sorted. */
-    names() {
-        try {
-            return readdirSync(this.path).sort();
-        }
-        catch (error) {
-            throw systemError(this.real, error, 'cannot read');
-        }
-    }
-    #open(name, flags) {
-        try {
-            return openSync(this.at(name), O_PATH | constants.O_NOFOLLOW | flags);
-        }
-        catch (error) {
-            const { code } = error;
-            if (code === 'ENOENT')
-                return undefined;
-            const real = join(this.real, name);
-            if (code === 'ENOTDIR' || code === 'ELOOP')
-                throw notOwn(real);
-            throw systemError(real, error, 'cannot open');
-        }
-    }
+  }
 }
 /**
  * Hold what is at a real path: absolute, without links.
@@ -171,47 +185,42 @@ export class HeldDirectory extends Held {
  * @throws ElfError CHANGED when the path led elsewhere, FILE_SYSTEM
  */
 export function hold(real) {
-    return new Held(openReal(real, 0), real);
+  return new Held(openReal(real, 0), real);
 }
 /** The same for a directory. */
 export function holdDirectory(real) {
-    return new HeldDirectory(openReal(real, constants.O_DIRECTORY), real);
+  return new HeldDirectory(openReal(real, constants.O_DIRECTORY), real);
 }
 function openReal(real, flags) {
-    let fd;
-    try {
-        fd = openSync(real, O_PATH | constants.O_NOFOLLOW | flags);
-    }
-    catch (error) {
-        throw systemError(real, error, 'cannot open');
-    }
-    const got = hasDescriptorPaths ? readlinkSync(`/proc/self/fd/${fd}`) : real;
-    if (got === real)
-        return fd;
-    closeSync(fd);
-    throw new ElfError('CHANGED', 'the path was led elsewhere while it was looked up', {
-        path: real,
-        expected: 'no directory on the way to be moved or to become a link',
-        got: printable(got),
-    });
+  let fd;
+  try {
+    fd = openSync(real, O_PATH | constants.O_NOFOLLOW | flags);
+  } catch (error) {
+    throw systemError(real, error, 'cannot open');
+  }
+  const got = hasDescriptorPaths ? readlinkSync(`/proc/self/fd/${fd}`) : real;
+  if (got === real) return fd;
+  closeSync(fd);
+  throw new ElfError('CHANGED', 'the path was led elsewhere while it was looked up', {
+    path: real,
+    expected: 'no directory on the way to be moved or to become a link',
+    got: printable(got),
+  });
 }
 function makeDirectory(path, real, mode) {
-    try {
-        mkdirSync(path, { mode });
-    }
-    catch (error) {
-        if (error.code !== 'EEXIST')
-            throw systemError(real, error, 'cannot make the directory');
-    }
+  try {
+    mkdirSync(path, {mode});
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw systemError(real, error, 'cannot make the directory');
+  }
 }
 function notOwn(real) {
-    const expected = 'a directory, and no link to one';
-    return new ElfError('OUTSIDE', 'not a directory of its own', { path: real, expected });
+  const expected = 'a directory, and no link to one';
+  return new ElfError('OUTSIDE', 'not a directory of its own', {path: real, expected});
 }
 /** A single name, so that nothing but the directory itself decides where it leads. */
 function checkName(name) {
-    if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name))
-        return;
-    throw new ElfError('OUTSIDE', 'not the name of a file', { expected: 'a name without a slash', got: name });
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return;
+  throw new ElfError('OUTSIDE', 'not the name of a file', {expected: 'a name without a slash', got: name});
 }
 //# sourceMappingURL=held.js.map

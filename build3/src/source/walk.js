@@ -1,7 +1,7 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { systemError } from '../errors.js';
-import { fileSource } from './file.js';
+import {readdirSync} from 'node:fs';
+import {join} from 'node:path';
+import {systemError} from '../errors.js';
+import {fileSource} from './file.js';
 /**
  * Yield every ELF file under a directory, in the order of the names. Symbolic links are not followed; what is no
  * ELF file, or cannot be read below the top, is passed over.
@@ -9,42 +9,36 @@ import { fileSource } from './file.js';
  * @throws ElfError FILE_SYSTEM when the directory itself cannot be read
  */
 export function* findElfFiles(directory) {
-    let entries;
-    try {
-        entries = readdirSync(directory, { withFileTypes: true });
-    }
-    catch (error) {
-        throw systemError(directory, error, 'cannot read');
-    }
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-        const path = join(directory, entry.name);
-        if (entry.isDirectory())
-            yield* findBelow(path);
-        else if (entry.isFile() && isElf(path))
-            yield path;
-    }
+  let entries;
+  try {
+    entries = readdirSync(directory, {withFileTypes: true});
+  } catch (error) {
+    throw systemError(directory, error, 'cannot read');
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) yield* findBelow(path);
+    else if (entry.isFile() && isElf(path)) yield path;
+  }
 }
 function* findBelow(directory) {
-    try {
-        yield* findElfFiles(directory);
-    }
-    catch {
-        // A directory that only its owner may read is no reason to stop.
-    }
+  try {
+    yield* findElfFiles(directory);
+  } catch {
+    // A directory that only its owner may read is no reason to stop.
+  }
 }
 function isElf(path) {
+  try {
+    const source = fileSource(path);
     try {
-        const source = fileSource(path);
-        try {
-            return source.size >= 4 && Buffer.from(source.read(0, 4)).equals(magic);
-        }
-        finally {
-            source.close();
-        }
+      return source.size >= 4 && Buffer.from(source.read(0, 4)).equals(magic);
+    } finally {
+      source.close();
     }
-    catch {
-        return false;
-    }
+  } catch {
+    return false;
+  }
 }
 const magic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 //# sourceMappingURL=walk.js.map

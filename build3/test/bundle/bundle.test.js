@@ -1,136 +1,173 @@
-import { spawn } from 'node:child_process';
-import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync, } from 'node:fs';
+import {spawn} from 'node:child_process';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test, {} from 'ava';
-import { bundle } from '../../src/bundle/bundle.js';
-import { proveClosed } from '../../src/bundle/prove.js';
-import { runInChroot } from '../../src/chroot/run.js';
-import { ElfError } from '../../src/errors.js';
-import { fixture } from '../helpers/fixtures.js';
-import { readelfInterpreter } from '../helpers/readelf.js';
-import { tempDirectory } from '../helpers/temp.js';
-import { MissingTool, output, run, withTools } from '../helpers/tools.js';
+import {bundle} from '../../src/bundle/bundle.js';
+import {proveClosed} from '../../src/bundle/prove.js';
+import {runInChroot} from '../../src/chroot/run.js';
+import {ElfError} from '../../src/errors.js';
+import {fixture} from '../helpers/fixtures.js';
+import {readelfInterpreter} from '../helpers/readelf.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {MissingTool, output, run, withTools} from '../helpers/tools.js';
+
 const emulator = '/usr/bin/qemu-arm';
-const layout = { prefix: '/debootstrap', libs: '/debootstrap/qemu-libs' };
+const layout = {prefix: '/debootstrap', libs: '/debootstrap/qemu-libs'};
 function needEmulator() {
-    if (!existsSync(emulator))
-        throw new MissingTool('qemu-arm');
-    return emulator;
+  if (!existsSync(emulator)) throw new MissingTool('qemu-arm');
+  return emulator;
 }
 /** Every path below a directory with what would change if it were written again. */
 function snapshot(directory) {
-    return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-        .sort()
-        .map((name) => {
-        const { mtimeNs, ino, size, mode } = lstatSync(path.join(directory, name), { bigint: true });
-        return `${name} ${ino} ${size} ${mode} ${mtimeNs}`;
+  return readdirSync(directory, {recursive: true, encoding: 'utf8'})
+    .sort()
+    .map((name) => {
+      const {mtimeNs, ino, size, mode} = lstatSync(path.join(directory, name), {bigint: true});
+      return `${name} ${ino} ${size} ${mode} ${mtimeNs}`;
     });
 }
 /** Compile C for x86-64. */
 function compile(directory, name, source, args) {
-    writeFileSync(path.join(directory, `${name}.c`), source);
-    output('gcc', ['-o', path.join(directory, name), path.join(directory, `${name}.c`), ...args]);
-    return path.join(directory, name);
+  writeFileSync(path.join(directory, `${name}.c`), source);
+  output('gcc', ['-o', path.join(directory, name), path.join(directory, `${name}.c`), ...args]);
+  return path.join(directory, name);
 }
 async function refused(t, work, code, message) {
-    const error = await t.throwsAsync(work, { instanceOf: ElfError, message });
-    t.true(error instanceof ElfError && error.code === code, `${error}`);
+  const error = await t.throwsAsync(work, {instanceOf: ElfError, message});
+  t.true(error instanceof ElfError && error.code === code, `${error}`);
 }
-test('a shared qemu-arm gets its loader, its libraries and a manifest that tells the truth', withTools(async (t) => {
+test(
+  'a shared qemu-arm gets its loader, its libraries and a manifest that tells the truth',
+  withTools(async (t) => {
     const into = tempDirectory(t);
-    const { manifest, written, isolated, notes } = await bundle([needEmulator()], { into });
+    const {manifest, written, isolated, notes} = await bundle([needEmulator()], {into});
     t.true(written);
     t.true(isolated);
     t.deepEqual(notes, []);
     const program = path.join(into, '/debootstrap/qemu-arm');
     t.is(readelfInterpreter(program), '/debootstrap/qemu-libs/ld.so');
     t.regex(output('readelf', ['-dW', program]), /\(RPATH\).*\[\/debootstrap\/qemu-libs\]/);
-    for (const { path: file, sha256, size, mode } of manifest.files) {
-        const host = path.join(into, file);
-        t.is(output('sha256sum', [host]).split(' ')[0], sha256, file);
-        t.is(statSync(host).size, size, file);
-        t.is(statSync(host).mode & 0o7777, mode, file);
+    for (const {path: file, sha256, size, mode} of manifest.files) {
+      const host = path.join(into, file);
+      t.is(output('sha256sum', [host]).split(' ')[0], sha256, file);
+      t.is(statSync(host).size, size, file);
+      t.is(statSync(host).mode & 0o7777, mode, file);
     }
     const names = readdirSync(path.join(into, layout.libs));
     t.true(names.includes('libgcc_s.so.1'));
-    t.deepEqual(names.sort(), [
+    t.deepEqual(
+      names.sort(),
+      [
         'manifest.json',
-        ...manifest.files.filter(({ role }) => role !== 'program').map((f) => path.basename(f.path)),
-    ].sort());
+        ...manifest.files.filter(({role}) => role !== 'program').map((f) => path.basename(f.path)),
+      ].sort(),
+    );
     t.deepEqual(readdirSync(into), ['debootstrap']);
-}));
-test('a bundle made again with nothing changed is not written', withTools(async (t) => {
+  }),
+);
+test(
+  'a bundle made again with nothing changed is not written',
+  withTools(async (t) => {
     const into = tempDirectory(t);
-    await bundle([needEmulator()], { into });
+    await bundle([needEmulator()], {into});
     const before = snapshot(into);
-    const { written } = await bundle([emulator], { into });
+    const {written} = await bundle([emulator], {into});
     t.false(written);
     t.deepEqual(snapshot(into), before);
-}));
-test('a file of the bundle that was changed is put right again', withTools(async (t) => {
+  }),
+);
+test(
+  'a file of the bundle that was changed is put right again',
+  withTools(async (t) => {
     const into = tempDirectory(t);
-    await bundle([needEmulator()], { into });
+    await bundle([needEmulator()], {into});
     const libc = path.join(into, layout.libs, 'libc.so.6');
     const before = readFileSync(libc);
     writeFileSync(libc, 'damaged');
-    const { written } = await bundle([emulator], { into });
+    const {written} = await bundle([emulator], {into});
     t.true(written);
     t.true(readFileSync(libc).equals(before));
-}));
-test('a second emulator shares the library directory of the first', withTools(async (t) => {
+  }),
+);
+test(
+  'a second emulator shares the library directory of the first',
+  withTools(async (t) => {
     const into = tempDirectory(t);
-    await bundle([needEmulator()], { into });
-    const { manifest } = await bundle(['/usr/bin/qemu-aarch64'], { into });
-    t.deepEqual(manifest.programs.map(({ path: file, qemuTarget }) => [file, qemuTarget]).sort(), [
-        ['/debootstrap/qemu-aarch64', 'aarch64'],
-        ['/debootstrap/qemu-arm', 'arm'],
+    await bundle([needEmulator()], {into});
+    const {manifest} = await bundle(['/usr/bin/qemu-aarch64'], {into});
+    t.deepEqual(manifest.programs.map(({path: file, qemuTarget}) => [file, qemuTarget]).sort(), [
+      ['/debootstrap/qemu-aarch64', 'aarch64'],
+      ['/debootstrap/qemu-arm', 'arm'],
     ]);
     proveClosed(into, layout, manifest.programs, []);
     t.pass();
-}));
-test('a static program is copied as it is', withTools(async (t) => {
+  }),
+);
+test(
+  'a static program is copied as it is',
+  withTools(async (t) => {
     const into = tempDirectory(t);
     const source = fixture('x86_64/hello-static').path;
-    const { manifest, isolated } = await bundle([source], { into });
+    const {manifest, isolated} = await bundle([source], {into});
     t.is(isolated, undefined);
-    t.deepEqual(manifest.files.map(({ role }) => role), ['program']);
+    t.deepEqual(
+      manifest.files.map(({role}) => role),
+      ['program'],
+    );
     t.true(readFileSync(path.join(into, '/debootstrap/hello-static')).equals(readFileSync(source)));
-}));
-test("a library's own RUNPATH does not lead out of the bundle", withTools(async (t) => {
+  }),
+);
+test(
+  "a library's own RUNPATH does not lead out of the bundle",
+  withTools(async (t) => {
     const work = tempDirectory(t);
     compile(work, 'libinner.so', 'int inner(void) { return 7; }', [
-        '-shared',
-        '-fPIC',
-        '-Wl,-soname,libinner.so',
+      '-shared',
+      '-fPIC',
+      '-Wl,-soname,libinner.so',
     ]);
     compile(work, 'libouter.so', 'int inner(void); int outer(void) { return inner(); }', [
-        '-shared',
-        '-fPIC',
-        `-L${work}`,
-        '-linner',
-        `-Wl,-rpath,${work}`,
-        '-Wl,-soname,libouter.so',
+      '-shared',
+      '-fPIC',
+      `-L${work}`,
+      '-linner',
+      `-Wl,-rpath,${work}`,
+      '-Wl,-soname,libouter.so',
     ]);
     const program = compile(work, 'program', 'int outer(void); int main(void) { return outer(); }', [
-        `-L${work}`,
-        '-louter',
-        `-Wl,-rpath,${work}`,
-        `-Wl,-rpath-link,${work}`,
+      `-L${work}`,
+      '-louter',
+      `-Wl,-rpath,${work}`,
+      `-Wl,-rpath-link,${work}`,
     ]);
     const into = tempDirectory(t);
-    await bundle([program], { into });
+    await bundle([program], {into});
     const outer = path.join(into, layout.libs, 'libouter.so');
     t.false(/RUNPATH|RPATH/.test(output('readelf', ['-dW', outer])));
-    const needed = (file) => output('readelf', ['-dW', file])
+    const needed = (file) =>
+      output('readelf', ['-dW', file])
         .split('\n')
         .filter((line) => line.includes('(NEEDED)'));
     t.deepEqual(needed(outer), needed(path.join(work, 'libouter.so')));
-    const { exitCode } = await runInChroot(into, ['/debootstrap/program'], {
-        stdio: ['ignore', 'ignore', 'inherit'],
+    const {exitCode} = await runInChroot(into, ['/debootstrap/program'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
     });
     t.is(exitCode, 7);
-}));
-test('a program that cancels a thread works, because libgcc_s.so.1 comes along', withTools(async (t) => {
+  }),
+);
+test(
+  'a program that cancels a thread works, because libgcc_s.so.1 comes along',
+  withTools(async (t) => {
     const source = `
       #include <pthread.h>
       #include <unistd.h>
@@ -143,136 +180,186 @@ test('a program that cancels a thread works, because libgcc_s.so.1 comes along',
         return result == PTHREAD_CANCELED ? 3 : 1;
       }`;
     const into = tempDirectory(t);
-    await bundle([compile(tempDirectory(t), 'cancel', source, ['-pthread'])], { into });
-    t.is((await runInChroot(into, ['/debootstrap/cancel'], { stdio: ['ignore', 'ignore', 'inherit'] })).exitCode, 3);
-}));
-test('a library that is nowhere is named with the places tried, and nothing is written', withTools(async (t) => {
+    await bundle([compile(tempDirectory(t), 'cancel', source, ['-pthread'])], {into});
+    t.is(
+      (await runInChroot(into, ['/debootstrap/cancel'], {stdio: ['ignore', 'ignore', 'inherit']})).exitCode,
+      3,
+    );
+  }),
+);
+test(
+  'a library that is nowhere is named with the places tried, and nothing is written',
+  withTools(async (t) => {
     const work = tempDirectory(t);
     compile(work, 'libgone.so', 'int gone(void) { return 0; }', ['-shared', '-fPIC']);
     const program = compile(work, 'program', 'int gone(void); int main(void) { return gone(); }', [
-        `-L${work}`,
-        '-lgone',
+      `-L${work}`,
+      '-lgone',
     ]);
     const into = tempDirectory(t);
-    await refused(t, bundle([program], { into }), 'NOT_FOUND', /libgone\.so is not found \(expected one of .*\/lib/);
+    await refused(
+      t,
+      bundle([program], {into}),
+      'NOT_FOUND',
+      /libgone\.so is not found \(expected one of .*\/lib/,
+    );
     t.deepEqual(readdirSync(into), []);
-}));
-test('two different libraries under one name are refused, both named', withTools(async (t) => {
+  }),
+);
+test(
+  'two different libraries under one name are refused, both named',
+  withTools(async (t) => {
     const programs = ['one', 'two'].map((name) => {
-        const work = tempDirectory(t);
-        compile(work, 'libsame.so', `int same(void) { return ${name.length}; } char which[] = "${name}";`, [
-            '-shared',
-            '-fPIC',
-            '-Wl,-soname,libsame.so',
-        ]);
-        return compile(work, name, 'int same(void); int main(void) { return same(); }', [
-            `-L${work}`,
-            '-lsame',
-            `-Wl,-rpath,${work}`,
-        ]);
-    });
-    const into = tempDirectory(t);
-    await refused(t, bundle(programs, { into }), 'CONFLICT', /two different files would be \/debootstrap\/qemu-libs\/libsame\.so .*\/one.*\/two/);
-    t.deepEqual(readdirSync(into), []);
-}));
-test('one file that is asked for under two names has both', withTools(async (t) => {
-    const work = tempDirectory(t);
-    compile(work, 'libreal.so.1', 'int real(void) { return 5; }', [
+      const work = tempDirectory(t);
+      compile(work, 'libsame.so', `int same(void) { return ${name.length}; } char which[] = "${name}";`, [
         '-shared',
         '-fPIC',
-        '-Wl,-soname,libother.so.1',
+        '-Wl,-soname,libsame.so',
+      ]);
+      return compile(work, name, 'int same(void); int main(void) { return same(); }', [
+        `-L${work}`,
+        '-lsame',
+        `-Wl,-rpath,${work}`,
+      ]);
+    });
+    const into = tempDirectory(t);
+    await refused(
+      t,
+      bundle(programs, {into}),
+      'CONFLICT',
+      /two different files would be \/debootstrap\/qemu-libs\/libsame\.so .*\/one.*\/two/,
+    );
+    t.deepEqual(readdirSync(into), []);
+  }),
+);
+test(
+  'one file that is asked for under two names has both',
+  withTools(async (t) => {
+    const work = tempDirectory(t);
+    compile(work, 'libreal.so.1', 'int real(void) { return 5; }', [
+      '-shared',
+      '-fPIC',
+      '-Wl,-soname,libother.so.1',
     ]);
     linkSync(path.join(work, 'libreal.so.1'), path.join(work, 'libother.so.1'));
     writeFileSync(path.join(work, 'stub.c'), 'int real(void) { return 0; }');
     output('gcc', [
-        '-shared',
-        '-fPIC',
-        '-Wl,-soname,libreal.so.1',
-        '-o',
-        path.join(work, 'libstub.so'),
-        path.join(work, 'stub.c'),
+      '-shared',
+      '-fPIC',
+      '-Wl,-soname,libreal.so.1',
+      '-o',
+      path.join(work, 'libstub.so'),
+      path.join(work, 'stub.c'),
     ]);
     const program = compile(work, 'program', 'int real(void); int main(void) { return real(); }', [
-        `-L${work}`,
-        '-lstub',
-        `-Wl,-rpath,${work}`,
+      `-L${work}`,
+      '-lstub',
+      `-Wl,-rpath,${work}`,
     ]);
     const into = tempDirectory(t);
-    await bundle([program], { into });
+    await bundle([program], {into});
     const inode = (name) => statSync(path.join(into, layout.libs, name)).ino;
     t.is(inode('libreal.so.1'), inode('libother.so.1'));
-    t.is((await runInChroot(into, ['/debootstrap/program'], { stdio: ['ignore', 'ignore', 'inherit'] })).exitCode, 5);
-}));
-test('a musl program runs from its bundle', withTools(async (t) => {
+    t.is(
+      (await runInChroot(into, ['/debootstrap/program'], {stdio: ['ignore', 'ignore', 'inherit']})).exitCode,
+      5,
+    );
+  }),
+);
+test(
+  'a musl program runs from its bundle',
+  withTools(async (t) => {
     const into = tempDirectory(t);
-    await bundle([fixture('musl/probe-pie').path], { into });
-    t.is((await runInChroot(into, ['/debootstrap/probe-pie'], { stdio: ['ignore', 'ignore', 'inherit'] }))
-        .exitCode, 0);
-}));
+    await bundle([fixture('musl/probe-pie').path], {into});
+    t.is(
+      (await runInChroot(into, ['/debootstrap/probe-pie'], {stdio: ['ignore', 'ignore', 'inherit']}))
+        .exitCode,
+      0,
+    );
+  }),
+);
 for (const link of ['/debootstrap', '/debootstrap/qemu-libs']) {
-    test(`a chroot whose ${link} is a link elsewhere is refused, and nothing there is touched`, withTools(async (t) => {
-        const into = tempDirectory(t);
-        const elsewhere = tempDirectory(t);
-        mkdirSync(path.dirname(path.join(into, link)), { recursive: true });
-        symlinkSync(elsewhere, path.join(into, link));
-        await refused(t, bundle([needEmulator()], { into }), 'OUTSIDE', /is not a directory of its own there/);
-        t.deepEqual(readdirSync(elsewhere), []);
-    }));
+  test(
+    `a chroot whose ${link} is a link elsewhere is refused, and nothing there is touched`,
+    withTools(async (t) => {
+      const into = tempDirectory(t);
+      const elsewhere = tempDirectory(t);
+      mkdirSync(path.dirname(path.join(into, link)), {recursive: true});
+      symlinkSync(elsewhere, path.join(into, link));
+      await refused(t, bundle([needEmulator()], {into}), 'OUTSIDE', /is not a directory of its own there/);
+      t.deepEqual(readdirSync(elsewhere), []);
+    }),
+  );
 }
 for (const [title, options] of [
-    ['a relative prefix', { prefix: 'debootstrap' }],
-    ['a prefix with ..', { prefix: '/a/../..' }],
-    ['the root as prefix', { prefix: '/' }],
-    ['a library directory with a slash', { libs: '../libs' }],
+  ['a relative prefix', {prefix: 'debootstrap'}],
+  ['a prefix with ..', {prefix: '/a/../..'}],
+  ['the root as prefix', {prefix: '/'}],
+  ['a library directory with a slash', {libs: '../libs'}],
 ]) {
-    test(`${title} is refused`, async (t) => {
-        await refused(t, bundle([emulator], { into: tempDirectory(t), ...options }), 'BAD_REQUEST', /is not a plain/);
-    });
+  test(`${title} is refused`, async (t) => {
+    await refused(
+      t,
+      bundle([emulator], {into: tempDirectory(t), ...options}),
+      'BAD_REQUEST',
+      /is not a plain/,
+    );
+  });
 }
 test('a program that is not there, and one that is no ELF file, are refused', async (t) => {
-    const into = tempDirectory(t);
-    await refused(t, bundle(['/nonexistent'], { into }), 'FILE_SYSTEM', /no such file/);
-    await refused(t, bundle(['/etc/passwd'], { into }), 'NOT_ELF', /not an ELF file/);
-    t.deepEqual(readdirSync(into), []);
+  const into = tempDirectory(t);
+  await refused(t, bundle(['/nonexistent'], {into}), 'FILE_SYSTEM', /no such file/);
+  await refused(t, bundle(['/etc/passwd'], {into}), 'NOT_ELF', /not an ELF file/);
+  t.deepEqual(readdirSync(into), []);
 });
-test('a bundle that is killed leaves none, and the next run leaves nothing of it behind', withTools(async (t) => {
+test(
+  'a bundle that is killed leaves none, and the next run leaves nothing of it behind',
+  withTools(async (t) => {
     const cli = path.resolve('bin/elfinterp.js');
     needEmulator();
     for (const delay of [90, 120, 150, 180, 210]) {
-        const into = tempDirectory(t);
-        const child = spawn(process.execPath, [cli, 'bundle', emulator, '--into', into], { stdio: 'ignore' });
-        await new Promise((resolve) => setTimeout(resolve, delay));
-        child.kill('SIGKILL');
-        await new Promise((resolve) => child.once('close', resolve));
-        const isWhole = existsSync(path.join(into, layout.libs, 'manifest.json'));
-        if (isWhole)
-            proveClosed(into, layout, [{ path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: null }], []);
-        await bundle([emulator], { into });
-        t.deepEqual(readdirSync(into), ['debootstrap'], `killed after ${delay} ms`);
+      const into = tempDirectory(t);
+      const child = spawn(process.execPath, [cli, 'bundle', emulator, '--into', into], {stdio: 'ignore'});
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('close', resolve));
+      const isWhole = existsSync(path.join(into, layout.libs, 'manifest.json'));
+      if (isWhole)
+        proveClosed(into, layout, [{path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: null}], []);
+      await bundle([emulator], {into});
+      t.deepEqual(readdirSync(into), ['debootstrap'], `killed after ${delay} ms`);
     }
-}));
-test('in the chroot the emulator is deaf to what the environment has for the guest', withTools(async (t) => {
+  }),
+);
+test(
+  'in the chroot the emulator is deaf to what the environment has for the guest',
+  withTools(async (t) => {
     const into = tempDirectory(t);
-    await bundle([needEmulator()], { into });
-    for (const directory of ['bin', 'lib', 'etc', 'out'])
-        mkdirSync(path.join(into, directory));
+    await bundle([needEmulator()], {into});
+    for (const directory of ['bin', 'lib', 'etc', 'out']) mkdirSync(path.join(into, directory));
     const sysroot = '/usr/arm-linux-gnueabi/lib';
     for (const name of ['ld-linux.so.3', 'libc.so.6'])
-        output('cp', ['-L', `${sysroot}/${name}`, path.join(into, 'lib', name)]);
+      output('cp', ['-L', `${sysroot}/${name}`, path.join(into, 'lib', name)]);
     const work = tempDirectory(t);
     writeFileSync(path.join(work, 'preload.c'), 'int answer(void) { return 42; }');
-    writeFileSync(path.join(work, 'program.c'), '__attribute__((weak)) int answer(void); int main(void) { return answer ? answer() : 1; }');
+    writeFileSync(
+      path.join(work, 'program.c'),
+      '__attribute__((weak)) int answer(void); int main(void) { return answer ? answer() : 1; }',
+    );
     const gcc = (args) => output('arm-linux-gnueabi-gcc', args);
     gcc(['-shared', '-fPIC', '-o', path.join(into, 'lib/libpreload.so'), path.join(work, 'preload.c')]);
     gcc(['-o', path.join(into, 'bin/program'), path.join(work, 'program.c')]);
     const inside = (command, env) => {
-        const runner = path.resolve('bin/elfinterp.js');
-        return run(process.execPath, [runner, 'chroot', 'run', into, '--', ...command], {
-            env: { ...process.env, ...env },
-        });
+      const runner = path.resolve('bin/elfinterp.js');
+      return run(process.execPath, [runner, 'chroot', 'run', into, '--', ...command], {
+        env: {...process.env, ...env},
+      });
     };
     // The host's own loader starts elfinterp, so the variable is set on the way in, by the program itself.
-    writeFileSync(path.join(work, 'with.c'), '#include <stdlib.h>\n#include <unistd.h>\nint main(int c, char **v) { putenv(v[1]); execv(v[2], v + 2); return 127; }');
+    writeFileSync(
+      path.join(work, 'with.c'),
+      '#include <stdlib.h>\n#include <unistd.h>\nint main(int c, char **v) { putenv(v[1]); execv(v[2], v + 2); return 127; }',
+    );
     gcc(['-o', path.join(into, 'bin/with'), path.join(work, 'with.c')]);
     const preloaded = inside(['/bin/with', 'LD_PRELOAD=/lib/libpreload.so', '/bin/program'], {});
     t.deepEqual([preloaded.status, preloaded.stderr], [42, '']);
@@ -282,5 +369,6 @@ test('in the chroot the emulator is deaf to what the environment has for the gue
     writeFileSync(path.join(into, 'etc/ld.so.preload'), '/lib/libpreload.so\n');
     const configured = inside(['/bin/program'], {});
     t.deepEqual([configured.status, configured.stderr], [42, '']);
-}));
+  }),
+);
 //# sourceMappingURL=bundle.test.js.map

@@ -2,20 +2,30 @@
  * A Debian system for armel from the mirror, made once: interrupted by `kill -9` in its second stage, cleaned, then
  * finished; what stands in the end is used by the tests after that. Needs the network, debootstrap, and some minutes.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout} from 'node:timers/promises';
 import test from 'ava';
-import { createChroot, resumeChroot } from '../../src/chroot/create.js';
-import { ElfError } from '../../src/errors.js';
-import { elfinterp, elfinterpAsNobody, program } from '../helpers/cli.js';
-import { tempDirectory } from '../helpers/temp.js';
-import { run } from '../helpers/tools.js';
-import { hostEntries, processesWith } from './helpers.js';
-const needed = { '/usr/sbin/debootstrap': 'debootstrap', '/usr/bin/qemu-arm': 'qemu-user' };
+import {createChroot, resumeChroot} from '../../src/chroot/create.js';
+import {ElfError} from '../../src/errors.js';
+import {elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {run} from '../helpers/tools.js';
+import {hostEntries, processesWith} from './helpers.js';
+
+const needed = {'/usr/sbin/debootstrap': 'debootstrap', '/usr/bin/qemu-arm': 'qemu-user'};
 const missing = Object.entries(needed).flatMap(([path, debian]) => (existsSync(path) ? [] : [debian]));
 const allowed = process.env.ELFINTERP_TEST_SKIP_MISSING === '1';
 /** The second stage is not for everybody: without subordinate ids an ordinary user cannot do it. */
@@ -27,167 +37,168 @@ const target = join(work, 'c');
 const log = join(work, 'log');
 let system = false;
 test.after.always(() => {
-    // Of an ordinary user's chroot some files belong to subordinate ids.
-    if (onRoot)
-        rmSync(work, { recursive: true, force: true });
-    else
-        run('unshare', ['--map-root-user', '--map-auto', 'rm', '-rf', work]);
+  // Of an ordinary user's chroot some files belong to subordinate ids.
+  if (onRoot) rmSync(work, {recursive: true, force: true});
+  else run('unshare', ['--map-root-user', '--map-auto', 'rm', '-rf', work]);
 });
 /** The mounts of this namespace, without their numbers. */
 function mounts() {
-    const lines = readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n');
-    return lines.map((line) => line.split(' ').slice(3, 6).join(' '));
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n');
+  return lines.map((line) => line.split(' ').slice(3, 6).join(' '));
 }
 /** Files of an emulator anywhere in the chroot. */
 function emulatorFiles() {
-    return readdirSync(target, { recursive: true, encoding: 'utf8' }).filter((path) => /qemu|elfinterp/.test(path));
+  return readdirSync(target, {recursive: true, encoding: 'utf8'}).filter((path) =>
+    /qemu|elfinterp/.test(path),
+  );
 }
 async function waitFor(text, child) {
-    for (let i = 0; i < 7000; i += 1) {
-        if (existsSync(log) && readFileSync(log, 'utf8').includes(text))
-            return;
-        if (child.exitCode !== null)
-            throw new Error(`it ended before '${text}':\n${readFileSync(log, 'utf8').slice(-2000)}`);
-        await setTimeout(200);
-    }
-    throw new Error(`no '${text}' after 20 minutes`);
+  for (let i = 0; i < 7000; i += 1) {
+    if (existsSync(log) && readFileSync(log, 'utf8').includes(text)) return;
+    if (child.exitCode !== null)
+      throw new Error(`it ended before '${text}':\n${readFileSync(log, 'utf8').slice(-2000)}`);
+    await setTimeout(200);
+  }
+  throw new Error(`no '${text}' after 20 minutes`);
 }
 createTest('kill -9 in the second stage leaves no process, no mount and no entry', async (t) => {
-    t.timeout(1_500_000);
-    t.deepEqual(missing, [], 'Debian packages to install');
-    const before = { mounts: mounts(), entries: hostEntries() };
-    const command = [
-        program,
-        'chroot',
-        'create',
-        'bookworm',
-        target,
-        '--arch',
-        'armel',
-        '--variant',
-        'minbase',
-    ];
-    const child = spawn('sh', ['-c', 'exec "$@" >"$0" 2>&1', log, process.execPath, ...command]);
-    await waitFor('Unpacking required packages', child);
-    t.true(processesWith(target).length > 0);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    await setTimeout(1000);
-    t.deepEqual(processesWith('/debootstrap/qemu-arm'), []);
-    t.deepEqual(processesWith(target), []);
-    t.deepEqual({ mounts: mounts(), entries: hostEntries() }, before);
+  t.timeout(1_500_000);
+  t.deepEqual(missing, [], 'Debian packages to install');
+  const before = {mounts: mounts(), entries: hostEntries()};
+  const command = [
+    program,
+    'chroot',
+    'create',
+    'bookworm',
+    target,
+    '--arch',
+    'armel',
+    '--variant',
+    'minbase',
+  ];
+  const child = spawn('sh', ['-c', 'exec "$@" >"$0" 2>&1', log, process.execPath, ...command]);
+  await waitFor('Unpacking required packages', child);
+  t.true(processesWith(target).length > 0);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await setTimeout(1000);
+  t.deepEqual(processesWith('/debootstrap/qemu-arm'), []);
+  t.deepEqual(processesWith(target), []);
+  t.deepEqual({mounts: mounts(), entries: hostEntries()}, before);
 });
 createTest('chroot remove takes out what the interrupted run left, and nothing of debootstrap', (t) => {
-    t.true(existsSync(join(target, 'debootstrap/qemu-arm')));
-    const { status, stderr } = elfinterp(['chroot', 'remove', target]);
-    t.is(status, 0, stderr);
-    t.deepEqual(emulatorFiles(), []);
-    t.true(existsSync(join(target, 'debootstrap/debootstrap')));
+  t.true(existsSync(join(target, 'debootstrap/qemu-arm')));
+  const {status, stderr} = elfinterp(['chroot', 'remove', target]);
+  t.is(status, 0, stderr);
+  t.deepEqual(emulatorFiles(), []);
+  t.true(existsSync(join(target, 'debootstrap/debootstrap')));
 });
 createTest('a second creation in the same directory is refused, and says how to go on', (t) => {
-    const { status, stderr } = elfinterp(['chroot', 'create', 'bookworm', target, '--arch', 'armel']);
-    t.is(status, 1);
-    t.regex(stderr, /first stage is done here already \(expected chroot create --resume/);
+  const {status, stderr} = elfinterp(['chroot', 'create', 'bookworm', target, '--arch', 'armel']);
+  t.is(status, 1);
+  t.regex(stderr, /first stage is done here already \(expected chroot create --resume/);
 });
 createTest('--resume finishes it', (t) => {
-    t.timeout(1_500_000);
-    const { status, stdout, stderr } = elfinterp(['chroot', 'create', '--resume', target, '--keep'], {
-        timeout: 1_500_000,
-    });
-    t.is(status, 0, stderr.slice(-2000));
-    t.is(stdout, `${target}\n`);
-    t.regex(stderr, /^I: Base system installed successfully\.$/m);
-    t.false(existsSync(join(target, 'debootstrap')));
-    system = true;
+  t.timeout(1_500_000);
+  const {status, stdout, stderr} = elfinterp(['chroot', 'create', '--resume', target, '--keep'], {
+    timeout: 1_500_000,
+  });
+  t.is(status, 0, stderr.slice(-2000));
+  t.is(stdout, `${target}\n`);
+  t.regex(stderr, /^I: Base system installed successfully\.$/m);
+  t.false(existsSync(join(target, 'debootstrap')));
+  system = true;
 });
 createTest('apt, perl and ldd work in it, with nothing on standard error', (t) => {
-    t.true(system, 'there is a system');
-    const inside = (...command) => elfinterp(['chroot', 'run', target, '--', ...command]);
-    const apt = inside('apt-get', '--version');
-    t.regex(apt.stdout, /^apt [\d.]+ \(armel\)$/m);
-    t.deepEqual([apt.status, apt.stderr], [0, '']);
-    t.deepEqual(inside('perl', '-e', 'print 6 * 7'), { status: 0, signal: null, stdout: '42', stderr: '' });
-    const ldd = inside('ldd', '/bin/ls');
-    t.regex(ldd.stdout, /libc\.so\.6 => \/lib\/arm-linux-gnueabi\/libc\.so\.6/);
-    t.notRegex(ldd.stdout, /x86|qemu|gnutls/);
-    t.is(ldd.stderr, '');
-    t.is(inside('dpkg', '--audit').stdout, '');
+  t.true(system, 'there is a system');
+  const inside = (...command) => elfinterp(['chroot', 'run', target, '--', ...command]);
+  const apt = inside('apt-get', '--version');
+  t.regex(apt.stdout, /^apt [\d.]+ \(armel\)$/m);
+  t.deepEqual([apt.status, apt.stderr], [0, '']);
+  t.deepEqual(inside('perl', '-e', 'print 6 * 7'), {status: 0, signal: null, stdout: '42', stderr: ''});
+  const ldd = inside('ldd', '/bin/ls');
+  t.regex(ldd.stdout, /libc\.so\.6 => \/lib\/arm-linux-gnueabi\/libc\.so\.6/);
+  t.notRegex(ldd.stdout, /x86|qemu|gnutls/);
+  t.is(ldd.stderr, '');
+  t.is(inside('dpkg', '--audit').stdout, '');
 });
-createTest('its bundle is sound, doctor finds nothing, and removing it leaves no file of an emulator', (t) => {
+createTest(
+  'its bundle is sound, doctor finds nothing, and removing it leaves no file of an emulator',
+  (t) => {
     t.true(system, 'there is a system');
     t.is(elfinterp(['chroot', 'verify', target]).status, 0);
-    t.deepEqual(elfinterp(['doctor', target]), { status: 0, signal: null, stdout: '', stderr: '' });
+    t.deepEqual(elfinterp(['doctor', target]), {status: 0, signal: null, stdout: '', stderr: ''});
     t.is(elfinterp(['chroot', 'remove', target]).status, 0);
     t.deepEqual(emulatorFiles(), []);
     t.regex(elfinterp(['chroot', 'run', target, '--', 'true']).stderr, /there is no emulator for it/);
-});
+  },
+);
 createTest('a failing first stage says where the log is', (t) => {
-    const other = join(work, 'other');
-    const mirror = 'http://localhost:1/debian';
-    const { status, stderr } = elfinterp(['chroot', 'create', 'bookworm', other, mirror, '--arch', 'armel']);
-    t.is(status, 1);
-    t.regex(stderr, /other\/debootstrap\/debootstrap\.log: debootstrap's first stage failed, see its log/);
-    t.true(existsSync(join(other, 'debootstrap/debootstrap.log')));
+  const other = join(work, 'other');
+  const mirror = 'http://localhost:1/debian';
+  const {status, stderr} = elfinterp(['chroot', 'create', 'bookworm', other, mirror, '--arch', 'armel']);
+  t.is(status, 1);
+  t.regex(stderr, /other\/debootstrap\/debootstrap\.log: debootstrap's first stage failed, see its log/);
+  t.true(existsSync(join(other, 'debootstrap/debootstrap.log')));
 });
 createTest('what is after -- goes to debootstrap', (t) => {
-    const { status, stderr } = elfinterp([
-        'chroot',
-        'create',
-        'bookworm',
-        join(work, 'x'),
-        '--arch',
-        'armel',
-        '--',
-        '--oops',
-    ]);
-    t.is(status, 1);
-    t.regex(stderr, /unrecognized or invalid option --oops/);
+  const {status, stderr} = elfinterp([
+    'chroot',
+    'create',
+    'bookworm',
+    join(work, 'x'),
+    '--arch',
+    'armel',
+    '--',
+    '--oops',
+  ]);
+  t.is(status, 1);
+  t.regex(stderr, /unrecognized or invalid option --oops/);
 });
 test('a directory that holds something is not used', async (t) => {
-    const directory = tempDirectory(t);
-    writeFileSync(join(directory, 'mine'), '');
-    const error = await t.throwsAsync(createChroot('bookworm', directory, { architecture: 'armel' }), {
-        instanceOf: ElfError,
-    });
-    t.regex(String(error), /the directory is not empty \(expected an empty one, or none, got mine\)/);
-    t.deepEqual(readdirSync(directory), ['mine']);
+  const directory = tempDirectory(t);
+  writeFileSync(join(directory, 'mine'), '');
+  const error = await t.throwsAsync(createChroot('bookworm', directory, {architecture: 'armel'}), {
+    instanceOf: ElfError,
+  });
+  t.regex(String(error), /the directory is not empty \(expected an empty one, or none, got mine\)/);
+  t.deepEqual(readdirSync(directory), ['mine']);
 });
 test('an architecture that nothing emulates is refused before anything is made', async (t) => {
-    const directory = join(tempDirectory(t), 'c');
-    await t.throwsAsync(createChroot('bookworm', directory, { architecture: 'x32' }), {
-        message: /architecture x32/,
-    });
-    t.false(existsSync(directory));
+  const directory = join(tempDirectory(t), 'c');
+  await t.throwsAsync(createChroot('bookworm', directory, {architecture: 'x32'}), {
+    message: /architecture x32/,
+  });
+  t.false(existsSync(directory));
 });
 test('resuming needs a first stage', async (t) => {
-    const directory = tempDirectory(t);
-    mkdirSync(join(directory, 'debootstrap'));
-    await t.throwsAsync(resumeChroot(directory), { message: /first stage is not complete here/ });
+  const directory = tempDirectory(t);
+  mkdirSync(join(directory, 'debootstrap'));
+  await t.throwsAsync(resumeChroot(directory), {message: /first stage is not complete here/});
 });
 test('an ordinary user without subordinate ids is told what is needed', (t) => {
-    if (!onRoot)
-        return t.pass('only root can be somebody else');
-    const { status, stderr } = elfinterpAsNobody([
-        'chroot',
-        'create',
-        'bookworm',
-        '/tmp/none',
-        '--arch',
-        'armel',
-    ]);
-    t.is(status, 1);
-    t.regex(stderr, /packages cannot be installed with a single user id .*\/etc\/subuid/);
-    t.false(existsSync('/tmp/none'));
+  if (!onRoot) return t.pass('only root can be somebody else');
+  const {status, stderr} = elfinterpAsNobody([
+    'chroot',
+    'create',
+    'bookworm',
+    '/tmp/none',
+    '--arch',
+    'armel',
+  ]);
+  t.is(status, 1);
+  t.regex(stderr, /packages cannot be installed with a single user id .*\/etc\/subuid/);
+  t.false(existsSync('/tmp/none'));
 });
 test('a wrong command line is told, and nothing is made', (t) => {
-    for (const [args, message] of [
-        [['bookworm'], /an argument is missing/],
-        [['bookworm', '/tmp/none'], /--arch is missing/],
-        [['bookworm', '/tmp/none', '--resume', '/tmp/none'], /--resume goes without/],
-    ]) {
-        const { status, stderr } = elfinterp(['chroot', 'create', ...args]);
-        t.is(status, 2);
-        t.regex(stderr, message);
-    }
+  for (const [args, message] of [
+    [['bookworm'], /an argument is missing/],
+    [['bookworm', '/tmp/none'], /--arch is missing/],
+    [['bookworm', '/tmp/none', '--resume', '/tmp/none'], /--resume goes without/],
+  ]) {
+    const {status, stderr} = elfinterp(['chroot', 'create', ...args]);
+    t.is(status, 2);
+    t.regex(stderr, message);
+  }
 });
 //# sourceMappingURL=create.test.js.map

@@ -1,237 +1,286 @@
 /*
  * Chroots broken on purpose, one cause each: doctor names it, and what it says to do makes the program run.
  */
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync, } from 'node:fs';
-import { join } from 'node:path';
+import {spawnSync} from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {join} from 'node:path';
 import test, {} from 'ava';
-import { diagnose } from '../../src/chroot/doctor/diagnose.js';
-import { installEmulator } from '../../src/chroot/install.js';
-import { elfinterp, program } from '../helpers/cli.js';
-import { fixture } from '../helpers/fixtures.js';
-import { tempDirectory } from '../helpers/temp.js';
-import { output, withTools } from '../helpers/tools.js';
-import { addProgram, greeting, guestRoot } from './guest-root.js';
+import {diagnose} from '../../src/chroot/doctor/diagnose.js';
+import {installEmulator} from '../../src/chroot/install.js';
+import {elfinterp, program} from '../helpers/cli.js';
+import {fixture} from '../helpers/fixtures.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, withTools} from '../helpers/tools.js';
+import {addProgram, greeting, guestRoot} from './guest-root.js';
+
 const onRoot = process.geteuid?.() === 0;
 const libs = 'debootstrap/qemu-libs';
 const cases = {
-    'no emulator': {
-        spoil: (root) => rmSync(join(root, 'debootstrap'), { recursive: true }),
-        code: 'NO_EMULATOR',
-        evidence: /no manifest/,
+  'no emulator': {
+    spoil: (root) => rmSync(join(root, 'debootstrap'), {recursive: true}),
+    code: 'NO_EMULATOR',
+    evidence: /no manifest/,
+  },
+  'a bundle for other programs only': {
+    spoil: (root) => {
+      rmSync(join(root, 'debootstrap'), {recursive: true});
+      elfinterp(['chroot', 'install', root, '/usr/bin/qemu-aarch64']);
     },
-    'a bundle for other programs only': {
-        spoil: (root) => {
-            rmSync(join(root, 'debootstrap'), { recursive: true });
-            elfinterp(['chroot', 'install', root, '/usr/bin/qemu-aarch64']);
-        },
-        code: 'NO_EMULATOR',
-        evidence: /the bundle has \/debootstrap\/qemu-aarch64/,
+    code: 'NO_EMULATOR',
+    evidence: /the bundle has \/debootstrap\/qemu-aarch64/,
+  },
+  'a library of the bundle is gone': {
+    spoil: (root) => rmSync(join(root, libs, 'libz.so.1')),
+    code: 'FILE_MISSING',
+    evidence: /libz\.so\.1/,
+  },
+  'the bundled loader is gone': {
+    spoil: (root) => rmSync(join(root, libs, 'ld.so')),
+    code: 'FILE_MISSING',
+    evidence: /ld\.so/,
+  },
+  'loader and libc are of different builds': {
+    spoil: (root) => {
+      const path = join(root, libs, 'libc.so.6');
+      const other = readFileSync(path, 'latin1').replace(/GLIBC (\d\.\d+)-[^)]*\) (stable|dev)/, (text) =>
+        text.replace(/\d(?=\) )/, (digit) => String((Number(digit) + 1) % 10)),
+      );
+      writeFileSync(path, other, 'latin1');
     },
-    'a library of the bundle is gone': {
-        spoil: (root) => rmSync(join(root, libs, 'libz.so.1')),
-        code: 'FILE_MISSING',
-        evidence: /libz\.so\.1/,
+    code: 'DIFFERENT_BUILDS',
+    evidence: /ld\.so is .*GLIBC.*libc\.so\.6 is .*GLIBC/,
+    runs: true,
+  },
+  'the emulator may not be executed': {
+    spoil: (root) => chmodSync(join(root, 'debootstrap/qemu-arm'), 0o644),
+    code: 'NOT_EXECUTABLE',
+    evidence: /mode 644/,
+  },
+  'the emulator is of another machine': {
+    spoil: (root) => copyFileSync(fixture('aarch64/probe-exec').path, join(root, 'debootstrap/qemu-arm')),
+    code: 'WRONG_MACHINE',
+    evidence: /ELF header/,
+  },
+  'the emulator looks for its libraries by RUNPATH': {
+    spoil: (root) => {
+      const path = join(root, 'debootstrap/qemu-arm');
+      output('patchelf', ['--remove-rpath', path]);
+      output('patchelf', ['--set-rpath', '/debootstrap/qemu-libs', path]);
     },
-    'the bundled loader is gone': {
-        spoil: (root) => rmSync(join(root, libs, 'ld.so')),
-        code: 'FILE_MISSING',
-        evidence: /ld\.so/,
+    code: 'RUNPATH',
+    evidence: /RUNPATH \/debootstrap\/qemu-libs/,
+  },
+  'the bundled loader is not isolated': {
+    spoil: (root) => copyFileSync('/lib64/ld-linux-x86-64.so.2', join(root, libs, 'ld.so')),
+    code: 'NOT_ISOLATED',
+    evidence: /ld\.so/,
+    runs: true,
+  },
+  'the prefix is a link': {
+    spoil: (root) => {
+      rmSync(join(root, 'debootstrap'), {recursive: true});
+      symlinkSync('/etc', join(root, 'debootstrap'));
     },
-    'loader and libc are of different builds': {
-        spoil: (root) => {
-            const path = join(root, libs, 'libc.so.6');
-            const other = readFileSync(path, 'latin1').replace(/GLIBC (\d\.\d+)-[^)]*\) (stable|dev)/, (text) => text.replace(/\d(?=\) )/, (digit) => String((Number(digit) + 1) % 10)));
-            writeFileSync(path, other, 'latin1');
-        },
-        code: 'DIFFERENT_BUILDS',
-        evidence: /ld\.so is .*GLIBC.*libc\.so\.6 is .*GLIBC/,
-        runs: true,
+    code: 'BUNDLE_UNUSABLE',
+    evidence: /symbolic link/,
+  },
+  'the manifest names what it must not': {
+    spoil: (root) => {
+      const path = join(root, libs, 'manifest.json');
+      writeFileSync(path, readFileSync(path, 'utf8').replaceAll('"/debootstrap/qemu-arm"', '"/etc/passwd"'));
     },
-    'the emulator may not be executed': {
-        spoil: (root) => chmodSync(join(root, 'debootstrap/qemu-arm'), 0o644),
-        code: 'NOT_EXECUTABLE',
-        evidence: /mode 644/,
+    code: 'BUNDLE_UNUSABLE',
+    evidence: /path under \/debootstrap/,
+  },
+  'a file lies among the libraries that is not of the bundle': {
+    spoil: (root) => writeFileSync(join(root, libs, 'libextra.so'), ''),
+    code: 'FILE_EXTRA',
+    evidence: /libextra\.so/,
+    runs: true,
+  },
+  '/proc is a link to itself': {
+    spoil: (root) => {
+      rmSync(join(root, 'proc'), {recursive: true});
+      symlinkSync('/proc', join(root, 'proc'));
     },
-    'the emulator is of another machine': {
-        spoil: (root) => copyFileSync(fixture('aarch64/probe-exec').path, join(root, 'debootstrap/qemu-arm')),
-        code: 'WRONG_MACHINE',
-        evidence: /ELF header/,
-    },
-    'the emulator looks for its libraries by RUNPATH': {
-        spoil: (root) => {
-            const path = join(root, 'debootstrap/qemu-arm');
-            output('patchelf', ['--remove-rpath', path]);
-            output('patchelf', ['--set-rpath', '/debootstrap/qemu-libs', path]);
-        },
-        code: 'RUNPATH',
-        evidence: /RUNPATH \/debootstrap\/qemu-libs/,
-    },
-    'the bundled loader is not isolated': {
-        spoil: (root) => copyFileSync('/lib64/ld-linux-x86-64.so.2', join(root, libs, 'ld.so')),
-        code: 'NOT_ISOLATED',
-        evidence: /ld\.so/,
-        runs: true,
-    },
-    'the prefix is a link': {
-        spoil: (root) => {
-            rmSync(join(root, 'debootstrap'), { recursive: true });
-            symlinkSync('/etc', join(root, 'debootstrap'));
-        },
-        code: 'BUNDLE_UNUSABLE',
-        evidence: /symbolic link/,
-    },
-    'the manifest names what it must not': {
-        spoil: (root) => {
-            const path = join(root, libs, 'manifest.json');
-            writeFileSync(path, readFileSync(path, 'utf8').replaceAll('"/debootstrap/qemu-arm"', '"/etc/passwd"'));
-        },
-        code: 'BUNDLE_UNUSABLE',
-        evidence: /path under \/debootstrap/,
-    },
-    'a file lies among the libraries that is not of the bundle': {
-        spoil: (root) => writeFileSync(join(root, libs, 'libextra.so'), ''),
-        code: 'FILE_EXTRA',
-        evidence: /libextra\.so/,
-        runs: true,
-    },
-    '/proc is a link to itself': {
-        spoil: (root) => {
-            rmSync(join(root, 'proc'), { recursive: true });
-            symlinkSync('/proc', join(root, 'proc'));
-        },
-        code: 'PROC_LINK',
-        evidence: /\/proc/,
-        runs: true,
-    },
+    code: 'PROC_LINK',
+    evidence: /\/proc/,
+    runs: true,
+  },
 };
 /** The remedy, with elfinterp called the way the tests do. */
-function follow(t, { remedy = '' }) {
-    const command = remedy.replaceAll(/\belfinterp (?=chroot|binfmt)/g, `${process.execPath} ${program} `);
-    const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
-    t.is(status, 0, `${command}: ${stderr}`);
+function follow(t, {remedy = ''}) {
+  const command = remedy.replaceAll(/\belfinterp (?=chroot|binfmt)/g, `${process.execPath} ${program} `);
+  const {status, stderr} = spawnSync('sh', ['-c', command], {encoding: 'utf8'});
+  t.is(status, 0, `${command}: ${stderr}`);
 }
 const run = (root) => elfinterp(['chroot', 'run', root, '--', '/bin/sh']);
-for (const [title, { spoil, code, evidence, runs = false }] of Object.entries(cases)) {
-    test(title, withTools(async (t) => {
-        const root = guestRoot(t);
-        await installEmulator(root);
-        t.deepEqual(diagnose(root).filter(({ severity }) => severity !== 'fine'), []);
-        spoil(root);
-        if (!runs)
-            t.not(run(root).stdout, greeting, 'it does not run');
-        const finding = diagnose(root).find((found) => found.code === code);
-        t.not(finding?.severity, 'fine');
-        t.regex(finding?.evidence ?? '', evidence);
-        if (finding === undefined)
-            return;
-        follow(t, finding);
-        t.deepEqual(diagnose(root).filter(({ severity }) => severity !== 'fine'), []);
-        t.is(run(root).stdout, greeting);
-    }));
+for (const [title, {spoil, code, evidence, runs = false}] of Object.entries(cases)) {
+  test(
+    title,
+    withTools(async (t) => {
+      const root = guestRoot(t);
+      await installEmulator(root);
+      t.deepEqual(
+        diagnose(root).filter(({severity}) => severity !== 'fine'),
+        [],
+      );
+      spoil(root);
+      if (!runs) t.not(run(root).stdout, greeting, 'it does not run');
+      const finding = diagnose(root).find((found) => found.code === code);
+      t.not(finding?.severity, 'fine');
+      t.regex(finding?.evidence ?? '', evidence);
+      if (finding === undefined) return;
+      follow(t, finding);
+      t.deepEqual(
+        diagnose(root).filter(({severity}) => severity !== 'fine'),
+        [],
+      );
+      t.is(run(root).stdout, greeting);
+    }),
+  );
 }
-test('a program of the chroot lacks its loader', withTools(async (t) => {
+test(
+  'a program of the chroot lacks its loader',
+  withTools(async (t) => {
     const root = guestRoot(t);
     await installEmulator(root);
     addProgram(root, 'armel/probe-pie', '/bin/sh');
-    const finding = diagnose(root).find(({ code }) => code === 'PROGRAM_INCOMPLETE');
+    const finding = diagnose(root).find(({code}) => code === 'PROGRAM_INCOMPLETE');
     t.is(finding?.severity, 'broken');
     t.regex(finding?.evidence ?? '', /\/lib\/ld-linux\.so\.3/);
     const packages = '/usr/arm-linux-gnueabi/lib';
-    if (!existsSync(packages))
-        return t.log('not followed: libc6-armel-cross is not installed');
-    cpSync(packages, join(root, 'lib'), { recursive: true, filter: (path) => !/\.(a|o)$/.test(path) });
-    t.false(diagnose(root).some(({ code }) => code === 'PROGRAM_INCOMPLETE'));
+    if (!existsSync(packages)) return t.log('not followed: libc6-armel-cross is not installed');
+    cpSync(packages, join(root, 'lib'), {recursive: true, filter: (path) => !/\.(a|o)$/.test(path)});
+    t.false(diagnose(root).some(({code}) => code === 'PROGRAM_INCOMPLETE'));
     t.is(run(root).status, 0);
-}));
-test('a program of the chroot is for another machine than the chroot', withTools(async (t) => {
+  }),
+);
+test(
+  'a program of the chroot is for another machine than the chroot',
+  withTools(async (t) => {
     const root = guestRoot(t);
-    mkdirSync(join(root, 'var/lib/dpkg'), { recursive: true });
+    mkdirSync(join(root, 'var/lib/dpkg'), {recursive: true});
     writeFileSync(join(root, 'var/lib/dpkg/arch'), 'arm64\n');
     await installEmulator(root);
     t.not(run(root).stdout, greeting);
-    const finding = diagnose(root).find(({ code }) => code === 'FOREIGN_PROGRAM');
+    const finding = diagnose(root).find(({code}) => code === 'FOREIGN_PROGRAM');
     t.regex(finding?.what ?? '', /\/bin\/sh is for arm, the chroot for arm64/);
-    if (finding === undefined)
-        return;
+    if (finding === undefined) return;
     follow(t, finding);
     t.is(run(root).stdout, greeting);
-}));
+  }),
+);
 test('what is no chroot at all', (t) => {
-    const { status, stdout } = elfinterp(['doctor', tempDirectory(t)]);
-    t.is(status, 1);
-    t.regex(stdout, /^broken: nothing tells the architecture of this chroot: is it one\? \[ARCHITECTURE\]\n {2}seen: /);
+  const {status, stdout} = elfinterp(['doctor', tempDirectory(t)]);
+  t.is(status, 1);
+  t.regex(
+    stdout,
+    /^broken: nothing tells the architecture of this chroot: is it one\? \[ARCHITECTURE\]\n {2}seen: /,
+  );
 });
 test('a machine without a chroot, and what is fine, as JSON', (t) => {
-    const { stdout } = elfinterp(['doctor', '--json']);
-    const findings = JSON.parse(stdout);
-    t.true(findings.some(({ code, evidence }) => code === 'KERNEL' && evidence.startsWith('Linux ')));
-    t.true(findings.every(({ severity }) => ['broken', 'doubtful', 'fine'].includes(severity)));
+  const {stdout} = elfinterp(['doctor', '--json']);
+  const findings = JSON.parse(stdout);
+  t.true(findings.some(({code, evidence}) => code === 'KERNEL' && evidence.startsWith('Linux ')));
+  t.true(findings.every(({severity}) => ['broken', 'doubtful', 'fine'].includes(severity)));
 });
 /** A script in a user namespace with a table and a mount namespace of its own. */
 function inNamespace(script) {
-    const setup = 'set -e; mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; cd /proc/sys/fs/binfmt_misc';
-    const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
-    return output('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
+  const setup =
+    'set -e; mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; cd /proc/sys/fs/binfmt_misc';
+  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
+  return output('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
 }
-const magic = ':M::\\x7fELF\\x01\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x28\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:';
+const magic =
+  ':M::\\x7fELF\\x01\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x28\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:';
 const enter = (name, interpreter, flags) => `printf '%s' ':${name}${magic}${interpreter}:${flags}' >register`;
 const tableCases = {
-    'an entry whose interpreter is not in the chroot': {
-        entries: [enter('qemu-arm', '/opt/nowhere/qemu-arm', '')],
-        code: 'ENTRY_WITHOUT_INTERPRETER',
-        evidence: /qemu-arm: \/opt\/nowhere\/qemu-arm/,
-    },
-    'an entry with flag F and a shared emulator': {
-        entries: [enter('qemu-arm', '/usr/bin/qemu-arm', 'F')],
-        code: 'ENTRY_F_SHARED',
-        evidence: /\/usr\/bin\/qemu-arm asks for \/lib64\/ld-linux-x86-64\.so\.2/,
-    },
+  'an entry whose interpreter is not in the chroot': {
+    entries: [enter('qemu-arm', '/opt/nowhere/qemu-arm', '')],
+    code: 'ENTRY_WITHOUT_INTERPRETER',
+    evidence: /qemu-arm: \/opt\/nowhere\/qemu-arm/,
+  },
+  'an entry with flag F and a shared emulator': {
+    entries: [enter('qemu-arm', '/usr/bin/qemu-arm', 'F')],
+    code: 'ENTRY_F_SHARED',
+    evidence: /\/usr\/bin\/qemu-arm asks for \/lib64\/ld-linux-x86-64\.so\.2/,
+  },
 };
-for (const [title, { entries, code, evidence }] of Object.entries(tableCases)) {
-    test(`outside: ${title}`, withTools((t) => {
-        const root = guestRoot(t);
-        const findings = JSON.parse(inNamespace(`${entries.join('; ')}; elfinterp doctor --json ${root} || true`));
-        const finding = findings.find((found) => found.code === code);
-        t.is(finding?.severity, 'broken');
-        t.regex(finding?.evidence ?? '', evidence);
-        t.is(finding?.remedy, `elfinterp chroot install ${root}`);
-        if (onRoot)
-            elfinterp(['chroot', 'install', root]);
-        t.is(run(root).stdout, greeting);
-    }));
+for (const [title, {entries, code, evidence}] of Object.entries(tableCases)) {
+  test(
+    `outside: ${title}`,
+    withTools((t) => {
+      const root = guestRoot(t);
+      const findings = JSON.parse(
+        inNamespace(`${entries.join('; ')}; elfinterp doctor --json ${root} || true`),
+      );
+      const finding = findings.find((found) => found.code === code);
+      t.is(finding?.severity, 'broken');
+      t.regex(finding?.evidence ?? '', evidence);
+      t.is(finding?.remedy, `elfinterp chroot install ${root}`);
+      if (onRoot) elfinterp(['chroot', 'install', root]);
+      t.is(run(root).stdout, greeting);
+    }),
+  );
 }
-test('outside: a broken entry before one that works, which disabling it brings back', withTools(async (t) => {
+test(
+  'outside: a broken entry before one that works, which disabling it brings back',
+  withTools(async (t) => {
     const root = guestRoot(t);
     await installEmulator(root);
     const good = enter('good', '/debootstrap/qemu-arm', 'P');
     const bad = enter('bad', '/opt/nowhere', '');
     const enterChroot = `chroot ${root} /bin/sh 2>&1 || true`;
-    const text = inNamespace(`${good}; ${bad}; ${enterChroot}; elfinterp doctor ${root}; elfinterp binfmt disable bad; ${enterChroot}`);
+    const text = inNamespace(
+      `${good}; ${bad}; ${enterChroot}; elfinterp doctor ${root}; elfinterp binfmt disable bad; ${enterChroot}`,
+    );
     t.regex(text, /^chroot: .*No such file or directory/);
     t.regex(text, /doubtful: a broken entry stands before one that works \(good\) \[ENTRY_SHADOWS\]/);
     t.regex(text, /do: {3}elfinterp binfmt disable bad\n/);
     t.true(text.endsWith(greeting), text);
-}));
-test('outside: an interpreter that is caught by an entry itself', withTools((t) => {
+  }),
+);
+test(
+  'outside: an interpreter that is caught by an entry itself',
+  withTools((t) => {
     const root = guestRoot(t);
     const emulator = join(root, 'bin/emulator');
     addProgram(root, 'armel/hello-static', '/bin/emulator');
     const text = inNamespace(`${enter('loop', emulator, '')}; elfinterp doctor ${root} || true`);
     t.regex(text, /Too many levels of symbolic links" \[ENTRY_LOOP\]/);
-}));
-test('a namespace with an empty table of its own is told from one that has none', withTools((t) => {
+  }),
+);
+test(
+  'a namespace with an empty table of its own is told from one that has none',
+  withTools((t) => {
     t.regex(inNamespace('elfinterp doctor || true'), /\[TABLE_HIDES\]/);
     t.notRegex(output('unshare', ['-Ur', process.execPath, program, 'doctor', '--all']), /TABLE_HIDES/);
-}));
-(onRoot ? test : test.skip)('a mount with noexec', withTools(async (t) => {
+  }),
+);
+(onRoot ? test : test.skip)(
+  'a mount with noexec',
+  withTools(async (t) => {
     const root = guestRoot(t);
     await installEmulator(root);
     const script = `mount --bind ${root} ${root}; mount -o remount,bind,noexec,nodev ${root}; elfinterp doctor ${root} || true`;
     const text = inNamespace(script);
     t.regex(text, /may be executed: "Permission denied" \[NOEXEC\]/);
     const remedy = /do: {3}(mount -o remount,bind,exec .*)/.exec(text)?.[1];
-    const again = inNamespace(`mount --bind ${root} ${root}; mount -o remount,bind,noexec ${root}; ${remedy}; elfinterp doctor ${root}`);
+    const again = inNamespace(
+      `mount --bind ${root} ${root}; mount -o remount,bind,noexec ${root}; ${remedy}; elfinterp doctor ${root}`,
+    );
     t.notRegex(again, /NOEXEC/);
-}));
+  }),
+);
 //# sourceMappingURL=doctor.test.js.map

@@ -1,444 +1,482 @@
 /* Real chroots, the real kernel, a real shared qemu-arm; programs of ours as guests. */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync, } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import {spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout} from 'node:timers/promises';
 import test, {} from 'ava';
-import { runInChroot } from '../../src/chroot/run.js';
-import { ElfError } from '../../src/errors.js';
-import { hostEntries, makeChroot, missingTools, processesWith, removeChroot, writeManifest, } from './helpers.js';
+import {runInChroot} from '../../src/chroot/run.js';
+import {ElfError} from '../../src/errors.js';
+import {
+  hostEntries,
+  makeChroot,
+  missingTools,
+  processesWith,
+  removeChroot,
+  writeManifest,
+} from './helpers.js';
+
 const missing = missingTools();
 const onRoot = process.geteuid?.() === 0;
 const chrootTest = missing === undefined ? test : test.skip;
 const rootTest = onRoot ? chrootTest : test.skip;
-if (missing !== undefined)
-    test(`skipped, ${missing}`, (t) => t.pass());
+if (missing !== undefined) test(`skipped, ${missing}`, (t) => t.pass());
 let chroot;
 let before;
 test.before(() => {
-    if (missing !== undefined)
-        return;
-    before = hostEntries();
-    chroot = makeChroot();
+  if (missing !== undefined) return;
+  before = hostEntries();
+  chroot = makeChroot();
 });
 test.after.always('the machine has the binfmt_misc entries that it had', (t) => {
-    if (missing !== undefined)
-        return;
-    removeChroot(chroot);
-    t.deepEqual(hostEntries(), before);
+  if (missing !== undefined) return;
+  removeChroot(chroot);
+  t.deepEqual(hostEntries(), before);
 });
 const runner = join('build', 'test', 'chroot', 'runner.js');
 /** Run a command in the chroot and see what comes of it. */
-function run(command, { options = {}, input = '', env = {}, root, through = [] } = {}) {
-    const [program = '', ...rest] = [
-        ...through,
-        process.execPath,
-        runner,
-        root ?? chroot.path,
-        JSON.stringify(options),
-        ...command,
-    ];
-    const { status, stdout, stderr } = spawnSync(program, rest, {
-        input,
-        env: { ...process.env, ...env },
-        encoding: 'utf8',
-    });
-    return { status, stdout, stderr };
+function run(command, {options = {}, input = '', env = {}, root, through = []} = {}) {
+  const [program = '', ...rest] = [
+    ...through,
+    process.execPath,
+    runner,
+    root ?? chroot.path,
+    JSON.stringify(options),
+    ...command,
+  ];
+  const {status, stdout, stderr} = spawnSync(program, rest, {
+    input,
+    env: {...process.env, ...env},
+    encoding: 'utf8',
+  });
+  return {status, stdout, stderr};
 }
 /** A chroot of its own, for tests that spoil it. */
 function copyOfChroot(t) {
-    const path = mkdtempSync(join(tmpdir(), 'elfinterp-chroot-'));
-    t.teardown(() => rmSync(path, { recursive: true, force: true }));
-    chmodSync(path, 0o755);
-    cpSync(chroot.path, path, { recursive: true });
-    return path;
+  const path = mkdtempSync(join(tmpdir(), 'elfinterp-chroot-'));
+  t.teardown(() => rmSync(path, {recursive: true, force: true}));
+  chmodSync(path, 0o755);
+  cpSync(chroot.path, path, {recursive: true});
+  return path;
 }
 chrootTest('an ARM program runs, static or dynamic', (t) => {
-    t.deepEqual(run(['/bin/guest', 'uname']), { status: 0, stdout: 'armv7l\n', stderr: '' });
-    t.deepEqual(run(['/bin/guest-dynamic', 'uname']), { status: 0, stdout: 'armv7l\n', stderr: '' });
+  t.deepEqual(run(['/bin/guest', 'uname']), {status: 0, stdout: 'armv7l\n', stderr: ''});
+  t.deepEqual(run(['/bin/guest-dynamic', 'uname']), {status: 0, stdout: 'armv7l\n', stderr: ''});
 });
 chrootTest('a program is found in the PATH, inside', (t) => {
-    t.is(run(['guest', 'uname'], { env: { PATH: `/nowhere:/bin:${process.env.PATH}` } }).stdout, 'armv7l\n');
+  t.is(run(['guest', 'uname'], {env: {PATH: `/nowhere:/bin:${process.env.PATH}`}}).stdout, 'armv7l\n');
 });
 chrootTest('the exit status is passed on', (t) => {
-    for (const status of [0, 1, 7, 126, 255])
-        t.is(run(['/bin/guest', 'exit', String(status)]).status, status);
+  for (const status of [0, 1, 7, 126, 255]) t.is(run(['/bin/guest', 'exit', String(status)]).status, status);
 });
 chrootTest('death by a signal is 128 and its number', (t) => {
-    for (const number of [1, 9, 15]) {
-        t.deepEqual(run(['/bin/guest', 'kill', String(number)]), { status: 128 + number, stdout: '', stderr: '' });
-    }
+  for (const number of [1, 9, 15]) {
+    t.deepEqual(run(['/bin/guest', 'kill', String(number)]), {status: 128 + number, stdout: '', stderr: ''});
+  }
 });
 chrootTest("standard input, output and error are the caller's", (t) => {
-    const result = run(['/bin/guest', 'stdin', 'err', 'problem'], { input: 'some input\n' });
-    t.deepEqual(result, { status: 0, stdout: 'some input\n', stderr: 'problem\n' });
+  const result = run(['/bin/guest', 'stdin', 'err', 'problem'], {input: 'some input\n'});
+  t.deepEqual(result, {status: 0, stdout: 'some input\n', stderr: 'problem\n'});
 });
 chrootTest('programs see the argv[0] that they were started with', (t) => {
-    const { stdout } = run(['/bin/guest', 'exec', '/bin/guest-dynamic', 'another-name', 'argv0']);
-    t.is(stdout, 'another-name of 2\n');
+  const {stdout} = run(['/bin/guest', 'exec', '/bin/guest-dynamic', 'another-name', 'argv0']);
+  t.is(stdout, 'another-name of 2\n');
 });
 chrootTest('without flag P they see their path, which is what P is for', (t) => {
-    const { stdout } = run(['/bin/guest', 'exec', '/bin/guest-dynamic', 'another-name', 'argv0'], {
-        options: { flags: 'O' },
-    });
-    t.is(stdout, '/bin/guest-dynamic of 2\n');
+  const {stdout} = run(['/bin/guest', 'exec', '/bin/guest-dynamic', 'another-name', 'argv0'], {
+    options: {flags: 'O'},
+  });
+  t.is(stdout, '/bin/guest-dynamic of 2\n');
 });
 chrootTest('flags O, C and F work too', (t) => {
-    for (const flags of ['PO', 'POC', 'PF', 'POCF']) {
-        t.is(run(['/bin/guest', 'uname'], { options: { flags } }).stdout, 'armv7l\n');
-    }
+  for (const flags of ['PO', 'POC', 'PF', 'POCF']) {
+    t.is(run(['/bin/guest', 'uname'], {options: {flags}}).stdout, 'armv7l\n');
+  }
 });
 chrootTest('the environment is passed on, less the directory left behind', (t) => {
-    const { stdout } = run(['/bin/guest', 'env'], { env: { ELFINTERP_TEST: 'a b=c', PWD: '/x', OLDPWD: '/y' } });
-    t.true(stdout.split('\n').includes('ELFINTERP_TEST=a b=c'));
-    t.notRegex(stdout, /^(OLDPWD=|PWD=\/x)/m);
+  const {stdout} = run(['/bin/guest', 'env'], {env: {ELFINTERP_TEST: 'a b=c', PWD: '/x', OLDPWD: '/y'}});
+  t.true(stdout.split('\n').includes('ELFINTERP_TEST=a b=c'));
+  t.notRegex(stdout, /^(OLDPWD=|PWD=\/x)/m);
 });
 chrootTest('an environment that is given is the whole environment', (t) => {
-    const { stdout } = run(['/bin/guest', 'env'], { options: { env: { A: '1', LANG: 'C' } } });
-    t.deepEqual(stdout
-        .trim()
-        .split('\n')
-        .filter((line) => !/^(PWD|_|SHLVL|PATH)=/.test(line))
-        .sort(), ['A=1', 'LANG=C']);
+  const {stdout} = run(['/bin/guest', 'env'], {options: {env: {A: '1', LANG: 'C'}}});
+  t.deepEqual(
+    stdout
+      .trim()
+      .split('\n')
+      .filter((line) => !/^(PWD|_|SHLVL|PATH)=/.test(line))
+      .sort(),
+    ['A=1', 'LANG=C'],
+  );
 });
 chrootTest('variables that the shell on the way has use for arrive unchanged', (t) => {
-    const env = { IFS: 'x', line: 'a', message: 'b', newline: 'c', script: 'exit 77', what: 'd', word: 'e' };
-    const { status, stdout } = run(['/bin/guest', 'env'], { options: { env } });
-    t.is(status, 0);
-    for (const [name, value] of Object.entries(env)) {
-        if (name !== 'IFS')
-            t.true(stdout.includes(`${name}=${value}\n`), name);
-    }
+  const env = {IFS: 'x', line: 'a', message: 'b', newline: 'c', script: 'exit 77', what: 'd', word: 'e'};
+  const {status, stdout} = run(['/bin/guest', 'env'], {options: {env}});
+  t.is(status, 0);
+  for (const [name, value] of Object.entries(env)) {
+    if (name !== 'IFS') t.true(stdout.includes(`${name}=${value}\n`), name);
+  }
 });
 chrootTest('a chroot with spaces and quotes in its path is entered, one with a newline refused', (t) => {
-    const root = copyOfChroot(t);
-    const odd = `${root}/it's "a" $(chroot) ;`;
-    mkdirSync(odd);
-    for (const name of ['bin', 'debootstrap', 'dev', 'proc'])
-        renameSync(join(root, name), join(odd, name));
-    t.is(run(['/bin/guest', 'uname'], { root: odd }).stdout, 'armv7l\n');
-    renameSync(odd, `${root}/a\nend\nb`);
-    t.regex(run(['/bin/guest'], { root: `${root}/a\nend\nb` }).stderr, /a path with a newline cannot be mounted/);
+  const root = copyOfChroot(t);
+  const odd = `${root}/it's "a" $(chroot) ;`;
+  mkdirSync(odd);
+  for (const name of ['bin', 'debootstrap', 'dev', 'proc']) renameSync(join(root, name), join(odd, name));
+  t.is(run(['/bin/guest', 'uname'], {root: odd}).stdout, 'armv7l\n');
+  renameSync(odd, `${root}/a\nend\nb`);
+  t.regex(run(['/bin/guest'], {root: `${root}/a\nend\nb`}).stderr, /a path with a newline cannot be mounted/);
 });
 chrootTest("the guest's LD_PRELOAD does not reach the programs of this machine on the way in", (t) => {
-    const root = copyOfChroot(t);
-    // The chroot's env(1): here a program that reports what it was started with.
-    copyFileSync(join(root, 'bin/guest'), join(root, 'usr/bin/env'));
-    const options = { env: { LD_PRELOAD: 'libfakeroot-sysv.so' } };
-    t.deepEqual(run(['/bin/guest', 'uname'], { root, options }), { status: 0, stdout: 'armv7l\n', stderr: '' });
-    t.regex(run(['/bin/guest', 'uname'], { options }).stderr, /^warning: the chroot has no env program/);
+  const root = copyOfChroot(t);
+  // The chroot's env(1): here a program that reports what it was started with.
+  copyFileSync(join(root, 'bin/guest'), join(root, 'usr/bin/env'));
+  const options = {env: {LD_PRELOAD: 'libfakeroot-sysv.so'}};
+  t.deepEqual(run(['/bin/guest', 'uname'], {root, options}), {status: 0, stdout: 'armv7l\n', stderr: ''});
+  t.regex(run(['/bin/guest', 'uname'], {options}).stderr, /^warning: the chroot has no env program/);
 });
 chrootTest('the working directory is /, or the one that is asked for', (t) => {
-    t.is(run(['/bin/guest', 'cwd']).stdout, '/\n');
-    t.is(run(['/bin/guest', 'cwd'], { options: { cwd: '/usr/bin' } }).stdout, '/usr/bin\n');
+  t.is(run(['/bin/guest', 'cwd']).stdout, '/\n');
+  t.is(run(['/bin/guest', 'cwd'], {options: {cwd: '/usr/bin'}}).stdout, '/usr/bin\n');
 });
 chrootTest('/proc shows the processes inside and nothing else', (t) => {
-    const { stdout } = run(['/bin/guest', 'cat', '/proc/sys/fs/binfmt_misc/qemu-arm', 'cat', '/proc/1/cmdline']);
-    t.regex(stdout, /elfinterp\0/);
-    t.regex(stdout, /^enabled\ninterpreter \/debootstrap\/qemu-arm\nflags: P\n/m);
+  const {stdout} = run(['/bin/guest', 'cat', '/proc/sys/fs/binfmt_misc/qemu-arm', 'cat', '/proc/1/cmdline']);
+  t.regex(stdout, /elfinterp\0/);
+  t.regex(stdout, /^enabled\ninterpreter \/debootstrap\/qemu-arm\nflags: P\n/m);
 });
 chrootTest('/dev has the devices that programs need, and no disks', (t) => {
-    const script = ['cat', '/dev/null', 'cat', '/dev/vda', 'cat', '/dev/sda', 'cat', '/dev/pts/nothing'];
-    t.is(run(['/bin/guest', ...script]).stdout, ['vda', 'sda', 'pts/nothing'].map((name) => `/dev/${name}: No such file or directory\n`).join(''));
+  const script = ['cat', '/dev/null', 'cat', '/dev/vda', 'cat', '/dev/sda', 'cat', '/dev/pts/nothing'];
+  t.is(
+    run(['/bin/guest', ...script]).stdout,
+    ['vda', 'sda', 'pts/nothing'].map((name) => `/dev/${name}: No such file or directory\n`).join(''),
+  );
 });
 chrootTest('mounts can be left out', (t) => {
-    const options = { proc: false, sys: false, dev: false };
-    t.is(run(['/bin/guest', 'cat', '/proc/version'], { options }).stdout, '/proc/version: No such file or directory\n');
+  const options = {proc: false, sys: false, dev: false};
+  t.is(
+    run(['/bin/guest', 'cat', '/proc/version'], {options}).stdout,
+    '/proc/version: No such file or directory\n',
+  );
 });
 chrootTest('a directory of the machine is mounted into the chroot, read-only where asked', (t) => {
-    const source = mkdtempSync(join(tmpdir(), 'elfinterp-bind-'));
-    t.teardown(() => rmSync(source, { recursive: true }));
-    writeFileSync(join(source, 'file'), 'from outside\n');
-    const binds = [{ source, target: '/tmp', readOnly: true }];
-    t.is(run(['/bin/guest', 'cat', '/tmp/file', 'chown', '/tmp/file'], { options: { binds } }).stdout, 'from outside\nchown: Read-only file system\n');
-    const nowhere = run(['/bin/guest'], { options: { binds: [{ source }] } });
-    t.regex(nowhere.stderr, /no directory .* in the chroot to mount/);
+  const source = mkdtempSync(join(tmpdir(), 'elfinterp-bind-'));
+  t.teardown(() => rmSync(source, {recursive: true}));
+  writeFileSync(join(source, 'file'), 'from outside\n');
+  const binds = [{source, target: '/tmp', readOnly: true}];
+  t.is(
+    run(['/bin/guest', 'cat', '/tmp/file', 'chown', '/tmp/file'], {options: {binds}}).stdout,
+    'from outside\nchown: Read-only file system\n',
+  );
+  const nowhere = run(['/bin/guest'], {options: {binds: [{source}]}});
+  t.regex(nowhere.stderr, /no directory .* in the chroot to mount/);
 });
 chrootTest('a program that is not there is named before anything is started', (t) => {
-    const result = run(['/bin/none']);
-    t.is(result.status, onRoot ? 199 : 127);
-    t.regex(result.stderr, /\/bin\/none/);
+  const result = run(['/bin/none']);
+  t.is(result.status, onRoot ? 199 : 127);
+  t.regex(result.stderr, /\/bin\/none/);
 });
 chrootTest('what cannot be a command is refused', (t) => {
-    t.regex(run([]).stderr, /there is no command to run/);
-    t.regex(run(['']).stderr, /there is no command to run/);
+  t.regex(run([]).stderr, /there is no command to run/);
+  t.regex(run(['']).stderr, /there is no command to run/);
 });
 chrootTest('more arguments than the kernel takes are refused in words', async (t) => {
-    const starting = runInChroot(chroot.path, ['/bin/guest', 'x'.repeat(200_000)]);
-    await t.throwsAsync(starting, { instanceOf: ElfError, message: /cannot start: argument list too long/ });
+  const starting = runInChroot(chroot.path, ['/bin/guest', 'x'.repeat(200_000)]);
+  await t.throwsAsync(starting, {instanceOf: ElfError, message: /cannot start: argument list too long/});
 });
 rootTest('a working directory that is not there is named', (t) => {
-    t.regex(run(['/bin/guest'], { options: { cwd: '/none' } }).stderr, /the chroot has no directory \/none/);
+  t.regex(run(['/bin/guest'], {options: {cwd: '/none'}}).stderr, /the chroot has no directory \/none/);
 });
 chrootTest('a program of this machine runs without an emulator', (t) => {
-    const root = copyOfChroot(t);
-    rmSync(join(root, 'debootstrap'), { recursive: true });
-    const program = join(root, 'bin/native');
-    const compiled = spawnSync('gcc', ['-static', '-o', program, 'test/chroot/guest.c'], { encoding: 'utf8' });
-    t.is(compiled.stderr, '');
-    const { status, stdout } = run(['/bin/native', 'uname', 'cat', '/proc/mounts', 'exit', '3'], { root });
-    t.is(status, 3);
-    t.true(stdout.startsWith('x86_64\n'));
-    t.notRegex(stdout, /binfmt_misc/);
+  const root = copyOfChroot(t);
+  rmSync(join(root, 'debootstrap'), {recursive: true});
+  const program = join(root, 'bin/native');
+  const compiled = spawnSync('gcc', ['-static', '-o', program, 'test/chroot/guest.c'], {encoding: 'utf8'});
+  t.is(compiled.stderr, '');
+  const {status, stdout} = run(['/bin/native', 'uname', 'cat', '/proc/mounts', 'exit', '3'], {root});
+  t.is(status, 3);
+  t.true(stdout.startsWith('x86_64\n'));
+  t.notRegex(stdout, /binfmt_misc/);
 });
 chrootTest('a foreign program without an emulator is explained', (t) => {
-    const root = copyOfChroot(t);
-    rmSync(join(root, 'debootstrap'), { recursive: true });
-    const { status, stderr } = run(['/bin/guest'], { root });
-    t.is(status, 199);
-    t.regex(stderr, /\/bin\/guest: this is a program for arm, and there is no emulator for it/);
+  const root = copyOfChroot(t);
+  rmSync(join(root, 'debootstrap'), {recursive: true});
+  const {status, stderr} = run(['/bin/guest'], {root});
+  t.is(status, 199);
+  t.regex(stderr, /\/bin\/guest: this is a program for arm, and there is no emulator for it/);
 });
 chrootTest('two runs at a time do not see each other', async (t) => {
-    const start = () => spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', 'sleep', '1', 'uname', 'exit', '9']);
-    const runs = [start(), start(), start()];
-    t.deepEqual(await Promise.all(runs.map(async (child) => (await once(child, 'exit'))[0])), [9, 9, 9]);
+  const start = () =>
+    spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', 'sleep', '1', 'uname', 'exit', '9']);
+  const runs = [start(), start(), start()];
+  t.deepEqual(await Promise.all(runs.map(async (child) => (await once(child, 'exit'))[0])), [9, 9, 9]);
 });
 /** Compare the mounts of a mount namespace that nobody else changes, before and after some lines of shell. */
 function mountsAround(lines) {
-    const script = `before=$(cat /proc/self/mountinfo); ${lines}; [ "$before" = "$(cat /proc/self/mountinfo)" ] && echo same`;
-    const flags = onRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
-    const words = [process.execPath, runner, chroot.path, '{}', '/bin/guest'];
-    return spawnSync('unshare', [...flags, 'sh', '-c', script, 'sh', ...words], { encoding: 'utf8' }).stdout;
+  const script = `before=$(cat /proc/self/mountinfo); ${lines}; [ "$before" = "$(cat /proc/self/mountinfo)" ] && echo same`;
+  const flags = onRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
+  const words = [process.execPath, runner, chroot.path, '{}', '/bin/guest'];
+  return spawnSync('unshare', [...flags, 'sh', '-c', script, 'sh', ...words], {encoding: 'utf8'}).stdout;
 }
 chrootTest('the mounts outside stay as they are', (t) => {
-    t.is(mountsAround('"$@" uname exit 3'), 'armv7l\nsame\n');
+  t.is(mountsAround('"$@" uname exit 3'), 'armv7l\nsame\n');
 });
 chrootTest('the mounts outside stay as they are after kill -9', (t) => {
-    const killed = '"$@" uname sleep 60 & pid=$!; sleep 1; kill -9 $pid; wait $pid';
-    t.regex(mountsAround(killed), /same\n$/);
+  const killed = '"$@" uname sleep 60 & pid=$!; sleep 1; kill -9 $pid; wait $pid';
+  t.regex(mountsAround(killed), /same\n$/);
 });
 /** Start a guest that says what signal it gets, and wait until it is ready. */
 async function startGuest(t, ...script) {
-    const child = spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', ...script], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    t.teardown(() => child.kill('SIGKILL'));
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-        output += text;
-    });
-    while (!output.includes('armv7l'))
-        await setTimeout(20);
-    return { child, output: () => output.replace('armv7l\n', '') };
+  const child = spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', ...script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+  });
+  while (!output.includes('armv7l')) await setTimeout(20);
+  return {child, output: () => output.replace('armv7l\n', '')};
 }
 for (const [signal, number] of [
-    ['SIGTERM', 15],
-    ['SIGHUP', 1],
-    ['SIGINT', 2],
-    ['SIGUSR1', 10],
+  ['SIGTERM', 15],
+  ['SIGHUP', 1],
+  ['SIGINT', 2],
+  ['SIGUSR1', 10],
 ]) {
-    chrootTest(`${signal} reaches the command`, async (t) => {
-        const { child, output } = await startGuest(t, 'trap', String(number), 'uname', 'sleep', '60');
-        child.kill(signal);
-        // Not at its exit: what it wrote may still be on the way then.
-        const [code] = await once(child, 'close');
-        t.is(code, 50 + number);
-        t.is(output(), `signal ${number}\n`);
-    });
+  chrootTest(`${signal} reaches the command`, async (t) => {
+    const {child, output} = await startGuest(t, 'trap', String(number), 'uname', 'sleep', '60');
+    child.kill(signal);
+    // Not at its exit: what it wrote may still be on the way then.
+    const [code] = await once(child, 'close');
+    t.is(code, 50 + number);
+    t.is(output(), `signal ${number}\n`);
+  });
 }
 chrootTest('a signal that the command does not handle ends it', async (t) => {
-    const { child } = await startGuest(t, 'uname', 'sleep', '60');
-    child.kill('SIGTERM');
-    t.deepEqual(await once(child, 'exit'), [143, null]);
+  const {child} = await startGuest(t, 'uname', 'sleep', '60');
+  child.kill('SIGTERM');
+  t.deepEqual(await once(child, 'exit'), [143, null]);
 });
 async function noneLeft(mark) {
-    for (let i = 0; i < 100 && processesWith(mark).length > 0; i += 1)
-        await setTimeout(50);
-    return processesWith(mark);
+  for (let i = 0; i < 100 && processesWith(mark).length > 0; i += 1) await setTimeout(50);
+  return processesWith(mark);
 }
 chrootTest('daemons end with the command', async (t) => {
-    const mark = `daemon-${process.pid}`;
-    t.is(run(['/bin/guest', 'fork', 'exit', '4', mark]).status, 4);
-    t.deepEqual(await noneLeft(mark), []);
+  const mark = `daemon-${process.pid}`;
+  t.is(run(['/bin/guest', 'fork', 'exit', '4', mark]).status, 4);
+  t.deepEqual(await noneLeft(mark), []);
 });
 chrootTest('kill -9 leaves no process, at whatever moment', async (t) => {
-    const mark = `killed-${process.pid}`;
-    for (let delay = 0; delay <= 400; delay += 20) {
-        const child = spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', 'fork', 'sleep', '60', mark], { stdio: 'ignore' });
-        await setTimeout(delay);
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-    }
-    t.deepEqual(await noneLeft(mark), []);
+  const mark = `killed-${process.pid}`;
+  for (let delay = 0; delay <= 400; delay += 20) {
+    const child = spawn(
+      process.execPath,
+      [runner, chroot.path, '{}', '/bin/guest', 'fork', 'sleep', '60', mark],
+      {stdio: 'ignore'},
+    );
+    await setTimeout(delay);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  t.deepEqual(await noneLeft(mark), []);
 });
 chrootTest('Ctrl-C in a terminal reaches the command, once', async (t) => {
-    const command = [
-        'exec',
-        process.execPath,
-        runner,
-        chroot.path,
-        '{}',
-        '/bin/guest',
-        'trap',
-        '2',
-        'uname',
-        'sleep',
-        '60',
-    ]
-        .join(' ')
-        .replace('{}', "'{}'");
-    const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    t.teardown(() => child.kill('SIGKILL'));
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-        output += text;
-        if (text.includes('armv7l'))
-            child.stdin.write('\x03');
-    });
-    const [code] = await once(child, 'exit');
-    t.is(code, 52);
-    t.regex(output, /signal 2\r\n$/);
+  const command = [
+    'exec',
+    process.execPath,
+    runner,
+    chroot.path,
+    '{}',
+    '/bin/guest',
+    'trap',
+    '2',
+    'uname',
+    'sleep',
+    '60',
+  ]
+    .join(' ')
+    .replace('{}', "'{}'");
+  const child = spawn('script', ['-qfec', command, '/dev/null'], {stdio: ['pipe', 'pipe', 'inherit']});
+  t.teardown(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+    if (text.includes('armv7l')) child.stdin.write('\x03');
+  });
+  const [code] = await once(child, 'exit');
+  t.is(code, 52);
+  t.regex(output, /signal 2\r\n$/);
 });
 chrootTest('the terminal is /dev/console inside', (t) => {
-    const command = `${process.execPath} ${runner} ${chroot.path} '{}' /bin/guest tty`;
-    const { stdout } = spawnSync('script', ['-qfec', command, '/dev/null'], { encoding: 'utf8', input: '' });
-    t.is(stdout, '/dev/console\r\n');
+  const command = `${process.execPath} ${runner} ${chroot.path} '{}' /bin/guest tty`;
+  const {stdout} = spawnSync('script', ['-qfec', command, '/dev/null'], {encoding: 'utf8', input: ''});
+  t.is(stdout, '/dev/console\r\n');
 });
 chrootTest('a manifest that names what is not its own is refused', (t) => {
-    for (const [path, expected] of [
-        ['/bin/guest', /is refused/],
-        ['/debootstrap/../bin/guest', /is refused/],
-    ]) {
-        const root = copyOfChroot(t);
-        writeManifest(root, { ...chroot.manifest, programs: [{ path, interpreter: null, qemuTarget: 'arm' }] });
-        const { status, stderr } = run(['/bin/guest', 'uname'], { root });
-        t.is(status, 199);
-        t.regex(stderr, expected);
-    }
+  for (const [path, expected] of [
+    ['/bin/guest', /is refused/],
+    ['/debootstrap/../bin/guest', /is refused/],
+  ]) {
+    const root = copyOfChroot(t);
+    writeManifest(root, {...chroot.manifest, programs: [{path, interpreter: null, qemuTarget: 'arm'}]});
+    const {status, stderr} = run(['/bin/guest', 'uname'], {root});
+    t.is(status, 199);
+    t.regex(stderr, expected);
+  }
 });
 chrootTest('an emulator for no known target is refused', (t) => {
-    const root = copyOfChroot(t);
-    writeManifest(root, {
-        ...chroot.manifest,
-        programs: [{ path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: 'pdp11' }],
-    });
-    t.regex(run(['/bin/guest', 'uname'], { root }).stderr, /qemu-user has no such target .*got pdp11/);
+  const root = copyOfChroot(t);
+  writeManifest(root, {
+    ...chroot.manifest,
+    programs: [{path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: 'pdp11'}],
+  });
+  t.regex(run(['/bin/guest', 'uname'], {root}).stderr, /qemu-user has no such target .*got pdp11/);
 });
 chrootTest("an emulator for this machine's own programs is not registered", (t) => {
-    const root = copyOfChroot(t);
-    const [program] = chroot.manifest.programs;
-    const programs = [{ path: '', interpreter: null, ...program, qemuTarget: 'i386' }];
-    writeManifest(root, { ...chroot.manifest, programs });
-    const { stderr } = run(['/bin/guest', 'uname'], { root });
-    t.regex(stderr, /warning: \/debootstrap\/qemu-arm is not registered: this machine runs i386 programs itself/);
+  const root = copyOfChroot(t);
+  const [program] = chroot.manifest.programs;
+  const programs = [{path: '', interpreter: null, ...program, qemuTarget: 'i386'}];
+  writeManifest(root, {...chroot.manifest, programs});
+  const {stderr} = run(['/bin/guest', 'uname'], {root});
+  t.regex(
+    stderr,
+    /warning: \/debootstrap\/qemu-arm is not registered: this machine runs i386 programs itself/,
+  );
 });
 chrootTest('a /debootstrap that is a link out of the chroot is refused', (t) => {
-    for (const target of ['/etc', '../../etc']) {
-        const root = copyOfChroot(t);
-        rmSync(join(root, 'debootstrap'), { recursive: true });
-        symlinkSync(target, join(root, 'debootstrap'));
-        const { status, stderr } = run(['/bin/guest', 'uname'], { root });
-        t.is(status, 199);
-        t.regex(stderr, /\/debootstrap\/qemu-libs\/manifest\.json is reached through a symbolic link .*got a way to \/etc\/qemu-libs/);
-    }
+  for (const target of ['/etc', '../../etc']) {
+    const root = copyOfChroot(t);
+    rmSync(join(root, 'debootstrap'), {recursive: true});
+    symlinkSync(target, join(root, 'debootstrap'));
+    const {status, stderr} = run(['/bin/guest', 'uname'], {root});
+    t.is(status, 199);
+    t.regex(
+      stderr,
+      /\/debootstrap\/qemu-libs\/manifest\.json is reached through a symbolic link .*got a way to \/etc\/qemu-libs/,
+    );
+  }
 });
 chrootTest('an emulator that is a link out of the chroot is refused', (t) => {
-    const root = copyOfChroot(t);
-    rmSync(join(root, 'debootstrap/qemu-arm'));
-    symlinkSync('/usr/bin/qemu-arm', join(root, 'debootstrap/qemu-arm'));
-    t.regex(run(['/bin/guest', 'uname'], { root }).stderr, /\/debootstrap\/qemu-arm is reached through a symbolic link/);
+  const root = copyOfChroot(t);
+  rmSync(join(root, 'debootstrap/qemu-arm'));
+  symlinkSync('/usr/bin/qemu-arm', join(root, 'debootstrap/qemu-arm'));
+  t.regex(
+    run(['/bin/guest', 'uname'], {root}).stderr,
+    /\/debootstrap\/qemu-arm is reached through a symbolic link/,
+  );
 });
 chrootTest('a file of the bundle that is gone is named', (t) => {
-    const root = copyOfChroot(t);
-    rmSync(join(root, 'debootstrap/qemu-libs/ld.so'));
-    t.regex(run(['/bin/guest'], { root }).stderr, /a file of the bundle is gone: \/debootstrap\/qemu-libs\/ld\.so/);
+  const root = copyOfChroot(t);
+  rmSync(join(root, 'debootstrap/qemu-libs/ld.so'));
+  t.regex(
+    run(['/bin/guest'], {root}).stderr,
+    /a file of the bundle is gone: \/debootstrap\/qemu-libs\/ld\.so/,
+  );
 });
 chrootTest('a /proc that is a link is mounted inside the chroot or not at all', (t) => {
-    const root = copyOfChroot(t);
-    renameSync(join(root, 'proc'), join(root, 'real'));
-    symlinkSync('/real', join(root, 'proc'));
-    t.regex(run(['/bin/guest', 'cat', '/real/version'], { root }).stdout, /^Linux version/);
+  const root = copyOfChroot(t);
+  renameSync(join(root, 'proc'), join(root, 'real'));
+  symlinkSync('/real', join(root, 'proc'));
+  t.regex(run(['/bin/guest', 'cat', '/real/version'], {root}).stdout, /^Linux version/);
 });
 chrootTest('a bundle under another prefix is found where it is asked for', (t) => {
-    const root = copyOfChroot(t);
-    mkdirSync(join(root, 'opt'));
-    const moved = JSON.parse(JSON.stringify(chroot.manifest).replaceAll('/debootstrap', '/opt/emulator'));
-    // The emulator's own paths stay as they are, so a link keeps them valid.
-    renameSync(join(root, 'debootstrap'), join(root, 'opt/emulator'));
-    symlinkSync('opt/emulator', join(root, 'debootstrap'));
-    writeManifest(root, moved);
-    t.is(run(['/bin/guest', 'uname'], { root, options: { prefix: '/opt/emulator' } }).stdout, 'armv7l\n');
-    t.regex(run(['/bin/guest'], { root, options: { prefix: '/opt/none' } }).stderr, /no bundle is installed under this prefix/);
-    t.regex(run(['/bin/guest'], { root }).stderr, /is reached through a symbolic link/);
+  const root = copyOfChroot(t);
+  mkdirSync(join(root, 'opt'));
+  const moved = JSON.parse(JSON.stringify(chroot.manifest).replaceAll('/debootstrap', '/opt/emulator'));
+  // The emulator's own paths stay as they are, so a link keeps them valid.
+  renameSync(join(root, 'debootstrap'), join(root, 'opt/emulator'));
+  symlinkSync('opt/emulator', join(root, 'debootstrap'));
+  writeManifest(root, moved);
+  t.is(run(['/bin/guest', 'uname'], {root, options: {prefix: '/opt/emulator'}}).stdout, 'armv7l\n');
+  t.regex(
+    run(['/bin/guest'], {root, options: {prefix: '/opt/none'}}).stderr,
+    /no bundle is installed under this prefix/,
+  );
+  t.regex(run(['/bin/guest'], {root}).stderr, /is reached through a symbolic link/);
 });
-const asUser = (subordinate) => [
-    'unshare',
-    '--mount',
-    'sh',
-    'test/chroot/ordinary-user.sh',
-    subordinate,
-];
+const asUser = (subordinate) => ['unshare', '--mount', 'sh', 'test/chroot/ordinary-user.sh', subordinate];
 rootTest('files keep their owners when root runs it', (t) => {
-    const { stdout } = run(['/bin/guest', 'id', 'chown', '/tmp', 'cat', '/proc/self/uid_map']);
-    t.regex(stdout, /^0 0\nchown: done\n +0 +0 +4294967295\n$/);
+  const {stdout} = run(['/bin/guest', 'id', 'chown', '/tmp', 'cat', '/proc/self/uid_map']);
+  t.regex(stdout, /^0 0\nchown: done\n +0 +0 +4294967295\n$/);
 });
 rootTest('a setuid program has its rights with flag C, and only with it', (t) => {
-    const root = copyOfChroot(t);
-    copyFileSync(join(root, 'bin/guest'), join(root, 'bin/setuid'));
-    chmodSync(join(root, 'bin/setuid'), 0o4755);
-    const command = ['/bin/guest', 'setuid', '65534', 'euid', 'exec', '/bin/setuid', 'setuid', 'euid'];
-    t.is(run(command, { root }).stdout, '65534\n65534\n');
-    t.is(run(command, { root, options: { flags: 'PC' } }).stdout, '65534\n0\n');
+  const root = copyOfChroot(t);
+  copyFileSync(join(root, 'bin/guest'), join(root, 'bin/setuid'));
+  chmodSync(join(root, 'bin/setuid'), 0o4755);
+  const command = ['/bin/guest', 'setuid', '65534', 'euid', 'exec', '/bin/setuid', 'setuid', 'euid'];
+  t.is(run(command, {root}).stdout, '65534\n65534\n');
+  t.is(run(command, {root, options: {flags: 'PC'}}).stdout, '65534\n0\n');
 });
 rootTest('an ordinary user with subordinate ids is root inside, with other users beside', (t) => {
-    const root = copyOfChroot(t);
-    spawnSync('chown', ['-R', '54321:54321', root]);
-    const { status, stdout, stderr } = run(['/bin/guest', 'uname', 'id', 'chown', '/tmp', 'cat', '/proc/self/uid_map'], {
-        root,
-        through: asUser('with'),
-    });
-    t.is(stderr, '');
-    t.regex(stdout, /^armv7l\n0 0\nchown: done\n +0 +54321 +1\n +1 +700000 +65536\n$/);
-    t.is(status, 0);
+  const root = copyOfChroot(t);
+  spawnSync('chown', ['-R', '54321:54321', root]);
+  const {status, stdout, stderr} = run(
+    ['/bin/guest', 'uname', 'id', 'chown', '/tmp', 'cat', '/proc/self/uid_map'],
+    {
+      root,
+      through: asUser('with'),
+    },
+  );
+  t.is(stderr, '');
+  t.regex(stdout, /^armv7l\n0 0\nchown: done\n +0 +54321 +1\n +1 +700000 +65536\n$/);
+  t.is(status, 0);
 });
 rootTest('an ordinary user without subordinate ids can run programs, and is told the limit', (t) => {
-    const { status, stdout, stderr } = run(['/bin/guest', 'uname', 'id', 'chown', '/tmp', 'exit', '5'], {
-        through: asUser('without'),
-    });
-    t.is(stdout, 'armv7l\n0 0\nchown: Invalid argument\n');
-    t.is(stderr, 'warning: one user id exists inside: programs run, but chown to any other id fails\n');
-    t.is(status, 5);
+  const {status, stdout, stderr} = run(['/bin/guest', 'uname', 'id', 'chown', '/tmp', 'exit', '5'], {
+    through: asUser('without'),
+  });
+  t.is(stdout, 'armv7l\n0 0\nchown: Invalid argument\n');
+  t.is(stderr, 'warning: one user id exists inside: programs run, but chown to any other id fails\n');
+  t.is(status, 5);
 });
 rootTest('an ordinary user is refused the map of all ids in words', (t) => {
-    const { stderr } = run(['/bin/guest'], { through: asUser('without'), options: { idMap: 'identity' } });
-    t.regex(stderr, /the kernel refuses the map of ids .*CAP_SETUID/);
+  const {stderr} = run(['/bin/guest'], {through: asUser('without'), options: {idMap: 'identity'}});
+  t.regex(stderr, /the kernel refuses the map of ids .*CAP_SETUID/);
 });
 rootTest('subordinate ids that are asked for and missing are an error', (t) => {
-    const { stderr } = run(['/bin/guest'], { through: asUser('without'), options: { idMap: 'subordinate' } });
-    t.regex(stderr, /this user has no subordinate ids .*package uidmap/);
+  const {stderr} = run(['/bin/guest'], {through: asUser('without'), options: {idMap: 'subordinate'}});
+  t.regex(stderr, /this user has no subordinate ids .*package uidmap/);
 });
 /** Run in a user namespace of its own, after some lines of shell. */
 const after = (lines) => [
-    'unshare',
-    '--user',
-    '--map-root-user',
-    '--mount',
-    'sh',
-    '-ec',
-    `${lines}\nexec "$@"`,
-    'sh',
+  'unshare',
+  '--user',
+  '--map-root-user',
+  '--mount',
+  'sh',
+  '-ec',
+  `${lines}\nexec "$@"`,
+  'sh',
 ];
 chrootTest('a machine without user namespaces is said to be one', (t) => {
-    const { status, stderr } = run(['/bin/guest'], {
-        through: after('echo 0 >/proc/sys/user/max_user_namespaces'),
-    });
-    t.is(status, 199);
-    t.regex(stderr, /does not let us make a user namespace .*max_user_namespaces.*No space left on device/);
+  const {status, stderr} = run(['/bin/guest'], {
+    through: after('echo 0 >/proc/sys/user/max_user_namespaces'),
+  });
+  t.is(status, 199);
+  t.regex(stderr, /does not let us make a user namespace .*max_user_namespaces.*No space left on device/);
 });
 chrootTest('a kernel that mounts no private binfmt_misc is said to be one', (t) => {
-    const { status, stderr } = run(['/bin/guest'], { through: after('mount -t tmpfs tmpfs /proc/sys/fs') });
-    t.is(status, 199);
-    t.regex(stderr, /the user namespace gets no binfmt_misc of its own .*CONFIG_BINFMT_MISC.*got Linux/);
+  const {status, stderr} = run(['/bin/guest'], {through: after('mount -t tmpfs tmpfs /proc/sys/fs')});
+  t.is(status, 199);
+  t.regex(stderr, /the user namespace gets no binfmt_misc of its own .*CONFIG_BINFMT_MISC.*got Linux/);
 });
 chrootTest('where a new /proc is forbidden, as in containers, the old one serves', (t) => {
-    const { status, stdout, stderr } = run(['/bin/guest', 'uname', 'exit', '6'], {
-        through: after('mount -t tmpfs tmpfs /proc/fs'),
-    });
-    t.is(stdout, 'armv7l\n');
-    t.is(status, 6);
-    t.regex(stderr, /^warning: mount a new \/proc: /);
+  const {status, stdout, stderr} = run(['/bin/guest', 'uname', 'exit', '6'], {
+    through: after('mount -t tmpfs tmpfs /proc/fs'),
+  });
+  t.is(stdout, 'armv7l\n');
+  t.is(status, 6);
+  t.regex(stderr, /^warning: mount a new \/proc: /);
 });
 const outerEntries = `
 table=/proc/sys/fs/binfmt_misc
@@ -455,24 +493,30 @@ echo 0 >$table/off
 rm $program
 `;
 chrootTest('a table outside is not written', (t) => {
-    const show = 'cd /proc/sys/fs/binfmt_misc; for name in *; do echo $name; [ $name = register ] || cat $name; done';
-    const { stdout } = run(['/bin/guest', 'uname'], {
-        through: after(`${outerEntries}\nbefore=$(${show})\n"$@"\n[ "$before" = "$(${show})" ] && echo same\nexit\n`),
-    });
-    t.is(stdout, 'armv7l\nsame\n');
+  const show =
+    'cd /proc/sys/fs/binfmt_misc; for name in *; do echo $name; [ $name = register ] || cat $name; done';
+  const {stdout} = run(['/bin/guest', 'uname'], {
+    through: after(
+      `${outerEntries}\nbefore=$(${show})\n"$@"\n[ "$before" = "$(${show})" ] && echo same\nexit\n`,
+    ),
+  });
+  t.is(stdout, 'armv7l\nsame\n');
 });
 chrootTest('what is registered outside is registered again inside, or named', (t) => {
-    const table = '/proc/sys/fs/binfmt_misc';
-    const names = ['plain', 'opened', 'gone', 'off', 'qemu-arm'];
-    const { stdout, stderr } = run(['/bin/guest', ...names.flatMap((name) => ['cat', `${table}/${name}`])], {
-        through: after(outerEntries),
-    });
-    t.regex(stdout, /interpreter \/bin\/plain\nflags: P\nextension \.plain\n/);
-    t.regex(stdout, /interpreter \/bin\/true\nflags: F\nextension \.opened\n/);
-    t.regex(stdout, /gone: No such file/);
-    t.regex(stdout, /off: No such file/);
-    t.regex(stdout, /interpreter \/debootstrap\/qemu-arm\nflags: P\n/);
-    t.regex(stderr, /^warning: 'gone', registered outside, is not there inside: .*flag F opens the interpreter now/);
-    t.is(stderr.trim().split('\n').length, 1);
+  const table = '/proc/sys/fs/binfmt_misc';
+  const names = ['plain', 'opened', 'gone', 'off', 'qemu-arm'];
+  const {stdout, stderr} = run(['/bin/guest', ...names.flatMap((name) => ['cat', `${table}/${name}`])], {
+    through: after(outerEntries),
+  });
+  t.regex(stdout, /interpreter \/bin\/plain\nflags: P\nextension \.plain\n/);
+  t.regex(stdout, /interpreter \/bin\/true\nflags: F\nextension \.opened\n/);
+  t.regex(stdout, /gone: No such file/);
+  t.regex(stdout, /off: No such file/);
+  t.regex(stdout, /interpreter \/debootstrap\/qemu-arm\nflags: P\n/);
+  t.regex(
+    stderr,
+    /^warning: 'gone', registered outside, is not there inside: .*flag F opens the interpreter now/,
+  );
+  t.is(stderr.trim().split('\n').length, 1);
 });
 //# sourceMappingURL=run.test.js.map

@@ -1,17 +1,18 @@
 /* The commands in user namespaces that each have a table of their own; the machine's table is only refused. */
-import { existsSync } from 'node:fs';
+import {existsSync} from 'node:fs';
 import test from 'ava';
-import { guestRoot } from '../chroot/guest-root.js';
-import { elfinterp, program } from '../helpers/cli.js';
-import { run, withTools } from '../helpers/tools.js';
+import {guestRoot} from '../chroot/guest-root.js';
+import {elfinterp, program} from '../helpers/cli.js';
+import {run, withTools} from '../helpers/tools.js';
+
 /** Run a script where `elfinterp` is at hand and a private table is mounted. */
 function inNamespace(script) {
-    const setup = 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc || exit 99';
-    const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
-    return run('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
+  const setup = 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc || exit 99';
+  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
+  return run('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
 }
 test('an emulator is registered, listed, shown, switched and unregistered', (t) => {
-    const { stdout, stderr } = inNamespace(`
+  const {stdout, stderr} = inNamespace(`
     elfinterp binfmt register /opt/qemu-riscv64
     elfinterp binfmt register /opt/other --target arm --name mine --flags ''
     elfinterp binfmt disable mine
@@ -20,90 +21,105 @@ test('an emulator is registered, listed, shown, switched and unregistered', (t) 
     elfinterp binfmt unregister qemu-riscv64
     elfinterp binfmt list
     elfinterp binfmt show mine`);
-    t.is(stderr, '');
-    t.deepEqual(stdout.split('\n').slice(0, 8), [
-        'qemu-riscv64  /opt/qemu-riscv64',
-        'mine  /opt/other',
-        'mine  disabled  -  /opt/other  arm',
-        'qemu-riscv64  enabled  P  /opt/qemu-riscv64  riscv64',
-        'mine  enabled  -  /opt/other  arm',
-        'mine: enabled',
-        '  interpreter  /opt/other',
-        '  offset       0',
-    ]);
+  t.is(stderr, '');
+  t.deepEqual(stdout.split('\n').slice(0, 8), [
+    'qemu-riscv64  /opt/qemu-riscv64',
+    'mine  /opt/other',
+    'mine  disabled  -  /opt/other  arm',
+    'qemu-riscv64  enabled  P  /opt/qemu-riscv64  riscv64',
+    'mine  enabled  -  /opt/other  arm',
+    'mine: enabled',
+    '  interpreter  /opt/other',
+    '  offset       0',
+  ]);
 });
 test('what is exported can be registered as it is', (t) => {
-    const { stdout } = inNamespace(`
+  const {stdout} = inNamespace(`
     line=$(elfinterp binfmt register /opt/qemu-mipsel --export binfmt.d)
     printf '%s' "$line" >/proc/sys/fs/binfmt_misc/register
     [ "$(elfinterp binfmt show qemu-mipsel --export binfmt.d)" = "$line" ] && echo same`);
-    t.is(stdout, 'same\n');
+  t.is(stdout, 'same\n');
 });
 test('the format of update-binfmts', (t) => {
-    const { stdout } = elfinterp([
-        'binfmt',
-        'register',
-        '/opt/qemu-arm',
-        '--flags',
-        'PF',
-        '--export',
-        'update-binfmts',
-    ]);
-    t.deepEqual(stdout.split('\n'), [
-        'package elfinterp',
-        'interpreter /opt/qemu-arm',
-        `magic ${'\\x7f\\x45\\x4c\\x46\\x01\\x01\\x01'}${'\\x00'.repeat(9)}\\x02\\x00\\x28\\x00`,
-        `mask ${'\\xff'.repeat(7)}\\x00${'\\xff'.repeat(8)}\\xfe\\xff\\xff\\xff`,
-        'credentials no',
-        'preserve yes',
-        'fix_binary yes',
-        '',
-    ]);
+  const {stdout} = elfinterp([
+    'binfmt',
+    'register',
+    '/opt/qemu-arm',
+    '--flags',
+    'PF',
+    '--export',
+    'update-binfmts',
+  ]);
+  t.deepEqual(stdout.split('\n'), [
+    'package elfinterp',
+    'interpreter /opt/qemu-arm',
+    `magic ${'\\x7f\\x45\\x4c\\x46\\x01\\x01\\x01'}${'\\x00'.repeat(9)}\\x02\\x00\\x28\\x00`,
+    `mask ${'\\xff'.repeat(7)}\\x00${'\\xff'.repeat(8)}\\xfe\\xff\\xff\\xff`,
+    'credentials no',
+    'preserve yes',
+    'fix_binary yes',
+    '',
+  ]);
 });
 test("this machine's own programs are never caught, in no table", (t) => {
-    const { status, stderr } = inNamespace('elfinterp binfmt register /opt/qemu-x86_64; elfinterp binfmt register /opt/qemu-i386');
-    t.is(status, 1);
-    t.is(stderr.match(/would catch this machine's own programs/g)?.length, 2);
+  const {status, stderr} = inNamespace(
+    'elfinterp binfmt register /opt/qemu-x86_64; elfinterp binfmt register /opt/qemu-i386',
+  );
+  t.is(status, 1);
+  t.is(stderr.match(/would catch this machine's own programs/g)?.length, 2);
 });
 test('an entry that is not there is reported, and the others are still changed', (t) => {
-    const { status, stdout, stderr } = inNamespace('elfinterp binfmt register /opt/qemu-arm >/dev/null; elfinterp binfmt unregister none qemu-arm; s=$?; elfinterp binfmt list; exit $s');
-    t.deepEqual([status, stdout], [1, '']);
-    t.regex(stderr, /none: no such entry is registered/);
+  const {status, stdout, stderr} = inNamespace(
+    'elfinterp binfmt register /opt/qemu-arm >/dev/null; elfinterp binfmt unregister none qemu-arm; s=$?; elfinterp binfmt list; exit $s',
+  );
+  t.deepEqual([status, stdout], [1, '']);
+  t.regex(stderr, /none: no such entry is registered/);
 });
 test('with flag F one is warned of what a shared emulator still needs', (t) => {
-    const { status, stderr } = inNamespace('elfinterp binfmt register /bin/sh --target arm --name x --flags F');
-    t.is(status, 0);
-    t.regex(stderr, /\/bin\/sh is shared: even with flag F it starts only in chroots that have \/lib64\//);
+  const {status, stderr} = inNamespace('elfinterp binfmt register /bin/sh --target arm --name x --flags F');
+  t.is(status, 0);
+  t.regex(stderr, /\/bin\/sh is shared: even with flag F it starts only in chroots that have \/lib64\//);
 });
 test('the state of the table tells whose it is', (t) => {
-    const state = JSON.parse(inNamespace('elfinterp binfmt status --json').stdout);
-    t.deepEqual({ ...state, kernel: '' }, {
-        mountPoint: '/proc/sys/fs/binfmt_misc',
-        hostWide: false,
-        enabled: true,
-        entries: 0,
-        kernel: '',
-        privateTables: true,
-    });
+  const state = JSON.parse(inNamespace('elfinterp binfmt status --json').stdout);
+  t.deepEqual(
+    {...state, kernel: ''},
+    {
+      mountPoint: '/proc/sys/fs/binfmt_misc',
+      hostWide: false,
+      enabled: true,
+      entries: 0,
+      kernel: '',
+      privateTables: true,
+    },
+  );
 });
 test("the machine's own table is not changed without --global", (t) => {
-    const { status, stderr } = elfinterp(['binfmt', 'register', '/opt/qemu-arm']);
-    t.is(status, 1);
-    t.regex(stderr, /changed only with --global|is not mounted/);
-    t.false(existsSync('/proc/sys/fs/binfmt_misc/qemu-arm') && stderr === '');
+  const {status, stderr} = elfinterp(['binfmt', 'register', '/opt/qemu-arm']);
+  t.is(status, 1);
+  t.regex(stderr, /changed only with --global|is not mounted/);
+  t.false(existsSync('/proc/sys/fs/binfmt_misc/qemu-arm') && stderr === '');
 });
-test('chroot run --global makes no table of its own, and uses the one outside', withTools((t) => {
+test(
+  'chroot run --global makes no table of its own, and uses the one outside',
+  withTools((t) => {
     const root = guestRoot(t);
     elfinterp(['chroot', 'install', root]);
     const before = inNamespace(`elfinterp chroot run --global ${root} -- /bin/sh`);
     t.regex(before.stderr, /there is no emulator for it/);
-    const { stdout, status } = inNamespace(`elfinterp binfmt register --chroot ${root} && elfinterp chroot run --global ${root} -- /bin/sh`);
+    const {stdout, status} = inNamespace(
+      `elfinterp binfmt register --chroot ${root} && elfinterp chroot run --global ${root} -- /bin/sh`,
+    );
     t.is(status, 0);
     t.regex(stdout, /^qemu-arm {2}\/debootstrap\/qemu-arm\nhello from ARM/);
-}));
+  }),
+);
 test('wrong command lines', (t) => {
-    t.is(elfinterp(['binfmt', 'register']).status, 2);
-    t.is(elfinterp(['binfmt', 'register', '/opt/x', '--chroot', '/']).status, 2);
-    t.regex(elfinterp(['binfmt', 'register', '/opt/x', '--export', 'binfmt.d']).stderr, /Its name does not tell/);
+  t.is(elfinterp(['binfmt', 'register']).status, 2);
+  t.is(elfinterp(['binfmt', 'register', '/opt/x', '--chroot', '/']).status, 2);
+  t.regex(
+    elfinterp(['binfmt', 'register', '/opt/x', '--export', 'binfmt.d']).stderr,
+    /Its name does not tell/,
+  );
 });
 //# sourceMappingURL=binfmt.test.js.map

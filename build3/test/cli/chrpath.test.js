@@ -4,56 +4,62 @@
  */
 import path from 'node:path';
 import test from 'ava';
-import { projectDirectory } from '../helpers/cli.js';
-import { copyFixture } from '../helpers/temp.js';
-import { output, run, withTools } from '../helpers/tools.js';
+import {projectDirectory} from '../helpers/cli.js';
+import {copyFixture} from '../helpers/temp.js';
+import {output, run, withTools} from '../helpers/tools.js';
+
 const program = path.join(projectDirectory, 'bin', 'elfinterp-chrpath.js');
-const chrpath = (args, cwd) => run(process.execPath, [program, ...args], { cwd });
+const chrpath = (args, cwd) => run(process.execPath, [program, ...args], {cwd});
 const cases = [
-    ['needs-libprobe-rpath', ['-l', 'F'], 'F: RPATH=$ORIGIN:/nowhere\n', 0],
-    ['needs-libprobe-rpath', ['F'], 'F: RPATH=$ORIGIN:/nowhere\n', 0],
-    ['needs-libprobe', ['--list', 'F', 'F'], 'F: RUNPATH=$ORIGIN\nF: RUNPATH=$ORIGIN\n', 0],
-    ['probe-pie', ['-l', 'F'], 'F: no rpath or runpath tag found.\n', 2],
-    ['needs-libprobe-rpath', ['-r', '/x', 'F'], 'F: RPATH=$ORIGIN:/nowhere\nF: new RPATH: /x\n', 0],
-    ['needs-libprobe-rpath', ['-c', 'F'], 'F: RPATH converted to RUNPATH\nF: RUNPATH=$ORIGIN:/nowhere\n', 0],
-    ['needs-libprobe', ['-c', 'F'], 'F: RUNPATH=$ORIGIN\n', 0],
-    [
-        'needs-libprobe-rpath',
-        ['-c', '-r', '/zz', 'F'],
-        'F: RPATH converted to RUNPATH\nF: RUNPATH=$ORIGIN:/nowhere\nF: new RUNPATH: /zz\n',
-        0,
-    ],
-    ['needs-libprobe', ['-d', 'F'], '', 0],
-    ['probe-pie', ['--delete', 'F'], '', 0],
-    ['probe-pie', ['--replace', '/x', 'F'], 'F: no rpath or runpath tag found.\n', 2],
-    ['needs-libprobe', ['-r', '/x', '-d', 'F'], '', 0],
-    ['needs-libprobe', ['-k', '-l', 'missing', 'F'], 'F: RUNPATH=$ORIGIN\n', 1],
-    ['needs-libprobe', ['-l', 'missing', 'F'], '', 1],
+  ['needs-libprobe-rpath', ['-l', 'F'], 'F: RPATH=$ORIGIN:/nowhere\n', 0],
+  ['needs-libprobe-rpath', ['F'], 'F: RPATH=$ORIGIN:/nowhere\n', 0],
+  ['needs-libprobe', ['--list', 'F', 'F'], 'F: RUNPATH=$ORIGIN\nF: RUNPATH=$ORIGIN\n', 0],
+  ['probe-pie', ['-l', 'F'], 'F: no rpath or runpath tag found.\n', 2],
+  ['needs-libprobe-rpath', ['-r', '/x', 'F'], 'F: RPATH=$ORIGIN:/nowhere\nF: new RPATH: /x\n', 0],
+  ['needs-libprobe-rpath', ['-c', 'F'], 'F: RPATH converted to RUNPATH\nF: RUNPATH=$ORIGIN:/nowhere\n', 0],
+  ['needs-libprobe', ['-c', 'F'], 'F: RUNPATH=$ORIGIN\n', 0],
+  [
+    'needs-libprobe-rpath',
+    ['-c', '-r', '/zz', 'F'],
+    'F: RPATH converted to RUNPATH\nF: RUNPATH=$ORIGIN:/nowhere\nF: new RUNPATH: /zz\n',
+    0,
+  ],
+  ['needs-libprobe', ['-d', 'F'], '', 0],
+  ['probe-pie', ['--delete', 'F'], '', 0],
+  ['probe-pie', ['--replace', '/x', 'F'], 'F: no rpath or runpath tag found.\n', 2],
+  ['needs-libprobe', ['-r', '/x', '-d', 'F'], '', 0],
+  ['needs-libprobe', ['-k', '-l', 'missing', 'F'], 'F: RUNPATH=$ORIGIN\n', 1],
+  ['needs-libprobe', ['-l', 'missing', 'F'], '', 1],
 ];
 for (const [name, args, stdout, status] of cases)
-    test(`${name}: chrpath ${args.join(' ')}`, withTools((t) => {
-        const run1 = (start) => {
-            const file = copyFixture(t, `x86_64/${name}`, 'F');
-            const result = start(args, path.dirname(file));
-            return { stdout: result.stdout, status: result.status, reads: pathOf(file) };
-        };
-        const ours = run1(chrpath);
-        t.like(ours, { stdout, status });
-        if (run('sh', ['-c', 'command -v chrpath']).status !== 0)
-            return;
-        t.deepEqual(ours, run1((words, cwd) => run('chrpath', words, { cwd })));
-    }));
+  test(
+    `${name}: chrpath ${args.join(' ')}`,
+    withTools((t) => {
+      const run1 = (start) => {
+        const file = copyFixture(t, `x86_64/${name}`, 'F');
+        const result = start(args, path.dirname(file));
+        return {stdout: result.stdout, status: result.status, reads: pathOf(file)};
+      };
+      const ours = run1(chrpath);
+      t.like(ours, {stdout, status});
+      if (run('sh', ['-c', 'command -v chrpath']).status !== 0) return;
+      t.deepEqual(
+        ours,
+        run1((words, cwd) => run('chrpath', words, {cwd})),
+      );
+    }),
+  );
 function pathOf(file) {
-    return /\((RPATH|RUNPATH)\).*\n/.exec(output('readelf', ['-dW', file]))?.[0] ?? '';
+  return /\((RPATH|RUNPATH)\).*\n/.exec(output('readelf', ['-dW', file]))?.[0] ?? '';
 }
 test('a path may be longer than the old one', (t) => {
-    const file = copyFixture(t, 'x86_64/needs-libprobe', 'F');
-    const long = `/opt/${'x'.repeat(200)}`;
-    t.is(chrpath(['-r', long, file], '/').status, 0);
-    t.is(chrpath([file], '/').stdout, `${file}: RUNPATH=${long}\n`);
+  const file = copyFixture(t, 'x86_64/needs-libprobe', 'F');
+  const long = `/opt/${'x'.repeat(200)}`;
+  t.is(chrpath(['-r', long, file], '/').status, 0);
+  t.is(chrpath([file], '/').stdout, `${file}: RUNPATH=${long}\n`);
 });
 test('an unknown option shows the usage', (t) => {
-    t.like(chrpath(['-z', 'F'], '/'), { status: 1, stderr: 'elfinterp-chrpath: unknown option -z\n' });
-    t.is(chrpath([], '/').status, 1);
+  t.like(chrpath(['-z', 'F'], '/'), {status: 1, stderr: 'elfinterp-chrpath: unknown option -z\n'});
+  t.is(chrpath([], '/').status, 1);
 });
 //# sourceMappingURL=chrpath.test.js.map

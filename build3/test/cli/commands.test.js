@@ -1,200 +1,212 @@
 /*
  * What the commands print: data on standard output, everything else on standard error, and the same as JSON.
  */
-import { openSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {openSync, readFileSync, statSync, utimesSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { commands, groups } from '../../src/cli/commands.js';
-import { version } from '../../src/index.js';
-import { contentOf, elfinterp, program } from '../helpers/cli.js';
-import { edit } from '../helpers/edits.js';
-import { fixture, fixtureBytes } from '../helpers/fixtures.js';
-import { copyFixture, tempDirectory } from '../helpers/temp.js';
-import { run, withTools } from '../helpers/tools.js';
+import {commands, groups} from '../../src/cli/commands.js';
+import {version} from '../../src/index.js';
+import {contentOf, elfinterp, program} from '../helpers/cli.js';
+import {edit} from '../helpers/edits.js';
+import {fixture, fixtureBytes} from '../helpers/fixtures.js';
+import {copyFixture, tempDirectory} from '../helpers/temp.js';
+import {run, withTools} from '../helpers/tools.js';
+
 const name = 'x86_64/probe-pie';
 const interpreter = '/lib64/ld-linux-x86-64.so.2';
 /** Standard output of a command line that must succeed without a word on standard error. */
 function stdoutOf(t, args) {
-    const { status, stdout, stderr } = elfinterp(args);
-    t.is(stderr, '');
-    t.is(status, 0);
-    return stdout;
+  const {status, stdout, stderr} = elfinterp(args);
+  t.is(stderr, '');
+  t.is(status, 0);
+  return stdout;
 }
-for (const { usage, summary, options, examples } of commands) {
-    const words = usage.replace(/ [<[].*/, '').split(' ');
-    test(`elfinterp ${words.join(' ')} --help`, (t) => {
-        const help = stdoutOf(t, [...words, '--help']);
-        t.true(help.startsWith(`elfinterp ${usage}\n`), help);
-        t.true(flat(help).includes(flat(summary)));
-        for (const option of Object.keys(options))
-            t.true(help.includes(`--${option}`), option);
-        // Long examples are wrapped within two columns, so words of both stand between one another.
-        for (const [line, meaning] of examples)
-            for (const word of `${line.replace('$0', 'elfinterp')} ${meaning}`.split(' '))
-                t.true(help.includes(word), line);
-        t.is(stdoutOf(t, [...words, '-h']), help);
-    });
+for (const {usage, summary, options, examples} of commands) {
+  const words = usage.replace(/ [<[].*/, '').split(' ');
+  test(`elfinterp ${words.join(' ')} --help`, (t) => {
+    const help = stdoutOf(t, [...words, '--help']);
+    t.true(help.startsWith(`elfinterp ${usage}\n`), help);
+    t.true(flat(help).includes(flat(summary)));
+    for (const option of Object.keys(options)) t.true(help.includes(`--${option}`), option);
+    // Long examples are wrapped within two columns, so words of both stand between one another.
+    for (const [line, meaning] of examples)
+      for (const word of `${line.replace('$0', 'elfinterp')} ${meaning}`.split(' '))
+        t.true(help.includes(word), line);
+    t.is(stdoutOf(t, [...words, '-h']), help);
+  });
 }
 /** Help is laid out in columns; compare its words. */
 function flat(text) {
-    return text.replaceAll(/\s+/g, ' ').trim();
+  return text.replaceAll(/\s+/g, ' ').trim();
 }
 test('elfinterp --help names each command; each group its own', (t) => {
-    const help = stdoutOf(t, ['--help']);
-    for (const { usage } of commands)
-        t.true(help.includes(`elfinterp ${usage.split(' ')[0]}`), usage);
-    t.regex(help, /Exit status: 0 done, 1 could not be done, 2 wrong command line/);
-    for (const group of Object.keys(groups)) {
-        const text = stdoutOf(t, [group, '--help']);
-        for (const { usage } of commands.filter((command) => command.usage.startsWith(`${group} `)))
-            t.true(text.includes(`elfinterp ${usage.split(' ').slice(0, 2).join(' ')}`), usage);
-    }
+  const help = stdoutOf(t, ['--help']);
+  for (const {usage} of commands) t.true(help.includes(`elfinterp ${usage.split(' ')[0]}`), usage);
+  t.regex(help, /Exit status: 0 done, 1 could not be done, 2 wrong command line/);
+  for (const group of Object.keys(groups)) {
+    const text = stdoutOf(t, [group, '--help']);
+    for (const {usage} of commands.filter((command) => command.usage.startsWith(`${group} `)))
+      t.true(text.includes(`elfinterp ${usage.split(' ').slice(0, 2).join(' ')}`), usage);
+  }
 });
 test('elfinterp --version', (t) => {
-    t.is(stdoutOf(t, ['--version']), `${version}\n`);
+  t.is(stdoutOf(t, ['--version']), `${version}\n`);
 });
 test('help is as wide as the terminal at most, and no wider than 110 columns without one', (t) => {
-    for (const line of stdoutOf(t, ['edit', '--help']).split('\n'))
-        t.true(line.length <= 110, line);
+  for (const line of stdoutOf(t, ['edit', '--help']).split('\n')) t.true(line.length <= 110, line);
 });
 test('get: one file, several files, another string', (t) => {
-    const [one, two] = [fixture(name).path, fixture('armhf/needs-libprobe').path];
-    t.is(stdoutOf(t, ['get', one]), `${interpreter}\n`);
-    t.is(stdoutOf(t, ['get', one, two]), `${one}: ${interpreter}\n${two}: /lib/ld-linux-armhf.so.3\n`);
-    t.is(stdoutOf(t, ['get', '--rpath', two]), '$ORIGIN\n');
-    t.is(stdoutOf(t, ['get', '--rpath', one]), '\n');
-    t.is(stdoutOf(t, ['get', '--soname', fixture('s390x/libprobe.so.1').path]), 'libprobe.so.1\n');
+  const [one, two] = [fixture(name).path, fixture('armhf/needs-libprobe').path];
+  t.is(stdoutOf(t, ['get', one]), `${interpreter}\n`);
+  t.is(stdoutOf(t, ['get', one, two]), `${one}: ${interpreter}\n${two}: /lib/ld-linux-armhf.so.3\n`);
+  t.is(stdoutOf(t, ['get', '--rpath', two]), '$ORIGIN\n');
+  t.is(stdoutOf(t, ['get', '--rpath', one]), '\n');
+  t.is(stdoutOf(t, ['get', '--soname', fixture('s390x/libprobe.so.1').path]), 'libprobe.so.1\n');
 });
 test('files behind -- may begin with a dash', (t) => {
-    const directory = tempDirectory(t);
-    writeFileSync(path.join(directory, '-n'), fixtureBytes(name));
-    const { stdout, stderr } = elfinterp(['get', '--', '-n'], { cwd: directory });
-    t.deepEqual([stdout, stderr], [`${interpreter}\n`, '']);
+  const directory = tempDirectory(t);
+  writeFileSync(path.join(directory, '-n'), fixtureBytes(name));
+  const {stdout, stderr} = elfinterp(['get', '--', '-n'], {cwd: directory});
+  t.deepEqual([stdout, stderr], [`${interpreter}\n`, '']);
 });
 test('needed: names in order, and a tree of files', (t) => {
-    const { path: file } = fixture('x86_64/needs-libprobe');
-    t.is(stdoutOf(t, ['needed', file]), 'libprobe.so.1\nlibc.so.6\n');
-    const tree = stdoutOf(t, ['needed', '-r', path.dirname(file)]).split('\n');
-    t.true(tree.includes(`${file}: libprobe.so.1`));
-    t.deepEqual(tree.slice(0, -1), [...tree.slice(0, -1)].filter((line) => line.startsWith(path.dirname(file))));
+  const {path: file} = fixture('x86_64/needs-libprobe');
+  t.is(stdoutOf(t, ['needed', file]), 'libprobe.so.1\nlibc.so.6\n');
+  const tree = stdoutOf(t, ['needed', '-r', path.dirname(file)]).split('\n');
+  t.true(tree.includes(`${file}: libprobe.so.1`));
+  t.deepEqual(
+    tree.slice(0, -1),
+    [...tree.slice(0, -1)].filter((line) => line.startsWith(path.dirname(file))),
+  );
 });
 test('check: silent and 0 for a sound file, one problem a line and 1 for another', (t) => {
-    t.is(stdoutOf(t, ['check', fixture(name).path]), '');
-    const file = copyFixture(t, name);
-    const bytes = readFileSync(file);
-    bytes.writeBigUInt64LE(2n ** 30n, 0x80); // p_offset of PT_INTERP
-    writeFileSync(file, bytes);
-    const { status, stdout, stderr } = elfinterp(['check', file]);
-    t.deepEqual([status, stderr], [1, '']);
-    for (const line of stdout.trimEnd().split('\n'))
-        t.regex(line, /^\S+: .* \[\S+ at offset 0x[0-9a-f]+\]$/);
+  t.is(stdoutOf(t, ['check', fixture(name).path]), '');
+  const file = copyFixture(t, name);
+  const bytes = readFileSync(file);
+  bytes.writeBigUInt64LE(2n ** 30n, 0x80); // p_offset of PT_INTERP
+  writeFileSync(file, bytes);
+  const {status, stdout, stderr} = elfinterp(['check', file]);
+  t.deepEqual([status, stderr], [1, '']);
+  for (const line of stdout.trimEnd().split('\n')) t.regex(line, /^\S+: .* \[\S+ at offset 0x[0-9a-f]+\]$/);
 });
 test('set and edit say nothing when they are done', (t) => {
-    const file = copyFixture(t, name);
-    t.is(stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so']), '');
-    t.is(stdoutOf(t, ['get', file]), '/debootstrap/qemu-libs/ld.so\n');
-    t.is(stdoutOf(t, ['edit', file, '--rpath', '/a:/b', '--interpreter', interpreter]), '');
-    t.is(stdoutOf(t, ['get', '--rpath', file]), '/a:/b\n');
-    t.is(stdoutOf(t, ['edit', file, '--remove-rpath']), '');
-    t.is(stdoutOf(t, ['get', '--rpath', file]), '\n');
-    t.is(stdoutOf(t, ['set', file, 'ld.so', '--allow-relative']), '');
+  const file = copyFixture(t, name);
+  t.is(stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so']), '');
+  t.is(stdoutOf(t, ['get', file]), '/debootstrap/qemu-libs/ld.so\n');
+  t.is(stdoutOf(t, ['edit', file, '--rpath', '/a:/b', '--interpreter', interpreter]), '');
+  t.is(stdoutOf(t, ['get', '--rpath', file]), '/a:/b\n');
+  t.is(stdoutOf(t, ['edit', file, '--remove-rpath']), '');
+  t.is(stdoutOf(t, ['get', '--rpath', file]), '\n');
+  t.is(stdoutOf(t, ['set', file, 'ld.so', '--allow-relative']), '');
 });
 test('a second set with the same value leaves the time of the file alone', (t) => {
-    const file = copyFixture(t, name);
-    stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so']);
-    utimesSync(file, 1_000_000_000, 1_000_000_000);
-    const before = statSync(file, { bigint: true });
-    for (const more of [[], ['--in-place']])
-        stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so', ...more]);
-    const after = statSync(file, { bigint: true });
-    t.deepEqual([after.mtimeNs, after.ctimeNs, after.ino], [before.mtimeNs, before.ctimeNs, before.ino]);
-    const [plan] = JSON.parse(stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so', '-n', '--json']));
-    t.like(plan, { rung: 0, writes: [], changes: [] });
+  const file = copyFixture(t, name);
+  stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so']);
+  utimesSync(file, 1_000_000_000, 1_000_000_000);
+  const before = statSync(file, {bigint: true});
+  for (const more of [[], ['--in-place']])
+    stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so', ...more]);
+  const after = statSync(file, {bigint: true});
+  t.deepEqual([after.mtimeNs, after.ctimeNs, after.ino], [before.mtimeNs, before.ctimeNs, before.ino]);
+  const [plan] = JSON.parse(stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so', '-n', '--json']));
+  t.like(plan, {rung: 0, writes: [], changes: []});
 });
 test('--output leaves the file alone', (t) => {
-    const file = copyFixture(t, name);
-    const result = `${file}.out`;
-    stdoutOf(t, ['set', file, '/ld.so', '--output', result]);
-    t.deepEqual(contentOf(path.dirname(file)), {
-        'probe-pie': fixtureBytes(name),
-        'probe-pie.out': edit(fixtureBytes(name), { interpreter: '/ld.so' }),
-    });
+  const file = copyFixture(t, name);
+  const result = `${file}.out`;
+  stdoutOf(t, ['set', file, '/ld.so', '--output', result]);
+  t.deepEqual(contentOf(path.dirname(file)), {
+    'probe-pie': fixtureBytes(name),
+    'probe-pie.out': edit(fixtureBytes(name), {interpreter: '/ld.so'}),
+  });
 });
 test('--dry-run prints the plan and writes nothing', (t) => {
-    const file = copyFixture(t, name);
-    const before = statSync(file, { bigint: true });
-    for (const more of [[], ['--in-place'], ['--output', `${file}.out`]]) {
-        t.is(stdoutOf(t, ['set', file, '/l', '--dry-run', ...more]), [
-            `${file}: interpreter: ${interpreter} -> /l (in place: 35 bytes written, size unchanged)`,
-            '        0x98        9 bytes  PT_INTERP in the table of headers',
-            '       0x352        1 bytes  the interpreter, /l',
-            '       0x353       24 bytes  the place of the old interpreter',
-            '      0x38d0        1 bytes  section header in the table of headers',
-            '',
-        ].join('\n'));
-    }
-    t.is(stdoutOf(t, ['set', file, interpreter, '-n']), `${file}: nothing to do\n`);
-    const after = statSync(file, { bigint: true });
-    t.deepEqual([after.mtimeNs, after.ctimeNs, after.atimeNs >= before.atimeNs], [before.mtimeNs, before.ctimeNs, true]);
-    t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': fixtureBytes(name) });
+  const file = copyFixture(t, name);
+  const before = statSync(file, {bigint: true});
+  for (const more of [[], ['--in-place'], ['--output', `${file}.out`]]) {
+    t.is(
+      stdoutOf(t, ['set', file, '/l', '--dry-run', ...more]),
+      [
+        `${file}: interpreter: ${interpreter} -> /l (in place: 35 bytes written, size unchanged)`,
+        '        0x98        9 bytes  PT_INTERP in the table of headers',
+        '       0x352        1 bytes  the interpreter, /l',
+        '       0x353       24 bytes  the place of the old interpreter',
+        '      0x38d0        1 bytes  section header in the table of headers',
+        '',
+      ].join('\n'),
+    );
+  }
+  t.is(stdoutOf(t, ['set', file, interpreter, '-n']), `${file}: nothing to do\n`);
+  const after = statSync(file, {bigint: true});
+  t.deepEqual(
+    [after.mtimeNs, after.ctimeNs, after.atimeNs >= before.atimeNs],
+    [before.mtimeNs, before.ctimeNs, true],
+  );
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': fixtureBytes(name)});
 });
 test('--json: one object a file, with its facts or its error', (t) => {
-    const { path: file } = fixture('x86_64/needs-libprobe-rpath');
-    const missing = `${file}-missing`;
-    const got = elfinterp(['get', '--json', file, missing]);
-    t.is(got.status, 1);
-    const error = { code: 'FILE_SYSTEM', message: `${missing}: cannot open: no such file or directory` };
-    t.deepEqual(JSON.parse(got.stdout), [
-        { file, interpreter, rpath: '$ORIGIN:/nowhere', runpath: null, soname: null },
-        { file: missing, error },
-    ]);
-    t.is(got.stderr, `elfinterp: ${error.message}\n`);
-    const needed = elfinterp(['needed', '--json', file, missing]);
-    t.deepEqual(JSON.parse(needed.stdout), [
-        { file, needed: ['libprobe.so.1', 'libc.so.6'] },
-        { file: missing, error },
-    ]);
-    t.deepEqual(JSON.parse(elfinterp(['check', '--json', file]).stdout), [{ file, problems: [] }]);
+  const {path: file} = fixture('x86_64/needs-libprobe-rpath');
+  const missing = `${file}-missing`;
+  const got = elfinterp(['get', '--json', file, missing]);
+  t.is(got.status, 1);
+  const error = {code: 'FILE_SYSTEM', message: `${missing}: cannot open: no such file or directory`};
+  t.deepEqual(JSON.parse(got.stdout), [
+    {file, interpreter, rpath: '$ORIGIN:/nowhere', runpath: null, soname: null},
+    {file: missing, error},
+  ]);
+  t.is(got.stderr, `elfinterp: ${error.message}\n`);
+  const needed = elfinterp(['needed', '--json', file, missing]);
+  t.deepEqual(JSON.parse(needed.stdout), [
+    {file, needed: ['libprobe.so.1', 'libc.so.6']},
+    {file: missing, error},
+  ]);
+  t.deepEqual(JSON.parse(elfinterp(['check', '--json', file]).stdout), [{file, problems: []}]);
 });
 test('--json: a plan, with bytes as hexadecimal digits', (t) => {
-    const file = copyFixture(t, name);
-    const expected = {
-        file,
-        path: file,
-        rung: 1,
-        inputSize: 16_624,
-        outputSize: 16_624,
-        changes: [`interpreter: ${interpreter} -> /l`],
-        notes: [],
-    };
-    const [dry] = JSON.parse(stdoutOf(t, ['set', file, '/l', '--dry-run', '--json']));
-    t.like(dry, expected);
-    t.deepEqual(dry.writes[1], { offset: 0x352, bytes: '00', before: '69', reason: 'the interpreter, /l' });
-    t.deepEqual(readFileSync(file), fixtureBytes(name));
-    const [done] = JSON.parse(stdoutOf(t, ['set', file, '/l', '--json']));
-    t.deepEqual(done, dry);
-    t.is(stdoutOf(t, ['get', file]), '/l\n');
+  const file = copyFixture(t, name);
+  const expected = {
+    file,
+    path: file,
+    rung: 1,
+    inputSize: 16_624,
+    outputSize: 16_624,
+    changes: [`interpreter: ${interpreter} -> /l`],
+    notes: [],
+  };
+  const [dry] = JSON.parse(stdoutOf(t, ['set', file, '/l', '--dry-run', '--json']));
+  t.like(dry, expected);
+  t.deepEqual(dry.writes[1], {offset: 0x352, bytes: '00', before: '69', reason: 'the interpreter, /l'});
+  t.deepEqual(readFileSync(file), fixtureBytes(name));
+  const [done] = JSON.parse(stdoutOf(t, ['set', file, '/l', '--json']));
+  t.deepEqual(done, dry);
+  t.is(stdoutOf(t, ['get', file]), '/l\n');
 });
 test('a reader that goes away ends it quietly, with the status of SIGPIPE', (t) => {
-    const many = Array.from({ length: 3000 }, () => fixture(name).path);
-    const script = '"$@" | head -n 1; echo "${PIPESTATUS[@]}"';
-    const { stdout, stderr } = run('bash', ['-c', script, 'bash', process.execPath, program, 'get', ...many]);
-    t.is(stdout, `${fixture(name).path}: ${interpreter}\n141 0\n`);
-    t.is(stderr, '');
+  const many = Array.from({length: 3000}, () => fixture(name).path);
+  const script = '"$@" | head -n 1; echo "${PIPESTATUS[@]}"';
+  const {stdout, stderr} = run('bash', ['-c', script, 'bash', process.execPath, program, 'get', ...many]);
+  t.is(stdout, `${fixture(name).path}: ${interpreter}\n141 0\n`);
+  t.is(stderr, '');
 });
-test('output to a full device is an error in words', withTools((t) => {
-    const { status, stderr } = run(process.execPath, [program, 'get', fixture(name).path], {
-        stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+test(
+  'output to a full device is an error in words',
+  withTools((t) => {
+    const {status, stderr} = run(process.execPath, [program, 'get', fixture(name).path], {
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
     });
     t.is(stderr, 'elfinterp: cannot write the output: ENOSPC: no space left on device, write\n');
     t.is(status, 1);
-}));
+  }),
+);
 test('/dev/stdin reads a file that is redirected, and refuses a pipe', (t) => {
-    const { path: file } = fixture(name);
-    const redirected = elfinterp(['get', '/dev/stdin'], { stdio: [openSync(file, 'r'), 'pipe', 'pipe'] });
-    t.deepEqual([redirected.stdout, redirected.stderr], [`${interpreter}\n`, '']);
-    const piped = elfinterp(['get', '/proc/self/fd/0'], { input: readFileSync(file) });
-    t.is(piped.status, 1);
-    t.regex(piped.stderr, /^elfinterp: \/proc\/self\/fd\/0: not a regular file \(expected a regular file, got a (FIFO|socket)\)\n$/);
+  const {path: file} = fixture(name);
+  const redirected = elfinterp(['get', '/dev/stdin'], {stdio: [openSync(file, 'r'), 'pipe', 'pipe']});
+  t.deepEqual([redirected.stdout, redirected.stderr], [`${interpreter}\n`, '']);
+  const piped = elfinterp(['get', '/proc/self/fd/0'], {input: readFileSync(file)});
+  t.is(piped.status, 1);
+  t.regex(
+    piped.stderr,
+    /^elfinterp: \/proc\/self\/fd\/0: not a regular file \(expected a regular file, got a (FIFO|socket)\)\n$/,
+  );
 });
 //# sourceMappingURL=commands.test.js.map

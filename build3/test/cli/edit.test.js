@@ -1,107 +1,120 @@
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { openElfBuffer, openElfSync } from '../../src/index.js';
-import { elfinterp } from '../helpers/cli.js';
-import { fixture, fixtureBytes } from '../helpers/fixtures.js';
-import { copyFixture, tempDirectory } from '../helpers/temp.js';
-import { run } from '../helpers/tools.js';
+import {openElfBuffer, openElfSync} from '../../src/index.js';
+import {elfinterp} from '../helpers/cli.js';
+import {fixture, fixtureBytes} from '../helpers/fixtures.js';
+import {copyFixture, tempDirectory} from '../helpers/temp.js';
+import {run} from '../helpers/tools.js';
+
 function dynamicOf(file) {
-    const { view, close } = openElfSync(file);
-    const { needed, rpath, runpath, soname } = view.dynamic ?? {};
-    void close();
-    return { needed, rpath, runpath, soname };
+  const {view, close} = openElfSync(file);
+  const {needed, rpath, runpath, soname} = view.dynamic ?? {};
+  void close();
+  return {needed, rpath, runpath, soname};
 }
 test('every option reaches the file', (t) => {
-    const file = copyFixture(t, 'x86_64/needs-libprobe');
-    const args = ['--add-needed', 'libm.so.6', '--add-needed', 'libdl.so.2', '--add-needed-first', 'libz.so'];
-    const more = [
-        '--replace-needed',
-        'libc.so.6=libc-new.so.6',
-        '--convert-rpath',
-        'rpath',
-        '--add-rpath',
-        '/q',
-    ];
-    const flags = ['--no-default-lib', '--exec-stack', '--os-abi', 'linux', '--rename-symbol', 'printf=p'];
-    t.like(elfinterp(['edit', file, ...args, ...more, ...flags]), { status: 0, stdout: '', stderr: '' });
-    t.deepEqual(dynamicOf(file), {
-        needed: ['libz.so', 'libprobe.so.1', 'libc-new.so.6', 'libm.so.6', 'libdl.so.2'],
-        rpath: '$ORIGIN:/q',
-        runpath: undefined,
-        soname: undefined,
-    });
-    t.is(elfinterp(['edit', '--default-lib', '--no-exec-stack', '--remove-needed', 'libz.so', file]).status, 0);
-    t.is(dynamicOf(file).needed?.[0], 'libprobe.so.1');
+  const file = copyFixture(t, 'x86_64/needs-libprobe');
+  const args = ['--add-needed', 'libm.so.6', '--add-needed', 'libdl.so.2', '--add-needed-first', 'libz.so'];
+  const more = [
+    '--replace-needed',
+    'libc.so.6=libc-new.so.6',
+    '--convert-rpath',
+    'rpath',
+    '--add-rpath',
+    '/q',
+  ];
+  const flags = ['--no-default-lib', '--exec-stack', '--os-abi', 'linux', '--rename-symbol', 'printf=p'];
+  t.like(elfinterp(['edit', file, ...args, ...more, ...flags]), {status: 0, stdout: '', stderr: ''});
+  t.deepEqual(dynamicOf(file), {
+    needed: ['libz.so', 'libprobe.so.1', 'libc-new.so.6', 'libm.so.6', 'libdl.so.2'],
+    rpath: '$ORIGIN:/q',
+    runpath: undefined,
+    soname: undefined,
+  });
+  t.is(elfinterp(['edit', '--default-lib', '--no-exec-stack', '--remove-needed', 'libz.so', file]).status, 0);
+  t.is(dynamicOf(file).needed?.[0], 'libprobe.so.1');
 });
 test('files after one that cannot be done are still done, and the status tells', (t) => {
-    const files = ['x86_64/probe-pie', 'x86_64/hello-static', 's390x/probe-pie'].map((name) => copyFixture(t, name));
-    const { status, stderr } = elfinterp(['edit', '--runpath', '/x', ...files]);
-    t.is(status, 1);
-    t.regex(stderr, /hello-static: there is no dynamic section/);
-    t.deepEqual(files.filter((_, i) => i !== 1).map((file) => dynamicOf(file).runpath), ['/x', '/x']);
+  const files = ['x86_64/probe-pie', 'x86_64/hello-static', 's390x/probe-pie'].map((name) =>
+    copyFixture(t, name),
+  );
+  const {status, stderr} = elfinterp(['edit', '--runpath', '/x', ...files]);
+  t.is(status, 1);
+  t.regex(stderr, /hello-static: there is no dynamic section/);
+  t.deepEqual(
+    files.filter((_, i) => i !== 1).map((file) => dynamicOf(file).runpath),
+    ['/x', '/x'],
+  );
 });
 test('--files-from reads a list, from standard input too, and what is to be passed over is no failure', (t) => {
-    const file = copyFixture(t, 'x86_64/probe-pie');
-    const listed = [file, fixture('x86_64/hello-static').path, '/etc/passwd'];
-    const list = path.join(tempDirectory(t), 'list');
-    writeFileSync(list, `${listed.join('\n')}\n`);
-    const skip = ['--skip-static', '--skip-non-elf'];
-    t.like(elfinterp(['edit', '--runpath', '/a', '--files-from', list, ...skip]), { status: 0, stderr: '' });
-    const input = readFileSync(list);
-    const { status, stdout } = elfinterp(['edit', '--runpath', '/b', '--files-from', '-', '--json', ...skip], {
-        input,
-    });
-    t.is(status, 0);
-    t.deepEqual(JSON.parse(stdout).map(({ skipped }) => skipped), [undefined, 'statically linked, or without an interpreter', 'not an ELF file']);
-    t.is(dynamicOf(file).runpath, '/b');
-    t.is(elfinterp(['edit', '--runpath', '/c', '--files-from', list]).status, 1);
-    t.regex(elfinterp(['edit', '--runpath', '/c', '--files-from', '/nonexistent']).stderr, /no such file/);
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  const listed = [file, fixture('x86_64/hello-static').path, '/etc/passwd'];
+  const list = path.join(tempDirectory(t), 'list');
+  writeFileSync(list, `${listed.join('\n')}\n`);
+  const skip = ['--skip-static', '--skip-non-elf'];
+  t.like(elfinterp(['edit', '--runpath', '/a', '--files-from', list, ...skip]), {status: 0, stderr: ''});
+  const input = readFileSync(list);
+  const {status, stdout} = elfinterp(['edit', '--runpath', '/b', '--files-from', '-', '--json', ...skip], {
+    input,
+  });
+  t.is(status, 0);
+  t.deepEqual(
+    JSON.parse(stdout).map(({skipped}) => skipped),
+    [undefined, 'statically linked, or without an interpreter', 'not an ELF file'],
+  );
+  t.is(dynamicOf(file).runpath, '/b');
+  t.is(elfinterp(['edit', '--runpath', '/c', '--files-from', list]).status, 1);
+  t.regex(elfinterp(['edit', '--runpath', '/c', '--files-from', '/nonexistent']).stderr, /no such file/);
 });
 test('- reads standard input and writes standard output', (t) => {
-    const input = fixtureBytes('x86_64/probe-pie');
-    const script = '"$0" "$1" edit - --rpath /from/a/pipe | cat';
-    const program = path.join(import.meta.dirname ?? '', '../../../bin/elfinterp.js');
-    const result = run('sh', ['-c', `${script} > "$2"`, process.execPath, program, path.join(tempDirectory(t), 'out')], { input });
-    t.is(result.status, 0, result.stderr);
-    const direct = run(process.execPath, [program, 'get', '--rpath', '-'], {
-        input: fixtureBytes('x86_64/needs-libprobe'),
-    });
-    t.is(direct.stdout, '$ORIGIN\n');
-    t.is(elfinterp(['edit', '-', '--soname', 'x'], { input }).stdout, '');
-    t.is(elfinterp(['edit', '-', '--in-place', '--rpath', '/x'], { input }).status, 2);
+  const input = fixtureBytes('x86_64/probe-pie');
+  const script = '"$0" "$1" edit - --rpath /from/a/pipe | cat';
+  const program = path.join(import.meta.dirname ?? '', '../../../bin/elfinterp.js');
+  const result = run(
+    'sh',
+    ['-c', `${script} > "$2"`, process.execPath, program, path.join(tempDirectory(t), 'out')],
+    {input},
+  );
+  t.is(result.status, 0, result.stderr);
+  const direct = run(process.execPath, [program, 'get', '--rpath', '-'], {
+    input: fixtureBytes('x86_64/needs-libprobe'),
+  });
+  t.is(direct.stdout, '$ORIGIN\n');
+  t.is(elfinterp(['edit', '-', '--soname', 'x'], {input}).stdout, '');
+  t.is(elfinterp(['edit', '-', '--in-place', '--rpath', '/x'], {input}).status, 2);
 });
 test('the bytes that - writes are those that a file gets', (t) => {
-    const out = path.join(tempDirectory(t), 'out');
-    const program = path.join(import.meta.dirname ?? '', '../../../bin/elfinterp.js');
-    const source = fixture('x86_64/probe-pie').path;
-    run('sh', ['-c', '"$0" "$1" edit - --rpath /x < "$2" > "$3"', process.execPath, program, source, out]);
-    const file = copyFixture(t, 'x86_64/probe-pie');
-    elfinterp(['edit', file, '--rpath', '/x']);
-    t.deepEqual(readFileSync(out), readFileSync(file));
-    t.is(openElfBuffer(readFileSync(out)).view.dynamic?.rpath, '/x');
+  const out = path.join(tempDirectory(t), 'out');
+  const program = path.join(import.meta.dirname ?? '', '../../../bin/elfinterp.js');
+  const source = fixture('x86_64/probe-pie').path;
+  run('sh', ['-c', '"$0" "$1" edit - --rpath /x < "$2" > "$3"', process.execPath, program, source, out]);
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  elfinterp(['edit', file, '--rpath', '/x']);
+  t.deepEqual(readFileSync(out), readFileSync(file));
+  t.is(openElfBuffer(readFileSync(out)).view.dynamic?.rpath, '/x');
 });
 test('--shrink-rpath keeps the directories in which a needed library lies', (t) => {
-    const directory = tempDirectory(t);
-    const file = copyFixture(t, 'x86_64/needs-libprobe');
-    copyFileSync(fixture('x86_64/libprobe.so.1').path, path.join(directory, 'libprobe.so.1'));
-    const other = tempDirectory(t);
-    copyFileSync(fixture('armhf/libprobe.so.1').path, path.join(other, 'libprobe.so.1'));
-    elfinterp(['edit', file, '--rpath', `/nonexistent:${other}:$ORIGIN:${directory}:${directory}`]);
-    t.is(elfinterp(['edit', file, '--shrink-rpath']).status, 0);
-    t.is(dynamicOf(file).rpath, `$ORIGIN:${directory}`);
-    t.is(elfinterp(['edit', file, '--shrink-rpath', '--allowed-rpath-prefixes', '/opt:/srv']).status, 0);
-    t.is(dynamicOf(file).rpath, '$ORIGIN');
-    t.is(elfinterp(['edit', file, '--shrink-rpath', '--rpath', '/x']).status, 2);
+  const directory = tempDirectory(t);
+  const file = copyFixture(t, 'x86_64/needs-libprobe');
+  copyFileSync(fixture('x86_64/libprobe.so.1').path, path.join(directory, 'libprobe.so.1'));
+  const other = tempDirectory(t);
+  copyFileSync(fixture('armhf/libprobe.so.1').path, path.join(other, 'libprobe.so.1'));
+  elfinterp(['edit', file, '--rpath', `/nonexistent:${other}:$ORIGIN:${directory}:${directory}`]);
+  t.is(elfinterp(['edit', file, '--shrink-rpath']).status, 0);
+  t.is(dynamicOf(file).rpath, `$ORIGIN:${directory}`);
+  t.is(elfinterp(['edit', file, '--shrink-rpath', '--allowed-rpath-prefixes', '/opt:/srv']).status, 0);
+  t.is(dynamicOf(file).rpath, '$ORIGIN');
+  t.is(elfinterp(['edit', file, '--shrink-rpath', '--rpath', '/x']).status, 2);
 });
 test('a wrong command line is named, and nothing is written', (t) => {
-    const file = copyFixture(t, 'x86_64/probe-pie');
-    const before = readFileSync(file);
-    for (const args of [[], ['--replace-needed', 'x'], ['--add-needed'], ['--convert-rpath', 'x'], ['--json']])
-        t.is(elfinterp(['edit', file, ...args]).status, 2, args.join(' '));
-    t.is(elfinterp(['edit', '--rpath', '/x']).status, 2);
-    t.is(elfinterp(['edit', file, '--os-abi', 'nix']).status, 1);
-    t.deepEqual(readFileSync(file), before);
-    t.true(existsSync(file));
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  const before = readFileSync(file);
+  for (const args of [[], ['--replace-needed', 'x'], ['--add-needed'], ['--convert-rpath', 'x'], ['--json']])
+    t.is(elfinterp(['edit', file, ...args]).status, 2, args.join(' '));
+  t.is(elfinterp(['edit', '--rpath', '/x']).status, 2);
+  t.is(elfinterp(['edit', file, '--os-abi', 'nix']).status, 1);
+  t.deepEqual(readFileSync(file), before);
+  t.true(existsSync(file));
 });
 //# sourceMappingURL=edit.test.js.map

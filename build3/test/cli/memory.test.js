@@ -1,73 +1,77 @@
 /*
  * A file of any size costs no memory to speak of: 3 GB, sparse, with a program at its head.
  */
-import { statSync, truncateSync } from 'node:fs';
+import {statSync, truncateSync} from 'node:fs';
 import path from 'node:path';
 import test, {} from 'ava';
-import { bundledProgram } from '../helpers/cli.js';
-import { copyFixture } from '../helpers/temp.js';
-import { run, withTools } from '../helpers/tools.js';
+import {bundledProgram} from '../helpers/cli.js';
+import {copyFixture} from '../helpers/temp.js';
+import {run, withTools} from '../helpers/tools.js';
+
 const hugeSize = 3 * 2 ** 30;
 const mebibyte = 2 ** 20;
 function hugeProgram(t, size = hugeSize) {
-    const file = copyFixture(t, 'x86_64/probe-pie', 'huge');
-    truncateSync(file, size);
-    return file;
+  const file = copyFixture(t, 'x86_64/probe-pie', 'huge');
+  truncateSync(file, size);
+  return file;
 }
 /** Run a command line; what it prints, and the most memory that it had. */
 function measured(t, args) {
-    const script = [
-        `const {main} = require(${JSON.stringify(bundledProgram)});`,
-        "process.on('exit', () => console.error(process.resourceUsage().maxRSS));",
-        'main(process.argv.slice(1));',
-    ].join('\n');
-    const { status, stdout, stderr } = run(process.execPath, ['-e', script, '--', ...args]);
-    t.is(status, 0, stderr);
-    t.regex(stderr, /^\d+\n$/);
-    return { stdout, maxRSS: Number(stderr) * 1024 };
+  const script = [
+    `const {main} = require(${JSON.stringify(bundledProgram)});`,
+    "process.on('exit', () => console.error(process.resourceUsage().maxRSS));",
+    'main(process.argv.slice(1));',
+  ].join('\n');
+  const {status, stdout, stderr} = run(process.execPath, ['-e', script, '--', ...args]);
+  t.is(status, 0, stderr);
+  t.regex(stderr, /^\d+\n$/);
+  return {stdout, maxRSS: Number(stderr) * 1024};
 }
 for (const [title, args, expected] of [
-    ['get', ['get'], '/lib64/ld-linux-x86-64.so.2\n'],
-    ['needed', ['needed'], 'libc.so.6\n'],
-    ['check', ['check'], ''],
-    ['set --in-place', ['set', '--in-place', '/debootstrap/qemu-libs/ld.so'], ''],
-    [
-        'edit --in-place',
-        ['edit', '--in-place', '--interpreter', `/${'x'.repeat(150)}`, '--rpath', '/opt/lib'],
-        '',
-    ],
-    ['set', ['set', '/debootstrap/qemu-libs/ld.so'], ''],
+  ['get', ['get'], '/lib64/ld-linux-x86-64.so.2\n'],
+  ['needed', ['needed'], 'libc.so.6\n'],
+  ['check', ['check'], ''],
+  ['set --in-place', ['set', '--in-place', '/debootstrap/qemu-libs/ld.so'], ''],
+  [
+    'edit --in-place',
+    ['edit', '--in-place', '--interpreter', `/${'x'.repeat(150)}`, '--rpath', '/opt/lib'],
+    '',
+  ],
+  ['set', ['set', '/debootstrap/qemu-libs/ld.so'], ''],
 ]) {
-    // A copy of 3 GB would take as much of the disk, and some seconds.
-    const size = title === 'set' ? 2 ** 29 : hugeSize;
-    test.serial(`${title} on ${size / 2 ** 30} GB stays under 100 MB of memory`, (t) => {
-        const file = hugeProgram(t, size);
-        const [command, ...rest] = args;
-        const words = command === 'set' ? [...rest.slice(0, -1), file, ...rest.slice(-1)] : [file, ...rest];
-        const { stdout, maxRSS } = measured(t, [command, ...words]);
-        t.is(stdout, expected);
-        t.log(`${Math.round(maxRSS / mebibyte)} MB`);
-        t.true(maxRSS < 100 * mebibyte, `${Math.round(maxRSS / mebibyte)} MB`);
-        t.is(statSync(file).size, size);
-    });
+  // A copy of 3 GB would take as much of the disk, and some seconds.
+  const size = title === 'set' ? 2 ** 29 : hugeSize;
+  test.serial(`${title} on ${size / 2 ** 30} GB stays under 100 MB of memory`, (t) => {
+    const file = hugeProgram(t, size);
+    const [command, ...rest] = args;
+    const words = command === 'set' ? [...rest.slice(0, -1), file, ...rest.slice(-1)] : [file, ...rest];
+    const {stdout, maxRSS} = measured(t, [command, ...words]);
+    t.is(stdout, expected);
+    t.log(`${Math.round(maxRSS / mebibyte)} MB`);
+    t.true(maxRSS < 100 * mebibyte, `${Math.round(maxRSS / mebibyte)} MB`);
+    t.is(statSync(file).size, size);
+  });
 }
-test.serial('get reads a few kilobytes of 3 GB', withTools((t) => {
+test.serial(
+  'get reads a few kilobytes of 3 GB',
+  withTools((t) => {
     const file = hugeProgram(t);
     const log = path.join(path.dirname(file), 'log');
     const options = ['-f', '-y', '-e', 'trace=read,pread64,readv,preadv,mmap', '-o', log];
-    const { status } = run('strace', [
-        ...options,
-        process.execPath,
-        '-e',
-        `require(${JSON.stringify(bundledProgram)}).main(['get', ${JSON.stringify(file)}])`,
+    const {status} = run('strace', [
+      ...options,
+      process.execPath,
+      '-e',
+      `require(${JSON.stringify(bundledProgram)}).main(['get', ${JSON.stringify(file)}])`,
     ]);
     t.is(status, 0);
     const lines = run('grep', ['-F', `<${file}>`, log])
-        .stdout.trimEnd()
-        .split('\n');
+      .stdout.trimEnd()
+      .split('\n');
     t.true(lines.length >= 1);
     const bytes = lines.reduce((sum, line) => sum + Number(/= (\d+)$/.exec(line)?.[1] ?? Number.NaN), 0);
     t.log(`${lines.length} reads, ${bytes} bytes`);
     t.true(bytes <= 8192, `${bytes} bytes`);
-}));
+  }),
+);
 //# sourceMappingURL=memory.test.js.map

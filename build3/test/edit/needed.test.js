@@ -2,114 +2,134 @@
  * DT_NEEDED and DT_VERNEED: read back by readelf, obeyed by the real loader with every symbol bound at start.
  */
 import test from 'ava';
-import { openElfBuffer } from '../../src/index.js';
-import { complaintsSince, librariesOf, loadedFixtures, runBeside, runsAsBefore } from '../helpers/edited.js';
-import { edit, editOrNoRoom, hasRoom, planFor, programFile } from '../helpers/edits.js';
-import { fixture, fixtureBytes } from '../helpers/fixtures.js';
-import { readelfDynamic } from '../helpers/readelf.js';
-import { output, withTools } from '../helpers/tools.js';
+import {openElfBuffer} from '../../src/index.js';
+import {complaintsSince, librariesOf, loadedFixtures, runBeside, runsAsBefore} from '../helpers/edited.js';
+import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../helpers/edits.js';
+import {fixture, fixtureBytes} from '../helpers/fixtures.js';
+import {readelfDynamic} from '../helpers/readelf.js';
+import {output, withTools} from '../helpers/tools.js';
+
 function neededOf(file) {
-    return readelfDynamic(file)
-        .filter(({ type }) => type === 'NEEDED')
-        .map(({ string }) => string);
+  return readelfDynamic(file)
+    .filter(({type}) => type === 'NEEDED')
+    .map(({string}) => string);
 }
 for (const file of loadedFixtures) {
-    const { name, needed = [] } = file;
-    const bytes = fixtureBytes(name);
-    test(`${name}: libraries added in front and behind are read back in order, and eu-elflint finds nothing new`, withTools((t) => {
-        const request = { addNeeded: ['libbehind.so.1', 'libz.so'], addNeededFirst: ['lib1.so', 'lib2.so'] };
-        const edited = editOrNoRoom(bytes, request);
-        if (edited === undefined) {
-            t.false(hasRoom(file));
-            return;
-        }
-        const expected = ['lib2.so', 'lib1.so', ...needed, 'libbehind.so.1', 'libz.so'];
-        t.deepEqual(neededOf(programFile(t, edited)), expected);
-        if (file.hasSections)
-            t.deepEqual(complaintsSince(t, file, edited), []);
-        t.is(planFor(edited, { addNeeded: ['libz.so', 'libbehind.so.1'], addNeededFirst: ['lib2.so'] }).rung, 0);
-        const names = ['lib1.so', 'lib2.so', 'libbehind.so.1', 'libz.so'];
-        const back = edit(edited, { removeNeeded: names });
-        t.deepEqual(openElfBuffer(back).view.dynamic?.needed, [...needed]);
-        runsAsBefore(t, file, back);
-    }));
-    test(`${name}: libm.so.6 is loaded when it is added`, withTools((t) => {
-        if (file.output === undefined || !needed.includes('libc.so.6')) {
-            t.pass();
-            return;
-        }
-        const edited = editOrNoRoom(bytes, { addNeededFirst: ['libm.so.6'] });
-        if (edited === undefined) {
-            t.false(hasRoom(file));
-            return;
-        }
-        runsAsBefore(t, file, edited);
-        const missing = runBeside(t, file, edit(bytes, { addNeeded: ['libnone.so.7'] }), librariesOf(file));
-        t.not(missing.status, 0, 'a library that is not there is missed');
-    }));
-    test(`${name}: without its libraries nothing of them is left, and eu-elflint finds nothing new`, withTools((t) => {
-        const edited = edit(bytes, { removeNeeded: needed });
-        const copy = programFile(t, edited);
-        t.deepEqual(neededOf(copy), []);
-        t.notRegex(output('readelf', ['-VW', copy]), /File: /);
-        if (file.hasSections)
-            t.deepEqual(complaintsSince(t, file, edited), []);
-        t.is(planFor(edited, { removeNeeded: needed }).rung, 0);
-    }));
+  const {name, needed = []} = file;
+  const bytes = fixtureBytes(name);
+  test(
+    `${name}: libraries added in front and behind are read back in order, and eu-elflint finds nothing new`,
+    withTools((t) => {
+      const request = {addNeeded: ['libbehind.so.1', 'libz.so'], addNeededFirst: ['lib1.so', 'lib2.so']};
+      const edited = editOrNoRoom(bytes, request);
+      if (edited === undefined) {
+        t.false(hasRoom(file));
+        return;
+      }
+      const expected = ['lib2.so', 'lib1.so', ...needed, 'libbehind.so.1', 'libz.so'];
+      t.deepEqual(neededOf(programFile(t, edited)), expected);
+      if (file.hasSections) t.deepEqual(complaintsSince(t, file, edited), []);
+      t.is(planFor(edited, {addNeeded: ['libz.so', 'libbehind.so.1'], addNeededFirst: ['lib2.so']}).rung, 0);
+      const names = ['lib1.so', 'lib2.so', 'libbehind.so.1', 'libz.so'];
+      const back = edit(edited, {removeNeeded: names});
+      t.deepEqual(openElfBuffer(back).view.dynamic?.needed, [...needed]);
+      runsAsBefore(t, file, back);
+    }),
+  );
+  test(
+    `${name}: libm.so.6 is loaded when it is added`,
+    withTools((t) => {
+      if (file.output === undefined || !needed.includes('libc.so.6')) {
+        t.pass();
+        return;
+      }
+      const edited = editOrNoRoom(bytes, {addNeededFirst: ['libm.so.6']});
+      if (edited === undefined) {
+        t.false(hasRoom(file));
+        return;
+      }
+      runsAsBefore(t, file, edited);
+      const missing = runBeside(t, file, edit(bytes, {addNeeded: ['libnone.so.7']}), librariesOf(file));
+      t.not(missing.status, 0, 'a library that is not there is missed');
+    }),
+  );
+  test(
+    `${name}: without its libraries nothing of them is left, and eu-elflint finds nothing new`,
+    withTools((t) => {
+      const edited = edit(bytes, {removeNeeded: needed});
+      const copy = programFile(t, edited);
+      t.deepEqual(neededOf(copy), []);
+      t.notRegex(output('readelf', ['-VW', copy]), /File: /);
+      if (file.hasSections) t.deepEqual(complaintsSince(t, file, edited), []);
+      t.is(planFor(edited, {removeNeeded: needed}).rung, 0);
+    }),
+  );
 }
 for (const toolchain of ['x86_64', 'armhf', 's390x']) {
-    const file = fixture(`${toolchain}/needs-libprobe`);
-    const library = fixture(`${toolchain}/libprobe.so.1`).path;
-    const bytes = fixtureBytes(file.name);
-    test(`${file.name}: runs with its library under another name, and the versions ask for that name`, withTools((t) => {
-        const to = 'libprobe-of-another-name.so.1';
-        const edited = edit(bytes, { replaceNeeded: { 'libprobe.so.1': to } });
-        const copy = programFile(t, edited);
-        t.deepEqual(neededOf(copy), [to, 'libc.so.6']);
-        const files = [...output('readelf', ['-VW', copy]).matchAll(/File: (\S+)/g)].map(([, name]) => name);
-        t.deepEqual(files.sort(), [to, 'libc.so.6'].sort());
-        const renamed = edit(fixtureBytes(`${toolchain}/libprobe.so.1`), { soname: to });
-        const { status, stdout, stderr } = runBeside(t, file, edited, { [to]: programFile(t, renamed) });
-        t.deepEqual([stderr, status, stdout], ['', 0, 'needs-libprobe: 83, version 2\n']);
-        t.deepEqual(complaintsSince(t, file, edited), []);
-    }));
-    test(`${file.name}: a library that replaces a removed one need not have its versions`, withTools((t) => {
-        const request = { removeNeeded: ['libprobe.so.1'], addNeeded: ['libother.so'] };
-        const { notes } = planFor(bytes, request);
-        t.regex(notes.join(), /2 symbol\(s\) of libprobe\.so\.1 must now be found in another library: .*probe_answer/);
-        const edited = edit(bytes, request);
-        const other = edit(fixtureBytes(`${toolchain}/libprobe.so.1`), { soname: 'libother.so' });
-        const { stdout, stderr } = runBeside(t, file, edited, { 'libother.so': programFile(t, other) });
-        // Without a version ld.so takes the oldest one.
-        t.deepEqual([stderr, stdout], ['', 'needs-libprobe: 83, version 1\n']);
-        t.regex(runBeside(t, file, edited, { 'libother.so': library }).stdout, /83/);
-    }));
+  const file = fixture(`${toolchain}/needs-libprobe`);
+  const library = fixture(`${toolchain}/libprobe.so.1`).path;
+  const bytes = fixtureBytes(file.name);
+  test(
+    `${file.name}: runs with its library under another name, and the versions ask for that name`,
+    withTools((t) => {
+      const to = 'libprobe-of-another-name.so.1';
+      const edited = edit(bytes, {replaceNeeded: {'libprobe.so.1': to}});
+      const copy = programFile(t, edited);
+      t.deepEqual(neededOf(copy), [to, 'libc.so.6']);
+      const files = [...output('readelf', ['-VW', copy]).matchAll(/File: (\S+)/g)].map(([, name]) => name);
+      t.deepEqual(files.sort(), [to, 'libc.so.6'].sort());
+      const renamed = edit(fixtureBytes(`${toolchain}/libprobe.so.1`), {soname: to});
+      const {status, stdout, stderr} = runBeside(t, file, edited, {[to]: programFile(t, renamed)});
+      t.deepEqual([stderr, status, stdout], ['', 0, 'needs-libprobe: 83, version 2\n']);
+      t.deepEqual(complaintsSince(t, file, edited), []);
+    }),
+  );
+  test(
+    `${file.name}: a library that replaces a removed one need not have its versions`,
+    withTools((t) => {
+      const request = {removeNeeded: ['libprobe.so.1'], addNeeded: ['libother.so']};
+      const {notes} = planFor(bytes, request);
+      t.regex(
+        notes.join(),
+        /2 symbol\(s\) of libprobe\.so\.1 must now be found in another library: .*probe_answer/,
+      );
+      const edited = edit(bytes, request);
+      const other = edit(fixtureBytes(`${toolchain}/libprobe.so.1`), {soname: 'libother.so'});
+      const {stdout, stderr} = runBeside(t, file, edited, {'libother.so': programFile(t, other)});
+      // Without a version ld.so takes the oldest one.
+      t.deepEqual([stderr, stdout], ['', 'needs-libprobe: 83, version 1\n']);
+      t.regex(runBeside(t, file, edited, {'libother.so': library}).stdout, /83/);
+    }),
+  );
 }
 test('two names can be swapped', (t) => {
-    const swapped = edit(fixtureBytes('x86_64/needs-libprobe'), {
-        replaceNeeded: { 'libprobe.so.1': 'libc.so.6', 'libc.so.6': 'libprobe.so.1' },
-    });
-    t.deepEqual(openElfBuffer(swapped).view.dynamic?.needed, ['libc.so.6', 'libprobe.so.1']);
+  const swapped = edit(fixtureBytes('x86_64/needs-libprobe'), {
+    replaceNeeded: {'libprobe.so.1': 'libc.so.6', 'libc.so.6': 'libprobe.so.1'},
+  });
+  t.deepEqual(openElfBuffer(swapped).view.dynamic?.needed, ['libc.so.6', 'libprobe.so.1']);
 });
 test('a name of the same length is replaced in place', (t) => {
-    const plan = planFor(fixtureBytes('x86_64/needs-libprobe'), {
-        replaceNeeded: { 'libprobe.so.1': 'libprobe.so.2' },
-    });
-    t.is(plan.rung, 1);
-    t.deepEqual(plan.writes.map(({ bytes }) => Buffer.from(bytes).toString()), ['2']);
+  const plan = planFor(fixtureBytes('x86_64/needs-libprobe'), {
+    replaceNeeded: {'libprobe.so.1': 'libprobe.so.2'},
+  });
+  t.is(plan.rung, 1);
+  t.deepEqual(
+    plan.writes.map(({bytes}) => Buffer.from(bytes).toString()),
+    ['2'],
+  );
 });
 test('a library that is needed already moves to the front', (t) => {
-    const edited = edit(fixtureBytes('x86_64/needs-libprobe'), { addNeededFirst: ['libc.so.6'] });
-    t.deepEqual(openElfBuffer(edited).view.dynamic?.needed, ['libc.so.6', 'libprobe.so.1']);
+  const edited = edit(fixtureBytes('x86_64/needs-libprobe'), {addNeededFirst: ['libc.so.6']});
+  t.deepEqual(openElfBuffer(edited).view.dynamic?.needed, ['libc.so.6', 'libprobe.so.1']);
 });
 test('names that are not needed are passed over', (t) => {
-    const bytes = fixtureBytes('x86_64/probe-pie');
-    t.is(planFor(bytes, { removeNeeded: ['libnone.so'] }).rung, 0);
-    t.is(planFor(bytes, { replaceNeeded: { 'libnone.so': 'libx.so' } }).rung, 0);
+  const bytes = fixtureBytes('x86_64/probe-pie');
+  t.is(planFor(bytes, {removeNeeded: ['libnone.so']}).rung, 0);
+  t.is(planFor(bytes, {replaceNeeded: {'libnone.so': 'libx.so'}}).rung, 0);
 });
 test('a static program needs no library', (t) => {
-    for (const request of [{ addNeeded: ['x'] }, { removeNeeded: ['x'] }, { replaceNeeded: { x: 'y' } }])
-        t.throws(() => planFor(fixtureBytes('x86_64/hello-static'), request), { code: 'NO_DYNAMIC' });
-    t.throws(() => planFor(fixtureBytes('x86_64/hello-static-pie'), { addNeeded: ['x'] }), { code: 'UNSAFE_EDIT' });
+  for (const request of [{addNeeded: ['x']}, {removeNeeded: ['x']}, {replaceNeeded: {x: 'y'}}])
+    t.throws(() => planFor(fixtureBytes('x86_64/hello-static'), request), {code: 'NO_DYNAMIC'});
+  t.throws(() => planFor(fixtureBytes('x86_64/hello-static-pie'), {addNeeded: ['x']}), {code: 'UNSAFE_EDIT'});
 });
 //# sourceMappingURL=needed.test.js.map

@@ -2,156 +2,148 @@
  * What holds for every plan: it composes, it is pure, it is the least that has to be written, and the checker behind
  * it refuses the plans that would break a program.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import {existsSync, readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
 import test, {} from 'ava';
-import { checkPlan } from '../../src/edit/check-plan.js';
-import { DT, PF, PT, SHT } from '../../src/elf/constants.js';
-import { Dyn, Phdr, Shdr } from '../../src/elf/records.js';
-import { applyPlanToBuffer, ElfError, openElfBuffer } from '../../src/index.js';
-import { countDifferent, edit, planFor, programFile } from '../helpers/edits.js';
-import { fixtureBytes, fixtures } from '../helpers/fixtures.js';
-import { elflint, readelfDynamic, readelfInterpreter } from '../helpers/readelf.js';
-import { tempDirectory } from '../helpers/temp.js';
-import { MissingTool, output, run, withTools } from '../helpers/tools.js';
+import {checkPlan} from '../../src/edit/check-plan.js';
+import {DT, PF, PT, SHT} from '../../src/elf/constants.js';
+import {Dyn, Phdr, Shdr} from '../../src/elf/records.js';
+import {applyPlanToBuffer, ElfError, openElfBuffer} from '../../src/index.js';
+import {countDifferent, edit, planFor, programFile} from '../helpers/edits.js';
+import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
+import {elflint, readelfDynamic, readelfInterpreter} from '../helpers/readelf.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {MissingTool, output, run, withTools} from '../helpers/tools.js';
+
 const interpreters = [
-    { interpreter: '/l' },
-    { interpreter: '/debootstrap/qemu-libs/ld.so' },
-    { interpreter: `/${'i'.repeat(199)}` },
+  {interpreter: '/l'},
+  {interpreter: '/debootstrap/qemu-libs/ld.so'},
+  {interpreter: `/${'i'.repeat(199)}`},
 ];
 const paths = [
-    { rpath: '/debootstrap/qemu-libs' },
-    { runpath: '$ORIGIN' },
-    { runpath: `/${'p'.repeat(300)}` },
-    { removeRpath: true },
+  {rpath: '/debootstrap/qemu-libs'},
+  {runpath: '$ORIGIN'},
+  {runpath: `/${'p'.repeat(300)}`},
+  {removeRpath: true},
 ];
 /** The edited bytes, or the code of the error. */
 function outcome(bytes, ...requests) {
-    try {
-        return requests.reduce((current, request) => edit(current, request), Buffer.from(bytes));
-    }
-    catch (error) {
-        if (error instanceof ElfError)
-            return error.code;
-        throw error;
-    }
+  try {
+    return requests.reduce((current, request) => edit(current, request), Buffer.from(bytes));
+  } catch (error) {
+    if (error instanceof ElfError) return error.code;
+    throw error;
+  }
 }
-for (const { name } of fixtures) {
-    test(`${name}: two edits in one request give the file that they give one after another`, (t) => {
-        const bytes = fixtureBytes(name);
-        for (const first of interpreters)
-            for (const second of paths)
-                t.deepEqual(outcome(bytes, { ...first, ...second }), outcome(bytes, first, second));
-    });
-    test(`${name}: planning changes no byte of its input and gives the same plan again`, (t) => {
-        const bytes = fixtureBytes(name);
-        for (const request of [...interpreters, ...paths]) {
-            const view = openElfBuffer(bytes).view;
-            const plans = [0, 1].map(() => attempt(() => planFor(bytes, request)));
-            t.deepEqual(plans[0], plans[1]);
-            t.is(view.source.size, bytes.length);
-        }
-        t.is(countDifferent(bytes, fixtureBytes(name)), 0);
-    });
-    test(`${name}: writes are disjoint, in order, true about what stands there, and none is idle`, (t) => {
-        const bytes = fixtureBytes(name);
-        for (const request of [...interpreters, ...paths]) {
-            const plan = attempt(() => planFor(bytes, request));
-            if (typeof plan === 'string') {
-                t.pass();
-                continue;
-            }
-            let end = 0;
-            for (const { offset, bytes: now, before, reason } of plan.writes) {
-                t.true(offset >= end, reason);
-                t.deepEqual(Buffer.from(before), Buffer.from(bytes.subarray(offset, offset + now.length)), reason);
-                t.not(now[0], before[0], reason);
-                end = offset + now.length;
-            }
-            const edited = applyPlanToBuffer(bytes, plan);
-            t.is(edited.length, plan.outputSize);
-            const written = plan.writes.reduce((sum, write) => sum + write.bytes.length, 0);
-            t.true(countDifferent(bytes, edited) <= written);
-        }
-    });
+for (const {name} of fixtures) {
+  test(`${name}: two edits in one request give the file that they give one after another`, (t) => {
+    const bytes = fixtureBytes(name);
+    for (const first of interpreters)
+      for (const second of paths)
+        t.deepEqual(outcome(bytes, {...first, ...second}), outcome(bytes, first, second));
+  });
+  test(`${name}: planning changes no byte of its input and gives the same plan again`, (t) => {
+    const bytes = fixtureBytes(name);
+    for (const request of [...interpreters, ...paths]) {
+      const view = openElfBuffer(bytes).view;
+      const plans = [0, 1].map(() => attempt(() => planFor(bytes, request)));
+      t.deepEqual(plans[0], plans[1]);
+      t.is(view.source.size, bytes.length);
+    }
+    t.is(countDifferent(bytes, fixtureBytes(name)), 0);
+  });
+  test(`${name}: writes are disjoint, in order, true about what stands there, and none is idle`, (t) => {
+    const bytes = fixtureBytes(name);
+    for (const request of [...interpreters, ...paths]) {
+      const plan = attempt(() => planFor(bytes, request));
+      if (typeof plan === 'string') {
+        t.pass();
+        continue;
+      }
+      let end = 0;
+      for (const {offset, bytes: now, before, reason} of plan.writes) {
+        t.true(offset >= end, reason);
+        t.deepEqual(Buffer.from(before), Buffer.from(bytes.subarray(offset, offset + now.length)), reason);
+        t.not(now[0], before[0], reason);
+        end = offset + now.length;
+      }
+      const edited = applyPlanToBuffer(bytes, plan);
+      t.is(edited.length, plan.outputSize);
+      const written = plan.writes.reduce((sum, write) => sum + write.bytes.length, 0);
+      t.true(countDifferent(bytes, edited) <= written);
+    }
+  });
 }
 function attempt(action) {
-    try {
-        return action();
-    }
-    catch (error) {
-        if (error instanceof ElfError)
-            return error.code;
-        throw error;
-    }
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof ElfError) return error.code;
+    throw error;
+  }
 }
 test('an empty request is byte-identical', (t) => {
-    for (const { name, e_type } of fixtures) {
-        if (e_type === 'ET_REL' || name.endsWith('.debug'))
-            continue;
-        const plan = planFor(fixtureBytes(name), {});
-        t.like(plan, { rung: 0, writes: [], regions: [], changes: [], notes: [] });
-        t.is(countDifferent(applyPlanToBuffer(fixtureBytes(name), plan), fixtureBytes(name)), 0);
-    }
+  for (const {name, e_type} of fixtures) {
+    if (e_type === 'ET_REL' || name.endsWith('.debug')) continue;
+    const plan = planFor(fixtureBytes(name), {});
+    t.like(plan, {rung: 0, writes: [], regions: [], changes: [], notes: []});
+    t.is(countDifferent(applyPlanToBuffer(fixtureBytes(name), plan), fixtureBytes(name)), 0);
+  }
 });
 test('a plan for one file is refused by another, and by the same after a change', (t) => {
-    const bytes = fixtureBytes('x86_64/probe-pie');
-    const plan = planFor(bytes, { interpreter: '/l' });
-    t.throws(() => applyPlanToBuffer(fixtureBytes('x86_64/probe-exec'), plan), { code: 'CHANGED' });
-    t.throws(() => applyPlanToBuffer(applyPlanToBuffer(bytes, plan), plan), {
-        code: 'CHANGED',
-        message: /other content/,
-    });
-    t.throws(() => applyPlanToBuffer(bytes.subarray(0, -1), plan), { code: 'CHANGED', message: /16623 bytes/ });
+  const bytes = fixtureBytes('x86_64/probe-pie');
+  const plan = planFor(bytes, {interpreter: '/l'});
+  t.throws(() => applyPlanToBuffer(fixtureBytes('x86_64/probe-exec'), plan), {code: 'CHANGED'});
+  t.throws(() => applyPlanToBuffer(applyPlanToBuffer(bytes, plan), plan), {
+    code: 'CHANGED',
+    message: /other content/,
+  });
+  t.throws(() => applyPlanToBuffer(bytes.subarray(0, -1), plan), {code: 'CHANGED', message: /16623 bytes/});
 });
 /** Change records of a file by hand, declared as a plan would, and hand the result to the checker. */
 function check(t, change, request = {}, declared = true, name = 'x86_64/probe-pie') {
-    const before = fixtureBytes(name);
-    const after = Buffer.from(before);
-    const { view } = openElfBuffer(before);
-    const writes = change(after, view).map(([offset, bytes]) => {
-        after.set(bytes, offset);
-        return { offset, bytes, before: before.subarray(offset, offset + bytes.length), reason: 'by hand' };
-    });
-    const plan = {
-        path: undefined,
-        rung: 1,
-        inputSize: before.length,
-        outputSize: after.length,
-        writes,
-        regions: declared ? writes.map(({ offset, bytes }) => ({ offset, size: bytes.length, what: 'by hand' })) : [],
-        changes: [],
-        notes: [],
-    };
-    try {
-        checkPlan(view, openElfBuffer(after).view, plan, [request]);
-        return undefined;
-    }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        t.is(error.code, 'CHECK_FAILED');
-        t.regex(error.message, /^internal error, nothing was written: /);
-        return error;
-    }
+  const before = fixtureBytes(name);
+  const after = Buffer.from(before);
+  const {view} = openElfBuffer(before);
+  const writes = change(after, view).map(([offset, bytes]) => {
+    after.set(bytes, offset);
+    return {offset, bytes, before: before.subarray(offset, offset + bytes.length), reason: 'by hand'};
+  });
+  const plan = {
+    path: undefined,
+    rung: 1,
+    inputSize: before.length,
+    outputSize: after.length,
+    writes,
+    regions: declared ? writes.map(({offset, bytes}) => ({offset, size: bytes.length, what: 'by hand'})) : [],
+    changes: [],
+    notes: [],
+  };
+  try {
+    checkPlan(view, openElfBuffer(after).view, plan, [request]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    t.is(error.code, 'CHECK_FAILED');
+    t.regex(error.message, /^internal error, nothing was written: /);
+    return error;
+  }
 }
 /** One program header, changed: where it stands, and its new bytes. */
 function changedSegment(view, find, change) {
-    const index = view.programHeaders.findIndex(find);
-    const phdr = view.programHeaders[index];
-    if (phdr === undefined)
-        throw new Error('no such segment');
-    const offset = view.header.e_phoff + index * Phdr.size(view.format.elfClass);
-    return [offset, Phdr.encode({ ...phdr, ...change(phdr) }, view.format)];
+  const index = view.programHeaders.findIndex(find);
+  const phdr = view.programHeaders[index];
+  if (phdr === undefined) throw new Error('no such segment');
+  const offset = view.header.e_phoff + index * Phdr.size(view.format.elfClass);
+  return [offset, Phdr.encode({...phdr, ...change(phdr)}, view.format)];
 }
 function changedEntry(view, tag, change) {
-    const { dynamic } = view;
-    const index = dynamic?.entries.findIndex((entry) => entry.d_tag === tag) ?? -1;
-    const entry = dynamic?.entries[index];
-    if (dynamic === undefined || entry === undefined)
-        throw new Error('no such entry');
-    const offset = dynamic.offset + index * Dyn.size(view.format.elfClass);
-    return [offset, Dyn.encode({ ...entry, ...change(entry) }, view.format)];
+  const {dynamic} = view;
+  const index = dynamic?.entries.findIndex((entry) => entry.d_tag === tag) ?? -1;
+  const entry = dynamic?.entries[index];
+  if (dynamic === undefined || entry === undefined) throw new Error('no such entry');
+  const offset = dynamic.offset + index * Dyn.size(view.format.elfClass);
+  return [offset, Dyn.encode({...entry, ...change(entry)}, view.format)];
 }
 const isLoad = (flags) => (p) => p.p_type === PT.PT_LOAD && p.p_flags === flags;
 const writable = isLoad(PF.PF_R | PF.PF_W);
@@ -159,172 +151,190 @@ const executable = isLoad(PF.PF_R | PF.PF_X);
 const readOnly = isLoad(PF.PF_R);
 const ofType = (type) => (p) => p.p_type === type;
 test('checker: a change of nothing passes, so that what follows fails for its own reason', (t) => {
-    t.is(check(t, () => []), undefined);
-    t.is(check(t, () => [], { interpreter: '/lib64/ld-linux-x86-64.so.2' }), undefined);
+  t.is(
+    check(t, () => []),
+    undefined,
+  );
+  t.is(
+    check(t, () => [], {interpreter: '/lib64/ld-linux-x86-64.so.2'}),
+    undefined,
+  );
 });
 const refused = {
-    'a LOAD that becomes writable and executable': [
-        /the LOAD at 0x1000: p_flags changes \(expected 0x5, got 0x7\)/,
-        (view) => [changedSegment(view, executable, () => ({ p_flags: 7 }))],
+  'a LOAD that becomes writable and executable': [
+    /the LOAD at 0x1000: p_flags changes \(expected 0x5, got 0x7\)/,
+    (view) => [changedSegment(view, executable, () => ({p_flags: 7}))],
+  ],
+  'a LOAD from elsewhere in the file': [
+    /the LOAD at .*: p_offset changes/,
+    (view) => [changedSegment(view, executable, (p) => ({p_offset: p.p_offset + 0x1000}))],
+  ],
+  'a LOAD at another address': [
+    /the LOAD at 0x1000 is gone/,
+    (view) => [changedSegment(view, executable, (p) => ({p_vaddr: p.p_vaddr + 0x1000n}))],
+  ],
+  'BSS that would come from the file': [
+    /is writable and changes its size/,
+    (view) => [changedSegment(view, writable, (p) => ({p_filesz: p.p_filesz + 8}))],
+  ],
+  'a shorter BSS': [
+    /is writable and changes its size/,
+    (view) => [changedSegment(view, writable, (p) => ({p_memsz: p.p_memsz - 8}))],
+  ],
+  'a read-only LOAD with a BSS': [
+    /gets a BSS/,
+    (view) => [changedSegment(view, readOnly, (p) => ({p_memsz: p.p_memsz + 64}))],
+  ],
+  'a LOAD that reaches into the next one': [
+    /LOADs overlap or are out of order|share a page/,
+    (view) => [changedSegment(view, readOnly, () => ({p_filesz: 0x1100, p_memsz: 0x1100}))],
+  ],
+  'a LOAD that reaches into a page of the next one': [
+    /two LOADs share a page/,
+    (view) => [reachingIntoDataPage(view)],
+  ],
+  'another alignment of the thread-local storage': [
+    /PT_TLS: p_align changes/,
+    (view) => [changedSegment(view, ofType(PT.PT_TLS), (p) => ({p_align: p.p_align * 2}))],
+  ],
+  'a note that holds other bytes': [
+    /PT_NOTE would (hold other bytes|not be mapped)/,
+    (view) => [changedSegment(view, ofType(PT.PT_NOTE), (p) => ({p_offset: p.p_offset + 16}))],
+  ],
+  'an executable stack': [
+    /PT_GNU_STACK: p_flags changes \(expected 0x6, got 7\)/,
+    (view) => [changedSegment(view, ofType(PT.PT_GNU_STACK), () => ({p_flags: 7}))],
+  ],
+  'a segment that is gone': [
+    /the number of segments changes \(expected 7, got 6\)/,
+    (view) => [changedSegment(view, ofType(PT.PT_GNU_STACK), () => ({p_type: PT.PT_INTERP}))],
+  ],
+  'a symbol table that is elsewhere': [
+    /DT_SYMTAB|DT_GNU_HASH|section|name of symbol/,
+    (view) => [changedEntry(view, DT.DT_SYMTAB, ({d_val}) => ({d_val: d_val + 24n}))],
+  ],
+  'relocations that are fewer': [
+    /DT_RELA changes its size/,
+    (view) => [changedEntry(view, DT.DT_RELASZ, ({d_val}) => ({d_val: d_val - 24n}))],
+  ],
+  'a table that is gone': [
+    /DT_VERSYM is gone/,
+    (view) => [changedEntry(view, DT.DT_VERSYM, () => ({d_tag: DT.DT_DEBUG}))],
+  ],
+  'another DT_NEEDED': [
+    /DT_NEEDED would not read as it should/,
+    (view) => [changedEntry(view, DT.DT_NEEDED, ({d_val}) => ({d_val: d_val + 1n}))],
+  ],
+  'a DT_RUNPATH that nobody asked for': [
+    /DT_RUNPATH would not read as it should \(expected none, got "libc\.so\.6"\)/,
+    (view) => [
+      changedEntry(view, DT.DT_DEBUG, () => ({
+        d_tag: DT.DT_RUNPATH,
+        d_val: view.dynamic?.value(DT.DT_NEEDED) ?? 0n,
+      })),
     ],
-    'a LOAD from elsewhere in the file': [
-        /the LOAD at .*: p_offset changes/,
-        (view) => [changedSegment(view, executable, (p) => ({ p_offset: p.p_offset + 0x1000 }))],
-    ],
-    'a LOAD at another address': [
-        /the LOAD at 0x1000 is gone/,
-        (view) => [changedSegment(view, executable, (p) => ({ p_vaddr: p.p_vaddr + 0x1000n }))],
-    ],
-    'BSS that would come from the file': [
-        /is writable and changes its size/,
-        (view) => [changedSegment(view, writable, (p) => ({ p_filesz: p.p_filesz + 8 }))],
-    ],
-    'a shorter BSS': [
-        /is writable and changes its size/,
-        (view) => [changedSegment(view, writable, (p) => ({ p_memsz: p.p_memsz - 8 }))],
-    ],
-    'a read-only LOAD with a BSS': [
-        /gets a BSS/,
-        (view) => [changedSegment(view, readOnly, (p) => ({ p_memsz: p.p_memsz + 64 }))],
-    ],
-    'a LOAD that reaches into the next one': [
-        /LOADs overlap or are out of order|share a page/,
-        (view) => [changedSegment(view, readOnly, () => ({ p_filesz: 0x1100, p_memsz: 0x1100 }))],
-    ],
-    'a LOAD that reaches into a page of the next one': [
-        /two LOADs share a page/,
-        (view) => [reachingIntoDataPage(view)],
-    ],
-    'another alignment of the thread-local storage': [
-        /PT_TLS: p_align changes/,
-        (view) => [changedSegment(view, ofType(PT.PT_TLS), (p) => ({ p_align: p.p_align * 2 }))],
-    ],
-    'a note that holds other bytes': [
-        /PT_NOTE would (hold other bytes|not be mapped)/,
-        (view) => [changedSegment(view, ofType(PT.PT_NOTE), (p) => ({ p_offset: p.p_offset + 16 }))],
-    ],
-    'an executable stack': [
-        /PT_GNU_STACK: p_flags changes \(expected 0x6, got 7\)/,
-        (view) => [changedSegment(view, ofType(PT.PT_GNU_STACK), () => ({ p_flags: 7 }))],
-    ],
-    'a segment that is gone': [
-        /the number of segments changes \(expected 7, got 6\)/,
-        (view) => [changedSegment(view, ofType(PT.PT_GNU_STACK), () => ({ p_type: PT.PT_INTERP }))],
-    ],
-    'a symbol table that is elsewhere': [
-        /DT_SYMTAB|DT_GNU_HASH|section|name of symbol/,
-        (view) => [changedEntry(view, DT.DT_SYMTAB, ({ d_val }) => ({ d_val: d_val + 24n }))],
-    ],
-    'relocations that are fewer': [
-        /DT_RELA changes its size/,
-        (view) => [changedEntry(view, DT.DT_RELASZ, ({ d_val }) => ({ d_val: d_val - 24n }))],
-    ],
-    'a table that is gone': [
-        /DT_VERSYM is gone/,
-        (view) => [changedEntry(view, DT.DT_VERSYM, () => ({ d_tag: DT.DT_DEBUG }))],
-    ],
-    'another DT_NEEDED': [
-        /DT_NEEDED would not read as it should/,
-        (view) => [changedEntry(view, DT.DT_NEEDED, ({ d_val }) => ({ d_val: d_val + 1n }))],
-    ],
-    'a DT_RUNPATH that nobody asked for': [
-        /DT_RUNPATH would not read as it should \(expected none, got "libc\.so\.6"\)/,
-        (view) => [
-            changedEntry(view, DT.DT_DEBUG, () => ({
-                d_tag: DT.DT_RUNPATH,
-                d_val: view.dynamic?.value(DT.DT_NEEDED) ?? 0n,
-            })),
-        ],
-    ],
-    'an interpreter that nobody asked for': [
-        /interpreter would not read as it should/,
-        (view) => [[(view.interpreter?.offset ?? 0) + 1, Buffer.from('L')]],
-    ],
-    'a name of a symbol that changes': [
-        /the name of symbol \d+ changes \(expected "printf", got "#rintf"\)/,
-        (view) => [[(view.dynamic?.stringTable.offset ?? 0) + indexOfSymbolName(view), Buffer.from('#')]],
-    ],
-    'a section header that disagrees': [
-        /section|DT_STRTAB|disagree/i,
-        (view) => [changedSection(view, SHT.SHT_DYNSYM, (s) => ({ sh_addr: s.sh_addr + 8n }))],
-    ],
+  ],
+  'an interpreter that nobody asked for': [
+    /interpreter would not read as it should/,
+    (view) => [[(view.interpreter?.offset ?? 0) + 1, Buffer.from('L')]],
+  ],
+  'a name of a symbol that changes': [
+    /the name of symbol \d+ changes \(expected "printf", got "#rintf"\)/,
+    (view) => [[(view.dynamic?.stringTable.offset ?? 0) + indexOfSymbolName(view), Buffer.from('#')]],
+  ],
+  'a section header that disagrees': [
+    /section|DT_STRTAB|disagree/i,
+    (view) => [changedSection(view, SHT.SHT_DYNSYM, (s) => ({sh_addr: s.sh_addr + 8n}))],
+  ],
 };
 /** The data of a program start within a page; here the read-only LOAD before them ends behind that page's start. */
 function reachingIntoDataPage(view) {
-    const data = view.programHeaders.find(writable)?.p_vaddr ?? 0n;
-    const constants = view.programHeaders.filter(readOnly).at(-1);
-    return changedSegment(view, (phdr) => phdr === constants, ({ p_vaddr }) => {
-        const size = Number((data / 0x1000n) * 0x1000n + 16n - p_vaddr);
-        return { p_filesz: size, p_memsz: size };
-    });
+  const data = view.programHeaders.find(writable)?.p_vaddr ?? 0n;
+  const constants = view.programHeaders.filter(readOnly).at(-1);
+  return changedSegment(
+    view,
+    (phdr) => phdr === constants,
+    ({p_vaddr}) => {
+      const size = Number((data / 0x1000n) * 0x1000n + 16n - p_vaddr);
+      return {p_filesz: size, p_memsz: size};
+    },
+  );
 }
 function changedSection(view, type, change) {
-    const index = view.sectionHeaders.findIndex((section) => section.sh_type === type);
-    const section = view.sectionHeaders[index];
-    if (section === undefined)
-        throw new Error('no such section');
-    const offset = view.header.e_shoff + index * Shdr.size(view.format.elfClass);
-    return [offset, Shdr.encode({ ...section, ...change(section) }, view.format)];
+  const index = view.sectionHeaders.findIndex((section) => section.sh_type === type);
+  const section = view.sectionHeaders[index];
+  if (section === undefined) throw new Error('no such section');
+  const offset = view.header.e_shoff + index * Shdr.size(view.format.elfClass);
+  return [offset, Shdr.encode({...section, ...change(section)}, view.format)];
 }
 /** Offset in .dynstr of the name of some symbol: of `printf`, which every probe has. */
 function indexOfSymbolName(view) {
-    const { offset, size } = view.dynamic?.stringTable ?? { offset: 0, size: 0 };
-    return Buffer.from(view.source.read(offset, size)).indexOf('printf');
+  const {offset, size} = view.dynamic?.stringTable ?? {offset: 0, size: 0};
+  return Buffer.from(view.source.read(offset, size)).indexOf('printf');
 }
 for (const [title, [message, change]] of Object.entries(refused)) {
-    test(`checker refuses ${title}`, (t) => {
-        const error = check(t, (_bytes, view) => change(view));
-        t.regex(error?.message ?? 'passed', message);
-    });
+  test(`checker refuses ${title}`, (t) => {
+    const error = check(t, (_bytes, view) => change(view));
+    t.regex(error?.message ?? 'passed', message);
+  });
 }
 test('checker refuses a write that the plan does not declare, into code as anywhere', (t) => {
-    const code = (_bytes, view) => [
-        [Number(view.header.e_entry), Buffer.from([0xcc])],
-    ];
-    t.regex(check(t, code, {}, false)?.message ?? 'passed', /an undeclared write: by hand \(.*got 0x[0-9a-f]+\)/);
+  const code = (_bytes, view) => [[Number(view.header.e_entry), Buffer.from([0xcc])]];
+  t.regex(
+    check(t, code, {}, false)?.message ?? 'passed',
+    /an undeclared write: by hand \(.*got 0x[0-9a-f]+\)/,
+  );
 });
 test('checker refuses a result that does not read as was asked', (t) => {
-    t.regex(check(t, () => [], { interpreter: '/l' })?.message ?? 'passed', /interpreter would not read as it should \(expected "\/l", got "\/lib64\/ld-linux-x86-64\.so\.2"\)/);
-    t.regex(check(t, () => [], { rpath: '/a' })?.message ?? 'passed', /DT_RPATH would not read as it should/);
+  t.regex(
+    check(t, () => [], {interpreter: '/l'})?.message ?? 'passed',
+    /interpreter would not read as it should \(expected "\/l", got "\/lib64\/ld-linux-x86-64\.so\.2"\)/,
+  );
+  t.regex(check(t, () => [], {rpath: '/a'})?.message ?? 'passed', /DT_RPATH would not read as it should/);
 });
 const qemuArm = '/usr/bin/qemu-arm';
 /** Debian's qemu-arm, where it is dynamically linked. */
 function sharedQemuArm() {
-    if (!existsSync(qemuArm))
-        throw new MissingTool('qemu-arm');
-    return readFileSync(qemuArm);
+  if (!existsSync(qemuArm)) throw new MissingTool('qemu-arm');
+  return readFileSync(qemuArm);
 }
-test("Debian's qemu-arm: a relocated loader costs at most 256 bytes and no growth, a search path no growth", withTools((t) => {
+test(
+  "Debian's qemu-arm: a relocated loader costs at most 256 bytes and no growth, a search path no growth",
+  withTools((t) => {
     const bytes = sharedQemuArm();
     const interpreter = '/debootstrap/qemu-libs/ld.so';
-    const one = edit(bytes, { interpreter });
+    const one = edit(bytes, {interpreter});
     t.is(one.length, bytes.length);
     t.true(countDifferent(one, bytes) <= 256, `${countDifferent(one, bytes)} bytes`);
-    const two = edit(bytes, { interpreter, rpath: '/debootstrap/qemu-libs' });
+    const two = edit(bytes, {interpreter, rpath: '/debootstrap/qemu-libs'});
     t.is(two.length, bytes.length);
     t.log(`${countDifferent(one, bytes)} bytes differ; with a search path ${countDifferent(two, bytes)}`);
     const file = programFile(t, two, 'qemu-arm');
     t.is(readelfInterpreter(file), interpreter);
-    t.is(readelfDynamic(file).find(({ type }) => type === 'RPATH')?.string, '/debootstrap/qemu-libs');
+    t.is(readelfDynamic(file).find(({type}) => type === 'RPATH')?.string, '/debootstrap/qemu-libs');
     t.deepEqual(elflint(file), []);
     t.deepEqual(elflint(programFile(t, one)), []);
-}));
-test("Debian's qemu-arm: the edited file, its strip and its objcopy run with the loader where they ask for it", withTools((t) => {
+  }),
+);
+test(
+  "Debian's qemu-arm: the edited file, its strip and its objcopy run with the loader where they ask for it",
+  withTools((t) => {
     const bytes = sharedQemuArm();
     const loader = openElfBuffer(bytes).view.interpreter?.path ?? '';
     const directory = tempDirectory(t);
     const interpreter = path.join(directory, 'ld.so');
     output('ln', ['-s', loader, interpreter]);
-    const file = programFile(t, edit(bytes, { interpreter, rpath: directory }), 'qemu-arm');
+    const file = programFile(t, edit(bytes, {interpreter, rpath: directory}), 'qemu-arm');
     output('strip', ['-o', `${file}.strip`, file]);
     output('objcopy', [file, `${file}.objcopy`]);
     const expected = output(qemuArm, ['--version']);
     for (const copy of [file, `${file}.strip`, `${file}.objcopy`]) {
-        t.is(run(copy, ['--version']).stdout, expected, copy);
-        t.is(readelfInterpreter(copy), interpreter);
-        const hello = fixtures.find(({ name }) => name === 'armel/hello-static');
-        t.regex(run(copy, [hello?.path ?? '']).stdout, /^hello from ARM/);
+      t.is(run(copy, ['--version']).stdout, expected, copy);
+      t.is(readelfInterpreter(copy), interpreter);
+      const hello = fixtures.find(({name}) => name === 'armel/hello-static');
+      t.regex(run(copy, [hello?.path ?? '']).stdout, /^hello from ARM/);
     }
     t.is(statSync(file).size, bytes.length);
-}));
+  }),
+);
 //# sourceMappingURL=plan.test.js.map

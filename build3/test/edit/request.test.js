@@ -1,38 +1,40 @@
 import test from 'ava';
-import { openElfBuffer, planEdit } from '../../src/index.js';
-import { planFor } from '../helpers/edits.js';
-import { fixtureBytes } from '../helpers/fixtures.js';
+import {openElfBuffer, planEdit} from '../../src/index.js';
+import {planFor} from '../helpers/edits.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
+
 /** Requests as a JavaScript caller may write them. */
 const refused = [
-    ['an unknown field', { intepreter: '/x' }],
-    ['a number for a path', { rpath: 1 }],
-    ['null for a name', { soname: null }],
-    ['a string for a list', { addNeeded: 'libx.so' }],
-    ['an empty name', { addNeeded: [''] }],
-    ['a NUL in a name', { addNeeded: ['lib\0x.so'] }],
-    ['a newline in a name', { removeNeeded: ['lib\nx.so'] }],
-    ['a list for a map', { replaceNeeded: ['a', 'b'] }],
-    ['an empty new name', { replaceNeeded: { a: '' } }],
-    ['an empty soname', { soname: '' }],
-    ['a string for a flag', { noDefaultLib: 'yes' }],
-    ['an unknown OS ABI', { osAbi: 'plan9' }],
-    ['an unknown tag', { convertRpath: 'path' }],
-    ['a path set and converted', { rpath: '/a', convertRpath: 'runpath' }],
-    ['a path added and removed', { addRpath: '/a', removeRpath: true }],
-    ['an interpreter to add that is not named', { addInterpreter: true }],
-    ['a version in a symbol name', { renameSymbols: { a: 'b@V1' } }],
-    ['a field of Object', { toString: 'x', constructor: 'y' }],
+  ['an unknown field', {intepreter: '/x'}],
+  ['a number for a path', {rpath: 1}],
+  ['null for a name', {soname: null}],
+  ['a string for a list', {addNeeded: 'libx.so'}],
+  ['an empty name', {addNeeded: ['']}],
+  ['a NUL in a name', {addNeeded: ['lib\0x.so']}],
+  ['a newline in a name', {removeNeeded: ['lib\nx.so']}],
+  ['a list for a map', {replaceNeeded: ['a', 'b']}],
+  ['an empty new name', {replaceNeeded: {a: ''}}],
+  ['an empty soname', {soname: ''}],
+  ['a string for a flag', {noDefaultLib: 'yes'}],
+  ['an unknown OS ABI', {osAbi: 'plan9'}],
+  ['an unknown tag', {convertRpath: 'path'}],
+  ['a path set and converted', {rpath: '/a', convertRpath: 'runpath'}],
+  ['a path added and removed', {addRpath: '/a', removeRpath: true}],
+  ['an interpreter to add that is not named', {addInterpreter: true}],
+  ['a version in a symbol name', {renameSymbols: {a: 'b@V1'}}],
+  ['a field of Object', {toString: 'x', constructor: 'y'}],
 ];
 for (const [title, request] of refused)
-    test(`refused: ${title}`, (t) => {
-        const { message } = t.throws(() => planFor(fixtureBytes('x86_64/probe-pie'), request), {
-            code: 'BAD_REQUEST',
-        }) ?? {};
-        t.true((message?.length ?? 0) > 10);
-    });
+  test(`refused: ${title}`, (t) => {
+    const {message} =
+      t.throws(() => planFor(fixtureBytes('x86_64/probe-pie'), request), {
+        code: 'BAD_REQUEST',
+      }) ?? {};
+    t.true((message?.length ?? 0) > 10);
+  });
 test('nothing asked is nothing done', (t) => {
-    for (const request of [{}, { removeRpath: false }, { addNeeded: [] }, { replaceNeeded: {} }, { renameSymbols: {} }])
-        t.is(planFor(fixtureBytes('x86_64/probe-pie'), request).rung, 0);
-    t.is(planEdit(openElfBuffer(fixtureBytes('x86_64/probe-pie')).view, []).rung, 0);
+  for (const request of [{}, {removeRpath: false}, {addNeeded: []}, {replaceNeeded: {}}, {renameSymbols: {}}])
+    t.is(planFor(fixtureBytes('x86_64/probe-pie'), request).rung, 0);
+  t.is(planEdit(openElfBuffer(fixtureBytes('x86_64/probe-pie')).view, []).rung, 0);
 });
 //# sourceMappingURL=request.test.js.map

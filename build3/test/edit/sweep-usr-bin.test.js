@@ -5,13 +5,24 @@
  * Programs run as nobody where the test is root, in an empty directory, without a terminal, and are killed with all
  * their children after some seconds. Whatever cannot be compared is counted and named, never left out.
  */
-import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, } from 'node:fs';
+import {spawn} from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import test, {} from 'ava';
-import { applyPlanSync, ElfError, openElfSync, planEdit } from '../../src/index.js';
-import { tempDirectory } from '../helpers/temp.js';
-import { MissingTool, output, withTools } from '../helpers/tools.js';
+import {applyPlanSync, ElfError, openElfSync, planEdit} from '../../src/index.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {MissingTool, output, withTools} from '../helpers/tools.js';
+
 const directory = '/usr/bin';
 const pathLength = 200;
 const atATime = 2;
@@ -19,19 +30,21 @@ const longestRun = 5000;
 const longestLint = 20_000;
 /** What became of the programs; each list holds their paths. */
 class Counts {
-    edited = [];
-    newSegment = [];
-    unreadable = [];
-    linted = [];
-    slowToLint = [];
-    same = [];
-    different = [];
-    changeable = [];
-    silent = [];
-    /** What is wrong, in words. */
-    failures = [];
+  edited = [];
+  newSegment = [];
+  unreadable = [];
+  linted = [];
+  slowToLint = [];
+  same = [];
+  different = [];
+  changeable = [];
+  silent = [];
+  /** What is wrong, in words. */
+  failures = [];
 }
-test(`every program of ${directory} takes an interpreter of ${pathLength} bytes without growing, and runs as before`, withTools(async (t) => {
+test(
+  `every program of ${directory} takes an interpreter of ${pathLength} bytes without growing, and runs as before`,
+  withTools(async (t) => {
     t.timeout(15 * 60_000, 'the sweep');
     output('eu-elflint', ['--version']);
     const counts = new Counts();
@@ -43,176 +56,156 @@ test(`every program of ${directory} takes an interpreter of ${pathLength} bytes 
     t.true(counts.edited.length > 0, 'no program was edited');
     t.is(counts.edited.length + counts.newSegment.length, programs.length);
     t.is(counts.linted.length + counts.slowToLint.length, counts.edited.length);
-    const { same, different, changeable, silent } = counts;
+    const {same, different, changeable, silent} = counts;
     t.is(same.length + different.length + changeable.length + silent.length, counts.edited.length);
-}));
+  }),
+);
 /** Each file once, under whatever names and links it has. */
 function findPrograms(counts) {
-    const files = new Set();
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-        const file = path.join(directory, entry.name);
-        if (entry.isFile())
-            files.add(file);
-        else if (entry.isSymbolicLink() && statSync(file, { throwIfNoEntry: false })?.isFile())
-            files.add(realpathSync(file));
-    }
-    return [...files].sort().flatMap((file) => {
-        const interpreter = interpreterOf(file, counts);
-        return interpreter === undefined ? [] : [{ file, interpreter }];
-    });
+  const files = new Set();
+  for (const entry of readdirSync(directory, {withFileTypes: true})) {
+    const file = path.join(directory, entry.name);
+    if (entry.isFile()) files.add(file);
+    else if (entry.isSymbolicLink() && statSync(file, {throwIfNoEntry: false})?.isFile())
+      files.add(realpathSync(file));
+  }
+  return [...files].sort().flatMap((file) => {
+    const interpreter = interpreterOf(file, counts);
+    return interpreter === undefined ? [] : [{file, interpreter}];
+  });
 }
 function interpreterOf(file, counts) {
-    try {
-        const elf = openElfSync(file);
-        const found = elf.view.interpreter?.path;
-        void elf.close();
-        return found;
-    }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        if (error.code === 'FILE_SYSTEM')
-            counts.unreadable.push(file);
-        return undefined;
-    }
+  try {
+    const elf = openElfSync(file);
+    const found = elf.view.interpreter?.path;
+    void elf.close();
+    return found;
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    if (error.code === 'FILE_SYSTEM') counts.unreadable.push(file);
+    return undefined;
+  }
 }
 /** A directory that others may enter and not change. */
 function makePlace(t) {
-    const place = tempDirectory(t);
-    chmodSync(place, 0o755);
-    return place;
+  const place = tempDirectory(t);
+  chmodSync(place, 0o755);
+  return place;
 }
 async function eachOf(items, work) {
-    let next = 0;
-    const worker = async () => {
-        for (let i = next++; i < items.length; i = next++)
-            await work(items[i], i);
-    };
-    await Promise.all(Array.from({ length: atATime }, worker));
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < items.length; i = next++) await work(items[i], i);
+  };
+  await Promise.all(Array.from({length: atATime}, worker));
 }
-async function tryProgram({ file, interpreter }, place, counts) {
-    mkdirSync(place);
-    const home = path.join(place, 'home');
-    mkdirSync(home);
-    if (isRoot)
-        chownSync(home, nobody, nobody);
-    const link = longLink(place, interpreter);
-    const edited = path.join(place, 'edited');
-    if (setInterpreter(file, link, edited, counts)) {
-        await lint(file, edited, counts);
-        await compare(file, edited, home, counts);
-    }
-    rmSync(place, { recursive: true });
+async function tryProgram({file, interpreter}, place, counts) {
+  mkdirSync(place);
+  const home = path.join(place, 'home');
+  mkdirSync(home);
+  if (isRoot) chownSync(home, nobody, nobody);
+  const link = longLink(place, interpreter);
+  const edited = path.join(place, 'edited');
+  if (setInterpreter(file, link, edited, counts)) {
+    await lint(file, edited, counts);
+    await compare(file, edited, home, counts);
+  }
+  rmSync(place, {recursive: true});
 }
 /** A path of the wanted length that leads to the loader. */
 function longLink(place, loader) {
-    const inner = path.join(place, 'x'.repeat(pathLength - place.length - '//ld.so'.length));
-    mkdirSync(inner);
-    const link = path.join(inner, 'ld.so');
-    symlinkSync(loader, link);
-    return link;
+  const inner = path.join(place, 'x'.repeat(pathLength - place.length - '//ld.so'.length));
+  mkdirSync(inner);
+  const link = path.join(inner, 'ld.so');
+  symlinkSync(loader, link);
+  return link;
 }
 function setInterpreter(file, link, edited, counts) {
-    try {
-        const elf = openElfSync(file);
-        const plan = planEdit(elf.view, { interpreter: link });
-        void elf.close();
-        if (plan.rung === 3) {
-            counts.newSegment.push(file);
-            return false;
-        }
-        applyPlanSync(file, plan, { output: edited });
-        counts.edited.push(file);
-        if (link.length !== pathLength)
-            counts.failures.push(`${link}: not ${pathLength} bytes`);
-        if (statSync(edited).size !== statSync(file).size)
-            counts.failures.push(`${file}: grew`);
-        if (interpreterOf(edited, counts) !== link)
-            counts.failures.push(`${file}: reads otherwise`);
-        // The copy of a set-user-ID program must not be one.
-        chmodSync(edited, 0o755);
-        return true;
+  try {
+    const elf = openElfSync(file);
+    const plan = planEdit(elf.view, {interpreter: link});
+    void elf.close();
+    if (plan.rung === 3) {
+      counts.newSegment.push(file);
+      return false;
     }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        if (error.code === 'NO_ROOM')
-            counts.newSegment.push(file);
-        else
-            counts.failures.push(error.message);
-        return false;
-    }
+    applyPlanSync(file, plan, {output: edited});
+    counts.edited.push(file);
+    if (link.length !== pathLength) counts.failures.push(`${link}: not ${pathLength} bytes`);
+    if (statSync(edited).size !== statSync(file).size) counts.failures.push(`${file}: grew`);
+    if (interpreterOf(edited, counts) !== link) counts.failures.push(`${file}: reads otherwise`);
+    // The copy of a set-user-ID program must not be one.
+    chmodSync(edited, 0o755);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    if (error.code === 'NO_ROOM') counts.newSegment.push(file);
+    else counts.failures.push(error.message);
+    return false;
+  }
 }
 /** Nothing new; the original is asked only when the edited file has complaints at all. */
 async function lint(file, edited, counts) {
-    const complaints = async (of) => {
-        const answer = await start('eu-elflint', ['--gnu-ld', of], { limit: longestLint });
-        if (answer === timeout)
-            return undefined;
-        const lines = answer.split('\n').slice(1);
-        return lines.filter((line) => line !== '' && line !== '--' && line !== 'No errors');
-    };
-    const now = await complaints(edited);
-    const before = now === undefined || now.length === 0 ? [] : await complaints(file);
-    if (now === undefined || before === undefined) {
-        counts.slowToLint.push(file);
-        return;
-    }
-    counts.linted.push(file);
-    const fresh = now.filter((line) => !before.includes(line));
-    if (fresh.length > 0)
-        counts.failures.push(`${file}: eu-elflint: ${fresh.join('; ')}`);
+  const complaints = async (of) => {
+    const answer = await start('eu-elflint', ['--gnu-ld', of], {limit: longestLint});
+    if (answer === timeout) return undefined;
+    const lines = answer.split('\n').slice(1);
+    return lines.filter((line) => line !== '' && line !== '--' && line !== 'No errors');
+  };
+  const now = await complaints(edited);
+  const before = now === undefined || now.length === 0 ? [] : await complaints(file);
+  if (now === undefined || before === undefined) {
+    counts.slowToLint.push(file);
+    return;
+  }
+  counts.linted.push(file);
+  const fresh = now.filter((line) => !before.includes(line));
+  if (fresh.length > 0) counts.failures.push(`${file}: eu-elflint: ${fresh.join('; ')}`);
 }
 /**
  * The original twice, then the edited, all under one path, since programs print their own. An option that the
  * program takes is preferred to one that it refuses.
  */
 async function compare(file, edited, home, counts) {
-    const same = path.join(path.dirname(home), path.basename(file));
-    const original = path.join(path.dirname(home), 'original');
-    copyFileSync(file, original);
-    chmodSync(original, 0o755);
-    const ask = async (from, option) => {
-        rmSync(same, { force: true });
-        copyFileSync(from, same);
-        return start(same, [option], { limit: longestRun, home });
-    };
-    const { option, answers } = await firstSteady((choice) => ask(original, choice));
-    if (option === undefined) {
-        counts[answers.length > 0 ? 'changeable' : 'silent'].push(file);
-        return;
-    }
-    let now = await ask(edited, option);
-    // Some that answered the same twice do not do so ten times: groff prints what its children say as it comes.
-    for (let i = 0; i < 8 && !answers.includes(now); i++) {
-        answers.push(await ask(original, option));
-        now = await ask(edited, option);
-    }
-    if (answers.includes(now))
-        counts.same.push(file);
-    else if (new Set(answers).size > 1)
-        counts.changeable.push(file);
-    else {
-        counts.different.push(file);
-        counts.failures.push(`${file} ${option}: ${answers[0]?.slice(0, 200)}; now ${now.slice(0, 200)}`);
-    }
+  const same = path.join(path.dirname(home), path.basename(file));
+  const original = path.join(path.dirname(home), 'original');
+  copyFileSync(file, original);
+  chmodSync(original, 0o755);
+  const ask = async (from, option) => {
+    rmSync(same, {force: true});
+    copyFileSync(from, same);
+    return start(same, [option], {limit: longestRun, home});
+  };
+  const {option, answers} = await firstSteady((choice) => ask(original, choice));
+  if (option === undefined) {
+    counts[answers.length > 0 ? 'changeable' : 'silent'].push(file);
+    return;
+  }
+  let now = await ask(edited, option);
+  // Some that answered the same twice do not do so ten times: groff prints what its children say as it comes.
+  for (let i = 0; i < 8 && !answers.includes(now); i++) {
+    answers.push(await ask(original, option));
+    now = await ask(edited, option);
+  }
+  if (answers.includes(now)) counts.same.push(file);
+  else if (new Set(answers).size > 1) counts.changeable.push(file);
+  else {
+    counts.different.push(file);
+    counts.failures.push(`${file} ${option}: ${answers[0]?.slice(0, 200)}; now ${now.slice(0, 200)}`);
+  }
 }
 /** The option to compare by, and the answers so far; no option where none is answered the same twice in time. */
 async function firstSteady(ask) {
-    let refused;
-    const changeable = [];
-    for (const option of ['--version', '--help']) {
-        const answers = [await ask(option), await ask(option)];
-        if (answers.includes(timeout))
-            continue;
-        if (answers[0] !== answers[1])
-            changeable.push(...answers);
-        else if (answers[0]?.startsWith('0\n'))
-            return { option, answers };
-        else
-            refused ??= { option, answers };
-    }
-    return refused ?? { option: undefined, answers: changeable };
+  let refused;
+  const changeable = [];
+  for (const option of ['--version', '--help']) {
+    const answers = [await ask(option), await ask(option)];
+    if (answers.includes(timeout)) continue;
+    if (answers[0] !== answers[1]) changeable.push(...answers);
+    else if (answers[0]?.startsWith('0\n')) return {option, answers};
+    else refused ??= {option, answers};
+  }
+  return refused ?? {option: undefined, answers: changeable};
 }
 const isRoot = process.geteuid?.() === 0;
 const nobody = 65_534;
@@ -222,63 +215,61 @@ const timeout = 'timeout';
  *
  * @returns exit status or signal in the first line, then standard output, then standard error; or `timeout`
  */
-function start(command, args, { limit, home }) {
-    return new Promise((resolve, reject) => {
-        const child = spawn(command, args, {
-            detached: true,
-            stdio: ['ignore', 'pipe', 'pipe'],
-            env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', HOME: home ?? '/', TERM: 'dumb' },
-            ...(home === undefined ? {} : { cwd: home }),
-            ...(home !== undefined && isRoot ? { uid: nobody, gid: nobody } : {}),
-        });
-        const streams = ['', ''];
-        [child.stdout, child.stderr].forEach((stream, i) => {
-            stream.setEncoding('latin1').on('data', (chunk) => {
-                if ((streams[i] ?? '').length < 1 << 20)
-                    streams[i] += chunk;
-            });
-        });
-        let late = false;
-        const timer = setTimeout(() => {
-            late = true;
-            killGroup(child.pid);
-        }, limit);
-        // A child of the child may hold the pipes open; the rest of its group goes with it.
-        child.on('exit', () => setTimeout(() => killGroup(child.pid), 50).unref());
-        child.on('error', (error) => {
-            clearTimeout(timer);
-            if (error.code === 'ENOENT' && !command.includes('/'))
-                reject(new MissingTool(command));
-            else
-                resolve(`${error.code}`);
-        });
-        child.on('close', (status, signal) => {
-            clearTimeout(timer);
-            killGroup(child.pid);
-            resolve(late ? timeout : `${status ?? signal}\n${streams.join('\n--\n')}`);
-        });
+function start(command, args, {limit, home}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {PATH: '/usr/bin:/bin', LC_ALL: 'C', HOME: home ?? '/', TERM: 'dumb'},
+      ...(home === undefined ? {} : {cwd: home}),
+      ...(home !== undefined && isRoot ? {uid: nobody, gid: nobody} : {}),
     });
+    const streams = ['', ''];
+    [child.stdout, child.stderr].forEach((stream, i) => {
+      stream.setEncoding('latin1').on('data', (chunk) => {
+        if ((streams[i] ?? '').length < 1 << 20) streams[i] += chunk;
+      });
+    });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      killGroup(child.pid);
+    }, limit);
+    // A child of the child may hold the pipes open; the rest of its group goes with it.
+    child.on('exit', () => setTimeout(() => killGroup(child.pid), 50).unref());
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      if (error.code === 'ENOENT' && !command.includes('/')) reject(new MissingTool(command));
+      else resolve(`${error.code}`);
+    });
+    child.on('close', (status, signal) => {
+      clearTimeout(timer);
+      killGroup(child.pid);
+      resolve(late ? timeout : `${status ?? signal}\n${streams.join('\n--\n')}`);
+    });
+  });
 }
 function killGroup(pid) {
-    try {
-        if (pid !== undefined)
-            process.kill(-pid, 'SIGKILL');
-    }
-    catch {
-        // Nobody is left.
-    }
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left.
+  }
 }
 function report(t, programs, counts) {
-    const names = (files) => files.length === 0 ? '' : `: ${files.map((file) => path.basename(file)).join(' ')}`;
-    t.log(`${programs.length} programs with PT_INTERP in ${directory}`);
-    t.log(`${counts.edited.length} edited without growth, and read back`);
-    t.log(`${counts.newSegment.length} without slack, for a new segment${names(counts.newSegment)}`);
-    t.log(`${counts.linted.length} with nothing new from eu-elflint`);
-    t.log(`${counts.slowToLint.length} that eu-elflint does not finish in ${longestLint / 1000} s${names(counts.slowToLint)}`);
-    t.log(`${counts.same.length} answer --version or --help as before`);
-    t.log(`${counts.different.length} answer otherwise${names(counts.different)}`);
-    t.log(`${counts.changeable.length} do not always answer the same${names(counts.changeable)}`);
-    t.log(`${counts.silent.length} do not answer in ${longestRun / 1000} s${names(counts.silent)}`);
-    t.log(`${counts.unreadable.length} not readable by this user${names(counts.unreadable)}`);
+  const names = (files) =>
+    files.length === 0 ? '' : `: ${files.map((file) => path.basename(file)).join(' ')}`;
+  t.log(`${programs.length} programs with PT_INTERP in ${directory}`);
+  t.log(`${counts.edited.length} edited without growth, and read back`);
+  t.log(`${counts.newSegment.length} without slack, for a new segment${names(counts.newSegment)}`);
+  t.log(`${counts.linted.length} with nothing new from eu-elflint`);
+  t.log(
+    `${counts.slowToLint.length} that eu-elflint does not finish in ${longestLint / 1000} s${names(counts.slowToLint)}`,
+  );
+  t.log(`${counts.same.length} answer --version or --help as before`);
+  t.log(`${counts.different.length} answer otherwise${names(counts.different)}`);
+  t.log(`${counts.changeable.length} do not always answer the same${names(counts.changeable)}`);
+  t.log(`${counts.silent.length} do not answer in ${longestRun / 1000} s${names(counts.silent)}`);
+  t.log(`${counts.unreadable.length} not readable by this user${names(counts.unreadable)}`);
 }
 //# sourceMappingURL=sweep-usr-bin.test.js.map

@@ -3,107 +3,104 @@
  * Headless Chromium for tests that look at pages: the one of the Debian package, with nothing in its profile and no
  * business of its own on the network.
  */
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
-import { MissingTool } from './tools.js';
+import {existsSync} from 'node:fs';
+import {chromium} from 'playwright-core';
+import {MissingTool} from './tools.js';
+
 const executable = '/usr/bin/chromium';
 const quiet = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 let running;
 /** One browser serves all tests of a file. */
 async function browser() {
-    if (!existsSync(executable))
-        throw new MissingTool('chromium');
-    running ??= chromium.launch({ executablePath: executable, args: quiet, timeout: 120_000 });
-    return running;
+  if (!existsSync(executable)) throw new MissingTool('chromium');
+  running ??= chromium.launch({executablePath: executable, args: quiet, timeout: 120_000});
+  return running;
 }
 /** Close it, when the tests of a file are done. */
 export async function closeBrowser() {
-    await (await running)?.close();
+  await (await running)?.close();
 }
 /** Open an address and watch it; closed when the test ends. */
 export async function openPage(t, address, sight = {}) {
-    const context = await (await browser()).newContext({
-        viewport: { width: sight.width ?? 1200, height: 900 },
-        colorScheme: sight.dark ? 'dark' : 'light',
-        acceptDownloads: true,
-    });
-    t.teardown(() => context.close());
-    const page = await context.newPage();
-    page.setDefaultTimeout(120_000);
-    const watched = { page, complaints: [], requests: [] };
-    page.on('pageerror', (error) => watched.complaints.push(error.message));
-    page.on('console', (message) => {
-        if (message.type() === 'error' || message.type() === 'warning')
-            watched.complaints.push(message.text());
-    });
-    page.on('dialog', (dialog) => {
-        watched.complaints.push(`dialog: ${dialog.message()}`);
-        void dialog.dismiss();
-    });
-    page.on('request', (request) => {
-        if (request.url() !== address && !/^(blob|data):/.test(request.url()))
-            watched.requests.push(request.url());
-    });
-    await page.goto(address);
-    return watched;
+  const context = await (await browser()).newContext({
+    viewport: {width: sight.width ?? 1200, height: 900},
+    colorScheme: sight.dark ? 'dark' : 'light',
+    acceptDownloads: true,
+  });
+  t.teardown(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(120_000);
+  const watched = {page, complaints: [], requests: []};
+  page.on('pageerror', (error) => watched.complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') watched.complaints.push(message.text());
+  });
+  page.on('dialog', (dialog) => {
+    watched.complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    if (request.url() !== address && !/^(blob|data):/.test(request.url()))
+      watched.requests.push(request.url());
+  });
+  await page.goto(address);
+  return watched;
 }
 /**
  * List texts that can hardly be read: the contrast with what is behind them is below 4.5 to 1 (WCAG 2, 1.4.3), each
  * with its ratio. A disabled control is exempt there and here.
  */
 export async function paleTexts(page) {
-    return page.evaluate(() => {
-        const parse = (color) => {
-            const [r = 0, g = 0, b = 0, a = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
-            return [[r, g, b], a];
-        };
-        const luminance = (rgb) => {
-            const [r = 0, g = 0, b = 0] = rgb
-                .map((value) => value / 255)
-                .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        };
-        const behind = (element) => {
-            for (let at = element; at !== null; at = at.parentElement) {
-                const [rgb, alpha] = parse(getComputedStyle(at).backgroundColor);
-                if (alpha > 0.99)
-                    return rgb;
-            }
-            return matchMedia('(prefers-color-scheme: dark)').matches ? [18, 18, 18] : [255, 255, 255];
-        };
-        const pale = [];
-        for (const element of document.querySelectorAll('body *')) {
-            const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
-            if (!own || !(element instanceof HTMLElement) || element.matches(':disabled, :disabled *'))
-                continue;
-            if (element.offsetParent === null || getComputedStyle(element).fontSize === '0px')
-                continue;
-            const [a, b] = [parse(getComputedStyle(element).color)[0], behind(element)].map(luminance);
-            const ratio = (Math.max(a ?? 0, b ?? 0) + 0.05) / (Math.min(a ?? 0, b ?? 0) + 0.05);
-            if (ratio < 4.5)
-                pale.push(`${ratio.toFixed(2)}: ${element.textContent?.slice(0, 40)}`);
-        }
-        return pale;
-    });
+  return page.evaluate(() => {
+    const parse = (color) => {
+      const [r = 0, g = 0, b = 0, a = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
+      return [[r, g, b], a];
+    };
+    const luminance = (rgb) => {
+      const [r = 0, g = 0, b = 0] = rgb
+        .map((value) => value / 255)
+        .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+      for (let at = element; at !== null; at = at.parentElement) {
+        const [rgb, alpha] = parse(getComputedStyle(at).backgroundColor);
+        if (alpha > 0.99) return rgb;
+      }
+      return matchMedia('(prefers-color-scheme: dark)').matches ? [18, 18, 18] : [255, 255, 255];
+    };
+    const pale = [];
+    for (const element of document.querySelectorAll('body *')) {
+      const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
+      if (!own || !(element instanceof HTMLElement) || element.matches(':disabled, :disabled *')) continue;
+      if (element.offsetParent === null || getComputedStyle(element).fontSize === '0px') continue;
+      const [a, b] = [parse(getComputedStyle(element).color)[0], behind(element)].map(luminance);
+      const ratio = (Math.max(a ?? 0, b ?? 0) + 0.05) / (Math.min(a ?? 0, b ?? 0) + 0.05);
+      if (ratio < 4.5) pale.push(`${ratio.toFixed(2)}: ${element.textContent?.slice(0, 40)}`);
+    }
+    return pale;
+  });
 }
 /** How many pixels a page is wider than its window. */
 export async function overflow(page) {
-    return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 /** Rows of a map whose texts stick out of their block. */
 export async function clippedNames(page) {
-    return page.evaluate(() => [...document.querySelectorAll('.strip span')]
-        .filter((block) => block.textContent !== '' && block.scrollWidth > block.clientWidth + 1)
-        .filter((block) => getComputedStyle(block).fontSize !== '0px')
-        .map((block) => block.textContent ?? ''));
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.strip span')]
+      .filter((block) => block.textContent !== '' && block.scrollWidth > block.clientWidth + 1)
+      .filter((block) => getComputedStyle(block).fontSize !== '0px')
+      .map((block) => block.textContent ?? ''),
+  );
 }
 //# sourceMappingURL=browser.js.map

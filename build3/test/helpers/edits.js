@@ -1,42 +1,38 @@
 /*
  * Editing in tests: bytes in, bytes out, and programs whose new interpreter exists.
  */
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {copyFileSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
-import { applyPlanToBuffer, ElfError, openElfBuffer, planEdit } from '../../src/index.js';
-import { toolchains } from './fixtures.js';
-import { tempDirectory } from './temp.js';
+import {applyPlanToBuffer, ElfError, openElfBuffer, planEdit} from '../../src/index.js';
+import {toolchains} from './fixtures.js';
+import {tempDirectory} from './temp.js';
 export function planFor(bytes, request) {
-    return planEdit(openElfBuffer(bytes).view, request);
+  return planEdit(openElfBuffer(bytes).view, request);
 }
 /** The bytes of the edited file. */
 export function edit(bytes, request) {
-    return Buffer.from(applyPlanToBuffer(bytes, planFor(bytes, request)));
+  return Buffer.from(applyPlanToBuffer(bytes, planFor(bytes, request)));
 }
 /** The edited file, or undefined when the planner says that there is no room. */
 export function editOrNoRoom(bytes, request) {
-    try {
-        return edit(bytes, request);
-    }
-    catch (error) {
-        if (error instanceof ElfError && error.code === 'NO_ROOM')
-            return undefined;
-        throw error;
-    }
+  try {
+    return edit(bytes, request);
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'NO_ROOM') return undefined;
+    throw error;
+  }
 }
 /** How many bytes differ; those beyond the end of the shorter one do. */
 export function countDifferent(a, b) {
-    let count = Math.abs(a.length - b.length);
-    for (let i = 0; i < Math.min(a.length, b.length); i++)
-        if (a[i] !== b[i])
-            count += 1;
-    return count;
+  let count = Math.abs(a.length - b.length);
+  for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) count += 1;
+  return count;
 }
 /** Write bytes as a program; its path. */
 export function programFile(t, bytes, as = 'program') {
-    const file = path.join(tempDirectory(t), as);
-    writeFileSync(file, bytes, { mode: 0o755 });
-    return file;
+  const file = path.join(tempDirectory(t), as);
+  writeFileSync(file, bytes, {mode: 0o755});
+  return file;
 }
 /**
  * Make a path of a given length that leads to the loader which the fixture's own interpreter is, so that a program
@@ -44,23 +40,23 @@ export function programFile(t, bytes, as = 'program') {
  *
  * @param length in bytes; as short as can be by default
  */
-export function loaderLink(t, { toolchain, command }, length = 0) {
-    const directory = tempDirectory(t);
-    const rest = length - directory.length - '/ld.so/'.length;
-    const inner = rest > 0 ? path.join(directory, 'x'.repeat(rest)) : directory;
-    mkdirSync(inner, { recursive: true });
-    const link = path.join(inner, 'ld.so');
-    symlinkSync(`${command[2] ?? ''}${toolchains[toolchain].interpreter}`, link);
-    return link;
+export function loaderLink(t, {toolchain, command}, length = 0) {
+  const directory = tempDirectory(t);
+  const rest = length - directory.length - '/ld.so/'.length;
+  const inner = rest > 0 ? path.join(directory, 'x'.repeat(rest)) : directory;
+  mkdirSync(inner, {recursive: true});
+  const link = path.join(inner, 'ld.so');
+  symlinkSync(`${command[2] ?? ''}${toolchains[toolchain].interpreter}`, link);
+  return link;
 }
 /** Copy a file beside which tests put others. */
 export function copyTo(t, file, as = path.basename(file)) {
-    const copy = path.join(tempDirectory(t), as);
-    copyFileSync(file, copy);
-    return copy;
+  const copy = path.join(tempDirectory(t), as);
+  copyFileSync(file, copy);
+  return copy;
 }
 /** True where the linker left slack and spare entries, so that an edit need not add a segment. */
-export function hasRoom({ name }) {
-    return !/lld|mold|^mips64el/.test(name);
+export function hasRoom({name}) {
+  return !/lld|mold|^mips64el/.test(name);
 }
 //# sourceMappingURL=edits.js.map

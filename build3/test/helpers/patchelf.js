@@ -2,17 +2,17 @@
  * Debian's patchelf and elfinterp-patchelf on copies of the same file with the same arguments: what each printed, its
  * exit status, and what readelf reads in the result. docs/patchelf.md is made from this.
  */
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import path from 'node:path';
-import { projectDirectory } from './cli.js';
-import { fixture } from './fixtures.js';
-import { readelfDynamic, readelfInterpreter } from './readelf.js';
-import { run } from './tools.js';
+import {projectDirectory} from './cli.js';
+import {fixture} from './fixtures.js';
+import {readelfDynamic, readelfInterpreter} from './readelf.js';
+import {run} from './tools.js';
 export const patchelfProgram = path.join(projectDirectory, 'bin', 'elfinterp-patchelf.js');
 /** Run elfinterp-patchelf. */
 export function elfinterpPatchelf(args, cwd) {
-    return run(process.execPath, [patchelfProgram, ...args], cwd === undefined ? {} : { cwd });
+  return run(process.execPath, [patchelfProgram, ...args], cwd === undefined ? {} : {cwd});
 }
 const program = 'x86_64/needs-libprobe';
 const withRpath = 'x86_64/needs-libprobe-rpath';
@@ -22,116 +22,124 @@ const fixed = 'x86_64/probe-exec';
 const arm = 'armhf/needs-libprobe';
 const big = 's390x/needs-libprobe';
 const isStatic = 'x86_64/hello-static';
-const each = (files, ...args) => files.map((file) => ({ fixture: file, args }));
+const each = (files, ...args) => files.map((file) => ({fixture: file, args}));
 export const comparisons = [
-    ...each([program, arm, big, fixed, library, isStatic], '--print-interpreter', 'FILE'),
-    ...each([program, withRpath, plain, library, isStatic], '--print-rpath', 'FILE'),
-    ...each([program, library], '--print-soname', 'FILE'),
-    ...each([program, arm, big, library, isStatic], '--print-needed', 'FILE'),
-    ...each([program], '--print-rpath', '--print-needed', '--print-interpreter', 'FILE'),
-    ...each([program], '--print-needed', 'FILE', 'FILE'),
-    ...each([plain, fixed, arm, big], '--set-interpreter', '/debootstrap/qemu-libs/ld.so', 'FILE'),
-    ...each([plain], '--set-interpreter', '/l', 'FILE'),
-    ...each([plain], '--interpreter', '/l', 'FILE'),
-    ...each([library, isStatic], '--set-interpreter', '/l', 'FILE'),
-    ...each([plain, program, withRpath, arm, big, library], '--set-rpath', '/a/lib:$ORIGIN/../lib', 'FILE'),
-    ...each([plain, program, withRpath, big], '--force-rpath', '--set-rpath', '/a/lib', 'FILE'),
-    ...each([plain, program, withRpath], '--add-rpath', '/more', 'FILE'),
-    ...each([withRpath], '--force-rpath', '--add-rpath', '/more', 'FILE'),
-    ...each([program], '--add-rpath', '$ORIGIN', 'FILE'),
-    ...each([plain, program, withRpath, arm], '--remove-rpath', 'FILE'),
-    ...each([program], '--set-rpath', '', 'FILE'),
-    ...each([isStatic], '--set-rpath', '/a', 'FILE'),
-    ...each([program, withRpath], '--shrink-rpath', 'FILE'),
-    ...each([withRpath], '--shrink-rpath', '--allowed-rpath-prefixes', '/usr', 'FILE'),
-    ...each([plain, program, arm, big, library], '--add-needed', 'libextra.so.1', 'FILE'),
-    {
-        fixture: program,
-        args: ['--add-needed', 'liba.so', '--add-needed', 'libb.so', 'FILE'],
-        difference: '0.14.3 sorts the names; the last one given stands first here, as in 0.19',
-    },
-    {
-        fixture: program,
-        args: ['--add-needed', 'libc.so.6', 'FILE'],
-        difference: 'patchelf lists it twice; here it moves to the front, which loads the same in the same order',
-    },
-    ...each([plain], '--remove-needed', 'libnone.so', 'FILE'),
-    ...each([program, arm, big], '--remove-needed', 'libprobe.so.1', 'FILE'),
-    ...each([program, arm, big], '--replace-needed', 'libprobe.so.1', 'libother.so.22', 'FILE'),
-    ...each([plain], '--replace-needed', 'libnone.so', 'libx.so', 'FILE'),
-    ...each([program], '--replace-needed', 'libprobe.so.1', 'x.so', '--remove-needed', 'libc.so.6', 'FILE'),
-    ...each([library, 'armhf/libprobe.so.1', 's390x/libprobe.so.1'], '--set-soname', 'libnew-name.so.12', 'FILE'),
-    ...each([fixed], '--set-soname', 'x.so', 'FILE'),
-    {
-        fixture: plain,
-        args: ['--set-soname', 'x.so', 'FILE'],
-        difference: 'a PIE is a program; patchelf takes it for a library and gives it a name that nobody asks for',
-    },
-    ...each([plain, library, arm], '--no-default-lib', 'FILE'),
-    ...each([program], '--clear-symbol-version', 'probe_version', 'FILE'),
-    ...each([program], '--output', 'OUT', '--set-rpath', '/o', 'FILE'),
-    ...each([program], '--output', 'OUT', 'FILE'),
-    ...each([program], '--output', 'OUT', 'FILE', 'FILE'),
-    ...each([program], '--set-rpath', '/a', '--add-rpath', '/b', 'FILE'),
-    ...each([program], '--page-size', '65536', '--set-rpath', '/p', 'FILE'),
-    ...each([program], '--page-size', 'none', 'FILE'),
-    ...each([program], '--set-rpath', '@ARGUMENT', 'FILE'),
-    ...each([program], 'FILE'),
-    ...each([program], '--no-such-option', 'FILE'),
-    ...each([program], '--set-rpath'),
-    ...each([program], '--replace-needed', 'FILE'),
-    ...each([program], '--print-interpreter'),
-    ...each([program], '--print-interpreter', '/nonexistent'),
-    ...each([program], '--print-interpreter', '/'),
-    ...each(['x86_64/probe.o'], '--print-interpreter', 'FILE'),
-    {
-        fixture: program,
-        args: ['--print-interpreter', 'TEXT'],
-        difference: '0.14.3: "not an ELF executable"; the words here are those of 0.19',
-    },
-    { fixture: program, args: ['--version'], difference: 'the options and answers here are those of 0.19.0' },
+  ...each([program, arm, big, fixed, library, isStatic], '--print-interpreter', 'FILE'),
+  ...each([program, withRpath, plain, library, isStatic], '--print-rpath', 'FILE'),
+  ...each([program, library], '--print-soname', 'FILE'),
+  ...each([program, arm, big, library, isStatic], '--print-needed', 'FILE'),
+  ...each([program], '--print-rpath', '--print-needed', '--print-interpreter', 'FILE'),
+  ...each([program], '--print-needed', 'FILE', 'FILE'),
+  ...each([plain, fixed, arm, big], '--set-interpreter', '/debootstrap/qemu-libs/ld.so', 'FILE'),
+  ...each([plain], '--set-interpreter', '/l', 'FILE'),
+  ...each([plain], '--interpreter', '/l', 'FILE'),
+  ...each([library, isStatic], '--set-interpreter', '/l', 'FILE'),
+  ...each([plain, program, withRpath, arm, big, library], '--set-rpath', '/a/lib:$ORIGIN/../lib', 'FILE'),
+  ...each([plain, program, withRpath, big], '--force-rpath', '--set-rpath', '/a/lib', 'FILE'),
+  ...each([plain, program, withRpath], '--add-rpath', '/more', 'FILE'),
+  ...each([withRpath], '--force-rpath', '--add-rpath', '/more', 'FILE'),
+  ...each([program], '--add-rpath', '$ORIGIN', 'FILE'),
+  ...each([plain, program, withRpath, arm], '--remove-rpath', 'FILE'),
+  ...each([program], '--set-rpath', '', 'FILE'),
+  ...each([isStatic], '--set-rpath', '/a', 'FILE'),
+  ...each([program, withRpath], '--shrink-rpath', 'FILE'),
+  ...each([withRpath], '--shrink-rpath', '--allowed-rpath-prefixes', '/usr', 'FILE'),
+  ...each([plain, program, arm, big, library], '--add-needed', 'libextra.so.1', 'FILE'),
+  {
+    fixture: program,
+    args: ['--add-needed', 'liba.so', '--add-needed', 'libb.so', 'FILE'],
+    difference: '0.14.3 sorts the names; the last one given stands first here, as in 0.19',
+  },
+  {
+    fixture: program,
+    args: ['--add-needed', 'libc.so.6', 'FILE'],
+    difference: 'patchelf lists it twice; here it moves to the front, which loads the same in the same order',
+  },
+  ...each([plain], '--remove-needed', 'libnone.so', 'FILE'),
+  ...each([program, arm, big], '--remove-needed', 'libprobe.so.1', 'FILE'),
+  ...each([program, arm, big], '--replace-needed', 'libprobe.so.1', 'libother.so.22', 'FILE'),
+  ...each([plain], '--replace-needed', 'libnone.so', 'libx.so', 'FILE'),
+  ...each([program], '--replace-needed', 'libprobe.so.1', 'x.so', '--remove-needed', 'libc.so.6', 'FILE'),
+  ...each(
+    [library, 'armhf/libprobe.so.1', 's390x/libprobe.so.1'],
+    '--set-soname',
+    'libnew-name.so.12',
+    'FILE',
+  ),
+  ...each([fixed], '--set-soname', 'x.so', 'FILE'),
+  {
+    fixture: plain,
+    args: ['--set-soname', 'x.so', 'FILE'],
+    difference:
+      'a PIE is a program; patchelf takes it for a library and gives it a name that nobody asks for',
+  },
+  ...each([plain, library, arm], '--no-default-lib', 'FILE'),
+  ...each([program], '--clear-symbol-version', 'probe_version', 'FILE'),
+  ...each([program], '--output', 'OUT', '--set-rpath', '/o', 'FILE'),
+  ...each([program], '--output', 'OUT', 'FILE'),
+  ...each([program], '--output', 'OUT', 'FILE', 'FILE'),
+  ...each([program], '--set-rpath', '/a', '--add-rpath', '/b', 'FILE'),
+  ...each([program], '--page-size', '65536', '--set-rpath', '/p', 'FILE'),
+  ...each([program], '--page-size', 'none', 'FILE'),
+  ...each([program], '--set-rpath', '@ARGUMENT', 'FILE'),
+  ...each([program], 'FILE'),
+  ...each([program], '--no-such-option', 'FILE'),
+  ...each([program], '--set-rpath'),
+  ...each([program], '--replace-needed', 'FILE'),
+  ...each([program], '--print-interpreter'),
+  ...each([program], '--print-interpreter', '/nonexistent'),
+  ...each([program], '--print-interpreter', '/'),
+  ...each(['x86_64/probe.o'], '--print-interpreter', 'FILE'),
+  {
+    fixture: program,
+    args: ['--print-interpreter', 'TEXT'],
+    difference: '0.14.3: "not an ELF executable"; the words here are those of 0.19',
+  },
+  {fixture: program, args: ['--version'], difference: 'the options and answers here are those of 0.19.0'},
 ];
 /** What Debian's patchelf and ours make of a command line. */
-export function compare({ fixture: name, args }) {
-    return {
-        theirs: answer(name, args, (words, cwd) => run('patchelf', words, { cwd })),
-        ours: answer(name, args, elfinterpPatchelf),
-    };
+export function compare({fixture: name, args}) {
+  return {
+    theirs: answer(name, args, (words, cwd) => run('patchelf', words, {cwd})),
+    ours: answer(name, args, elfinterpPatchelf),
+  };
 }
 function answer(name, args, start) {
-    const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-patchelf-'));
-    try {
-        copyFileSync(fixture(name).path, path.join(directory, 'FILE'));
-        chmodSync(path.join(directory, 'FILE'), 0o755);
-        writeFileSync(path.join(directory, 'ARGUMENT'), '/from/a/file');
-        writeFileSync(path.join(directory, 'TEXT'), 'no ELF file, but long enough to be one, if only it began otherwise\n');
-        const { stdout, stderr, status } = start(args, directory);
-        return { stdout, stderr, status, reads: readBack(directory) };
-    }
-    finally {
-        rmSync(directory, { recursive: true });
-    }
+  const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-patchelf-'));
+  try {
+    copyFileSync(fixture(name).path, path.join(directory, 'FILE'));
+    chmodSync(path.join(directory, 'FILE'), 0o755);
+    writeFileSync(path.join(directory, 'ARGUMENT'), '/from/a/file');
+    writeFileSync(
+      path.join(directory, 'TEXT'),
+      'no ELF file, but long enough to be one, if only it began otherwise\n',
+    );
+    const {stdout, stderr, status} = start(args, directory);
+    return {stdout, stderr, status, reads: readBack(directory)};
+  } finally {
+    rmSync(directory, {recursive: true});
+  }
 }
 /** The dynamic strings and flags, and the interpreter, of each file that is there. */
 function readBack(directory) {
-    return ['FILE', 'OUT']
-        .map((file) => path.join(directory, file))
-        .filter((file) => existsSync(file) && statSync(file).size > 0)
-        .map((file) => {
-        const strings = readelfDynamic(file)
-            .filter(({ string }) => string !== undefined)
-            .map(({ type, string }) => `${type} ${string}`);
-        const flags = readelfDynamic(file).some(({ type }) => type === 'FLAGS_1');
-        // The order among different tags means nothing.
-        return [readelfInterpreter(file), ...strings.sort(byTag), flags].join('; ');
+  return ['FILE', 'OUT']
+    .map((file) => path.join(directory, file))
+    .filter((file) => existsSync(file) && statSync(file).size > 0)
+    .map((file) => {
+      const strings = readelfDynamic(file)
+        .filter(({string}) => string !== undefined)
+        .map(({type, string}) => `${type} ${string}`);
+      const flags = readelfDynamic(file).some(({type}) => type === 'FLAGS_1');
+      // The order among different tags means nothing.
+      return [readelfInterpreter(file), ...strings.sort(byTag), flags].join('; ');
     })
-        .join('\n');
+    .join('\n');
 }
 function byTag(a, b) {
-    return (a.split(' ')[0] ?? '').localeCompare(b.split(' ')[0] ?? '');
+  return (a.split(' ')[0] ?? '').localeCompare(b.split(' ')[0] ?? '');
 }
 /** Are two answers the same in all that a script can see? */
-export function isSame({ theirs, ours }) {
-    return JSON.stringify(theirs) === JSON.stringify(ours);
+export function isSame({theirs, ours}) {
+  return JSON.stringify(theirs) === JSON.stringify(ours);
 }
 //# sourceMappingURL=patchelf.js.map

@@ -2,99 +2,105 @@
  * What GNU readelf, eu-readelf and eu-elflint say of a file, as values. These are the independent readers that the
  * view and every edit are compared with.
  */
-import { output, run } from './tools.js';
+import {output, run} from './tools.js';
 export function readelfHeader(file) {
-    const text = output('readelf', ['-hW', file]);
-    const field = (name) => new RegExp(`^  ${name}: +(.*)$`, 'm').exec(text)?.[1] ?? '';
-    const number = (name) => Number.parseInt(field(name), field(name).startsWith('0x') ? 16 : 10);
-    const count = (name) => Number(/\((\d+)\)/.exec(field(name))?.[1] ?? number(name));
-    return {
-        elfClass: field('Class') === 'ELF32' ? 32 : 64,
-        littleEndian: field('Data').includes('little'),
-        type: field('Type').split(' ')[0] ?? '',
-        machine: field('Machine'),
-        e_entry: BigInt(field('Entry point address')),
-        e_phoff: number('Start of program headers'),
-        e_shoff: number('Start of section headers'),
-        e_flags: number('Flags'),
-        e_phentsize: number('Size of program headers'),
-        e_shentsize: number('Size of section headers'),
-        phnum: count('Number of program headers'),
-        shnum: count('Number of section headers'),
-        shstrndx: count('Section header string table index'),
-    };
+  const text = output('readelf', ['-hW', file]);
+  const field = (name) => new RegExp(`^  ${name}: +(.*)$`, 'm').exec(text)?.[1] ?? '';
+  const number = (name) => Number.parseInt(field(name), field(name).startsWith('0x') ? 16 : 10);
+  const count = (name) => Number(/\((\d+)\)/.exec(field(name))?.[1] ?? number(name));
+  return {
+    elfClass: field('Class') === 'ELF32' ? 32 : 64,
+    littleEndian: field('Data').includes('little'),
+    type: field('Type').split(' ')[0] ?? '',
+    machine: field('Machine'),
+    e_entry: BigInt(field('Entry point address')),
+    e_phoff: number('Start of program headers'),
+    e_shoff: number('Start of section headers'),
+    e_flags: number('Flags'),
+    e_phentsize: number('Size of program headers'),
+    e_shentsize: number('Size of section headers'),
+    phnum: count('Number of program headers'),
+    shnum: count('Number of section headers'),
+    shstrndx: count('Section header string table index'),
+  };
 }
-const segmentLine = /^ {2}(\S+) +0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) ([R ][W ][E ]) 0x([0-9a-f]+|)$/gm;
+const segmentLine =
+  /^ {2}(\S+) +0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) ([R ][W ][E ]) 0x([0-9a-f]+|)$/gm;
 export function readelfSegments(file) {
-    const text = output('readelf', ['-lW', file]).replaceAll(/ 0$/gm, ' 0x0');
-    return [...text.matchAll(segmentLine)].map(([, type, offset, vaddr, paddr, filesz, memsz, flags, align]) => ({
-        type: type ?? '',
-        p_offset: hexNumber(offset),
-        p_vaddr: BigInt(`0x${vaddr}`),
-        p_paddr: BigInt(`0x${paddr}`),
-        p_filesz: hexNumber(filesz),
-        p_memsz: hexNumber(memsz),
-        p_flags: (flags?.[0] === 'R' ? 4 : 0) + (flags?.[1] === 'W' ? 2 : 0) + (flags?.[2] === 'E' ? 1 : 0),
-        p_align: hexNumber(align),
-    }));
+  const text = output('readelf', ['-lW', file]).replaceAll(/ 0$/gm, ' 0x0');
+  return [...text.matchAll(segmentLine)].map(
+    ([, type, offset, vaddr, paddr, filesz, memsz, flags, align]) => ({
+      type: type ?? '',
+      p_offset: hexNumber(offset),
+      p_vaddr: BigInt(`0x${vaddr}`),
+      p_paddr: BigInt(`0x${paddr}`),
+      p_filesz: hexNumber(filesz),
+      p_memsz: hexNumber(memsz),
+      p_flags: (flags?.[0] === 'R' ? 4 : 0) + (flags?.[1] === 'W' ? 2 : 0) + (flags?.[2] === 'E' ? 1 : 0),
+      p_align: hexNumber(align),
+    }),
+  );
 }
 /** The path that PT_INTERP holds. */
 export function readelfInterpreter(file) {
-    return /Requesting program interpreter: (.*)\]$/m.exec(output('readelf', ['-lW', file]))?.[1];
+  return /Requesting program interpreter: (.*)\]$/m.exec(output('readelf', ['-lW', file]))?.[1];
 }
-const sectionLine = /^ {2}\[ *\d+\] (.*?) +(\S+) +([0-9a-f]{8,16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+) +([A-Za-z]*) +(\d+) +(\d+) +(\d+)$/gm;
+const sectionLine =
+  /^ {2}\[ *\d+\] (.*?) +(\S+) +([0-9a-f]{8,16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+) +([A-Za-z]*) +(\d+) +(\d+) +(\d+)$/gm;
 export function readelfSections(file) {
-    const text = output('readelf', ['-SW', file]);
-    return [...text.matchAll(sectionLine)].map(([, name, type, addr, offset, size, entsize, flags, link, info, align]) => ({
-        name: name?.trim() ?? '',
-        type: type ?? '',
-        sh_addr: BigInt(`0x${addr}`),
-        sh_offset: hexNumber(offset),
-        sh_size: hexNumber(size),
-        sh_entsize: hexNumber(entsize),
-        flags: flags ?? '',
-        sh_link: Number(link),
-        sh_info: Number(info),
-        sh_addralign: Number(align),
-    }));
+  const text = output('readelf', ['-SW', file]);
+  return [...text.matchAll(sectionLine)].map(
+    ([, name, type, addr, offset, size, entsize, flags, link, info, align]) => ({
+      name: name?.trim() ?? '',
+      type: type ?? '',
+      sh_addr: BigInt(`0x${addr}`),
+      sh_offset: hexNumber(offset),
+      sh_size: hexNumber(size),
+      sh_entsize: hexNumber(entsize),
+      flags: flags ?? '',
+      sh_link: Number(link),
+      sh_info: Number(info),
+      sh_addralign: Number(align),
+    }),
+  );
 }
 /** The entries up to and with the first DT_NULL. */
 export function readelfDynamic(file) {
-    const text = output('readelf', ['-dW', file]);
-    return [...text.matchAll(/^ 0x([0-9a-f]+) \((.*?)\) +(.*)$/gm)].map(([, tag, type, value = '']) => ({
-        d_tag: BigInt(`0x${tag}`),
-        type: type ?? '',
-        string: /\[(.*)\]$/.exec(value)?.[1],
-        d_val: /^(0x[0-9a-f]+|\d+)( \(bytes\))?$/.test(value) ? BigInt(value.split(' ')[0] ?? '') : undefined,
-    }));
+  const text = output('readelf', ['-dW', file]);
+  return [...text.matchAll(/^ 0x([0-9a-f]+) \((.*?)\) +(.*)$/gm)].map(([, tag, type, value = '']) => ({
+    d_tag: BigInt(`0x${tag}`),
+    type: type ?? '',
+    string: /\[(.*)\]$/.exec(value)?.[1],
+    d_val: /^(0x[0-9a-f]+|\d+)( \(bytes\))?$/.test(value) ? BigInt(value.split(' ')[0] ?? '') : undefined,
+  }));
 }
 export function readelfNotes(file) {
-    const text = output('readelf', ['-nW', file]);
-    return [...text.matchAll(/^ {2}(\S+) +0x([0-9a-f]{8})\t/gm)].map(([, owner, size]) => ({
-        owner: owner ?? '',
-        size: hexNumber(size),
-    }));
+  const text = output('readelf', ['-nW', file]);
+  return [...text.matchAll(/^ {2}(\S+) +0x([0-9a-f]{8})\t/gm)].map(([, owner, size]) => ({
+    owner: owner ?? '',
+    size: hexNumber(size),
+  }));
 }
 /** DT_NEEDED, DT_RPATH, DT_RUNPATH or DT_SONAME as eu-readelf reads them. */
 export function euReadelfStrings(file, type) {
-    const text = output('eu-readelf', ['-d', file]);
-    return [...text.matchAll(new RegExp(`^ +${type} +.*\\[(.*)\\]$`, 'gm'))].map(([, value]) => value ?? '');
+  const text = output('eu-readelf', ['-d', file]);
+  return [...text.matchAll(new RegExp(`^ +${type} +.*\\[(.*)\\]$`, 'gm'))].map(([, value]) => value ?? '');
 }
 /** What eu-elflint complains of, one complaint an element; empty for "No errors". */
 export function elflint(file) {
-    const { stdout, stderr } = run('eu-elflint', ['--gnu-ld', file]);
-    return `${stdout}${stderr}`.split('\n').filter((line) => line !== '' && line !== 'No errors');
+  const {stdout, stderr} = run('eu-elflint', ['--gnu-ld', file]);
+  return `${stdout}${stderr}`.split('\n').filter((line) => line !== '' && line !== 'No errors');
 }
 /** Complaints about `after` that eu-elflint does not have about `before`. */
 export function newComplaints(before, after) {
-    const known = new Set(elflint(before).map(withoutIndex));
-    return elflint(after).filter((complaint) => !known.has(withoutIndex(complaint)));
+  const known = new Set(elflint(before).map(withoutIndex));
+  return elflint(after).filter((complaint) => !known.has(withoutIndex(complaint)));
 }
 /** A segment or dynamic entry more shifts the numbers of those behind it. */
 function withoutIndex(complaint) {
-    return complaint.replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry');
+  return complaint.replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry');
 }
 function hexNumber(digits) {
-    return Number.parseInt(digits || '0', 16);
+  return Number.parseInt(digits || '0', 16);
 }
 //# sourceMappingURL=readelf.js.map

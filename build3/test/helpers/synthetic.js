@@ -2,80 +2,87 @@
  * ELF files that no linker makes, put together from records: a header with chosen fields, and tables where the test
  * wants them.
  */
-import { PT } from '../../src/elf/constants.js';
-import { Ehdr, Ident, Phdr, Shdr } from '../../src/elf/records.js';
+import {PT} from '../../src/elf/constants.js';
+import {Ehdr, Ident, Phdr, Shdr} from '../../src/elf/records.js';
+
 const identPadding = 7;
 /** The bytes of an ELF header whose fields are zero or usual except the given ones. */
 export function elfHeader(format, fields = {}) {
-    const { elfClass, littleEndian } = format;
-    const ident = Ident.encode({
-        EI_MAG0: 0x7f,
-        EI_MAG1: 0x45,
-        EI_MAG2: 0x4c,
-        EI_MAG3: 0x46,
-        EI_CLASS: elfClass === 32 ? 1 : 2,
-        EI_DATA: littleEndian ? 1 : 2,
-        EI_VERSION: 1,
-        EI_OSABI: 0,
-        EI_ABIVERSION: 0,
-    }, format);
-    const rest = Ehdr.encode({
-        e_type: 3,
-        e_machine: elfClass === 32 ? 3 : 62,
-        e_version: 1,
-        e_entry: 0n,
-        e_phoff: 0,
-        e_shoff: 0,
-        e_flags: 0,
-        e_ehsize: headerSize(format),
-        e_phentsize: Phdr.size(elfClass),
-        e_phnum: 0,
-        e_shentsize: Shdr.size(elfClass),
-        e_shnum: 0,
-        e_shstrndx: 0,
-        ...fields,
-    }, format);
-    return Buffer.concat([ident, Buffer.alloc(identPadding), rest]);
+  const {elfClass, littleEndian} = format;
+  const ident = Ident.encode(
+    {
+      EI_MAG0: 0x7f,
+      EI_MAG1: 0x45,
+      EI_MAG2: 0x4c,
+      EI_MAG3: 0x46,
+      EI_CLASS: elfClass === 32 ? 1 : 2,
+      EI_DATA: littleEndian ? 1 : 2,
+      EI_VERSION: 1,
+      EI_OSABI: 0,
+      EI_ABIVERSION: 0,
+    },
+    format,
+  );
+  const rest = Ehdr.encode(
+    {
+      e_type: 3,
+      e_machine: elfClass === 32 ? 3 : 62,
+      e_version: 1,
+      e_entry: 0n,
+      e_phoff: 0,
+      e_shoff: 0,
+      e_flags: 0,
+      e_ehsize: headerSize(format),
+      e_phentsize: Phdr.size(elfClass),
+      e_phnum: 0,
+      e_shentsize: Shdr.size(elfClass),
+      e_shnum: 0,
+      e_shstrndx: 0,
+      ...fields,
+    },
+    format,
+  );
+  return Buffer.concat([ident, Buffer.alloc(identPadding), rest]);
 }
 /** Length of the ELF header, e_ident included. */
-export function headerSize({ elfClass }) {
-    return 16 + Ehdr.size(elfClass);
+export function headerSize({elfClass}) {
+  return 16 + Ehdr.size(elfClass);
 }
 export function programHeader(format, fields) {
-    return Phdr.encode({ ...emptyPhdr, ...fields }, format);
+  return Phdr.encode({...emptyPhdr, ...fields}, format);
 }
 export function sectionHeader(format, fields) {
-    return Shdr.encode({ ...emptyShdr, ...fields }, format);
+  return Shdr.encode({...emptyShdr, ...fields}, format);
 }
 /** A file of one PT_INTERP: header, program header, then the given bytes. */
 export function fileWithInterpreter(format, bytes, fields = {}) {
-    const p_offset = headerSize(format) + Phdr.size(format.elfClass);
-    return Buffer.concat([
-        elfHeader(format, { e_phoff: headerSize(format), e_phnum: 1 }),
-        programHeader(format, { p_type: PT.PT_INTERP, p_offset, p_filesz: bytes.length, ...fields }),
-        bytes,
-    ]);
+  const p_offset = headerSize(format) + Phdr.size(format.elfClass);
+  return Buffer.concat([
+    elfHeader(format, {e_phoff: headerSize(format), e_phnum: 1}),
+    programHeader(format, {p_type: PT.PT_INTERP, p_offset, p_filesz: bytes.length, ...fields}),
+    bytes,
+  ]);
 }
 const emptyPhdr = {
-    p_type: 0,
-    p_flags: 0,
-    p_offset: 0,
-    p_vaddr: 0n,
-    p_paddr: 0n,
-    p_filesz: 0,
-    p_memsz: 0,
-    p_align: 0,
+  p_type: 0,
+  p_flags: 0,
+  p_offset: 0,
+  p_vaddr: 0n,
+  p_paddr: 0n,
+  p_filesz: 0,
+  p_memsz: 0,
+  p_align: 0,
 };
 const emptyShdr = {
-    sh_name: 0,
-    sh_type: 0,
-    sh_flags: 0,
-    sh_addr: 0n,
-    sh_offset: 0,
-    sh_size: 0,
-    sh_link: 0,
-    sh_info: 0,
-    sh_addralign: 0,
-    sh_entsize: 0,
+  sh_name: 0,
+  sh_type: 0,
+  sh_flags: 0,
+  sh_addr: 0n,
+  sh_offset: 0,
+  sh_size: 0,
+  sh_link: 0,
+  sh_info: 0,
+  sh_addralign: 0,
+  sh_entsize: 0,
 };
 //# sourceMappingURL=synthetic.js.map

@@ -1,96 +1,88 @@
 /*
  * Other people's programs, called by the tests as independent readers and to run what was edited.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import {spawnSync} from 'node:child_process';
+import {existsSync} from 'node:fs';
 /** A program that a test needs and that this machine lacks. */
 export class MissingTool extends Error {
-    name = 'MissingTool';
-    constructor(tool) {
-        super(`${tool} is not installed; apt-get install ${debianPackageOf(tool)}`);
-    }
+  name = 'MissingTool';
+  constructor(tool) {
+    super(`${tool} is not installed; apt-get install ${debianPackageOf(tool)}`);
+  }
 }
 /** Run a program to its end. A name without a slash is a tool: MissingTool is thrown when it is not installed. */
 export function run(command, args, options = {}) {
-    const result = spawnSync(command, args, {
-        timeout: 120_000,
-        maxBuffer: 1 << 28,
-        ...options,
-        env: { ...process.env, LC_ALL: 'C', ...options.env },
-        encoding: 'utf8',
-    });
-    const { code } = (result.error ?? {});
-    if (code === 'ENOENT' && !command.includes('/'))
-        throw new MissingTool(command);
-    if (code === 'ENOENT')
-        return { status: 127, signal: null, stdout: '', stderr: `${command}: ${code}` };
-    if (result.error !== undefined)
-        throw result.error;
-    return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr };
+  const result = spawnSync(command, args, {
+    timeout: 120_000,
+    maxBuffer: 1 << 28,
+    ...options,
+    env: {...process.env, LC_ALL: 'C', ...options.env},
+    encoding: 'utf8',
+  });
+  const {code} = result.error ?? {};
+  if (code === 'ENOENT' && !command.includes('/')) throw new MissingTool(command);
+  if (code === 'ENOENT') return {status: 127, signal: null, stdout: '', stderr: `${command}: ${code}`};
+  if (result.error !== undefined) throw result.error;
+  return {status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr};
 }
 /** Run a tool that must succeed; its standard output. */
 export function output(command, args, options = {}) {
-    const { status, stdout, stderr } = run(command, args, options);
-    if (status === 0)
-        return stdout;
-    throw new Error(`${command} ${args.join(' ')}: exit status ${status}: ${stderr || stdout}`);
+  const {status, stdout, stderr} = run(command, args, options);
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(' ')}: exit status ${status}: ${stderr || stdout}`);
 }
 /** Run a program of a fixture's kind, natively or under qemu-user with the cross libc. */
-export function runProgram({ command: [emulator, ...rest], interpreter }, path, args = []) {
-    const root = rest[1] ?? '';
-    if (interpreter !== undefined && !existsSync(`${root}${interpreter}`))
-        throw new MissingTool(`${root}${interpreter}`);
-    return emulator === undefined ? run(path, args) : run(emulator, [...rest, path, ...args]);
+export function runProgram({command: [emulator, ...rest], interpreter}, path, args = []) {
+  const root = rest[1] ?? '';
+  if (interpreter !== undefined && !existsSync(`${root}${interpreter}`))
+    throw new MissingTool(`${root}${interpreter}`);
+  return emulator === undefined ? run(path, args) : run(emulator, [...rest, path, ...args]);
 }
 /**
  * Let a test that calls tools skip, aloud, where one is missing and ELFINTERP_TEST_SKIP_MISSING=1 allows it;
  * otherwise it fails and names the Debian package.
  */
 export function withTools(implementation) {
-    return async (t, ...args) => {
-        try {
-            await implementation(t, ...args);
-        }
-        catch (error) {
-            if (!(error instanceof MissingTool))
-                throw error;
-            if (process.env.ELFINTERP_TEST_SKIP_MISSING !== '1')
-                return t.fail(error.message);
-            t.log(`skipped: ${error.message}`);
-            t.pass();
-        }
-    };
+  return async (t, ...args) => {
+    try {
+      await implementation(t, ...args);
+    } catch (error) {
+      if (!(error instanceof MissingTool)) throw error;
+      if (process.env.ELFINTERP_TEST_SKIP_MISSING !== '1') return t.fail(error.message);
+      t.log(`skipped: ${error.message}`);
+      t.pass();
+    }
+  };
 }
 const packages = {
-    readelf: 'binutils',
-    ld: 'binutils',
-    'musl-gcc': 'musl-tools',
-    chroot: 'coreutils',
-    unshare: 'util-linux',
-    strip: 'binutils',
-    objcopy: 'binutils',
-    'eu-readelf': 'elfutils',
-    'eu-elflint': 'elfutils',
-    'eu-strip': 'elfutils',
-    gcc: 'gcc',
-    'dpkg-architecture': 'dpkg-dev',
-    mkfifo: 'coreutils',
-    script: 'bsdutils',
-    '/usr/i686-linux-gnu': 'libc6-i386-cross',
-    '/usr/arm-linux-gnueabi': 'libc6-armel-cross',
-    '/usr/arm-linux-gnueabihf': 'libc6-armhf-cross',
-    '/usr/aarch64-linux-gnu': 'libc6-arm64-cross',
-    '/usr/riscv64-linux-gnu': 'libc6-riscv64-cross',
-    '/usr/powerpc64-linux-gnu': 'libc6-ppc64-cross',
-    '/usr/powerpc64le-linux-gnu': 'libc6-ppc64el-cross',
-    '/usr/s390x-linux-gnu': 'libc6-s390x-cross',
-    '/usr/mips64el-linux-gnuabi64': 'libc6-mips64el-cross',
-    '/lib/ld-musl-x86_64.so.1': 'musl',
+  readelf: 'binutils',
+  ld: 'binutils',
+  'musl-gcc': 'musl-tools',
+  chroot: 'coreutils',
+  unshare: 'util-linux',
+  strip: 'binutils',
+  objcopy: 'binutils',
+  'eu-readelf': 'elfutils',
+  'eu-elflint': 'elfutils',
+  'eu-strip': 'elfutils',
+  gcc: 'gcc',
+  'dpkg-architecture': 'dpkg-dev',
+  mkfifo: 'coreutils',
+  script: 'bsdutils',
+  '/usr/i686-linux-gnu': 'libc6-i386-cross',
+  '/usr/arm-linux-gnueabi': 'libc6-armel-cross',
+  '/usr/arm-linux-gnueabihf': 'libc6-armhf-cross',
+  '/usr/aarch64-linux-gnu': 'libc6-arm64-cross',
+  '/usr/riscv64-linux-gnu': 'libc6-riscv64-cross',
+  '/usr/powerpc64-linux-gnu': 'libc6-ppc64-cross',
+  '/usr/powerpc64le-linux-gnu': 'libc6-ppc64el-cross',
+  '/usr/s390x-linux-gnu': 'libc6-s390x-cross',
+  '/usr/mips64el-linux-gnuabi64': 'libc6-mips64el-cross',
+  '/lib/ld-musl-x86_64.so.1': 'musl',
 };
 function debianPackageOf(tool) {
-    if (tool.startsWith('qemu-'))
-        return 'qemu-user';
-    const root = tool.split('/').slice(0, 3).join('/');
-    return packages[tool] ?? packages[root] ?? tool;
+  if (tool.startsWith('qemu-')) return 'qemu-user';
+  const root = tool.split('/').slice(0, 3).join('/');
+  return packages[tool] ?? packages[root] ?? tool;
 }
 //# sourceMappingURL=tools.js.map

@@ -2,105 +2,110 @@
  * A scenario is a rule of the loader made into files. The real loader is asked, and so are we, and both answers
  * must be the one that the scenario states: a rule on which the two merely agree may be none.
  */
-import { spawnSync } from 'node:child_process';
+import {spawnSync} from 'node:child_process';
 import test, {} from 'ava';
-import { resolveTree } from '../../src/loader/resolve.js';
-import { withTools } from '../helpers/tools.js';
-import { askByRunning, askLoader, outcomeOf, Workshop } from './workshop.js';
+import {resolveTree} from '../../src/loader/resolve.js';
+import {withTools} from '../helpers/tools.js';
+import {askByRunning, askLoader, outcomeOf, Workshop} from './workshop.js';
 /** Declare scenarios, one test each. A builder that returns nothing has said why it cannot run here. */
 export function declareScenarios(libc, scenarios) {
-    for (const [title, build] of Object.entries(scenarios)) {
-        test(`${libc}: ${title}`, withTools((t) => {
-            const w = new Workshop();
-            t.teardown(() => w.remove());
-            const scenario = build(w, t);
-            if (scenario === undefined)
-                t.pass();
-            else
-                compare(t, w, scenario);
-        }));
-    }
+  for (const [title, build] of Object.entries(scenarios)) {
+    test(
+      `${libc}: ${title}`,
+      withTools((t) => {
+        const w = new Workshop();
+        t.teardown(() => w.remove());
+        const scenario = build(w, t);
+        if (scenario === undefined) t.pass();
+        else compare(t, w, scenario);
+      }),
+    );
+  }
 }
 export function glibcScenarios(scenarios) {
-    declareScenarios('glibc', scenarios);
+  declareScenarios('glibc', scenarios);
 }
 function compare(t, w, scenario) {
-    const { start, options, anyOrder = false, run: runs = false } = scenario;
-    const program = w.path(scenario.program);
-    const real = runs ? askByRunning(program, start, scenario.anyWords) : askLoader(program, start);
-    const tree = resolveTree(program, {
-        preloadFile: false,
-        ...(start?.cwd === undefined ? { cwd: '/' } : { cwd: start.cwd }),
-        ...options,
-    });
-    const expected = expectation(w, scenario, anyOrder);
-    t.deepEqual(normal(real, anyOrder), expected, 'the real loader');
-    t.deepEqual(normal(runs ? asIfRun(outcomeOf(tree, true), real) : outcomeOf(tree), anyOrder), expected, 'ours');
-    if (scenario.reasons !== undefined)
-        t.deepEqual(reasonsOf(tree), scenario.reasons, 'reasons');
-    if (tree.misses.length > 0 && !runs)
-        compareAttempts(t, program, start, tree);
+  const {start, options, anyOrder = false, run: runs = false} = scenario;
+  const program = w.path(scenario.program);
+  const real = runs ? askByRunning(program, start, scenario.anyWords) : askLoader(program, start);
+  const tree = resolveTree(program, {
+    preloadFile: false,
+    ...(start?.cwd === undefined ? {cwd: '/'} : {cwd: start.cwd}),
+    ...options,
+  });
+  const expected = expectation(w, scenario, anyOrder);
+  t.deepEqual(normal(real, anyOrder), expected, 'the real loader');
+  t.deepEqual(
+    normal(runs ? asIfRun(outcomeOf(tree, true), real) : outcomeOf(tree), anyOrder),
+    expected,
+    'ours',
+  );
+  if (scenario.reasons !== undefined) t.deepEqual(reasonsOf(tree), scenario.reasons, 'reasons');
+  if (tree.misses.length > 0 && !runs) compareAttempts(t, program, start, tree);
 }
 /**
  * A program that lacks a library does not run, so nothing is known of what it would have loaded; and glibc names no
  * more than the first one that it lacks.
  */
 function asIfRun(outcome, real) {
-    const absent = outcome.files.filter((file) => file.endsWith(': not found'));
-    return absent.length === 0 ? outcome : { ...outcome, files: absent.slice(0, real.files.length) };
+  const absent = outcome.files.filter((file) => file.endsWith(': not found'));
+  return absent.length === 0 ? outcome : {...outcome, files: absent.slice(0, real.files.length)};
 }
 /** Every file that the real loader says it tried for a miss is one that we say we tried, in the same order. */
 function compareAttempts(t, program, start, tree) {
-    const real = tracedAttempts(program, start);
-    for (const { name, tried } of tree.misses) {
-        const ours = tried.map(({ path }) => path);
-        const theirs = real.get(name) ?? [];
-        t.deepEqual(ours.filter((path) => theirs.includes(path)), theirs, `places tried for ${name}`);
-    }
+  const real = tracedAttempts(program, start);
+  for (const {name, tried} of tree.misses) {
+    const ours = tried.map(({path}) => path);
+    const theirs = real.get(name) ?? [];
+    t.deepEqual(
+      ours.filter((path) => theirs.includes(path)),
+      theirs,
+      `places tried for ${name}`,
+    );
+  }
 }
-function tracedAttempts(program, { env = {}, cwd = '/', by = [], uid } = {}) {
-    const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
-    const identity = uid === undefined ? {} : { uid, gid: uid };
-    const { stderr } = spawnSync(command, args, {
-        cwd,
-        ...identity,
-        encoding: 'utf8',
-        env: { ...env, LD_TRACE_LOADED_OBJECTS: '1', LD_DEBUG: 'libs' },
-    });
-    const attempts = new Map();
-    let current = [];
-    for (const line of stderr.split('\n')) {
-        const name = /find library=(.*?) \[0\]/.exec(line)?.[1];
-        const path = /trying file=(.*)$/.exec(line)?.[1];
-        if (name !== undefined) {
-            current = [];
-            attempts.set(name, current);
-        }
-        if (path !== undefined && !/\/(?:glibc-hwcaps\/.*|tls(?:\/.*)?|x86_64|haswell)\/[^/]*$/.test(path))
-            current.push(path);
+function tracedAttempts(program, {env = {}, cwd = '/', by = [], uid} = {}) {
+  const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
+  const identity = uid === undefined ? {} : {uid, gid: uid};
+  const {stderr} = spawnSync(command, args, {
+    cwd,
+    ...identity,
+    encoding: 'utf8',
+    env: {...env, LD_TRACE_LOADED_OBJECTS: '1', LD_DEBUG: 'libs'},
+  });
+  const attempts = new Map();
+  let current = [];
+  for (const line of stderr.split('\n')) {
+    const name = /find library=(.*?) \[0\]/.exec(line)?.[1];
+    const path = /trying file=(.*)$/.exec(line)?.[1];
+    if (name !== undefined) {
+      current = [];
+      attempts.set(name, current);
     }
-    return attempts;
+    if (path !== undefined && !/\/(?:glibc-hwcaps\/.*|tls(?:\/.*)?|x86_64|haswell)\/[^/]*$/.test(path))
+      current.push(path);
+  }
+  return attempts;
 }
-function expectation(w, { expect, fatal }, anyOrder) {
-    const files = expect.map((file) => expectedPath(w, file));
-    return normal({ files, ...(fatal === undefined ? {} : { fatal }) }, anyOrder);
+function expectation(w, {expect, fatal}, anyOrder) {
+  const files = expect.map((file) => expectedPath(w, file));
+  return normal({files, ...(fatal === undefined ? {} : {fatal})}, anyOrder);
 }
 /** `relative x` is the path x as it is; the loader names what it found in a relative directory that way. */
 function expectedPath(w, file) {
-    if (file.startsWith('relative '))
-        return file.slice('relative '.length);
-    return /^\/|: not found$/.test(file) ? file : w.path(file);
+  if (file.startsWith('relative ')) return file.slice('relative '.length);
+  return /^\/|: not found$/.test(file) ? file : w.path(file);
 }
-function normal({ files, fatal }, anyOrder) {
-    const ordered = anyOrder ? [...files].sort() : files;
-    if (fatal === undefined)
-        return { files: ordered };
-    // After a fatal file the loader prints nothing of what it loaded before.
-    return { files: [], fatal: fatal.replace(/: (?:Error 21|is a directory)$/, ': is a directory') };
+function normal({files, fatal}, anyOrder) {
+  const ordered = anyOrder ? [...files].sort() : files;
+  if (fatal === undefined) return {files: ordered};
+  // After a fatal file the loader prints nothing of what it loaded before.
+  return {files: [], fatal: fatal.replace(/: (?:Error 21|is a directory)$/, ': is a directory')};
 }
 function reasonsOf(tree) {
-    return tree.nodes
-        .filter(({ index }) => index !== 0 && index !== tree.interpreter?.node)
-        .map(({ reason }) => reason.kind);
+  return tree.nodes
+    .filter(({index}) => index !== 0 && index !== tree.interpreter?.node)
+    .map(({reason}) => reason.kind);
 }
 //# sourceMappingURL=scenario.js.map

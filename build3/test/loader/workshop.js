@@ -4,141 +4,152 @@
  * A library here is an empty object with the dynamic entries that a scenario wants; the linker alone makes one in
  * a few milliseconds. What it shall need is made up of stubs that carry nothing but a SONAME.
  */
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync, } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { output } from '../helpers/tools.js';
+import {spawnSync} from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {output} from '../helpers/tools.js';
 export const glibcLoader = '/lib64/ld-linux-x86-64.so.2';
 export class Workshop {
-    directory = makeDirectory();
-    #aliases = [];
-    #stubs = new Set();
-    #objects = new Map();
-    path(...parts) {
-        return join(this.directory, ...parts);
-    }
-    /** Another path of exactly this length for a path in the workshop, to be written over a string of a loader. */
-    alias(path, length) {
-        const name = `/tmp/${Math.random().toString(36).slice(2).padEnd(length, 'x')}`.slice(0, length);
-        symlinkSync(this.path(path), name);
-        this.#aliases.push(name);
-        return name;
-    }
-    remove() {
-        for (const alias of this.#aliases)
-            rmSync(alias, { force: true });
-        rmSync(this.directory, { recursive: true, force: true });
-    }
-    /** Link a shared library. */
-    library(path, build = {}) {
-        return this.#link(path, ['-shared', ...(build.soname === undefined ? [] : ['-soname', build.soname])], build);
-    }
-    /** Link a program that does nothing. */
-    program(path, build = {}) {
-        const interpreter = build.interpreter ?? glibcLoader;
-        return this.#link(path, ['-pie', '-e', '0', '-dynamic-linker', interpreter], build);
-    }
-    /** Link a program with its C library that prints what is loaded. */
-    reporter(path, build = {}) {
-        const out = this.path(path);
-        const { cc = 'gcc', interpreter, needed = [], ld = [] } = build;
-        const options = [
-            ...pathOptions(build),
-            ...(interpreter === undefined ? [] : ['-dynamic-linker', interpreter]),
-            ...ld,
-            '--no-as-needed',
-            '--allow-shlib-undefined',
-        ];
-        mkdirSync(dirname(out), { recursive: true });
-        const stubs = needed.map((name) => this.#stub(name));
-        output(cc, ['-o', out, '-x', 'c', '-', '-x', 'none', `-Wl,${options.join(',')}`, ...stubs], {
-            input: reporterSource,
-        });
-        return out;
-    }
-    /** Make a symbolic link. */
-    link(path, target) {
-        const file = this.path(path);
-        mkdirSync(dirname(file), { recursive: true });
-        symlinkSync(target, file);
-        return file;
-    }
-    write(path, contents) {
-        const file = this.path(path);
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, contents);
-        return file;
-    }
-    copy(from, to) {
-        const file = this.path(to);
-        mkdirSync(dirname(file), { recursive: true });
-        copyFileSync(from, file);
-        return file;
-    }
-    /** Change bytes of a file in the workshop. */
-    doctor(path, change) {
-        const file = this.path(path);
-        const bytes = readFileSync(file);
-        writeFileSync(file, change(bytes) ?? bytes);
-        return file;
-    }
-    /** A copy of the loader with strings replaced by others of the same length. */
-    loaderWith(path, strings) {
-        this.copy(glibcLoader, path);
-        chmodSync(this.path(path), 0o755);
-        return this.doctor(path, (bytes) => {
-            for (const [from, to] of Object.entries(strings))
-                replaceAll(bytes, from, to);
-            return undefined;
-        });
-    }
-    #link(path, kind, build) {
-        const out = this.path(path);
-        mkdirSync(dirname(out), { recursive: true });
-        const { needed = [], ld = [] } = build;
-        const paths = pathOptions(build);
-        const stubs = needed.map((name) => this.#stub(name));
-        const object = this.#object(build.source ?? '');
-        output('ld', [
-            '-o',
-            out,
-            ...kind,
-            ...paths,
-            ...ld,
-            '--no-as-needed',
-            '--allow-shlib-undefined',
-            object,
-            ...stubs,
-        ]);
-        return out;
-    }
-    #stub(name) {
-        const file = this.path('.stubs', `${Buffer.from(name).toString('hex')}.so`);
-        if (!this.#stubs.has(name)) {
-            mkdirSync(dirname(file), { recursive: true });
-            output('ld', ['-shared', '-o', file, '-soname', name, this.#object('')]);
-            this.#stubs.add(name);
-        }
-        return file;
-    }
-    #object(source) {
-        const known = this.#objects.get(source);
-        if (known !== undefined)
-            return known;
-        const file = this.path('.stubs', `${this.#objects.size}.o`);
-        mkdirSync(dirname(file), { recursive: true });
-        const args = ['-c', '-fPIC', '-fno-asynchronous-unwind-tables', '-x', 'c', '-', '-o', file];
-        output('gcc', args, { input: source === '' ? 'extern int nothing;\n' : source });
-        this.#objects.set(source, file);
-        return file;
-    }
-}
-function pathOptions({ rpath, runpath }) {
-    return [
-        ...(rpath === undefined ? [] : ['--disable-new-dtags', '-rpath', rpath]),
-        ...(runpath === undefined ? [] : ['--enable-new-dtags', '-rpath', runpath]),
+  directory = makeDirectory();
+  #aliases = [];
+  #stubs = new Set();
+  #objects = new Map();
+  path(...parts) {
+    return join(this.directory, ...parts);
+  }
+  /** Another path of exactly this length for a path in the workshop, to be written over a string of a loader. */
+  alias(path, length) {
+    const name = `/tmp/${Math.random().toString(36).slice(2).padEnd(length, 'x')}`.slice(0, length);
+    symlinkSync(this.path(path), name);
+    this.#aliases.push(name);
+    return name;
+  }
+  remove() {
+    for (const alias of this.#aliases) rmSync(alias, {force: true});
+    rmSync(this.directory, {recursive: true, force: true});
+  }
+  /** Link a shared library. */
+  library(path, build = {}) {
+    return this.#link(
+      path,
+      ['-shared', ...(build.soname === undefined ? [] : ['-soname', build.soname])],
+      build,
+    );
+  }
+  /** Link a program that does nothing. */
+  program(path, build = {}) {
+    const interpreter = build.interpreter ?? glibcLoader;
+    return this.#link(path, ['-pie', '-e', '0', '-dynamic-linker', interpreter], build);
+  }
+  /** Link a program with its C library that prints what is loaded. */
+  reporter(path, build = {}) {
+    const out = this.path(path);
+    const {cc = 'gcc', interpreter, needed = [], ld = []} = build;
+    const options = [
+      ...pathOptions(build),
+      ...(interpreter === undefined ? [] : ['-dynamic-linker', interpreter]),
+      ...ld,
+      '--no-as-needed',
+      '--allow-shlib-undefined',
     ];
+    mkdirSync(dirname(out), {recursive: true});
+    const stubs = needed.map((name) => this.#stub(name));
+    output(cc, ['-o', out, '-x', 'c', '-', '-x', 'none', `-Wl,${options.join(',')}`, ...stubs], {
+      input: reporterSource,
+    });
+    return out;
+  }
+  /** Make a symbolic link. */
+  link(path, target) {
+    const file = this.path(path);
+    mkdirSync(dirname(file), {recursive: true});
+    symlinkSync(target, file);
+    return file;
+  }
+  write(path, contents) {
+    const file = this.path(path);
+    mkdirSync(dirname(file), {recursive: true});
+    writeFileSync(file, contents);
+    return file;
+  }
+  copy(from, to) {
+    const file = this.path(to);
+    mkdirSync(dirname(file), {recursive: true});
+    copyFileSync(from, file);
+    return file;
+  }
+  /** Change bytes of a file in the workshop. */
+  doctor(path, change) {
+    const file = this.path(path);
+    const bytes = readFileSync(file);
+    writeFileSync(file, change(bytes) ?? bytes);
+    return file;
+  }
+  /** A copy of the loader with strings replaced by others of the same length. */
+  loaderWith(path, strings) {
+    this.copy(glibcLoader, path);
+    chmodSync(this.path(path), 0o755);
+    return this.doctor(path, (bytes) => {
+      for (const [from, to] of Object.entries(strings)) replaceAll(bytes, from, to);
+      return undefined;
+    });
+  }
+  #link(path, kind, build) {
+    const out = this.path(path);
+    mkdirSync(dirname(out), {recursive: true});
+    const {needed = [], ld = []} = build;
+    const paths = pathOptions(build);
+    const stubs = needed.map((name) => this.#stub(name));
+    const object = this.#object(build.source ?? '');
+    output('ld', [
+      '-o',
+      out,
+      ...kind,
+      ...paths,
+      ...ld,
+      '--no-as-needed',
+      '--allow-shlib-undefined',
+      object,
+      ...stubs,
+    ]);
+    return out;
+  }
+  #stub(name) {
+    const file = this.path('.stubs', `${Buffer.from(name).toString('hex')}.so`);
+    if (!this.#stubs.has(name)) {
+      mkdirSync(dirname(file), {recursive: true});
+      output('ld', ['-shared', '-o', file, '-soname', name, this.#object('')]);
+      this.#stubs.add(name);
+    }
+    return file;
+  }
+  #object(source) {
+    const known = this.#objects.get(source);
+    if (known !== undefined) return known;
+    const file = this.path('.stubs', `${this.#objects.size}.o`);
+    mkdirSync(dirname(file), {recursive: true});
+    const args = ['-c', '-fPIC', '-fno-asynchronous-unwind-tables', '-x', 'c', '-', '-o', file];
+    output('gcc', args, {input: source === '' ? 'extern int nothing;\n' : source});
+    this.#objects.set(source, file);
+    return file;
+  }
+}
+function pathOptions({rpath, runpath}) {
+  return [
+    ...(rpath === undefined ? [] : ['--disable-new-dtags', '-rpath', rpath]),
+    ...(runpath === undefined ? [] : ['--enable-new-dtags', '-rpath', runpath]),
+  ];
 }
 const reporterSource = `
 #define _GNU_SOURCE
@@ -151,24 +162,23 @@ static int print(struct dl_phdr_info *info, size_t size, void *data) {
 int main(void) { return dl_iterate_phdr(print, 0); }
 `;
 function makeDirectory() {
-    const directory = realpathSync(mkdtempSync(join(tmpdir(), 'loader-')));
-    chmodSync(directory, 0o755);
-    return directory;
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'loader-')));
+  chmodSync(directory, 0o755);
+  return directory;
 }
 /** What the real loader of glibc does with a program. */
-export function askLoader(program, { env = {}, cwd = '/', by = [], uid } = {}) {
-    const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
-    const { stdout, stderr, error } = spawnSync(command, args, {
-        cwd,
-        encoding: 'utf8',
-        env: { ...env, LD_TRACE_LOADED_OBJECTS: '1' },
-        timeout: 20_000,
-        ...(uid === undefined ? {} : { uid, gid: uid }),
-    });
-    if (error !== undefined)
-        throw error;
-    const fatal = /error while loading shared libraries: (.*)/.exec(stderr)?.[1];
-    return { files: parseTrace(stdout), ...(fatal === undefined ? {} : { fatal: fatal.replace(/^[^:]*: /, '') }) };
+export function askLoader(program, {env = {}, cwd = '/', by = [], uid} = {}) {
+  const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
+  const {stdout, stderr, error} = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    env: {...env, LD_TRACE_LOADED_OBJECTS: '1'},
+    timeout: 20_000,
+    ...(uid === undefined ? {} : {uid, gid: uid}),
+  });
+  if (error !== undefined) throw error;
+  const fatal = /error while loading shared libraries: (.*)/.exec(stderr)?.[1];
+  return {files: parseTrace(stdout), ...(fatal === undefined ? {} : {fatal: fatal.replace(/^[^:]*: /, '')})};
 }
 /**
  * What comes of running a reporter: what it says is loaded, or the libraries without which it did not start. glibc
@@ -177,63 +187,62 @@ export function askLoader(program, { env = {}, cwd = '/', by = [], uid } = {}) {
  * @param anyWords take every complaint for one about a missing library
  */
 export function askByRunning(program, start = {}, anyWords = false) {
-    const { env = {}, cwd = '/', by = [], uid } = start;
-    const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
-    const identity = uid === undefined ? {} : { uid, gid: uid };
-    const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8', env, ...identity });
-    if (error !== undefined)
-        throw error;
-    const names = [...stderr.matchAll(/(?:shared libraries: |shared library )(.*?): (.*)/g)];
-    const absent = names.filter(([, , why]) => anyWords || /No such file|cannot open/.test(why ?? ''));
-    const fatal = names.find((match) => !absent.includes(match))?.[2]?.replace(/ \(needed by .*/, '');
-    // The program itself comes first, by its path or without a name.
-    const files = status === 0
-        ? stdout
-            .split('\n')
-            .slice(1)
-            .filter((path) => path.startsWith('/'))
-        : [];
-    return {
-        files: [...files.filter((path) => !isSystem(path)), ...absent.map(([, name]) => name + missing)],
-        ...(fatal === undefined ? {} : { fatal }),
-    };
+  const {env = {}, cwd = '/', by = [], uid} = start;
+  const [command = program, ...args] = by.length > 0 ? [...by, program] : [program];
+  const identity = uid === undefined ? {} : {uid, gid: uid};
+  const {status, stdout, stderr, error} = spawnSync(command, args, {cwd, encoding: 'utf8', env, ...identity});
+  if (error !== undefined) throw error;
+  const names = [...stderr.matchAll(/(?:shared libraries: |shared library )(.*?): (.*)/g)];
+  const absent = names.filter(([, , why]) => anyWords || /No such file|cannot open/.test(why ?? ''));
+  const fatal = names.find((match) => !absent.includes(match))?.[2]?.replace(/ \(needed by .*/, '');
+  // The program itself comes first, by its path or without a name.
+  const files =
+    status === 0
+      ? stdout
+          .split('\n')
+          .slice(1)
+          .filter((path) => path.startsWith('/'))
+      : [];
+  return {
+    files: [...files.filter((path) => !isSystem(path)), ...absent.map(([, name]) => name + missing)],
+    ...(fatal === undefined ? {} : {fatal}),
+  };
 }
 /** The C library and its loader, of which a scenario says nothing. */
 function isSystem(path) {
-    return /\/(?:libc\.so\.6|ld-[^/]*|ld\.so|libc\.so)$/.test(path);
+  return /\/(?:libc\.so\.6|ld-[^/]*|ld\.so|libc\.so)$/.test(path);
 }
 const missing = ': not found';
 function parseTrace(text) {
-    const lines = text.split('\n').map((line) => /^\t(.*?)(?: => (.*?))?(?: \(0x[0-9a-f]+\))?$/.exec(line));
-    const files = lines
-        .flatMap((match) => (match?.[1] === undefined ? [] : [{ name: match[1], path: match[2] ?? match[1] }]))
-        .filter(({ name }) => !/^linux-|^statically linked|ld-linux|\/ld\.so/.test(name))
-        .map(({ name, path }) => (path === 'not found' ? `${name}${missing}` : path));
-    return [
-        ...files.filter((file) => !file.endsWith(missing)),
-        ...files.filter((file) => file.endsWith(missing)),
-    ];
+  const lines = text.split('\n').map((line) => /^\t(.*?)(?: => (.*?))?(?: \(0x[0-9a-f]+\))?$/.exec(line));
+  const files = lines
+    .flatMap((match) => (match?.[1] === undefined ? [] : [{name: match[1], path: match[2] ?? match[1]}]))
+    .filter(({name}) => !/^linux-|^statically linked|ld-linux|\/ld\.so/.test(name))
+    .map(({name, path}) => (path === 'not found' ? `${name}${missing}` : path));
+  return [
+    ...files.filter((file) => !file.endsWith(missing)),
+    ...files.filter((file) => file.endsWith(missing)),
+  ];
 }
 /** The same of a resolved tree; `reported` leaves the C library out, as `askByRunning` does. */
 export function outcomeOf(tree, reported = false) {
-    const fatal = tree.misses.find((miss) => miss.fatal !== undefined && !miss.optional);
-    const loaded = tree.nodes.filter(({ index }) => index !== 0 && index !== tree.interpreter?.node);
-    const found = reported ? loaded.filter(({ path }) => !isSystem(path)) : loaded;
-    const absent = tree.misses.filter((miss) => !miss.optional && miss.fatal === undefined);
-    return {
-        files: [...found.map(({ path }) => path), ...absent.map(({ name }) => name + missing)],
-        ...(fatal?.fatal === undefined ? {} : { fatal: fatal.fatal }),
-    };
+  const fatal = tree.misses.find((miss) => miss.fatal !== undefined && !miss.optional);
+  const loaded = tree.nodes.filter(({index}) => index !== 0 && index !== tree.interpreter?.node);
+  const found = reported ? loaded.filter(({path}) => !isSystem(path)) : loaded;
+  const absent = tree.misses.filter((miss) => !miss.optional && miss.fatal === undefined);
+  return {
+    files: [...found.map(({path}) => path), ...absent.map(({name}) => name + missing)],
+    ...(fatal?.fatal === undefined ? {} : {fatal: fatal.fatal}),
+  };
 }
 function replaceAll(bytes, from, to) {
-    if (Buffer.byteLength(from) !== Buffer.byteLength(to))
-        throw new Error(`${from} and ${to} differ in length`);
-    let found = false;
-    for (let at = bytes.indexOf(`\0${from}\0`); at >= 0; at = bytes.indexOf(`\0${from}\0`, at + 1)) {
-        bytes.write(to, at + 1);
-        found = true;
-    }
-    if (!found)
-        throw new Error(`${from} does not stand in the loader`);
+  if (Buffer.byteLength(from) !== Buffer.byteLength(to))
+    throw new Error(`${from} and ${to} differ in length`);
+  let found = false;
+  for (let at = bytes.indexOf(`\0${from}\0`); at >= 0; at = bytes.indexOf(`\0${from}\0`, at + 1)) {
+    bytes.write(to, at + 1);
+    found = true;
+  }
+  if (!found) throw new Error(`${from} does not stand in the loader`);
 }
 //# sourceMappingURL=workshop.js.map

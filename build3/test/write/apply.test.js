@@ -1,362 +1,390 @@
 /*
  * Carrying out a plan: what becomes of the file, of its owner and mode, of links to it, and of the directory it is in.
  */
-import { spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, chownSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, utimesSync, writeFileSync, } from 'node:fs';
+import {spawn} from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { applyPlan, applyPlanSync, openElfSync, planEdit, } from '../../src/index.js';
-import { stemFor } from '../../src/write/temporary.js';
-import { contentOf, elfinterpAsNobody, program } from '../helpers/cli.js';
-import { edit } from '../helpers/edits.js';
-import { fixtureBytes } from '../helpers/fixtures.js';
-import { copyFixture, tempDirectory } from '../helpers/temp.js';
-import { output, run, withTools } from '../helpers/tools.js';
+import {applyPlan, applyPlanSync, openElfSync, planEdit} from '../../src/index.js';
+import {stemFor} from '../../src/write/temporary.js';
+import {contentOf, elfinterpAsNobody, program} from '../helpers/cli.js';
+import {edit} from '../helpers/edits.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
+import {copyFixture, tempDirectory} from '../helpers/temp.js';
+import {output, run, withTools} from '../helpers/tools.js';
+
 const name = 'x86_64/probe-pie';
-const request = { interpreter: '/debootstrap/qemu-libs/ld.so' };
+const request = {interpreter: '/debootstrap/qemu-libs/ld.so'};
 const old = fixtureBytes(name);
 const edited = edit(old, request);
 const isRoot = process.geteuid?.() === 0;
 function planFile(file, edits = request) {
-    const elf = openElfSync(file);
-    const plan = planEdit(elf.view, edits);
-    void elf.close();
-    return plan;
+  const elf = openElfSync(file);
+  const plan = planEdit(elf.view, edits);
+  void elf.close();
+  return plan;
 }
 function apply(file, options) {
-    return applyPlanSync(file, planFile(file), options);
+  return applyPlanSync(file, planFile(file), options);
 }
 for (const inPlace of [false, true]) {
-    const way = inPlace ? 'in place' : 'by rename';
-    test(`${way}: the file has the new content, and nothing is left beside it`, (t) => {
-        const file = copyFixture(t, name);
-        t.deepEqual(apply(file, { inPlace }), { path: file, notes: [] });
-        t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': edited });
+  const way = inPlace ? 'in place' : 'by rename';
+  test(`${way}: the file has the new content, and nothing is left beside it`, (t) => {
+    const file = copyFixture(t, name);
+    t.deepEqual(apply(file, {inPlace}), {path: file, notes: []});
+    t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': edited});
+  });
+  test(`${way}: mode and owner stay, set-user-ID included`, (t) => {
+    const file = copyFixture(t, name);
+    const user = isRoot ? 1 : (process.geteuid?.() ?? 0);
+    const group = isRoot ? 2 : (process.getegid?.() ?? 0);
+    chownSync(file, user, group);
+    for (const mode of [0o4755, 0o2711, 0o6750, 0o600, 0o755]) {
+      writeFileSync(file, old);
+      chmodSync(file, mode);
+      apply(file, {inPlace});
+      const stats = statSync(file);
+      t.is((stats.mode & 0o7777).toString(8), mode.toString(8));
+      t.deepEqual([stats.uid, stats.gid], [user, group]);
+    }
+  });
+  test(`${way}: a symbolic link stays one, and the file behind it changes`, (t) => {
+    const file = copyFixture(t, name);
+    const directory = tempDirectory(t);
+    symlinkSync(file, path.join(directory, 'absolute'));
+    symlinkSync('absolute', path.join(directory, 'relative'));
+    const applied = apply(path.join(directory, 'relative'), {inPlace});
+    t.is(applied.path, file);
+    t.is(readlinkSync(path.join(directory, 'relative')), 'absolute');
+    t.true(lstatSync(path.join(directory, 'absolute')).isSymbolicLink());
+    t.deepEqual(readFileSync(file), edited);
+    t.deepEqual(readdirSync(directory).sort(), ['absolute', 'relative']);
+  });
+  test(`${way}: a file that changed after planning is refused and left alone`, (t) => {
+    const file = copyFixture(t, name);
+    const plan = planFile(file);
+    appendFileSync(file, 'more');
+    const longer = readFileSync(file);
+    t.throws(() => applyPlanSync(file, plan, {inPlace}), {
+      code: 'CHANGED',
+      message: `${file}: the file changed after the edit was planned (expected the 16624 bytes of then, got 16628 bytes)`,
     });
-    test(`${way}: mode and owner stay, set-user-ID included`, (t) => {
-        const file = copyFixture(t, name);
-        const user = isRoot ? 1 : (process.geteuid?.() ?? 0);
-        const group = isRoot ? 2 : (process.getegid?.() ?? 0);
-        chownSync(file, user, group);
-        for (const mode of [0o4755, 0o2711, 0o6750, 0o600, 0o755]) {
-            writeFileSync(file, old);
-            chmodSync(file, mode);
-            apply(file, { inPlace });
-            const stats = statSync(file);
-            t.is((stats.mode & 0o7777).toString(8), mode.toString(8));
-            t.deepEqual([stats.uid, stats.gid], [user, group]);
-        }
+    t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': longer});
+    writeFileSync(file, edit(old, {interpreter: '/other/ld.so'}));
+    const other = readFileSync(file);
+    t.throws(() => applyPlanSync(file, plan, {inPlace}), {code: 'CHANGED', message: /got other content\)$/});
+    t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': other});
+  });
+  test(`${way}: nothing to do leaves even the times alone`, (t) => {
+    const file = copyFixture(t, name);
+    apply(file);
+    utimesSync(file, 1_000_000_000, 1_000_000_000);
+    const before = statSync(file, {bigint: true});
+    const plan = planFile(file);
+    t.deepEqual(plan.writes, []);
+    t.deepEqual(applyPlanSync(file, plan, {inPlace}), {path: file, notes: []});
+    const after = statSync(file, {bigint: true});
+    t.deepEqual([after.mtimeNs, after.ctimeNs, after.ino], [before.mtimeNs, before.ctimeNs, before.ino]);
+  });
+  test(`${way}: a missing file is said to be missing`, (t) => {
+    const file = copyFixture(t, name);
+    const plan = planFile(file);
+    t.throws(() => applyPlanSync(`${file}-not`, plan, {inPlace}), {
+      code: 'FILE_SYSTEM',
+      message: `${file}-not: cannot open: no such file or directory`,
     });
-    test(`${way}: a symbolic link stays one, and the file behind it changes`, (t) => {
-        const file = copyFixture(t, name);
-        const directory = tempDirectory(t);
-        symlinkSync(file, path.join(directory, 'absolute'));
-        symlinkSync('absolute', path.join(directory, 'relative'));
-        const applied = apply(path.join(directory, 'relative'), { inPlace });
-        t.is(applied.path, file);
-        t.is(readlinkSync(path.join(directory, 'relative')), 'absolute');
-        t.true(lstatSync(path.join(directory, 'absolute')).isSymbolicLink());
-        t.deepEqual(readFileSync(file), edited);
-        t.deepEqual(readdirSync(directory).sort(), ['absolute', 'relative']);
-    });
-    test(`${way}: a file that changed after planning is refused and left alone`, (t) => {
-        const file = copyFixture(t, name);
-        const plan = planFile(file);
-        appendFileSync(file, 'more');
-        const longer = readFileSync(file);
-        t.throws(() => applyPlanSync(file, plan, { inPlace }), {
-            code: 'CHANGED',
-            message: `${file}: the file changed after the edit was planned (expected the 16624 bytes of then, got 16628 bytes)`,
-        });
-        t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': longer });
-        writeFileSync(file, edit(old, { interpreter: '/other/ld.so' }));
-        const other = readFileSync(file);
-        t.throws(() => applyPlanSync(file, plan, { inPlace }), { code: 'CHANGED', message: /got other content\)$/ });
-        t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': other });
-    });
-    test(`${way}: nothing to do leaves even the times alone`, (t) => {
-        const file = copyFixture(t, name);
-        apply(file);
-        utimesSync(file, 1_000_000_000, 1_000_000_000);
-        const before = statSync(file, { bigint: true });
-        const plan = planFile(file);
-        t.deepEqual(plan.writes, []);
-        t.deepEqual(applyPlanSync(file, plan, { inPlace }), { path: file, notes: [] });
-        const after = statSync(file, { bigint: true });
-        t.deepEqual([after.mtimeNs, after.ctimeNs, after.ino], [before.mtimeNs, before.ctimeNs, before.ino]);
-    });
-    test(`${way}: a missing file is said to be missing`, (t) => {
-        const file = copyFixture(t, name);
-        const plan = planFile(file);
-        t.throws(() => applyPlanSync(`${file}-not`, plan, { inPlace }), {
-            code: 'FILE_SYSTEM',
-            message: `${file}-not: cannot open: no such file or directory`,
-        });
-    });
+  });
 }
 test('in place keeps the inode, and so every hard link and whoever has the file open', (t) => {
-    const file = copyFixture(t, name);
-    linkSync(file, `${file}.link`);
-    const { ino } = statSync(file);
-    t.deepEqual(apply(file, { inPlace: true }).notes, []);
-    t.is(statSync(file).ino, ino);
-    t.deepEqual(readFileSync(`${file}.link`), edited);
+  const file = copyFixture(t, name);
+  linkSync(file, `${file}.link`);
+  const {ino} = statSync(file);
+  t.deepEqual(apply(file, {inPlace: true}).notes, []);
+  t.is(statSync(file).ino, ino);
+  t.deepEqual(readFileSync(`${file}.link`), edited);
 });
 test('by rename, other hard links keep the old content, and that is said', (t) => {
-    const file = copyFixture(t, name);
-    linkSync(file, `${file}.link`);
-    linkSync(file, `${file}.link2`);
-    t.deepEqual(apply(file).notes, [
-        '2 other hard link(s) keep the old content; --in-place would change them too',
-    ]);
-    t.deepEqual(readFileSync(file), edited);
-    t.deepEqual(readFileSync(`${file}.link`), old);
+  const file = copyFixture(t, name);
+  linkSync(file, `${file}.link`);
+  linkSync(file, `${file}.link2`);
+  t.deepEqual(apply(file).notes, [
+    '2 other hard link(s) keep the old content; --in-place would change them too',
+  ]);
+  t.deepEqual(readFileSync(file), edited);
+  t.deepEqual(readFileSync(`${file}.link`), old);
 });
-test('a program that runs: in place it is busy and left alone, by rename it goes on with the old file', withTools(async (t) => {
+test(
+  'a program that runs: in place it is busy and left alone, by rename it goes on with the old file',
+  withTools(async (t) => {
     const file = path.join(tempDirectory(t), 'sleep');
     copyFileSync('/bin/sleep', file);
     const before = readFileSync(file);
-    const child = spawn(file, ['100'], { stdio: 'ignore' });
+    const child = spawn(file, ['100'], {stdio: 'ignore'});
     t.teardown(() => child.kill('SIGKILL'));
     await new Promise((resolve) => child.on('spawn', resolve));
-    t.throws(() => apply(file, { inPlace: true }), {
-        code: 'FILE_SYSTEM',
-        message: `${file}: cannot write: the program is running (text file busy)`,
+    t.throws(() => apply(file, {inPlace: true}), {
+      code: 'FILE_SYSTEM',
+      message: `${file}: cannot write: the program is running (text file busy)`,
     });
-    t.deepEqual(contentOf(path.dirname(file)), { sleep: before });
+    t.deepEqual(contentOf(path.dirname(file)), {sleep: before});
     apply(file);
     t.notDeepEqual(readFileSync(file), before);
     t.deepEqual(readFileSync(`/proc/${child.pid}/exe`), before);
     t.is(child.exitCode, null);
-}));
+  }),
+);
 test('the asynchronous form does the same', async (t) => {
-    const file = copyFixture(t, name);
-    t.deepEqual(await applyPlan(file, planFile(file)), { path: file, notes: [] });
-    t.deepEqual(readFileSync(file), edited);
+  const file = copyFixture(t, name);
+  t.deepEqual(await applyPlan(file, planFile(file)), {path: file, notes: []});
+  t.deepEqual(readFileSync(file), edited);
 });
 test('output: the input stays, the result has its mode', (t) => {
-    const file = copyFixture(t, name);
-    chmodSync(file, 0o711);
-    const result = path.join(tempDirectory(t), 'new');
-    t.is(apply(file, { output: result }).path, result);
-    t.deepEqual(readFileSync(file), old);
-    t.deepEqual(contentOf(path.dirname(result)), { new: edited });
-    t.is(statSync(result).mode & 0o7777, 0o711);
+  const file = copyFixture(t, name);
+  chmodSync(file, 0o711);
+  const result = path.join(tempDirectory(t), 'new');
+  t.is(apply(file, {output: result}).path, result);
+  t.deepEqual(readFileSync(file), old);
+  t.deepEqual(contentOf(path.dirname(result)), {new: edited});
+  t.is(statSync(result).mode & 0o7777, 0o711);
 });
 test('output: an existing file is replaced, by a new inode', (t) => {
-    const file = copyFixture(t, name);
-    const result = `${file}.out`;
-    writeFileSync(result, 'old output', { mode: 0o644 });
-    const { ino } = statSync(result);
-    apply(file, { output: result });
-    t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': old, 'probe-pie.out': edited });
-    t.not(statSync(result).ino, ino);
+  const file = copyFixture(t, name);
+  const result = `${file}.out`;
+  writeFileSync(result, 'old output', {mode: 0o644});
+  const {ino} = statSync(result);
+  apply(file, {output: result});
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old, 'probe-pie.out': edited});
+  t.not(statSync(result).ino, ino);
 });
 test('output: onto the input itself, also through a link, is an edit of it', (t) => {
-    for (const through of ['the path', 'a link']) {
-        const file = copyFixture(t, name);
-        const link = path.join(tempDirectory(t), 'link');
-        symlinkSync(file, link);
-        apply(file, { output: through === 'a link' ? link : file });
-        t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': edited });
-        t.true(lstatSync(link).isSymbolicLink());
-    }
+  for (const through of ['the path', 'a link']) {
+    const file = copyFixture(t, name);
+    const link = path.join(tempDirectory(t), 'link');
+    symlinkSync(file, link);
+    apply(file, {output: through === 'a link' ? link : file});
+    t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': edited});
+    t.true(lstatSync(link).isSymbolicLink());
+  }
 });
 test('output: a directory, and a file in one that is missing, are refused', (t) => {
-    const file = copyFixture(t, name);
-    const directory = tempDirectory(t);
-    t.throws(() => apply(file, { output: directory }), {
-        code: 'NOT_A_FILE',
-        message: `${directory}: the output is not a regular file`,
-    });
-    const missing = path.join(directory, 'no', 'file');
-    t.throws(() => apply(file, { output: missing }), {
-        code: 'FILE_SYSTEM',
-        message: /no such file or directory$/,
-    });
-    t.deepEqual(readdirSync(directory), []);
-    t.throws(() => apply(file, { output: '/dev/null' }), { code: 'NOT_A_FILE' });
-    t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': old });
+  const file = copyFixture(t, name);
+  const directory = tempDirectory(t);
+  t.throws(() => apply(file, {output: directory}), {
+    code: 'NOT_A_FILE',
+    message: `${directory}: the output is not a regular file`,
+  });
+  const missing = path.join(directory, 'no', 'file');
+  t.throws(() => apply(file, {output: missing}), {
+    code: 'FILE_SYSTEM',
+    message: /no such file or directory$/,
+  });
+  t.deepEqual(readdirSync(directory), []);
+  t.throws(() => apply(file, {output: '/dev/null'}), {code: 'NOT_A_FILE'});
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old});
 });
 test('output: with nothing to do it is a copy', (t) => {
-    const file = copyFixture(t, name);
-    const result = `${file}.copy`;
-    applyPlanSync(file, planFile(file, {}), { output: result });
-    t.deepEqual(readFileSync(result), old);
+  const file = copyFixture(t, name);
+  const result = `${file}.copy`;
+  applyPlanSync(file, planFile(file, {}), {output: result});
+  t.deepEqual(readFileSync(result), old);
 });
 test('output: from a file that may only be read, by an ordinary user', (t) => {
-    const file = copyFixture(t, name);
-    chmodSync(file, 0o555);
-    chmodSync(path.dirname(file), 0o777);
-    const { status, stderr } = elfinterpAsNobody([
-        'set',
-        file,
-        request.interpreter ?? '',
-        '--output',
-        `${file}.out`,
-    ]);
-    t.is(stderr, isRoot ? `elfinterp: ${file}: the owner 0:0 could not be kept\n` : '');
-    t.is(status, 0);
-    t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': old, 'probe-pie.out': edited });
-    t.is(statSync(`${file}.out`).mode & 0o7777, 0o555);
+  const file = copyFixture(t, name);
+  chmodSync(file, 0o555);
+  chmodSync(path.dirname(file), 0o777);
+  const {status, stderr} = elfinterpAsNobody([
+    'set',
+    file,
+    request.interpreter ?? '',
+    '--output',
+    `${file}.out`,
+  ]);
+  t.is(stderr, isRoot ? `elfinterp: ${file}: the owner 0:0 could not be kept\n` : '');
+  t.is(status, 0);
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old, 'probe-pie.out': edited});
+  t.is(statSync(`${file}.out`).mode & 0o7777, 0o555);
 });
 if (isRoot) {
-    test('output: a set-user-ID bit does not go over to a file of another owner', (t) => {
-        const file = copyFixture(t, name);
-        chmodSync(file, 0o4755);
-        const result = `${file}.out`;
-        writeFileSync(result, 'his');
-        chownSync(result, 1, 1);
-        t.deepEqual(apply(file, { output: result }).notes, [
-            'the set-user-ID or set-group-ID bit is left out: the owner is another',
-        ]);
-        const { uid, mode } = statSync(result);
-        t.deepEqual([uid, mode & 0o7777], [1, 0o755]);
-    });
+  test('output: a set-user-ID bit does not go over to a file of another owner', (t) => {
+    const file = copyFixture(t, name);
+    chmodSync(file, 0o4755);
+    const result = `${file}.out`;
+    writeFileSync(result, 'his');
+    chownSync(result, 1, 1);
+    t.deepEqual(apply(file, {output: result}).notes, [
+      'the set-user-ID or set-group-ID bit is left out: the owner is another',
+    ]);
+    const {uid, mode} = statSync(result);
+    t.deepEqual([uid, mode & 0o7777], [1, 0o755]);
+  });
 }
 test('output and inPlace exclude one another', (t) => {
-    const file = copyFixture(t, name);
-    t.throws(() => apply(file, { output: `${file}.out`, inPlace: true }), { code: 'BAD_REQUEST' });
-    t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': old });
+  const file = copyFixture(t, name);
+  t.throws(() => apply(file, {output: `${file}.out`, inPlace: true}), {code: 'BAD_REQUEST'});
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old});
 });
 test('a temporary file of a dead process is removed, that of a living one and a like-named file are not', (t) => {
-    const file = copyFixture(t, name);
-    const beside = (rest) => path.join(path.dirname(file), rest);
-    const stem = stemFor(file);
-    // Linux never gives out a process number this high.
-    const [dead, living, other] = [`${stem}4194305-abc`, `${stem}${process.pid}-abc`, `${stem}notes`];
-    for (const left of [dead, living, other])
-        writeFileSync(beside(left), 'left');
-    apply(file);
-    t.deepEqual(readdirSync(path.dirname(file)).sort(), [living, other, 'probe-pie'].sort());
+  const file = copyFixture(t, name);
+  const beside = (rest) => path.join(path.dirname(file), rest);
+  const stem = stemFor(file);
+  // Linux never gives out a process number this high.
+  const [dead, living, other] = [`${stem}4194305-abc`, `${stem}${process.pid}-abc`, `${stem}notes`];
+  for (const left of [dead, living, other]) writeFileSync(beside(left), 'left');
+  apply(file);
+  t.deepEqual(readdirSync(path.dirname(file)).sort(), [living, other, 'probe-pie'].sort());
 });
 test('a name of 255 bytes leaves room for that of the temporary file', (t) => {
-    const file = copyFixture(t, name, 'n'.repeat(255));
-    apply(file);
-    t.deepEqual(Object.keys(contentOf(path.dirname(file))), ['n'.repeat(255)]);
-    t.deepEqual(readFileSync(file), edited);
+  const file = copyFixture(t, name, 'n'.repeat(255));
+  apply(file);
+  t.deepEqual(Object.keys(contentOf(path.dirname(file))), ['n'.repeat(255)]);
+  t.deepEqual(readFileSync(file), edited);
 });
 test('an ordinary user may not edit a file that he may not write, though the directory is his', (t) => {
-    const file = copyFixture(t, name);
-    const directory = path.dirname(file);
-    if (isRoot)
-        chownSync(directory, 65_534, 65_534);
-    chmodSync(file, 0o555);
-    for (const more of [[], ['--in-place']]) {
-        const { status, stderr, stdout } = elfinterpAsNobody(['set', file, '/ld.so', ...more]);
-        t.is(stderr, `elfinterp: ${file}: cannot write: permission denied\n`);
-        t.deepEqual([status, stdout], [1, '']);
-    }
-    t.deepEqual(contentOf(directory), { 'probe-pie': old });
-    t.is(statSync(file).mode & 0o777, 0o555);
+  const file = copyFixture(t, name);
+  const directory = path.dirname(file);
+  if (isRoot) chownSync(directory, 65_534, 65_534);
+  chmodSync(file, 0o555);
+  for (const more of [[], ['--in-place']]) {
+    const {status, stderr, stdout} = elfinterpAsNobody(['set', file, '/ld.so', ...more]);
+    t.is(stderr, `elfinterp: ${file}: cannot write: permission denied\n`);
+    t.deepEqual([status, stdout], [1, '']);
+  }
+  t.deepEqual(contentOf(directory), {'probe-pie': old});
+  t.is(statSync(file).mode & 0o777, 0o555);
 });
 test('a directory that this user may not write', (t) => {
-    const file = copyFixture(t, name);
-    const directory = path.dirname(file);
-    if (isRoot)
-        chownSync(file, 65_534, 65_534);
-    chmodSync(directory, 0o555);
-    t.teardown(() => chmodSync(directory, 0o755));
-    const { status, stderr } = elfinterpAsNobody(['set', file, '/ld.so']);
-    t.is(stderr, `elfinterp: ${file}: cannot write a new file beside it: permission denied\n`);
-    t.is(status, 1);
-    t.deepEqual(contentOf(directory), { 'probe-pie': old });
-    const inPlace = elfinterpAsNobody(['set', file, '/ld.so', '--in-place']);
-    t.is(inPlace.stderr, '');
-    t.is(inPlace.status, 0);
-    t.deepEqual(readFileSync(file), edit(old, { interpreter: '/ld.so' }));
+  const file = copyFixture(t, name);
+  const directory = path.dirname(file);
+  if (isRoot) chownSync(file, 65_534, 65_534);
+  chmodSync(directory, 0o555);
+  t.teardown(() => chmodSync(directory, 0o755));
+  const {status, stderr} = elfinterpAsNobody(['set', file, '/ld.so']);
+  t.is(stderr, `elfinterp: ${file}: cannot write a new file beside it: permission denied\n`);
+  t.is(status, 1);
+  t.deepEqual(contentOf(directory), {'probe-pie': old});
+  const inPlace = elfinterpAsNobody(['set', file, '/ld.so', '--in-place']);
+  t.is(inPlace.stderr, '');
+  t.is(inPlace.status, 0);
+  t.deepEqual(readFileSync(file), edit(old, {interpreter: '/ld.so'}));
 });
 test('in place, an ordinary owner keeps the set-user-ID bit; whoever else writes is told that it is lost', (t) => {
-    const file = copyFixture(t, name);
-    chmodSync(path.dirname(file), 0o755);
-    for (const [owner, mode, message] of [
-        [65_534, 0o4755, ''],
-        [
-            1,
-            0o4777,
-            `elfinterp: ${file}: the set-user-ID or set-group-ID bit is lost: only the owner could keep it\n`,
-        ],
-    ]) {
-        if (!isRoot && owner === 1)
-            continue;
-        writeFileSync(file, old);
-        if (isRoot)
-            chownSync(file, owner, owner);
-        chmodSync(file, mode);
-        const { status, stderr } = elfinterpAsNobody(['set', '--in-place', file, '/ld.so']);
-        t.is(stderr, message);
-        t.is(status, 0);
-        t.is(statSync(file).mode & 0o7777, message === '' ? mode : mode & 0o777);
-    }
+  const file = copyFixture(t, name);
+  chmodSync(path.dirname(file), 0o755);
+  for (const [owner, mode, message] of [
+    [65_534, 0o4755, ''],
+    [
+      1,
+      0o4777,
+      `elfinterp: ${file}: the set-user-ID or set-group-ID bit is lost: only the owner could keep it\n`,
+    ],
+  ]) {
+    if (!isRoot && owner === 1) continue;
+    writeFileSync(file, old);
+    if (isRoot) chownSync(file, owner, owner);
+    chmodSync(file, mode);
+    const {status, stderr} = elfinterpAsNobody(['set', '--in-place', file, '/ld.so']);
+    t.is(stderr, message);
+    t.is(status, 0);
+    t.is(statSync(file).mode & 0o7777, message === '' ? mode : mode & 0o777);
+  }
 });
 if (isRoot) {
-    test("another user's file that this user may write: the owner cannot be kept, and no set-user-ID bit either", (t) => {
-        const file = copyFixture(t, name);
-        chownSync(file, 1, 1);
-        chmodSync(file, 0o4777);
-        chmodSync(path.dirname(file), 0o777);
-        const { status, stderr } = elfinterpAsNobody(['set', file, '/ld.so']);
-        t.is(stderr, `elfinterp: ${file}: the owner 1:1 could not be kept\n`);
-        t.is(status, 0);
-        const { uid, mode } = statSync(file);
-        t.deepEqual([uid, mode & 0o7777], [65_534, 0o777]);
-    });
+  test("another user's file that this user may write: the owner cannot be kept, and no set-user-ID bit either", (t) => {
+    const file = copyFixture(t, name);
+    chownSync(file, 1, 1);
+    chmodSync(file, 0o4777);
+    chmodSync(path.dirname(file), 0o777);
+    const {status, stderr} = elfinterpAsNobody(['set', file, '/ld.so']);
+    t.is(stderr, `elfinterp: ${file}: the owner 1:1 could not be kept\n`);
+    t.is(status, 0);
+    const {uid, mode} = statSync(file);
+    t.deepEqual([uid, mode & 0o7777], [65_534, 0o777]);
+  });
 }
-test('a full disk: an error, the old file, nothing left', withTools((t) => {
+test(
+  'a full disk: an error, the old file, nothing left',
+  withTools((t) => {
     const directory = tempDirectory(t);
     const script = `mount -t tmpfs -o size=24k none "$1" && cp "$2" "$1/program" || exit 99
       "$3" "$4" set "$1/program" /debootstrap/qemu-libs/ld.so; echo "status $?"; ls -A "$1"; cmp "$1/program" "$2"`;
     const original = copyFixture(t, name);
-    const { status, stdout, stderr } = run('unshare', [
-        '--mount',
-        ...(isRoot ? [] : ['--map-root-user']),
-        'sh',
-        '-c',
-        script,
-        'sh',
-        directory,
-        original,
-        process.execPath,
-        program,
+    const {status, stdout, stderr} = run('unshare', [
+      '--mount',
+      ...(isRoot ? [] : ['--map-root-user']),
+      'sh',
+      '-c',
+      script,
+      'sh',
+      directory,
+      original,
+      process.execPath,
+      program,
     ]);
-    t.is(stderr, `elfinterp: ${directory}/program: cannot write a new file beside it: no space left on device\n`);
+    t.is(
+      stderr,
+      `elfinterp: ${directory}/program: cannot write a new file beside it: no space left on device\n`,
+    );
     t.is(stdout, 'status 1\nprogram\n');
     t.is(status, 0);
-}));
-test('a read-only file system', withTools((t) => {
+  }),
+);
+test(
+  'a read-only file system',
+  withTools((t) => {
     const file = copyFixture(t, name);
-    const script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 99; "$2" "$3" set "$4" /ld.so';
-    const { status, stderr } = run('unshare', [
-        '--mount',
-        ...(isRoot ? [] : ['--map-root-user']),
-        'sh',
-        '-c',
-        script,
-        'sh',
-        path.dirname(file),
-        process.execPath,
-        program,
-        file,
+    const script =
+      'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 99; "$2" "$3" set "$4" /ld.so';
+    const {status, stderr} = run('unshare', [
+      '--mount',
+      ...(isRoot ? [] : ['--map-root-user']),
+      'sh',
+      '-c',
+      script,
+      'sh',
+      path.dirname(file),
+      process.execPath,
+      program,
+      file,
     ]);
     t.is(stderr, `elfinterp: ${file}: cannot write: read-only file system\n`);
     t.is(status, 1);
-    t.deepEqual(contentOf(path.dirname(file)), { 'probe-pie': old });
-}));
+    t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old});
+  }),
+);
 test('a file in a directory with a strange name', (t) => {
-    const directory = path.join(tempDirectory(t), 'ä b\n"c"');
-    mkdirSync(directory);
-    const file = path.join(directory, '-ü');
-    copyFileSync(copyFixture(t, name), file);
-    apply(file);
-    t.deepEqual(contentOf(directory), { '-ü': edited });
+  const directory = path.join(tempDirectory(t), 'ä b\n"c"');
+  mkdirSync(directory);
+  const file = path.join(directory, '-ü');
+  copyFileSync(copyFixture(t, name), file);
+  apply(file);
+  t.deepEqual(contentOf(directory), {'-ü': edited});
 });
-test('a sparse file stays sparse where the file system can do it', withTools((t) => {
+test(
+  'a sparse file stays sparse where the file system can do it',
+  withTools((t) => {
     const file = copyFixture(t, name);
     output('truncate', ['-s', '200M', file]);
     const before = statSync(file);
-    apply(file, { inPlace: true });
+    apply(file, {inPlace: true});
     t.is(statSync(file).size, before.size);
     t.true(statSync(file).blocks < 1000, `${statSync(file).blocks} blocks`);
     t.true(existsSync(file));
-}));
+  }),
+);
 //# sourceMappingURL=apply.test.js.map

@@ -1,154 +1,151 @@
 /*
  * The emulator in the chroot: is it whole, of one build, closed, deaf, and for this machine?
  */
-import { lstatSync } from 'node:fs';
-import { isNativeTarget, targetOfFile } from '../../binfmt/targets.js';
-import { openElfSource } from '../../elf/open.js';
-import { ElfError } from '../../errors.js';
-import { findOwn, openOwn } from '../../loader/inside.js';
-import { findOwnEmulator } from '../find-emulator.js';
-import { findManifest } from '../manifest.js';
-import { isElf, readHead } from '../program.js';
-import { verifyBundle } from '../verify.js';
-import { broken, doubtful, fine, quoted } from './finding.js';
+import {lstatSync} from 'node:fs';
+import {isNativeTarget, targetOfFile} from '../../binfmt/targets.js';
+import {openElfSource} from '../../elf/open.js';
+import {ElfError} from '../../errors.js';
+import {findOwn, openOwn} from '../../loader/inside.js';
+import {findOwnEmulator} from '../find-emulator.js';
+import {findManifest} from '../manifest.js';
+import {isElf, readHead} from '../program.js';
+import {verifyBundle} from '../verify.js';
+import {broken, doubtful, fine, quoted} from './finding.js';
 export function examineEmulator(root, architecture, place) {
-    const targets = architecture === undefined || architecture.isNative ? [] : architecture.targets;
-    try {
-        const manifest = findManifest(root, place)?.manifest;
-        const serves = manifest?.programs.find(({ qemuTarget }) => targets.some(({ name }) => name === qemuTarget));
-        const own = findOwnEmulator(root, targets);
-        return {
-            hasEmulator: serves !== undefined || own !== undefined,
-            findings: [
-                ...(manifest === undefined ? [] : examineBundle(root, manifest, place)),
-                ...(targets.length === 0 ? [] : [presence(root, targets, serves?.path, own?.path, manifest)]),
-            ],
-        };
-    }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-        return { hasEmulator: false, findings: [unusable(root, error)] };
-    }
+  const targets = architecture === undefined || architecture.isNative ? [] : architecture.targets;
+  try {
+    const manifest = findManifest(root, place)?.manifest;
+    const serves = manifest?.programs.find(({qemuTarget}) => targets.some(({name}) => name === qemuTarget));
+    const own = findOwnEmulator(root, targets);
+    return {
+      hasEmulator: serves !== undefined || own !== undefined,
+      findings: [
+        ...(manifest === undefined ? [] : examineBundle(root, manifest, place)),
+        ...(targets.length === 0 ? [] : [presence(root, targets, serves?.path, own?.path, manifest)]),
+      ],
+    };
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    return {hasEmulator: false, findings: [unusable(root, error)]};
+  }
 }
 function presence(root, targets, bundled, own, manifest) {
-    const names = targets.map(({ name }) => name).join(' or ');
-    if (bundled !== undefined)
-        return fine('EMULATOR', `the chroot has a bundled emulator for ${names}`, bundled);
-    if (own !== undefined)
-        return fine('EMULATOR', `the chroot has an emulator for ${names} of its own`, own);
-    const evidence = manifest === undefined
-        ? 'there is no manifest in /debootstrap or /usr/libexec/elfinterp'
-        : `the bundle has ${manifest.programs.map(({ path }) => path).join(', ')}`;
-    const what = `there is no emulator for ${names} in the chroot: "Exec format error"`;
-    return broken('NO_EMULATOR', what, evidence, `elfinterp chroot install ${quoted(root.host)}`);
+  const names = targets.map(({name}) => name).join(' or ');
+  if (bundled !== undefined)
+    return fine('EMULATOR', `the chroot has a bundled emulator for ${names}`, bundled);
+  if (own !== undefined) return fine('EMULATOR', `the chroot has an emulator for ${names} of its own`, own);
+  const evidence =
+    manifest === undefined
+      ? 'there is no manifest in /debootstrap or /usr/libexec/elfinterp'
+      : `the bundle has ${manifest.programs.map(({path}) => path).join(', ')}`;
+  const what = `there is no emulator for ${names} in the chroot: "Exec format error"`;
+  return broken('NO_EMULATOR', what, evidence, `elfinterp chroot install ${quoted(root.host)}`);
 }
 /** A link where the bundle should be, or a list that names what it must not. */
 function unusable(root, error) {
-    const isLink = error.code === 'OUTSIDE' && error.path === root.host;
-    const link = isLink ? /^(\/[^/ ]+)/.exec(error.message.slice(root.host.length + 2))?.[1] : undefined;
-    const again = `elfinterp chroot install ${quoted(root.host)}`;
-    const remedy = link === undefined
-        ? `rm ${quoted(error.path ?? '')} && ${again}`
-        : `rm ${quoted(`${root.host}${link}`)} && ${again}`;
-    return broken('BUNDLE_UNUSABLE', 'the bundle is refused: somebody changed what it is', error.message, remedy);
+  const isLink = error.code === 'OUTSIDE' && error.path === root.host;
+  const link = isLink ? /^(\/[^/ ]+)/.exec(error.message.slice(root.host.length + 2))?.[1] : undefined;
+  const again = `elfinterp chroot install ${quoted(root.host)}`;
+  const remedy =
+    link === undefined
+      ? `rm ${quoted(error.path ?? '')} && ${again}`
+      : `rm ${quoted(`${root.host}${link}`)} && ${again}`;
+  return broken(
+    'BUNDLE_UNUSABLE',
+    'the bundle is refused: somebody changed what it is',
+    error.message,
+    remedy,
+  );
 }
 function examineBundle(root, manifest, place) {
-    const again = `elfinterp chroot install ${quoted(root.host)}`;
-    const { problems, isolated } = verifyBundle(root.host, { ...place, prefix: manifest.prefix });
-    const findings = [
-        ...problems.map((problem) => problemFinding(problem, root, again)),
-        ...manifest.programs.flatMap(({ path }) => examineProgram(root, path, again)),
-        ...examineBuilds(root, manifest, again),
-    ];
-    if (isolated === false) {
-        const what = "the bundled loader reads the guest's LD_* variables: LD_PRELOAD prints errors, ldd lists the wrong libraries";
-        findings.push(doubtful('NOT_ISOLATED', what, `${manifest.libs}/ld.so is not isolated`, again));
-    }
-    return findings;
+  const again = `elfinterp chroot install ${quoted(root.host)}`;
+  const {problems, isolated} = verifyBundle(root.host, {...place, prefix: manifest.prefix});
+  const findings = [
+    ...problems.map((problem) => problemFinding(problem, root, again)),
+    ...manifest.programs.flatMap(({path}) => examineProgram(root, path, again)),
+    ...examineBuilds(root, manifest, again),
+  ];
+  if (isolated === false) {
+    const what =
+      "the bundled loader reads the guest's LD_* variables: LD_PRELOAD prints errors, ldd lists the wrong libraries";
+    findings.push(doubtful('NOT_ISOLATED', what, `${manifest.libs}/ld.so is not isolated`, again));
+  }
+  return findings;
 }
 const codes = {
-    MISSING: 'FILE_MISSING',
-    CHANGED: 'FILE_CHANGED',
-    EXTRA: 'FILE_EXTRA',
-    NOT_CLOSED: 'NOT_CLOSED',
+  MISSING: 'FILE_MISSING',
+  CHANGED: 'FILE_CHANGED',
+  EXTRA: 'FILE_EXTRA',
+  NOT_CLOSED: 'NOT_CLOSED',
 };
-function problemFinding({ code, path, message }, root, again) {
-    if (code === 'EXTRA') {
-        const what = 'a file lies in the library directory that is not of the bundle, and would be found there';
-        return doubtful('FILE_EXTRA', what, path, `rm ${quoted(root.hostPath(path))}`);
-    }
-    return broken(codes[code], `the bundle is not whole: ${message}`, path, again);
+function problemFinding({code, path, message}, root, again) {
+  if (code === 'EXTRA') {
+    const what = 'a file lies in the library directory that is not of the bundle, and would be found there';
+    return doubtful('FILE_EXTRA', what, path, `rm ${quoted(root.hostPath(path))}`);
+  }
+  return broken(codes[code], `the bundle is not whole: ${message}`, path, again);
 }
 function examineProgram(root, path, again) {
-    const host = findOwn(root, path);
-    if (host === undefined)
-        return [];
-    const findings = [];
-    const { mode } = lstatSync(host);
-    if ((mode & 0o111) === 0) {
-        const what = 'the emulator may not be executed: "Permission denied"';
-        findings.push(broken('NOT_EXECUTABLE', what, `${path} has mode ${(mode & 0o7777).toString(8)}`, again));
-    }
-    const head = readHead(root, path);
-    const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
-    if (target !== undefined && !isNativeTarget(target)) {
-        const what = `the emulator itself is a program for ${target.name}: "Exec format error"`;
-        findings.push(broken('WRONG_MACHINE', what, `the ELF header of ${path}`, again));
-    }
-    return [...findings, ...examineSearchPath(root, path, again)];
+  const host = findOwn(root, path);
+  if (host === undefined) return [];
+  const findings = [];
+  const {mode} = lstatSync(host);
+  if ((mode & 0o111) === 0) {
+    const what = 'the emulator may not be executed: "Permission denied"';
+    findings.push(broken('NOT_EXECUTABLE', what, `${path} has mode ${(mode & 0o7777).toString(8)}`, again));
+  }
+  const head = readHead(root, path);
+  const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
+  if (target !== undefined && !isNativeTarget(target)) {
+    const what = `the emulator itself is a program for ${target.name}: "Exec format error"`;
+    findings.push(broken('WRONG_MACHINE', what, `the ELF header of ${path}`, again));
+  }
+  return [...findings, ...examineSearchPath(root, path, again)];
 }
 /** DT_RUNPATH does not count for the libraries that the libraries ask for. */
 function examineSearchPath(root, path, again) {
+  try {
+    const source = openOwn(root, path);
+    if (source === undefined) return [];
+    const file = openElfSource(source);
     try {
-        const source = openOwn(root, path);
-        if (source === undefined)
-            return [];
-        const file = openElfSource(source);
-        try {
-            const runpath = file.view.dynamic?.runpath;
-            if (runpath === undefined)
-                return [];
-            const what = 'the emulator has RUNPATH, which the libraries of its libraries do not inherit, and which LD_LIBRARY_PATH beats';
-            return [doubtful('RUNPATH', what, `${path}: RUNPATH ${runpath}`, again)];
-        }
-        finally {
-            void file.close();
-        }
+      const runpath = file.view.dynamic?.runpath;
+      if (runpath === undefined) return [];
+      const what =
+        'the emulator has RUNPATH, which the libraries of its libraries do not inherit, and which LD_LIBRARY_PATH beats';
+      return [doubtful('RUNPATH', what, `${path}: RUNPATH ${runpath}`, again)];
+    } finally {
+      void file.close();
     }
-    catch (error) {
-        if (error instanceof ElfError)
-            return [];
-        throw error;
-    }
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
 }
 /** glibc's loader and its libc.so.6 share private symbols: each must be of the other's build. */
-function examineBuilds(root, { files }, again) {
-    const loader = files.find(({ role }) => role === 'loader')?.path;
-    const libc = files.find(({ path }) => path.endsWith('/libc.so.6'))?.path;
-    if (loader === undefined || libc === undefined)
-        return [];
-    const [a, b] = [buildOf(root, loader), buildOf(root, libc)];
-    if (a === undefined || b === undefined || a === b)
-        return [];
-    const what = 'loader and libc are of different builds: "symbol lookup error", GLIBC_PRIVATE';
-    return [broken('DIFFERENT_BUILDS', what, `${loader} is ${a}, ${libc} is ${b}`, again)];
+function examineBuilds(root, {files}, again) {
+  const loader = files.find(({role}) => role === 'loader')?.path;
+  const libc = files.find(({path}) => path.endsWith('/libc.so.6'))?.path;
+  if (loader === undefined || libc === undefined) return [];
+  const [a, b] = [buildOf(root, loader), buildOf(root, libc)];
+  if (a === undefined || b === undefined || a === b) return [];
+  const what = 'loader and libc are of different builds: "symbol lookup error", GLIBC_PRIVATE';
+  return [broken('DIFFERENT_BUILDS', what, `${loader} is ${a}, ${libc} is ${b}`, again)];
 }
 /** In bytes; they have some two million. */
 const longestLibc = 1 << 26;
 /** As both files say it of themselves: "(Debian GLIBC 2.36-9+deb12u10) stable release version 2.36". */
 function buildOf(root, path) {
-    const source = openOwn(root, path);
-    if (source === undefined)
-        return undefined;
-    try {
-        if (source.size > longestLibc)
-            return undefined;
-        const text = Buffer.from(source.read(0, source.size)).toString('latin1');
-        return /\(([^()]*(?:GLIBC|GNU libc)[^()]*)\) (?:stable|development) release version [\d.]+/.exec(text)?.[1];
-    }
-    finally {
-        source.close();
-    }
+  const source = openOwn(root, path);
+  if (source === undefined) return undefined;
+  try {
+    if (source.size > longestLibc) return undefined;
+    const text = Buffer.from(source.read(0, source.size)).toString('latin1');
+    return /\(([^()]*(?:GLIBC|GNU libc)[^()]*)\) (?:stable|development) release version [\d.]+/.exec(
+      text,
+    )?.[1];
+  } finally {
+    source.close();
+  }
 }
 //# sourceMappingURL=bundle.js.map

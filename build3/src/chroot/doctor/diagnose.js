@@ -2,12 +2,12 @@
  * Why does it not run? The kernel has four answers for a dozen causes; here each cause is looked for where it shows.
  * Nothing is run and nothing is changed.
  */
-import { Root } from '../../loader/root.js';
-import { findArchitecture } from '../architecture.js';
-import { examineEmulator } from './bundle.js';
-import { examineHost } from './host.js';
-import { examineSystem } from './system.js';
-import { examineTable } from './table.js';
+import {Root} from '../../loader/root.js';
+import {findArchitecture} from '../architecture.js';
+import {examineEmulator} from './bundle.js';
+import {examineHost} from './host.js';
+import {examineSystem} from './system.js';
+import {examineTable} from './table.js';
 /**
  * Look for everything that keeps the programs of a chroot from running, or of this machine's setting without one.
  *
@@ -15,21 +15,22 @@ import { examineTable } from './table.js';
  * @throws ElfError FILE_SYSTEM when there is no such directory
  */
 export function diagnose(chroot, place = {}) {
-    const findings = chroot === undefined ? [...examineHost(), ...examineTable(undefined)] : examineChroot(chroot, place);
-    const order = ['broken', 'doubtful', 'fine'];
-    return [...findings].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+  const findings =
+    chroot === undefined ? [...examineHost(), ...examineTable(undefined)] : examineChroot(chroot, place);
+  const order = ['broken', 'doubtful', 'fine'];
+  return [...findings].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
 function examineChroot(chroot, place) {
-    const root = new Root(chroot);
-    const architecture = findArchitecture(root);
-    const emulator = examineEmulator(root, architecture, place);
-    const target = architecture?.isNative ? undefined : architecture?.targets[0];
-    const guest = target && { root, target, hasEmulator: emulator.hasEmulator };
-    return [
-        ...examineSystem(root, architecture),
-        ...emulator.findings,
-        ...examineTable(guest),
-        ...examineHost(),
-    ];
+  const root = new Root(chroot);
+  const architecture = findArchitecture(root);
+  const emulator = examineEmulator(root, architecture, place);
+  const target = architecture?.isNative ? undefined : architecture?.targets[0];
+  const guest = target && {root, target, hasEmulator: emulator.hasEmulator};
+  return [
+    ...examineSystem(root, architecture),
+    ...emulator.findings,
+    ...examineTable(guest),
+    ...examineHost(),
+  ];
 }
 //# sourceMappingURL=diagnose.js.map

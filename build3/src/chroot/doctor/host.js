@@ -1,71 +1,89 @@
 /*
  * What this machine allows, whatever the chroot: kernel, user namespaces, ids.
  */
-import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
-import { hasPrivateTables } from '../../binfmt/mount.js';
-import { ElfError } from '../../errors.js';
-import { planIdMap } from '../idmap.js';
-import { broken, doubtful, fine } from './finding.js';
+import {readFileSync} from 'node:fs';
+import {release} from 'node:os';
+import {hasPrivateTables} from '../../binfmt/mount.js';
+import {ElfError} from '../../errors.js';
+import {planIdMap} from '../idmap.js';
+import {broken, doubtful, fine} from './finding.js';
 export function examineHost() {
-    return [...examineKernel(), ...examineUserNamespaces(), ...examineIds(), ...examineLowestAddress()];
+  return [...examineKernel(), ...examineUserNamespaces(), ...examineIds(), ...examineLowestAddress()];
 }
 function examineKernel() {
-    const evidence = `Linux ${release()}`;
-    if (hasPrivateTables())
-        return [fine('KERNEL', 'the kernel gives each user namespace a binfmt_misc of its own', evidence)];
-    return [
-        doubtful('KERNEL', 'before Linux 6.7 an emulator can be registered only for the whole machine', evidence, 'elfinterp binfmt register --chroot CHROOT --global, then elfinterp chroot run --global CHROOT'),
-    ];
+  const evidence = `Linux ${release()}`;
+  if (hasPrivateTables())
+    return [fine('KERNEL', 'the kernel gives each user namespace a binfmt_misc of its own', evidence)];
+  return [
+    doubtful(
+      'KERNEL',
+      'before Linux 6.7 an emulator can be registered only for the whole machine',
+      evidence,
+      'elfinterp binfmt register --chroot CHROOT --global, then elfinterp chroot run --global CHROOT',
+    ),
+  ];
 }
 /** Each switch that forbids them, its bad value, and how it is turned. */
 const switches = [
-    ['user/max_user_namespaces', '0', 'sysctl user.max_user_namespaces=15000'],
-    ['kernel/unprivileged_userns_clone', '0', 'sysctl kernel.unprivileged_userns_clone=1'],
-    [
-        'kernel/apparmor_restrict_unprivileged_userns',
-        '1',
-        'sysctl kernel.apparmor_restrict_unprivileged_userns=0',
-    ],
+  ['user/max_user_namespaces', '0', 'sysctl user.max_user_namespaces=15000'],
+  ['kernel/unprivileged_userns_clone', '0', 'sysctl kernel.unprivileged_userns_clone=1'],
+  [
+    'kernel/apparmor_restrict_unprivileged_userns',
+    '1',
+    'sysctl kernel.apparmor_restrict_unprivileged_userns=0',
+  ],
 ];
 function examineUserNamespaces() {
-    const isRoot = process.geteuid?.() === 0;
-    return switches
-        .filter(([file]) => !isRoot || file === 'user/max_user_namespaces')
-        .filter(([file, bad]) => readSetting(`/proc/sys/${file}`) === bad)
-        .map(([file, bad, remedy]) => broken('USER_NAMESPACES', 'this machine forbids user namespaces', `/proc/sys/${file} is ${bad}`, remedy));
+  const isRoot = process.geteuid?.() === 0;
+  return switches
+    .filter(([file]) => !isRoot || file === 'user/max_user_namespaces')
+    .filter(([file, bad]) => readSetting(`/proc/sys/${file}`) === bad)
+    .map(([file, bad, remedy]) =>
+      broken(
+        'USER_NAMESPACES',
+        'this machine forbids user namespaces',
+        `/proc/sys/${file} is ${bad}`,
+        remedy,
+      ),
+    );
 }
 function examineIds() {
-    try {
-        const { kind } = planIdMap();
-        if (kind !== 'single')
-            return [fine('SUBORDINATE_IDS', 'files inside can belong to many users', `${kind} map of ids`)];
-    }
-    catch (error) {
-        if (!(error instanceof ElfError))
-            throw error;
-    }
-    return [
-        doubtful('SUBORDINATE_IDS', 'programs run as a single user: dpkg, and whatever else gives files away, fails', 'newuidmap and newgidmap, and ranges in /etc/subuid and /etc/subgid, are not all there', 'apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER'),
-    ];
+  try {
+    const {kind} = planIdMap();
+    if (kind !== 'single')
+      return [fine('SUBORDINATE_IDS', 'files inside can belong to many users', `${kind} map of ids`)];
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+  }
+  return [
+    doubtful(
+      'SUBORDINATE_IDS',
+      'programs run as a single user: dpkg, and whatever else gives files away, fails',
+      'newuidmap and newgidmap, and ranges in /etc/subuid and /etc/subgid, are not all there',
+      'apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER',
+    ),
+  ];
 }
 /** The usual value; programs of other architectures are linked to addresses below a higher one. */
 const usualLowest = 65536;
 function examineLowestAddress() {
-    const value = readSetting('/proc/sys/vm/mmap_min_addr');
-    if (!(Number(value) > usualLowest))
-        return [];
-    const evidence = `/proc/sys/vm/mmap_min_addr is ${value}`;
-    return [
-        doubtful('MMAP_MIN_ADDR', 'emulators need low addresses for some programs', evidence, `sysctl vm.mmap_min_addr=${usualLowest}`),
-    ];
+  const value = readSetting('/proc/sys/vm/mmap_min_addr');
+  if (!(Number(value) > usualLowest)) return [];
+  const evidence = `/proc/sys/vm/mmap_min_addr is ${value}`;
+  return [
+    doubtful(
+      'MMAP_MIN_ADDR',
+      'emulators need low addresses for some programs',
+      evidence,
+      `sysctl vm.mmap_min_addr=${usualLowest}`,
+    ),
+  ];
 }
 function readSetting(path) {
-    try {
-        return readFileSync(path, 'utf8').trim();
-    }
-    catch {
-        return undefined;
-    }
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }
 //# sourceMappingURL=host.js.map

@@ -2,115 +2,121 @@
  * What is registered outside: it counts for chroot(8), docker and every other way in; `chroot run` makes a table of
  * its own in which the bundle's emulator wins.
  */
-import { loaderOf } from '../../binfmt/emulator.js';
-import { findTable, inInitialUserNamespace } from '../../binfmt/mount.js';
-import { entryMatches, readTable } from '../../binfmt/registry.js';
-import { ElfError, printable } from '../../errors.js';
-import { Root } from '../../loader/root.js';
-import { readHead } from '../program.js';
-import { broken, doubtful, fine } from './finding.js';
+import {loaderOf} from '../../binfmt/emulator.js';
+import {findTable, inInitialUserNamespace} from '../../binfmt/mount.js';
+import {entryMatches, readTable} from '../../binfmt/registry.js';
+import {ElfError, printable} from '../../errors.js';
+import {Root} from '../../loader/root.js';
+import {readHead} from '../program.js';
+import {broken, doubtful, fine} from './finding.js';
 export function examineTable(guest) {
-    const mount = findTable();
-    if (mount === undefined) {
-        return [fine('TABLE', 'binfmt_misc is not mounted, and chroot run needs none', '/proc/self/mountinfo')];
-    }
-    const table = read(mount.mountPoint);
-    if (table instanceof ElfError)
-        return [doubtful('TABLE', 'the table cannot be read', table.message)];
-    const whose = mount.hostWide ? "the machine's own table" : 'the table of a user namespace';
-    const state = table.enabled ? `${table.entries.length} entries` : 'switched off as a whole';
-    return [
-        fine('TABLE', `binfmt_misc is ${whose}`, `${mount.mountPoint}, ${state}`),
-        ...examineHiding(mount.mountPoint, mount.hostWide, table),
-        ...examineLoops(table),
-        ...(guest === undefined ? [] : examineGuest(guest, table, mount.hostWide)),
-    ];
+  const mount = findTable();
+  if (mount === undefined) {
+    return [fine('TABLE', 'binfmt_misc is not mounted, and chroot run needs none', '/proc/self/mountinfo')];
+  }
+  const table = read(mount.mountPoint);
+  if (table instanceof ElfError) return [doubtful('TABLE', 'the table cannot be read', table.message)];
+  const whose = mount.hostWide ? "the machine's own table" : 'the table of a user namespace';
+  const state = table.enabled ? `${table.entries.length} entries` : 'switched off as a whole';
+  return [
+    fine('TABLE', `binfmt_misc is ${whose}`, `${mount.mountPoint}, ${state}`),
+    ...examineHiding(mount.mountPoint, mount.hostWide, table),
+    ...examineLoops(table),
+    ...(guest === undefined ? [] : examineGuest(guest, table, mount.hostWide)),
+  ];
 }
 function read(mountPoint) {
-    try {
-        return readTable(mountPoint);
-    }
-    catch (error) {
-        if (error instanceof ElfError)
-            return error;
-        throw error;
-    }
+  try {
+    return readTable(mountPoint);
+  } catch (error) {
+    if (error instanceof ElfError) return error;
+    throw error;
+  }
 }
-function examineHiding(mountPoint, hostWide, { entries }) {
-    if (hostWide || inInitialUserNamespace() || entries.length > 0)
-        return [];
-    return [
-        doubtful('TABLE_HIDES', "this user namespace has an empty table of its own, which hides the machine's", mountPoint, 'register what is needed in it; unmounting it does not bring the other one back, only leaving the namespace does'),
-    ];
+function examineHiding(mountPoint, hostWide, {entries}) {
+  if (hostWide || inInitialUserNamespace() || entries.length > 0) return [];
+  return [
+    doubtful(
+      'TABLE_HIDES',
+      "this user namespace has an empty table of its own, which hides the machine's",
+      mountPoint,
+      'register what is needed in it; unmounting it does not bring the other one back, only leaving the namespace does',
+    ),
+  ];
 }
 /** An interpreter that is itself caught by an entry: the kernel gives up with ELOOP. */
-function examineLoops({ entries }) {
-    const host = new Root();
-    return entries.filter(isOn).flatMap(({ registration: { name, interpreter } }) => {
-        const head = readHead(host, interpreter);
-        const catching = head === undefined
-            ? undefined
-            : entries.find((entry) => entryMatches(entry, { path: interpreter, head }));
-        if (catching === undefined)
-            return [];
-        const what = 'an interpreter is caught by an entry itself: "Too many levels of symbolic links"';
-        const evidence = `${printable(interpreter)}, of ${printable(name)}, matches ${printable(catching.registration.name)}`;
-        return [
-            broken('ENTRY_LOOP', what, evidence, `elfinterp binfmt unregister ${catching.registration.name} --global`),
-        ];
-    });
+function examineLoops({entries}) {
+  const host = new Root();
+  return entries.filter(isOn).flatMap(({registration: {name, interpreter}}) => {
+    const head = readHead(host, interpreter);
+    const catching =
+      head === undefined
+        ? undefined
+        : entries.find((entry) => entryMatches(entry, {path: interpreter, head}));
+    if (catching === undefined) return [];
+    const what = 'an interpreter is caught by an entry itself: "Too many levels of symbolic links"';
+    const evidence = `${printable(interpreter)}, of ${printable(name)}, matches ${printable(catching.registration.name)}`;
+    return [
+      broken(
+        'ENTRY_LOOP',
+        what,
+        evidence,
+        `elfinterp binfmt unregister ${catching.registration.name} --global`,
+      ),
+    ];
+  });
 }
-function isOn({ enabled }) {
-    return enabled;
+function isOn({enabled}) {
+  return enabled;
 }
 /** What the kernel would do with the guest's programs if this table were the one that counts. */
-function examineGuest(guest, { entries }, hostWide) {
-    const head = Uint8Array.from(guest.target.magic);
-    const matching = entries.filter((entry) => entryMatches(entry, { path: '', head }));
-    const [winner, ...shadowed] = matching;
-    if (winner === undefined)
-        return [];
-    const problem = problemOf(winner, guest, hostWide);
-    const { name } = winner.registration;
-    const works = shadowed.find((entry) => problemOf(entry, guest, hostWide) === undefined);
-    if (problem === undefined) {
-        const others = shadowed.map(({ registration }) => registration.name);
-        const evidence = others.length > 0 ? `${name}, before ${others.join(', ')}` : name;
-        return [
-            fine('ENTRY_WINS', `outside, an entry for ${guest.target.name} programs is registered that works`, evidence),
-        ];
-    }
-    if (works === undefined)
-        return [problem];
-    const what = `a broken entry stands before one that works (${works.registration.name})`;
-    const severity = guest.hasEmulator ? doubtful : broken;
-    const remedy = `elfinterp binfmt disable ${name}${hostWide ? ' --global' : ''}`;
-    return [severity('ENTRY_SHADOWS', what, `${name}: ${problem.evidence}`, remedy)];
+function examineGuest(guest, {entries}, hostWide) {
+  const head = Uint8Array.from(guest.target.magic);
+  const matching = entries.filter((entry) => entryMatches(entry, {path: '', head}));
+  const [winner, ...shadowed] = matching;
+  if (winner === undefined) return [];
+  const problem = problemOf(winner, guest, hostWide);
+  const {name} = winner.registration;
+  const works = shadowed.find((entry) => problemOf(entry, guest, hostWide) === undefined);
+  if (problem === undefined) {
+    const others = shadowed.map(({registration}) => registration.name);
+    const evidence = others.length > 0 ? `${name}, before ${others.join(', ')}` : name;
+    return [
+      fine(
+        'ENTRY_WINS',
+        `outside, an entry for ${guest.target.name} programs is registered that works`,
+        evidence,
+      ),
+    ];
+  }
+  if (works === undefined) return [problem];
+  const what = `a broken entry stands before one that works (${works.registration.name})`;
+  const severity = guest.hasEmulator ? doubtful : broken;
+  const remedy = `elfinterp binfmt disable ${name}${hostWide ? ' --global' : ''}`;
+  return [severity('ENTRY_SHADOWS', what, `${name}: ${problem.evidence}`, remedy)];
 }
 /** Why an entry leads to nothing for programs in the chroot; undefined when it works, as far as can be seen. */
-function problemOf({ registration }, guest, hostWide) {
-    const { name, interpreter, flags } = registration;
-    const severity = guest.hasEmulator ? doubtful : broken;
-    const remedy = guest.hasEmulator
-        ? `elfinterp chroot run ${guest.root.host} does without; elfinterp binfmt disable ${name}${hostWide ? ' --global' : ''} puts it aside`
-        : `elfinterp chroot install ${guest.root.host}`;
-    const opened = flags.includes('F');
-    const where = opened ? new Root() : guest.root;
-    const there = where.resolve(interpreter);
-    if (!there.found) {
-        // With F the kernel holds the file open, whatever became of its name.
-        if (opened)
-            return undefined;
-        const what = 'the registered interpreter does not exist in the chroot: "No such file or directory"';
-        return severity('ENTRY_WITHOUT_INTERPRETER', what, `${name}: ${printable(interpreter)}`, remedy);
-    }
-    const loader = loaderOf(() => where.source(there.host));
-    if (loader === undefined || guest.root.resolve(loader).found)
-        return undefined;
-    const what = opened
-        ? 'flag F keeps the emulator at hand, but it is shared and its loader is not in the chroot: "No such file or directory"'
-        : 'the registered interpreter is shared and its loader is not in the chroot: "No such file or directory"';
-    const code = opened ? 'ENTRY_F_SHARED' : 'ENTRY_WITHOUT_INTERPRETER';
-    return severity(code, what, `${name}: ${printable(interpreter)} asks for ${printable(loader)}`, remedy);
+function problemOf({registration}, guest, hostWide) {
+  const {name, interpreter, flags} = registration;
+  const severity = guest.hasEmulator ? doubtful : broken;
+  const remedy = guest.hasEmulator
+    ? `elfinterp chroot run ${guest.root.host} does without; elfinterp binfmt disable ${name}${hostWide ? ' --global' : ''} puts it aside`
+    : `elfinterp chroot install ${guest.root.host}`;
+  const opened = flags.includes('F');
+  const where = opened ? new Root() : guest.root;
+  const there = where.resolve(interpreter);
+  if (!there.found) {
+    // With F the kernel holds the file open, whatever became of its name.
+    if (opened) return undefined;
+    const what = 'the registered interpreter does not exist in the chroot: "No such file or directory"';
+    return severity('ENTRY_WITHOUT_INTERPRETER', what, `${name}: ${printable(interpreter)}`, remedy);
+  }
+  const loader = loaderOf(() => where.source(there.host));
+  if (loader === undefined || guest.root.resolve(loader).found) return undefined;
+  const what = opened
+    ? 'flag F keeps the emulator at hand, but it is shared and its loader is not in the chroot: "No such file or directory"'
+    : 'the registered interpreter is shared and its loader is not in the chroot: "No such file or directory"';
+  const code = opened ? 'ENTRY_F_SHARED' : 'ENTRY_WITHOUT_INTERPRETER';
+  return severity(code, what, `${name}: ${printable(interpreter)} asks for ${printable(loader)}`, remedy);
 }
 //# sourceMappingURL=table.js.map

@@ -1,20 +1,18 @@
-import { binfmtStatus } from '../../index.js';
+import {binfmtStatus} from '../../index.js';
 export function run(args, output) {
-    const status = binfmtStatus(args.table);
-    const { mountPoint = null, hostWide = null, enabled = null, entries = null, kernel, privateTables } = status;
-    if (args.json) {
-        output.json({ mountPoint, hostWide, enabled, entries, kernel, privateTables });
-        return;
-    }
-    const whose = hostWide ? "the machine's own table" : 'the table of a user namespace';
-    const state = enabled ? 'enabled' : 'disabled';
-    if (mountPoint === null)
-        output.line('binfmt_misc is not mounted');
-    else
-        output.line(`${mountPoint}: ${whose}, ${state}, ${entries} entries`);
-    const can = privateTables
-        ? 'gives each user namespace a table of its own'
-        : 'has one table for all; 6.7 and newer give each user namespace one of its own';
-    output.line(`Linux ${kernel} ${can}`);
+  const status = binfmtStatus(args.table);
+  const {mountPoint = null, hostWide = null, enabled = null, entries = null, kernel, privateTables} = status;
+  if (args.json) {
+    output.json({mountPoint, hostWide, enabled, entries, kernel, privateTables});
+    return;
+  }
+  const whose = hostWide ? "the machine's own table" : 'the table of a user namespace';
+  const state = enabled ? 'enabled' : 'disabled';
+  if (mountPoint === null) output.line('binfmt_misc is not mounted');
+  else output.line(`${mountPoint}: ${whose}, ${state}, ${entries} entries`);
+  const can = privateTables
+    ? 'gives each user namespace a table of its own'
+    : 'has one table for all; 6.7 and newer give each user namespace one of its own';
+  output.line(`Linux ${kernel} ${can}`);
 }
 //# sourceMappingURL=binfmt-status.js.map

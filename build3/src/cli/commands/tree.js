@@ -1,123 +1,129 @@
-import { ElfError, findElfFilesInside, findModuleLoading, findUndefinedSymbols, printable, Resolver, } from '../../index.js';
-import { exitStatus } from '../output.js';
-import { createReport } from '../tree/report.js';
-import { versionInWords } from '../tree/text.js';
-import { enumerate, symbolInWords } from '../tree/words.js';
+import {
+  ElfError,
+  findElfFilesInside,
+  findModuleLoading,
+  findUndefinedSymbols,
+  printable,
+  Resolver,
+} from '../../index.js';
+import {exitStatus} from '../output.js';
+import {createReport} from '../tree/report.js';
+import {versionInWords} from '../tree/text.js';
+import {enumerate, symbolInWords} from '../tree/words.js';
 export async function run(args, output) {
-    const wrong = usageProblem(args);
-    if (wrong !== undefined) {
-        output.note(`${wrong}; see elfinterp tree --help`);
-        return exitStatus.usage;
+  const wrong = usageProblem(args);
+  if (wrong !== undefined) {
+    output.note(`${wrong}; see elfinterp tree --help`);
+    return exitStatus.usage;
+  }
+  const format = formatOf(args);
+  const report = createReport(
+    {format, why: text(args.why), reverse: text(args.reverse), all: Boolean(args.all)},
+    output,
+  );
+  const resolver = new Resolver(resolveOptions(args));
+  for (const {file, isNamed} of filesOf(args, resolver, output)) {
+    try {
+      const tree = resolver.resolve(file);
+      // Of a whole directory only what a loader touches is of interest.
+      if (!isNamed && tree.interpreter === undefined) continue;
+      const resolved = {file, tree, ...lookCloser(tree, args, format)};
+      report.add(resolved);
+      reportProblems(resolved, format, output);
+    } catch (error) {
+      output.error(error, file);
+      report.fail?.(file, error);
     }
-    const format = formatOf(args);
-    const report = createReport({ format, why: text(args.why), reverse: text(args.reverse), all: Boolean(args.all) }, output);
-    const resolver = new Resolver(resolveOptions(args));
-    for (const { file, isNamed } of filesOf(args, resolver, output)) {
-        try {
-            const tree = resolver.resolve(file);
-            // Of a whole directory only what a loader touches is of interest.
-            if (!isNamed && tree.interpreter === undefined)
-                continue;
-            const resolved = { file, tree, ...lookCloser(tree, args, format) };
-            report.add(resolved);
-            reportProblems(resolved, format, output);
-        }
-        catch (error) {
-            output.error(error, file);
-            report.fail?.(file, error);
-        }
-    }
-    const isFound = await report.end();
-    if (!isFound && !output.failed) {
-        output.error(new ElfError('NOT_FOUND', `nothing needs ${text(args.why) ?? text(args.reverse)}`));
-    }
-    return undefined;
+  }
+  const isFound = await report.end();
+  if (!isFound && !output.failed) {
+    output.error(new ElfError('NOT_FOUND', `nothing needs ${text(args.why) ?? text(args.reverse)}`));
+  }
+  return undefined;
 }
 function usageProblem(args) {
-    const named = args.files;
-    if ((named ?? []).length === 0 && args.recursive === undefined) {
-        return 'name a file, or a directory with -r';
-    }
-    const formats = [args.list, args.json, args.format !== undefined].filter(Boolean);
-    if (formats.length > 1)
-        return '--list, --json and --format exclude one another';
-    if (args.why !== undefined && args.reverse !== undefined)
-        return '--why and --reverse exclude one another';
-    const format = formatOf(args);
-    if (args.why !== undefined && format !== 'text' && format !== 'json') {
-        return '--why prints text or JSON';
-    }
-    if (args.reverse !== undefined && format === 'list')
-        return '--reverse does not print lists';
-    return undefined;
+  const named = args.files;
+  if ((named ?? []).length === 0 && args.recursive === undefined) {
+    return 'name a file, or a directory with -r';
+  }
+  const formats = [args.list, args.json, args.format !== undefined].filter(Boolean);
+  if (formats.length > 1) return '--list, --json and --format exclude one another';
+  if (args.why !== undefined && args.reverse !== undefined) return '--why and --reverse exclude one another';
+  const format = formatOf(args);
+  if (args.why !== undefined && format !== 'text' && format !== 'json') {
+    return '--why prints text or JSON';
+  }
+  if (args.reverse !== undefined && format === 'list') return '--reverse does not print lists';
+  return undefined;
 }
 function formatOf(args) {
-    if (args.list)
-        return 'list';
-    return args.json ? 'json' : (args.format ?? 'text');
+  if (args.list) return 'list';
+  return args.json ? 'json' : (args.format ?? 'text');
 }
 function resolveOptions(args) {
-    const options = {
-        root: text(args.root),
-        libraryPath: text(args['library-path']),
-        preload: args.preload?.flatMap((names) => names.split(/[ :]+/)),
-        library: args.library,
-        hwcaps: text(args.hwcaps),
-        dlopen: args.dlopen,
-    };
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    return Object.fromEntries(given);
+  const options = {
+    root: text(args.root),
+    libraryPath: text(args['library-path']),
+    preload: args.preload?.flatMap((names) => names.split(/[ :]+/)),
+    library: args.library,
+    hwcaps: text(args.hwcaps),
+    dlopen: args.dlopen,
+  };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
 }
 function text(value) {
-    return value;
+  return value;
 }
 function* filesOf(args, resolver, output) {
-    const named = args.files ?? [];
-    let done = 0;
-    for (const file of named) {
-        if (named.length > 1)
-            output.status(`${++done} of ${named.length}: ${file}`);
-        yield { file, isNamed: true };
+  const named = args.files ?? [];
+  let done = 0;
+  for (const file of named) {
+    if (named.length > 1) output.status(`${++done} of ${named.length}: ${file}`);
+    yield {file, isNamed: true};
+  }
+  for (const directory of args.recursive ?? []) {
+    for (const file of findElfFilesInside(resolver.root, directory)) {
+      output.status(`${++done} files: ${file}`);
+      yield {file, isNamed: false};
     }
-    for (const directory of args.recursive ?? []) {
-        for (const file of findElfFilesInside(resolver.root, directory)) {
-            output.status(`${++done} files: ${file}`);
-            yield { file, isNamed: false };
-        }
-    }
+  }
 }
 /** Symbols cost as much to read as everything else together, so of the libraries they are read on request only. */
-function lookCloser(tree, { symbols, modules }, format) {
-    const program = { ...tree, nodes: tree.nodes.slice(0, 1) };
-    const forText = format === 'text' ? program : undefined;
-    const scope = modules ? tree : forText;
-    return {
-        undefinedSymbols: symbols ? findUndefinedSymbols(tree) : undefined,
-        moduleLoading: scope && findModuleLoading(scope),
-    };
+function lookCloser(tree, {symbols, modules}, format) {
+  const program = {...tree, nodes: tree.nodes.slice(0, 1)};
+  const forText = format === 'text' ? program : undefined;
+  const scope = modules ? tree : forText;
+  return {
+    undefinedSymbols: symbols ? findUndefinedSymbols(tree) : undefined,
+    moduleLoading: scope && findModuleLoading(scope),
+  };
 }
 /** On standard error a line for each thing that would keep the program from starting, whatever the format. */
-function reportProblems({ file, tree, undefinedSymbols }, format, output) {
-    const misses = tree.misses.filter(({ optional }) => !optional);
-    for (const name of new Set(misses.map((miss) => miss.name))) {
-        const same = misses.filter((miss) => miss.name === name);
-        output.error(missError(file, same, tree, format !== 'text'));
-    }
-    for (const problem of tree.versionProblems) {
-        output.error(new ElfError('NOT_FOUND', printable(versionInWords(problem, tree)), { path: file }));
-    }
-    for (const symbol of undefinedSymbols ?? []) {
-        output.error(new ElfError('NOT_FOUND', symbolInWords(symbol, tree), { path: file }));
-    }
+function reportProblems({file, tree, undefinedSymbols}, format, output) {
+  const misses = tree.misses.filter(({optional}) => !optional);
+  for (const name of new Set(misses.map((miss) => miss.name))) {
+    const same = misses.filter((miss) => miss.name === name);
+    output.error(missError(file, same, tree, format !== 'text'));
+  }
+  for (const problem of tree.versionProblems) {
+    output.error(new ElfError('NOT_FOUND', printable(versionInWords(problem, tree)), {path: file}));
+  }
+  for (const symbol of undefinedSymbols ?? []) {
+    output.error(new ElfError('NOT_FOUND', symbolInWords(symbol, tree), {path: file}));
+  }
 }
 /** One error for a name, whoever asks for it; where it was looked for is said of the first who does. */
 function missError(file, misses, tree, withPlaces) {
-    const [{ name, tried, fatal } = { name: '', tried: [], fatal: undefined }] = misses;
-    const what = fatal === undefined ? 'is not found' : `stops the loader: ${fatal}`;
-    const askers = misses.flatMap(({ requestedBy = 0 }) => requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? '']);
-    const by = askers.length === 0 || askers.length < misses.length ? '' : `, needed by ${enumerate(askers, 3)}`;
-    const places = tried.map(({ path }) => path).join(', ');
-    const facts = withPlaces && places !== '' ? { expected: printable(`one of ${places}`) } : {};
-    return new ElfError('NOT_FOUND', printable(`${name} ${what}${by}`), { path: file, ...facts });
+  const [{name, tried, fatal} = {name: '', tried: [], fatal: undefined}] = misses;
+  const what = fatal === undefined ? 'is not found' : `stops the loader: ${fatal}`;
+  const askers = misses.flatMap(({requestedBy = 0}) =>
+    requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? ''],
+  );
+  const by =
+    askers.length === 0 || askers.length < misses.length ? '' : `, needed by ${enumerate(askers, 3)}`;
+  const places = tried.map(({path}) => path).join(', ');
+  const facts = withPlaces && places !== '' ? {expected: printable(`one of ${places}`)} : {};
+  return new ElfError('NOT_FOUND', printable(`${name} ${what}${by}`), {path: file, ...facts});
 }
 //# sourceMappingURL=tree.js.map

@@ -2,27 +2,24 @@
  * Writing HTML and SVG. Names of sections and libraries come with the file that is shown, which may be anybody's;
  * so every value that goes into a template is escaped, and only what a template made itself is not.
  */
-import { clean } from './words.js';
+import {clean} from './words.js';
 /** The tag of templates: text is escaped, markup is inserted as it is, undefined is nothing. */
 export function html(strings, ...values) {
-    const text = strings.map((literal, i) => literal + (i < values.length ? insert(values[i]) : '')).join('');
-    return { markup: text };
+  const text = strings.map((literal, i) => literal + (i < values.length ? insert(values[i]) : '')).join('');
+  return {markup: text};
 }
 /** Markup whose text is known to be ours: a style sheet, a drawing. */
 export function trusted(markup) {
-    return { markup };
+  return {markup};
 }
 function insert(value) {
-    if (value === undefined)
-        return '';
-    if (typeof value === 'number')
-        return String(value);
-    if (typeof value === 'string')
-        return escapeMarkup(value);
-    return 'markup' in value ? value.markup : value.map(({ markup }) => markup).join('');
+  if (value === undefined) return '';
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return escapeMarkup(value);
+  return 'markup' in value ? value.markup : value.map(({markup}) => markup).join('');
 }
 /** Text for use between tags and in quoted attributes, in HTML and in XML. */
 export function escapeMarkup(text) {
-    return clean(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return clean(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 //# sourceMappingURL=markup.js.map

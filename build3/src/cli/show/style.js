@@ -1,4 +1,5 @@
-import { kinds } from './words.js';
+import {kinds} from './words.js';
+
 /** The colours of both themes, as custom properties. Text stands on each with a contrast of 4.5 or more. */
 const light = `
   --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --panel: #f6f8fa; --link: #0550ae;

@@ -2,165 +2,173 @@
  * `show` for a terminal of any width, with and without colour, with and without Unicode. Every kind of region has a
  * character of its own, so that colour only helps.
  */
-import { hex } from '../../index.js';
-import { largestRegions, sample, totals } from './scale.js';
-import { paint, tones } from './tones.js';
-import { clean, count, factsInWords, headline, kindNames, kinds, regionInWords, share, } from './words.js';
+import {hex} from '../../index.js';
+import {largestRegions, sample, totals} from './scale.js';
+import {paint, tones} from './tones.js';
+import {clean, count, factsInWords, headline, kindNames, kinds, regionInWords, share} from './words.js';
 /** Write a file's facts, map, segments and dynamic entries; the lines. */
 export function exhibitToText(exhibit, terminal) {
-    const { facts, segments, dynamic, map, path } = exhibit;
-    return [
-        `${paint(clean(path), 'bold', terminal)}: ${headline(facts)}`,
-        '',
-        ...factsToText(factsInWords(facts), terminal),
-        ...section('map', mapToText(exhibit, terminal), terminal),
-        ...section('regions', regionsToText(map, terminal), terminal),
-        ...section('segments', segmentsToText(segments, terminal), terminal),
-        ...section('dynamic entries', dynamicToText(dynamic, terminal), terminal),
-    ];
+  const {facts, segments, dynamic, map, path} = exhibit;
+  return [
+    `${paint(clean(path), 'bold', terminal)}: ${headline(facts)}`,
+    '',
+    ...factsToText(factsInWords(facts), terminal),
+    ...section('map', mapToText(exhibit, terminal), terminal),
+    ...section('regions', regionsToText(map, terminal), terminal),
+    ...section('segments', segmentsToText(segments, terminal), terminal),
+    ...section('dynamic entries', dynamicToText(dynamic, terminal), terminal),
+  ];
 }
 export function section(title, lines, terminal) {
-    return lines.length === 0 ? [] : ['', paint(title, 'bold', terminal), ...lines];
+  return lines.length === 0 ? [] : ['', paint(title, 'bold', terminal), ...lines];
 }
 /** Width of the column of labels. */
 const labelWidth = 14;
 /** Write facts as labels with lists beside them. */
 export function factsToText(facts, terminal) {
-    const width = Math.max(20, terminal.columns - labelWidth - 2);
-    return facts.flatMap(({ label, values }) => {
-        const lines = label === 'versions' ? values.map((value) => [value]) : wrapValues(values, width);
-        return lines.flatMap((line, i) => wrapText(line.map(({ text }) => text).join(', '), width).map((text, j, pieces) => {
-            const head = i === 0 && j === 0 ? label.padEnd(labelWidth) : ' '.repeat(labelWidth);
-            const comma = label !== 'versions' && i < lines.length - 1 && j === pieces.length - 1 ? ',' : '';
-            return `  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}${comma}`;
-        }));
-    });
+  const width = Math.max(20, terminal.columns - labelWidth - 2);
+  return facts.flatMap(({label, values}) => {
+    const lines = label === 'versions' ? values.map((value) => [value]) : wrapValues(values, width);
+    return lines.flatMap((line, i) =>
+      wrapText(line.map(({text}) => text).join(', '), width).map((text, j, pieces) => {
+        const head = i === 0 && j === 0 ? label.padEnd(labelWidth) : ' '.repeat(labelWidth);
+        const comma = label !== 'versions' && i < lines.length - 1 && j === pieces.length - 1 ? ',' : '';
+        return `  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}${comma}`;
+      }),
+    );
+  });
 }
 /** A line's values in the colours of good and bad; a line that had to be broken stays as it is. */
 function tint(text, values, terminal) {
-    if (text !== values.map((value) => value.text).join(', '))
-        return text;
-    return values
-        .map((value) => value.good === undefined ? value.text : paint(value.text, value.good ? 'good' : 'bad', terminal))
-        .join(', ');
+  if (text !== values.map((value) => value.text).join(', ')) return text;
+  return values
+    .map((value) =>
+      value.good === undefined ? value.text : paint(value.text, value.good ? 'good' : 'bad', terminal),
+    )
+    .join(', ');
 }
 function wrapValues(values, width) {
-    const lines = [];
-    let used = 0;
-    for (const value of values) {
-        const last = lines.at(-1);
-        if (last === undefined || used + 3 + value.text.length > width) {
-            lines.push([value]);
-            used = value.text.length;
-        }
-        else {
-            last.push(value);
-            used += 2 + value.text.length;
-        }
+  const lines = [];
+  let used = 0;
+  for (const value of values) {
+    const last = lines.at(-1);
+    if (last === undefined || used + 3 + value.text.length > width) {
+      lines.push([value]);
+      used = value.text.length;
+    } else {
+      last.push(value);
+      used += 2 + value.text.length;
     }
-    return lines;
+  }
+  return lines;
 }
 /** Break at spaces and colons where that is possible, else anywhere. */
 function wrapText(text, width) {
-    const lines = [];
-    let rest = text;
-    while (rest.length > width) {
-        const at = Math.max(rest.lastIndexOf(' ', width), rest.lastIndexOf(':', width - 1)) + 1;
-        const cut = at > width / 3 ? at : width;
-        lines.push(rest.slice(0, cut).trimEnd());
-        rest = rest.slice(cut);
-    }
-    return [...lines, rest];
+  const lines = [];
+  let rest = text;
+  while (rest.length > width) {
+    const at = Math.max(rest.lastIndexOf(' ', width), rest.lastIndexOf(':', width - 1)) + 1;
+    const cut = at > width / 3 ? at : width;
+    lines.push(rest.slice(0, cut).trimEnd());
+    rest = rest.slice(cut);
+  }
+  return [...lines, rest];
 }
-function mapToText({ map, facts: { size }, segments }, terminal) {
-    if (map.length === 0)
-        return [];
-    const places = stripWidth(terminal);
-    const label = (text) => `  ${text.padEnd(labelWidth)}`;
-    return [
-        ...legend(map, size, terminal),
-        '',
-        `${label('file')}${strip(map, size, size, terminal)}`,
-        ...segments
-            .filter((segment) => segment.size > 0 && segment.offset < size && drawnSegments.has(segment.type))
-            .map((segment) => {
-            const name = `${segment.type.replace(/^PT_(GNU_)?/, '')} ${segment.flags}`;
-            return `${label(name)}${span(segment.offset, segment.size, size, places, terminal)}`;
-        }),
-        `${label('')}${ruler(size, places)}`,
-    ];
+function mapToText({map, facts: {size}, segments}, terminal) {
+  if (map.length === 0) return [];
+  const places = stripWidth(terminal);
+  const label = (text) => `  ${text.padEnd(labelWidth)}`;
+  return [
+    ...legend(map, size, terminal),
+    '',
+    `${label('file')}${strip(map, size, size, terminal)}`,
+    ...segments
+      .filter((segment) => segment.size > 0 && segment.offset < size && drawnSegments.has(segment.type))
+      .map((segment) => {
+        const name = `${segment.type.replace(/^PT_(GNU_)?/, '')} ${segment.flags}`;
+        return `${label(name)}${span(segment.offset, segment.size, size, places, terminal)}`;
+      }),
+    `${label('')}${ruler(size, places)}`,
+  ];
 }
 const drawnSegments = new Set(['PT_LOAD', 'PT_GNU_RELRO', 'PT_TLS', 'PT_NOTE']);
 /** Characters that a map has beside the labels. */
-export function stripWidth({ columns }) {
-    return Math.max(16, columns - labelWidth - 3);
+export function stripWidth({columns}) {
+  return Math.max(16, columns - labelWidth - 3);
 }
 /** A file as one line of characters, `whole` bytes wide. */
 export function strip(map, size, whole, terminal) {
-    const places = Math.max(1, Math.round((stripWidth(terminal) * size) / whole));
-    return sample(map, size, places)
-        .map((kind) => (kind === undefined ? ' ' : mark(kind, terminal)))
-        .join('');
+  const places = Math.max(1, Math.round((stripWidth(terminal) * size) / whole));
+  return sample(map, size, places)
+    .map((kind) => (kind === undefined ? ' ' : mark(kind, terminal)))
+    .join('');
 }
 /** The character of a kind, in its colour. */
 export function mark(kind, terminal) {
-    const { ascii, unicode, color } = tones[kind];
-    return paint(terminal.unicode ? unicode : ascii, color, terminal);
+  const {ascii, unicode, color} = tones[kind];
+  return paint(terminal.unicode ? unicode : ascii, color, terminal);
 }
-function span(offset, length, size, places, { unicode }) {
-    const from = Math.min(places - 1, Math.floor((offset * places) / size));
-    const to = Math.max(from + 1, Math.min(places, Math.round(((offset + length) * places) / size)));
-    return ' '.repeat(from) + (unicode ? '━' : '-').repeat(to - from);
+function span(offset, length, size, places, {unicode}) {
+  const from = Math.min(places - 1, Math.floor((offset * places) / size));
+  const to = Math.max(from + 1, Math.min(places, Math.round(((offset + length) * places) / size)));
+  return ' '.repeat(from) + (unicode ? '━' : '-').repeat(to - from);
 }
 /** Where the file begins, its middle, and its end. */
 function ruler(size, places) {
-    const [middle, end] = [hex(Math.floor(size / 2)), hex(size)];
-    const left = '0'.padEnd(Math.floor(places / 2) - Math.floor(middle.length / 2)) + middle;
-    return left.length + end.length + 1 > places
-        ? `0${end.padStart(places - 1)}`
-        : left + end.padStart(places - left.length);
+  const [middle, end] = [hex(Math.floor(size / 2)), hex(size)];
+  const left = '0'.padEnd(Math.floor(places / 2) - Math.floor(middle.length / 2)) + middle;
+  return left.length + end.length + 1 > places
+    ? `0${end.padStart(places - 1)}`
+    : left + end.padStart(places - left.length);
 }
 /** Which character is what, with its share of the file; two kinds or more a line, as they fit. */
 export function legend(map, size, terminal) {
-    const sums = totals(map);
-    const entries = kinds
-        .filter((kind) => sums.has(kind))
-        .map((kind) => {
-        const sum = sums.get(kind) ?? 0;
-        return { kind, text: `${kindNames[kind]} ${count(sum)} (${share(sum, size)})` };
+  const sums = totals(map);
+  const entries = kinds
+    .filter((kind) => sums.has(kind))
+    .map((kind) => {
+      const sum = sums.get(kind) ?? 0;
+      return {kind, text: `${kindNames[kind]} ${count(sum)} (${share(sum, size)})`};
     });
-    const width = Math.max(...entries.map(({ text }) => text.length)) + 4;
-    const perLine = Math.max(1, Math.floor((terminal.columns - 2) / width));
-    const lines = [];
-    for (let i = 0; i < entries.length; i += perLine) {
-        const line = entries
-            .slice(i, i + perLine)
-            .map(({ kind, text }) => `${mark(kind, terminal)} ${text.padEnd(width - 2)}`);
-        lines.push(`  ${line.join('')}`.trimEnd());
-    }
-    return lines;
+  const width = Math.max(...entries.map(({text}) => text.length)) + 4;
+  const perLine = Math.max(1, Math.floor((terminal.columns - 2) / width));
+  const lines = [];
+  for (let i = 0; i < entries.length; i += perLine) {
+    const line = entries
+      .slice(i, i + perLine)
+      .map(({kind, text}) => `${mark(kind, terminal)} ${text.padEnd(width - 2)}`);
+    lines.push(`  ${line.join('')}`.trimEnd());
+  }
+  return lines;
 }
 /** More lines than this nobody reads; `--json` lists all. */
 const mostRegions = 100;
 function regionsToText(map, terminal) {
-    const { kept, left } = largestRegions(map, mostRegions);
-    const lines = kept.map(({ offset, size, kind, name, flags }) => cutLine(`  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  ${flags.padEnd(3)}  `, `${mark(kind, terminal)} `, regionInWords({ name, kind }), terminal));
-    return left === 0 ? lines : [...lines, `  and ${count(left)} smaller ones`];
+  const {kept, left} = largestRegions(map, mostRegions);
+  const lines = kept.map(({offset, size, kind, name, flags}) =>
+    cutLine(
+      `  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  ${flags.padEnd(3)}  `,
+      `${mark(kind, terminal)} `,
+      regionInWords({name, kind}),
+      terminal,
+    ),
+  );
+  return left === 0 ? lines : [...lines, `  and ${count(left)} smaller ones`];
 }
 /** A line whose last part is cut where the terminal ends. `painted` is two characters wide. */
-export function cutLine(head, painted, tail, { columns }) {
-    const room = columns - head.length - 2;
-    return `${head}${painted}${tail.length > room ? `${tail.slice(0, Math.max(0, room - 3))}...` : tail}`;
+export function cutLine(head, painted, tail, {columns}) {
+  const room = columns - head.length - 2;
+  return `${head}${painted}${tail.length > room ? `${tail.slice(0, Math.max(0, room - 3))}...` : tail}`;
 }
 function segmentsToText(segments, terminal) {
-    return segments.map(({ type, flags, offset, size, address, memorySize }) => {
-        const memory = memorySize === size ? '' : `, ${count(memorySize)} in memory`;
-        const line = `  ${type.padEnd(16)} ${flags}  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  at ${hex(address)}${memory}`;
-        return line.length <= terminal.columns ? line : line.slice(0, terminal.columns);
-    });
+  return segments.map(({type, flags, offset, size, address, memorySize}) => {
+    const memory = memorySize === size ? '' : `, ${count(memorySize)} in memory`;
+    const line = `  ${type.padEnd(16)} ${flags}  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  at ${hex(address)}${memory}`;
+    return line.length <= terminal.columns ? line : line.slice(0, terminal.columns);
+  });
 }
 function dynamicToText(dynamic, terminal) {
-    const width = Math.min(20, Math.max(0, ...dynamic.map(({ tag }) => tag.length)) + 1);
-    return dynamic.map(({ tag, text }) => cutLine(`  ${tag.padEnd(width)}`, '', clean(text), terminal));
+  const width = Math.min(20, Math.max(0, ...dynamic.map(({tag}) => tag.length)) + 1);
+  return dynamic.map(({tag, text}) => cutLine(`  ${tag.padEnd(width)}`, '', clean(text), terminal));
 }
 //# sourceMappingURL=text.js.map

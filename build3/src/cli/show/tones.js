@@ -1,37 +1,37 @@
 /** What stands for a kind of region in a line of characters. */
 export const tones = {
-    header: { ascii: 'H', unicode: '▞', color: 'header' },
-    linking: { ascii: 'L', unicode: '▚', color: 'linking' },
-    code: { ascii: '#', unicode: '█', color: 'code' },
-    constant: { ascii: '=', unicode: '▓', color: 'constant' },
-    data: { ascii: 'w', unicode: '▒', color: 'data' },
-    unloaded: { ascii: ':', unicode: '░', color: 'unloaded' },
-    gap: { ascii: '_', unicode: '▁', color: 'gap' },
-    slack: { ascii: '_', unicode: '▁', color: 'slack' },
-    padding: { ascii: '.', unicode: '·', color: 'padding' },
-    payload: { ascii: '+', unicode: '╳', color: 'payload' },
-    unknown: { ascii: '?', unicode: '?', color: 'unknown' },
+  header: {ascii: 'H', unicode: '▞', color: 'header'},
+  linking: {ascii: 'L', unicode: '▚', color: 'linking'},
+  code: {ascii: '#', unicode: '█', color: 'code'},
+  constant: {ascii: '=', unicode: '▓', color: 'constant'},
+  data: {ascii: 'w', unicode: '▒', color: 'data'},
+  unloaded: {ascii: ':', unicode: '░', color: 'unloaded'},
+  gap: {ascii: '_', unicode: '▁', color: 'gap'},
+  slack: {ascii: '_', unicode: '▁', color: 'slack'},
+  padding: {ascii: '.', unicode: '·', color: 'padding'},
+  payload: {ascii: '+', unicode: '╳', color: 'payload'},
+  unknown: {ascii: '?', unicode: '?', color: 'unknown'},
 };
 /** SGR parameters (ECMA-48); the sixteen colours that every terminal's theme defines. */
 const codes = {
-    bold: 1,
-    dim: 2,
-    good: 32,
-    bad: 31,
-    header: 35,
-    linking: 36,
-    code: 34,
-    constant: 32,
-    data: 33,
-    unloaded: 90,
-    gap: 92,
-    slack: 92,
-    padding: 90,
-    payload: 95,
-    unknown: 31,
+  bold: 1,
+  dim: 2,
+  good: 32,
+  bad: 31,
+  header: 35,
+  linking: 36,
+  code: 34,
+  constant: 32,
+  data: 33,
+  unloaded: 90,
+  gap: 92,
+  slack: 92,
+  padding: 90,
+  payload: 95,
+  unknown: 31,
 };
 /** Colour a text, where colour is wanted. */
 export function paint(text, color, terminal) {
-    return terminal.color && text.trim() !== '' ? `\u001b[${codes[color]}m${text}\u001b[0m` : text;
+  return terminal.color && text.trim() !== '' ? `\u001b[${codes[color]}m${text}\u001b[0m` : text;
 }
 //# sourceMappingURL=tones.js.map

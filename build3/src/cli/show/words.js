@@ -1,133 +1,138 @@
 /*
  * The words in which `show` speaks, whatever it draws on.
  */
-import { printable, } from '../../index.js';
+import {printable} from '../../index.js';
 /** What a file brought along, fit to be shown: no control characters, and none that turn the writing around. */
 export function clean(text) {
-    return printable(text).replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return printable(text).replace(
+    /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 /** A number with its thousands apart. */
 export function count(value) {
-    return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 /** A length in bytes, and in a larger unit where that helps: "3,080,960 bytes (2.9 MiB)". */
 export function bytes(value) {
-    const text = value === 1 ? '1 byte' : `${count(value)} bytes`;
-    return value < 10_240 ? text : `${text} (${short(value)})`;
+  const text = value === 1 ? '1 byte' : `${count(value)} bytes`;
+  return value < 10_240 ? text : `${text} (${short(value)})`;
 }
 /** A length in few characters: "2.9 MiB". */
 export function short(value) {
-    const units = ['bytes', 'KiB', 'MiB', 'GiB'];
-    const power = value < 1024 ? 0 : Math.min(3, Math.floor(Math.log2(value) / 10));
-    return `${power === 0 ? value : (value / 1024 ** power).toFixed(1)} ${units[power]}`;
+  const units = ['bytes', 'KiB', 'MiB', 'GiB'];
+  const power = value < 1024 ? 0 : Math.min(3, Math.floor(Math.log2(value) / 10));
+  return `${power === 0 ? value : (value / 1024 ** power).toFixed(1)} ${units[power]}`;
 }
 /** A part of a whole: "55%", "0.2%", "<0.01%". */
 export function share(part, whole) {
-    const percent = whole === 0 ? 0 : (part / whole) * 100;
-    if (percent > 0 && percent < 0.01)
-        return '<0.01%';
-    return `${percent >= 10 || percent === 0 ? Math.round(percent) : percent.toFixed(percent < 0.1 ? 2 : 1)}%`;
+  const percent = whole === 0 ? 0 : (part / whole) * 100;
+  if (percent > 0 && percent < 0.01) return '<0.01%';
+  return `${percent >= 10 || percent === 0 ? Math.round(percent) : percent.toFixed(percent < 0.1 ? 2 : 1)}%`;
 }
 export const kindNames = {
-    header: 'headers',
-    linking: 'dynamic linking',
-    code: 'code',
-    constant: 'read-only data',
-    data: 'writable data',
-    unloaded: 'not loaded',
-    gap: 'free gap',
-    slack: 'free slack',
-    padding: 'padding',
-    payload: 'payload',
-    unknown: 'unknown',
+  header: 'headers',
+  linking: 'dynamic linking',
+  code: 'code',
+  constant: 'read-only data',
+  data: 'writable data',
+  unloaded: 'not loaded',
+  gap: 'free gap',
+  slack: 'free slack',
+  padding: 'padding',
+  payload: 'payload',
+  unknown: 'unknown',
 };
 /** A region's name, and what it is for where the name alone does not say so. */
-export function regionInWords({ name, kind }) {
-    return selfEvident.has(kind) ? clean(name) : `${clean(name)}, ${kindNames[kind]}`;
+export function regionInWords({name, kind}) {
+  return selfEvident.has(kind) ? clean(name) : `${clean(name)}, ${kindNames[kind]}`;
 }
 const selfEvident = new Set(['header', 'gap', 'slack', 'padding', 'payload']);
 /** All kinds in the order in which a legend lists them. */
 export const kinds = Object.keys(kindNames);
 export const changeNames = {
-    same: 'unchanged',
-    content: 'new content',
-    moved: 'moved',
-    resized: 'resized',
-    added: 'new',
-    removed: 'gone',
+  same: 'unchanged',
+  content: 'new content',
+  moved: 'moved',
+  resized: 'resized',
+  added: 'new',
+  removed: 'gone',
 };
 /** What it is, in one line: "PIE program for x86_64, 64-bit, little-endian". */
-export function headline({ kindName, machine, elfClass, littleEndian }) {
-    return `${kindName} for ${machine}, ${elfClass}-bit, ${littleEndian ? 'little-endian' : 'big-endian'}`;
+export function headline({kindName, machine, elfClass, littleEndian}) {
+  return `${kindName} for ${machine}, ${elfClass}-bit, ${littleEndian ? 'little-endian' : 'big-endian'}`;
 }
 /** The facts for people, each with what it is called. What does not apply to the file is left out. */
 export function factsInWords(facts) {
-    const isLinked = facts.kind !== 'object-file' && facts.kind !== 'core-file';
-    const rows = [
-        ['size', plain(bytes(facts.size))],
-        ['interpreter', plain(facts.interpreter ?? (isLinked ? 'none' : undefined))],
-        ['needs', requirements(facts)],
-        ['libraries', plain(...facts.needed)],
-        ['soname', plain(facts.soname)],
-        ['search path', searchPath(facts)],
-        ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening, facts.kind)],
-        ['symbols', plain(symbolsInWords(facts))],
-        ['build id', plain(facts.buildId)],
-        ['versions', facts.versions.map(({ library, versions }) => ({ text: `${library}: ${inOrder(versions)}` }))],
-        ['unreadable', facts.unreadable.map((text) => ({ text, good: false }))],
-    ];
-    return rows
-        .filter(([, values]) => values.length > 0)
-        .map(([label, values]) => ({
-        label,
-        values: values.map(({ text, good }) => ({ text: clean(text), good })),
+  const isLinked = facts.kind !== 'object-file' && facts.kind !== 'core-file';
+  const rows = [
+    ['size', plain(bytes(facts.size))],
+    ['interpreter', plain(facts.interpreter ?? (isLinked ? 'none' : undefined))],
+    ['needs', requirements(facts)],
+    ['libraries', plain(...facts.needed)],
+    ['soname', plain(facts.soname)],
+    ['search path', searchPath(facts)],
+    ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening, facts.kind)],
+    ['symbols', plain(symbolsInWords(facts))],
+    ['build id', plain(facts.buildId)],
+    ['versions', facts.versions.map(({library, versions}) => ({text: `${library}: ${inOrder(versions)}`}))],
+    ['unreadable', facts.unreadable.map((text) => ({text, good: false}))],
+  ];
+  return rows
+    .filter(([, values]) => values.length > 0)
+    .map(([label, values]) => ({
+      label,
+      values: values.map(({text, good}) => ({text: clean(text), good})),
     }));
 }
 /** GLIBC_2.4 before GLIBC_2.34. */
 function inOrder(versions) {
-    return [...versions].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).join(' ');
+  return [...versions].sort((a, b) => a.localeCompare(b, 'en', {numeric: true})).join(' ');
 }
 function plain(...texts) {
-    return texts.flatMap((text) => (text === undefined ? [] : [{ text }]));
+  return texts.flatMap((text) => (text === undefined ? [] : [{text}]));
 }
-function requirements({ glibc, abi }) {
-    return plain(glibc && `glibc ${glibc} or newer`, abi && `${abi} or newer`);
+function requirements({glibc, abi}) {
+  return plain(glibc && `glibc ${glibc} or newer`, abi && `${abi} or newer`);
 }
-function searchPath({ kind, rpath, runpath, needed }) {
-    const tags = plain(rpath === undefined ? undefined : `${rpath} (DT_RPATH)`, runpath === undefined ? undefined : `${runpath} (DT_RUNPATH)`);
-    if (tags.length > 0)
-        return tags;
-    return needed.length > 0 && kind !== 'debug-file' ? plain('none of its own') : [];
+function searchPath({kind, rpath, runpath, needed}) {
+  const tags = plain(
+    rpath === undefined ? undefined : `${rpath} (DT_RPATH)`,
+    runpath === undefined ? undefined : `${runpath} (DT_RUNPATH)`,
+  );
+  if (tags.length > 0) return tags;
+  return needed.length > 0 && kind !== 'debug-file' ? plain('none of its own') : [];
 }
 function hardeningInWords(hardening, kind) {
-    const { pie, relro, executableStack, stackProtector, fortified, features } = hardening;
-    const list = [
-        pie === undefined ? undefined : { text: pie ? 'PIE' : 'not PIE', good: pie },
-        { text: relro === 'none' ? 'no RELRO' : `${relro} RELRO`, good: relro !== 'none' },
-        kind === 'static-program'
-            ? undefined
-            : { text: hardening.bindNow ? 'bind now' : 'lazy binding', good: hardening.bindNow ? true : undefined },
-        executableStack === undefined
-            ? { text: 'no PT_GNU_STACK', good: false }
-            : { text: executableStack ? 'executable stack' : 'stack not executable', good: !executableStack },
-        hardening.textRelocations ? { text: 'relocations in code', good: false } : undefined,
-        hardening.writableCode ? { text: 'a segment is writable and executable', good: false } : undefined,
-        stackProtector === undefined
-            ? undefined
-            : {
-                text: stackProtector ? 'stack protector' : 'no stack protector seen',
-                good: stackProtector || undefined,
-            },
-        fortified
-            ? { text: `${fortified} fortified function${fortified === 1 ? '' : 's'}`, good: true }
-            : undefined,
-        ...features.map((text) => ({ text, good: true })),
-    ];
-    return list.filter((value) => value !== undefined);
+  const {pie, relro, executableStack, stackProtector, fortified, features} = hardening;
+  const list = [
+    pie === undefined ? undefined : {text: pie ? 'PIE' : 'not PIE', good: pie},
+    {text: relro === 'none' ? 'no RELRO' : `${relro} RELRO`, good: relro !== 'none'},
+    kind === 'static-program'
+      ? undefined
+      : {text: hardening.bindNow ? 'bind now' : 'lazy binding', good: hardening.bindNow ? true : undefined},
+    executableStack === undefined
+      ? {text: 'no PT_GNU_STACK', good: false}
+      : {text: executableStack ? 'executable stack' : 'stack not executable', good: !executableStack},
+    hardening.textRelocations ? {text: 'relocations in code', good: false} : undefined,
+    hardening.writableCode ? {text: 'a segment is writable and executable', good: false} : undefined,
+    stackProtector === undefined
+      ? undefined
+      : {
+          text: stackProtector ? 'stack protector' : 'no stack protector seen',
+          good: stackProtector || undefined,
+        },
+    fortified
+      ? {text: `${fortified} fortified function${fortified === 1 ? '' : 's'}`, good: true}
+      : undefined,
+    ...features.map((text) => ({text, good: true})),
+  ];
+  return list.filter((value) => value !== undefined);
 }
-function symbolsInWords({ stripped, debugInfo, hasSections }) {
-    if (!hasSections)
-        return 'stripped, no section headers';
-    return [stripped ? 'stripped' : 'not stripped', ...(debugInfo ? ['with debug information'] : [])].join(', ');
+function symbolsInWords({stripped, debugInfo, hasSections}) {
+  if (!hasSections) return 'stripped, no section headers';
+  return [stripped ? 'stripped' : 'not stripped', ...(debugInfo ? ['with debug information'] : [])].join(
+    ', ',
+  );
 }
 //# sourceMappingURL=words.js.map

@@ -1,46 +1,48 @@
 /* The graph in Graphviz's language (https://graphviz.org/doc/info/lang.html), with boxes from left to right. */
-import { printable } from '../../index.js';
-import { captionOf, usualDirectory } from './graph.js';
-import { baseName, directoryPart } from './words.js';
+import {printable} from '../../index.js';
+import {captionOf, usualDirectory} from './graph.js';
+import {baseName, directoryPart} from './words.js';
 /** Print a graph for dot. */
 export function graphToDot(graph) {
-    const directory = usualDirectory(graph);
-    const nodes = graph.nodes.map((node) => `  n${node.id} ${attributes(nodeAttributes(node, directory))};`);
-    const edges = graph.edges.map(({ from, to, optional }) => `  n${from} -> n${to}${optional ? ' [style=dashed]' : ''};`);
-    const caption = captionOf(graph)
-        .map((line) => `${quote(line)}\\l`)
-        .join('');
-    return [
-        'digraph elfinterp {',
-        '  graph [rankdir=LR, ranksep=0.9, nodesep=0.14, fontname="Helvetica", fontsize=11, fontcolor="#555555",',
-        `    labelloc=b, labeljust=l, label="${caption}"];`,
-        '  node [shape=box, style="rounded,filled", fontname="Courier", fontsize=11, height=0.3, margin="0.12,0.04",',
-        '    color="#8aa4c0", fillcolor="#eef4fb"];',
-        '  edge [color="#7d8894", arrowsize=0.6];',
-        ...nodes,
-        ...edges,
-        '}',
-    ].join('\n');
+  const directory = usualDirectory(graph);
+  const nodes = graph.nodes.map((node) => `  n${node.id} ${attributes(nodeAttributes(node, directory))};`);
+  const edges = graph.edges.map(
+    ({from, to, optional}) => `  n${from} -> n${to}${optional ? ' [style=dashed]' : ''};`,
+  );
+  const caption = captionOf(graph)
+    .map((line) => `${quote(line)}\\l`)
+    .join('');
+  return [
+    'digraph elfinterp {',
+    '  graph [rankdir=LR, ranksep=0.9, nodesep=0.14, fontname="Helvetica", fontsize=11, fontcolor="#555555",',
+    `    labelloc=b, labeljust=l, label="${caption}"];`,
+    '  node [shape=box, style="rounded,filled", fontname="Courier", fontsize=11, height=0.3, margin="0.12,0.04",',
+    '    color="#8aa4c0", fillcolor="#eef4fb"];',
+    '  edge [color="#7d8894", arrowsize=0.6];',
+    ...nodes,
+    ...edges,
+    '}',
+  ].join('\n');
 }
 const looks = {
-    program: { fillcolor: '#1f4e79', color: '#1f4e79', fontcolor: '#ffffff' },
-    interpreter: { fillcolor: '#fdf0d5', color: '#c89b3c' },
-    library: {},
-    missing: { fillcolor: '#fbdcdc', color: '#b3261e', fontcolor: '#b3261e' },
+  program: {fillcolor: '#1f4e79', color: '#1f4e79', fontcolor: '#ffffff'},
+  interpreter: {fillcolor: '#fdf0d5', color: '#c89b3c'},
+  library: {},
+  missing: {fillcolor: '#fbdcdc', color: '#b3261e', fontcolor: '#b3261e'},
 };
-function nodeAttributes({ path, kind, reason }, directory) {
-    const place = directoryPart(path);
-    const isElsewhere = kind !== 'missing' && place !== directory && place !== '';
-    const second = kind === 'missing' ? reason : isElsewhere ? place : undefined;
-    const label = second === undefined ? baseName(path) : `${baseName(path)}\n${second}`;
-    return { label, tooltip: `${path}\n${reason}`, ...looks[kind] };
+function nodeAttributes({path, kind, reason}, directory) {
+  const place = directoryPart(path);
+  const isElsewhere = kind !== 'missing' && place !== directory && place !== '';
+  const second = kind === 'missing' ? reason : isElsewhere ? place : undefined;
+  const label = second === undefined ? baseName(path) : `${baseName(path)}\n${second}`;
+  return {label, tooltip: `${path}\n${reason}`, ...looks[kind]};
 }
 function attributes(values) {
-    return `[${Object.entries(values)
-        .map(([name, value]) => `${name}="${value.split('\n').map(quote).join('\\n')}"`)
-        .join(', ')}]`;
+  return `[${Object.entries(values)
+    .map(([name, value]) => `${name}="${value.split('\n').map(quote).join('\\n')}"`)
+    .join(', ')}]`;
 }
 function quote(text) {
-    return printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  return printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 }
 //# sourceMappingURL=dot.js.map

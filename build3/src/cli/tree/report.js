@@ -1,151 +1,139 @@
-import { errorToJson } from '../output.js';
-import { graphToDot } from './dot.js';
-import { GraphBuilder, towards, withoutImpliedEdges } from './graph.js';
-import { graphToMermaid } from './mermaid.js';
-import { createPainter } from './paint.js';
-import { reverseToJson, reverseToText, whyLoaded, whyToText } from './questions.js';
-import { graphToSvg } from './svg.js';
-import { treeToText } from './text.js';
-import { modulesInWords, symbolInWords } from './words.js';
+import {errorToJson} from '../output.js';
+import {graphToDot} from './dot.js';
+import {GraphBuilder, towards, withoutImpliedEdges} from './graph.js';
+import {graphToMermaid} from './mermaid.js';
+import {createPainter} from './paint.js';
+import {reverseToJson, reverseToText, whyLoaded, whyToText} from './questions.js';
+import {graphToSvg} from './svg.js';
+import {treeToText} from './text.js';
+import {modulesInWords, symbolInWords} from './words.js';
 /** The report that the options ask for. */
 export function createReport(options, output) {
-    const { format, why, reverse, all } = options;
-    const isJson = format === 'json';
-    if (why !== undefined)
-        return isJson ? whyJsonReport(why, output) : whyReport(why, output);
-    if (reverse !== undefined && isJson)
-        return graphReport(reverseJsonPrinter(reverse, output));
-    if (reverse !== undefined && format === 'text')
-        return graphReport(reversePrinter(reverse, output));
-    switch (format) {
-        case 'text':
-            return textReport(all, output);
-        case 'list':
-            return listReport(output);
-        case 'json':
-            return jsonReport(output);
-        default:
-            return graphReport(picturePrinter(format, reverse, all, output));
-    }
+  const {format, why, reverse, all} = options;
+  const isJson = format === 'json';
+  if (why !== undefined) return isJson ? whyJsonReport(why, output) : whyReport(why, output);
+  if (reverse !== undefined && isJson) return graphReport(reverseJsonPrinter(reverse, output));
+  if (reverse !== undefined && format === 'text') return graphReport(reversePrinter(reverse, output));
+  switch (format) {
+    case 'text':
+      return textReport(all, output);
+    case 'list':
+      return listReport(output);
+    case 'json':
+      return jsonReport(output);
+    default:
+      return graphReport(picturePrinter(format, reverse, all, output));
+  }
 }
 function textReport(all, output) {
-    const paint = createPainter(output.color);
-    let isFirst = true;
-    return {
-        add({ tree, undefinedSymbols, moduleLoading }) {
-            if (!isFirst)
-                output.line('');
-            isFirst = false;
-            const symbols = (undefinedSymbols ?? []).map((symbol) => paint.problem(symbolInWords(symbol, tree)));
-            const modules = modulesInWords(moduleLoading ?? [], tree).map(paint.aside);
-            for (const line of [...treeToText(tree, { paint, all }), ...symbols, ...modules])
-                output.line(line);
-        },
-        end: () => true,
-    };
+  const paint = createPainter(output.color);
+  let isFirst = true;
+  return {
+    add({tree, undefinedSymbols, moduleLoading}) {
+      if (!isFirst) output.line('');
+      isFirst = false;
+      const symbols = (undefinedSymbols ?? []).map((symbol) => paint.problem(symbolInWords(symbol, tree)));
+      const modules = modulesInWords(moduleLoading ?? [], tree).map(paint.aside);
+      for (const line of [...treeToText(tree, {paint, all}), ...symbols, ...modules]) output.line(line);
+    },
+    end: () => true,
+  };
 }
 /** Paths for scripts: each once, though several programs need it. */
 function listReport(output) {
-    const printed = new Set();
-    return {
-        add({ tree }) {
-            for (const { path, host } of tree.nodes.slice(1)) {
-                const absolute = path.startsWith('/') ? path : tree.root === '/' ? host : `/${path}`;
-                if (!printed.has(absolute))
-                    output.line(absolute);
-                printed.add(absolute);
-            }
-        },
-        end: () => true,
-    };
+  const printed = new Set();
+  return {
+    add({tree}) {
+      for (const {path, host} of tree.nodes.slice(1)) {
+        const absolute = path.startsWith('/') ? path : tree.root === '/' ? host : `/${path}`;
+        if (!printed.has(absolute)) output.line(absolute);
+        printed.add(absolute);
+      }
+    },
+    end: () => true,
+  };
 }
 function jsonReport(output) {
-    const list = output.jsonList();
-    return {
-        add({ file, tree, undefinedSymbols, moduleLoading }) {
-            const more = {
-                ...(undefinedSymbols && { undefinedSymbols }),
-                ...(moduleLoading && { moduleLoading }),
-            };
-            list.add(withNulls({ file, ...tree, ...more }));
-        },
-        fail: (file, error) => list.add({ file, error: errorToJson(error) }),
-        end() {
-            list.end();
-            return true;
-        },
-    };
+  const list = output.jsonList();
+  return {
+    add({file, tree, undefinedSymbols, moduleLoading}) {
+      const more = {
+        ...(undefinedSymbols && {undefinedSymbols}),
+        ...(moduleLoading && {moduleLoading}),
+      };
+      list.add(withNulls({file, ...tree, ...more}));
+    },
+    fail: (file, error) => list.add({file, error: errorToJson(error)}),
+    end() {
+      list.end();
+      return true;
+    },
+  };
 }
 /** JSON has no `undefined`; a field that says nothing is null, so that each object has all of its fields. */
 function withNulls(value) {
-    if (value === undefined)
-        return null;
-    if (Array.isArray(value))
-        return value.map(withNulls);
-    if (typeof value !== 'object' || value === null)
-        return value;
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withNulls(part)]));
+  if (value === undefined) return null;
+  if (Array.isArray(value)) return value.map(withNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withNulls(part)]));
 }
 function whyReport(name, output) {
-    const paint = createPainter(output.color);
-    let found = 0;
-    return {
-        add({ tree }) {
-            const lines = whyToText(tree, name, paint);
-            if (lines.length > 0 && found++ > 0)
-                output.line('');
-            for (const line of lines)
-                output.line(line);
-        },
-        end: () => found > 0,
-    };
+  const paint = createPainter(output.color);
+  let found = 0;
+  return {
+    add({tree}) {
+      const lines = whyToText(tree, name, paint);
+      if (lines.length > 0 && found++ > 0) output.line('');
+      for (const line of lines) output.line(line);
+    },
+    end: () => found > 0,
+  };
 }
 function whyJsonReport(name, output) {
-    const list = output.jsonList();
-    let found = 0;
-    return {
-        add({ file, tree }) {
-            const answers = whyLoaded(tree, name);
-            found += answers.length;
-            const misses = tree.misses.filter((miss) => miss.name === name);
-            list.add(withNulls({ file, name, found: answers, misses }));
-        },
-        fail: (file, error) => list.add({ file, error: errorToJson(error) }),
-        end() {
-            list.end();
-            return found > 0;
-        },
-    };
+  const list = output.jsonList();
+  let found = 0;
+  return {
+    add({file, tree}) {
+      const answers = whyLoaded(tree, name);
+      found += answers.length;
+      const misses = tree.misses.filter((miss) => miss.name === name);
+      list.add(withNulls({file, name, found: answers, misses}));
+    },
+    fail: (file, error) => list.add({file, error: errorToJson(error)}),
+    end() {
+      list.end();
+      return found > 0;
+    },
+  };
 }
 /** Put all programs into one graph, and print that in the end. */
 function graphReport(print) {
-    const builder = new GraphBuilder();
-    return {
-        add: ({ tree }) => builder.add(tree),
-        end: () => print(builder.graph()),
-    };
+  const builder = new GraphBuilder();
+  return {
+    add: ({tree}) => builder.add(tree),
+    end: () => print(builder.graph()),
+  };
 }
 function reversePrinter(name, output) {
-    return (whole) => {
-        const { graph, targets } = towards(whole, name);
-        for (const line of reverseToText(graph, targets, createPainter(output.color)))
-            output.line(line);
-        return targets.length > 0;
-    };
+  return (whole) => {
+    const {graph, targets} = towards(whole, name);
+    for (const line of reverseToText(graph, targets, createPainter(output.color))) output.line(line);
+    return targets.length > 0;
+  };
 }
 function reverseJsonPrinter(name, output) {
-    return (whole) => {
-        const { graph, targets } = towards(whole, name);
-        output.json(reverseToJson(graph, targets));
-        return targets.length > 0;
-    };
+  return (whole) => {
+    const {graph, targets} = towards(whole, name);
+    output.json(reverseToJson(graph, targets));
+    return targets.length > 0;
+  };
 }
 function picturePrinter(format, reverse, all, output) {
-    const printers = { dot: graphToDot, svg: graphToSvg, mermaid: graphToMermaid };
-    return async (whole) => {
-        const part = reverse === undefined ? whole : towards(whole, reverse).graph;
-        output.line(await printers[format](all ? part : withoutImpliedEdges(part)));
-        return part.nodes.length > 0;
-    };
+  const printers = {dot: graphToDot, svg: graphToSvg, mermaid: graphToMermaid};
+  return async (whole) => {
+    const part = reverse === undefined ? whole : towards(whole, reverse).graph;
+    output.line(await printers[format](all ? part : withoutImpliedEdges(part)));
+    return part.nodes.length > 0;
+  };
 }
 //# sourceMappingURL=report.js.map

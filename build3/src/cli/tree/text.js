@@ -5,175 +5,167 @@
  * What is needed again elsewhere is not drawn again, or ffmpeg's 213 libraries would be 42,000 lines: after a plus
  * sign each object's line names those of its libraries that stand elsewhere.
  */
-import { loadingRequests, printable, } from '../../index.js';
-import { baseName, count, directoryPart, enumerate, kindInWords, reasonInWords } from './words.js';
+import {loadingRequests, printable} from '../../index.js';
+import {baseName, count, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
 /** Draw one tree. */
 export function treeToText(tree, style) {
-    const drawing = new Drawing(tree, style);
-    return [drawing.head(), ...drawing.below(0, ''), ...drawing.summary()];
+  const drawing = new Drawing(tree, style);
+  return [drawing.head(), ...drawing.below(0, ''), ...drawing.summary()];
 }
 class Drawing {
-    #tree;
-    #paint;
-    #all;
-    #loading;
-    #folded = 0;
-    constructor(tree, { paint, all }) {
-        this.#tree = tree;
-        this.#paint = paint;
-        this.#all = all;
-        this.#loading = loadingRequests(tree);
+  #tree;
+  #paint;
+  #all;
+  #loading;
+  #folded = 0;
+  constructor(tree, {paint, all}) {
+    this.#tree = tree;
+    this.#paint = paint;
+    this.#all = all;
+    this.#loading = loadingRequests(tree);
+  }
+  head() {
+    const {interpreter, nodes} = this.#tree;
+    const program = this.#paint.program(printable(nodes[0]?.path ?? ''));
+    if (interpreter === undefined) return `${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
+    const {libc, version, path, requested, substituted} = interpreter;
+    const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
+    const instead = substituted ? `, stands in for ${requested}, which is not there` : '';
+    const loader = `${printable(path ?? requested ?? 'no loader')}${build && `, ${build}`}${instead}`;
+    return `${program} ${this.#paint.reason(`[loader ${loader}]`)}`;
+  }
+  below(index, indent) {
+    const branches = this.#branches(index);
+    return branches.flatMap(({text, below}, i) => {
+      const isLast = i === branches.length - 1;
+      return [
+        `${indent}${isLast ? '└── ' : '├── '}${text}`,
+        ...below(`${indent}${isLast ? '    ' : '│   '}`),
+      ];
+    });
+  }
+  summary() {
+    const {nodes, misses, versionProblems} = this.#tree;
+    if (nodes.length === 1 && misses.length === 0) return [];
+    const missing = misses.filter(({optional}) => !optional).length;
+    const libraries = count(nodes.length - 1, 'library', 'libraries');
+    const problems = [];
+    if (missing > 0) problems.push(`${missing} not found`);
+    if (versionProblems.length > 0) {
+      problems.push(count(versionProblems.length, 'version missing', 'versions missing'));
     }
-    head() {
-        const { interpreter, nodes } = this.#tree;
-        const program = this.#paint.program(printable(nodes[0]?.path ?? ''));
-        if (interpreter === undefined)
-            return `${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
-        const { libc, version, path, requested, substituted } = interpreter;
-        const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
-        const instead = substituted ? `, stands in for ${requested}, which is not there` : '';
-        const loader = `${printable(path ?? requested ?? 'no loader')}${build && `, ${build}`}${instead}`;
-        return `${program} ${this.#paint.reason(`[loader ${loader}]`)}`;
-    }
-    below(index, indent) {
-        const branches = this.#branches(index);
-        return branches.flatMap(({ text, below }, i) => {
-            const isLast = i === branches.length - 1;
-            return [
-                `${indent}${isLast ? '└── ' : '├── '}${text}`,
-                ...below(`${indent}${isLast ? '    ' : '│   '}`),
-            ];
-        });
-    }
-    summary() {
-        const { nodes, misses, versionProblems } = this.#tree;
-        if (nodes.length === 1 && misses.length === 0)
-            return [];
-        const missing = misses.filter(({ optional }) => !optional).length;
-        const libraries = count(nodes.length - 1, 'library', 'libraries');
-        const problems = [];
-        if (missing > 0)
-            problems.push(`${missing} not found`);
-        if (versionProblems.length > 0) {
-            problems.push(count(versionProblems.length, 'version missing', 'versions missing'));
-        }
-        const ending = problems.length === 0 ? '' : this.#paint.problem(`, ${problems.join(', ')}`);
-        const plus = this.#folded === 0 ? '' : `; + names those that stand elsewhere in the tree (${this.#folded} times)`;
-        return [`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
-    }
-    #branches(index) {
-        const node = this.#tree.nodes[index];
-        if (node === undefined)
-            return [];
-        const branches = node.edges.flatMap((edge) => {
-            if (edge.to === undefined)
-                return this.#missOf(index, edge.name, edge.kind);
-            if (this.#isDrawnBy(edge, edge.to))
-                return [this.#library(edge.to, { from: index, edge })];
-            return this.#all ? [leaf(this.#repeated({ from: index, edge }))] : [];
-        });
-        return [...branches, ...this.#unasked(index), ...this.#notes(node)];
-    }
-    #isDrawnBy(edge, to) {
-        return this.#loading[to]?.edge === edge;
-    }
-    /** What a node needs that stands elsewhere, for the end of its line. */
-    #fold(index) {
-        if (this.#all)
-            return '';
-        const edges = this.#tree.nodes[index]?.edges ?? [];
-        const elsewhere = edges.filter((edge) => edge.to !== undefined && !this.#isDrawnBy(edge, edge.to));
-        this.#folded += elsewhere.length;
-        return elsewhere.length === 0
-            ? ''
-            : ` ${this.#paint.aside(`+ ${enumerate(elsewhere.map(({ name }) => name))}`)}`;
-    }
-    /** An interpreter that nobody needs, and one that is missing, stand below the program. */
-    #unasked(index) {
-        if (index !== 0)
-            return [];
-        const { interpreter, nodes, misses } = this.#tree;
-        const missing = misses.filter(({ kind }) => kind === 'interpreter').map((miss) => this.#miss(miss));
-        const node = interpreter?.node === undefined ? undefined : nodes[interpreter.node];
-        if (node === undefined || this.#loading[node.index] !== undefined)
-            return missing;
-        return [...missing, leaf(`${this.#path(node.path)} ${this.#paint.reason('[interpreter]')}`)];
-    }
-    #library(index, { from, edge }) {
-        const node = this.#tree.nodes[index];
-        if (node === undefined)
-            return leaf(edge.name);
-        const reason = edge.reason === undefined ? '' : reasonInWords(edge.reason, this.#tree.nodes, from);
-        const words = [reason, this.#kind({ from, edge })].filter((part) => part !== undefined).join(', ');
-        const asked = edge.name === baseName(node.path) || edge.name === node.path ? '' : `${edge.name} -> `;
-        return {
-            text: `${printable(asked)}${this.#path(node.path)} ${this.#paint.reason(`[${printable(words)}]`)}${this.#fold(index)}`,
-            below: (indent) => this.below(index, indent),
-        };
-    }
-    #repeated({ from, edge }) {
-        const reason = edge.reason === undefined ? '' : reasonInWords(edge.reason, this.#tree.nodes, from);
-        return this.#paint.aside(`${printable(edge.name)} [${reason}]`);
-    }
-    #kind({ from, edge: { kind, name } }) {
-        const note = this.#tree.nodes[from]?.dlopen.find(({ sonames }) => sonames.includes(name));
-        return kind === 'dlopen' && note !== undefined ? `dlopen, ${note.priority}` : kindInWords(kind);
-    }
-    #path(path) {
-        return `${this.#paint.aside(printable(directoryPart(path)))}${this.#paint.name(printable(baseName(path)))}`;
-    }
-    #missOf(from, name, kind) {
-        return this.#tree.misses
-            .filter((miss) => miss.requestedBy === from && miss.name === name && miss.kind === kind)
-            .slice(0, 1)
-            .map((miss) => this.#miss(miss));
-    }
-    #miss(miss) {
-        const { name, kind, fatal, optional, requestedBy = 0 } = miss;
-        const { problem, aside, reason } = this.#paint;
-        const what = fatal === undefined ? 'not found' : `stops the loader: ${fatal}`;
-        const asked = kindInWords(kind);
-        const words = [asked, optional ? 'it starts without' : undefined].filter((part) => part !== undefined);
-        const text = `${printable(name)} ${printable(what)}`;
-        const brackets = words.length === 0 ? '' : ` ${reason(`[${words.join(', ')}]`)}`;
-        return {
-            text: `${(optional ? aside : problem)(text)}${brackets}`,
-            below: (indent) => this.#tried(miss.tried, requestedBy).map((line) => `${indent}${line}`),
-        };
-    }
-    #tried(tried, asker) {
-        const { aside, reason } = this.#paint;
-        if (tried.length === 0)
-            return [aside('no place to look for it')];
-        return tried.map(({ place, path, why }, i) => {
-            const words = reasonInWords(place, this.#tree.nodes, asker);
-            return `${aside(`${i + 1}.`)} ${printable(path)} ${reason(`[${printable(words)}]`)} ${printable(why)}`;
-        });
-    }
-    /** What else there is to say of a node: files passed over, versions it misses, what it opens at run time. */
-    #notes(node) {
-        const { paint } = { paint: this.#paint };
-        const passed = node.passedOver.map(({ path, why }) => paint.aside(printable(`passed over ${path}: ${why}`)));
-        const versions = this.#tree.versionProblems
-            .filter(({ requiredBy }) => requiredBy === node.index)
-            .map((problem) => paint.problem(printable(versionInWords(problem, this.#tree))));
-        const follows = new Set(node.edges.filter(({ kind }) => kind === 'dlopen').map(({ name }) => name));
-        const opened = node.dlopen
-            .filter(({ sonames }) => !sonames.some((name) => follows.has(name)))
-            .map(({ sonames, priority, description, feature }) => {
-            const purpose = description ?? feature;
-            const names = `${sonames.join(' or ')} [${priority}]${purpose === undefined ? '' : ` ${purpose}`}`;
-            return paint.aside(printable(`may open ${names}`));
-        });
-        return [...passed, ...versions, ...opened].map(leaf);
-    }
+    const ending = problems.length === 0 ? '' : this.#paint.problem(`, ${problems.join(', ')}`);
+    const plus =
+      this.#folded === 0 ? '' : `; + names those that stand elsewhere in the tree (${this.#folded} times)`;
+    return [`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
+  }
+  #branches(index) {
+    const node = this.#tree.nodes[index];
+    if (node === undefined) return [];
+    const branches = node.edges.flatMap((edge) => {
+      if (edge.to === undefined) return this.#missOf(index, edge.name, edge.kind);
+      if (this.#isDrawnBy(edge, edge.to)) return [this.#library(edge.to, {from: index, edge})];
+      return this.#all ? [leaf(this.#repeated({from: index, edge}))] : [];
+    });
+    return [...branches, ...this.#unasked(index), ...this.#notes(node)];
+  }
+  #isDrawnBy(edge, to) {
+    return this.#loading[to]?.edge === edge;
+  }
+  /** What a node needs that stands elsewhere, for the end of its line. */
+  #fold(index) {
+    if (this.#all) return '';
+    const edges = this.#tree.nodes[index]?.edges ?? [];
+    const elsewhere = edges.filter((edge) => edge.to !== undefined && !this.#isDrawnBy(edge, edge.to));
+    this.#folded += elsewhere.length;
+    return elsewhere.length === 0
+      ? ''
+      : ` ${this.#paint.aside(`+ ${enumerate(elsewhere.map(({name}) => name))}`)}`;
+  }
+  /** An interpreter that nobody needs, and one that is missing, stand below the program. */
+  #unasked(index) {
+    if (index !== 0) return [];
+    const {interpreter, nodes, misses} = this.#tree;
+    const missing = misses.filter(({kind}) => kind === 'interpreter').map((miss) => this.#miss(miss));
+    const node = interpreter?.node === undefined ? undefined : nodes[interpreter.node];
+    if (node === undefined || this.#loading[node.index] !== undefined) return missing;
+    return [...missing, leaf(`${this.#path(node.path)} ${this.#paint.reason('[interpreter]')}`)];
+  }
+  #library(index, {from, edge}) {
+    const node = this.#tree.nodes[index];
+    if (node === undefined) return leaf(edge.name);
+    const reason = edge.reason === undefined ? '' : reasonInWords(edge.reason, this.#tree.nodes, from);
+    const words = [reason, this.#kind({from, edge})].filter((part) => part !== undefined).join(', ');
+    const asked = edge.name === baseName(node.path) || edge.name === node.path ? '' : `${edge.name} -> `;
+    return {
+      text: `${printable(asked)}${this.#path(node.path)} ${this.#paint.reason(`[${printable(words)}]`)}${this.#fold(index)}`,
+      below: (indent) => this.below(index, indent),
+    };
+  }
+  #repeated({from, edge}) {
+    const reason = edge.reason === undefined ? '' : reasonInWords(edge.reason, this.#tree.nodes, from);
+    return this.#paint.aside(`${printable(edge.name)} [${reason}]`);
+  }
+  #kind({from, edge: {kind, name}}) {
+    const note = this.#tree.nodes[from]?.dlopen.find(({sonames}) => sonames.includes(name));
+    return kind === 'dlopen' && note !== undefined ? `dlopen, ${note.priority}` : kindInWords(kind);
+  }
+  #path(path) {
+    return `${this.#paint.aside(printable(directoryPart(path)))}${this.#paint.name(printable(baseName(path)))}`;
+  }
+  #missOf(from, name, kind) {
+    return this.#tree.misses
+      .filter((miss) => miss.requestedBy === from && miss.name === name && miss.kind === kind)
+      .slice(0, 1)
+      .map((miss) => this.#miss(miss));
+  }
+  #miss(miss) {
+    const {name, kind, fatal, optional, requestedBy = 0} = miss;
+    const {problem, aside, reason} = this.#paint;
+    const what = fatal === undefined ? 'not found' : `stops the loader: ${fatal}`;
+    const asked = kindInWords(kind);
+    const words = [asked, optional ? 'it starts without' : undefined].filter((part) => part !== undefined);
+    const text = `${printable(name)} ${printable(what)}`;
+    const brackets = words.length === 0 ? '' : ` ${reason(`[${words.join(', ')}]`)}`;
+    return {
+      text: `${(optional ? aside : problem)(text)}${brackets}`,
+      below: (indent) => this.#tried(miss.tried, requestedBy).map((line) => `${indent}${line}`),
+    };
+  }
+  #tried(tried, asker) {
+    const {aside, reason} = this.#paint;
+    if (tried.length === 0) return [aside('no place to look for it')];
+    return tried.map(({place, path, why}, i) => {
+      const words = reasonInWords(place, this.#tree.nodes, asker);
+      return `${aside(`${i + 1}.`)} ${printable(path)} ${reason(`[${printable(words)}]`)} ${printable(why)}`;
+    });
+  }
+  /** What else there is to say of a node: files passed over, versions it misses, what it opens at run time. */
+  #notes(node) {
+    const {paint} = {paint: this.#paint};
+    const passed = node.passedOver.map(({path, why}) =>
+      paint.aside(printable(`passed over ${path}: ${why}`)),
+    );
+    const versions = this.#tree.versionProblems
+      .filter(({requiredBy}) => requiredBy === node.index)
+      .map((problem) => paint.problem(printable(versionInWords(problem, this.#tree))));
+    const follows = new Set(node.edges.filter(({kind}) => kind === 'dlopen').map(({name}) => name));
+    const opened = node.dlopen
+      .filter(({sonames}) => !sonames.some((name) => follows.has(name)))
+      .map(({sonames, priority, description, feature}) => {
+        const purpose = description ?? feature;
+        const names = `${sonames.join(' or ')} [${priority}]${purpose === undefined ? '' : ` ${purpose}`}`;
+        return paint.aside(printable(`may open ${names}`));
+      });
+    return [...passed, ...versions, ...opened].map(leaf);
+  }
 }
 /** A symbol version that a library does not have, in words. */
-export function versionInWords({ version, missingIn, requiredBy }, { nodes }) {
-    const path = (index) => nodes[index]?.path ?? '';
-    return `version ${version} is not in ${path(missingIn)}, which ${baseName(path(requiredBy))} needs`;
+export function versionInWords({version, missingIn, requiredBy}, {nodes}) {
+  const path = (index) => nodes[index]?.path ?? '';
+  return `version ${version} is not in ${path(missingIn)}, which ${baseName(path(requiredBy))} needs`;
 }
 function leaf(text) {
-    return { text, below: () => [] };
+  return {text, below: () => []};
 }
 //# sourceMappingURL=text.js.map

@@ -1,92 +1,92 @@
 /* The words for reasons, places and requests, the same in every format. */
-import { printable, } from '../../index.js';
+import {printable} from '../../index.js';
 /**
  * Why a request led to a file, in a few words.
  *
  * @param asker index of the node that makes the request: its own search path need not be named
  */
 export function reasonInWords(reason, nodes, asker) {
-    switch (reason.kind) {
-        case 'program':
-        case 'interpreter':
-            return reason.kind;
-        case 'direct':
-            return 'by its path';
-        case 'already-loaded':
-            return loadedInWords[reason.by];
-        case 'cache':
-            return withHwcaps('ld.so.cache', reason.hwcaps);
-        case 'library-path':
-            return withHwcaps('library path', reason.hwcaps);
-        case 'system-directory':
-            return withHwcaps('system directory', reason.hwcaps);
-        case 'rpath':
-        case 'runpath': {
-            const owner = reason.of === asker ? '' : ` of ${baseName(nodes[reason.of]?.path ?? '')}`;
-            return withHwcaps(`${reason.kind}${owner}`, reason.hwcaps);
-        }
+  switch (reason.kind) {
+    case 'program':
+    case 'interpreter':
+      return reason.kind;
+    case 'direct':
+      return 'by its path';
+    case 'already-loaded':
+      return loadedInWords[reason.by];
+    case 'cache':
+      return withHwcaps('ld.so.cache', reason.hwcaps);
+    case 'library-path':
+      return withHwcaps('library path', reason.hwcaps);
+    case 'system-directory':
+      return withHwcaps('system directory', reason.hwcaps);
+    case 'rpath':
+    case 'runpath': {
+      const owner = reason.of === asker ? '' : ` of ${baseName(nodes[reason.of]?.path ?? '')}`;
+      return withHwcaps(`${reason.kind}${owner}`, reason.hwcaps);
     }
+  }
 }
 /** Where a request comes from when it is not from a NEEDED entry. */
 export function kindInWords(kind) {
-    return kinds[kind];
+  return kinds[kind];
 }
 /** The last component of a path. */
 export function baseName(path) {
-    return path.slice(path.lastIndexOf('/') + 1);
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 /** The path up to its last slash. */
 export function directoryPart(path) {
-    return path.slice(0, path.lastIndexOf('/') + 1);
+  return path.slice(0, path.lastIndexOf('/') + 1);
 }
 /** `1 library`, `2 libraries`. */
 export function count(number, one, many) {
-    return `${number} ${number === 1 ? one : many}`;
+  return `${number} ${number === 1 ? one : many}`;
 }
 /** Names with commas between them; from a certain number on, how many more there are. */
 export function enumerate(names, most = 8) {
-    const shown = names.slice(0, names.length > most + 1 ? most : names.length).map(printable);
-    const rest = names.length - shown.length;
-    return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
+  const shown = names.slice(0, names.length > most + 1 ? most : names.length).map(printable);
+  const rest = names.length - shown.length;
+  return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
 }
 const loadedInWords = {
-    name: 'already loaded',
-    soname: 'already loaded, by its SONAME',
-    file: 'already loaded, the same file',
+  name: 'already loaded',
+  soname: 'already loaded, by its SONAME',
+  file: 'already loaded, the same file',
 };
 const kinds = {
-    needed: undefined,
-    filter: 'filter',
-    auxiliary: 'auxiliary filter',
-    preload: 'preload',
-    library: '--library',
-    audit: 'audit',
-    dlopen: 'dlopen',
-    interpreter: undefined,
+  needed: undefined,
+  filter: 'filter',
+  auxiliary: 'auxiliary filter',
+  preload: 'preload',
+  library: '--library',
+  audit: 'audit',
+  dlopen: 'dlopen',
+  interpreter: undefined,
 };
 function withHwcaps(text, hwcaps) {
-    return hwcaps === undefined ? text : `${text}, ${hwcaps.replace(/\/$/, '')}`;
+  return hwcaps === undefined ? text : `${text}, ${hwcaps.replace(/\/$/, '')}`;
 }
 /** A symbol that nothing defines, in words. */
-export function symbolInWords({ name, version, requiredBy }, { nodes }) {
-    const symbol = version === undefined ? name : `${name}@${version}`;
-    return printable(`undefined symbol ${symbol}, needed by ${nodes[requiredBy]?.path ?? ''}`);
+export function symbolInWords({name, version, requiredBy}, {nodes}) {
+  const symbol = version === undefined ? name : `${name}@${version}`;
+  return printable(`undefined symbol ${symbol}, needed by ${nodes[requiredBy]?.path ?? ''}`);
 }
 /** What loads more at run time, one line a way. */
-export function modulesInWords(modules, { nodes }) {
-    return Object.entries(ways).flatMap(([what, meaning]) => {
-        const ones = modules.filter((module) => module.what === what);
-        const objects = [...new Set(ones.map(({ node }) => baseName(nodes[node]?.path ?? '')))];
-        const symbols = [...new Set(ones.map(({ symbol }) => symbol))];
-        return ones.length === 0
-            ? []
-            : [`at run time: ${meaning} (${enumerate(symbols, 3)} in ${enumerate(objects, 4)})`];
-    });
+export function modulesInWords(modules, {nodes}) {
+  return Object.entries(ways).flatMap(([what, meaning]) => {
+    const ones = modules.filter((module) => module.what === what);
+    const objects = [...new Set(ones.map(({node}) => baseName(nodes[node]?.path ?? '')))];
+    const symbols = [...new Set(ones.map(({symbol}) => symbol))];
+    return ones.length === 0
+      ? []
+      : [`at run time: ${meaning} (${enumerate(symbols, 3)} in ${enumerate(objects, 4)})`];
+  });
 }
 const ways = {
-    nss: 'name service modules, libnss_*.so.2',
-    gconv: 'character set converters of gconv',
-    dlopen: 'whatever it opens with dlopen',
-    libgcc_s: 'libgcc_s.so.1',
+  nss: 'name service modules, libnss_*.so.2',
+  gconv: 'character set converters of gconv',
+  dlopen: 'whatever it opens with dlopen',
+  libgcc_s: 'libgcc_s.so.1',
 };
 //# sourceMappingURL=words.js.map

@@ -1,113 +1,104 @@
-import { hex } from '../../errors.js';
-import { DT, PT, SHF, SHT } from '../constants.js';
-import { Rel, Rela, Shdr, Sym } from '../records.js';
-import { isPowerOfTwo } from './problem.js';
+import {hex} from '../../errors.js';
+import {DT, PT, SHF, SHT} from '../constants.js';
+import {Rel, Rela, Shdr, Sym} from '../records.js';
+import {isPowerOfTwo} from './problem.js';
 /** Section headers agree with the file, with one another, with the segments and with the dynamic section. */
 export function* checkSections(view) {
-    for (const [i, section] of view.sectionHeaders.entries()) {
-        if (section.sh_type === SHT.SHT_NULL)
-            continue;
-        yield* checkLinks(view, section, i);
-        if (section.sh_type === SHT.SHT_NOBITS)
-            continue;
-        yield* checkPlace(view, section, i);
-    }
-    yield* checkOverlaps(view);
+  for (const [i, section] of view.sectionHeaders.entries()) {
+    if (section.sh_type === SHT.SHT_NULL) continue;
+    yield* checkLinks(view, section, i);
+    if (section.sh_type === SHT.SHT_NOBITS) continue;
+    yield* checkPlace(view, section, i);
+  }
+  yield* checkOverlaps(view);
 }
 function say(view, index, code, what) {
-    const section = view.sectionHeaders[index];
-    const name = section === undefined ? '' : nameOf(view, section);
-    const offset = view.header.e_shoff + index * Shdr.size(view.format.elfClass);
-    return { code, message: `section ${index} (${name}): ${what}`, offset };
+  const section = view.sectionHeaders[index];
+  const name = section === undefined ? '' : nameOf(view, section);
+  const offset = view.header.e_shoff + index * Shdr.size(view.format.elfClass);
+  return {code, message: `section ${index} (${name}): ${what}`, offset};
 }
 /** A damaged name is no reason to lose the problem. */
 function nameOf(view, section) {
-    try {
-        return view.sectionName(section);
-    }
-    catch {
-        return '?';
-    }
+  try {
+    return view.sectionName(section);
+  } catch {
+    return '?';
+  }
 }
 function* checkLinks(view, section, i) {
-    const { sh_type, sh_link, sh_addralign, sh_entsize, sh_size, sh_info } = section;
-    if (sh_addralign > 1 && !isPowerOfTwo(sh_addralign))
-        yield say(view, i, 'BAD_ALIGNMENT', `sh_addralign ${hex(sh_addralign)} is not a power of two`);
-    if (sh_link >= view.sectionHeaders.length)
-        yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is no section`);
-    const { elfClass } = view.format;
-    const size = recordSizes[sh_type]?.(elfClass);
-    if (size === undefined || sh_size === 0)
-        return;
-    if (sh_entsize !== size)
-        yield say(view, i, 'BAD_ENTRY_SIZE', `sh_entsize is ${sh_entsize}, not ${size}`);
-    else if (sh_size % size !== 0)
-        yield say(view, i, 'BROKEN_RECORD', `sh_size ${hex(sh_size)} is no multiple of ${size}`);
-    const isSymbols = sh_type === SHT.SHT_SYMTAB || sh_type === SHT.SHT_DYNSYM;
-    if (!isSymbols)
-        return;
-    if (view.sectionHeaders[sh_link]?.sh_type !== SHT.SHT_STRTAB && !isStripped(view, sh_link))
-        yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is no string table`);
-    if (sh_info > sh_size / size)
-        yield say(view, i, 'BAD_INFO', `sh_info ${sh_info} is above the number of symbols`);
+  const {sh_type, sh_link, sh_addralign, sh_entsize, sh_size, sh_info} = section;
+  if (sh_addralign > 1 && !isPowerOfTwo(sh_addralign))
+    yield say(view, i, 'BAD_ALIGNMENT', `sh_addralign ${hex(sh_addralign)} is not a power of two`);
+  if (sh_link >= view.sectionHeaders.length)
+    yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is no section`);
+  const {elfClass} = view.format;
+  const size = recordSizes[sh_type]?.(elfClass);
+  if (size === undefined || sh_size === 0) return;
+  if (sh_entsize !== size) yield say(view, i, 'BAD_ENTRY_SIZE', `sh_entsize is ${sh_entsize}, not ${size}`);
+  else if (sh_size % size !== 0)
+    yield say(view, i, 'BROKEN_RECORD', `sh_size ${hex(sh_size)} is no multiple of ${size}`);
+  const isSymbols = sh_type === SHT.SHT_SYMTAB || sh_type === SHT.SHT_DYNSYM;
+  if (!isSymbols) return;
+  if (view.sectionHeaders[sh_link]?.sh_type !== SHT.SHT_STRTAB && !isStripped(view, sh_link))
+    yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is no string table`);
+  if (sh_info > sh_size / size)
+    yield say(view, i, 'BAD_INFO', `sh_info ${sh_info} is above the number of symbols`);
 }
 /** In a debug file what the program holds is NOBITS. */
 function isStripped(view, index) {
-    return view.sectionHeaders[index]?.sh_type === SHT.SHT_NOBITS;
+  return view.sectionHeaders[index]?.sh_type === SHT.SHT_NOBITS;
 }
 const recordSizes = {
-    [SHT.SHT_SYMTAB]: Sym.size,
-    [SHT.SHT_DYNSYM]: Sym.size,
-    [SHT.SHT_RELA]: Rela.size,
-    [SHT.SHT_REL]: Rel.size,
+  [SHT.SHT_SYMTAB]: Sym.size,
+  [SHT.SHT_DYNSYM]: Sym.size,
+  [SHT.SHT_RELA]: Rela.size,
+  [SHT.SHT_REL]: Rel.size,
 };
 function* checkPlace(view, section, i) {
-    const { sh_offset, sh_size, sh_addr, sh_flags } = section;
-    if (sh_offset + sh_size > view.source.size) {
-        yield say(view, i, 'SECTION_OUTSIDE_FILE', 'reaches past the end of the file');
-        return;
-    }
-    const expected = pointedAt(view, section);
-    if (expected !== undefined && expected !== sh_addr) {
-        const what = `sh_addr is ${hex(sh_addr)}, but the dynamic section says ${hex(expected)}`;
-        yield say(view, i, 'SECTION_NOT_AT_TAG', what);
-    }
-    else if (isMappedSection(view, section) && view.offsetOfAddress(sh_addr) !== sh_offset)
-        yield say(view, i, 'SECTION_NOT_IN_LOAD', `no PT_LOAD maps it at ${hex(sh_addr)}`);
-    if (section.sh_type !== SHT.SHT_STRTAB || sh_size === 0 || (sh_flags & SHF.SHF_COMPRESSED) !== 0)
-        return;
-    if (view.source.read(sh_offset + sh_size - 1, 1)[0] !== 0)
-        yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
+  const {sh_offset, sh_size, sh_addr, sh_flags} = section;
+  if (sh_offset + sh_size > view.source.size) {
+    yield say(view, i, 'SECTION_OUTSIDE_FILE', 'reaches past the end of the file');
+    return;
+  }
+  const expected = pointedAt(view, section);
+  if (expected !== undefined && expected !== sh_addr) {
+    const what = `sh_addr is ${hex(sh_addr)}, but the dynamic section says ${hex(expected)}`;
+    yield say(view, i, 'SECTION_NOT_AT_TAG', what);
+  } else if (isMappedSection(view, section) && view.offsetOfAddress(sh_addr) !== sh_offset)
+    yield say(view, i, 'SECTION_NOT_IN_LOAD', `no PT_LOAD maps it at ${hex(sh_addr)}`);
+  if (section.sh_type !== SHT.SHT_STRTAB || sh_size === 0 || (sh_flags & SHF.SHF_COMPRESSED) !== 0) return;
+  if (view.source.read(sh_offset + sh_size - 1, 1)[0] !== 0)
+    yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
 }
-function isMappedSection({ programHeaders }, { sh_flags, sh_size }) {
-    const hasLoad = programHeaders.some(({ p_type }) => p_type === PT.PT_LOAD);
-    return hasLoad && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+function isMappedSection({programHeaders}, {sh_flags, sh_size}) {
+  const hasLoad = programHeaders.some(({p_type}) => p_type === PT.PT_LOAD);
+  return hasLoad && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
 }
 /** What the dynamic section says of the only section of a type. */
-function pointedAt(view, { sh_type, sh_flags }) {
-    const tag = sectionTags[sh_type];
-    return tag === undefined || (sh_flags & SHF.SHF_ALLOC) === 0 ? undefined : view.dynamic?.value(tag);
+function pointedAt(view, {sh_type, sh_flags}) {
+  const tag = sectionTags[sh_type];
+  return tag === undefined || (sh_flags & SHF.SHF_ALLOC) === 0 ? undefined : view.dynamic?.value(tag);
 }
 const sectionTags = {
-    [SHT.SHT_DYNSYM]: DT.DT_SYMTAB,
-    [SHT.SHT_HASH]: DT.DT_HASH,
-    [SHT.SHT_GNU_HASH]: DT.DT_GNU_HASH,
-    [SHT.SHT_GNU_VERSYM]: DT.DT_VERSYM,
-    [SHT.SHT_GNU_VERNEED]: DT.DT_VERNEED,
-    [SHT.SHT_GNU_VERDEF]: DT.DT_VERDEF,
+  [SHT.SHT_DYNSYM]: DT.DT_SYMTAB,
+  [SHT.SHT_HASH]: DT.DT_HASH,
+  [SHT.SHT_GNU_HASH]: DT.DT_GNU_HASH,
+  [SHT.SHT_GNU_VERSYM]: DT.DT_VERSYM,
+  [SHT.SHT_GNU_VERNEED]: DT.DT_VERNEED,
+  [SHT.SHT_GNU_VERDEF]: DT.DT_VERDEF,
 };
 /** No byte belongs to two sections. */
 function* checkOverlaps(view) {
-    const placed = view.sectionHeaders
-        .map(({ sh_type, sh_offset, sh_size }, i) => ({ sh_type, start: sh_offset, end: sh_offset + sh_size, i }))
-        .filter(({ sh_type, start, end }) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS && end > start)
-        .sort((a, b) => a.start - b.start || a.end - b.end);
-    let last = placed[0];
-    for (const section of placed.slice(1)) {
-        if (last !== undefined && section.start < last.end)
-            yield say(view, section.i, 'SECTIONS_OVERLAP', `begins inside section ${last.i}`);
-        if (last === undefined || section.end > last.end)
-            last = section;
-    }
+  const placed = view.sectionHeaders
+    .map(({sh_type, sh_offset, sh_size}, i) => ({sh_type, start: sh_offset, end: sh_offset + sh_size, i}))
+    .filter(({sh_type, start, end}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS && end > start)
+    .sort((a, b) => a.start - b.start || a.end - b.end);
+  let last = placed[0];
+  for (const section of placed.slice(1)) {
+    if (last !== undefined && section.start < last.end)
+      yield say(view, section.i, 'SECTIONS_OVERLAP', `begins inside section ${last.i}`);
+    if (last === undefined || section.end > last.end) last = section;
+  }
 }
 //# sourceMappingURL=sections.js.map

@@ -1,124 +1,134 @@
-import { hex } from '../../errors.js';
-import { PF, PT, segmentTypeName } from '../constants.js';
-import { Phdr } from '../records.js';
-import { isPowerOfTwo, isWithoutBytes } from './problem.js';
+import {hex} from '../../errors.js';
+import {PF, PT, segmentTypeName} from '../constants.js';
+import {Phdr} from '../records.js';
+import {isPowerOfTwo, isWithoutBytes} from './problem.js';
+
 function say(view, index, code, what) {
-    const { header, format } = view;
-    const type = segmentTypeName(view.programHeaders[index]?.p_type ?? 0, header.e_machine);
-    const offset = header.e_phoff + index * Phdr.size(format.elfClass);
-    return { code, message: `segment ${index} (${type}): ${what}`, offset };
+  const {header, format} = view;
+  const type = segmentTypeName(view.programHeaders[index]?.p_type ?? 0, header.e_machine);
+  const offset = header.e_phoff + index * Phdr.size(format.elfClass);
+  return {code, message: `segment ${index} (${type}): ${what}`, offset};
 }
 /** Types of which a file has one at most. */
 const singleTypes = new Set([
-    PT.PT_DYNAMIC,
-    PT.PT_INTERP,
-    PT.PT_PHDR,
-    PT.PT_TLS,
-    PT.PT_GNU_STACK,
-    PT.PT_GNU_RELRO,
-    PT.PT_GNU_EH_FRAME,
+  PT.PT_DYNAMIC,
+  PT.PT_INTERP,
+  PT.PT_PHDR,
+  PT.PT_TLS,
+  PT.PT_GNU_STACK,
+  PT.PT_GNU_RELRO,
+  PT.PT_GNU_EH_FRAME,
 ]);
 /** What holds for the table of program headers as a whole. */
 export function* checkTable(view) {
-    const seen = new Set();
-    for (const [i, { p_type }] of view.programHeaders.entries()) {
-        if (singleTypes.has(p_type) && seen.has(p_type))
-            yield say(view, i, 'SECOND_SEGMENT', 'there is one already');
-        seen.add(p_type);
-    }
+  const seen = new Set();
+  for (const [i, {p_type}] of view.programHeaders.entries()) {
+    if (singleTypes.has(p_type) && seen.has(p_type))
+      yield say(view, i, 'SECOND_SEGMENT', 'there is one already');
+    seen.add(p_type);
+  }
 }
 /** LOADs ascend, do not overlap, lie in the file, and are congruent to their offsets. */
 export function* checkLoads(view) {
-    let last;
-    for (const [i, load] of view.programHeaders.entries()) {
-        const { p_type, p_offset, p_vaddr, p_filesz, p_memsz, p_align } = load;
-        if (p_filesz > 0 &&
-            p_offset + p_filesz > view.source.size &&
-            p_type !== PT.PT_GNU_STACK &&
-            p_type !== PT.PT_NULL) {
-            const end = hex(view.source.size);
-            const what = `${hex(p_offset)}+${hex(p_filesz)} reaches past the end of the file at ${end}`;
-            yield say(view, i, 'SEGMENT_OUTSIDE_FILE', what);
-        }
-        if (p_align > 1 && p_type !== PT.PT_NULL && !isPowerOfTwo(p_align))
-            yield say(view, i, 'BAD_ALIGNMENT', `p_align ${hex(p_align)} is not a power of two`);
-        if (p_type !== PT.PT_LOAD)
-            continue;
-        if (p_filesz > p_memsz)
-            yield say(view, i, 'FILESZ_ABOVE_MEMSZ', `p_filesz ${hex(p_filesz)} is above p_memsz ${hex(p_memsz)}`);
-        if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
-            const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
-            yield say(view, i, 'NOT_CONGRUENT', what);
-        }
-        if (last !== undefined && p_vaddr < last.p_vaddr + BigInt(last.p_memsz)) {
-            const what = `p_vaddr ${hex(p_vaddr)} lies below the end of the PT_LOAD before it`;
-            yield say(view, i, 'LOADS_OUT_OF_ORDER', what);
-        }
-        last = load;
+  let last;
+  for (const [i, load] of view.programHeaders.entries()) {
+    const {p_type, p_offset, p_vaddr, p_filesz, p_memsz, p_align} = load;
+    if (
+      p_filesz > 0 &&
+      p_offset + p_filesz > view.source.size &&
+      p_type !== PT.PT_GNU_STACK &&
+      p_type !== PT.PT_NULL
+    ) {
+      const end = hex(view.source.size);
+      const what = `${hex(p_offset)}+${hex(p_filesz)} reaches past the end of the file at ${end}`;
+      yield say(view, i, 'SEGMENT_OUTSIDE_FILE', what);
     }
+    if (p_align > 1 && p_type !== PT.PT_NULL && !isPowerOfTwo(p_align))
+      yield say(view, i, 'BAD_ALIGNMENT', `p_align ${hex(p_align)} is not a power of two`);
+    if (p_type !== PT.PT_LOAD) continue;
+    if (p_filesz > p_memsz)
+      yield say(view, i, 'FILESZ_ABOVE_MEMSZ', `p_filesz ${hex(p_filesz)} is above p_memsz ${hex(p_memsz)}`);
+    if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
+      const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
+      yield say(view, i, 'NOT_CONGRUENT', what);
+    }
+    if (last !== undefined && p_vaddr < last.p_vaddr + BigInt(last.p_memsz)) {
+      const what = `p_vaddr ${hex(p_vaddr)} lies below the end of the PT_LOAD before it`;
+      yield say(view, i, 'LOADS_OUT_OF_ORDER', what);
+    }
+    last = load;
+  }
 }
 /** PT_PHDR, PT_DYNAMIC, PT_INTERP, PT_TLS, ... describe mapped bytes; PT_PHDR and PT_INTERP stand before any PT_LOAD. */
 export function* checkCovered(view) {
-    const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-    if (loads.length === 0)
-        return;
-    const firstLoad = view.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_LOAD);
-    for (const [i, segment] of view.programHeaders.entries()) {
-        // The zeros of thread-local variables take no room in memory; each thread has its own.
-        const size = BigInt(segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz);
-        const isMapped = loads.some((load) => segment.p_vaddr >= load.p_vaddr &&
-            segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
-            BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr);
-        if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped)
-            yield say(view, i, 'NOT_IN_LOAD', 'not covered by a PT_LOAD');
-        if ((segment.p_type === PT.PT_PHDR || segment.p_type === PT.PT_INTERP) && i > firstLoad)
-            yield say(view, i, 'AFTER_LOAD', 'stands behind the first PT_LOAD');
-    }
+  const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  if (loads.length === 0) return;
+  const firstLoad = view.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_LOAD);
+  for (const [i, segment] of view.programHeaders.entries()) {
+    // The zeros of thread-local variables take no room in memory; each thread has its own.
+    const size = BigInt(segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz);
+    const isMapped = loads.some(
+      (load) =>
+        segment.p_vaddr >= load.p_vaddr &&
+        segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
+        BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
+    );
+    if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped)
+      yield say(view, i, 'NOT_IN_LOAD', 'not covered by a PT_LOAD');
+    if ((segment.p_type === PT.PT_PHDR || segment.p_type === PT.PT_INTERP) && i > firstLoad)
+      yield say(view, i, 'AFTER_LOAD', 'stands behind the first PT_LOAD');
+  }
 }
 const mappedTypes = new Set([
-    PT.PT_PHDR,
-    PT.PT_INTERP,
-    PT.PT_DYNAMIC,
-    PT.PT_NOTE,
-    PT.PT_TLS,
-    PT.PT_GNU_EH_FRAME,
-    PT.PT_GNU_PROPERTY,
+  PT.PT_PHDR,
+  PT.PT_INTERP,
+  PT.PT_DYNAMIC,
+  PT.PT_NOTE,
+  PT.PT_TLS,
+  PT.PT_GNU_EH_FRAME,
+  PT.PT_GNU_PROPERTY,
 ]);
 /** What single segments have to keep to. */
 export function* checkOthers(view) {
-    const { programHeaders, header } = view;
-    const loads = programHeaders.filter(({ p_type }) => p_type === PT.PT_LOAD);
-    const first = loads[0];
-    for (const [i, segment] of programHeaders.entries()) {
-        const { p_type, p_flags, p_vaddr, p_memsz, p_offset, p_filesz } = segment;
-        const both = PF.PF_W | PF.PF_X;
-        if (p_type === PT.PT_LOAD && (p_flags & both) === both)
-            yield say(view, i, 'WRITABLE_CODE', 'writable and executable');
-        if (p_type === PT.PT_PHDR && p_offset !== header.e_phoff)
-            yield say(view, i, 'PHDR_ELSEWHERE', `p_offset is ${hex(p_offset)}, but e_phoff ${hex(header.e_phoff)}`);
-        if (p_type === PT.PT_PHDR && p_filesz !== programHeaders.length * Phdr.size(view.format.elfClass))
-            yield say(view, i, 'PHDR_SIZE', `p_filesz ${hex(p_filesz)} is not the size of the table`);
-        if (p_type === PT.PT_PHDR && first !== undefined && p_filesz > 0) {
-            const seen = first.p_vaddr - BigInt(first.p_offset) + BigInt(header.e_phoff);
-            const what = `Linux before 5.18 and qemu-user tell the program that it is at ${hex(seen)}`;
-            if (p_vaddr !== seen)
-                yield say(view, i, 'PHDR_NOT_SEEN', what);
-        }
-        if (p_type === PT.PT_GNU_RELRO && p_memsz > 0 && !isInside(segment, loads))
-            yield say(view, i, 'RELRO_OUTSIDE', 'does not begin in a writable PT_LOAD');
+  const {programHeaders, header} = view;
+  const loads = programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD);
+  const first = loads[0];
+  for (const [i, segment] of programHeaders.entries()) {
+    const {p_type, p_flags, p_vaddr, p_memsz, p_offset, p_filesz} = segment;
+    const both = PF.PF_W | PF.PF_X;
+    if (p_type === PT.PT_LOAD && (p_flags & both) === both)
+      yield say(view, i, 'WRITABLE_CODE', 'writable and executable');
+    if (p_type === PT.PT_PHDR && p_offset !== header.e_phoff)
+      yield say(
+        view,
+        i,
+        'PHDR_ELSEWHERE',
+        `p_offset is ${hex(p_offset)}, but e_phoff ${hex(header.e_phoff)}`,
+      );
+    if (p_type === PT.PT_PHDR && p_filesz !== programHeaders.length * Phdr.size(view.format.elfClass))
+      yield say(view, i, 'PHDR_SIZE', `p_filesz ${hex(p_filesz)} is not the size of the table`);
+    if (p_type === PT.PT_PHDR && first !== undefined && p_filesz > 0) {
+      const seen = first.p_vaddr - BigInt(first.p_offset) + BigInt(header.e_phoff);
+      const what = `Linux before 5.18 and qemu-user tell the program that it is at ${hex(seen)}`;
+      if (p_vaddr !== seen) yield say(view, i, 'PHDR_NOT_SEEN', what);
     }
+    if (p_type === PT.PT_GNU_RELRO && p_memsz > 0 && !isInside(segment, loads))
+      yield say(view, i, 'RELRO_OUTSIDE', 'does not begin in a writable PT_LOAD');
+  }
 }
 /** RELRO may end on the page boundary behind its LOAD. */
-function isInside({ p_vaddr }, loads) {
-    return loads.some((load) => (load.p_flags & PF.PF_W) !== 0 &&
-        p_vaddr >= load.p_vaddr &&
-        p_vaddr < load.p_vaddr + BigInt(load.p_memsz));
+function isInside({p_vaddr}, loads) {
+  return loads.some(
+    (load) =>
+      (load.p_flags & PF.PF_W) !== 0 &&
+      p_vaddr >= load.p_vaddr &&
+      p_vaddr < load.p_vaddr + BigInt(load.p_memsz),
+  );
 }
 export function checkInterpreter(view) {
-    if (isWithoutBytes(view, PT.PT_INTERP))
-        return [];
-    return view.interpreter?.path === ''
-        ? [{ code: 'EMPTY_INTERPRETER', message: 'PT_INTERP is an empty path', offset: view.interpreter.offset }]
-        : [];
+  if (isWithoutBytes(view, PT.PT_INTERP)) return [];
+  return view.interpreter?.path === ''
+    ? [{code: 'EMPTY_INTERPRETER', message: 'PT_INTERP is an empty path', offset: view.interpreter.offset}]
+    : [];
 }
 //# sourceMappingURL=segments.js.map

@@ -1,55 +1,50 @@
-import { DT } from '../constants.js';
-import { sysvHash } from '../hash.js';
-import { readStringBytes } from '../strings.js';
-import { readDefinedVersions, readNeededVersions } from '../versions.js';
+import {DT} from '../constants.js';
+import {sysvHash} from '../hash.js';
+import {readStringBytes} from '../strings.js';
+import {readDefinedVersions, readNeededVersions} from '../versions.js';
 /** DT_VERNEED and DT_VERDEF: counts, names, hashes, and that ld.so will find the libraries loaded. */
 export function* checkVersions(view) {
-    const { dynamic } = view;
-    if (dynamic === undefined)
-        return;
-    const needed = new Set(dynamic.needed);
-    const libraries = readNeededVersions(view);
-    yield* checkCount(view, DT.DT_VERNEEDNUM, libraries.length);
-    for (const { record, offset, versions } of libraries) {
-        const file = dynamic.stringAt(BigInt(record.vn_file));
-        if (record.vn_version !== 1)
-            yield say('BAD_VERSION', `DT_VERNEED for ${file}: vn_version is ${record.vn_version}, not 1`, offset);
-        if (versions.length < record.vn_cnt)
-            yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt says`, offset);
-        if (!needed.has(file))
-            yield say('NOT_NEEDED', `DT_VERNEED wants versions of ${file}, which is not in DT_NEEDED`, offset);
-        for (const version of versions) {
-            const { vna_name, vna_hash } = version.record;
-            yield* checkHash(view, 'DT_VERNEED', vna_name, vna_hash, version.offset);
-        }
+  const {dynamic} = view;
+  if (dynamic === undefined) return;
+  const needed = new Set(dynamic.needed);
+  const libraries = readNeededVersions(view);
+  yield* checkCount(view, DT.DT_VERNEEDNUM, libraries.length);
+  for (const {record, offset, versions} of libraries) {
+    const file = dynamic.stringAt(BigInt(record.vn_file));
+    if (record.vn_version !== 1)
+      yield say('BAD_VERSION', `DT_VERNEED for ${file}: vn_version is ${record.vn_version}, not 1`, offset);
+    if (versions.length < record.vn_cnt)
+      yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt says`, offset);
+    if (!needed.has(file))
+      yield say('NOT_NEEDED', `DT_VERNEED wants versions of ${file}, which is not in DT_NEEDED`, offset);
+    for (const version of versions) {
+      const {vna_name, vna_hash} = version.record;
+      yield* checkHash(view, 'DT_VERNEED', vna_name, vna_hash, version.offset);
     }
-    const defined = readDefinedVersions(view);
-    yield* checkCount(view, DT.DT_VERDEFNUM, defined.length);
-    for (const { record, offset, names } of defined) {
-        const [first] = names;
-        if (first === undefined)
-            yield say('BAD_COUNT', 'DT_VERDEF: a version has no name', offset);
-        else
-            yield* checkHash(view, 'DT_VERDEF', first.record.vda_name, record.vd_hash, offset);
-    }
+  }
+  const defined = readDefinedVersions(view);
+  yield* checkCount(view, DT.DT_VERDEFNUM, defined.length);
+  for (const {record, offset, names} of defined) {
+    const [first] = names;
+    if (first === undefined) yield say('BAD_COUNT', 'DT_VERDEF: a version has no name', offset);
+    else yield* checkHash(view, 'DT_VERDEF', first.record.vda_name, record.vd_hash, offset);
+  }
 }
 function say(code, message, offset) {
-    return { code, message, offset };
+  return {code, message, offset};
 }
 function* checkCount(view, tag, count) {
-    const expected = view.dynamic?.value(tag);
-    const name = tag === DT.DT_VERNEEDNUM ? 'DT_VERNEEDNUM' : 'DT_VERDEFNUM';
-    if (expected !== undefined && expected !== BigInt(count))
-        yield say('BAD_COUNT', `${name} is ${expected}, but there are ${count}`, view.dynamic?.offset ?? 0);
+  const expected = view.dynamic?.value(tag);
+  const name = tag === DT.DT_VERNEEDNUM ? 'DT_VERNEEDNUM' : 'DT_VERDEFNUM';
+  if (expected !== undefined && expected !== BigInt(count))
+    yield say('BAD_COUNT', `${name} is ${expected}, but there are ${count}`, view.dynamic?.offset ?? 0);
 }
 function* checkHash(view, table, index, hash, offset) {
-    const strings = view.dynamic?.stringTable;
-    if (strings === undefined)
-        return;
-    const bytes = readStringBytes(view.source, strings.offset, strings.size, index);
-    if (sysvHash(bytes) === hash)
-        return;
-    const name = view.dynamic?.stringAt(BigInt(index));
-    yield say('BAD_HASH', `${table}: the hash of version ${name} is wrong`, offset);
+  const strings = view.dynamic?.stringTable;
+  if (strings === undefined) return;
+  const bytes = readStringBytes(view.source, strings.offset, strings.size, index);
+  if (sysvHash(bytes) === hash) return;
+  const name = view.dynamic?.stringAt(BigInt(index));
+  yield say('BAD_HASH', `${table}: the hash of version ${name} is wrong`, offset);
 }
 //# sourceMappingURL=versions.js.map
