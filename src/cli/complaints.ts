@@ -17,7 +17,10 @@ const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExec
     (command, [, name]) => `${spell(command, name)} is missing its value`,
   ],
   [/^Missing required argument: (.*)/, (command, [, name]) => `${spell(command, name)} is missing`],
-  [/^Unknown arguments?: (.*)/, (_command, [, words]) => `unexpected argument: ${words}`],
+  [
+    /^Unknown arguments?: (.*)/,
+    (command, [, words]) => `unexpected argument: ${words}${behindDashes(command)}`,
+  ],
   [
     /^Invalid values: Argument: ([^,]*), Given: "(.*)", Choices: /,
     ({options}, [, name = '', given = '']) => {
@@ -38,8 +41,8 @@ export function wordComplaint(command: Command, message: string): string {
 }
 
 /** yargs takes the word behind an option that it does not know for its value, and then misses that word. */
-export function unknownOption({options}: Command, words: readonly string[]): string | undefined {
-  const known = Object.entries(options).flatMap(([name, {alias, type}]) => [
+export function unknownOption(command: Command, words: readonly string[]): string | undefined {
+  const known = Object.entries(command.options).flatMap(([name, {alias, type}]) => [
     `--${name}`,
     ...(type === 'boolean' ? [`--no-${name}`] : []),
     ...(alias === undefined ? [] : [`-${alias}`]),
@@ -50,7 +53,12 @@ export function unknownOption({options}: Command, words: readonly string[]): str
     .map((candidate) => candidate.replace(/=.*/s, ''))
     .find((candidate) => !known.includes(candidate) && !known.includes(candidate.slice(0, 2)));
   if (word === undefined) return undefined;
-  return `unknown option: ${word}${didYouMean(word, known)}`;
+  return `unknown option: ${word}${didYouMean(word, known)}${behindDashes(command)}`;
+}
+
+/** For those who forget the `--`. */
+function behindDashes({rest}: Command): string {
+  return rest === undefined ? '' : `; ${rest.describe.replace(/ \(.*/, '')} stands behind --`;
 }
 
 /** An option that takes one value and was given two. */

@@ -9,6 +9,7 @@ import {NT} from '../elf/constants.js';
 import type {Note} from '../elf/notes.js';
 import {decodeString} from '../elf/strings.js';
 
+/** How much an object depends on a library that it opens itself. */
 export type DlopenPriority = 'required' | 'recommended' | 'suggested';
 
 /** One library, or a choice of libraries, that an object may open. */

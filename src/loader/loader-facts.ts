@@ -18,6 +18,7 @@
 import type {MachineFacts} from '../elf/machine.js';
 import type {ByteSource} from '../source/source.js';
 
+/** Whose rules a loader follows. */
 export type Libc = 'glibc' | 'musl' | 'unknown';
 
 /** What a loader was built with. Directories end with a slash. */

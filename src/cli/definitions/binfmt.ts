@@ -68,6 +68,10 @@ export const binfmtCommands: readonly Command[] = [
       target: text('TARGET', 'qemu-user target (default: by the name, qemu-TARGET)'),
       name: text('NAME', 'name of the entry (default: qemu-TARGET)'),
       flags: text('FLAGS', 'out of P, O, C, F', {default: 'P'}),
+      inherit: flag(
+        'with --table: register there first what it hides, the enabled entries of the table outside',
+      ),
+      test: flag('start a tiny program that needs it, and fail if it does not run; with --chroot, inside'),
       export: exportOption('; register nothing'),
       ...changeOptions,
     },
@@ -77,8 +81,8 @@ export const binfmtCommands: readonly Command[] = [
         meaning: 'for kernels before 6.7, and plain chroot(8)',
       },
       {
-        line: 'elfinterp binfmt register /usr/bin/qemu-arm-static --target arm --flags PF --global',
-        meaning: 'a static emulator, opened once and for all',
+        line: 'elfinterp binfmt register /usr/bin/qemu-arm-static --flags PF --test --global',
+        meaning: 'a static emulator, opened once and for all, and see it work',
       },
       {
         line: 'elfinterp binfmt register /debootstrap/qemu-arm --export binfmt.d',

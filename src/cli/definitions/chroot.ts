@@ -51,7 +51,10 @@ export const chrootCommands: readonly Command[] = [
     positionals: chrootPositional,
     options: {
       ...placeOptions,
-      cwd: text('DIR', 'working directory inside (default: /)'),
+      cwd: text(
+        'DIR',
+        'working directory inside (default: the one you are in, if it is seen inside, else /)',
+      ),
       bind: list('SRC[:DST]', 'show a directory of this machine inside'),
       flags: text('FLAGS', 'binfmt_misc flags of the emulator (default: P); PC lets setuid programs be such'),
       env: list('NAME=VALUE', 'set a variable for the command'),
@@ -59,11 +62,13 @@ export const chrootCommands: readonly Command[] = [
         'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
         {default: true},
       ),
-      'resolv-conf': flag("show this machine's /etc/resolv.conf inside"),
+      'resolv-conf': flag(
+        "show this machine's /etc/resolv.conf inside (default: where the chroot's own is empty)",
+      ),
       'id-map': idMap('auto', 'identity', 'subordinate', 'single'),
       global: flag('rely on what is registered for the whole machine; for kernels before 6.7'),
     },
-    rest: {name: 'COMMAND', describe: 'the command to run there, with its arguments (default: /bin/sh)'},
+    rest: {name: 'COMMAND', describe: 'the command to run there (default: /bin/sh)'},
     examples: [
       {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
       {line: 'elfinterp chroot run ./chroot', meaning: 'a shell'},
@@ -96,7 +101,7 @@ export const chrootCommands: readonly Command[] = [
       'id-map': idMap('auto', 'identity', 'subordinate'),
       ...jsonOption,
     },
-    rest: {name: 'OPTION', describe: 'options of debootstrap'},
+    rest: {name: 'OPTION', describe: 'what debootstrap alone knows'},
     examples: [
       {
         line: 'elfinterp chroot create bookworm ./c --arch armel --variant minbase',
