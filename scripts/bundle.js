@@ -18,8 +18,8 @@ const command = (name) => `src/cli/commands/${name}.ts`;
 const packs = {
   cli: ['src/cli/main.ts', command('get'), command('needed')],
   edit: [command('set'), command('edit'), command('check')],
-  help: ['src/cli/help/help.ts', 'src/cli/unknown-command.ts'],
-  parse: ['src/cli/parse.ts'],
+  help: ['src/cli/help/help.ts'],
+  parse: ['src/cli/parse.ts', 'src/cli/unknown-command.ts'],
   patchelf: ['src/cli/patchelf.ts'],
   chrpath: ['src/cli/chrpath.ts'],
   show: [command('show')],

@@ -63,3 +63,17 @@ export function parseUsage(usage: string): {name: string; parameters: Argument[]
     })),
   };
 }
+
+/** The arguments as the help writes them: ` FILE INTERPRETER`, ` CHROOT [-- COMMAND...]`. */
+export function placeholders({usage, rest}: Command): string {
+  const words = parseUsage(usage).parameters.map((argument) =>
+    argument.isRequired ? placeholder(argument) : `[${placeholder(argument)}]`,
+  );
+  if (rest !== undefined) words.push(`[-- ${rest.name}...]`);
+  return words.map((word) => ` ${word}`).join('');
+}
+
+/** `<files..>` as `FILE...`. */
+export function placeholder({name, isVariadic}: Argument): string {
+  return isVariadic ? `${name.replace(/s$/, '').toUpperCase()}...` : name.toUpperCase();
+}

@@ -1,9 +1,8 @@
 /*
  * What is wrong with a command line, in one line.
  */
-import type {Arguments, Command} from './command.js';
+import {type Arguments, type Command, placeholders} from './command.js';
 import {nameOf} from './commands.js';
-import {placeholders} from './help/page.js';
 import {suggest} from './suggest.js';
 
 /** What yargs says, and what we say. */

@@ -24,18 +24,20 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     output.line(version);
     return exitStatus.done;
   }
-  if (asksForHelp(argv)) return (await import('./help/help.js')).helpOn(argv, output);
-  if (found === undefined) return (await import('./unknown-command.js')).complainOf(argv, output);
-  return runParsed(found.command, found.words, output);
+  const topic = helpTopic(argv);
+  const status = topic && (await import('./help/help.js')).helpOn(topic, output);
+  if (status !== undefined) return status;
+  if (found !== undefined) return runParsed(found.command, found.words, output);
+  return (await import('./unknown-command.js')).complainOf(topic ?? argv, output);
 }
 
-/** `--help` anywhere; what stands behind `--` is somebody else's. */
-function asksForHelp(argv: readonly string[]): boolean {
+/** What help is asked for, by `help` or `--help` anywhere; what stands behind `--` is somebody else's. */
+function helpTopic(argv: readonly string[]): string[] | undefined {
   const end = argv.indexOf('--');
-  return (
-    argv[0] === 'help' ||
-    (end < 0 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h')
-  );
+  const words = end < 0 ? argv : argv.slice(0, end);
+  if (argv[0] === 'help') return words.slice(1);
+  const others = words.filter((word) => word !== '--help' && word !== '-h');
+  return others.length < words.length ? others : undefined;
 }
 
 async function runParsed(command: Command, words: readonly string[], output: Output): Promise<number> {

@@ -4,16 +4,13 @@
 import {findCommand, groups} from '../commands.js';
 import {exitStatus, type Output} from '../output.js';
 import {terminalOf} from '../terminal.js';
-import {complainOf} from '../unknown-command.js';
 import {commandPage, groupPage, overviewPage, type Page} from './page.js';
 import {pageToText} from './text.js';
 
-/** Print the help that a command line asks for. */
-export function helpOn(argv: readonly string[], output: Output): number {
-  const words = argv.filter((word) => word !== '--help' && word !== '-h');
-  const topic = words[0] === 'help' ? words.slice(1) : words;
+/** Print the help on a command, a group, or everything. Returns the exit status; undefined when there is no such topic. */
+export function helpOn(topic: readonly string[], output: Output): number | undefined {
   const page = pageOn(topic);
-  if (page === undefined) return complainOf(topic, output);
+  if (page === undefined) return undefined;
   output.line(pageToText(page, terminalOf(1, process.env)));
   return exitStatus.done;
 }

@@ -1,7 +1,7 @@
 /*
  * What the help and the manual say, before it is laid out: made of the same tables that parse the command line.
  */
-import {type Argument, type Command, type Example, type Option, parseUsage} from '../command.js';
+import {type Command, type Example, type Option, parseUsage, placeholder, placeholders} from '../command.js';
 import {chapters, commandsIn, groupOf, groups, nameOf} from '../commands.js';
 
 export interface Page {
@@ -113,19 +113,6 @@ function describeCommand(command: Command, group = ''): Entry {
     term: `${nameOf(command)}${placeholders(command)}`.slice(group.length).trim(),
     text: command.summary,
   };
-}
-
-/** The arguments as the help writes them: ` FILE INTERPRETER`, ` CHROOT [-- COMMAND...]`. */
-export function placeholders({usage, rest}: Command): string {
-  const words = parseUsage(usage).parameters.map((argument) =>
-    argument.isRequired ? placeholder(argument) : `[${placeholder(argument)}]`,
-  );
-  if (rest !== undefined) words.push(`[-- ${rest.name}...]`);
-  return words.map((word) => ` ${word}`).join('');
-}
-
-function placeholder({name, isVariadic}: Argument): string {
-  return isVariadic ? `${name.replace(/s$/, '').toUpperCase()}...` : name.toUpperCase();
 }
 
 function describeOption(name: string, option: Option): Entry {
