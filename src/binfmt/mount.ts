@@ -46,9 +46,13 @@ export function mustFindTable(table?: string): BinfmtMount {
   });
 }
 
-/** Find where binfmt_misc is mounted (proc(5), mountinfo); the last mount is the one that is seen. */
-export function findBinfmtMount(mountinfo: string): string | undefined {
-  return binfmtMounts(mountinfo).at(-1)?.mountPoint;
+/**
+ * Find where binfmt_misc is mounted (proc(5), mountinfo); the last mount is the one that is seen.
+ *
+ * @param except a mount point that does not count
+ */
+export function findBinfmtMount(mountinfo: string, except?: string): string | undefined {
+  return binfmtMounts(mountinfo).findLast(({mountPoint}) => mountPoint !== except)?.mountPoint;
 }
 
 /** @throws ElfError BAD_REQUEST for the machine's own table, unless it was asked for */

@@ -12,7 +12,7 @@ import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicTables} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {readInPieces} from '../source/source.js';
+import {isZero} from '../source/source.js';
 import {Draft, type Range} from './draft.js';
 import {findRooms} from './space.js';
 
@@ -234,7 +234,8 @@ function freeRanges(areas: readonly Area[], fileSize: number): Range[] {
 }
 
 function nameRest(view: ElfView, {segments}: Headers, range: Range, known: readonly Area[]): Area[] {
-  if (isZero(view, range)) return [{...range, kind: 'padding', name: 'padding'}];
+  if (isZero(view.source, range.offset, Math.min(range.size, mostToLookAt)))
+    return [{...range, kind: 'padding', name: 'padding'}];
   if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: payloadName(view)}];
   const load = loadAt(segments, range.offset);
   const name = 'no header describes this';
@@ -248,15 +249,6 @@ function payloadName(view: ElfView): string {
 
 /** A payload can be gigabytes long; whether it is zero is decided by its first megabyte. */
 const mostToLookAt = 1 << 20;
-
-function isZero({source}: ElfView, {offset, size}: Range): boolean {
-  let zero = true;
-  readInPieces(source, offset, Math.min(size, mostToLookAt), (bytes) => {
-    zero = bytes.every((byte) => byte === 0);
-    return zero;
-  });
-  return zero;
-}
 
 function loadAt(segments: readonly Phdr[], offset: number): Phdr | undefined {
   return segments.find(

@@ -15,6 +15,7 @@ import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
 import {checkCovered, checkInterpreter, checkLoads, checkOthers, checkTable} from './check/segments.js';
 import {checkVersions} from './check/versions.js';
+import {oncePerView} from './once.js';
 import type {ElfView} from './view.js';
 
 export type {Problem} from './check/problem.js';
@@ -43,13 +44,13 @@ const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkReloca
  *   for (const {code, message} of checkElf(file.view)) console.log(code, message);
  */
 export function checkElf(view: ElfView): Problem[] {
-  return [...headerRules, ...tableRules].flatMap((rule) => apply(rule, view));
+  return [...checkHeaders(view), ...tableRules.flatMap((rule) => apply(rule, view))];
 }
 
 /** The same for the headers alone, whose cost does not grow with the number of symbols. */
-export function checkHeaders(view: ElfView): Problem[] {
-  return headerRules.flatMap((rule) => apply(rule, view));
-}
+export const checkHeaders: (view: ElfView) => readonly Problem[] = oncePerView((view) =>
+  headerRules.flatMap((rule) => apply(rule, view)),
+);
 
 /** A damaged file may break one rule in a million places; the first few say enough. */
 const mostOfARule = 20;
