@@ -37,6 +37,8 @@ test('every type that a declaration names is on the page, or is of the language'
     'Pick',
     'Promise',
     'Readonly',
+    'ReadonlyMap',
+    'ReadonlySet',
     'Record',
     'Symbol',
     'Uint8Array',
