@@ -287,6 +287,12 @@ chrootTest('more arguments than the kernel takes are refused in words', async (t
   await t.throwsAsync(starting, {instanceOf: ElfError, message: /cannot start: argument list too long/});
 });
 
+chrootTest('a process that may open no more files says so', (t) => {
+  // Node itself has about twenty.
+  const {stderr} = run(['/bin/guest', 'uname'], {through: ['sh', '-c', 'ulimit -n 21; exec "$@"', 'sh']});
+  t.regex(stderr, /^ElfError: too many files are open to start a process/);
+});
+
 rootTest('a working directory that is not there is named', (t) => {
   t.regex(run(['/bin/guest'], {options: {cwd: '/none'}}).stderr, /the chroot has no directory \/none/);
 });
