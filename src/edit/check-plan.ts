@@ -4,7 +4,7 @@
  */
 
 import {checkHeaders} from '../elf/check.js';
-import {DT, dynamicTagName, PF, PT, SHF, SHT} from '../elf/constants.js';
+import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../elf/constants.js';
 import {oncePerView} from '../elf/once.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
@@ -15,7 +15,7 @@ import {checkRequested} from './check-request.js';
 import {checkSegments, failCheck, requireSameBytes} from './check-segments.js';
 import {checkSymbols} from './check-symbols.js';
 import {checkVersions} from './check-versions.js';
-import {isTableSegment} from './claims.js';
+import {isMachineTable, isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
 import {RangeSet} from './range-set.js';
 import type {EditRequest} from './request.js';
@@ -82,7 +82,10 @@ const ownedRanges = oncePerView((view) => {
     ({p_type}) => p_type === PT.PT_DYNAMIC || isTableSegment(p_type, e_machine),
   );
   const sections = view.sectionHeaders.filter(
-    ({sh_type, sh_addr}) => tableSections.has(sh_type) || isPointedAt(view, tagsOfSections[sh_type], sh_addr),
+    (section) =>
+      tableSections.has(section.sh_type) ||
+      isMachineTable(section, e_machine) ||
+      isPointedAt(view, tagsOfSections[section.sh_type], section.sh_addr),
   );
   return new RangeSet([
     {offset: 0, size: EI_NIDENT + Ehdr.size(elfClass)},
@@ -109,11 +112,7 @@ const otherSections = oncePerView(
     ),
 );
 
-/** The hash table of MIPS (binutils, include/elf/mips.h); no other machine gives this number to code or data. */
-const SHT_MIPS_XHASH = 0x7000002b;
-
 const tableSections: ReadonlySet<number> = new Set([
-  SHT_MIPS_XHASH,
   SHT.SHT_DYNAMIC,
   SHT.SHT_NOTE,
   SHT.SHT_DYNSYM,
@@ -130,6 +129,7 @@ function changedTables(requests: readonly EditRequest[]): ReadonlySet<bigint> {
     if (removeNeeded ?? replaceNeeded ?? clearSymbolVersions) add(DT.DT_VERNEED, DT.DT_VERSYM);
     if (renameSymbols === undefined) continue;
     add(DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_HASH, DT.DT_GNU_HASH, DT.DT_RELA, DT.DT_REL, DT.DT_JMPREL);
+    add(machineDT[EM.EM_MIPS].DT_MIPS_XHASH);
   }
   return tags;
 }

@@ -158,7 +158,8 @@ export class Draft {
       if (!isSymbolTable || table.sh_entsize !== size) return;
       const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
       eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
-        if (!sections.has(symbol.st_shndx)) return;
+        if (!sections.has(symbol.st_shndx) || !isWithin(symbol, this.view.sectionHeaders[symbol.st_shndx]))
+          return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
         this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
       });
@@ -214,6 +215,7 @@ export class Draft {
     const isSame =
       this.programHeaderOffset === header.e_phoff &&
       this.sectionHeaderOffset === header.e_shoff &&
+      this.sectionHeaders.length === this.view.sectionHeaders.length &&
       this.programHeaders.length === this.view.programHeaders.length;
     if (isSame) return;
     const changed = {
@@ -221,6 +223,7 @@ export class Draft {
       e_phoff: this.programHeaderOffset,
       e_shoff: this.sectionHeaderOffset,
       e_phnum: this.programHeaders.length,
+      e_shnum: header.e_shnum + this.sectionHeaders.length - this.view.sectionHeaders.length,
     };
     this.write(EI_NIDENT, Ehdr.encode(changed, format), 'the ELF header');
   }
@@ -297,4 +300,13 @@ export interface Range {
 
 function same<T extends object>(a: T, b: T | undefined): boolean {
   return b !== undefined && Object.entries(a).every(([name, value]) => b[name as keyof T] === value);
+}
+
+/** A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. */
+function isWithin({st_value}: Sym, section: Shdr | undefined): boolean {
+  return (
+    section !== undefined &&
+    st_value >= section.sh_addr &&
+    st_value <= section.sh_addr + BigInt(section.sh_size)
+  );
 }

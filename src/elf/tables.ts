@@ -5,9 +5,9 @@
  * three follow. Whatever DT_* points at that is not listed here (DT_INIT, DT_PLTGOT, DT_INIT_ARRAY, ...) is
  * addressed by code and stays where it is.
  */
-import {DT, SHT} from './constants.js';
+import {DT, EM, machineDT, SHT} from './constants.js';
 import {oncePerView} from './once.js';
-import {Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
+import {GnuHashHeader, Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import {dynamicSymbolTable, gnuHashTable, hashWordSize, readHashHeader} from './symbols.js';
 import {readDefinedVersions, readNeededVersions} from './versions.js';
 import type {ElfView} from './view.js';
@@ -43,6 +43,9 @@ export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = oncePer
     {tag: DT.DT_RELA, size: () => sizeFrom(view, DT.DT_RELASZ), align: word},
     {tag: DT.DT_RELR, size: () => sizeFrom(view, DT.DT_RELRSZ), align: word},
     {tag: DT.DT_JMPREL, size: () => sizeFrom(view, DT.DT_PLTRELSZ), align: word},
+    ...(view.header.e_machine === EM.EM_MIPS
+      ? [{tag: DT_MIPS_XHASH, size: () => xhashSize(view), align: word}]
+      : []),
   ];
   return sized
     .flatMap(({tag, size, align}) => {
@@ -55,8 +58,14 @@ export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = oncePer
     .sort((a, b) => a.offset - b.offset);
 });
 
-/** The tags whose tables may move. */
-export const tableTags: ReadonlySet<bigint> = new Set([
+const {DT_MIPS_XHASH} = machineDT[EM.EM_MIPS];
+
+/** Does a tag point at a table that may move? */
+export function isTableTag({header}: ElfView, tag: bigint): boolean {
+  return tableTags.has(tag) || (header.e_machine === EM.EM_MIPS && tag === DT_MIPS_XHASH);
+}
+
+const tableTags: ReadonlySet<bigint> = new Set([
   DT.DT_HASH,
   DT.DT_GNU_HASH,
   DT.DT_SYMTAB,
@@ -105,6 +114,16 @@ function gnuHashSize(view: ElfView): number {
   if (table === undefined) return 0;
   const hashed = (table.symbolCount ?? table.header.symoffset) - table.header.symoffset;
   return table.chains + hashed * 4 - table.offset;
+}
+
+/** DT_GNU_HASH for every hashed symbol, and as many words again that say where the symbol is. */
+function xhashSize(view: ElfView): number {
+  const {elfClass} = view.format;
+  const size = GnuHashHeader.size(elfClass);
+  const offset = offsetOfTag(view, DT_MIPS_XHASH);
+  const {symoffset, bloom_size, nbuckets} = GnuHashHeader.decode(view.source.read(offset, size), view.format);
+  const hashed = Math.max(0, (dynamicSymbolTable(view)?.count ?? 0) - symoffset);
+  return size + (bloom_size * elfClass) / 8 + nbuckets * 4 + hashed * 8;
 }
 
 function neededVersionsSize(view: ElfView): number {
