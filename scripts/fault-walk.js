@@ -2,14 +2,15 @@
  * Make every file system call of a command fail in turn, and kill the process at each, and print each point with
  * what became of the files; at the end the totals. Exit status 1 if anything was damaged.
  *
- * `npm run fault-walk [-- WORD]` walks the scenarios of test/faults, or those whose name has WORD in it. It needs
+ * `npm run fault-walk [-- WORD]` walks the scenarios of test/faults, or the one of that name, or those with WORD in their name. It needs
  * strace, and takes minutes: each point is two runs of the program.
  */
 import {editScenarios} from '../build/test/faults/edits.js';
 import {listPoints, runPoints} from '../build/test/faults/walk.js';
 
 const word = process.argv[2] ?? '';
-const scenarios = [...editScenarios].filter(({name}) => name.includes(word));
+const named = editScenarios.filter(({name}) => name === word);
+const scenarios = named.length > 0 ? named : editScenarios.filter(({name}) => name.includes(word));
 const totals = [];
 for (const scenario of scenarios) {
   const points = await listPoints(scenario);

@@ -24,6 +24,7 @@ export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest
 
 /** Each of them has an open descriptor; a process has at least 1,024. */
 const filesAtOnce = 128;
+const filesPerThread = 4;
 
 /** Plan and apply one request to each file, as --dry-run, --output, --in-place and --json want it. */
 export async function applyToFiles(
@@ -37,6 +38,8 @@ export async function applyToFiles(
     output.note(complaint);
     return exitStatus.usage;
   }
+  // Before the first file is waited for, the pool has no thread yet; a journal that syncs many files at once is faster.
+  if (files.length > filesPerThread) process.env.UV_THREADPOOL_SIZE ??= String(filesAtOnce / filesPerThread);
   const say = reporter(args, output);
   const results: FileResult<Plan>[] = [];
   for (let start = 0; start < files.length; start += filesAtOnce) {

@@ -120,7 +120,7 @@ function tables(view: ElfView): Owned[] {
         return owned(name, offset, size, relocationTags.has(tag) ? 'relocations' : name);
       });
   } catch (error) {
-    if (error instanceof ElfError) return [];
+    if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return [];
     throw error;
   }
 }

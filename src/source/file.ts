@@ -12,6 +12,9 @@ export interface FileSource extends ByteSource {
 /** Everything `get` needs of an ordinary program lies in its first page; one read fetches it. */
 const headLength = 4096;
 
+/** A file of this size is read whole as soon as more than its first page is wanted: one call instead of thirty. */
+const smallFile = 1 << 16;
+
 /** Whoever asks for more at once follows a length that a damaged file claims. Node itself stops at 2 GB. */
 const longestRead = 2 ** 30;
 
@@ -74,7 +77,8 @@ class OpenFile implements FileSource {
   readonly path: string;
   readonly stats: Stats;
   #fd: number;
-  #head: Uint8Array | undefined;
+  /** The first page, or all of a small file. */
+  #start: Uint8Array | undefined;
 
   constructor(path: string, fd: number, stats: Stats) {
     this.path = path;
@@ -90,9 +94,12 @@ class OpenFile implements FileSource {
     checkRange(this, offset, length);
     if (length > longestRead) throw this.#tooLong(offset, length);
     const end = offset + length;
-    if (end > headLength) return this.#readFrom(offset, length);
-    this.#head ??= this.#readFrom(0, Math.min(headLength, this.size));
-    return this.#head.subarray(offset, end);
+    if (this.#start === undefined || end > this.#start.length) {
+      const isLater = end > headLength;
+      if (isLater && this.size > smallFile) return this.#readFrom(offset, length);
+      this.#start = this.#readFrom(0, isLater ? this.size : Math.min(headLength, this.size));
+    }
+    return this.#start.subarray(offset, end);
   }
 
   close(): void {

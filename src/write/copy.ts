@@ -8,9 +8,10 @@ import {chmodSync, constants, copyFileSync, openSync, rmSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {closeQuietly, type FileSource} from '../source/file.js';
 import {applyPlanToBuffer, descriptorSource, requireUnchanged, writeFully, writePlan} from './content.js';
-import {copyDirectly, isWorthDirect} from './copy-direct.js';
+import {copyBlocks, isWorthDirect} from './copy-blocks.js';
 
 const mostInMemory = 1 << 18;
+const setIds = 0o6000;
 
 /**
  * Make the changed copy under a name that is free.
@@ -37,8 +38,11 @@ export function copyChanged(input: FileSource, copy: string, plan: Plan): number
 }
 
 function copyLarge(input: FileSource, copy: string): number {
-  if (!shareBlocks(input.path, copy)) {
-    if (isWorthDirect(input.stats, copy)) copyDirectly(input, copy);
+  // The copies of the system have the mode of the original at once, and that with the copying user as their owner.
+  const isSetId = (input.stats.mode & setIds) !== 0;
+  if (isSetId || !shareBlocks(input.path, copy)) {
+    const isDirect = isWorthDirect(input.stats, copy);
+    if (isDirect || isSetId) copyBlocks(input, copy, isDirect);
     else copyFileSync(input.path, copy, constants.COPYFILE_EXCL);
   }
   // The copy has the mode of the original, which need not let its owner write.

@@ -93,6 +93,8 @@ const passed = new Set([
 
 /** List every point of a scenario. */
 export async function listPoints(scenario: Scenario): Promise<Point[]> {
+  // Node's first run in a place may write what the later ones read.
+  await inDirectory((directory) => execute(scenario.setUp(directory), {}));
   const steps = await inDirectory(async (directory, scratch) => {
     const command = scenario.setUp(directory);
     const log = path.join(scratch, 'node');
@@ -100,17 +102,16 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
     const tools = wrapTools(scenario, scratch, options);
     const {status, stderr} = await execute(strace(log, options, command), tools);
     if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
-    const concerns = scenario.concerns ?? ((line: string) => line.includes(directory));
     return ['node', ...(scenario.tools ?? [])].flatMap((program) =>
       stepsIn(readFileSync(path.join(scratch, program), 'utf8'), program, (line) =>
-        concerns(line, directory),
+        concerns(scenario, line, directory),
       ),
     );
   });
   return steps.flatMap((step) => faultsOf(step).map((fault) => ({...step, fault})));
 }
 
-function stepsIn(log: string, program: string, concerns: (line: string) => boolean): Step[] {
+function stepsIn(log: string, program: string, isConcerned: (line: string) => boolean): Step[] {
   const counts = new Map<string, number>();
   const steps = new Map<string, Step>();
   for (const text of log.split('\n')) {
@@ -119,7 +120,7 @@ function stepsIn(log: string, program: string, concerns: (line: string) => boole
     const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
     counts.set(`${thread} ${call}`, nth);
     // The same number of another thread is the same point for strace.
-    if (concerns(line)) steps.set(`${call} ${nth}`, {program, call, nth, line});
+    if (isConcerned(line)) steps.set(`${call} ${nth}`, {program, call, nth, line});
   }
   return [...steps.values()];
 }
@@ -129,7 +130,13 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
   return inDirectory(async (directory, scratch) => {
     const command = scenario.setUp(directory);
     const how = point.fault === 'KILL' ? 'signal=KILL' : `error=${point.fault}`;
-    const injection = ['-e', `trace=${point.call}`, '-e', `inject=${point.call}:${how}:when=${point.nth}`];
+    const injection = [
+      '-y',
+      '-e',
+      `trace=${point.call}`,
+      '-e',
+      `inject=${point.call}:${how}:when=${point.nth}`,
+    ];
     const inTool = point.program !== 'node';
     const tools = inTool ? wrapTools(scenario, scratch, injection, point.program) : {};
     const log = path.join(scratch, point.program);
@@ -137,9 +144,21 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
     const seen = existsSync(log) ? readFileSync(log, 'utf8') : '';
     const isKilled = seen.includes('+++ killed by SIGKILL +++');
     const full = {...ended, killed: isKilled && !inTool, fault: `${point.call}: ${point.fault}`};
-    if (!isKilled && !seen.includes('(INJECTED)')) return {point, ended: full, state: 'missed'};
+    if (!wasHit(scenario, seen, directory)) return {point, ended: full, state: 'missed'};
     return judge(scenario, point, directory, full);
   });
+}
+
+/** Whether the call that was hit is about the scenario: the calls before it, of Node's own, may be more or fewer. */
+function wasHit(scenario: Scenario, log: string, directory: string): boolean {
+  const lines = log.split('\n');
+  const killed = lines.findIndex((line) => line.includes('+++ killed by SIGKILL'));
+  const hit = killed < 0 ? lines.find((line) => line.includes('(INJECTED)')) : lines[killed - 1];
+  return hit !== undefined && concerns(scenario, hit, directory);
+}
+
+function concerns(scenario: Scenario, line: string, directory: string): boolean {
+  return scenario.concerns?.(line, directory) ?? line.includes(directory);
 }
 
 function judge(scenario: Scenario, point: Point, directory: string, ended: Ended): Result {
@@ -172,7 +191,7 @@ export async function runPoints(
 }
 
 function strace(log: string, options: readonly string[], command: readonly string[]): string[] {
-  return ['strace', '-f', '--seccomp-bpf', '-b', 'execve', '-o', log, ...options, ...command];
+  return ['strace', '-f', '-b', 'execve', '-o', log, ...options, ...command];
 }
 
 /** Make a PATH in which the tools of a scenario run under strace. */

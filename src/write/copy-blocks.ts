@@ -1,7 +1,7 @@
 /*
- * A large copy past the page cache. It is to be on the disk before it takes its place, so the cache would only be
- * filled with it, found too full of it, and waited for. Written directly, a gigabyte takes a third of the processor time
- * of copy_file_range(2) and of fsync(2) after it, and on a busy machine half the time by the clock.
+ * A copy block by block: private from the beginning, which the system's own copies are not, and, if it is large, past
+ * the page cache. The copy is to be on the disk before it takes its place; in the cache it would only take the place
+ * of what others need, and then be waited for (`npm run bench:edit` measures a gigabyte).
  *
  * O_DIRECT wants memory and lengths that are multiples of the disk's block (open(2)). The only memory of JavaScript
  * that is known to begin with a page is that of WebAssembly.
@@ -29,13 +29,13 @@ export function isWorthDirect({size, blocks}: Stats, copy: string): boolean {
 }
 
 /** Copy an open file to a name that is free. @throws an error of the system; a part of the copy may be there then */
-export function copyDirectly({path, stats}: FileSource, copy: string): void {
+export function copyBlocks({path, stats}: FileSource, copy: string, isDirect: boolean): void {
   const from = openSync(path, 'r');
   try {
     const {O_WRONLY, O_CREAT, O_EXCL, O_DIRECT} = constants;
-    const to = openSync(copy, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT, 0o600);
+    const to = openSync(copy, O_WRONLY | O_CREAT | O_EXCL | (isDirect ? O_DIRECT : 0), 0o600);
     try {
-      copyBlocks(from, to);
+      copyAll(from, to);
       ftruncateSync(to, stats.size);
     } finally {
       closeSync(to);
@@ -45,7 +45,7 @@ export function copyDirectly({path, stats}: FileSource, copy: string): void {
   }
 }
 
-function copyBlocks(from: number, to: number): void {
+function copyAll(from: number, to: number): void {
   const memory = new Uint8Array(new WebAssembly.Memory({initial: pagesOfMemory}).buffer);
   for (let offset = 0, count = 1; count > 0; offset += count) {
     count = 0;
