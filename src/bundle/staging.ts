@@ -112,7 +112,12 @@ export class Staging {
   undo(): void {
     const manifest = readList(this.#directory);
     using coming = this.#directory.directory('new');
-    if (manifest === undefined || !hasFile(coming ?? this.#root, manifestPath(manifest))) return;
+    if (manifest === undefined) return;
+    if (!hasFile(coming ?? this.#root, manifestPath(manifest))) {
+      if (coming === undefined)
+        for (const path of [manifest.libs, manifest.prefix]) removeEmpty(this.#root, path);
+      return;
+    }
     if (coming !== undefined) this.#takeOut(manifest, coming);
     using from = enter(this.#directory, `replaced${manifest.prefix}`);
     using to = from && enter(this.#root, manifest.prefix, 'make');
@@ -129,7 +134,8 @@ export class Staging {
       using directory = enter(this.#root, posix.dirname(path));
       if (directory === undefined || !hasContent(() => directory.open(posix.basename(path)), file)) continue;
       unlinkSync(directory.at(posix.basename(path)));
-      removeEmpty(this.#root, posix.dirname(path), prefix);
+      let above = posix.dirname(path);
+      while (above !== prefix && removeEmpty(this.#root, above)) above = posix.dirname(above);
     }
   }
 }
@@ -203,14 +209,14 @@ function putBack(from: HeldDirectory, to: HeldDirectory): void {
   }
 }
 
-function removeEmpty(root: HeldDirectory, path: string, prefix: string): void {
-  for (let here = path; here.startsWith(`${prefix}/`); here = posix.dirname(here)) {
-    using above = enter(root, posix.dirname(here));
-    try {
-      rmdirSync(above?.at(posix.basename(here)) ?? '');
-    } catch {
-      return;
-    }
+/** Remove a directory in which nothing is left. */
+export function removeEmpty(root: HeldDirectory, path: string): boolean {
+  using above = enter(root, posix.dirname(path));
+  try {
+    rmdirSync(above?.at(posix.basename(path)) ?? '');
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -26,6 +26,8 @@ export interface Scenario {
   readonly tools?: readonly string[];
   /** Whether a line of strace's is about the scenario; if it names the directory, unless told otherwise. */
   concerns?(line: string, directory: string): boolean;
+  /** What is done to a call; all of `faults`, unless told otherwise. */
+  faultsOf?(line: string): readonly string[];
 }
 
 /** How a run ended. */
@@ -99,7 +101,8 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
       ),
     );
   });
-  return steps.flatMap((step) => faults.map((fault) => ({...step, fault})));
+  const faultsOf = scenario.faultsOf ?? (() => faults);
+  return steps.flatMap((step) => faultsOf(step.line).map((fault) => ({...step, fault})));
 }
 
 function stepsIn(log: string, concerns: (line: string) => boolean): Omit<Point, 'fault' | 'program'>[] {
