@@ -17,20 +17,26 @@ import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
 import {hasContent} from './contents.js';
+import {lockName, withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
 import {removeTree} from './remove-tree.js';
 
 const stagingPrefix = '.elfinterp-staging-';
 
-/** The names of the staging directories in a root. */
-export function findStaging(root: HeldDirectory): readonly string[] {
-  return root.names().filter((name) => name.startsWith(stagingPrefix));
+/** Whether a run is under way in a root, or was interrupted there. */
+export function isUnsettled(root: HeldDirectory): boolean {
+  return root.names().some((name) => name === lockName || name.startsWith(stagingPrefix));
+}
+
+/** Wait for the run that is under way in a root, and undo what an interrupted one left; the names of what that was. */
+export function settle(root: HeldDirectory): readonly string[] {
+  return isUnsettled(root) ? withLock(root, () => recover(root)) : [];
 }
 
 /** Undo or clear away what runs that were interrupted left in a root, which is locked; the names of what there was. */
 export function recover(root: HeldDirectory): readonly string[] {
-  const names = findStaging(root);
+  const names = root.names().filter((name) => name.startsWith(stagingPrefix));
   for (const name of names) {
     using directory = openOwn(root, name);
     if (directory !== undefined) undo(new Staging(root, name, directory), root, name);

@@ -8,8 +8,8 @@ import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath} from '../bundle/manifest.js';
-import {changeBundle, findStaging, recover, removeEmpty} from '../bundle/staging.js';
-import {ElfError, printable} from '../errors.js';
+import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
+import {ElfError, inWords, printable} from '../errors.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {type HeldDirectory, holdDirectory} from '../source/held.js';
@@ -40,15 +40,20 @@ export interface RemoveResult {
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
   const root = new Root(chroot);
+  return inWords(root.host, () => removeFrom(root, options));
+}
+
+function removeFrom(root: Root, options: RemoveOptions): RemoveResult {
   using top = holdDirectory(root.host);
-  if (findManifest(root, options) === undefined && findStaging(top).length === 0) throw nothingThere(root);
+  const stale = settle(top).map((name) => `/${name}`);
+  if (findManifest(root, options) === undefined) {
+    if (stale.length === 0) throw nothingThere(root);
+    return {removed: stale, notes: []};
+  }
   return withLock(top, () => {
-    const stale = recover(top).map((name) => `/${name}`);
+    recover(top);
     const manifest = findManifest(root, options)?.manifest;
-    if (manifest === undefined) {
-      if (stale.length === 0) throw nothingThere(root);
-      return {removed: stale, notes: []};
-    }
+    if (manifest === undefined) throw nothingThere(root);
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));
     const directories = [manifest.libs, manifest.prefix];
