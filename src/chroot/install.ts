@@ -3,7 +3,7 @@
  */
 import {type BundleOptions, type BundleResult, bundle} from '../bundle/bundle.js';
 import {settle} from '../bundle/staging.js';
-import {ElfError} from '../errors.js';
+import {ElfError, inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {holdDirectory} from '../source/held.js';
 import {type Architecture, describeArchitecture, findArchitecture} from './architecture.js';
@@ -50,7 +50,7 @@ export async function installEmulator(
   const root = new Root(chroot);
   if (root.isTrivial)
     throw new ElfError('BAD_REQUEST', 'this is the root of the machine, not a chroot', {path: chroot});
-  settleIn(root);
+  inWords(root.host, () => settleIn(root));
   const architecture = architectureOf(root, options.architecture);
   const own = findOwnEmulator(root, architecture.targets);
   const result = {architecture, emulators: [], own: undefined, bundle: undefined, notes: []};
