@@ -1,5 +1,5 @@
 import {bufferSource} from '../source/buffer.js';
-import {fileSource} from '../source/file.js';
+import {type FileSourceOptions, fileSource} from '../source/file.js';
 import {ElfView} from './view.js';
 
 /** An ELF file that is open for reading. Close it, or let `await using` do so. */
@@ -23,8 +23,8 @@ export async function openElf(path: string): Promise<ElfFile> {
 }
 
 /** The same at once, for code that does not wait. */
-export function openElfSync(path: string): ElfFile {
-  const source = fileSource(path);
+export function openElfSync(path: string, options?: FileSourceOptions): ElfFile {
+  const source = fileSource(path, options);
   try {
     return elfFile(path, new ElfView(source), () => source.close());
   } catch (error) {
