@@ -9,12 +9,13 @@ export {
 } from './binfmt/emulator.js';
 export {type ExportFormat, exportRegistration} from './binfmt/export.js';
 export {type BinfmtMount, findTable, mustFindTable} from './binfmt/mount.js';
-export type {Registration} from './binfmt/registration.js';
+export type {ExtensionMatch, MagicMatch, Registration} from './binfmt/registration.js';
 export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
 export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
-export {targetOfFile} from './binfmt/targets.js';
+export {type QemuTarget, targetOfFile} from './binfmt/targets.js';
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export type {DataFile} from './bundle/data-files.js';
+export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
 export {
   type CreateOptions,
@@ -23,14 +24,22 @@ export {
   type FinishOptions,
   resumeChroot,
 } from './chroot/create.js';
+export type {DebootstrapOptions} from './chroot/debootstrap.js';
 export {diagnose} from './chroot/doctor/diagnose.js';
 export type {Finding, FindingCode} from './chroot/doctor/finding.js';
 export {bundledEmulators} from './chroot/emulators.js';
+export type {IdMapKind} from './chroot/idmap.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
+export type {BundlePlace} from './chroot/manifest.js';
+export type {BindMount, MountOptions} from './chroot/mounts.js';
+export type {Stream} from './chroot/namespace.js';
+export {inheritEntries} from './chroot/outer.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
+export {tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';
+export type {Range} from './edit/draft.js';
 export {type FileRegion, mapFile, type RegionKind} from './edit/file-map.js';
 export {isProgram} from './edit/loaded.js';
 export type {PayloadChoice} from './edit/payload.js';
@@ -39,6 +48,7 @@ export {planEdit} from './edit/plan-edit.js';
 export type {EditRequest} from './edit/request.js';
 export {checkElf, type Problem} from './elf/check.js';
 export {describeElf, type ElfFacts} from './elf/describe.js';
+export type {DynamicSection, StringTable} from './elf/dynamic.js';
 export type {Hardening} from './elf/hardening.js';
 export type {ElfKind} from './elf/kind.js';
 export {
@@ -50,15 +60,19 @@ export {
   type SegmentLine,
 } from './elf/listing.js';
 export {type Machine, machineOf} from './elf/machine.js';
-export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
+export {type ElfFile, type OpenOptions, openElf, openElfBuffer, openElfSync} from './elf/open.js';
 export {osAbiName} from './elf/os-abi.js';
 export {findPayload, type Payload} from './elf/payload.js';
+export type {ElfClass, Format} from './elf/record.js';
+export type {Dyn, Ehdr, Ident, Phdr, Shdr} from './elf/records.js';
 export {isStackExecutable} from './elf/stack.js';
 export type {WantedVersions} from './elf/version-names.js';
-export {ElfView} from './elf/view.js';
-export {ElfError, type ErrorCode, hex, printable} from './errors.js';
+export {ElfView, type Interpreter} from './elf/view.js';
+export {ElfError, type ErrorCode, type ErrorFacts, hex, printable} from './errors.js';
 export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
 export {findElfFilesInside} from './loader/find-programs.js';
+export type {Libc} from './loader/loader-facts.js';
+export type {ResolveTreeOptions} from './loader/options.js';
 export {
   chainTo,
   findMisses,
@@ -67,12 +81,9 @@ export {
   type Request,
   requestsByTarget,
 } from './loader/queries.js';
-export {
-  Resolver,
-  type ResolveTreeOptions,
-  resolveTree as resolveTreeSync,
-} from './loader/resolve.js';
+export {Resolver, resolveTree as resolveTreeSync} from './loader/resolve.js';
 export {resolveTree} from './loader/resolve-tree.js';
+export {type Found, type NotFound, type Resolution, type ResolveOptions, Root} from './loader/root.js';
 export {type ShrinkOptions, shrinkSearchPath} from './loader/shrink.js';
 export type {
   Attempt,
@@ -92,7 +103,13 @@ export {
   type UndefinedSymbol,
 } from './loader/unresolved.js';
 export type {VersionProblem} from './loader/versions.js';
+export type {FileSource} from './source/file.js';
+export type {Patch} from './source/overlay.js';
+export type {ByteSource} from './source/source.js';
 export {findElfFiles} from './source/walk.js';
 export {readText, readWhole, standardInput} from './source/whole.js';
 export {version} from './version.js';
-export {type Applied, type ApplyOptions, applyPlan, applyPlanSync, applyPlanToBuffer} from './write/apply.js';
+export {applyPlan, applyPlanSync, applyPlans} from './write/apply.js';
+export {attributesUnknown} from './write/attributes.js';
+export type {Applied, ApplyOptions, Outcome, PlannedEdit} from './write/change.js';
+export {applyPlanToBuffer} from './write/content.js';

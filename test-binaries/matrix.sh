@@ -2,7 +2,7 @@
 # Build the matrix of linkers, architectures and layouts: matrix.sh DIRECTORY [TOOLCHAIN...]
 #
 # One line a program on standard output, separated by tabs: name, file, architecture, linker, options, run command
-# (empty: natively). A line `# NAME: REASON` says what a linker cannot do, or what it makes that does not run.
+# (empty: natively). To run a library, run ARCHITECTURE/library-user with it as libprobe.so.1. A line `# NAME: REASON` says what a linker cannot do, or what it makes that does not run.
 . "$(dirname "${BASH_SOURCE[0]}")/toolchains.sh"
 [ $# -ge 1 ] || { echo "usage: $0 DIRECTORY [TOOLCHAIN...]" >&2; exit 2; }
 mkdir -p "$1"
@@ -10,23 +10,28 @@ cd "$1"
 shift
 ulimit -c 0
 
-# linkers, name of the layout, options of gcc; two names stand for a change that no option makes
+# linkers, name of the layout, options of gcc; two names stand for a change that no option makes, `library` for a
+# shared library and a program that needs it. lld 19 is there for what lld 14 cannot do: RISC-V, s390x, and DT_RELR
+# in the way that glibc wants.
 layouts='
-bfd,gold,lld,mold  default
-bfd,lld,mold       separate-code     -Wl,-z,separate-code
-bfd,lld,mold       noseparate-code   -Wl,-z,noseparate-code
-bfd,gold,lld,mold  relro-now         -Wl,-z,relro,-z,now
-bfd,gold,lld,mold  norelro           -Wl,-z,norelro
-bfd,gold,lld,mold  runpath           -Wl,--enable-new-dtags,-rpath,/opt/runpath/lib
-bfd                relr              -Wl,-z,pack-relative-relocs
-lld,mold           relr              -Wl,--pack-dyn-relocs=relr
-bfd,gold,lld,mold  emit-relocs       -Wl,--emit-relocs
-bfd,gold,lld,mold  sysv-hash         -Wl,--hash-style=sysv
-bfd,gold,lld,mold  page-64K          -Wl,-z,max-page-size=0x10000
-bfd,gold,lld,mold  page-2M           -Wl,-z,max-page-size=0x200000
-bfd                rodata-first
-bfd,lld            rw-load-last
+bfd,gold,lld,lld-19,mold  default
+bfd,gold,lld,lld-19,mold  library           -Wl,-soname,libprobe.so.1
+bfd,lld,lld-19,mold       separate-code     -Wl,-z,separate-code
+bfd,lld,lld-19,mold       noseparate-code   -Wl,-z,noseparate-code
+bfd,gold,lld,lld-19,mold  relro-now         -Wl,-z,relro,-z,now
+bfd,gold,lld,mold         norelro           -Wl,-z,norelro
+bfd,gold,lld,mold         runpath           -Wl,--enable-new-dtags,-rpath,/opt/runpath/lib
+bfd,lld-19                relr              -Wl,-z,pack-relative-relocs
+lld,mold                  relr              -Wl,--pack-dyn-relocs=relr
+bfd,gold,lld,lld-19,mold  emit-relocs       -Wl,--emit-relocs
+bfd,gold,lld,mold         sysv-hash         -Wl,--hash-style=sysv
+bfd,gold,lld,lld-19,mold  page-64K          -Wl,-z,max-page-size=0x10000
+bfd,gold,lld,lld-19,mold  page-2M           -Wl,-z,max-page-size=0x200000
+bfd                       rodata-first
+bfd,lld                   rw-load-last
 '
+
+version_script=-Wl,--version-script=$sources/libprobe.map
 
 main() {
     local name
@@ -39,17 +44,29 @@ main() {
 }
 
 one_toolchain() {
-    local toolchain=$1 compiler linkers layout options linker kind unable=' '
+    local toolchain=$1 compiler linkers layout options linker kind kinds unable=' '
     compiler=$(compiler_of "$toolchain")
     mkdir -p "$toolchain"
     "$compiler" -O2 -fPIE -c -o "$scratch/$toolchain-pie.o" "$sources/probe.c"
     "$compiler" -O2 -fno-PIE -c -o "$scratch/$toolchain-no-pie.o" "$sources/probe.c"
+    "$compiler" -O2 -fPIC -c -o "$scratch/$toolchain-shared.o" "$sources/libprobe.c"
+    build_library_user
     while read -r linkers layout options; do
         for linker in ${linkers//,/ }; do
             [[ $unable != *" $linker "* ]] || continue
-            for kind in pie no-pie; do one_program; done
+            kinds='pie no-pie'
+            [ "$layout" != library ] || kinds=shared
+            for kind in $kinds; do one_program; done
         done
     done < <(grep . <<<"$layouts")
+}
+
+build_library_user() {
+    mkdir "$scratch/$toolchain-library"
+    build "$toolchain" bfd "$scratch/$toolchain-library/libprobe.so.1" -shared "$scratch/$toolchain-shared.o" \
+        -Wl,-soname,libprobe.so.1 "$version_script"
+    build "$toolchain" bfd "$toolchain/library-user" -O2 "$sources/needs-libprobe.c" \
+        "$scratch/$toolchain-library/libprobe.so.1"
 }
 
 # Uses the variables of one_toolchain. A linker that cannot do the first layout does none of this machine.
@@ -62,7 +79,7 @@ one_program() {
         rm -f "$file"
         return
     fi
-    { $(runner_of "$toolchain") "./$file" >"$log" 2>&1 || status=$?; } 2>/dev/null
+    { run_program >"$log" 2>&1 || status=$?; } 2>/dev/null
     if [ $status -ne 0 ]; then
         echo "# $name: links, but does not run: exit status $status $(head -n 1 "$log")"
         rm -f "$file"
@@ -72,8 +89,17 @@ one_program() {
     fi
 }
 
+run_program() {
+    local runner
+    runner=$(runner_of "$toolchain")
+    [ "$layout" = library ] || { $runner "./$file"; return; }
+    cp "$file" "$scratch/$toolchain-library/libprobe.so.1"
+    env ${runner:+$runner -E} "LD_LIBRARY_PATH=$scratch/$toolchain-library" "$toolchain/library-user"
+}
+
 link_program() {
     local extra=$options
+    [ "$layout" != library ] || extra="$extra $version_script"
     if [ "$layout" = rodata-first ]; then
         "$compiler" -$kind -fuse-ld=bfd -Wl,--verbose -o "$file" "$scratch/$toolchain-$kind.o" |
             sed -f "$sources/order.lds.sed" >"$scratch/$toolchain.lds"

@@ -27,13 +27,13 @@ compiler_of() { awk -v name="$1" '$1 == name {print $2}' <<<"$toolchains"; }
 runner_of() { awk -v name="$1" '$1 == name {$1 = $2 = ""; sub(/^ +/, ""); print}' <<<"$toolchains"; }
 
 # A cross gcc knows no lld and no mold of its own target; one directory each, with the linker named `ld`, does it.
-for linker in lld mold; do
+for linker in lld lld-19 mold; do
     mkdir "$scratch/$linker"
     path=$(command -v "ld.$linker" || true)
     [ -z "$path" ] || ln -s "$path" "$scratch/$linker/ld"
 done
 
-# gcc's options that select a linker: bfd, gold, lld or mold
+# gcc's options that select a linker: bfd, gold, lld, lld-19 or mold
 with_linker() {
     case $1 in
         bfd | gold) echo "-fuse-ld=$1" ;;

@@ -3,6 +3,7 @@
  */
 import {formatRegistration, type Registration} from './registration.js';
 
+/** Who registers it at boot: systemd-binfmt, or Debian's update-binfmts. */
 export type ExportFormat = 'binfmt.d' | 'update-binfmts';
 
 /**

@@ -11,6 +11,7 @@ import {ElfError} from '../errors.js';
 /** The user namespace that the machine starts with (PROC_USER_INIT_INO of the kernel). */
 const initialUserNamespace = 'user:[4026531837]';
 
+/** A mounted table of binfmt_misc. */
 export interface BinfmtMount {
   readonly mountPoint: string;
   /** Whether it is the machine's own table, and not one of a user namespace. */
@@ -45,9 +46,13 @@ export function mustFindTable(table?: string): BinfmtMount {
   });
 }
 
-/** Find where binfmt_misc is mounted (proc(5), mountinfo); the last mount is the one that is seen. */
-export function findBinfmtMount(mountinfo: string): string | undefined {
-  return binfmtMounts(mountinfo).at(-1)?.mountPoint;
+/**
+ * Find where binfmt_misc is mounted (proc(5), mountinfo); the last mount is the one that is seen.
+ *
+ * @param except a mount point that does not count
+ */
+export function findBinfmtMount(mountinfo: string, except?: string): string | undefined {
+  return binfmtMounts(mountinfo).findLast(({mountPoint}) => mountPoint !== except)?.mountPoint;
 }
 
 /** @throws ElfError BAD_REQUEST for the machine's own table, unless it was asked for */

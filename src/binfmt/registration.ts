@@ -23,6 +23,7 @@ export interface ExtensionMatch {
   readonly extension: string;
 }
 
+/** What binfmt_misc is told: which files an interpreter runs. */
 export interface Registration {
   /** The entry's file name in the mounted binfmt_misc. */
   readonly name: string;

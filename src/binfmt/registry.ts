@@ -16,6 +16,7 @@ export interface BinfmtEntry {
   readonly registration: Registration;
 }
 
+/** All that a table of binfmt_misc holds. */
 export interface BinfmtTable {
   /** False when binfmt_misc as a whole is switched off. */
   readonly enabled: boolean;

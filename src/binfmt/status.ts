@@ -2,6 +2,7 @@ import {release} from 'node:os';
 import {findTable, hasPrivateTables} from './mount.js';
 import {readTable} from './registry.js';
 
+/** Which table of binfmt_misc a process sees, and what it may do with it. */
 export interface BinfmtStatus {
   /** Where binfmt_misc is mounted; undefined, like the next three, when it is not. */
   readonly mountPoint: string | undefined;

@@ -6,8 +6,10 @@
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 
+/** What a file is for. */
 export type ManifestRole = 'library' | 'loader' | 'program' | 'data';
 
+/** A program of a bundle. */
 export interface ManifestProgram {
   /** Absolute, as seen from inside the root that the bundle was made for; so are all paths here. */
   readonly path: string;
@@ -19,6 +21,7 @@ export interface ManifestProgram {
   readonly wraps?: string;
 }
 
+/** A file of a bundle. */
 export interface ManifestFile {
   readonly path: string;
   readonly role: ManifestRole;
@@ -32,6 +35,7 @@ export interface ManifestFile {
   readonly source: string;
 }
 
+/** The list of what a bundle put where. */
 export interface Manifest {
   readonly version: 1;
   readonly generator: string;

@@ -10,12 +10,12 @@ import {
   targetsForDebianArchitecture,
 } from '../binfmt/targets.js';
 import {machineOf} from '../elf/machine.js';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {fileSource} from '../source/file.js';
 import {isElf, readHead} from './program.js';
 
+/** The architecture of the programs in a root directory. */
 export interface Architecture {
   /** Debian's name for it where there is one, else the machine's. */
   readonly name: string;
@@ -35,18 +35,20 @@ export function findArchitecture(root: Root): Architecture | undefined {
 /**
  * Describe a Debian architecture.
  *
+ * @param evidence where its name was found; undefined when a user gave it
  * @throws ElfError UNSUPPORTED when no qemu-user target runs its programs
  */
-export function describeArchitecture(name: string, evidence: string): Architecture {
+export function describeArchitecture(name: string, evidence?: string): Architecture {
   const targets = targetsForDebianArchitecture(name);
   const [first] = targets;
-  if (first !== undefined) return {name, evidence, targets, isNative: isNativeTarget(first)};
+  if (first !== undefined)
+    return {name, evidence: evidence ?? 'as asked for', targets, isNative: isNativeTarget(first)};
   throw new ElfError(
     'UNSUPPORTED',
     `no qemu-user target runs programs of the architecture ${printable(name)}`,
     {
       expected: 'a Debian architecture such as armel, arm64, riscv64, s390x',
-      got: evidence,
+      got: evidence === undefined ? undefined : `${printable(name)} in ${evidence}`,
     },
   );
 }
@@ -68,6 +70,9 @@ function fromDebootstrap(root: Root): Architecture | undefined {
   return fromNote(root, '/debootstrap/arch', (text) => text.split('\n')[0]);
 }
 
+/** What dpkg accepts, and no longer than any. */
+const architectureName = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
 function fromNote(
   root: Root,
   path: string,
@@ -75,7 +80,7 @@ function fromNote(
 ): Architecture | undefined {
   const name = find(readText(root, path))?.trim();
   // A chroot of an architecture that nobody emulates can still be told from one of unknown architecture.
-  if (name === undefined || name === '') return undefined;
+  if (name === undefined || !architectureName.test(name)) return undefined;
   const targets = targetsForDebianArchitecture(name);
   return {name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0])};
 }
@@ -86,7 +91,7 @@ const longestText = 1 << 25;
 function readText(root: Root, path: string): string {
   const there = root.resolve(path);
   if (!there.found || !there.stats.isFile()) return '';
-  const source = fileSource(there.host);
+  const source = root.source(there.host);
   try {
     return Buffer.from(source.read(0, Math.min(source.size, longestText))).toString();
   } finally {
@@ -113,7 +118,7 @@ function debianNameOf(root: Root, path: string): string | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;
   try {
-    const file = openElfSync(there.host);
+    const file = openElfSource(root.source(there.host));
     try {
       return machineOf(file.view).debianArchitectures[0];
     } finally {

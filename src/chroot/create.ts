@@ -7,15 +7,17 @@
  * starts any more, and what debootstrap would still unmount goes with the namespace. An emulator that shall stay
  * therefore is installed elsewhere.
  */
-import {lstatSync, mkdirSync, readdirSync, rmSync} from 'node:fs';
+import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
+import {constants} from 'node:os';
 import {resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {holdDirectory} from '../source/held.js';
 import {type Architecture, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
+  findLog,
   firstStageDone,
-  logPath,
   rewindSecondStage,
   runFirstStage,
   secondStage,
@@ -30,6 +32,7 @@ import {defaultPath} from './program.js';
 import {removeBundle} from './remove.js';
 import {runInChroot} from './run.js';
 
+/** How to go through debootstrap's second stage. */
 export interface FinishOptions {
   /** Emulators of this machine. Default: the one for the architecture, out of PATH. */
   readonly emulators?: readonly string[] | undefined;
@@ -40,15 +43,19 @@ export interface FinishOptions {
   readonly idMap?: IdMapKind | 'auto' | undefined;
   /** Where debootstrap's progress goes. Default: this process's standard error. */
   readonly progress?: Stream | undefined;
+  /** Called at the beginning of each part of the work, with what it is. */
+  readonly onProgress?: ((message: string) => void) | undefined;
   /** Called with each thing that is not as one might expect and does not stop the run. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** What system to make. */
 export interface CreateOptions extends FinishOptions, DebootstrapOptions {
   /** Debian's name, as in armel, arm64, riscv64. */
   readonly architecture: string;
 }
 
+/** The system that was made. */
 export interface CreateResult {
   /** The chroot, absolute. */
   readonly target: string;
@@ -66,17 +73,19 @@ export interface CreateResult {
  * @throws ElfError CONFLICT (something is there), NOT_FOUND (no emulator, no debootstrap), UNSUPPORTED (no such
  *   architecture, no subordinate ids, no user namespaces), COMMAND_FAILED with the path of debootstrap's log
  * @example
- *   await createChroot('bookworm', './chroot', {architecture: 'armel', variant: 'minbase'});
+ *   const {target} = await createChroot('bookworm', './i386', {architecture: 'i386', variant: 'minbase'});
+ *   await runInChroot(target, ['apt-get', '--version']);
  */
 export async function createChroot(
   suite: string,
   target: string,
   options: CreateOptions,
 ): Promise<CreateResult> {
-  const architecture = describeArchitecture(options.architecture, 'as asked for');
+  const architecture = describeArchitecture(options.architecture);
   const idMap = mapForStages(options);
   const emulators = emulatorsFor(architecture, options);
   const path = prepareTarget(target);
+  options.onProgress?.(`first stage: debootstrap unpacks ${suite} for ${architecture.name}`);
   const status = await runFirstStage(suite, path, {...options, ...streamsOf(options), idMap});
   if (status !== 0) throw failed('first', path, status);
   return finish(path, architecture, emulators, options);
@@ -107,7 +116,7 @@ async function finish(
   emulators: readonly string[],
   options: FinishOptions,
 ): Promise<CreateResult> {
-  const {keep = false, isolate, idMap, onWarning = () => {}} = options;
+  const {keep = false, isolate, idMap, onProgress = () => {}, onWarning = () => {}} = options;
   const prefix = emulators.length === 0 ? undefined : defaultPrefixes[keep ? 1 : 0];
   mendProc(target);
   if (prefix !== undefined) {
@@ -117,11 +126,14 @@ async function finish(
       isolate,
     });
     for (const note of installed.notes) onWarning(note);
+    onProgress(`${emulators.join(', ')} installed under ${prefix}`);
   } else {
     onWarning(`this machine runs ${architecture.name} programs itself: no emulator is installed`);
   }
+  onProgress('second stage: the packages are configured inside');
   const {exitCode} = await runInChroot(target, secondStage, {
     ...streamsOf(options),
+    cwd: '/',
     idMap,
     prefix,
     env: environmentInside(),
@@ -178,10 +190,11 @@ function prepareTarget(target: string): string {
 
 /** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */
 function mendProc(target: string): void {
-  const proc = `${target}/proc`;
-  if (!lstatSync(proc, {throwIfNoEntry: false})?.isSymbolicLink()) return;
-  rmSync(proc);
-  mkdirSync(proc, {mode: 0o755});
+  using root = holdDirectory(target);
+  using proc = root.hold('proc');
+  if (!proc?.stats.isSymbolicLink()) return;
+  unlinkSync(root.at('proc'));
+  mkdirSync(root.at('proc'), {mode: 0o755});
 }
 
 /** `container=lxc` keeps debootstrap from making device nodes, which no user namespace allows. */
@@ -194,11 +207,24 @@ function streamsOf({progress = 2}: FinishOptions): {stdio: readonly [Stream, Str
   return {stdio: ['ignore', progress, progress]};
 }
 
-function failed(stage: 'first' | 'second', target: string, status: number): ElfError {
-  const next =
-    stage === 'second' ? '; chroot create --resume tries again, chroot remove takes the emulator out' : '';
-  return new ElfError('COMMAND_FAILED', `debootstrap's ${stage} stage failed, see its log${next}`, {
-    path: logPath(target),
+/** What a shell reports of a command that Ctrl-C, a closed terminal or kill(1) ended. */
+const interruptions = [
+  128 + constants.signals.SIGHUP,
+  128 + constants.signals.SIGINT,
+  128 + constants.signals.SIGTERM,
+];
+
+const remedies = {
+  first: 'the same command begins anew',
+  second: 'chroot create --resume goes on, chroot remove takes the emulator out',
+} as const;
+
+function failed(stage: keyof typeof remedies, target: string, status: number): ElfError {
+  const log = findLog(target);
+  const what = `debootstrap's ${stage} stage ${interruptions.includes(status) ? 'was interrupted' : 'failed'}`;
+  const where = log === undefined ? '' : ', this is its log';
+  return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage]}`, {
+    path: log ?? target,
     expected: 'exit status 0',
     got: String(status),
     value: status,

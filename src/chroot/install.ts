@@ -6,13 +6,16 @@ import {ElfError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {type Architecture, describeArchitecture, findArchitecture} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
+import {findProcesses, refuseUses} from './in-use.js';
 import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
 
-export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget'> {
+/** Which emulators to install, and where. */
+export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget' | 'beforeReplacing'> {
   /** The chroot's Debian architecture. Default: found out from what is in it. */
   readonly architecture?: string | undefined;
 }
 
+/** What was installed. */
 export interface InstallResult {
   readonly architecture: Architecture;
   /** The programs of this machine that were bundled. */
@@ -31,9 +34,11 @@ export interface InstallResult {
  * own, unless programs are named. A bundle that is there already is replaced; emulators for other targets stay.
  *
  * @param programs emulators of this machine; default: the one for the chroot's architecture, out of PATH
- * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), and what `bundle` throws
+ * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), BUSY (a program of
+ *   the bundle that would be replaced is running), and what `bundle` throws
  * @example
- *   await installEmulator('./chroot');
+ *   const {architecture} = await installEmulator('./chroot');
+ *   console.log(architecture.name); // armel
  */
 export async function installEmulator(
   chroot: string,
@@ -65,6 +70,8 @@ export async function installEmulator(
     into: root.host,
     prefix: prefixFor(root, options),
     qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
+    // A program that starts between two renames would find no loader.
+    beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
   });
   return {...result, emulators, bundle: bundled, notes: bundled.notes};
 }
@@ -78,7 +85,7 @@ function prefixFor(root: Root, {prefix, libs}: InstallOptions): string {
 
 /** @throws ElfError NOT_FOUND when nothing in the chroot tells */
 export function architectureOf(root: Root, name?: string): Architecture {
-  if (name !== undefined) return describeArchitecture(name, 'as asked for');
+  if (name !== undefined) return describeArchitecture(name);
   const found = findArchitecture(root);
   // Once more by its name, for an error where no target has it.
   if (found !== undefined)

@@ -8,11 +8,13 @@
  *
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
  */
-import {resolve} from 'node:path';
+import {existsSync} from 'node:fs';
+import {posix, resolve} from 'node:path';
 import {ElfError, printable} from '../errors.js';
-import {Root} from '../loader/root.js';
+import {type Found, Root} from '../loader/root.js';
 import {findTool} from './tools.js';
 
+/** A file or directory of the machine that is shown inside. */
 export interface BindMount {
   /** A file or directory of the machine. */
   readonly source: string;
@@ -21,6 +23,7 @@ export interface BindMount {
   readonly readOnly?: boolean | undefined;
 }
 
+/** What of the machine is seen in the chroot. */
 export interface MountOptions {
   /** A /proc of the command's own processes. Default: true, as with the next two, where the chroot has the directory. */
   readonly proc?: boolean | undefined;
@@ -28,7 +31,7 @@ export interface MountOptions {
   readonly sys?: boolean | undefined;
   /** A small /dev. */
   readonly dev?: boolean | undefined;
-  /** The machine's /etc/resolv.conf over the chroot's own file. Default: false. */
+  /** The machine's /etc/resolv.conf over the chroot's own file. Default: where the chroot's own file is empty. */
   readonly resolvConf?: boolean | undefined;
   readonly binds?: readonly BindMount[] | undefined;
 }
@@ -50,7 +53,14 @@ export const binfmtMountPoint = '/proc/sys/fs/binfmt_misc';
  * @throws ElfError NOT_FOUND when a bind mount has no source or no target
  */
 export function planMounts(root: Root, privateTable: boolean, options: PlannedMounts = {}): string {
-  const {proc = true, sys = true, dev = true, resolvConf = false, binds = [], terminal} = options;
+  const {
+    proc = true,
+    sys = true,
+    dev = true,
+    resolvConf = hasEmpty(root, resolver),
+    binds = [],
+    terminal,
+  } = options;
   return [
     planMachineMounts(),
     privateTable && step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint),
@@ -59,7 +69,7 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
     sys && within(root, '/sys', (target) => attempt('mount /sys', 'mount', '--rbind', '/sys', target)),
     dev && within(root, '/dev', (target) => planDev(target, terminal)),
-    resolvConf && planBind(root, {source: '/etc/resolv.conf'}),
+    resolvConf && planResolvConf(root),
     ...binds.map((bind) => planBind(root, bind)),
   ]
     .filter((line) => typeof line === 'string')
@@ -103,19 +113,53 @@ function bindDevice(source: string, target: string): string[] {
   return [`: >${quote(target)}`, attempt(`mount ${target}`, 'mount', '--bind', source, target)];
 }
 
+const resolver = '/etc/resolv.conf';
+
+/** As in the file system of a container image, whose runtime mounts one over it. */
+function hasEmpty(root: Root, path: string): boolean {
+  const there = root.resolve(path);
+  return there.found && there.stats.isFile() && there.stats.size === 0n && existsSync(path);
+}
+
+/** A file to mount on is made where there is none; often that is where a link leads which a service would fill. */
+function planResolvConf(root: Root): string {
+  const there = root.resolve(resolver);
+  if (there.found) return planBind(root, {source: resolver});
+  const inside = posix.join(there.reached, ...there.rest);
+  requireNewPlace(root, inside);
+  const file = root.hostPath(inside);
+  const make = [`mkdir -p ${quote(posix.dirname(file))}`, `: >${quote(file)}`];
+  return [...make, step(`mount ${resolver}`, 'mount', '--bind', sourceOf(resolver).host, file)].join('\n');
+}
+
+/** `missing/../way/file` leads on through `way`, which nobody has looked at: it may be a link out of the chroot. */
+function requireNewPlace(root: Root, path: string): void {
+  const there = root.resolve(path);
+  if (!there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === path) return;
+  throw new ElfError('OUTSIDE', `${resolver} of the chroot is a link to no place where a file can be made`, {
+    path: root.host,
+    got: printable(path),
+  });
+}
+
 function planBind(root: Root, {source, target = source, readOnly = false}: BindMount): string {
-  const from = new Root().resolve(resolve(source));
-  if (!from.found)
-    throw new ElfError('NOT_FOUND', 'there is nothing to mount into the chroot', {path: source});
+  const from = sourceOf(source);
   const to = root.resolve(target);
   if (!to.found || to.stats.isDirectory() !== from.stats.isDirectory()) {
     const kind = from.stats.isDirectory() ? 'directory' : 'file';
-    const what = `no ${kind} ${printable(target)} in the chroot to mount ${printable(source)} on`;
-    throw new ElfError('NOT_FOUND', what, {path: root.host});
+    throw new ElfError('NOT_FOUND', `there is no ${kind} in the chroot to mount ${printable(source)} on`, {
+      path: root.hostPath(posix.resolve('/', target)),
+    });
   }
   const lines = [step(`mount ${target}`, 'mount', '--rbind', from.host, to.host)];
   if (readOnly) lines.push(step(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', to.host));
   return lines.join('\n');
+}
+
+function sourceOf(path: string): Found {
+  const source = new Root().resolve(resolve(path));
+  if (source.found) return source;
+  throw new ElfError('NOT_FOUND', 'there is nothing to mount into the chroot', {path});
 }
 
 /**

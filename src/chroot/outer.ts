@@ -7,13 +7,20 @@
  * opened anew, and where there is no file any more a warning is what is left.
  */
 import {readFileSync} from 'node:fs';
-import {findBinfmtMount} from '../binfmt/mount.js';
+import {findBinfmtMount, mustFindTable, refuseHostWide} from '../binfmt/mount.js';
 import {type BinfmtEntry, readTable, register} from '../binfmt/registry.js';
 import {ElfError} from '../errors.js';
 
-/** Read the enabled entries of the table that counts for this process; none when it is mounted nowhere. */
-export function readOuterEntries(onWarning: (message: string) => void): readonly BinfmtEntry[] {
-  const mountPoint = findBinfmtMount(readFileSync('/proc/self/mountinfo', 'utf8'));
+/**
+ * Read the enabled entries of the table that counts for this process; none when it is mounted nowhere.
+ *
+ * @param except where another table is mounted already, which hides that one
+ */
+export function readOuterEntries(
+  onWarning: (message: string) => void,
+  except?: string,
+): readonly BinfmtEntry[] {
+  const mountPoint = findBinfmtMount(readFileSync('/proc/self/mountinfo', 'utf8'), except);
   if (mountPoint === undefined) return [];
   try {
     const {enabled, entries} = readTable(mountPoint);
@@ -43,4 +50,18 @@ export function registerAgain(
       onWarning(`'${name}', registered outside, is not there inside: ${error.message}`);
     }
   }
+}
+
+/**
+ * Register in a new private table what the table outside has, except entries of the names given.
+ *
+ * @throws ElfError BAD_REQUEST for the machine's own table, NOT_FOUND
+ */
+export function inheritEntries(
+  table: string,
+  taken: readonly string[],
+  onWarning: (message: string) => void,
+): void {
+  refuseHostWide(mustFindTable(table), false);
+  registerAgain(table, readOuterEntries(onWarning, table), new Set(taken), onWarning);
 }

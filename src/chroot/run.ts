@@ -20,12 +20,15 @@ import {checkRunnable, enabledEntry, planEmulators, planOwnEmulator} from './emu
 import {chooseEnvironment, splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {type BundlePlace, findManifest} from './manifest.js';
+import {mountOf} from './mount-of.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {readOuterEntries, registerAgain} from './outer.js';
 import {defaultPath, findProgram, notInside, type ProgramInside} from './program.js';
 import {findTool} from './tools.js';
+import {workingDirectoryInside} from './working-directory.js';
 
+/** How a command is run in a chroot. */
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
   /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`. */
   readonly flags?: string | undefined;
@@ -37,7 +40,7 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly keepEnv?: boolean | undefined;
   /** Variables to set besides. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
-  /** Working directory inside. Default: `/`. */
+  /** Working directory inside. Default: this process's own where it can be seen from inside, else `/`. */
   readonly cwd?: string | undefined;
   /** Rely on what is registered in the table outside instead of making a private one. Default: false. */
   readonly global?: boolean | undefined;
@@ -47,6 +50,7 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** How the command ended. */
 export interface ChrootRunResult {
   /** As a shell has it: 128 and the number of the signal when one ended the command. */
   readonly exitCode: number;
@@ -61,6 +65,10 @@ export interface ChrootRunResult {
  * @param command program and arguments; the program is looked up inside, in the PATH of `env`
  * @throws ElfError NOT_FOUND (no such chroot, program, bundle or emulator), BAD_MANIFEST, OUTSIDE, UNSUPPORTED
  *   (the kernel or its configuration does not allow it)
+ * @example
+ *   await installEmulator('./chroot');
+ *   const {exitCode} = await runInChroot('./chroot', ['/bin/hello']);
+ *   console.log(exitCode);
  */
 export async function runInChroot(
   chroot: string,
@@ -84,12 +92,16 @@ type Plan = ReturnType<typeof planRun>;
 /** Everything that can be decided before a process is started. */
 function planRun(root: Root, command: readonly string[], options: ChrootRunOptions) {
   const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
-  const cwd = posix.resolve('/', options.cwd ?? '');
+  const {cwd: wanted, binds = []} = options;
+  const cwd = wanted === undefined ? workingDirectoryInside(root, binds) : posix.resolve('/', wanted);
   const env = {PATH: defaultPath, ...(options.env ?? chooseEnvironment(process.env, options))};
-  const program = findCommand(root, command, {searchPath: env.PATH, cwd});
+  const program = findCommand(root, command, {searchPath: env.PATH, cwd, isComplete: binds.length === 0});
   const registrations = options.global ? [] : planRegistrations(root, program, options, onWarning);
   const outer = readOuterEntries(onWarning);
   if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
+  const mount = mountOf(root.host);
+  if (mount?.options.includes('noexec'))
+    onWarning(`${mount.path} is mounted with noexec: no program on it runs`);
   const idMap = planIdMap(options.idMap);
   if (idMap.kind === 'single')
     onWarning('one user id exists inside: programs run, but chown to any other id fails');
@@ -119,11 +131,14 @@ function planRegistrations(
   return [...bundled, ...planOwnEmulator(root, program, bundled, flags)];
 }
 
-/** The command's program; undefined when it cannot be seen from outside, which only root may take for its absence. */
+/**
+ * The command's program; undefined when it cannot be seen from outside, which only root may take for its absence, and
+ * only where nothing will be mounted.
+ */
 function findCommand(
   root: Root,
   command: readonly string[],
-  lookup: {searchPath: string | undefined; cwd: string},
+  {isComplete, ...lookup}: {searchPath: string | undefined; cwd: string; isComplete: boolean},
 ): ProgramInside | undefined {
   const [name] = command;
   if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
@@ -134,7 +149,7 @@ function findCommand(
   }
   const program = findProgram(root, name, lookup);
   // Only root sees every directory; what another user does not see may still be there for the mapped ids.
-  if (process.geteuid?.() !== 0) return program;
+  if (process.geteuid?.() !== 0 || !isComplete) return program;
   if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
   if (program === undefined) throw notInside(root, 'program', name);
   return program;

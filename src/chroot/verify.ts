@@ -2,18 +2,18 @@
  * Does an installed bundle still stand on its own? Everything is read, nothing of it is run: what lies in a chroot
  * may be somebody else's by now.
  */
-import {lstatSync, readdirSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {isIsolated} from '../bundle/isolate.js';
 import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
 import {ElfError} from '../errors.js';
+import {findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {type BundlePlace, findManifest} from './manifest.js';
-import {findOwn} from './own.js';
 
+/** One thing that is not as the manifest says. */
 export interface BundleProblem {
   readonly code: 'MISSING' | 'CHANGED' | 'EXTRA' | 'NOT_CLOSED';
   /** Seen from inside. */
@@ -21,6 +21,7 @@ export interface BundleProblem {
   readonly message: string;
 }
 
+/** A bundle's manifest, and where the files differ from it. */
 export interface VerifyResult {
   readonly manifest: Manifest;
   /** On this machine. */
@@ -35,6 +36,9 @@ export interface VerifyResult {
  * it and nowhere else.
  *
  * @throws ElfError NOT_FOUND when there is no bundle, OUTSIDE, BAD_MANIFEST
+ * @example
+ *   await installEmulator('./chroot');
+ *   console.log(verifyBundle('./chroot').problems); // []
  */
 export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyResult {
   const root = new Root(chroot);
@@ -54,9 +58,8 @@ export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyRes
 
 function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
   const {path} = file;
-  const host = findOwn(root, path);
-  if (host === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
-  if (lstatSync(host).isFile() && hasContent(host, file)) return [];
+  if (findOwn(root, path) === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
+  if (hasContent(() => openOwn(root, path), file)) return [];
   return [
     {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
   ];
@@ -66,7 +69,7 @@ function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
 function findExtras(root: Root, {libs, files}: Manifest): BundleProblem[] {
   const known = new Set([...files.map(({path}) => path), posix.join(libs, manifestName)]);
   const directory = findOwn(root, libs);
-  const names = directory === undefined ? [] : readdirSync(directory);
+  const names = directory === undefined ? [] : root.names(directory);
   return names
     .map((name) => posix.join(libs, name))
     .filter((path) => !known.has(path))
@@ -85,10 +88,10 @@ function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {
 
 function isolationOf(root: Root, {files}: Manifest): boolean | undefined {
   const loader = files.find(({role}) => role === 'loader');
-  const path = loader === undefined ? undefined : findOwn(root, loader.path);
-  if (path === undefined) return undefined;
   try {
-    const file = openElfSync(path);
+    const source = loader && openOwn(root, loader.path);
+    if (source === undefined) return undefined;
+    const file = openElfSource(source);
     try {
       return isIsolated(file.view);
     } finally {

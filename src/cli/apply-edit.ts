@@ -1,40 +1,51 @@
+/*
+ * One request for each of many files: planned, applied and reported in lots, since files that are written together
+ * wait for the disk together. What there is to say comes in the order of the files all the same.
+ */
 import {
-  applyPlanSync,
+  type Applied,
+  applyPlans,
   applyPlanToBuffer,
+  attributesUnknown,
   type EditRequest,
   ElfError,
   type ElfFile,
-  hex,
   type Plan,
   planEdit,
   standardInput,
 } from '../index.js';
 import type {Arguments} from './command.js';
-import {eachFile, resultsToJson} from './each-file.js';
+import {type FileResult, resultsToJson, tryFile} from './each-file.js';
 import {exitStatus, type Output} from './output.js';
+import {printPlan, summarize} from './print-plan.js';
 
 /** What shall be done to a file; a function where that depends on the file. */
 export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest);
 
+/** Each of them has an open descriptor; a process has at least 1,024. */
+const filesAtOnce = 128;
+
 /** Plan and apply one request to each file, as --dry-run, --output, --in-place and --json want it. */
-export function applyToFiles(
+export async function applyToFiles(
   files: readonly string[],
   wanted: Wanted,
   args: Arguments,
   output: Output,
-): number | undefined {
+): Promise<number | undefined> {
   const complaint = complaintAbout(files, args);
   if (complaint !== undefined) {
     output.note(complaint);
     return exitStatus.usage;
   }
-  const edit = (file: ElfFile, path: string) => {
-    const plan = planEdit(file.view, typeof wanted === 'function' ? wanted(file, path) : wanted);
-    if (!args['dry-run']) apply(file, path, plan, args, output);
-    else if (!args.json) printPlan(path, plan, output);
-    return plan;
-  };
-  const results = eachFile(files, output, edit, {skip: (error) => skipReason(error, args)});
+  const say = reporter(args, output);
+  const results: FileResult<Plan>[] = [];
+  for (let start = 0; start < files.length; start += filesAtOnce) {
+    if (start > 0) output.status(`${start} of ${files.length} files`);
+    for (const result of await applyToSome(files.slice(start, start + filesAtOnce), wanted, args)) {
+      say(result);
+      results.push('value' in result ? {file: result.file, value: result.value.plan} : result);
+    }
+  }
   if (args.json) output.json(resultsToJson(results));
   return undefined;
 }
@@ -53,43 +64,89 @@ function complaintAbout(files: readonly string[], args: Arguments): string | und
   return undefined;
 }
 
+/** What one file has come to. */
+interface Edited {
+  readonly plan: Plan;
+  /** The new content of standard input. */
+  readonly content?: Uint8Array;
+  readonly applied?: Applied;
+}
+
+async function applyToSome(
+  files: readonly string[],
+  wanted: Wanted,
+  args: Arguments,
+): Promise<FileResult<Edited>[]> {
+  const planOne = (path: string) =>
+    tryFile(path, (file) => planFor(file, path, wanted), {skip: (error) => skipReason(error, args)});
+  const planned = files.map(planOne);
+  if (args['dry-run']) return planned;
+  const results = await applyAll(planned, args);
+  // A file that is named twice, under whatever names, has to be planned for again after its first edit.
+  for (const [i, result] of results.entries()) {
+    if ('error' in result && hasCode(result.error, 'CHANGED') && files.length > 1)
+      [results[i] = result] = await applyAll([planOne(result.file)], args);
+  }
+  return results;
+}
+
+function planFor(file: ElfFile, path: string, wanted: Wanted): Edited {
+  const plan = planEdit(file.view, typeof wanted === 'function' ? wanted(file, path) : wanted);
+  if (path !== standardInput) return {plan};
+  const {source} = file.view;
+  return {plan, content: applyPlanToBuffer(source.read(0, source.size), plan)};
+}
+
 /** Users of package scripts want files that cannot have what is edited passed over. */
 function skipReason(error: unknown, args: Arguments): string | undefined {
-  if (!(error instanceof ElfError)) return undefined;
-  if (args['skip-non-elf'] && error.code === 'NOT_ELF') return 'not an ELF file';
-  if (args['skip-static'] && (error.code === 'NO_DYNAMIC' || error.code === 'NO_INTERPRETER'))
+  if (args['skip-non-elf'] && hasCode(error, 'NOT_ELF')) return 'not an ELF file';
+  if (args['skip-static'] && (hasCode(error, 'NO_DYNAMIC') || hasCode(error, 'NO_INTERPRETER')))
     return 'statically linked, or without an interpreter';
   return undefined;
 }
 
-function apply(file: ElfFile, path: string, plan: Plan, args: Arguments, output: Output): void {
-  if (path === standardInput) {
-    const {source} = file.view;
-    output.bytes(applyPlanToBuffer(source.read(0, source.size), plan));
-    for (const note of plan.notes) output.note(note);
-    return;
-  }
-  const destination = args.output as string | undefined;
-  const applied = applyPlanSync(path, plan, {output: destination, inPlace: Boolean(args['in-place'])});
-  for (const note of [...plan.notes, ...applied.notes]) output.note(`${path}: ${note}`);
-  output.progress(`${path}: ${summarize(plan)}`);
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof ElfError && error.code === code;
 }
 
-const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;
-
-function summarize(plan: Plan): string {
-  const bytes = plan.writes.reduce((sum, write) => sum + write.bytes.length, 0);
-  const growth = plan.outputSize - plan.inputSize;
-  const size = growth === 0 ? 'size unchanged' : `${growth > 0 ? '+' : ''}${growth} bytes`;
-  return plan.writes.length === 0
-    ? 'nothing to do'
-    : `${plan.changes.join('; ')} (${rungNames[plan.rung]}: ${bytes} bytes written, ${size})`;
+async function applyAll(
+  planned: readonly FileResult<Edited>[],
+  args: Arguments,
+): Promise<FileResult<Edited>[]> {
+  const options = {output: args.output as string | undefined, inPlace: Boolean(args['in-place'])};
+  const isForFile = (result: FileResult<Edited>) => 'value' in result && result.file !== standardInput;
+  const edits = planned
+    .filter(isForFile)
+    .flatMap((result) => ('value' in result ? [{path: result.file, plan: result.value.plan, options}] : []));
+  const outcomes = (await applyPlans(edits)).values();
+  return planned.map((result) => {
+    if (!('value' in result) || !isForFile(result)) return result;
+    const outcome = outcomes.next().value;
+    return outcome === undefined || 'error' in outcome
+      ? {file: result.file, error: outcome?.error}
+      : {file: result.file, value: {...result.value, ...outcome}};
+  });
 }
 
-function printPlan(path: string, plan: Plan, output: Output): void {
-  output.line(`${path}: ${summarize(plan)}`);
-  for (const {offset, bytes, reason} of plan.writes) {
-    output.line(`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} bytes  ${reason}`);
-  }
-  for (const note of plan.notes) output.line(`  note: ${note}`);
+/** Make the function that says what a file has come to. */
+function reporter(args: Arguments, output: Output): (result: FileResult<Edited>) => void {
+  let isSaid = false;
+  /** That nobody can tell whether a file has attributes is true of all files, and said of the first. */
+  const isNew = (note: string) => !note.includes(attributesUnknown) || !isSaid;
+  return (result) => {
+    if ('error' in result) return output.error(result.error, result.file);
+    if ('skipped' in result) return;
+    const {file, value} = result;
+    const notes = [...value.plan.notes, ...(value.applied?.notes ?? [])].filter(isNew);
+    isSaid ||= notes.some((note) => note.includes(attributesUnknown));
+    if (args['dry-run']) {
+      if (!args.json) printPlan(file, value.plan, output);
+    } else if (value.content !== undefined) {
+      output.bytes(value.content);
+      for (const note of notes) output.note(note);
+    } else {
+      for (const note of notes) output.note(`${file}: ${note}`);
+      output.progress(`${file}: ${summarize(value.plan)}`);
+    }
+  };
 }

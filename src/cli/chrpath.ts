@@ -2,7 +2,7 @@
  * chrpath's command line on this engine. A path may be of any length here; otherwise messages and exit statuses are
  * those of chrpath 0.16.
  */
-import {applyPlanSync, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
+import {applyPlanSync, type EditRequest, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
 
 interface Options {
   readonly replacement: string | undefined;
@@ -104,7 +104,7 @@ function editFile(path: string, options: Options, print: Write, complain: Write)
   try {
     const file = openElfSync(path);
     try {
-      return editView(file.view, path, options, print);
+      return editView(file.view, path, options, print, complain);
     } finally {
       void file.close();
     }
@@ -115,15 +115,16 @@ function editFile(path: string, options: Options, print: Write, complain: Write)
   }
 }
 
-function editView(view: ElfView, path: string, options: Options, print: Write): number {
+function editView(view: ElfView, path: string, options: Options, print: Write, complain: Write): number {
+  const apply = (request: EditRequest) => {
+    for (const note of applyPlanSync(path, planEdit(view, request)).notes) complain(`${path}: ${note}`);
+    return 0;
+  };
   const {action, converts, replacement} = options;
   const {dynamic} = view;
   if (dynamic === undefined) throw new ElfError('NO_DYNAMIC', 'no dynamic section found', {path});
   const old = dynamic.runpath ?? dynamic.rpath;
-  if (action === 'delete') {
-    applyPlanSync(path, planEdit(view, {removeRpath: true}));
-    return 0;
-  }
+  if (action === 'delete') return apply({removeRpath: true});
   if (old === undefined) {
     print(`${path}: no rpath or runpath tag found.`);
     return noPath;
@@ -135,6 +136,5 @@ function editView(view: ElfView, path: string, options: Options, print: Write): 
   const wanted = action === 'replace' ? (replacement ?? '') : old;
   if (action === 'replace') print(`${path}: new ${tag}: ${wanted}`);
   if (action !== 'replace' && !isConverted) return 0;
-  applyPlanSync(path, planEdit(view, tag === 'RPATH' ? {rpath: wanted} : {runpath: wanted}));
-  return 0;
+  return apply(tag === 'RPATH' ? {rpath: wanted} : {runpath: wanted});
 }

@@ -10,6 +10,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Options>>;
   /** Example command lines, each with what it does. */
   readonly examples: readonly (readonly [string, string])[];
+  /** What stands behind `--`, for those who forget it: 'the command'. */
+  readonly rest?: string;
   /** What else the help should say. */
   readonly epilogue?: string;
   /** Load the code that does the work. */

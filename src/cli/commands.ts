@@ -347,7 +347,11 @@ export const commands: readonly Command[] = [
     positionals: chrootPositional,
     options: {
       ...placeOptions,
-      cwd: {type: 'string', requiresArg: true, describe: 'working directory inside (default: /)'},
+      cwd: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'working directory inside (default: the one you are in, if it is seen inside, else /)',
+      },
       bind: {
         type: 'string',
         array: true,
@@ -371,7 +375,10 @@ export const commands: readonly Command[] = [
         describe:
           'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
       },
-      'resolv-conf': {type: 'boolean', describe: "show this machine's /etc/resolv.conf inside"},
+      'resolv-conf': {
+        type: 'boolean',
+        describe: "show this machine's /etc/resolv.conf inside (default: where the chroot's own is empty)",
+      },
       'id-map': {
         type: 'string',
         requiresArg: true,
@@ -387,6 +394,7 @@ export const commands: readonly Command[] = [
       ['$0 chroot run ./chroot -- /bin/uname -m', 'armv7l'],
       ['$0 chroot run ./chroot', 'a shell'],
     ],
+    rest: 'the command',
     epilogue: "The command's exit status becomes that of elfinterp.",
     load: () => import('./commands/chroot-run.js'),
   },
@@ -505,6 +513,7 @@ export const commands: readonly Command[] = [
       ['$0 chroot create bookworm ./c --arch riscv64 -- --no-check-gpg', 'the rest goes to debootstrap'],
       ['$0 chroot create --resume ./c', 'what was interrupted, or `debootstrap --foreign` made'],
     ],
+    rest: 'what debootstrap alone knows',
     epilogue:
       "debootstrap's messages go to standard error, its log is in TARGET/debootstrap until it is done.",
     load: () => import('./commands/chroot-create.js'),
@@ -554,12 +563,16 @@ export const commands: readonly Command[] = [
       },
       name: {type: 'string', requiresArg: true, describe: 'name of the entry (default: qemu-TARGET)'},
       flags: {type: 'string', requiresArg: true, default: 'P', describe: 'out of P, O, C, F'},
+      inherit: flag(
+        'with --table: register there first what it hides, the enabled entries of the table outside',
+      ),
+      test: flag('start a tiny program that needs it, and fail if it does not run; with --chroot, inside'),
       export: {...exportOption, describe: 'print it in the format of another tool; register nothing'},
       ...tableOptions,
     },
     examples: [
       ['$0 binfmt register --chroot ./chroot --global', 'for kernels before 6.7, and plain chroot(8)'],
-      ['$0 binfmt register /usr/bin/qemu-arm-static --target arm --flags PF --global', ''],
+      ['$0 binfmt register /usr/bin/qemu-arm-static --flags PF --test --global', 'and see it work'],
       ['$0 binfmt register /debootstrap/qemu-arm --export binfmt.d', 'print it only'],
     ],
     load: () => import('./commands/binfmt-register.js'),

@@ -42,7 +42,18 @@ function withFile<T>(
   path: string,
   output: Output,
   work: (file: ElfFile, path: string) => T,
-  {skip, recycle = false}: EachFileOptions,
+  options: EachFileOptions,
+): FileResult<T> {
+  const result = tryFile(path, work, options);
+  if ('error' in result) output.error(result.error, path);
+  return result;
+}
+
+/** Do something with one file, and say nothing of it yet. */
+export function tryFile<T>(
+  path: string,
+  work: (file: ElfFile, path: string) => T,
+  {skip, recycle = false}: EachFileOptions = {},
 ): FileResult<T> {
   try {
     const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path, {recycle});
@@ -53,9 +64,7 @@ function withFile<T>(
     }
   } catch (error) {
     const skipped = skip?.(error);
-    if (skipped !== undefined) return {file: path, skipped};
-    output.error(error, path);
-    return {file: path, error};
+    return skipped === undefined ? {file: path, error} : {file: path, skipped};
   }
 }
 

@@ -165,7 +165,9 @@ function complaint(argv: readonly string[], message: string): string {
       : isMissing
         ? `an argument is missing: elfinterp ${command.usage}`
         : oneLine(message);
-  return `${what}; see elfinterp ${nameOf(command.usage)} --help`;
+  const isExtra = /^unknown (option|argument)/.test(what) && command.rest !== undefined;
+  const hint = isExtra ? `; ${command.rest} stands behind --` : '';
+  return `${what}${hint}; see elfinterp ${nameOf(command.usage)} --help`;
 }
 
 function complaintWithoutCommand(argv: readonly string[], message: string): string {

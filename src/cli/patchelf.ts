@@ -59,7 +59,8 @@ function runOnFile(
     const plan = planEdit(file.view, requestsOf(file, options));
     if (options.debug) for (const text of [...plan.changes, ...plan.notes]) stderr.write(`${text}\n`);
     if (plan.writes.length === 0 && options.output === undefined) return;
-    applyPlanSync(path, plan, {output: options.output});
+    const {notes} = applyPlanSync(path, plan, {output: options.output});
+    for (const note of notes) stderr.write(`warning: ${path}: ${note}\n`);
   } finally {
     void file.close();
   }

@@ -6,7 +6,7 @@ import {DT, SHN, SHT, STT} from '../elf/constants.js';
 import {Sym} from '../elf/records.js';
 import {isAddressRelocated} from '../elf/relocations.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
-import {tableTags} from '../elf/tables.js';
+import {isTableTag} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import type {Draft} from './draft.js';
 
@@ -20,7 +20,7 @@ export interface AddressRange {
 export function isAddressed({view, entries}: Draft, {low, high}: AddressRange): boolean {
   const within = (address: bigint) => address >= low && address < high;
   if (within(view.header.e_entry)) return true;
-  const isPointer = (tag: bigint) => !tableTags.has(tag) && pointerTags.has(tag);
+  const isPointer = (tag: bigint) => !isTableTag(view, tag) && pointerTags.has(tag);
   if (entries.some(({d_tag, d_val}) => within(d_val) && isPointer(d_tag))) return true;
   let isSymbol = false;
   const symbols = dynamicSymbolTable(view);

@@ -4,18 +4,20 @@
  */
 
 import {checkHeaders} from '../elf/check.js';
-import {DT, dynamicTagName, PF, PT, SHF, SHT} from '../elf/constants.js';
+import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../elf/constants.js';
+import {oncePerView} from '../elf/once.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
-import {dynamicTables} from '../elf/tables.js';
+import {dynamicTables, sizedBySymbols, tagsOfSections} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {hex} from '../errors.js';
 import {checkRequested} from './check-request.js';
 import {checkSegments, failCheck, requireSameBytes} from './check-segments.js';
 import {checkSymbols} from './check-symbols.js';
 import {checkVersions} from './check-versions.js';
-import {isTableSegment} from './claims.js';
+import {isMachineTable, isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
+import {RangeSet} from './range-set.js';
 import type {EditRequest} from './request.js';
 
 /** @throws ElfError CHECK_FAILED naming what would be broken */
@@ -38,14 +40,11 @@ export function checkPlan(
 
 /** Whatever is written inside mapped bytes was declared by the edit that wants it. */
 function checkWritesDeclared(before: ElfView, plan: Plan): void {
-  const regions = [...plan.regions].sort((a, b) => a.offset - b.offset);
+  const declared = new RangeSet(plan.regions);
   for (const {offset, bytes, reason} of plan.writes) {
-    let at = offset;
-    for (const region of regions) {
-      if (region.offset <= at) at = Math.max(at, region.offset + region.size);
-    }
-    if (at < offset + bytes.length)
-      failCheck(before, `an undeclared write: ${reason}`, 'a declared range', hex(at));
+    const end = declared.endAt(offset) ?? offset;
+    if (end < offset + bytes.length)
+      failCheck(before, `an undeclared write: ${reason}`, 'a declared range', hex(end));
   }
 }
 
@@ -54,23 +53,21 @@ function checkWritesDeclared(before: ElfView, plan: Plan): void {
  * section: never over anything that code addresses.
  */
 function checkMappedWrites(before: ElfView, plan: Plan): void {
-  const owned = listOwned(before);
-  const others = before.sectionHeaders.filter(
-    (s) => s.sh_type !== SHT.SHT_NOBITS && (s.sh_flags & SHF.SHF_ALLOC) !== 0 && s.sh_size > 0,
-  );
+  const owned = ownedRanges(before);
+  const others = otherSections(before);
   for (const {p_type, p_offset, p_filesz, p_flags} of before.programHeaders) {
     if (p_type !== PT.PT_LOAD) continue;
     for (const {offset, bytes, before: old, reason} of plan.writes) {
       const end = Math.min(offset + bytes.length, p_offset + p_filesz);
       for (let at = Math.max(offset, p_offset); at < end; at++) {
         if (bytes[at - offset] === old[at - offset]) continue;
-        const owner = owned.find((o) => at >= o.offset && at < o.offset + o.size);
-        if (owner !== undefined) {
-          at = Math.min(end, owner.offset + owner.size) - 1;
+        const ownedUpTo = owned.endAt(at);
+        if (ownedUpTo !== undefined) {
+          at = Math.min(end, ownedUpTo) - 1;
           continue;
         }
         const isFree = old[at - offset] === 0 && (p_flags & PF.PF_W) === 0;
-        if (!isFree || others.some((s) => at >= s.sh_offset && at < s.sh_offset + s.sh_size))
+        if (!isFree || others.endAt(at) !== undefined)
           failCheck(before, `${reason} would be written over other content`, 'a table, or zeros', hex(at));
       }
     }
@@ -78,28 +75,44 @@ function checkMappedWrites(before: ElfView, plan: Plan): void {
 }
 
 /** The ranges whose content is the linker's: headers, PT_INTERP, notes, the dynamic section and its tables. */
-function listOwned(view: ElfView): {offset: number; size: number}[] {
+const ownedRanges = oncePerView((view) => {
   const {elfClass} = view.format;
   const {e_machine, e_phoff, e_shoff} = view.header;
   const segments = view.programHeaders.filter(
     ({p_type}) => p_type === PT.PT_DYNAMIC || isTableSegment(p_type, e_machine),
   );
-  const sections = view.sectionHeaders.filter((section) => tableSections.has(section.sh_type));
-  return [
+  const sections = view.sectionHeaders.filter(
+    (section) =>
+      tableSections.has(section.sh_type) ||
+      isMachineTable(section, e_machine) ||
+      isPointedAt(view, tagsOfSections[section.sh_type], section.sh_addr),
+  );
+  return new RangeSet([
     {offset: 0, size: EI_NIDENT + Ehdr.size(elfClass)},
     {offset: e_phoff, size: view.programHeaders.length * Phdr.size(elfClass)},
     {offset: e_shoff, size: view.sectionHeaders.length * Shdr.size(elfClass)},
     ...segments.map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),
     ...sections.map(({sh_offset, sh_size}) => ({offset: sh_offset, size: sh_size})),
-    ...dynamicTables(view).map(({offset, size}) => ({offset, size})),
-  ].filter(({size}) => size > 0);
+    ...dynamicTables(view),
+  ]);
+});
+
+/** A hash table's section, say, may be longer than the hash table's own words make it. */
+function isPointedAt({dynamic}: ElfView, tag: bigint | undefined, address: bigint): boolean {
+  return tag !== undefined && dynamic?.value(tag) === address;
 }
 
-/** The hash table of MIPS (binutils, include/elf/mips.h); no other machine gives this number to code or data. */
-const SHT_MIPS_XHASH = 0x7000002b;
+/** The sections that are loaded. */
+const otherSections = oncePerView(
+  (view) =>
+    new RangeSet(
+      view.sectionHeaders
+        .filter(({sh_type, sh_flags}) => sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0)
+        .map(({sh_offset, sh_size}) => ({offset: sh_offset, size: sh_size})),
+    ),
+);
 
 const tableSections: ReadonlySet<number> = new Set([
-  SHT_MIPS_XHASH,
   SHT.SHT_DYNAMIC,
   SHT.SHT_NOTE,
   SHT.SHT_DYNSYM,
@@ -116,6 +129,7 @@ function changedTables(requests: readonly EditRequest[]): ReadonlySet<bigint> {
     if (removeNeeded ?? replaceNeeded ?? clearSymbolVersions) add(DT.DT_VERNEED, DT.DT_VERSYM);
     if (renameSymbols === undefined) continue;
     add(DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_HASH, DT.DT_GNU_HASH, DT.DT_RELA, DT.DT_REL, DT.DT_JMPREL);
+    add(machineDT[EM.EM_MIPS].DT_MIPS_XHASH);
   }
   return tags;
 }
@@ -142,9 +156,6 @@ function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigin
     );
   }
 }
-
-/** Where nothing says how many symbols there are, these tables seem to reach to the next one, also when it moves. */
-const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_GNU_HASH]);
 
 /** An edit brings no problem that was not there. */
 function checkProblems(before: ElfView, after: ElfView): void {

@@ -140,8 +140,9 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan, isStack
       if (other?.[field] !== segment[field])
         failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }
-    if (other === undefined || segment.p_filesz === 0 || segment.p_type === PT.PT_GNU_RELRO) return;
-    if (mayMove && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
+    if (other === undefined || segment.p_filesz === 0 || segmentsWithoutContent.has(segment.p_type)) return;
+    const hasMoved = places.some((field) => other[field] !== segment[field]);
+    if (hasMoved && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
       failCheck(before, `${name} would not be mapped`, hex(other.p_offset), hex(other.p_vaddr));
     const stays = other.p_offset === segment.p_offset && !isWritten(plan, segment.p_offset, segment.p_filesz);
     if (!stays) requireSameBytes(before, after, segment, other, name);
@@ -155,6 +156,9 @@ const segmentsThatMayChange: ReadonlySet<number> = new Set([
   PT.PT_DYNAMIC,
   PT.PT_PHDR,
 ]);
+
+/** PT_GNU_STACK speaks of permissions alone, PT_GNU_RELRO of pages whose content others describe. */
+const segmentsWithoutContent: ReadonlySet<number> = new Set([PT.PT_GNU_RELRO, PT.PT_GNU_STACK]);
 
 /** Does a plan write into a range of the file? */
 export function isWritten(plan: Plan, offset: number, size: number): boolean {

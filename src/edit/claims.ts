@@ -79,6 +79,14 @@ const tableSegmentsOf = {
   [EM.EM_MIPS]: [machinePT[8].PT_MIPS_REGINFO, machinePT[8].PT_MIPS_OPTIONS, machinePT[8].PT_MIPS_ABIFLAGS],
 } as const;
 
+/** Tables of one machine that no code addresses, with or without a segment or DT_* entry of their own. */
+export function isMachineTable({sh_type}: Shdr, e_machine: number): boolean {
+  return e_machine === EM.EM_MIPS && mipsTables.has(sh_type);
+}
+
+/** SHT_MIPS_REGINFO, _OPTIONS, _ABIFLAGS and _XHASH (binutils, include/elf/mips.h). */
+const mipsTables: ReadonlySet<number> = new Set([0x70000006, 0x7000000d, 0x7000002a, 0x7000002b]);
+
 export function isLinkerTable({sh_type, sh_flags}: Shdr): boolean {
   return tableTypes.has(sh_type) && (sh_flags & SHF.SHF_ALLOC) !== 0;
 }

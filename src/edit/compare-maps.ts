@@ -6,6 +6,7 @@ import type {ElfView} from '../elf/view.js';
 import type {Range} from './draft.js';
 import {type FileRegion, mapFile} from './file-map.js';
 
+/** What became of a region. */
 export type RegionChange = 'same' | 'content' | 'moved' | 'resized' | 'added' | 'removed';
 
 /** One region before and after; `before` is missing for one that is new, `after` for one that is gone. */
@@ -22,6 +23,12 @@ export interface RegionPair {
  * Pair the regions of two files, in the order of the second one; those that are gone stand where they were.
  *
  * @throws ElfError when a file cannot be mapped or read
+ * @example
+ *   const bytes = await readFile('qemu-arm');
+ *   const before = openElfBuffer(bytes).view;
+ *   const after = openElfBuffer(applyPlanToBuffer(bytes, planEdit(before, {rpath: '/opt/lib'}))).view;
+ *   const touched = compareMaps(before, after).filter(({change}) => change !== 'same');
+ *   console.log(touched.map((pair) => pair.after?.name));
  */
 export function compareMaps(before: ElfView, after: ElfView): RegionPair[] {
   const old = keyed(mapFile(before));

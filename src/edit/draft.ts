@@ -10,6 +10,7 @@ import {eachSymbol} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
 import {ElfView, offsetOfAddress} from '../elf/view.js';
 import {overlaySource} from '../source/overlay.js';
+import type {ByteSource} from '../source/source.js';
 import {makeDynamicRoom} from './dynamic-room.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
 import type {Region, Rung} from './plan.js';
@@ -50,9 +51,11 @@ export class Draft {
   /** The LOAD that this draft added at the end of the file for strings and tables. */
   extension: Phdr | undefined;
   #rung: Rung = 0;
-  #patches: ReasonedPatch[] = [];
+  readonly #patches: ReasonedPatch[] = [];
+  /** The file as it stands; undefined when a write has come since it was last asked for. */
+  #now: ByteSource | undefined;
   readonly #regions: Region[] = [];
-  #tables: DynamicTable[] | undefined;
+  #tables: readonly DynamicTable[] | undefined;
   readonly #entryIndex: ReadonlyMap<Dyn, number>;
 
   constructor(view: ElfView) {
@@ -74,7 +77,8 @@ export class Draft {
 
   /** Write content. The range becomes one that the plan declares. */
   write(offset: number, bytes: Uint8Array, reason: string): void {
-    this.#patches = addPatch(this.#patches, {offset, bytes, reason});
+    addPatch(this.#patches, {offset, bytes, reason});
+    this.#now = undefined;
     this.#regions.push({offset, size: bytes.length, what: reason});
     this.size = Math.max(this.size, offset + bytes.length);
   }
@@ -86,7 +90,8 @@ export class Draft {
 
   /** Read the file as it stands in this draft, records that were changed excepted. */
   read(offset: number, length: number): Uint8Array {
-    return overlaySource(this.view.source, this.#patches, this.size).read(offset, length);
+    if (this.#now?.size !== this.size) this.#now = overlaySource(this.view.source, this.#patches, this.size);
+    return this.#now.read(offset, length);
   }
 
   /**
@@ -153,7 +158,8 @@ export class Draft {
       if (!isSymbolTable || table.sh_entsize !== size) return;
       const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
       eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
-        if (!sections.has(symbol.st_shndx)) return;
+        if (!sections.has(symbol.st_shndx) || !isWithin(symbol, this.view.sectionHeaders[symbol.st_shndx]))
+          return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
         this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
       });
@@ -209,6 +215,7 @@ export class Draft {
     const isSame =
       this.programHeaderOffset === header.e_phoff &&
       this.sectionHeaderOffset === header.e_shoff &&
+      this.sectionHeaders.length === this.view.sectionHeaders.length &&
       this.programHeaders.length === this.view.programHeaders.length;
     if (isSame) return;
     const changed = {
@@ -216,6 +223,7 @@ export class Draft {
       e_phoff: this.programHeaderOffset,
       e_shoff: this.sectionHeaderOffset,
       e_phnum: this.programHeaders.length,
+      e_shnum: header.e_shnum + this.sectionHeaders.length - this.view.sectionHeaders.length,
     };
     this.write(EI_NIDENT, Ehdr.encode(changed, format), 'the ELF header');
   }
@@ -243,16 +251,26 @@ export class Draft {
     if (dynamic === undefined || place === undefined) return;
     const size = Dyn.size(format.elfClass);
     const isMoved = place.address !== dynamic.address;
-    const longest = isMoved ? place.capacity : Math.max(this.entries.length, dynamic.entries.length);
-    for (let i = 0; i < longest; i++) {
+    // One slot more: what stands behind the old DT_NULL need not be another one, and would come to life.
+    const longest = Math.max(this.entries.length, dynamic.entries.length) + 1;
+    const end = isMoved ? place.capacity : Math.min(longest, place.capacity);
+    for (let i = 0; i < end; i++) {
       const entry = this.#settled(i, size, place.address);
-      if (!isMoved && same(entry, dynamic.entries[i])) continue;
+      if (!isMoved && same(entry, dynamic.entries[i] ?? this.#spareEntry(i))) continue;
       this.write(
         place.offset + i * size,
         Dyn.encode(entry, format),
         dynamicTagName(entry.d_tag, header.e_machine),
       );
     }
+  }
+
+  /** What stands in a slot behind the entries. A DT_NULL is one whatever its value. */
+  #spareEntry(index: number): Dyn {
+    const {dynamic, source, format} = this.view;
+    const size = Dyn.size(format.elfClass);
+    const entry = Dyn.decode(source.read((dynamic?.offset ?? 0) + index * size, size), format);
+    return entry.d_tag === DT.DT_NULL ? {d_tag: DT.DT_NULL, d_val: 0n} : entry;
   }
 
   /** The entry for a slot. DT_MIPS_RLD_MAP_REL counts from its own slot, so it changes when that moves. */
@@ -274,6 +292,7 @@ export interface DynamicPlace {
   readonly capacity: number;
 }
 
+/** A range of a file, in bytes. */
 export interface Range {
   readonly offset: number;
   readonly size: number;
@@ -281,4 +300,13 @@ export interface Range {
 
 function same<T extends object>(a: T, b: T | undefined): boolean {
   return b !== undefined && Object.entries(a).every(([name, value]) => b[name as keyof T] === value);
+}
+
+/** A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. */
+function isWithin({st_value}: Sym, section: Shdr | undefined): boolean {
+  return (
+    section !== undefined &&
+    st_value >= section.sh_addr &&
+    st_value <= section.sh_addr + BigInt(section.sh_size)
+  );
 }

@@ -12,7 +12,7 @@ import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicTables} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {readInPieces} from '../source/source.js';
+import {isZero} from '../source/source.js';
 import {Draft, type Range} from './draft.js';
 import {findRooms} from './space.js';
 
@@ -35,6 +35,7 @@ export type RegionKind =
   | 'payload'
   | 'unknown';
 
+/** A range of a file and what it is. */
 export interface FileRegion extends Range {
   readonly kind: RegionKind;
   /** A section's name where it has one; it came with the file, so show it through `printable`. */
@@ -47,7 +48,13 @@ export interface FileRegion extends Range {
   readonly address: bigint | undefined;
 }
 
-/** Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names. */
+/**
+ * Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   for (const {offset, size, kind, name} of mapFile(file.view)) console.log(offset, size, kind, name);
+ */
 export function mapFile(view: ElfView): FileRegion[] {
   const headers: Headers = {
     segments: orNone(() => view.programHeaders),
@@ -227,7 +234,8 @@ function freeRanges(areas: readonly Area[], fileSize: number): Range[] {
 }
 
 function nameRest(view: ElfView, {segments}: Headers, range: Range, known: readonly Area[]): Area[] {
-  if (isZero(view, range)) return [{...range, kind: 'padding', name: 'padding'}];
+  if (isZero(view.source, range.offset, Math.min(range.size, mostToLookAt)))
+    return [{...range, kind: 'padding', name: 'padding'}];
   if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: payloadName(view)}];
   const load = loadAt(segments, range.offset);
   const name = 'no header describes this';
@@ -241,15 +249,6 @@ function payloadName(view: ElfView): string {
 
 /** A payload can be gigabytes long; whether it is zero is decided by its first megabyte. */
 const mostToLookAt = 1 << 20;
-
-function isZero({source}: ElfView, {offset, size}: Range): boolean {
-  let zero = true;
-  readInPieces(source, offset, Math.min(size, mostToLookAt), (bytes) => {
-    zero = bytes.every((byte) => byte === 0);
-    return zero;
-  });
-  return zero;
-}
 
 function loadAt(segments: readonly Phdr[], offset: number): Phdr | undefined {
   return segments.find(

@@ -7,6 +7,7 @@
  */
 import {PF, PT, SHT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
+import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import {isLinkerTable, listKnown} from './claims.js';
 import type {Draft, Range} from './draft.js';
@@ -57,13 +58,7 @@ function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
 }
 
 function isZeroElsewhere(draft: Draft, load: Phdr): boolean {
-  return findHoles(draft, load).every(({offset, size}) => {
-    const piece = 1 << 20;
-    for (let done = 0; done < size; done += piece) {
-      if (draft.read(offset + done, Math.min(piece, size - done)).some((byte) => byte !== 0)) return false;
-    }
-    return true;
-  });
+  return findHoles(draft, load).every(({offset, size}) => isZero(draft, offset, size));
 }
 
 /** List the ranges of an extension that nobody claims. `vacated` is a range whose content an edit gave up. */

@@ -11,8 +11,9 @@
 import {DT, PT, SHF, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
 import type {Phdr} from '../elf/records.js';
-import {type DynamicTable, tableTags} from '../elf/tables.js';
+import {type DynamicTable, isTableTag} from '../elf/tables.js';
 import {ElfError} from '../errors.js';
+import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import type {Draft, Range} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
@@ -138,10 +139,6 @@ function containsAll(segment: Phdr, draft: Draft, range: Range): boolean {
   return load !== undefined && segment.p_offset <= load.p_offset && segment.p_filesz >= load.p_filesz;
 }
 
-function isZero(draft: Draft, offset: number, length: number): boolean {
-  return length <= 0 || draft.read(offset, length).every((byte) => byte === 0);
-}
-
 function alignmentOf(draft: Draft, start: number, end: number): number {
   const word = draft.view.format.elfClass / 8;
   const sections = draft.sectionHeaders.filter((s) => s.sh_offset >= start && s.sh_offset < end);
@@ -157,7 +154,7 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   draft.clear(tableEnd, start + distance - tableEnd, 'more room in .dynstr');
   draft.write(start + distance, content, 'the tables behind .dynstr, moved toward the slack');
   for (const entry of draft.entries) {
-    if (tableTags.has(entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
+    if (isTableTag(draft.view, entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
       entry.d_val += BigInt(distance);
   }
   draft.shiftTables({offset: start, size: end - start}, distance, BigInt(distance));
@@ -170,7 +167,14 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   const moved = new Set<number>();
   draft.sectionHeaders.forEach((section, i) => {
     const isMapped = (section.sh_flags & SHF.SHF_ALLOC) !== 0;
-    if (!isMapped || section.sh_addr < low || section.sh_addr > high || section.sh_offset > end) return;
+    const isAround = section.sh_addr >= low && section.sh_addr <= high && section.sh_offset <= end;
+    // A section that lost its SHF_ALLOC still describes the bytes that move.
+    const isInside =
+      section.sh_type !== SHT.SHT_NOBITS &&
+      section.sh_size > 0 &&
+      section.sh_offset >= start &&
+      section.sh_offset < end;
+    if (!isInside && !(isMapped && isAround)) return;
     moved.add(i);
     section.sh_offset += distance;
     section.sh_addr += BigInt(distance);

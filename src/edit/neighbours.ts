@@ -9,9 +9,10 @@
 import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
 import {Shdr} from '../elf/records.js';
 import {readString} from '../elf/strings.js';
-import {tableTags} from '../elf/tables.js';
+import {isTableTag} from '../elf/tables.js';
+import {isZero} from '../source/source.js';
 import {eachSymbolIn, isAddressed} from './addressed.js';
-import {isTableSegment, listKnown} from './claims.js';
+import {isMachineTable, isTableSegment, listKnown} from './claims.js';
 import type {Draft, Range} from './draft.js';
 import type {Place} from './space.js';
 
@@ -41,6 +42,11 @@ export function findNeighbours(draft: Draft, range: Range): Neighbour[] | undefi
 function listMovable(draft: Draft): Neighbour[] {
   const {view, programHeaders, sectionHeaders} = draft;
   const found: Neighbour[] = draft.tables.map((table) => ({...table, kind: 'tables'}));
+  for (const section of sectionHeaders) {
+    if (!isMachineTable(section, view.header.e_machine)) continue;
+    const {sh_offset: offset, sh_size: size, sh_addralign: align} = section;
+    found.push({kind: 'tables', offset, size, align});
+  }
   for (const {p_type, p_offset, p_filesz, p_align} of programHeaders) {
     if (!isTableSegment(p_type, view.header.e_machine)) continue;
     found.push({kind: 'tables', offset: p_offset, size: p_filesz, align: p_align});
@@ -89,7 +95,7 @@ function isZeroBetween(draft: Draft, {offset, size}: Range, neighbours: readonly
   let at = offset;
   for (const next of [...neighbours, {offset: offset + size, size: 0}]) {
     const length = next.offset - at;
-    if (length >= widest || (length > 0 && draft.read(at, length).some((byte) => byte !== 0))) return false;
+    if (length >= widest || !isZero(draft, at, length)) return false;
     at = Math.max(at, next.offset + next.size);
   }
   return true;
@@ -155,5 +161,5 @@ export function moveNeighbour(draft: Draft, from: Neighbour, place: Place): void
 
 function pointsAtTable({view}: Draft, tag: bigint): boolean {
   const isOptions = view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
-  return isOptions || tableTags.has(tag);
+  return isOptions || isTableTag(view, tag);
 }

@@ -57,7 +57,9 @@ export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
  * @throws ElfError NO_ROOM when that takes a segment that cannot be made
  */
 export function makeSlot(draft: Draft): void {
-  if (!makeSlotAtHand(draft)) openLoads(draft, [], 1);
+  if (makeSlotAtHand(draft)) return;
+  draft.climb(3);
+  openLoads(draft, [], 1);
 }
 
 /** Without a new extension, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
@@ -152,7 +154,8 @@ function moveTable(draft: Draft, extension: Phdr, more: number): void {
   const size = (draft.programHeaders.length + more) * entrySize;
   draft.programHeaderOffset = appendTo(draft, extension, size, 8).offset;
   draft.notes.push(
-    'the program header table moved to the end of the file, where strip and objcopy do not keep it',
+    'the program header table moved to the end of the file; strip and objcopy move it again, and then Linux before ' +
+      '5.18 and qemu-user before 8.1 do not find it; eu-strip loses it',
   );
 }
 

@@ -1,4 +1,4 @@
-import type {Patch} from '../source/overlay.js';
+import {firstBehind, type Patch} from '../source/overlay.js';
 import type {ByteSource} from '../source/source.js';
 import type {Write} from './plan.js';
 
@@ -6,15 +6,21 @@ export interface ReasonedPatch extends Patch {
   readonly reason: string;
 }
 
-/** Add a patch to a list of disjoint ones; where they overlap, the later one counts. */
-export function addPatch(patches: readonly ReasonedPatch[], patch: ReasonedPatch): ReasonedPatch[] {
+/**
+ * Add a patch to a list of disjoint ones in the order of their offsets; where they overlap, the later one counts. A
+ * table of a million symbols gives a million patches, so only those that it touches are looked at.
+ */
+export function addPatch(patches: ReasonedPatch[], patch: ReasonedPatch): void {
   const start = patch.offset;
   const end = start + patch.bytes.length;
-  const kept = patches.flatMap((old) => [
-    ...cut(old, old.offset, Math.min(start, old.offset + old.bytes.length)),
-    ...cut(old, Math.max(end, old.offset), old.offset + old.bytes.length),
-  ]);
-  return [...kept, patch].sort((a, b) => a.offset - b.offset);
+  if (start === end) return;
+  const first = firstBehind(patches, start);
+  let last = first;
+  while (last < patches.length && (patches[last]?.offset ?? end) < end) last += 1;
+  const kept = patches.slice(first, last);
+  const before = kept.slice(0, 1).flatMap((old) => cut(old, old.offset, start));
+  const after = kept.slice(-1).flatMap((old) => cut(old, end, old.offset + old.bytes.length));
+  patches.splice(first, last - first, ...before, patch, ...after);
 }
 
 function cut(patch: ReasonedPatch, start: number, end: number): ReasonedPatch[] {

@@ -12,7 +12,7 @@ import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
 import {addInterpreter} from './add-interpreter.js';
 import {checkPlan} from './check-plan.js';
-import {explainFailedCheck} from './damage.js';
+import {explainFailedCheck, requireUndamaged} from './damage.js';
 import type {Step} from './draft.js';
 import {requireEditable} from './editable.js';
 import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
@@ -37,12 +37,15 @@ type Edit = (view: ElfView) => Step;
  * @throws ElfError BAD_REQUEST, NO_INTERPRETER, NO_DYNAMIC, NO_ROOM, UNSAFE_EDIT, PAYLOAD, UNSUPPORTED, or BAD_ELF for a
  *   file that is too damaged to be edited
  * @example
- *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'});
+ *   await using file = await openElf('qemu-arm');
+ *   const plan = planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so', rpath: '/debootstrap/qemu-libs'});
+ *   for (const {offset, bytes, reason} of plan.writes) console.log(offset, bytes.length, reason);
  */
 export function planEdit(view: ElfView, request: EditRequest | readonly EditRequest[]): Plan {
   const requests = Array.isArray(request) ? request : [request];
   for (const one of requests) checkRequest(one);
   requireEditable(view);
+  requireUndamaged(view);
   const edits = requests.flatMap(editsOf);
   const plan = planEdits(view, edits, requests);
   const choice = requests.find((one) => one.payload !== undefined)?.payload;
@@ -58,13 +61,13 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
 
 function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly EditRequest[]): Plan {
   let current = view;
-  let patches: ReasonedPatch[] = [];
+  const patches: ReasonedPatch[] = [];
   const steps: Step[] = [];
   for (const edit of edits) {
     const step = edit(current);
     requireBoundedGrowth(current, step);
     steps.push(step);
-    for (const patch of step.patches) patches = addPatch(patches, patch);
+    for (const patch of step.patches) addPatch(patches, patch);
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);
@@ -80,7 +83,7 @@ function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly Edi
  * Where the program header table has to move, its file offset follows its address, and a hole as large as the BSS
  * opens in the file. A damaged p_memsz must not make that a hole of a terabyte.
  */
-const mostGrowth = 2 ** 32;
+const mostGrowth = 2 ** 30;
 
 function requireBoundedGrowth({path, source}: ElfView, {size}: Step): void {
   if (size - source.size <= mostGrowth) return;

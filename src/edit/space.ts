@@ -158,6 +158,8 @@ const mostZeros = 1 << 24;
 function zerosAt(draft: Draft, offset: number, length: number): number {
   const limit = Math.min(length, mostZeros);
   if (limit <= 0) return 0;
-  const first = draft.read(offset, limit).findIndex((byte) => byte !== 0);
-  return first < 0 ? limit : first;
+  const bytes = draft.read(offset, limit);
+  let first = 0;
+  while (first < limit && bytes[first] === 0) first += 1;
+  return first;
 }

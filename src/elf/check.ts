@@ -15,6 +15,7 @@ import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
 import {checkCovered, checkInterpreter, checkLoads, checkOthers, checkTable} from './check/segments.js';
 import {checkVersions} from './check/versions.js';
+import {oncePerView} from './once.js';
 import type {ElfView} from './view.js';
 
 export type {Problem} from './check/problem.js';
@@ -35,15 +36,21 @@ const headerRules: readonly Rule[] = [
 /** Rules that look at every symbol and relocation. */
 const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkRelocations];
 
-/** List what is inconsistent in a file; empty when nothing is. Never throws for a file that could be opened. */
+/**
+ * List what is inconsistent in a file; empty when nothing is. Never throws for a file that could be opened.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   for (const {code, message} of checkElf(file.view)) console.log(code, message);
+ */
 export function checkElf(view: ElfView): Problem[] {
-  return [...headerRules, ...tableRules].flatMap((rule) => apply(rule, view));
+  return [...checkHeaders(view), ...tableRules.flatMap((rule) => apply(rule, view))];
 }
 
 /** The same for the headers alone, whose cost does not grow with the number of symbols. */
-export function checkHeaders(view: ElfView): Problem[] {
-  return headerRules.flatMap((rule) => apply(rule, view));
-}
+export const checkHeaders: (view: ElfView) => readonly Problem[] = oncePerView((view) =>
+  headerRules.flatMap((rule) => apply(rule, view)),
+);
 
 /** A damaged file may break one rule in a million places; the first few say enough. */
 const mostOfARule = 20;

@@ -238,13 +238,26 @@ export function nameOf(names: Readonly<Record<string, number | bigint>>, value: 
 }
 
 /** The name of a p_type on one machine. */
-export function segmentTypeName(p_type: number, e_machine: number): string {
-  const names: Readonly<Record<number, Readonly<Record<string, number>>>> = machinePT;
-  return nameOf({...PT, ...names[e_machine]}, p_type);
-}
+export const segmentTypeName: (p_type: number, e_machine: number) => string = namesOn<number>(PT, machinePT);
 
 /** The name of a d_tag on one machine. */
-export function dynamicTagName(d_tag: bigint, e_machine: number): string {
-  const names: Readonly<Record<number, Readonly<Record<string, bigint>>>> = machineDT;
-  return nameOf({...DT, ...names[e_machine]}, d_tag);
+export const dynamicTagName: (d_tag: bigint, e_machine: number) => string = namesOn<bigint>(DT, machineDT);
+
+/** Names that every machine has and names that one has, turned round once for each machine: they are asked for often. */
+function namesOn<T extends number | bigint>(
+  common: Readonly<Record<string, T>>,
+  machines: Readonly<Record<number, Readonly<Record<string, T>>>>,
+): (value: T, e_machine: number) => string {
+  const byMachine = new Map<number, ReadonlyMap<T, string>>();
+  return (value, e_machine) => {
+    const key = e_machine in machines ? e_machine : 0;
+    let names = byMachine.get(key);
+    if (names === undefined) {
+      // Of two names for one value the first counts, as in nameOf.
+      const entries = Object.entries({...common, ...machines[key]}).reverse();
+      names = new Map(entries.map(([name, number]) => [number, name]));
+      byMachine.set(key, names);
+    }
+    return names.get(value) ?? hex(value);
+  };
 }

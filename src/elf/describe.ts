@@ -12,6 +12,7 @@ import {readNotes, readSectionNotes} from './notes.js';
 import {oldestGlibc, type WantedVersions, wantedVersions} from './version-names.js';
 import type {ElfView} from './view.js';
 
+/** What a file is, as facts that a person asks for. */
 export interface ElfFacts {
   /** Length of the file in bytes. */
   readonly size: number;
@@ -46,7 +47,14 @@ export interface ElfFacts {
   readonly unreadable: readonly string[];
 }
 
-/** Describe a file. Never throws for one that could be opened. */
+/**
+ * Describe a file. Never throws for one that could be opened.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   const {kindName, machine, glibc, hardening} = describeElf(file.view);
+ *   console.log(kindName, machine, glibc, hardening?.pie); // PIE program x86_64 2.34 true
+ */
 export function describeElf(view: ElfView): ElfFacts {
   const unreadable = new Set<string>();
   const attempt = <T>(read: () => T): T | undefined => {

@@ -34,6 +34,7 @@ export const stringTags: ReadonlySet<bigint> = new Set([
 /** More entries than any real file has; a damaged one may claim gigabytes of them. */
 const mostEntries = 1 << 16;
 
+/** The dynamic section, read from PT_DYNAMIC as ld.so does. */
 export class DynamicSection {
   /** File offset of the first entry. */
   readonly offset: number;

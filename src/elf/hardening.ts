@@ -11,6 +11,7 @@ import {isStackExecutable} from './stack.js';
 import {dynamicSymbolTable, eachSymbol} from './symbols.js';
 import type {ElfView} from './view.js';
 
+/** Which protections a program or library was linked with. */
 export interface Hardening {
   /** Loaded at an address of the kernel's choice; undefined for what is no program. */
   readonly pie: boolean | undefined;

@@ -6,6 +6,7 @@ import {DF, DF_1, DT, dynamicTagName, nameOf, PF, SHF, SHT, segmentTypeName} fro
 import {stringTags} from './dynamic.js';
 import type {ElfView} from './view.js';
 
+/** A program header, in words. */
 export interface SegmentLine {
   readonly index: number;
   /** As in "PT_LOAD". */
@@ -21,6 +22,7 @@ export interface SegmentLine {
   readonly align: number;
 }
 
+/** A section header, in words. */
 export interface SectionLine {
   readonly index: number;
   readonly name: string;
@@ -33,6 +35,7 @@ export interface SectionLine {
   readonly address: bigint;
 }
 
+/** An entry of the dynamic section, in words. */
 export interface DynamicLine {
   /** As in "DT_NEEDED". */
   readonly tag: string;

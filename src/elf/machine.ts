@@ -9,6 +9,7 @@ import {hex} from '../errors.js';
 import type {Format} from './record.js';
 import type {ElfView} from './view.js';
 
+/** A machine that programs are made for. */
 export interface Machine {
   /** The architecture's usual name (uname -m where there is one). */
   readonly name: string;

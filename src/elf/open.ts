@@ -1,5 +1,5 @@
 import {bufferSource} from '../source/buffer.js';
-import {type FileSourceOptions, fileSource} from '../source/file.js';
+import {type FileSource, fileSource} from '../source/file.js';
 import {ElfView} from './view.js';
 
 /** An ELF file that is open for reading. Close it, or let `await using` do so. */
@@ -8,6 +8,15 @@ export interface ElfFile {
   readonly view: ElfView;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How to open a file. */
+export interface OpenOptions {
+  /**
+   * Whether closing gives the memory of what was read to the next file: for whoever takes a few strings out of each of
+   * thousands of files, and looks at no bytes of one after it is closed.
+   */
+  readonly recycle?: boolean;
 }
 
 /**
@@ -23,17 +32,27 @@ export async function openElf(path: string): Promise<ElfFile> {
 }
 
 /** The same at once, for code that does not wait. */
-export function openElfSync(path: string, options?: FileSourceOptions): ElfFile {
-  const source = fileSource(path, options);
+export function openElfSync(path: string, options?: OpenOptions): ElfFile {
+  return openElfSource(fileSource(path), options);
+}
+
+/** View a file that is open already. It is closed with the view, and when it is no ELF file. */
+export function openElfSource(source: FileSource, {recycle = false}: OpenOptions = {}): ElfFile {
   try {
-    return elfFile(path, new ElfView(source), () => source.close());
+    return elfFile(source.path, new ElfView(source), () => (recycle ? source.recycle() : source.close()));
   } catch (error) {
     source.close();
     throw error;
   }
 }
 
-/** View bytes in memory as an ELF file; no file system is touched. */
+/**
+ * View bytes in memory as an ELF file; no file system is touched.
+ *
+ * @example
+ *   const {view} = openElfBuffer(await readFile('qemu-arm'));
+ *   console.log(view.interpreter?.path);
+ */
 export function openElfBuffer(bytes: Uint8Array): ElfFile {
   return elfFile(undefined, new ElfView(bufferSource(bytes)), () => undefined);
 }

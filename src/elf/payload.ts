@@ -7,7 +7,7 @@
  *
  * What the program headers map is no payload: a blob that postject injects has a segment of its own.
  */
-import {readInPieces} from '../source/source.js';
+import {isZero} from '../source/source.js';
 import {PT, SHT} from './constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from './records.js';
 import type {ElfView} from './view.js';
@@ -22,11 +22,17 @@ export interface Payload {
   readonly size: number;
 }
 
-/** Find what follows the ELF image; undefined when nothing does, or nothing but zeros. */
+/**
+ * Find what follows the ELF image; undefined when nothing does, or nothing but zeros.
+ *
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   if (findPayload(file.view) === undefined) console.log('nothing is appended to it');
+ */
 export function findPayload(view: ElfView): Payload | undefined {
   const offset = imageEnd(view);
   const size = view.source.size - offset;
-  if (size <= 0 || isZero(view, offset, size)) return undefined;
+  if (size <= 0 || isZero(view.source, offset, size)) return undefined;
   return {kind: isAppImage(view) ? 'AppImage' : 'unknown', offset, size};
 }
 
@@ -44,15 +50,6 @@ export function imageEnd(view: ElfView): number {
     e_phoff + view.programHeaders.length * Phdr.size(elfClass),
     e_shoff + view.sectionHeaders.length * Shdr.size(elfClass),
   ].reduce((a, b) => Math.max(a, b), EI_NIDENT + Ehdr.size(elfClass));
-}
-
-function isZero({source}: ElfView, offset: number, size: number): boolean {
-  let found = false;
-  readInPieces(source, offset, size, (bytes) => {
-    found = bytes.some((byte) => byte !== 0);
-    return !found;
-  });
-  return !found;
 }
 
 /** AppImage's mark in the padding of e_ident: "AI" and the type (AppImage specification, "Type 2 image format"). */

@@ -37,6 +37,7 @@ export const Ehdr = defineRecord('Ehdr', {
   e_shstrndx: 'half',
 });
 
+/** An entry of the program header table. */
 export const Phdr = defineRecord(
   'Phdr',
   {
@@ -52,6 +53,7 @@ export const Phdr = defineRecord(
   ['p_type', 'p_offset', 'p_vaddr', 'p_paddr', 'p_filesz', 'p_memsz', 'p_flags', 'p_align'],
 );
 
+/** An entry of the section header table. */
 export const Shdr = defineRecord('Shdr', {
   sh_name: 'word',
   sh_type: 'word',
@@ -65,6 +67,7 @@ export const Shdr = defineRecord('Shdr', {
   sh_entsize: 'size',
 });
 
+/** An entry of the dynamic section. */
 export const Dyn = defineRecord('Dyn', {d_tag: 'tag', d_val: 'addr'});
 
 export const Sym = defineRecord(

@@ -8,6 +8,7 @@
 import {readInPieces} from '../source/source.js';
 import {windowSource} from '../source/window.js';
 import {DT, EM, machineDT, PT, SHT} from './constants.js';
+import {oncePerView} from './once.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
 import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
@@ -22,7 +23,7 @@ export interface SymbolTable {
 }
 
 /** Find DT_SYMTAB and its length; undefined when there is none, or none in the file. */
-export function dynamicSymbolTable(view: ElfView): SymbolTable | undefined {
+export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = oncePerView((view) => {
   const address = view.dynamic?.value(DT.DT_SYMTAB);
   const offset = address === undefined ? undefined : view.offsetOfAddress(address);
   if (address === undefined || offset === undefined) return undefined;
@@ -34,7 +35,7 @@ export function dynamicSymbolTable(view: ElfView): SymbolTable | undefined {
   const most = Math.floor((endOfMapping(view, address) - offset) / Sym.size(view.format.elfClass));
   if (exact !== undefined && exact <= most) return {address, offset, count: exact, exact: true};
   return {address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false};
-}
+});
 
 /** Visit symbols of a table that lies at a file offset, in order, with bounded memory. */
 export function eachSymbol(
@@ -107,7 +108,7 @@ export interface GnuHashTable {
 }
 
 /** Read DT_GNU_HASH; undefined when there is none, or none in the file. */
-export function gnuHashTable(view: ElfView): GnuHashTable | undefined {
+export const gnuHashTable: (view: ElfView) => GnuHashTable | undefined = oncePerView((view) => {
   const address = view.dynamic?.value(DT.DT_GNU_HASH);
   const offset = address === undefined ? undefined : view.offsetOfAddress(address);
   if (offset === undefined) return undefined;
@@ -122,7 +123,7 @@ export function gnuHashTable(view: ElfView): GnuHashTable | undefined {
   const symbolCount =
     last < header.symoffset || last === 0 ? undefined : endOfChain(view, chains, header, last);
   return {offset, header, bloom, buckets, chains, symbolCount};
-}
+});
 
 /** The largest word of each piece of a list of words. */
 function largestOf(view: ElfView, offset: number, count: number): number[] {

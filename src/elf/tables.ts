@@ -5,8 +5,9 @@
  * three follow. Whatever DT_* points at that is not listed here (DT_INIT, DT_PLTGOT, DT_INIT_ARRAY, ...) is
  * addressed by code and stays where it is.
  */
-import {DT} from './constants.js';
-import {Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
+import {DT, EM, machineDT, SHT} from './constants.js';
+import {oncePerView} from './once.js';
+import {GnuHashHeader, Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import {dynamicSymbolTable, gnuHashTable, hashWordSize, readHashHeader} from './symbols.js';
 import {readDefinedVersions, readNeededVersions} from './versions.js';
 import type {ElfView} from './view.js';
@@ -28,7 +29,7 @@ export interface DynamicTable {
  *
  * @throws ElfError when a version table is damaged, so that its length cannot be known
  */
-export function dynamicTables(view: ElfView): DynamicTable[] {
+export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = oncePerView((view) => {
   const word = view.format.elfClass / 8;
   const sized = [
     {tag: DT.DT_HASH, size: () => hashSize(view), align: hashWordSize(view)},
@@ -42,6 +43,9 @@ export function dynamicTables(view: ElfView): DynamicTable[] {
     {tag: DT.DT_RELA, size: () => sizeFrom(view, DT.DT_RELASZ), align: word},
     {tag: DT.DT_RELR, size: () => sizeFrom(view, DT.DT_RELRSZ), align: word},
     {tag: DT.DT_JMPREL, size: () => sizeFrom(view, DT.DT_PLTRELSZ), align: word},
+    ...(view.header.e_machine === EM.EM_MIPS
+      ? [{tag: DT_MIPS_XHASH, size: () => xhashSize(view), align: word}]
+      : []),
   ];
   return sized
     .flatMap(({tag, size, align}) => {
@@ -52,10 +56,16 @@ export function dynamicTables(view: ElfView): DynamicTable[] {
         : [{tag, address, offset, size: size(), align}];
     })
     .sort((a, b) => a.offset - b.offset);
+});
+
+const {DT_MIPS_XHASH} = machineDT[EM.EM_MIPS];
+
+/** Does a tag point at a table that may move? */
+export function isTableTag({header}: ElfView, tag: bigint): boolean {
+  return tableTags.has(tag) || (header.e_machine === EM.EM_MIPS && tag === DT_MIPS_XHASH);
 }
 
-/** The tags whose tables may move. */
-export const tableTags: ReadonlySet<bigint> = new Set([
+const tableTags: ReadonlySet<bigint> = new Set([
   DT.DT_HASH,
   DT.DT_GNU_HASH,
   DT.DT_SYMTAB,
@@ -68,6 +78,19 @@ export const tableTags: ReadonlySet<bigint> = new Set([
   DT.DT_RELR,
   DT.DT_JMPREL,
 ]);
+
+/** The tag that points at the only section of a type. */
+export const tagsOfSections: Readonly<Record<number, bigint>> = {
+  [SHT.SHT_DYNSYM]: DT.DT_SYMTAB,
+  [SHT.SHT_HASH]: DT.DT_HASH,
+  [SHT.SHT_GNU_HASH]: DT.DT_GNU_HASH,
+  [SHT.SHT_GNU_VERSYM]: DT.DT_VERSYM,
+  [SHT.SHT_GNU_VERNEED]: DT.DT_VERNEED,
+  [SHT.SHT_GNU_VERDEF]: DT.DT_VERDEF,
+};
+
+/** Where nothing says how many symbols there are, these tables seem to reach to the next one, also when it moves. */
+export const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_GNU_HASH]);
 
 function sizeFrom(view: ElfView, sizeTag: bigint): number {
   return Number(view.dynamic?.value(sizeTag) ?? 0n);
@@ -93,22 +116,36 @@ function gnuHashSize(view: ElfView): number {
   return table.chains + hashed * 4 - table.offset;
 }
 
+/** DT_GNU_HASH for every hashed symbol, and as many words again that say where the symbol is. */
+function xhashSize(view: ElfView): number {
+  const {elfClass} = view.format;
+  const size = GnuHashHeader.size(elfClass);
+  const offset = offsetOfTag(view, DT_MIPS_XHASH);
+  const {symoffset, bloom_size, nbuckets} = GnuHashHeader.decode(view.source.read(offset, size), view.format);
+  const hashed = Math.max(0, (dynamicSymbolTable(view)?.count ?? 0) - symoffset);
+  return size + (bloom_size * elfClass) / 8 + nbuckets * 4 + hashed * 8;
+}
+
 function neededVersionsSize(view: ElfView): number {
   const {elfClass} = view.format;
-  const ends = readNeededVersions(view).flatMap(({offset, versions}) => [
-    offset + Verneed.size(elfClass),
-    ...versions.map((version) => version.offset + Vernaux.size(elfClass)),
-  ]);
-  return Math.max(0, ...ends.map((end) => end - offsetOfTag(view, DT.DT_VERNEED)));
+  let end = offsetOfTag(view, DT.DT_VERNEED);
+  const start = end;
+  for (const {offset, versions} of readNeededVersions(view)) {
+    end = Math.max(end, offset + Verneed.size(elfClass));
+    for (const version of versions) end = Math.max(end, version.offset + Vernaux.size(elfClass));
+  }
+  return end - start;
 }
 
 function definedVersionsSize(view: ElfView): number {
   const {elfClass} = view.format;
-  const ends = readDefinedVersions(view).flatMap(({offset, names}) => [
-    offset + Verdef.size(elfClass),
-    ...names.map((name) => name.offset + Verdaux.size(elfClass)),
-  ]);
-  return Math.max(0, ...ends.map((end) => end - offsetOfTag(view, DT.DT_VERDEF)));
+  let end = offsetOfTag(view, DT.DT_VERDEF);
+  const start = end;
+  for (const {offset, names} of readDefinedVersions(view)) {
+    end = Math.max(end, offset + Verdef.size(elfClass));
+    for (const name of names) end = Math.max(end, name.offset + Verdaux.size(elfClass));
+  }
+  return end - start;
 }
 
 function offsetOfTag(view: ElfView, tag: bigint): number {

@@ -6,6 +6,7 @@
  */
 import {ElfError} from '../errors.js';
 import {DT} from './constants.js';
+import {oncePerView} from './once.js';
 import {Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import type {ElfView} from './view.js';
 
@@ -33,24 +34,24 @@ export interface DefinedVersion {
 }
 
 /** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
-export function readNeededVersions(view: ElfView): NeededVersions[] {
+export const readNeededVersions: (view: ElfView) => readonly NeededVersions[] = oncePerView((view) => {
   const reader = new RecordReader(view);
   return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
     const record = reader.read(Verneed, offset);
     const versions = walkAux(reader, Vernaux, offset + record.vn_aux, record.vn_cnt, (aux) => aux.vna_next);
     return {item: {record, offset, versions}, next: record.vn_next};
   });
-}
+});
 
 /** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
-export function readDefinedVersions(view: ElfView): DefinedVersion[] {
+export const readDefinedVersions: (view: ElfView) => readonly DefinedVersion[] = oncePerView((view) => {
   const reader = new RecordReader(view);
   return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
     const record = reader.read(Verdef, offset);
     const names = walkAux(reader, Verdaux, offset + record.vd_aux, record.vd_cnt, (aux) => aux.vda_next);
     return {item: {record, offset, names}, next: record.vd_next};
   });
-}
+});
 
 function walk<T>(
   view: ElfView,

@@ -10,6 +10,7 @@ import {readNotes} from '../elf/notes.js';
 import {decodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 
+/** How much an object depends on a library that it opens itself. */
 export type DlopenPriority = 'required' | 'recommended' | 'suggested';
 
 /** One library, or a choice of libraries, that an object may open. */

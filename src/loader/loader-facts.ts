@@ -21,6 +21,7 @@ import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
 
+/** Whose rules a loader follows. */
 export type Libc = 'glibc' | 'musl' | 'unknown';
 
 /** What a loader was built with. Directories end with a slash. */

@@ -12,7 +12,7 @@ import type {MachineFacts} from '../elf/machine.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {fileSource} from '../source/file.js';
+import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
 import {type DlopenNote, readDlopenNotes} from './dlopen-notes.js';
 import {type ObjectVersions, readVersions} from './versions.js';
@@ -61,21 +61,20 @@ export interface ObjectFile {
 }
 
 /**
- * Read a file's facts.
+ * Read a file's facts, and close it.
  *
- * @throws ElfError FILE_SYSTEM or NOT_A_FILE when it cannot be opened or read
+ * @throws ElfError FILE_SYSTEM when it cannot be read
  */
-export function readObject(path: string, withVersions = false): ObjectFile {
-  return withSource(path, (source) => describeObject(source, withVersions));
+export function readObject(source: FileSource, withVersions = false): ObjectFile {
+  return withSource(source, (bytes) => describeObject(bytes, withVersions));
 }
 
 /** Look at a file and close it; its bytes are gone then, so what comes of it must be made of other things. */
-export function withSource<T>(path: string, use: (source: ByteSource) => T): T {
-  const source = fileSource(path, {recycle: true});
+export function withSource<T>(source: FileSource, use: (source: ByteSource) => T): T {
   try {
     return use(source);
   } finally {
-    source.close();
+    source.recycle();
   }
 }
 

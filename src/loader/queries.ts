@@ -55,6 +55,10 @@ export function loadingRequests(tree: ResolvedTree): (Request | undefined)[] {
 /**
  * The requests from the program down to a node, by which the loader came to load it. The loader works breadth
  * first, so there is no shorter way.
+ * @example
+ *   const tree = await resolveTree('/usr/bin/qemu-arm');
+ *   const [node] = findNodes(tree, 'libc.so.6');
+ *   if (node !== undefined) console.log(chainTo(tree, tree.nodes.indexOf(node)).map(({edge}) => edge.name));
  */
 export function chainTo(tree: ResolvedTree, index: number): Request[] {
   const loading = loadingRequests(tree);

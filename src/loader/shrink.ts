@@ -3,6 +3,7 @@ import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 
+/** Which directories may stay. */
 export interface ShrinkOptions {
   /** Keep only directories that begin with one of these. Default: any. */
   readonly allowedPrefixes?: readonly string[] | undefined;
@@ -14,6 +15,10 @@ export interface ShrinkOptions {
  * tokens) stays as it is, since the file may be meant for another place.
  *
  * Reads the file system. Returns undefined when there is no search path.
+ * @example
+ *   await using file = await openElf('qemu-arm');
+ *   const rpath = shrinkSearchPath(file.view);
+ *   if (rpath !== undefined) await applyPlan('qemu-arm', planEdit(file.view, {rpath}));
  */
 export function shrinkSearchPath(view: ElfView, {allowedPrefixes}: ShrinkOptions = {}): string | undefined {
   const path = view.dynamic?.string(DT.DT_RUNPATH) ?? view.dynamic?.string(DT.DT_RPATH);

@@ -113,6 +113,7 @@ export interface InterpreterInfo {
   readonly node: number | undefined;
 }
 
+/** What a loader would load for a program, from where, and why. */
 export interface ResolvedTree {
   /** The host directory that was `/`. */
   readonly root: string;

@@ -7,6 +7,11 @@ export interface FileSource extends ByteSource {
   readonly path: string;
   readonly stats: Stats;
   close(): void;
+  /**
+   * Close it, and use the memory of what was read for the next file: no byte that `read` returned may be looked at any
+   * more.
+   */
+  recycle(): void;
 }
 
 /** What is asked of a file is mostly short and lies close together: three pages are all that `needed` looks at. */
@@ -17,29 +22,22 @@ const mostPages = 64;
 /** Whoever asks for more at once follows a length that a damaged file claims. Node itself stops at 2 GB. */
 const longestRead = 2 ** 30;
 
-export interface FileSourceOptions {
-  /**
-   * Use the memory of what was read for the next file, once this one is closed: no byte that `read` returned may be
-   * looked at after `close`. For whoever takes a few strings out of each of thousands of files.
-   */
-  readonly recycle?: boolean;
-}
-
 /**
  * Open a regular file for reading by range.
  *
  * A FIFO does not block and a device is not read: both are refused, like a directory and a socket.
  *
+ * @param name the path for messages, where it is not the one to open
  * @throws ElfError FILE_SYSTEM when it cannot be opened, NOT_A_FILE when it is not a regular file
  */
-export function fileSource(path: string, {recycle = false}: FileSourceOptions = {}): FileSource {
-  const fd = open(path);
+export function fileSource(path: string, name = path): FileSource {
+  const fd = open(path, name);
   const stats = fstatSync(fd);
   if (!stats.isFile()) {
     closeSync(fd);
-    throw notAFile(path, stats);
+    throw notAFile(name, stats);
   }
-  return new OpenFile(path, fd, stats, recycle);
+  return new OpenFile(name, fd, stats);
 }
 
 /** Say what a path is that should have been a regular file. */
@@ -51,13 +49,13 @@ export function notAFile(path: string, stats: Stats): ElfError {
   });
 }
 
-function open(path: string): number {
+function open(path: string, name: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     // A socket cannot be opened at all, so nothing of it can be asked through a descriptor.
-    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(path, statSync(path));
-    throw systemError(path, error, 'cannot open');
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(name, statSync(path));
+    throw systemError(name, error, 'cannot open');
   }
 }
 
@@ -90,16 +88,14 @@ class OpenFile implements FileSource {
   readonly path: string;
   readonly stats: Stats;
   readonly size: number;
-  readonly #recycle: boolean;
   #fd: number;
   readonly #pages = new Map<number, Uint8Array>();
 
-  constructor(path: string, fd: number, stats: Stats, recycle: boolean) {
+  constructor(path: string, fd: number, stats: Stats) {
     this.path = path;
     this.stats = stats;
     this.size = stats.size;
     this.#fd = fd;
-    this.#recycle = recycle;
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -114,8 +110,12 @@ class OpenFile implements FileSource {
     if (this.#fd < 0) return;
     closeSync(this.#fd);
     this.#fd = -1;
-    if (this.#recycle) free.push(...this.#pages.values());
     this.#pages.clear();
+  }
+
+  recycle(): void {
+    free.push(...this.#pages.values());
+    this.close();
   }
 
   /** What does not lie in one page is read for itself, and not kept. */

@@ -18,7 +18,12 @@ export function overlaySource(inner: ByteSource, patches: readonly Patch[], size
     size,
     read(offset, length) {
       checkRange(source, offset, length);
-      const touching = sorted.filter((p) => p.offset < offset + length && p.offset + p.bytes.length > offset);
+      const touching: Patch[] = [];
+      for (let i = firstBehind(sorted, offset); i < sorted.length; i++) {
+        const patch = sorted[i];
+        if (patch === undefined || patch.offset >= offset + length) break;
+        touching.push(patch);
+      }
       const fromInner = Math.max(0, Math.min(length, inner.size - offset));
       if (touching.length === 0 && fromInner > 0 && fromInner === length) return inner.read(offset, length);
       const result = new Uint8Array(length);
@@ -32,4 +37,16 @@ export function overlaySource(inner: ByteSource, patches: readonly Patch[], size
     },
   };
   return source;
+}
+
+/** The index of the first of ordered, disjoint patches that ends behind an offset. */
+export function firstBehind(patches: readonly Patch[], offset: number): number {
+  let [low, high] = [0, patches.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const {offset: start = 0, bytes} = patches[middle] ?? {};
+    if (start + (bytes?.length ?? 0) > offset) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -45,3 +45,21 @@ export function readInPieces(
     if (visit(piece, offset + done) === false) return;
   }
 }
+
+/** Whether every byte of a range is zero; the range may be a hole of a gigabyte. */
+export function isZero(source: Pick<ByteSource, 'read'>, offset: number, length: number): boolean {
+  const pieceLength = 1 << 20;
+  for (let done = 0; done < length; done += pieceLength) {
+    if (!isZeroPiece(source.read(offset + done, Math.min(pieceLength, length - done)))) return false;
+  }
+  return true;
+}
+
+/** Four bytes at a time where they lie so in memory. */
+function isZeroPiece(bytes: Uint8Array): boolean {
+  const whole = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
+  const words = new Uint32Array(bytes.buffer, whole === 0 ? 0 : bytes.byteOffset, whole);
+  for (let i = 0; i < whole; i++) if (words[i] !== 0) return false;
+  for (let i = whole * 4; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  return true;
+}

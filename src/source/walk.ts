@@ -8,6 +8,8 @@ import {fileSource} from './file.js';
  * ELF file, or cannot be read below the top, is passed over.
  *
  * @throws ElfError FILE_SYSTEM when the directory itself cannot be read
+ * @example
+ *   for (const file of findElfFiles('./chroot')) console.log(file);
  */
 export function* findElfFiles(directory: string): Generator<string> {
   let entries: Dirent[];

@@ -1,59 +1,29 @@
 /*
  * The only code that changes an ELF file.
  *
- * By default the file is replaced: a copy beside it (made by the kernel, shared where the file system can), the
- * writes, fsync, mode and owner, rename, fsync of the directory. Whoever opens the path sees the old file or the
- * new one, also after a crash, and a program that is running keeps its old file. With `inPlace` only the changed
- * bytes are written into the file itself; that is for huge files and for those whose inode must stay.
+ * By default the file is replaced (replacement.ts): the path always has the whole old file or the whole new one. With
+ * `inPlace` only the changed bytes are written (in-place.ts). One file or many take the same steps (batch.ts).
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import {dirname} from 'node:path';
-import type {PayloadMove, Plan, Write} from '../edit/plan.js';
+import {accessSync, closeSync, constants, realpathSync} from 'node:fs';
+import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
-import {type ByteSource, readInPieces} from '../source/source.js';
-import {copyToNew} from './copy.js';
-import {syncDirectory} from './durable.js';
-import {keepMode, setMetadata} from './metadata.js';
-import {temporaryName} from './temporary.js';
-
-export interface ApplyOptions {
-  /** Write the result here and leave the input as it is. An existing file is replaced. */
-  readonly output?: string | undefined;
-  /** Write the changed bytes into the file itself. An interruption may leave some of them unwritten. */
-  readonly inPlace?: boolean | undefined;
-}
-
-/** What applying a plan could not keep, or did otherwise than one might expect. */
-export interface Applied {
-  /** The file that has the result. */
-  readonly path: string;
-  readonly notes: readonly string[];
-}
+import {Batch} from './batch.js';
+import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
+import {copyChanged} from './copy.js';
+import {prepareInPlace} from './in-place.js';
+import {prepareReplacement} from './replacement.js';
 
 /**
  * Carry out a plan; see `applyPlanSync`, which does the same at once.
  *
  * @example
+ *   await using file = await openElf('qemu-arm');
  *   await applyPlan('qemu-arm', planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'}));
  */
 export async function applyPlan(path: string, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
-  return applyPlanSync(path, plan, options);
+  const [outcome] = await applyPlans([{path, plan, options}]);
+  return appliedOf(outcome);
 }
 
 /**
@@ -64,31 +34,70 @@ export async function applyPlan(path: string, plan: Plan, options: ApplyOptions 
  *   written; the file then is as it was
  */
 export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = {}): Applied {
-  if (options.output !== undefined && options.inPlace) {
-    throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
-  }
-  if (options.output !== undefined) return replace(path, plan, options.output);
-  if (plan.writes.length === 0) return {path, notes: []};
-  const target = resolvePath(path);
-  requireWritable(path);
-  return options.inPlace ? writeInPlace(target, plan) : replace(target, plan, target);
+  const batch = new Batch();
+  take(batch, {path, plan, options});
+  batch.complete();
+  batch.sync();
+  return appliedOf(batch.finish()[0]);
 }
 
-/** Carry out a plan on bytes in memory; the result is new bytes. @throws ElfError CHANGED */
-export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
-  const result = new Uint8Array(plan.outputSize);
-  const {payload} = plan;
-  result.set(bytes.subarray(0, Math.min(payload?.from ?? bytes.length, plan.outputSize)));
-  if (payload !== undefined) result.set(bytes.subarray(payload.from), payload.to);
-  requireUnchanged({path: plan.path, size: bytes.length, read: (o, n) => bytes.subarray(o, o + n)}, plan);
-  for (const write of plan.writes) result.set(write.bytes, write.offset);
-  return result;
+/**
+ * Carry out plans for many files, far faster than one after another: the disk is waited for once, not for each.
+ *
+ * @returns what became of each edit, in the order of the edits; an edit of a file that stands in the list before is
+ *   refused, because its plan was made for another content
+ * @example
+ *   const edits = ['qemu-arm', 'chroot/bin/hello'].map((path) => {
+ *     const {view, close} = openElfSync(path);
+ *     const plan = planEdit(view, {execStack: false});
+ *     void close();
+ *     return {path, plan};
+ *   });
+ *   for (const outcome of await applyPlans(edits)) if ('error' in outcome) console.error(outcome.error);
+ */
+export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome[]> {
+  const batch = new Batch();
+  for (const edit of edits) take(batch, edit);
+  batch.complete();
+  await batch.syncTogether();
+  return batch.finish();
+}
+
+/**
+ * Write what a file is after a plan to a name that is free, without the detour of a workspace: for a directory that
+ * nobody looks into yet.
+ *
+ * @throws ElfError CHANGED, FILE_SYSTEM
+ */
+export function applyPlanToNew(path: string, plan: Plan, output: string): void {
+  const source = fileSource(path);
+  try {
+    closeSync(copyChanged(source, output, plan));
+  } catch (error) {
+    throw systemError(output, error, 'cannot write');
+  } finally {
+    source.close();
+  }
+}
+
+function take(batch: Batch, {path, plan, options: {output, inPlace} = {}}: PlannedEdit): void {
+  batch.add(output ?? path, (workspaces) => {
+    if (output !== undefined && inPlace)
+      throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
+    if (output !== undefined) return prepareReplacement(path, plan, output, workspaces);
+    if (plan.writes.length === 0) return undefined;
+    const target = resolvePath(path);
+    requireWritable(path);
+    return inPlace
+      ? prepareInPlace(target, plan, workspaces)
+      : prepareReplacement(target, plan, target, workspaces);
+  });
 }
 
 /** Follow symbolic links: the file is edited, not the link replaced. */
 function resolvePath(path: string): string {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (error) {
     throw systemError(path, error, 'cannot open');
   }
@@ -103,136 +112,7 @@ function requireWritable(path: string): void {
   }
 }
 
-function replace(input: string, plan: Plan, output: string): Applied {
-  const target = existing(output);
-  const finalPath = target === undefined ? output : resolvePath(output);
-  const temporary = temporaryName(finalPath);
-  try {
-    const stats = copyToNew(input, temporary, finalPath);
-    const notes = edit(temporary, plan, input, stats, target ?? stats);
-    renameSync(temporary, finalPath);
-    syncDirectory(dirname(finalPath));
-    if (output === input && stats.nlink > 1) notes.push(hardLinkNote(stats));
-    return {path: finalPath, notes};
-  } catch (error) {
-    rmSync(temporary, {force: true});
-    throw systemError(output, error, 'cannot write');
-  }
-}
-
-/** The file that stands at the output path, if one does; anything else there is refused. */
-function existing(path: string): Stats | undefined {
-  const stats = statSync(path, {throwIfNoEntry: false});
-  if (stats === undefined || stats.isFile()) return stats;
-  throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
-}
-
-/** Everything that happens to the copy before it takes its place: the check, the writes, owner, mode, fsync. */
-function edit(temporary: string, plan: Plan, input: string, stats: Stats, like: Stats): string[] {
-  const fd = openSync(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
-  try {
-    requireUnchanged(descriptorSource(fd, input), plan);
-    writeAll(fd, plan, input);
-    const notes = setMetadata(fd, stats, like);
-    fsyncSync(fd);
-    return notes;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function descriptorSource(fd: number, path: string): ByteSource {
-  return {
-    path,
-    size: fstatSync(fd).size,
-    read(offset, length) {
-      const bytes = new Uint8Array(length);
-      for (let done = 0; done < length; ) {
-        const count = readSync(fd, bytes, done, length - done, offset + done);
-        if (count === 0) return bytes.subarray(0, done);
-        done += count;
-      }
-      return bytes;
-    },
-  };
-}
-
-function hardLinkNote({nlink}: Stats): string {
-  return `${nlink - 1} other hard link(s) keep the old content; --in-place would change them too`;
-}
-
-/** Refuse a file that is not the one that the plan was made for. */
-function requireUnchanged(source: ByteSource, plan: Plan): void {
-  const isSame = ({offset, before}: Write) => {
-    if (before.length === 0) return offset >= (plan.payload?.from ?? source.size);
-    if (offset + before.length > source.size) return false;
-    const now = source.read(offset, before.length);
-    return before.every((byte, i) => byte === now[i]);
-  };
-  if (source.size === plan.inputSize && plan.writes.every(isSame)) return;
-  throw new ElfError('CHANGED', 'the file changed after the edit was planned', {
-    path: source.path,
-    expected: `the ${plan.inputSize} bytes of then`,
-    got: source.size === plan.inputSize ? 'other content' : `${source.size} bytes`,
-  });
-}
-
-function writeAll(fd: number, plan: Plan, input: string): void {
-  if (plan.payload !== undefined) movePayload(fd, plan.payload, input);
-  if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
-  for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
-  fsyncSync(fd);
-}
-
-/** Cut the payload off, so that zeros take its place, and put it from the untouched input to its new one. */
-function movePayload(fd: number, {from, to, size}: PayloadMove, input: string): void {
-  ftruncateSync(fd, from);
-  const source = fileSource(input);
-  try {
-    readInPieces(
-      source,
-      from,
-      size,
-      (bytes, offset) => {
-        writeFully(fd, bytes, offset - from + to);
-        return undefined;
-      },
-      1 << 20,
-    );
-  } finally {
-    source.close();
-  }
-}
-
-function writeFully(fd: number, bytes: Uint8Array, offset: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
-  }
-}
-
-function writeInPlace(path: string, plan: Plan): Applied {
-  if (plan.payload !== undefined) {
-    throw new ElfError(
-      'BAD_REQUEST',
-      'the data behind the program cannot move while the file is written in place',
-      {
-        path,
-      },
-    );
-  }
-  const source = fileSource(path);
-  try {
-    requireUnchanged(source, plan);
-    const fd = openSync(path, constants.O_WRONLY);
-    try {
-      writeAll(fd, plan, path);
-    } finally {
-      closeSync(fd);
-    }
-    return {path, notes: keepMode(path, source.stats)};
-  } catch (error) {
-    throw systemError(path, error, 'cannot write');
-  } finally {
-    source.close();
-  }
+function appliedOf(outcome: Outcome | undefined): Applied {
+  if (outcome !== undefined && 'applied' in outcome) return outcome.applied;
+  throw outcome?.error;
 }

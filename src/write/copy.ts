@@ -1,52 +1,44 @@
 /*
- * A copy beside the target, made by the kernel: shared where the file system can, else in kernel memory.
+ * A private copy with the plan's changes in it.
  *
- * It is created, never opened: in a directory of somebody else a link could stand where the name was free a moment
- * ago. Node's copyFile gives the copy the mode of the original at once, and that with the copying user as its owner;
- * a set-user-ID program would for a moment be set-user-ID root. Such a program is copied by hand and private, and so
- * is one whose mode would keep its own copier from writing.
+ * A small file is read, changed in memory and written, which takes half the system calls of everything else. A large
+ * one is copied by the kernel (shared where the file system can, else in kernel memory) and then changed.
  */
-import {closeSync, constants, copyFileSync, openSync, readSync, type Stats, writeSync} from 'node:fs';
-import {systemError} from '../errors.js';
-import {fileSource} from '../source/file.js';
+import {chmodSync, closeSync, constants, copyFileSync, openSync, rmSync} from 'node:fs';
+import type {Plan} from '../edit/plan.js';
+import type {FileSource} from '../source/file.js';
+import {applyPlanToBuffer, descriptorSource, requireUnchanged, writeFully, writePlan} from './content.js';
 
-const setIds = 0o6000;
-const ownerMayEdit = 0o600;
-const pieceLength = 1 << 20;
+const mostInMemory = 1 << 18;
 
 /**
- * Copy a regular file to a name that is free.
+ * Make the changed copy under a name that is free.
  *
- * @param target the file that is to be written in the end, for the message
- * @throws ElfError FILE_SYSTEM
+ * @returns the descriptor of the copy, open for writing
+ * @throws ElfError CHANGED, or an error of the system; there is no copy then
  */
-export function copyToNew(input: string, copy: string, target: string): Stats {
-  const source = fileSource(input);
+export function copyChanged(input: FileSource, copy: string, plan: Plan): number {
+  const isSmall = Math.max(input.size, plan.outputSize) <= mostInMemory;
+  const bytes = isSmall ? applyPlanToBuffer(input.read(0, input.size), plan) : undefined;
+  const fd = bytes === undefined ? copyByKernel(input.path, copy) : openSync(copy, 'wx', 0o600);
   try {
-    const {mode} = source.stats;
-    if ((mode & setIds) !== 0 || (mode & ownerMayEdit) !== ownerMayEdit) copyPrivately(input, copy);
-    else copyFileSync(input, copy, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-    return source.stats;
+    if (bytes !== undefined) {
+      writeFully(fd, bytes, 0);
+    } else {
+      requireUnchanged(descriptorSource(fd, input.path), plan);
+      writePlan(fd, plan, input.path);
+    }
+    return fd;
   } catch (error) {
-    throw systemError(target, error, 'cannot write a new file beside it');
-  } finally {
-    source.close();
+    closeSync(fd);
+    rmSync(copy, {force: true});
+    throw error;
   }
 }
 
-function copyPrivately(input: string, copy: string): void {
-  const from = openSync(input, 'r');
-  try {
-    const to = openSync(copy, 'wx', 0o600);
-    try {
-      const piece = new Uint8Array(pieceLength);
-      for (let count = readSync(from, piece); count > 0; count = readSync(from, piece)) {
-        for (let done = 0; done < count; ) done += writeSync(to, piece, done, count - done);
-      }
-    } finally {
-      closeSync(to);
-    }
-  } finally {
-    closeSync(from);
-  }
+function copyByKernel(input: string, copy: string): number {
+  copyFileSync(input, copy, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  // The copy has the mode of the original, which need not let its owner write.
+  chmodSync(copy, 0o600);
+  return openSync(copy, constants.O_RDWR | constants.O_NOFOLLOW);
 }

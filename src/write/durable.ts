@@ -1,15 +1,17 @@
 import {closeSync, fsyncSync, openSync} from 'node:fs';
 
-/** Make a rename in a directory survive a power failure. Some file systems cannot; that is no reason to fail. */
+/** Make a rename in a directory survive a power failure. @throws where the disk fails */
 export function syncDirectory(path: string): void {
+  let fd: number | undefined;
   try {
-    const fd = openSync(path, 'r');
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    // The rename itself has been done; only its durability is up to the file system now.
+    fd = openSync(path, 'r');
+    fsyncSync(fd);
+  } catch (error) {
+    // Some file systems cannot, and a directory need not be readable; what was renamed is renamed all the same.
+    if (diskFailures.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
+
+const diskFailures: ReadonlySet<string> = new Set(['EIO', 'ENOSPC', 'EDQUOT']);

@@ -2,41 +2,45 @@
  * Owner and mode of a file that takes the place of another. The set-user-ID bit of a file is a grant by its owner: on
  * a file of somebody else it would grant what nobody granted.
  */
-import {chmodSync, fchmodSync, fchownSync, fstatSync, type Stats, statSync} from 'node:fs';
+import {fchmodSync, fchownSync, fstatSync, type Stats} from 'node:fs';
 
 const permissions = 0o777;
+const allBits = 0o7777;
 const setIds = 0o6000;
 
-/**
- * Give an open file the mode of `input` and the owner of `like`.
- *
- * @returns what could not be kept, in words
- */
-export function setMetadata(fd: number, input: Stats, like: Stats): string[] {
-  const notes: string[] = [];
+/** Give an open file the owner of `like`. @returns what could not be kept, in words */
+export function keepOwner(fd: number, {uid, gid}: Stats): string[] {
   const own = fstatSync(fd);
-  if (own.uid !== like.uid || own.gid !== like.gid) {
-    try {
-      fchownSync(fd, like.uid, like.gid);
-    } catch {
-      notes.push(`the owner ${like.uid}:${like.gid} could not be kept`);
-    }
+  if (own.uid === uid && own.gid === gid) return [];
+  try {
+    fchownSync(fd, uid, gid);
+    return [];
+  } catch {
+    return [`the owner ${uid}:${gid} could not be kept`];
   }
-  // After the owner, since chown(2) clears the set-ID bits.
+}
+
+/**
+ * Give an open file that has its owner the mode of `input`, as far as this owner may have it. An ACL stays as it is,
+ * since the bits that it shares with the mode do not change.
+ *
+ * @param isSaid whether the user knows already that the owner is another
+ */
+export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
   const now = fstatSync(fd);
   const isOwner = now.uid === input.uid && now.gid === input.gid;
-  fchmodSync(fd, input.mode & (isOwner ? 0o7777 : permissions));
-  if (!isOwner && (input.mode & setIds) !== 0 && notes.length === 0) {
-    notes.push('the set-user-ID or set-group-ID bit is left out: the owner is another');
-  }
-  return notes;
+  const wanted = input.mode & (isOwner ? allBits : permissions);
+  if ((now.mode & allBits) !== wanted) fchmodSync(fd, wanted);
+  return isOwner || isSaid || (input.mode & setIds) === 0
+    ? []
+    : ['the set-user-ID or set-group-ID bit is left out: the owner is another'];
 }
 
 /** The kernel takes set-ID bits from a file that an ordinary user writes into; its owner may give them back. */
-export function keepMode(path: string, {mode}: Stats): string[] {
-  if (statSync(path).mode === mode) return [];
+export function keepMode(fd: number, {mode}: Stats): string[] {
+  if (fstatSync(fd).mode === mode) return [];
   try {
-    chmodSync(path, mode & 0o7777);
+    fchmodSync(fd, mode & allBits);
     return [];
   } catch {
     return ['the set-user-ID or set-group-ID bit is lost: only the owner could keep it'];

@@ -4,7 +4,7 @@ import test from 'ava';
 import {planIsolation} from '../../src/bundle/isolate.js';
 import {testIsolation} from '../../src/bundle/self-test.js';
 import {viewBuffer} from '../../src/elf/view.js';
-import {applyPlanToBuffer} from '../../src/write/apply.js';
+import {applyPlanToBuffer} from '../../src/write/content.js';
 import {elfHeader, programHeader} from '../helpers/synthetic.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';

@@ -20,6 +20,7 @@ import type {Finding, FindingCode} from '../../src/chroot/doctor/finding.js';
 import {installEmulator} from '../../src/chroot/install.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
+import {inNamespace} from '../helpers/private-table.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 import {addProgram, greeting, guestRoot} from './guest-root.js';
@@ -216,12 +217,11 @@ test('a machine without a chroot, and what is fine, as JSON', (t) => {
   t.true(findings.every(({severity}) => ['broken', 'doubtful', 'fine'].includes(severity)));
 });
 
-/** A script in a user namespace with a table and a mount namespace of its own. */
-function inNamespace(script: string): string {
-  const setup =
-    'set -e; mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; cd /proc/sys/fs/binfmt_misc';
-  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
-  return output('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
+/** What a script prints in a namespace with a table of its own, in whose directory it starts. */
+function inTable(script: string): string {
+  const {status, stdout, stderr} = inNamespace(`set -e; cd /proc/sys/fs/binfmt_misc; ${script}`);
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
 }
 
 const magic =
@@ -253,9 +253,7 @@ for (const [title, {entries, code, evidence}] of Object.entries(tableCases)) {
     `outside: ${title}`,
     withTools((t) => {
       const root = guestRoot(t);
-      const findings = JSON.parse(
-        inNamespace(`${entries.join('; ')}; elfinterp doctor --json ${root} || true`),
-      );
+      const findings = JSON.parse(inTable(`${entries.join('; ')}; elfinterp doctor --json ${root} || true`));
       const finding = (findings as Finding[]).find((found) => found.code === code);
       t.is(finding?.severity, 'broken');
       t.regex(finding?.evidence ?? '', evidence);
@@ -274,7 +272,7 @@ test(
     const good = enter('good', '/debootstrap/qemu-arm', 'P');
     const bad = enter('bad', '/opt/nowhere', '');
     const enterChroot = `chroot ${root} /bin/sh 2>&1 || true`;
-    const text = inNamespace(
+    const text = inTable(
       `${good}; ${bad}; ${enterChroot}; elfinterp doctor ${root}; elfinterp binfmt disable bad; ${enterChroot}`,
     );
     t.regex(text, /^chroot: .*No such file or directory/);
@@ -290,16 +288,33 @@ test(
     const root = guestRoot(t);
     const emulator = join(root, 'bin/emulator');
     addProgram(root, 'armel/hello-static', '/bin/emulator');
-    const text = inNamespace(`${enter('loop', emulator, '')}; elfinterp doctor ${root} || true`);
-    t.regex(text, /Too many levels of symbolic links" \[ENTRY_LOOP\]/);
+    const loop = enter('loop', emulator, '');
+    const text = inTable(`${loop}; elfinterp doctor ${root} || true; ${emulator} 2>&1 || true`);
+    t.regex(text, /"Too many levels of symbolic links" \[ENTRY_LOOP\]/);
+    t.regex(text, /\/bin\/emulator: Too many levels of symbolic links\n$/);
+    const remedy = /do: {3}(elfinterp binfmt unregister .*)/.exec(text)?.[1];
+    const works = enter('works', '/usr/bin/qemu-arm', 'P');
+    t.regex(inTable(`${works}; ${loop}; ${remedy}; ${emulator}`), /^hello from ARM/);
   }),
 );
 
 test(
   'a namespace with an empty table of its own is told from one that has none',
   withTools((t) => {
-    t.regex(inNamespace('elfinterp doctor || true'), /\[TABLE_HIDES\]/);
+    t.regex(inTable('elfinterp doctor || true'), /\[TABLE_HIDES\]/);
     t.notRegex(output('unshare', ['-Ur', process.execPath, program, 'doctor', '--all']), /TABLE_HIDES/);
+  }),
+);
+
+test(
+  'outside: a table that hides the one with the emulator, until it is registered there as well',
+  withTools(async (t) => {
+    const root = guestRoot(t);
+    await installEmulator(root);
+    const text = inTable(`elfinterp doctor ${root}; chroot ${root} /bin/sh 2>&1 || true`);
+    t.regex(text, /Exec format error\n$/);
+    const remedy = /\[TABLE_HIDES\]\n.*\n {2}do: {3}(elfinterp .*) \(unmounting/.exec(text)?.[1];
+    t.true(inTable(`${remedy}; chroot ${root} /bin/sh`).endsWith(greeting), remedy);
   }),
 );
 
@@ -309,10 +324,10 @@ test(
     const root = guestRoot(t);
     await installEmulator(root);
     const script = `mount --bind ${root} ${root}; mount -o remount,bind,noexec,nodev ${root}; elfinterp doctor ${root} || true`;
-    const text = inNamespace(script);
+    const text = inTable(script);
     t.regex(text, /may be executed: "Permission denied" \[NOEXEC\]/);
     const remedy = /do: {3}(mount -o remount,bind,exec .*)/.exec(text)?.[1];
-    const again = inNamespace(
+    const again = inTable(
       `mount --bind ${root} ${root}; mount -o remount,bind,noexec ${root}; ${remedy}; elfinterp doctor ${root}`,
     );
     t.notRegex(again, /NOEXEC/);

@@ -7,17 +7,19 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {join, resolve} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {runInChroot} from '../../src/chroot/run.js';
 import {ElfError} from '../../src/errors.js';
+import {program} from '../helpers/cli.js';
 import {
   hostEntries,
   makeChroot,
@@ -35,7 +37,7 @@ const rootTest = onRoot ? chrootTest : test.skip;
 if (missing !== undefined) test(`skipped, ${missing}`, (t) => t.pass());
 
 let chroot: TestChroot;
-let before: readonly string[];
+let before: string;
 
 test.before(() => {
   if (missing !== undefined) return;
@@ -45,10 +47,10 @@ test.before(() => {
 test.after.always('the machine has the binfmt_misc entries that it had', (t) => {
   if (missing !== undefined) return;
   removeChroot(chroot);
-  t.deepEqual(hostEntries(), before);
+  t.is(hostEntries(), before);
 });
 
-const runner = join('build', 'test', 'chroot', 'runner.js');
+const runner = resolve('build', 'test', 'chroot', 'runner.js');
 
 interface Setting {
   readonly options?: object;
@@ -182,6 +184,49 @@ chrootTest('the working directory is /, or the one that is asked for', (t) => {
   t.is(run(['/bin/guest', 'cwd'], {options: {cwd: '/usr/bin'}}).stdout, '/usr/bin\n');
 });
 
+chrootTest('the working directory outside is the one inside, where it can be seen there', (t) => {
+  const source = mkdtempSync(join(tmpdir(), 'elfinterp-bind-'));
+  t.teardown(() => rmSync(source, {recursive: true}));
+  mkdirSync(join(source, 'sub'));
+  const cwdFrom = (cwd: string, options = {}) =>
+    run(['/bin/guest', 'cwd'], {options, through: ['env', '-C', cwd]}).stdout;
+  t.is(cwdFrom(join(chroot.path, 'usr/bin')), '/usr/bin\n');
+  t.is(cwdFrom(chroot.path), '/\n');
+  t.is(cwdFrom(join(chroot.path, '..')), '/\n');
+  t.is(cwdFrom(join(source, 'sub')), '/\n');
+  t.is(cwdFrom(join(source, 'sub'), {binds: [{source, target: '/tmp'}]}), '/tmp/sub\n');
+  t.is(cwdFrom(join(source, 'sub'), {binds: [{source: '.', target: '/tmp'}]}), '/tmp\n');
+});
+
+chrootTest(
+  "the machine's resolv.conf is there where the chroot's own is empty, or where it is asked for",
+  (t) => {
+    const root = copyOfChroot(t);
+    const own = join(root, 'etc/resolv.conf');
+    const show = (options = {}) => run(['/bin/guest', 'cat', '/etc/resolv.conf'], {root, options});
+    const outside = readFileSync('/etc/resolv.conf', 'utf8');
+    t.regex(show().stdout, /No such file/);
+    writeFileSync(own, '');
+    t.is(show().stdout, outside);
+    t.is(show({resolvConf: false}).stdout, '');
+    writeFileSync(own, 'mine\n');
+    t.is(show().stdout, 'mine\n');
+    t.is(show({resolvConf: true}).stdout, outside);
+    t.is(readFileSync(own, 'utf8'), 'mine\n');
+  },
+);
+
+chrootTest('a resolv.conf that is a link to what a service would make is made inside to mount on', (t) => {
+  const root = copyOfChroot(t);
+  symlinkSync('../run/resolve/stub.conf', join(root, 'etc/resolv.conf'));
+  const {stdout, stderr} = run(['/bin/guest', 'cat', '/etc/resolv.conf'], {
+    root,
+    options: {resolvConf: true},
+  });
+  t.deepEqual([stdout, stderr], [readFileSync('/etc/resolv.conf', 'utf8'), '']);
+  t.is(readFileSync(join(root, 'run/resolve/stub.conf'), 'utf8'), '');
+});
+
 chrootTest('/proc shows the processes inside and nothing else', (t) => {
   const {stdout} = run(['/bin/guest', 'cat', '/proc/sys/fs/binfmt_misc/qemu-arm', 'cat', '/proc/1/cmdline']);
   t.regex(stdout, /elfinterp\0/);
@@ -214,7 +259,17 @@ chrootTest('a directory of the machine is mounted into the chroot, read-only whe
     'from outside\nchown: Read-only file system\n',
   );
   const nowhere = run(['/bin/guest'], {options: {binds: [{source}]}});
-  t.regex(nowhere.stderr, /no directory .* in the chroot to mount/);
+  t.regex(nowhere.stderr, /elfinterp-bind-\w+: there is no directory in the chroot to mount .* on/);
+});
+
+chrootTest('a program in a directory of the machine runs from there', (t) => {
+  const source = mkdtempSync(join(tmpdir(), 'elfinterp-bind-'));
+  t.teardown(() => rmSync(source, {recursive: true}));
+  mkdirSync(join(source, 'build'));
+  copyFileSync(join(chroot.path, 'bin/guest'), join(source, 'build/test'));
+  const options = {binds: [{source, target: '/tmp'}], cwd: '/tmp/build'};
+  t.is(run(['./test', 'uname'], {options}).stdout, 'armv7l\n');
+  t.is(run(['./none'], {options}).status, 127);
 });
 
 chrootTest('a program that is not there is named before anything is started', (t) => {
@@ -231,6 +286,15 @@ chrootTest('what cannot be a command is refused', (t) => {
 chrootTest('more arguments than the kernel takes are refused in words', async (t) => {
   const starting = runInChroot(chroot.path, ['/bin/guest', 'x'.repeat(200_000)]);
   await t.throwsAsync(starting, {instanceOf: ElfError, message: /cannot start: argument list too long/});
+});
+
+chrootTest('a process that may open no more files says so', (t) => {
+  // Node itself has nearly as many; the command line is one file to load, the runner is not.
+  const few = ['-c', 'ulimit -n 22; exec "$@"', 'sh', process.execPath, program];
+  const {stderr} = spawnSync('sh', [...few, 'chroot', 'run', chroot.path, '--', '/bin/guest'], {
+    encoding: 'utf8',
+  });
+  t.regex(stderr, /^elfinterp: too many files are open to start a process/);
 });
 
 rootTest('a working directory that is not there is named', (t) => {
@@ -556,6 +620,17 @@ chrootTest('where a new /proc is forbidden, as in containers, the old one serves
   t.is(stdout, 'armv7l\n');
   t.is(status, 6);
   t.regex(stderr, /^warning: mount a new \/proc: /);
+});
+
+chrootTest('a mount with noexec is named', (t) => {
+  const {status, stderr} = run(['/bin/guest', 'uname'], {
+    through: after(`mount --bind ${chroot.path} ${chroot.path}; mount -o remount,bind,noexec ${chroot.path}`),
+  });
+  t.is(status, 126);
+  t.true(
+    stderr.startsWith(`warning: ${chroot.path} is mounted with noexec: no program on it runs\n`),
+    stderr,
+  );
 });
 
 const outerEntries = `

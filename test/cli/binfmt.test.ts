@@ -2,15 +2,9 @@
 import {existsSync} from 'node:fs';
 import test from 'ava';
 import {guestRoot} from '../chroot/guest-root.js';
-import {elfinterp, program} from '../helpers/cli.js';
-import {run, withTools} from '../helpers/tools.js';
-
-/** Run a script where `elfinterp` is at hand and a private table is mounted. */
-function inNamespace(script: string) {
-  const setup = 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc || exit 99';
-  const call = `elfinterp() { ${process.execPath} ${program} "$@"; }`;
-  return run('unshare', ['-Urm', 'sh', '-c', `${setup}; ${call}; ${script}`]);
-}
+import {elfinterp} from '../helpers/cli.js';
+import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
+import {withTools} from '../helpers/tools.js';
 
 test('an emulator is registered, listed, shown, switched and unregistered', (t) => {
   const {stdout, stderr} = inNamespace(`
@@ -124,7 +118,28 @@ test(
   }),
 );
 
+test('a new table takes over what it hides', (t) => {
+  const inner = [
+    'mount -t tmpfs tmpfs /mnt; mkdir /mnt/table; mount -t binfmt_misc binfmt_misc /mnt/table',
+    'elfinterp binfmt register /opt/qemu-arm --table /mnt/table --inherit',
+    'elfinterp binfmt list --table /mnt/table',
+  ].join('; ');
+  const {stdout, stderr} = inNamespace(`
+    elfinterp binfmt register /opt/other/qemu-arm
+    elfinterp binfmt register /opt/qemu-mips
+    printf '%s' ':opened:E::opened::/opt/gone:' >/proc/sys/fs/binfmt_misc/register
+    elfinterp binfmt disable opened
+    unshare -Urm sh -c '${defineElfinterp}; ${inner}'`);
+  t.is(stderr, '');
+  t.deepEqual(stdout.trim().split('\n').slice(2), [
+    'qemu-arm  /opt/qemu-arm',
+    'qemu-arm  enabled  P  /opt/qemu-arm  arm',
+    'qemu-mips  enabled  P  /opt/qemu-mips  mips',
+  ]);
+});
+
 test('wrong command lines', (t) => {
+  t.is(elfinterp(['binfmt', 'register', '/opt/qemu-arm', '--inherit']).status, 2);
   t.is(elfinterp(['binfmt', 'register']).status, 2);
   t.is(elfinterp(['binfmt', 'register', '/opt/x', '--chroot', '/']).status, 2);
   t.regex(

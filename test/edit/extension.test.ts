@@ -236,15 +236,3 @@ function patchelfEdit(file: string, {interpreter, rpath}: EditRequest): boolean 
       : ['--set-interpreter', interpreter];
   return run('patchelf', [...args, file]).status === 0;
 }
-
-// Not every release has upx; where it is missing there is no such test, rather than one that passes unseen.
-const testWithUpx = run('sh', ['-c', 'command -v upx']).status === 0 ? test : () => undefined;
-testWithUpx(
-  'a packed library (UPX) is edited or refused for a reason',
-  withTools((t) => {
-    const file = programFile(t, fixtureBytes('x86_64/probe-pie'));
-    output('upx', ['-q', '--force', file]);
-    const error = t.throws(() => planFor(readFileSync(file), {interpreter: '/ld.so'}), {name: 'ElfError'});
-    t.is((error as {code?: string} | undefined)?.code, 'NO_INTERPRETER');
-  }),
-);

@@ -1,207 +1,147 @@
 /*
- * Random edits of every linker's output for every machine. After each the program runs with the same output (it
- * checks its own BSS, thread-local and relocated data), the independent readers find what was asked for, eu-elflint
- * has no new complaint, nothing that code addresses has changed, and a stripped copy runs too.
+ * Every edit of every linker's output for every machine, alone and in random combinations. What is asked of each
+ * result stands in matrix-trial.ts. The tables of what was tried are printed.
  *
- * ELFINTERP_RUNS says how many programs are edited, ELFINTERP_SEED which random numbers are used.
+ * ELFINTERP_RUNS says how many random combinations are tried, ELFINTERP_SEED which random numbers are used;
+ * with ELFINTERP_EVERY=1 each edit is tried alone on every layout, else on one of each linker's.
  */
-import {copyFileSync, mkdirSync, rmSync, symlinkSync} from 'node:fs';
 import path from 'node:path';
-import test, {type ExecutionContext} from 'ava';
-import {applyPlanSync, type EditRequest, openElfSync, type Plan, planEdit} from '../../src/index.js';
+import test from 'ava';
 import {toolchainNames} from '../helpers/fixtures.js';
-import {
-  binutil,
-  buildMatrix,
-  loaderOf,
-  type MatrixProgram,
-  probeOutput,
-  runMatrixProgram,
-} from '../helpers/matrix.js';
-import {damagedSections} from '../helpers/memory.js';
+import {buildMatrix, type MatrixProgram} from '../helpers/matrix.js';
+import {editAlone, editNames, type Random, randomEdits} from '../helpers/matrix-edits.js';
+import {hasMovedTable, type Trial, tryEdits} from '../helpers/matrix-trial.js';
 import {seededRandom} from '../helpers/random.js';
-import {euReadelfStrings, newComplaints, readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {run, withTools} from '../helpers/tools.js';
+import {withTools} from '../helpers/tools.js';
 
 const runs = Number(process.env.ELFINTERP_RUNS ?? 500);
 const seed = Number(process.env.ELFINTERP_SEED ?? 1);
+const isEvery = process.env.ELFINTERP_EVERY === '1';
 
 /** Each machine gets its share, so that no test runs for too long. */
 const share = Math.ceil(runs / toolchainNames.length);
 
-let programs: readonly MatrixProgram[] | undefined;
+let matrix: readonly MatrixProgram[] | undefined;
+
+function programsOf(toolchain: string): readonly MatrixProgram[] {
+  matrix ??= buildMatrix();
+  return matrix.filter((program) => program.toolchain === toolchain);
+}
 
 for (const [index, toolchain] of toolchainNames.entries()) {
   test.serial(
-    `${share} random edits of ${toolchain} programs, of every linker and layout, leave programs that run`,
+    `${toolchain}: each edit alone, of every linker's programs and libraries, leaves what runs`,
     withTools((t) => {
-      programs ??= buildMatrix();
       const random = seededRandom(seed * 100 + index);
-      const order = shuffled(
-        programs.filter((program) => program.toolchain === toolchain),
-        random,
-      );
       const directory = tempDirectory(t);
+      const rows = new Map<string, string[]>();
+      for (const group of linkersOf(programsOf(toolchain))) {
+        const cells = editNames.map((name) => {
+          const trials = chosenFrom(group, random).map((program) => {
+            const requests = editAlone(name, {program, random, directory});
+            if (requests === undefined) return undefined;
+            const trial = tryEdits(program, requests, path.join(directory, 'edited'), {atOnce: false});
+            t.is(trial.problem, undefined, `${program.name}, seed ${seed}: ${JSON.stringify(requests)}`);
+            return trial;
+          });
+          return cellOf(trials);
+        });
+        rows.set(group[0]?.row ?? '', cells);
+      }
+      for (const line of tableOf(rows)) t.log(line);
+    }),
+  );
+
+  test.serial(
+    `${toolchain}: ${share} random combinations of 1 to 6 edits, of every linker and layout, leave what runs`,
+    withTools((t) => {
+      const random = seededRandom(seed * 100 + 50 + index);
+      const directory = tempDirectory(t);
+      const order = shuffled(programsOf(toolchain), random);
       const tally = new Tally();
       for (let i = 0; i < share; i++) {
         const program = order[i % order.length];
         if (program === undefined) return t.fail('the matrix has no such program');
-        const requests = randomRequests(program, random, directory);
-        const problem = tryEdits(program, requests, random, path.join(directory, 'program'), tally);
-        t.is(problem, undefined, `run ${i}, seed ${seed}: ${program.name} ${JSON.stringify(requests)}`);
-        if (problem !== undefined) return;
+        const requests = randomEdits({program, random, directory});
+        const trial = tryEdits(program, requests, path.join(directory, 'edited'), {atOnce: random(2) === 0});
+        t.is(trial.problem, undefined, `run ${i}, seed ${seed}: ${program.name} ${JSON.stringify(requests)}`);
+        if (trial.problem !== undefined) return;
+        tally.add(program, trial);
       }
-      tally.print(t);
+      for (const line of tally.lines()) t.log(line);
     }),
   );
 }
 
-function shuffled<T>(values: readonly T[], random: (limit: number) => number): T[] {
+function shuffled<T>(values: readonly T[], random: Random): T[] {
   const left = [...values];
   return values.flatMap(() => left.splice(random(left.length), 1));
 }
 
-type Kind = (program: MatrixProgram, random: (limit: number) => number, directory: string) => EditRequest;
-
-const kinds: readonly Kind[] = [
-  (program, random, directory) => ({interpreter: loaderLink(program, directory, random(300))}),
-  (_, random) => ({rpath: randomPath(random)}),
-  (_, random) => ({runpath: randomPath(random)}),
-  () => ({removeRpath: true}),
-  (_, random) => ({addRpath: randomPath(random)}),
-  (_, random) => ({convertRpath: random(2) === 0 ? 'rpath' : 'runpath'}),
-  ({toolchain}) => (toolchain === 'musl' ? {} : {addNeeded: ['libm.so.6']}),
-  () => ({removeNeeded: ['libm.so.6']}),
-  () => ({osAbi: 'Linux'}),
-  () => ({execStack: false}),
-];
-
-function randomRequests(
-  program: MatrixProgram,
-  random: (limit: number) => number,
-  directory: string,
-): EditRequest[] {
-  return Array.from({length: 1 + random(6)}, () =>
-    (kinds[random(kinds.length)] ?? (() => ({})))(program, random, directory),
-  );
+interface RowProgram extends MatrixProgram {
+  /** The row of the table in which it counts. */
+  readonly row: string;
 }
 
-function randomPath(random: (limit: number) => number): string {
-  return `/nowhere/${'p'.repeat(random(random(4) === 0 ? 3000 : 200))}`;
-}
-
-/** A path of some length that leads to the program's real loader. */
-function loaderLink(program: MatrixProgram, directory: string, length: number): string {
-  const inner = path.join(directory, program.toolchain, 'l'.repeat(1 + (length % 200)));
-  mkdirSync(inner, {recursive: true});
-  const link = path.join(inner, `ld${'x'.repeat(length % 50)}.so`);
-  rmSync(link, {force: true});
-  symlinkSync(loaderOf(program), link);
-  return link;
-}
-
-/** Edit a copy, at once or step by step; the first thing that is wrong with the result. */
-function tryEdits(
-  program: MatrixProgram,
-  requests: readonly EditRequest[],
-  random: (limit: number) => number,
-  file: string,
-  tally: Tally,
-): string | undefined {
-  copyFileSync(program.path, file);
-  const plans =
-    random(2) === 0 ? [applyTo(file, requests)] : requests.map((request) => applyTo(file, [request]));
-  tally.add(program, plans);
-  return (
-    findMisreading(file, program, requests) ??
-    findFailure(program, file, 'the edited program') ??
-    newComplaints(program.path, file)[0] ??
-    damagedSections(program.path, file)[0] ??
-    tryStripped(program, file, plans)
-  );
-}
-
-function applyTo(file: string, requests: readonly EditRequest[]): Plan {
-  const elf = openElfSync(file);
-  try {
-    const plan = planEdit(elf.view, requests);
-    applyPlanSync(file, plan);
-    return plan;
-  } finally {
-    elf.close();
+/** One group a linker and kind of file. */
+function linkersOf(programs: readonly MatrixProgram[]): RowProgram[][] {
+  const groups = new Map<string, RowProgram[]>();
+  for (const program of programs) {
+    const row = `${program.toolchain} ${program.linker}${program.user === undefined ? '' : ' library'}`;
+    groups.set(row, [...(groups.get(row) ?? []), {...program, row}]);
   }
+  return [...groups.values()];
 }
 
-function findMisreading(
-  file: string,
-  program: MatrixProgram,
-  requests: readonly EditRequest[],
-): string | undefined {
-  const wanted = requests.findLast((request) => request.interpreter !== undefined)?.interpreter;
-  const found = readelfInterpreter(file);
-  const expected = wanted ?? readelfInterpreter(program.path);
-  if (found !== expected) return `interpreter ${found}, not ${expected}`;
-  const isOfPaths = ({rpath, runpath, removeRpath, addRpath, convertRpath}: EditRequest) =>
-    [rpath, runpath, removeRpath, addRpath, convertRpath].some((value) => value !== undefined);
-  const last = requests.findLast(isOfPaths);
-  for (const [tag, value] of [
-    ['RPATH', last?.rpath],
-    ['RUNPATH', last?.runpath],
-  ] as const) {
-    const other = tag === 'RPATH' ? 'RUNPATH' : 'RPATH';
-    if (value === undefined) continue;
-    if (euReadelfStrings(file, tag).join() !== value) return `${tag} is not ${value}`;
-    if (euReadelfStrings(file, other).length > 0) return `${other} is there too`;
-  }
-  return undefined;
+function chosenFrom(group: readonly RowProgram[], random: Random): readonly RowProgram[] {
+  if (isEvery) return group;
+  const program = group[random(group.length)];
+  return program === undefined ? [] : [program];
 }
 
-function findFailure(program: MatrixProgram, file: string, what: string): string | undefined {
-  const {status, signal, stdout, stderr} = runMatrixProgram(program, file);
-  return status === 0 && stdout === probeOutput
-    ? undefined
-    : `${what}: ${signal ?? status} ${stdout}${stderr}`;
+/** The highest rung that an edit needed; `-` where there is no such edit. */
+function cellOf(trials: readonly (Trial | undefined)[]): string {
+  const rungs = trials.flatMap((trial) => trial?.plans.map(({rung}) => rung) ?? []);
+  return rungs.length === 0 ? '-' : String(Math.max(...rungs));
 }
 
-/**
- * Not every stripped program ran before. And both GNU strip and eu-strip put the program headers behind the ELF
- * header again, over what is there, when they have moved from it.
- */
-function tryStripped(program: MatrixProgram, file: string, plans: readonly Plan[]): string | undefined {
-  if (plans.some(hasMovedTable)) return undefined;
-  const strip = binutil(program, 'strip');
-  const stripped = `${file}.stripped`;
-  const {status, stderr} = run(strip, [file, '-o', stripped]);
-  const problem = status === 0 ? findFailure(program, stripped, 'the stripped copy') : `${strip}: ${stderr}`;
-  if (problem === undefined) return undefined;
-  run(strip, [program.path, '-o', stripped]);
-  return findFailure(program, stripped, 'a stripped original') === undefined ? problem : undefined;
+function tableOf(rows: ReadonlyMap<string, readonly string[]>): string[] {
+  const heads = editNames.map((name, i) => `${String(i + 1).padStart(2)} ${name}`);
+  const columns = editNames.map((_, i) => String(i + 1).padStart(3)).join('');
+  return [
+    `edits: ${heads.join(', ')}`,
+    `${'rung that each needed'.padEnd(26)}${columns}`,
+    ...[...rows].map(
+      ([name, cells]) => `${name.padEnd(26)}${cells.map((cell) => cell.padStart(3)).join('')}`,
+    ),
+  ];
 }
 
-function hasMovedTable({notes}: Plan): boolean {
-  return notes.some((note) => note.startsWith('the program header table moved'));
-}
-
-/** Counts to print: programs and rungs for each linker and machine. */
+/** Counts to print: combinations and their highest rungs for each linker and machine. */
 class Tally {
-  readonly #rows = new Map<string, {runs: number; rungs: number[]; moved: number}>();
+  readonly #rows = new Map<string, {runs: number; rungs: number[]; moved: number; unstripped: number}>();
 
-  add({toolchain, linker}: MatrixProgram, plans: readonly Plan[]): void {
+  add({toolchain, linker}: MatrixProgram, {plans, notStripped}: Trial): void {
     const name = `${toolchain} ${linker}`;
-    const row = this.#rows.get(name) ?? {runs: 0, rungs: [0, 0, 0, 0], moved: 0};
+    const row = this.#rows.get(name) ?? {runs: 0, rungs: [0, 0, 0, 0], moved: 0, unstripped: 0};
     row.runs += 1;
     const highest = Math.max(...plans.map(({rung}) => rung));
     row.rungs[highest] = (row.rungs[highest] ?? 0) + 1;
     if (plans.some(hasMovedTable)) row.moved += 1;
+    if (notStripped !== undefined) row.unstripped += 1;
     this.#rows.set(name, row);
   }
 
-  print(t: ExecutionContext): void {
-    t.log('machine and linker      runs  rung 0   1   2   3  table moved');
-    for (const [name, {runs: count, rungs, moved}] of [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const cells = rungs.map((n) => String(n).padStart(4)).join('');
-      t.log(`${name.padEnd(22)} ${String(count).padStart(5)}     ${cells} ${String(moved).padStart(5)}`);
-    }
+  lines(): string[] {
+    const rows = [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1));
+    return [
+      'machine and linker      runs  rung 0   1   2   3  table moved  not stripped',
+      ...rows.map(([name, {runs: count, rungs, moved, unstripped}]) => {
+        const cells = rungs.map((n) => String(n).padStart(4)).join('');
+        const rest = `${String(moved).padStart(5)}${String(unstripped).padStart(14)}`;
+        return `${name.padEnd(22)} ${String(count).padStart(5)}     ${cells} ${rest}`;
+      }),
+    ];
   }
 }

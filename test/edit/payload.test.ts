@@ -1,11 +1,11 @@
-import {existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {readFileSync} from 'node:fs';
 import test from 'ava';
 import {findPayload} from '../../src/elf/payload.js';
 import {applyPlanSync, applyPlanToBuffer, type ElfError, openElfBuffer} from '../../src/index.js';
 import {edit, loaderLink, planFor, programFile} from '../helpers/edits.js';
 import {fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader} from '../helpers/readelf.js';
-import {output, runProgram, withTools} from '../helpers/tools.js';
+import {runProgram, withTools} from '../helpers/tools.js';
 
 const payload = Buffer.from(`#!payload\n${'data '.repeat(5000)}`);
 const trailer = Buffer.from('d3n0l4nd');
@@ -127,31 +127,3 @@ test('another choice than keep or move is no request', (t) => {
   const request = {interpreter: '/ld.so', payload: 'drop'} as unknown as Parameters<typeof planFor>[1];
   t.throws(() => planFor(fixtureBytes('x86_64/probe-pie'), request), {code: 'BAD_REQUEST'});
 });
-
-test(
-  'a script behind a program is still read by it after set',
-  withTools((t) => {
-    const reader = '/usr/bin/unzip';
-    if (!existsSync(reader) || !existsSync('/usr/bin/zip')) {
-      t.log('zip and unzip are not installed; nothing was tested');
-      t.pass();
-      return;
-    }
-    // A self-extracting archive: unzip finds the directory of a zip file from the end of whatever holds it.
-    const name = 'x86_64/probe-mold-pie';
-    const file = programFile(t, fixtureBytes(name));
-    const script = programFile(t, Buffer.from('hello from the archive\n'), 'inside.txt');
-    const archive = programFile(t, Buffer.alloc(0), 'archive');
-    output('sh', ['-c', `rm ${archive} && zip -qj ${archive}.zip ${script}`]);
-    writeFileSync(file, Buffer.concat([readFileSync(file), readFileSync(`${archive}.zip`)]));
-    applyPlanSync(
-      file,
-      planFor(readFileSync(file), {interpreter: loaderLink(t, fixture(name), 250), payload: 'move'}),
-    );
-    t.regex(
-      output('sh', ['-c', `unzip -p ${file} inside.txt 2>/dev/null || true`]),
-      /hello from the archive/,
-    );
-    t.regex(runProgram(fixture(name), file).stdout, /as linked/);
-  }),
-);

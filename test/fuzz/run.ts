@@ -1,67 +1,134 @@
-/* Run the fuzzer from a seed, and say what it found. The test runs it for a while, scripts/fuzz.js for hours. */
-import {readFileSync} from 'node:fs';
-import {fixtures} from '../helpers/fixtures.js';
+/* Run inputs through the target, one after another, and say what came of each. Input n is the same in every run. */
+import {existsSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {type Edit, edits} from './edits.js';
 import {mutate} from './mutate.js';
 import {Random} from './random.js';
+import {examineRoot} from './root.js';
+import {pickSeed} from './seeds.js';
 import {examine} from './target.js';
 
 export interface Finding {
   readonly input: number;
-  readonly fixture: string;
+  /** What it was made of. */
+  readonly seed: string;
   readonly message: string;
-  readonly bytes: Uint8Array;
 }
 
 export interface Summary {
-  readonly inputs: number;
-  readonly planned: number;
-  readonly refused: number;
-  readonly stopped: number;
-  readonly findings: readonly Finding[];
-  /** Milliseconds that the slowest input took, and which it was. */
-  readonly slowest: number;
-  readonly slowestInput: number;
+  inputs: number;
+  planned: number;
+  refused: number;
+  /** Of the refused plans, those that only the check of the finished plan refused: each is a finding. */
+  stopped: number;
+  /** Roots that were made, and resolved in. */
+  roots: number;
+  findings: Finding[];
+  /** Milliseconds of processor time that the slowest input took, and which it was. */
+  slowest: number;
+  slowestInput: number;
   /** Bytes of memory at the highest point, of the whole process. */
-  readonly memory: number;
+  memory: number;
 }
 
-/** Files that are small enough to be looked through a thousand times a second. */
-const seeds = fixtures.filter(({path}) => readFileSync(path).length < 24_000);
-const contents = new Map(seeds.map(({name, path}) => [name, new Uint8Array(readFileSync(path))]));
+/** What an input may take: milliseconds of processor time, and bytes of the whole process. */
+export const mostTime = 1000;
+export const mostMemory = 256 * 2 ** 20;
 
-/** Fuzz `count` inputs, the first of them number `first`; input n is the same in every run. */
-export function fuzz(first: number, count: number, mostFindings = 10): Summary {
-  const findings: Finding[] = [];
-  let [planned, refused, stopped, slowest, slowestInput] = [0, 0, 0, 0, -1];
-  for (let input = first; input < first + count && findings.length < mostFindings; input++) {
-    const {name, bytes} = inputNumber(input);
-    const start = performance.now();
-    try {
-      const outcome = examine(bytes);
-      planned += outcome.planned;
-      refused += outcome.refused;
-      stopped += outcome.stopped;
-    } catch (error) {
-      findings.push({input, fixture: name, message: String((error as Error).stack), bytes});
-    }
-    const time = performance.now() - start;
-    if (time > slowest) [slowest, slowestInput] = [time, input];
-  }
+export function emptySummary(): Summary {
   return {
-    inputs: count,
-    planned,
-    refused,
-    stopped,
-    findings,
-    slowest,
-    slowestInput,
-    memory: process.resourceUsage().maxRSS * 1024,
+    inputs: 0,
+    planned: 0,
+    refused: 0,
+    stopped: 0,
+    roots: 0,
+    findings: [],
+    slowest: 0,
+    slowestInput: -1,
+    memory: 0,
   };
 }
 
-/** The bytes of one input, and the fixture that it was made of. */
-export function inputNumber(input: number): {name: string; bytes: Uint8Array} {
+/** The sums as one line. */
+export function describeSummary(sums: Summary): string {
+  const count = (value: number) => Math.round(value).toLocaleString('en');
+  return [
+    `${count(sums.inputs)} inputs`,
+    `${count(sums.planned)} plans that came true`,
+    `${count(sums.refused)} refused`,
+    `${count(sums.roots)} roots`,
+    `the slowest input ${count(sums.slowest)} ms (${sums.slowestInput})`,
+    `at most ${count(sums.memory / 2 ** 20)} MiB`,
+    `${count(sums.findings.length)} findings`,
+  ].join(', ');
+}
+
+/** Put one input through the target, and add what came of it to the sums. */
+export function runInput(input: number, sums: Summary): void {
+  const {seed, bytes, edits: chosen} = inputNumber(input);
+  const find = (message: string) => sums.findings.push({input, seed, message});
+  const start = performance.now();
+  try {
+    const {planned, refused, stopped} = examine(bytes, chosen);
+    sums.planned += planned;
+    sums.refused += refused;
+    sums.stopped += stopped.length;
+    for (const message of new Set(stopped)) find(message);
+    if (input % rootEvery === 0) {
+      sums.roots += 1;
+      examineRoot(new Random(input), scratch);
+    }
+  } catch (error) {
+    find(String((error as Error).stack));
+  }
+  let time = performance.now() - start;
+  // On a busy machine another process may have had the time.
+  if (time > Math.max(100, sums.slowest)) time = Math.min(time, processorTime(bytes, chosen));
+  if (time > mostTime) find(`took ${Math.round(time)} ms`);
+  if (time > sums.slowest) [sums.slowest, sums.slowestInput] = [time, input];
+  sums.inputs += 1;
+  if (sums.inputs % 32 > 0) return;
+  const memory = process.resourceUsage().maxRSS * 1024;
+  if (memory > mostMemory && sums.memory <= mostMemory)
+    find(`took the process to ${memory} bytes, or one of the 31 inputs before it did`);
+  sums.memory = Math.max(sums.memory, memory);
+}
+
+/** Milliseconds of processor time that an input takes, measured by doing it again. */
+function processorTime(bytes: Uint8Array, chosen: readonly Edit[]): number {
+  const start = process.cpuUsage();
+  try {
+    examine(bytes, chosen);
+  } catch {
+    // It was reported the first time.
+  }
+  const {user, system} = process.cpuUsage(start);
+  return (user + system) / 1000;
+}
+
+/** Every so many inputs a root is made and resolved in, which costs some dozen system calls. */
+const rootEvery = 16;
+
+/** Roots are short-lived: in memory, where there is such a place. */
+const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+export interface Input {
+  /** What it was made of. */
+  readonly seed: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Those that are planned for it. */
+  readonly edits: readonly Edit[];
+}
+
+/** Planning costs more than all the reading; over a run each edit is planned on one input of seven. */
+const editsOfAnInput = Number(process.env.ELFINTERP_FUZZ_EDITS ?? 3);
+
+/** Make one input. */
+export function inputNumber(input: number): Input {
   const random = new Random(input);
-  const {name} = random.pick(seeds);
-  return {name, bytes: mutate(contents.get(name) ?? new Uint8Array(), random)};
+  const seed = pickSeed(random);
+  const bytes = mutate(seed, random);
+  const first = random.below(edits.length);
+  const drawn = [...edits.slice(first), ...edits.slice(0, first)].slice(0, editsOfAnInput);
+  return {seed: seed.name, bytes, edits: drawn};
 }

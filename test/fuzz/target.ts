@@ -1,81 +1,121 @@
 /*
- * What a fuzzed input is put through: every reader, the checker, and the planner for every edit. Each may answer or
- * throw one of our errors. Whatever the planner promises must come true: the plan applies, the result reads as asked,
- * and doing it again changes nothing.
+ * What a fuzzed input is put through: every reader, the checker, what `show` draws, and the planner for every edit.
+ * Each may answer or throw one of our errors. Whatever the planner promises must come true: the plan applies, two
+ * readers find in the result what was asked for, the checker finds nothing new, and doing it again changes nothing.
  */
+
+import {parseRegistration} from '../../src/binfmt/registration.js';
+import {parseEntry} from '../../src/binfmt/registry.js';
+import {targetOfFile} from '../../src/binfmt/targets.js';
+import {parseManifest} from '../../src/bundle/manifest.js';
+import {exhibitOf} from '../../src/cli/show/exhibit.js';
+import {layoutMap} from '../../src/cli/show/layout.js';
+import {compareMaps} from '../../src/edit/compare-maps.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
-import type {EditRequest} from '../../src/edit/request.js';
 import {checkElf} from '../../src/elf/check.js';
+import {findPayload} from '../../src/elf/payload.js';
 import {dynamicTables} from '../../src/elf/tables.js';
-import {readDefinedVersions, readNeededVersions} from '../../src/elf/versions.js';
-import {ElfView, viewBuffer} from '../../src/elf/view.js';
+import {ElfView} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
+import {readLdCache} from '../../src/loader/ld-cache.js';
+import {readLoaderFacts} from '../../src/loader/loader-facts.js';
+import {describeObject} from '../../src/loader/object.js';
+import {readDynamicSymbols} from '../../src/loader/symbols.js';
 import {bufferSource} from '../../src/source/buffer.js';
-import {applyPlanToBuffer} from '../../src/write/apply.js';
+import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
+import {type Edit, edits} from './edits.js';
+import {type Found, readOwn} from './own-reader.js';
 
 /** What became of the edits of one input. */
 export interface Outcome {
   readonly planned: number;
   readonly refused: number;
-  /** Plans that the checker did not let pass: the file is safe, but the planner should have known. */
-  readonly stopped: number;
+  /** Messages of plans that the checker did not let pass: the file is safe, but the planner should have known. */
+  readonly stopped: readonly string[];
 }
 
 /** @throws whatever is neither a value nor one of our errors, and Error for a plan that was wrong */
-export function examine(bytes: Uint8Array): Outcome {
-  readEverything(bufferSource(bytes));
-  const view = attempt(() => new ElfView(bufferSource(bytes)));
-  if (!(view instanceof ElfView)) return {planned: 0, refused: 0, stopped: 0};
-  checkElf(view);
-  for (const read of [dynamicTables, readNeededVersions, readDefinedVersions]) attempt(() => read(view));
-  const results = requests.map((request) => tryEdit(bytes, request));
-  const count = (result: string) => results.filter((other) => other === result).length;
-  return {planned: count('planned'), refused: count('refused'), stopped: count('stopped')};
+export function examine(bytes: Uint8Array, chosen: readonly Edit[] = edits): Outcome {
+  readTexts(bytes);
+  const view = attempt(() => new ElfView(bufferSource(bytes, 'input')));
+  if (!(view instanceof ElfView)) return {planned: 0, refused: 0, stopped: []};
+  readFile(view);
+  const file: Subject = {
+    bytes,
+    view,
+    known: new Set(checkElf(view).map(({code}) => code)),
+    before: undefined,
+  };
+  const results = chosen.map((edit) => tryEdit(file, edit));
+  return {
+    planned: results.filter((result) => result === undefined).length,
+    refused: results.filter((result) => result !== undefined && result.code !== 'CHECK_FAILED').length,
+    stopped: results.flatMap((result) => (result?.code === 'CHECK_FAILED' ? [result.message] : [])),
+  };
 }
 
-/** One request a kind of edit, and some together. */
-export const requests: readonly EditRequest[] = [
-  {interpreter: '/x'},
-  {interpreter: `/${'i'.repeat(150)}/ld.so`},
-  {rpath: '/opt/lib'},
-  {runpath: `/${'r'.repeat(300)}`},
-  {removeRpath: true},
-  {interpreter: '/lib/elsewhere/ld.so', rpath: '/lib/elsewhere'},
-  {addNeeded: ['libmore.so'], soname: 'libnew.so.9'},
-  {replaceNeeded: {'libc.so.6': 'libc-of-another-name.so.6'}},
-  {removeNeeded: ['libc.so.6']},
-];
+/** What is read of files that are no ELF files; any bytes will do. */
+function readTexts(bytes: Uint8Array): void {
+  for (const littleEndian of [true, false]) readLdCache(bytes, {elfClass: 64, littleEndian});
+  const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
+  attempt(() => readLoaderFacts(bufferSource(bytes), machine));
+  targetOfFile(bytes.subarray(0, 256));
+  if (bytes[0] === 0x7f) return;
+  const text = new TextDecoder().decode(bytes);
+  attempt(() => parseManifest(text, 'manifest.json'));
+  attempt(() => parseEntry('entry', text));
+  attempt(() => parseRegistration(text));
+}
+
+function readFile(view: ElfView): void {
+  readEverything(view.source);
+  for (const read of [dynamicTables, findPayload, readDynamicSymbols]) attempt(() => read(view));
+  describeObject(view.source, true);
+  const {map, segments} = exhibitOf(view, 'input');
+  layoutMap(map, segments, view.source.size);
+}
+
+interface Subject {
+  readonly bytes: Uint8Array;
+  readonly view: ElfView;
+  /** Codes of the problems that it has. */
+  readonly known: ReadonlySet<string>;
+  before: Found | undefined;
+}
 
 /** Longer results are only planned: a sparse gigabyte is no work for a test. */
-const longestResult = 1 << 26;
+const longestResult = 1 << 24;
 
-function tryEdit(bytes: Uint8Array, request: EditRequest): 'planned' | 'refused' | 'stopped' {
-  const plan = attempt(() => planEdit(viewBuffer(bytes), request));
-  if (plan === 'refused' || plan === 'stopped') return plan;
-  if (plan.outputSize > longestResult) return 'planned';
-  const edited = applyPlanToBuffer(bytes, plan);
-  const again = attempt(() => planEdit(viewBuffer(edited), request));
-  if (typeof again !== 'string' && again.writes.length > 0) {
-    throw new Error(`the same edit twice writes twice: ${JSON.stringify(request)}`);
-  }
-  const {dynamic} = viewBuffer(edited);
-  const interpreter = request.interpreter === undefined ? undefined : viewBuffer(edited).interpreter;
-  const wrong =
-    (request.interpreter !== undefined && interpreter?.path !== request.interpreter) ||
-    (request.rpath !== undefined && dynamic?.rpath !== request.rpath) ||
-    (request.runpath !== undefined && dynamic?.runpath !== request.runpath) ||
-    (request.removeRpath === true && (dynamic?.rpath ?? dynamic?.runpath) !== undefined);
-  if (wrong) throw new Error(`the result does not read as asked: ${JSON.stringify(request)}`);
-  return 'planned';
+/** Undefined when the edit was done, else why not. */
+function tryEdit(file: Subject, edit: Edit): ElfError | undefined {
+  const plan = attempt(() => planEdit(file.view, edit.request));
+  if (plan instanceof ElfError) return plan;
+  if (plan.outputSize > longestResult) return undefined;
+  const edited = applyPlanToBuffer(file.bytes, plan);
+  file.before ??= readOwn(file.bytes);
+  if (!edit.isDone(readOwn(edited), file.before)) throw wrong(edit, 'the result does not read as asked');
+  if (plan.writes.length === 0) return undefined;
+  const after = new ElfView(bufferSource(edited, 'edited'));
+  const fresh = checkElf(after).find(({code}) => !file.known.has(code));
+  if (fresh !== undefined) throw wrong(edit, `the result has a new problem: ${fresh.message}`);
+  const again = attempt(() => planEdit(after, edit.request));
+  if (again instanceof ElfError) throw wrong(edit, `the same edit again is refused: ${again.message}`);
+  if (again.writes.length > 0) throw wrong(edit, 'the same edit again writes again');
+  if (edit === edits[1]) attempt(() => compareMaps(file.view, after));
+  return undefined;
 }
 
-/** A value, or what kind of error said why there is none. */
-function attempt<T>(work: () => T): T | 'refused' | 'stopped' {
+function wrong({request}: Edit, what: string): Error {
+  return new Error(`${what}: ${JSON.stringify(request).slice(0, 80)}`);
+}
+
+/** A value, or the error of ours that says why there is none. */
+function attempt<T>(work: () => T): T | ElfError {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    return error.code === 'CHECK_FAILED' ? 'stopped' : 'refused';
+    return error;
   }
 }

@@ -2,7 +2,7 @@
  * The programs of test-binaries/matrix.sh: every linker and layout for every machine. They are built once for each
  * test file; ELFINTERP_MATRIX names a directory in which they are kept from one run to the next.
  */
-import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import tmp from 'tmp';
@@ -14,8 +14,10 @@ export interface MatrixProgram {
   readonly path: string;
   readonly toolchain: ToolchainName;
   readonly linker: string;
-  /** `-pie` or `-no-pie`, and the name of the layout. */
+  /** `-pie`, `-no-pie` or `-shared`, and the name of the layout. */
   readonly options: string;
+  /** The program that needs it, for a library. */
+  readonly user: string | undefined;
   /** Emulator and its options; empty where the program runs natively. */
   readonly command: readonly string[];
 }
@@ -46,6 +48,7 @@ function parseLine(line: string): MatrixProgram {
   return {
     name,
     path: file,
+    user: options.startsWith('-shared') ? path.join(path.dirname(file), 'library-user') : undefined,
     toolchain: toolchain as ToolchainName,
     linker,
     options,
@@ -53,18 +56,50 @@ function parseLine(line: string): MatrixProgram {
   };
 }
 
-/** Run a program, or an edited copy of it, the way its machine wants. */
-export function runMatrixProgram({command: [emulator, ...rest]}: MatrixProgram, file: string): RunResult {
-  return emulator === undefined ? run(file, []) : run(emulator, [...rest, file]);
+/** Run a program, or an edited copy of it, the way its machine wants; for a library the program that needs it. */
+export function runMatrixProgram(program: MatrixProgram, file: string): RunResult {
+  if (program.user === undefined) return runWith(program, file);
+  const directory = mkdtempSync(path.join(path.dirname(file), 'library-'));
+  try {
+    copyFileSync(file, path.join(directory, 'libprobe.so.1'));
+    return runWith(program, program.user, directory);
+  } finally {
+    rmSync(directory, {recursive: true});
+  }
+}
+
+/** The directory of the C library is named, so that a program which may look nowhere else finds it too. */
+function runWith(
+  {command: [emulator, ...rest], toolchain}: MatrixProgram,
+  file: string,
+  directory = '',
+): RunResult {
+  const libraries = [directory, path.dirname(libraryOf(toolchain))].filter((name) => name !== '').join(':');
+  return emulator === undefined
+    ? run(file, [], {env: {LD_LIBRARY_PATH: libraries}})
+    : run(emulator, [...rest, '-E', `LD_LIBRARY_PATH=${libraries}`, file]);
 }
 
 /** What each of them prints. */
 export const probeOutput = 'probe: all as linked\n';
 
+/** What a program or the user of a library prints. */
+export function outputOf({user}: MatrixProgram): string {
+  return user === undefined ? probeOutput : 'needs-libprobe: 83, version 2\n';
+}
+
 /** The real loader of a program, where this machine has it. */
 export function loaderOf({toolchain, command}: MatrixProgram): string {
   const {interpreter}: Toolchain = toolchains[toolchain];
   return `${command[2] ?? ''}${interpreter}`;
+}
+
+/** The C library of a machine, where this one has it. */
+export function libraryOf(toolchain: ToolchainName): string {
+  const {command, libc}: Toolchain = toolchains[toolchain];
+  const root = command[2];
+  if (root !== undefined) return `${root}/lib/${libc}`;
+  return `/usr/lib/x86_64-linux-${toolchain === 'musl' ? 'musl' : 'gnu'}/${libc}`;
 }
 
 /** binutils for a program's machine, as in `aarch64-linux-gnu-strip`. */

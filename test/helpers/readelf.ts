@@ -167,8 +167,12 @@ export function elflint(file: string): string[] {
 
 /** Complaints about `after` that eu-elflint does not have about `before`. */
 export function newComplaints(before: string, after: string): string[] {
-  const known = new Set(elflint(before).map(withoutIndex));
-  return elflint(after).filter((complaint) => !known.has(withoutIndex(complaint)));
+  return freshComplaints(elflint(before), elflint(after));
+}
+
+export function freshComplaints(before: readonly string[], after: readonly string[]): string[] {
+  const known = new Set(before.map(withoutIndex));
+  return after.filter((complaint) => !known.has(withoutIndex(complaint)));
 }
 
 /** A segment or dynamic entry more shifts the numbers of those behind it. */

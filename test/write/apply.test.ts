@@ -31,7 +31,7 @@ import {
   type Plan,
   planEdit,
 } from '../../src/index.js';
-import {stemFor} from '../../src/write/temporary.js';
+import {workspacePrefix} from '../../src/write/workspace.js';
 import {contentOf, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -270,15 +270,21 @@ test('output and inPlace exclude one another', (t) => {
   t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old});
 });
 
-test('a temporary file of a dead process is removed, that of a living one and a like-named file are not', (t) => {
+test('the workspace of a dead process is removed, that of a living one and what is like it are not', (t) => {
   const file = copyFixture(t, name);
   const beside = (rest: string) => path.join(path.dirname(file), rest);
-  const stem = stemFor(file);
   // Linux never gives out a process number this high.
-  const [dead, living, other] = [`${stem}4194305-abc`, `${stem}${process.pid}-abc`, `${stem}notes`];
-  for (const left of [dead, living, other]) writeFileSync(beside(left), 'left');
+  const dead = `${workspacePrefix}-4194305-abc`;
+  const living = `${workspacePrefix}-${process.pid}-abc`;
+  const [other, link] = [`${workspacePrefix}-notes`, `${workspacePrefix}-4194305-link`];
+  for (const left of [dead, living, other]) mkdirSync(beside(left));
+  const precious = path.join(tempDirectory(t), 'precious');
+  mkdirSync(precious);
+  for (const place of [beside(dead), precious]) writeFileSync(path.join(place, 'file'), 'left');
+  symlinkSync(precious, beside(link));
   apply(file);
-  t.deepEqual(readdirSync(path.dirname(file)).sort(), [living, other, 'probe-pie'].sort());
+  t.deepEqual(readdirSync(path.dirname(file)).sort(), [living, other, link, 'probe-pie'].sort());
+  t.deepEqual(readdirSync(precious), ['file']);
 });
 
 test('a name of 255 bytes leaves room for that of the temporary file', (t) => {

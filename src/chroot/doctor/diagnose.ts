@@ -16,6 +16,8 @@ import {examineTable, type Guest} from './table.js';
  *
  * @returns findings, the broken ones first
  * @throws ElfError FILE_SYSTEM when there is no such directory
+ * @example
+ *   for (const {severity, code, what} of diagnose('./chroot')) console.log(severity, code, what);
  */
 export function diagnose(chroot?: string, place: BundlePlace = {}): readonly Finding[] {
   const findings =

@@ -12,6 +12,7 @@ export interface Finding {
   readonly remedy: string | undefined;
 }
 
+/** What a finding is about; docs/doctor.md explains each. */
 export type FindingCode =
   | 'KERNEL'
   | 'USER_NAMESPACES'

@@ -2,11 +2,11 @@
  * What this machine allows, whatever the chroot: kernel, user namespaces, ids.
  */
 import {readFileSync} from 'node:fs';
-import {release} from 'node:os';
+import {release, userInfo} from 'node:os';
 import {hasPrivateTables} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
 import {planIdMap} from '../idmap.js';
-import {broken, doubtful, type Finding, fine} from './finding.js';
+import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
 
 export function examineHost(): readonly Finding[] {
   return [...examineKernel(), ...examineUserNamespaces(), ...examineIds(), ...examineLowestAddress()];
@@ -65,9 +65,17 @@ function examineIds(): readonly Finding[] {
       'SUBORDINATE_IDS',
       'programs run as a single user: dpkg, and whatever else gives files away, fails',
       'newuidmap and newgidmap, and ranges in /etc/subuid and /etc/subgid, are not all there',
-      'apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER',
+      `apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName()}`,
     ),
   ];
+}
+
+function userName(): string {
+  try {
+    return quoted(userInfo().username);
+  } catch {
+    return String(process.geteuid?.());
+  }
 }
 
 /** The usual value; programs of other architectures are linked to addresses below a higher one. */

@@ -1,12 +1,13 @@
 /*
  * The chroot as such: the mount that it lies on, its architecture, and whether its own programs are complete.
  */
-import {readFileSync, statSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {isNativeTarget, type QemuTarget, targetOfFile} from '../../binfmt/targets.js';
 import {ElfError} from '../../errors.js';
 import {Resolver} from '../../loader/resolve.js';
 import type {Root} from '../../loader/root.js';
 import type {Architecture} from '../architecture.js';
+import {mountOf} from '../mount-of.js';
 import {isElf, readHead} from '../program.js';
 import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
 
@@ -23,8 +24,8 @@ export function examineSystem(root: Root, architecture: Architecture | undefined
 function examineMount(root: Root): readonly Finding[] {
   const mount = mountOf(root.host);
   if (mount === undefined) return [];
-  const evidence = `${mount.path} is mounted ${mount.options}`;
-  const options = mount.options.split(',');
+  const {options} = mount;
+  const evidence = `${mount.path} is mounted ${options.join()}`;
   const remount = (option: string) => `mount -o remount,bind,${option} ${quoted(mount.path)}`;
   const findings: Finding[] = [];
   if (options.includes('noexec')) {
@@ -43,24 +44,6 @@ function examineMount(root: Root): readonly Finding[] {
     findings.push(doubtful('NODEV', what, evidence, remount('dev')));
   }
   return findings;
-}
-
-/** The innermost mount that a directory lies on (proc(5), mountinfo): its mount point and its options. */
-function mountOf(path: string): {path: string; options: string} | undefined {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [, , , , mountPoint = '', options = ''] = line.split(' ');
-      const octal = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 8));
-      return {path: mountPoint.replace(/\\(\d{3})/g, octal), options};
-    })
-    .filter((mount) => path === mount.path || path.startsWith(mount.path === '/' ? '/' : `${mount.path}/`));
-  // Of equally long ones the last is mounted over the others.
-  return mounts.reduce<(typeof mounts)[number] | undefined>(
-    (best, mount) => (best === undefined || mount.path.length >= best.path.length ? mount : best),
-    undefined,
-  );
 }
 
 function examineProc(root: Root): readonly Finding[] {

@@ -4,13 +4,13 @@
  */
 
 import {loaderOf} from '../../binfmt/emulator.js';
-import {findTable, inInitialUserNamespace} from '../../binfmt/mount.js';
+import {type BinfmtMount, findTable, inInitialUserNamespace} from '../../binfmt/mount.js';
 import {type BinfmtEntry, type BinfmtTable, entryMatches, readTable} from '../../binfmt/registry.js';
 import type {QemuTarget} from '../../binfmt/targets.js';
 import {ElfError, printable} from '../../errors.js';
 import {Root} from '../../loader/root.js';
 import {readHead} from '../program.js';
-import {broken, doubtful, type Finding, fine} from './finding.js';
+import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
 
 /** A chroot whose programs need an emulator. */
 export interface Guest {
@@ -31,8 +31,8 @@ export function examineTable(guest: Guest | undefined): readonly Finding[] {
   const state = table.enabled ? `${table.entries.length} entries` : 'switched off as a whole';
   return [
     fine('TABLE', `binfmt_misc is ${whose}`, `${mount.mountPoint}, ${state}`),
-    ...examineHiding(mount.mountPoint, mount.hostWide, table),
-    ...examineLoops(table),
+    ...examineHiding(mount, table, guest),
+    ...examineLoops(table, mount.hostWide),
     ...(guest === undefined ? [] : examineGuest(guest, table, mount.hostWide)),
   ];
 }
@@ -46,20 +46,25 @@ function read(mountPoint: string): BinfmtTable | ElfError {
   }
 }
 
-function examineHiding(mountPoint: string, hostWide: boolean, {entries}: BinfmtTable): readonly Finding[] {
+function examineHiding(
+  {mountPoint, hostWide}: BinfmtMount,
+  {entries}: BinfmtTable,
+  guest: Guest | undefined,
+): readonly Finding[] {
   if (hostWide || inInitialUserNamespace() || entries.length > 0) return [];
+  const emulator = guest?.hasEmulator ? `--chroot ${quoted(guest.root.host)}` : '/path/of/qemu-TARGET';
   return [
     doubtful(
       'TABLE_HIDES',
       "this user namespace has an empty table of its own, which hides the machine's",
       mountPoint,
-      'register what is needed in it; unmounting it does not bring the other one back, only leaving the namespace does',
+      `elfinterp binfmt register ${emulator} (unmounting the table does not bring the other one back, only leaving the namespace does)`,
     ),
   ];
 }
 
 /** An interpreter that is itself caught by an entry: the kernel gives up with ELOOP. */
-function examineLoops({entries}: BinfmtTable): readonly Finding[] {
+function examineLoops({entries}: BinfmtTable, hostWide: boolean): readonly Finding[] {
   const host = new Root();
   return entries.filter(isOn).flatMap(({registration: {name, interpreter}}) => {
     const head = readHead(host, interpreter);
@@ -70,14 +75,8 @@ function examineLoops({entries}: BinfmtTable): readonly Finding[] {
     if (catching === undefined) return [];
     const what = 'an interpreter is caught by an entry itself: "Too many levels of symbolic links"';
     const evidence = `${printable(interpreter)}, of ${printable(name)}, matches ${printable(catching.registration.name)}`;
-    return [
-      broken(
-        'ENTRY_LOOP',
-        what,
-        evidence,
-        `elfinterp binfmt unregister ${catching.registration.name} --global`,
-      ),
-    ];
+    const remedy = `elfinterp binfmt unregister ${quoted(catching.registration.name)}${hostWide ? ' --global' : ''}`;
+    return [broken('ENTRY_LOOP', what, evidence, remedy)];
   });
 }
 
@@ -108,7 +107,7 @@ function examineGuest(guest: Guest, {entries}: BinfmtTable, hostWide: boolean): 
   if (works === undefined) return [problem];
   const what = `a broken entry stands before one that works (${works.registration.name})`;
   const severity = guest.hasEmulator ? doubtful : broken;
-  const remedy = `elfinterp binfmt disable ${name}${hostWide ? ' --global' : ''}`;
+  const remedy = `elfinterp binfmt disable ${quoted(name)}${hostWide ? ' --global' : ''}`;
   return [severity('ENTRY_SHADOWS', what, `${name}: ${problem.evidence}`, remedy)];
 }
 
@@ -117,8 +116,8 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
   const {name, interpreter, flags} = registration;
   const severity = guest.hasEmulator ? doubtful : broken;
   const remedy = guest.hasEmulator
-    ? `elfinterp chroot run ${guest.root.host} does without; elfinterp binfmt disable ${name}${hostWide ? ' --global' : ''} puts it aside`
-    : `elfinterp chroot install ${guest.root.host}`;
+    ? `elfinterp chroot run ${quoted(guest.root.host)} does without; elfinterp binfmt disable ${quoted(name)}${hostWide ? ' --global' : ''} puts it aside`
+    : `elfinterp chroot install ${quoted(guest.root.host)}`;
   const opened = flags.includes('F');
   const where = opened ? new Root() : guest.root;
   const there = where.resolve(interpreter);
@@ -128,7 +127,7 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
     const what = 'the registered interpreter does not exist in the chroot: "No such file or directory"';
     return severity('ENTRY_WITHOUT_INTERPRETER', what, `${name}: ${printable(interpreter)}`, remedy);
   }
-  const loader = loaderOf(there.host);
+  const loader = loaderOf(() => where.source(there.host));
   if (loader === undefined || guest.root.resolve(loader).found) return undefined;
   const what = opened
     ? 'flag F keeps the emulator at hand, but it is shared and its loader is not in the chroot: "No such file or directory"'

@@ -3,23 +3,31 @@ import {
   describeEmulator,
   type ExportFormat,
   exportRegistration,
+  inheritEntries,
   type Registration,
   registerInTable,
+  tryEmulator,
 } from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
-  if ((args.chroot === undefined) === (args.interpreter === undefined)) {
-    output.note('name an interpreter, or a chroot with --chroot; see elfinterp binfmt register --help');
+  const problem = problemOf(args);
+  if (problem !== undefined) {
+    output.note(`${problem}; see elfinterp binfmt register --help`);
     return exitStatus.usage;
   }
+  const registrations = planned(args, output);
   const format = args.export as ExportFormat | undefined;
-  for (const registration of planned(args, output)) {
-    if (format !== undefined) output.line(exportRegistration(registration, format).trimEnd());
-    else enter(registration, args, output);
-  }
+  if (format === undefined) enter(registrations, args, output);
+  else for (const each of registrations) output.line(exportRegistration(each, format).trimEnd());
   return undefined;
+}
+
+function problemOf({chroot, interpreter, inherit, table}: Arguments): string | undefined {
+  if ((chroot === undefined) === (interpreter === undefined))
+    return 'name an interpreter, or a chroot with --chroot';
+  return inherit && table === undefined ? '--inherit goes with --table' : undefined;
 }
 
 function planned(args: Arguments, output: Output): readonly Registration[] {
@@ -29,8 +37,17 @@ function planned(args: Arguments, output: Output): readonly Registration[] {
   return [describeEmulator(args.interpreter as string, {target, name, flags})];
 }
 
-function enter(registration: Registration, args: Arguments, output: Output): void {
+function enter(registrations: readonly Registration[], args: Arguments, output: Output): void {
   const options = {table: args.table as string | undefined, global: args.global as boolean | undefined};
-  for (const note of registerInTable(registration, options)) output.note(note);
-  output.line(`${registration.name}  ${registration.interpreter}`);
+  if (options.table !== undefined && args.inherit)
+    inheritEntries(
+      options.table,
+      registrations.map(({name}) => name),
+      output.note,
+    );
+  for (const registration of registrations) {
+    for (const note of registerInTable(registration, options)) output.note(note);
+    output.line(`${registration.name}  ${registration.interpreter}`);
+    if (args.test) tryEmulator(registration, args.chroot as string | undefined);
+  }
 }

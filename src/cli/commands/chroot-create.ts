@@ -30,6 +30,7 @@ function create(args: Arguments, output: Output): Promise<CreateResult> {
     keep: args.keep as boolean | undefined,
     isolate: args.isolate as boolean,
     idMap: args['id-map'] as FinishOptions['idMap'],
+    onProgress: output.progress,
     onWarning: output.note,
   };
   if (args.resume !== undefined) return resumeChroot(args.resume as string, common);

@@ -4,7 +4,7 @@ import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {parseSymbolMap} from '../symbol-map.js';
 
-export function run(args: Arguments, output: Output): number | undefined {
+export function run(args: Arguments, output: Output): number | undefined | Promise<number | undefined> {
   const complain = (what: string) => {
     output.note(`${what}; see elfinterp edit --help`);
     return exitStatus.usage;

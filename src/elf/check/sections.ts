@@ -1,6 +1,7 @@
 import {hex} from '../../errors.js';
-import {DT, PT, SHF, SHT} from '../constants.js';
+import {PT, SHF, SHT} from '../constants.js';
 import {Rel, Rela, Shdr, Sym} from '../records.js';
+import {tagsOfSections} from '../tables.js';
 import type {ElfView} from '../view.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
 
@@ -87,18 +88,9 @@ function isMappedSection({programHeaders}: ElfView, {sh_flags, sh_size}: Shdr): 
 
 /** What the dynamic section says of the only section of a type. */
 function pointedAt(view: ElfView, {sh_type, sh_flags}: Shdr): bigint | undefined {
-  const tag = sectionTags[sh_type];
+  const tag = tagsOfSections[sh_type];
   return tag === undefined || (sh_flags & SHF.SHF_ALLOC) === 0 ? undefined : view.dynamic?.value(tag);
 }
-
-const sectionTags: Readonly<Record<number, bigint>> = {
-  [SHT.SHT_DYNSYM]: DT.DT_SYMTAB,
-  [SHT.SHT_HASH]: DT.DT_HASH,
-  [SHT.SHT_GNU_HASH]: DT.DT_GNU_HASH,
-  [SHT.SHT_GNU_VERSYM]: DT.DT_VERSYM,
-  [SHT.SHT_GNU_VERNEED]: DT.DT_VERNEED,
-  [SHT.SHT_GNU_VERDEF]: DT.DT_VERDEF,
-};
 
 /** No byte belongs to two sections. */
 function* checkOverlaps(view: ElfView): Generator<Problem> {

@@ -1,0 +1,195 @@
+/*
+ * Write docs/api.md: every export of the library with its declaration and what its docstring says. Read from the
+ * declaration files that tsc made (npm run build), whose form is always the same: each declaration begins in column 0,
+ * right below its docstring. TypeScript 7 has no compiler API that a documentation generator could ask.
+ *
+ * `--print` writes the page to standard output, for the test that compares. `--examples DIR` writes each example to
+ * a file in DIR, as the page shows it, for the test that runs them.
+ */
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+/** The folders of src, in the order in which a reader wants them, and what stands first in each. */
+const chapters = {
+  elf: [
+    'Reading',
+    'Open a file and ask what it is. Nothing here writes, and nothing is read before it is asked for.',
+    ['openElf', 'openElfSync', 'openElfBuffer', 'describeElf', 'checkElf', 'ElfView'],
+  ],
+  edit: ['Planning', 'What to write where, and why, as plain data. No input or output.', ['planEdit']],
+  write: ['Writing', 'The only functions that change an ELF file.'],
+  loader: [
+    'Resolving',
+    'Which file would the loader open for this name, and why? Nothing is run.',
+    ['resolveTree'],
+  ],
+  bundle: ['Bundling', 'A program with its loader and libraries in a directory that stands on its own.'],
+  chroot: [
+    'Chroots',
+    'A bundle inside a foreign chroot.',
+    ['createChroot', 'installEmulator', 'runInChroot'],
+  ],
+  binfmt: ['binfmt_misc', "The kernel's table of emulators."],
+  source: ['Files', 'Bytes in.'],
+  '.': ['Errors and version', ''],
+};
+
+const exported = readIndex();
+const names = new Set(exported.map(({name}) => name));
+const [mode, directory] = process.argv.slice(2);
+if (mode === '--examples') writeExamples(directory);
+else if (mode === '--print') process.stdout.write(page());
+else writeFileSync('docs/api.md', page());
+
+/** @returns {{name: string, room: string, doc: string, declaration: string}[]} what src/index.ts exports */
+function readIndex() {
+  const index = readFileSync('src/index.ts', 'utf8');
+  return [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '(\.\/[^']+)';$/gm)].flatMap(
+    ([, list, from]) =>
+      list
+        .split(',')
+        .map((word) => word.trim().replace(/^type /, ''))
+        .filter((word) => word !== '')
+        .map((word) => {
+          const [original, name = original] = word.split(' as ');
+          const room = path.posix.normalize(from).split('/').slice(0, -1)[0] ?? '.';
+          return {name, room, ...findDeclaration(original, path.join('dist', from), name)};
+        }),
+  );
+}
+
+/** Follow a name to where it is declared. */
+function findDeclaration(original, module, name) {
+  const text = readFileSync(module.replace(/\.js$/, '.d.ts'), 'utf8');
+  const start = new RegExp(
+    `^export (declare )?(abstract )?(function|class|interface|type|const) ${original}\\b`,
+    'm',
+  ).exec(text);
+  if (start !== null) return cut(text, start.index, original, name);
+  const again = [...text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)';$/gm)].find(([, list]) =>
+    list.split(',').some((word) => word.trim().replace(/^type /, '') === original),
+  );
+  if (again === undefined) throw new Error(`${module} does not declare ${original}`);
+  return findDeclaration(original, path.join(path.dirname(module), again[2]), name);
+}
+
+/** A declaration ends where the next line begins in column 0 with something that is no closing bracket. */
+function cut(text, start, original, name) {
+  const rest = text.slice(start);
+  const end = /\n(?![ }\])]|\s*\*)/.exec(`${rest}\n`).index;
+  const declaration = rest
+    .slice(0, end)
+    .replace(/^export (declare )?/, '')
+    .replace(/^ {4}#private;\n/m, '')
+    .replace(/^( {4})+/gm, (indent) => indent.replaceAll('    ', '  '))
+    .replace(new RegExp(`\\b${original}\\b`), name)
+    .trimEnd();
+  const doc = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n$/.exec(text.slice(0, start));
+  if (doc === null) throw new Error(`${original} has no docstring`);
+  return {declaration: asInterface(declaration), doc: doc[1].replace(/^[ \t]*\* ?/gm, '').trim()};
+}
+
+/** A record of the format is a table of fields in the source, and an object with these fields for who reads one. */
+function asInterface(declaration) {
+  const table = /^const (\w+): import\("\.\/record\.js"\)\.RecordType<\{\n([\s\S]*)\}>/.exec(declaration);
+  if (table === null) return declaration;
+  const fields = table[2].replace(/^ {2}readonly (\w+): "(\w+)";$/gm, (_, field, kind) => {
+    return `  ${field}: ${kind === 'addr' || kind === 'tag' ? 'bigint' : 'number'};`;
+  });
+  return `interface ${table[1]} {\n${fields}}`;
+}
+
+function page() {
+  const parts = Object.entries(chapters).map(([room, [title, lead]]) => {
+    return [`## ${title}`, lead, ...entriesOf(room).map(describe)].filter((part) => part !== '').join('\n\n');
+  });
+  const lead = [
+    '# The library',
+    'Every export of `elfinterp`, from its docstrings; `npm run build:api` writes this page. What the library throws on',
+    'purpose is an `ElfError`, with a `code` that [errors.md](errors.md) explains. The examples run as they stand, in a',
+    'test: in a directory with a copy of `qemu-arm`, and an ARM `chroot` with `bin/hello` in it.',
+  ];
+  return `${lead[0]}\n\n${lead.slice(1).join('\n')}\n\n${contents()}\n\n${parts.join('\n\n')}\n`;
+}
+
+function contents() {
+  return Object.entries(chapters)
+    .map(([room, [title]]) => {
+      const links = entriesOf(room)
+        .filter(isValue)
+        .map(({name}) => linkTo(name));
+      return `- **${title}**: ${links.join(', ')}`;
+    })
+    .join('\n');
+}
+
+/** What stands first in a chapter, then other functions and classes, then types. */
+function entriesOf(room) {
+  const [, , first = []] = chapters[room];
+  const rank = (entry) =>
+    first.includes(entry.name) ? first.indexOf(entry.name) : isValue(entry) ? 100 : 101;
+  return exported.filter((entry) => entry.room === room).toSorted((a, b) => rank(a) - rank(b));
+}
+
+function linkTo(name) {
+  return `[\`${name}\`](#${name.toLowerCase()})`;
+}
+
+function isValue({declaration}) {
+  return /^(function|class|const|abstract)/.test(declaration);
+}
+
+function describe({name, doc, declaration}) {
+  const {text, tags, examples} = parse(doc);
+  return [
+    `### ${name}`,
+    `\`\`\`ts\n${declaration}\n\`\`\``,
+    ...text,
+    tags.map(([tag, words]) => `- _${tag}_ ${words}`).join('\n'),
+    ...examples.map((example) => `\`\`\`ts\n${complete(example)}\n\`\`\``),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** The text of a docstring by paragraphs, its tags, and its examples. */
+function parse(doc) {
+  const [head, ...tagged] = doc.split(/(?:^|\s)@(?=(?:param|returns|throws|example)\b)/);
+  const text = head.split(/\n\s*\n/).map((paragraph) => paragraph.trim());
+  const all = tagged.map((tag) => /^(\w+)\s*([\s\S]*)$/.exec(tag).slice(1));
+  const words = {param: 'Parameter', returns: 'Returns', throws: 'Throws'};
+  const tags = all
+    .filter(([tag]) => tag in words)
+    .map(([tag, body]) => [
+      words[tag],
+      body
+        .trim()
+        .replaceAll(/\s*\n\s*/g, ' ')
+        .replace(tag === 'param' ? /^(\w+)/ : /^$/, '`$1`:'),
+    ]);
+  const examples = all
+    .filter(([tag]) => tag === 'example')
+    .map(([, body]) => body.replace(/^ {2}/gm, '').trim());
+  return {text, tags, examples};
+}
+
+/** An example with the imports that it needs. */
+function complete(example) {
+  const used = new Set(example.replaceAll(/'[^']*'|\/\/.*/g, '').match(/[A-Za-z_]\w*/g));
+  const own = [...names].filter((name) => used.has(name)).sort();
+  const imports = [
+    used.has('readFile') ? "import {readFile} from 'node:fs/promises';\n" : '',
+    `import {${own.join(', ')}} from 'elfinterp';\n`,
+  ];
+  return `${imports.join('')}\n${example}`;
+}
+
+function writeExamples(into) {
+  mkdirSync(into, {recursive: true});
+  for (const {name, doc} of exported)
+    for (const [i, example] of parse(doc).examples.entries())
+      writeFileSync(path.join(into, `${name}-${i}.ts`), `${complete(example)}\n`);
+}

@@ -1,0 +1,42 @@
+# Chroots that somebody broke, or prepared.
+
+# The tests make them, look for the finding by its code, run its remedy, and see the program run.
+part_doctor() {
+    (cd "$project" && CI=1 node scripts/test.js test/chroot/doctor.test.ts) > "$work/out" 2>&1 ||
+        wrong "$(grep '^not ok' "$work/out" | head -n 3)"
+    sed -n 's/^ok [0-9]* - /ok   /p' "$work/out"
+    shows 'nothing was skipped' '^[0-9]* passed, 0 failed$'
+}
+
+part_hostile() {
+    local passwd
+    passwd=$(sha256sum /etc/passwd)
+    outside=$work/outside
+    for trap in names_passwd climbs_out links_away; do spring "$trap"; done
+    [ "$passwd" = "$(sha256sum /etc/passwd)" ] || wrong '/etc/passwd changed'
+}
+
+names_passwd() { sed -i 's#"/debootstrap/qemu-arm"#"/etc/passwd"#' "$1/debootstrap/qemu-libs/manifest.json"; }
+climbs_out() { sed -i 's#"/debootstrap/qemu-arm"#"../../x"#' "$1/debootstrap/qemu-libs/manifest.json"; }
+links_away() { rm -rf "$1/debootstrap" && ln -s /etc "$1/debootstrap"; }
+
+# A chroot beside a file that must stay as it is, and every command that could touch it.
+spring() {
+    local root=$outside/a/c before
+    rm -rf "$outside" && mkdir -p "$root/bin" && echo precious > "$outside/x"
+    cp "$project/test-binaries/armel/hello-static" "$root/bin/sh"
+    elfinterp chroot install "$root" > "$work/out" 2>&1 || wrong "$1: not installed"
+    "$1" "$root"
+    before=$(everything)
+    refused "$1: install" 'refused\|symbolic link\|not a directory of its own' elfinterp chroot install "$root"
+    refused "$1: run" 'refused\|symbolic link' elfinterp chroot run "$root" -- /bin/sh
+    refused "$1: remove" 'refused\|symbolic link' elfinterp chroot remove "$root"
+    refused "$1: remove --force" 'refused\|symbolic link' elfinterp chroot remove "$root" --force
+    if [ "$before" = "$(everything)" ]; then ok "$1: nothing was touched"; else wrong "$1: files changed"; fi
+}
+
+# Every name, change and content around the chroot, and /etc, where one of the traps leads.
+everything() {
+    find "$outside" /etc -printf '%p %T@ %C@ %s %m\n'
+    sha256sum "$outside/x"
+}

@@ -1,0 +1,25 @@
+/*
+ * Where a command starts inside: in the directory that the caller is in, if it can be seen from there.
+ */
+import {posix} from 'node:path';
+import {Root} from '../loader/root.js';
+import type {BindMount} from './mounts.js';
+
+/**
+ * Find the caller's working directory inside: below the chroot, or in a directory that is mounted into it.
+ *
+ * @returns a path inside; `/` when it is neither
+ */
+export function workingDirectoryInside(root: Root, binds: readonly BindMount[], cwd = process.cwd()): string {
+  const machine = new Root();
+  const mounted = binds.flatMap(({source, target = source}) => {
+    const from = machine.resolve(posix.resolve(source));
+    return from.found ? [{from: from.host, to: target}] : [];
+  });
+  // The last mount covers those before it, and all of them the chroot's own directories.
+  for (const {from, to} of [...mounted.reverse(), {from: root.host, to: '/'}]) {
+    const path = posix.relative(from, cwd);
+    if (path !== '..' && !path.startsWith('../')) return posix.join(to, path);
+  }
+  return '/';
+}

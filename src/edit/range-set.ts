@@ -1,0 +1,42 @@
+import type {Range} from './draft.js';
+
+/** Ranges of a file joined where they touch, for asking about many places at little cost each. */
+export class RangeSet {
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+
+  constructor(ranges: readonly Range[]) {
+    const sorted = ranges.filter(({size}) => size > 0).sort((a, b) => a.offset - b.offset);
+    for (const {offset, size} of sorted) {
+      const last = this.#ends.length - 1;
+      const end = this.#ends[last];
+      if (end !== undefined && offset <= end) this.#ends[last] = Math.max(end, offset + size);
+      else {
+        this.#starts.push(offset);
+        this.#ends.push(offset + size);
+      }
+    }
+  }
+
+  /** The end of the range that holds a byte; undefined when none does. */
+  endAt(offset: number): number | undefined {
+    const index = this.#firstBehind(offset);
+    return (this.#starts[index] ?? Number.POSITIVE_INFINITY) <= offset ? this.#ends[index] : undefined;
+  }
+
+  /** Whether a range has a byte in common with one of these. */
+  touches({offset, size}: Range): boolean {
+    return (this.#starts[this.#firstBehind(offset)] ?? Number.POSITIVE_INFINITY) < offset + size;
+  }
+
+  /** The index of the first range that ends behind an offset. */
+  #firstBehind(offset: number): number {
+    let [low, high] = [0, this.#ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#ends[middle] ?? 0) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,104 @@
+/*
+ * The bytes of a plan, written to an open file or into a copy in memory. Whoever calls has made sure that the file
+ * may be changed; that it is the one that was planned for is made sure here.
+ */
+import {fstatSync, ftruncateSync, readSync, writeSync} from 'node:fs';
+import type {PayloadMove, Plan, Write} from '../edit/plan.js';
+import {ElfError} from '../errors.js';
+import {fileSource} from '../source/file.js';
+import {type ByteSource, readInPieces} from '../source/source.js';
+
+/**
+ * Carry out a plan on bytes in memory; the result is new bytes.
+ *
+ * @throws ElfError CHANGED
+ * @example
+ *   const bytes = await readFile('qemu-arm');
+ *   const patched = applyPlanToBuffer(bytes, planEdit(openElfBuffer(bytes).view, {runpath: '$ORIGIN/lib'}));
+ *   console.log(openElfBuffer(patched).view.dynamic?.runpath); // $ORIGIN/lib
+ */
+export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
+  const result = new Uint8Array(plan.outputSize);
+  const {payload} = plan;
+  result.set(bytes.subarray(0, Math.min(payload?.from ?? bytes.length, plan.outputSize)));
+  if (payload !== undefined) result.set(bytes.subarray(payload.from), payload.to);
+  requireUnchanged({path: plan.path, size: bytes.length, read: (o, n) => bytes.subarray(o, o + n)}, plan);
+  for (const write of plan.writes) result.set(write.bytes, write.offset);
+  return result;
+}
+
+/** Refuse a file that is not the one that the plan was made for. @throws ElfError CHANGED */
+export function requireUnchanged(source: ByteSource, plan: Plan): void {
+  const isSame = ({offset, before}: Write) => {
+    if (before.length === 0) return offset >= (plan.payload?.from ?? source.size);
+    if (offset + before.length > source.size) return false;
+    const now = source.read(offset, before.length);
+    return before.every((byte, i) => byte === now[i]);
+  };
+  if (source.size === plan.inputSize && plan.writes.every(isSame)) return;
+  throw new ElfError('CHANGED', 'the file changed after the edit was planned', {
+    path: source.path,
+    expected: `the ${plan.inputSize} bytes of then`,
+    got: source.size === plan.inputSize ? 'other content' : `${source.size} bytes`,
+  });
+}
+
+/** See an open file as it is now. */
+export function descriptorSource(fd: number, path: string): ByteSource {
+  return {
+    path,
+    size: fstatSync(fd).size,
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      for (let done = 0; done < length; ) {
+        const count = readSync(fd, bytes, done, length - done, offset + done);
+        if (count === 0) return bytes.subarray(0, done);
+        done += count;
+      }
+      return bytes;
+    },
+  };
+}
+
+/** Write what a plan wants into an open file that has the content it was made for. */
+export function writePlan(fd: number, plan: Plan, input: string): void {
+  if (plan.payload !== undefined) movePayload(fd, plan.payload, input);
+  if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
+  for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
+}
+
+/** Undo `writePlan` as far as it got. Undoing fails where the disk does; there is nothing more to be done then. */
+export function unwritePlan(fd: number, plan: Plan): void {
+  try {
+    for (const {offset, before} of plan.writes) writeFully(fd, before, offset);
+    ftruncateSync(fd, plan.inputSize);
+  } catch {
+    // The error that led here is the one to report.
+  }
+}
+
+/** Cut the payload off, so that zeros take its place, and put it from the untouched input to its new one. */
+function movePayload(fd: number, {from, to, size}: PayloadMove, input: string): void {
+  ftruncateSync(fd, from);
+  const source = fileSource(input);
+  try {
+    readInPieces(
+      source,
+      from,
+      size,
+      (bytes, offset) => {
+        writeFully(fd, bytes, offset - from + to);
+        return undefined;
+      },
+      1 << 20,
+    );
+  } finally {
+    source.close();
+  }
+}
+
+export function writeFully(fd: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+  }
+}

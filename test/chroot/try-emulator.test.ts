@@ -1,0 +1,71 @@
+/* The tiny program of every target, started by the kernel through an entry of a private table, and by its emulator. */
+import {readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'ava';
+import {isNativeTarget, qemuTargets, targetOfFile} from '../../src/binfmt/targets.js';
+import {guestStatus, tinyGuest} from '../../src/binfmt/tiny-guest.js';
+import {elfinterp} from '../helpers/cli.js';
+import {inNamespace} from '../helpers/private-table.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {run, withTools} from '../helpers/tools.js';
+import {guestRoot} from './guest-root.js';
+
+/** Targets that have an emulator in Debian's qemu-user; i486 is the machine's own. */
+const emulated = qemuTargets.filter((target) => !isNativeTarget(target));
+
+test('every target has a tiny program, which begins as its programs do', (t) => {
+  for (const target of qemuTargets) {
+    const guest = tinyGuest(target);
+    t.is(guest === undefined ? undefined : targetOfFile(guest), target, target.name);
+  }
+});
+
+test(
+  'every emulator runs the tiny program of its target',
+  withTools((t) => {
+    const lines = emulated.map(
+      ({name}) => `elfinterp binfmt register /usr/bin/qemu-${name} --test || echo ${name} failed`,
+    );
+    const {stdout, stderr} = inNamespace(lines.join('\n'));
+    t.is(stderr, '');
+    t.deepEqual(
+      stdout.trim().split('\n'),
+      emulated.map(({name}) => `qemu-${name}  /usr/bin/qemu-${name}`),
+    );
+  }),
+);
+
+test(
+  'a registration is tried in the chroot that it is for, and nothing is left there',
+  withTools((t) => {
+    const root = guestRoot(t);
+    elfinterp(['chroot', 'install', root]);
+    const before = readdirSync(root);
+    const register = `elfinterp binfmt register --chroot ${root} --test`;
+    t.deepEqual(inNamespace(register), {
+      status: 0,
+      signal: null,
+      stdout: 'qemu-arm  /debootstrap/qemu-arm\n',
+      stderr: '',
+    });
+    rmSync(join(root, 'debootstrap/qemu-libs/libz.so.1'));
+    const {status, stderr} = inNamespace(register);
+    t.is(status, 1);
+    t.regex(stderr, /'qemu-arm' is registered, and a program for arm does not run \(got .*libz\.so\.1/);
+    t.deepEqual(readdirSync(root), before);
+  }),
+);
+
+test('an emulator that is nowhere is noticed', (t) => {
+  const {status, stderr} = inNamespace('elfinterp binfmt register /opt/nowhere/qemu-arm --test');
+  t.is(status, 1);
+  t.regex(stderr, /\/opt\/nowhere\/qemu-arm: 'qemu-arm' is registered, and .* \(got .*ENOENT\)/);
+});
+
+test('the tiny programs of this machine run without an emulator', (t) => {
+  for (const target of qemuTargets.filter((each) => isNativeTarget(each))) {
+    const path = join(tempDirectory(t), target.name);
+    writeFileSync(path, tinyGuest(target) ?? '', {mode: 0o755});
+    t.is(run(path, []).status, guestStatus, target.name);
+  }
+});

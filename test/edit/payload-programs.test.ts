@@ -1,0 +1,133 @@
+/*
+ * Programs that carry data with them still find it after an edit: one that looks for it in each of the three ways, and
+ * a single executable application of Node's.
+ */
+import {copyFileSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import test, {type ExecutionContext} from 'ava';
+import {applyPlanSync, type EditRequest, openElfSync, type Plan, planEdit} from '../../src/index.js';
+import {loaderLink} from '../helpers/edits.js';
+import {fixture} from '../helpers/fixtures.js';
+import {readelfInterpreter} from '../helpers/readelf.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, withTools} from '../helpers/tools.js';
+
+const source = fileURLToPath(new URL('../../../test-binaries/sources/payload.c', import.meta.url));
+const everywhere = 'trailer found, offset found, end of image found\n';
+
+/** Link the program, and put behind it what it looks for. */
+function pack(t: ExecutionContext, linker: string, isAppImage = false): string {
+  const file = path.join(tempDirectory(t), 'packed');
+  output('gcc', [`-fuse-ld=${linker}`, '-O1', '-o', file, source]);
+  const program = readFileSync(file);
+  const data = Buffer.from(`#!data\n${'data '.repeat(5000)}`);
+  const trailer = Buffer.alloc(16);
+  trailer.writeBigUInt64LE(BigInt(data.length));
+  trailer.write('d3n0l4nd', 8);
+  program.writeBigUInt64LE(BigInt(program.length), program.indexOf('PAYLOAD-POSITION') + 16);
+  if (isAppImage) program.set([0x41, 0x49, 2], 8);
+  writeFileSync(file, Buffer.concat([program, data, trailer]), {mode: 0o755});
+  t.is(output(file, []), everywhere);
+  return file;
+}
+
+function editFile(file: string, request: EditRequest): Plan {
+  const elf = openElfSync(file);
+  try {
+    const plan = planEdit(elf.view, request);
+    applyPlanSync(file, plan);
+    return plan;
+  } finally {
+    elf.close();
+  }
+}
+
+const program = fixture('x86_64/probe-pie');
+
+test(
+  'where there is slack, the data is found in each way after set',
+  withTools((t) => {
+    const file = pack(t, 'bfd');
+    const {size} = statSync(file);
+    for (const length of [60, 300]) {
+      const interpreter = loaderLink(t, program, length);
+      editFile(file, {interpreter, runpath: `/opt/${'r'.repeat(length)}`});
+      t.is(readelfInterpreter(file), interpreter);
+      t.is(statSync(file).size, size);
+      t.is(output(file, []), everywhere);
+    }
+  }),
+);
+
+test(
+  'where the file has to grow, set refuses, and the data is where the payload option puts it',
+  withTools((t) => {
+    const interpreter = loaderLink(t, program, 300);
+    const expected = {
+      keep: 'trailer gone, offset found, end of image found\n',
+      move: 'trailer found, offset lost, end of image lost\n',
+    };
+    for (const payload of ['keep', 'move'] as const) {
+      const file = pack(t, 'mold');
+      const before = readFileSync(file);
+      t.throws(() => editFile(file, {interpreter}), {code: 'PAYLOAD'});
+      t.deepEqual(readFileSync(file), before);
+      editFile(file, {interpreter, payload});
+      t.is(output(file, []), expected[payload]);
+    }
+  }),
+);
+
+test(
+  'an AppImage that has to grow finds its data at the end of the image and by the trailer',
+  withTools((t) => {
+    const file = pack(t, 'mold', true);
+    editFile(file, {interpreter: loaderLink(t, program, 300), payload: 'move'});
+    t.is(output(file, []), 'trailer found, offset lost, end of image found\n');
+  }),
+);
+
+const postject = fileURLToPath(new URL('../../../node_modules/postject/dist/cli.js', import.meta.url));
+const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** A single executable application made of the Node that runs this test. */
+function singleExecutable(t: ExecutionContext): string {
+  const directory = tempDirectory(t);
+  const at = (name: string) => path.join(directory, name);
+  writeFileSync(
+    at('main.js'),
+    'console.log(`hello from a single executable:`, process.argv.slice(2).join());\n',
+  );
+  writeFileSync(
+    at('sea.json'),
+    JSON.stringify({main: at('main.js'), output: at('blob'), disableExperimentalSEAWarning: true}),
+  );
+  output(process.execPath, ['--experimental-sea-config', at('sea.json')]);
+  copyFileSync(process.execPath, at('application'));
+  const args = [postject, at('application'), 'NODE_SEA_BLOB', at('blob'), '--sentinel-fuse', fuse];
+  output(process.execPath, args, {timeout: 600_000});
+  return at('application');
+}
+
+test(
+  'a single executable application of Node runs its script after set, in place and with a new segment',
+  withTools((t) => {
+    t.timeout(15 * 60_000, 'postject takes its time');
+    const file = singleExecutable(t);
+    const {size} = statSync(file);
+    const hello = 'hello from a single executable: a,b\n';
+    t.is(output(file, ['a', 'b']), hello);
+    const interpreter = loaderLink(t, program, 120);
+    editFile(file, {interpreter});
+    t.is(readelfInterpreter(file), interpreter);
+    t.is(statSync(file).size, size);
+    t.is(output(file, ['a', 'b']), hello);
+    const plan = editFile(file, {
+      interpreter: loaderLink(t, program, 250),
+      runpath: `/opt/${'r'.repeat(3000)}`,
+    });
+    t.is(plan.rung, 3);
+    t.is(output(file, ['a', 'b']), hello);
+  }),
+);

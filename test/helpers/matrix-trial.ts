@@ -1,0 +1,159 @@
+/*
+ * One trial: a program of the matrix is edited and judged. The independent readers find what was asked for, the
+ * program runs with the output that it had (it checks its own BSS, thread-local and relocated data), eu-elflint has
+ * no new complaint, nothing that code addresses has changed, and a stripped copy runs too.
+ */
+import {copyFileSync} from 'node:fs';
+import {
+  applyPlanSync,
+  checkElf,
+  type EditRequest,
+  openElfSync,
+  type Plan,
+  planEdit,
+} from '../../src/index.js';
+import {binutil, type MatrixProgram, outputOf, runMatrixProgram} from './matrix.js';
+import {damagedSections} from './memory.js';
+import {elflint, euReadelfStrings, freshComplaints, readelfInterpreter} from './readelf.js';
+import {run} from './tools.js';
+
+export interface Trial {
+  readonly plans: readonly Plan[];
+  /** What is wrong with the result; undefined when nothing is. */
+  readonly problem: string | undefined;
+  /** Why no stripped copy was run. */
+  readonly notStripped: string | undefined;
+}
+
+/** Edit a copy in `file`, at once or step by step. */
+export function tryEdits(
+  program: MatrixProgram,
+  requests: readonly EditRequest[],
+  file: string,
+  {atOnce}: {atOnce: boolean},
+): Trial {
+  copyFileSync(program.path, file);
+  const plans = atOnce ? [applyTo(file, requests)] : requests.map((request) => applyTo(file, [request]));
+  const notStripped = reasonNotToStrip(program, plans);
+  const problem =
+    findMisreading(program, file, requests) ??
+    findFailure(program, file, 'the edited file') ??
+    freshComplaints(complaintsBefore(program), elflint(file))[0] ??
+    damagedSections(program.path, file)[0] ??
+    checkedAnew(program, file) ??
+    (notStripped === undefined ? tryStripped(program, file) : undefined);
+  return {plans, problem, notStripped};
+}
+
+function applyTo(file: string, requests: readonly EditRequest[]): Plan {
+  const elf = openElfSync(file);
+  try {
+    const plan = planEdit(elf.view, requests);
+    applyPlanSync(file, plan);
+    return plan;
+  } finally {
+    elf.close();
+  }
+}
+
+function findMisreading(
+  program: MatrixProgram,
+  file: string,
+  requests: readonly EditRequest[],
+): string | undefined {
+  const last = <K extends keyof EditRequest>(field: K) =>
+    requests.findLast((request) => request[field] !== undefined)?.[field];
+  const interpreter = readelfInterpreter(file);
+  const expected = last('interpreter') ?? readelfInterpreter(program.path);
+  if (interpreter !== expected) return `interpreter ${interpreter}, not ${expected}`;
+  const soname = last('soname');
+  if (soname !== undefined && euReadelfStrings(file, 'SONAME').join() !== soname)
+    return `not soname ${soname}`;
+  return findWrongPath(file, requests) ?? findWrongNeeded(file, requests);
+}
+
+function findWrongPath(file: string, requests: readonly EditRequest[]): string | undefined {
+  const isOfPaths = ({rpath, runpath, removeRpath, addRpath, convertRpath}: EditRequest) =>
+    [rpath, runpath, removeRpath, addRpath, convertRpath].some((value) => value !== undefined);
+  const last = requests.findLast(isOfPaths);
+  const both = {RPATH: euReadelfStrings(file, 'RPATH'), RUNPATH: euReadelfStrings(file, 'RUNPATH')};
+  if (last?.removeRpath === true && both.RPATH.length + both.RUNPATH.length > 0)
+    return 'a search path is left';
+  for (const [tag, other, value] of [
+    ['RPATH', 'RUNPATH', last?.rpath],
+    ['RUNPATH', 'RPATH', last?.runpath],
+  ] as const) {
+    if (value === undefined) continue;
+    if (both[tag].join() !== value) return `${tag} is not ${value}`;
+    if (both[other].length > 0) return `${other} is there too`;
+  }
+  return undefined;
+}
+
+function findWrongNeeded(file: string, requests: readonly EditRequest[]): string | undefined {
+  const needed = euReadelfStrings(file, 'NEEDED');
+  const replaced = requests.findLast(({replaceNeeded}) => replaceNeeded !== undefined)?.replaceNeeded ?? {};
+  if (needed.some((name) => Object.hasOwn(replaced, name))) return 'a replaced library is needed still';
+  if (needed.includes('libgone.so.1')) return 'a removed library is needed still';
+  const added = requests.flatMap(({addNeeded, addNeededFirst}) => [
+    ...(addNeeded ?? []),
+    ...(addNeededFirst ?? []),
+  ]);
+  const missing = added.find((name) => name !== 'libgone.so.1' && !needed.includes(name));
+  return missing === undefined ? undefined : `${missing} is not needed`;
+}
+
+function findFailure(program: MatrixProgram, file: string, what: string): string | undefined {
+  const {status, signal, stdout, stderr} = runMatrixProgram(program, file);
+  return status === 0 && stdout === outputOf(program)
+    ? undefined
+    : `${what}: ${signal ?? status} ${stdout}${stderr}`;
+}
+
+const complaints = new Map<string, readonly string[]>();
+
+function complaintsBefore({path}: MatrixProgram): readonly string[] {
+  const known = complaints.get(path) ?? elflint(path);
+  complaints.set(path, known);
+  return known;
+}
+
+function checkedAnew({path}: MatrixProgram, file: string): string | undefined {
+  const codes = new Set(problemsOf(path).map(({code}) => code));
+  return problemsOf(file).find(({code}) => !codes.has(code))?.message;
+}
+
+function problemsOf(file: string) {
+  const elf = openElfSync(file);
+  try {
+    return checkElf(elf.view);
+  } finally {
+    elf.close();
+  }
+}
+
+/** True when the program header table had to leave its place. */
+export function hasMovedTable({notes}: Plan): boolean {
+  return notes.some((note) => note.startsWith('the program header table moved'));
+}
+
+/**
+ * strip puts a program header table that has moved right behind the writable data in the file, without the hole that
+ * kept its difference of address and offset (open-load.ts). Linux since 5.18 finds it there, this qemu does not.
+ */
+function reasonNotToStrip({command}: MatrixProgram, plans: readonly Plan[]): string | undefined {
+  return command.length > 0 && plans.some(hasMovedTable) ? 'the table of segments moved' : undefined;
+}
+
+/** Not every stripped program ran before. */
+function tryStripped(program: MatrixProgram, file: string): string | undefined {
+  const strip = binutil(program, 'strip');
+  const stripped = `${file}.stripped`;
+  const {status, stderr} = run(strip, [file, '-o', stripped]);
+  if (status === 0 && readelfInterpreter(stripped) !== readelfInterpreter(file))
+    return 'the stripped copy has lost its interpreter';
+  const problem = status === 0 ? findFailure(program, stripped, 'the stripped copy') : `${strip}: ${stderr}`;
+  if (problem === undefined) return undefined;
+  run(strip, [program.path, '-o', stripped]);
+  return findFailure(program, stripped, 'a stripped original') === undefined ? problem : undefined;
+}

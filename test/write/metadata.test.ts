@@ -1,0 +1,223 @@
+/*
+ * What belongs to a file beside its bytes: each of these is as it was, or its loss is said, however the file was
+ * written. getfattr, getfacl, getcap and stat are the readers.
+ */
+import {chmodSync, chownSync, copyFileSync, readFileSync, statSync, symlinkSync, utimesSync} from 'node:fs';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {applyPlans, openElfSync, planEdit} from '../../src/index.js';
+import {contentOf, elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
+import {edit} from '../helpers/edits.js';
+import {fixture, fixtureBytes} from '../helpers/fixtures.js';
+import {copyFixture, tempDirectory} from '../helpers/temp.js';
+import {output, run, withTools} from '../helpers/tools.js';
+
+const name = 'x86_64/probe-pie';
+const interpreter = '/debootstrap/qemu-libs/ld.so';
+const edited = edit(fixtureBytes(name), {interpreter});
+const isRoot = process.geteuid?.() === 0;
+const nobody = 65_534;
+
+const attributesOf = (file: string) => output('getfattr', ['--absolute-names', '-d', '-m', '-', file]);
+const aclOf = (file: string) => output('getfacl', ['--absolute-names', '--omit-header', file]);
+const capabilitiesOf = (file: string) => output('getcap', [file]).replace(file, '');
+
+function giveAttributes(file: string): void {
+  output('setfattr', ['-n', 'user.origin', '-v', 'https://example.org/', file]);
+  output('setfattr', ['-n', 'user.binary', '-v', '0x000102ff', file]);
+}
+
+function giveAcl(file: string): void {
+  output('setfacl', ['-m', 'u:daemon:rwx,g:nogroup:---', file]);
+}
+
+/** How a file may be written, and where the result is. */
+const ways = [
+  {way: 'by rename', args: [] as string[], result: (file: string) => file},
+  {way: 'in place', args: ['--in-place'], result: (file: string) => file},
+  {way: 'to an output', args: ['--output', 'OUT'], result: (file: string) => `${file}.out`},
+] as const;
+
+for (const {way, args, result} of ways) {
+  const set = (file: string) => [
+    'set',
+    file,
+    interpreter,
+    ...args.map((arg) => arg.replace('OUT', result(file))),
+  ];
+
+  test(
+    `${way}: extended attributes stay`,
+    withTools((t) => {
+      const file = copyFixture(t, name);
+      giveAttributes(file);
+      const before = attributesOf(file);
+      t.regex(before, /user\.binary=0sAAEC\/w==\nuser\.origin="https/);
+      t.like(elfinterp(set(file)), {status: 0, stderr: ''});
+      t.is(attributesOf(result(file)), before.replace(file, result(file)));
+      t.deepEqual(readFileSync(result(file)), edited);
+    }),
+  );
+
+  test(
+    `${way}: an access control list stays, and the mode that shares its bits`,
+    withTools((t) => {
+      const file = copyFixture(t, name);
+      giveAcl(file);
+      const [before, {mode}] = [aclOf(file), statSync(file)];
+      t.regex(before, /^user:daemon:rwx$/m);
+      t.like(elfinterp(set(file)), {status: 0, stderr: ''});
+      t.is(aclOf(result(file)), before);
+      t.is(statSync(result(file)).mode, mode);
+    }),
+  );
+
+  if (isRoot)
+    test(
+      `${way}: file capabilities stay, beside a set-user-ID bit, an owner, an ACL and attributes`,
+      withTools((t) => {
+        const file = copyFixture(t, name);
+        chownSync(file, 1, 2);
+        giveAttributes(file);
+        giveAcl(file);
+        chmodSync(file, 0o4775);
+        output('setcap', ['cap_net_raw,cap_sys_ptrace=ep', file]);
+        const before = [attributesOf(file), aclOf(file)].map((text) => text.replace(file, ''));
+        t.like(elfinterp(set(file)), {status: 0, stderr: ''});
+        const now = result(file);
+        t.is(capabilitiesOf(now), ' cap_net_raw,cap_sys_ptrace=ep\n');
+        t.deepEqual(
+          [attributesOf(now), aclOf(now)].map((text) => text.replace(now, '')),
+          before,
+        );
+        const {mode, uid, gid} = statSync(now);
+        t.deepEqual([(mode & 0o7777).toString(8), uid, gid], ['4775', 1, 2]);
+      }),
+    );
+
+  if (isRoot)
+    test(
+      `${way}: an ordinary user is told that he cannot keep the capabilities`,
+      withTools((t) => {
+        const file = copyFixture(t, name);
+        const directory = path.dirname(file);
+        for (const his of [file, directory]) chownSync(his, nobody, nobody);
+        giveAttributes(file);
+        output('setcap', ['cap_net_raw=ep', file]);
+        const {status, stderr} = elfinterpAsNobody(set(file));
+        const reason = "setting attribute 'security.capability': Operation not permitted";
+        const said = `not all is kept that belongs to the file: ${reason}`;
+        t.is(
+          stderr,
+          `elfinterp: ${file}: ${way === 'in place' ? 'the file capabilities are lost: ' : ''}${said}\n`,
+        );
+        t.is(status, 0);
+        t.is(capabilitiesOf(result(file)), '');
+        t.regex(attributesOf(result(file)), /user\.origin="https/);
+        t.deepEqual(readFileSync(result(file)), edited);
+      }),
+    );
+
+  test(
+    `${way}: without a cp that knows of attributes the file is written all the same, and the user told`,
+    withTools((t) => {
+      for (const PATH of [tempDirectory(t), busyboxDirectory(t)]) {
+        const file = copyFixture(t, name);
+        const {status, stderr} = elfinterp(set(file), {env: {PATH}});
+        const what = 'attributes, ACLs and capabilities can be kept only with cp of GNU coreutils';
+        const [before, after] = {
+          'by rename': ['', '; --in-place keeps all but capabilities'],
+          'in place': ['file capabilities, if there were any, are lost: ', ''],
+          'to an output': ['', ''],
+        }[way];
+        t.is(stderr, `elfinterp: ${file}: ${before}${what}${after}\n`);
+        t.is(status, 0);
+        t.deepEqual(contentOf(path.dirname(file))[path.basename(result(file))], edited);
+        t.is(statSync(result(file)).mode & 0o7777, 0o755);
+      }
+    }),
+  );
+
+  test(
+    `${way}: on a file system without attributes nothing is said`,
+    withTools((t) => {
+      const directory = tempDirectory(t);
+      const file = path.join(directory, 'program');
+      const script = 'mount -t ramfs none "$0" && cp "$1" "$2" || exit 99; shift 2; "$@"; ls "$0"';
+      const inside = [directory, fixture(name).path, file, process.execPath, program, ...set(file)];
+      const as = isRoot ? [] : ['--map-root-user'];
+      t.deepEqual(run('unshare', ['--mount', ...as, 'sh', '-c', script, ...inside]), {
+        status: 0,
+        signal: null,
+        stdout: result(file) === file ? 'program\n' : 'program\nprogram.out\n',
+        stderr: '',
+      });
+    }),
+  );
+}
+
+/** A directory whose cp is BusyBox's. */
+function busyboxDirectory(t: ExecutionContext): string {
+  const directory = tempDirectory(t);
+  symlinkSync(output('sh', ['-c', 'command -v busybox || echo none']).trim(), path.join(directory, 'cp'));
+  return directory;
+}
+
+test('the time of modification is that of the edit', (t) => {
+  for (const {args, result} of ways) {
+    const file = copyFixture(t, name);
+    utimesSync(file, 1_000_000_000, 1_000_000_000);
+    elfinterp(['set', file, interpreter, ...args.map((arg) => arg.replace('OUT', result(file)))]);
+    t.true(statSync(result(file)).mtimeMs > 1_700_000_000_000);
+    t.is(statSync(file).mtimeMs === 1_000_000_000_000, result(file) !== file);
+  }
+});
+
+test(
+  'many files at once, in several directories and under one name: each keeps its own',
+  withTools(async (t) => {
+    const files = [name, 'aarch64/probe-pie', 'i386/probe-pie'].flatMap((fixtureName) => {
+      const first = copyFixture(t, fixtureName);
+      const second = path.join(path.dirname(first), 'other name; $(touch x)');
+      copyFileSync(first, second);
+      return [first, second];
+    });
+    const [, second, , fourth] = files as [string, string, string, string];
+    for (const file of [second, fourth]) giveAttributes(file);
+    giveAcl(second);
+    const before = files.map((file) => [attributesOf(file), aclOf(file)]);
+    const outcomes = await applyPlans(files.map((file) => ({path: file, plan: planFile(file)})));
+    t.deepEqual(
+      outcomes,
+      files.map((file) => ({applied: {path: file, notes: []}})),
+    );
+    t.deepEqual(
+      files.map((file) => [attributesOf(file), aclOf(file)]),
+      before,
+    );
+    for (const file of files) t.is(output('readelf', ['-p', '.interp', file]).includes(interpreter), true);
+  }),
+);
+
+if (isRoot)
+  test(
+    'of many files only the one that loses something is named',
+    withTools((t) => {
+      const directory = tempDirectory(t);
+      const files = ['a', 'b', 'c'].map((as) => path.join(directory, as));
+      for (const file of files) copyFileSync(fixture(name).path, file);
+      for (const his of [directory, ...files]) chownSync(his, nobody, nobody);
+      output('setcap', ['cap_net_raw=ep', path.join(directory, 'b')]);
+      const {status, stderr} = elfinterpAsNobody(['edit', '--interpreter', interpreter, ...files]);
+      t.regex(stderr, new RegExp(`^elfinterp: ${directory}/b: not all is kept .*\n$`));
+      t.is(status, 0);
+      t.deepEqual(Object.values(contentOf(directory)), [edited, edited, edited]);
+    }),
+  );
+
+function planFile(file: string) {
+  const elf = openElfSync(file);
+  const plan = planEdit(elf.view, {interpreter});
+  void elf.close();
+  return plan;
+}
