@@ -80,7 +80,8 @@ test(
         ends[status === 0 ? 'done' : 'refused'] += 1;
         t.notRegex(stdout, /\.elfinterp-/, what);
         const names = [...(withBundle || status === 0 ? ['debootstrap', 'whole', 'qemu-libs'] : [])];
-        const programs = [...(withBundle ? ['true'] : []), ...(status === 0 ? ['false'] : [])];
+        // The one for the same target gives way.
+        const programs = status === 0 ? ['false'] : withBundle ? ['true'] : [];
         t.deepEqual(stdout.trim().split('\n').filter(Boolean).sort(), [...names, ...programs].sort(), what);
       }
     }

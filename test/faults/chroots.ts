@@ -26,7 +26,7 @@ import {holdDirectory} from '../../src/source/held.js';
 import {hostEntries, processesWith} from '../chroot/helpers.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
-import {type Ended, faults, type Scenario} from './walk.js';
+import type {Ended, Scenario} from './walk.js';
 
 /** Kills after which the root was neither the old nor the new one until the next run: counted for the totals. */
 export const between = new Map<string, number>();
@@ -54,18 +54,6 @@ function leftIn(root: string): readonly string[] {
   return readdirSync(root).filter((name) => name.startsWith('.elfinterp-'));
 }
 
-const reads = /^(statx|newfstatat|fstat|readlink|getdents64|pread64|read|lseek)\(/;
-
-/**
- * A call that reads can fail for want of rights or of the disk, not for want of room; and to be killed at it is to be
- * killed at the next one that changes something.
- */
-function faultsOf(line: string): readonly string[] {
-  if (line.startsWith('close(')) return ['EIO'];
-  const opensToRead = /^open/.test(line) && !/O_WRONLY|O_RDWR|O_CREAT/.test(line);
-  return opensToRead || reads.test(line) ? ['EIO', 'EACCES'] : faults;
-}
-
 interface Changing {
   readonly name: string;
   /** Make the old state of a root. */
@@ -89,7 +77,6 @@ function changing({name, prepare, args}: Changing): Scenario {
   return {
     name,
     setUp,
-    faultsOf,
     concerns: (line, directory) => line.includes(directory) || line.includes('/proc/self/fd/'),
     check(directory, run) {
       const ended = {...run, killed: run.killed || isNodesEnd(run)};
@@ -201,7 +188,6 @@ const chrootRun: Scenario = {
     chmodSync(directory, 0o755);
     return [process.execPath, program, 'chroot', 'run', root, '--', '/bin/sh'];
   },
-  faultsOf,
   concerns: (line, directory) =>
     line.includes(directory) || /\/proc\/(\d+|self)\//.test(line) || /^(socketpair|clone|pipe2)/.test(line),
   check(directory, run) {
