@@ -18,6 +18,7 @@ for (const scenario of chrootScenarios) {
   test.serial(
     `the old state or the new one, whatever fails: ${scenario.name}`,
     withTools(async (t) => {
+      t.timeout(1_800_000);
       const points = interleave(await listPoints(scenario));
       const counts = {old: 0, new: 0, missed: 0, damaged: 0};
       const damaged: string[] = [];
@@ -70,6 +71,7 @@ function onFullDisk(t: ExecutionContext, kilobytes: number, withBundle: boolean)
 test(
   'a disk that is full at any moment of an install leaves the bundle that was there, or none, and nothing else',
   withTools((t) => {
+    t.timeout(1_800_000);
     const ends = {refused: 0, done: 0};
     for (const withBundle of [false, true]) {
       for (const kilobytes of [0, 4, 64, 200, 260, 1000, 2000, 2200, 2400, 2600, 9000]) {
