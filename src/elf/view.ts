@@ -12,7 +12,7 @@ import {PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
 import type {Format} from './record.js';
 import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
-import {decodeString, readString} from './strings.js';
+import {decodeString, StringReader} from './strings.js';
 
 /** The value of PT_INTERP and where it stands. */
 export interface Interpreter {
@@ -41,6 +41,7 @@ export class ElfView {
   #programHeaders: readonly Phdr[] | undefined;
   #sectionHeaders: readonly Shdr[] | undefined;
   #dynamic: DynamicSection | null | undefined;
+  #sectionNames: StringReader | undefined;
   #interpreter: Interpreter | null | undefined;
 
   /** @throws ElfError NOT_ELF, TRUNCATED, BAD_ELF when there is no ELF header to read */
@@ -92,7 +93,9 @@ export class ElfView {
   sectionName(section: Shdr): string {
     const names = this.sectionHeaders[this.e_shstrndx];
     if (names === undefined || section.sh_name >= names.sh_size) return '';
-    return this.#located(() => readString(this.source, names.sh_offset, names.sh_size, section.sh_name));
+    const {sh_offset: offset, sh_size: size} = names;
+    this.#sectionNames ??= new StringReader(this.source, {offset, size});
+    return this.#sectionNames.at(section.sh_name);
   }
 
   /** The first segment of a type. */
