@@ -124,12 +124,13 @@ function parseJson(text: string, path: string): unknown {
 
 const roles: readonly ManifestRole[] = ['library', 'loader', 'program', 'data'];
 
-/** A list in a list in a list could be too deep to be printed. */
+/** A list in a list in a list can be too deep to be printed. */
 function shown(value: unknown): string {
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' && value !== null
-    ? 'an object'
-    : printable(JSON.stringify(value).slice(0, 100));
+  try {
+    return printable(JSON.stringify(value).slice(0, 100));
+  } catch {
+    return 'lists without end';
+  }
 }
 
 /** Takes values apart, and says of each wrong one where it stands, what was expected and what is there. */
