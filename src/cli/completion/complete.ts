@@ -62,11 +62,11 @@ function inCommand(command: Command, before: readonly string[], current: string)
   const waiting =
     current === '=' || before.at(-1) === '=' ? (current === '=' ? before.at(-1) : option) : undefined;
   if (waiting !== undefined && (equals === '=' || current === '='))
-    return valueOf(optionOf(command, waiting));
+    return offerForValue(optionOf(command, waiting));
   const last = optionOf(command, before.at(-1));
-  if (last !== undefined && last.type !== 'boolean') return valueOf(last);
+  if (last !== undefined && last.type !== 'boolean') return offerForValue(last);
   const [, name = '', value] = /^(--[^=]+)(=)/.exec(current) ?? [];
-  if (value !== undefined) return withPrefix(`${name}=`, valueOf(optionOf(command, name)));
+  if (value !== undefined) return withPrefix(`${name}=`, offerForValue(optionOf(command, name)));
   return current.startsWith('-')
     ? {words: optionsLeft(command, before), files: 'nothing'}
     : positionalOf(command, before);
@@ -78,7 +78,7 @@ function optionOf({options}: Command, word: string | undefined): Option | undefi
 }
 
 /** The placeholder says what a value is: FILE, DIR, ARCH. */
-function valueOf(option: Option | undefined): Offer {
+function offerForValue(option: Option | undefined): Offer {
   if (option === undefined) return nothing;
   const {choices, value = ''} = option;
   const words = choices ?? (value === 'ARCH' ? debianArchitectures() : []);

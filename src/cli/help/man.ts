@@ -17,17 +17,17 @@ function pageToMan(page: Page, pages: readonly Page[]): string {
   return [
     `.TH ${title.toUpperCase()} 1 "" "elfinterp ${version}" "elfinterp"`,
     '.SH NAME',
-    escape(`${title} - ${page.summary}`),
+    roff(`${title} - ${page.summary}`),
     '.SH SYNOPSIS',
     synopsis(page),
     ...page.sections
       .filter(({entries}) => entries.length > 0)
       .flatMap(({title: heading, entries}) => [
         `.SH ${heading.toUpperCase()}`,
-        ...entries.flatMap(({term, text}) => ['.TP', `.B ${escape(term.trim())}`, escape(text)]),
+        ...entries.flatMap(({term, text}) => ['.TP', `.B ${roff(term.trim())}`, roff(text)]),
       ]),
     ...(page.examples.length === 0 ? [] : ['.SH EXAMPLES', ...page.examples.flatMap(exampleToMan)]),
-    ...(page.notes.length === 0 ? [] : ['.SH NOTES', ...page.notes.flatMap((note) => [escape(note), '.br'])]),
+    ...(page.notes.length === 0 ? [] : ['.SH NOTES', ...page.notes.flatMap((note) => [roff(note), '.br'])]),
     '.SH EXIT STATUS',
     '0: done. 1: something that was asked for could not be done. 2: the command line is wrong.',
     '.SH SEE ALSO',
@@ -38,20 +38,18 @@ function pageToMan(page: Page, pages: readonly Page[]): string {
 
 /** What is typed stands in bold, what is to be put in its place does not. */
 function synopsis({name, usage}: Page): string {
-  return `.B ${escape(name)}\n${escape(usage.slice(name.length + 1))}`;
+  return `.B ${roff(name)}\n${roff(usage.slice(name.length + 1))}`;
 }
 
 function exampleToMan({line, meaning}: Example): string[] {
-  return ['.TP', `.B ${escape(line)}`, escape(meaning)];
+  return ['.TP', `.B ${roff(line)}`, roff(meaning)];
 }
 
 /** The overview and its commands; of a command of a group, the group. */
 function seeAlso({name}: Page, pages: readonly Page[]): string {
   const isNear = (other: string) => other.startsWith(`${name} `) || name.startsWith(`${other} `);
-  const near = pages
-    .filter((page) => isNear(page.name))
-    .map((page) => `.BR ${escape(dashed(page.name))} (1)`);
-  return [...near, '.BR ld.so (8)'].join(' ,\n').replaceAll(') ,', '),');
+  const near = pages.filter((page) => isNear(page.name)).map((page) => `.BR ${roff(dashed(page.name))} (1)`);
+  return [...near, '.BR ld.so (8)'].join(',\n');
 }
 
 function dashed(name: string): string {
@@ -59,6 +57,6 @@ function dashed(name: string): string {
 }
 
 /** A hyphen of a command line is one, not a dash; a line that begins with a point would be a macro. */
-function escape(text: string): string {
+function roff(text: string): string {
   return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&');
 }
