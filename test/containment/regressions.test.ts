@@ -73,20 +73,25 @@ test(
   }),
 );
 
-test(
-  'a link of resolv.conf through a directory that is missing had a file made outside',
-  withTools((t) => {
-    const [root, outside] = [tempDirectory(t), tempDirectory(t)];
-    for (const name of ['bin', 'etc', 'proc']) mkdirSync(join(root, name));
-    output('cp', ['test-binaries/x86_64/hello-static', join(root, 'bin/sh')]);
-    symlinkSync(outside, join(root, 'way'));
-    symlinkSync('/missing/../way/made', join(root, 'etc/resolv.conf'));
-    const {status, stderr} = elfinterp(['chroot', 'run', '--resolv-conf', root, '--', '/bin/sh']);
-    t.is(status, 1);
-    t.regex(stderr, /a link to no place where a file can be made/);
-    t.deepEqual(readdirSync(outside), []);
-  }),
-);
+for (const [title, link] of [
+  ['a directory that is missing', () => '/missing/../way/made'],
+  ['/proc, which is mounted later', (outside: string) => `/proc/self/root${outside}/made`],
+] as const) {
+  test(
+    `a link of resolv.conf through ${title} had a file made outside`,
+    withTools((t) => {
+      const [root, outside] = [tempDirectory(t), tempDirectory(t)];
+      for (const name of ['bin', 'etc', 'proc']) mkdirSync(join(root, name));
+      output('cp', ['test-binaries/x86_64/hello-static', join(root, 'bin/sh')]);
+      symlinkSync(outside, join(root, 'way'));
+      symlinkSync(link(outside), join(root, 'etc/resolv.conf'));
+      const {status, stderr} = elfinterp(['chroot', 'run', '--resolv-conf', root, '--', '/bin/sh']);
+      t.is(status, 1);
+      t.regex(stderr, /a link to no place where a file can be made/);
+      t.deepEqual(readdirSync(outside), []);
+    }),
+  );
+}
 
 test('an installation that failed in the middle lost the bundle that was there', async (t) => {
   const into = tempDirectory(t);
