@@ -9,6 +9,7 @@ import {isPowerOfTwo, type Problem} from './problem.js';
 export function* checkSections(view: ElfView): Generator<Problem> {
   for (const [i, section] of view.sectionHeaders.entries()) {
     if (section.sh_type === SHT.SHT_NULL) continue;
+    yield* checkName(view, section, i);
     yield* checkLinks(view, section, i);
     if (section.sh_type === SHT.SHT_NOBITS) continue;
     yield* checkPlace(view, section, i);
@@ -30,6 +31,12 @@ function nameOf(view: ElfView, section: Shdr): string {
   } catch {
     return '?';
   }
+}
+
+function* checkName(view: ElfView, {sh_name}: Shdr, i: number): Generator<Problem> {
+  const names = view.sectionHeaders[view.e_shstrndx];
+  if (names !== undefined && view.e_shstrndx !== 0 && sh_name >= names.sh_size)
+    yield say(view, i, 'STRING_OUTSIDE', `sh_name ${hex(sh_name)} lies outside the section names`);
 }
 
 function* checkLinks(view: ElfView, section: Shdr, i: number): Generator<Problem> {
