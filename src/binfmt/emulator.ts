@@ -2,9 +2,9 @@
  * Registering an emulator for the programs of a qemu-user target, in whichever table.
  */
 import {posix} from 'node:path';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
 import {ElfError, printable} from '../errors.js';
-import {fileSource} from '../source/file.js';
+import {type FileSource, fileSource} from '../source/file.js';
 import {mustFindTable, refuseHostWide} from './mount.js';
 import {formatRegistration, type Registration} from './registration.js';
 import {entryMatches, readEntry, register, setEnabled, unregister} from './registry.js';
@@ -123,7 +123,7 @@ function catchesOwnPrograms(registration: Registration): boolean {
 
 /** Flag F keeps the emulator at hand, not its loader: "No such file or directory" in a chroot is what one sees. */
 function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
-  const loader = flags.includes('F') ? loaderOf(interpreter) : undefined;
+  const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
   if (loader === undefined) return [];
   return [
     `${interpreter} is shared: even with flag F it starts only in chroots that have ${loader}; elfinterp chroot install puts one that always starts into a chroot`,
@@ -131,9 +131,9 @@ function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
 }
 
 /** The loader that a program asks for; undefined for a static one and for what is no readable program. */
-export function loaderOf(path: string): string | undefined {
+export function loaderOf(open: () => FileSource): string | undefined {
   try {
-    const file = openElfSync(path);
+    const file = openElfSource(open());
     try {
       return file.view.interpreter?.path;
     } finally {

@@ -1,20 +1,26 @@
 /*
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
-import {lstatSync, mkdirSync, readFileSync, realpathSync, rmSync} from 'node:fs';
-import {join, posix, resolve} from 'node:path';
+import {mkdirSync} from 'node:fs';
+import {posix, resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
+import {openOwn} from '../loader/inside.js';
 import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
+import {type HeldDirectory, holdDirectory} from '../source/held.js';
 import {version} from '../version.js';
 import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js';
-import {type DataFile, findDataFiles, placeOf} from './data-files.js';
-import {type BundleFile, generated} from './file-set.js';
-import {formatManifest, type Manifest, type ManifestFile, manifestPath, parseManifest} from './manifest.js';
+import {type DataFile, findDataFiles} from './data-files.js';
+import {withEarlier} from './earlier.js';
+import type {BundleFile} from './file-set.js';
+import {withLock} from './lock.js';
+import {formatManifest, type Manifest, manifestPath} from './manifest.js';
+import {readManifestFile} from './manifest-file.js';
 import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
+import {findStaging, recover} from './staging.js';
 import {writeBundle} from './write-bundle.js';
 
 /** Where a bundle goes, and what comes along. */
@@ -42,6 +48,8 @@ export interface BundleOptions {
   readonly shell?: string | undefined;
   /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
   readonly qemuTarget?: string | undefined;
+  /** Called before a bundle that is there already gives way to another one; it stays when this throws. */
+  readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
 }
 
 /** What was bundled. */
@@ -73,27 +81,78 @@ export async function bundle(programs: readonly string[], options: BundleOptions
   const layout = layoutOf(options);
   const shell = shellOf(options);
   const target = prepareTarget(options.into, layout);
+  using top = holdDirectory(target.host);
+  const prepared = prepare(programs, target, layout, shell, options);
+  if (isThere(target, prepared) && findStaging(top).length === 0) return resultOf(target, prepared, false);
+  return withLock(top, () => {
+    const left = recover(top);
+    // Somebody else may have been here, or what somebody left was put back.
+    const isAsBefore = left.length === 0 && textOf(readManifest(target, layout)) === textOf(prepared.earlier);
+    const current = isAsBefore ? prepared : prepare(programs, target, layout, shell, options);
+    if (isThere(target, current)) return resultOf(target, current, false);
+    if (current.earlier !== undefined) options.beforeReplacing?.(current.earlier);
+    return write(target, top, current);
+  });
+}
+
+/** Everything that is decided before anything is written. */
+interface Prepared {
+  readonly earlier: Manifest | undefined;
+  readonly plan: BundlePlan;
+  readonly manifest: Manifest;
+  /** Names of libraries that the programs do not ask for themselves. */
+  readonly library: readonly string[];
+  /** Whether the programs are of this machine, so that their loader may be tried. */
+  readonly native: boolean;
+}
+
+function prepare(
+  programs: readonly string[],
+  target: Root,
+  layout: Layout,
+  shell: string | undefined,
+  options: BundleOptions,
+): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
+  const root = new Root(options.root);
   const earlier = readManifest(target, layout);
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
-  const all = withEarlierPrograms(programs, earlier, targetOf, options.root);
-  const trees = resolveAll(all, library, options.root);
-  const wanted = withEarlierData(options, earlier?.files ?? [], layout);
-  const data = findDataFiles(new Root(options.root), wanted, layout);
-  const plan = planBundle(trees, {layout, library, isolate: options.isolate ?? true, shell, targetOf, data});
+  const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
+  const trees = resolveAll(wanted.programs, library, options.root);
+  const data = findDataFiles(root, wanted.files, layout);
+  const isolate = options.isolate ?? true;
+  const plan = planBundle(trees, {root, layout, library, isolate, shell, targetOf, data});
   requireOwnDirectories(target, directoriesOf(plan));
-  const manifest = describe(plan);
-  const result = {manifest, manifestPath: join(target, manifestPath(layout)), isolated: isolationIn(plan)};
-  if (isThere(target, manifest)) return {...result, written: false, notes: plan.notes};
-  const notes = [...plan.notes];
-  writeBundle(target, plan, manifest, (staging) => {
-    proveClosed(staging, layout, plan.programs, carried(plan, library));
-    const problem = plan.isolated === undefined ? undefined : testIsolation(join(staging, plan.isolated));
+  return {earlier, plan, manifest: describe(plan), library, native: root.isTrivial};
+}
+
+function write(target: Root, top: HeldDirectory, prepared: Prepared): BundleResult {
+  const {earlier, plan, manifest, library, native} = prepared;
+  const notes: string[] = [];
+  writeBundle(top, plan, manifest, obsoleteFiles(target, earlier, manifest), (staged) => {
+    proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library));
+    // What another root has for a loader is not run here.
+    const loader = native ? plan.isolated : undefined;
+    const problem = loader === undefined ? undefined : testIsolation(staged.locate(loader));
     if (problem !== undefined) notes.push(problem);
   });
-  removeReplaced(target, layout, earlier, manifest);
-  proveClosed(target, layout, plan.programs, []);
-  return {...result, written: true, notes};
+  proveClosed(target.host, plan.layout, plan.programs, []);
+  return resultOf(target, prepared, true, notes);
+}
+
+function resultOf(
+  target: Root,
+  {plan, manifest}: Prepared,
+  written: boolean,
+  notes: readonly string[] = [],
+): BundleResult {
+  return {
+    manifest,
+    manifestPath: target.hostPath(manifestPath(plan.layout)),
+    written,
+    isolated: isolationIn(plan),
+    notes: [...plan.notes, ...notes],
+  };
 }
 
 function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions): Layout {
@@ -122,28 +181,27 @@ function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefine
   });
 }
 
-/** The target's real path; each directory of the layout that exists there must be one, and not a link elsewhere. */
-function prepareTarget(into: string, layout: Layout): string {
+/** The target; each directory of the layout that exists there must be one, and not a link elsewhere. */
+function prepareTarget(into: string, layout: Layout): Root {
   try {
     mkdirSync(into, {recursive: true});
   } catch (error) {
     throw systemError(into, error, 'cannot make the directory');
   }
-  const {host} = new Root(into);
-  requireOwnDirectories(host, [layout.prefix, layout.libs]);
-  return host;
+  const root = new Root(into);
+  requireOwnDirectories(root, [layout.prefix, layout.libs]);
+  return root;
 }
 
 /** A directory of the bundle that exists already must be one, and not a link to elsewhere. */
-function requireOwnDirectories(target: string, directories: Iterable<string>): void {
-  const root = new Root(target);
+function requireOwnDirectories(root: Root, directories: Iterable<string>): void {
   for (const path of directories) {
     const there = root.resolve(path);
     const isFree =
       !there.found && there.code === 'ENOENT' && path === posix.join(there.reached, ...there.rest);
     if (isFree || (there.found && there.inside === path && there.stats.isDirectory())) continue;
     throw new ElfError('OUTSIDE', `${path} is not a directory of its own there`, {
-      path: target,
+      path: root.host,
       expected: 'a directory, or nothing yet',
       got: there.found ? `a way to ${there.inside}` : `${there.code} at ${there.reached}`,
     });
@@ -167,74 +225,23 @@ function targetsOf(
   return (name) => targetOfName(name) ?? known.get(name) ?? null;
 }
 
-/**
- * One library directory serves all emulators of a prefix, so a new one is bundled together with those before it,
- * except those that it replaces: of its name, or for its target.
- */
-function withEarlierPrograms(
-  programs: readonly string[],
-  earlier: Manifest | undefined,
-  targetOf: (name: string) => string | null,
-  root: string | undefined,
-): string[] {
-  const paths = programs.map((path) => (root === undefined ? resolve(path) : posix.join('/', path)));
-  const names = new Set(paths.map((path) => posix.basename(path)));
-  const targets = new Set(
-    paths.map((path) => targetOf(posix.basename(path))).filter((name) => name !== null),
-  );
-  const kept = (earlier?.files ?? []).filter(({role, path}) => {
-    const name = posix.basename(path);
-    return role === 'program' && !names.has(name) && !targets.has(targetOf(name) ?? '');
-  });
-  return [...kept.map(({source}) => sourceInside(source, root)), ...paths];
-}
-
-/** Data files of an earlier bundle stay, unless something new is asked for in their place. */
-function withEarlierData(
-  {files = [], root}: BundleOptions,
-  earlier: readonly ManifestFile[],
-  layout: Layout,
-): DataFile[] {
-  const own = files.map(({source, target}) => ({
-    source: root === undefined ? resolve(source) : posix.join('/', source),
-    target: placeOf(source, target, layout.prefix),
-  }));
-  const isReplaced = (path: string) =>
-    own.some(({target}) => path === target || path.startsWith(`${target}/`));
-  const kept = earlier.filter(
-    ({role, source, path}) => role === 'data' && source !== generated && !isReplaced(path),
-  );
-  return [...kept.map(({source, path}) => ({source: sourceInside(source, root), target: path})), ...own];
-}
-
-/** Remove the programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
-function removeReplaced(
-  target: string,
-  {prefix}: Layout,
-  earlier: Manifest | undefined,
-  now: Manifest,
-): void {
+/** The programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
+function obsoleteFiles(target: Root, earlier: Manifest | undefined, now: Manifest): string[] {
   const kept = new Set(now.files.map(({path}) => path));
-  for (const file of earlier?.files ?? []) {
-    if (file.role !== 'program' || kept.has(file.path) || posix.dirname(file.path) !== prefix) continue;
-    const path = join(target, file.path);
-    if (lstatSync(path, {throwIfNoEntry: false})?.isFile() && hasContent(path, file)) rmSync(path);
-  }
+  return (earlier?.files ?? [])
+    .filter(({role, path}) => role === 'program' && !kept.has(path) && posix.dirname(path) === now.prefix)
+    .filter((file) => hasContent(() => openOwn(target, file.path), file))
+    .map(({path}) => path);
 }
 
-function sourceInside(source: string, root: string | undefined): string {
-  if (root === undefined) return source;
-  const host = realpathSync(root);
-  return source.startsWith(`${host}/`) ? source.slice(host.length) : source;
-}
-
-function readManifest(target: string, layout: Layout): Manifest | undefined {
-  const path = join(target, manifestPath(layout));
+/** What is there but is no manifest, or none that may be believed, counts for nothing: the bundle is made anew. */
+function readManifest(target: Root, layout: Layout): Manifest | undefined {
   try {
-    return parseManifest(readFileSync(path, 'utf8'), path);
+    const source = openOwn(target, manifestPath(layout));
+    return source && readManifestFile(source);
   } catch (error) {
-    if (error instanceof ElfError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw systemError(path, error, 'cannot read');
+    if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
+    throw error;
   }
 }
 
@@ -273,14 +280,17 @@ function describe({layout, programs, files}: BundlePlan): Manifest {
   };
 }
 
-function contentIn({content, source, plan, role}: BundleFile): Content {
+function contentIn({content, source, from, plan, role}: BundleFile): Content {
   return content === undefined
-    ? contentOf(source, plan)
+    ? contentOf(from.source(source), plan)
     : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
-function isThere(target: string, manifest: Manifest): boolean {
-  const earlier = readManifest(target, manifest);
-  if (earlier === undefined || formatManifest(earlier) !== formatManifest(manifest)) return false;
-  return manifest.files.every((file) => hasContent(join(target, file.path), file));
+function textOf(manifest: Manifest | undefined): string | undefined {
+  return manifest && formatManifest(manifest);
+}
+
+function isThere(target: Root, {earlier, manifest}: Prepared): boolean {
+  if (textOf(earlier) !== textOf(manifest)) return false;
+  return manifest.files.every((file) => hasContent(() => openOwn(target, file.path), file));
 }

@@ -1,7 +1,8 @@
 import {createHash} from 'node:crypto';
-import {type Stats, statSync} from 'node:fs';
+import type {Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
-import {fileSource} from '../source/file.js';
+import {ElfError} from '../errors.js';
+import type {FileSource} from '../source/file.js';
 import {overlaySource} from '../source/overlay.js';
 import {readInPieces} from '../source/source.js';
 
@@ -14,9 +15,12 @@ export interface Content {
   readonly mode: number;
 }
 
-/** What a file would be after a plan; nothing is written. A bundled file is never setuid, nor writable by others. */
-export function contentOf(path: string, plan?: Plan): Content {
-  const source = fileSource(path);
+/**
+ * What a file would be after a plan; nothing is written. A bundled file is never setuid, nor writable by others.
+ *
+ * @param source is closed
+ */
+export function contentOf(source: FileSource, plan?: Plan): Content {
   try {
     const result = plan === undefined ? source : overlaySource(source, plan.writes, plan.outputSize);
     const hash = createHash('sha256');
@@ -37,9 +41,29 @@ export function modeOf({mode}: Stats): number {
   return (mode & 0o755) | 0o444;
 }
 
-/** Whether the file at a path already has this content. */
-export function hasContent(path: string, wanted: Content): boolean {
-  const stats = statSync(path, {throwIfNoEntry: false});
-  if (stats === undefined || !stats.isFile() || stats.size !== wanted.size) return false;
-  return (stats.mode & 0o7777) === wanted.mode && contentOf(path).sha256 === wanted.sha256;
+/**
+ * Whether a file already has this content; what is not there, or not a regular file, has not.
+ *
+ * @param wanted without a mode, any will do
+ */
+export function hasContent(
+  open: () => FileSource | undefined,
+  wanted: Omit<Content, 'mode'> & {mode?: number},
+): boolean {
+  const source = openRegular(open);
+  if (source === undefined) return false;
+  const {size, mode} = source.stats;
+  const isAlike = size === wanted.size && (wanted.mode === undefined || (mode & 0o7777) === wanted.mode);
+  if (isAlike) return contentOf(source).sha256 === wanted.sha256;
+  source.close();
+  return false;
+}
+
+function openRegular(open: () => FileSource | undefined): FileSource | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'NOT_A_FILE') return undefined;
+    throw error;
+  }
 }

@@ -1,7 +1,6 @@
 /*
  * Files that a bundled program reads at run time and that no NEEDED entry tells of: configuration, firmware, keymaps.
  */
-import {readdirSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {Found, Root} from '../loader/root.js';
@@ -59,22 +58,22 @@ function collect(
   const there = root.resolve(source);
   if (!there.found) throw systemError(source, Object.assign(new Error(there.code), {code: there.code}));
   const identity = `${there.stats.dev}:${there.stats.ino}`;
-  if (there.stats.isFile()) return [{path, role: 'data', source: there.host, identity, why}];
+  if (there.stats.isFile()) return [{path, role: 'data', source: there.host, from: root, identity, why}];
   if (!there.stats.isDirectory()) {
     throw new ElfError('NOT_A_FILE', 'neither a regular file nor a directory', {path: source});
   }
   if (above.includes(identity)) {
     throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
   }
-  return namesIn(there).flatMap((name) =>
+  return namesIn(root, there).flatMap((name) =>
     collect(root, posix.join(there.inside, name), posix.join(path, name), why, [...above, identity]),
   );
 }
 
-function namesIn({host, inside}: Found): string[] {
+function namesIn(root: Root, {host, inside}: Found): string[] {
   try {
-    return readdirSync(host).sort();
+    return root.names(host);
   } catch (error) {
-    throw systemError(inside, error, 'cannot read');
+    throw error instanceof ElfError ? error.at(inside) : error;
   }
 }

@@ -1,5 +1,6 @@
 import type {Plan} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
+import type {Root} from '../loader/root.js';
 import {contentOf} from './contents.js';
 import type {ManifestRole} from './manifest.js';
 
@@ -10,6 +11,8 @@ export interface BundleFile {
   readonly role: ManifestRole;
   /** The file on this machine that it is made of, or `generated`. */
   readonly source: string;
+  /** The root that this file was found in. */
+  readonly from: Root;
   /** `device:inode` of the source: one file has many paths. */
   readonly identity: string;
   /** Why it is here, for messages. */
@@ -62,6 +65,6 @@ function isSame(a: BundleFile, b: BundleFile): boolean {
   return (
     a.content === undefined &&
     b.content === undefined &&
-    contentOf(a.source).sha256 === contentOf(b.source).sha256
+    contentOf(a.from.source(a.source)).sha256 === contentOf(b.from.source(b.source)).sha256
   );
 }

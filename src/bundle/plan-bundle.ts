@@ -9,9 +9,12 @@ import {posix} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {planEdit} from '../edit/plan-edit.js';
 import {machineOf} from '../elf/machine.js';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
+import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
+import {type FileSource, fileSource} from '../source/file.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
 import {planIsolation} from './isolate.js';
 import type {ManifestProgram} from './manifest.js';
@@ -34,6 +37,8 @@ export interface BundlePlan {
 }
 
 export interface PlanBundleOptions {
+  /** The root that the programs were resolved in. */
+  readonly root: Root;
   readonly layout: Layout;
   /** Libraries to add by hand, as if each program needed them. */
   readonly library: readonly string[];
@@ -79,7 +84,9 @@ function planProgram(
   const {prefix, libs} = options.layout;
   const name = posix.basename(program.path);
   const path = posix.join(prefix, name);
-  const file = {path, role: 'program', source: program.host, identity: program.identity} as const;
+  const {host: source, identity} = program;
+  const from = options.root;
+  const file = {path, role: 'program', source, from, identity} as const;
   if (tree.interpreter === undefined) {
     files.add({...file, why: 'a static program'});
     return {path, interpreter: null, qemuTarget: options.targetOf(name)};
@@ -92,14 +99,14 @@ function planProgram(
     );
   }
   for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
-  addPathFile(tree, interpreter, options.layout, files);
+  addPathFile(tree, interpreter, options, files);
   const qemuTarget = options.targetOf(name);
   if (options.shell !== undefined) {
-    return planWrapper(program, tree, options.layout, options.shell, files, qemuTarget);
+    return planWrapper(program, tree, options, options.shell, files, qemuTarget);
   }
   files.add({
     ...file,
-    plan: planFor(program.host, {interpreter, rpath: libs, ...plainNames(program, tree)}),
+    plan: planFor(from.source(source), {interpreter, rpath: libs, ...plainNames(program, tree)}),
     why: 'a program to bundle',
   });
   return {path, interpreter, qemuTarget};
@@ -113,7 +120,7 @@ function planProgram(
 function addPathFile(
   {interpreter}: ResolvedTree,
   loader: string,
-  {prefix, libs}: Layout,
+  {layout: {prefix, libs}, root: from}: PlanBundleOptions,
   files: FileSet,
 ): void {
   if (interpreter?.pathFile === undefined) return;
@@ -121,7 +128,7 @@ function addPathFile(
   if (!path.startsWith(`${prefix}/`)) return;
   const why = `the library directories of ${interpreter.path}`;
   const content = new TextEncoder().encode(`${libs}\n`);
-  files.add({path, role: 'data', source: generated, identity: generated, why, content});
+  files.add({path, role: 'data', source: generated, from, identity: generated, why, content});
 }
 
 /**
@@ -132,7 +139,7 @@ function addPathFile(
 function planWrapper(
   program: TreeNode,
   {interpreter}: ResolvedTree,
-  {prefix, libs}: Layout,
+  {layout: {prefix, libs}, root: from}: PlanBundleOptions,
   shell: string,
   files: FileSet,
   qemuTarget: string | null,
@@ -149,27 +156,32 @@ function planWrapper(
       expected: 'no character that a shell treats as special',
     });
   }
-  checkShell(shell, program.host);
+  checkShell(shell, withView(from.source(program.host), machineName));
   const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
   const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
   const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
   const {host: source, identity} = program;
-  files.add({path, role: 'program', source, identity, why: 'a program to bundle', content});
-  files.add({path: wraps, role: 'data', source, identity, why: 'the program that a wrapper starts'});
+  files.add({path, role: 'program', source, from, identity, why: 'a program to bundle', content});
+  files.add({path: wraps, role: 'data', source, from, identity, why: 'the program that a wrapper starts'});
   const why = 'the shell of the wrapper';
-  files.add({path: interpreterPath, role: 'data', source: shell, identity: shell, why});
+  // The shell is one of this machine, wherever the program is from.
+  files.add({path: interpreterPath, role: 'data', source: shell, from: new Root(), identity: shell, why});
   return {path, interpreter: interpreterPath, qemuTarget, wraps};
 }
 
+function machineName(view: ElfView): string {
+  return machineOf(view).name;
+}
+
 /** @throws ElfError BAD_REQUEST for a shell that would need a loader, or an emulator, itself */
-function checkShell(shell: string, program: string): void {
-  const [machine, wanted] = [shell, program].map((path) => withView(path, (view) => machineOf(view).name));
-  const isStatic = withView(shell, (view) => view.interpreter === undefined);
-  if (isStatic && machine === wanted) return;
+function checkShell(shell: string, wanted: string): void {
+  const name = withView(fileSource(shell), machineName);
+  const isStatic = withView(fileSource(shell), (view) => view.interpreter === undefined);
+  if (isStatic && name === wanted) return;
   throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
     path: shell,
     expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
-    got: isStatic ? `one for ${machine}` : 'a shared one',
+    got: isStatic ? `one for ${name}` : 'a shared one',
   });
 }
 
@@ -205,12 +217,15 @@ function addNode(
   files: FileSet,
   notes: string[],
 ): void {
-  const {libs} = options.layout;
-  const file = {source: node.host, identity: node.identity};
+  const {
+    layout: {libs},
+    root: from,
+  } = options;
+  const file = {source: node.host, from, identity: node.identity};
   if (node.index === tree.interpreter?.node) {
     const path = posix.join(libs, loaderName);
     if (files.has({...file, path})) return;
-    const isolation = options.isolate ? isolationOf(node.host) : undefined;
+    const isolation = options.isolate ? withView(from.source(node.host), planIsolation) : undefined;
     const why = `the loader of ${tree.nodes[0]?.path}`;
     files.add({...file, path, role: 'loader', plan: isolation?.plan, why});
     notes.push(...(isolation?.warnings ?? []));
@@ -221,7 +236,7 @@ function addNode(
   const path = posix.join(libs, first);
   const hasPath = node.rpath !== undefined || node.runpath !== undefined;
   const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
-  const plan = Object.keys(request).length > 0 ? planFor(node.host, request) : undefined;
+  const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : undefined;
   const why = whyOf(node, tree);
   files.add({...file, path, role: 'library', plan, why});
   for (const other of others) {
@@ -265,16 +280,12 @@ function whyOf(node: TreeNode, {nodes}: ResolvedTree): string {
   return `${node.path}, for ${asker?.path ?? 'the bundle'}`;
 }
 
-function planFor(host: string, request: Parameters<typeof planEdit>[1]): Plan {
-  return withView(host, (view) => planEdit(view, request));
+function planFor(source: FileSource, request: Parameters<typeof planEdit>[1]): Plan {
+  return withView(source, (view) => planEdit(view, request));
 }
 
-function isolationOf(host: string) {
-  return withView(host, planIsolation);
-}
-
-function withView<T>(host: string, work: (view: ReturnType<typeof openElfSync>['view']) => T): T {
-  const file = openElfSync(host);
+function withView<T>(source: FileSource, work: (view: ElfView) => T): T {
+  const file = openElfSource(source);
   try {
     return work(file.view);
   } finally {

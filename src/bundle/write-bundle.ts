@@ -2,114 +2,119 @@
  * Writing a bundle: complete in a staging directory inside the target, proved there, then moved into place.
  *
  * Where the prefix does not exist yet, one rename puts everything there. Where it does (debootstrap has made
- * /debootstrap), the library directory with the manifest comes last: without a manifest there is no bundle, so
- * whoever looks after an interruption finds the whole of it or none, and the next run does it again.
+ * /debootstrap), the library directory with the manifest comes last; see staging.ts for what that is good for.
  */
 import {
   chmodSync,
+  closeSync,
   constants,
   copyFileSync,
-  existsSync,
+  fsyncSync,
   linkSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
+  openSync,
   writeFileSync,
 } from 'node:fs';
-import {dirname, join} from 'node:path';
-import tmp from 'tmp';
-import {systemError} from '../errors.js';
-import {applyPlanSync} from '../write/apply.js';
+import {posix} from 'node:path';
+import {enter} from '../loader/inside.js';
+import type {HeldDirectory} from '../source/held.js';
+import {applyPlanToNew} from '../write/apply.js';
 import {syncDirectory} from '../write/durable.js';
-import {isAlive} from '../write/workspace.js';
-import {formatManifest, type Manifest, manifestPath} from './manifest.js';
+import type {BundleFile} from './file-set.js';
+import {formatManifest, type Manifest, manifestName} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
+import {changeBundle, type Staging} from './staging.js';
 
-const stagingPrefix = '.elfinterp-staging-';
+/** The new bundle, complete and not in its place yet. */
+export interface Staged {
+  /** The real path of a directory that looks like the root with nothing but the bundle in it. */
+  readonly root: string;
+  /** A path that leads to a file of it even if somebody moves the staging directory away. */
+  locate(path: string): string;
+}
 
 /**
- * Write a planned bundle under a root.
+ * Write a planned bundle into a root, which is locked.
  *
- * @param prove called with the staging directory, which looks like the root with nothing but the bundle in it
+ * @param obsolete files of the bundle before that have no place in this one
+ * @param prove called with the bundle before anything of the root is changed
  * @throws what `prove` throws, or ElfError FILE_SYSTEM; the root then is as it was
  */
 export function writeBundle(
-  root: string,
+  root: HeldDirectory,
   plan: BundlePlan,
   manifest: Manifest,
-  prove: (staging: string) => void,
+  obsolete: readonly string[],
+  prove: (staged: Staged) => void,
 ): void {
-  removeStale(root);
-  const staging = createStaging(root);
-  try {
-    stage(staging, plan, manifest);
-    prove(staging);
-    moveIntoPlace(staging, root, plan);
-  } catch (error) {
-    throw systemError(root, error, 'cannot write the bundle');
-  } finally {
-    rmSync(staging, {recursive: true, force: true});
-  }
-}
-
-function createStaging(root: string): string {
-  try {
-    return tmp.dirSync({tmpdir: root, prefix: `${stagingPrefix}${process.pid}`, mode: 0o755, keep: true})
-      .name;
-  } catch (error) {
-    throw systemError(root, error, 'cannot write');
-  }
-}
-
-/** Remove the staging directories of runs that were killed. */
-function removeStale(root: string): void {
-  for (const name of findStaleStaging(root)) rmSync(join(root, name), {recursive: true, force: true});
-}
-
-/** The names of staging directories in a root whose process is gone. */
-export function findStaleStaging(root: string): readonly string[] {
-  return readdirSync(root).filter((name) => {
-    if (!name.startsWith(stagingPrefix)) return false;
-    const pid = Number.parseInt(name.slice(stagingPrefix.length), 10);
-    return !Number.isNaN(pid) && !isAlive(pid) && lstatSync(join(root, name)).isDirectory();
+  changeBundle(root, manifest, (staging) => {
+    using made = staging.makeNew();
+    stage(made, plan, manifest);
+    prove({root: staging.newRoot, locate: (path) => `${made.path}${path}`});
+    moveIntoPlace(root, staging, plan, obsolete);
   });
 }
 
-function stage(staging: string, plan: BundlePlan, manifest: Manifest): void {
-  mkdirSync(join(staging, plan.layout.libs), {recursive: true, mode: 0o755});
+function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest): void {
   const modes = new Map(manifest.files.map((file) => [file.path, file.mode]));
   for (const file of plan.files) {
-    const path = join(staging, file.path);
-    mkdirSync(dirname(path), {recursive: true, mode: 0o755});
-    if (file.content !== undefined) writeFileSync(path, file.content, {flush: true});
-    else if (file.linkTo !== undefined) linkSync(join(staging, file.linkTo), path);
-    else if (file.plan !== undefined) applyPlanSync(file.source, file.plan, {output: path});
-    else copyFileSync(file.source, path, constants.COPYFILE_FICLONE);
+    using directory = makeDirectories(top, posix.dirname(file.path));
+    const path = directory.at(posix.basename(file.path));
+    stageFile(file, path, top);
     chmodSync(path, modes.get(file.path) ?? 0o644);
+    syncFile(path);
   }
-  writeFileSync(join(staging, manifestPath(plan.layout)), formatManifest(manifest), {
-    mode: 0o644,
-    flush: true,
-  });
+  using libs = makeDirectories(top, plan.layout.libs);
+  writeFileSync(libs.at(manifestName), formatManifest(manifest), {mode: 0o644, flag: 'wx', flush: true});
 }
 
-function moveIntoPlace(staging: string, root: string, {layout, files}: BundlePlan): void {
-  const at = (path: string) => join(root, path);
-  if (!existsSync(at(layout.prefix))) {
-    mkdirSync(dirname(at(layout.prefix)), {recursive: true});
-    renameSync(join(staging, layout.prefix), at(layout.prefix));
-  } else {
-    const old = join(staging, 'replaced');
-    if (existsSync(at(layout.libs))) renameSync(at(layout.libs), old);
-    for (const {path} of files.filter((file) => !file.path.startsWith(`${layout.libs}/`))) {
-      mkdirSync(dirname(at(path)), {recursive: true});
-      renameSync(join(staging, path), at(path));
-    }
-    mkdirSync(dirname(at(layout.libs)), {recursive: true});
-    renameSync(join(staging, layout.libs), at(layout.libs));
+function stageFile(file: BundleFile, path: string, top: HeldDirectory): void {
+  const {content, linkTo, plan, from, source} = file;
+  if (content !== undefined) writeFileSync(path, content, {flag: 'wx'});
+  else if (linkTo !== undefined) linkSync(`${top.path}${linkTo}`, path);
+  else if (plan !== undefined) from.lend(source, (input) => applyPlanToNew(input, plan, path));
+  else from.lend(source, (input) => copyFileSync(input, path, copyMode));
+}
+
+const copyMode = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
+
+/** Whatever the umask: the programs of the root run as many users. */
+function makeDirectories(top: HeldDirectory, path: string): HeldDirectory {
+  let here = top.again();
+  for (const name of path.split('/').slice(1)) {
+    using above = here;
+    here = above.make(name);
+    chmodSync(here.path, 0o755);
   }
-  syncDirectory(at(layout.prefix));
-  syncDirectory(dirname(at(layout.prefix)));
+  return here;
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function moveIntoPlace(
+  root: HeldDirectory,
+  staging: Staging,
+  {layout: {prefix, libs}, files}: BundlePlan,
+  obsolete: readonly string[],
+): void {
+  using there = enter(root, prefix);
+  if (there !== undefined) {
+    for (const path of obsolete) staging.putAside(path);
+    for (const {path} of files.filter((file) => !file.path.startsWith(`${libs}/`))) {
+      staging.putAside(path, 'leave');
+      staging.moveIn(path);
+    }
+    staging.putAside(libs);
+  }
+  staging.moveIn(libs);
+  for (const path of [prefix, posix.dirname(prefix)]) {
+    using changed = enter(root, path);
+    if (changed !== undefined) syncDirectory(changed.path);
+  }
 }

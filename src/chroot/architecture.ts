@@ -10,10 +10,9 @@ import {
   targetsForDebianArchitecture,
 } from '../binfmt/targets.js';
 import {machineOf} from '../elf/machine.js';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {fileSource} from '../source/file.js';
 import {isElf, readHead} from './program.js';
 
 /** The architecture of the programs in a root directory. */
@@ -71,6 +70,9 @@ function fromDebootstrap(root: Root): Architecture | undefined {
   return fromNote(root, '/debootstrap/arch', (text) => text.split('\n')[0]);
 }
 
+/** What dpkg accepts, and no longer than any. */
+const architectureName = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
 function fromNote(
   root: Root,
   path: string,
@@ -78,7 +80,7 @@ function fromNote(
 ): Architecture | undefined {
   const name = find(readText(root, path))?.trim();
   // A chroot of an architecture that nobody emulates can still be told from one of unknown architecture.
-  if (name === undefined || name === '') return undefined;
+  if (name === undefined || !architectureName.test(name)) return undefined;
   const targets = targetsForDebianArchitecture(name);
   return {name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0])};
 }
@@ -89,7 +91,7 @@ const longestText = 1 << 25;
 function readText(root: Root, path: string): string {
   const there = root.resolve(path);
   if (!there.found || !there.stats.isFile()) return '';
-  const source = fileSource(there.host);
+  const source = root.source(there.host);
   try {
     return Buffer.from(source.read(0, Math.min(source.size, longestText))).toString();
   } finally {
@@ -116,7 +118,7 @@ function debianNameOf(root: Root, path: string): string | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;
   try {
-    const file = openElfSync(there.host);
+    const file = openElfSource(root.source(there.host));
     try {
       return machineOf(file.view).debianArchitectures[0];
     } finally {

@@ -7,11 +7,12 @@
  * starts any more, and what debootstrap would still unmount goes with the namespace. An emulator that shall stay
  * therefore is installed elsewhere.
  */
-import {lstatSync, mkdirSync, readdirSync, rmSync} from 'node:fs';
+import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
 import {constants} from 'node:os';
 import {resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {holdDirectory} from '../source/held.js';
 import {type Architecture, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
@@ -189,10 +190,11 @@ function prepareTarget(target: string): string {
 
 /** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */
 function mendProc(target: string): void {
-  const proc = `${target}/proc`;
-  if (!lstatSync(proc, {throwIfNoEntry: false})?.isSymbolicLink()) return;
-  rmSync(proc);
-  mkdirSync(proc, {mode: 0o755});
+  using root = holdDirectory(target);
+  using proc = root.hold('proc');
+  if (!proc?.stats.isSymbolicLink()) return;
+  unlinkSync(root.at('proc'));
+  mkdirSync(root.at('proc'), {mode: 0o755});
 }
 
 /** `container=lxc` keeps debootstrap from making device nodes, which no user namespace allows. */

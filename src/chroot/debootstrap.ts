@@ -4,11 +4,12 @@
  * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
  * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {existsSync, mkdirSync, readFileSync, renameSync, truncateSync} from 'node:fs';
-import {join, resolve} from 'node:path';
+import {mkdirSync, readFileSync, renameSync, truncateSync} from 'node:fs';
+import {resolve} from 'node:path';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {systemError} from '../errors.js';
-import type {Root} from '../loader/root.js';
+import {Root} from '../loader/root.js';
+import {holdDirectory} from '../source/held.js';
 import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
 import {openNamespace, type Stream} from './namespace.js';
@@ -75,15 +76,22 @@ export function firstStageDone(root: Root): boolean {
  */
 export function rewindSecondStage(root: Root): void {
   const status = root.resolve('/var/lib/dpkg/status');
-  if (status.found && status.stats.isFile() && status.stats.size > 0n) truncateSync(status.host);
-  const aside = root.resolve('/sbin/start-stop-daemon.REAL', {follow: false});
-  if (aside.found && aside.stats.isFile()) renameSync(aside.host, aside.host.slice(0, -'.REAL'.length));
+  if (status.found && status.stats.isFile() && status.stats.size > 0n) {
+    root.lend(status.host, (path) => truncateSync(path));
+  }
+  const sbin = root.resolve('/sbin');
+  if (!sbin.found || !sbin.stats.isDirectory()) return;
+  using directory = holdDirectory(sbin.host);
+  using aside = directory.hold('start-stop-daemon.REAL');
+  if (aside?.stats.isFile())
+    renameSync(directory.at('start-stop-daemon.REAL'), directory.at('start-stop-daemon'));
 }
 
 /** Find debootstrap's log, which moves when the second stage is complete; undefined before there is one. */
 export function findLog(target: string): string | undefined {
-  const paths = ['debootstrap/debootstrap.log', 'var/log/bootstrap.log'].map((path) => join(target, path));
-  return paths.find((path) => existsSync(path));
+  const root = new Root(target);
+  const logs = ['/debootstrap/debootstrap.log', '/var/log/bootstrap.log'].map((path) => root.resolve(path));
+  return logs.flatMap((log) => (log.found ? [log.host] : []))[0];
 }
 
 function commandLine(suite: string, target: string, options: DebootstrapOptions): readonly string[] {

@@ -13,11 +13,11 @@ import {
 } from '../binfmt/targets.js';
 import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
+import {findOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {findArchitecture} from './architecture.js';
 import {findOwnEmulator} from './find-emulator.js';
 import {type BundlePlace, type FoundManifest, findManifest} from './manifest.js';
-import {findOwn} from './own.js';
 import {isElf, type ProgramInside} from './program.js';
 
 /**

@@ -11,12 +11,21 @@ import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
 
 /** Say each use of a bundle that can be seen, in words. */
-export function findUses(root: Root, {files, programs}: Manifest): readonly string[] {
-  const paths = files.map(({path}) => root.hostPath(path));
-  return [
-    ...processesRunning(paths),
-    ...entriesNaming(programs.flatMap(({path}) => [path, root.hostPath(path)])),
-  ];
+export function findUses(root: Root, manifest: Manifest): readonly string[] {
+  const paths = manifest.programs.flatMap(({path}) => [path, root.hostPath(path)]);
+  return [...findProcesses(root, manifest), ...entriesNaming(paths)];
+}
+
+/** Say which processes run a program of a bundle. */
+export function findProcesses(root: Root, {files}: Manifest): readonly string[] {
+  return processesRunning(files.map(({path}) => root.hostPath(path)));
+}
+
+/** @throws ElfError BUSY when there are uses */
+export function refuseUses(root: Root, {prefix}: Manifest, [use, ...others]: readonly string[]): void {
+  if (use === undefined) return;
+  const more = others.length > 0 ? `, and ${others.length} more uses` : '';
+  throw new ElfError('BUSY', 'the bundle is in use', {path: root.hostPath(prefix), got: `${use}${more}`});
 }
 
 function processesRunning(paths: readonly string[]): readonly string[] {

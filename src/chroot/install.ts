@@ -6,10 +6,11 @@ import {ElfError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {type Architecture, describeArchitecture, findArchitecture} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
+import {findProcesses, refuseUses} from './in-use.js';
 import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
 
 /** Which emulators to install, and where. */
-export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget'> {
+export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget' | 'beforeReplacing'> {
   /** The chroot's Debian architecture. Default: found out from what is in it. */
   readonly architecture?: string | undefined;
 }
@@ -33,7 +34,8 @@ export interface InstallResult {
  * own, unless programs are named. A bundle that is there already is replaced; emulators for other targets stay.
  *
  * @param programs emulators of this machine; default: the one for the chroot's architecture, out of PATH
- * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), and what `bundle` throws
+ * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), BUSY (a program of
+ *   the bundle that would be replaced is running), and what `bundle` throws
  * @example
  *   const {architecture} = await installEmulator('./chroot');
  *   console.log(architecture.name); // armel
@@ -68,6 +70,8 @@ export async function installEmulator(
     into: root.host,
     prefix: prefixFor(root, options),
     qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
+    // A program that starts between two renames would find no loader.
+    beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
   });
   return {...result, emulators, bundle: bundled, notes: bundled.notes};
 }

@@ -1,17 +1,14 @@
 import {posix} from 'node:path';
-import {type Manifest, manifestPath, parseManifest} from '../bundle/manifest.js';
+import {type Manifest, manifestPath} from '../bundle/manifest.js';
+import {readManifestFile} from '../bundle/manifest-file.js';
 import {ElfError} from '../errors.js';
+import {findOwn} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
-import {fileSource} from '../source/file.js';
-import {findOwn} from './own.js';
 
 /** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
 export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
 
 export const defaultLibs = 'qemu-libs';
-
-/** In bytes; a manifest of a hundred emulators has a twentieth of it. */
-const longestManifest = 1 << 22;
 
 /** Where to look for a chroot's bundle. */
 export interface BundlePlace {
@@ -46,7 +43,7 @@ export function readManifest(root: Root, prefix: string, libs = defaultLibs): Fo
   const expected = {prefix: posix.normalize(prefix), libs: posix.join(prefix, libs)};
   const path = findOwn(root, manifestPath(expected));
   if (path === undefined) return undefined;
-  const manifest = parseManifest(readText(path), path);
+  const manifest = readManifestFile(root.source(path));
   for (const field of ['prefix', 'libs'] as const) {
     if (manifest[field] === expected[field]) continue;
     throw new ElfError('BAD_MANIFEST', `the manifest's ${field} is not where it lies`, {
@@ -56,19 +53,4 @@ export function readManifest(root: Root, prefix: string, libs = defaultLibs): Fo
     });
   }
   return {manifest, path};
-}
-
-function readText(path: string): string {
-  const source = fileSource(path);
-  try {
-    if (source.size <= longestManifest) return Buffer.from(source.read(0, source.size)).toString();
-    const expected = `at most ${longestManifest} bytes`;
-    throw new ElfError('BAD_MANIFEST', 'too long for a manifest', {
-      path,
-      expected,
-      got: `${source.size} bytes`,
-    });
-  } finally {
-    source.close();
-  }
 }

@@ -125,9 +125,21 @@ function hasEmpty(root: Root, path: string): boolean {
 function planResolvConf(root: Root): string {
   const there = root.resolve(resolver);
   if (there.found) return planBind(root, {source: resolver});
-  const file = root.hostPath(posix.join(there.reached, ...there.rest));
+  const inside = posix.join(there.reached, ...there.rest);
+  requireNewPlace(root, inside);
+  const file = root.hostPath(inside);
   const make = [`mkdir -p ${quote(posix.dirname(file))}`, `: >${quote(file)}`];
   return [...make, step(`mount ${resolver}`, 'mount', '--bind', sourceOf(resolver).host, file)].join('\n');
+}
+
+/** `missing/../way/file` leads on through `way`, which nobody has looked at: it may be a link out of the chroot. */
+function requireNewPlace(root: Root, path: string): void {
+  const there = root.resolve(path);
+  if (!there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === path) return;
+  throw new ElfError('OUTSIDE', `${resolver} of the chroot is a link to no place where a file can be made`, {
+    path: root.host,
+    got: printable(path),
+  });
 }
 
 function planBind(root: Root, {source, target = source, readOnly = false}: BindMount): string {

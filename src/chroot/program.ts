@@ -6,7 +6,6 @@
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {fileSource} from '../source/file.js';
 
 export interface ProgramInside {
   /** As seen from inside. */
@@ -65,7 +64,7 @@ export function readHead(root: Root, path: string): Uint8Array | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;
   try {
-    const source = fileSource(there.host);
+    const source = root.source(there.host);
     try {
       return Uint8Array.from(source.read(0, Math.min(headLength, source.size)));
     } finally {

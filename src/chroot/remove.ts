@@ -1,18 +1,20 @@
 /*
  * Taking a bundle out again: the files that its manifest lists, and nothing else. The manifest may have been edited
  * since, so it decides nothing by itself: each path is under the prefix (bundle/manifest.ts), no link leads to it
- * (own.ts), and each file is still the one that was written, by its hash.
+ * (loader/inside.ts), and each file is still the one that was written, by its hash.
  */
-import {lstatSync, readdirSync, rmdirSync, rmSync} from 'node:fs';
+import {lstatSync, rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
+import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath} from '../bundle/manifest.js';
-import {findStaleStaging} from '../bundle/write-bundle.js';
-import {ElfError, systemError} from '../errors.js';
+import {changeBundle, findStaging, recover} from '../bundle/staging.js';
+import {ElfError, printable} from '../errors.js';
+import {enter, findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
-import {findUses} from './in-use.js';
+import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import {findUses, refuseUses} from './in-use.js';
 import {type BundlePlace, findManifest} from './manifest.js';
-import {findOwn} from './own.js';
 
 /** Which bundle to remove, and how strictly. */
 export interface RemoveOptions extends BundlePlace {
@@ -38,30 +40,37 @@ export interface RemoveResult {
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
   const root = new Root(chroot);
-  const manifest = findManifest(root, options)?.manifest;
-  const stale = findStaleStaging(root.host);
-  if (manifest === undefined && stale.length === 0) {
-    throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
-  }
-  const there = manifest === undefined ? [] : findFiles(root, manifest, options.force ?? false);
-  if (manifest !== undefined) refuseUsed(root, manifest);
-  for (const name of stale) remove(root.hostPath(`/${name}`));
-  for (const path of there) remove(root.hostPath(path));
-  const directories = manifest === undefined ? [] : [manifest.libs, manifest.prefix];
-  return {
-    removed: [
-      ...stale.map((name) => `/${name}`),
-      ...there,
-      ...directories.filter((path) => removeEmpty(root, path)),
-    ],
-    notes: directories.flatMap((path) => leftIn(root, path)),
-  };
+  using top = holdDirectory(root.host);
+  if (findManifest(root, options) === undefined && findStaging(top).length === 0) throw nothingThere(root);
+  return withLock(top, () => {
+    const stale = recover(top).map((name) => `/${name}`);
+    const manifest = findManifest(root, options)?.manifest;
+    if (manifest === undefined) {
+      if (stale.length === 0) throw nothingThere(root);
+      return {removed: stale, notes: []};
+    }
+    const files = findFiles(root, manifest, options.force ?? false);
+    refuseUses(root, manifest, findUses(root, manifest));
+    changeBundle(top, manifest, (staging) => {
+      for (const path of files) staging.putAside(path);
+    });
+    const directories = [manifest.libs, manifest.prefix];
+    const empty = directories.filter((path) => removeEmpty(top, path));
+    return {removed: [...stale, ...files, ...empty], notes: directories.flatMap((path) => leftIn(top, path))};
+  });
 }
 
-/** The files to remove, the manifest last: as long as it is there, what remains can still be removed. */
+function nothingThere(root: Root): ElfError {
+  return new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
+}
+
+/** The files to remove, the manifest last (staging.ts). */
 function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
   const there = manifest.files.filter(({path}) => findOwn(root, path) !== undefined);
-  const changed = there.filter((file) => !isOurs(root.hostPath(file.path), file));
+  // Permission bits aside: who tightens them does not make the file his own.
+  const changed = there.filter(
+    ({path, sha256, size}) => !hasContent(() => openOwn(root, path), {sha256, size}),
+  );
   const [first] = changed;
   if (first !== undefined && !force) {
     const others = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
@@ -79,33 +88,10 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
   return [...there.map(({path}) => path), manifestPath(manifest)];
 }
 
-/** Permission bits aside: who tightens them does not make the file his own. */
-function isOurs(path: string, file: Manifest['files'][number]): boolean {
-  const stats = lstatSync(path);
-  return stats.isFile() && hasContent(path, {...file, mode: stats.mode & 0o7777});
-}
-
-function refuseUsed(root: Root, manifest: Manifest): void {
-  const [use, ...others] = findUses(root, manifest);
-  if (use === undefined) return;
-  const more = others.length > 0 ? `, and ${others.length} more uses` : '';
-  throw new ElfError('BUSY', 'the bundle is in use', {
-    path: root.hostPath(manifest.prefix),
-    got: `${use}${more}`,
-  });
-}
-
-function remove(path: string): void {
+function removeEmpty(top: HeldDirectory, path: string): boolean {
+  using above = enter(top, posix.dirname(path));
   try {
-    rmSync(path, {recursive: true, force: true});
-  } catch (error) {
-    throw systemError(path, error, 'cannot remove');
-  }
-}
-
-function removeEmpty(root: Root, path: string): boolean {
-  try {
-    rmdirSync(root.hostPath(path));
+    rmdirSync(above?.at(posix.basename(path)) ?? '');
     return true;
   } catch {
     return false;
@@ -113,15 +99,10 @@ function removeEmpty(root: Root, path: string): boolean {
 }
 
 /** What else lies in the directories of the bundle: not ours to remove. */
-function leftIn(root: Root, path: string): string[] {
-  try {
-    const names = readdirSync(root.hostPath(path));
-    return names.length === 0
-      ? []
-      : [
-          `${posix.join(path, '/')} stays: ${names.slice(0, 5).join(', ')} ${names.length === 1 ? 'is' : 'are'} not of the bundle`,
-        ];
-  } catch {
-    return [];
-  }
+function leftIn(top: HeldDirectory, path: string): string[] {
+  using directory = enter(top, path);
+  const names = directory?.names() ?? [];
+  if (names.length === 0) return [];
+  const [some, verb] = [names.slice(0, 5).map(printable).join(', '), names.length === 1 ? 'is' : 'are'];
+  return [`${posix.join(path, '/')} stays: ${some} ${verb} not of the bundle`];
 }

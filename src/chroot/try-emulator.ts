@@ -2,14 +2,16 @@
  * Does a registered emulator start? Only a program that needs it can tell: a tiny one is written, started, and removed.
  */
 import {spawnSync} from 'node:child_process';
-import {chmodSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, fchmodSync, openSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
+import {posix} from 'node:path';
 import tmp from 'tmp';
 import type {Registration} from '../binfmt/registration.js';
 import {targetOfFile} from '../binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../binfmt/tiny-guest.js';
 import {ElfError, printable, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {type HeldDirectory, holdDirectory} from '../source/held.js';
 import {findTool} from './tools.js';
 
 /**
@@ -26,35 +28,39 @@ export function tryEmulator({name, match, interpreter}: Registration, chroot = '
     throw new ElfError('UNSUPPORTED', `no test program is known for the entry '${printable(name)}'`);
   }
   const root = new Root(chroot);
-  const path = writeGuest(root, guest);
+  // In a chroot its root directory is the one place to which no link leads.
+  using directory = holdDirectory(root.isTrivial ? new Root(tmpdir()).host : root.host);
+  const file = writeGuest(directory, guest);
   try {
-    const said = start(root, path);
+    const said = start(root, root.isTrivial ? posix.join(directory.real, file) : `/${file}`);
     if (said === undefined) return;
     const what = `'${printable(name)}' is registered, and a program for ${target.name} does not run`;
     throw new ElfError('COMMAND_FAILED', what, {path: interpreter, got: said});
   } finally {
-    rmSync(path, {force: true});
+    rmSync(directory.at(file), {force: true});
   }
 }
 
-/** In a chroot its root directory is the one place to which no link leads. */
-function writeGuest(root: Root, guest: Uint8Array): string {
-  const directory = root.isTrivial ? tmpdir() : root.host;
+/** Write the program under a name that is free. */
+function writeGuest(directory: HeldDirectory, guest: Uint8Array): string {
   try {
-    const path = tmp.tmpNameSync({tmpdir: directory, prefix: '.elfinterp-guest'});
-    writeFileSync(path, guest, {flag: 'wx'});
-    chmodSync(path, 0o755);
-    return path;
+    const name = posix.basename(tmp.tmpNameSync({tmpdir: directory.real, prefix: '.elfinterp-guest'}));
+    const fd = openSync(directory.at(name), 'wx');
+    try {
+      writeFileSync(fd, guest);
+      fchmodSync(fd, 0o755);
+      return name;
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
-    throw systemError(directory, error, 'cannot write a test program');
+    throw systemError(directory.real, error, 'cannot write a test program');
   }
 }
 
 /** What went wrong, in the words of who noticed. */
 function start(root: Root, path: string): string | undefined {
-  const command = root.isTrivial
-    ? [path]
-    : [findTool('unshare'), `--root=${root.host}`, path.slice(root.host.length)];
+  const command = root.isTrivial ? [path] : [findTool('unshare'), `--root=${root.host}`, path];
   const [program = '', ...args] = command;
   const {error, status, signal, stderr} = spawnSync(program, args, {encoding: 'utf8', timeout: 10_000});
   if (status === guestStatus) return undefined;

@@ -2,17 +2,16 @@
  * Does an installed bundle still stand on its own? Everything is read, nothing of it is run: what lies in a chroot
  * may be somebody else's by now.
  */
-import {lstatSync, readdirSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {isIsolated} from '../bundle/isolate.js';
 import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
-import {openElfSync} from '../elf/open.js';
+import {openElfSource} from '../elf/open.js';
 import {ElfError} from '../errors.js';
+import {findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {type BundlePlace, findManifest} from './manifest.js';
-import {findOwn} from './own.js';
 
 /** One thing that is not as the manifest says. */
 export interface BundleProblem {
@@ -59,9 +58,8 @@ export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyRes
 
 function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
   const {path} = file;
-  const host = findOwn(root, path);
-  if (host === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
-  if (lstatSync(host).isFile() && hasContent(host, file)) return [];
+  if (findOwn(root, path) === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
+  if (hasContent(() => openOwn(root, path), file)) return [];
   return [
     {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
   ];
@@ -71,7 +69,7 @@ function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
 function findExtras(root: Root, {libs, files}: Manifest): BundleProblem[] {
   const known = new Set([...files.map(({path}) => path), posix.join(libs, manifestName)]);
   const directory = findOwn(root, libs);
-  const names = directory === undefined ? [] : readdirSync(directory);
+  const names = directory === undefined ? [] : root.names(directory);
   return names
     .map((name) => posix.join(libs, name))
     .filter((path) => !known.has(path))
@@ -90,10 +88,10 @@ function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {
 
 function isolationOf(root: Root, {files}: Manifest): boolean | undefined {
   const loader = files.find(({role}) => role === 'loader');
-  const path = loader === undefined ? undefined : findOwn(root, loader.path);
-  if (path === undefined) return undefined;
   try {
-    const file = openElfSync(path);
+    const source = loader && openOwn(root, loader.path);
+    if (source === undefined) return undefined;
+    const file = openElfSource(source);
     try {
       return isIsolated(file.view);
     } finally {

@@ -12,7 +12,7 @@ import {DT, dynamicTagName, PT, SHF, SHT, segmentTypeName} from '../elf/constant
 import {oncePerView} from '../elf/once.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicSymbolTable} from '../elf/symbols.js';
-import {dynamicTables, sizedBySymbols} from '../elf/tables.js';
+import {dynamicTables, isTableTag, sizedBySymbols} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {RangeSet} from './range-set.js';
@@ -23,7 +23,10 @@ export function requireUndamaged(view: ElfView): void {
   if (damage !== undefined) throw unsafe(view, damage);
 }
 
-const findDamage = oncePerView((view) => findDouble(view) ?? findOverlap(view) ?? findIntruder(view));
+const findDamage = oncePerView(
+  (view) =>
+    findDouble(view) ?? findLost(view) ?? findOverrun(view) ?? findOverlap(view) ?? findIntruder(view),
+);
 
 function unsafe({path}: ElfView, damage: string, cause?: unknown): ElfError {
   return new ElfError('UNSAFE_EDIT', `the file is damaged, and editing it would damage it more: ${damage}`, {
@@ -120,6 +123,41 @@ function tables(view: ElfView): Owned[] {
     if (error instanceof ElfError) return [];
     throw error;
   }
+}
+
+/** What is read at a file offset here, ld.so reads at an address. A table in no segment comes into one that grows. */
+function findLost(view: ElfView): string | undefined {
+  const dynamic = view.segment(PT.PT_DYNAMIC);
+  if (
+    dynamic !== undefined &&
+    dynamic.p_filesz > 0 &&
+    view.offsetOfAddress(dynamic.p_vaddr) !== dynamic.p_offset
+  )
+    return 'PT_DYNAMIC is mapped from another place than it says';
+  const lost = view.dynamic?.entries.find(
+    ({d_tag, d_val}) => isTableTag(view, d_tag) && d_val !== 0n && view.offsetOfAddress(d_val) === undefined,
+  );
+  if (lost === undefined || view.dynamic?.value(sizeTags.get(lost.d_tag) ?? lost.d_tag) === 0n)
+    return undefined;
+  return `${dynamicTagName(lost.d_tag, view.header.e_machine)} does not lead into the file`;
+}
+
+const sizeTags: ReadonlyMap<bigint, bigint> = new Map([
+  [DT.DT_REL, DT.DT_RELSZ],
+  [DT.DT_RELA, DT.DT_RELASZ],
+  [DT.DT_RELR, DT.DT_RELRSZ],
+  [DT.DT_JMPREL, DT.DT_PLTRELSZ],
+]);
+
+/** A table that is longer than the segment which maps it has bytes that an edit may take for free ones. */
+function findOverrun(view: ElfView): string | undefined {
+  const loads = new RangeSet(
+    view.programHeaders
+      .filter(({p_type}) => p_type === PT.PT_LOAD)
+      .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),
+  );
+  const hit = tables(view).find(({start, end}) => end > (loads.endAt(start) ?? end));
+  return hit && `${hit.what} is longer than the segment that holds it`;
 }
 
 /** A section with content of the program's own where a header or a table of the linker's stands. */

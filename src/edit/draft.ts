@@ -158,7 +158,8 @@ export class Draft {
       if (!isSymbolTable || table.sh_entsize !== size) return;
       const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
       eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
-        if (!sections.has(symbol.st_shndx)) return;
+        if (!sections.has(symbol.st_shndx) || !isWithin(symbol, this.view.sectionHeaders[symbol.st_shndx]))
+          return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
         this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
       });
@@ -299,4 +300,13 @@ export interface Range {
 
 function same<T extends object>(a: T, b: T | undefined): boolean {
   return b !== undefined && Object.entries(a).every(([name, value]) => b[name as keyof T] === value);
+}
+
+/** A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. */
+function isWithin({st_value}: Sym, section: Shdr | undefined): boolean {
+  return (
+    section !== undefined &&
+    st_value >= section.sh_addr &&
+    st_value <= section.sh_addr + BigInt(section.sh_size)
+  );
 }

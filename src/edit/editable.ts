@@ -4,13 +4,14 @@
  * order, tables where the header says.
  */
 
-import {ET, PT, SHF, SHT} from '../elf/constants.js';
+import {ET, PN_XNUM, PT, SHF, SHT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
 export function requireEditable(view: ElfView): void {
   requireKind(view);
+  requireCountable(view);
   refuseDebugFile(view);
   requireSegmentsInFile(view);
   requireOrder(view);
@@ -29,6 +30,16 @@ function requireKind(view: ElfView): void {
     expected: 'ET_EXEC or ET_DYN',
     got: kinds[e_type] ?? `e_type ${e_type}`,
     value: e_type,
+  });
+}
+
+/** Only core files have so many segments that the header cannot count them; no kernel loads such a program. */
+function requireCountable({header, path}: ElfView): void {
+  if (header.e_phnum !== PN_XNUM) return;
+  throw new ElfError('UNSUPPORTED', 'more program headers than a kernel loads', {
+    path,
+    expected: `fewer than ${PN_XNUM}`,
+    got: `${header.e_phnum} (PN_XNUM)`,
   });
 }
 

@@ -167,7 +167,14 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   const moved = new Set<number>();
   draft.sectionHeaders.forEach((section, i) => {
     const isMapped = (section.sh_flags & SHF.SHF_ALLOC) !== 0;
-    if (!isMapped || section.sh_addr < low || section.sh_addr > high || section.sh_offset > end) return;
+    const isAround = section.sh_addr >= low && section.sh_addr <= high && section.sh_offset <= end;
+    // A section that lost its SHF_ALLOC still describes the bytes that move.
+    const isInside =
+      section.sh_type !== SHT.SHT_NOBITS &&
+      section.sh_size > 0 &&
+      section.sh_offset >= start &&
+      section.sh_offset < end;
+    if (!isInside && !(isMapped && isAround)) return;
     moved.add(i);
     section.sh_offset += distance;
     section.sh_addr += BigInt(distance);

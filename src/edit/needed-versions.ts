@@ -10,8 +10,15 @@ import {DT, SHN, SHT, STB, STT} from '../elf/constants.js';
 import {type Shdr, Sym, Vernaux, Verneed} from '../elf/records.js';
 import {concatenate} from '../elf/strings.js';
 import {eachSymbol} from '../elf/symbols.js';
-import {type NeededVersions, readNeededVersions, VER_NDX_GLOBAL, versionIndex} from '../elf/versions.js';
+import {
+  type NeededVersions,
+  readDefinedVersions,
+  readNeededVersions,
+  VER_NDX_GLOBAL,
+  versionIndex,
+} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
 import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
 import {distanceMoved} from './tables.js';
@@ -43,14 +50,32 @@ export function dropNeededVersions(
   const before = readNeededVersions(view);
   const after = before.flatMap((library) => keep(view, library, isDropped));
   const [all, kept] = [listRecords(before), listRecords(after)];
-  const gone = all.filter(({offset}) => !kept.some((record) => record.offset === offset));
+  const keptOffsets = new Set(kept.map(({offset}) => offset));
+  const gone = all.filter(({offset}) => !keptOffsets.has(offset));
   if (gone.length === 0) return {records: new Set(), strings: [], indices: new Set()};
+  requireKnownVersions(view);
   writeNeededVersions(draft, after);
   return {
     records: new Set(gone.map(({offset}) => offset)),
     strings: gone.map(({name}) => name),
     indices: new Set(gone.flatMap(({index}) => (index === undefined ? [] : [index]))),
   };
+}
+
+/** A symbol with a version that no table has might be bound to one of those that go, or to one that stays. */
+function requireKnownVersions(view: ElfView): void {
+  if (view.dynamic?.value(DT.DT_VERSYM) === undefined) return;
+  const known = new Set([0, VER_NDX_GLOBAL]);
+  for (const {versions} of readNeededVersions(view))
+    for (const {record} of versions) known.add(versionIndex(record.vna_other));
+  for (const {record} of readDefinedVersions(view)) known.add(versionIndex(record.vd_ndx));
+  const stray = readVersym(view, requireSymbols(view).count).find((raw) => !known.has(versionIndex(raw)));
+  if (stray === undefined) return;
+  throw new ElfError('UNSAFE_EDIT', 'DT_VERSYM gives a symbol a version that no table has', {
+    path: view.path,
+    got: `${versionIndex(stray)}`,
+    value: stray,
+  });
 }
 
 function keep(

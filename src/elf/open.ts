@@ -1,5 +1,5 @@
 import {bufferSource} from '../source/buffer.js';
-import {fileSource} from '../source/file.js';
+import {type FileSource, fileSource} from '../source/file.js';
 import {ElfView} from './view.js';
 
 /** An ELF file that is open for reading. Close it, or let `await using` do so. */
@@ -24,9 +24,13 @@ export async function openElf(path: string): Promise<ElfFile> {
 
 /** The same at once, for code that does not wait. */
 export function openElfSync(path: string): ElfFile {
-  const source = fileSource(path);
+  return openElfSource(fileSource(path));
+}
+
+/** View a file that is open already. It is closed with the view, and when it is no ELF file. */
+export function openElfSource(source: FileSource): ElfFile {
   try {
-    return elfFile(path, new ElfView(source), () => source.close());
+    return elfFile(source.path, new ElfView(source), () => source.close());
   } catch (error) {
     source.close();
     throw error;

@@ -82,7 +82,7 @@ export class Lookups {
   loader(host: string, machine: MachineFacts): LoaderFacts {
     let known = this.#loaders.get(host);
     if (known === undefined) {
-      known = withSource(host, (source) => readLoaderFacts(source, machine));
+      known = withSource(this.root.source(host), (source) => readLoaderFacts(source, machine));
       this.#loaders.set(host, known);
     }
     return known;
@@ -93,7 +93,7 @@ export class Lookups {
     const there = this.root.lookUp(path);
     if (!there.found || !there.stats.isFile() || there.stats.size > longest) return undefined;
     try {
-      return withSource(there.host, (source) => source.read(0, source.size));
+      return withSource(this.root.source(there.host), (source) => source.read(0, source.size));
     } catch (error) {
       if (error instanceof ElfError) return undefined;
       throw error;
@@ -108,7 +108,7 @@ export class Lookups {
     if (!stats.isFile()) return {kind: 'special'};
     const identity = `${stats.dev}:${stats.ino}`;
     try {
-      const object = this.#objects.get(identity) ?? readObject(host, this.#withVersions);
+      const object = this.#objects.get(identity) ?? readObject(this.root.source(host), this.#withVersions);
       this.#objects.set(identity, object);
       return {kind: 'file', host, identity, object};
     } catch (error) {

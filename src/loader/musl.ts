@@ -50,7 +50,8 @@ export const musl: LoaderRules = {
   admit(process, {object, host}) {
     const verdict = verifyMuslCandidate(object, process.machine);
     if (verdict.kind !== 'take' || process.interpreter === undefined) return verdict;
-    const isLibc = withSource(host, (source) => definesSymbols(source, ['__libc_start_main', 'stdin']));
+    const source = process.lookups.root.source(host);
+    const isLibc = withSource(source, (bytes) => definesSymbols(bytes, ['__libc_start_main', 'stdin']));
     return isLibc ? {kind: 'interpreter'} : verdict;
   },
 };

@@ -13,7 +13,7 @@ import {readNotes} from '../elf/notes.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {fileSource} from '../source/file.js';
+import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
 import {type DlopenNote, dlopenNotes} from './dlopen-notes.js';
 import {pagedSource} from './paged.js';
@@ -63,17 +63,16 @@ export interface ObjectFile {
 }
 
 /**
- * Read a file's facts.
+ * Read a file's facts, and close it.
  *
- * @throws ElfError FILE_SYSTEM or NOT_A_FILE when it cannot be opened or read
+ * @throws ElfError FILE_SYSTEM when it cannot be read
  */
-export function readObject(path: string, withVersions = false): ObjectFile {
-  return withSource(path, (source) => describeObject(source, withVersions));
+export function readObject(source: FileSource, withVersions = false): ObjectFile {
+  return withSource(source, (bytes) => describeObject(bytes, withVersions));
 }
 
 /** Do something with the bytes of a file, and close it. */
-export function withSource<T>(path: string, use: (source: ByteSource) => T): T {
-  const source = fileSource(path);
+export function withSource<T>(source: FileSource, use: (source: ByteSource) => T): T {
   try {
     return use(pagedSource(source));
   } finally {

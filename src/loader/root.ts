@@ -5,12 +5,14 @@
  * root. So no path leads outside, whatever the links in it say; a bind mount or a hard link is not a path and
  * passes. Limits are the kernel's (fs/namei.c): 40 links, PATH_MAX. The real `/` goes straight to the kernel.
  *
- * Between resolving and opening somebody may swap a directory for a link. Resolving guards against what a tree
- * holds, not against a process that changes it meanwhile.
+ * Between resolving and opening somebody may swap a directory for a link. So what was found is opened by `source`
+ * or `lend`, which make sure that it still is where it was found; the path alone is good for messages.
  */
-import {type BigIntStats, lstatSync, readlinkSync, realpathSync, statSync} from 'node:fs';
+import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
 import {resolve as absolute} from 'node:path';
-import {systemError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
+import {type FileSource, fileSource, notAFile} from '../source/file.js';
+import {hold, holdDirectory} from '../source/held.js';
 
 /** A path that leads to something. */
 export interface Found {
@@ -88,6 +90,44 @@ export class Root {
       return stats === undefined ? absent : {found: true, host, stats};
     } catch (error) {
       return {found: false, code: codeOf(error)};
+    }
+  }
+
+  /**
+   * Open a regular file that was found; what is not one is not opened at all.
+   *
+   * @throws ElfError NOT_A_FILE, FILE_SYSTEM, or CHANGED when it is somewhere else by now
+   */
+  source(host: string): FileSource {
+    if (this.isTrivial) return fileSource(host);
+    using held = hold(host);
+    return held.source();
+  }
+
+  /**
+   * Hand a regular file that was found to a call that opens it by its path.
+   *
+   * @param call gets a path that leads to this file, whatever happens to the directories meanwhile
+   * @throws ElfError as `source` does
+   */
+  lend<T>(host: string, call: (path: string) => T): T {
+    if (this.isTrivial) return call(host);
+    using held = hold(host);
+    if (!held.stats.isFile()) throw notAFile(host, held.stats);
+    try {
+      return call(held.path);
+    } catch (error) {
+      throw error instanceof ElfError && error.path === held.path ? error.at(host) : error;
+    }
+  }
+
+  /** The names in a directory that was found. @throws ElfError FILE_SYSTEM, CHANGED */
+  names(host: string): string[] {
+    using held = this.isTrivial ? undefined : holdDirectory(host);
+    try {
+      return held?.names() ?? readdirSync(host).sort();
+    } catch (error) {
+      throw systemError(host, error, 'cannot read');
     }
   }
 

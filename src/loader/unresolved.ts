@@ -6,6 +6,7 @@
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {withSource} from './object.js';
+import {Root} from './root.js';
 import {type DynamicSymbol, readDynamicSymbols} from './symbols.js';
 import type {ResolvedTree, TreeNode} from './tree.js';
 
@@ -31,7 +32,8 @@ export interface ModuleLoading {
  * those first; a plugin has them too, its program defines them.
  */
 export function findUndefinedSymbols(tree: ResolvedTree): UndefinedSymbol[] {
-  const symbols = tree.nodes.map(symbolsOf);
+  const root = new Root(tree.root);
+  const symbols = tree.nodes.map((node) => symbolsOf(node, root));
   const exact = new Set<string>();
   const unversioned = new Set<string>();
   const anyVersion = new Set<string>();
@@ -55,8 +57,9 @@ export function findUndefinedSymbols(tree: ResolvedTree): UndefinedSymbol[] {
  * plugin by dlopen, libgcc_s for leaving a thread or walking the stack. The C library itself is not listed.
  */
 export function findModuleLoading(tree: ResolvedTree): ModuleLoading[] {
+  const root = new Root(tree.root);
   return tree.nodes.filter(isOrdinary(tree)).flatMap((node) =>
-    symbolsOf(node).flatMap(({name, defined}) => {
+    symbolsOf(node, root).flatMap(({name, defined}) => {
       const what = defined ? undefined : loadingFunctions.get(name);
       return what === undefined ? [] : [{node: node.index, what, symbol: name}];
     }),
@@ -80,9 +83,9 @@ function isOrdinary({interpreter}: ResolvedTree): (node: TreeNode) => boolean {
 }
 
 /** Of a file that cannot be read any more, or is damaged, nothing is known. */
-function symbolsOf({host}: TreeNode): DynamicSymbol[] {
+function symbolsOf({host}: TreeNode, root: Root): DynamicSymbol[] {
   try {
-    return withSource(host, (source) => readDynamicSymbols(new ElfView(source)));
+    return withSource(root.source(host), (source) => readDynamicSymbols(new ElfView(source)));
   } catch (error) {
     if (error instanceof ElfError) return [];
     throw error;

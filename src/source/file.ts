@@ -20,16 +20,17 @@ const longestRead = 2 ** 30;
  *
  * A FIFO does not block and a device is not read: both are refused, like a directory and a socket.
  *
+ * @param name the path for messages, where it is not the one to open
  * @throws ElfError FILE_SYSTEM when it cannot be opened, NOT_A_FILE when it is not a regular file
  */
-export function fileSource(path: string): FileSource {
-  const fd = open(path);
+export function fileSource(path: string, name = path): FileSource {
+  const fd = open(path, name);
   const stats = fstatSync(fd);
   if (!stats.isFile()) {
     closeSync(fd);
-    throw notAFile(path, stats);
+    throw notAFile(name, stats);
   }
-  return new OpenFile(path, fd, stats);
+  return new OpenFile(name, fd, stats);
 }
 
 /** Say what a path is that should have been a regular file. */
@@ -41,13 +42,13 @@ export function notAFile(path: string, stats: Stats): ElfError {
   });
 }
 
-function open(path: string): number {
+function open(path: string, name: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     // A socket cannot be opened at all, so nothing of it can be asked through a descriptor.
-    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(path, statSync(path));
-    throw systemError(path, error, 'cannot open');
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(name, statSync(path));
+    throw systemError(name, error, 'cannot open');
   }
 }
 

@@ -4,11 +4,13 @@
  * By default the file is replaced (replacement.ts): the path always has the whole old file or the whole new one. With
  * `inPlace` only the changed bytes are written (in-place.ts). One file or many take the same steps (batch.ts).
  */
-import {accessSync, constants, realpathSync} from 'node:fs';
+import {accessSync, closeSync, constants, realpathSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
+import {fileSource} from '../source/file.js';
 import {Batch} from './batch.js';
 import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
+import {copyChanged} from './copy.js';
 import {prepareInPlace} from './in-place.js';
 import {prepareReplacement} from './replacement.js';
 
@@ -47,7 +49,7 @@ export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = 
  * @example
  *   const edits = ['qemu-arm', 'chroot/bin/hello'].map((path) => {
  *     const {view, close} = openElfSync(path);
- *     const plan = planEdit(view, {runpath: '$ORIGIN/lib'});
+ *     const plan = planEdit(view, {execStack: false});
  *     void close();
  *     return {path, plan};
  *   });
@@ -59,6 +61,23 @@ export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome
   batch.complete();
   await batch.syncTogether();
   return batch.finish();
+}
+
+/**
+ * Write what a file is after a plan to a name that is free, without the detour of a workspace: for a directory that
+ * nobody looks into yet.
+ *
+ * @throws ElfError CHANGED, FILE_SYSTEM
+ */
+export function applyPlanToNew(path: string, plan: Plan, output: string): void {
+  const source = fileSource(path);
+  try {
+    closeSync(copyChanged(source, output, plan));
+  } catch (error) {
+    throw systemError(output, error, 'cannot write');
+  } finally {
+    source.close();
+  }
 }
 
 function take(batch: Batch, {path, plan, options: {output, inPlace} = {}}: PlannedEdit): void {

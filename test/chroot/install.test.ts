@@ -126,7 +126,9 @@ test(
   'an emulator whose name does not tell is for the architecture of the chroot, also when it is installed again',
   withTools(async (t) => {
     const root = guestRoot(t);
-    const emulator = join(tempDirectory(t), 'my-emulator');
+    const directory = tempDirectory(t);
+    chmodSync(directory, 0o755);
+    const emulator = join(directory, 'my-emulator');
     copyFileSync('/usr/bin/qemu-arm', emulator);
     chmodSync(emulator, 0o755);
     await installEmulator(root, [emulator]);

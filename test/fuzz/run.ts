@@ -1,7 +1,10 @@
 /* Run inputs through the target, one after another, and say what came of each. Input n is the same in every run. */
+import {existsSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {type Edit, edits} from './edits.js';
 import {mutate} from './mutate.js';
 import {Random} from './random.js';
+import {examineRoot} from './root.js';
 import {pickSeed} from './seeds.js';
 import {examine} from './target.js';
 
@@ -16,7 +19,10 @@ export interface Summary {
   inputs: number;
   planned: number;
   refused: number;
+  /** Of the refused plans, those that only the check of the finished plan refused: each is a finding. */
   stopped: number;
+  /** Roots that were made, and resolved in. */
+  roots: number;
   findings: Finding[];
   /** Milliseconds of processor time that the slowest input took, and which it was. */
   slowest: number;
@@ -35,11 +41,26 @@ export function emptySummary(): Summary {
     planned: 0,
     refused: 0,
     stopped: 0,
+    roots: 0,
     findings: [],
     slowest: 0,
     slowestInput: -1,
     memory: 0,
   };
+}
+
+/** The sums as one line. */
+export function describeSummary(sums: Summary): string {
+  const count = (value: number) => Math.round(value).toLocaleString('en');
+  return [
+    `${count(sums.inputs)} inputs`,
+    `${count(sums.planned)} plans that came true`,
+    `${count(sums.refused)} refused`,
+    `${count(sums.roots)} roots`,
+    `the slowest input ${count(sums.slowest)} ms (${sums.slowestInput})`,
+    `at most ${count(sums.memory / 2 ** 20)} MiB`,
+    `${count(sums.findings.length)} findings`,
+  ].join(', ');
 }
 
 /** Put one input through the target, and add what came of it to the sums. */
@@ -53,12 +74,16 @@ export function runInput(input: number, sums: Summary): void {
     sums.refused += refused;
     sums.stopped += stopped.length;
     for (const message of new Set(stopped)) find(message);
+    if (input % rootEvery === 0) {
+      sums.roots += 1;
+      examineRoot(new Random(input), scratch);
+    }
   } catch (error) {
     find(String((error as Error).stack));
   }
   let time = performance.now() - start;
   // On a busy machine another process may have had the time.
-  if (time > Math.max(mostTime / 4, sums.slowest)) time = Math.min(time, processorTime(bytes, chosen));
+  if (time > Math.max(100, sums.slowest)) time = Math.min(time, processorTime(bytes, chosen));
   if (time > mostTime) find(`took ${Math.round(time)} ms`);
   if (time > sums.slowest) [sums.slowest, sums.slowestInput] = [time, input];
   sums.inputs += 1;
@@ -81,6 +106,12 @@ function processorTime(bytes: Uint8Array, chosen: readonly Edit[]): number {
   return (user + system) / 1000;
 }
 
+/** Every so many inputs a root is made and resolved in, which costs some dozen system calls. */
+const rootEvery = 16;
+
+/** Roots are short-lived: in memory, where there is such a place. */
+const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 export interface Input {
   /** What it was made of. */
   readonly seed: string;
@@ -89,8 +120,8 @@ export interface Input {
   readonly edits: readonly Edit[];
 }
 
-/** Planning costs more than all the reading; over a run each edit is planned on a fifth of the inputs. */
-const editsOfAnInput = Number(process.env.ELFINTERP_FUZZ_EDITS ?? 4);
+/** Planning costs more than all the reading; over a run each edit is planned on one input of seven. */
+const editsOfAnInput = Number(process.env.ELFINTERP_FUZZ_EDITS ?? 3);
 
 /** Make one input. */
 export function inputNumber(input: number): Input {

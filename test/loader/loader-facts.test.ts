@@ -4,6 +4,7 @@ import {fallbackFacts, type LoaderFacts, readLoaderFacts} from '../../src/loader
 import {describeObject, withSource} from '../../src/loader/object.js';
 import {standardLoader} from '../../src/loader/standard-loader.js';
 import {bufferSource} from '../../src/source/buffer.js';
+import {fileSource} from '../../src/source/file.js';
 import {MissingTool, run, withTools} from '../helpers/tools.js';
 
 /** A loader, the command that runs it, and the names that it knows for better CPUs. */
@@ -52,7 +53,7 @@ for (const [path] of loaders) {
     `facts: ${path} is the standard loader of its architecture`,
     withTools((t) => {
       if (!existsSync(path)) throw new MissingTool(path);
-      const {machine} = withSource(path, (source) => describeObject(source));
+      const {machine} = withSource(fileSource(path), (source) => describeObject(source));
       t.true(machine !== undefined && path.endsWith(standardLoader('glibc', machine) ?? '?'));
     }),
   );
@@ -128,7 +129,7 @@ test('facts: defaults by architecture', (t) => {
 });
 
 function factsOf(path: string): LoaderFacts {
-  return withSource(path, (source) => {
+  return withSource(fileSource(path), (source) => {
     const {machine} = describeObject(source);
     if (machine === undefined) throw new Error(`${path} is not ELF`);
     return readLoaderFacts(source, machine);

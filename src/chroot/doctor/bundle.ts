@@ -4,14 +4,13 @@
 import {lstatSync} from 'node:fs';
 import {isNativeTarget, type QemuTarget, targetOfFile} from '../../binfmt/targets.js';
 import type {Manifest} from '../../bundle/manifest.js';
-import {openElfSync} from '../../elf/open.js';
+import {openElfSource} from '../../elf/open.js';
 import {ElfError} from '../../errors.js';
+import {findOwn, openOwn} from '../../loader/inside.js';
 import type {Root} from '../../loader/root.js';
-import {fileSource} from '../../source/file.js';
 import type {Architecture} from '../architecture.js';
 import {findOwnEmulator} from '../find-emulator.js';
 import {type BundlePlace, findManifest} from '../manifest.js';
-import {findOwn} from '../own.js';
 import {isElf, readHead} from '../program.js';
 import {type BundleProblem, verifyBundle} from '../verify.js';
 import {broken, doubtful, type Finding, type FindingCode, fine, quoted} from './finding.js';
@@ -127,13 +126,15 @@ function examineProgram(root: Root, path: string, again: string): readonly Findi
     const what = `the emulator itself is a program for ${target.name}: "Exec format error"`;
     findings.push(broken('WRONG_MACHINE', what, `the ELF header of ${path}`, again));
   }
-  return [...findings, ...examineSearchPath(host, path, again)];
+  return [...findings, ...examineSearchPath(root, path, again)];
 }
 
 /** DT_RUNPATH does not count for the libraries that the libraries ask for. */
-function examineSearchPath(host: string, path: string, again: string): readonly Finding[] {
+function examineSearchPath(root: Root, path: string, again: string): readonly Finding[] {
   try {
-    const file = openElfSync(host);
+    const source = openOwn(root, path);
+    if (source === undefined) return [];
+    const file = openElfSource(source);
     try {
       const runpath = file.view.dynamic?.runpath;
       if (runpath === undefined) return [];
@@ -160,12 +161,15 @@ function examineBuilds(root: Root, {files}: Manifest, again: string): readonly F
   return [broken('DIFFERENT_BUILDS', what, `${loader} is ${a}, ${libc} is ${b}`, again)];
 }
 
+/** In bytes; they have some two million. */
+const longestLibc = 1 << 26;
+
 /** As both files say it of themselves: "(Debian GLIBC 2.36-9+deb12u10) stable release version 2.36". */
 function buildOf(root: Root, path: string): string | undefined {
-  const host = findOwn(root, path);
-  if (host === undefined) return undefined;
-  const source = fileSource(host);
+  const source = openOwn(root, path);
+  if (source === undefined) return undefined;
   try {
+    if (source.size > longestLibc) return undefined;
     const text = Buffer.from(source.read(0, source.size)).toString('latin1');
     return /\(([^()]*(?:GLIBC|GNU libc)[^()]*)\) (?:stable|development) release version [\d.]+/.exec(
       text,

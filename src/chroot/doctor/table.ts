@@ -127,7 +127,7 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
     const what = 'the registered interpreter does not exist in the chroot: "No such file or directory"';
     return severity('ENTRY_WITHOUT_INTERPRETER', what, `${name}: ${printable(interpreter)}`, remedy);
   }
-  const loader = loaderOf(there.host);
+  const loader = loaderOf(() => where.source(there.host));
   if (loader === undefined || guest.root.resolve(loader).found) return undefined;
   const what = opened
     ? 'flag F keeps the emulator at hand, but it is shared and its loader is not in the chroot: "No such file or directory"'

@@ -2,8 +2,8 @@ import {mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:f
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {findOwn} from '../../src/chroot/own.js';
 import {ElfError} from '../../src/errors.js';
+import {findOwn} from '../../src/loader/inside.js';
 import {Root} from '../../src/loader/root.js';
 
 /** A root with the given symbolic links, one directory and one file. */

@@ -1,0 +1,240 @@
+/*
+ * Changing the bundle of a root so that an interruption at any moment leaves the old one or the new one.
+ *
+ * A staging directory in the root holds, beside the list of the bundle that is coming or going:
+ *
+ *   new/       the new bundle, complete, as it will lie in the root; missing when a bundle is taken out
+ *   replaced/  what had to give way, as it lay in the root
+ *
+ * A directory cannot take the place of another in one step (Node has no RENAME_EXCHANGE), so what is moved last is
+ * the manifest, alone or with the directory of the libraries, and that is the moment that counts: before it, whoever
+ * finds the staging directory of a process that is gone puts everything back; after it he only clears away.
+ * `withLock` sees to it that a staging directory that is found belongs to nobody.
+ */
+import {linkSync, lstatSync, mkdtempSync, renameSync, rmdirSync, unlinkSync, writeFileSync} from 'node:fs';
+import {posix} from 'node:path';
+import {ElfError, systemError} from '../errors.js';
+import {enter} from '../loader/inside.js';
+import type {HeldDirectory} from '../source/held.js';
+import {hasContent} from './contents.js';
+import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
+import {readManifestFile} from './manifest-file.js';
+import {removeTree} from './remove-tree.js';
+
+const stagingPrefix = '.elfinterp-staging-';
+
+/** The names of the staging directories in a root. */
+export function findStaging(root: HeldDirectory): readonly string[] {
+  return root.names().filter((name) => name.startsWith(stagingPrefix));
+}
+
+/** Undo or clear away what runs that were interrupted left in a root, which is locked; the names of what there was. */
+export function recover(root: HeldDirectory): readonly string[] {
+  const names = findStaging(root);
+  for (const name of names) {
+    using directory = openOwn(root, name);
+    if (directory !== undefined) undo(new Staging(root, name, directory), root, name);
+    removeTree(root, name);
+  }
+  return names;
+}
+
+/**
+ * Change the bundle of a root, which is locked, through a staging directory.
+ *
+ * @param manifest of the bundle that is coming or going
+ * @throws ElfError FILE_SYSTEM and what `change` throws; everything is as it was then
+ */
+export function changeBundle(
+  root: HeldDirectory,
+  manifest: Manifest,
+  change: (staging: Staging) => void,
+): void {
+  const name = makeStaging(root);
+  using directory = root.directory(name);
+  if (directory === undefined || directory.stats.uid !== process.geteuid?.())
+    throw new ElfError('CHANGED', 'somebody took the staging directory away', {path: `${root.real}/${name}`});
+  const staging = new Staging(root, name, directory);
+  try {
+    writeFileSync(directory.at(manifestName), formatManifest(manifest), {flag: 'wx'});
+    change(staging);
+  } catch (error) {
+    // Where that fails too, the next run does it.
+    staging.undo();
+    removeTree(root, name);
+    throw systemError(root.real, error, 'cannot write the bundle');
+  }
+  clear(root, name);
+}
+
+/** A change that is under way, or was. */
+export class Staging {
+  readonly #root: HeldDirectory;
+  readonly #directory: HeldDirectory;
+  /** The real path of what looks like the root with nothing but the new bundle in it, once `makeNew` was called. */
+  readonly newRoot: string;
+
+  constructor(root: HeldDirectory, name: string, directory: HeldDirectory) {
+    this.#root = root;
+    this.#directory = directory;
+    this.newRoot = posix.join(root.real, name, 'new');
+  }
+
+  /** The directory of the new bundle. */
+  makeNew(): HeldDirectory {
+    return this.#directory.make('new');
+  }
+
+  /** Put what stands at a path aside. It stays in its place as well until something takes it, where that is possible. */
+  putAside(path: string, leave?: 'leave'): void {
+    const [parent, name] = [posix.dirname(path), posix.basename(path)];
+    using from = enter(this.#root, parent);
+    if (from === undefined || !isThere(from, name)) return;
+    if (leave && hasDirectory(this.#root, path)) throw directoryInTheWay(from, name);
+    using to = enter(this.#directory, `replaced${parent}`, 'make');
+    if (to === undefined) return;
+    if (leave === undefined || !tryToLink(from.at(name), to.at(name))) renameSync(from.at(name), to.at(name));
+  }
+
+  /** Move a part of the new bundle into its place, with the first directory on the way there that does not exist. */
+  moveIn(path: string): void {
+    const names = path.split('/').slice(1);
+    using place = enter(this.#directory, `new${posix.dirname(path)}`);
+    if (place === undefined || !isThere(place, names.at(-1) ?? '')) return;
+    const depth = names.findIndex((_, i) => !hasDirectory(this.#root, `/${names.slice(0, i + 1).join('/')}`));
+    const [above, name] = [names.slice(0, depth < 0 ? -1 : depth).join('/'), names.at(depth) ?? ''];
+    using from = enter(this.#directory, `new/${above}`);
+    using to = enter(this.#root, above);
+    if (from !== undefined && to !== undefined) renameSync(from.at(name), to.at(name));
+  }
+
+  /** Put everything back, unless the change is complete. */
+  undo(): void {
+    const manifest = readList(this.#directory);
+    using coming = this.#directory.directory('new');
+    if (manifest === undefined || !hasFile(coming ?? this.#root, manifestPath(manifest))) return;
+    if (coming !== undefined) this.#takeOut(manifest, coming);
+    using from = enter(this.#directory, `replaced${manifest.prefix}`);
+    using to = from && enter(this.#root, manifest.prefix, 'make');
+    if (from !== undefined && to !== undefined) putBack(from, to);
+  }
+
+  /** Remove the files that were moved in and replaced nothing. */
+  #takeOut({files, prefix, libs}: Manifest, coming: HeldDirectory): void {
+    for (const file of files.filter(({path}) => !path.startsWith(`${libs}/`))) {
+      const {path} = file;
+      using replaced = enter(this.#directory, `replaced${posix.dirname(path)}`);
+      if (hasFile(coming, path) || (replaced !== undefined && isThere(replaced, posix.basename(path))))
+        continue;
+      using directory = enter(this.#root, posix.dirname(path));
+      if (directory === undefined || !hasContent(() => directory.open(posix.basename(path)), file)) continue;
+      unlinkSync(directory.at(posix.basename(path)));
+      removeEmpty(this.#root, posix.dirname(path), prefix);
+    }
+  }
+}
+
+function directoryInTheWay(directory: HeldDirectory, name: string): ElfError {
+  const path = posix.join(directory.real, name);
+  return new ElfError('CONFLICT', 'a directory stands where a file of the bundle goes', {path});
+}
+
+function makeStaging(root: HeldDirectory): string {
+  try {
+    return posix.basename(mkdtempSync(root.at(`${stagingPrefix}${process.pid}-`)));
+  } catch (error) {
+    throw systemError(root.real, error, 'cannot write');
+  }
+}
+
+/** What is done is done; what is left of the old is cleared away by the next run. */
+function clear(root: HeldDirectory, name: string): void {
+  try {
+    removeTree(root, name);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+  }
+}
+
+function undo(staging: Staging, root: HeldDirectory, name: string): void {
+  try {
+    staging.undo();
+  } catch (error) {
+    throw systemError(
+      posix.join(root.real, name),
+      error,
+      'cannot put back what an interrupted run left here',
+    );
+  }
+}
+
+/** A link of such a name is nothing of ours. */
+function openOwn(root: HeldDirectory, name: string): HeldDirectory | undefined {
+  try {
+    return root.directory(name);
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'OUTSIDE') return undefined;
+    throw error;
+  }
+}
+
+/** Undefined when it was not written to its end, or by somebody else. */
+function readList(directory: HeldDirectory): Manifest | undefined {
+  try {
+    const source = directory.open(manifestName);
+    return source && readManifestFile(source);
+  } catch (error) {
+    if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
+    throw error;
+  }
+}
+
+/** Move all that is in a directory into another, into directories that are there already too. */
+function putBack(from: HeldDirectory, to: HeldDirectory): void {
+  for (const name of from.names()) {
+    using held = from.hold(name);
+    if (held?.stats.isDirectory() && isThere(to, name)) {
+      using inner = from.directory(name);
+      using target = to.directory(name);
+      if (inner !== undefined && target !== undefined) putBack(inner, target);
+    } else {
+      renameSync(from.at(name), to.at(name));
+    }
+  }
+}
+
+function removeEmpty(root: HeldDirectory, path: string, prefix: string): void {
+  for (let here = path; here.startsWith(`${prefix}/`); here = posix.dirname(here)) {
+    using above = enter(root, posix.dirname(here));
+    try {
+      rmdirSync(above?.at(posix.basename(here)) ?? '');
+    } catch {
+      return;
+    }
+  }
+}
+
+/** A second name costs nothing and leaves no moment without the first; not every file system has them. */
+function tryToLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isThere(directory: HeldDirectory, name: string): boolean {
+  return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
+}
+
+function hasFile(top: HeldDirectory, path: string): boolean {
+  using directory = enter(top, posix.dirname(path));
+  return directory !== undefined && isThere(directory, posix.basename(path));
+}
+
+function hasDirectory(top: HeldDirectory, path: string): boolean {
+  using directory = enter(top, posix.dirname(path));
+  using there = directory?.hold(posix.basename(path));
+  return there?.stats.isDirectory() === true;
+}

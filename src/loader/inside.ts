@@ -1,0 +1,55 @@
+/*
+ * Paths of a root that elfinterp changes, and those that both sides use: elfinterp from outside, the kernel and the
+ * programs from inside. A symbolic link on the way could mean a different file to each, and a root may have been
+ * prepared by somebody who hopes for that. `bundle` writes no such link, so none is followed.
+ */
+import {posix} from 'node:path';
+import {ElfError} from '../errors.js';
+import type {FileSource} from '../source/file.js';
+import type {HeldDirectory} from '../source/held.js';
+import type {Root} from './root.js';
+
+/**
+ * Find a file of a bundle.
+ *
+ * @param path absolute and normal, seen from inside
+ * @returns its path on this machine; undefined when it does not exist
+ * @throws ElfError OUTSIDE when a symbolic link stands on the way, wherever it leads
+ */
+export function findOwn(root: Root, path: string): string | undefined {
+  const there = root.resolve(path);
+  const end = there.found ? there.inside : posix.join(there.reached, ...there.rest);
+  if (end !== path || (!there.found && there.code === 'ELOOP')) {
+    throw new ElfError('OUTSIDE', `${path} is reached through a symbolic link`, {
+      path: root.host,
+      expected: 'directories and files of its own',
+      got: end === path ? 'links in a circle' : `a way to ${end}`,
+    });
+  }
+  return there.found ? there.host : undefined;
+}
+
+/** Open such a file; undefined when it does not exist. @throws ElfError OUTSIDE, NOT_A_FILE, CHANGED, FILE_SYSTEM */
+export function openOwn(root: Root, path: string): FileSource | undefined {
+  const host = findOwn(root, path);
+  return host === undefined ? undefined : root.source(host);
+}
+
+/**
+ * Hold a directory that is reached without links, from one that is held.
+ *
+ * @param path absolute and normal, seen from there
+ * @param make make those on the way that do not exist
+ * @returns undefined when it does not exist
+ * @throws ElfError OUTSIDE when a link or a file stands on the way
+ */
+export function enter(top: HeldDirectory, path: string, make?: 'make'): HeldDirectory | undefined {
+  let here = top.again();
+  for (const name of path.split('/').filter((part) => part !== '')) {
+    using above = here;
+    const next = make ? above.make(name) : above.directory(name);
+    if (next === undefined) return undefined;
+    here = next;
+  }
+  return here;
+}

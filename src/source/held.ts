@@ -1,0 +1,173 @@
+/*
+ * Files and directories that are held by descriptor, so that nobody can put another one in their place.
+ *
+ * Between looking at a path and using it, whoever owns a directory on the way can swap that directory for a link:
+ * as root in a chroot that somebody else prepared one would then read, replace or delete a file of the machine.
+ * openat2(2) with RESOLVE_BENEATH is the kernel's answer, and Node has neither it nor openat(2). But
+ * /proc/self/fd/N stands for the directory that descriptor N is, whatever has become of its name, so
+ * `/proc/self/fd/N/name` is openat(N, "name"), and the same for lstat, mkdir, rename and unlink.
+ *
+ * Two ways to come by such a descriptor: go down by one name after the other without following links
+ * (`HeldDirectory.directory`), or, where the real path is known already, open it and ask the kernel afterwards
+ * where that was (`hold`). Both open with O_PATH, which starts no device, no automount of the last name, and waits
+ * for no FIFO. Where there is no /proc/self/fd, which is on no Linux, paths are used as they are.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  type Stats,
+} from 'node:fs';
+import {join} from 'node:path';
+import {ElfError, printable, systemError} from '../errors.js';
+import {type FileSource, fileSource, notAFile} from './file.js';
+
+/** fcntl.h of Linux, the same on every machine that Node runs on; Node does not name it. */
+const O_PATH = process.platform === 'linux' ? 0o10000000 : 0;
+const hasDescriptorPaths = process.platform === 'linux';
+
+/** What was at a path when it was opened, until it is closed. */
+export class Held {
+  /** The path that it had, for messages. */
+  readonly real: string;
+  readonly stats: Stats;
+  readonly #fd: number;
+
+  constructor(fd: number, real: string) {
+    this.#fd = fd;
+    this.real = real;
+    this.stats = fstatSync(fd);
+  }
+
+  /** The same thing for a call that wants a path and follows links. */
+  get path(): string {
+    return hasDescriptorPaths ? `/proc/self/fd/${this.#fd}` : this.real;
+  }
+
+  /** Open it for reading. @throws ElfError NOT_A_FILE when it is not a regular file: nothing else is opened */
+  source(): FileSource {
+    if (!this.stats.isFile()) throw notAFile(this.real, this.stats);
+    return fileSource(this.path, this.real);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** A directory that is held: what is done by a name in it stays in it. */
+export class HeldDirectory extends Held {
+  /** A path for calls that do not follow a link at its end: lstat, mkdir, rename, unlink, open with O_EXCL. */
+  at(name: string): string {
+    checkName(name);
+    return join(this.path, name);
+  }
+
+  /** Hold what is there, a link too; undefined when nothing is. */
+  hold(name: string): Held | undefined {
+    const fd = this.#open(name, 0);
+    return fd === undefined ? undefined : new Held(fd, join(this.real, name));
+  }
+
+  /** Hold a directory in it; undefined when there is none. @throws ElfError OUTSIDE for a link, or a file */
+  directory(name: string): HeldDirectory | undefined {
+    const fd = this.#open(name, constants.O_DIRECTORY);
+    return fd === undefined ? undefined : new HeldDirectory(fd, join(this.real, name));
+  }
+
+  /** Hold a directory in it, which is made when there is none. */
+  make(name: string, mode = 0o755): HeldDirectory {
+    for (;;) {
+      const there = this.directory(name);
+      if (there !== undefined) return there;
+      makeDirectory(this.at(name), join(this.real, name), mode);
+    }
+  }
+
+  /** Open a regular file in it; undefined when nothing is there. @throws ElfError NOT_A_FILE for anything else */
+  open(name: string): FileSource | undefined {
+    using held = this.hold(name);
+    return held?.source();
+  }
+
+  /** Hold this directory a second time. */
+  again(): HeldDirectory {
+    return new HeldDirectory(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
+  }
+
+  /** Names in it, sorted. */
+  names(): string[] {
+    try {
+      return readdirSync(this.path).sort();
+    } catch (error) {
+      throw systemError(this.real, error, 'cannot read');
+    }
+  }
+
+  #open(name: string, flags: number): number | undefined {
+    try {
+      return openSync(this.at(name), O_PATH | constants.O_NOFOLLOW | flags);
+    } catch (error) {
+      const {code} = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      const real = join(this.real, name);
+      if (code === 'ENOTDIR' || code === 'ELOOP') throw notOwn(real);
+      throw systemError(real, error, 'cannot open');
+    }
+  }
+}
+
+/**
+ * Hold what is at a real path: absolute, without links.
+ *
+ * @throws ElfError CHANGED when the path led elsewhere, FILE_SYSTEM
+ */
+export function hold(real: string): Held {
+  return new Held(openReal(real, 0), real);
+}
+
+/** The same for a directory. */
+export function holdDirectory(real: string): HeldDirectory {
+  return new HeldDirectory(openReal(real, constants.O_DIRECTORY), real);
+}
+
+function openReal(real: string, flags: number): number {
+  let fd: number;
+  try {
+    fd = openSync(real, O_PATH | constants.O_NOFOLLOW | flags);
+  } catch (error) {
+    throw systemError(real, error, 'cannot open');
+  }
+  const got = hasDescriptorPaths ? readlinkSync(`/proc/self/fd/${fd}`) : real;
+  if (got === real) return fd;
+  closeSync(fd);
+  throw new ElfError('CHANGED', 'the path was led elsewhere while it was looked up', {
+    path: real,
+    expected: 'no directory on the way to be moved or to become a link',
+    got: printable(got),
+  });
+}
+
+function makeDirectory(path: string, real: string, mode: number): void {
+  try {
+    mkdirSync(path, {mode});
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw systemError(real, error, 'cannot make the directory');
+  }
+}
+
+function notOwn(real: string): ElfError {
+  const expected = 'a directory, and no link to one';
+  return new ElfError('OUTSIDE', 'not a directory of its own', {path: real, expected});
+}
+
+/** A single name, so that nothing but the directory itself decides where it leads. */
+function checkName(name: string): void {
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return;
+  throw new ElfError('OUTSIDE', 'not the name of a file', {expected: 'a name without a slash', got: name});
+}

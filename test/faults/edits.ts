@@ -1,0 +1,186 @@
+/*
+ * The scenarios of editing: one program, one in place, one to an output, several at once.
+ */
+import {strict as assert} from 'node:assert';
+import {chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {elfinterp, program} from '../helpers/cli.js';
+import {edit} from '../helpers/edits.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
+import {output} from '../helpers/tools.js';
+import type {Ended, Scenario} from './walk.js';
+
+const interpreter = '/debootstrap/qemu-libs/ld.so';
+const isRoot = process.geteuid?.() === 0;
+const small = fixtureBytes('x86_64/probe-pie');
+/** Past the size up to which a copy is made in memory. */
+const large = Buffer.concat([small, Buffer.alloc(300_000)]);
+
+interface File {
+  readonly name: string;
+  readonly content: Buffer;
+  readonly mode: number;
+}
+
+/** A file with all that may be lost of it. */
+function make(directory: string, {name, content, mode}: File): void {
+  const file = path.join(directory, name);
+  writeFileSync(file, content);
+  if (isRoot) chownSync(file, 1, 1);
+  chmodSync(file, mode);
+  output('setfattr', ['-n', 'user.origin', '-v', 'kept', file]);
+}
+
+/** One file is the old one or the new one, and has what it had. @returns whether it is the new one */
+function isNew(directory: string, {name, content, mode}: File, ended: Ended): boolean {
+  const file = path.join(directory, name);
+  const now = readFileSync(file);
+  const changed = edit(content, {interpreter});
+  assert.ok(now.equals(content) || now.equals(changed), `${name} is neither old nor new`);
+  assert.equal((statSync(file).mode & 0o7777).toString(8), mode.toString(8), `the mode of ${name}`);
+  const attribute = output('getfattr', ['--absolute-names', '-d', file]);
+  const isSaid =
+    ended.stderr.includes(`${name}: not all is kept`) || ended.stderr.includes(`${name}: attributes, ACLs`);
+  assert.ok(attribute.includes('kept') || isSaid, `${name} has lost its attribute, and nothing is said`);
+  return now.equals(changed);
+}
+
+/** A set-user-ID file must never belong to somebody who did not make it one, not even for a moment. */
+function requireHarmless(directory: string): void {
+  for (const name of readdirSync(directory, {recursive: true}) as string[]) {
+    const {mode, uid} = statSync(path.join(directory, name));
+    assert.ok((mode & 0o6000) === 0 || uid === (isRoot ? 1 : uid), `${name} is set-user-ID of ${uid}`);
+  }
+}
+
+function requireNothingLeft(directory: string, names: readonly string[], {fault, killed}: Ended): void {
+  // A call that cleans up and fails leaves something to the next run.
+  if (killed || /^(rmdir|unlink)/.test(fault)) return;
+  assert.deepEqual(readdirSync(directory).sort(), [...names].sort(), 'something is left beside it');
+}
+
+/** What a run says of itself is true. */
+function requireTruth({status, stderr, killed}: Ended, done: boolean): void {
+  if (killed) return;
+  assert.ok(status === 0 || status === 1, `exit status ${status}: ${stderr}`);
+  assert.doesNotMatch(stderr, /internal error|^ +at /m);
+  if (status === 0) {
+    assert.ok(done, 'exit status 0, and the file is the old one');
+    return;
+  }
+  assert.match(stderr, /^elfinterp: .+: .+\n$/m, 'an error without a message');
+  assert.ok(!done || stderr.includes('written, but'), `the new file is in place, and yet: ${stderr}`);
+}
+
+interface Editing {
+  readonly name: string;
+  readonly files: readonly File[];
+  /** The command line behind `elfinterp`, for a directory. */
+  args(directory: string): readonly string[];
+  /** The name of the one new file, where the old ones stay. */
+  readonly output?: string;
+  /** A process that is killed may leave some of the changed bytes unwritten. */
+  readonly inPlace?: boolean;
+}
+
+function editing({name, files, args, output: out, inPlace = false}: Editing): Scenario {
+  const names = [...files.map((file) => file.name), ...(out === undefined ? [] : [out])];
+  return {
+    name,
+    tools: ['cp'],
+    setUp(directory) {
+      for (const file of files) make(directory, file);
+      return [process.execPath, program, ...args(directory)];
+    },
+    check(directory, ended) {
+      requireHarmless(directory);
+      if (inPlace && ended.killed) return finishInPlace(directory, files, args(directory), ended);
+      const results = files.map((file) => isNew(directory, file, ended));
+      const made = out !== undefined && existsSync(path.join(directory, out));
+      if (made)
+        assert.ok(isNew(directory, {...(files[0] as File), name: out}, ended), `${out} is not the new file`);
+      requireNothingLeft(directory, out === undefined || made ? names : names.slice(0, -1), ended);
+      const done = out === undefined ? results.every(Boolean) : made;
+      requireTruth(ended, done);
+      return done ? 'new' : 'old';
+    },
+    runAgain(directory) {
+      const request = ['--interpreter', '/another/ld.so'];
+      const again = elfinterp(['edit', ...request, ...files.map((file) => path.join(directory, file.name))]);
+      assert.deepEqual([again.status, again.stderr], [0, ''], 'the next run fails');
+      const left = readdirSync(directory).filter((entry) => entry !== out);
+      assert.deepEqual(left.sort(), files.map((file) => file.name).sort(), 'the next run leaves something');
+    },
+  };
+}
+
+/** Where a kill may have left some bytes old and some new, the same command again makes them all new. */
+function finishInPlace(
+  directory: string,
+  files: readonly File[],
+  args: readonly string[],
+  ended: Ended,
+): 'old' | 'new' {
+  const isDone = files.every(({name, content}) => {
+    const [now, changed] = [readFileSync(path.join(directory, name)), edit(content, {interpreter})];
+    const isMixed = now.every((byte, i) => byte === content[i] || byte === changed[i]);
+    assert.ok(isMixed, `${name} has bytes that are neither old nor new`);
+    return now.equals(changed);
+  });
+  const again = elfinterp(args);
+  assert.deepEqual([again.status, again.stderr], [0, ''], 'the same command again fails');
+  for (const file of files)
+    assert.ok(isNew(directory, file, ended), `${file.name} is not new after a second run`);
+  return isDone ? 'new' : 'old';
+}
+
+const hello = {name: 'probe', content: small, mode: 0o755};
+const several = [
+  hello,
+  {name: 'large', content: large, mode: 0o755},
+  {name: 'set-user-id', content: small, mode: isRoot ? 0o4755 : 0o755},
+];
+const paths = (directory: string, files: readonly File[]) =>
+  files.map(({name}) => path.join(directory, name));
+
+export const editScenarios: readonly Scenario[] = [
+  editing({
+    name: 'set',
+    files: [hello],
+    args: (directory) => ['set', path.join(directory, 'probe'), interpreter],
+  }),
+  editing({
+    name: 'set on a large set-user-ID program',
+    files: [{...hello, content: large, mode: isRoot ? 0o4755 : 0o755}],
+    args: (directory) => ['set', path.join(directory, 'probe'), interpreter],
+  }),
+  editing({
+    name: 'set --in-place',
+    files: [hello],
+    args: (directory) => ['set', '--in-place', path.join(directory, 'probe'), interpreter],
+    inPlace: true,
+  }),
+  editing({
+    name: 'set --output',
+    files: [hello],
+    args: (directory) => [
+      'set',
+      path.join(directory, 'probe'),
+      interpreter,
+      '--output',
+      path.join(directory, 'out'),
+    ],
+    output: 'out',
+  }),
+  editing({
+    name: 'edit of three files',
+    files: several,
+    args: (directory) => ['edit', '--interpreter', interpreter, ...paths(directory, several)],
+  }),
+  editing({
+    name: 'edit --in-place of three files',
+    files: several,
+    args: (directory) => ['edit', '--in-place', '--interpreter', interpreter, ...paths(directory, several)],
+    inPlace: true,
+  }),
+];

@@ -1,0 +1,220 @@
+/*
+ * Walk the system calls of a command: run it once undisturbed under strace and list each call that touches the files
+ * it works on; then run it again for each call and each fault, the call failing or the process killed as it enters
+ * it, and ask the scenario what became of its files. (Killed before the next call is killed after this one.)
+ *
+ * strace numbers the calls of a name for each thread and process by itself, so only the process itself is followed
+ * (-b execve lets go of its children) and the thread pool has one thread. Programs that it starts are walked on their
+ * own: a wrapper in PATH runs them under strace in their turn.
+ */
+import {spawn} from 'node:child_process';
+import {chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {output} from '../helpers/tools.js';
+
+/** What is walked. Every run gets a directory of its own, which the scenario fills. */
+export interface Scenario {
+  readonly name: string;
+  /** Make the old state in an empty directory. @returns the command line to walk */
+  setUp(directory: string): readonly string[];
+  /** Say which state the files are in. @throws Error where they are in neither, or the run said something untrue of them */
+  check(directory: string, ended: Ended): 'old' | 'new';
+  /** Run again as a user would, and see that nothing is left of the run before. @throws Error */
+  runAgain(directory: string): void;
+  /** Programs that the command starts, to be walked too. */
+  readonly tools?: readonly string[];
+  /** Whether a line of strace's is about the scenario; if it names the directory, unless told otherwise. */
+  concerns?(line: string, directory: string): boolean;
+}
+
+/** How a run ended. */
+export interface Ended {
+  readonly status: number | null;
+  readonly killed: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What was done to it, as in `rename: EIO`. */
+  readonly fault: string;
+}
+
+export interface Point {
+  /** The program whose call it is: `node`, or a tool. */
+  readonly program: string;
+  readonly call: string;
+  /** Which of its calls of that name, from 1. */
+  readonly nth: number;
+  /** An error number, or KILL. */
+  readonly fault: string;
+  /** The call as strace shows it. */
+  readonly line: string;
+}
+
+/** What one point came to. */
+export interface Result {
+  readonly point: Point;
+  readonly ended: Ended;
+  readonly state: 'old' | 'new' | 'missed' | 'damaged';
+  /** What the scenario had to say against it. */
+  readonly problem?: string;
+}
+
+export const faults = ['KILL', 'ENOSPC', 'EIO', 'EACCES', 'EROFS'] as const;
+
+const traced = '%file,%desc,%process,pipe2,socketpair,mount,umount2,unshare,setns,pivot_root,chroot';
+
+/** Calls that no file system makes fail, or that strace must not stop. */
+const passed = new Set([
+  'execve',
+  'exit',
+  'exit_group',
+  'wait4',
+  'waitid',
+  'mmap',
+  'fcntl',
+  'epoll_ctl',
+  'epoll_wait',
+  'epoll_pwait',
+  'poll',
+  'dup2',
+  'dup3',
+]);
+
+/** List every point of a scenario. */
+export async function listPoints(scenario: Scenario): Promise<Point[]> {
+  const steps = await inDirectory(async (directory, scratch) => {
+    const command = scenario.setUp(directory);
+    const log = path.join(scratch, 'node');
+    const options = ['-y', '-s', '40', '-e', `trace=${traced}`];
+    const tools = wrapTools(scenario, scratch, options);
+    const {status, stderr} = await execute(strace(log, options, command), tools);
+    if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
+    const concerns = scenario.concerns ?? ((line: string) => line.includes(directory));
+    return ['node', ...(scenario.tools ?? [])].flatMap((program) =>
+      stepsIn(readFileSync(path.join(scratch, program), 'utf8'), (line) => concerns(line, directory)).map(
+        (step) => ({
+          ...step,
+          program,
+        }),
+      ),
+    );
+  });
+  return steps.flatMap((step) => faults.map((fault) => ({...step, fault})));
+}
+
+function stepsIn(log: string, concerns: (line: string) => boolean): Omit<Point, 'fault' | 'program'>[] {
+  const counts = new Map<string, number>();
+  const steps = new Map<string, Omit<Point, 'fault' | 'program'>>();
+  for (const text of log.split('\n')) {
+    const [, thread = '', line = '', call = ''] = /^(\d+) +((\w+)\(.*)$/.exec(text) ?? [];
+    if (call === '' || passed.has(call)) continue;
+    const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
+    counts.set(`${thread} ${call}`, nth);
+    // The same number of another thread is the same point for strace.
+    if (concerns(line)) steps.set(`${call} ${nth}`, {call, nth, line});
+  }
+  return [...steps.values()];
+}
+
+/** Run one point and judge it. */
+export async function runPoint(scenario: Scenario, point: Point): Promise<Result> {
+  return inDirectory(async (directory, scratch) => {
+    const command = scenario.setUp(directory);
+    const how = point.fault === 'KILL' ? 'signal=KILL' : `error=${point.fault}`;
+    const injection = ['-e', `trace=${point.call}`, '-e', `inject=${point.call}:${how}:when=${point.nth}`];
+    const inTool = point.program !== 'node';
+    const tools = inTool ? wrapTools(scenario, scratch, injection, point.program) : {};
+    const log = path.join(scratch, point.program);
+    const ended = await execute(inTool ? command : strace(log, injection, command), tools);
+    const seen = existsSync(log) ? readFileSync(log, 'utf8') : '';
+    const isKilled = seen.includes('+++ killed by SIGKILL +++');
+    const full = {...ended, killed: isKilled && !inTool, fault: `${point.call}: ${point.fault}`};
+    if (!isKilled && !seen.includes('(INJECTED)')) return {point, ended: full, state: 'missed'};
+    return judge(scenario, point, directory, full);
+  });
+}
+
+function judge(scenario: Scenario, point: Point, directory: string, ended: Ended): Result {
+  try {
+    const state = scenario.check(directory, ended);
+    scenario.runAgain(directory);
+    return {point, ended, state};
+  } catch (error) {
+    return {point, ended, state: 'damaged', problem: (error as Error).message};
+  }
+}
+
+/** Run many points, two at a time. */
+export async function runPoints(
+  scenario: Scenario,
+  points: readonly Point[],
+  report: (result: Result) => void = () => {},
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const rest = points.entries();
+  const work = async () => {
+    for (const [i, point] of rest) {
+      const result = await runPoint(scenario, point);
+      results[i] = result;
+      report(result);
+    }
+  };
+  await Promise.all([work(), work()]);
+  return results;
+}
+
+function strace(log: string, options: readonly string[], command: readonly string[]): string[] {
+  return ['strace', '-f', '-b', 'execve', '-o', log, ...options, ...command];
+}
+
+/** Make a PATH in which the tools of a scenario run under strace. */
+function wrapTools(
+  {tools = []}: Scenario,
+  scratch: string,
+  options: readonly string[],
+  only?: string,
+): NodeJS.ProcessEnv {
+  const bin = path.join(scratch, 'bin');
+  mkdirSync(bin);
+  for (const tool of tools.filter((one) => only === undefined || one === only)) {
+    const real = output('sh', ['-c', 'command -v "$0"', tool]).trim();
+    const words = strace(path.join(scratch, tool), options, [real]).map((word) => `'${word}'`);
+    writeFileSync(path.join(bin, tool), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
+    chmodSync(path.join(bin, tool), 0o755);
+  }
+  return {PATH: `${bin}:${process.env.PATH}`};
+}
+
+function execute(
+  [program = '', ...args]: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Omit<Ended, 'fault'>> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: {...process.env, LC_ALL: 'C', UV_THREADPOOL_SIZE: '1', ...env},
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 120_000,
+      killSignal: 'SIGKILL',
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({status, killed: false, stdout, stderr}));
+  });
+}
+
+async function inDirectory<T>(use: (directory: string, scratch: string) => Promise<T>): Promise<T> {
+  const scratch = mkdtempSync(path.join(tmpdir(), 'elfinterp-faults-'));
+  const directory = path.join(scratch, 'files');
+  mkdirSync(directory, {mode: 0o755});
+  try {
+    return await use(directory, scratch);
+  } finally {
+    rmSync(scratch, {recursive: true, force: true});
+  }
+}
