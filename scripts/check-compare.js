@@ -68,9 +68,10 @@ function lines(tool, args, stream) {
     );
 }
 
+/** A damaged program may do anything, such as to make files: it runs in the scratch directory. */
 function runs([emulator, ...rest]) {
   const [command, args] = emulator === undefined ? [file, []] : [emulator, [...rest, file]];
-  const {status, signal, error} = spawnSync(command, args, {encoding: 'utf8', timeout: 10_000});
+  const {status, signal, error} = spawnSync(command, args, {encoding: 'utf8', timeout: 10_000, cwd: scratch});
   return status === 0 ? [] : [`does not run: ${error?.code ?? signal ?? `status ${status}`}`];
 }
 
@@ -98,7 +99,8 @@ function compare({command, known, ...seed}) {
   if (fresh.at(-1)[1].length > 0) return;
   const place = placeOf(seed, bytes);
   for (const [who, said] of fresh.slice(0, -1))
-    for (const line of new Set(said)) missed.set(`${place}  ${who}: ${line}`, (missed.get(`${place}  ${who}: ${line}`) ?? 0) + 1);
+    for (const line of new Set(said))
+      missed.set(`${place}  ${who}: ${line}`, (missed.get(`${place}  ${who}: ${line}`) ?? 0) + 1);
 }
 
 /** The field that was changed. */

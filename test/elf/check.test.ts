@@ -177,6 +177,10 @@ const damages: Readonly<Record<string, readonly [code: string, damage: Damage]>>
     'SECTION_NOT_AT_TAG',
     section(SHT.SHT_DYNSYM, (s) => ({sh_addr: s.sh_addr + 8n})),
   ],
+  'a mapped section without SHF_ALLOC': [
+    'SECTION_NOT_ALLOC',
+    section(SHT.SHT_GNU_VERSYM, () => ({sh_flags: 0})),
+  ],
   'sections one over the other': [
     'SECTIONS_OVERLAP',
     section(SHT.SHT_SYMTAB, (s) => ({sh_offset: s.sh_offset - 8})),

@@ -83,6 +83,8 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
     yield say(view, i, 'SECTION_NOT_AT_TAG', what);
   } else if (isMappedSection(view, section) && view.offsetOfAddress(sh_addr) !== sh_offset)
     yield say(view, i, 'SECTION_NOT_IN_LOAD', `no PT_LOAD maps it at ${hex(sh_addr)}`);
+  if (isMappedUnsaid(view, section))
+    yield say(view, i, 'SECTION_NOT_ALLOC', `lies at ${hex(sh_addr)} in memory, but has no SHF_ALLOC`);
   if (section.sh_type !== SHT.SHT_STRTAB || sh_size === 0 || (sh_flags & SHF.SHF_COMPRESSED) !== 0) return;
   if (view.source.read(sh_offset + sh_size - 1, 1)[0] !== 0)
     yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
@@ -91,6 +93,12 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
 function isMappedSection({programHeaders}: ElfView, {sh_flags, sh_size}: Shdr): boolean {
   const hasLoad = programHeaders.some(({p_type}) => p_type === PT.PT_LOAD);
   return hasLoad && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+}
+
+/** strip leaves such a section out of the program that needs it. */
+function isMappedUnsaid(view: ElfView, {sh_flags, sh_addr, sh_offset, sh_size}: Shdr): boolean {
+  const isAlloc = (sh_flags & SHF.SHF_ALLOC) !== 0;
+  return !isAlloc && sh_addr !== 0n && sh_size > 0 && view.offsetOfAddress(sh_addr) === sh_offset;
 }
 
 /** What the dynamic section says of the only section of a type. */
