@@ -103,6 +103,7 @@ export {
   type UndefinedSymbol,
 } from './loader/unresolved.js';
 export type {VersionProblem} from './loader/versions.js';
+export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
 export type {ByteSource} from './source/source.js';
 export {findElfFiles} from './source/walk.js';

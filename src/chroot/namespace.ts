@@ -62,6 +62,7 @@ function start(options: NamespaceOptions): Namespace {
   try {
     return new Namespace(options);
   } catch (error) {
+    if (error instanceof ElfError) throw error;
     throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
   }
 }
@@ -148,13 +149,23 @@ export class Namespace {
     // Whoever awaits the exit handles its failure; until then it must not count as unhandled.
     this.#exit.catch(() => {});
     this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
-    this.#talk = this.#child.stdio[3] as Duplex;
+    this.#talk = this.#pipe(3) as Duplex;
     this.#talk.on('error', () => {});
     this.#talk.write(prologue + setup + epilogue);
-    (this.#child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
+    (this.#pipe(2) as Readable).setEncoding('utf8').on('data', (text: string) => {
       this.#complaint += text;
     });
     this.#lines = createInterface({input: this.#talk})[Symbol.asyncIterator]();
+  }
+
+  /** Node makes no pipes, whatever its types say, where this process may open no more files. */
+  #pipe(fd: 2 | 3): Readable | Duplex {
+    const stdio = this.#child.stdio as ChildProcess['stdio'] | undefined;
+    const pipe = stdio?.[fd];
+    if (pipe) return pipe as Readable | Duplex;
+    throw new ElfError('FILE_SYSTEM', 'too many files are open to start a process', {
+      expected: 'a higher `ulimit -n`',
+    });
   }
 
   /** A process in the namespaces, by its number out here. */

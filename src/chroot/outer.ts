@@ -59,9 +59,9 @@ export function registerAgain(
  */
 export function inheritEntries(
   table: string,
-  taken: ReadonlySet<string>,
+  taken: readonly string[],
   onWarning: (message: string) => void,
 ): void {
   refuseHostWide(mustFindTable(table), false);
-  registerAgain(table, readOuterEntries(onWarning, table), taken, onWarning);
+  registerAgain(table, readOuterEntries(onWarning, table), new Set(taken), onWarning);
 }

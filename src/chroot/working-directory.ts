@@ -10,11 +10,7 @@ import type {BindMount} from './mounts.js';
  *
  * @returns a path inside; `/` when it is neither
  */
-export function workingDirectoryInside(
-  root: Root,
-  binds: readonly BindMount[],
-  cwd = currentDirectory(),
-): string {
+export function workingDirectoryInside(root: Root, binds: readonly BindMount[], cwd = process.cwd()): string {
   const machine = new Root();
   const mounted = binds.flatMap(({source, target = source}) => {
     const from = machine.resolve(posix.resolve(source));
@@ -26,13 +22,4 @@ export function workingDirectoryInside(
     if (path !== '..' && !path.startsWith('../')) return posix.join(to, path);
   }
   return '/';
-}
-
-/** Somebody may have deleted it. */
-function currentDirectory(): string {
-  try {
-    return process.cwd();
-  } catch {
-    return '/';
-  }
 }

@@ -25,12 +25,23 @@ const longestRead = 2 ** 30;
  */
 export function fileSource(path: string, name = path): FileSource {
   const fd = open(path, name);
-  const stats = fstatSync(fd);
-  if (!stats.isFile()) {
-    closeSync(fd);
-    throw notAFile(name, stats);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) throw notAFile(name, stats);
+    return new OpenFile(name, fd, stats);
+  } catch (error) {
+    closeQuietly(fd);
+    throw systemError(name, error, 'cannot open');
   }
-  return new OpenFile(name, fd, stats);
+}
+
+/** Close a descriptor from which everything was read, or whose content is on the disk: nothing can be lost now. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // It is closed all the same (close(2)).
+  }
 }
 
 /** Say what a path is that should have been a regular file. */
@@ -86,7 +97,7 @@ class OpenFile implements FileSource {
 
   close(): void {
     if (this.#fd < 0) return;
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
     this.#fd = -1;
   }
 

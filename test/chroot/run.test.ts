@@ -19,6 +19,7 @@ import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {runInChroot} from '../../src/chroot/run.js';
 import {ElfError} from '../../src/errors.js';
+import {program} from '../helpers/cli.js';
 import {
   hostEntries,
   makeChroot,
@@ -285,6 +286,15 @@ chrootTest('what cannot be a command is refused', (t) => {
 chrootTest('more arguments than the kernel takes are refused in words', async (t) => {
   const starting = runInChroot(chroot.path, ['/bin/guest', 'x'.repeat(200_000)]);
   await t.throwsAsync(starting, {instanceOf: ElfError, message: /cannot start: argument list too long/});
+});
+
+chrootTest('a process that may open no more files says so', (t) => {
+  // Node itself has nearly as many; the command line is one file to load, the runner is not.
+  const few = ['-c', 'ulimit -n 22; exec "$@"', 'sh', process.execPath, program];
+  const {stderr} = spawnSync('sh', [...few, 'chroot', 'run', chroot.path, '--', '/bin/guest'], {
+    encoding: 'utf8',
+  });
+  t.regex(stderr, /^elfinterp: too many files are open to start a process/);
 });
 
 rootTest('a working directory that is not there is named', (t) => {

@@ -40,7 +40,11 @@ function planned(args: Arguments, output: Output): readonly Registration[] {
 function enter(registrations: readonly Registration[], args: Arguments, output: Output): void {
   const options = {table: args.table as string | undefined, global: args.global as boolean | undefined};
   if (options.table !== undefined && args.inherit)
-    inheritEntries(options.table, new Set(registrations.map(({name}) => name)), output.note);
+    inheritEntries(
+      options.table,
+      registrations.map(({name}) => name),
+      output.note,
+    );
   for (const registration of registrations) {
     for (const note of registerInTable(registration, options)) output.note(note);
     output.line(`${registration.name}  ${registration.interpreter}`);

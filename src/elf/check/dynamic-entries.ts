@@ -9,7 +9,13 @@ import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
 
 /** A problem of one entry. */
-export function say(view: ElfView, dynamic: DynamicSection, index: number, code: string, what: string): Problem {
+export function say(
+  view: ElfView,
+  dynamic: DynamicSection,
+  index: number,
+  code: string,
+  what: string,
+): Problem {
   const {d_tag = 0n} = dynamic.entries[index] ?? {};
   return {
     code,

@@ -69,7 +69,9 @@ function* checkGnu(view: ElfView, count: number | undefined): Generator<Problem>
   if (!isPowerOfTwo(bloom_size)) yield say('BAD_BLOOM', `${bloom_size} bloom words are no power of two`);
   if (nbuckets === 0) yield say('NO_BUCKETS', 'there are no buckets');
   const buckets = readWords(view, table.buckets, nbuckets);
-  const astray = buckets.findIndex((first) => first !== 0 && (first < symoffset || first >= (count ?? first + 1)));
+  const astray = buckets.findIndex(
+    (first) => first !== 0 && (first < symoffset || first >= (count ?? first + 1)),
+  );
   if (astray >= 0) yield say('CHAIN_OUTSIDE', `bucket ${astray} leads to symbol ${buckets[astray]}`);
   else if (table.symbolCount === undefined && buckets.some((first) => first !== 0))
     yield say('CHAIN_OUTSIDE', 'the last chain does not end');

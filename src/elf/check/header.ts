@@ -29,7 +29,11 @@ export function* checkHeader(view: ElfView): Generator<Problem> {
   if (view.sectionHeaders.length > 0 && view.e_shstrndx >= view.sectionHeaders.length)
     yield say('BAD_SHSTRNDX', 'e_shstrndx', `there is no section ${view.e_shstrndx} to hold the names`);
   if (header.e_shoff !== 0 && view.sectionHeaders.length === 0)
-    yield say('NO_SECTIONS', 'e_shnum', `e_shoff is ${hex(header.e_shoff)}, but there are no section headers`);
+    yield say(
+      'NO_SECTIONS',
+      'e_shnum',
+      `e_shoff is ${hex(header.e_shoff)}, but there are no section headers`,
+    );
   const isLoaded = header.e_type === ET.ET_EXEC || header.e_type === ET.ET_DYN;
   if (isLoaded && view.programHeaders.length === 0)
     yield say('NO_SEGMENTS', 'e_phnum', 'there are no program headers, so nothing would be loaded');
