@@ -2,15 +2,17 @@
  * Make every file system call of a command fail in turn, and kill the process at each, and print each point with
  * what became of the files; at the end the totals. Exit status 1 if anything was damaged.
  *
- * `npm run fault-walk [-- WORD]` walks the scenarios of test/faults, or the one of that name, or those with WORD in their name. It needs
- * strace, and takes minutes: each point is two runs of the program.
+ * `npm run fault-walk [-- WORD]` walks the scenarios of test/faults, or the one of that name, or those with WORD in
+ * their names. It needs strace, and takes minutes: each point is two runs of the program.
  */
+import {between, chrootScenarios} from '../build/test/faults/chroots.js';
 import {editScenarios} from '../build/test/faults/edits.js';
 import {listPoints, runPoints} from '../build/test/faults/walk.js';
 
 const word = process.argv[2] ?? '';
-const named = editScenarios.filter(({name}) => name === word);
-const scenarios = named.length > 0 ? named : editScenarios.filter(({name}) => name.includes(word));
+const all = [...editScenarios, ...chrootScenarios];
+const named = all.filter(({name}) => name === word);
+const scenarios = named.length > 0 ? named : all.filter(({name}) => name.includes(word));
 const totals = [];
 for (const scenario of scenarios) {
   const points = await listPoints(scenario);
@@ -23,6 +25,8 @@ console.log(
 );
 console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
 for (const [name, counts] of totals) console.log(`| ${name} | ${counts.join(' | ')} |`);
+for (const [name, number] of between)
+  console.log(`${name}: after ${number} of them the next run had something to put back`);
 const damaged = totals.reduce((sum, [, counts]) => sum + counts.at(-1), 0);
 console.log(`\n${totals.reduce((sum, [, [points]]) => sum + points, 0)} points, ${damaged} damaged`);
 process.exitCode = damaged === 0 ? 0 : 1;

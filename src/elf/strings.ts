@@ -27,8 +27,8 @@ export function toByteString(text: string): string {
   return byteString(encoder.encode(text));
 }
 
-/** How much of a string table is read at once while looking for the end of one string. */
-const pieceLength = 256;
+/** How much of a string table is read first while looking for the end of one string; nearly all are shorter. */
+const pieceLength = 64;
 
 /** No name and no list of paths is longer. Past this the end is not searched for: a damaged file may have none. */
 const longestString = 1 << 20;
@@ -47,13 +47,12 @@ export function readStringBytes(
   tableSize: number,
   index: number,
 ): Uint8Array {
-  const pieces: Uint8Array[] = [];
   const limit = Math.min(tableSize, index + longestString);
-  for (let at = index; at < limit; at += pieceLength) {
-    const piece = source.read(tableOffset + at, Math.min(pieceLength, limit - at));
-    const end = piece.indexOf(0);
-    pieces.push(end < 0 ? piece : piece.subarray(0, end));
-    if (end >= 0) return concatenate(pieces);
+  for (let length = pieceLength; index < limit; length *= 4) {
+    const bytes = source.read(tableOffset + index, Math.min(length, limit - index));
+    const end = bytes.indexOf(0);
+    if (end >= 0) return bytes.subarray(0, end);
+    if (length >= limit - index) break;
   }
   throw badString(source, tableOffset, tableSize, index);
 }
@@ -79,6 +78,67 @@ export function readString(
   index: number,
 ): string {
   return decodeString(readStringBytes(source, tableOffset, tableSize, index));
+}
+
+/**
+ * Strings that end alike may share their ends, so all strings of a table together can be a little longer than it is.
+ * Where thousands of references fall into one string without end, they would be longer than any memory.
+ */
+export class StringBudget {
+  #left: number;
+  readonly #facts: {readonly path: string | undefined; readonly expected: string};
+
+  constructor({path}: Pick<ByteSource, 'path'>, tableSize: number) {
+    this.#left = sharing * tableSize + longestString;
+    this.#facts = {path, expected: `at most ${this.#left} bytes of names in a table of ${tableSize}`};
+  }
+
+  /** @throws ElfError BAD_ELF when the strings taken so far come to more than a sound table holds */
+  take(length: number): void {
+    this.spend(length);
+    if (this.#left < 0)
+      throw new ElfError('BAD_ELF', 'strings lie over one another without end', this.#facts);
+  }
+
+  /** The same without an error; the next `take` will have it. */
+  spend(length: number): void {
+    this.#left -= length;
+  }
+}
+
+/** How much longer; the largest share on a Debian system is below 2. */
+const sharing = 8;
+
+/** Strings by their offset in a table, each read once. */
+export class StringReader {
+  readonly #source: ByteSource;
+  readonly #offset: number;
+  readonly #size: number;
+  readonly #known = new Map<number, string>();
+  readonly #budget: StringBudget;
+
+  constructor(source: ByteSource, {offset, size}: {readonly offset: number; readonly size: number}) {
+    this.#source = source;
+    this.#offset = offset;
+    this.#size = size;
+    this.#budget = new StringBudget(source, size);
+  }
+
+  /** @throws ElfError BAD_ELF when it has no end, or when the strings read so far are too many */
+  at(index: number): string {
+    let text = this.#known.get(index);
+    if (text !== undefined) return text;
+    // What is looked through in vain counts too.
+    const most = Math.min(this.#size - index, longestString);
+    this.#budget.take(0);
+    try {
+      text = readString(this.#source, this.#offset, this.#size, index);
+    } finally {
+      this.#budget.spend(text?.length ?? most);
+    }
+    this.#known.set(index, text);
+    return text;
+  }
 }
 
 /** Put pieces of bytes together. */

@@ -15,7 +15,10 @@
  * A loader whose strings were blotted out on purpose, as in a bundle, is read the same way: what it no longer
  * names it no longer opens.
  */
+import {PF, PT} from '../elf/constants.js';
 import type {MachineFacts} from '../elf/machine.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
 
 /** Whose rules a loader follows. */
@@ -37,17 +40,46 @@ export interface LoaderFacts {
   readonly pathFile: string | undefined;
 }
 
+/** Read the facts out of a loader's bytes. */
+export function readLoaderFacts(source: ByteSource, machine: MachineFacts): LoaderFacts {
+  const facts =
+    factsAmong(source, constantsOf(source)) ?? factsAmong(source, [{offset: 0, size: source.size}]);
+  return facts ?? {...fallbackFacts('glibc', machine), libc: 'unknown'};
+}
+
+/** Undefined where no loader that we know shows. */
+function factsAmong(source: ByteSource, ranges: readonly Range[]): LoaderFacts | undefined {
+  const text = ranges.map((range) => textAt(source, range)).join('\0');
+  const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
+  if (pathFile !== undefined) return readMuslFacts(text, pathFile);
+  return text.includes('glibc-ld.so.cache') ? readGlibcFacts(text) : undefined;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Where a loader has its constants apart from its code, they are a fifth of it. */
+function constantsOf(source: ByteSource): Range[] {
+  try {
+    return new ElfView(source)
+      .segments(PT.PT_LOAD)
+      .filter(({p_flags}) => (p_flags & (PF.PF_W | PF.PF_X)) === 0)
+      .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
+}
+
 /** Longer than any loader; of a longer file only this much is looked at. */
 const mostBytes = 1 << 24;
 
-/** Read the facts out of a loader's bytes. */
-export function readLoaderFacts(source: ByteSource, machine: MachineFacts): LoaderFacts {
-  const bytes = source.read(0, Math.min(source.size, mostBytes));
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
-  if (pathFile !== undefined) return readMuslFacts(text, pathFile);
-  if (!text.includes('glibc-ld.so.cache')) return {...fallbackFacts('glibc', machine), libc: 'unknown'};
-  return readGlibcFacts(text);
+function textAt(source: ByteSource, {offset, size}: Range): string {
+  const start = Math.min(offset, source.size);
+  const bytes = source.read(start, Math.min(size, source.size - start, mostBytes));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** What a loader of which nothing is at hand most likely was built with: upstream's defaults. */
@@ -75,8 +107,10 @@ const muslDefaults = {
 
 function readMuslFacts(text: string, pathFile: string): LoaderFacts {
   // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
-  const lists = [...text.matchAll(/(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/g)];
-  const list = lists.find(([directories]) => directories.includes('/lib'))?.[0];
+  const lists = [...text.matchAll(/(?<=\0)[\w.+:/-]+(?=\0)/g)]
+    .map(([list]) => list)
+    .filter(isListOfDirectories);
+  const list = lists.find((directories) => directories.includes('/lib'));
   const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
   const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
   return {
@@ -88,6 +122,13 @@ function readMuslFacts(text: string, pathFile: string): LoaderFacts {
     pathFile,
   };
 }
+
+function isListOfDirectories(list: string): boolean {
+  const directories = list.length > longestList ? [] : list.split(':');
+  return directories.length > 1 && directories.every((directory) => /^(?:\/[\w.+-]+)+$/.test(directory));
+}
+
+const longestList = 4096;
 
 function readGlibcFacts(text: string): LoaderFacts {
   const systemDirectories = readSystemDirectories(text);
@@ -110,10 +151,33 @@ const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(
  * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
  */
 function readSystemDirectories(text: string): readonly string[] {
-  const rows = [...text.matchAll(/(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) => row.slice(0, -1).split('\0'));
+  const rows = rowsOfDirectories(text);
   const isOfLibraries = (row: readonly string[]) => row.some((directory) => /\/lib\w*\//.test(directory));
   const longestFirst = rows.sort((a, b) => b.length - a.length);
   return longestFirst.find(isOfLibraries) ?? longestFirst.find(({length}) => length > 1) ?? [];
+}
+
+/** Each run of path characters is looked at once: in a hostile file one can be megabytes long. */
+function rowsOfDirectories(text: string): string[][] {
+  const rows: string[][] = [];
+  let end = -1;
+  for (const {0: match, index} of text.matchAll(/(?<![\w.+%/-])[\w.+%/-]+\0/g)) {
+    const run = match.slice(0, -1);
+    const directory = directoryAtEnd(run);
+    const row = index === end && directory === run ? rows.at(-1) : undefined;
+    end = directory === undefined ? -1 : index + match.length;
+    if (directory === undefined) continue;
+    if (row === undefined) rows.push([directory]);
+    else row.push(directory);
+  }
+  return rows;
+}
+
+/** What of a run reads `/.../`, no component empty; undefined when nothing does. */
+function directoryAtEnd(run: string): string | undefined {
+  const double = run.lastIndexOf('//');
+  const start = double < 0 ? run.indexOf('/') : double + 1;
+  return run.endsWith('/') && start >= 0 && start < run.length - 1 ? run.slice(start) : undefined;
 }
 
 /** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */

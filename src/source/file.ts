@@ -7,13 +7,17 @@ export interface FileSource extends ByteSource {
   readonly path: string;
   readonly stats: Stats;
   close(): void;
+  /**
+   * Close it, and use the memory of what was read for the next file: no byte that `read` returned may be looked at any
+   * more.
+   */
+  recycle(): void;
 }
 
-/** Everything `get` needs of an ordinary program lies in its first page; one read fetches it. */
-const headLength = 4096;
-
-/** A file of this size is read whole as soon as more than its first page is wanted: one call instead of thirty. */
-const smallFile = 1 << 16;
+/** What is asked of a file is mostly short and lies close together: three pages are all that `needed` looks at. */
+const pageLength = 4096;
+/** So many pages of one file are kept. */
+const mostPages = 64;
 
 /** Whoever asks for more at once follows a length that a damaged file claims. Node itself stops at 2 GB. */
 const longestRead = 2 ** 30;
@@ -73,46 +77,79 @@ function kindOf(stats: Stats): string {
   return 'a device';
 }
 
+/** Memory for pages is cut from larger pieces: an ArrayBuffer of its own for each page costs more than to read it. */
+const slabLength = 64 * pageLength;
+let slab = new Uint8Array(0);
+let used = 0;
+/** Pages that nobody looks at any more. */
+const free: Uint8Array[] = [];
+
+function takePage(): Uint8Array {
+  const page = free.pop();
+  if (page !== undefined) return page;
+  if (used === slab.length) {
+    slab = new Uint8Array(slabLength);
+    used = 0;
+  }
+  used += pageLength;
+  return slab.subarray(used - pageLength, used);
+}
+
 class OpenFile implements FileSource {
   readonly path: string;
   readonly stats: Stats;
+  readonly size: number;
   #fd: number;
-  /** The first page, or all of a small file. */
-  #start: Uint8Array | undefined;
+  readonly #pages = new Map<number, Uint8Array>();
 
   constructor(path: string, fd: number, stats: Stats) {
     this.path = path;
     this.stats = stats;
+    this.size = stats.size;
     this.#fd = fd;
-  }
-
-  get size(): number {
-    return this.stats.size;
   }
 
   read(offset: number, length: number): Uint8Array {
     checkRange(this, offset, length);
     if (length > longestRead) throw this.#tooLong(offset, length);
-    const end = offset + length;
-    if (this.#start === undefined || end > this.#start.length) {
-      const isLater = end > headLength;
-      if (isLater && this.size > smallFile) return this.#readFrom(offset, length);
-      this.#start = this.#readFrom(0, isLater ? this.size : Math.min(headLength, this.size));
-    }
-    return this.#start.subarray(offset, end);
+    const within = offset % pageLength;
+    if (within + length > pageLength) return this.#readAcross(offset, length);
+    return this.#page(offset - within).subarray(within, within + length);
   }
 
   close(): void {
     if (this.#fd < 0) return;
     closeQuietly(this.#fd);
     this.#fd = -1;
+    this.#pages.clear();
   }
 
-  #readFrom(offset: number, length: number): Uint8Array {
+  recycle(): void {
+    free.push(...this.#pages.values());
+    this.close();
+  }
+
+  /** What does not lie in one page is read for itself, and not kept. */
+  #readAcross(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
+    this.#fill(bytes, offset, length);
+    return bytes;
+  }
+
+  #page(start: number): Uint8Array {
+    const known = this.#pages.get(start);
+    if (known !== undefined) return known;
+    if (this.#pages.size === mostPages) this.#pages.clear();
+    const page = takePage();
+    this.#fill(page, start, Math.min(pageLength, this.size - start));
+    this.#pages.set(start, page);
+    return page;
+  }
+
+  #fill(bytes: Uint8Array, offset: number, length: number): void {
     let done = 0;
     while (done < length) {
-      const count = this.#readSome(bytes, done, offset);
+      const count = this.#readSome(bytes, done, length - done, offset + done);
       if (count === 0) {
         throw new ElfError('CHANGED', 'the file became shorter while it was read', {
           path: this.path,
@@ -123,7 +160,6 @@ class OpenFile implements FileSource {
       }
       done += count;
     }
-    return bytes;
   }
 
   #tooLong(offset: number, length: number): ElfError {
@@ -136,9 +172,9 @@ class OpenFile implements FileSource {
     });
   }
 
-  #readSome(bytes: Uint8Array, done: number, offset: number): number {
+  #readSome(bytes: Uint8Array, at: number, length: number, offset: number): number {
     try {
-      return readSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+      return readSync(this.#fd, bytes, at, length, offset);
     } catch (error) {
       throw systemError(this.path, error, 'cannot read');
     }

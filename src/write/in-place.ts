@@ -4,7 +4,7 @@
  * and the set-ID bits if the writer is an ordinary user. The capabilities wait in a workspace meanwhile, as those of
  * an empty file.
  */
-import {closeSync, constants, fstatSync, openSync, type Stats} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, rmSync, type Stats} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
@@ -85,6 +85,8 @@ class InPlace implements Change {
 
   close(): void {
     closeQuietly(this.fd);
+    // The workspace is then empty, and can be removed without a look into it.
+    if (this.#shadow !== undefined) rmSync(this.#shadow, {force: true});
   }
 
   get #shadow(): string | undefined {
