@@ -85,8 +85,12 @@ class InPlace implements Change {
 
   close(): void {
     closeQuietly(this.fd);
-    // The workspace is then empty, and can be removed without a look into it.
-    if (this.#shadow !== undefined) rmSync(this.#shadow, {force: true});
+    try {
+      // The workspace is then empty, and can be removed without a look into it.
+      if (this.#shadow !== undefined) rmSync(this.#shadow, {force: true});
+    } catch {
+      // Removing the workspace tries again.
+    }
   }
 
   get #shadow(): string | undefined {
