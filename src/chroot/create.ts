@@ -215,7 +215,7 @@ const interruptions = [
 ];
 
 const remedies = {
-  first: 'the same command begins anew',
+  first: 'another try may use the same directory',
   second: 'chroot create --resume goes on, chroot remove takes the emulator out',
 } as const;
 
