@@ -1,27 +1,55 @@
 /*
- * What does a run of elfinterp cost over Node's own start? `elfinterp get FILE` against `node -e 0`, in pairs, so that
- * a machine that becomes busy slows both; the median of the ratios counts.
+ * What does a run of elfinterp cost over Node's own start? Each command against `node -e 0`, in rounds in which each
+ * has its turn, so that a machine that becomes busy slows all of them; the median of the ratios counts. The file lies
+ * in memory where that can be: how long a disk takes to make a write durable is what bench/edit.js is for.
  *
- *     npm run bench:startup [-- PAIRS [FILE]]
+ *     npm run bench:startup [-- ROUNDS [BIN...]]
+ *
+ * BIN is the bin/elfinterp.js of another version, to compare with; it has columns of its own.
  */
 import {spawnSync} from 'node:child_process';
+import {copyFileSync, existsSync, mkdtempSync, rmSync} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 
-const pairs = Number(process.argv[2] ?? 40);
-const file = process.argv[3] ?? fileURLToPath(new URL('../test-binaries/x86_64/probe-pie', import.meta.url));
-const program = fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url));
-const contenders = {
-  'node -e 0': ['-e', '0'],
-  'elfinterp get': [program, 'get', file],
+const rounds = Number(process.argv[2] ?? 40);
+const programs = [fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url)), ...process.argv.slice(3)];
+const directory = mkdtempSync(
+  path.join(existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir(), 'elfinterp-bench-'),
+);
+const file = path.join(directory, 'program');
+copyFileSync(new URL('../test-binaries/x86_64/probe-pie', import.meta.url), file);
+process.on('exit', () => rmSync(directory, {recursive: true}));
+
+/** Another interpreter in each round, so that each has something to write. */
+const interpreters = ['/debootstrap/qemu-libs/ld.so', '/lib64/ld-linux-x86-64.so.2'];
+const commands = {
+  'get FILE': () => ['get', file],
+  'needed FILE': () => ['needed', file],
+  'set FILE INTERP': (round) => ['set', file, interpreters[round % 2]],
+  'set, nothing to do': (round) => ['set', file, interpreters[round % 2]],
+  'edit FILE --rpath DIR': (round) => ['edit', file, '--rpath', `/opt/${'ab'[round % 2]}`],
+  'get --json FILE': () => ['get', '--json', file],
+  '--help': () => ['--help'],
+  'set --help': () => ['set', '--help'],
 };
 
-const times = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
-for (let i = -2; i < pairs; i++) {
-  // Whoever is first in one pair is second in the next.
-  const order = Object.entries(contenders);
-  for (const [name, args] of i % 2 === 0 ? order : order.reverse()) {
-    const time = milliseconds(args);
-    if (i >= 0) times[name].push(time);
+const runs = [
+  {name: 'node -e 0', args: () => ['-e', '0'], times: []},
+  ...programs.flatMap((program) =>
+    Object.entries(commands).map(([name, args]) => ({
+      name,
+      program,
+      args: (round) => [program, ...args(round)],
+      times: [],
+    })),
+  ),
+];
+for (let round = -2; round < rounds; round++) {
+  for (const {args, times} of runs) {
+    const time = milliseconds(args(Math.abs(round)));
+    if (round >= 0) times.push(time);
   }
 }
 report();
@@ -34,14 +62,18 @@ function milliseconds(args) {
 }
 
 function report() {
-  const [plain, ours] = Object.values(times);
-  for (const [name, values] of Object.entries(times)) {
-    console.log(
-      `${name.padEnd(14)} ${median(values).toFixed(1)} ms (least ${Math.min(...values).toFixed(1)})`,
-    );
+  const [plain, ...others] = runs;
+  const columns = (run) => {
+    const ratio = median(run.times.map((time, i) => time / plain.times[i]));
+    return `${median(run.times).toFixed(1).padStart(9)} ms ${ratio.toFixed(2).padStart(6)}`;
+  };
+  console.log(`Median of ${rounds} rounds, and the median ratio to node -e 0; Node ${process.version}`);
+  if (programs.length > 1) console.log(programs.map((program, i) => `${i + 1}: ${program}`).join('\n'));
+  console.log(`${plain.name.padEnd(22)}${columns(plain)}`);
+  for (const name of Object.keys(commands)) {
+    const same = others.filter((run) => run.name === name);
+    console.log(`${name.padEnd(22)}${same.map(columns).join('   ')}`);
   }
-  const ratios = ours.map((time, i) => time / plain[i]);
-  console.log(`median ratio   ${median(ratios).toFixed(2)} of ${pairs} pairs`);
 }
 
 function median(values) {

@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 'use strict';
-process.exitCode = require('../dist/chrpath.cjs').main(process.argv.slice(2));
+process.exitCode = require('./load.js').load('chrpath').main(process.argv.slice(2));

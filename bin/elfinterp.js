@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 'use strict';
-require('../dist/cli.cjs').main(process.argv.slice(2));
+require('./load.js').load('cli').main(process.argv.slice(2));

@@ -57,7 +57,16 @@ function measure(group) {
       env: {...process.env, NODE_V8_COVERAGE: raw},
     });
     if (tests.status !== 0) failed = true;
-    const report = ['report', '--temp-directory', raw, '--merge-async', '--include', 'build/src/**'];
+    const report = [
+      'report',
+      '--temp-directory',
+      raw,
+      '--merge-async',
+      '--include',
+      'build/src/**',
+      '--exclude',
+      'node_modules/**',
+    ];
     run('node_modules/.bin/c8', [...report, '--reporter', 'json', '--reports-dir', `coverage/${name}`]);
   } finally {
     rmSync(raw, {recursive: true, force: true});

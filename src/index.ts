@@ -60,7 +60,7 @@ export {
   type SegmentLine,
 } from './elf/listing.js';
 export {type Machine, machineOf} from './elf/machine.js';
-export {type ElfFile, openElf, openElfBuffer, openElfSync} from './elf/open.js';
+export {type ElfFile, type OpenOptions, openElf, openElfBuffer, openElfSync} from './elf/open.js';
 export {osAbiName} from './elf/os-abi.js';
 export {findPayload, type Payload} from './elf/payload.js';
 export type {ElfClass, Format} from './elf/record.js';
@@ -103,6 +103,7 @@ export {
   type UndefinedSymbol,
 } from './loader/unresolved.js';
 export type {VersionProblem} from './loader/versions.js';
+export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
 export type {ByteSource} from './source/source.js';
 export {findElfFiles} from './source/walk.js';

@@ -31,12 +31,15 @@ test('every type that a declaration names is on the page, or is of the language'
   const described = new Set(declarations.map(([, name]) => name));
   const ofTheLanguage = [
     'BigIntStats',
+    'Stats',
     'Error',
     'Generator',
     'Omit',
     'Pick',
     'Promise',
     'Readonly',
+    'ReadonlyMap',
+    'ReadonlySet',
     'Record',
     'Symbol',
     'Uint8Array',

@@ -10,6 +10,8 @@ export type FileResult<T> =
 export interface EachFileOptions {
   /** Why an error is no failure but a file to pass over; undefined for every other error. */
   readonly skip?: (error: unknown) => string | undefined;
+  /** See `FileSourceOptions`: the result of `work` has no bytes of the file in it. */
+  readonly recycle?: boolean;
 }
 
 /** Do something with each file in turn; a file that fails is reported, and the others are still done. */
@@ -51,10 +53,10 @@ function withFile<T>(
 export function tryFile<T>(
   path: string,
   work: (file: ElfFile, path: string) => T,
-  {skip}: EachFileOptions = {},
+  {skip, recycle = false}: EachFileOptions = {},
 ): FileResult<T> {
   try {
-    const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path);
+    const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path, {recycle});
     try {
       return {file: path, value: work(file, path)};
     } finally {

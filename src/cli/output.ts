@@ -2,6 +2,8 @@
  * The two streams. Data goes to stdout, everything else to stderr; a run that reported an error exits 1.
  */
 import {ElfError, printable} from '../index.js';
+import {columnsOf, isTerminal, writeTo} from './streams.js';
+import {hasColor} from './terminal.js';
 
 export const exitStatus = {done: 0, failed: 1, usage: 2} as const;
 
@@ -34,18 +36,17 @@ export interface JsonList {
   end(): void;
 }
 
-export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+export function createOutput(): Output {
   let failed = false;
-  const status = statusLine(stderr);
-  const data = inChunks(stdout);
-  const print = (text: string) => {
-    if (stdout.isTTY) status.clear();
-    data.add(`${text}\n`);
-  };
+  const status = statusLine();
+  const data = inChunks(() => {
+    if (status.isShown() && isTerminal(1)) status.clear();
+  });
+  const print = (text: string) => data.add(`${text}\n`);
   const note = (text: string) => {
     data.flush();
     status.clear();
-    stderr.write(`elfinterp: ${text}\n`);
+    writeTo(2, `elfinterp: ${text}\n`);
   };
   const toJson = (value: unknown) => JSON.stringify(value, jsonValue, 2);
   return {
@@ -54,13 +55,15 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
     jsonList: () => jsonList(print, toJson),
     bytes: (bytes) => {
       data.flush();
-      stdout.write(bytes);
+      writeTo(1, bytes);
     },
     note,
     status: status.show,
-    color: Boolean(stdout.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    get color() {
+      return hasColor(1, process.env);
+    },
     progress: (text) => {
-      if (stderr.isTTY) note(text);
+      if (isTerminal(2)) note(text);
     },
     error: (error, path) => {
       failed = true;
@@ -73,23 +76,30 @@ export function createOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStr
 }
 
 const chunkLength = 1 << 16;
+const millisecondsToWait = 100;
 
 /**
  * Lines that are written together, since a write costs more than what is in it. They are out before anything goes to
- * standard error, and as soon as the program waits for something; on a terminal at once.
+ * standard error, as soon as the program waits for something, and before a person would wonder where they are.
  */
-function inChunks(stdout: NodeJS.WriteStream) {
+function inChunks(beforeWrite: () => void) {
   let waiting = '';
+  let since = 0;
   const flush = () => {
-    if (waiting !== '') stdout.write(waiting);
+    if (waiting === '') return;
+    beforeWrite();
+    writeTo(1, waiting);
     waiting = '';
   };
   return {
     flush,
     add: (text: string) => {
-      if (waiting === '' && !stdout.isTTY) setImmediate(flush);
+      if (waiting === '') {
+        setImmediate(flush);
+        since = Date.now();
+      }
       waiting += text;
-      if (stdout.isTTY || waiting.length > chunkLength) flush();
+      if (waiting.length > chunkLength || Date.now() - since > millisecondsToWait) flush();
     },
   };
 }
@@ -108,22 +118,24 @@ function jsonList(print: (text: string) => void, toJson: (value: unknown) => str
 
 const millisecondsBetweenStatus = 100;
 
-/** A line at the bottom of a terminal that is written over again and again. */
-function statusLine(stderr: NodeJS.WriteStream) {
-  let last = 0;
-  let isShown = false;
+/** A line at the bottom of a terminal that is written over again and again; not for what is done in no time. */
+function statusLine() {
+  let last = Date.now();
+  let shown = false;
   const clear = () => {
-    if (isShown) stderr.write('\r\x1b[K');
-    isShown = false;
+    if (shown) writeTo(2, '\r\x1b[K');
+    shown = false;
   };
   process.once('exit', clear);
   return {
     clear,
+    isShown: () => shown,
     show: (text: string) => {
-      if (!stderr.isTTY || Date.now() - last < millisecondsBetweenStatus) return;
+      if (Date.now() - last < millisecondsBetweenStatus) return;
       last = Date.now();
-      isShown = true;
-      stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns ?? 80) - 1)}`);
+      if (!isTerminal(2)) return;
+      shown = true;
+      writeTo(2, `\r\x1b[K${text.slice(0, (columnsOf(2) ?? 80) - 1)}`);
     },
   };
 }

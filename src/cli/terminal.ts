@@ -1,3 +1,5 @@
+import {columnsOf, type Descriptor, isTerminal} from './streams.js';
+
 /** What a command must know of the place where its text will be read. */
 export interface Terminal {
   /** Characters in a line. */
@@ -10,15 +12,17 @@ export interface Terminal {
 /** Where nothing says how wide it is. */
 const usualColumns = 100;
 
-/** Ask a stream and the environment. Colour is for terminals alone, and NO_COLOR (no-color.org) forbids it. */
-export function terminalOf(
-  stream: {readonly isTTY?: boolean; readonly columns?: number},
-  env: NodeJS.ProcessEnv,
-): Terminal {
-  const columns = stream.columns ?? Number(env.COLUMNS);
+/** Ask the terminal, if it is one, and the environment. */
+export function terminalOf(descriptor: Descriptor, env: NodeJS.ProcessEnv): Terminal {
+  const columns = columnsOf(descriptor) ?? Number(env.COLUMNS);
   return {
     columns: columns > 0 ? columns : usualColumns,
-    color: stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
+    color: hasColor(descriptor, env),
     unicode: /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
   };
+}
+
+/** Colour is for terminals alone, and NO_COLOR (no-color.org) forbids it. */
+export function hasColor(descriptor: Descriptor, env: NodeJS.ProcessEnv): boolean {
+  return !env.NO_COLOR && env.TERM !== 'dumb' && isTerminal(descriptor);
 }

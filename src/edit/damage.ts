@@ -99,9 +99,14 @@ function segments(view: ElfView): Owned[] {
     });
 }
 
-const notes: ReadonlySet<number> = new Set([PT.PT_NOTE, PT.PT_GNU_PROPERTY]);
+const notes: ReadonlySet<number> = new Set([PT.PT_NOTE]);
+/**
+ * PT_GNU_PROPERTY lies in a note like any other. Where patchelf 0.14 made room for more program headers, it
+ * moved the note and left this pointing at the headers: such programs run, are many, and can be edited.
+ */
 const containers: ReadonlySet<number> = new Set([
   PT.PT_NULL,
+  PT.PT_GNU_PROPERTY,
   PT.PT_LOAD,
   PT.PT_PHDR,
   PT.PT_GNU_RELRO,

@@ -37,8 +37,9 @@ const headerRules: readonly Rule[] = [
 const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkRelocations];
 
 /**
- * List what is inconsistent in a file; empty when nothing is. Never throws for a file that could be opened.
+ * List what is inconsistent in a file; empty when nothing is. Throws for no content of a file that could be opened.
  *
+ * @throws ElfError FILE_SYSTEM when the file cannot be read to its end
  * @example
  *   await using file = await openElf('qemu-arm');
  *   for (const {code, message} of checkElf(file.view)) console.log(code, message);
@@ -66,7 +67,8 @@ function apply(rule: Rule, view: ElfView): Problem[] {
       problems.push(problem);
     }
   } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
+    // What the disk does not give is no fault of the file.
+    if (!(error instanceof ElfError) || error.code === 'FILE_SYSTEM') throw error;
     problems.push({code: 'UNREADABLE', message: error.message, offset: error.offset ?? 0});
   }
   return problems;

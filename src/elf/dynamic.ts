@@ -5,8 +5,8 @@
  * moving anything, so the view counts them.
  */
 import {ElfError} from '../errors.js';
-import {readInPieces} from '../source/source.js';
 import {DT} from './constants.js';
+import {RecordTable} from './record-table.js';
 import {Dyn, type Phdr} from './records.js';
 import {readString} from './strings.js';
 import type {ElfView} from './view.js';
@@ -39,13 +39,12 @@ export class DynamicSection {
   /** File offset of the first entry. */
   readonly offset: number;
   readonly address: bigint;
-  /** The entries before the first DT_NULL, in order. */
-  readonly entries: readonly Dyn[];
   /** Slots of the section, the DT_NULLs included. */
   readonly capacity: number;
   /** False when no DT_NULL ends the section: ld.so would run on into what follows. */
   readonly terminated: boolean;
   readonly #view: ElfView;
+  readonly #entries: EntryTable;
   #stringTable: StringTable | undefined;
 
   constructor(view: ElfView, segment: Phdr) {
@@ -56,13 +55,28 @@ export class DynamicSection {
     this.address = segment.p_vaddr;
     this.capacity = Math.floor(segment.p_filesz / size);
     const readable = Math.min(this.capacity, mostEntries);
-    this.entries = readEntries(view, segment.p_offset, readable);
-    this.terminated = this.entries.length < readable;
+    this.#entries = readEntries(view, segment.p_offset, readable);
+    this.terminated = this.#entries.keys.length < readable;
+  }
+
+  /** The entries before the first DT_NULL, in order. */
+  get entries(): readonly Dyn[] {
+    return this.#entries.all;
+  }
+
+  /** Their tags alone, which say in less time where to look. */
+  get tags(): readonly bigint[] {
+    return this.#entries.keys;
+  }
+
+  /** The string that the entry at an index refers to. */
+  stringOf(index: number): string {
+    return this.stringAt(this.#entries.at(index).d_val);
   }
 
   /** The last entry with this tag, as ld.so takes it (it fills l_info in order); undefined when there is none. */
   value(d_tag: bigint): bigint | undefined {
-    return this.entries.findLast((entry) => entry.d_tag === d_tag)?.d_val;
+    return this.#entries.findLast(d_tag)?.d_val;
   }
 
   /** The string that the last entry with this tag refers to. */
@@ -73,7 +87,7 @@ export class DynamicSection {
 
   /** The strings of all entries with this tag, in order. */
   strings(d_tag: bigint): string[] {
-    return this.entries.filter((entry) => entry.d_tag === d_tag).map((entry) => this.stringAt(entry.d_val));
+    return this.#entries.filter(d_tag).map(({d_val}) => this.stringAt(d_val));
   }
 
   /** DT_NEEDED, in order. */
@@ -132,19 +146,16 @@ export class DynamicSection {
   }
 }
 
-/** Read entries up to the first DT_NULL, a few kilobytes at a time: p_filesz of a damaged file may be anything. */
-function readEntries(view: ElfView, offset: number, capacity: number): Dyn[] {
-  const size = Dyn.size(view.format.elfClass);
-  const entries: Dyn[] = [];
-  let terminated = false;
-  const visit = (bytes: Uint8Array) => {
-    for (let at = 0; at < bytes.length && !terminated; at += size) {
-      const entry = Dyn.decode(bytes, view.format, at);
-      terminated = entry.d_tag === DT.DT_NULL;
-      if (!terminated) entries.push(entry);
-    }
-    return !terminated;
-  };
-  readInPieces(view.source, offset, capacity * size, visit, 256 * size);
-  return entries;
+type EntryTable = RecordTable<Dyn, 'd_tag'>;
+
+/** Few sections have more entries than this. */
+const usualEntries = 256;
+
+/** Read up to the first DT_NULL, and not much further: p_filesz of a damaged file may be anything. */
+function readEntries({source, format}: ElfView, offset: number, capacity: number): EntryTable {
+  const size = Dyn.size(format.elfClass);
+  for (let count = Math.min(capacity, usualEntries); ; count = Math.min(capacity, count * 16)) {
+    const table = new RecordTable(Dyn, 'd_tag', source.read(offset, count * size), format, DT.DT_NULL);
+    if (table.keys.length < count || count === capacity) return table;
+  }
 }

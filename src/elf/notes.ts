@@ -18,13 +18,17 @@ export interface Note {
 /** More bytes of notes than this are damage, or a core file's; what lies behind them is not read. */
 const mostBytes = 1 << 20;
 
-/** Read every note that can be read. A note that runs past its segment ends the walk of that segment. */
-export function readNotes(view: ElfView): Note[] {
+/**
+ * Read every note that can be read. A note that runs past its segment ends the walk of that segment.
+ *
+ * @param type read only the notes of this type
+ */
+export function readNotes(view: ElfView, type?: number): Note[] {
   let left = mostBytes;
   return noteRanges(view).flatMap(({offset, size, align}) => {
     const length = Math.max(0, Math.min(size, left, view.source.size - offset));
     left -= length;
-    return readRange(view, offset, length, align);
+    return readRange(view, offset, length, align, type);
   });
 }
 
@@ -45,9 +49,10 @@ interface NoteRange {
 }
 
 function noteRanges(view: ElfView): NoteRange[] {
-  if (view.programHeaders.length > 0) {
-    return view.programHeaders
-      .filter((phdr) => phdr.p_type === PT.PT_NOTE)
+  const {e_phoff, e_phnum} = view.header;
+  if (e_phoff !== 0 && e_phnum !== 0) {
+    return view
+      .segments(PT.PT_NOTE)
       .map(({p_offset, p_filesz, p_align}) => ({offset: p_offset, size: p_filesz, align: p_align}));
   }
   return noteSections(view);
@@ -59,7 +64,7 @@ function noteSections({sectionHeaders}: ElfView): NoteRange[] {
     .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
 }
 
-function readRange(view: ElfView, start: number, length: number, align: number): Note[] {
+function readRange(view: ElfView, start: number, length: number, align: number, type?: number): Note[] {
   const unit = align === 8 ? 8 : 4;
   const bytes = view.source.read(Math.min(start, view.source.size), length);
   const headerSize = Nhdr.size(view.format.elfClass);
@@ -70,8 +75,10 @@ function readRange(view: ElfView, start: number, length: number, align: number):
     const descriptionAt = roundUp(nameAt + n_namesz, unit);
     const end = descriptionAt + n_descsz;
     if (end > length) break;
-    const name = decodeString(bytes.subarray(nameAt, nameAt + Math.max(0, n_namesz - 1)));
-    notes.push({name, type: n_type, description: bytes.subarray(descriptionAt, end), offset: start + at});
+    if (type === undefined || type === n_type) {
+      const name = decodeString(bytes.subarray(nameAt, nameAt + Math.max(0, n_namesz - 1)));
+      notes.push({name, type: n_type, description: bytes.subarray(descriptionAt, end), offset: start + at});
+    }
     at = roundUp(end, unit);
   }
   return notes;

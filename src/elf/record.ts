@@ -42,6 +42,10 @@ export interface RecordType<F extends Fields> {
   offsetOf(field: keyof F, elfClass: ElfClass): number;
   /** Decode the record that starts at `offset` of `bytes`. */
   decode(bytes: Uint8Array, format: Format, offset?: number): Decoded<F>;
+  /** Decode as many records as `bytes` holds, one behind the other. */
+  decodeAll(bytes: Uint8Array, format: Format): Decoded<F>[];
+  /** Decode one field of each of them. */
+  decodeField<Name extends keyof F>(field: Name, bytes: Uint8Array, format: Format): Decoded<F>[Name][];
   encode(record: Decoded<F>, format: Format): Uint8Array;
 }
 
@@ -49,12 +53,19 @@ interface PlacedField {
   readonly name: string;
   readonly kind: FieldKind;
   readonly offset: number;
+  /** Read it from the record that starts at `start`. */
+  readonly read: Read;
 }
 
 interface Layout {
   readonly fields: readonly PlacedField[];
   readonly size: number;
+  /** A copy of this has all the fields at once, which costs less than to add them one by one. */
+  readonly zeros: AnyRecord;
 }
+
+type AnyRecord = Record<string, number | bigint>;
+type Read = (data: DataView, start: number, littleEndian: boolean) => number | bigint;
 
 /** Define a record. `order32` lists the field names in the order of ELFCLASS32 where it is another one. */
 export function defineRecord<const F extends Fields>(
@@ -63,15 +74,31 @@ export function defineRecord<const F extends Fields>(
   order32: readonly (keyof F & string)[] = Object.keys(fields),
 ): RecordType<F> {
   const layouts = {
-    32: layOut(fields, order32, 32),
-    64: layOut(fields, Object.keys(fields), 64),
+    32: layOut(name, fields, order32, 32),
+    64: layOut(name, fields, Object.keys(fields), 64),
   } as const satisfies Record<ElfClass, Layout>;
   return {
     name,
     size: (elfClass) => layouts[elfClass].size,
     offsetOf: (field, elfClass) => layouts[elfClass].fields.find((f) => f.name === field)?.offset ?? -1,
-    decode: (bytes, format, offset = 0) =>
-      decodeFields(name, layouts[format.elfClass], bytes, format, offset) as Decoded<F>,
+    decode(bytes, {elfClass, littleEndian}, offset = 0) {
+      const layout = layouts[elfClass];
+      const data = new DataView(bytes.buffer, bytes.byteOffset + offset, layout.size);
+      return decodeRecord(layout, data, 0, littleEndian) as Decoded<F>;
+    },
+    decodeAll(bytes, {elfClass, littleEndian}) {
+      const layout = layouts[elfClass];
+      return eachOf(layout, bytes, (data, start) =>
+        decodeRecord(layout, data, start, littleEndian),
+      ) as Decoded<F>[];
+    },
+    decodeField(field, bytes, {elfClass, littleEndian}) {
+      const layout = layouts[elfClass];
+      const {read} = layout.fields.find(({name}) => name === field) as PlacedField;
+      return eachOf(layout, bytes, (data, start) =>
+        read(data, start, littleEndian),
+      ) as Decoded<F>[typeof field][];
+    },
     encode: (record, format) =>
       encodeFields(
         name,
@@ -82,15 +109,20 @@ export function defineRecord<const F extends Fields>(
   };
 }
 
-function layOut(fields: Fields, order: readonly string[], elfClass: ElfClass): Layout {
-  let offset = 0;
+function layOut(record: string, fields: Fields, order: readonly string[], elfClass: ElfClass): Layout {
+  let size = 0;
   const placed = order.map((name) => {
     const kind = fields[name] as FieldKind;
-    const field = {name, kind, offset};
-    offset += widthOf(kind, elfClass);
+    const field = {name, kind, offset: size, read: reader(`${record}.${name}`, kind, size, elfClass)};
+    size += widthOf(kind, elfClass);
     return field;
   });
-  return {fields: placed, size: offset};
+  const zeros = Object.fromEntries(placed.map(({name, kind}) => [name, isWide(kind) ? 0n : 0]));
+  return {fields: placed, size, zeros};
+}
+
+function isWide(kind: FieldKind): boolean {
+  return kind === 'addr' || kind === 'tag';
 }
 
 function widthOf(kind: FieldKind, elfClass: ElfClass): number {
@@ -100,36 +132,54 @@ function widthOf(kind: FieldKind, elfClass: ElfClass): number {
   return elfClass / 8;
 }
 
-function decodeFields(
-  name: string,
-  layout: Layout,
-  bytes: Uint8Array,
-  {elfClass, littleEndian}: Format,
+function eachOf<T>({size}: Layout, bytes: Uint8Array, decode: (data: DataView, start: number) => T): T[] {
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const results: T[] = [];
+  for (let start = 0; start + size <= bytes.length; start += size) results.push(decode(data, start));
+  return results;
+}
+
+function decodeRecord(
+  {zeros, fields}: Layout,
+  data: DataView,
   start: number,
-): Record<string, number | bigint> {
-  const data = new DataView(bytes.buffer, bytes.byteOffset + start, layout.size);
-  const record: Record<string, number | bigint> = {};
-  for (const field of layout.fields) {
-    const {kind, offset} = field;
-    if (kind === 'byte') record[field.name] = data.getUint8(offset);
-    else if (kind === 'half') record[field.name] = data.getUint16(offset, littleEndian);
-    else if (kind === 'word') record[field.name] = data.getUint32(offset, littleEndian);
-    else if (elfClass === 32) record[field.name] = decode32(kind, data, offset, littleEndian);
-    else record[field.name] = decode64(`${name}.${field.name}`, kind, data, offset, littleEndian);
-  }
+  littleEndian: boolean,
+): AnyRecord {
+  const record = {...zeros};
+  for (const {name, read} of fields) record[name] = read(data, start, littleEndian);
   return record;
 }
 
-function decode32(kind: FieldKind, data: DataView, offset: number, littleEndian: boolean): number | bigint {
-  if (kind === 'tag') return BigInt(data.getInt32(offset, littleEndian));
-  const value = data.getUint32(offset, littleEndian);
-  return kind === 'addr' ? BigInt(value) : value;
+/** What is known of a field beforehand is settled here, once, so that decoding is left with one read of each. */
+function reader(field: string, kind: FieldKind, offset: number, elfClass: ElfClass): Read {
+  if (kind === 'byte') return (data, start) => data.getUint8(start + offset);
+  if (kind === 'half') return (data, start, littleEndian) => data.getUint16(start + offset, littleEndian);
+  if (kind === 'word') return (data, start, littleEndian) => data.getUint32(start + offset, littleEndian);
+  return elfClass === 32 ? reader32(kind, offset) : reader64(field, kind, offset);
 }
 
-function decode64(field: string, kind: FieldKind, data: DataView, offset: number, littleEndian: boolean) {
-  if (kind === 'tag') return data.getBigInt64(offset, littleEndian);
-  const value = data.getBigUint64(offset, littleEndian);
-  return kind === 'addr' ? value : toSafeNumber(value, field);
+type WideKind = Exclude<FieldKind, 'byte' | 'half' | 'word'>;
+
+function reader32(kind: WideKind, offset: number): Read {
+  if (kind === 'tag')
+    return (data, start, littleEndian) => BigInt(data.getInt32(start + offset, littleEndian));
+  if (kind === 'addr')
+    return (data, start, littleEndian) => BigInt(data.getUint32(start + offset, littleEndian));
+  return (data, start, littleEndian) => data.getUint32(start + offset, littleEndian);
+}
+
+function reader64(field: string, kind: WideKind, offset: number): Read {
+  if (kind === 'tag') return (data, start, littleEndian) => data.getBigInt64(start + offset, littleEndian);
+  if (kind === 'addr') return (data, start, littleEndian) => data.getBigUint64(start + offset, littleEndian);
+  // In halves: most records hold several of these, and a bigint that becomes a number at once costs more.
+  return (data, start, littleEndian) => {
+    const first = data.getUint32(start + offset, littleEndian);
+    const second = data.getUint32(start + offset + 4, littleEndian);
+    const value = littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+    return value <= Number.MAX_SAFE_INTEGER
+      ? value
+      : toSafeNumber(data.getBigUint64(start + offset, littleEndian), field);
+  };
 }
 
 /**

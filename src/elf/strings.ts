@@ -27,8 +27,8 @@ export function toByteString(text: string): string {
   return byteString(encoder.encode(text));
 }
 
-/** How much of a string table is read at once while looking for the end of one string. */
-const pieceLength = 256;
+/** How much of a string table is read first while looking for the end of one string; nearly all are shorter. */
+const pieceLength = 64;
 
 /** No name and no list of paths is longer. Past this the end is not searched for: a damaged file may have none. */
 const longestString = 1 << 20;
@@ -47,13 +47,12 @@ export function readStringBytes(
   tableSize: number,
   index: number,
 ): Uint8Array {
-  const pieces: Uint8Array[] = [];
   const limit = Math.min(tableSize, index + longestString);
-  for (let at = index; at < limit; at += pieceLength) {
-    const piece = source.read(tableOffset + at, Math.min(pieceLength, limit - at));
-    const end = piece.indexOf(0);
-    pieces.push(end < 0 ? piece : piece.subarray(0, end));
-    if (end >= 0) return concatenate(pieces);
+  for (let length = pieceLength; index < limit; length *= 4) {
+    const bytes = source.read(tableOffset + index, Math.min(length, limit - index));
+    const end = bytes.indexOf(0);
+    if (end >= 0) return bytes.subarray(0, end);
+    if (length >= limit - index) break;
   }
   throw badString(source, tableOffset, tableSize, index);
 }

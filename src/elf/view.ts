@@ -11,6 +11,7 @@ import type {ByteSource} from '../source/source.js';
 import {PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
 import type {Format} from './record.js';
+import {RecordTable} from './record-table.js';
 import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
 import {decodeString, readString} from './strings.js';
 
@@ -38,7 +39,8 @@ export class ElfView {
   readonly format: Format;
   /** The header as it is stored; for the three counts see `programHeaders`, `sectionHeaders`, `e_shstrndx`. */
   readonly header: Ehdr;
-  #programHeaders: readonly Phdr[] | undefined;
+  #segments: RecordTable<Phdr, 'p_type'> | undefined;
+  #loads: readonly Phdr[] | undefined;
   #sectionHeaders: readonly Shdr[] | undefined;
   #dynamic: DynamicSection | null | undefined;
   #interpreter: Interpreter | null | undefined;
@@ -63,21 +65,16 @@ export class ElfView {
    * @throws ElfError TRUNCATED or BAD_ELF when the table cannot be read
    */
   get programHeaders(): readonly Phdr[] {
-    this.#programHeaders ??= this.#located(() => {
-      const {e_phoff, e_phnum, e_phentsize} = this.header;
-      const count = e_phnum === PN_XNUM ? (this.#section0()?.sh_info ?? e_phnum) : e_phnum;
-      return e_phoff === 0 ? [] : this.#table(Phdr, 'program header', e_phoff, count, e_phentsize);
-    });
-    return this.#programHeaders;
+    return this.#located(() => this.#segmentTable().all);
   }
 
   /** The section header table; empty when the file has none. Entry 0 is the reserved null section. */
   get sectionHeaders(): readonly Shdr[] {
     this.#sectionHeaders ??= this.#located(() => {
-      const {e_shoff, e_shnum, e_shentsize} = this.header;
+      const {e_shoff, e_shnum} = this.header;
       if (e_shoff === 0) return [];
       const count = e_shnum === 0 ? (this.#section0()?.sh_size ?? 0) : e_shnum;
-      return this.#table(Shdr, 'section header', e_shoff, count, e_shentsize);
+      return this.#sectionTable(count);
     });
     return this.#sectionHeaders;
   }
@@ -97,7 +94,12 @@ export class ElfView {
 
   /** The first segment of a type. */
   segment(p_type: number): Phdr | undefined {
-    return this.programHeaders.find((phdr) => phdr.p_type === p_type);
+    return this.#located(() => this.#segmentTable().find(p_type));
+  }
+
+  /** Every segment of a type, in order. */
+  segments(p_type: number): readonly Phdr[] {
+    return this.#located(() => this.#segmentTable().filter(p_type));
   }
 
   /** The dynamic section, found by PT_DYNAMIC; undefined for a static program. */
@@ -125,12 +127,13 @@ export class ElfView {
    * undefined when no file byte is mapped there.
    */
   offsetOfAddress(address: bigint): number | undefined {
-    return offsetOfAddress(this.programHeaders, address);
+    this.#loads ??= this.segments(PT.PT_LOAD);
+    return offsetOfAddress(this.#loads, address);
   }
 
   #readInterpreter(): Interpreter | undefined {
-    const index = this.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_INTERP);
-    const segment = this.programHeaders[index];
+    const index = this.#segmentTable().keys.indexOf(PT.PT_INTERP);
+    const segment = this.segment(PT.PT_INTERP);
     if (segment === undefined) return undefined;
     const {p_offset: offset, p_filesz: size} = segment;
     if (size < 2 || size > longestInterpreter) {
@@ -153,13 +156,35 @@ export class ElfView {
     return {path: decodeString(bytes.subarray(0, bytes.indexOf(0))), index, offset, size};
   }
 
-  #section0(): Shdr | undefined {
-    const {e_shoff, e_shentsize} = this.header;
-    return e_shoff === 0 ? undefined : this.#table(Shdr, 'section header', e_shoff, 1, e_shentsize)[0];
+  #segmentTable() {
+    this.#segments ??= new RecordTable(Phdr, 'p_type', this.#programHeaderBytes(), this.format);
+    return this.#segments;
   }
 
-  #table<T>(type: TableType<T>, what: string, offset: number, count: number, entrySize: number): T[] {
-    if (count === 0) return [];
+  #programHeaderBytes(): Uint8Array {
+    const {e_phoff, e_phnum, e_phentsize} = this.header;
+    if (e_phoff === 0) return new Uint8Array();
+    const count = e_phnum === PN_XNUM ? (this.#section0()?.sh_info ?? e_phnum) : e_phnum;
+    return this.#readTable(Phdr, 'program header', e_phoff, count, e_phentsize);
+  }
+
+  #sectionTable(count: number): Shdr[] {
+    const {e_shoff, e_shentsize} = this.header;
+    return Shdr.decodeAll(this.#readTable(Shdr, 'section header', e_shoff, count, e_shentsize), this.format);
+  }
+
+  #section0(): Shdr | undefined {
+    return this.header.e_shoff === 0 ? undefined : this.#sectionTable(1)[0];
+  }
+
+  #readTable(
+    type: {size(elfClass: 32 | 64): number},
+    what: string,
+    offset: number,
+    count: number,
+    entrySize: number,
+  ): Uint8Array {
+    if (count === 0) return new Uint8Array();
     const size = type.size(this.format.elfClass);
     if (entrySize !== size) {
       throw new ElfError('BAD_ELF', `wrong ${what} entry size`, {
@@ -175,8 +200,7 @@ export class ElfView {
         value: count,
       });
     }
-    const bytes = this.source.read(offset, count * size);
-    return Array.from({length: count}, (_, i) => type.decode(bytes, this.format, i * size));
+    return this.source.read(offset, count * size);
   }
 
   /** Give an error that a decoder raised the file that it is about. */
@@ -197,11 +221,6 @@ export function offsetOfAddress(programHeaders: readonly Phdr[], address: bigint
     if (distance < BigInt(phdr.p_filesz)) return phdr.p_offset + Number(distance);
   }
   return undefined;
-}
-
-interface TableType<T> {
-  size(elfClass: 32 | 64): number;
-  decode(bytes: Uint8Array, format: Format, offset: number): T;
 }
 
 /** View bytes in memory as ELF. No file system is touched. */

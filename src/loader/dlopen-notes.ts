@@ -6,8 +6,9 @@
  * A first draft had one object with one string; files with that exist. Whatever does not read like either is left out.
  */
 import {NT} from '../elf/constants.js';
-import type {Note} from '../elf/notes.js';
+import {readNotes} from '../elf/notes.js';
 import {decodeString} from '../elf/strings.js';
+import type {ElfView} from '../elf/view.js';
 
 /** How much an object depends on a library that it opens itself. */
 export type DlopenPriority = 'required' | 'recommended' | 'suggested';
@@ -24,10 +25,10 @@ export interface DlopenNote {
 /** From the most to the least important. */
 export const dlopenPriorities: readonly DlopenPriority[] = ['required', 'recommended', 'suggested'];
 
-/** Pick the dlopen metadata out of an object's notes. */
-export function dlopenNotes(notes: readonly Note[]): DlopenNote[] {
-  return notes
-    .filter(({name, type}) => name === 'FDO' && type === NT.NT_FDO_DLOPEN)
+/** Read an object's dlopen metadata. */
+export function readDlopenNotes(view: ElfView): DlopenNote[] {
+  return readNotes(view, NT.NT_FDO_DLOPEN)
+    .filter(({name}) => name === 'FDO')
     .flatMap(({description}) => parse(decodeString(untilNul(description))));
 }
 

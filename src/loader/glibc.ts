@@ -13,8 +13,8 @@
  * ld.so.conf does not occur: only ldconfig reads it.
  */
 import {DF_1} from '../elf/constants.js';
+import {findInCache} from './cache-search.js';
 import {admitCandidate, verifyCandidate} from './candidate.js';
-import {findInCache} from './ld-cache.js';
 import {legacyHwcapBits, legacySubdirectories} from './legacy-hwcaps.js';
 import {type Answer, alreadyLoaded, type LoaderRules, type Member, type Process} from './process.js';
 import {splitSearchPath} from './search-path.js';

@@ -1,15 +1,33 @@
 /*
- * /etc/ld.so.cache, as glibc's loader reads it (elf/dl-cache.c, sysdeps/generic/dl-cache.h).
+ * /etc/ld.so.cache, as glibc's loader reads it (elf/dl-cache.c, sysdeps/generic/dl-cache.h); cache-search.ts looks
+ * names up in it.
  *
  * Two layouts. The new one starts with `glibc-ld.so.cache1.1`; its offsets count from that. The old one starts with
  * `ld.so-1.7.0`, has 12-byte entries and mostly carries a new one behind them, aligned; then the new one counts.
- * The loader looks a name up by bisection among sorted entries; here they are put in a map once, in file order,
- * because the first of equal names wins. A cache that is damaged or written for another byte order is no cache:
- * nothing in it is an error, as nothing in it is one to ld.so.
+ * A cache that is damaged or written for another byte order is no cache: nothing in it is an error, as nothing in it
+ * is one to ld.so.
  */
-import type {MachineFacts} from '../elf/machine.js';
 import {defineRecord, type Format} from '../elf/record.js';
+import {RecordTable} from '../elf/record-table.js';
 import {decodeString} from '../elf/strings.js';
+
+/** A cache's entries in the order of the file, which ldconfig sorted; each is decoded when it is looked at. */
+export interface LdCache {
+  readonly layout: 'new' | 'old';
+  /** What the offsets `key` (a name) and `value` (a path) refer to. */
+  readonly strings: Uint8Array;
+  readonly entries: {readonly keys: readonly number[]; at(index: number): RawEntry};
+  /** The subdirectories of glibc-hwcaps that entries refer to by number. */
+  readonly hwcapsNames: readonly string[];
+}
+
+/** An entry as it is stored; the old layout has no `hwcap`. */
+interface RawEntry {
+  readonly flags: number;
+  readonly key: number;
+  readonly value: number;
+  readonly hwcap?: bigint;
+}
 
 /** One line of the cache: a name, and where ldconfig found it. */
 export interface CacheEntry {
@@ -21,37 +39,19 @@ export interface CacheEntry {
   readonly legacyHwcap: bigint;
 }
 
-/** The entries by name; look one up with `findInCache`. */
-export type LdCache = ReadonlyMap<string, readonly CacheEntry[]>;
-
-/** What decides which entry serves. */
-export interface CacheQuery {
-  readonly machine: MachineFacts;
-  /** Names of glibc-hwcaps subdirectories that are acceptable, best first. */
-  readonly hwcaps: readonly string[];
-  /** Legacy hwcap bits that are acceptable: none since glibc 2.37. */
-  readonly legacyHwcaps: bigint;
+/** The entry at an index; undefined when its path lies outside the cache. */
+export function cacheEntry(cache: LdCache, index: number): CacheEntry | undefined {
+  const {value, flags, hwcap = 0n} = cache.entries.at(index);
+  const path = stringAt(cache.strings, value);
+  return path === undefined ? undefined : {path, flags, ...describeHwcap(hwcap, cache.hwcapsNames)};
 }
 
-/** The path that the loader takes from the cache for a name; only this one is tried. */
-export function findInCache(cache: LdCache, name: string, query: CacheQuery): CacheEntry | undefined {
-  const ids = cacheIds(query.machine);
-  const usable = (cache.get(keyOf(name)) ?? []).filter(({flags}) => ids.includes(flags));
-  const ranked = query.hwcaps.map((level) => usable.find(({hwcaps}) => hwcaps === level));
-  const plain = usable.filter(
-    ({hwcaps, legacyHwcap}) => hwcaps === undefined && (legacyHwcap & ~query.legacyHwcaps) === 0n,
-  );
-  return (
-    ranked.find((entry) => entry !== undefined) ?? plain.find(({flags}) => flags === ids[0]) ?? plain.at(-1)
-  );
-}
-
-/** Read a cache. Whatever the bytes are, the result is a map; an unusable cache gives an empty one. */
+/** Read a cache. Whatever the bytes are, the result is one; an unusable cache has no entries. */
 export function readLdCache(bytes: Uint8Array, {littleEndian}: Format): LdCache {
   const format: Format = {elfClass: 64, littleEndian};
   const start = locateNewLayout(bytes, format);
   if (start === undefined) return readOldLayout(bytes, format);
-  return start < 0 ? new Map() : readNewLayout(bytes.subarray(start), format);
+  return start < 0 ? noCache : readNewLayout(bytes.subarray(start), format);
 }
 
 const newMagic = 'glibc-ld.so.cache1.1';
@@ -92,6 +92,13 @@ const oldHeaderOffset = 12;
 const oldEntriesOffset = oldHeaderOffset + OldHeader.size(64);
 const newEntriesOffset = newMagic.length + NewHeader.size(64);
 
+const noCache: LdCache = {
+  layout: 'new',
+  strings: new Uint8Array(),
+  entries: new RecordTable(NewEntry, 'key', new Uint8Array(), {elfClass: 64, littleEndian: true}),
+  hwcapsNames: [],
+};
+
 /** Where the new layout starts; undefined when there is only the old one, -1 when there is neither. */
 function locateNewLayout(bytes: Uint8Array, format: Format): number | undefined {
   if (startsWith(bytes, newMagic)) return 0;
@@ -104,52 +111,30 @@ function locateNewLayout(bytes: Uint8Array, format: Format): number | undefined 
 }
 
 function readNewLayout(bytes: Uint8Array, format: Format): LdCache {
-  if (bytes.length <= newEntriesOffset) return new Map();
-  const header = NewHeader.decode(bytes, format, newMagic.length);
-  const entrySize = NewEntry.size(64);
-  const otherOrder = (header.flags & 3) !== 0 && (header.flags & 3) !== (format.littleEndian ? 2 : 3);
-  if (otherOrder || (bytes.length - newEntriesOffset) / entrySize < header.nlibs) return new Map();
-  const names = readHwcapsNames(bytes, header.extension_offset, format);
-  return collect(bytes, header.nlibs, (index) => {
-    const entry = NewEntry.decode(bytes, format, newEntriesOffset + index * entrySize);
-    return {...entry, ...describeHwcap(entry.hwcap, names)};
-  });
+  if (bytes.length <= newEntriesOffset) return noCache;
+  const {nlibs, flags, extension_offset} = NewHeader.decode(bytes, format, newMagic.length);
+  const size = nlibs * NewEntry.size(64);
+  const otherOrder = (flags & 3) !== 0 && (flags & 3) !== (format.littleEndian ? 2 : 3);
+  if (otherOrder || bytes.length - newEntriesOffset < size) return noCache;
+  const entries = bytes.subarray(newEntriesOffset, newEntriesOffset + size);
+  return {
+    layout: 'new',
+    strings: bytes,
+    entries: new RecordTable(NewEntry, 'key', entries, format),
+    hwcapsNames: readHwcapsNames(bytes, extension_offset, format),
+  };
 }
 
 function readOldLayout(bytes: Uint8Array, format: Format): LdCache {
   const {nlibs} = OldHeader.decode(bytes, format, oldHeaderOffset);
-  const strings = bytes.subarray(oldEntriesOffset + nlibs * OldEntry.size(64));
-  return collect(strings, nlibs, (index) => ({
-    ...OldEntry.decode(bytes, format, oldEntriesOffset + index * OldEntry.size(64)),
-    hwcaps: undefined,
-    legacyHwcap: 0n,
-  }));
-}
-
-interface RawEntry extends Omit<CacheEntry, 'path'> {
-  /** Offsets of the name and of the path among the strings. */
-  readonly key: number;
-  readonly value: number;
-}
-
-function collect(strings: Uint8Array, count: number, entryAt: (index: number) => RawEntry): LdCache {
-  const cache = new Map<string, CacheEntry[]>();
-  for (let index = 0; index < count; index++) {
-    const {key, value, flags, hwcaps, legacyHwcap} = entryAt(index);
-    const name = stringAt(strings, key);
-    const path = stringAt(strings, value);
-    if (name === undefined || path === undefined) continue;
-    const entry = {path, flags, hwcaps, legacyHwcap};
-    const others = cache.get(keyOf(name));
-    if (others === undefined) cache.set(keyOf(name), [entry]);
-    else others.push(entry);
-  }
-  return cache;
-}
-
-/** The loader compares runs of digits by their value (_dl_cache_libcmp), so leading zeros do not count. */
-function keyOf(name: string): string {
-  return /0\d/.test(name) ? name.replace(/(?<!\d)0+(?=\d)/g, '') : name;
+  const end = oldEntriesOffset + nlibs * OldEntry.size(64);
+  const entries = bytes.subarray(oldEntriesOffset, end);
+  return {
+    layout: 'old',
+    strings: bytes.subarray(end),
+    entries: new RecordTable(OldEntry, 'key', entries, format),
+    hwcapsNames: [],
+  };
 }
 
 /** The names that hwcap indices refer to: section 1 of the extension directory. */
@@ -196,42 +181,4 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
 function stringAt(bytes: Uint8Array, offset: number): string | undefined {
   const end = offset < bytes.length ? bytes.indexOf(0, offset) : -1;
   return end < 0 ? undefined : decodeString(bytes.subarray(offset, end));
-}
-
-/**
- * The values of `flags` that a loader accepts (_dl_cache_check_flags), its own first: a type in the low byte (3 is
- * ELF with libc6) and an ABI in the next.
- */
-function cacheIds({e_machine, e_flags, elfClass, littleEndian}: MachineFacts): readonly number[] {
-  switch (e_machine) {
-    case 8:
-      return [mipsId(elfClass, e_flags)];
-    case 21:
-      return [0x503];
-    case 22:
-      return [elfClass === 64 ? 0x403 : 3];
-    case 40:
-      return [(e_flags & 0x400) !== 0 ? 0x903 : 0xb03, 3];
-    case 43:
-      return [0x103];
-    case 50:
-      return [0x203];
-    case 62:
-      return [elfClass === 64 ? 0x303 : 0x803];
-    case 183:
-      return [littleEndian || elfClass === 64 ? 0xa03 : 3];
-    case 243:
-      return [(e_flags & 6) === 4 ? 0x1003 : 0xf03];
-    case 258:
-      return [(e_flags & 7) === 3 ? 0x1103 : 0x1203];
-    default:
-      return [3, 1];
-  }
-}
-
-function mipsId(elfClass: 32 | 64, e_flags: number): number {
-  const nan2008 = (e_flags & 0x400) !== 0;
-  if (elfClass === 64) return nan2008 ? 0xe03 : 0x703;
-  if ((e_flags & 0x20) !== 0) return nan2008 ? 0xd03 : 0x603;
-  return nan2008 ? 0xc03 : 3;
 }

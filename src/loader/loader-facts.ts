@@ -15,7 +15,10 @@
  * A loader whose strings were blotted out on purpose, as in a bundle, is read the same way: what it no longer
  * names it no longer opens.
  */
+import {PF, PT} from '../elf/constants.js';
 import type {MachineFacts} from '../elf/machine.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
 
 /** Whose rules a loader follows. */
@@ -37,17 +40,46 @@ export interface LoaderFacts {
   readonly pathFile: string | undefined;
 }
 
+/** Read the facts out of a loader's bytes. */
+export function readLoaderFacts(source: ByteSource, machine: MachineFacts): LoaderFacts {
+  const facts =
+    factsAmong(source, constantsOf(source)) ?? factsAmong(source, [{offset: 0, size: source.size}]);
+  return facts ?? {...fallbackFacts('glibc', machine), libc: 'unknown'};
+}
+
+/** Undefined where no loader that we know shows. */
+function factsAmong(source: ByteSource, ranges: readonly Range[]): LoaderFacts | undefined {
+  const text = ranges.map((range) => textAt(source, range)).join('\0');
+  const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
+  if (pathFile !== undefined) return readMuslFacts(text, pathFile);
+  return text.includes('glibc-ld.so.cache') ? readGlibcFacts(text) : undefined;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Where a loader has its constants apart from its code, they are a fifth of it. */
+function constantsOf(source: ByteSource): Range[] {
+  try {
+    return new ElfView(source)
+      .segments(PT.PT_LOAD)
+      .filter(({p_flags}) => (p_flags & (PF.PF_W | PF.PF_X)) === 0)
+      .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
+}
+
 /** Longer than any loader; of a longer file only this much is looked at. */
 const mostBytes = 1 << 24;
 
-/** Read the facts out of a loader's bytes. */
-export function readLoaderFacts(source: ByteSource, machine: MachineFacts): LoaderFacts {
-  const bytes = source.read(0, Math.min(source.size, mostBytes));
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
-  if (pathFile !== undefined) return readMuslFacts(text, pathFile);
-  if (!text.includes('glibc-ld.so.cache')) return {...fallbackFacts('glibc', machine), libc: 'unknown'};
-  return readGlibcFacts(text);
+function textAt(source: ByteSource, {offset, size}: Range): string {
+  const start = Math.min(offset, source.size);
+  const bytes = source.read(start, Math.min(size, source.size - start, mostBytes));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** What a loader of which nothing is at hand most likely was built with: upstream's defaults. */

@@ -187,7 +187,7 @@ export class Loading {
     loader: Member | undefined,
     answer: Answer & {kind: 'file'},
   ): Member | undefined {
-    const {path, file, reason} = answer;
+    const {path, file, reason, passedOver} = answer;
     const verdict = this.#rules.admit(this.#process, file);
     const {interpreter} = this.#process;
     if (verdict.kind === 'interpreter' && interpreter !== undefined) {
@@ -197,7 +197,9 @@ export class Loading {
       return this.#miss(name, kind, requester, [{place: reason, path, why: verdict.why}], verdict.why);
     }
     const origin = directoryOf(this.#process.lookups.root.absolute(path));
-    const member: Member = {...answer, ...file, index: -1, name, loader, origin, edges: []};
+    const {host, identity, object} = file;
+    const own = {index: -1, name, path, host, identity, object, origin, edges: []};
+    const member: Member = {...own, loader, reason, passedOver};
     this.#count(member);
     this.#rules.remember(this.#process, member, answer.name);
     this.#byIdentity.set(file.identity, member);

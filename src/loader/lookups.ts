@@ -93,7 +93,7 @@ export class Lookups {
     const there = this.root.lookUp(path);
     if (!there.found || !there.stats.isFile() || there.stats.size > longest) return undefined;
     try {
-      return withSource(this.root.source(there.host), (source) => source.read(0, source.size));
+      return withSource(this.root.source(there.host), (source) => source.read(0, source.size).slice());
     } catch (error) {
       if (error instanceof ElfError) return undefined;
       throw error;

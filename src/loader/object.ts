@@ -9,14 +9,12 @@
 import {DT, PT} from '../elf/constants.js';
 import type {DynamicSection} from '../elf/dynamic.js';
 import type {MachineFacts} from '../elf/machine.js';
-import {readNotes} from '../elf/notes.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
-import {type DlopenNote, dlopenNotes} from './dlopen-notes.js';
-import {pagedSource} from './paged.js';
+import {type DlopenNote, readDlopenNotes} from './dlopen-notes.js';
 import {type ObjectVersions, readVersions} from './versions.js';
 
 /** A library that an object asks for in its dynamic section. */
@@ -71,12 +69,12 @@ export function readObject(source: FileSource, withVersions = false): ObjectFile
   return withSource(source, (bytes) => describeObject(bytes, withVersions));
 }
 
-/** Do something with the bytes of a file, and close it. */
+/** Look at a file and close it; its bytes are gone then, so what comes of it must be made of other things. */
 export function withSource<T>(source: FileSource, use: (source: ByteSource) => T): T {
   try {
-    return use(pagedSource(source));
+    return use(source);
   } finally {
-    source.close();
+    source.recycle();
   }
 }
 
@@ -95,7 +93,7 @@ export function describeObject(source: ByteSource, withVersions = false): Object
     facts.machine = {e_machine, e_flags, ...view.format};
     facts.segments = describeSegments(view);
     facts.dynamic = view.dynamic && describeDynamic(view, view.dynamic, withVersions);
-    facts.dlopen = dlopenNotes(readNotes(view));
+    facts.dlopen = readDlopenNotes(view);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     facts.problem = error;
@@ -124,20 +122,9 @@ function describeSegments(view: ElfView): SegmentFacts {
   return {interpreter: view.interpreter?.path, loadable: view.segment(PT.PT_LOAD) !== undefined};
 }
 
-const needKinds = new Map<bigint, Need['kind']>([
-  [DT.DT_NEEDED, 'needed'],
-  [DT.DT_AUXILIARY, 'auxiliary'],
-  [DT.DT_FILTER, 'filter'],
-]);
-
 function describeDynamic(view: ElfView, dynamic: DynamicSection, withVersions: boolean): DynamicFacts {
-  const needs: Need[] = [];
-  for (const {d_tag, d_val} of dynamic.entries) {
-    const kind = needKinds.get(d_tag);
-    if (kind !== undefined) needs.push({name: dynamic.stringAt(d_val), kind});
-  }
   return {
-    needs,
+    needs: describeNeeds(dynamic),
     soname: dynamic.soname,
     rpath: dynamic.rpath,
     runpath: dynamic.runpath,
@@ -147,4 +134,19 @@ function describeDynamic(view: ElfView, dynamic: DynamicSection, withVersions: b
       .flatMap((list) => list.split(':')),
     versions: withVersions ? readVersions(view) : undefined,
   };
+}
+
+function describeNeeds(dynamic: DynamicSection): Need[] {
+  const needs: Need[] = [];
+  dynamic.tags.forEach((tag, index) => {
+    const kind = needKind(tag);
+    if (kind !== undefined) needs.push({name: dynamic.stringOf(index), kind});
+  });
+  return needs;
+}
+
+function needKind(tag: bigint): Need['kind'] | undefined {
+  if (tag === DT.DT_NEEDED) return 'needed';
+  if (tag === DT.DT_AUXILIARY) return 'auxiliary';
+  return tag === DT.DT_FILTER ? 'filter' : undefined;
 }

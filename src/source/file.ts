@@ -7,10 +7,17 @@ export interface FileSource extends ByteSource {
   readonly path: string;
   readonly stats: Stats;
   close(): void;
+  /**
+   * Close it, and use the memory of what was read for the next file: no byte that `read` returned may be looked at any
+   * more.
+   */
+  recycle(): void;
 }
 
-/** Everything `get` needs of an ordinary program lies in its first page; one read fetches it. */
-const headLength = 4096;
+/** What is asked of a file is mostly short and lies close together: three pages are all that `needed` looks at. */
+const pageLength = 4096;
+/** So many pages of one file are kept. */
+const mostPages = 64;
 
 /** Whoever asks for more at once follows a length that a damaged file claims. Node itself stops at 2 GB. */
 const longestRead = 2 ** 30;
@@ -25,12 +32,23 @@ const longestRead = 2 ** 30;
  */
 export function fileSource(path: string, name = path): FileSource {
   const fd = open(path, name);
-  const stats = fstatSync(fd);
-  if (!stats.isFile()) {
-    closeSync(fd);
-    throw notAFile(name, stats);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) throw notAFile(name, stats);
+    return new OpenFile(name, fd, stats);
+  } catch (error) {
+    closeQuietly(fd);
+    throw systemError(name, error, 'cannot open');
   }
-  return new OpenFile(name, fd, stats);
+}
+
+/** Close a descriptor from which everything was read, or whose content is on the disk: nothing can be lost now. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // It is closed all the same (close(2)).
+  }
 }
 
 /** Say what a path is that should have been a regular file. */
@@ -59,42 +77,79 @@ function kindOf(stats: Stats): string {
   return 'a device';
 }
 
+/** Memory for pages is cut from larger pieces: an ArrayBuffer of its own for each page costs more than to read it. */
+const slabLength = 64 * pageLength;
+let slab = new Uint8Array(0);
+let used = 0;
+/** Pages that nobody looks at any more. */
+const free: Uint8Array[] = [];
+
+function takePage(): Uint8Array {
+  const page = free.pop();
+  if (page !== undefined) return page;
+  if (used === slab.length) {
+    slab = new Uint8Array(slabLength);
+    used = 0;
+  }
+  used += pageLength;
+  return slab.subarray(used - pageLength, used);
+}
+
 class OpenFile implements FileSource {
   readonly path: string;
   readonly stats: Stats;
+  readonly size: number;
   #fd: number;
-  #head: Uint8Array | undefined;
+  readonly #pages = new Map<number, Uint8Array>();
 
   constructor(path: string, fd: number, stats: Stats) {
     this.path = path;
     this.stats = stats;
+    this.size = stats.size;
     this.#fd = fd;
-  }
-
-  get size(): number {
-    return this.stats.size;
   }
 
   read(offset: number, length: number): Uint8Array {
     checkRange(this, offset, length);
     if (length > longestRead) throw this.#tooLong(offset, length);
-    const end = offset + length;
-    if (end > headLength) return this.#readFrom(offset, length);
-    this.#head ??= this.#readFrom(0, Math.min(headLength, this.size));
-    return this.#head.subarray(offset, end);
+    const within = offset % pageLength;
+    if (within + length > pageLength) return this.#readAcross(offset, length);
+    return this.#page(offset - within).subarray(within, within + length);
   }
 
   close(): void {
     if (this.#fd < 0) return;
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
     this.#fd = -1;
+    this.#pages.clear();
   }
 
-  #readFrom(offset: number, length: number): Uint8Array {
+  recycle(): void {
+    free.push(...this.#pages.values());
+    this.close();
+  }
+
+  /** What does not lie in one page is read for itself, and not kept. */
+  #readAcross(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
+    this.#fill(bytes, offset, length);
+    return bytes;
+  }
+
+  #page(start: number): Uint8Array {
+    const known = this.#pages.get(start);
+    if (known !== undefined) return known;
+    if (this.#pages.size === mostPages) this.#pages.clear();
+    const page = takePage();
+    this.#fill(page, start, Math.min(pageLength, this.size - start));
+    this.#pages.set(start, page);
+    return page;
+  }
+
+  #fill(bytes: Uint8Array, offset: number, length: number): void {
     let done = 0;
     while (done < length) {
-      const count = this.#readSome(bytes, done, offset);
+      const count = this.#readSome(bytes, done, length - done, offset + done);
       if (count === 0) {
         throw new ElfError('CHANGED', 'the file became shorter while it was read', {
           path: this.path,
@@ -105,7 +160,6 @@ class OpenFile implements FileSource {
       }
       done += count;
     }
-    return bytes;
   }
 
   #tooLong(offset: number, length: number): ElfError {
@@ -118,9 +172,9 @@ class OpenFile implements FileSource {
     });
   }
 
-  #readSome(bytes: Uint8Array, done: number, offset: number): number {
+  #readSome(bytes: Uint8Array, at: number, length: number, offset: number): number {
     try {
-      return readSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+      return readSync(this.#fd, bytes, at, length, offset);
     } catch (error) {
       throw systemError(this.path, error, 'cannot read');
     }

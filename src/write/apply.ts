@@ -88,9 +88,13 @@ function take(batch: Batch, {path, plan, options: {output, inPlace} = {}}: Plann
     if (plan.writes.length === 0) return undefined;
     const target = resolvePath(path);
     requireWritable(path);
-    return inPlace
-      ? prepareInPlace(target, plan, workspaces)
-      : prepareReplacement(target, plan, target, workspaces);
+    try {
+      return inPlace
+        ? prepareInPlace(target, plan, workspaces)
+        : prepareReplacement(target, plan, target, workspaces);
+    } catch (error) {
+      throw error instanceof ElfError ? error.at(path) : error;
+    }
   });
 }
 

@@ -9,6 +9,7 @@
  */
 import {spawnSync} from 'node:child_process';
 
+/** What of a file is copied, as cp names it. */
 export type AttributeKind = 'mode' | 'xattr';
 
 /** A file, and the directory in which one of the same name gets its attributes. */
@@ -16,6 +17,7 @@ export interface AttributeCopy {
   readonly file: string;
   /** Nothing is copied to nowhere. */
   readonly into: string | undefined;
+  readonly kinds: readonly AttributeKind[];
 }
 
 /** What is said of a file where no one can copy attributes, and so no one knows whether it has any. */
@@ -26,18 +28,15 @@ export const attributesUnknown =
 const longestArguments = 100_000;
 
 /** Copy attributes from file to file. @returns what of each file's could not be copied, as cp says it */
-export function copyAttributes(
-  copies: readonly AttributeCopy[],
-  kinds: readonly AttributeKind[],
-): (string | undefined)[] {
+export function copyAttributes(copies: readonly AttributeCopy[]): (string | undefined)[] {
   const complaints: (string | undefined)[] = copies.map(() => undefined);
   for (const batch of inBatches(copies)) {
-    const complaint = runCp(batch, copies, kinds);
+    const complaint = runCp(batch, copies);
     if (complaint === undefined) continue;
     for (const index of batch) {
       // Which file it was is found by asking for one at a time.
       const isOfAll = batch.length === 1 || complaint === attributesUnknown;
-      complaints[index] = isOfAll ? complaint : runCp([index], copies, kinds);
+      complaints[index] = isOfAll ? complaint : runCp([index], copies);
     }
   }
   return complaints;
@@ -47,14 +46,15 @@ export function copyAttributes(
 function inBatches(copies: readonly AttributeCopy[]): number[][] {
   const batches: number[][] = [];
   const open = new Map<string, {batch: number[]; length: number}>();
-  copies.forEach(({file, into}, index) => {
+  copies.forEach(({file, into, kinds}, index) => {
     if (into === undefined) return;
     const length = Buffer.byteLength(file) + 1;
-    let lot = open.get(into);
+    const key = `${kinds} ${into}`;
+    let lot = open.get(key);
     if (lot === undefined || lot.length + length > longestArguments) {
       lot = {batch: [], length: 0};
       batches.push(lot.batch);
-      open.set(into, lot);
+      open.set(key, lot);
     }
     lot.batch.push(index);
     lot.length += length;
@@ -62,13 +62,9 @@ function inBatches(copies: readonly AttributeCopy[]): number[][] {
   return batches;
 }
 
-function runCp(
-  batch: readonly number[],
-  copies: readonly AttributeCopy[],
-  kinds: readonly AttributeKind[],
-): string | undefined {
+function runCp(batch: readonly number[], copies: readonly AttributeCopy[]): string | undefined {
   const files = batch.flatMap((index) => copies[index]?.file ?? []);
-  const into = copies[batch[0] ?? 0]?.into;
+  const {into, kinds} = copies[batch[0] ?? 0] ?? {};
   const options = ['--attributes-only', `--preserve=${kinds}`, `--target-directory=${into}`];
   const {status, signal, stderr, error} = spawnSync('cp', [...options, '--', ...files], {
     stdio: ['ignore', 'ignore', 'pipe'],

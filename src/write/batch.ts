@@ -44,19 +44,27 @@ export class Batch {
   /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */
   complete(): void {
     const items = this.#ready;
-    const wanted = items.map(({change: {original, workspace}}) => ({file: original, into: workspace}));
-    const complaints = copyAttributes(wanted, ['mode', 'xattr']);
+    const wanted = items.map(({change: {original, workspace, kinds}}) => ({
+      file: original,
+      into: workspace,
+      kinds,
+    }));
+    const complaints = copyAttributes(wanted);
     items.forEach((item, i) => {
       attempt(item, ({change}) => change.complete(complaints[i]));
     });
-    this.#restore();
+    this.#restore(this.#ready);
   }
 
   /** Give back the attributes that writing took away. */
-  #restore(): void {
-    const items = this.#ready.filter(({change}) => change.restoreFrom !== undefined);
-    const wanted = items.map(({change}) => ({file: change.restoreFrom ?? '', into: dirname(change.path)}));
-    copyAttributes(wanted, ['xattr']).forEach((complaint, i) => {
+  #restore(changed: readonly Ready[]): void {
+    const items = changed.filter(({change}) => change.restoreFrom !== undefined);
+    const wanted = items.map(({change}) => ({
+      file: change.restoreFrom ?? '',
+      into: dirname(change.path),
+      kinds: change.kinds,
+    }));
+    copyAttributes(wanted).forEach((complaint, i) => {
       if (complaint !== undefined) items[i]?.change.notes.push(complaint);
     });
   }
@@ -78,16 +86,24 @@ export class Batch {
     await Promise.all(this.#ready.map(syncOne));
   }
 
-  /** Let the new files take their places, and clean up. */
+  /** Let the new files take their places, those that failed be as they were, and clean up. */
   finish(): Outcome[] {
-    const done = this.#ready;
-    for (const item of done) attempt(item, ({change}) => change.finish());
+    this.#undo();
+    for (const item of this.#ready) attempt(item, ({change}) => change.finish());
     for (const {change} of this.#items) change?.close();
     this.#workspaces.remove();
     this.#syncDirectories();
     return this.#items.map(({name, change, error}) =>
       error === undefined ? {applied: {path: change?.path ?? name, notes: change?.notes ?? []}} : {error},
     );
+  }
+
+  #undo(): void {
+    const failed = this.#items.filter(
+      (item): item is Ready => item.change?.undo !== undefined && item.error !== undefined,
+    );
+    for (const {change} of failed) change.undo?.();
+    this.#restore(failed);
   }
 
   #syncDirectories(): void {
@@ -111,6 +127,12 @@ function attempt(item: Ready, step: (item: Ready) => void): void {
   try {
     step(item);
   } catch (error) {
-    item.error = systemError(item.name, error, 'cannot write');
+    item.error = sayOf(item.name, error, item.change.path);
   }
+}
+
+/** Say an error of the path that the user gave, instead of the one that it led to. */
+function sayOf(name: string, cause: unknown, path: string): ElfError {
+  const error = systemError(name, cause, 'cannot write');
+  return error.path === path ? error.at(name) : error;
 }

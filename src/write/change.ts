@@ -1,4 +1,5 @@
 import type {Plan} from '../edit/plan.js';
+import type {AttributeKind} from './attributes.js';
 
 /** Where the result of a plan goes. */
 export interface ApplyOptions {
@@ -37,6 +38,7 @@ export interface Change {
   readonly original: string;
   /** Undefined where there is no room for one. */
   readonly workspace: string | undefined;
+  readonly kinds: readonly AttributeKind[];
   readonly notes: string[];
   /** Go on when the attributes were copied. @param complaint what of them could not be */
   complete(complaint: string | undefined): void;
@@ -44,6 +46,8 @@ export interface Change {
   readonly restoreFrom?: string | undefined;
   /** The file at `path` is the new one after this. */
   finish(): void;
+  /** The file at `path` has its old content again after this, if it ever had another. */
+  undo?(): void;
   /** Clean up, whatever was reached. */
   close(): void;
 }

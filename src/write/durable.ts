@@ -1,4 +1,5 @@
-import {closeSync, fsyncSync, openSync} from 'node:fs';
+import {fsyncSync, openSync} from 'node:fs';
+import {closeQuietly} from '../source/file.js';
 
 /** Make a rename in a directory survive a power failure. @throws where the disk fails */
 export function syncDirectory(path: string): void {
@@ -10,7 +11,7 @@ export function syncDirectory(path: string): void {
     // Some file systems cannot, and a directory need not be readable; what was renamed is renamed all the same.
     if (diskFailures.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) closeQuietly(fd);
   }
 }
 

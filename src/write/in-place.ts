@@ -4,10 +4,11 @@
  * and the set-ID bits if the writer is an ordinary user. The capabilities wait in a workspace meanwhile, as those of
  * an empty file.
  */
-import {closeSync, constants, fstatSync, openSync, rmSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, type Stats} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
+import {closeQuietly} from '../source/file.js';
 import type {Change} from './change.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
 import {keepMode} from './metadata.js';
@@ -26,7 +27,7 @@ export function prepareInPlace(path: string, plan: Plan, workspaces: Workspaces)
   try {
     return new InPlace(path, fd, plan, createShadow(path, workspaces));
   } catch (error) {
-    closeSync(fd);
+    closeQuietly(fd);
     throw error;
   }
 }
@@ -47,9 +48,12 @@ class InPlace implements Change {
   readonly original: string;
   readonly fd: number;
   readonly workspace: string | undefined;
+  readonly kinds = ['xattr'] as const;
   readonly notes: string[] = [];
   readonly #plan: Plan;
   restoreFrom: string | undefined;
+  /** What the file was, once writing has begun. */
+  #old: Stats | undefined;
 
   constructor(path: string, fd: number, plan: Plan, workspace: string | undefined) {
     this.path = path;
@@ -62,16 +66,17 @@ class InPlace implements Change {
   complete(complaint: string | undefined): void {
     const stats = fstatSync(this.fd);
     requireUnchanged(descriptorSource(this.fd, this.path), this.#plan);
-    try {
-      writePlan(this.fd, this.#plan, this.path);
-    } catch (error) {
-      unwritePlan(this.fd, this.#plan);
-      throw error;
-    } finally {
-      this.notes.push(...keepMode(this.fd, stats));
-      if (complaint === undefined && this.#shadow !== undefined) this.restoreFrom = this.#shadow;
-      else this.notes.push(lossNote(complaint));
-    }
+    if (complaint === undefined && this.#shadow !== undefined) this.restoreFrom = this.#shadow;
+    else this.notes.push(lossNote(complaint));
+    this.#old = stats;
+    writePlan(this.fd, this.#plan, this.path);
+    this.notes.push(...keepMode(this.fd, stats));
+  }
+
+  undo(): void {
+    if (this.#old === undefined) return;
+    unwritePlan(this.fd, this.#plan);
+    keepMode(this.fd, this.#old);
   }
 
   finish(): void {
@@ -79,8 +84,7 @@ class InPlace implements Change {
   }
 
   close(): void {
-    closeSync(this.fd);
-    if (this.#shadow !== undefined) rmSync(this.#shadow, {force: true});
+    closeQuietly(this.fd);
   }
 
   get #shadow(): string | undefined {

@@ -2,11 +2,11 @@
  * A new file in the place of another: made ready in a workspace beside it, then renamed. Whoever opens the path sees
  * the old file or the new one, also after a crash, and a program that is running keeps its old file.
  */
-import {closeSync, realpathSync, renameSync, rmSync, type Stats, statSync} from 'node:fs';
+import {realpathSync, renameSync, type Stats, statSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
-import {fileSource} from '../source/file.js';
+import {closeQuietly, fileSource} from '../source/file.js';
 import type {Change} from './change.js';
 import {copyChanged} from './copy.js';
 import {keepOwner, setMode} from './metadata.js';
@@ -59,9 +59,9 @@ class Replacement implements Change {
   readonly fd: number;
   readonly workspace: string;
   readonly original: string;
+  readonly kinds = ['mode', 'xattr'] as const;
   readonly notes: string[];
   readonly #facts: Facts;
-  #isDone = false;
 
   constructor(facts: Facts) {
     this.path = facts.path;
@@ -82,12 +82,10 @@ class Replacement implements Change {
   finish(): void {
     this.#requireSameTarget();
     renameSync(this.#copy, this.path);
-    this.#isDone = true;
   }
 
   close(): void {
-    closeSync(this.fd);
-    if (!this.#isDone) rmSync(this.#copy, {force: true});
+    closeQuietly(this.fd);
   }
 
   get #copy(): string {

@@ -41,8 +41,13 @@ export class Workspaces {
 
   /** Remove them. Where something is in the way, a later run does it. */
   remove(): void {
-    for (const {path} of this.#made) rmSync(path, {recursive: true, force: true});
-    this.#made.length = 0;
+    for (const {path} of this.#made) {
+      try {
+        rmSync(path, {recursive: true, force: true});
+      } catch {
+        // What this run was to do is done.
+      }
+    }
   }
 }
 

@@ -264,28 +264,41 @@ test('a name with control characters reaches the terminal as \\xNN', (t) => {
 /** Wrong command lines, and the line that each gives. */
 const usage: readonly (readonly [readonly string[], string])[] = [
   [[], 'a command is missing; see elfinterp --help'],
+  [[''], 'a command is missing; see elfinterp --help'],
   [['qqqqqqqq'], 'unknown command: qqqqqqqq; see elfinterp --help'],
   [['gett', 'FILE'], 'unknown command: gett; did you mean get?; see elfinterp --help'],
-  [['get'], 'an argument is missing: elfinterp get <files..>; see elfinterp get --help'],
+  [['ched', '--json'], 'unknown command: ched; did you mean check?; see elfinterp --help'],
+  [['constructor'], 'unknown command: constructor; see elfinterp --help'],
+  [['--verison'], 'unknown option: --verison; did you mean --version?; see elfinterp --help'],
+  [['help', 'sett'], 'unknown command: sett; did you mean set?; see elfinterp --help'],
+  [['get'], 'an argument is missing: elfinterp get FILE...; see elfinterp get --help'],
   [['get', '--frob', 'FILE'], 'unknown option: --frob; see elfinterp get --help'],
+  [['get', '--no-json=x', '--sonmae=x', 'FILE'], 'unknown option: --sonmae; did you mean --soname?; see'],
   [['get', '-x', 'FILE'], 'unknown option: -x; see elfinterp get --help'],
   [
     ['get', '--rpath', '--soname', 'FILE'],
     '--rpath and --soname exclude one another; see elfinterp get --help',
   ],
-  [['set', 'FILE'], 'an argument is missing: elfinterp set <file> <interpreter>; see elfinterp set --help'],
-  [['set', 'FILE', '/a', '/b'], 'unknown argument: /b; see elfinterp set --help'],
-  [['set', 'FILE', '/a', '--output'], 'not enough arguments following: output; see elfinterp set --help'],
+  [['set', 'FILE'], 'an argument is missing: elfinterp set FILE INTERPRETER; see elfinterp set --help'],
+  [['set', 'FILE', '/a', '/b'], 'unexpected argument: /b; see elfinterp set --help'],
+  [['binfmt', 'list', 'x'], 'unexpected argument: x; see elfinterp binfmt list --help'],
+  [['set', 'FILE', '/a', '--output'], '--output FILE is missing its value; see elfinterp set --help'],
   [['set', 'FILE', '/a', '-o', 'x', '-o', 'y'], '--output is given more than once; see elfinterp set --help'],
   [['set', 'FILE', '/a', '-o', 'x', '--in-place'], '--output and --in-place exclude one another'],
+  [
+    ['show', 'FILE', '--format', 'jsn'],
+    '--format cannot be jsn; did you mean json?; it is one of text, json, svg, html',
+  ],
+  [['bundle', 'FILE'], '--into DIR is missing; see elfinterp bundle --help'],
   [['edit', 'FILE'], 'nothing to edit: give at least one change; see elfinterp edit --help'],
   [['needed'], 'name a file, or a directory with -r; see elfinterp needed --help'],
-  [['chroot'], 'a command is missing; see elfinterp chroot --help'],
-  [['chroot', 'frob'], 'unknown command: chroot frob'],
+  [['chroot'], 'a command is missing behind chroot; see elfinterp chroot --help'],
+  [['chroot', 'frob'], 'unknown command: chroot frob; see elfinterp chroot --help'],
+  [['chroot', 'rnu', './c'], 'unknown command: chroot rnu; did you mean run?; see elfinterp chroot --help'],
 ];
 
 for (const [args, message] of usage) {
-  test(`wrong command line: elfinterp ${args.join(' ')}`, (t) => {
+  test(`wrong command line: elfinterp ${args.map((word) => word || "''").join(' ')}`, (t) => {
     const directory = tempDirectory(t);
     writeFileSync(path.join(directory, 'FILE'), program);
     const {status, stdout, stderr} = elfinterp(args, {...limit, cwd: directory});

@@ -4,7 +4,8 @@
 import {openSync, readFileSync, statSync, utimesSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {commands, groups} from '../../src/cli/commands.js';
+import {parseUsage} from '../../src/cli/command.js';
+import {commands, commandsIn, groupOf, groups, nameOf} from '../../src/cli/commands.js';
 import {version} from '../../src/index.js';
 import {contentOf, elfinterp, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
@@ -23,18 +24,31 @@ function stdoutOf(t: {is(actual: unknown, expected: unknown): unknown}, args: re
   return stdout;
 }
 
-for (const {usage, summary, options, examples} of commands) {
-  const words = usage.replace(/ [<[].*/, '').split(' ');
+for (const command of commands) {
+  const {summary, options, positionals, examples} = command;
+  const words = nameOf(command).split(' ');
   test(`elfinterp ${words.join(' ')} --help`, (t) => {
     const help = stdoutOf(t, [...words, '--help']);
-    t.true(help.startsWith(`elfinterp ${usage}\n`), help);
-    t.true(flat(help).includes(flat(summary)));
-    for (const option of Object.keys(options)) t.true(help.includes(`--${option}`), option);
-    // Long examples are wrapped within two columns, so words of both stand between one another.
-    for (const [line, meaning] of examples)
-      for (const word of `${line.replace('$0', 'elfinterp')} ${meaning}`.split(' '))
-        t.true(help.includes(word), line);
+    t.true(
+      flat(help)
+        .toLowerCase()
+        .startsWith(`${summary.toLowerCase()}. usage: elfinterp ${words.join(' ')} `),
+    );
+    for (const [name, {value, describe = ''}] of Object.entries(options)) {
+      t.regex(
+        help,
+        new RegExp(
+          `^ +(-., )?--(\\[no-\\])?${name}${value === undefined ? '' : ` ${literal(value)}`}( |$)`,
+          'm',
+        ),
+      );
+      t.true(flat(help).includes(flat(describe)), name);
+    }
+    for (const {describe} of Object.values(positionals)) t.true(flat(help).includes(flat(describe)));
+    for (const {line, meaning} of examples) t.true(flat(help).includes(`# ${meaning} $ ${line}`), line);
     t.is(stdoutOf(t, [...words, '-h']), help);
+    t.is(stdoutOf(t, ['help', ...words]), help);
+    t.is(stdoutOf(t, [...words, 'FILE', '--json', '--help']), help);
   });
 }
 
@@ -43,14 +57,29 @@ function flat(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
+function literal(text: string): string {
+  return text.replaceAll(/[[\]]/g, '\\$&');
+}
+
 test('elfinterp --help names each command; each group its own', (t) => {
   const help = stdoutOf(t, ['--help']);
-  for (const {usage} of commands) t.true(help.includes(`elfinterp ${usage.split(' ')[0]}`), usage);
+  for (const command of commands)
+    t.regex(help, new RegExp(`^  ${groupOf(command) ?? nameOf(command)} .*  `, 'm'));
   t.regex(help, /Exit status: 0 done, 1 could not be done, 2 wrong command line/);
+  t.is(stdoutOf(t, ['help']), help);
   for (const group of Object.keys(groups)) {
     const text = stdoutOf(t, [group, '--help']);
-    for (const {usage} of commands.filter((command) => command.usage.startsWith(`${group} `)))
-      t.true(text.includes(`elfinterp ${usage.split(' ').slice(0, 2).join(' ')}`), usage);
+    for (const command of commandsIn(group))
+      t.true(flat(text).includes(flat(`${nameOf(command).slice(group.length)} `)), command.usage);
+    t.is(stdoutOf(t, ['help', group]), text);
+  }
+});
+
+test('each example is a command line of its command', (t) => {
+  for (const command of commands) {
+    t.true(command.examples.length > 0, command.usage);
+    for (const {line} of command.examples) t.true(line.includes(`elfinterp ${nameOf(command)}`), line);
+    for (const {name} of parseUsage(command.usage).parameters) t.true(name in command.positionals, name);
   }
 });
 
@@ -58,9 +87,23 @@ test('elfinterp --version', (t) => {
   t.is(stdoutOf(t, ['--version']), `${version}\n`);
 });
 
-test('help is as wide as the terminal at most, and no wider than 110 columns without one', (t) => {
-  for (const line of stdoutOf(t, ['edit', '--help']).split('\n')) t.true(line.length <= 110, line);
-});
+for (const [columns, widest] of [
+  ['60', 60],
+  ['80', 80],
+  ['200', 100],
+  ['', 100],
+] as const) {
+  test(`help fits into ${columns === '' ? 'a pipe' : `${columns} columns`}: no line is longer than ${widest}`, (t) => {
+    for (const words of [[], ['edit'], ['chroot'], ['chroot', 'install'], ['binfmt', 'register']]) {
+      const {stdout} = elfinterp([...words, '--help'], {env: {COLUMNS: columns}});
+      // The examples are there to be copied: they stay in one line.
+      for (const line of stdout
+        .split('\n')
+        .filter((text) => !text.startsWith('  $ ') && !text.startsWith('  find ')))
+        t.true(line.length <= widest, line);
+    }
+  });
+}
 
 test('get: one file, several files, another string', (t) => {
   const [one, two] = [fixture(name).path, fixture('armhf/needs-libprobe').path];
@@ -200,6 +243,7 @@ test('--json: a plan, with bytes as hexadecimal digits', (t) => {
 
 test('a reader that goes away ends it quietly, with the status of SIGPIPE', (t) => {
   const many = Array.from({length: 3000}, () => fixture(name).path);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: bash fills it in
   const script = '"$@" | head -n 1; echo "${PIPESTATUS[@]}"';
   const {stdout, stderr} = run('bash', ['-c', script, 'bash', process.execPath, program, 'get', ...many]);
   t.is(stdout, `${fixture(name).path}: ${interpreter}\n141 0\n`);

@@ -4,7 +4,7 @@
 import {statSync, truncateSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {bundledProgram} from '../helpers/cli.js';
+import {loadCode} from '../helpers/cli.js';
 import {copyFixture} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 
@@ -20,9 +20,9 @@ function hugeProgram(t: ExecutionContext, size = hugeSize): string {
 /** Run a command line; what it prints, and the most memory that it had. */
 function measured(t: ExecutionContext, args: readonly string[]): {stdout: string; maxRSS: number} {
   const script = [
-    `const {main} = require(${JSON.stringify(bundledProgram)});`,
+    loadCode,
     "process.on('exit', () => console.error(process.resourceUsage().maxRSS));",
-    'main(process.argv.slice(1));',
+    "load('cli').main(process.argv.slice(1));",
   ].join('\n');
   const {status, stdout, stderr} = run(process.execPath, ['-e', script, '--', ...args]);
   t.is(status, 0, stderr);
@@ -66,7 +66,7 @@ test.serial(
       ...options,
       process.execPath,
       '-e',
-      `require(${JSON.stringify(bundledProgram)}).main(['get', ${JSON.stringify(file)}])`,
+      `${loadCode} load('cli').main(['get', ${JSON.stringify(file)}])`,
     ]);
     t.is(status, 0);
     const lines = run('grep', ['-F', `<${file}>`, log])

@@ -4,6 +4,7 @@
 import {strict as assert} from 'node:assert';
 import {chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
+import {applyPlanSync, openElfSync, planEdit} from '../../src/index.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -105,13 +106,19 @@ function editing({name, files, args, output: out, inPlace = false}: Editing): Sc
       return done ? 'new' : 'old';
     },
     runAgain(directory) {
-      const request = ['--interpreter', '/another/ld.so'];
-      const again = elfinterp(['edit', ...request, ...files.map((file) => path.join(directory, file.name))]);
-      assert.deepEqual([again.status, again.stderr], [0, ''], 'the next run fails');
+      for (const {name: as} of files) editAgain(path.join(directory, as));
       const left = readdirSync(directory).filter((entry) => entry !== out);
       assert.deepEqual(left.sort(), files.map((file) => file.name).sort(), 'the next run leaves something');
     },
   };
+}
+
+/** In this process, which is faster than in one of its own. */
+function editAgain(file: string): void {
+  const elf = openElfSync(file);
+  const plan = planEdit(elf.view, {interpreter: '/another/ld.so'});
+  void elf.close();
+  assert.deepEqual(applyPlanSync(file, plan).notes, []);
 }
 
 /** Where a kill may have left some bytes old and some new, the same command again makes them all new. */

@@ -38,16 +38,21 @@ export interface Ended {
   readonly fault: string;
 }
 
-export interface Point {
+/** A system call of the undisturbed run. */
+interface Step {
   /** The program whose call it is: `node`, or a tool. */
   readonly program: string;
   readonly call: string;
   /** Which of its calls of that name, from 1. */
   readonly nth: number;
-  /** An error number, or KILL. */
-  readonly fault: string;
   /** The call as strace shows it. */
   readonly line: string;
+}
+
+/** A call, and what happens to it. */
+export interface Point extends Step {
+  /** An error number, or KILL. */
+  readonly fault: string;
 }
 
 /** What one point came to. */
@@ -59,7 +64,13 @@ export interface Result {
   readonly problem?: string;
 }
 
-export const faults = ['KILL', 'ENOSPC', 'EIO', 'EACCES', 'EROFS'] as const;
+/** What may happen to a call: not all of it to one that only reads. */
+function faultsOf({call, line}: Step): readonly string[] {
+  if (/^(p?read(64|link)?|[a-z]*stat[a-z]*|access|getdents64|lseek|close)$/.test(call))
+    return ['KILL', 'EIO'];
+  if (call === 'openat' && line.includes('O_RDONLY')) return ['KILL', 'EIO', 'EACCES'];
+  return ['KILL', 'ENOSPC', 'EIO', 'EACCES', 'EROFS'];
+}
 
 const traced = '%file,%desc,%process,pipe2,socketpair,mount,umount2,unshare,setns,pivot_root,chroot';
 
@@ -91,27 +102,24 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
     if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
     const concerns = scenario.concerns ?? ((line: string) => line.includes(directory));
     return ['node', ...(scenario.tools ?? [])].flatMap((program) =>
-      stepsIn(readFileSync(path.join(scratch, program), 'utf8'), (line) => concerns(line, directory)).map(
-        (step) => ({
-          ...step,
-          program,
-        }),
+      stepsIn(readFileSync(path.join(scratch, program), 'utf8'), program, (line) =>
+        concerns(line, directory),
       ),
     );
   });
-  return steps.flatMap((step) => faults.map((fault) => ({...step, fault})));
+  return steps.flatMap((step) => faultsOf(step).map((fault) => ({...step, fault})));
 }
 
-function stepsIn(log: string, concerns: (line: string) => boolean): Omit<Point, 'fault' | 'program'>[] {
+function stepsIn(log: string, program: string, concerns: (line: string) => boolean): Step[] {
   const counts = new Map<string, number>();
-  const steps = new Map<string, Omit<Point, 'fault' | 'program'>>();
+  const steps = new Map<string, Step>();
   for (const text of log.split('\n')) {
     const [, thread = '', line = '', call = ''] = /^(\d+) +((\w+)\(.*)$/.exec(text) ?? [];
     if (call === '' || passed.has(call)) continue;
     const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
     counts.set(`${thread} ${call}`, nth);
     // The same number of another thread is the same point for strace.
-    if (concerns(line)) steps.set(`${call} ${nth}`, {call, nth, line});
+    if (concerns(line)) steps.set(`${call} ${nth}`, {program, call, nth, line});
   }
   return [...steps.values()];
 }
@@ -164,7 +172,7 @@ export async function runPoints(
 }
 
 function strace(log: string, options: readonly string[], command: readonly string[]): string[] {
-  return ['strace', '-f', '-b', 'execve', '-o', log, ...options, ...command];
+  return ['strace', '-f', '--seccomp-bpf', '-b', 'execve', '-o', log, ...options, ...command];
 }
 
 /** Make a PATH in which the tools of a scenario run under strace. */

@@ -10,9 +10,11 @@ import {type RunResult, run} from './tools.js';
 /** Compiled tests lie in build/test/helpers. */
 export const projectDirectory = fileURLToPath(new URL('../../../', import.meta.url));
 export const program = path.join(projectDirectory, 'bin', 'elfinterp.js');
-export const bundledProgram = path.join(projectDirectory, 'dist', 'cli.cjs');
+/** JavaScript that loads the command line into a process of its own: its `load('cli').main(argv)`. */
+export const loadCode = `const {load, loadAll, loaded} = require(${JSON.stringify(path.join(projectDirectory, 'bin', 'load.js'))});`;
 
-if (!existsSync(bundledProgram)) throw new Error(`${bundledProgram} is missing; npm run build`);
+if (!existsSync(path.join(projectDirectory, 'dist', 'bin')))
+  throw new Error('dist/bin is missing; npm run build');
 
 /** Run a command line. */
 export function elfinterp(args: readonly string[], options: SpawnSyncOptions = {}): RunResult {
@@ -26,9 +28,10 @@ export function elfinterp(args: readonly string[], options: SpawnSyncOptions = {
 export function elfinterpAsNobody(args: readonly string[], options: SpawnSyncOptions = {}): RunResult {
   if (process.geteuid?.() !== 0) return elfinterp(args, options);
   const script = [
-    `const {main} = require(${JSON.stringify(bundledProgram)});`,
+    loadCode,
+    'loadAll();',
     'process.setgroups([]); process.setgid(65534); process.setuid(65534);',
-    'main(process.argv.slice(1));',
+    "load('cli').main(process.argv.slice(1));",
   ].join('\n');
   return run(process.execPath, ['-e', script, '--', ...args], options);
 }

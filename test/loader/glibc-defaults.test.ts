@@ -94,6 +94,17 @@ glibcScenarios({
     cached(w, [entry(w, 'c'), entry(w, 'd')]);
     return found('c');
   },
+  'a cache that is not sorted is searched as if it were'(w) {
+    // The search starts in the middle, and what comes before libB in the alphabet should come behind it.
+    const others = ['libB.so', 'libC.so'].map((name) => ({name, path: `/nowhere/${name}`}));
+    cached(w, [entry(w, 'c'), ...others]);
+    return notFound;
+  },
+  'numbers in a name count as numbers, in the sorting as in the search'(w) {
+    const others = ['libB.so.10', 'libB.so.9'].map((name) => ({name, path: `/nowhere/${name}`}));
+    cached(w, [...others, entry(w, 'c', {name: 'libA.so'})]);
+    return found('c');
+  },
   'the old layout alone'(w) {
     cached(w, [entry(w, 'c')], {layout: 'old'});
     return found('c');

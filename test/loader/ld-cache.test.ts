@@ -1,9 +1,11 @@
 import {readFileSync} from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
-import {findInCache, readLdCache} from '../../src/loader/ld-cache.js';
+import {findInCache} from '../../src/loader/cache-search.js';
+import {cacheEntry, readLdCache} from '../../src/loader/ld-cache.js';
 import {run, withTools} from '../helpers/tools.js';
 import {buildCache, namedHwcap} from './cache-builder.js';
+import {Workshop} from './workshop.js';
 
 const machine = (e_machine: number, elfClass: 32 | 64, e_flags = 0, littleEndian = true) => ({
   e_machine,
@@ -20,12 +22,12 @@ test(
     const cache = readLdCache(readFileSync('/etc/ld.so.cache'), x86_64);
     const printed = [...run('/sbin/ldconfig', ['-p']).stdout.matchAll(/^\t(\S+) \(.*\) => (.*)$/gm)];
     t.true(printed.length > 0);
-    const paths = new Set([...cache.values()].flat().map(({path}) => path));
+    const paths = new Set(cache.entries.keys.map((_, index) => cacheEntry(cache, index)?.path));
     for (const [, name = '', path = ''] of printed) {
       t.true(paths.has(path), path);
       t.not(findInCache(cache, name, {machine: x86_64, ...plain}), undefined, name);
     }
-    t.is([...cache.values()].flat().length, printed.length);
+    t.is(cache.entries.keys.length, printed.length);
     t.log(`${printed.length} entries`);
   }),
 );
@@ -55,24 +57,57 @@ for (const [name, target, flags] of flagsByMachine) {
       flags: others,
     }));
     const bigEndian = !target.littleEndian;
-    const cache = readLdCache(
-      buildCache([{name: 'libA.so', path: '/amd64', flags: 0x303}, ...lines], {bigEndian}),
-      target,
+    // ldconfig puts the highest flags first among entries of one name.
+    const sorted = [{name: 'libA.so', path: '/amd64', flags: 0x303}, ...lines].sort(
+      (a, b) => b.flags - a.flags,
     );
+    const cache = readLdCache(buildCache(sorted, {bigEndian}), target);
     t.is(findInCache(cache, 'libA.so', {machine: target, ...plain})?.path, `/${flags}/libA.so`);
   });
 }
 
-test('cache: ARM takes entries without an ABI too, after its own', (t) => {
-  const armhf = machine(40, 32, 0x5000400);
-  const general = {name: 'libA.so', path: '/general', flags: 3};
-  const own = {name: 'libA.so', path: '/own', flags: 0x903};
-  const find = (...lines: {name: string; path: string; flags: number}[]) =>
-    findInCache(readLdCache(buildCache(lines), armhf), 'libA.so', {machine: armhf, ...plain})?.path;
-  t.is(find(general), '/general');
-  t.is(find(general, own), '/own');
-  t.is(find({...own, flags: 0xb03}), undefined);
-});
+/** Entries of one name by their flags, and which of them i386 takes; 3 is its own, 1 is ELF of any C library. */
+const orders: readonly (readonly ['new' | 'old', readonly number[], number])[] = [
+  ['new', [3, 1], 0],
+  ['new', [1, 3], 0],
+  ['new', [1, 1, 3], 0],
+  ['new', [0x303, 1], 1],
+  ['old', [3, 1], 0],
+  ['old', [1, 3], 1],
+  ['old', [1, 1], 1],
+  ['old', [1, 1, 3], 2],
+];
+
+for (const [layout, flags, taken] of orders) {
+  test(
+    `cache: of entries with flags ${flags.join(', ')} in the ${layout} layout i386 takes number ${taken}`,
+    withTools((t) => {
+      const w = new Workshop();
+      t.teardown(() => w.remove());
+      const lines = flags.map((flag, i) => ({
+        name: 'libA.so',
+        path: w.library32(`${i}/libA.so`),
+        flags: flag,
+      }));
+      const cache = buildCache(lines, {layout});
+      const i386 = machine(3, 32);
+      const ours = findInCache(readLdCache(cache, i386), 'libA.so', {machine: i386, ...plain});
+      t.is(ours?.path, lines[taken]?.path, 'ours');
+      t.is(askLoader32(w, cache), lines[taken]?.path, 'the real loader');
+    }),
+  );
+}
+
+/** Where the loader of i386 finds libA.so, with this cache. */
+function askLoader32(w: Workshop, cache: Uint8Array): string | undefined {
+  const cacheString = '/etc/ld.so.cache';
+  w.write('cache', cache);
+  w.program32('p', w.path('0/libA.so'));
+  const alias = w.alias('cache', cacheString.length);
+  const loader = w.loaderWith('ld.so', {[cacheString]: alias}, '/usr/i686-linux-gnu/lib/ld-linux.so.2');
+  const {stdout} = run('qemu-i386', [loader, '--list', w.path('p')]);
+  return /libA\.so => (\S+)/.exec(stdout)?.[1];
+}
 
 test('cache: whatever the bytes, reading ends and throws nothing', (t) => {
   const sound = [

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {tmpdir} from 'node:os';
-import {dirname, join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import type {Miss, ResolvedTree} from '../../src/loader/tree.js';
 import {output} from '../helpers/tools.js';
 
@@ -76,6 +76,24 @@ export class Workshop {
     return this.#link(path, ['-pie', '-e', '0', '-dynamic-linker', interpreter], build);
   }
 
+  /** Link an i386 library. */
+  library32(path: string): string {
+    return this.#link32(path, ['-shared', '-soname', basename(path)]);
+  }
+
+  /** Link an i386 program that needs a library. */
+  program32(path: string, library: string): string {
+    return this.#link32(path, ['-pie', '-e', '0', '-dynamic-linker', '/lib/ld-linux.so.2', library]);
+  }
+
+  #link32(path: string, args: readonly string[]): string {
+    const out = this.path(path);
+    mkdirSync(dirname(out), {recursive: true});
+    output('i686-linux-gnu-gcc', ['-c', '-x', 'c', '-', '-o', `${out}.o`], {input: 'extern int nothing;\n'});
+    output('i686-linux-gnu-ld', ['-o', out, '--no-as-needed', `${out}.o`, ...args]);
+    return out;
+  }
+
   /** Link a program with its C library that prints what is loaded. */
   reporter(path: string, build: Build = {}): string {
     const out = this.path(path);
@@ -125,9 +143,9 @@ export class Workshop {
     return file;
   }
 
-  /** A copy of the loader with strings replaced by others of the same length. */
-  loaderWith(path: string, strings: Readonly<Record<string, string>>): string {
-    this.copy(glibcLoader, path);
+  /** A copy of a loader with strings replaced by others of the same length. */
+  loaderWith(path: string, strings: Readonly<Record<string, string>>, loader = glibcLoader): string {
+    this.copy(loader, path);
     chmodSync(this.path(path), 0o755);
     return this.doctor(path, (bytes) => {
       for (const [from, to] of Object.entries(strings)) replaceAll(bytes, from, to);

@@ -159,3 +159,18 @@ function asNobody(action: () => void): void {
     process.seteuid?.(0);
   }
 }
+
+test('the memory of a file that is closed serves the next one only where that was asked for', (t) => {
+  const [one, two] = [tempFile(t, Buffer.alloc(100, 1)), tempFile(t, Buffer.alloc(100, 2))];
+  const look = (path: string, end: 'close' | 'recycle') => {
+    const source = fileSource(path);
+    const bytes = source.read(0, 100);
+    source[end]();
+    return bytes;
+  };
+  const kept = look(one, 'close');
+  const lent = look(one, 'recycle');
+  look(two, 'recycle');
+  t.is(lent[0], 2);
+  t.deepEqual(Buffer.from(kept), Buffer.alloc(100, 1));
+});

@@ -2,15 +2,18 @@
  * Carrying out a plan: what becomes of the file, of its owner and mode, of links to it, and of the directory it is in.
  */
 import {spawn} from 'node:child_process';
+import {createHash} from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
   chownSync,
+  closeSync,
   copyFileSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -18,6 +21,7 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -419,6 +423,21 @@ test('a file in a directory with a strange name', (t) => {
   copyFileSync(copyFixture(t, name), file);
   apply(file);
   t.deepEqual(contentOf(directory), {'-ü': edited});
+});
+
+test('a program of a quarter of a gigabyte is copied whole, whatever its length', (t) => {
+  const file = copyFixture(t, name);
+  const piece = Buffer.alloc(1 << 20, 'not only zeros, and no whole number of blocks: ');
+  const fd = openSync(file, 'a');
+  for (let i = 0; i < 256; i++) writeSync(fd, piece);
+  writeSync(fd, 'end');
+  closeSync(fd);
+  const before = createHash('sha256').update(readFileSync(file).subarray(old.length)).digest('hex');
+  t.deepEqual(apply(file).notes, []);
+  const after = readFileSync(file);
+  t.true(after.subarray(0, old.length).equals(edited));
+  t.is(createHash('sha256').update(after.subarray(old.length)).digest('hex'), before);
+  t.deepEqual(readdirSync(path.dirname(file)), ['probe-pie']);
 });
 
 test(

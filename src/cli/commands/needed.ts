@@ -1,4 +1,4 @@
-import {findElfFiles} from '../../index.js';
+import {type ElfFile, findElfFiles} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {resultsToJson, withEachFile} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
@@ -13,7 +13,8 @@ export function run(args: Arguments, output: Output): number | undefined {
   const list = args.json ? output.jsonList() : undefined;
   const several = named.length > 1 || directories.length > 0;
   const files = concatenate(named, ...directories.map(findElfFiles));
-  for (const result of withEachFile(files, output, ({view}) => ({needed: view.dynamic?.needed ?? []}))) {
+  const neededBy = ({view}: ElfFile) => ({needed: view.dynamic?.needed ?? []});
+  for (const result of withEachFile(files, output, neededBy, {recycle: true})) {
     for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
     if (list !== undefined || !('value' in result)) continue;
     const {file, value} = result;

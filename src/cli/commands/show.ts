@@ -68,5 +68,5 @@ function print<T>(shown: T, renderer: Renderer<T>, args: Arguments, output: Outp
   if (format === 'json') output.json(renderer.json(shown));
   else if (format === 'svg') output.line(renderer.svg(shown));
   else if (format === 'html') output.line(renderer.html(shown));
-  else for (const line of renderer.text(shown, terminalOf(process.stdout, process.env))) output.line(line);
+  else for (const line of renderer.text(shown, terminalOf(1, process.env))) output.line(line);
 }

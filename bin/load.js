@@ -1,0 +1,100 @@
+'use strict';
+/*
+ * Load a file of dist/bin, compiled before where that can be.
+ *
+ * To compile the code of `set` takes Node as long as to run it, so V8's compiled form is kept beside each file, as
+ * Python keeps `__pycache__`: in the package itself, because a cache is code, and whoever can write there could change
+ * the code as well. A directory of the user or /tmp would let somebody else decide what root runs. So the cache is made
+ * by the first run of the directory's owner (for a global installation root), and for others it is there or it is not.
+ * V8 refuses a cache of another version or of other flags. NODE_DISABLE_COMPILE_CACHE=1 does without, as in Node itself.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+const {Script} = require('node:vm');
+
+const directory = path.join(__dirname, '..', 'dist', 'bin');
+const cacheDirectory = path.join(directory, 'cache');
+const mayCache = process.env.NODE_DISABLE_COMPILE_CACHE === undefined && !process.env.NODE_V8_COVERAGE;
+/** The modules so far, by the name of the file. */
+const loaded = new Map();
+const uncached = [];
+
+/** The exports of a file of dist/bin, named without `.cjs`. */
+function load(name) {
+  const known = loaded.get(name);
+  if (known !== undefined) return known.exports;
+  const filename = path.join(directory, `${name}.cjs`);
+  const source = `(function(exports,require,module,__filename,__dirname,load){${fs.readFileSync(filename, 'latin1')}\n})`;
+  const module = {exports: {}};
+  loaded.set(name, module);
+  compile(name, filename, source).runInThisContext()(
+    module.exports,
+    require,
+    module,
+    filename,
+    directory,
+    load,
+  );
+  return module.exports;
+}
+
+/** Load every file, and so compile or make the cache of each. */
+function loadAll() {
+  for (const file of fs.readdirSync(directory)) if (file.endsWith('.cjs')) load(path.basename(file, '.cjs'));
+}
+
+function compile(name, filename, source) {
+  const cache = mayCache ? cacheOf(name, filename) : undefined;
+  const cachedData = cache && read(cache);
+  if (cache !== undefined && cachedData === undefined) expectCache({cache, filename, source});
+  return new Script(source, {filename, cachedData});
+}
+
+/** The name changes with what V8 does not look at: of the source it compares the length alone. */
+function cacheOf(name, filename) {
+  const {mtimeMs, size} = fs.statSync(filename);
+  return path.join(cacheDirectory, `${name}-${process.versions.v8}-${size}-${mtimeMs}`);
+}
+
+function read(file) {
+  try {
+    return fs.readFileSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Make what is missing when the command is done, and nobody waits for it. */
+function expectCache(entry) {
+  if (uncached.push(entry) === 1) process.once('exit', makeCaches);
+}
+
+function makeCaches() {
+  try {
+    if (fs.statSync(directory).uid !== process.geteuid?.()) return;
+    fs.mkdirSync(cacheDirectory, {recursive: true, mode: 0o755});
+    // Every function, not only those that this run has called, which V8 has at hand: a space in the place of the line
+    // break makes it compile anew. Nothing else is compiled after this.
+    require('node:v8').setFlagsFromString('--no-lazy');
+    const scripts = uncached.map(
+      ({source, filename}) => new Script(source.replace(/\n\}\)$/, ' })'), {filename}),
+    );
+    require('node:v8').setFlagsFromString('--lazy');
+    for (const [i, {cache}] of uncached.entries()) write(cache, scripts[i].createCachedData());
+  } catch {
+    // A full or read-only file system: the next run compiles again.
+  }
+}
+
+/** Complete or not at all: others may be reading, or making the same. */
+function write(file, data) {
+  const temporary = `${file}.${process.pid}`;
+  try {
+    fs.writeFileSync(temporary, data, {flag: 'wx', mode: 0o644});
+    fs.renameSync(temporary, file);
+  } finally {
+    fs.rmSync(temporary, {force: true});
+  }
+}
+
+module.exports = {load, loadAll, loaded};

@@ -1,0 +1,21 @@
+/*
+ * Patch a program that comes out of a pipe, a download or an archive, without a file in between:
+ *
+ *     curl -sL https://example.org/program | node patch-in-memory.js /opt/app/ld.so '$ORIGIN/lib' > program
+ *
+ * Nothing here is of Node but the two streams, so the same lines work in a browser or a worker.
+ */
+import {buffer} from 'node:stream/consumers';
+import {applyPlanToBuffer, checkElf, openElfBuffer, planEdit} from 'elfinterp';
+
+const [interpreter, runpath] = process.argv.slice(2);
+const bytes = await buffer(process.stdin);
+
+const plan = planEdit(openElfBuffer(bytes).view, {interpreter, runpath});
+for (const {offset, bytes: written, reason} of plan.writes)
+  console.error(`0x${offset.toString(16)}: ${written.length} bytes, ${reason}`);
+
+const patched = applyPlanToBuffer(bytes, plan);
+const problems = checkElf(openElfBuffer(patched).view);
+if (problems.length > 0) throw new Error(problems[0].message);
+process.stdout.write(patched);

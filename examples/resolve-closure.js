@@ -1,0 +1,25 @@
+/*
+ * Which files would a program load, and how large are they together? As a dry look before putting it into an image:
+ *
+ *     node resolve-closure.js /usr/bin/xz
+ *     node resolve-closure.js /bin/ls ./armel-chroot
+ *
+ * With a second argument the program and its libraries are those of that root, of whatever architecture. Nothing is run.
+ */
+import {statSync} from 'node:fs';
+import path from 'node:path';
+import {resolveTree} from 'elfinterp';
+
+const [program, root = '/'] = process.argv.slice(2);
+const {nodes, misses} = await resolveTree(program, {root});
+
+const files = [...new Set(nodes.map(({path}) => path))];
+const sizes = files.map((file) => statSync(path.join(root, file)).size);
+for (const [i, file] of files.entries()) console.log(`${String(sizes[i]).padStart(10)}  ${file}`);
+console.log(`${String(sizes.reduce((sum, size) => sum + size, 0)).padStart(10)}  in ${files.length} files`);
+
+for (const {name, tried} of misses) {
+  console.error(`missing: ${name}`);
+  for (const place of tried) console.error(`    not at ${place.path}`);
+}
+process.exitCode = misses.length > 0 ? 1 : 0;

@@ -1,0 +1,24 @@
+/*
+ * A root file system for a container without a Dockerfile, a base image or a daemon: the programs named, what they
+ * load, and nothing else.
+ *
+ *     node root-file-system.js ./rootfs /bin/bash /usr/bin/ls /usr/bin/cat
+ *     tar -C rootfs -cf - . | docker import - tools        # or podman, or systemd-nspawn -D rootfs
+ *
+ * Each library is found as the loader would find it, and the result is proved: no program in it asks for a file
+ * outside. What programs open by themselves (name service, locales, certificates) the loader does not know of; add
+ * such files with `files`, such libraries with `library`.
+ */
+import {mkdirSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {bundle} from 'elfinterp';
+
+const [into, ...programs] = process.argv.slice(2);
+
+const {manifest} = await bundle(programs, {into, prefix: '/bin', libs: 'libs', isolate: false});
+for (const directory of ['etc', 'proc', 'sys', 'dev', 'tmp', 'root'])
+  mkdirSync(path.join(into, directory), {recursive: true});
+writeFileSync(path.join(into, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\n');
+writeFileSync(path.join(into, 'etc/os-release'), 'ID=tools\nPRETTY_NAME="only what is needed"\n');
+
+for (const {path: inside, source} of manifest.files) console.log(`${inside}  <-  ${source}`);

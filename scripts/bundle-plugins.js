@@ -1,0 +1,96 @@
+import {readFileSync} from 'node:fs';
+import path from 'node:path';
+
+/*
+ * The command line imports from src/index.ts alone, which names the whole library. In a bundle that would mean to set
+ * up the whole library at every start, so here each name is imported from the module where index.ts has it from.
+ */
+export const directImports = {
+  name: 'direct imports',
+  setup({onLoad}) {
+    const sources = new Map();
+    const index = readFileSync('src/index.ts', 'utf8');
+    for (const [, names, from] of index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)';$/gm)) {
+      for (const name of namesIn(names)) {
+        const [original, given = original] = name.replace(/^type /, '').split(' as ');
+        sources.set(given, {original, from});
+      }
+    }
+    const importOf = (name, up) => {
+      const source = sources.get(name);
+      if (source === undefined) throw new Error(`src/index.ts does not export ${name}`);
+      return `import {${source.original} as ${name}} from '${up}${source.from}';`;
+    };
+    onLoad({filter: /\/src\/cli\/.*\.ts$/}, ({path: file}) => {
+      const text = readFileSync(file, 'utf8');
+      const contents = text.replace(
+        /^import \{([^}]*)\} from '((?:\.\.\/)+)index\.js';$/gm,
+        (_statement, names, up) =>
+          namesIn(names)
+            .filter((name) => !name.startsWith('type '))
+            .map((name) => importOf(name, up))
+            .join(' ') + '\n'.repeat(names.split('\n').length - 1),
+      );
+      return {contents, loader: 'ts', resolveDir: path.dirname(file)};
+    });
+  },
+};
+
+function namesIn(list) {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+/*
+ * yargs parses for us and lays out nothing: of what it would lay text out with, Intl.Segmenter alone takes 9 ms to set
+ * up, and node:assert 3 ms.
+ */
+export const yargsWithoutHelp = {
+  name: 'yargs without help',
+  setup({onResolve, onLoad}) {
+    onResolve({filter: /^(assert|cliui|string-width)$/}, ({path: name, importer}) =>
+      importer.includes('/node_modules/yargs/') ? {path: name, namespace: 'stand-in'} : undefined,
+    );
+    onLoad({filter: /.*/, namespace: 'stand-in'}, ({path: name}) => ({
+      contents: name === 'assert' ? assertions : 'export default undefined;',
+    }));
+  },
+};
+
+const assertions = `
+  const demand = (isSo) => { if (!isSo) throw new Error('yargs is used in a way that it does not expect'); };
+  export const strictEqual = (actual, expected) => demand(Object.is(actual, expected));
+  export const notStrictEqual = (actual, expected) => demand(!Object.is(actual, expected));
+`;
+
+/*
+ * tmp wants a dozen random bytes for a name, and Node takes 6 ms to set up node:crypto. The kernel has them at hand;
+ * where there is no /dev/urandom, it is Node after all.
+ */
+export const randomNames = {
+  name: 'random names',
+  setup({onResolve, onLoad}) {
+    onResolve({filter: /^crypto$/}, ({path: name, importer}) =>
+      importer.includes('/node_modules/tmp/') ? {path: name, namespace: 'random'} : undefined,
+    );
+    onLoad({filter: /.*/, namespace: 'random'}, () => ({contents: randomBytes, loader: 'js'}));
+  },
+};
+
+const randomBytes = `
+  import {closeSync, openSync, readSync} from 'node:fs';
+  export function randomBytes(length) {
+    const bytes = Buffer.alloc(length);
+    try {
+      const fd = openSync('/dev/urandom', 'r');
+      try {
+        if (readSync(fd, bytes) === length) return bytes;
+      } finally {
+        closeSync(fd);
+      }
+    } catch {}
+    return require('node:crypto').randomBytes(length);
+  }
+`;

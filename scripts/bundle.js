@@ -1,0 +1,141 @@
+/*
+ * The command lines as CommonJS files that load quickly; bin/load.js loads them.
+ *
+ * Node compiles what it loads, so what only some commands need has to lie apart: esbuild splits the program into parts,
+ * each needed by the same commands. That leaves some seventy, of which `set` needs twenty, and to find and read a file
+ * costs as much as to compile 5 KB: the parts that are needed together are packed together again.
+ */
+import {mkdirSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {build, transform} from 'esbuild';
+import {directImports, randomNames, yargsWithoutHelp} from './bundle-plugins.js';
+
+const entryPoints = {cli: 'src/cli/main.ts', patchelf: 'src/cli/patchelf.ts', chrpath: 'src/cli/chrpath.ts'};
+
+const command = (name) => `src/cli/commands/${name}.ts`;
+
+/** The files, by the modules in them that are loaded from outside; a part that several need is in the first. */
+const packs = {
+  cli: ['src/cli/main.ts', command('get'), command('needed')],
+  edit: [command('set'), command('edit'), command('check')],
+  help: ['src/cli/help/help.ts'],
+  parse: ['src/cli/parse.ts', 'src/cli/unknown-command.ts'],
+  patchelf: ['src/cli/patchelf.ts'],
+  chrpath: ['src/cli/chrpath.ts'],
+  show: [command('show')],
+  tree: [command('tree')],
+};
+/** Where everything else is. */
+const lastPack = 'chroots';
+
+const common = {platform: 'node', target: 'node20', minifySyntax: true, minifyWhitespace: true};
+
+/** Write the command lines and what they load into a directory. */
+export async function bundleCommandLines(directory) {
+  const parts = await split(directory);
+  const fileOf = distribute(parts);
+  mkdirSync(directory, {recursive: true});
+  for (const file of new Set(fileOf.values())) {
+    const members = [...parts].filter(([name]) => fileOf.get(name) === file);
+    const code = link(packed(members, file), file, fileOf);
+    // It is read as Latin-1, which is quicker.
+    if (/[^\0-\x7f]/.test(code)) throw new Error(`${file} is not ASCII`);
+    writeFileSync(path.join(directory, `${file}.cjs`), code);
+  }
+}
+
+/** Split the program; each part has its code, the module that it stands for, and the parts that it always loads. */
+async function split(directory) {
+  const {outputFiles, metafile} = await build({
+    ...common,
+    entryPoints,
+    outdir: directory,
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    write: false,
+    metafile: true,
+    // Only modules are split, and Node loads those more slowly: each part is converted afterwards.
+    format: 'esm',
+    legalComments: 'none',
+    // Graphviz is a megabyte that only pictures need.
+    external: ['@viz-js/viz'],
+    // yargs asks where it lies, and sets up process.stdout to know how wide help may be.
+    define: {'import.meta.url': '__importMetaUrl', 'process.stdout.columns': 'undefined'},
+    plugins: [directImports, randomNames, yargsWithoutHelp],
+    logLevel: 'warning',
+  });
+  const parts = new Map();
+  for (const {path: file, text} of outputFiles) {
+    const {entryPoint, imports} = metafile.outputs[path.relative('.', file)];
+    const loads = imports.filter(({kind, external}) => kind === 'import-statement' && !external);
+    parts.set(partName(file), {
+      code: await toCommonJs(text),
+      entryPoint,
+      loads: loads.map((other) => partName(other.path)),
+    });
+  }
+  return parts;
+}
+
+function partName(file) {
+  return path.basename(file, '.js');
+}
+
+async function toCommonJs(text) {
+  const banner = text.includes('__importMetaUrl')
+    ? "const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;"
+    : '';
+  const supported = {'dynamic-import': false};
+  const {code} = await transform(text, {...common, format: 'cjs', supported, banner});
+  return code;
+}
+
+/** Which file each part goes into. */
+function distribute(parts) {
+  const fileOf = new Map();
+  const put = (name, file) => {
+    if (fileOf.has(name)) return;
+    fileOf.set(name, file);
+    for (const other of parts.get(name).loads) put(other, file);
+  };
+  for (const [file, modules] of Object.entries(packs)) {
+    for (const module of modules) {
+      const found = [...parts].find(([, {entryPoint}]) => entryPoint === module);
+      if (found === undefined) throw new Error(`${module} is not a part of its own`);
+      put(found[0], file);
+    }
+  }
+  for (const name of parts.keys()) put(name, lastPack);
+  return fileOf;
+}
+
+/**
+ * Several parts in one file, each run when it is asked for. The parentheses around a function tell V8 to compile it at
+ * once; without them it would first be skimmed, then compiled.
+ */
+function packed(members, file) {
+  const table = members.map(
+    ([name, {code}]) => `${JSON.stringify(name)}:(function(module,exports){${code}})`,
+  );
+  const main = members.some(([name]) => name === file)
+    ? `exports.main=(...args)=>part("${file}").main(...args);`
+    : '';
+  return `"use strict";
+const parts={${table.join(',\n')}};
+const loaded={};
+const part=(name)=>{
+  if(!(name in loaded)){loaded[name]={exports:{}};parts[name](loaded[name],loaded[name].exports)}
+  return loaded[name].exports;
+};
+exports.part=part;${main}
+`;
+}
+
+/** Say where each part is that this file's code loads. */
+function link(code, file, fileOf) {
+  return code.replace(/require\("\.\/([\w-]+)\.js"\)/g, (_call, name) => {
+    const place = fileOf.get(name);
+    return place === file ? `part("${name}")` : `load("${place}").part("${name}")`;
+  });
+}

@@ -1,0 +1,109 @@
+/*
+ * Write docs/recording.svg, the picture of the README: commands that are run in a real terminal, with what they print
+ * and the time they take. Only the typing is made up. The picture plays once and then stands still; a reader who wants
+ * no motion sees it as it ends. `--print` writes it to standard output, for the test.
+ */
+import {spawn} from 'node:child_process';
+import {chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import xterm from '@xterm/headless';
+import {drawTerminal} from './recording-svg.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const size = {cols: 112, rows: 40};
+const commands = [
+  'elfinterp get qemu-arm',
+  'elfinterp set --dry-run qemu-arm /opt/q/ld.so',
+  'elfinterp bundle /usr/bin/qemu-arm --into ./chroot | head -n 4',
+  'elfinterp chroot run ./chroot -- /bin/hello',
+];
+const title = 'qemu-arm gets a relocated loader, is carried into a chroot, and runs an ARM program there';
+/** Milliseconds: for a key, and to read before the next command. */
+const pace = {key: 28, pause: 900};
+
+const work = prepare();
+try {
+  const svg = drawTerminal(await record(), {cols: size.cols, title});
+  if (process.argv.includes('--print')) process.stdout.write(svg);
+  else writeFileSync(path.join(root, 'docs', 'recording.svg'), svg);
+} finally {
+  rmSync(work, {recursive: true, force: true});
+}
+
+/** A directory with a copy of qemu-arm, and a chroot with one ARM program in it; `elfinterp` is on the PATH. */
+function prepare() {
+  const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-record-'));
+  chmodSync(directory, 0o755);
+  mkdirSync(path.join(directory, 'chroot', 'bin'), {recursive: true});
+  mkdirSync(path.join(directory, 'path'));
+  cpSync('/usr/bin/qemu-arm', path.join(directory, 'qemu-arm'));
+  cpSync(path.join(root, 'test-binaries/armel/hello-static'), path.join(directory, 'chroot/bin/hello'));
+  symlinkSync(path.join(root, 'bin/elfinterp.js'), path.join(directory, 'path/elfinterp'));
+  return directory;
+}
+
+/** @returns the lines of the terminal in the end, each with the moment in milliseconds at which it was there */
+async function record() {
+  const terminal = new xterm.Terminal({...size, allowProposedApi: true});
+  const lines = [];
+  let now = 400;
+  for (const command of commands) {
+    lines.push({typed: command, at: now, for: command.length * pace.key});
+    now += command.length * pace.key + 150;
+    const first = terminal.buffer.active.baseY + terminal.buffer.active.cursorY;
+    const took = await run(command, async (chunk, elapsed) => {
+      await new Promise((done) => terminal.write(chunk, done));
+      const {baseY, cursorY} = terminal.buffer.active;
+      for (let y = first; y < baseY + cursorY; y++) lines[`row ${y}`] ??= now + elapsed;
+    });
+    const {baseY, cursorY} = terminal.buffer.active;
+    for (let y = first; y < baseY + cursorY; y++)
+      lines.push({spans: spansOf(terminal.buffer.active.getLine(y)), at: lines[`row ${y}`]});
+    now += took + pace.pause;
+  }
+  return lines;
+}
+
+/** Run a command on a terminal of its own, made by script(1). @returns the milliseconds that it took */
+async function run(command, onData) {
+  const inner = `stty cols ${size.cols} rows ${size.rows}; ${command}`;
+  const env = {
+    ...process.env,
+    PATH: `${work}/path:${process.env.PATH}`,
+    TERM: 'xterm-256color',
+    SHELL: '/bin/sh',
+  };
+  delete env.NO_COLOR;
+  const start = performance.now();
+  const child = spawn('script', ['-qefc', inner, '/dev/null'], {
+    cwd: work,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((done) => child.on('close', done));
+  for await (const chunk of child.stdout) await onData(chunk, performance.now() - start);
+  const status = await ended;
+  if (status !== 0) throw new Error(`${command}: exit status ${status}`);
+  return performance.now() - start;
+}
+
+/** Stretches of one look in a line of the terminal. */
+function spansOf(line) {
+  const spans = [];
+  const length = line.translateToString(true).length;
+  for (let x = 0; x < length; x++) {
+    const cell = line.getCell(x);
+    const look = {
+      color: cell.isFgPalette() ? cell.getFgColor() : undefined,
+      bold: cell.isBold() !== 0,
+      dim: cell.isDim() !== 0,
+    };
+    const last = spans.at(-1);
+    if (last !== undefined && JSON.stringify(last.look) === JSON.stringify(look))
+      last.text += cell.getChars() || ' ';
+    else spans.push({look, text: cell.getChars() || ' '});
+  }
+  return spans;
+}

@@ -1,0 +1,80 @@
+/*
+ * What is wrong with a command line, in one line.
+ */
+import {type Arguments, type Command, placeholders} from './command.js';
+import {nameOf} from './commands.js';
+import {suggest} from './suggest.js';
+
+/** What yargs says, and what we say. */
+const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExecArray) => string])[] = [
+  [
+    /^Not enough non-option/,
+    (command) => `an argument is missing: elfinterp ${nameOf(command)}${placeholders(command)}`,
+  ],
+  [
+    /^Not enough arguments following: (.*)/,
+    (command, [, name]) => `${spell(command, name)} is missing its value`,
+  ],
+  [/^Missing required argument: (.*)/, (command, [, name]) => `${spell(command, name)} is missing`],
+  [
+    /^Unknown arguments?: (.*)/,
+    (command, [, words]) => `unexpected argument: ${words}${behindDashes(command)}`,
+  ],
+  [
+    /^Invalid values: Argument: ([^,]*), Given: "(.*)", Choices: /,
+    ({options}, [, name = '', given = '']) => {
+      const choices = options[name]?.choices ?? [];
+      return `--${name} cannot be ${given}${didYouMean(given, choices)}; it is one of ${choices.join(', ')}`;
+    },
+  ],
+];
+
+/** Say in our words what yargs complains of. */
+export function wordComplaint(command: Command, message: string): string {
+  const line = message.trim().replace(/\s*\n\s*/g, ' ');
+  for (const [pattern, word] of wordings) {
+    const found = pattern.exec(line);
+    if (found !== null) return word(command, found);
+  }
+  return line.charAt(0).toLowerCase() + line.slice(1);
+}
+
+/** yargs takes the word behind an option that it does not know for its value, and then misses that word. */
+export function unknownOption(command: Command, words: readonly string[]): string | undefined {
+  const known = Object.entries(command.options).flatMap(([name, {alias, type}]) => [
+    `--${name}`,
+    ...(type === 'boolean' ? [`--no-${name}`] : []),
+    ...(alias === undefined ? [] : [`-${alias}`]),
+  ]);
+  const end = words.indexOf('--');
+  const word = (end < 0 ? words : words.slice(0, end))
+    .filter((candidate) => /^--?[^-]/.test(candidate))
+    .map((candidate) => candidate.replace(/=.*/s, ''))
+    .find((candidate) => !known.includes(candidate) && !known.includes(candidate.slice(0, 2)));
+  if (word === undefined) return undefined;
+  return `unknown option: ${word}${didYouMean(word, known)}${behindDashes(command)}`;
+}
+
+/** For those who forget the `--`. */
+function behindDashes({rest}: Command): string {
+  return rest === undefined ? '' : `; ${rest.describe.replace(/ \(.*/, '')} stands behind --`;
+}
+
+/** An option that takes one value and was given two. */
+export function givenTwice({options}: Command, args: Arguments): string | undefined {
+  const twice = Object.keys(options).find(
+    (name) => Array.isArray(args[name]) && options[name]?.array !== true,
+  );
+  return twice === undefined ? undefined : `--${twice} is given more than once`;
+}
+
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const best = suggest(word, candidates);
+  return best === undefined ? '' : `; did you mean ${best}?`;
+}
+
+/** An option with the name of its value, as the help has it. */
+function spell({options}: Command, name = ''): string {
+  const value = options[name]?.value;
+  return `--${name}${value === undefined ? '' : ` ${value}`}`;
+}

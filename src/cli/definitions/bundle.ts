@@ -1,0 +1,33 @@
+import type {Command} from '../command.js';
+import {bundleOptions, jsonOption, list, text} from '../options.js';
+
+export const bundleCommands: readonly Command[] = [
+  {
+    usage: 'bundle <programs..>',
+    summary: 'carry programs with their loader and libraries into a directory where they run',
+    positionals: {programs: {describe: 'the programs, dynamically linked or static', type: 'string'}},
+    options: {
+      into: text('DIR', 'the directory that will be / for them: a chroot', {demandOption: true}),
+      prefix: text('DIR', 'where the programs go, as seen from inside', {default: '/debootstrap'}),
+      ...bundleOptions,
+      file: list('SRC[=DST]', 'a file or directory for the programs to read; DST is below the prefix'),
+      ...jsonOption,
+    },
+    examples: [
+      {
+        line: 'elfinterp bundle /usr/bin/qemu-arm --into ./chroot',
+        meaning: 'makes ./chroot/debootstrap/qemu-arm and qemu-libs/',
+      },
+      {
+        line: 'elfinterp bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp',
+        meaning: 'for a chroot that will stay',
+      },
+      {line: 'elfinterp bundle /bin/ls --root ./armel --into ./out', meaning: 'from another root'},
+      {
+        line: 'elfinterp bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf',
+        meaning: 'and a file for it',
+      },
+    ],
+    load: () => import('../commands/bundle.js'),
+  },
+];

@@ -1,0 +1,128 @@
+/*
+ * What the help and the manual say, before it is laid out: made of the same tables that parse the command line.
+ */
+import {type Command, type Example, type Option, parseUsage, placeholder, placeholders} from '../command.js';
+import {chapters, commandsIn, groupOf, groups, nameOf} from '../commands.js';
+
+export interface Page {
+  /** What is typed: `elfinterp chroot run`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly usage: string;
+  readonly sections: readonly Section[];
+  readonly examples: readonly Example[];
+  readonly notes: readonly string[];
+}
+
+export interface Section {
+  readonly title: string;
+  readonly entries: readonly Entry[];
+}
+
+/** Something and what it is. */
+export interface Entry {
+  readonly term: string;
+  readonly text: string;
+}
+
+const helpOption: Entry = {term: '-h, --help', text: 'show this help'};
+
+export function commandPage(command: Command): Page {
+  const {positionals, options, rest, summary, examples, epilogue} = command;
+  const {parameters} = parseUsage(command.usage);
+  const explained = parameters.map((argument) => ({
+    term: placeholder(argument),
+    text: positionals[argument.name]?.describe ?? '',
+  }));
+  return {
+    name: `elfinterp ${nameOf(command)}`,
+    summary,
+    usage: `elfinterp ${nameOf(command)} [OPTION...]${placeholders(command)}`,
+    sections: [
+      {
+        title: 'Arguments',
+        entries: rest === undefined ? explained : [...explained, {term: rest.name, text: rest.describe}],
+      },
+      {
+        title: 'Options',
+        entries: [
+          ...Object.entries(options).map(([name, option]) => describeOption(name, option)),
+          helpOption,
+        ],
+      },
+    ],
+    examples,
+    notes: epilogue === undefined ? [] : [epilogue],
+  };
+}
+
+export function groupPage(group: string): Page {
+  return {
+    name: `elfinterp ${group}`,
+    summary: groups[group] ?? '',
+    usage: `elfinterp ${group} COMMAND ...`,
+    sections: [
+      {title: 'Commands', entries: commandsIn(group).map((command) => describeCommand(command, group))},
+      {title: 'Options', entries: [helpOption]},
+    ],
+    examples: [],
+    notes: [`elfinterp ${group} COMMAND --help tells more.`],
+  };
+}
+
+export function overviewPage(): Page {
+  return {
+    name: 'elfinterp',
+    summary: 'change the dynamic loader, search path and libraries of ELF programs, and carry them elsewhere',
+    usage: 'elfinterp COMMAND ...',
+    sections: [
+      ...Object.entries(chapters).map(([title, members]) => ({title, entries: describeChapter(members)})),
+      {title: 'Options', entries: [helpOption, {term: '--version', text: 'show the version'}]},
+    ],
+    examples: [
+      {line: 'elfinterp needed qemu-arm', meaning: 'what does it ask for?'},
+      {line: 'elfinterp set qemu-arm /debootstrap/qemu-libs/ld.so', meaning: 'ask for a relocated loader'},
+      {line: 'elfinterp bundle qemu-arm --into ./chroot', meaning: 'carry loader and libraries along'},
+      {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
+    ],
+    notes: [
+      'elfinterp COMMAND --help tells more.',
+      'Exit status: 0 done, 1 could not be done, 2 wrong command line.',
+    ],
+  };
+}
+
+/** A group of commands is one line. */
+function describeChapter(members: readonly Command[]): Entry[] {
+  const entries = new Map<string, Entry>();
+  for (const command of members) {
+    const group = groupOf(command);
+    if (group === undefined) entries.set(command.usage, describeCommand(command));
+    else entries.set(group, {term: `${group} COMMAND`, text: describeGroup(group)});
+  }
+  return [...entries.values()];
+}
+
+function describeGroup(group: string): string {
+  const verbs = commandsIn(group).map((command) => nameOf(command).slice(group.length + 1));
+  return `${groups[group]}: ${verbs.join(', ')}`;
+}
+
+function describeCommand(command: Command, group = ''): Entry {
+  return {
+    term: `${nameOf(command)}${placeholders(command)}`.slice(group.length).trim(),
+    text: command.summary,
+  };
+}
+
+function describeOption(name: string, option: Option): Entry {
+  const {alias, value, choices, default: usual} = option;
+  const dashed = usual === true ? `--[no-]${name}` : `--${name}`;
+  const term = `${alias === undefined ? '    ' : `-${alias}, `}${dashed}${value === undefined ? '' : ` ${value}`}`;
+  const remarks = [
+    ...(choices === undefined ? [] : [`one of ${choices.join(', ')}`]),
+    ...(usual === undefined ? [] : [`default: ${usual === true ? `--${name}` : usual}`]),
+    ...(option.demandOption ? ['required'] : []),
+  ];
+  return {term, text: [option.describe, ...remarks.map((remark) => `(${remark})`)].join(' ')};
+}

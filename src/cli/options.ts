@@ -1,0 +1,64 @@
+/*
+ * How options are written down, and those that several commands have.
+ */
+import type {Option} from './command.js';
+
+/** An option with a value. */
+export const text = (value: string, describe: string, more: Partial<Option> = {}) =>
+  ({type: 'string', requiresArg: true, value, describe, ...more}) as const;
+
+/** An option with a value that may be given several times. */
+export const list = (value: string, describe: string) =>
+  ({
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    value,
+    describe: `${describe}; may be repeated`,
+  }) as const;
+
+/** An option whose value is one of a few words. */
+export const choice = (value: string, choices: readonly string[], describe: string) =>
+  ({type: 'string', choices, requiresArg: true, value, describe}) as const;
+
+export const flag = (describe: string, more: Partial<Option> = {}) =>
+  ({type: 'boolean', describe, ...more}) as const;
+
+export const files = {files: {describe: 'ELF files', type: 'string'}} as const;
+
+export const jsonOption = {json: flag('print the facts as JSON')} as const;
+
+export const applyOptions = {
+  output: text('FILE', 'write the result to this file, leave the original alone', {alias: 'o'}),
+  'dry-run': flag('print what would be written, and why; write nothing', {alias: 'n'}),
+  'in-place': flag('write only the changed bytes into the file itself (not atomic)'),
+} as const;
+
+export const interpreterOptions = {
+  'allow-relative': flag('accept a path that the kernel looks up from the current directory'),
+} as const;
+
+/** Where to look for a chroot's bundle. */
+export const placeOptions = {
+  prefix: text('DIR', 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)'),
+  libs: text('NAME', 'name of the library directory below the prefix'),
+} as const;
+
+/** How to make a bundle. */
+export const bundleOptions = {
+  libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
+  root: text('DIR', 'take programs and libraries from this root directory'),
+  library: list('NAME', 'a library to carry along'),
+  isolate: flag("let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache", {
+    default: true,
+  }),
+  launcher: {
+    ...choice(
+      'HOW',
+      ['interp', 'wrapper'],
+      'change PT_INTERP, or put a shell script in the place of a program that cannot be changed',
+    ),
+    default: 'interp',
+  },
+  shell: text('FILE', 'the static shell that runs such scripts'),
+} as const;

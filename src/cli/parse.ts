@@ -1,0 +1,61 @@
+/*
+ * What yargs makes of the words behind a command's name. It is given that one command alone, and its own help is not
+ * used: it knows no chapters and no names for values.
+ */
+import yargs from 'yargs';
+import {standardInput} from '../index.js';
+import {type Arguments, type Command, parseUsage} from './command.js';
+import {givenTwice, unknownOption, wordComplaint} from './complaints.js';
+
+/** The arguments, or one line that says what is wrong with the words. */
+export type Parsed = {readonly args: Arguments} | {readonly complaint: string};
+
+export function parseArguments(command: Command, words: readonly string[]): Parsed {
+  let complaint = unknownOption(command, words);
+  if (complaint !== undefined) return {complaint};
+  const args = yargs(endOptions(command, nameStandardInput(words)))
+    .locale('en')
+    .version(false)
+    .help(false)
+    .parserConfiguration({
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'populate--': true,
+    })
+    .strict()
+    .exitProcess(false)
+    .fail((message, error) => {
+      if (error && error.name !== 'YError') throw error;
+      // yargs goes on after the first complaint; one is enough.
+      complaint ??= wordComplaint(command, message);
+    })
+    .command(asDefault(command), '', (builder) => builder.options(command.options).demandCommand(0))
+    .parseSync();
+  complaint ??= givenTwice(command, args);
+  return complaint === undefined ? {args} : {complaint};
+}
+
+/** yargs's name for a command that is not named: `$0 <files..>`. */
+function asDefault({usage}: Command): string {
+  return usage.replace(parseUsage(usage).name, '$0');
+}
+
+/**
+ * Behind `--` stands the command that a chroot shall run, and elsewhere files, whose names may begin with a dash;
+ * yargs would not take those for positional arguments.
+ */
+function endOptions({rest}: Command, words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  if (end < 0 || rest !== undefined) return [...words];
+  const files = words.slice(end + 1).map((file) => (file.startsWith('-') ? `./${file}` : file));
+  return [...words.slice(0, end), ...files];
+}
+
+/** yargs loses a file that is called `-`. What follows `--` is somebody else's. */
+function nameStandardInput(words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  return words.map((word, i) => (word === '-' && (end < 0 || i < end) ? standardInput : word));
+}

@@ -1,0 +1,52 @@
+/*
+ * Standard output and standard error by their descriptors. `process.stdout` would do, but setting it up takes Node
+ * 2 to 4 ms, a third of what `get` may cost on top of Node's own start, and all that it does here is a write that waits.
+ */
+import {fstatSync, writeSync} from 'node:fs';
+
+export type Descriptor = 1 | 2;
+
+/** Somebody else may have made a pipe that we share non-blocking; that is how long to wait before it is tried again. */
+const millisecondsBetweenTries = 5;
+
+/** Write all of it, however long that takes. Ends the process where nobody reads or nothing can be written. */
+export function writeTo(descriptor: Descriptor, data: string | Uint8Array): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(descriptor, bytes, done);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN')
+        leave(error as NodeJS.ErrnoException, descriptor);
+      sleep(millisecondsBetweenTries);
+    }
+  }
+}
+
+/**
+ * Output that nobody takes. A reader that went away, as in `elfinterp needed -r / | head`, has what it wanted: 141 is
+ * what a shell reports for SIGPIPE. Anything else, a full disk above all, is a failure.
+ */
+function leave(error: NodeJS.ErrnoException, descriptor: Descriptor): never {
+  if (error.code === 'EPIPE') process.exit(141);
+  if (descriptor === 1) writeTo(2, `elfinterp: cannot write the output: ${error.message}\n`);
+  process.exit(1);
+}
+
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Whether a person watches. Only a character device is worth asking Node. */
+export function isTerminal(descriptor: Descriptor): boolean {
+  return fstatSync(descriptor).isCharacterDevice() && streamOf(descriptor).isTTY === true;
+}
+
+/** The width of a terminal in characters; undefined for anything else. */
+export function columnsOf(descriptor: Descriptor): number | undefined {
+  return isTerminal(descriptor) ? streamOf(descriptor).columns : undefined;
+}
+
+function streamOf(descriptor: Descriptor): NodeJS.WriteStream {
+  return descriptor === 1 ? process.stdout : process.stderr;
+}

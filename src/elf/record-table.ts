@@ -1,0 +1,62 @@
+import type {ElfClass, Format} from './record.js';
+
+/**
+ * Records that lie one behind the other, told apart by one field: segments by `p_type`, dynamic entries by `d_tag`.
+ * That field of each is decoded at once and the rest of a record when it is asked for, because who looks for one kind
+ * needs few of them.
+ */
+export class RecordTable<T, Key extends keyof T> {
+  /** The field that tells them apart, of every record. */
+  readonly keys: readonly T[Key][];
+  readonly #decode: (index: number) => T;
+  readonly #records: T[] = [];
+  #isWhole = false;
+
+  /** @param end the key of the record that ends the table, if one does; it is not counted as part of it */
+  constructor(type: TableType<T>, key: Key, bytes: Uint8Array, format: Format, end?: T[Key]) {
+    const size = type.size(format.elfClass);
+    const keys = type.decodeField(key, bytes, format);
+    const length = end === undefined ? -1 : keys.indexOf(end);
+    this.keys = length < 0 ? keys : keys.slice(0, length);
+    this.#decode = (index) => type.decode(bytes, format, index * size);
+  }
+
+  /** The record at an index that lies in the table. */
+  at(index: number): T {
+    this.#records[index] ??= this.#decode(index);
+    return this.#records[index];
+  }
+
+  /** The first record with a key. */
+  find(key: T[Key]): T | undefined {
+    const index = this.keys.indexOf(key);
+    return index < 0 ? undefined : this.at(index);
+  }
+
+  /** The last one. */
+  findLast(key: T[Key]): T | undefined {
+    const index = this.keys.lastIndexOf(key);
+    return index < 0 ? undefined : this.at(index);
+  }
+
+  /** Every record with a key, in order. */
+  filter(key: T[Key]): T[] {
+    const found: T[] = [];
+    for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i + 1)) found.push(this.at(i));
+    return found;
+  }
+
+  /** Every record. */
+  get all(): readonly T[] {
+    if (!this.#isWhole) this.keys.forEach((_, index) => void this.at(index));
+    this.#isWhole = true;
+    return this.#records;
+  }
+}
+
+/** What a table asks of the type of its records. */
+interface TableType<T> {
+  size(elfClass: ElfClass): number;
+  decode(bytes: Uint8Array, format: Format, offset: number): T;
+  decodeField<Name extends keyof T>(field: Name, bytes: Uint8Array, format: Format): T[Name][];
+}

@@ -1,0 +1,157 @@
+/*
+ * What a start loads and leaves behind: compiled code beside the code, for the owner of the package alone.
+ */
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {loadCode, projectDirectory} from '../helpers/cli.js';
+import {fixture} from '../helpers/fixtures.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {type RunResult, run} from '../helpers/tools.js';
+
+const {path: file} = fixture('x86_64/probe-pie');
+const interpreter = '/lib64/ld-linux-x86-64.so.2\n';
+
+/** A package as it is unpacked: without compiled code. */
+function unpack(t: ExecutionContext): {directory: string; cache: string} {
+  const directory = tempDirectory(t);
+  for (const part of ['bin', 'dist/bin'])
+    cpSync(path.join(projectDirectory, part), path.join(directory, part), {recursive: true});
+  const cache = path.join(directory, 'dist/bin/cache');
+  rmSync(cache, {recursive: true, force: true});
+  chmodSync(directory, 0o755);
+  return {directory, cache};
+}
+
+function start(
+  directory: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  nodeArgs: string[] = [],
+): RunResult {
+  return run(process.execPath, [...nodeArgs, path.join(directory, 'bin/elfinterp.js'), ...args], {env});
+}
+
+/** Which files of dist/bin have compiled code. */
+function cached(cache: string): string[] {
+  return existsSync(cache) ? readdirSync(cache).map((name) => name.replace(/-.*/, '')) : [];
+}
+
+/** Loaded before a run, it prints of each file whether there was compiled code, and whether V8 refused it. */
+const watch = `const vm = require('node:vm'); const {Script} = vm;
+  vm.Script = class extends Script {
+    constructor(source, options) {
+      super(source, options);
+      console.error(require('node:path').basename(options.filename), this.cachedDataRejected);
+    }
+  };`;
+
+test('the first run leaves compiled code of what it loaded, the next one uses it', (t) => {
+  const {directory, cache} = unpack(t);
+  const preload = path.join(directory, 'watch.cjs');
+  writeFileSync(preload, watch);
+  const watched = (...args: string[]) => start(directory, args, {}, ['--require', preload]);
+  // The second time it is compiled for the cache.
+  t.is(watched('get', file).stderr, 'cli.cjs undefined\ncli.cjs undefined\n');
+  t.deepEqual(cached(cache), ['cli']);
+  const {stdout, stderr} = watched('get', file);
+  t.deepEqual([stdout, stderr], [interpreter, 'cli.cjs false\n']);
+  t.regex(
+    watched('get', '--json', file).stderr,
+    /^cli.cjs false\nparse.cjs undefined\nparse.cjs undefined\n$/,
+  );
+  t.is(watched('get', '--json', file).stderr, 'cli.cjs false\nparse.cjs false\n');
+  t.deepEqual(cached(cache), ['cli', 'parse']);
+});
+
+test('nobody but the owner may write it, whatever the umask', (t) => {
+  const {directory, cache} = unpack(t);
+  run('sh', [
+    '-c',
+    'umask 0; exec "$@"',
+    'sh',
+    process.execPath,
+    path.join(directory, 'bin/elfinterp.js'),
+    'get',
+    file,
+  ]);
+  t.deepEqual(cached(cache), ['cli']);
+  for (const entry of [cache, ...readdirSync(cache).map((name) => path.join(cache, name))])
+    t.is(statSync(entry).mode & 0o022, 0, entry);
+});
+
+test('damaged, empty or foreign compiled code is as none', (t) => {
+  const {directory, cache} = unpack(t);
+  start(directory, ['get', file]);
+  const [name = ''] = readdirSync(cache);
+  const whole = readFileSync(path.join(cache, name));
+  for (const content of [Buffer.alloc(0), Buffer.from('not compiled code'), whole.subarray(0, 1000)]) {
+    writeFileSync(path.join(cache, name), content);
+    const {status, stdout, stderr} = start(directory, ['get', file]);
+    t.deepEqual([status, stdout, stderr], [0, interpreter, '']);
+  }
+  rmSync(cache, {recursive: true});
+  start(directory, ['get', file], {}, ['--no-opt', '--max-lazy']);
+  t.is(start(directory, ['get', file]).stdout, interpreter);
+});
+
+test('a run of somebody else, and one that shall not, leave nothing', (t) => {
+  const {directory, cache} = unpack(t);
+  start(directory, ['get', file], {NODE_DISABLE_COMPILE_CACHE: '1'});
+  t.deepEqual(cached(cache), []);
+  if (process.geteuid?.() !== 0) return;
+  // Everybody may write into the directory, but it is not theirs.
+  chmodSync(path.join(directory, 'dist/bin'), 0o777);
+  const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+  const {stdout, stderr} = run('setpriv', [
+    ...asNobody,
+    path.join(directory, 'bin/elfinterp.js'),
+    '--version',
+  ]);
+  t.regex(stdout, /^\d+\.\d+\.\d+\n$/, stderr);
+  t.deepEqual(cached(cache), []);
+});
+
+test('a package that cannot be written works', (t) => {
+  const {directory, cache} = unpack(t);
+  mkdirSync(path.dirname(cache), {recursive: true});
+  writeFileSync(cache, 'a file where the directory should be');
+  const {status, stdout, stderr} = start(directory, ['get', file]);
+  t.deepEqual([status, stdout, stderr], [0, interpreter, '']);
+});
+
+test('an error in compiled code still says where it is', (t) => {
+  const {directory} = unpack(t);
+  const script = `const {load} = require(${JSON.stringify(path.join(directory, 'bin/load.js'))});
+    try { load('cli').part('nowhere'); } catch (error) { console.log(error.stack); }`;
+  for (let i = 0; i < 2; i++)
+    t.regex(
+      run(process.execPath, ['-e', script]).stdout,
+      /at Object\.part \(\/.*\/dist\/bin\/cli\.cjs:\d+:\d+\)/,
+    );
+});
+
+test('get and needed load neither yargs nor what writes, and no part of Node that takes its time', (t) => {
+  for (const command of ['get', 'needed']) {
+    const script = `${loadCode}
+      const before = process.moduleLoadList.length;
+      load('cli').main(process.argv.slice(1)).then(() => setImmediate(() => {
+        console.error(JSON.stringify([[...loaded.keys()], process.moduleLoadList.slice(before)]));
+      }));`;
+    const {stderr} = run(process.execPath, ['-e', script, command, file]);
+    const [files, builtins] = JSON.parse(stderr);
+    t.deepEqual(files, ['cli']);
+    for (const name of ['tty', 'net', 'crypto', 'stream', 'url'])
+      t.false(builtins.includes(`NativeModule ${name}`), name);
+  }
+});

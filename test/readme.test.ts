@@ -1,0 +1,104 @@
+/*
+ * What the README promises: its commands as printed, from an empty directory with the packed package, its links, and
+ * the recording.
+ */
+import {chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import {projectDirectory} from './helpers/cli.js';
+import {fixture} from './helpers/fixtures.js';
+import {userDirectory} from './helpers/package.js';
+import {readelfInterpreter} from './helpers/readelf.js';
+import {readmeBlocks} from './helpers/readme.js';
+import {output, run, withTools} from './helpers/tools.js';
+
+/** Run by test/workflow.test.ts, in the chroot that takes minutes to make. */
+const longest = 'Build an ARM chroot';
+
+test('the README has a block of commands for each task', (t) => {
+  t.deepEqual(
+    readmeBlocks().map(({heading}) => heading),
+    [
+      'Set an interpreter',
+      'Relocate a program with its libraries',
+      longest,
+      'Replace patchelf',
+      'Look inside',
+    ],
+  );
+});
+
+for (const {heading, commands} of readmeBlocks()) {
+  if (heading === longest) continue;
+  test(
+    `README, ${heading}: the commands do as printed`,
+    withTools((t) => {
+      const {directory: cwd, env} = userDirectory(t);
+      putPrograms(cwd);
+      for (const command of commands) {
+        const {status, stderr} = run('bash', ['-c', command], {cwd, env});
+        t.is(status, 0, `${command}\n${stderr}`);
+      }
+      if (heading === 'Replace patchelf')
+        t.is(
+          output('bash', ['-c', `${commands.at(-1)}; "$VSCODE_SERVER_PATCHELF_PATH" --version`], {cwd, env}),
+          'patchelf 0.19.0\n',
+        );
+    }),
+  );
+}
+
+/** The files that the commands speak of. */
+function putPrograms(directory: string): void {
+  copyFileSync('/usr/bin/qemu-arm', path.join(directory, 'qemu-arm'));
+  copyFileSync(fixture('x86_64/needs-libprobe-rpath').path, path.join(directory, 'program'));
+  for (const name of ['qemu-arm', 'program']) chmodSync(path.join(directory, name), 0o755);
+}
+
+test('the lines of code in the README do what they say', (t) => {
+  const {directory} = userDirectory(t);
+  putPrograms(directory);
+  const [, code = ''] =
+    /^```ts\n(.*?)^```$/ms.exec(readFileSync(path.join(projectDirectory, 'README.md'), 'utf8')) ?? [];
+  writeFileSync(path.join(directory, 'readme.mjs'), code);
+  t.regex(output(process.execPath, ['readme.mjs'], {cwd: directory}), /reason: 'the interpreter, /);
+  t.is(readelfInterpreter(path.join(directory, 'qemu-arm')), '/debootstrap/qemu-libs/ld.so');
+});
+
+test('what the README and the documents link to is there', (t) => {
+  for (const document of [
+    'README.md',
+    'docs/chroots.md',
+    'docs/api.md',
+    'docs/doctor.md',
+    'docs/errors.md',
+    'docs/json.md',
+  ]) {
+    const file = path.join(projectDirectory, document);
+    for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g))
+      t.true(existsSync(path.resolve(path.dirname(file), target)), `${document}: ${target}`);
+  }
+});
+
+/** The words of a recording, line by line, without figures: a newer qemu has others. */
+function wordsOf(svg: string): string[] {
+  const lines = [...svg.matchAll(/<g class="line".*$/gm)].map(([line]) => line.replaceAll(/<[^>]*>/g, ' '));
+  return lines
+    .map((line) =>
+      line
+        .replaceAll(/0x[\da-f]+|\d+/g, 'N')
+        .replaceAll(/\s+/g, ' ')
+        .trim(),
+    )
+    .toSorted();
+}
+
+test(
+  'the recording shows what its commands print today',
+  withTools((t) => {
+    const recorded = readFileSync(path.join(projectDirectory, 'docs', 'recording.svg'), 'utf8');
+    const now = output(process.execPath, [path.join(projectDirectory, 'scripts', 'record.js'), '--print']);
+    t.deepEqual(wordsOf(recorded), wordsOf(now));
+    t.true(wordsOf(now).length > 15);
+  }),
+);

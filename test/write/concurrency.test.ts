@@ -1,0 +1,119 @@
+/*
+ * Others at work on the same file: another edit, a change between plan and result, one file under several names.
+ */
+import {spawn} from 'node:child_process';
+import {appendFileSync, chmodSync, linkSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import {applyPlans, openElfSync, planEdit} from '../../src/index.js';
+import {Batch} from '../../src/write/batch.js';
+import {prepareInPlace} from '../../src/write/in-place.js';
+import {prepareReplacement} from '../../src/write/replacement.js';
+import {contentOf, elfinterp, program} from '../helpers/cli.js';
+import {edit} from '../helpers/edits.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
+import {copyFixture} from '../helpers/temp.js';
+
+const name = 'x86_64/probe-pie';
+const old = fixtureBytes(name);
+const interpreter = '/debootstrap/qemu-libs/ld.so';
+
+function planFor(file: string) {
+  const elf = openElfSync(file);
+  const plan = planEdit(elf.view, {interpreter});
+  void elf.close();
+  return plan;
+}
+
+function run(args: readonly string[]): Promise<{status: number | null; stderr: string}> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...args], {stdio: ['ignore', 'ignore', 'pipe']});
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    child.on('close', (status) => resolve({status, stderr}));
+  });
+}
+
+test('two edits of one file at once: each is whole or refused, and nothing is left', async (t) => {
+  const paths = ['/first/ld.so', '/the/second/ld.so'] as const;
+  const after = (...interpreters: string[]) =>
+    interpreters.reduce((bytes, one) => edit(bytes, {interpreter: one}), old);
+  const possible = [after(paths[0]), after(paths[1]), after(...paths), after(paths[1], paths[0])];
+  for (let round = 0; round < 12; round++) {
+    const file = copyFixture(t, name);
+    const results = await Promise.all(paths.map((one) => run(['set', file, one])));
+    const content = contentOf(path.dirname(file));
+    t.deepEqual(Object.keys(content), ['probe-pie']);
+    t.true(possible.some((bytes) => bytes.equals(content['probe-pie'] ?? Buffer.alloc(0))));
+    t.true(results.some(({status}) => status === 0));
+    for (const {status, stderr} of results.filter((result) => result.status !== 0)) {
+      t.is(status, 1);
+      t.regex(stderr, /: the file changed (after the edit was planned|while the edit was made)/);
+    }
+  }
+});
+
+for (const [what, change] of [
+  ['its content', (file: string) => appendFileSync(file, 'more')],
+  ['one byte, and not its size', (file: string) => writeFileSync(file, Buffer.from(old).fill(1, 9000, 9001))],
+  ['its mode', (file: string) => chmodSync(file, 0o700)],
+] as const)
+  test(`a file of which somebody changes ${what} while its copy is made ready keeps that change`, (t) => {
+    const file = copyFixture(t, name);
+    const plan = planFor(file);
+    const batch = new Batch();
+    batch.add(file, (workspaces) => prepareReplacement(file, plan, file, workspaces));
+    change(file);
+    const changed = readFileSync(file);
+    batch.complete();
+    batch.sync();
+    t.like(batch.finish(), [
+      {error: {code: 'CHANGED', message: `${file}: the file changed while the edit was made`}},
+    ]);
+    t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': changed});
+  });
+
+test('in place, a file that changed since it was opened is refused and left alone', (t) => {
+  const file = copyFixture(t, name);
+  const plan = planFor(file);
+  const batch = new Batch();
+  batch.add(file, (workspaces) => prepareInPlace(file, plan, workspaces));
+  const changed = edit(old, {interpreter: '/other/ld.so'});
+  writeFileSync(file, changed);
+  batch.complete();
+  t.like(batch.finish(), [{error: {code: 'CHANGED'}}]);
+  t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': changed});
+});
+
+for (const inPlace of [false, true])
+  test(`applyPlans refuses a second plan for one file${inPlace ? ', in place' : ''}`, async (t) => {
+    const file = copyFixture(t, name);
+    const link = `${file}.link`;
+    symlinkSync(file, link);
+    const options = {inPlace};
+    const [first, second, third] = await applyPlans([
+      {path: file, plan: planFor(file), options},
+      {path: link, plan: planFor(file), options},
+      {path: `${file}.not`, plan: planFor(file), options},
+    ]);
+    t.deepEqual(first, {applied: {path: file, notes: []}});
+    t.like(second, {error: {code: 'CHANGED', path: link}});
+    t.like(third, {error: {code: 'FILE_SYSTEM'}});
+    t.deepEqual(readFileSync(file), edit(old, {interpreter}));
+  });
+
+for (const way of [[], ['--in-place']])
+  test(`edit ${way.join('')}: a file that is named twice, also by links, is edited as often`, (t) => {
+    const file = copyFixture(t, name);
+    symlinkSync(file, `${file}.symlink`);
+    linkSync(file, `${file}.hardlink`);
+    const files = [file, file, `${file}.symlink`, `${file}.hardlink`];
+    const {status, stderr} = elfinterp(['edit', '--add-needed', 'libm.so.6', ...way, ...files]);
+    t.is(status, 0, stderr);
+    const once = edit(old, {addNeeded: ['libm.so.6']});
+    t.deepEqual(readFileSync(file), once);
+    t.deepEqual(readFileSync(`${file}.hardlink`), once);
+    t.regex(stderr, way.length > 0 ? /^$/ : /^(elfinterp: .*: 1 other hard link.*\n)+$/);
+  });
