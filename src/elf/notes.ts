@@ -37,9 +37,12 @@ export function readNotes(view: ElfView, type?: number): Note[] {
  * cannot be found without them.
  */
 export function readSectionNotes(view: ElfView): Note[] {
-  return noteSections(view).flatMap(({offset, size, align}) =>
-    offset + size <= view.source.size && size <= mostBytes ? readRange(view, offset, size, align) : [],
-  );
+  let left = mostBytes;
+  return noteSections(view).flatMap(({offset, size, align}) => {
+    if (offset + size > view.source.size || size > left) return [];
+    left -= size;
+    return readRange(view, offset, size, align);
+  });
 }
 
 interface NoteRange {

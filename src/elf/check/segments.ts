@@ -72,13 +72,14 @@ export function* checkCovered(view: ElfView): Generator<Problem> {
   for (const [i, segment] of view.programHeaders.entries()) {
     // The zeros of thread-local variables take no room in memory; each thread has its own.
     const size = BigInt(segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz);
-    const isMapped = loads.some(
-      (load) =>
-        segment.p_vaddr >= load.p_vaddr &&
-        segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
-        BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
-    );
-    if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped)
+    const isMapped = () =>
+      loads.some(
+        (load) =>
+          segment.p_vaddr >= load.p_vaddr &&
+          segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
+          BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
+      );
+    if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped())
       yield say(view, i, 'NOT_IN_LOAD', 'not covered by a PT_LOAD');
     if ((segment.p_type === PT.PT_PHDR || segment.p_type === PT.PT_INTERP) && i > firstLoad)
       yield say(view, i, 'AFTER_LOAD', 'stands behind the first PT_LOAD');
