@@ -4,13 +4,17 @@
  * yargs and our own modules one by one costs more than everything `elfinterp get` does.
  */
 import {execFileSync} from 'node:child_process';
-import {rmSync} from 'node:fs';
+import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {bundleCommandLines} from './bundle.js';
+import {bundleCommandLines, importSource} from './bundle.js';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 rmSync('dist', {recursive: true, force: true});
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], {stdio: 'inherit'});
 await bundleCommandLines('dist/bin');
+const {manual} = await importSource('src/cli/help/man.ts');
+rmSync('man', {recursive: true, force: true});
+mkdirSync('man');
+for (const [name, page] of manual()) writeFileSync(`man/${name}`, page);
 // Compiled for the Node of this machine; the package is without.
 execFileSync(process.execPath, ['-e', "require('./bin/load.js').loadAll()"], {stdio: 'inherit'});

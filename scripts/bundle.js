@@ -20,6 +20,7 @@ const packs = {
   edit: [command('set'), command('edit'), command('check')],
   help: ['src/cli/help/help.ts'],
   parse: ['src/cli/parse.ts', 'src/cli/unknown-command.ts'],
+  completion: ['src/cli/completion/complete.ts', command('completion')],
   patchelf: ['src/cli/patchelf.ts'],
   chrpath: ['src/cli/chrpath.ts'],
   show: [command('show')],
@@ -138,4 +139,19 @@ function link(code, file, fileOf) {
     const place = fileOf.get(name);
     return place === file ? `part("${name}")` : `load("${place}").part("${name}")`;
   });
+}
+
+/** Bundle one module by itself, and import it. */
+export async function importSource(module) {
+  const {outputFiles} = await build({
+    entryPoints: [module],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    plugins: [directImports],
+    external: ['yargs', '@viz-js/viz', 'tmp', './commands/*', '../commands/*'],
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }

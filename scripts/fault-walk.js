@@ -5,11 +5,12 @@
  * `npm run fault-walk [-- WORD]` walks the scenarios of test/faults, or those whose name has WORD in it. It needs
  * strace, and takes minutes: each point is two runs of the program.
  */
+import {between, chrootScenarios} from '../build/test/faults/chroots.js';
 import {editScenarios} from '../build/test/faults/edits.js';
 import {listPoints, runPoints} from '../build/test/faults/walk.js';
 
 const word = process.argv[2] ?? '';
-const scenarios = [...editScenarios].filter(({name}) => name.includes(word));
+const scenarios = [...editScenarios, ...chrootScenarios].filter(({name}) => name.includes(word));
 const totals = [];
 for (const scenario of scenarios) {
   const points = await listPoints(scenario);
@@ -22,6 +23,8 @@ console.log(
 );
 console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
 for (const [name, counts] of totals) console.log(`| ${name} | ${counts.join(' | ')} |`);
+for (const [name, number] of between)
+  console.log(`${name}: after ${number} of them the next run had something to put back`);
 const damaged = totals.reduce((sum, [, counts]) => sum + counts.at(-1), 0);
 console.log(`\n${totals.reduce((sum, [, [points]]) => sum + points, 0)} points, ${damaged} damaged`);
 process.exitCode = damaged === 0 ? 0 : 1;

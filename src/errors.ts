@@ -119,3 +119,12 @@ export function systemError(path: string, cause: unknown, doing?: string): ElfEr
   const reason = (code !== undefined && systemMessages[code]) || message || String(cause);
   return new ElfError('FILE_SYSTEM', doing === undefined ? reason : `${doing}: ${reason}`, {path, cause});
 }
+
+/** Do something with a directory or what is in it; what a system call reports then is said of that, in words. */
+export function inWords<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : systemError(path, error);
+  }
+}

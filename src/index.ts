@@ -12,7 +12,7 @@ export {type BinfmtMount, findTable, mustFindTable} from './binfmt/mount.js';
 export type {ExtensionMatch, MagicMatch, Registration} from './binfmt/registration.js';
 export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
 export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
-export {type QemuTarget, targetOfFile} from './binfmt/targets.js';
+export {debianArchitectures, type QemuTarget, targetOfFile} from './binfmt/targets.js';
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export type {DataFile} from './bundle/data-files.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';

@@ -110,6 +110,11 @@ export function targetByName(name: string): QemuTarget | undefined {
   return qemuTargets.find((target) => target.name === name);
 }
 
+/** List Debian's names of the architectures whose programs qemu-user runs, in alphabetical order. */
+export function debianArchitectures(): string[] {
+  return [...new Set(qemuTargets.flatMap((target) => target.debianArchitectures))].sort();
+}
+
 /** Find the targets that run programs of a Debian architecture: sparc has two, most have one, x32 none. */
 export function targetsForDebianArchitecture(architecture: string): readonly QemuTarget[] {
   return qemuTargets.filter((target) => target.debianArchitectures.includes(architecture));

@@ -3,7 +3,7 @@
  */
 import {mkdirSync} from 'node:fs';
 import {posix, resolve} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, inWords, systemError} from '../errors.js';
 import {openOwn} from '../loader/inside.js';
 import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
@@ -20,7 +20,7 @@ import {readManifestFile} from './manifest-file.js';
 import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
-import {findStaging, recover} from './staging.js';
+import {recover, settle} from './staging.js';
 import {writeBundle} from './write-bundle.js';
 
 /** Where a bundle goes, and what comes along. */
@@ -81,16 +81,27 @@ export async function bundle(programs: readonly string[], options: BundleOptions
   const layout = layoutOf(options);
   const shell = shellOf(options);
   const target = prepareTarget(options.into, layout);
+  return inWords(target.host, () => bundleInto(target, programs, {...options, layout, shell}));
+}
+
+/** What is asked for, checked. */
+interface Request extends Omit<BundleOptions, 'shell'> {
+  readonly layout: Layout;
+  readonly shell: string | undefined;
+}
+
+function bundleInto(target: Root, programs: readonly string[], request: Request): BundleResult {
   using top = holdDirectory(target.host);
-  const prepared = prepare(programs, target, layout, shell, options);
-  if (isThere(target, prepared) && findStaging(top).length === 0) return resultOf(target, prepared, false);
+  settle(top);
+  const prepared = prepare(programs, target, request);
+  if (isThere(target, prepared)) return resultOf(target, prepared, false);
   return withLock(top, () => {
-    const left = recover(top);
-    // Somebody else may have been here, or what somebody left was put back.
-    const isAsBefore = left.length === 0 && textOf(readManifest(target, layout)) === textOf(prepared.earlier);
-    const current = isAsBefore ? prepared : prepare(programs, target, layout, shell, options);
+    // Another run may have been faster.
+    const isAsBefore =
+      recover(top).length === 0 && textOf(readManifest(target, request.layout)) === textOf(prepared.earlier);
+    const current = isAsBefore ? prepared : prepare(programs, target, request);
     if (isThere(target, current)) return resultOf(target, current, false);
-    if (current.earlier !== undefined) options.beforeReplacing?.(current.earlier);
+    if (current.earlier !== undefined) request.beforeReplacing?.(current.earlier);
     return write(target, top, current);
   });
 }
@@ -106,13 +117,8 @@ interface Prepared {
   readonly native: boolean;
 }
 
-function prepare(
-  programs: readonly string[],
-  target: Root,
-  layout: Layout,
-  shell: string | undefined,
-  options: BundleOptions,
-): Prepared {
+function prepare(programs: readonly string[], target: Root, request: Request): Prepared {
+  const {layout, shell, ...options} = request;
   const library = [...(options.library ?? []), alwaysNeeded];
   const root = new Root(options.root);
   const earlier = readManifest(target, layout);

@@ -27,7 +27,16 @@ export function withLock<T>(root: HeldDirectory, work: () => T): T {
   try {
     return work();
   } finally {
+    giveBack(root);
+  }
+}
+
+/** A lock that cannot be removed is none any more when this process is gone. */
+function giveBack(root: HeldDirectory): void {
+  try {
     unlinkSync(root.at(lockName));
+  } catch {
+    // What was done under it is done.
   }
 }
 

@@ -124,6 +124,15 @@ function parseJson(text: string, path: string): unknown {
 
 const roles: readonly ManifestRole[] = ['library', 'loader', 'program', 'data'];
 
+/** A list in a list in a list can be too deep to be printed. */
+function shown(value: unknown): string {
+  try {
+    return printable(JSON.stringify(value).slice(0, 100));
+  } catch {
+    return 'lists without end';
+  }
+}
+
 /** Takes values apart, and says of each wrong one where it stands, what was expected and what is there. */
 class Reader {
   readonly #path: string;
@@ -195,7 +204,7 @@ class Reader {
   }
 
   bad(where: string, expected: string, value: unknown): ElfError {
-    const got = value === undefined ? 'nothing' : printable(JSON.stringify(value).slice(0, 100));
+    const got = value === undefined ? 'nothing' : shown(value);
     return new ElfError('BAD_MANIFEST', `not a manifest: ${where}`, {path: this.#path, expected, got, value});
   }
 

@@ -17,20 +17,26 @@ import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
 import {hasContent} from './contents.js';
+import {lockName, withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
 import {removeTree} from './remove-tree.js';
 
 const stagingPrefix = '.elfinterp-staging-';
 
-/** The names of the staging directories in a root. */
-export function findStaging(root: HeldDirectory): readonly string[] {
-  return root.names().filter((name) => name.startsWith(stagingPrefix));
+/** Whether a run is under way in a root, or was interrupted there. */
+export function isUnsettled(root: HeldDirectory): boolean {
+  return root.names().some((name) => name === lockName || name.startsWith(stagingPrefix));
+}
+
+/** Wait for the run that is under way in a root, and undo what an interrupted one left; the names of what that was. */
+export function settle(root: HeldDirectory): readonly string[] {
+  return isUnsettled(root) ? withLock(root, () => recover(root)) : [];
 }
 
 /** Undo or clear away what runs that were interrupted left in a root, which is locked; the names of what there was. */
 export function recover(root: HeldDirectory): readonly string[] {
-  const names = findStaging(root);
+  const names = root.names().filter((name) => name.startsWith(stagingPrefix));
   for (const name of names) {
     using directory = openOwn(root, name);
     if (directory !== undefined) undo(new Staging(root, name, directory), root, name);
@@ -112,7 +118,12 @@ export class Staging {
   undo(): void {
     const manifest = readList(this.#directory);
     using coming = this.#directory.directory('new');
-    if (manifest === undefined || !hasFile(coming ?? this.#root, manifestPath(manifest))) return;
+    if (manifest === undefined) return;
+    if (!hasFile(coming ?? this.#root, manifestPath(manifest))) {
+      if (coming === undefined)
+        for (const path of [manifest.libs, manifest.prefix]) removeEmpty(this.#root, path);
+      return;
+    }
     if (coming !== undefined) this.#takeOut(manifest, coming);
     using from = enter(this.#directory, `replaced${manifest.prefix}`);
     using to = from && enter(this.#root, manifest.prefix, 'make');
@@ -129,7 +140,8 @@ export class Staging {
       using directory = enter(this.#root, posix.dirname(path));
       if (directory === undefined || !hasContent(() => directory.open(posix.basename(path)), file)) continue;
       unlinkSync(directory.at(posix.basename(path)));
-      removeEmpty(this.#root, posix.dirname(path), prefix);
+      let above = posix.dirname(path);
+      while (above !== prefix && removeEmpty(this.#root, above)) above = posix.dirname(above);
     }
   }
 }
@@ -203,14 +215,14 @@ function putBack(from: HeldDirectory, to: HeldDirectory): void {
   }
 }
 
-function removeEmpty(root: HeldDirectory, path: string, prefix: string): void {
-  for (let here = path; here.startsWith(`${prefix}/`); here = posix.dirname(here)) {
-    using above = enter(root, posix.dirname(here));
-    try {
-      rmdirSync(above?.at(posix.basename(here)) ?? '');
-    } catch {
-      return;
-    }
+/** Remove a directory in which nothing is left. */
+export function removeEmpty(root: HeldDirectory, path: string): boolean {
+  using above = enter(root, posix.dirname(path));
+  try {
+    rmdirSync(above?.at(posix.basename(path)) ?? '');
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -2,8 +2,10 @@
  * The emulator that a chroot needs, found and bundled into it.
  */
 import {type BundleOptions, type BundleResult, bundle} from '../bundle/bundle.js';
-import {ElfError} from '../errors.js';
+import {settle} from '../bundle/staging.js';
+import {ElfError, inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {holdDirectory} from '../source/held.js';
 import {type Architecture, describeArchitecture, findArchitecture} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
 import {findProcesses, refuseUses} from './in-use.js';
@@ -48,6 +50,7 @@ export async function installEmulator(
   const root = new Root(chroot);
   if (root.isTrivial)
     throw new ElfError('BAD_REQUEST', 'this is the root of the machine, not a chroot', {path: chroot});
+  inWords(root.host, () => settleIn(root));
   const architecture = architectureOf(root, options.architecture);
   const own = findOwnEmulator(root, architecture.targets);
   const result = {architecture, emulators: [], own: undefined, bundle: undefined, notes: []};
@@ -74,6 +77,12 @@ export async function installEmulator(
     beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
   });
   return {...result, emulators, bundle: bundled, notes: bundled.notes};
+}
+
+/** Where a bundle is has to be known before the question where one goes. */
+function settleIn(root: Root): void {
+  using top = holdDirectory(root.host);
+  settle(top);
 }
 
 /** Where a bundle is already, or goes; one that is there must be one that can be replaced. */

@@ -3,13 +3,13 @@
  * since, so it decides nothing by itself: each path is under the prefix (bundle/manifest.ts), no link leads to it
  * (loader/inside.ts), and each file is still the one that was written, by its hash.
  */
-import {lstatSync, rmdirSync} from 'node:fs';
+import {lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath} from '../bundle/manifest.js';
-import {changeBundle, findStaging, recover} from '../bundle/staging.js';
-import {ElfError, printable} from '../errors.js';
+import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
+import {ElfError, inWords, printable} from '../errors.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {type HeldDirectory, holdDirectory} from '../source/held.js';
@@ -40,22 +40,28 @@ export interface RemoveResult {
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
   const root = new Root(chroot);
+  return inWords(root.host, () => removeFrom(root, options));
+}
+
+function removeFrom(root: Root, options: RemoveOptions): RemoveResult {
   using top = holdDirectory(root.host);
-  if (findManifest(root, options) === undefined && findStaging(top).length === 0) throw nothingThere(root);
+  const stale = settle(top).map((name) => `/${name}`);
+  if (findManifest(root, options) === undefined) {
+    if (stale.length === 0) throw nothingThere(root);
+    return {removed: stale, notes: []};
+  }
   return withLock(top, () => {
-    const stale = recover(top).map((name) => `/${name}`);
+    recover(top);
     const manifest = findManifest(root, options)?.manifest;
-    if (manifest === undefined) {
-      if (stale.length === 0) throw nothingThere(root);
-      return {removed: stale, notes: []};
-    }
+    if (manifest === undefined) throw nothingThere(root);
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));
+    const directories = [manifest.libs, manifest.prefix];
+    let empty: readonly string[] = [];
     changeBundle(top, manifest, (staging) => {
       for (const path of files) staging.putAside(path);
+      empty = directories.filter((path) => removeEmpty(top, path));
     });
-    const directories = [manifest.libs, manifest.prefix];
-    const empty = directories.filter((path) => removeEmpty(top, path));
     return {removed: [...stale, ...files, ...empty], notes: directories.flatMap((path) => leftIn(top, path))};
   });
 }
@@ -86,16 +92,6 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
     });
   }
   return [...there.map(({path}) => path), manifestPath(manifest)];
-}
-
-function removeEmpty(top: HeldDirectory, path: string): boolean {
-  using above = enter(top, posix.dirname(path));
-  try {
-    rmdirSync(above?.at(posix.basename(path)) ?? '');
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What else lies in the directories of the bundle: not ours to remove. */

@@ -14,7 +14,7 @@ import {isatty} from 'node:tty';
 import {hasPrivateTables} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {register} from '../binfmt/registry.js';
-import {ElfError, printable} from '../errors.js';
+import {ElfError, inWords, printable} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {checkRunnable, enabledEntry, planEmulators, planOwnEmulator} from './emulators.js';
 import {chooseEnvironment, splitEnvironment} from './environment.js';
@@ -75,7 +75,8 @@ export async function runInChroot(
   command: readonly string[],
   options: ChrootRunOptions = {},
 ): Promise<ChrootRunResult> {
-  const plan = planRun(new Root(chroot), command, options);
+  const root = new Root(chroot);
+  const plan = inWords(root.host, () => planRun(root, command, options));
   const namespace = await openNamespace(plan);
   try {
     writeIdMap(namespace.pid, plan.idMap);

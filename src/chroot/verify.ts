@@ -8,7 +8,7 @@ import {isIsolated} from '../bundle/isolate.js';
 import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
 import {openElfSource} from '../elf/open.js';
-import {ElfError} from '../errors.js';
+import {ElfError, inWords} from '../errors.js';
 import {findOwn, openOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 import {type BundlePlace, findManifest} from './manifest.js';
@@ -42,6 +42,10 @@ export interface VerifyResult {
  */
 export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyResult {
   const root = new Root(chroot);
+  return inWords(root.host, () => verifyIn(root, place));
+}
+
+function verifyIn(root: Root, place: BundlePlace): VerifyResult {
   const found = findManifest(root, place);
   if (found === undefined) {
     throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});

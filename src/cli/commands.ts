@@ -5,6 +5,7 @@ import {type Command, parseUsage} from './command.js';
 import {binfmtCommands} from './definitions/binfmt.js';
 import {bundleCommands} from './definitions/bundle.js';
 import {chrootCommands, doctorCommand} from './definitions/chroot.js';
+import {completionCommand} from './definitions/completion.js';
 import {editCommands} from './definitions/edit.js';
 import {inspectCommands} from './definitions/inspect.js';
 
@@ -19,6 +20,7 @@ export const chapters: Readonly<Record<string, readonly Command[]>> = {
   'Look at a program': inspectCommands,
   'Change a program': editCommands,
   'Run it elsewhere': [...bundleCommands, ...chrootCommands, doctorCommand, ...binfmtCommands],
+  'In the shell': [completionCommand],
 };
 
 export const commands: readonly Command[] = Object.values(chapters).flat();

@@ -20,6 +20,10 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
   const found = findCommand(argv);
   const plain = found && plainArguments(found.command, found.words);
   if (found !== undefined && plain !== undefined) return runCommand(found.command, plain, output);
+  if (argv[0] === '__complete') {
+    (await import('./completion/complete.js')).complete(argv.slice(1), output);
+    return exitStatus.done;
+  }
   if (argv[0] === '--version') {
     output.line(version);
     return exitStatus.done;

@@ -49,8 +49,9 @@ function endOf({p_vaddr, p_memsz}: Phdr): bigint {
 
 /** Every byte that was mapped is mapped at the same address, from the same place in the file, with the same permissions. */
 function checkOldLoads(before: ElfView, after: ElfView): void {
+  const byAddress = new Map(loadsOf(after).map((load) => [load.p_vaddr, load]));
   for (const old of loadsOf(before)) {
-    const now = loadsOf(after).find((load) => load.p_vaddr === old.p_vaddr);
+    const now = byAddress.get(old.p_vaddr);
     const name = `the LOAD at ${hex(old.p_vaddr)}`;
     if (now === undefined) failCheck(before, `${name} is gone`, 'a LOAD there', 'none');
     for (const field of ['p_flags', 'p_offset', 'p_paddr', 'p_align'] as const) {
@@ -70,9 +71,10 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
 function checkNewLoads(before: ElfView, after: ElfView): void {
   const old = loadsOf(before);
   const page = BigInt(pageSizeOf(before));
+  const known = new Set(old.map(({p_vaddr}) => p_vaddr));
   const highest = old.map(endOf).reduce((a, b) => (b > a ? b : a), 0n);
   for (const load of loadsOf(after)) {
-    if (old.some((other) => other.p_vaddr === load.p_vaddr)) continue;
+    if (known.has(load.p_vaddr)) continue;
     const name = `the new LOAD at ${hex(load.p_vaddr)}`;
     const demand = (isSo: boolean, what: string, got: bigint | number) => {
       if (!isSo) failCheck(before, `${name} is wrong`, what, hex(got));

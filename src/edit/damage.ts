@@ -99,9 +99,14 @@ function segments(view: ElfView): Owned[] {
     });
 }
 
-const notes: ReadonlySet<number> = new Set([PT.PT_NOTE, PT.PT_GNU_PROPERTY]);
+const notes: ReadonlySet<number> = new Set([PT.PT_NOTE]);
+/**
+ * PT_GNU_PROPERTY lies in a note like any other. Where patchelf 0.14 made room for more program headers, it
+ * moved the note and left this pointing at the headers: such programs run, are many, and can be edited.
+ */
 const containers: ReadonlySet<number> = new Set([
   PT.PT_NULL,
+  PT.PT_GNU_PROPERTY,
   PT.PT_LOAD,
   PT.PT_PHDR,
   PT.PT_GNU_RELRO,
@@ -162,10 +167,14 @@ function findOverrun(view: ElfView): string | undefined {
 
 /** A section with content of the program's own where a header or a table of the linker's stands. */
 function findIntruder(view: ElfView): string | undefined {
-  const interpreter = view.segment(PT.PT_INTERP)?.p_offset;
+  const interpreter = view.segment(PT.PT_INTERP);
+  const isInterpreter = ({sh_offset, sh_size}: Shdr) =>
+    sh_offset === interpreter?.p_offset && sh_size <= interpreter.p_filesz;
   const sections = view.sectionHeaders.filter(
-    ({sh_type, sh_flags, sh_offset}) =>
-      contentTypes.has(sh_type) && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_offset !== interpreter,
+    (section) =>
+      contentTypes.has(section.sh_type) &&
+      (section.sh_flags & SHF.SHF_ALLOC) !== 0 &&
+      !isInterpreter(section),
   );
   const content = new RangeSet(sections.map(({sh_offset, sh_size}) => ({offset: sh_offset, size: sh_size})));
   const dynamic = view.segment(PT.PT_DYNAMIC);

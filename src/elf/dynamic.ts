@@ -8,7 +8,7 @@ import {ElfError} from '../errors.js';
 import {DT} from './constants.js';
 import {RecordTable} from './record-table.js';
 import {Dyn, type Phdr} from './records.js';
-import {readString} from './strings.js';
+import {StringReader} from './strings.js';
 import type {ElfView} from './view.js';
 
 /** Where the dynamic string table lies. */
@@ -46,6 +46,7 @@ export class DynamicSection {
   readonly #view: ElfView;
   readonly #entries: EntryTable;
   #stringTable: StringTable | undefined;
+  #strings: StringReader | undefined;
 
   constructor(view: ElfView, segment: Phdr) {
     const {elfClass} = view.format;
@@ -131,9 +132,10 @@ export class DynamicSection {
 
   /** The string at an offset of the dynamic string table. */
   stringAt(index: bigint): string {
-    const {offset, size} = this.stringTable;
-    if (index >= BigInt(size)) throw this.#bad('a string offset lies outside DT_STRTAB', index);
-    return readString(this.#view.source, offset, size, Number(index));
+    const {stringTable} = this;
+    if (index >= BigInt(stringTable.size)) throw this.#bad('a string offset lies outside DT_STRTAB', index);
+    this.#strings ??= new StringReader(this.#view.source, stringTable);
+    return this.#strings.at(Number(index));
   }
 
   #bad(what: string, value: bigint | undefined): ElfError {

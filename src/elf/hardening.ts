@@ -8,6 +8,7 @@ import type {ElfKind} from './kind.js';
 import type {Note} from './notes.js';
 import type {Shdr} from './records.js';
 import {isStackExecutable} from './stack.js';
+import {decodeString, StringBudget} from './strings.js';
 import {dynamicSymbolTable, eachSymbol} from './symbols.js';
 import type {ElfView} from './view.js';
 
@@ -105,11 +106,13 @@ function fromSections(section: Shdr, strings: Shdr): NamedSymbols {
 function reservedNames(view: ElfView, {offset, count, names}: NamedSymbols): string[] {
   const bytes = view.source.read(names.offset, names.size);
   const found = new Set<string>();
-  const decoder = new TextDecoder();
+  const budget = new StringBudget(view.source, names.size);
   eachSymbol(view, offset, count, ({st_name}) => {
     if (bytes[st_name] !== underscore || bytes[st_name + 1] !== underscore) return;
     const end = bytes.indexOf(0, st_name);
-    found.add(decoder.decode(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+    const name = bytes.subarray(st_name, end < 0 ? bytes.length : end);
+    budget.take(name.length);
+    found.add(decodeString(name));
   });
   return [...found];
 }

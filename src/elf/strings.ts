@@ -80,6 +80,67 @@ export function readString(
   return decodeString(readStringBytes(source, tableOffset, tableSize, index));
 }
 
+/**
+ * Strings that end alike may share their ends, so all strings of a table together can be a little longer than it is.
+ * Where thousands of references fall into one string without end, they would be longer than any memory.
+ */
+export class StringBudget {
+  #left: number;
+  readonly #facts: {readonly path: string | undefined; readonly expected: string};
+
+  constructor({path}: Pick<ByteSource, 'path'>, tableSize: number) {
+    this.#left = sharing * tableSize + longestString;
+    this.#facts = {path, expected: `at most ${this.#left} bytes of names in a table of ${tableSize}`};
+  }
+
+  /** @throws ElfError BAD_ELF when the strings taken so far come to more than a sound table holds */
+  take(length: number): void {
+    this.spend(length);
+    if (this.#left < 0)
+      throw new ElfError('BAD_ELF', 'strings lie over one another without end', this.#facts);
+  }
+
+  /** The same without an error; the next `take` will have it. */
+  spend(length: number): void {
+    this.#left -= length;
+  }
+}
+
+/** How much longer; the largest share on a Debian system is below 2. */
+const sharing = 8;
+
+/** Strings by their offset in a table, each read once. */
+export class StringReader {
+  readonly #source: ByteSource;
+  readonly #offset: number;
+  readonly #size: number;
+  readonly #known = new Map<number, string>();
+  readonly #budget: StringBudget;
+
+  constructor(source: ByteSource, {offset, size}: {readonly offset: number; readonly size: number}) {
+    this.#source = source;
+    this.#offset = offset;
+    this.#size = size;
+    this.#budget = new StringBudget(source, size);
+  }
+
+  /** @throws ElfError BAD_ELF when it has no end, or when the strings read so far are too many */
+  at(index: number): string {
+    let text = this.#known.get(index);
+    if (text !== undefined) return text;
+    // What is looked through in vain counts too.
+    const most = Math.min(this.#size - index, longestString);
+    this.#budget.take(0);
+    try {
+      text = readString(this.#source, this.#offset, this.#size, index);
+    } finally {
+      this.#budget.spend(text?.length ?? most);
+    }
+    this.#known.set(index, text);
+    return text;
+  }
+}
+
 /** Put pieces of bytes together. */
 export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   if (pieces.length === 1 && pieces[0] !== undefined) return pieces[0];

@@ -10,7 +10,7 @@ import {windowSource} from '../source/window.js';
 import {DT, EM, machineDT, PT, SHT} from './constants.js';
 import {oncePerView} from './once.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
-import {byteString} from './strings.js';
+import {byteString, StringBudget} from './strings.js';
 import type {ElfView} from './view.js';
 
 /** The dynamic symbol table. */
@@ -60,9 +60,12 @@ export function dynamicSymbolNames(view: ElfView, count: number): string[] {
   if (symbols === undefined || strings === undefined) return [];
   const bytes = view.source.read(strings.offset, strings.size);
   const names: string[] = [];
+  const budget = new StringBudget(view.source, strings.size);
   eachSymbol(view, symbols.offset, count, ({st_name}) => {
     const end = bytes.indexOf(0, st_name);
-    names.push(byteString(bytes.subarray(st_name, end < 0 ? bytes.length : end)));
+    const name = bytes.subarray(st_name, end < 0 ? bytes.length : end);
+    budget.take(name.length);
+    names.push(byteString(name));
   });
   return names;
 }

@@ -13,7 +13,7 @@ import {DynamicSection} from './dynamic.js';
 import type {Format} from './record.js';
 import {RecordTable} from './record-table.js';
 import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
-import {decodeString, readString} from './strings.js';
+import {decodeString, StringReader} from './strings.js';
 
 /** The value of PT_INTERP and where it stands. */
 export interface Interpreter {
@@ -43,6 +43,7 @@ export class ElfView {
   #loads: readonly Phdr[] | undefined;
   #sectionHeaders: readonly Shdr[] | undefined;
   #dynamic: DynamicSection | null | undefined;
+  #sectionNames: StringReader | undefined;
   #interpreter: Interpreter | null | undefined;
 
   /** @throws ElfError NOT_ELF, TRUNCATED, BAD_ELF when there is no ELF header to read */
@@ -89,7 +90,9 @@ export class ElfView {
   sectionName(section: Shdr): string {
     const names = this.sectionHeaders[this.e_shstrndx];
     if (names === undefined || section.sh_name >= names.sh_size) return '';
-    return this.#located(() => readString(this.source, names.sh_offset, names.sh_size, section.sh_name));
+    const {sh_offset: offset, sh_size: size} = names;
+    this.#sectionNames ??= new StringReader(this.source, {offset, size});
+    return this.#sectionNames.at(section.sh_name);
   }
 
   /** The first segment of a type. */

@@ -4,7 +4,7 @@
  * prepared by somebody who hopes for that. `bundle` writes no such link, so none is followed.
  */
 import {posix} from 'node:path';
-import {ElfError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import type {HeldDirectory} from '../source/held.js';
 import type {Root} from './root.js';
@@ -14,7 +14,8 @@ import type {Root} from './root.js';
  *
  * @param path absolute and normal, seen from inside
  * @returns its path on this machine; undefined when it does not exist
- * @throws ElfError OUTSIDE when a symbolic link stands on the way, wherever it leads
+ * @throws ElfError OUTSIDE when a symbolic link stands on the way, wherever it leads; FILE_SYSTEM when that cannot be
+ *   known
  */
 export function findOwn(root: Root, path: string): string | undefined {
   const there = root.resolve(path);
@@ -26,7 +27,10 @@ export function findOwn(root: Root, path: string): string | undefined {
       got: end === path ? 'links in a circle' : `a way to ${end}`,
     });
   }
-  return there.found ? there.host : undefined;
+  if (there.found) return there.host;
+  if (there.code === 'ENOENT' || there.code === 'ENOTDIR') return undefined;
+  // What cannot be looked at must not count for what is not there.
+  throw systemError(root.hostPath(path), Object.assign(new Error(there.code), {code: there.code}));
 }
 
 /** Open such a file; undefined when it does not exist. @throws ElfError OUTSIDE, NOT_A_FILE, CHANGED, FILE_SYSTEM */

@@ -178,7 +178,11 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
     .equals(Buffer.from(text));
 }
 
+/** No file has a longer path (PATH_MAX). Past this the end is not searched for: a hundred thousand entries may share it. */
+const longestString = 4096;
+
 function stringAt(bytes: Uint8Array, offset: number): string | undefined {
-  const end = offset < bytes.length ? bytes.indexOf(0, offset) : -1;
-  return end < 0 ? undefined : decodeString(bytes.subarray(offset, end));
+  const piece = bytes.subarray(offset, offset + longestString);
+  const end = piece.indexOf(0);
+  return end < 0 ? undefined : decodeString(piece.subarray(0, end));
 }

@@ -107,8 +107,10 @@ const muslDefaults = {
 
 function readMuslFacts(text: string, pathFile: string): LoaderFacts {
   // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
-  const lists = [...text.matchAll(/(?<=\0)(?:\/[\w.+-]+)+(?::(?:\/[\w.+-]+)+)+(?=\0)/g)];
-  const list = lists.find(([directories]) => directories.includes('/lib'))?.[0];
+  const lists = [...text.matchAll(/(?<=\0)[\w.+:/-]+(?=\0)/g)]
+    .map(([list]) => list)
+    .filter(isListOfDirectories);
+  const list = lists.find((directories) => directories.includes('/lib'));
   const version = /(?<=\0)\d+\.\d+\.\d+(?=\0)/.exec(text)?.[0];
   const systemDirectories = list?.split(':').map((directory) => `${directory}/`);
   return {
@@ -120,6 +122,13 @@ function readMuslFacts(text: string, pathFile: string): LoaderFacts {
     pathFile,
   };
 }
+
+function isListOfDirectories(list: string): boolean {
+  const directories = list.length > longestList ? [] : list.split(':');
+  return directories.length > 1 && directories.every((directory) => /^(?:\/[\w.+-]+)+$/.test(directory));
+}
+
+const longestList = 4096;
 
 function readGlibcFacts(text: string): LoaderFacts {
   const systemDirectories = readSystemDirectories(text);
@@ -142,10 +151,33 @@ const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(
  * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
  */
 function readSystemDirectories(text: string): readonly string[] {
-  const rows = [...text.matchAll(/(?:\/(?:[\w.+%-]+\/)+\0)+/g)].map(([row]) => row.slice(0, -1).split('\0'));
+  const rows = rowsOfDirectories(text);
   const isOfLibraries = (row: readonly string[]) => row.some((directory) => /\/lib\w*\//.test(directory));
   const longestFirst = rows.sort((a, b) => b.length - a.length);
   return longestFirst.find(isOfLibraries) ?? longestFirst.find(({length}) => length > 1) ?? [];
+}
+
+/** Each run of path characters is looked at once: in a hostile file one can be megabytes long. */
+function rowsOfDirectories(text: string): string[][] {
+  const rows: string[][] = [];
+  let end = -1;
+  for (const {0: match, index} of text.matchAll(/(?<![\w.+%/-])[\w.+%/-]+\0/g)) {
+    const run = match.slice(0, -1);
+    const directory = directoryAtEnd(run);
+    const row = index === end && directory === run ? rows.at(-1) : undefined;
+    end = directory === undefined ? -1 : index + match.length;
+    if (directory === undefined) continue;
+    if (row === undefined) rows.push([directory]);
+    else row.push(directory);
+  }
+  return rows;
+}
+
+/** What of a run reads `/.../`, no component empty; undefined when nothing does. */
+function directoryAtEnd(run: string): string | undefined {
+  const double = run.lastIndexOf('//');
+  const start = double < 0 ? run.indexOf('/') : double + 1;
+  return run.endsWith('/') && start >= 0 && start < run.length - 1 ? run.slice(start) : undefined;
 }
 
 /** DL_DST_LIB: with a triplet it is unmistakable, without one it has to be what a system directory ends in. */

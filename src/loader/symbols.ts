@@ -2,7 +2,7 @@
  * Which symbols an object defines for others and wants from them, each with its version where it has one.
  */
 import {DT, SHN} from '../elf/constants.js';
-import {decodeString} from '../elf/strings.js';
+import {decodeString, StringBudget} from '../elf/strings.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import {ElfView} from '../elf/view.js';
@@ -38,10 +38,14 @@ export function readDynamicSymbols(view: ElfView): DynamicSymbol[] {
   const strings = source.read(offset, size);
   const versionOf = readSymbolVersions(view, table.count);
   const symbols: DynamicSymbol[] = [];
+  const budget = new StringBudget(source, size);
   eachSymbol(view, table.offset, table.count, ({st_name, st_info, st_shndx}, index) => {
     const binding = st_info >> 4;
     if (st_name === 0 || st_name >= size || binding === STB_LOCAL) return;
-    const name = decodeString(strings.subarray(st_name, strings.indexOf(0, st_name)));
+    const end = strings.indexOf(0, st_name);
+    const bytes = strings.subarray(st_name, end < 0 ? size : end);
+    budget.take(bytes.length);
+    const name = decodeString(bytes);
     const defined = st_shndx !== SHN.SHN_UNDEF;
     symbols.push({name, version: versionOf(index), defined, weak: binding === STB_WEAK});
   });

@@ -40,7 +40,7 @@ export class Held {
   constructor(fd: number, real: string) {
     this.#fd = fd;
     this.real = real;
-    this.stats = fstatSync(fd);
+    this.stats = statsOf(fd, real);
   }
 
   /** The same thing for a call that wants a path and follows links. */
@@ -55,7 +55,7 @@ export class Held {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
+    letGo(this.#fd);
   }
 }
 
@@ -142,14 +142,41 @@ function openReal(real: string, flags: number): number {
   } catch (error) {
     throw systemError(real, error, 'cannot open');
   }
-  const got = hasDescriptorPaths ? readlinkSync(`/proc/self/fd/${fd}`) : real;
+  const got = whereIs(fd, real);
   if (got === real) return fd;
-  closeSync(fd);
+  letGo(fd);
   throw new ElfError('CHANGED', 'the path was led elsewhere while it was looked up', {
     path: real,
     expected: 'no directory on the way to be moved or to become a link',
     got: printable(got),
   });
+}
+
+function whereIs(fd: number, real: string): string {
+  try {
+    return hasDescriptorPaths ? readlinkSync(`/proc/self/fd/${fd}`) : real;
+  } catch (error) {
+    letGo(fd);
+    throw systemError(real, error, 'cannot open');
+  }
+}
+
+function statsOf(fd: number, real: string): Stats {
+  try {
+    return fstatSync(fd);
+  } catch (error) {
+    letGo(fd);
+    throw systemError(real, error, 'cannot open');
+  }
+}
+
+/** Nothing was written through it, so nothing can be lost. */
+function letGo(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // The descriptor is gone all the same (close(2)).
+  }
 }
 
 function makeDirectory(path: string, real: string, mode: number): void {

@@ -104,6 +104,17 @@ test('a directory of data that holds a link to itself is refused', async (t) => 
   await refused(t, bundle([program], {into, files: [{source: from}]}), 'BAD_REQUEST', /a link to itself/);
 });
 
+test('data that is neither a file nor a directory is refused, and nothing is written', async (t) => {
+  const into = path.join(tempDirectory(t), 'out');
+  await refused(
+    t,
+    bundle([program], {into, files: [{source: '/dev/null'}]}),
+    'NOT_A_FILE',
+    /^\/dev\/null: neither/,
+  );
+  t.false(existsSync(path.join(into, 'debootstrap')));
+});
+
 test('data that would lie outside the prefix, or be the manifest, is refused', async (t) => {
   const into = tempDirectory(t);
   for (const target of ['/etc/passwd', '../etc/passwd', '', 'qemu-libs/manifest.json']) {

@@ -147,3 +147,46 @@ test('wrong command lines', (t) => {
     /Its name does not tell/,
   );
 });
+
+test('what the table holds, as data', (t) => {
+  const {stdout, stderr} = inNamespace(`
+    elfinterp binfmt register /opt/qemu-riscv64 >/dev/null
+    elfinterp binfmt list --json
+    elfinterp binfmt show qemu-riscv64 --json
+    elfinterp binfmt status --json`);
+  t.is(stderr, '');
+  const [list, shown, status] = stdout.split(/^(?=\[)|(?<=^\]\n)/m).map((text) => JSON.parse(text));
+  t.like(list[0], {
+    name: 'qemu-riscv64',
+    enabled: true,
+    flags: 'P',
+    target: 'riscv64',
+    interpreter: '/opt/qemu-riscv64',
+  });
+  t.like(shown[0], {name: 'qemu-riscv64', enabled: true});
+  t.like(status, {
+    mountPoint: '/proc/sys/fs/binfmt_misc',
+    hostWide: false,
+    enabled: true,
+    entries: 1,
+    privateTables: true,
+  });
+});
+
+test('the status of a table in words, and of none', (t) => {
+  const {stdout} = inNamespace('elfinterp binfmt register /opt/qemu-arm >/dev/null; elfinterp binfmt status');
+  t.regex(
+    stdout,
+    /^\/proc\/sys\/fs\/binfmt_misc: the table of a user namespace, enabled, 1 entries\nLinux \S+ gives each/,
+  );
+  t.regex(elfinterp(['binfmt', 'status', '--table', '/nowhere']).stdout, /^binfmt_misc is not mounted\n/);
+});
+
+test('show goes on after an entry that is not there', (t) => {
+  const {status, stdout, stderr} = inNamespace(
+    'elfinterp binfmt register /opt/qemu-arm >/dev/null; elfinterp binfmt show none qemu-arm',
+  );
+  t.is(status, 1);
+  t.regex(stdout, /^qemu-arm: enabled\n {2}interpreter {2}\/opt\/qemu-arm\n/);
+  t.regex(stderr, /^elfinterp: \/proc\/sys\/fs\/binfmt_misc\/none: no such entry is registered$/m);
+});

@@ -67,3 +67,16 @@ test('an unknown option shows the usage', (t) => {
   t.like(chrpath(['-z', 'F'], '/'), {status: 1, stderr: 'elfinterp-chrpath: unknown option -z\n'});
   t.is(chrpath([], '/').status, 1);
 });
+
+test('short options may stand together', (t) => {
+  const file = copyFixture(t, 'x86_64/needs-libprobe', 'F');
+  t.like(chrpath(['-kl', 'missing', 'F'], path.dirname(file)), {status: 1, stdout: 'F: RUNPATH=$ORIGIN\n'});
+});
+
+test('it says what it is and how it is called', (t) => {
+  for (const word of ['--version', '-v'])
+    t.like(chrpath([word], '/'), {status: 0, stdout: 'chrpath version 0.16 (elfinterp)\n', stderr: ''});
+  for (const word of ['--help', '-h'])
+    t.regex(chrpath([word], '/').stdout, /^Usage: elfinterp-chrpath .*\n\n {3}-v\|--version/);
+  t.is(chrpath(['--help'], '/').status, 0);
+});

@@ -243,6 +243,7 @@ test('--json: a plan, with bytes as hexadecimal digits', (t) => {
 
 test('a reader that goes away ends it quietly, with the status of SIGPIPE', (t) => {
   const many = Array.from({length: 3000}, () => fixture(name).path);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: bash fills it in
   const script = '"$@" | head -n 1; echo "${PIPESTATUS[@]}"';
   const {stdout, stderr} = run('bash', ['-c', script, 'bash', process.execPath, program, 'get', ...many]);
   t.is(stdout, `${fixture(name).path}: ${interpreter}\n141 0\n`);

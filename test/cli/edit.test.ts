@@ -4,8 +4,8 @@ import test from 'ava';
 import {openElfBuffer, openElfSync} from '../../src/index.js';
 import {elfinterp} from '../helpers/cli.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {copyFixture, tempDirectory} from '../helpers/temp.js';
-import {run} from '../helpers/tools.js';
+import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
+import {output, run} from '../helpers/tools.js';
 
 function dynamicOf(file: string) {
   const {view, close} = openElfSync(file);
@@ -35,6 +35,17 @@ test('every option reaches the file', (t) => {
   });
   t.is(elfinterp(['edit', '--default-lib', '--no-exec-stack', '--remove-needed', 'libz.so', file]).status, 0);
   t.is(dynamicOf(file).needed?.[0], 'libprobe.so.1');
+});
+
+test('--rename-symbols takes a list, and what is named besides goes before it', (t) => {
+  const file = copyFixture(t, 'x86_64/libprobe.so.1');
+  const list = tempFile(t, 'probe_answer from_list\nprobe_version version_from_list\n', 'symbols');
+  const args = ['--rename-symbols', list, '--rename-symbol', 'probe_answer=named'];
+  t.like(elfinterp(['edit', file, ...args]), {status: 0, stdout: '', stderr: ''});
+  const symbols = output('readelf', ['-W', '--dyn-syms', file]);
+  t.regex(symbols, / named@@PROBE_1$/m);
+  t.regex(symbols, / version_from_list@@/);
+  t.notRegex(symbols, /from_list@@PROBE_1$|probe_answer/m);
 });
 
 test('files after one that cannot be done are still done, and the status tells', (t) => {

@@ -465,9 +465,10 @@ function evilProgram(place: Place): string {
     });
     output('chown', ['12345:12345', path]);
   });
-  return once(place, 'evil', (path) =>
-    writeFileSync(path, edit(readFileSync('/bin/true'), {interpreter: loader}), {mode: 0o755}),
-  );
+  return once(place, 'evil', (path) => {
+    writeFileSync(path, edit(readFileSync('/bin/true'), {interpreter: loader}), {mode: 0o755});
+    output('chown', ['12345:12345', path]);
+  });
 }
 
 function* product<A, B>(

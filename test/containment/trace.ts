@@ -10,6 +10,8 @@ export interface Deed {
   readonly attempt: number;
   readonly kind: 'read' | 'change' | 'run';
   readonly path: string;
+  /** Whether a device was opened. */
+  readonly isDevice: boolean;
   readonly line: string;
 }
 
@@ -23,7 +25,8 @@ export function readDeeds(log: string): Deed[] {
     const [, begins, number] = /"\/attempt (begin|end) (\d+)"/.exec(line) ?? [];
     if (number !== undefined) attempt = begins === 'begin' ? Number(number) : 0;
     const [, pid = '', call = '', args = '', result = ''] = /^(\d+) +(\w+)\((.*)\) += (.*)$/.exec(line) ?? [];
-    const opened = /^(\d+)<(.*)>$/.exec(result);
+    const opened = /^(\d+)<(.*?)(<(?:char|block) \d+:\d+>)?>$/.exec(result);
+    const isDevice = opened?.[3] !== undefined;
     if (opened !== null) descriptors.set(`${pid} ${opened[1]}`, opened[2] ?? '');
     if (attempt === 0 || result.startsWith('-1') || result.startsWith('?')) continue;
     const resolve = (path: string) =>
@@ -31,7 +34,7 @@ export function readDeeds(log: string): Deed[] {
         path.replace(/^\/proc\/self\/fd\/(\d+)/, (all, fd) => descriptors.get(`${pid} ${fd}`) ?? all),
       );
     for (const [kind, path] of deedsOf(call, args, opened?.[2])) {
-      deeds.push({attempt, kind, path: resolve(path), line});
+      deeds.push({attempt, kind, path: resolve(path), isDevice, line});
     }
   }
   return deeds;

@@ -1,12 +1,11 @@
 /*
- * Tries the escapes of one group, each in a fresh root, and prints a line of JSON for each. It runs in a process of
+ * Tries the escapes of one group on one operation, each in a fresh root, and prints a line of JSON for each. It runs in a process of
  * its own, under strace: what is between the two marks of an attempt is what elfinterp did.
  */
-import {lstatSync, mkdirSync, readdirSync, writeSync} from 'node:fs';
-import {join} from 'node:path';
+import {lstatSync, readdirSync, writeSync} from 'node:fs';
 import {ElfError} from '../../src/errors.js';
 import {type Attempt, type Group, groups} from './attempts.js';
-import {operations} from './operations.js';
+import {type OperationName, operations} from './operations.js';
 import {filesWithSecret, makePlace, type Place, secret, snapshot} from './place.js';
 
 export interface Outcome {
@@ -18,19 +17,15 @@ export interface Outcome {
   readonly escapes: readonly string[];
 }
 
-const [group = '', parent = ''] = process.argv.slice(2);
+const [group = '', only = '', parent = ''] = process.argv.slice(2);
 
-const places = {plain: await newPlace('plain', false), bundled: await newPlace('bundled', true)};
+const {withBundle} = operations[only as OperationName];
+const place = await makePlace(parent, withBundle);
 let number = 0;
 for (const attempt of groups[group as Group]()) {
-  const place = operations[attempt.operation].withBundle ? places.bundled : places.plain;
+  if (attempt.operation !== only) continue;
   const outcome = await tryOut(attempt, place);
   if (outcome !== undefined) writeSync(1, `${JSON.stringify(outcome)}\n`);
-}
-
-async function newPlace(name: string, withBundle: boolean): Promise<Place> {
-  mkdirSync(join(parent, name));
-  return makePlace(join(parent, name), withBundle);
 }
 
 async function tryOut(attempt: Attempt, place: Place): Promise<Outcome | undefined> {

@@ -95,6 +95,7 @@ const packages: Readonly<Record<string, string>> = {
   'eu-strip': 'elfutils',
   gcc: 'gcc',
   'dpkg-architecture': 'dpkg-dev',
+  groff: 'groff-base',
   mkfifo: 'coreutils',
   script: 'bsdutils',
   '/usr/i686-linux-gnu': 'libc6-i386-cross',

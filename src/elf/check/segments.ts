@@ -49,9 +49,9 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
     }
     if (p_align > 1 && p_type !== PT.PT_NULL && !isPowerOfTwo(p_align))
       yield say(view, i, 'BAD_ALIGNMENT', `p_align ${hex(p_align)} is not a power of two`);
-    if (p_type !== PT.PT_LOAD) continue;
-    if (p_filesz > p_memsz)
+    if (p_filesz > p_memsz && (p_memsz > 0 || p_type === PT.PT_LOAD))
       yield say(view, i, 'FILESZ_ABOVE_MEMSZ', `p_filesz ${hex(p_filesz)} is above p_memsz ${hex(p_memsz)}`);
+    if (p_type !== PT.PT_LOAD) continue;
     if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
       const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
       yield say(view, i, 'NOT_CONGRUENT', what);
@@ -72,13 +72,14 @@ export function* checkCovered(view: ElfView): Generator<Problem> {
   for (const [i, segment] of view.programHeaders.entries()) {
     // The zeros of thread-local variables take no room in memory; each thread has its own.
     const size = BigInt(segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz);
-    const isMapped = loads.some(
-      (load) =>
-        segment.p_vaddr >= load.p_vaddr &&
-        segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
-        BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
-    );
-    if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped)
+    const isMapped = () =>
+      loads.some(
+        (load) =>
+          segment.p_vaddr >= load.p_vaddr &&
+          segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
+          BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
+      );
+    if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped())
       yield say(view, i, 'NOT_IN_LOAD', 'not covered by a PT_LOAD');
     if ((segment.p_type === PT.PT_PHDR || segment.p_type === PT.PT_INTERP) && i > firstLoad)
       yield say(view, i, 'AFTER_LOAD', 'stands behind the first PT_LOAD');

@@ -1,0 +1,17 @@
+import type {Command} from '../command.js';
+
+export const completionCommand: Command = {
+  usage: 'completion <shell>',
+  summary: 'print the completion script of a shell',
+  positionals: {shell: {describe: 'bash, zsh or fish', type: 'string', choices: ['bash', 'zsh', 'fish']}},
+  options: {},
+  examples: [
+    {line: 'source <(elfinterp completion bash)', meaning: 'for ~/.bashrc'},
+    {line: 'source <(elfinterp completion zsh)', meaning: 'for ~/.zshrc, behind compinit'},
+    {
+      line: 'elfinterp completion fish > ~/.config/fish/completions/elfinterp.fish',
+      meaning: 'for fish, once and for all',
+    },
+  ],
+  load: () => import('../commands/completion.js'),
+};

@@ -1,0 +1,62 @@
+/*
+ * A page of the manual, in the man(7) macros, from what the help says too.
+ */
+import {version} from '../../index.js';
+import type {Example} from '../command.js';
+import {commands, groups} from '../commands.js';
+import {commandPage, groupPage, overviewPage, type Page} from './page.js';
+
+/** Every page of the manual, by the name of its file. */
+export function manual(): Map<string, string> {
+  const pages = [overviewPage(), ...Object.keys(groups).map(groupPage), ...commands.map(commandPage)];
+  return new Map(pages.map((page) => [`${dashed(page.name)}.1`, pageToMan(page, pages)]));
+}
+
+function pageToMan(page: Page, pages: readonly Page[]): string {
+  const title = dashed(page.name);
+  return [
+    `.TH ${title.toUpperCase()} 1 "" "elfinterp ${version}" "elfinterp"`,
+    '.SH NAME',
+    roff(`${title} - ${page.summary}`),
+    '.SH SYNOPSIS',
+    synopsis(page),
+    ...page.sections
+      .filter(({entries}) => entries.length > 0)
+      .flatMap(({title: heading, entries}) => [
+        `.SH ${heading.toUpperCase()}`,
+        ...entries.flatMap(({term, text}) => ['.TP', `.B ${roff(term.trim())}`, roff(text)]),
+      ]),
+    ...(page.examples.length === 0 ? [] : ['.SH EXAMPLES', ...page.examples.flatMap(exampleToMan)]),
+    ...(page.notes.length === 0 ? [] : ['.SH NOTES', ...page.notes.flatMap((note) => [roff(note), '.br'])]),
+    '.SH EXIT STATUS',
+    '0: done. 1: something that was asked for could not be done. 2: the command line is wrong.',
+    '.SH SEE ALSO',
+    seeAlso(page, pages),
+    '',
+  ].join('\n');
+}
+
+/** What is typed stands in bold, what is to be put in its place does not. */
+function synopsis({name, usage}: Page): string {
+  return `.B ${roff(name)}\n${roff(usage.slice(name.length + 1))}`;
+}
+
+function exampleToMan({line, meaning}: Example): string[] {
+  return ['.TP', `.B ${roff(line)}`, roff(meaning)];
+}
+
+/** The overview and its commands; of a command of a group, the group. */
+function seeAlso({name}: Page, pages: readonly Page[]): string {
+  const isNear = (other: string) => other.startsWith(`${name} `) || name.startsWith(`${other} `);
+  const near = pages.filter((page) => isNear(page.name)).map((page) => `.BR ${roff(dashed(page.name))} (1)`);
+  return [...near, '.BR ld.so (8)'].join(',\n');
+}
+
+function dashed(name: string): string {
+  return name.replaceAll(' ', '-');
+}
+
+/** A hyphen of a command line is one, not a dash; a line that begins with a point would be a macro. */
+function roff(text: string): string {
+  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&');
+}

@@ -1,0 +1,68 @@
+/*
+ * The chroot commands' own part: options become a library call, and what it answers becomes text or JSON. What the
+ * calls do is tested in test/chroot.
+ */
+import {mkdirSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import {greeting, guestRoot} from '../chroot/guest-root.js';
+import {elfinterp} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {withTools} from '../helpers/tools.js';
+
+test(
+  'install, verify and bundle as data',
+  withTools((t) => {
+    const root = guestRoot(t);
+    const installed = JSON.parse(elfinterp(['chroot', 'install', root, '--json']).stdout);
+    t.like(installed, {architecture: 'armel', evidence: '/bin/sh', native: false, own: null});
+    t.like(installed.bundle, {prefix: '/debootstrap', written: true, isolated: true});
+    t.is(path.basename(installed.emulators[0]), 'qemu-arm');
+    const again = JSON.parse(elfinterp(['chroot', 'install', root, '--json']).stdout);
+    t.deepEqual(again.bundle, {...installed.bundle, written: false});
+    const verified = JSON.parse(elfinterp(['chroot', 'verify', root, '--json']).stdout);
+    t.deepEqual(verified, {
+      manifestPath: verified.manifestPath,
+      programs: ['/debootstrap/qemu-arm'],
+      files: installed.bundle.files.length,
+      isolated: true,
+      problems: [],
+    });
+  }),
+);
+
+test(
+  'verify --run runs a program of the chroot, and fails with it',
+  withTools((t) => {
+    const root = guestRoot(t);
+    t.is(elfinterp(['chroot', 'install', root]).status, 0);
+    t.like(elfinterp(['chroot', 'verify', root, '--run', '/bin/sh']), {status: 0, stdout: '', stderr: ''});
+    const {status, stderr} = elfinterp(['chroot', 'verify', root, '--run', '/bin/none']);
+    t.is(status, 1);
+    t.regex(stderr, /\/bin\/none/);
+  }),
+);
+
+test(
+  'run --bind shows a directory at its own path or at another, and --env is checked',
+  withTools((t) => {
+    const root = guestRoot(t);
+    t.is(elfinterp(['chroot', 'install', root]).status, 0);
+    const outside = tempDirectory(t);
+    writeFileSync(path.join(outside, 'file'), '');
+    mkdirSync(path.join(root, 'mnt'));
+    mkdirSync(path.join(root, outside), {recursive: true});
+    const start = ['chroot', 'run', root];
+    for (const bind of [`${outside}:/mnt`, outside])
+      t.like(elfinterp([...start, '--bind', bind, '--', '/bin/sh']), {
+        status: 0,
+        stdout: greeting,
+        stderr: '',
+      });
+    const {status, stderr} = elfinterp([...start, '--env', 'NAME', '--', '/bin/sh']);
+    t.deepEqual(
+      [status, stderr],
+      [2, 'elfinterp: --env NAME: expected NAME=VALUE; see elfinterp chroot run --help\n'],
+    );
+  }),
+);

@@ -1,0 +1,49 @@
+/*
+ * The pages of the manual: one a command, in words that the help has too, and without a warning of their readers.
+ */
+import {readdirSync, readFileSync} from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import {commands, groups, nameOf} from '../../src/cli/commands.js';
+import {projectDirectory} from '../helpers/cli.js';
+import {run, withTools} from '../helpers/tools.js';
+
+const directory = path.join(projectDirectory, 'man');
+const pages = readdirSync(directory).sort();
+
+test('there is a page for each command and group, and package.json names them all', (t) => {
+  const names = [
+    'elfinterp',
+    ...[...Object.keys(groups), ...commands.map(nameOf)].map((name) => `elfinterp ${name}`),
+  ];
+  t.deepEqual(pages, names.map((name) => `${name.replaceAll(' ', '-')}.1`).sort());
+  const {man} = JSON.parse(readFileSync(path.join(projectDirectory, 'package.json'), 'utf8'));
+  t.deepEqual(
+    man,
+    pages.map((page) => `man/${page}`),
+  );
+});
+
+for (const page of pages)
+  test(
+    `${page} is formatted without a warning`,
+    withTools((t) => {
+      const file = path.join(directory, page);
+      t.is(run('groff', ['-man', '-ww', '-z', file]).stderr, '');
+      t.is(run('mandoc', ['-Tlint', '-Werror', file]).stdout, '');
+    }),
+  );
+
+for (const command of commands)
+  test(
+    `${nameOf(command)}: the manual says what the help says`,
+    withTools((t) => {
+      const file = path.join(directory, `elfinterp-${nameOf(command).replaceAll(' ', '-')}.1`);
+      const shown = run('mandoc', ['-Tutf8', '-Owidth=1000', file]).stdout;
+      const text = shown.replaceAll(/.\x08/g, '').replaceAll(/\s+/g, ' ');
+      t.true(text.includes(command.summary));
+      for (const [name, {describe = ''}] of Object.entries(command.options))
+        t.true(text.includes(`${name}`) && text.includes(describe), name);
+      for (const {line, meaning} of command.examples) t.true(text.includes(`${line} ${meaning}`), line);
+    }),
+  );

@@ -1,0 +1,233 @@
+/*
+ * What the fuzzer found, one test each, named after what it did. The inputs are made small: a fixture with the one
+ * field changed that mattered.
+ */
+import test from 'ava';
+import {parseManifest} from '../../src/bundle/manifest.js';
+import {planEdit} from '../../src/edit/plan-edit.js';
+import type {EditRequest} from '../../src/edit/request.js';
+import {DT, PT, SHT} from '../../src/elf/constants.js';
+import {describeElf} from '../../src/elf/describe.js';
+import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/elf/records.js';
+import {dynamicSymbolTable, gnuHashTable} from '../../src/elf/symbols.js';
+import {ElfView, viewBuffer} from '../../src/elf/view.js';
+import {readLoaderFacts} from '../../src/loader/loader-facts.js';
+import {bufferSource} from '../../src/source/buffer.js';
+import {countingSource} from '../../src/source/counting.js';
+import {edit, planFor} from '../helpers/edits.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
+import {growLibrary} from './grown.js';
+import {readOwn} from './own-reader.js';
+import {withNotes, withOneNeed} from './worst-inputs.js';
+
+interface Place {
+  readonly offset: number;
+  readonly index: number;
+}
+
+/** Change one record of a file, found by its place in a table. */
+function put<T>(
+  bytes: Uint8Array,
+  type: {
+    size(elfClass: 32 | 64): number;
+    decode(bytes: Uint8Array, format: ElfView['format'], offset: number): T;
+    encode(record: T, format: ElfView['format']): Uint8Array;
+  },
+  {offset, index}: Place,
+  change: Partial<T>,
+): void {
+  const {format} = viewBuffer(bytes);
+  const at = offset + index * type.size(format.elfClass);
+  bytes.set(type.encode({...type.decode(bytes, format, at), ...change}, format), at);
+}
+
+function segment(bytes: Uint8Array, p_type: number): Place {
+  const {header, programHeaders} = viewBuffer(bytes);
+  return {offset: header.e_phoff, index: programHeaders.findIndex((phdr) => phdr.p_type === p_type)};
+}
+
+function section(bytes: Uint8Array, name: string): Place {
+  const view = viewBuffer(bytes);
+  const index = view.sectionHeaders.findIndex((header) => view.sectionName(header) === name);
+  return {offset: view.header.e_shoff, index};
+}
+
+function entry(bytes: Uint8Array, d_tag: bigint): Place {
+  const {dynamic} = viewBuffer(bytes);
+  return {offset: dynamic?.offset ?? 0, index: dynamic?.entries.findIndex((e) => e.d_tag === d_tag) ?? 0};
+}
+
+const longInterpreter = `/${'i'.repeat(150)}/ld.so`;
+const eachKind: readonly EditRequest[] = [
+  {interpreter: longInterpreter},
+  {rpath: `/${'r'.repeat(300)}`},
+  {addNeeded: ['libmore.so']},
+];
+
+/** A damaged file is refused before anything is planned, and the message says what is wrong with it. */
+const refuses = test.macro<[name: string, damage: (bytes: Buffer) => void, message: RegExp]>(
+  (t, name, damage, message) => {
+    const bytes = fixtureBytes(name);
+    damage(bytes);
+    for (const request of eachKind)
+      t.throws(() => planEdit(viewBuffer(bytes), request), {code: 'UNSAFE_EDIT', message});
+  },
+);
+
+test('an entry behind the first DT_NULL of the dynamic section came to life when another was added', (t) => {
+  const bytes = fixtureBytes('x86_64/needs-libprobe');
+  const {dynamic} = viewBuffer(bytes);
+  const index = (dynamic?.entries.length ?? 0) + 1;
+  put(bytes, Dyn, {offset: dynamic?.offset ?? 0, index}, {d_tag: DT.DT_DEPAUDIT, d_val: 1n});
+  const edited = edit(bytes, {addNeeded: ['libmore.so']});
+  t.true(readOwn(edited).needed.includes('libmore.so'));
+  t.deepEqual(viewBuffer(edited).dynamic?.strings(DT.DT_DEPAUDIT), []);
+});
+
+test(
+  'of two PT_DYNAMIC the edit changed the one that ld.so does not take',
+  refuses,
+  'x86_64/probe-gold-pie',
+  (bytes) => {
+    const {programHeaders} = viewBuffer(bytes);
+    const dynamic = programHeaders.find(({p_type}) => p_type === PT.PT_DYNAMIC);
+    put(bytes, Phdr, segment(bytes, PT.PT_GNU_STACK), {...dynamic});
+  },
+  /there are two PT_DYNAMIC/,
+);
+
+test(
+  'a table outside of every segment came into one that grew',
+  refuses,
+  's390x/needs-libprobe',
+  (bytes) => put(bytes, Dyn, entry(bytes, DT.DT_RELA), {d_val: 0xa40n}),
+  /DT_RELA does not lead into the file/,
+);
+
+test(
+  'the end of a table that is longer than its segment was taken for free room',
+  refuses,
+  'armhf/probe-lld-pie',
+  (bytes) => put(bytes, Dyn, entry(bytes, DT.DT_PLTRELSZ), {d_val: 0x20904n}),
+  /DT_JMPREL is longer than the segment that holds it/,
+);
+
+test(
+  'of two tables that lie over one another one was changed with the other',
+  refuses,
+  'x86_64/needs-libprobe',
+  (bytes) => {
+    const strings = viewBuffer(bytes).dynamic?.value(DT.DT_STRTAB) ?? 0n;
+    put(bytes, Dyn, entry(bytes, DT.DT_VERSYM), {d_val: strings + 4n});
+  },
+  /lie over one another/,
+);
+
+test(
+  'an .interp that reaches over the hash table was edited, and the result was not',
+  refuses,
+  'ppc64le/probe-exec',
+  (bytes) => put(bytes, Shdr, section(bytes, '.interp'), {sh_size: 0x1000}),
+  /a section reaches into DT_GNU_HASH/,
+);
+
+test(
+  'a dynamic section that is mapped from another place was edited where ld.so does not look',
+  refuses,
+  'x86_64/probe-pie',
+  (bytes) => {
+    const {p_vaddr = 0n} = viewBuffer(bytes).segment(PT.PT_DYNAMIC) ?? {};
+    put(bytes, Phdr, segment(bytes, PT.PT_DYNAMIC), {p_vaddr: p_vaddr - 16n});
+  },
+  /PT_DYNAMIC is mapped from another place than it says/,
+);
+
+test('a PT_GNU_STACK with a length stopped every edit as an internal error', (t) => {
+  const bytes = fixtureBytes('armel/probe-pie');
+  put(bytes, Phdr, segment(bytes, PT.PT_GNU_STACK), {p_filesz: 0x200});
+  for (const request of eachKind) t.notThrows(() => planFor(bytes, request));
+});
+
+test('a segment that is mapped nowhere stopped edits elsewhere as an internal error', (t) => {
+  const bytes = fixtureBytes('mips64el/probe-exec');
+  put(bytes, Phdr, segment(bytes, 0x70000003), {p_vaddr: 0x7000_0000n});
+  t.is(edit(bytes, {osAbi: 'FreeBSD'})[7], 9);
+});
+
+test('a .gnu.hash that is longer than its words stopped a new segment as an internal error', (t) => {
+  const bytes = fixtureBytes('armhf/libprobe.so.1');
+  const offset = gnuHashTable(viewBuffer(bytes))?.offset ?? 0;
+  put(bytes, GnuHashHeader, {offset, index: 0}, {symoffset: 1000});
+  const edited = edit(bytes, {interpreter: '/lib/new.so', addInterpreter: true});
+  t.is(readOwn(edited).interpreter, '/lib/new.so');
+});
+
+test('a section without SHF_ALLOC stayed behind when the tables around it slid', (t) => {
+  const bytes = fixtureBytes('x86_64/needs-libprobe-rpath');
+  put(bytes, Shdr, section(bytes, '.rela.plt'), {sh_flags: 0});
+  const after = viewBuffer(edit(bytes, {addNeeded: ['libmore.so']}));
+  const moved = after.sectionHeaders.find((header) => after.sectionName(header) === '.rela.plt');
+  t.is(moved?.sh_addr, after.dynamic?.value(DT.DT_JMPREL));
+});
+
+test('a symbol with the number of a section that it does not lie in was moved with that', (t) => {
+  const bytes = fixtureBytes('i386/probe-lld-exec');
+  const place = {offset: dynamicSymbolTable(viewBuffer(bytes))?.offset ?? 0, index: 8};
+  const symbolOf = (file: Uint8Array) => {
+    const view = viewBuffer(file);
+    const start = dynamicSymbolTable(view)?.offset ?? 0;
+    return Sym.decode(file, view.format, start + 8 * Sym.size(32)).st_value;
+  };
+  put(bytes, Sym, place, {st_shndx: 1});
+  t.is(symbolOf(edit(bytes, {interpreter: longInterpreter})), symbolOf(bytes));
+});
+
+test('a symbol with a version that no table has lost it with a library that was removed', (t) => {
+  const bytes = fixtureBytes('armhf/probe-nosections');
+  const view = viewBuffer(bytes);
+  const offset = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n) ?? 0;
+  bytes.writeUInt16LE(0x77, offset + 2);
+  t.throws(() => planFor(bytes, {removeNeeded: ['libc.so.6']}), {
+    code: 'UNSAFE_EDIT',
+    message: /DT_VERSYM gives a symbol a version that no table has/,
+  });
+});
+
+test('a program whose segments are counted in a section was edited, though no kernel loads it', (t) => {
+  const bytes = fixtureBytes('armhf/needs-libprobe');
+  const {header, programHeaders} = viewBuffer(bytes);
+  put(bytes, Shdr, {offset: header.e_shoff, index: 0}, {sh_info: programHeaders.length});
+  put(bytes, Ehdr, {offset: EI_NIDENT, index: 0}, {e_phnum: 0xffff});
+  t.is(viewBuffer(bytes).programHeaders.length, programHeaders.length);
+  t.throws(() => planFor(bytes, {osAbi: 'FreeBSD'}), {code: 'UNSUPPORTED'});
+});
+
+test('names that end in one string without end took minutes and more memory than there is', (t) => {
+  const {dynamic} = viewBuffer(withOneNeed(growLibrary({needed: 3000, symbols: 8000})));
+  t.throws(() => dynamic?.needed, {code: 'BAD_ELF', message: /strings lie over one another without end/});
+});
+
+test('note sections that lie over one another were read a thousand times', (t) => {
+  const bytes = withNotes(growLibrary({sections: 1000, symbols: 40_000}));
+  t.true(viewBuffer(bytes).sectionHeaders.filter(({sh_type}) => sh_type === SHT.SHT_NOTE).length > 900);
+  const source = countingSource(bufferSource(bytes));
+  describeElf(new ElfView(source));
+  t.true(source.bytesRead < 4 * bytes.length, `${source.bytesRead} of ${bytes.length} bytes`);
+});
+
+test('a loader that is one long path was looked through for each of its directories', (t) => {
+  const bytes = Buffer.from(`\0glibc-ld.so.cache1.1\0/lib/\0/usr/lib/\0${'/a'.repeat(1 << 20)}`);
+  const facts = readLoaderFacts(bufferSource(bytes), {
+    e_machine: 62,
+    e_flags: 0,
+    elfClass: 64,
+    littleEndian: true,
+  });
+  t.deepEqual(facts.systemDirectories, ['/lib/', '/usr/lib/']);
+});
+
+test('a manifest of lists in lists without end was an internal error', (t) => {
+  const depth = 100_000;
+  const text = `{"version": ${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  t.throws(() => parseManifest(text, 'manifest.json'), {code: 'BAD_MANIFEST'});
+});
