@@ -63,4 +63,12 @@ The fuzzer makes them at random; which of these lines its few thousand inputs in
       both(isIn('elf/check', 'edit/damage.ts'), says(/./)),
     ),
   },
+  {
+    title: 'What cannot be read is passed over',
+    why: `A file in the way that is no ELF file, is damaged or may not be read does not stop a search: the next one counts.`,
+    lines: either(
+      says(/^\s*(\/\/.*\n\s*)?return (undefined|false|\[\]|'');?\s*\}?\s*$/),
+      says(/^\s*if \(error instanceof ElfError\) return/),
+    ),
+  },
 ];
