@@ -4,13 +4,17 @@
  */
 import {chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
+import {pathToFileURL} from 'node:url';
 import test from 'ava';
+import {closeBrowser, openPage, pictureFaults} from './helpers/browser.js';
 import {projectDirectory} from './helpers/cli.js';
 import {fixture} from './helpers/fixtures.js';
 import {userDirectory} from './helpers/package.js';
 import {readelfInterpreter} from './helpers/readelf.js';
 import {readmeBlocks} from './helpers/readme.js';
 import {output, run, withTools} from './helpers/tools.js';
+
+test.after.always(closeBrowser);
 
 /** Run by test/workflow.test.ts, in the chroot that takes minutes to make. */
 const longest = 'Build an ARM chroot';
@@ -100,5 +104,31 @@ test(
     const now = output(process.execPath, [path.join(projectDirectory, 'scripts', 'record.js'), '--print']);
     t.deepEqual(wordsOf(recorded), wordsOf(now));
     t.true(wordsOf(now).length > 15);
+  }),
+);
+
+test(
+  'the recording is read in light and dark, its texts do not overlap, and it ends with all of them',
+  withTools(async (t) => {
+    const file = path.join(projectDirectory, 'docs', 'recording.svg');
+    const [, width] = /width="(\d+)"/.exec(readFileSync(file, 'utf8')) ?? [];
+    for (const dark of [false, true]) {
+      const {page} = await openPage(t, pathToFileURL(file).href, {dark});
+      t.deepEqual(await pictureFaults(page, Number(width)), []);
+      const colors = await page.evaluate(() =>
+        ['.window', 'text.command'].map(
+          (name) => getComputedStyle(document.querySelector(name) as Element).fill,
+        ),
+      );
+      const [paper = 0, ink = 0] = colors.map((color) => Number(/\d+/.exec(color)?.[0]));
+      t.true(dark ? ink - paper > 150 : paper - ink > 150, colors.join(' on '));
+      const shown = await page.evaluate(() => {
+        for (const animation of document.getAnimations()) animation.finish();
+        return [...document.querySelectorAll('g')].every(
+          (line) => getComputedStyle(line).visibility === 'visible',
+        );
+      });
+      t.true(shown);
+    }
   }),
 );

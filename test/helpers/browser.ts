@@ -131,3 +131,24 @@ export async function clippedNames(page: Page): Promise<string[]> {
       .map((block) => block.textContent ?? ''),
   );
 }
+
+/** What is wrong with an SVG picture: not well-formed, texts that lie over one another or stick out of its width. */
+export async function pictureFaults(page: Page, width: number): Promise<string[]> {
+  if ((await page.locator('parsererror').count()) > 0) return ['not well-formed'];
+  const boxes = await page.locator('text').evaluateAll((texts) =>
+    texts.map((element) => {
+      const {left, right, top, bottom} = element.getBoundingClientRect();
+      return {text: element.textContent ?? '', left, right, top: top + 2, bottom: bottom - 2};
+    }),
+  );
+  const outside = boxes
+    .filter(({left, right}) => left < 0 || right > width)
+    .map(({text}) => `${text} sticks out`);
+  const overlaps = boxes.flatMap((a, i) =>
+    boxes
+      .slice(i + 1)
+      .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+      .map((b) => `${a.text} and ${b.text} overlap`),
+  );
+  return [...outside, ...overlaps];
+}
