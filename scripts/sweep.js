@@ -44,6 +44,8 @@ function sweep(file) {
     const elf = openElfSync(copy);
     try {
       known = new Set(checkElf(elf.view).map(({code}) => code));
+      // An empty request asks whether such a file can be edited at all, before anything is read out of it.
+      planEdit(elf.view, {});
       plan = planEdit(elf.view, requestFor(elf.view));
     } finally {
       elf.close();

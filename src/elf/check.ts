@@ -10,6 +10,7 @@ import {checkBindings} from './check/bindings.js';
 import {checkDynamic} from './check/dynamic.js';
 import {checkHashTables} from './check/hash.js';
 import {checkHeader} from './check/header.js';
+import {checkNotes} from './check/notes.js';
 import type {Problem, Rule} from './check/problem.js';
 import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
@@ -31,6 +32,7 @@ const headerRules: readonly Rule[] = [
   checkDynamic,
   checkSections,
   checkVersions,
+  checkNotes,
 ];
 
 /** Rules that look at every symbol and relocation. */

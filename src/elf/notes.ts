@@ -67,7 +67,37 @@ function noteSections({sectionHeaders}: ElfView): NoteRange[] {
     .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
 }
 
+/** A note that says it is longer than what holds it. */
+export interface BrokenNote {
+  readonly offset: number;
+  /** The file offset to which it would reach. */
+  readonly end: number;
+  /** The end of the section or segment. */
+  readonly limit: number;
+}
+
+/** Find them in the sections of notes, and in the segments of a file without section headers. */
+export function findBrokenNotes(view: ElfView): BrokenNote[] {
+  const ranges = view.sectionHeaders.length > 0 ? noteSections(view) : noteRanges(view);
+  return ranges
+    .filter(({offset, size}) => size <= mostBytes && offset + size <= view.source.size)
+    .flatMap(({offset, size, align}) => {
+      const {broken} = walkRange(view, offset, size, align);
+      return broken === undefined ? [] : [broken];
+    });
+}
+
 function readRange(view: ElfView, start: number, length: number, align: number, type?: number): Note[] {
+  return walkRange(view, start, length, align, type).notes;
+}
+
+function walkRange(
+  view: ElfView,
+  start: number,
+  length: number,
+  align: number,
+  type?: number,
+): {notes: Note[]; broken?: BrokenNote} {
   const unit = align === 8 ? 8 : 4;
   const bytes = view.source.read(Math.min(start, view.source.size), length);
   const headerSize = Nhdr.size(view.format.elfClass);
@@ -77,14 +107,14 @@ function readRange(view: ElfView, start: number, length: number, align: number, 
     const nameAt = at + headerSize;
     const descriptionAt = roundUp(nameAt + n_namesz, unit);
     const end = descriptionAt + n_descsz;
-    if (end > length) break;
+    if (end > length) return {notes, broken: {offset: start + at, end: start + end, limit: start + length}};
     if (type === undefined || type === n_type) {
       const name = decodeString(bytes.subarray(nameAt, nameAt + Math.max(0, n_namesz - 1)));
       notes.push({name, type: n_type, description: bytes.subarray(descriptionAt, end), offset: start + at});
     }
     at = roundUp(end, unit);
   }
-  return notes;
+  return {notes};
 }
 
 /** The smallest multiple of `unit` that is not below `value`. */

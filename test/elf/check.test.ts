@@ -4,7 +4,7 @@
 import {execFileSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
 import {DT, PF, PT, SHT} from '../../src/elf/constants.js';
-import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Verneed} from '../../src/elf/records.js';
+import {Dyn, Ehdr, EI_NIDENT, Nhdr, Phdr, Shdr, Verneed} from '../../src/elf/records.js';
 import {gnuHashTable} from '../../src/elf/symbols.js';
 import {dynamicTables} from '../../src/elf/tables.js';
 import type {ElfView} from '../../src/elf/view.js';
@@ -103,12 +103,23 @@ const damages: Readonly<Record<string, readonly [code: string, damage: Damage]>>
   'e_machine 0': ['BAD_MACHINE', header(() => ({e_machine: 0}))],
   'e_shstrndx past the end': ['BAD_SHSTRNDX', header(() => ({e_shstrndx: 999}))],
   'e_phentsize 1': ['UNREADABLE', header(() => ({e_phentsize: 1}))],
+  'no program headers': ['NO_SEGMENTS', header(() => ({e_phnum: 0}))],
+  'a place for section headers, but none': ['NO_SECTIONS', header(() => ({e_shnum: 0}))],
   'e_entry in data': ['ENTRY_NOT_CODE', header(() => ({e_entry: 1n}))],
   'PT_PHDR elsewhere': ['PHDR_ELSEWHERE', segment(PT.PT_PHDR, (p) => ({p_offset: p.p_offset + 56}))],
   'PT_PHDR at another address': ['PHDR_NOT_SEEN', segment(PT.PT_PHDR, (p) => ({p_vaddr: p.p_vaddr + 56n}))],
   'a second PT_INTERP': ['SECOND_SEGMENT', segment(PT.PT_NOTE, () => ({p_type: PT.PT_INTERP}))],
   'p_align 3': ['BAD_ALIGNMENT', segment(PT.PT_TLS, () => ({p_align: 3}))],
   'p_filesz above p_memsz': ['FILESZ_ABOVE_MEMSZ', segment(PT.PT_LOAD, (p) => ({p_memsz: p.p_filesz - 1}))],
+  'PT_TLS larger in the file': ['FILESZ_ABOVE_MEMSZ', segment(PT.PT_TLS, () => ({p_memsz: 1}))],
+  'a note that is longer than its section': [
+    'BAD_NOTE',
+    change(
+      Nhdr,
+      (view) => view.segment(PT.PT_NOTE)?.p_offset ?? 0,
+      () => ({n_descsz: 0x100}),
+    ),
+  ],
   'a LOAD past the end': [
     'SEGMENT_OUTSIDE_FILE',
     segment(PT.PT_LOAD, () => ({p_filesz: 1 << 20, p_memsz: 1 << 20}), -1),
@@ -131,6 +142,10 @@ const damages: Readonly<Record<string, readonly [code: string, damage: Damage]>>
   'DT_SYMENT 1': ['BAD_ENTRY_SIZE', entry(DT.DT_SYMENT, () => ({d_val: 1n}))],
   'DT_PLTREL 1': ['BAD_PLTREL', entry(DT.DT_PLTREL, () => ({d_val: 1n}))],
   'DT_GNU_HASH outside': ['TABLE_OUTSIDE', entry(DT.DT_GNU_HASH, () => ({d_val: 0x7000000n}))],
+  'DT_FINI outside': ['POINTER_OUTSIDE', entry(DT.DT_FINI, () => ({d_val: 0x7000000n}))],
+  'DT_PLTREL gone': ['TAG_MISSING', entry(DT.DT_PLTREL, () => ({d_tag: DT.DT_DEBUG}))],
+  'a DT_NULL in the middle': ['ENTRY_AFTER_NULL', entry(DT.DT_DEBUG, () => ({d_tag: DT.DT_NULL}))],
+  'a bucket of DT_GNU_HASH astray': ['CHAIN_OUTSIDE', table(DT.DT_GNU_HASH, 27, 0x7f)],
   'DT_VERNEEDNUM 9': ['BAD_COUNT', entry(DT.DT_VERNEEDNUM, () => ({d_val: 9n}))],
   'DT_VERSYM 0x7ffe': ['NO_SUCH_VERSION', table(DT.DT_VERSYM, 3, 0x7f)],
   'vn_version 2': [
@@ -139,6 +154,14 @@ const damages: Readonly<Record<string, readonly [code: string, damage: Damage]>>
       Verneed,
       (view) => dynamicTables(view).find((t) => t.tag === DT.DT_VERNEED)?.offset ?? 0,
       () => ({vn_version: 2}),
+    ),
+  ],
+  'a last vn_next that is not 0': [
+    'BAD_NEXT',
+    change(
+      Verneed,
+      (view) => dynamicTables(view).find((t) => t.tag === DT.DT_VERNEED)?.offset ?? 0,
+      () => ({vn_next: 16}),
     ),
   ],
   'a version that hashes otherwise': ['BAD_HASH', table(DT.DT_VERNEED, 16, 0x55)],
@@ -154,10 +177,15 @@ const damages: Readonly<Record<string, readonly [code: string, damage: Damage]>>
     'SECTION_NOT_AT_TAG',
     section(SHT.SHT_DYNSYM, (s) => ({sh_addr: s.sh_addr + 8n})),
   ],
+  'a mapped section without SHF_ALLOC': [
+    'SECTION_NOT_ALLOC',
+    section(SHT.SHT_GNU_VERSYM, () => ({sh_flags: 0})),
+  ],
   'sections one over the other': [
     'SECTIONS_OVERLAP',
     section(SHT.SHT_SYMTAB, (s) => ({sh_offset: s.sh_offset - 8})),
   ],
+  'a section name outside': ['STRING_OUTSIDE', section(SHT.SHT_SYMTAB, () => ({sh_name: 1 << 20}))],
   'sh_link 99': ['BAD_LINK', section(SHT.SHT_SYMTAB, () => ({sh_link: 99}))],
   'sh_entsize 1': ['BAD_ENTRY_SIZE', section(SHT.SHT_SYMTAB, () => ({sh_entsize: 1}))],
 };

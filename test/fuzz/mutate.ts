@@ -60,7 +60,7 @@ const blind: readonly Mutation[] = [
 ];
 
 /** One record of a kind that is drawn first: there are a hundred symbols for each header. */
-function damageRecord({records, format}: Seed, bytes: Uint8Array, random: Random): void {
+export function damageRecord({records, format}: Seed, bytes: Uint8Array, random: Random): void {
   const kind = random.pick(records);
   const {type, offset} = random.pick(kind);
   if (offset + type.size(format.elfClass) > bytes.length) return;

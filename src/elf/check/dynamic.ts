@@ -1,9 +1,10 @@
 import {hex} from '../../errors.js';
 import {DT, dynamicTagName, PT} from '../constants.js';
 import {type DynamicSection, stringTags} from '../dynamic.js';
-import {Dyn, Rel, Rela, Sym} from '../records.js';
+import {Rel, Rela, Sym} from '../records.js';
 import {dynamicTables} from '../tables.js';
 import type {ElfView} from '../view.js';
+import {checkBehindEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
 import {isWithoutBytes, type Problem} from './problem.js';
 
 /** The dynamic section: ends, has what ld.so needs, points into what is mapped, counts in whole records. */
@@ -14,20 +15,14 @@ export function* checkDynamic(view: ElfView): Generator<Problem> {
     const message = 'the dynamic section has no DT_NULL at its end';
     yield {code: 'NO_DT_NULL', message, offset: dynamic.offset};
   }
+  yield* checkBehindEnd(view, dynamic);
   yield* checkTwice(view, dynamic);
+  yield* checkCompany(view, dynamic);
+  yield* checkPointers(view, dynamic);
   yield* checkStrings(view, dynamic);
   yield* checkLocated(view, dynamic);
   yield* checkRanges(view, dynamic);
   yield* checkEntrySizes(view, dynamic);
-}
-
-function say(view: ElfView, dynamic: DynamicSection, index: number, code: string, what: string): Problem {
-  const {d_tag = 0n} = dynamic.entries[index] ?? {};
-  return {
-    code,
-    message: `dynamic entry ${index} (${dynamicTagName(d_tag, view.header.e_machine)}): ${what}`,
-    offset: dynamic.offset + index * Dyn.size(view.format.elfClass),
-  };
 }
 
 /** Tags of which the last one would win in silence. */

@@ -68,6 +68,13 @@ function* checkGnu(view: ElfView, count: number | undefined): Generator<Problem>
   }
   if (!isPowerOfTwo(bloom_size)) yield say('BAD_BLOOM', `${bloom_size} bloom words are no power of two`);
   if (nbuckets === 0) yield say('NO_BUCKETS', 'there are no buckets');
+  const buckets = readWords(view, table.buckets, nbuckets);
+  const astray = buckets.findIndex(
+    (first) => first !== 0 && (first < symoffset || first >= (count ?? first + 1)),
+  );
+  if (astray >= 0) yield say('CHAIN_OUTSIDE', `bucket ${astray} leads to symbol ${buckets[astray]}`);
+  else if (table.symbolCount === undefined && buckets.some((first) => first !== 0))
+    yield say('CHAIN_OUTSIDE', 'the last chain does not end');
   if (!isPowerOfTwo(bloom_size) || nbuckets === 0 || table.symbolCount === undefined || count === undefined)
     return;
   if (table.symbolCount !== count) {
@@ -77,7 +84,6 @@ function* checkGnu(view: ElfView, count: number | undefined): Generator<Problem>
   const {elfClass, littleEndian} = view.format;
   const width = elfClass / 8;
   const filter = view.source.read(table.bloom, bloom_size * width);
-  const buckets = readWords(view, table.buckets, nbuckets);
   const chains = readWords(view, table.chains, count - symoffset);
   const names = dynamicSymbolNames(view, count);
   let previous = -1;

@@ -28,6 +28,15 @@ export function* checkHeader(view: ElfView): Generator<Problem> {
     yield say('BAD_EHSIZE', 'e_ehsize', `e_ehsize is ${header.e_ehsize}, not ${size}`);
   if (view.sectionHeaders.length > 0 && view.e_shstrndx >= view.sectionHeaders.length)
     yield say('BAD_SHSTRNDX', 'e_shstrndx', `there is no section ${view.e_shstrndx} to hold the names`);
+  if (header.e_shoff !== 0 && view.sectionHeaders.length === 0)
+    yield say(
+      'NO_SECTIONS',
+      'e_shnum',
+      `e_shoff is ${hex(header.e_shoff)}, but there are no section headers`,
+    );
+  const isLoaded = header.e_type === ET.ET_EXEC || header.e_type === ET.ET_DYN;
+  if (isLoaded && view.programHeaders.length === 0)
+    yield say('NO_SEGMENTS', 'e_phnum', 'there are no program headers, so nothing would be loaded');
   if (isProgramFile(view) && header.e_entry !== 0n && !isExecutable(view, header.e_entry))
     yield say('ENTRY_NOT_CODE', 'e_entry', `e_entry ${hex(header.e_entry)} is not in an executable segment`);
 }

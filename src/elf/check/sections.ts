@@ -9,6 +9,7 @@ import {isPowerOfTwo, type Problem} from './problem.js';
 export function* checkSections(view: ElfView): Generator<Problem> {
   for (const [i, section] of view.sectionHeaders.entries()) {
     if (section.sh_type === SHT.SHT_NULL) continue;
+    yield* checkName(view, section, i);
     yield* checkLinks(view, section, i);
     if (section.sh_type === SHT.SHT_NOBITS) continue;
     yield* checkPlace(view, section, i);
@@ -30,6 +31,12 @@ function nameOf(view: ElfView, section: Shdr): string {
   } catch {
     return '?';
   }
+}
+
+function* checkName(view: ElfView, {sh_name}: Shdr, i: number): Generator<Problem> {
+  const names = view.sectionHeaders[view.e_shstrndx];
+  if (names !== undefined && view.e_shstrndx !== 0 && sh_name >= names.sh_size)
+    yield say(view, i, 'STRING_OUTSIDE', `sh_name ${hex(sh_name)} lies outside the section names`);
 }
 
 function* checkLinks(view: ElfView, section: Shdr, i: number): Generator<Problem> {
@@ -76,6 +83,8 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
     yield say(view, i, 'SECTION_NOT_AT_TAG', what);
   } else if (isMappedSection(view, section) && view.offsetOfAddress(sh_addr) !== sh_offset)
     yield say(view, i, 'SECTION_NOT_IN_LOAD', `no PT_LOAD maps it at ${hex(sh_addr)}`);
+  if (isMappedUnsaid(view, section))
+    yield say(view, i, 'SECTION_NOT_ALLOC', `lies at ${hex(sh_addr)} in memory, but has no SHF_ALLOC`);
   if (section.sh_type !== SHT.SHT_STRTAB || sh_size === 0 || (sh_flags & SHF.SHF_COMPRESSED) !== 0) return;
   if (view.source.read(sh_offset + sh_size - 1, 1)[0] !== 0)
     yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
@@ -84,6 +93,12 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
 function isMappedSection({programHeaders}: ElfView, {sh_flags, sh_size}: Shdr): boolean {
   const hasLoad = programHeaders.some(({p_type}) => p_type === PT.PT_LOAD);
   return hasLoad && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+}
+
+/** strip leaves such a section out of the program that needs it. */
+function isMappedUnsaid(view: ElfView, {sh_flags, sh_addr, sh_offset, sh_size}: Shdr): boolean {
+  const isAlloc = (sh_flags & SHF.SHF_ALLOC) !== 0;
+  return !isAlloc && sh_addr !== 0n && sh_size > 0 && view.offsetOfAddress(sh_addr) === sh_offset;
 }
 
 /** What the dynamic section says of the only section of a type. */

@@ -49,9 +49,9 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
     }
     if (p_align > 1 && p_type !== PT.PT_NULL && !isPowerOfTwo(p_align))
       yield say(view, i, 'BAD_ALIGNMENT', `p_align ${hex(p_align)} is not a power of two`);
-    if (p_type !== PT.PT_LOAD) continue;
-    if (p_filesz > p_memsz)
+    if (p_filesz > p_memsz && (p_memsz > 0 || p_type === PT.PT_LOAD))
       yield say(view, i, 'FILESZ_ABOVE_MEMSZ', `p_filesz ${hex(p_filesz)} is above p_memsz ${hex(p_memsz)}`);
+    if (p_type !== PT.PT_LOAD) continue;
     if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
       const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
       yield say(view, i, 'NOT_CONGRUENT', what);

@@ -20,18 +20,29 @@ export function* checkVersions(view: ElfView): Generator<Problem> {
       yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt says`, offset);
     if (!needed.has(file))
       yield say('NOT_NEEDED', `DT_VERNEED wants versions of ${file}, which is not in DT_NEEDED`, offset);
+    yield* checkEnd('DT_VERNEED', 'vna_next', versions.at(-1)?.record.vna_next, offset);
     for (const version of versions) {
       const {vna_name, vna_hash} = version.record;
       yield* checkHash(view, 'DT_VERNEED', vna_name, vna_hash, version.offset);
     }
   }
+  const lastLibrary = libraries.at(-1);
+  yield* checkEnd('DT_VERNEED', 'vn_next', lastLibrary?.record.vn_next, lastLibrary?.offset);
   const defined = readDefinedVersions(view);
   yield* checkCount(view, DT.DT_VERDEFNUM, defined.length);
   for (const {record, offset, names} of defined) {
     const [first] = names;
     if (first === undefined) yield say('BAD_COUNT', 'DT_VERDEF: a version has no name', offset);
     else yield* checkHash(view, 'DT_VERDEF', first.record.vda_name, record.vd_hash, offset);
+    yield* checkEnd('DT_VERDEF', 'vda_next', names.at(-1)?.record.vda_next, offset);
   }
+  const lastVersion = defined.at(-1);
+  yield* checkEnd('DT_VERDEF', 'vd_next', lastVersion?.record.vd_next, lastVersion?.offset);
+}
+
+/** ld.so does not count: it follows the links until one is 0. */
+function* checkEnd(table: string, field: string, next = 0, offset = 0): Generator<Problem> {
+  if (next !== 0) yield say('BAD_NEXT', `${table}: the last ${field} is ${next}, not 0`, offset);
 }
 
 function say(code: string, message: string, offset: number): Problem {
