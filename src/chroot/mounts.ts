@@ -124,7 +124,10 @@ function hasEmpty(root: Root, path: string): boolean {
 /** A file to mount on is made where there is none; often that is where a link leads which a service would fill. */
 function planResolvConf(root: Root): string {
   const there = root.resolve(resolver);
-  if (there.found) return planBind(root, {source: resolver});
+  if (there.found) {
+    requireVisible(root, there.inside);
+    return planBind(root, {source: resolver});
+  }
   const inside = posix.join(there.reached, ...there.rest);
   requireNewPlace(root, inside);
   const file = root.hostPath(inside);
@@ -135,8 +138,18 @@ function planResolvConf(root: Root): string {
 /** `missing/../way/file` leads on through `way`, which nobody has looked at: it may be a link out of the chroot. */
 function requireNewPlace(root: Root, path: string): void {
   const there = root.resolve(path);
-  if (!there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === path) return;
-  throw new ElfError('OUTSIDE', `${resolver} of the chroot is a link to no place where a file can be made`, {
+  const isNew = !there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === path;
+  if (!isNew) throw noPlace(root, path);
+  requireVisible(root, path);
+}
+
+/** By now something else is mounted there than what was looked at, and /proc/self/root leads out of any root. */
+function requireVisible(root: Root, path: string): void {
+  if (/^\/(proc|sys|dev)(\/|$)/.test(path)) throw noPlace(root, path);
+}
+
+function noPlace(root: Root, path: string): ElfError {
+  return new ElfError('OUTSIDE', `${resolver} of the chroot is a link to no place where a file can be made`, {
     path: root.host,
     got: printable(path),
   });
@@ -149,6 +162,14 @@ function planBind(root: Root, {source, target = source, readOnly = false}: BindM
     const kind = from.stats.isDirectory() ? 'directory' : 'file';
     throw new ElfError('NOT_FOUND', `there is no ${kind} in the chroot to mount ${printable(source)} on`, {
       path: root.hostPath(posix.resolve('/', target)),
+    });
+  }
+  if (to.inside.startsWith('/proc/')) {
+    const expected = 'a place outside /proc, where the processes of the run are shown';
+    throw new ElfError('OUTSIDE', `nothing can be mounted on ${printable(target)}`, {
+      path: root.host,
+      expected,
+      got: printable(to.inside),
     });
   }
   const lines = [step(`mount ${target}`, 'mount', '--rbind', from.host, to.host)];

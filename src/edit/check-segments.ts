@@ -49,7 +49,8 @@ function endOf({p_vaddr, p_memsz}: Phdr): bigint {
 
 /** Every byte that was mapped is mapped at the same address, from the same place in the file, with the same permissions. */
 function checkOldLoads(before: ElfView, after: ElfView): void {
-  const byAddress = new Map(loadsOf(after).map((load) => [load.p_vaddr, load]));
+  // Of two at one address the first counts.
+  const byAddress = new Map([...loadsOf(after)].reverse().map((load) => [load.p_vaddr, load]));
   for (const old of loadsOf(before)) {
     const now = byAddress.get(old.p_vaddr);
     const name = `the LOAD at ${hex(old.p_vaddr)}`;

@@ -1,9 +1,11 @@
 /*
- * `npm run fuzz:worst`: time and memory for the inputs that cost the most, each in a process of its own. They are made
- * to be bad: hundreds of thousands of each thing, lists that share their tails, tables that claim to be endless.
+ * `npm run fuzz:worst`: processor time and memory for the inputs that cost the most, each in a process of its own, as a
+ * table. An argument takes those whose name has it.
  */
 import {fork} from 'node:child_process';
-import {readFileSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {exhibitOf} from '../../src/cli/show/exhibit.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
@@ -40,9 +42,9 @@ interface Measured {
   readonly memory: number;
 }
 
-/** Time each work on one input, and tell the parent. */
-function measure(name: string): void {
-  const bytes = new Uint8Array(worstInputs[name]?.() ?? new Uint8Array());
+/** Time each work on a file's bytes, and tell the parent. */
+function measure(file: string): void {
+  const bytes = new Uint8Array(readFileSync(file));
   const seconds = Object.entries(works).map(([what, work]) => {
     const start = process.cpuUsage();
     try {
@@ -67,8 +69,10 @@ function print(name: string, {size, seconds, memory}: Measured): void {
   process.stdout.write(`| ${cells.join(' | ')} |\n`);
 }
 
-async function measureApart(name: string): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), ['--measure', name]);
+/** Making an input takes memory too, so that is done here. */
+async function measureApart(name: string, file: string): Promise<void> {
+  writeFileSync(file, worstInputs[name]?.() ?? '');
+  const child = fork(fileURLToPath(import.meta.url), ['--measure', file]);
   const measured = await new Promise<Measured | undefined>((resolve) => {
     child.on('message', (message: Measured) => resolve(message));
     child.on('close', () => resolve(undefined));
@@ -77,11 +81,18 @@ async function measureApart(name: string): Promise<void> {
   else print(name, measured);
 }
 
-const [, , flag, chosen] = process.argv;
-if (flag === '--measure') measure(chosen ?? '');
-else {
+async function measureAll(filter: string): Promise<void> {
   const heads = ['input', 'size', ...Object.keys(works), 'memory'];
   process.stdout.write(`| ${heads.join(' | ')} |\n|${heads.map(() => '---|').join('')}\n`);
-  for (const name of Object.keys(worstInputs))
-    if (flag === undefined || name.includes(flag)) await measureApart(name);
+  const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-worst-'));
+  try {
+    for (const name of Object.keys(worstInputs))
+      if (name.includes(filter)) await measureApart(name, path.join(directory, 'input'));
+  } finally {
+    rmSync(directory, {recursive: true});
+  }
 }
+
+const [, , flag = '', file = ''] = process.argv;
+if (flag === '--measure') measure(file);
+else await measureAll(flag);

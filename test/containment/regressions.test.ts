@@ -1,0 +1,153 @@
+/* What was found wrong with roots and bundles, each by what it did. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import {join} from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {bundle} from '../../src/bundle/bundle.js';
+import {changeBundle} from '../../src/bundle/staging.js';
+import {findArchitecture} from '../../src/chroot/architecture.js';
+import {verifyBundle} from '../../src/chroot/verify.js';
+import {findOwn} from '../../src/loader/inside.js';
+import {Root} from '../../src/loader/root.js';
+import {holdDirectory} from '../../src/source/held.js';
+import {elfinterp} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, run, withTools} from '../helpers/tools.js';
+
+const list = 'debootstrap/qemu-libs/manifest.json';
+
+/** A bundle whose manifest says something else than what was installed. */
+async function lyingBundle(t: ExecutionContext, file: object): Promise<string> {
+  const into = tempDirectory(t);
+  chmodSync(into, 0o755);
+  await bundle(['/bin/true'], {into});
+  const manifest = JSON.parse(readFileSync(join(into, list), 'utf8'));
+  manifest.files.push({...manifest.files[0], ...file});
+  writeFileSync(join(into, list), JSON.stringify(manifest));
+  return into;
+}
+
+test('a manifest had a private file copied to where everybody reads it', async (t) => {
+  const source = join(tempDirectory(t), 'private');
+  writeFileSync(source, 'secret', {mode: 0o600});
+  const into = await lyingBundle(t, {role: 'data', path: '/debootstrap/x', source});
+  await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'OUTSIDE', message: /name it again/});
+  t.false(existsSync(join(into, 'debootstrap/x')));
+  // Named by the caller, it is what he wants.
+  await bundle(['/bin/false'], {into, files: [{source, target: 'x'}]});
+  t.is(readFileSync(join(into, 'debootstrap/x'), 'utf8'), 'secret');
+});
+
+test(
+  "a manifest had somebody's program bundled, and its loader run",
+  withTools(async (t) => {
+    const directory = tempDirectory(t);
+    chmodSync(directory, 0o755);
+    const source = join(directory, 'program');
+    output('cp', ['/bin/true', source]);
+    chmodSync(source, 0o777);
+    const into = await lyingBundle(t, {role: 'program', path: '/debootstrap/program', source});
+    await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'OUTSIDE'});
+    chmodSync(source, 0o755);
+    await t.notThrowsAsync(bundle(['/bin/false'], {into}), 'what only its owner, who asks, may change');
+  }),
+);
+
+test(
+  'a FIFO in the place of a manifest made bundle wait for ever',
+  withTools((t) => {
+    const into = tempDirectory(t);
+    mkdirSync(join(into, 'debootstrap/qemu-libs'), {recursive: true});
+    output('mkfifo', [join(into, list)]);
+    const {status, stderr} = elfinterp(['bundle', '/bin/true', '--into', into], {timeout: 60_000});
+    t.is(status, 0, stderr);
+    t.deepEqual(verifyBundle(into).problems, []);
+  }),
+);
+
+for (const [title, link] of [
+  ['a directory that is missing', () => '/missing/../way/made'],
+  ['/proc, which is mounted later', (outside: string) => `/proc/self/root${outside}/made`],
+] as const) {
+  test(
+    `a link of resolv.conf through ${title} had a file made outside`,
+    withTools((t) => {
+      const [root, outside] = [tempDirectory(t), tempDirectory(t)];
+      for (const name of ['bin', 'etc', 'proc']) mkdirSync(join(root, name));
+      output('cp', ['test-binaries/x86_64/hello-static', join(root, 'bin/sh')]);
+      symlinkSync(outside, join(root, 'way'));
+      symlinkSync(link(outside), join(root, 'etc/resolv.conf'));
+      const {status, stderr} = elfinterp(['chroot', 'run', '--resolv-conf', root, '--', '/bin/sh']);
+      t.is(status, 1);
+      t.regex(stderr, /a link to no place where a file can be made/);
+      t.deepEqual(readdirSync(outside), []);
+    }),
+  );
+}
+
+test('an installation that failed in the middle lost the bundle that was there', async (t) => {
+  const into = tempDirectory(t);
+  const {manifest} = await bundle(['/bin/true'], {into});
+  using top = holdDirectory(new Root(into).host);
+  const interrupted = () =>
+    changeBundle(top, manifest, (staging) => {
+      staging.makeNew();
+      mkdirSync(join(staging.newRoot, manifest.libs), {recursive: true});
+      writeFileSync(join(staging.newRoot, manifest.libs, 'manifest.json'), '');
+      staging.putAside('/debootstrap/true');
+      staging.putAside(manifest.libs);
+      throw new Error('in the middle');
+    });
+  t.throws(interrupted, {message: /in the middle/});
+  t.deepEqual(verifyBundle(into).problems, []);
+  t.deepEqual(readdirSync(into), ['debootstrap']);
+});
+
+test('what a run left that was killed after its work was never cleared away', async (t) => {
+  const into = tempDirectory(t);
+  await bundle(['/bin/true'], {into});
+  mkdirSync(join(into, '.elfinterp-staging-999999999-x/replaced'), {recursive: true});
+  symlinkSync('999999999-1', join(into, '.elfinterp-lock'));
+  const {written} = await bundle(['/bin/true'], {into});
+  t.false(written);
+  t.deepEqual(readdirSync(into), ['debootstrap']);
+});
+
+test('a file that cannot be looked at counted for one that is not there, and removal forgot it', (t) => {
+  const root = new Root(tempDirectory(t));
+  t.is(findOwn(root, '/nothing'), undefined);
+  t.throws(() => findOwn(root, `/${'x'.repeat(300)}`), {code: 'FILE_SYSTEM'});
+});
+
+test('a note of many megabytes was taken for the name of an architecture', (t) => {
+  const root = tempDirectory(t);
+  mkdirSync(join(root, 'debootstrap'));
+  writeFileSync(join(root, 'debootstrap/arch'), '');
+  truncateSync(join(root, 'debootstrap/arch'), 1 << 28);
+  t.is(findArchitecture(new Root(root)), undefined);
+});
+
+test(
+  'the directories of a bundle were closed to others where the umask is strict',
+  withTools((t) => {
+    const into = tempDirectory(t);
+    const words = ['sh', '-c', 'umask 077; exec "$@"', 'sh', process.execPath, 'bin/elfinterp.js'];
+    const [tool = '', ...args] = [...words, 'bundle', '/bin/true', '--into', into];
+    t.is(run(tool, args).status, 0);
+    const modes = output('stat', [
+      '-c',
+      '%a',
+      join(into, 'debootstrap'),
+      join(into, 'debootstrap/qemu-libs'),
+    ]);
+    t.is(modes, '755\n755\n');
+  }),
+);
