@@ -3,7 +3,7 @@
  * own coverage in every process, and leaves one c8 report for each folder in coverage/. `--report` only reads what is
  * there. The result goes to docs/coverage.md, see scripts/coverage-page.js.
  *
- * The tests start the command line as a process of its own, from the bundles in dist. Of a bundle V8 could not say
+ * The tests start the command line as a process of its own, from the bundles in dist/bin. Of a bundle V8 could not say
  * which line of which source file it was, and code that the bundler left out would count as run; so for this run the
  * bundles are replaced by a door to the compiled modules that the tests import themselves.
  */
@@ -33,7 +33,7 @@ if (failed) process.exitCode = 1;
 function writeDoor(name) {
   const module = JSON.stringify(path.resolve(`build/src/cli/${name === 'cli' ? 'main' : name}.js`));
   writeFileSync(
-    `dist/${name}.cjs`,
+    `dist/bin/${name}.cjs`,
     `process.removeAllListeners('warning');\nmodule.exports = require(${module});\n`,
   );
 }

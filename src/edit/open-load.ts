@@ -184,7 +184,8 @@ function findEnd(draft: Draft, holdsTable: boolean): {offset: number; address: b
   const page = BigInt(pageSizeOf(draft.view));
   const offset = BigInt(roundUp(draft.size, 16));
   const highest = max(loads.map((load) => load.p_vaddr + BigInt(load.p_memsz)));
-  const above = roundUpTo(highest, page) + (offset % page);
+  // strip lets a LOAD that holds the table begin up to two pages lower; those must not be the last ones of the BSS.
+  const above = roundUpTo(highest, page) + (holdsTable ? 2n * page : 0n) + (offset % page);
   const smallest = loads.map(differenceOf).reduce((a, b) => (b < a ? b : a), differenceOf(firstLoad(draft)));
   const difference = roundUpTo(holdsTable ? differenceOf(firstLoad(draft)) : smallest, page);
   const address = max([above, offset + difference]);

