@@ -26,6 +26,7 @@ const {positionals, values} = parseArgs({
     aims: {type: 'boolean', default: false},
     times: {type: 'string', default: '200'},
     rounds: {type: 'string', default: '5'},
+    stages: {type: 'string', default: '3'},
   },
 });
 const [chroot] = positionals;
@@ -45,8 +46,8 @@ const ways = [
 
 const execs = measureExecs(Number(values.rounds), Number(values.times));
 print(`one exec of /bin/true (best of ${values.rounds} times ${values.times})`, execs, 'ms');
-const stages = values['second-stage'] === undefined ? undefined : measureSecondStages();
-if (stages !== undefined) print('second stage', stages, 's');
+const stages = values['second-stage'] === undefined ? undefined : measureSecondStages(Number(values.stages));
+if (stages !== undefined) print(`second stage (best of ${values.stages})`, stages, 's');
 if (values.aims) checkAims();
 
 /** The ways take turns, so that what else the machine does hits all of them alike. */
@@ -55,9 +56,7 @@ function measureExecs(rounds, times) {
   for (let round = 0; round < rounds; round += 1) {
     for (const [i, {install}] of ways.entries()) {
       elfinterp('install', chroot, ...install);
-      const {wall, cpu} = measureExec(times);
-      results[i].wall = Math.min(results[i].wall, wall);
-      results[i].cpu = Math.min(results[i].cpu, cpu);
+      keepBest(results[i], measureExec(times));
       results[i].argv0 = argv0();
       elfinterp('remove', chroot);
     }
@@ -83,8 +82,18 @@ function argv0() {
   return elfinterp('run', chroot, '--', 'perl', '-e', script).trim() === 'another' ? 'right' : 'wrong';
 }
 
-function measureSecondStages() {
-  return ways.map(({name, install}) => ({name, ...measureSecondStage(install)}));
+/** Best of several: what else the machine does costs more than the ways differ by. */
+function measureSecondStages(rounds) {
+  const results = ways.map(({name}) => ({name, wall: Infinity, cpu: Infinity}));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [i, {install}] of ways.entries()) keepBest(results[i], measureSecondStage(install));
+  }
+  return results;
+}
+
+function keepBest(result, {wall, cpu}) {
+  result.wall = Math.min(result.wall, wall);
+  result.cpu = Math.min(result.cpu, cpu);
 }
 
 function measureSecondStage(install) {

@@ -10,8 +10,9 @@ dir=$(realpath -m "${1:-${TMPDIR:-/tmp}/elfinterp-acceptance}")
 mirror=${MIRROR:-http://deb.debian.org/debian}
 export DEBIAN_FRONTEND=noninteractive
 
-# The guest's architecture, Debian's release, and the emulator. Debian has riscv64 since trixie.
-guests=(armel:bookworm:qemu-arm arm64:bookworm:qemu-aarch64 "riscv64:${RISCV64_SUITE:-trixie}:qemu-riscv64")
+# The guest's architecture, Debian's releases to try in turn, and the emulator. Debian has riscv64 since trixie; a
+# mirror whose index of one release does not match its signature may still have another.
+guests=(armel:bookworm:qemu-arm arm64:bookworm:qemu-aarch64 riscv64:trixie,sid:qemu-riscv64)
 large=(/usr/bin/ffmpeg /usr/bin/qemu-system-x86_64 /usr/bin/zenity /usr/bin/qbittorrent)
 
 main() {
@@ -23,22 +24,30 @@ main() {
     node "$here/scripts/compare-with-loader.js" "${large[@]}" || failed=1
     node "$here/scripts/compare-with-loader.js" || failed=1
     for guest in "${guests[@]}"; do
-        IFS=: read -r arch suite emulator <<< "$guest"
-        compare_guest "$arch" "$suite" "$emulator" || failed=1
+        IFS=: read -r arch suites emulator <<< "$guest"
+        compare_guest "$arch" "$suites" "$emulator" || failed=1
     done
     return "$failed"
 }
 
 compare_guest() {
-    local arch=$1 suite=$2 emulator=$3 root=$dir/$1
-    if [ ! -e "$root/.unpacked" ]; then
-        rm -rf "$root"
-        debootstrap --foreign --variant=minbase --arch="$arch" "$suite" "$root" "$mirror" > "$root.log" 2>&1 ||
-            { echo "$arch: debootstrap failed, see $root.log"; return 1; }
-        touch "$root/.unpacked"
-    fi
+    local arch=$1 suites=$2 emulator=$3 root=$dir/$1
+    [ -e "$root/.unpacked" ] || unpack "$arch" "$suites" "$root" ||
+        { echo "$arch: debootstrap failed, see $root.log"; return 1; }
     "$here/bin/elfinterp.js" bundle "/usr/bin/$emulator" --into "$root" > "$root.bundle.log"
     node "$here/scripts/compare-with-loader.js" --root "$root"
+}
+
+unpack() {
+    local arch=$1 suites=$2 root=$3 suite
+    for suite in ${suites//,/ }; do
+        rm -rf "$root"
+        if debootstrap --foreign --variant=minbase --arch="$arch" "$suite" "$root" "$mirror" > "$root.log" 2>&1; then
+            touch "$root/.unpacked"
+            return
+        fi
+    done
+    return 1
 }
 
 main

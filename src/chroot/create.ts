@@ -8,7 +8,6 @@
  * therefore is installed elsewhere.
  */
 import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
-import {constants} from 'node:os';
 import {resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
@@ -16,7 +15,6 @@ import {holdDirectory} from '../source/held.js';
 import {type Architecture, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
-  findLog,
   firstStageDone,
   rewindSecondStage,
   runFirstStage,
@@ -31,6 +29,7 @@ import type {Stream} from './namespace.js';
 import {defaultPath} from './program.js';
 import {removeBundle} from './remove.js';
 import {runInChroot} from './run.js';
+import {stageFailed} from './stage-failure.js';
 
 /** How to go through debootstrap's second stage. */
 export interface FinishOptions {
@@ -87,7 +86,7 @@ export async function createChroot(
   const path = prepareTarget(target);
   options.onProgress?.(`first stage: debootstrap unpacks ${suite} for ${architecture.name}`);
   const status = await runFirstStage(suite, path, {...options, ...streamsOf(options), idMap});
-  if (status !== 0) throw failed('first', path, status);
+  if (status !== 0) throw stageFailed('first', path, status);
   return finish(path, architecture, emulators, options);
 }
 
@@ -139,7 +138,7 @@ async function finish(
     env: environmentInside(),
     onWarning,
   });
-  if (exitCode !== 0) throw failed('second', target, exitCode);
+  if (exitCode !== 0) throw stageFailed('second', target, exitCode);
   if (!keep && findManifest(new Root(target), {}) !== undefined) removeBundle(target);
   return {target, architecture, emulators, prefix: keep ? prefix : undefined};
 }
@@ -205,28 +204,4 @@ function environmentInside() {
 
 function streamsOf({progress = 2}: FinishOptions): {stdio: readonly [Stream, Stream, Stream]} {
   return {stdio: ['ignore', progress, progress]};
-}
-
-/** What a shell reports of a command that Ctrl-C, a closed terminal or kill(1) ended. */
-const interruptions = [
-  128 + constants.signals.SIGHUP,
-  128 + constants.signals.SIGINT,
-  128 + constants.signals.SIGTERM,
-];
-
-const remedies = {
-  first: 'the same command begins anew',
-  second: 'chroot create --resume goes on, chroot remove takes the emulator out',
-} as const;
-
-function failed(stage: keyof typeof remedies, target: string, status: number): ElfError {
-  const log = findLog(target);
-  const what = `debootstrap's ${stage} stage ${interruptions.includes(status) ? 'was interrupted' : 'failed'}`;
-  const where = log === undefined ? '' : ', this is its log';
-  return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage]}`, {
-    path: log ?? target,
-    expected: 'exit status 0',
-    got: String(status),
-    value: status,
-  });
 }

@@ -23,8 +23,39 @@ const headLength = 256;
 /** The kernel gives up after as many interpreters of interpreters. */
 const mostInterpreters = 5;
 
+/**
+ * Find a command's program; undefined when it cannot be seen from outside.
+ *
+ * @param isComplete whether nothing will be mounted over what is seen
+ * @throws ElfError BAD_REQUEST (no command), NOT_FOUND (no such program or directory, as far as root can tell)
+ */
+export function findCommand(
+  root: Root,
+  command: readonly string[],
+  {isComplete, ...lookup}: {searchPath: string | undefined; cwd: string; isComplete: boolean},
+): ProgramInside | undefined {
+  const [name] = command;
+  if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (command.some((word) => word.includes('\0'))) {
+    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
+      got: printable(command.join(' ')),
+    });
+  }
+  const program = findProgram(root, name, lookup);
+  // Only root sees every directory; what another user does not see may still be there for the mapped ids.
+  if (process.geteuid?.() !== 0 || !isComplete) return program;
+  if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
+  if (program === undefined) throw notInside(root, 'program', name);
+  return program;
+}
+
+/** The error of a chroot that lacks something. */
+function notInside(root: Root, kind: 'program' | 'directory', name: string): ElfError {
+  return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, {path: root.host});
+}
+
 /** Find a command and read how it begins; undefined when that cannot be known from outside. */
-export function findProgram(
+function findProgram(
   root: Root,
   command: string,
   {searchPath = defaultPath, cwd = '/'}: {searchPath?: string | undefined; cwd?: string} = {},
@@ -37,11 +68,6 @@ export function findProgram(
     return {path, head: interpreterHead(root, head)};
   }
   return undefined;
-}
-
-/** The error of a chroot that lacks something. */
-export function notInside(root: Root, kind: 'program' | 'directory', name: string): ElfError {
-  return new ElfError('NOT_FOUND', `the chroot has no ${kind} ${printable(name)}`, {path: root.host});
 }
 
 export function isElf(head: Uint8Array): boolean {

@@ -14,7 +14,7 @@ import {isatty} from 'node:tty';
 import {hasPrivateTables} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {register} from '../binfmt/registry.js';
-import {ElfError, inWords, printable} from '../errors.js';
+import {ElfError, inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {checkRunnable, enabledEntry, planEmulators, planOwnEmulator} from './emulators.js';
 import {chooseEnvironment, splitEnvironment} from './environment.js';
@@ -24,7 +24,7 @@ import {mountOf} from './mount-of.js';
 import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {readOuterEntries, registerAgain} from './outer.js';
-import {defaultPath, findProgram, notInside, type ProgramInside} from './program.js';
+import {defaultPath, findCommand, type ProgramInside} from './program.js';
 import {findTool} from './tools.js';
 import {workingDirectoryInside} from './working-directory.js';
 
@@ -100,12 +100,8 @@ function planRun(root: Root, command: readonly string[], options: ChrootRunOptio
   const registrations = options.global ? [] : planRegistrations(root, program, options, onWarning);
   const outer = readOuterEntries(onWarning);
   if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
-  const mount = mountOf(root.host);
-  if (mount?.options.includes('noexec'))
-    onWarning(`${mount.path} is mounted with noexec: no program on it runs`);
   const idMap = planIdMap(options.idMap);
-  if (idMap.kind === 'single')
-    onWarning('one user id exists inside: programs run, but chown to any other id fails');
+  warnOfLimits(root, idMap, onWarning);
   const guest = splitEnvironment(root, env, onWarning);
   return {
     registrations,
@@ -132,28 +128,12 @@ function planRegistrations(
   return [...bundled, ...planOwnEmulator(root, program, bundled, flags)];
 }
 
-/**
- * The command's program; undefined when it cannot be seen from outside, which only root may take for its absence, and
- * only where nothing will be mounted.
- */
-function findCommand(
-  root: Root,
-  command: readonly string[],
-  {isComplete, ...lookup}: {searchPath: string | undefined; cwd: string; isComplete: boolean},
-): ProgramInside | undefined {
-  const [name] = command;
-  if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
-  if (command.some((word) => word.includes('\0'))) {
-    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
-      got: printable(command.join(' ')),
-    });
-  }
-  const program = findProgram(root, name, lookup);
-  // Only root sees every directory; what another user does not see may still be there for the mapped ids.
-  if (process.geteuid?.() !== 0 || !isComplete) return program;
-  if (!root.resolve(lookup.cwd).found) throw notInside(root, 'directory', lookup.cwd);
-  if (program === undefined) throw notInside(root, 'program', name);
-  return program;
+function warnOfLimits(root: Root, {kind}: IdMap, onWarning: (message: string) => void): void {
+  const mount = mountOf(root.host);
+  if (mount?.options.includes('noexec'))
+    onWarning(`${mount.path} is mounted with noexec: no program on it runs`);
+  if (kind === 'single')
+    onWarning('one user id exists inside: programs run, but chown to any other id fails');
 }
 
 /** The way in: without the rights that were kept for it, through chroot(2). */

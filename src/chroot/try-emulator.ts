@@ -62,7 +62,7 @@ function writeGuest(directory: HeldDirectory, guest: Uint8Array): string {
 function start(root: Root, path: string): string | undefined {
   const command = root.isTrivial ? [path] : [findTool('unshare'), `--root=${root.host}`, path];
   const [program = '', ...args] = command;
-  const {error, status, signal, stderr} = spawnSync(program, args, {encoding: 'utf8', timeout: 10_000});
+  const {error, status, signal, stderr} = spawnSync(program, args, {encoding: 'utf8', timeout: 60_000});
   if (status === guestStatus) return undefined;
   return error?.message ?? (stderr.trim() || `${signal ?? `exit status ${status}`}`);
 }

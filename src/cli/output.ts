@@ -28,6 +28,8 @@ export interface Output {
   readonly failed: boolean;
   /** Whether standard output is a terminal whose user has nothing against colour (https://no-color.org). */
   readonly color: boolean;
+  /** Characters in a line of standard output, where that is a terminal. */
+  readonly columns: number | undefined;
 }
 
 /** A JSON array in the making. */
@@ -61,6 +63,9 @@ export function createOutput(): Output {
     status: status.show,
     get color() {
       return hasColor(1, process.env);
+    },
+    get columns() {
+      return columnsOf(1);
     },
     progress: (text) => {
       if (isTerminal(2)) note(text);

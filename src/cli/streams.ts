@@ -44,7 +44,8 @@ export function isTerminal(descriptor: Descriptor): boolean {
 
 /** The width of a terminal in characters; undefined for anything else. */
 export function columnsOf(descriptor: Descriptor): number | undefined {
-  return isTerminal(descriptor) ? streamOf(descriptor).columns : undefined;
+  // A terminal that was never told its size says 0.
+  return isTerminal(descriptor) ? streamOf(descriptor).columns || undefined : undefined;
 }
 
 function streamOf(descriptor: Descriptor): NodeJS.WriteStream {

@@ -39,7 +39,7 @@ function isElf(path: string): boolean {
     try {
       return source.size >= 4 && Buffer.from(source.read(0, 4)).equals(magic);
     } finally {
-      source.close();
+      source.recycle();
     }
   } catch {
     return false;

@@ -430,7 +430,7 @@ chrootTest('Ctrl-C in a terminal reaches the command, once', async (t) => {
     output += text;
     if (text.includes('armv7l')) child.stdin.write('\x03');
   });
-  const [code] = await once(child, 'exit');
+  const [code] = await once(child, 'close');
   t.is(code, 52);
   t.regex(output, /signal 2\r\n$/);
 });

@@ -8,7 +8,19 @@ export function elfinterp(...args: readonly string[]): RunResult {
 
 /** Run it on a terminal; what it printed there, to both streams. */
 export function onTerminal(env: Readonly<Record<string, string>>, ...args: readonly string[]): string {
+  return onNarrowTerminal(0, env, ...args);
+}
+
+/** The same on a terminal of so many columns; 0 is one that does not know. */
+export function onNarrowTerminal(
+  columns: number,
+  env: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): string {
   const line = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ');
   const options = {env: {TERM: 'xterm', NO_COLOR: '', ...env}};
-  return run('script', ['-qec', line, '/dev/null'], options).stdout.replaceAll('\r\n', '\n');
+  return run('script', ['-qec', `stty columns ${columns}; ${line}`, '/dev/null'], options).stdout.replaceAll(
+    '\r\n',
+    '\n',
+  );
 }

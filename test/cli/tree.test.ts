@@ -4,7 +4,7 @@ import test, {type ExecutionContext} from 'ava';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
-import {elfinterp, onTerminal} from './elfinterp.js';
+import {elfinterp, onNarrowTerminal, onTerminal} from './elfinterp.js';
 
 const systemLoader = '/lib64/ld-linux-x86-64.so.2';
 
@@ -62,7 +62,7 @@ test(
       `├── ${lib('b')} [runpath] + libc1.so, libc.so.6`,
       `└── /lib/x86_64-linux-gnu/libc.so.6 [ld.so.cache]`,
       `    └── ${systemLoader} [interpreter]`,
-      '5 libraries; + names those that stand elsewhere in the tree (4 times)',
+      '5 libraries; + is for those that stand elsewhere in the tree (4 times)',
     ]);
   }),
 );
@@ -428,6 +428,23 @@ test(
     t.false(onTerminal({NO_COLOR: '1'}, 'tree', '/bin/true').includes('\x1b['));
     t.false(onTerminal({TERM: 'dumb'}, 'tree', '/bin/true').includes('\x1b['));
     t.false(elfinterp('tree', '/bin/true').stdout.includes('\x1b['));
+  }),
+);
+
+test(
+  'after a plus stand as many names as fit into a line of the terminal, else their number',
+  withTools((t) => {
+    const {program, lib} = make(t);
+    const lineOfB = (columns: number) => {
+      const lines = onNarrowTerminal(columns, {NO_COLOR: '1'}, 'tree', program).split('\n');
+      return lines.find((line) => line.includes(lib('b')));
+    };
+    const start = `├── ${lib('b')} [runpath]`;
+    const names = `${start} + libc1.so, libc.so.6`;
+    t.is(lineOfB(names.length), names);
+    t.is(lineOfB(names.length - 1), `${start} + 2`);
+    t.is(lineOfB(20), `${start} + 2`);
+    t.is(lineOfB(0), names);
   }),
 );
 

@@ -22,3 +22,8 @@ export function createPainter(color: boolean): Painter {
     aside: sgr('2'),
   };
 }
+
+/** The same text as a person reads it. */
+export function withoutColor(text: string): string {
+  return text.replace(/\x1b\[[\d;]*m/g, '');
+}

@@ -64,6 +64,7 @@ export function createReport(options: ReportOptions, output: Output): Report {
 
 function textReport(all: boolean, output: Output): Report {
   const paint = createPainter(output.color);
+  const {columns} = output;
   let isFirst = true;
   return {
     add({tree, undefinedSymbols, moduleLoading}) {
@@ -71,7 +72,8 @@ function textReport(all: boolean, output: Output): Report {
       isFirst = false;
       const symbols = (undefinedSymbols ?? []).map((symbol) => paint.problem(symbolInWords(symbol, tree)));
       const modules = modulesInWords(moduleLoading ?? [], tree).map(paint.aside);
-      for (const line of [...treeToText(tree, {paint, all}), ...symbols, ...modules]) output.line(line);
+      for (const line of [...treeToText(tree, {paint, all, columns}), ...symbols, ...modules])
+        output.line(line);
     },
     end: () => true,
   };

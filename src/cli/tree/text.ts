@@ -3,7 +3,8 @@
  * brackets.
  *
  * What is needed again elsewhere is not drawn again, or ffmpeg's 213 libraries would be 42,000 lines: after a plus
- * sign each object's line names those of its libraries that stand elsewhere.
+ * sign each object's line names those of its libraries that stand elsewhere, or their number where a terminal is too
+ * narrow for the names.
  */
 import {
   type Attempt,
@@ -16,13 +17,15 @@ import {
   type TreeNode,
   type VersionProblem,
 } from '../../index.js';
-import type {Painter} from './paint.js';
+import {type Painter, withoutColor} from './paint.js';
 import {baseName, count, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
 
 export interface TextStyle {
   readonly paint: Painter;
   /** Give every request a line, also those for libraries that stand elsewhere. */
   readonly all: boolean;
+  /** Characters in a line: of the names after a plus sign only so many are given as fit. */
+  readonly columns?: number | undefined;
 }
 
 /** Draw one tree. */
@@ -34,6 +37,8 @@ export function treeToText(tree: ResolvedTree, style: TextStyle): string[] {
 /** One line below a node, with the lines that hang from it. */
 interface Branch {
   readonly text: string;
+  /** Names of libraries that it needs and that stand elsewhere. */
+  readonly elsewhere?: readonly string[];
   /** Given the indentation, what stands below. */
   readonly below: (indent: string) => string[];
 }
@@ -42,13 +47,15 @@ class Drawing {
   readonly #tree: ResolvedTree;
   readonly #paint: Painter;
   readonly #all: boolean;
+  readonly #columns: number;
   readonly #loading: readonly (Request | undefined)[];
   #folded = 0;
 
-  constructor(tree: ResolvedTree, {paint, all}: TextStyle) {
+  constructor(tree: ResolvedTree, {paint, all, columns = Number.POSITIVE_INFINITY}: TextStyle) {
     this.#tree = tree;
     this.#paint = paint;
     this.#all = all;
+    this.#columns = columns;
     this.#loading = loadingRequests(tree);
   }
 
@@ -65,13 +72,21 @@ class Drawing {
 
   below(index: number, indent: string): string[] {
     const branches = this.#branches(index);
-    return branches.flatMap(({text, below}, i) => {
+    return branches.flatMap(({text, elsewhere = [], below}, i) => {
       const isLast = i === branches.length - 1;
-      return [
-        `${indent}${isLast ? '└── ' : '├── '}${text}`,
-        ...below(`${indent}${isLast ? '    ' : '│   '}`),
-      ];
+      const line = `${indent}${isLast ? '└── ' : '├── '}${text}`;
+      return [`${line}${this.#fold(elsewhere, line)}`, ...below(`${indent}${isLast ? '    ' : '│   '}`)];
     });
+  }
+
+  /** The end of a line, which names what stands elsewhere. */
+  #fold(names: readonly string[], line: string): string {
+    if (names.length === 0) return '';
+    this.#folded += names.length;
+    const room = this.#columns - withoutColor(line).length;
+    const ways = [enumerate(names), ...[3, 2, 1].map((most) => enumerate(names, most)), `${names.length}`];
+    const fitting = ways.find((way) => way.length + ' + '.length <= room) ?? ways.at(-1);
+    return ` ${this.#paint.aside(`+ ${fitting}`)}`;
   }
 
   summary(): string[] {
@@ -87,7 +102,7 @@ class Drawing {
     }
     const ending = problems.length === 0 ? '' : this.#paint.problem(`, ${problems.join(', ')}`);
     const plus =
-      this.#folded === 0 ? '' : `; + names those that stand elsewhere in the tree (${this.#folded} times)`;
+      this.#folded === 0 ? '' : `; + is for those that stand elsewhere in the tree (${this.#folded} times)`;
     return [`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
   }
 
@@ -106,15 +121,13 @@ class Drawing {
     return this.#loading[to]?.edge === edge;
   }
 
-  /** What a node needs that stands elsewhere, for the end of its line. */
-  #fold(index: number): string {
-    if (this.#all) return '';
+  /** What a node needs that stands elsewhere. */
+  #elsewhere(index: number): string[] {
+    if (this.#all) return [];
     const edges = this.#tree.nodes[index]?.edges ?? [];
-    const elsewhere = edges.filter((edge) => edge.to !== undefined && !this.#isDrawnBy(edge, edge.to));
-    this.#folded += elsewhere.length;
-    return elsewhere.length === 0
-      ? ''
-      : ` ${this.#paint.aside(`+ ${enumerate(elsewhere.map(({name}) => name))}`)}`;
+    return edges.flatMap((edge) =>
+      edge.to === undefined || this.#isDrawnBy(edge, edge.to) ? [] : [edge.name],
+    );
   }
 
   /** An interpreter that nobody needs, and one that is missing, stand below the program. */
@@ -134,7 +147,8 @@ class Drawing {
     const words = [reason, this.#kind({from, edge})].filter((part) => part !== undefined).join(', ');
     const asked = edge.name === baseName(node.path) || edge.name === node.path ? '' : `${edge.name} -> `;
     return {
-      text: `${printable(asked)}${this.#path(node.path)} ${this.#paint.reason(`[${printable(words)}]`)}${this.#fold(index)}`,
+      text: `${printable(asked)}${this.#path(node.path)} ${this.#paint.reason(`[${printable(words)}]`)}`,
+      elsewhere: this.#elsewhere(index),
       below: (indent) => this.below(index, indent),
     };
   }

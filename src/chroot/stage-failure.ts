@@ -1,0 +1,28 @@
+import {constants} from 'node:os';
+import {ElfError} from '../errors.js';
+import {findLog} from './debootstrap.js';
+
+/** What a shell reports of a command that Ctrl-C, a closed terminal or kill(1) ended. */
+const interruptions = [
+  128 + constants.signals.SIGHUP,
+  128 + constants.signals.SIGINT,
+  128 + constants.signals.SIGTERM,
+];
+
+const remedies = {
+  first: 'another try may use the same directory',
+  second: 'chroot create --resume goes on, chroot remove takes the emulator out',
+} as const;
+
+/** The error of a stage that ended with a status other than 0. */
+export function stageFailed(stage: keyof typeof remedies, target: string, status: number): ElfError {
+  const log = findLog(target);
+  const what = `debootstrap's ${stage} stage ${interruptions.includes(status) ? 'was interrupted' : 'failed'}`;
+  const where = log === undefined ? '' : ', this is its log';
+  return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage]}`, {
+    path: log ?? target,
+    expected: 'exit status 0',
+    got: String(status),
+    value: status,
+  });
+}
