@@ -144,6 +144,7 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan, isStack
         failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }
     if (other === undefined || segment.p_filesz === 0 || segmentsWithoutContent.has(segment.p_type)) return;
+    if (isStrayProperty(before, segment)) return;
     const hasMoved = places.some((field) => other[field] !== segment[field]);
     if (hasMoved && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
       failCheck(before, `${name} would not be mapped`, hex(other.p_offset), hex(other.p_vaddr));
@@ -162,6 +163,18 @@ const segmentsThatMayChange: ReadonlySet<number> = new Set([
 
 /** PT_GNU_STACK speaks of permissions alone, PT_GNU_RELRO of pages whose content others describe. */
 const segmentsWithoutContent: ReadonlySet<number> = new Set([PT.PT_GNU_RELRO, PT.PT_GNU_STACK]);
+
+/**
+ * GNU properties lie in a note. patchelf 0.14 moves that note to make room for program headers and leaves
+ * PT_GNU_PROPERTY pointing at them: it describes no bytes that one could keep.
+ */
+function isStrayProperty(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {
+  const isAround = (note: Phdr) =>
+    note.p_type === PT.PT_NOTE &&
+    note.p_offset <= p_offset &&
+    p_offset + p_filesz <= note.p_offset + note.p_filesz;
+  return p_type === PT.PT_GNU_PROPERTY && !view.programHeaders.some(isAround);
+}
 
 /** Does a plan write into a range of the file? */
 export function isWritten(plan: Plan, offset: number, size: number): boolean {

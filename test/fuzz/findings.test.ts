@@ -231,3 +231,10 @@ test('a manifest of lists in lists without end was an internal error', (t) => {
   const text = `{"version": ${'['.repeat(depth)}${']'.repeat(depth)}}`;
   t.throws(() => parseManifest(text, 'manifest.json'), {code: 'BAD_MANIFEST'});
 });
+
+test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken for bytes to keep', (t) => {
+  const bytes = fixtureBytes('x86_64/probe-pie');
+  const {offset, index} = segment(bytes, PT.PT_INTERP);
+  put(bytes, Phdr, segment(bytes, PT.PT_GNU_PROPERTY), {p_offset: offset + index * Phdr.size(64)});
+  t.is(viewBuffer(edit(bytes, {interpreter: longInterpreter})).interpreter?.path, longInterpreter);
+});
