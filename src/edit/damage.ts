@@ -133,11 +133,8 @@ function tables(view: ElfView): Owned[] {
 /** What is read at a file offset here, ld.so reads at an address. A table in no segment comes into one that grows. */
 function findLost(view: ElfView): string | undefined {
   const dynamic = view.segment(PT.PT_DYNAMIC);
-  if (
-    dynamic !== undefined &&
-    dynamic.p_filesz > 0 &&
-    view.offsetOfAddress(dynamic.p_vaddr) !== dynamic.p_offset
-  )
+  if (dynamic?.p_filesz === 0) return 'PT_DYNAMIC is empty';
+  if (dynamic !== undefined && view.offsetOfAddress(dynamic.p_vaddr) !== dynamic.p_offset)
     return 'PT_DYNAMIC is mapped from another place than it says';
   const lost = view.dynamic?.entries.find(
     ({d_tag, d_val}) => isTableTag(view, d_tag) && d_val !== 0n && view.offsetOfAddress(d_val) === undefined,

@@ -232,6 +232,14 @@ test('a manifest of lists in lists without end was an internal error', (t) => {
   t.throws(() => parseManifest(text, 'manifest.json'), {code: 'BAD_MANIFEST'});
 });
 
+test(
+  'a dynamic section without a byte moved to where it could have some',
+  refuses,
+  'x86_64/probe-gold-pie',
+  (bytes) => put(bytes, Phdr, segment(bytes, PT.PT_DYNAMIC), {p_offset: 0, p_vaddr: 0n, p_filesz: 0}),
+  /PT_DYNAMIC is empty/,
+);
+
 test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken for bytes to keep', (t) => {
   const bytes = fixtureBytes('x86_64/probe-pie');
   const {offset, index} = segment(bytes, PT.PT_INTERP);
