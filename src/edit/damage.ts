@@ -134,14 +134,34 @@ function tables(view: ElfView): Owned[] {
 function findLost(view: ElfView): string | undefined {
   const dynamic = view.segment(PT.PT_DYNAMIC);
   if (dynamic?.p_filesz === 0) return 'PT_DYNAMIC is empty';
-  if (dynamic !== undefined && view.offsetOfAddress(dynamic.p_vaddr) !== dynamic.p_offset)
-    return 'PT_DYNAMIC is mapped from another place than it says';
+  const strayed = dynamic !== undefined && isElsewhere(view, dynamic) ? dynamic : findElsewhere(view);
+  if (strayed !== undefined)
+    return `${segmentTypeName(strayed.p_type, view.header.e_machine)} is mapped from another place than it says`;
   const lost = view.dynamic?.entries.find(
     ({d_tag, d_val}) => isTableTag(view, d_tag) && d_val !== 0n && view.offsetOfAddress(d_val) === undefined,
   );
   if (lost === undefined || view.dynamic?.value(sizeTags.get(lost.d_tag) ?? lost.d_tag) === 0n)
     return undefined;
   return `${dynamicTagName(lost.d_tag, view.header.e_machine)} does not lead into the file`;
+}
+
+function isElsewhere(view: ElfView, {p_vaddr, p_offset}: Phdr): boolean {
+  return view.offsetOfAddress(p_vaddr) !== p_offset;
+}
+
+/** A segment that would have to move with its bytes, and whose address is not that of these bytes. */
+function findElsewhere(view: ElfView): Phdr | undefined {
+  const isMapped = (offset: number) =>
+    view.programHeaders.some(
+      (p) => p.p_type === PT.PT_LOAD && p.p_offset <= offset && offset < p.p_offset + p.p_filesz,
+    );
+  return view.programHeaders.find(
+    (segment) =>
+      (segment.p_type === PT.PT_INTERP || segment.p_type === PT.PT_NOTE) &&
+      segment.p_filesz > 0 &&
+      isMapped(segment.p_offset) &&
+      isElsewhere(view, segment),
+  );
 }
 
 const sizeTags: ReadonlyMap<bigint, bigint> = new Map([

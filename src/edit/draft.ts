@@ -142,13 +142,14 @@ export class Draft {
     );
     const section = this.sectionHeaders[index];
     if (section === undefined) return;
-    this.shiftSymbols(new Set([index]), to.address - section.sh_addr);
+    const distance = to.address - section.sh_addr;
     section.sh_offset = to.offset;
     section.sh_size = to.size;
     section.sh_addr = to.address;
+    this.shiftSymbols(new Set([index]), distance);
   }
 
-  /** Let the symbols of sections that moved follow them. */
+  /** Let the symbols of sections that have moved, all by one distance, follow them. */
   shiftSymbols(sections: ReadonlySet<number>, distance: bigint): void {
     if (distance === 0n) return;
     const size = Sym.size(this.view.format.elfClass);
@@ -158,8 +159,9 @@ export class Draft {
       if (!isSymbolTable || table.sh_entsize !== size) return;
       const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
       eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
-        if (!sections.has(symbol.st_shndx) || !isWithin(symbol, this.view.sectionHeaders[symbol.st_shndx]))
-          return;
+        const section = this.sectionHeaders[symbol.st_shndx];
+        if (section === undefined || !sections.has(symbol.st_shndx)) return;
+        if (!isWithin(symbol, section.sh_addr - distance, section.sh_size)) return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
         this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
       });
@@ -303,10 +305,6 @@ function same<T extends object>(a: T, b: T | undefined): boolean {
 }
 
 /** A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. */
-function isWithin({st_value}: Sym, section: Shdr | undefined): boolean {
-  return (
-    section !== undefined &&
-    st_value >= section.sh_addr &&
-    st_value <= section.sh_addr + BigInt(section.sh_size)
-  );
+function isWithin({st_value}: Sym, address: bigint, size: number): boolean {
+  return st_value >= address && st_value <= address + BigInt(size);
 }

@@ -62,10 +62,10 @@ function moveSection(draft: Draft, capacity: number): void {
   }
   draft.sectionHeaders.forEach((section, index) => {
     if (section.sh_type !== SHT.SHT_DYNAMIC || section.sh_addr !== segment.p_vaddr) return;
-    draft.shiftSymbols(new Set([index]), place.address - section.sh_addr);
     section.sh_offset = place.offset;
     section.sh_addr = place.address;
     section.sh_size = size;
+    draft.shiftSymbols(new Set([index]), place.address - segment.p_vaddr);
   });
   segment.p_paddr += place.address - segment.p_vaddr;
   segment.p_vaddr = place.address;

@@ -151,12 +151,12 @@ export function moveNeighbour(draft: Draft, from: Neighbour, place: Place): void
   }
   draft.shiftTables(from, fileDistance, distance);
   const sections = sectionsIn(draft, from);
-  draft.shiftSymbols(new Set(sections), distance);
   for (const section of sections.map((index) => draft.sectionHeaders[index])) {
     if (section === undefined) continue;
     section.sh_offset += fileDistance;
     section.sh_addr += distance;
   }
+  draft.shiftSymbols(new Set(sections), distance);
 }
 
 function pointsAtTable({view}: Draft, tag: bigint): boolean {

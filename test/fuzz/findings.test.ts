@@ -240,6 +240,14 @@ test(
   /PT_DYNAMIC is empty/,
 );
 
+test(
+  'a note stayed under the program headers that grew, since its segment did not say where it is mapped',
+  refuses,
+  'riscv64/probe-mold-exec',
+  (bytes) => put(bytes, Phdr, segment(bytes, PT.PT_NOTE), {p_vaddr: 0n}),
+  /PT_NOTE is mapped from another place than it says/,
+);
+
 test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken for bytes to keep', (t) => {
   const bytes = fixtureBytes('x86_64/probe-pie');
   const {offset, index} = segment(bytes, PT.PT_INTERP);
