@@ -55,6 +55,7 @@ function checkWritesDeclared(before: ElfView, plan: Plan): void {
 function checkMappedWrites(before: ElfView, plan: Plan): void {
   const owned = ownedRanges(before);
   const others = otherSections(before);
+  const isNamed = before.sectionHeaders.length > 0;
   for (const {p_type, p_offset, p_filesz, p_flags} of before.programHeaders) {
     if (p_type !== PT.PT_LOAD) continue;
     for (const {offset, bytes, before: old, reason} of plan.writes) {
@@ -66,7 +67,8 @@ function checkMappedWrites(before: ElfView, plan: Plan): void {
           at = Math.min(end, ownedUpTo) - 1;
           continue;
         }
-        const isFree = old[at - offset] === 0 && (p_flags & PF.PF_W) === 0;
+        // In a segment that can be written to, zeros may be variables, unless sections say where those are.
+        const isFree = old[at - offset] === 0 && (isNamed || (p_flags & PF.PF_W) === 0);
         if (!isFree || others.endAt(at) !== undefined)
           failCheck(before, `${reason} would be written over other content`, 'a table, or zeros', hex(at));
       }

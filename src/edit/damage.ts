@@ -119,7 +119,7 @@ function tables(view: ElfView): Owned[] {
   try {
     const isGuessed = dynamicSymbolTable(view)?.exact === false;
     return dynamicTables(view)
-      .filter(({tag}) => !(isGuessed && sizedBySymbols.has(tag)))
+      .filter(({tag}) => !isGuessed || tag === DT.DT_GNU_HASH || !sizedBySymbols.has(tag))
       .map(({tag, offset, size}) => {
         const name = dynamicTagName(tag, view.header.e_machine);
         return owned(name, offset, size, relocationTags.has(tag) ? 'relocations' : name);

@@ -6,7 +6,6 @@
  */
 
 import {readInPieces} from '../source/source.js';
-import {windowSource} from '../source/window.js';
 import {DT, EM, machineDT, PT, SHT} from './constants.js';
 import {oncePerView} from './once.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
@@ -114,7 +113,7 @@ export interface GnuHashTable {
 export const gnuHashTable: (view: ElfView) => GnuHashTable | undefined = oncePerView((view) => {
   const address = view.dynamic?.value(DT.DT_GNU_HASH);
   const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-  if (offset === undefined) return undefined;
+  if (address === undefined || offset === undefined) return undefined;
   const {elfClass} = view.format;
   const size = GnuHashHeader.size(elfClass);
   const header = GnuHashHeader.decode(view.source.read(offset, size), view.format);
@@ -123,8 +122,11 @@ export const gnuHashTable: (view: ElfView) => GnuHashTable | undefined = oncePer
   const chains = buckets + header.nbuckets * 4;
   const isAbsurd = header.nbuckets > mostHashed || header.bloom_size > mostHashed;
   const last = isAbsurd ? 0 : Math.max(0, ...largestOf(view, buckets, header.nbuckets));
+  const chain = chains + (last - header.symoffset) * 4;
   const symbolCount =
-    last < header.symoffset || last === 0 ? undefined : endOfChain(view, chains, header, last);
+    last < header.symoffset || last === 0
+      ? undefined
+      : endOfChain(view, chain, endOfMapping(view, address), last);
   return {offset, header, bloom, buckets, chains, symbolCount};
 });
 
@@ -142,21 +144,21 @@ function largestOf(view: ElfView, offset: number, count: number): number[] {
   return largest;
 }
 
-/** The index behind the last symbol of the chain that begins with this symbol: its word has the lowest bit set. */
-function endOfChain(
-  view: ElfView,
-  chains: number,
-  {symoffset}: GnuHashHeader,
-  first: number,
-): number | undefined {
-  const source = windowSource(view.source, 4096);
-  for (let index = first; index - first < mostHashed; index++) {
-    if (chains + (index - symoffset + 1) * 4 > source.size) return undefined;
-    const bytes = source.read(chains + (index - symoffset) * 4, 4);
-    const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, view.format.littleEndian);
-    if ((word & 1) === 1) return index + 1;
-  }
-  return undefined;
+/**
+ * The index behind the last symbol of the chain that begins with symbol `first`, whose word is at an offset: the last
+ * one's word has the lowest bit set. The chain is looked for as far as it is mapped.
+ */
+function endOfChain(view: ElfView, offset: number, end: number, first: number): number | undefined {
+  const length = Math.min(mostHashed, Math.floor((end - offset) / 4)) * 4;
+  let found: number | undefined;
+  readInPieces(view.source, offset, length, (bytes, start) => {
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length && found === undefined; at += 4)
+      if ((data.getUint32(at, view.format.littleEndian) & 1) === 1)
+        found = first + (start - offset + at) / 4 + 1;
+    return found === undefined;
+  });
+  return found;
 }
 
 function countFromMips(view: ElfView): number | undefined {

@@ -248,6 +248,38 @@ test(
   /PT_NOTE is mapped from another place than it says/,
 );
 
+test(
+  'buckets that reach over other tables counted other symbols once those had moved',
+  refuses,
+  'x86_64/probe-nosections',
+  (bytes) => {
+    const offset = gnuHashTable(viewBuffer(bytes))?.offset ?? 0;
+    put(bytes, GnuHashHeader, {offset, index: 0}, {nbuckets: 64});
+  },
+  /DT_GNU_HASH and DT_STRTAB lie over one another/,
+);
+
+test('the last chain of .gnu.hash was followed word by word through a hole of a gigabyte', (t) => {
+  const bytes = fixtureBytes('x86_64/probe-lld-exec');
+  const table = gnuHashTable(viewBuffer(bytes));
+  bytes.fill(0, table?.chains, (table?.chains ?? 0) + 4);
+  const padded = bufferSource(bytes);
+  const source = countingSource({
+    path: undefined,
+    size: 2 ** 30,
+    read: (offset, length) =>
+      offset + length <= bytes.length ? padded.read(offset, length) : new Uint8Array(length),
+  });
+  gnuHashTable(new ElfView(source));
+  t.true(source.bytesRead < 2 ** 20, `${source.bytesRead} bytes`);
+});
+
+test('a table of headers that grows in a segment that can be written to was an internal error', (t) => {
+  const bytes = fixtureBytes('riscv64/probe-mold-exec');
+  put(bytes, Phdr, segment(bytes, PT.PT_LOAD), {p_flags: 6});
+  t.is(readOwn(edit(bytes, {interpreter: longInterpreter})).interpreter, longInterpreter);
+});
+
 test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken for bytes to keep', (t) => {
   const bytes = fixtureBytes('x86_64/probe-pie');
   const {offset, index} = segment(bytes, PT.PT_INTERP);
