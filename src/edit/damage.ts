@@ -35,15 +35,21 @@ function unsafe({path}: ElfView, damage: string, cause?: unknown): ElfError {
   });
 }
 
-/** The kernel takes the first PT_INTERP; ld.so takes the last PT_DYNAMIC, and we the first. */
-function findDouble({programHeaders}: ElfView): string | undefined {
+/**
+ * The kernel takes the first PT_INTERP; ld.so takes the last PT_DYNAMIC, and we the first. Of two entries that point at
+ * a table the last one counts, and the other would be left pointing at where the table was.
+ */
+function findDouble(view: ElfView): string | undefined {
+  const {programHeaders, dynamic} = view;
   for (const [type, name] of [
     [PT.PT_INTERP, 'PT_INTERP'],
     [PT.PT_DYNAMIC, 'PT_DYNAMIC'],
   ] as const) {
     if (programHeaders.filter(({p_type}) => p_type === type).length > 1) return `there are two ${name}`;
   }
-  return undefined;
+  const tags = (dynamic?.tags ?? []).filter((tag) => isTableTag(view, tag));
+  const twice = tags.find((tag, i) => tags.indexOf(tag) < i);
+  return twice === undefined ? undefined : `there are two ${dynamicTagName(twice, view.header.e_machine)}`;
 }
 
 /** Turn a failed check of a plan for a damaged file into an error about the file; any other error stays. */
@@ -149,7 +155,7 @@ function isElsewhere(view: ElfView, {p_vaddr, p_offset}: Phdr): boolean {
   return view.offsetOfAddress(p_vaddr) !== p_offset;
 }
 
-/** A segment that would have to move with its bytes, and whose address is not that of these bytes. */
+/** A segment that would have to move with its bytes, and whose place in memory is not that of these bytes. */
 function findElsewhere(view: ElfView): Phdr | undefined {
   const isMapped = (offset: number) =>
     view.programHeaders.some(
@@ -160,7 +166,7 @@ function findElsewhere(view: ElfView): Phdr | undefined {
       (segment.p_type === PT.PT_INTERP || segment.p_type === PT.PT_NOTE) &&
       segment.p_filesz > 0 &&
       isMapped(segment.p_offset) &&
-      isElsewhere(view, segment),
+      (segment.p_memsz > segment.p_filesz || isElsewhere(view, segment)),
   );
 }
 

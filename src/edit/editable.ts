@@ -4,8 +4,9 @@
  * order, tables where the header says.
  */
 
-import {ET, PN_XNUM, PT, SHF, SHT} from '../elf/constants.js';
+import {ET, PN_XNUM, PT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
+import {isWithoutBytes} from '../elf/without-bytes.js';
 import {ElfError} from '../errors.js';
 
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
@@ -45,18 +46,7 @@ function requireCountable({header, path}: ElfView): void {
 
 /** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they speak of. */
 function refuseDebugFile(view: ElfView): void {
-  const described = view.programHeaders.filter(
-    ({p_type, p_memsz}) => (p_type === PT.PT_DYNAMIC || p_type === PT.PT_INTERP) && p_memsz > 0,
-  );
-  const isEmpty = described.some((segment) =>
-    view.sectionHeaders.some(
-      ({sh_type, sh_flags, sh_addr, sh_size}) =>
-        sh_type === SHT.SHT_NOBITS &&
-        (sh_flags & SHF.SHF_TLS) === 0 &&
-        sh_addr === segment.p_vaddr &&
-        sh_size === segment.p_memsz,
-    ),
-  );
+  const isEmpty = [PT.PT_DYNAMIC, PT.PT_INTERP].some((p_type) => isWithoutBytes(view, p_type));
   if (!isEmpty) return;
   throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
     path: view.path,

@@ -6,6 +6,7 @@ import test from 'ava';
 import {parseManifest} from '../../src/bundle/manifest.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request.js';
+import {checkElf} from '../../src/elf/check.js';
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {describeElf} from '../../src/elf/describe.js';
 import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/elf/records.js';
@@ -278,6 +279,31 @@ test('a table of headers that grows in a segment that can be written to was an i
   const bytes = fixtureBytes('riscv64/probe-mold-exec');
   put(bytes, Phdr, segment(bytes, PT.PT_LOAD), {p_flags: 6});
   t.is(readOwn(edit(bytes, {interpreter: longInterpreter})).interpreter, longInterpreter);
+});
+
+test(
+  'of two DT_SYMTAB one was left pointing at where the tables had been',
+  refuses,
+  'i386/probe-exec',
+  (bytes) => put(bytes, Dyn, entry(bytes, DT.DT_VERSYM), {d_tag: DT.DT_SYMTAB}),
+  /there are two DT_SYMTAB/,
+);
+
+test(
+  'a note that is longer in memory than in the file moved to where it was not covered',
+  refuses,
+  'riscv64/probe-mold-exec',
+  (bytes) => put(bytes, Phdr, segment(bytes, PT.PT_NOTE), {p_memsz: 0x144}),
+  /PT_NOTE is mapped from another place than it says/,
+);
+
+test('a .tbss with the address of the dynamic section hid what is wrong with that', (t) => {
+  const bytes = fixtureBytes('riscv64/probe-mold-exec');
+  put(bytes, Dyn, entry(bytes, DT.DT_FINI_ARRAYSZ), {d_tag: 0x1234_5678n});
+  t.deepEqual(
+    checkElf(viewBuffer(bytes)).map(({code}) => code),
+    ['NO_SIZE'],
+  );
 });
 
 test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken for bytes to keep', (t) => {

@@ -4,8 +4,9 @@ import {type DynamicSection, stringTags} from '../dynamic.js';
 import {Rel, Rela, Sym} from '../records.js';
 import {dynamicTables} from '../tables.js';
 import type {ElfView} from '../view.js';
+import {isWithoutBytes} from '../without-bytes.js';
 import {checkBehindEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
-import {isWithoutBytes, type Problem} from './problem.js';
+import type {Problem} from './problem.js';
 
 /** The dynamic section: ends, has what ld.so needs, points into what is mapped, counts in whole records. */
 export function* checkDynamic(view: ElfView): Generator<Problem> {

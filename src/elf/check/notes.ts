@@ -2,7 +2,8 @@ import {hex} from '../../errors.js';
 import {PT} from '../constants.js';
 import {findBrokenNotes} from '../notes.js';
 import type {ElfView} from '../view.js';
-import {isWithoutBytes, type Problem} from './problem.js';
+import {isWithoutBytes} from '../without-bytes.js';
+import type {Problem} from './problem.js';
 
 /** A note whose own lengths lead past its section or segment: readers stop there, and what follows is not seen. */
 export function* checkNotes(view: ElfView): Generator<Problem> {

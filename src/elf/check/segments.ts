@@ -2,7 +2,8 @@ import {hex} from '../../errors.js';
 import {PF, PT, segmentTypeName} from '../constants.js';
 import {Phdr} from '../records.js';
 import type {ElfView} from '../view.js';
-import {isPowerOfTwo, isWithoutBytes, type Problem} from './problem.js';
+import {isWithoutBytes} from '../without-bytes.js';
+import {isPowerOfTwo, type Problem} from './problem.js';
 
 function say(view: ElfView, index: number, code: string, what: string): Problem {
   const {header, format} = view;
