@@ -39,7 +39,7 @@ function isNew(directory: string, {name, content, mode}: File, ended: Ended): bo
   const changed = edit(content, {interpreter});
   assert.ok(now.equals(content) || now.equals(changed), `${name} is neither old nor new`);
   // A set-user-ID bit goes with the owner that could not be kept.
-  const expected = ended.stderr.includes('could not be kept') ? mode & 0o777 : mode;
+  const expected = ended.stderr.includes(`${name}: the owner`) ? mode & 0o777 : mode;
   assert.equal((statSync(file).mode & 0o7777).toString(8), expected.toString(8), `the mode of ${name}`);
   const attribute = output('getfattr', ['--absolute-names', '-d', file]);
   const isSaid = /not all is kept|attributes, ACLs/.test(ended.stderr);
