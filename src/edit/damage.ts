@@ -124,12 +124,13 @@ const relocationTags: ReadonlySet<bigint> = new Set([DT.DT_REL, DT.DT_RELA, DT.D
 function tables(view: ElfView): Owned[] {
   try {
     const isGuessed = dynamicSymbolTable(view)?.exact === false;
-    return dynamicTables(view)
-      .filter(({tag}) => !isGuessed || tag === DT.DT_GNU_HASH || !sizedBySymbols.has(tag))
-      .map(({tag, offset, size}) => {
-        const name = dynamicTagName(tag, view.header.e_machine);
-        return owned(name, offset, size, relocationTags.has(tag) ? 'relocations' : name);
-      });
+    return dynamicTables(view).map(({tag, offset, size}) => {
+      const name = dynamicTagName(tag, view.header.e_machine);
+      const hasUnknownSize = isGuessed && tag !== DT.DT_GNU_HASH && sizedBySymbols.has(tag);
+      // Of a table without a known length the beginning at least is its own.
+      const known = hasUnknownSize ? Math.min(size, 1) : size;
+      return owned(name, offset, known, relocationTags.has(tag) ? 'relocations' : name);
+    });
   } catch (error) {
     if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return [];
     throw error;

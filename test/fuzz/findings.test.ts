@@ -257,7 +257,7 @@ test(
     const offset = gnuHashTable(viewBuffer(bytes))?.offset ?? 0;
     put(bytes, GnuHashHeader, {offset, index: 0}, {nbuckets: 64});
   },
-  /DT_GNU_HASH and DT_STRTAB lie over one another/,
+  /DT_GNU_HASH and DT_SYMTAB lie over one another/,
 );
 
 test('the last chain of .gnu.hash was followed word by word through a hole of a gigabyte', (t) => {
@@ -305,6 +305,14 @@ test('a .tbss with the address of the dynamic section hid what is wrong with tha
     ['NO_SIZE'],
   );
 });
+
+test(
+  'versions that lie over the ELF header, of symbols that nobody counts, changed with it',
+  refuses,
+  'armhf/probe-nosections',
+  (bytes) => put(bytes, Dyn, entry(bytes, DT.DT_VERSYM), {d_val: 0n}),
+  /the ELF header and DT_VERSYM lie over one another/,
+);
 
 test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken for bytes to keep', (t) => {
   const bytes = fixtureBytes('x86_64/probe-pie');
