@@ -121,7 +121,7 @@ export class Staging {
     if (manifest === undefined) return;
     if (!hasFile(coming ?? this.#root, manifestPath(manifest))) {
       if (coming === undefined)
-        for (const path of [manifest.libs, manifest.prefix]) removeEmpty(this.#root, path);
+        for (const path of [manifest.libs, manifest.prefix]) tryToRemoveEmpty(this.#root, path);
       return;
     }
     if (coming !== undefined) this.#takeOut(manifest, coming);
@@ -141,7 +141,7 @@ export class Staging {
       if (directory === undefined || !hasContent(() => directory.open(posix.basename(path)), file)) continue;
       unlinkSync(directory.at(posix.basename(path)));
       let above = posix.dirname(path);
-      while (above !== prefix && removeEmpty(this.#root, above)) above = posix.dirname(above);
+      while (above !== prefix && tryToRemoveEmpty(this.#root, above)) above = posix.dirname(above);
     }
   }
 }
@@ -215,12 +215,30 @@ function putBack(from: HeldDirectory, to: HeldDirectory): void {
   }
 }
 
-/** Remove a directory in which nothing is left. */
+/**
+ * Remove a directory in which nothing is left.
+ *
+ * @returns whether it was removed: not where something is in it or mounted on it, nor where it is none
+ * @throws ElfError FILE_SYSTEM
+ */
 export function removeEmpty(root: HeldDirectory, path: string): boolean {
   using above = enter(root, posix.dirname(path));
+  if (above === undefined) return false;
+  const name = posix.basename(path);
   try {
-    rmdirSync(above?.at(posix.basename(path)) ?? '');
+    rmdirSync(above.at(name));
     return true;
+  } catch (error) {
+    const {code = ''} = error as NodeJS.ErrnoException;
+    if (['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY'].includes(code)) return false;
+    throw systemError(posix.join(above.real, name), error, 'cannot remove the empty directory');
+  }
+}
+
+/** An empty directory that stays is no reason to leave the rest undone. */
+function tryToRemoveEmpty(root: HeldDirectory, path: string): boolean {
+  try {
+    return removeEmpty(root, path);
   } catch {
     return false;
   }

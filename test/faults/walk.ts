@@ -34,6 +34,8 @@ export interface Ended {
   readonly killed: boolean;
   readonly stdout: string;
   readonly stderr: string;
+  /** Whether it had to be stopped, since it did not end by itself. */
+  readonly hung: boolean;
   /** What was done to it, as in `rename: EIO`. */
   readonly fault: string;
 }
@@ -71,6 +73,9 @@ function faultsOf({call, line}: Step): readonly string[] {
   if (call === 'openat' && line.includes('O_RDONLY')) return ['KILL', 'EIO', 'EACCES'];
   return ['KILL', 'ENOSPC', 'EIO', 'EACCES', 'EROFS'];
 }
+
+/** How long a run may take, in milliseconds; the slowest takes about a second. */
+const patience = 60_000;
 
 const traced = '%file,%desc,%process,pipe2,socketpair,mount,umount2,unshare,setns,pivot_root,chroot';
 
@@ -114,7 +119,7 @@ function stepsIn(log: string, program: string, isConcerned: (line: string) => bo
   const steps = new Map<string, Step>();
   for (const text of log.split('\n')) {
     const [, thread = '', line = '', call = ''] = /^(\d+) +((\w+)\(.*)$/.exec(text) ?? [];
-    if (call === '' || passed.has(call)) continue;
+    if (call === '' || passed.has(call) || line.includes('CLONE_THREAD')) continue;
     const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
     counts.set(`${thread} ${call}`, nth);
     // The same number of another thread is the same point for strace.
@@ -161,6 +166,7 @@ function concerns(scenario: Scenario, line: string, directory: string): boolean 
 
 function judge(scenario: Scenario, point: Point, directory: string, ended: Ended): Result {
   try {
+    if (ended.hung) throw new Error(`the run did not end in ${patience / 1000} s`);
     const state = scenario.check(directory, ended);
     scenario.runAgain(directory);
     return {point, ended, state};
@@ -219,12 +225,17 @@ function execute(
   env: NodeJS.ProcessEnv,
 ): Promise<Omit<Ended, 'fault'>> {
   return new Promise((resolve, reject) => {
+    // A process group of its own, so that its end can be the end of whatever it started: strace leaves what it traces.
     const child = spawn(program, args, {
+      detached: true,
       env: {...process.env, LC_ALL: 'C', UV_THREADPOOL_SIZE: '1', NODE_DISABLE_COMPILE_CACHE: '1', ...env},
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 120_000,
-      killSignal: 'SIGKILL',
     });
+    let hung = false;
+    const stop = setTimeout(() => {
+      hung = true;
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    }, patience);
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (text) => {
       stdout += text;
@@ -233,7 +244,10 @@ function execute(
       stderr += text;
     });
     child.on('error', reject);
-    child.on('close', (status) => resolve({status, killed: false, stdout, stderr}));
+    child.on('close', (status) => {
+      clearTimeout(stop);
+      resolve({status, killed: false, stdout, stderr, hung});
+    });
   });
 }
 
