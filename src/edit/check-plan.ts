@@ -56,11 +56,11 @@ function checkMappedWrites(before: ElfView, plan: Plan): void {
   const owned = ownedRanges(before);
   const others = otherSections(before);
   const isNamed = before.sectionHeaders.length > 0;
-  for (const {p_type, p_offset, p_filesz, p_flags} of before.programHeaders) {
-    if (p_type !== PT.PT_LOAD) continue;
-    for (const {offset, bytes, before: old, reason} of plan.writes) {
-      const end = Math.min(offset + bytes.length, p_offset + p_filesz);
-      for (let at = Math.max(offset, p_offset); at < end; at++) {
+  const [mapped, writable] = [mappedRanges(before, 0), mappedRanges(before, PF.PF_W)];
+  for (const {offset, bytes, before: old, reason} of plan.writes) {
+    for (const piece of mapped.within({offset, size: bytes.length})) {
+      const end = piece.offset + piece.size;
+      for (let at = piece.offset; at < end; at++) {
         if (bytes[at - offset] === old[at - offset]) continue;
         const ownedUpTo = owned.endAt(at);
         if (ownedUpTo !== undefined) {
@@ -68,12 +68,21 @@ function checkMappedWrites(before: ElfView, plan: Plan): void {
           continue;
         }
         // In a segment that can be written to, zeros may be variables, unless sections say where those are.
-        const isFree = old[at - offset] === 0 && (isNamed || (p_flags & PF.PF_W) === 0);
+        const isFree = old[at - offset] === 0 && (isNamed || writable.endAt(at) === undefined);
         if (!isFree || others.endAt(at) !== undefined)
           failCheck(before, `${reason} would be written over other content`, 'a table, or zeros', hex(at));
       }
     }
   }
+}
+
+/** What segments map that have a flag. */
+function mappedRanges({programHeaders}: ElfView, flag: number): RangeSet {
+  return new RangeSet(
+    programHeaders
+      .filter(({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & flag) === flag)
+      .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),
+  );
 }
 
 /** The ranges whose content is the linker's: headers, PT_INTERP, notes, the dynamic section and its tables. */

@@ -29,6 +29,17 @@ export class RangeSet {
     return (this.#starts[this.#firstBehind(offset)] ?? Number.POSITIVE_INFINITY) < offset + size;
   }
 
+  /** The parts of a range that lie in these. */
+  within({offset, size}: Range): readonly Range[] {
+    const parts: Range[] = [];
+    const end = offset + size;
+    for (let i = this.#firstBehind(offset); (this.#starts[i] ?? end) < end; i++) {
+      const start = Math.max(this.#starts[i] ?? 0, offset);
+      parts.push({offset: start, size: Math.min(this.#ends[i] ?? 0, end) - start});
+    }
+    return parts;
+  }
+
   /** The index of the first range that ends behind an offset. */
   #firstBehind(offset: number): number {
     let [low, high] = [0, this.#ends.length];
