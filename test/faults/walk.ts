@@ -154,7 +154,7 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
 
 /** Whether the call that was hit is about the scenario: the calls before it, of Node's own, may be more or fewer. */
 function wasHit(scenario: Scenario, log: string, directory: string): boolean {
-  const lines = log.split('\n');
+  const lines = log.split('\n').map((line) => line.replace(/^\d+ +/, ''));
   const killed = lines.findIndex((line) => line.includes('+++ killed by SIGKILL'));
   const hits = [...lines.filter((line) => line.includes('(INJECTED)')), lines[killed - 1] ?? ''];
   return hits.some((line) => concerns(scenario, line, directory));
