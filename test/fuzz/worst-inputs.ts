@@ -90,8 +90,15 @@ export function withNotes(bytes: Uint8Array): Uint8Array {
   );
 }
 
+/** What follows the program header table is nobody's, so the table has to move, in the file as far as in memory. */
 function withBss(bytes: Uint8Array): Uint8Array {
-  const {header, programHeaders} = viewBuffer(bytes);
+  const {header, programHeaders, dynamic} = viewBuffer(bytes);
+  change(bytes, Dyn, [dynamic?.offset ?? 0, dynamic?.entries.length ?? 0], ({d_tag}) =>
+    d_tag === DT.DT_HASH ? {d_tag: 0x6000_0f00n} : undefined,
+  );
+  change(bytes, Shdr, sectionsOf(bytes), ({sh_type}) =>
+    sh_type === SHT.SHT_HASH ? {sh_type: SHT.SHT_PROGBITS} : undefined,
+  );
   const last = programHeaders.findLastIndex(({p_type}) => p_type === PT.PT_LOAD);
   return change(bytes, Phdr, [header.e_phoff, programHeaders.length], ({p_type}, i) => {
     if (i === last) return {p_memsz: 1_000_000_000};
