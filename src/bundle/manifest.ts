@@ -53,6 +53,16 @@ export function manifestPath({libs}: Pick<Manifest, 'libs'>): string {
   return posix.join(libs, manifestName);
 }
 
+/** The directories of a bundle up to its prefix, each before the one that it lies in. */
+export function ownDirectories({prefix, libs, files}: Manifest): readonly string[] {
+  const found = new Set([prefix, libs]);
+  for (const {path} of files) {
+    for (let above = posix.dirname(path); above.length > prefix.length; above = posix.dirname(above))
+      found.add(above);
+  }
+  return [...found].sort().reverse();
+}
+
 /** Print a manifest; equal manifests give equal bytes. */
 export function formatManifest({version, generator, prefix, libs, programs, files}: Manifest): string {
   const ordered: Manifest = {

@@ -18,7 +18,7 @@ import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
 import {hasContent} from './contents.js';
 import {lockName, withLock} from './lock.js';
-import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
+import {ownDirectories, formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
 import {removeTree} from './remove-tree.js';
 
@@ -121,7 +121,7 @@ export class Staging {
     if (manifest === undefined) return;
     if (!hasFile(coming ?? this.#root, manifestPath(manifest))) {
       if (coming === undefined)
-        for (const path of [manifest.libs, manifest.prefix]) tryToRemoveEmpty(this.#root, path);
+        for (const path of ownDirectories(manifest)) tryToRemoveEmpty(this.#root, path);
       return;
     }
     if (coming !== undefined) this.#takeOut(manifest, coming);

@@ -7,7 +7,7 @@ import {lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {withLock} from '../bundle/lock.js';
-import {type Manifest, manifestPath} from '../bundle/manifest.js';
+import {ownDirectories, type Manifest, manifestPath} from '../bundle/manifest.js';
 import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
 import {ElfError, inWords, printable} from '../errors.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
@@ -56,13 +56,14 @@ function removeFrom(root: Root, options: RemoveOptions): RemoveResult {
     if (manifest === undefined) throw nothingThere(root);
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));
-    const directories = [manifest.libs, manifest.prefix];
+    const directories = ownDirectories(manifest);
     let empty: readonly string[] = [];
     changeBundle(top, manifest, (staging) => {
       for (const path of files) staging.putAside(path);
       empty = directories.filter((path) => removeEmpty(top, path));
     });
-    return {removed: [...stale, ...files, ...empty], notes: directories.flatMap((path) => leftIn(top, path))};
+    const notes = directories.flatMap((path) => leftIn(top, path, directories));
+    return {removed: [...stale, ...files, ...empty], notes};
   });
 }
 
@@ -94,10 +95,10 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
   return [...there.map(({path}) => path), manifestPath(manifest)];
 }
 
-/** What else lies in the directories of the bundle: not ours to remove. */
-function leftIn(top: HeldDirectory, path: string): string[] {
+/** What else lies in a directory of the bundle: not ours to remove. */
+function leftIn(top: HeldDirectory, path: string, directories: readonly string[]): string[] {
   using directory = enter(top, path);
-  const names = directory?.names() ?? [];
+  const names = (directory?.names() ?? []).filter((name) => !directories.includes(posix.join(path, name)));
   if (names.length === 0) return [];
   const [some, verb] = [names.slice(0, 5).map(printable).join(', '), names.length === 1 ? 'is' : 'are'];
   return [`${posix.join(path, '/')} stays: ${some} ${verb} not of the bundle`];

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import {basename, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {bundle} from '../../src/bundle/bundle.js';
 import {installEmulator} from '../../src/chroot/install.js';
 import {removeBundle} from '../../src/chroot/remove.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
@@ -194,6 +195,23 @@ test(
     removeBundle(root);
     t.deepEqual(tree(root), before);
     await refused(t, () => removeBundle(root), 'NOT_FOUND');
+  }),
+);
+
+test(
+  'removing takes the directories of data away that the bundle made, and says which others stay',
+  withTools(async (t) => {
+    const root = guestRoot(t);
+    const before = tree(root);
+    const install = () =>
+      bundle(['/bin/true'], {into: root, files: [{source: '/etc/hostname', target: 'share/a/b/'}]});
+    await install();
+    t.deepEqual(removeBundle(root).notes, []);
+    t.deepEqual(tree(root), before);
+    await install();
+    writeFileSync(join(root, 'debootstrap/share/a/mine'), '');
+    t.deepEqual(removeBundle(root).notes, ['/debootstrap/share/a/ stays: mine is not of the bundle']);
+    t.false(existsSync(join(root, 'debootstrap/share/a/b')));
   }),
 );
 
