@@ -18,7 +18,7 @@ import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
 import {hasContent} from './contents.js';
 import {lockName, withLock} from './lock.js';
-import {ownDirectories, formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
+import {formatManifest, type Manifest, manifestName, manifestPath, ownDirectories} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
 import {removeTree} from './remove-tree.js';
 

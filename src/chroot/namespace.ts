@@ -152,7 +152,10 @@ export class Namespace {
     this.#talk = this.#pipe(3) as Duplex;
     this.#talk.on('error', () => {});
     this.#talk.write(prologue + setup + epilogue);
-    (this.#pipe(2) as Readable).setEncoding('utf8').on('data', (text: string) => {
+    const complaints = this.#pipe(2) as Readable;
+    // A pipe to a process that did not start is broken, and its error is the process's.
+    complaints.on('error', () => {});
+    complaints.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint += text;
     });
     this.#lines = createInterface({input: this.#talk})[Symbol.asyncIterator]();
@@ -240,7 +243,7 @@ const userNamespaceHint =
 /** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => reject(systemError(child.spawnfile, error, 'cannot start')));
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
 }

@@ -7,7 +7,7 @@ import {lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {withLock} from '../bundle/lock.js';
-import {ownDirectories, type Manifest, manifestPath} from '../bundle/manifest.js';
+import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
 import {ElfError, inWords, printable} from '../errors.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
