@@ -2,13 +2,14 @@
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
 import {mkdirSync} from 'node:fs';
-import {posix, resolve} from 'node:path';
+import {posix} from 'node:path';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {openOwn} from '../loader/inside.js';
 import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
 import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
@@ -181,7 +182,7 @@ function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions):
 
 function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefined {
   if ((launcher === 'wrapper') === (shell !== undefined))
-    return shell === undefined ? undefined : resolve(shell);
+    return shell === undefined ? undefined : absolutePath(shell);
   throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
     expected: '--launcher wrapper --shell FILE, or neither',
   });

@@ -6,9 +6,10 @@
  * everybody reads it, and of a program the loader is run once (self-test.ts). So a file that nothing but the manifest
  * names is taken only if everybody may read it anyhow and nobody but root, or who runs this, may change it.
  */
-import {posix, resolve} from 'node:path';
+import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {Root} from '../loader/root.js';
+import {absolutePath} from '../source/working-directory.js';
 import {type DataFile, placeOf} from './data-files.js';
 import {generated} from './file-set.js';
 import type {Manifest, ManifestFile} from './manifest.js';
@@ -50,7 +51,7 @@ export function withEarlier(wanted: Wanted, before: Before): Wanted {
 }
 
 function pathInside(root: Root, path: string): string {
-  return root.isTrivial ? resolve(path) : posix.join('/', path);
+  return root.isTrivial ? absolutePath(path) : posix.join('/', path);
 }
 
 function programsToKeep(programs: readonly string[], {earlier, targetOf}: Before): readonly ManifestFile[] {

@@ -8,10 +8,10 @@
  * therefore is installed elsewhere.
  */
 import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
-import {resolve} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {holdDirectory} from '../source/held.js';
+import {absolutePath} from '../source/working-directory.js';
 import {type Architecture, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
@@ -162,7 +162,7 @@ function mapForStages({idMap}: FinishOptions): IdMap {
 
 /** The target's absolute path. What a first stage left unfinished there may be done again. */
 function prepareTarget(target: string): string {
-  const path = resolve(target);
+  const path = absolutePath(target);
   try {
     mkdirSync(path, {recursive: true, mode: 0o755});
   } catch (error) {

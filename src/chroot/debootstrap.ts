@@ -5,11 +5,11 @@
  * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
 import {mkdirSync, readFileSync, renameSync, truncateSync} from 'node:fs';
-import {resolve} from 'node:path';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {holdDirectory} from '../source/held.js';
+import {absolutePath} from '../source/working-directory.js';
 import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
 import {openNamespace, type Stream} from './namespace.js';
@@ -96,7 +96,7 @@ export function findLog(target: string): string | undefined {
 
 function commandLine(suite: string, target: string, options: DebootstrapOptions): readonly string[] {
   const {architecture, mirror, variant, include = [], components = [], keyring, cacheDirectory} = options;
-  const cache = cacheDirectory === undefined ? undefined : makeCache(resolve(cacheDirectory));
+  const cache = cacheDirectory === undefined ? undefined : makeCache(absolutePath(cacheDirectory));
   return [
     findTool('debootstrap'),
     '--foreign',
@@ -104,7 +104,7 @@ function commandLine(suite: string, target: string, options: DebootstrapOptions)
     ...(variant === undefined ? [] : [`--variant=${variant}`]),
     ...(include.length === 0 ? [] : [`--include=${include.join(',')}`]),
     ...(components.length === 0 ? [] : [`--components=${components.join(',')}`]),
-    ...(keyring === undefined ? [] : [`--keyring=${resolve(keyring)}`]),
+    ...(keyring === undefined ? [] : [`--keyring=${absolutePath(keyring)}`]),
     ...(cache === undefined ? [] : [`--cache-dir=${cache}`]),
     ...(options.debootstrapOptions ?? []),
     suite,

@@ -9,9 +9,10 @@
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
  */
 import {existsSync} from 'node:fs';
-import {posix, resolve} from 'node:path';
+import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 import {type Found, Root} from '../loader/root.js';
+import {absolutePath} from '../source/working-directory.js';
 import {findTool} from './tools.js';
 
 /** A file or directory of the machine that is shown inside. */
@@ -178,7 +179,7 @@ function planBind(root: Root, {source, target = source, readOnly = false}: BindM
 }
 
 function sourceOf(path: string): Found {
-  const source = new Root().resolve(resolve(path));
+  const source = new Root().resolve(absolutePath(path));
   if (source.found) return source;
   throw new ElfError('NOT_FOUND', 'there is nothing to mount into the chroot', {path});
 }

@@ -3,14 +3,20 @@
  */
 import {posix} from 'node:path';
 import {Root} from '../loader/root.js';
+import {workingDirectory} from '../source/working-directory.js';
 import type {BindMount} from './mounts.js';
 
 /**
  * Find the caller's working directory inside: below the chroot, or in a directory that is mounted into it.
  *
- * @returns a path inside; `/` when it is neither
+ * @returns a path inside; `/` when it is neither, and when the directory was deleted
  */
-export function workingDirectoryInside(root: Root, binds: readonly BindMount[], cwd = process.cwd()): string {
+export function workingDirectoryInside(
+  root: Root,
+  binds: readonly BindMount[],
+  cwd = callersDirectory(),
+): string {
+  if (cwd === undefined) return '/';
   const machine = new Root();
   const mounted = binds.flatMap(({source, target = source}) => {
     const from = machine.resolve(posix.resolve(source));
@@ -22,4 +28,12 @@ export function workingDirectoryInside(root: Root, binds: readonly BindMount[], 
     if (path !== '..' && !path.startsWith('../')) return posix.join(to, path);
   }
   return '/';
+}
+
+function callersDirectory(): string | undefined {
+  try {
+    return workingDirectory();
+  } catch {
+    return undefined;
+  }
 }

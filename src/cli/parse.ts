@@ -7,13 +7,16 @@ import {standardInput} from '../index.js';
 import {type Arguments, type Command, parseUsage} from './command.js';
 import {givenTwice, unknownOption, wordComplaint} from './complaints.js';
 
+/** Where yargs would look for a configuration, which it is not asked to; by itself it asks for a working directory. */
+const nowhere = '/';
+
 /** The arguments, or one line that says what is wrong with the words. */
 export type Parsed = {readonly args: Arguments} | {readonly complaint: string};
 
 export function parseArguments(command: Command, words: readonly string[]): Parsed {
   let complaint = unknownOption(command, words);
   if (complaint !== undefined) return {complaint};
-  const args = yargs(endOptions(command, nameStandardInput(words)))
+  const args = yargs(endOptions(command, nameStandardInput(words)), nowhere)
     .locale('en')
     .version(false)
     .help(false)

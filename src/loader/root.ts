@@ -9,10 +9,10 @@
  * or `lend`, which make sure that it still is where it was found; the path alone is good for messages.
  */
 import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
-import {resolve as absolute} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {type FileSource, fileSource, notAFile} from '../source/file.js';
 import {hold, holdDirectory} from '../source/held.js';
+import {absolutePath, workingDirectory} from '../source/working-directory.js';
 
 /** A path that leads to something. */
 export interface Found {
@@ -50,13 +50,18 @@ const longestPath = 4095;
 export class Root {
   /** The directory on this machine, real and absolute. */
   readonly host: string;
-  /** Where relative paths start, seen from inside. */
-  readonly cwd: string;
+  #cwd: string | undefined;
 
   /** @throws ElfError FILE_SYSTEM when the directory cannot be entered */
   constructor(directory = '/', cwd?: string) {
     this.host = realDirectory(directory);
-    this.cwd = cwd ?? (this.isTrivial ? process.cwd() : '/');
+    this.#cwd = cwd;
+  }
+
+  /** Where relative paths start, seen from inside. Whoever has none never asks. */
+  get cwd(): string {
+    this.#cwd ??= this.isTrivial ? workingDirectory() : '/';
+    return this.#cwd;
   }
 
   /** Whether this is the machine's own root. */
@@ -142,7 +147,7 @@ const absent = {found: false, code: 'ENOENT'} as const;
 
 function realDirectory(directory: string): string {
   try {
-    const real = realpathSync(absolute(directory));
+    const real = realpathSync(absolutePath(directory));
     statSync(`${real}/.`);
     return real;
   } catch (error) {

@@ -1,0 +1,23 @@
+import {isAbsolute, resolve} from 'node:path';
+import {ElfError} from '../errors.js';
+
+/**
+ * The directory that relative paths start in.
+ *
+ * @throws ElfError FILE_SYSTEM when somebody has deleted it
+ */
+export function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new ElfError('FILE_SYSTEM', 'the working directory was deleted', {
+      expected: 'absolute paths, or a working directory that is there',
+      cause,
+    });
+  }
+}
+
+/** Make a path absolute. Only a relative one needs a working directory. @throws ElfError FILE_SYSTEM */
+export function absolutePath(path: string): string {
+  return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
+}
