@@ -9,6 +9,8 @@ interface Options {
   readonly action: 'list' | 'delete' | 'replace' | undefined;
   readonly converts: boolean;
   readonly keepsGoing: boolean;
+  /** What is printed instead of doing anything. */
+  readonly shows: string | undefined;
 }
 
 type Write = (text: string) => void;
@@ -27,9 +29,9 @@ export function main(
     print(usage);
     return 1;
   }
-  const {options, files, shows} = parsed;
-  if (shows !== undefined) {
-    print(shows);
+  const {options, files} = parsed;
+  if (options.shows !== undefined) {
+    print(options.shows);
     return 0;
   }
   if (argv.length === 0) {
@@ -44,57 +46,80 @@ export function main(
   return status;
 }
 
-const usage = `Usage: elfinterp-chrpath [-v|-d|-c|-r <path>] <program> [<program> ...]
+interface Flag {
+  readonly name: string;
+  /** What its value is called. */
+  readonly value?: string;
+  readonly help: string;
+  readonly changes: (value: string) => Partial<Options>;
+}
 
-   -v|--version                Display program version number
-   -d|--delete                 Delete current rpath/runpath setting
-   -c|--convert                Convert rpath to runpath
-   -r <path>|--replace <path>  Replace current rpath/runpath setting
-                               with the path given
-   -l|--list                   List the current rpath/runpath (default)
-   -k|--keepgoing              Do not fail on first error
-   -h|--help                   Show this usage information.
-`;
+/** The short form of each is its first letter. Of -l, -d and -r the last one counts. */
+const flags: readonly Flag[] = [
+  {name: 'version', help: 'Display program version number', changes: () => ({shows: versionLine})},
+  {name: 'delete', help: 'Delete current rpath/runpath setting', changes: () => ({action: 'delete'})},
+  {name: 'convert', help: 'Convert rpath to runpath', changes: () => ({converts: true})},
+  {
+    name: 'replace',
+    value: '<path>',
+    help: 'Replace current rpath/runpath setting by the path',
+    changes: (replacement) => ({replacement, action: 'replace'}),
+  },
+  {name: 'list', help: 'List the current rpath/runpath (default)', changes: () => ({action: 'list'})},
+  {name: 'keepgoing', help: 'Do not fail on first error', changes: () => ({keepsGoing: true})},
+  {name: 'help', help: 'Show this usage information.', changes: () => ({shows: usage})},
+];
+
+const versionLine = 'chrpath version 0.16 (elfinterp)';
+
+const synopsis = 'elfinterp-chrpath [-v|-d|-c|-r <path>] <program> [<program> ...]';
+
+/** Both forms of an option: `-r <path>|--replace <path>`. */
+function spell({name, value}: Flag, separator: string): string {
+  const behind = value === undefined ? '' : ` ${value}`;
+  return [`-${name.charAt(0)}`, `--${name}`].map((form) => form + behind).join(separator);
+}
+
+const usage = `Usage: ${synopsis}
+
+${flags.map((flag) => `   ${spell(flag, '|').padEnd(28)}${flag.help}\n`).join('')}`;
+
+/** The options for the manual. */
+export const chrpathEntries = flags.map((flag) => ({term: spell(flag, ', '), text: flag.help}));
 
 interface Parsed {
   readonly options: Options;
   readonly files: readonly string[];
-  /** What is printed instead of doing anything. */
-  readonly shows: string | undefined;
 }
 
-/** The command line taken apart, or what is wrong with it. Of -l, -d and -r the last one counts. */
+/** The command line taken apart, or what is wrong with it. */
 function parse(argv: readonly string[]): Parsed | string {
   const words = argv.flatMap((word) => (/^-[a-z]{2,}$/.test(word) ? splitCluster(word) : [word]));
-  let options: Options = {replacement: undefined, action: undefined, converts: false, keepsGoing: false};
-  let shows: string | undefined;
+  let options: Options = {
+    replacement: undefined,
+    action: undefined,
+    converts: false,
+    keepsGoing: false,
+    shows: undefined,
+  };
   const files: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? '';
-    if (!word.startsWith('-') || word === '-') files.push(word);
-    else if (isOption(word, 'replace')) {
-      i += 1;
-      const replacement = words[i];
-      if (replacement === undefined) return `option ${word} wants a path`;
-      options = {...options, replacement, action: 'replace'};
-    } else if (isOption(word, 'list')) options = {...options, action: 'list'};
-    else if (isOption(word, 'delete')) options = {...options, action: 'delete'};
-    else if (isOption(word, 'convert')) options = {...options, converts: true};
-    else if (isOption(word, 'keepgoing')) options = {...options, keepsGoing: true};
-    else if (isOption(word, 'version')) shows = 'chrpath version 0.16 (elfinterp)';
-    else if (isOption(word, 'help')) shows = usage;
-    else return `unknown option ${word}`;
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (!word.startsWith('-') || word === '-') {
+      files.push(word);
+      continue;
+    }
+    const flag = flags.find(({name}) => word === `--${name}` || word === `-${name.charAt(0)}`);
+    if (flag === undefined) return `unknown option ${word}`;
+    const value = flag.value === undefined ? '' : words.shift();
+    if (value === undefined) return `option ${word} wants a path`;
+    options = {...options, ...flag.changes(value)};
   }
-  return {options, files, shows};
+  return {options, files};
 }
 
 /** `-kd` is `-k -d`. */
 function splitCluster(word: string): string[] {
   return [...word.slice(1)].map((letter) => `-${letter}`);
-}
-
-function isOption(word: string, name: string): boolean {
-  return word === `--${name}` || word === `-${name.charAt(0)}`;
 }
 
 /** Bits of the exit status, as chrpath sets them. */

@@ -50,7 +50,7 @@ interface Option {
   readonly names: readonly string[];
   /** What the values are called in the help. */
   readonly values: readonly string[];
-  readonly help?: string;
+  readonly help: string;
   readonly apply: (draft: Draft, ...values: string[]) => void;
 }
 
@@ -126,6 +126,7 @@ const options: readonly Option[] = [
   {
     names: ['--set-interpreter', '--interpreter'],
     values: ['FILENAME'],
+    help: 'Sets the interpreter (PT_INTERP).',
     apply: (draft, path) => {
       draft.interpreter = resolve(path) || undefined;
     },
@@ -133,78 +134,132 @@ const options: readonly Option[] = [
   {
     names: ['--page-size'],
     values: ['SIZE'],
+    help: 'Accepted; the machine decides.',
     apply: (_, size) => {
       if (!(Number.parseInt(size, 10) > 0)) throw new PatchelfUsage('invalid argument to --page-size');
     },
   },
-  print('interpreter'),
-  print('os-abi', "Prints 'EI_OSABI' field of ELF header"),
+  print('interpreter', 'Prints the interpreter (PT_INTERP).'),
+  print('os-abi', 'Prints the OS ABI (EI_OSABI).'),
   {
     names: ['--set-os-abi'],
     values: ['ABI'],
-    help: "Sets 'EI_OSABI' field of ELF header to ABI.",
+    help: 'Sets the OS ABI (EI_OSABI).',
     apply: (draft, abi) => {
       draft.osAbi = resolve(abi);
     },
   },
-  print('soname', "Prints 'DT_SONAME' entry of .dynamic section"),
+  print('soname', 'Prints DT_SONAME.'),
   {
     names: ['--set-soname'],
     values: ['SONAME'],
-    help: "Sets 'DT_SONAME' entry to SONAME.",
+    help: 'Sets DT_SONAME of a library.',
     apply: (draft, name) => {
       draft.soname = resolve(name);
     },
   },
-  {names: ['--set-rpath'], values: ['RPATH'], apply: (draft, path) => editPath(draft, 'set', path)},
-  {names: ['--add-rpath'], values: ['RPATH'], apply: (draft, path) => editPath(draft, 'add', path)},
-  {names: ['--remove-rpath'], values: [], apply: (draft) => draft.edits.add('remove')},
-  {names: ['--shrink-rpath'], values: [], apply: (draft) => draft.edits.add('shrink')},
+  {
+    names: ['--set-rpath'],
+    values: ['RPATH'],
+    help: 'Sets DT_RUNPATH; a DT_RPATH becomes one.',
+    apply: (draft, path) => editPath(draft, 'set', path),
+  },
+  {
+    names: ['--add-rpath'],
+    values: ['RPATH'],
+    help: 'Adds RPATH behind the path that is there.',
+    apply: (draft, path) => editPath(draft, 'add', path),
+  },
+  {
+    names: ['--remove-rpath'],
+    values: [],
+    help: 'Removes DT_RPATH and DT_RUNPATH.',
+    apply: (draft) => draft.edits.add('remove'),
+  },
+  {
+    names: ['--shrink-rpath'],
+    values: [],
+    help: 'Removes directories that hold nothing needed.',
+    apply: (draft) => draft.edits.add('shrink'),
+  },
   {
     names: ['--allowed-rpath-prefixes'],
     values: ['PREFIXES'],
-    help: "With '--shrink-rpath', reject rpath entries not starting with the allowed prefix",
+    help: '--shrink-rpath keeps only what begins so (A:B).',
     apply: (draft, prefixes) => {
       draft.allowedPrefixes = prefixes.split(':');
     },
   },
-  print('rpath'),
-  {names: ['--force-rpath'], values: [], apply: (draft) => set(draft, {forceRpath: true})},
-  {names: ['--add-needed'], values: ['LIBRARY'], apply: (draft, name) => draft.addNeeded.push(resolve(name))},
+  print('rpath', 'Prints DT_RUNPATH, else DT_RPATH.'),
+  {
+    names: ['--force-rpath'],
+    values: [],
+    help: 'What sets or adds a path writes DT_RPATH.',
+    apply: (draft) => set(draft, {forceRpath: true}),
+  },
+  {
+    names: ['--add-needed'],
+    values: ['LIBRARY'],
+    help: 'Asks for LIBRARY too, before the others.',
+    apply: (draft, name) => draft.addNeeded.push(resolve(name)),
+  },
   {
     names: ['--remove-needed'],
     values: ['LIBRARY'],
+    help: 'Asks for LIBRARY no more.',
     apply: (draft, name) => draft.removeNeeded.push(resolve(name)),
   },
   {
     names: ['--replace-needed'],
     values: ['LIBRARY', 'NEW_LIBRARY'],
+    help: 'Asks for NEW_LIBRARY instead of LIBRARY.',
     apply: (draft, from, to) => {
       draft.replaceNeeded[from ?? ''] = to ?? '';
     },
   },
-  print('needed'),
-  {names: ['--no-default-lib'], values: [], apply: (draft) => set(draft, {noDefaultLib: true})},
+  print('needed', 'Prints the libraries (DT_NEEDED), one a line.'),
+  {
+    names: ['--no-default-lib'],
+    values: [],
+    help: "Leaves the system's directories out.",
+    apply: (draft) => set(draft, {noDefaultLib: true}),
+  },
   {names: ['--no-sort'], values: [], help: 'Accepted; nothing is sorted here.', apply: () => undefined},
   {
     names: ['--no-clobber-old-sections'],
     values: [],
-    help: 'Accepted; what code can address is never moved here.',
+    help: 'Accepted; they are never moved here.',
     apply: () => undefined,
   },
   {
     names: ['--clear-symbol-version'],
     values: ['SYMBOL'],
+    help: 'SYMBOL is looked for in any version.',
     apply: (draft, name) => draft.clearSymbolVersions.push(resolve(name)),
   },
-  {names: ['--add-debug-tag'], values: [], apply: (draft) => set(draft, {addDebugTag: true})},
-  print('execstack', 'Prints whether the object requests an executable stack'),
-  {names: ['--clear-execstack'], values: [], apply: (draft) => set(draft, {execStack: false})},
-  {names: ['--set-execstack'], values: [], apply: (draft) => set(draft, {execStack: true})},
+  {
+    names: ['--add-debug-tag'],
+    values: [],
+    help: 'Adds DT_DEBUG, which debuggers want.',
+    apply: (draft) => set(draft, {addDebugTag: true}),
+  },
+  print('execstack', 'Says whether the stack is executable.'),
+  {
+    names: ['--clear-execstack'],
+    values: [],
+    help: 'Asks for a stack that is not executable.',
+    apply: (draft) => set(draft, {execStack: false}),
+  },
+  {
+    names: ['--set-execstack'],
+    values: [],
+    help: 'Asks for an executable stack.',
+    apply: (draft) => set(draft, {execStack: true}),
+  },
   {
     names: ['--rename-dynamic-symbols'],
     values: ['NAME_MAP_FILE'],
-    help: 'Renames dynamic symbols. The map file should contain two symbols (old_name new_name) per line',
+    help: 'Renames dynamic symbols (lines of OLD NEW).',
     apply: (draft, file) => {
       draft.renameSymbols = {...draft.renameSymbols, ...parseSymbolMap(readText(file), file)};
     },
@@ -220,13 +275,24 @@ const options: readonly Option[] = [
   {
     names: ['--output'],
     values: ['FILE'],
+    help: 'Writes to FILE; the original stays.',
     apply: (draft, file) => {
       draft.output = resolve(file);
     },
   },
-  {names: ['--debug', '-d'], values: [], apply: (draft) => set(draft, {debug: true})},
-  {names: ['--help', '-h'], values: [], apply: (draft) => set(draft, {action: 'help'})},
-  {names: ['--version'], values: [], apply: (draft) => set(draft, {action: 'version'})},
+  {
+    names: ['--debug', '-d'],
+    values: [],
+    help: 'Says what changes (as PATCHELF_DEBUG does).',
+    apply: (draft) => set(draft, {debug: true}),
+  },
+  {names: ['--help', '-h'], values: [], help: 'Shows this.', apply: (draft) => set(draft, {action: 'help'})},
+  {
+    names: ['--version'],
+    values: [],
+    help: 'Shows which patchelf this answers like.',
+    apply: (draft) => set(draft, {action: 'version'}),
+  },
 ];
 
 function set(draft: Draft, fields: Partial<PatchelfOptions>): void {
@@ -238,15 +304,23 @@ function editPath(draft: Draft, edit: 'set' | 'add', path: string): void {
   draft.rpath = resolve(path);
 }
 
-function print(what: PrintOption, help?: string): Option {
-  const apply = (draft: Draft) => void draft.prints.add(what);
-  return {names: [`--print-${what}`], values: [], apply, ...(help === undefined ? {} : {help})};
+function print(what: PrintOption, help: string): Option {
+  return {names: [`--print-${what}`], values: [], help, apply: (draft) => void draft.prints.add(what)};
 }
 
-/** The syntax, as patchelf writes it. */
+/** The options for the manual. */
+export const patchelfEntries = options.map(({names, values, help}) => ({
+  term: [names.join(', '), ...values].join(' '),
+  text: help,
+}));
+
+const helpColumn = 34;
+
+/** The syntax as patchelf writes it, with a word on each option. */
 export const patchelfHelp = `syntax: elfinterp-patchelf\n${options
   .map(({names, values, help}) => {
-    const usage = [names[0], ...values].join(' ');
-    return `  [${usage}]${help === undefined ? '' : `\t\t${help}`}\n`;
+    const usage = `  [${[names[0], ...values].join(' ')}]`;
+    const gap = usage.length < helpColumn ? '' : `\n${' '.repeat(helpColumn)}`;
+    return `${usage.padEnd(helpColumn)}${gap}${help}\n`;
   })
   .join('')}  FILENAME...\n`;

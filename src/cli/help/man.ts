@@ -4,13 +4,22 @@
 import {version} from '../../index.js';
 import type {Example} from '../command.js';
 import {commands, groups} from '../commands.js';
+import {dropInPages} from './drop-ins.js';
 import {commandPage, groupPage, overviewPage, type Page} from './page.js';
 
 /** Every page of the manual, by the name of its file. */
 export function manual(): Map<string, string> {
-  const pages = [overviewPage(), ...Object.keys(groups).map(groupPage), ...commands.map(commandPage)];
+  const pages = [
+    overviewPage(),
+    ...Object.keys(groups).map(groupPage),
+    ...commands.map(commandPage),
+    ...dropInPages,
+  ];
   return new Map(pages.map((page) => [`${dashed(page.name)}.1`, pageToMan(page, pages)]));
 }
+
+const usualStatus =
+  '0: done. 1: something that was asked for could not be done. 2: the command line is wrong.';
 
 function pageToMan(page: Page, pages: readonly Page[]): string {
   const title = dashed(page.name);
@@ -29,7 +38,7 @@ function pageToMan(page: Page, pages: readonly Page[]): string {
     ...(page.examples.length === 0 ? [] : ['.SH EXAMPLES', ...page.examples.flatMap(exampleToMan)]),
     ...(page.notes.length === 0 ? [] : ['.SH NOTES', ...page.notes.flatMap((note) => [roff(note), '.br'])]),
     '.SH EXIT STATUS',
-    '0: done. 1: something that was asked for could not be done. 2: the command line is wrong.',
+    roff(page.exitStatus ?? usualStatus),
     '.SH SEE ALSO',
     seeAlso(page, pages),
     '',
@@ -46,8 +55,11 @@ function exampleToMan({line, meaning}: Example): string[] {
 }
 
 /** The overview and its commands; of a command of a group, the group. */
-function seeAlso({name}: Page, pages: readonly Page[]): string {
-  const isNear = (other: string) => other.startsWith(`${name} `) || name.startsWith(`${other} `);
+function seeAlso({name, related = []}: Page, pages: readonly Page[]): string {
+  const isNear = (other: string) =>
+    /^[ -]/.test(other.startsWith(name) ? other.slice(name.length) : '') ||
+    name.startsWith(`${other} `) ||
+    related.includes(other);
   const near = pages.filter((page) => isNear(page.name)).map((page) => `.BR ${roff(dashed(page.name))} (1)`);
   return [...near, '.BR ld.so (8)'].join(',\n');
 }

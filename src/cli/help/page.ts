@@ -12,6 +12,10 @@ export interface Page {
   readonly sections: readonly Section[];
   readonly examples: readonly Example[];
   readonly notes: readonly string[];
+  /** Where it is not that of every command. */
+  readonly exitStatus?: string;
+  /** Other pages to look at, where the name does not tell. */
+  readonly related?: readonly string[];
 }
 
 export interface Section {
