@@ -45,9 +45,9 @@ test.before(() => {
 
 test.after.always(() => rmSync(directory, {recursive: true, force: true}));
 
-test('the package has the library with its types, the programs, the manual, and nothing else', (t) => {
+test('the package has the library with its types, the programs, the manual, the documents, and nothing else', (t) => {
   const expected =
-    /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|dist\/bin\/\w+\.cjs|man\/elfinterp[\w-]*\.1|share\/elfinterp\/mmdebstrap\/\w+-elfinterp|dist\/(?!cli\/)([\w-]+\/)*[\w-]+\.(d\.ts|js))$/;
+    /^(package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/[\w-]+\.(md|html|svg)|examples\/[\w-]+\.(js|yml|md)|bin\/[\w-]+\.(js|json)|dist\/bin\/\w+\.cjs|man\/elfinterp[\w-]*\.1|share\/elfinterp\/mmdebstrap\/\w+-elfinterp|dist\/(?!cli\/)([\w-]+\/)*[\w-]+\.(d\.ts|js))$/;
   t.deepEqual(
     contents.filter((name) => !expected.test(name)),
     [],
@@ -57,6 +57,35 @@ test('the package has the library with its types, the programs, the manual, and 
   for (const name of contents.filter((entry) => /^dist\/(?!bin).*\.js$/.test(entry)))
     t.true(contents.includes(name.replace(/js$/, 'd.ts')), name);
 });
+
+/** Written by `npm run coverage`, in a checkout. */
+const writtenLater = 'docs/coverage.md';
+
+test('whatever file the package names is in it', (t) => {
+  const shipped = new Set(contents);
+  const named = contents
+    .filter((name) => !name.endsWith('.html'))
+    .flatMap((name) => filesNamedIn(name).map((file) => `${name} names ${file}`));
+  t.true(named.includes('share/elfinterp/mmdebstrap/setup99-elfinterp names docs/chroots.md'));
+  t.true(named.includes('README.md names examples/arm-image.yml'));
+  t.deepEqual(
+    named.filter((line) => !shipped.has(line.split(' names ')[1] ?? '') && !line.endsWith(writtenLater)),
+    [],
+  );
+});
+
+/** What a file links to, and what it names as a file of the package. */
+function filesNamedIn(name: string): string[] {
+  const text = readFileSync(path.join(app, 'node_modules/elfinterp', name), 'utf8').replaceAll('\\-', '-');
+  const links = name.endsWith('.md') ? [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)] : [];
+  const words = text.matchAll(
+    /(?<![\w./-])((?:docs|examples|share\/elfinterp|man)\/[\w/-]+\.\w+|[A-Z]{4,}\.md)\b/g,
+  );
+  return [
+    ...links.map(([, target = '']) => path.posix.join(path.posix.dirname(name), target)),
+    ...[...words].map(([, word = '']) => word),
+  ];
+}
 
 test('each dependency has its reason in docs/dependencies.md, and no other is named there', (t) => {
   const text = readFileSync(path.join(projectDirectory, 'docs/dependencies.md'), 'utf8');
