@@ -105,6 +105,7 @@ export {
 export type {VersionProblem} from './loader/versions.js';
 export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
+export type {OnProgress, Progress} from './source/progress.js';
 export type {ByteSource} from './source/source.js';
 export {findElfFiles} from './source/walk.js';
 export {readText, readWhole, standardInput} from './source/whole.js';

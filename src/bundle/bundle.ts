@@ -9,6 +9,7 @@ import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import type {OnProgress} from '../source/progress.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
 import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js';
@@ -22,7 +23,7 @@ import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} fr
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
-import {writeBundle} from './write-bundle.js';
+import {type Staged, writeBundle} from './write-bundle.js';
 
 /** Where a bundle goes, and what comes along. */
 export interface BundleOptions {
@@ -51,6 +52,8 @@ export interface BundleOptions {
   readonly qemuTarget?: string | undefined;
   /** Called before a bundle that is there already gives way to another one; it stays when this throws. */
   readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
+  /** Told which file is read or copied, and how far it is. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** What was bundled. */
@@ -103,7 +106,7 @@ function bundleInto(target: Root, programs: readonly string[], request: Request)
     const current = isAsBefore ? prepared : prepare(programs, target, request);
     if (isThere(target, current)) return resultOf(target, current, false);
     if (current.earlier !== undefined) request.beforeReplacing?.(current.earlier);
-    return write(target, top, current);
+    return write(target, top, current, request.onProgress);
   });
 }
 
@@ -130,19 +133,25 @@ function prepare(programs: readonly string[], target: Root, request: Request): P
   const isolate = options.isolate ?? true;
   const plan = planBundle(trees, {root, layout, library, isolate, shell, targetOf, data});
   requireOwnDirectories(target, directoriesOf(plan));
-  return {earlier, plan, manifest: describe(plan), library, native: root.isTrivial};
+  return {earlier, plan, manifest: describe(plan, request.onProgress), library, native: root.isTrivial};
 }
 
-function write(target: Root, top: HeldDirectory, prepared: Prepared): BundleResult {
+function write(
+  target: Root,
+  top: HeldDirectory,
+  prepared: Prepared,
+  onProgress: OnProgress | undefined,
+): BundleResult {
   const {earlier, plan, manifest, library, native} = prepared;
   const notes: string[] = [];
-  writeBundle(top, plan, manifest, obsoleteFiles(target, earlier, manifest), (staged) => {
+  const prove = (staged: Staged) => {
     proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library));
     // What another root has for a loader is not run here.
     const loader = native ? plan.isolated : undefined;
     const problem = loader === undefined ? undefined : testIsolation(staged.locate(loader));
     if (problem !== undefined) notes.push(problem);
-  });
+  };
+  writeBundle(top, plan, manifest, obsoleteFiles(target, earlier, manifest), prove, onProgress);
   proveClosed(target.host, plan.layout, plan.programs, []);
   return resultOf(target, prepared, true, notes);
 }
@@ -273,7 +282,7 @@ function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
   return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
 }
 
-function describe({layout, programs, files}: BundlePlan): Manifest {
+function describe({layout, programs, files}: BundlePlan, onProgress: OnProgress | undefined): Manifest {
   return {
     version: 1,
     generator: `elfinterp ${version}`,
@@ -282,14 +291,17 @@ function describe({layout, programs, files}: BundlePlan): Manifest {
     files: files.map((file) => {
       const {path, role, source} = file;
       const original = files.find((other) => other.path === file.linkTo);
-      return {path, role, ...contentIn(original ?? file), source};
+      return {path, role, ...contentIn(original ?? file, onProgress), source};
     }),
   };
 }
 
-function contentIn({content, source, from, plan, role}: BundleFile): Content {
+function contentIn(
+  {content, source, from, plan, role}: BundleFile,
+  onProgress: OnProgress | undefined,
+): Content {
   return content === undefined
-    ? contentOf(from.source(source), plan)
+    ? contentOf(from.source(source), plan, onProgress)
     : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 

@@ -4,6 +4,7 @@ import type {Plan} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {overlaySource} from '../source/overlay.js';
+import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
 
 /** What a file of a bundle is, without where it came from. */
@@ -20,11 +21,18 @@ export interface Content {
  *
  * @param source is closed
  */
-export function contentOf(source: FileSource, plan?: Plan): Content {
+export function contentOf(source: FileSource, plan?: Plan, onProgress: OnProgress = () => {}): Content {
   try {
     const result = plan === undefined ? source : overlaySource(source, plan.writes, plan.outputSize);
     const hash = createHash('sha256');
-    readInPieces(result, 0, result.size, (bytes) => void hash.update(bytes), 1 << 20);
+    const {path} = source;
+    const total = result.size;
+    const visit = (bytes: Uint8Array, done: number) => {
+      onProgress({step: 'reading', path, done, total});
+      hash.update(bytes);
+      return undefined;
+    };
+    readInPieces(result, 0, total, visit, 1 << 20);
     return {sha256: hash.digest('hex'), size: result.size, mode: modeOf(source.stats)};
   } finally {
     source.close();

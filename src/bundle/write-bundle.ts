@@ -17,6 +17,7 @@ import {
 import {posix} from 'node:path';
 import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
+import type {OnProgress} from '../source/progress.js';
 import {applyPlanToNew} from '../write/apply.js';
 import {syncDirectory} from '../write/durable.js';
 import type {BundleFile} from './file-set.js';
@@ -45,33 +46,38 @@ export function writeBundle(
   manifest: Manifest,
   obsolete: readonly string[],
   prove: (staged: Staged) => void,
+  onProgress: OnProgress = () => {},
 ): void {
   changeBundle(root, manifest, (staging) => {
     using made = staging.makeNew();
-    stage(made, plan, manifest);
+    stage(made, plan, manifest, onProgress);
     prove({root: staging.newRoot, locate: (path) => `${made.path}${path}`});
     moveIntoPlace(root, staging, plan, obsolete);
   });
 }
 
-function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest): void {
-  const modes = new Map(manifest.files.map((file) => [file.path, file.mode]));
+function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgress: OnProgress): void {
+  const described = new Map(manifest.files.map((file) => [file.path, file]));
   for (const file of plan.files) {
     using directory = makeDirectories(top, posix.dirname(file.path));
     const path = directory.at(posix.basename(file.path));
-    stageFile(file, path, top);
-    chmodSync(path, modes.get(file.path) ?? 0o644);
+    const {mode = 0o644, size: total = 0} = described.get(file.path) ?? {};
+    const report = (done: number) => onProgress({step: 'copying', path: file.source, done, total});
+    report(0);
+    stageFile(file, path, top, report);
+    chmodSync(path, mode);
     syncFile(path);
   }
   using libs = makeDirectories(top, plan.layout.libs);
   writeFileSync(libs.at(manifestName), formatManifest(manifest), {mode: 0o644, flag: 'wx', flush: true});
 }
 
-function stageFile(file: BundleFile, path: string, top: HeldDirectory): void {
+function stageFile(file: BundleFile, path: string, top: HeldDirectory, report: (done: number) => void): void {
   const {content, linkTo, plan, from, source} = file;
   if (content !== undefined) writeFileSync(path, content, {flag: 'wx'});
   else if (linkTo !== undefined) linkSync(`${top.path}${linkTo}`, path);
-  else if (plan !== undefined) from.lend(source, (input) => applyPlanToNew(input, plan, path));
+  else if (plan !== undefined)
+    from.lend(source, (input) => applyPlanToNew(input, plan, path, ({done}) => report(done)));
   else from.lend(source, (input) => copyFileSync(input, path, copyMode));
 }
 

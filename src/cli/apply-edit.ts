@@ -18,6 +18,7 @@ import type {Arguments} from './command.js';
 import {type FileResult, resultsToJson, tryFile} from './each-file.js';
 import {exitStatus, type Output} from './output.js';
 import {printPlan, summarize} from './print-plan.js';
+import {showProgress} from './progress.js';
 
 /** What shall be done to a file; a function where that depends on the file. */
 export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest);
@@ -44,7 +45,7 @@ export async function applyToFiles(
   const results: FileResult<Plan>[] = [];
   for (let start = 0; start < files.length; start += filesAtOnce) {
     if (start > 0) output.status(`${start} of ${files.length} files`);
-    for (const result of await applyToSome(files.slice(start, start + filesAtOnce), wanted, args)) {
+    for (const result of await applyToSome(files.slice(start, start + filesAtOnce), wanted, args, output)) {
       say(result);
       results.push('value' in result ? {file: result.file, value: result.value.plan} : result);
     }
@@ -79,16 +80,17 @@ async function applyToSome(
   files: readonly string[],
   wanted: Wanted,
   args: Arguments,
+  output: Output,
 ): Promise<FileResult<Edited>[]> {
   const planOne = (path: string) =>
     tryFile(path, (file) => planFor(file, path, wanted), {skip: (error) => skipReason(error, args)});
   const planned = files.map(planOne);
   if (args['dry-run']) return planned;
-  const results = await applyAll(planned, args);
+  const results = await applyAll(planned, args, output);
   // A file that is named twice, under whatever names, has to be planned for again after its first edit.
   for (const [i, result] of results.entries()) {
     if ('error' in result && hasCode(result.error, 'CHANGED') && files.length > 1)
-      [results[i] = result] = await applyAll([planOne(result.file)], args);
+      [results[i] = result] = await applyAll([planOne(result.file)], args, output);
   }
   return results;
 }
@@ -115,8 +117,13 @@ function hasCode(error: unknown, code: string): boolean {
 async function applyAll(
   planned: readonly FileResult<Edited>[],
   args: Arguments,
+  output: Output,
 ): Promise<FileResult<Edited>[]> {
-  const options = {output: args.output as string | undefined, inPlace: Boolean(args['in-place'])};
+  const options = {
+    output: args.output as string | undefined,
+    inPlace: Boolean(args['in-place']),
+    onProgress: showProgress(output),
+  };
   const isForFile = (result: FileResult<Edited>) => 'value' in result && result.file !== standardInput;
   const edits = planned
     .filter(isForFile)

@@ -21,8 +21,12 @@ export interface Output {
   note(text: string): void;
   /** Say something that is not data, to a person who watches; scripts do not see it. */
   progress(text: string): void;
-  /** Show how far a long run has got, on one line that the next output replaces; scripts do not see it. */
-  status(text: string): void;
+  /**
+   * Show how far a long run has got, on one line that the next output replaces; scripts do not see it.
+   *
+   * @param mayLast no other will come for a while, so that this one may not be passed over
+   */
+  status(text: string, mayLast?: boolean): void;
   /** Report a failure and go on. */
   error(error: unknown, path?: string): void;
   readonly failed: boolean;
@@ -121,11 +125,12 @@ function jsonList(print: (text: string) => void, toJson: (value: unknown) => str
   };
 }
 
+const millisecondsBeforeStatus = 500;
 const millisecondsBetweenStatus = 100;
 
 /** A line at the bottom of a terminal that is written over again and again; not for what is done in no time. */
 function statusLine() {
-  let last = Date.now();
+  let next = Date.now() + millisecondsBeforeStatus;
   let shown = false;
   const clear = () => {
     if (shown) writeTo(2, '\r\x1b[K');
@@ -135,9 +140,10 @@ function statusLine() {
   return {
     clear,
     isShown: () => shown,
-    show: (text: string) => {
-      if (Date.now() - last < millisecondsBetweenStatus) return;
-      last = Date.now();
+    show: (text: string, mayLast = false) => {
+      const now = Date.now();
+      if (now < next && !mayLast) return;
+      next = now + millisecondsBetweenStatus;
       if (!isTerminal(2)) return;
       shown = true;
       writeTo(2, `\r\x1b[K${text.slice(0, (columnsOf(2) ?? 80) - 1)}`);

@@ -8,6 +8,7 @@ import {accessSync, closeSync, constants, realpathSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
+import type {OnProgress} from '../source/progress.js';
 import {Batch} from './batch.js';
 import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
 import {copyChanged} from './copy.js';
@@ -69,10 +70,10 @@ export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome
  *
  * @throws ElfError CHANGED, FILE_SYSTEM
  */
-export function applyPlanToNew(path: string, plan: Plan, output: string): void {
+export function applyPlanToNew(path: string, plan: Plan, output: string, onProgress?: OnProgress): void {
   const source = fileSource(path);
   try {
-    closeSync(copyChanged(source, output, plan));
+    closeSync(copyChanged(source, output, plan, onProgress));
   } catch (error) {
     throw systemError(output, error, 'cannot write');
   } finally {
@@ -80,18 +81,18 @@ export function applyPlanToNew(path: string, plan: Plan, output: string): void {
   }
 }
 
-function take(batch: Batch, {path, plan, options: {output, inPlace} = {}}: PlannedEdit): void {
+function take(batch: Batch, {path, plan, options: {output, inPlace, onProgress} = {}}: PlannedEdit): void {
   batch.add(output ?? path, (workspaces) => {
     if (output !== undefined && inPlace)
       throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
-    if (output !== undefined) return prepareReplacement(path, plan, output, workspaces);
+    if (output !== undefined) return prepareReplacement(path, plan, output, workspaces, onProgress);
     if (plan.writes.length === 0) return undefined;
     const target = resolvePath(path);
     requireWritable(path);
     try {
       return inPlace
         ? prepareInPlace(target, plan, workspaces)
-        : prepareReplacement(target, plan, target, workspaces);
+        : prepareReplacement(target, plan, target, workspaces, onProgress);
     } catch (error) {
       throw error instanceof ElfError ? error.at(path) : error;
     }

@@ -1,4 +1,5 @@
 import type {Plan} from '../edit/plan.js';
+import type {OnProgress} from '../source/progress.js';
 import type {AttributeKind} from './attributes.js';
 
 /** Where the result of a plan goes. */
@@ -7,6 +8,8 @@ export interface ApplyOptions {
   readonly output?: string | undefined;
   /** Write the changed bytes into the file itself. An interruption may leave some of them unwritten. */
   readonly inPlace?: boolean | undefined;
+  /** Told how far the copy of a large file has got. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** A plan, and the file that it was made for. */

@@ -29,13 +29,18 @@ export function isWorthDirect({size, blocks}: Stats, copy: string): boolean {
 }
 
 /** Copy an open file to a name that is free. @throws an error of the system; a part of the copy may be there then */
-export function copyBlocks({path, stats}: FileSource, copy: string, isDirect: boolean): void {
+export function copyBlocks(
+  {path, stats}: FileSource,
+  copy: string,
+  isDirect: boolean,
+  report: (done: number) => void,
+): void {
   const from = openSync(path, 'r');
   try {
     const {O_WRONLY, O_CREAT, O_EXCL, O_DIRECT} = constants;
     const to = openSync(copy, O_WRONLY | O_CREAT | O_EXCL | (isDirect ? O_DIRECT : 0), 0o600);
     try {
-      copyAll(from, to);
+      copyAll(from, to, report);
       ftruncateSync(to, stats.size);
     } finally {
       closeSync(to);
@@ -45,7 +50,7 @@ export function copyBlocks({path, stats}: FileSource, copy: string, isDirect: bo
   }
 }
 
-function copyAll(from: number, to: number): void {
+function copyAll(from: number, to: number, report: (done: number) => void): void {
   const memory = new Uint8Array(new WebAssembly.Memory({initial: pagesOfMemory}).buffer);
   for (let offset = 0, count = 1; count > 0; offset += count) {
     count = 0;
@@ -54,5 +59,6 @@ function copyAll(from: number, to: number): void {
     const length = Math.ceil(count / block) * block;
     memory.fill(0, count, length);
     writeFully(to, memory.subarray(0, length), offset);
+    report(offset + count);
   }
 }

@@ -7,6 +7,7 @@
 import {chmodSync, constants, copyFileSync, openSync, rmSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {closeQuietly, type FileSource} from '../source/file.js';
+import type {OnProgress} from '../source/progress.js';
 import {applyPlanToBuffer, descriptorSource, requireUnchanged, writeFully, writePlan} from './content.js';
 import {copyBlocks, isWorthDirect} from './copy-blocks.js';
 
@@ -19,10 +20,15 @@ const setIds = 0o6000;
  * @returns the descriptor of the copy, open for writing
  * @throws ElfError CHANGED, or an error of the system
  */
-export function copyChanged(input: FileSource, copy: string, plan: Plan): number {
+export function copyChanged(
+  input: FileSource,
+  copy: string,
+  plan: Plan,
+  onProgress: OnProgress = () => {},
+): number {
   const isSmall = Math.max(input.size, plan.outputSize) <= mostInMemory;
   const bytes = isSmall ? applyPlanToBuffer(input.read(0, input.size), plan) : undefined;
-  const fd = bytes === undefined ? copyLarge(input, copy) : openSync(copy, 'wx', 0o600);
+  const fd = bytes === undefined ? copyLarge(input, copy, onProgress) : openSync(copy, 'wx', 0o600);
   try {
     if (bytes !== undefined) {
       writeFully(fd, bytes, 0);
@@ -37,12 +43,14 @@ export function copyChanged(input: FileSource, copy: string, plan: Plan): number
   }
 }
 
-function copyLarge(input: FileSource, copy: string): number {
+function copyLarge(input: FileSource, copy: string, onProgress: OnProgress): number {
   // The copies of the system have the mode of the original at once, and that with the copying user as their owner.
   const isSetId = (input.stats.mode & setIds) !== 0;
   if (isSetId || !shareBlocks(input.path, copy)) {
+    const report = (done: number) => onProgress({step: 'copying', path: input.path, done, total: input.size});
+    report(0);
     const isDirect = isWorthDirect(input.stats, copy);
-    if (isDirect || isSetId) copyBlocks(input, copy, isDirect);
+    if (isDirect || isSetId) copyBlocks(input, copy, isDirect, report);
     else copyFileSync(input.path, copy, constants.COPYFILE_EXCL);
   }
   // The copy has the mode of the original, which need not let its owner write.

@@ -7,6 +7,7 @@ import {basename, dirname, join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly, fileSource} from '../source/file.js';
+import type {OnProgress} from '../source/progress.js';
 import type {Change} from './change.js';
 import {copyChanged} from './copy.js';
 import {keepOwner, setMode} from './metadata.js';
@@ -22,6 +23,7 @@ export function prepareReplacement(
   plan: Plan,
   output: string,
   workspaces: Workspaces,
+  onProgress?: OnProgress,
 ): Change {
   const target = existing(output);
   const path = target === undefined ? output : realpathSync.native(output);
@@ -29,7 +31,7 @@ export function prepareReplacement(
   try {
     const {stats} = source;
     const workspace = workspaces.place(dirname(path), basename(input));
-    const fd = copyChanged(source, join(workspace, basename(input)), plan);
+    const fd = copyChanged(source, join(workspace, basename(input)), plan, onProgress);
     const notes = keepOwner(fd, target ?? stats);
     return new Replacement({path, fd, workspace, original: input, notes, input: stats, target});
   } catch (error) {

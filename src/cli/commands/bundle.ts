@@ -2,6 +2,7 @@ import {bundle} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
 import {bundleToJson, printBundle} from '../print-bundle.js';
+import {showProgress} from '../progress.js';
 
 export async function run(args: Arguments, output: Output): Promise<undefined> {
   const result = await bundle(args.programs as string[], {
@@ -14,6 +15,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     isolate: args.isolate as boolean,
     launcher: args.launcher as 'interp' | 'wrapper',
     shell: args.shell as string | undefined,
+    onProgress: showProgress(output),
   });
   for (const note of result.notes) output.note(note);
   if (args.json) output.json(bundleToJson(result));

@@ -3,8 +3,9 @@
  * since in a file of megabytes an interpreter of 28 bytes is nowhere to be seen.
  */
 import type {FileRegion, RegionKind, SegmentLine} from '../../index.js';
+import {short} from '../size.js';
 import type {Span} from './exhibit.js';
-import {bytes, count, kindNames, short} from './words.js';
+import {bytes, count, kindNames} from './words.js';
 
 /** A stretch of one colour; positions are parts of the strip, from 0 to 1. */
 export interface Block {

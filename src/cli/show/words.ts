@@ -9,6 +9,7 @@ import {
   type RegionChange,
   type RegionKind,
 } from '../../index.js';
+import {short} from '../size.js';
 
 /** What a file brought along, fit to be shown: no control characters, and none that turn the writing around. */
 export function clean(text: string): string {
@@ -27,13 +28,6 @@ export function count(value: number): string {
 export function bytes(value: number): string {
   const text = value === 1 ? '1 byte' : `${count(value)} bytes`;
   return value < 10_240 ? text : `${text} (${short(value)})`;
-}
-
-/** A length in few characters: "2.9 MiB". */
-export function short(value: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB'];
-  const power = value < 1024 ? 0 : Math.min(3, Math.floor(Math.log2(value) / 10));
-  return `${power === 0 ? value : (value / 1024 ** power).toFixed(1)} ${units[power]}`;
 }
 
 /** A part of a whole: "55%", "0.2%", "<0.01%". */

@@ -1,0 +1,14 @@
+import type {OnProgress} from '../index.js';
+import type {Output} from './output.js';
+import {short} from './size.js';
+
+/** A disk needs half a second or longer for so much. */
+const longCopy = 1 << 28;
+
+/** Show what the library is doing on the line for it. */
+export function showProgress({status}: Output): OnProgress {
+  return ({step, path, done, total}) => {
+    const amount = done === 0 ? short(total) : `${short(done)} of ${short(total)}`;
+    status(`${step} ${amount}: ${path}`, step === 'copying' && done === 0 && total >= longCopy);
+  };
+}
