@@ -13,10 +13,9 @@
 import {execFileSync} from 'node:child_process';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {join, resolve} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import {cli} from './helpers.js';
 
-const cli = fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url));
 const {positionals, values} = parseArgs({
   allowPositionals: true,
   options: {

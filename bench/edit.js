@@ -10,21 +10,18 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {cli, median, workDirectory} from './helpers.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const cli = join(root, 'bin/elfinterp.js');
-const work = mkdtempSync(join(process.env.ELFINTERP_BENCH_DIR ?? tmpdir(), 'elfinterp-bench-'));
-process.on('exit', () => rmSync(work, {recursive: true, force: true}));
+const work = workDirectory(process.env.ELFINTERP_BENCH_DIR);
 
 const interpreter = '/debootstrap/qemu-libs/ld.so';
 const path = '/debootstrap/qemu-libs:/opt/lib';
@@ -157,9 +154,4 @@ function difference(before, after) {
   closeSync(a);
   closeSync(b);
   return {changed, growth: statSync(after).size - statSync(before).size};
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

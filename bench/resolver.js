@@ -13,15 +13,13 @@
  *   bundle    qemu-arm with loader and libraries, copied to a new directory
  */
 import {spawnSync} from 'node:child_process';
-import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {existsSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {findElfFiles, openElfSync, resolveTreeSync} from '../dist/index.js';
+import {cli, median, workDirectory} from './helpers.js';
 
 const rounds = Number(process.argv[2] ?? 15);
-const work = mkdtempSync(join(tmpdir(), 'elfinterp-bench-'));
-const cli = fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url));
+const work = workDirectory();
 const elfinterp = `${process.execPath} ${cli}`;
 // A Debian package belongs to Debian's Python, and the first python3 on the PATH may be another one.
 const lddtree = '/usr/bin/python3 /usr/bin/lddtree';
@@ -29,16 +27,12 @@ const files = ['/usr/bin', '/usr/lib'].flatMap((directory) => [...findElfFiles(d
 const list = join(work, 'files');
 writeFileSync(list, files.join('\0'));
 
-try {
-  console.log(`node ${process.version}, ${rounds} rounds, medians in milliseconds\n`);
-  for (const program of ['/usr/bin/ffmpeg', '/usr/bin/qemu-system-x86_64', '/usr/bin/qemu-arm']) {
-    if (existsSync(program)) compareClosures(program);
-  }
-  compareNeeded();
-  if (existsSync('/usr/bin/qemu-arm')) compareBundles('/usr/bin/qemu-arm');
-} finally {
-  rmSync(work, {recursive: true, force: true});
+console.log(`node ${process.version}, ${rounds} rounds, medians in milliseconds\n`);
+for (const program of ['/usr/bin/ffmpeg', '/usr/bin/qemu-system-x86_64', '/usr/bin/qemu-arm']) {
+  if (existsSync(program)) compareClosures(program);
 }
+compareNeeded();
+if (existsSync('/usr/bin/qemu-arm')) compareBundles('/usr/bin/qemu-arm');
 
 function compareClosures(program) {
   const {nodes} = resolveTreeSync(program);
@@ -137,10 +131,6 @@ function isInstalled(work) {
 
 function isCommand(name) {
   return spawnSync('/bin/sh', ['-c', `command -v ${name}`]).status === 0;
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 function isDynamic(path) {

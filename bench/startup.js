@@ -8,19 +8,15 @@
  * BIN is the bin/elfinterp.js of another version, to compare with; it has columns of its own.
  */
 import {spawnSync} from 'node:child_process';
-import {copyFileSync, existsSync, mkdtempSync, rmSync} from 'node:fs';
-import os from 'node:os';
+import {copyFileSync, existsSync} from 'node:fs';
 import path from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {cli, median, workDirectory} from './helpers.js';
 
 const rounds = Number(process.argv[2] ?? 40);
-const programs = [fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url)), ...process.argv.slice(3)];
-const directory = mkdtempSync(
-  path.join(existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir(), 'elfinterp-bench-'),
-);
+const programs = [cli, ...process.argv.slice(3)];
+const directory = workDirectory(existsSync('/dev/shm') ? '/dev/shm' : undefined);
 const file = path.join(directory, 'program');
 copyFileSync(new URL('../test-binaries/x86_64/probe-pie', import.meta.url), file);
-process.on('exit', () => rmSync(directory, {recursive: true}));
 
 /** Another interpreter in each round, so that each has something to write. */
 const interpreters = ['/debootstrap/qemu-libs/ld.so', '/lib64/ld-linux-x86-64.so.2'];
@@ -74,10 +70,4 @@ function report() {
     const same = others.filter((run) => run.name === name);
     console.log(`${name.padEnd(22)}${same.map(columns).join('   ')}`);
   }
-}
-
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
