@@ -1,6 +1,7 @@
 import {type ElfFile, findElfFiles} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {resultsToJson, withEachFile} from '../each-file.js';
+import {optimizeLate} from '../optimize-late.js';
 import {exitStatus, type Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
@@ -12,6 +13,7 @@ export function run(args: Arguments, output: Output): number | undefined {
   }
   const list = args.json ? output.jsonList() : undefined;
   const several = named.length > 1 || directories.length > 0;
+  using _late = several ? optimizeLate() : undefined;
   const files = concatenate(named, ...directories.map(findElfFiles));
   const neededBy = ({view}: ElfFile) => ({needed: view.dynamic?.needed ?? []});
   for (const result of withEachFile(files, output, neededBy, {recycle: true})) {

@@ -11,8 +11,9 @@ import {
   type ResolveTreeOptions,
 } from '../../index.js';
 import type {Arguments} from '../command.js';
+import {optimizeLate} from '../optimize-late.js';
 import {exitStatus, type Output} from '../output.js';
-import {createReport, type Format, type Resolved} from '../tree/report.js';
+import {createReport, type Format, type Report, type Resolved} from '../tree/report.js';
 import {versionInWords} from '../tree/text.js';
 import {enumerate, symbolInWords} from '../tree/words.js';
 
@@ -27,6 +28,16 @@ export async function run(args: Arguments, output: Output): Promise<number | und
     {format, why: text(args.why), reverse: text(args.reverse), all: Boolean(args.all)},
     output,
   );
+  resolveAll(args, format, report, output);
+  const isFound = await report.end();
+  if (!isFound && !output.failed) {
+    output.error(new ElfError('NOT_FOUND', `nothing needs ${text(args.why) ?? text(args.reverse)}`));
+  }
+  return undefined;
+}
+
+function resolveAll(args: Arguments, format: Format, report: Report, output: Output): void {
+  using _late = optimizeLate();
   const resolver = new Resolver(resolveOptions(args));
   for (const {file, isNamed} of filesOf(args, resolver, output)) {
     try {
@@ -41,11 +52,6 @@ export async function run(args: Arguments, output: Output): Promise<number | und
       report.fail?.(file, error);
     }
   }
-  const isFound = await report.end();
-  if (!isFound && !output.failed) {
-    output.error(new ElfError('NOT_FOUND', `nothing needs ${text(args.why) ?? text(args.reverse)}`));
-  }
-  return undefined;
 }
 
 function usageProblem(args: Arguments): string | undefined {
