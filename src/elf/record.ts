@@ -42,6 +42,8 @@ export interface RecordType<F extends Fields> {
   offsetOf(field: keyof F, elfClass: ElfClass): number;
   /** Decode the record that starts at `offset` of `bytes`. */
   decode(bytes: Uint8Array, format: Format, offset?: number): Decoded<F>;
+  /** The same where many records are read out of one piece of memory: a DataView for each costs more than to decode it. */
+  decodeIn(data: DataView, format: Format, offset: number): Decoded<F>;
   /** Decode as many records as `bytes` holds, one behind the other. */
   decodeAll(bytes: Uint8Array, format: Format): Decoded<F>[];
   /** Decode one field of each of them. */
@@ -86,6 +88,8 @@ export function defineRecord<const F extends Fields>(
       const data = new DataView(bytes.buffer, bytes.byteOffset + offset, layout.size);
       return decodeRecord(layout, data, 0, littleEndian) as Decoded<F>;
     },
+    decodeIn: (data, {elfClass, littleEndian}, offset) =>
+      decodeRecord(layouts[elfClass], data, offset, littleEndian) as Decoded<F>,
     decodeAll(bytes, {elfClass, littleEndian}) {
       const layout = layouts[elfClass];
       return eachOf(layout, bytes, (data, start) =>

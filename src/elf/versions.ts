@@ -96,22 +96,27 @@ function walkAux<T>(
 
 interface ReadableType<T> {
   size(elfClass: 32 | 64): number;
-  decode(bytes: Uint8Array, format: ElfView['format']): T;
+  decodeIn(data: DataView, format: ElfView['format'], offset: number): T;
 }
 
 /** More records than any file has (libc.so.6 has about 80). Lists that overlap one another share this limit. */
 const mostRecords = 1 << 16;
 
+/** Records of one table mostly lie one behind the other, so what is read at once serves for many of them. */
+const windowLength = 1024;
+
 class RecordReader {
   readonly #view: ElfView;
   #left = mostRecords;
+  #start = 0;
+  #window: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(view: ElfView) {
     this.#view = view;
   }
 
   read<T>(type: ReadableType<T>, offset: number): T {
-    const {source, format, path} = this.#view;
+    const {format, path} = this.#view;
     this.#left -= 1;
     if (this.#left < 0) {
       throw new ElfError('BAD_ELF', 'a version table without end', {
@@ -120,6 +125,17 @@ class RecordReader {
         expected: `at most ${mostRecords} records`,
       });
     }
-    return type.decode(source.read(offset, type.size(format.elfClass)), format);
+    const size = type.size(format.elfClass);
+    if (offset < this.#start || offset + size > this.#start + this.#window.byteLength)
+      this.#moveTo(offset, size);
+    return type.decodeIn(this.#window, format, offset - this.#start);
+  }
+
+  #moveTo(offset: number, size: number): void {
+    const {source} = this.#view;
+    const length = Math.max(size, Math.min(windowLength, source.size - offset));
+    const bytes = source.read(offset, length);
+    this.#start = offset;
+    this.#window = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 }

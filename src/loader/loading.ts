@@ -198,8 +198,19 @@ export class Loading {
     }
     const origin = directoryOf(this.#process.lookups.root.absolute(path));
     const {host, identity, object} = file;
-    const own = {index: -1, name, path, host, identity, object, origin, edges: []};
-    const member: Member = {...own, loader, reason, passedOver};
+    const member: Member = {
+      index: -1,
+      name,
+      path,
+      host,
+      identity,
+      object,
+      loader,
+      reason,
+      origin,
+      edges: [],
+      passedOver,
+    };
     this.#count(member);
     this.#rules.remember(this.#process, member, answer.name);
     this.#byIdentity.set(file.identity, member);

@@ -80,7 +80,7 @@ export function toNode(member: Member): TreeNode {
   const {index, name, loader, reason, path, host, identity, object, passedOver} = member;
   const {soname, rpath, runpath} = object.dynamic ?? {};
   const {dlopen} = object;
-  const edges = member.edges.map(({to, ...edge}): Edge => ({...edge, to: to?.index}));
+  const edges = member.edges.map(({name, kind, to, reason}): Edge => ({name, kind, to: to?.index, reason}));
   return {
     index,
     name,

@@ -46,17 +46,22 @@ export function readVersions(view: ElfView): ObjectVersions | undefined {
 
 function readTables(view: ElfView): ObjectVersions {
   const string = (index: number) => view.dynamic?.stringAt(BigInt(index)) ?? '';
-  const needs = readNeededVersions(view).flatMap(({record, versions}) => {
+  const needs: NeededVersion[] = [];
+  for (const {record, versions} of readNeededVersions(view)) {
     const file = string(record.vn_file);
-    return versions.map(({record: {vna_name, vna_flags}}) => ({
-      file,
-      version: string(vna_name),
-      weak: (vna_flags & VER_FLG_WEAK) !== 0,
-    }));
-  });
-  const defined = readDefinedVersions(view).flatMap(({names}) => names.slice(0, 1));
-  const defines = defined.map(({record}) => string(record.vda_name));
-  return {needs, defines: defines.length === 0 ? undefined : new Set(defines)};
+    for (const {
+      record: {vna_name, vna_flags},
+    } of versions) {
+      needs.push({file, version: string(vna_name), weak: (vna_flags & VER_FLG_WEAK) !== 0});
+    }
+  }
+  const defines = new Set<string>();
+  for (const {
+    names: [own],
+  } of readDefinedVersions(view)) {
+    if (own !== undefined) defines.add(string(own.record.vda_name));
+  }
+  return {needs, defines: defines.size === 0 ? undefined : defines};
 }
 
 /** Compare what the members of a process want with what the others define. */
@@ -64,12 +69,14 @@ export function checkVersions(
   members: readonly Member[],
   names: ReadonlyMap<string, Named>,
 ): VersionProblem[] {
-  return members.flatMap((member) =>
-    (member.object.dynamic?.versions?.needs ?? []).flatMap(({file, version, weak}) => {
+  const problems: VersionProblem[] = [];
+  for (const member of members) {
+    for (const {file, version, weak} of member.object.dynamic?.versions?.needs ?? []) {
       const library = names.get(file)?.member;
       const defines = library?.object.dynamic?.versions?.defines;
-      if (library === undefined || defines === undefined || weak || defines.has(version)) return [];
-      return [{version, missingIn: library.index, requiredBy: member.index}];
-    }),
-  );
+      if (library === undefined || defines === undefined || weak || defines.has(version)) continue;
+      problems.push({version, missingIn: library.index, requiredBy: member.index});
+    }
+  }
+  return problems;
 }
