@@ -30,6 +30,10 @@ export interface Positional {
 export interface Option extends Omit<Options, 'choices' | 'alias'> {
   readonly choices?: readonly string[];
   readonly alias?: string;
+  /** In words, what holds without it, where yargs does not put a default in. */
+  readonly usual?: string;
+  /** A flag that says more than its absence does both ways, as `--name` and as `--no-name`. */
+  readonly twoWays?: boolean;
   /** What its value is called in the help, as in `--output FILE`; by that name completion knows what to offer. */
   readonly value?: string;
 }

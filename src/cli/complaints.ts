@@ -70,7 +70,7 @@ export function givenTwice({options}: Command, args: Arguments): string | undefi
 
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const best = suggest(word, candidates);
-  return best === undefined ? '' : `; did you mean ${best}?`;
+  return best === undefined ? '' : ` (did you mean ${best}?)`;
 }
 
 /** An option with the name of its value, as the help has it. */

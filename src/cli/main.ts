@@ -7,7 +7,7 @@
  */
 import {version} from '../index.js';
 import type {Arguments, Command} from './command.js';
-import {findCommand, nameOf} from './commands.js';
+import {findCommand, groups, nameOf} from './commands.js';
 import {createOutput, exitStatus, type Output} from './output.js';
 import {plainArguments} from './plain.js';
 
@@ -24,13 +24,14 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     (await import('./completion/complete.js')).complete(argv.slice(1), output);
     return exitStatus.done;
   }
-  if (argv[0] === '--version') {
+  if (argv[0] === '--version' || argv[0] === '-V') {
     output.line(version);
     return exitStatus.done;
   }
   const topic = helpTopic(argv);
   const status = topic && (await import('./help/help.js')).helpOn(topic, output);
   if (status !== undefined) return status;
+  if (isUnfinished(argv)) return (await import('./help/help.js')).helpToGoOn(argv);
   if (found !== undefined) return runParsed(found.command, found.words, output);
   return (await import('./unknown-command.js')).complainOf(topic ?? argv, output);
 }
@@ -42,6 +43,11 @@ function helpTopic(argv: readonly string[]): string[] | undefined {
   if (argv[0] === 'help') return words.slice(1);
   const others = words.filter((word) => word !== '--help' && word !== '-h');
   return others.length < words.length ? others : undefined;
+}
+
+/** Nothing at all, or a group without a command of it. */
+function isUnfinished([first, ...others]: readonly string[]): boolean {
+  return first === undefined || (others.length === 0 && Object.hasOwn(groups, first));
 }
 
 async function runParsed(command: Command, words: readonly string[], output: Output): Promise<number> {

@@ -18,8 +18,12 @@ export const list = (value: string, describe: string) =>
   }) as const;
 
 /** An option whose value is one of a few words. */
-export const choice = (value: string, choices: readonly string[], describe: string) =>
-  ({type: 'string', choices, requiresArg: true, value, describe}) as const;
+export const choice = (
+  value: string,
+  choices: readonly string[],
+  describe: string,
+  more: Partial<Option> = {},
+) => ({type: 'string', choices, requiresArg: true, value, describe, ...more}) as const;
 
 export const flag = (describe: string, more: Partial<Option> = {}) =>
   ({type: 'boolean', describe, ...more}) as const;

@@ -29,7 +29,9 @@ export function writeTo(descriptor: Descriptor, data: string | Uint8Array): void
  */
 function leave(error: NodeJS.ErrnoException, descriptor: Descriptor): never {
   if (error.code === 'EPIPE') process.exit(141);
-  if (descriptor === 1) writeTo(2, `elfinterp: cannot write the output: ${error.message}\n`);
+  // Node's message has a code before and the system call behind it.
+  const reason = error.message.replace(/^[A-Z0-9]+: |, write$/g, '');
+  if (descriptor === 1) writeTo(2, `elfinterp: cannot write the output: ${reason}\n`);
   process.exit(1);
 }
 

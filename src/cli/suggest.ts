@@ -4,7 +4,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   // One slip in a short word, one more for every four letters.
   let least = 1 + Math.floor(word.length / 4);
   for (const candidate of candidates) {
-    const slips = distance(word, candidate);
+    const slips = distance(word.toLowerCase(), candidate.toLowerCase());
     if (slips > least || (slips === least && best !== undefined)) continue;
     best = candidate;
     least = slips;

@@ -1,6 +1,8 @@
-import {commands, commandsIn, groupOf, groups, nameOf} from './commands.js';
+import {commands, commandsIn, findCommand, groupOf, groups, nameOf} from './commands.js';
 import {didYouMean} from './complaints.js';
 import {exitStatus, type Output} from './output.js';
+
+const ownOptions = ['--help', '--version', '-V'];
 
 /** Say that a command line names no command, or half a one, and which was meant. */
 export function complainOf(argv: readonly string[], output: Output): number {
@@ -11,19 +13,28 @@ export function complainOf(argv: readonly string[], output: Output): number {
   return exitStatus.usage;
 }
 
-function complaint(
-  group: string | undefined,
-  word: string | undefined,
-  [option = '']: readonly string[],
-): string {
-  if (option.startsWith('-'))
-    return `unknown option: ${option}${didYouMean(option, ['--help', '--version'])}`;
+function complaint(group: string | undefined, word: string | undefined, argv: readonly string[]): string {
+  const [option = ''] = argv;
+  if (option.startsWith('-')) return `unknown option: ${option}${wayOut(option, argv)}`;
   if (word === undefined || word === '')
     return `a command is missing${group === undefined ? '' : ` behind ${group}`}`;
   const path = group === undefined ? '' : `${group} `;
   const names =
     group === undefined
-      ? [...commands.filter((command) => groupOf(command) === undefined).map(nameOf), ...Object.keys(groups)]
+      ? [
+          ...commands.filter((command) => groupOf(command) === undefined).map(nameOf),
+          ...Object.keys(groups),
+          ...ownOptions,
+        ]
       : commandsIn(group).map((command) => nameOf(command).slice(path.length));
   return `unknown command: ${path}${word}${didYouMean(word, names)}`;
+}
+
+/** What may have been meant by an option that stands first. */
+function wayOut(option: string, argv: readonly string[]): string {
+  if (argv.some((_, i) => findCommand(argv.slice(i)) !== undefined))
+    return '; options stand behind the command';
+  if (/^--(set|print|add|remove|replace|shrink|force|clear)-/.test(option))
+    return "; patchelf's options are those of elfinterp-patchelf";
+  return didYouMean(option, ownOptions);
 }

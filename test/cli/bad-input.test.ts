@@ -263,17 +263,16 @@ test('a name with control characters reaches the terminal as \\xNN', (t) => {
 
 /** Wrong command lines, and the line that each gives. */
 const usage: readonly (readonly [readonly string[], string])[] = [
-  [[], 'a command is missing; see elfinterp --help'],
   [[''], 'a command is missing; see elfinterp --help'],
   [['qqqqqqqq'], 'unknown command: qqqqqqqq; see elfinterp --help'],
-  [['gett', 'FILE'], 'unknown command: gett; did you mean get?; see elfinterp --help'],
-  [['ched', '--json'], 'unknown command: ched; did you mean check?; see elfinterp --help'],
+  [['gett', 'FILE'], 'unknown command: gett (did you mean get?); see elfinterp --help'],
+  [['ched', '--json'], 'unknown command: ched (did you mean check?); see elfinterp --help'],
   [['constructor'], 'unknown command: constructor; see elfinterp --help'],
-  [['--verison'], 'unknown option: --verison; did you mean --version?; see elfinterp --help'],
-  [['help', 'sett'], 'unknown command: sett; did you mean set?; see elfinterp --help'],
+  [['--verison'], 'unknown option: --verison (did you mean --version?); see elfinterp --help'],
+  [['help', 'sett'], 'unknown command: sett (did you mean set?); see elfinterp --help'],
   [['get'], 'an argument is missing: elfinterp get FILE...; see elfinterp get --help'],
   [['get', '--frob', 'FILE'], 'unknown option: --frob; see elfinterp get --help'],
-  [['get', '--no-json=x', '--sonmae=x', 'FILE'], 'unknown option: --sonmae; did you mean --soname?; see'],
+  [['get', '--no-json=x', '--sonmae=x', 'FILE'], 'unknown option: --sonmae (did you mean --soname?); see'],
   [['get', '-x', 'FILE'], 'unknown option: -x; see elfinterp get --help'],
   [
     ['get', '--rpath', '--soname', 'FILE'],
@@ -287,15 +286,40 @@ const usage: readonly (readonly [readonly string[], string])[] = [
   [['set', 'FILE', '/a', '-o', 'x', '--in-place'], '--output and --in-place exclude one another'],
   [
     ['show', 'FILE', '--format', 'jsn'],
-    '--format cannot be jsn; did you mean json?; it is one of text, json, svg, html',
+    '--format cannot be jsn (did you mean json?); it is one of text, json, svg, html',
   ],
   [['bundle', 'FILE'], '--into DIR is missing; see elfinterp bundle --help'],
   [['edit', 'FILE'], 'nothing to edit: give at least one change; see elfinterp edit --help'],
   [['needed'], 'name a file, or a directory with -r; see elfinterp needed --help'],
-  [['chroot'], 'a command is missing behind chroot; see elfinterp chroot --help'],
+  [['chroot', ''], 'a command is missing behind chroot; see elfinterp chroot --help'],
+  [
+    ['--json', 'get', 'FILE'],
+    'unknown option: --json; options stand behind the command; see elfinterp --help',
+  ],
+  [
+    ['--set-rpath', '/x', 'FILE'],
+    "unknown option: --set-rpath; patchelf's options are those of elfinterp-patchelf",
+  ],
+  [['GET', 'FILE'], 'unknown command: GET (did you mean get?); see elfinterp --help'],
+  [['version'], 'unknown command: version (did you mean --version?); see elfinterp --help'],
+  [['-v'], 'unknown option: -v (did you mean -V?); see elfinterp --help'],
+  [
+    ['show', 'FILE', '--json', '--format', 'svg'],
+    '--json and --format svg exclude one another; see elfinterp show --help',
+  ],
   [['chroot', 'frob'], 'unknown command: chroot frob; see elfinterp chroot --help'],
-  [['chroot', 'rnu', './c'], 'unknown command: chroot rnu; did you mean run?; see elfinterp chroot --help'],
+  [['chroot', 'rnu', './c'], 'unknown command: chroot rnu (did you mean run?); see elfinterp chroot --help'],
 ];
+
+for (const [args, shown] of [
+  [[], /^Change the dynamic loader.*Usage: elfinterp COMMAND/s],
+  [['chroot'], /^Work with a chroot.*Usage: elfinterp chroot COMMAND/s],
+] as const)
+  test(`elfinterp ${args.join('')} alone is answered with the help, on standard error`, (t) => {
+    const {status, stdout, stderr} = elfinterp(args, limit);
+    t.regex(stderr, shown);
+    t.deepEqual([status, stdout], [2, '']);
+  });
 
 for (const [args, message] of usage) {
   test(`wrong command line: elfinterp ${args.map((word) => word || "''").join(' ')}`, (t) => {

@@ -101,6 +101,7 @@ test('each command, option and choice is offered', (t) => {
     const options = offered(...words, '-');
     for (const [name, option] of Object.entries(command.options)) {
       t.true(options.includes(option.default === true ? `--no-${name}` : `--${name}`), `${words}: ${name}`);
+      if (option.twoWays) t.true(options.includes(`--no-${name}`), `${words}: no ${name}`);
       if (option.choices !== undefined)
         t.deepEqual(offered(...words, `--${name}`, ''), [...option.choices, ':nothing', '']);
     }
@@ -117,7 +118,7 @@ test('an unknown shell is complained of', (t) => {
   const {status, stderr} = elfinterp('completion', 'fsih');
   t.is(
     stderr,
-    'elfinterp: no completion for fsih; did you mean fish?; there is one for bash, zsh, fish; see elfinterp completion --help\n',
+    'elfinterp: no completion for fsih (did you mean fish?); there is one for bash, zsh, fish; see elfinterp completion --help\n',
   );
   t.is(status, 2);
 });

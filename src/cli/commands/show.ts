@@ -1,6 +1,6 @@
 import {compareMaps, differentRanges, type ElfFile, openElfSync} from '../../index.js';
 import type {Arguments} from '../command.js';
-import type {Output} from '../output.js';
+import {exitStatus, type Output} from '../output.js';
 import {comparisonToText} from '../show/diff-text.js';
 import {type Comparison, type Exhibit, exhibitOf} from '../show/exhibit.js';
 import {comparisonToJson, exhibitToJson} from '../show/json.js';
@@ -30,7 +30,11 @@ const twoFiles: Renderer<Comparison> = {
   json: comparisonToJson,
 };
 
-export async function run(args: Arguments, output: Output): Promise<undefined> {
+export async function run(args: Arguments, output: Output): Promise<number | undefined> {
+  if (args.json && args.format !== undefined && args.format !== 'json') {
+    output.note(`--json and --format ${args.format} exclude one another; see elfinterp show --help`);
+    return exitStatus.usage;
+  }
   const path = args.file as string;
   const other = args.diff as string | undefined;
   const file = openElfSync(path);
@@ -40,6 +44,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   } finally {
     await file.close();
   }
+  return undefined;
 }
 
 async function printComparison(

@@ -95,11 +95,16 @@ function optionsLeft({options}: Command, before: readonly string[]): Map<string,
   const left = Object.entries(options).filter(
     ([name, {alias, array}]) => array || !(before.includes(`--${name}`) || before.includes(`-${alias}`)),
   );
-  const spelt = left.map(([name, option]): [string, string] => [
-    option.default === true ? `--no-${name}` : `--${name}`,
-    option.describe ?? '',
-  ]);
+  const spelt = left.flatMap(([name, option]) =>
+    formsOf(name, option).map((form): [string, string] => [form, option.describe ?? '']),
+  );
   return new Map([...spelt, ['--help', 'show the help']]);
+}
+
+/** What changes something: not a flag that is set already. */
+function formsOf(name: string, {default: usual, twoWays}: Option): string[] {
+  if (twoWays) return [`--${name}`, `--no-${name}`];
+  return [usual === true ? `--no-${name}` : `--${name}`];
 }
 
 function positionalOf(command: Command, before: readonly string[]): Offer {

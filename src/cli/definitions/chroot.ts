@@ -10,7 +10,7 @@ const chrootPositional = {
 } as const;
 
 const idMap = (...choices: readonly string[]) =>
-  choice('HOW', choices, 'the user ids inside (default: what the user may have)');
+  choice('HOW', choices, 'the user ids inside', {usual: 'what the user may have'});
 
 export const chrootCommands: readonly Command[] = [
   {

@@ -18,10 +18,8 @@ const editOptions = {
   'remove-needed': list('NAME', 'a library to take out'),
   'replace-needed': list('OLD=NEW', 'another name for a library'),
   soname: text('NAME', 'the name that a library goes by'),
-  'default-lib': flag(
-    "--no-default-lib: leave ld.so's own directories out of the search; --default-lib undoes it",
-  ),
-  'exec-stack': flag('make the stack executable; --no-exec-stack undoes it'),
+  'default-lib': flag('let ld.so search its own directories too, or not (DF_1_NODEFLIB)', {twoWays: true}),
+  'exec-stack': flag('make the stack executable, or not', {twoWays: true}),
   'os-abi': text('NAME', 'the OS ABI that the header names: "System V", Linux, FreeBSD, ...'),
   'add-debug-tag': flag('add DT_DEBUG, through which debuggers find the libraries'),
   'clear-symbol-version': list('NAME', 'a dynamic symbol that shall have no version'),

@@ -20,11 +20,9 @@ const treeOptions = {
   symbols: flag('look for undefined symbols too'),
   modules: flag('say of each library too how it loads modules at run time'),
   list: flag('print paths only: the loader and the libraries, one a line'),
-  format: choice(
-    'FORMAT',
-    ['text', 'list', 'json', 'dot', 'svg', 'mermaid'],
-    'how to print it (default: text)',
-  ),
+  format: choice('FORMAT', ['text', 'list', 'json', 'dot', 'svg', 'mermaid'], 'how to print it', {
+    usual: 'text',
+  }),
   why: text('NAME', 'how did this library come in?'),
   reverse: text('NAME', 'who needs this library, and who needs those?'),
   all: flag('give each request a line of its own, or an arrow in a picture', {alias: 'a'}),
@@ -68,7 +66,8 @@ export const inspectCommands: readonly Command[] = [
       format: choice(
         'FORMAT',
         ['text', 'json', 'svg', 'html'],
-        'text for the terminal, data, or a picture or page that a browser shows (default: text)',
+        'text for the terminal, data, or a picture or page that a browser shows',
+        {usual: 'text'},
       ),
       diff: text('FILE', 'compare with this file: the same program after an edit, say'),
       ...jsonOption,

@@ -3,6 +3,7 @@
  */
 import {findCommand, groups} from '../commands.js';
 import {exitStatus, type Output} from '../output.js';
+import {writeTo} from '../streams.js';
 import {terminalOf} from '../terminal.js';
 import {commandPage, groupPage, overviewPage, type Page} from './page.js';
 import {pageToText} from './text.js';
@@ -13,6 +14,13 @@ export function helpOn(topic: readonly string[], output: Output): number | undef
   if (page === undefined) return undefined;
   output.line(pageToText(page, terminalOf(1, process.env)));
   return exitStatus.done;
+}
+
+/** Answer a command line that stops before its command: with the help, which is no data when nobody asked for it. */
+export function helpToGoOn(topic: readonly string[]): number {
+  const page = pageOn(topic) ?? overviewPage();
+  writeTo(2, `${pageToText(page, terminalOf(2, process.env))}\n`);
+  return exitStatus.usage;
 }
 
 function pageOn(topic: readonly string[]): Page | undefined {

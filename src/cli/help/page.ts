@@ -81,7 +81,7 @@ export function overviewPage(): Page {
     usage: 'elfinterp COMMAND ...',
     sections: [
       ...Object.entries(chapters).map(([title, members]) => ({title, entries: describeChapter(members)})),
-      {title: 'Options', entries: [helpOption, {term: '--version', text: 'show the version'}]},
+      {title: 'Options', entries: [helpOption, {term: '-V, --version', text: 'show the version'}]},
     ],
     examples: [
       {line: 'elfinterp needed qemu-arm', meaning: 'what does it ask for?'},
@@ -120,13 +120,14 @@ function describeCommand(command: Command, group = ''): Entry {
 }
 
 function describeOption(name: string, option: Option): Entry {
-  const {alias, value, choices, default: usual} = option;
-  const dashed = usual === true ? `--[no-]${name}` : `--${name}`;
+  const {alias, value, choices, twoWays, default: preset, usual = preset} = option;
+  const dashed = preset === true || twoWays ? `--[no-]${name}` : `--${name}`;
   const term = `${alias === undefined ? '    ' : `-${alias}, `}${dashed}${value === undefined ? '' : ` ${value}`}`;
   const remarks = [
     ...(choices === undefined ? [] : [`one of ${choices.join(', ')}`]),
     ...(usual === undefined ? [] : [`default: ${usual === true ? `--${name}` : usual}`]),
     ...(option.demandOption ? ['required'] : []),
   ];
-  return {term, text: [option.describe, ...remarks.map((remark) => `(${remark})`)].join(' ')};
+  const {describe = ''} = option;
+  return {term, text: remarks.length === 0 ? describe : `${describe} (${remarks.join('; ')})`};
 }

@@ -46,10 +46,13 @@ function layOutExamples({examples}: Page, width: number): string[] {
   return examples.flatMap(({line, meaning}) => [...wrap(`# ${meaning}`, width, '  '), `  $ ${line}`]);
 }
 
+/** What stands in brackets, as `[-- COMMAND...]`, stays together. */
+const unbracketedSpace = / (?![^[]*\])/;
+
 function wrap(text: string, width: number, indent: string): string[] {
   const lines: string[] = [];
   let line = indent;
-  for (const word of text.split(' ')) {
+  for (const word of text.split(unbracketedSpace)) {
     if (line.length > indent.length && line.length + 1 + word.length > width) {
       lines.push(line);
       line = indent;
