@@ -106,15 +106,19 @@ const systemMessages: Readonly<Record<string, string>> = {
   ENOTEMPTY: 'directory not empty',
   EEXIST: 'already exists',
   E2BIG: 'argument list too long',
+  // Of Node's own check of its arguments: no file has such a name.
+  ERR_INVALID_ARG_VALUE: 'a file name cannot hold a NUL',
 };
 
 /**
  * Say in words what a system call reported, keeping the original as `cause`.
  *
  * @param doing what was tried, as in "cannot write"; left out when the reason alone says it
+ * @throws a mistake of the program, which is no system's
  */
 export function systemError(path: string, cause: unknown, doing?: string): ElfError {
   if (cause instanceof ElfError) return cause;
+  if (cause instanceof TypeError && !('code' in cause)) throw cause;
   const {code, message} = cause as NodeJS.ErrnoException;
   const reason = (code !== undefined && systemMessages[code]) || message || String(cause);
   return new ElfError('FILE_SYSTEM', doing === undefined ? reason : `${doing}: ${reason}`, {path, cause});

@@ -16,6 +16,7 @@ import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
 import type {BundleFile} from './file-set.js';
+import {refuseForeignFiles} from './foreign.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
@@ -105,6 +106,7 @@ function bundleInto(target: Root, programs: readonly string[], request: Request)
       recover(top).length === 0 && textOf(readManifest(target, request.layout)) === textOf(prepared.earlier);
     const current = isAsBefore ? prepared : prepare(programs, target, request);
     if (isThere(target, current)) return resultOf(target, current, false);
+    refuseForeignFiles(top, current.earlier, current.manifest);
     if (current.earlier !== undefined) request.beforeReplacing?.(current.earlier);
     return write(target, top, current, request.onProgress);
   });

@@ -258,7 +258,8 @@ function isThere(directory: HeldDirectory, name: string): boolean {
   return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
 }
 
-function hasFile(top: HeldDirectory, path: string): boolean {
+/** Whether anything stands at a path. */
+export function hasFile(top: HeldDirectory, path: string): boolean {
   using directory = enter(top, posix.dirname(path));
   return directory !== undefined && isThere(directory, posix.basename(path));
 }

@@ -98,15 +98,24 @@ export async function createChroot(
 export async function resumeChroot(target: string, options: FinishOptions = {}): Promise<CreateResult> {
   const root = new Root(target);
   if (!firstStageDone(root)) {
+    if (isSetUp(root))
+      throw new ElfError('NOT_FOUND', 'no stage of debootstrap is left to do', {path: root.host});
     throw new ElfError('NOT_FOUND', "debootstrap's first stage is not complete here", {
       path: root.host,
-      expected: '/debootstrap/debootstrap and /etc/apt/sources.list, as `debootstrap --foreign` leaves them',
+      expected:
+        '/debootstrap/debootstrap and /etc/apt/sources.list, as `debootstrap --foreign` leaves them; `chroot create SUITE TARGET` begins again',
     });
   }
   mapForStages(options);
   const architecture = architectureOf(root);
   rewindSecondStage(root);
   return finish(root.host, architecture, emulatorsFor(architecture, options), options);
+}
+
+/** Whether dpkg has set something up, which is the second stage's work. */
+function isSetUp(root: Root): boolean {
+  const status = root.resolve('/var/lib/dpkg/status');
+  return status.found && status.stats.size > 0n && !root.resolve('/debootstrap/debootstrap').found;
 }
 
 async function finish(

@@ -102,6 +102,6 @@ export function architectureOf(root: Root, name?: string): Architecture {
   throw new ElfError('NOT_FOUND', 'nothing tells the architecture of this chroot', {
     path: root.host,
     expected:
-      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh',
+      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh; else name it with --arch',
   });
 }

@@ -1,6 +1,7 @@
 import {constants} from 'node:os';
 import {ElfError} from '../errors.js';
 import {findLog} from './debootstrap.js';
+import {quoted} from './doctor/finding.js';
 
 /** What a shell reports of a command that Ctrl-C, a closed terminal or kill(1) ended. */
 const interruptions = [
@@ -10,8 +11,9 @@ const interruptions = [
 ];
 
 const remedies = {
-  first: 'another try may use the same directory',
-  second: 'chroot create --resume goes on, chroot remove takes the emulator out',
+  first: () => 'another try may use the same directory',
+  second: (target: string) =>
+    `chroot create --resume ${quoted(target)} goes on (with --keep, if that is wanted), chroot remove takes the emulator out`,
 } as const;
 
 /** The error of a stage that ended with a status other than 0. */
@@ -19,7 +21,7 @@ export function stageFailed(stage: keyof typeof remedies, target: string, status
   const log = findLog(target);
   const what = `debootstrap's ${stage} stage ${interruptions.includes(status) ? 'was interrupted' : 'failed'}`;
   const where = log === undefined ? '' : ', this is its log';
-  return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage]}`, {
+  return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage](target)}`, {
     path: log ?? target,
     expected: 'exit status 0',
     got: String(status),

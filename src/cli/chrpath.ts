@@ -3,6 +3,7 @@
  * those of chrpath 0.16.
  */
 import {applyPlanSync, type EditRequest, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
+import {type Sink, standardError, standardOutput} from './streams.js';
 
 interface Options {
   readonly replacement: string | undefined;
@@ -18,8 +19,8 @@ type Write = (text: string) => void;
 /** Run chrpath's command line. Returns the exit status. */
 export function main(
   argv: readonly string[],
-  stdout: NodeJS.WritableStream = process.stdout,
-  stderr: NodeJS.WritableStream = process.stderr,
+  stdout: Sink = standardOutput,
+  stderr: Sink = standardError,
 ): number {
   const print: Write = (text) => void stdout.write(`${text}\n`);
   const complain: Write = (text) => void stderr.write(`${text}\n`);

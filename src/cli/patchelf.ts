@@ -20,6 +20,7 @@ import {
   shrinkSearchPath,
 } from '../index.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
+import {type Sink, standardError, standardOutput} from './streams.js';
 
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
@@ -27,8 +28,8 @@ const likeVersion = '0.19.0';
 /** Run patchelf's command line. Returns the exit status. */
 export function main(
   argv: readonly string[],
-  stdout: NodeJS.WritableStream = process.stdout,
-  stderr: NodeJS.WritableStream = process.stderr,
+  stdout: Sink = standardOutput,
+  stderr: Sink = standardError,
 ): number {
   try {
     const options = parsePatchelf(argv, process.env);
@@ -46,12 +47,7 @@ export function main(
 }
 
 /** patchelf stops at the first file that fails, and so do we. */
-function runOnFile(
-  path: string,
-  options: PatchelfOptions,
-  stdout: NodeJS.WritableStream,
-  stderr: NodeJS.WritableStream,
-): void {
+function runOnFile(path: string, options: PatchelfOptions, stdout: Sink, stderr: Sink): void {
   const file = openElfSync(path);
   try {
     requireLinked(file.view);

@@ -6,6 +6,14 @@ import {fstatSync, writeSync} from 'node:fs';
 
 export type Descriptor = 1 | 2;
 
+/** Where text goes. */
+export interface Sink {
+  write(text: string): unknown;
+}
+
+export const standardOutput: Sink = {write: (text) => writeTo(1, text)};
+export const standardError: Sink = {write: (text) => writeTo(2, text)};
+
 /** Somebody else may have made a pipe that we share non-blocking; that is how long to wait before it is tried again. */
 const millisecondsBetweenTries = 5;
 

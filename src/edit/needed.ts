@@ -115,5 +115,5 @@ function setNeeded(draft: Draft, values: readonly bigint[]): void {
 function describeRequired(library: string, symbols: readonly string[]): string {
   const shown = symbols.slice(0, 5).join(', ');
   const more = symbols.length > 5 ? ` and ${symbols.length - 5} more` : '';
-  return `${symbols.length} symbol(s) of ${library} must now be found in another library: ${shown}${more}`;
+  return `${symbols.length} symbol${symbols.length === 1 ? '' : 's'} of ${library} must now be found in another library: ${shown}${more}`;
 }

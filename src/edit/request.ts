@@ -57,6 +57,8 @@ export interface EditRequest {
  * @throws ElfError BAD_REQUEST naming the value
  */
 export function checkRequest(request: EditRequest): void {
+  if (typeof request !== 'object' || request === null)
+    throw new ElfError('BAD_REQUEST', 'this is no request', {expected: 'an object', got: String(request)});
   for (const [field, value] of Object.entries(request)) checkField(field, value);
   const {interpreter, allowRelative = false} = request;
   if (interpreter !== undefined) checkInterpreter(interpreter, allowRelative);

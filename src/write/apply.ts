@@ -81,8 +81,19 @@ export function applyPlanToNew(path: string, plan: Plan, output: string, onProgr
   }
 }
 
+/** What came back from JSON looks like a plan, but for its bytes. */
+function requirePlan(path: string, plan: Plan): void {
+  const isBytes = (value: unknown) => value instanceof Uint8Array;
+  if (plan?.writes?.every?.((write) => isBytes(write.bytes) && isBytes(write.before))) return;
+  throw new ElfError('BAD_REQUEST', 'this is no plan', {
+    path,
+    expected: 'what planEdit returned, or a structuredClone of it; JSON does not keep its bytes',
+  });
+}
+
 function take(batch: Batch, {path, plan, options: {output, inPlace, onProgress} = {}}: PlannedEdit): void {
   batch.add(output ?? path, (workspaces) => {
+    requirePlan(path, plan);
     if (output !== undefined && inPlace)
       throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
     if (output !== undefined) return prepareReplacement(path, plan, output, workspaces, onProgress);

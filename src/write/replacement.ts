@@ -116,7 +116,8 @@ class Replacement implements Change {
 }
 
 function hardLinkNote({nlink}: Stats): string {
-  return `${nlink - 1} other hard link(s) keep the old content; --in-place would change them too`;
+  const others = nlink === 2 ? 'another hard link keeps' : `${nlink - 1} other hard links keep`;
+  return `${others} the old content; --in-place would change ${nlink === 2 ? 'it' : 'them'} too`;
 }
 
 /** Writing in place keeps all but the capabilities, which only root can give back. */

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -396,3 +397,23 @@ test(
     t.deepEqual([configured.status, configured.stderr], [42, '']);
   }),
 );
+
+test('what no bundle put there is not replaced: a file of the same name, a directory of libraries', async (t) => {
+  const into = tempDirectory(t);
+  const refused = async (named: string) => {
+    const before = snapshot(into);
+    const error = await t.throwsAsync<ElfError>(() => bundle(['/bin/true'], {into}));
+    t.deepEqual([error?.code, error?.path], ['CONFLICT', path.join(into, named)]);
+    t.deepEqual(snapshot(into), before);
+  };
+  mkdirSync(path.join(into, 'debootstrap/qemu-libs'), {recursive: true});
+  writeFileSync(path.join(into, 'debootstrap/true'), 'mine');
+  await refused('debootstrap/true');
+  rmSync(path.join(into, 'debootstrap/true'));
+  writeFileSync(path.join(into, 'debootstrap/qemu-libs/libmine.so'), 'mine');
+  await refused('debootstrap/qemu-libs/libmine.so');
+  rmSync(path.join(into, 'debootstrap/qemu-libs/libmine.so'));
+  await bundle(['/bin/true'], {into});
+  await bundle(['/bin/true', '/bin/false'], {into});
+  t.deepEqual(readdirSync(path.join(into, 'debootstrap')).sort(), ['false', 'qemu-libs', 'true']);
+});

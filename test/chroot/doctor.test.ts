@@ -333,3 +333,18 @@ test(
     t.notRegex(again, /NOEXEC/);
   }),
 );
+
+test(
+  'a second stage that is not done is told',
+  withTools((t) => {
+    const root = guestRoot(t);
+    mkdirSync(join(root, 'debootstrap'), {recursive: true});
+    mkdirSync(join(root, 'etc/apt'), {recursive: true});
+    t.false(diagnose(root).some(({code}) => code === 'SECOND_STAGE'));
+    for (const name of ['debootstrap/debootstrap', 'etc/apt/sources.list'])
+      writeFileSync(join(root, name), '');
+    const found = diagnose(root).find(({code}) => code === 'SECOND_STAGE');
+    t.is(found?.severity, 'doubtful');
+    t.is(found?.remedy, `elfinterp chroot create --resume ${root}`);
+  }),
+);

@@ -1,13 +1,14 @@
 /*
  * elfinterp-patchelf beside Debian's patchelf 0.14.3, and the answers of 0.19 to the options that 0.14.3 lacks.
  */
-import {copyFileSync, writeFileSync} from 'node:fs';
+import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import {projectDirectory} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {compare, comparisons, elfinterpPatchelf, isSame} from '../helpers/patchelf.js';
 import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {output, run, withTools} from '../helpers/tools.js';
 
 for (const comparison of comparisons) {
   const {fixture: name, args, difference} = comparison;
@@ -78,4 +79,21 @@ test('a file that fails ends the run, as with patchelf', (t) => {
   const {status, stderr} = elfinterpPatchelf(['--set-rpath', '/x', 'a', 'b', 'c'], directory);
   t.deepEqual([status, stderr], [1, 'patchelf: missing ELF header\n']);
   t.is(elfinterpPatchelf(['--print-rpath', 'a', 'c'], directory).stdout, '/x\n\n');
+});
+
+test('a reader that has gone is no crash, and a full disk is said', (t) => {
+  const {path: file} = fixture('x86_64/probe-pie');
+  const said = tempFile(t, '', 'said');
+  const [patchelf, chrpath] = ['elfinterp-patchelf.js', 'elfinterp-chrpath.js'].map((name) =>
+    path.join(projectDirectory, 'bin', name),
+  );
+  for (const line of [`${patchelf} --print-needed`, `${chrpath} -l`, `${chrpath} --help`]) {
+    const gone = `{ "$0" ${line} "$1" 2>"$2"; echo $? >>"$2"; } | true`;
+    t.is(run('sh', ['-c', gone, process.execPath, file, said]).status, 0);
+    t.is(readFileSync(said, 'utf8'), '141\n', line);
+    t.like(run('sh', ['-c', `"$0" ${line} "$1" >/dev/full`, process.execPath, file]), {
+      status: 1,
+      stderr: 'elfinterp: cannot write the output: no space left on device\n',
+    });
+  }
 });

@@ -31,6 +31,7 @@ import {
   applyPlan,
   applyPlanSync,
   type EditRequest,
+  openElfBuffer,
   openElfSync,
   type Plan,
   planEdit,
@@ -148,7 +149,7 @@ test('by rename, other hard links keep the old content, and that is said', (t) =
   linkSync(file, `${file}.link`);
   linkSync(file, `${file}.link2`);
   t.deepEqual(apply(file).notes, [
-    '2 other hard link(s) keep the old content; --in-place would change them too',
+    '2 other hard links keep the old content; --in-place would change them too',
   ]);
   t.deepEqual(readFileSync(file), edited);
   t.deepEqual(readFileSync(`${file}.link`), old);
@@ -452,3 +453,17 @@ test(
     t.true(existsSync(file));
   }),
 );
+
+test('a plan can be copied; what came back from JSON is none, and nothing is written', async (t) => {
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  const before = readFileSync(file);
+  const {view} = openElfBuffer(before);
+  const plan = planEdit(view, {interpreter: '/opt/ld.so'});
+  const read = JSON.parse(JSON.stringify(plan)) as Plan;
+  await t.throwsAsync(() => applyPlan(file, read), {code: 'BAD_REQUEST', message: /this is no plan/});
+  await t.throwsAsync(() => applyPlan(file, undefined as unknown as Plan), {code: 'BAD_REQUEST'});
+  t.throws(() => planEdit(view, null as unknown as EditRequest), {code: 'BAD_REQUEST'});
+  t.deepEqual(readFileSync(file), before);
+  await applyPlan(file, structuredClone(plan));
+  t.is(openElfBuffer(readFileSync(file)).view.interpreter?.path, '/opt/ld.so');
+});

@@ -30,6 +30,7 @@ export type FindingCode =
   | 'PROC_LINK'
   | 'OWNER'
   | 'ARCHITECTURE'
+  | 'SECOND_STAGE'
   | 'FOREIGN_PROGRAM'
   | 'PROGRAM_INCOMPLETE'
   | 'EMULATOR'

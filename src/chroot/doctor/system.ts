@@ -7,6 +7,7 @@ import {ElfError} from '../../errors.js';
 import {Resolver} from '../../loader/resolve.js';
 import type {Root} from '../../loader/root.js';
 import type {Architecture} from '../architecture.js';
+import {firstStageDone} from '../debootstrap.js';
 import {mountOf} from '../mount-of.js';
 import {isElf, readHead} from '../program.js';
 import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
@@ -17,8 +18,17 @@ export function examineSystem(root: Root, architecture: Architecture | undefined
     ...examineProc(root),
     ...examineOwner(root),
     ...examineArchitecture(root, architecture),
+    ...examineStage(root),
     ...examinePrograms(root, architecture),
   ];
+}
+
+/** The second stage takes /debootstrap away when it is done. */
+function examineStage(root: Root): readonly Finding[] {
+  if (!firstStageDone(root)) return [];
+  const what = 'the second stage of debootstrap is not done: packages are unpacked, but not set up';
+  const remedy = `elfinterp chroot create --resume ${quoted(root.host)}`;
+  return [doubtful('SECOND_STAGE', what, '/debootstrap/debootstrap is there', remedy)];
 }
 
 function examineMount(root: Root): readonly Finding[] {

@@ -86,7 +86,7 @@ export function overviewPage(): Page {
     examples: [
       {line: 'elfinterp needed qemu-arm', meaning: 'what does it ask for?'},
       {line: 'elfinterp set qemu-arm /debootstrap/qemu-libs/ld.so', meaning: 'ask for a relocated loader'},
-      {line: 'elfinterp bundle qemu-arm --into ./chroot', meaning: 'carry loader and libraries along'},
+      {line: 'elfinterp chroot install ./chroot', meaning: 'bring an ARM root its emulator'},
       {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
     ],
     notes: [

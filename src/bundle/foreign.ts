@@ -1,0 +1,49 @@
+/*
+ * What lies where a bundle goes and is none of a bundle's: nobody asked for it to be replaced.
+ */
+import {posix} from 'node:path';
+import {ElfError} from '../errors.js';
+import {enter} from '../loader/inside.js';
+import type {HeldDirectory} from '../source/held.js';
+import {hasContent} from './contents.js';
+import {type Manifest, type ManifestFile, manifestPath} from './manifest.js';
+import {hasFile} from './staging.js';
+
+/**
+ * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the
+ * bundle's, with whatever came into it since (`verify` tells). What is replaced by the same bytes is no loss.
+ *
+ * @param earlier the bundle that is there, whose files give way
+ * @param coming the bundle that takes its place
+ * @throws ElfError CONFLICT naming the first file that no bundle put there
+ */
+export function refuseForeignFiles(
+  root: HeldDirectory,
+  earlier: Manifest | undefined,
+  coming: Manifest,
+): void {
+  // Where a list lies that nobody can read any more, a bundle is made anew over it.
+  if (earlier === undefined && hasFile(root, manifestPath(coming))) return;
+  const own = new Set(earlier?.files.map(({path}) => path));
+  const planned = new Map(coming.files.map((file) => [file.path, file]));
+  using libs = earlier === undefined ? enter(root, coming.libs) : undefined;
+  const paths = new Set([
+    ...(libs?.names() ?? []).map((name) => posix.join(coming.libs, name)),
+    ...planned.keys(),
+  ]);
+  const foreign = [...paths].filter((path) => !own.has(path) && isLost(root, path, planned.get(path)));
+  const [first] = foreign;
+  if (first === undefined) return;
+  const more = foreign.length > 1 ? `, and ${foreign.length - 1} more` : '';
+  throw new ElfError('CONFLICT', `no bundle put this here, and this one would replace it${more}`, {
+    path: posix.join(root.real, first),
+    expected: 'nothing, or a file that the manifest lists; move it away, or choose another --prefix',
+  });
+}
+
+/** Whether something stands at a path that is other than what comes. */
+function isLost(root: HeldDirectory, path: string, planned: ManifestFile | undefined): boolean {
+  if (!hasFile(root, path)) return false;
+  using directory = enter(root, posix.dirname(path));
+  return planned === undefined || !hasContent(() => directory?.open(posix.basename(path)), planned);
+}
