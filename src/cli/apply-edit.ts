@@ -16,6 +16,7 @@ import {
 } from '../index.js';
 import type {Arguments} from './command.js';
 import {type FileResult, resultsToJson, tryFile} from './each-file.js';
+import {optimizeLate} from './optimize-late.js';
 import {exitStatus, type Output} from './output.js';
 import {printPlan, summarize} from './print-plan.js';
 import {showProgress} from './progress.js';
@@ -39,8 +40,10 @@ export async function applyToFiles(
     output.note(complaint);
     return exitStatus.usage;
   }
+  const isMany = files.length > filesPerThread;
   // Before the first file is waited for, the pool has no thread yet; a journal that syncs many files at once is faster.
-  if (files.length > filesPerThread) process.env.UV_THREADPOOL_SIZE ??= String(filesAtOnce / filesPerThread);
+  if (isMany) process.env.UV_THREADPOOL_SIZE ??= String(filesAtOnce / filesPerThread);
+  using _late = isMany ? optimizeLate() : undefined;
   const say = reporter(args, output);
   const results: FileResult<Plan>[] = [];
   for (let start = 0; start < files.length; start += filesAtOnce) {

@@ -1,8 +1,8 @@
 /*
  * A private copy with the plan's changes in it.
  *
- * A small file is read, changed in memory and written, which takes half the system calls of everything else. A large
- * one is copied by the kernel, its blocks shared where the file system can, and then changed.
+ * A small file is read, changed in memory and written as a whole. A large one is copied by the kernel, its blocks shared
+ * where the file system can, and then changed.
  */
 import {chmodSync, constants, copyFileSync, openSync, rmSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
