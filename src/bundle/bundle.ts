@@ -1,9 +1,8 @@
 /*
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
-import {mkdirSync} from 'node:fs';
 import {posix} from 'node:path';
-import {ElfError, inWords, systemError} from '../errors.js';
+import {ElfError} from '../errors.js';
 import {openOwn} from '../loader/inside.js';
 import {Resolver} from '../loader/resolve.js';
 import {Root} from '../loader/root.js';
@@ -24,6 +23,7 @@ import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} fr
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
+import {requireOwnDirectories, withTarget} from './target.js';
 import {type Staged, writeBundle} from './write-bundle.js';
 
 /** Where a bundle goes, and what comes along. */
@@ -85,8 +85,9 @@ export interface BundleResult {
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   const layout = layoutOf(options);
   const shell = shellOf(options);
-  const target = prepareTarget(options.into, layout);
-  return inWords(target.host, () => bundleInto(target, programs, {...options, layout, shell}));
+  return withTarget(options.into, layout, (target) =>
+    bundleInto(target, programs, {...options, layout, shell}),
+  );
 }
 
 /** What is asked for, checked. */
@@ -197,33 +198,6 @@ function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefine
   throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
     expected: '--launcher wrapper --shell FILE, or neither',
   });
-}
-
-/** The target; each directory of the layout that exists there must be one, and not a link elsewhere. */
-function prepareTarget(into: string, layout: Layout): Root {
-  try {
-    mkdirSync(into, {recursive: true});
-  } catch (error) {
-    throw systemError(into, error, 'cannot make the directory');
-  }
-  const root = new Root(into);
-  requireOwnDirectories(root, [layout.prefix, layout.libs]);
-  return root;
-}
-
-/** A directory of the bundle that exists already must be one, and not a link to elsewhere. */
-function requireOwnDirectories(root: Root, directories: Iterable<string>): void {
-  for (const path of directories) {
-    const there = root.resolve(path);
-    const isFree =
-      !there.found && there.code === 'ENOENT' && path === posix.join(there.reached, ...there.rest);
-    if (isFree || (there.found && there.inside === path && there.stats.isDirectory())) continue;
-    throw new ElfError('OUTSIDE', `${path} is not a directory of its own there`, {
-      path: root.host,
-      expected: 'a directory, or nothing yet',
-      got: there.found ? `a way to ${there.inside}` : `${there.code} at ${there.reached}`,
-    });
-  }
 }
 
 function directoriesOf({files}: BundlePlan): Set<string> {

@@ -334,6 +334,7 @@ test('a program that is not there, and one that is no ELF file, are refused', as
   const into = tempDirectory(t);
   await refused(t, bundle(['/nonexistent'], {into}), 'FILE_SYSTEM', /no such file/);
   await refused(t, bundle(['/etc/passwd'], {into}), 'NOT_ELF', /not an ELF file/);
+  await refused(t, bundle(['/etc/passwd'], {into: path.join(into, 'a/b')}), 'NOT_ELF', /not an ELF file/);
   t.deepEqual(readdirSync(into), []);
 });
 

@@ -389,3 +389,13 @@ test(
     t.regex(elfinterp(['chroot', 'run', root, '--', '/bin/ls']).stderr, /no emulator for it/);
   }),
 );
+
+test(
+  'an emulator that does not run the programs of the chroot is told',
+  withTools(async (t) => {
+    const root = guestRoot(t);
+    const {notes} = await installEmulator(root, ['/usr/bin/qemu-aarch64']);
+    t.regex(notes.join(), /programs of this chroot \(arm\w*\) need qemu-arm.*, not qemu-aarch64/);
+    t.deepEqual((await installEmulator(root, ['/usr/bin/qemu-arm'])).notes, []);
+  }),
+);
