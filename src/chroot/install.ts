@@ -1,9 +1,8 @@
 /*
  * The emulator that a chroot needs, found and bundled into it.
  */
-import {posix} from 'node:path';
 import {type BundleOptions, type BundleResult, bundle} from '../bundle/bundle.js';
-import {targetOfName} from '../bundle/plan-bundle.js';
+import type {Manifest} from '../bundle/manifest.js';
 import {settle} from '../bundle/staging.js';
 import {ElfError, inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
@@ -78,14 +77,14 @@ export async function installEmulator(
     // A program that starts between two renames would find no loader.
     beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
   });
-  const notes = [...noteOnTargets(emulators, architecture), ...bundled.notes];
+  const notes = [...noteOnTargets(bundled.manifest, architecture), ...bundled.notes];
   return {...result, emulators, bundle: bundled, notes};
 }
 
 /** Emulators for other programs are not refused: a chroot may have programs of several architectures. */
-function noteOnTargets(emulators: readonly string[], {name, targets}: Architecture): string[] {
+function noteOnTargets({programs}: Manifest, {name, targets}: Architecture): string[] {
   const wanted = targets.map((target) => target.name);
-  const got = emulators.map((path) => targetOfName(posix.basename(path)));
+  const got = programs.map(({qemuTarget}) => qemuTarget);
   if (got.some((target) => target === null || wanted.includes(target))) return [];
   return [
     `programs of this chroot (${name}) need qemu-${wanted.join(' or qemu-')}, not qemu-${got.join(', qemu-')}`,

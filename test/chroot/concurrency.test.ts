@@ -36,10 +36,14 @@ for (const [title, emulators] of [
       for (const _ of rounds) {
         const root = guestRoot(t);
         const said = await Promise.all(emulators.map((name) => start('chroot', 'install', root, name)));
-        t.deepEqual(
-          said.map(({status, stderr}) => ({status, stderr})),
-          emulators.map(() => ({status: 0, stderr: ''})),
-        );
+        for (const {status, stderr} of said) {
+          t.is(status, 0);
+          // True of whoever comes first.
+          t.regex(
+            stderr,
+            /^(elfinterp: programs of this chroot \(armel\) need qemu-arm, not qemu-aarch64\n)?$/,
+          );
+        }
         const {manifest, problems} = verifyBundle(root);
         t.deepEqual(problems, []);
         t.is(manifest.programs.length, new Set(emulators).size);
