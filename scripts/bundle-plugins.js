@@ -44,8 +44,8 @@ function namesIn(list) {
 }
 
 /*
- * yargs parses for us and lays out nothing: of what it would lay text out with, Intl.Segmenter alone takes 9 ms to set
- * up, and node:assert 3 ms. Nor does it look for a configuration, for which it would ask where it is as soon as it is
+ * yargs parses for us and lays out nothing: of what it would lay text out with, Intl.Segmenter and node:assert take
+ * long to set up. Nor does it look for a configuration, for which it would ask where it is as soon as it is
  * loaded; in a directory that was deleted there is no answer.
  */
 export const yargsWithoutHelp = {

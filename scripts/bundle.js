@@ -2,8 +2,8 @@
  * The command lines as CommonJS files that load quickly; bin/load.js loads them.
  *
  * Node compiles what it loads, so what only some commands need has to lie apart: esbuild splits the program into parts,
- * each needed by the same commands. That leaves some seventy, of which `set` needs twenty, and to find and read a file
- * costs as much as to compile 5 KB: the parts that are needed together are packed together again.
+ * each needed by the same commands. That leaves dozens, and to find and read each costs as much as to compile
+ * some kilobytes: the parts that are needed together are packed together again.
  */
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

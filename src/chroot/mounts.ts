@@ -13,6 +13,7 @@ import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 import {type Found, Root} from '../loader/root.js';
 import {absolutePath} from '../source/working-directory.js';
+import {singleQuoted} from './shell-word.js';
 import {findTool} from './tools.js';
 
 /** A file or directory of the machine that is shown inside. */
@@ -214,6 +215,6 @@ function line(word: string, what: string, [tool = '', ...rest]: readonly string[
  * @throws ElfError BAD_REQUEST for a newline
  */
 function quote(text: string): string {
-  if (!text.includes('\n')) return `'${text.replaceAll("'", "'\\''")}'`;
+  if (!text.includes('\n')) return singleQuoted(text);
   throw new ElfError('BAD_REQUEST', 'a path with a newline cannot be mounted', {got: printable(text)});
 }

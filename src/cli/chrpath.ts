@@ -3,7 +3,7 @@
  * those of chrpath 0.16.
  */
 import {applyPlanSync, type EditRequest, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
-import {type Sink, standardError, standardOutput} from './streams.js';
+import {writeTo} from './streams.js';
 
 interface Options {
   readonly replacement: string | undefined;
@@ -17,13 +17,19 @@ interface Options {
 type Write = (text: string) => void;
 
 /** Run chrpath's command line. Returns the exit status. */
-export function main(
-  argv: readonly string[],
-  stdout: Sink = standardOutput,
-  stderr: Sink = standardError,
-): number {
-  const print: Write = (text) => void stdout.write(`${text}\n`);
-  const complain: Write = (text) => void stderr.write(`${text}\n`);
+export function main(argv: readonly string[]): number {
+  const print: Write = (text) =>
+    writeTo(
+      1,
+      `${text}
+`,
+    );
+  const complain: Write = (text) =>
+    writeTo(
+      2,
+      `${text}
+`,
+    );
   const parsed = parse(argv);
   if (typeof parsed === 'string') {
     complain(`elfinterp-chrpath: ${parsed}`);

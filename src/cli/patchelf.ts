@@ -20,26 +20,23 @@ import {
   shrinkSearchPath,
 } from '../index.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
-import {type Sink, standardError, standardOutput} from './streams.js';
+import {writeTo} from './streams.js';
 
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
 
 /** Run patchelf's command line. Returns the exit status. */
-export function main(
-  argv: readonly string[],
-  stdout: Sink = standardOutput,
-  stderr: Sink = standardError,
-): number {
+export function main(argv: readonly string[]): number {
   try {
     const options = parsePatchelf(argv, process.env);
-    if (options.action === 'help') stderr.write(patchelfHelp);
-    else if (options.action === 'version') stdout.write(`patchelf ${likeVersion}\n`);
-    else for (const file of options.files) runOnFile(file, options, stdout, stderr);
+    if (options.action === 'help') writeTo(2, patchelfHelp);
+    else if (options.action === 'version') writeTo(1, `patchelf ${likeVersion}\n`);
+    else for (const file of options.files) runOnFile(file, options);
     return 0;
   } catch (error) {
     if (!(error instanceof ElfError || error instanceof PatchelfUsage)) throw error;
-    stderr.write(
+    writeTo(
+      2,
       error instanceof PatchelfUsage && error.showsHelp ? patchelfHelp : `patchelf: ${say(error)}\n`,
     );
     return 1;
@@ -47,16 +44,16 @@ export function main(
 }
 
 /** patchelf stops at the first file that fails, and so do we. */
-function runOnFile(path: string, options: PatchelfOptions, stdout: Sink, stderr: Sink): void {
+function runOnFile(path: string, options: PatchelfOptions): void {
   const file = openElfSync(path);
   try {
     requireLinked(file.view);
-    for (const line of printed(file.view, options)) stdout.write(`${line}\n`);
+    for (const line of printed(file.view, options)) writeTo(1, `${line}\n`);
     const plan = planEdit(file.view, requestsOf(file, options));
-    if (options.debug) for (const text of [...plan.changes, ...plan.notes]) stderr.write(`${text}\n`);
+    if (options.debug) for (const text of [...plan.changes, ...plan.notes]) writeTo(2, `${text}\n`);
     if (plan.writes.length === 0 && options.output === undefined) return;
     const {notes} = applyPlanSync(path, plan, {output: options.output});
-    for (const note of notes) stderr.write(`warning: ${path}: ${note}\n`);
+    for (const note of notes) writeTo(2, `warning: ${path}: ${note}\n`);
   } finally {
     void file.close();
   }

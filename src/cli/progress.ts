@@ -2,7 +2,7 @@ import type {OnProgress} from '../index.js';
 import type {Output} from './output.js';
 import {short} from './size.js';
 
-/** A disk needs half a second or longer for so much. */
+/** Bytes from which on a copy is worth announcing before it has taken any time. */
 const longCopy = 1 << 28;
 
 /** Show what the library is doing on the line for it. */

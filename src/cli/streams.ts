@@ -1,18 +1,10 @@
 /*
  * Standard output and standard error by their descriptors. `process.stdout` would do, but setting it up takes Node
- * 2 to 4 ms, a third of what `get` may cost on top of Node's own start, and all that it does here is a write that waits.
+ * a large part of what `get` may cost on top of Node's own start, and all that it does here is a write that waits.
  */
 import {fstatSync, writeSync} from 'node:fs';
 
 export type Descriptor = 1 | 2;
-
-/** Where text goes. */
-export interface Sink {
-  write(text: string): unknown;
-}
-
-export const standardOutput: Sink = {write: (text) => writeTo(1, text)};
-export const standardError: Sink = {write: (text) => writeTo(2, text)};
 
 /** Somebody else may have made a pipe that we share non-blocking; that is how long to wait before it is tried again. */
 const millisecondsBetweenTries = 5;

@@ -12,8 +12,9 @@ import type {Architecture} from '../architecture.js';
 import {findOwnEmulator} from '../find-emulator.js';
 import {type BundlePlace, findManifest} from '../manifest.js';
 import {isElf, readHead} from '../program.js';
+import {quoted} from '../shell-word.js';
 import {type BundleProblem, verifyBundle} from '../verify.js';
-import {broken, doubtful, type Finding, type FindingCode, fine, quoted} from './finding.js';
+import {broken, doubtful, type Finding, type FindingCode, fine} from './finding.js';
 
 export interface EmulatorReport {
   readonly findings: readonly Finding[];

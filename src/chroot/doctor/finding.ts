@@ -57,8 +57,3 @@ export function doubtful(code: FindingCode, what: string, evidence: string, reme
 export function fine(code: FindingCode, what: string, evidence: string): Finding {
   return {code, severity: 'fine', what, evidence, remedy: undefined};
 }
-
-/** A word for a shell, in a remedy. */
-export function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

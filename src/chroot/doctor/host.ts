@@ -6,7 +6,8 @@ import {release, userInfo} from 'node:os';
 import {hasPrivateTables} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
 import {planIdMap} from '../idmap.js';
-import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
+import {quoted} from '../shell-word.js';
+import {broken, doubtful, type Finding, fine} from './finding.js';
 
 export function examineHost(): readonly Finding[] {
   return [...examineKernel(), ...examineUserNamespaces(), ...examineIds(), ...examineLowestAddress()];

@@ -10,7 +10,8 @@ import type {Architecture} from '../architecture.js';
 import {firstStageDone} from '../debootstrap.js';
 import {mountOf} from '../mount-of.js';
 import {isElf, readHead} from '../program.js';
-import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
+import {quoted} from '../shell-word.js';
+import {broken, doubtful, type Finding, fine} from './finding.js';
 
 export function examineSystem(root: Root, architecture: Architecture | undefined): readonly Finding[] {
   return [

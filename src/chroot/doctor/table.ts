@@ -10,7 +10,8 @@ import type {QemuTarget} from '../../binfmt/targets.js';
 import {ElfError, printable} from '../../errors.js';
 import {Root} from '../../loader/root.js';
 import {readHead} from '../program.js';
-import {broken, doubtful, type Finding, fine, quoted} from './finding.js';
+import {quoted} from '../shell-word.js';
+import {broken, doubtful, type Finding, fine} from './finding.js';
 
 /** A chroot whose programs need an emulator. */
 export interface Guest {
