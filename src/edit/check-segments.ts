@@ -201,9 +201,13 @@ export function requireSameBytes(
     const length = Math.min(piece, old.p_filesz - done);
     const a = before.source.read(old.p_offset + done, length);
     const b = after.source.read(now.p_offset + done, length);
-    if (a.some((byte, i) => byte !== b[i]))
-      failCheck(before, `${name} would hold other bytes`, 'the same', 'different ones');
+    if (!isSameBytes(a, b)) failCheck(before, `${name} would hold other bytes`, 'the same', 'different ones');
   }
+}
+
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** If the table moved or grew: PT_PHDR says so, a LOAD maps it, and old kernels and qemu find it by their own rule. */

@@ -121,7 +121,7 @@ const containers: ReadonlySet<number> = new Set([
 
 const relocationTags: ReadonlySet<bigint> = new Set([DT.DT_REL, DT.DT_RELA, DT.DT_JMPREL]);
 
-function tables(view: ElfView): Owned[] {
+const tables = oncePerView((view): readonly Owned[] => {
   try {
     const isGuessed = dynamicSymbolTable(view)?.exact === false;
     return dynamicTables(view).map(({tag, offset, size}) => {
@@ -135,7 +135,7 @@ function tables(view: ElfView): Owned[] {
     if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return [];
     throw error;
   }
-}
+});
 
 /** What is read at a file offset here, ld.so reads at an address. A table in no segment comes into one that grows. */
 function findLost(view: ElfView): string | undefined {

@@ -301,7 +301,9 @@ export interface Range {
 }
 
 function same<T extends object>(a: T, b: T | undefined): boolean {
-  return b !== undefined && Object.entries(a).every(([name, value]) => b[name as keyof T] === value);
+  if (b === undefined) return false;
+  for (const name in a) if (a[name] !== b[name]) return false;
+  return true;
 }
 
 /** A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. */

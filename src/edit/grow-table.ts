@@ -17,7 +17,7 @@ import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import type {Draft, Range} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
-import {extendLoad, findRooms, takePlace, vacate} from './space.js';
+import {extendLoad, findRooms, type Room, takePlace, vacate} from './space.js';
 
 /**
  * Make DT_STRTAB `size` bytes long, zeros added at its end.
@@ -26,8 +26,11 @@ import {extendLoad, findRooms, takePlace, vacate} from './space.js';
  */
 export function growStringTable(draft: Draft, size: number): void {
   const table = stringTable(draft);
+  const rooms = findRooms(draft);
   const done =
-    growInto(draft, table, size) || slideFollowers(draft, table, size) || growAtEnd(draft, table, size);
+    growInto(draft, table, size, rooms) ||
+    slideFollowers(draft, table, size, rooms) ||
+    growAtEnd(draft, table, size);
   if (!done) moveWhole(draft, size);
   setEntry(draft, DT.DT_STRSZ, BigInt(size));
   draft.climb(2);
@@ -44,9 +47,9 @@ function setEntry(draft: Draft, tag: bigint, value: bigint): void {
 }
 
 /** Zeros right behind the table: a gap, or the slack of a LOAD that ends with it. */
-function growInto(draft: Draft, table: DynamicTable, size: number): boolean {
+function growInto(draft: Draft, table: DynamicTable, size: number, rooms: readonly Room[]): boolean {
   const end = table.offset + table.size;
-  const room = findRooms(draft).find((candidate) => candidate.offset === end);
+  const room = rooms.find((candidate) => candidate.offset === end);
   if (room === undefined || room.size < size - table.size) return false;
   if (room.kind === 'slack') extendLoad(room.load, table.offset + size);
   draft.clear(end, size - table.size, 'more room in .dynstr');
@@ -62,7 +65,7 @@ function growAtEnd(draft: Draft, table: DynamicTable, size: number): boolean {
   return true;
 }
 
-function slideFollowers(draft: Draft, table: DynamicTable, size: number): boolean {
+function slideFollowers(draft: Draft, table: DynamicTable, size: number, rooms: readonly Room[]): boolean {
   const load = draft.readOnlyLoads.find(
     (p) => table.offset >= p.p_offset && table.offset < p.p_offset + p.p_filesz,
   );
@@ -72,7 +75,7 @@ function slideFollowers(draft: Draft, table: DynamicTable, size: number): boolea
   if (first === undefined) return false;
   const end = load.p_offset + load.p_filesz;
   const distance = roundUp(table.offset + size - first.offset, alignmentOf(draft, first.offset, end));
-  const slack = findRooms(draft).find((room) => room.kind === 'slack' && room.load === load);
+  const slack = rooms.find((room) => room.kind === 'slack' && room.load === load);
   if (slack === undefined || slack.size < distance) return false;
   const low = load.p_vaddr + BigInt(first.offset - load.p_offset);
   if (isAddressed(draft, {low, high: load.p_vaddr + BigInt(load.p_memsz)})) return false;

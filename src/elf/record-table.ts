@@ -18,7 +18,8 @@ export class RecordTable<T, Key extends keyof T> {
     const keys = type.decodeField(key, bytes, format);
     const length = end === undefined ? -1 : keys.indexOf(end);
     this.keys = length < 0 ? keys : keys.slice(0, length);
-    this.#decode = (index) => type.decode(bytes, format, index * size);
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#decode = (index) => type.decodeIn(data, format, index * size);
   }
 
   /** The record at an index that lies in the table. */
@@ -57,6 +58,6 @@ export class RecordTable<T, Key extends keyof T> {
 /** What a table asks of the type of its records. */
 interface TableType<T> {
   size(elfClass: ElfClass): number;
-  decode(bytes: Uint8Array, format: Format, offset: number): T;
+  decodeIn(data: DataView, format: Format, offset: number): T;
   decodeField<Name extends keyof T>(field: Name, bytes: Uint8Array, format: Format): T[Name][];
 }

@@ -30,17 +30,20 @@ function* records<T>(
   view: ElfView,
   type: {
     size(elfClass: 32 | 64): number;
-    decode(bytes: Uint8Array, format: ElfView['format'], offset: number): T;
+    decodeIn(data: DataView, format: ElfView['format'], offset: number): T;
   },
   address: bigint | undefined,
   size: bigint | undefined,
 ): Generator<T> {
   const offset = address === undefined ? undefined : view.offsetOfAddress(address);
   if (offset === undefined || size === undefined) return;
-  const source = windowSource(view.source);
   const step = type.size(view.format.elfClass);
-  for (let at = 0; at + step <= Number(size); at += step) {
-    yield type.decode(source.read(offset + at, step), view.format, 0);
+  const end = Math.floor(Number(size) / step) * step;
+  const perPiece = 4096 * step;
+  for (let start = 0; start < end; start += perPiece) {
+    const bytes = view.source.read(offset + start, Math.min(perPiece, end - start));
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at < bytes.length; at += step) yield type.decodeIn(data, view.format, at);
   }
 }
 
@@ -116,7 +119,7 @@ function* placesOfRelr(
 ): Generator<bigint> {
   const offset = address === undefined ? undefined : view.offsetOfAddress(address);
   if (offset === undefined || size === undefined) return;
-  const source = windowSource(view.source);
+  const source = windowSource(view.source, Math.min(Number(size), 1 << 16));
   const word = view.format.elfClass / 8;
   let base = 0n;
   for (let at = 0; at + word <= Number(size); at += word) {

@@ -48,7 +48,8 @@ export function eachSymbol(
   for (let first = 0; first < count; first += perPiece) {
     const length = Math.min(perPiece, count - first);
     const bytes = view.source.read(offset + first * size, length * size);
-    for (let i = 0; i < length; i++) visit(Sym.decode(bytes, view.format, i * size), first + i);
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let i = 0; i < length; i++) visit(Sym.decodeIn(data, view.format, i * size), first + i);
   }
 }
 
