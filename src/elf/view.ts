@@ -40,6 +40,7 @@ export class ElfView {
   /** The header as it is stored; for the three counts see `programHeaders`, `sectionHeaders`, `e_shstrndx`. */
   readonly header: Ehdr;
   #segments: RecordTable<Phdr, 'p_type'> | undefined;
+  #programHeaders: readonly Phdr[] | undefined;
   #loads: readonly Phdr[] | undefined;
   #sectionHeaders: readonly Shdr[] | undefined;
   #dynamic: DynamicSection | null | undefined;
@@ -66,7 +67,8 @@ export class ElfView {
    * @throws ElfError TRUNCATED or BAD_ELF when the table cannot be read
    */
   get programHeaders(): readonly Phdr[] {
-    return this.#located(() => this.#segmentTable().all);
+    this.#programHeaders ??= this.#located(() => this.#segmentTable().all);
+    return this.#programHeaders;
   }
 
   /** The section header table; empty when the file has none. Entry 0 is the reserved null section. */

@@ -129,10 +129,18 @@ class OpenFile implements FileSource {
     this.close();
   }
 
-  /** What does not lie in one page is read for itself, and not kept. */
+  /** What does not lie in one page is put together from two, or read for itself and not kept. */
   #readAcross(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    this.#fill(bytes, offset, length);
+    if (length > pageLength) {
+      this.#fill(bytes, offset, length);
+    } else {
+      const within = offset % pageLength;
+      const start = offset - within;
+      const first = this.#page(start).subarray(within, pageLength);
+      bytes.set(first);
+      bytes.set(this.#page(start + pageLength).subarray(0, length - first.length), first.length);
+    }
     return bytes;
   }
 
