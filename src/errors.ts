@@ -58,6 +58,11 @@ export class ElfError extends Error {
     this.#facts = facts;
   }
 
+  /** What is wrong, with what was expected and found, but without the file and the place in it. */
+  get reason(): string {
+    return composeMessage(this.#what, {...this.#facts, path: undefined, offset: undefined});
+  }
+
   /** The same error, said of a file: for code that learns the path later than the problem. */
   at(path: string): ElfError {
     return new ElfError(this.code, this.#what, {...this.#facts, path});

@@ -1,5 +1,6 @@
 import {hex, type Plan} from '../index.js';
 import type {Output} from './output.js';
+import {counted} from './size.js';
 
 const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;
 
@@ -7,10 +8,10 @@ const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment
 export function summarize(plan: Plan): string {
   const bytes = plan.writes.reduce((sum, write) => sum + write.bytes.length, 0);
   const growth = plan.outputSize - plan.inputSize;
-  const size = growth === 0 ? 'size unchanged' : `${growth > 0 ? '+' : ''}${growth} bytes`;
+  const size = growth === 0 ? 'size unchanged' : `${growth > 0 ? '+' : ''}${counted(growth, 'byte')}`;
   return plan.writes.length === 0
     ? 'nothing to do'
-    : `${plan.changes.join('; ')} (${rungNames[plan.rung]}: ${bytes} bytes written, ${size})`;
+    : `${plan.changes.join('; ')} (${rungNames[plan.rung]}: ${counted(bytes, 'byte')} written, ${size})`;
 }
 
 /** Print what would be written where, and why. */

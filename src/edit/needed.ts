@@ -33,7 +33,7 @@ export function addNeeded(view: ElfView, name: string, where: 'first' | 'last'):
 }
 
 /**
- * Plan the removal of a library; nothing where it is not needed.
+ * Plan the removal of a library; nothing but a note where it is not needed.
  *
  * ld.so demands that each library of DT_VERNEED is loaded (elf/dl-version.c), so the library's entry there goes
  * too, and the symbols that were bound to one of its versions are looked up without a version from then on.
@@ -41,7 +41,7 @@ export function addNeeded(view: ElfView, name: string, where: 'first' | 'last'):
  */
 export function removeNeeded(view: ElfView, name: string): Step {
   const names = requireDynamic(view).needed;
-  if (!names.includes(name)) return noStep(view);
+  if (!names.includes(name)) return {...noStep(view), notes: [describeAbsent(name, names)]};
   const draft = new Draft(view);
   const values = neededValues(draft);
   setNeeded(
@@ -109,6 +109,11 @@ function setNeeded(draft: Draft, values: readonly bigint[]): void {
   });
   const spare = new Set(slots.slice(values.length));
   draft.entries = draft.entries.filter((entry) => !spare.has(entry));
+}
+
+/** A misspelt name must not pass for a library that is gone. */
+function describeAbsent(name: string, needed: readonly string[]): string {
+  return `${name} is not needed and was not removed; needed: ${needed.join(', ') || 'nothing'}`;
 }
 
 /** Notes are for people: a few names tell which library is missed. */

@@ -47,13 +47,22 @@ const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkReloca
  *   for (const {code, message} of checkElf(file.view)) console.log(code, message);
  */
 export function checkElf(view: ElfView): Problem[] {
-  return [...checkHeaders(view), ...tableRules.flatMap((rule) => apply(rule, view))];
+  return withoutRepeats([...checkHeaders(view), ...tableRules.flatMap((rule) => apply(rule, view))]);
 }
 
 /** The same for the headers alone, whose cost does not grow with the number of symbols. */
 export const checkHeaders: (view: ElfView) => readonly Problem[] = oncePerView((view) =>
-  headerRules.flatMap((rule) => apply(rule, view)),
+  withoutRepeats(headerRules.flatMap((rule) => apply(rule, view))),
 );
+
+/** A table that cannot be read stops every rule that wants to, each with the same words. */
+function withoutRepeats(problems: readonly Problem[]): Problem[] {
+  const said = new Set<string>();
+  return problems.filter(({code, message, offset}) => {
+    const text = `${code} ${message} ${offset}`;
+    return !said.has(text) && said.add(text);
+  });
+}
 
 /** A damaged file may break one rule in a million places; the first few say enough. */
 const mostOfARule = 20;
@@ -71,7 +80,7 @@ function apply(rule: Rule, view: ElfView): Problem[] {
   } catch (error) {
     // What the disk does not give is no fault of the file.
     if (!(error instanceof ElfError) || error.code === 'FILE_SYSTEM') throw error;
-    problems.push({code: 'UNREADABLE', message: error.message, offset: error.offset ?? 0});
+    problems.push({code: 'UNREADABLE', message: error.reason, offset: error.offset ?? 0});
   }
   return problems;
 }

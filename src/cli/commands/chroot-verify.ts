@@ -1,6 +1,7 @@
 import {ElfError, runInChroot, verifyBundle} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
+import {counted} from '../size.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const {manifest, manifestPath, isolated, problems} = verifyBundle(args.chroot as string, {
@@ -17,7 +18,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   if (problems.length > 0) return exitStatus.failed;
   if (args.run) await tryProgram(args.run as string, args.chroot as string, manifest.prefix, output);
   if (output.failed) return undefined;
-  output.progress(`${manifest.files.length} files are as they were installed, and stand on their own`);
+  output.progress(`${counted(manifest.files.length, 'file')} as installed, and nothing else is needed`);
   return undefined;
 }
 

@@ -10,12 +10,12 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
     return exitStatus.usage;
   };
   try {
+    const contradiction = contradictionIn(args);
+    if (contradiction !== undefined) return complain(contradiction);
     const request = requestOf(args);
     const isShrunk = args['shrink-rpath'] === true;
     const isEmpty = Object.keys(request).every((key) => modifiers.has(key));
     if (isEmpty && !isShrunk) return complain('nothing to edit: give at least one change');
-    if (isShrunk && changesPath(request))
-      return complain('--shrink-rpath goes with no other change of the search path');
     const files = filesOf(args);
     if (files === undefined) return complain('name a file, or a list of files with --files-from');
     const prefixes = (args['allowed-rpath-prefixes'] as string | undefined)?.split(':');
@@ -31,6 +31,23 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
 const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter', 'payload']);
 
 class UsageError extends Error {}
+
+/** Options of which each asks for something else. */
+const exclusive: readonly (readonly string[])[] = [
+  ['rpath', 'runpath', 'convert-rpath', 'remove-rpath', 'shrink-rpath'],
+  ['add-rpath', 'remove-rpath', 'shrink-rpath'],
+];
+
+/** What makes no sense for any file, in the names that its user typed. */
+function contradictionIn(args: Arguments): string | undefined {
+  for (const group of exclusive) {
+    const given = group.filter((name) => args[name] !== undefined && args[name] !== false);
+    if (given.length > 1) return `${given.map((name) => `--${name}`).join(' and ')} exclude one another`;
+  }
+  if (args['add-interpreter'] === true && args.interpreter === undefined)
+    return '--add-interpreter goes with --interpreter';
+  return undefined;
+}
 
 function requestOf(args: Arguments): EditRequest {
   const text = (name: string) => args[name] as string | undefined;
@@ -96,10 +113,6 @@ function filesOf(args: Arguments): string[] | undefined {
         .filter((line) => line !== ''),
     ];
   return named.length === 0 ? undefined : named;
-}
-
-function changesPath({rpath, runpath, addRpath, removeRpath, convertRpath}: EditRequest): boolean {
-  return [rpath, runpath, addRpath, removeRpath, convertRpath].some((value) => value !== undefined);
 }
 
 /** A request with the search path that is left of the one in the file. */

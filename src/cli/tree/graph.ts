@@ -6,6 +6,7 @@
  * left out where a longer way leads to the same place (the transitive reduction, as Graphviz's tred makes it).
  */
 import type {ResolvedTree, TreeNode} from '../../index.js';
+import {counted} from '../size.js';
 import {baseName, directoryPart, reasonInWords} from './words.js';
 
 export interface GraphNode {
@@ -140,8 +141,13 @@ export function captionOf(graph: Graph): string[] {
   const number = (kind: GraphNode['kind']) => graph.nodes.filter((node) => node.kind === kind).length;
   const directory = usualDirectory(graph);
   const libraries = number('library') + number('interpreter');
-  const lines = [`${libraries} libraries; an arrow leads from a file to one that it needs.`];
-  if (graph.leftOut > 0) lines.push(`${graph.leftOut} arrows are left out where a longer way leads there.`);
+  const lines = [
+    `${counted(libraries, 'library', 'libraries')}; an arrow leads from a file to one that it needs.`,
+  ];
+  if (graph.leftOut > 0)
+    lines.push(
+      `${counted(graph.leftOut, 'arrow is', 'arrows are')} left out where a longer way leads there.`,
+    );
   if (directory !== '') lines.push(`Libraries are in ${directory} unless another directory is named.`);
   return lines;
 }

@@ -17,8 +17,9 @@ import {
   type TreeNode,
   type VersionProblem,
 } from '../../index.js';
+import {counted} from '../size.js';
 import {type Painter, withoutColor} from './paint.js';
-import {baseName, count, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
+import {baseName, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
 
 export interface TextStyle {
   readonly paint: Painter;
@@ -93,16 +94,18 @@ class Drawing {
     const {nodes, misses, versionProblems} = this.#tree;
     if (nodes.length === 1 && misses.length === 0) return [];
     const missing = misses.filter(({optional}) => !optional).length;
-    const libraries = count(nodes.length - 1, 'library', 'libraries');
+    const libraries = counted(nodes.length - 1, 'library', 'libraries');
 
     const problems: string[] = [];
     if (missing > 0) problems.push(`${missing} not found`);
     if (versionProblems.length > 0) {
-      problems.push(count(versionProblems.length, 'version missing', 'versions missing'));
+      problems.push(counted(versionProblems.length, 'version missing', 'versions missing'));
     }
     const ending = problems.length === 0 ? '' : this.#paint.problem(`, ${problems.join(', ')}`);
     const plus =
-      this.#folded === 0 ? '' : `; + is for those that stand elsewhere in the tree (${this.#folded} times)`;
+      this.#folded === 0
+        ? ''
+        : `; + is for those that stand elsewhere in the tree (${counted(this.#folded, 'time')})`;
     return [`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
   }
 

@@ -52,11 +52,6 @@ export function directoryPart(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
-/** `1 library`, `2 libraries`. */
-export function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`;
-}
-
 /** Names with commas between them; from a certain number on, how many more there are. */
 export function enumerate(names: readonly string[], most = 8): string {
   const shown = names.slice(0, names.length > most + 1 ? most : names.length).map(printable);
