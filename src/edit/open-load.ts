@@ -65,7 +65,11 @@ export function makeSlot(draft: Draft): void {
 /** Without a new extension, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
 function makeSlotAtHand(draft: Draft): boolean {
   const slots = findSlots(draft, 1);
-  if (!slots.movesTable && slots.evict.length === 0) return true;
+  if (!slots.movesTable && slots.evict.every(({kind}) => kind === 'section headers')) {
+    // They go without one, and an extension in which nothing is would be no LOAD.
+    if (slots.evict.length > 0) moveSectionHeaders(draft);
+    return true;
+  }
   const extension = findExtension(draft);
   if (extension === undefined || !canTake(draft, extension, slots)) return false;
   const own = draft.extension;

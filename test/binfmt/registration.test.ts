@@ -43,6 +43,13 @@ test('another delimiter is taken where a field holds a colon', (t) => {
   t.true(formatRegistration(registration({interpreter: '/a:b'})).startsWith('|qemu-arm|'));
 });
 
+test('fields that hold every delimiter leave none', (t) => {
+  t.throws(() => formatRegistration(registration({interpreter: '/:|,;!#%=~+'})), {
+    code: 'BAD_REQUEST',
+    message: /no character is left to separate the fields with/,
+  });
+});
+
 test('a binfmt.d line with mixed escapes is understood', (t) => {
   const parsed = parseRegistration(':x:M:4:\\x7fELF\\x02::/usr/bin/x:OPF\n');
   t.deepEqual(parsed, {

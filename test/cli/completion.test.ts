@@ -108,6 +108,18 @@ test('each command, option and choice is offered', (t) => {
   }
 });
 
+test('what has no command yet is offered options, and the value of an option is no file', (t) => {
+  const words = (...typed: string[]) => elfinterp('__complete', ...typed).stdout.split('\n');
+  t.deepEqual(
+    words('-')
+      .map((line) => line.split('\t')[0])
+      .slice(0, 2),
+    ['--help', '--version'],
+  );
+  // FILE and INTERPRETER are given; what stands behind --output is neither.
+  t.deepEqual(words('set', '--output', 'o', 'FILE', '/ld.so', ''), words('set', 'FILE', '/ld.so', ''));
+});
+
 test('what was given once is not offered again, unless it may be', (t) => {
   const {stdout} = elfinterp('__complete', 'edit', '-o', 'x', '--add-needed', 'y', '--rpath', 'z', '--');
   t.notRegex(stdout, /^--(output|rpath)\t/m);

@@ -2,7 +2,7 @@
  * Tables that had to move, and what points at them from a distance: a hash table of MIPS, DT_VERDEF, DT_MIPS_RLD_MAP_REL,
  * several notes under one PT_NOTE. Each is found again by the loader under qemu-user or by an independent reader.
  */
-import {copyFileSync, readFileSync} from 'node:fs';
+import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
@@ -12,6 +12,7 @@ import {fixture, fixtureBytes, toolchains} from '../helpers/fixtures.js';
 import {
   newComplaints,
   readelfDynamic,
+  readelfHeader,
   readelfInterpreter,
   readelfNotes,
   readelfSections,
@@ -157,6 +158,56 @@ for (const linker of ['bfd', 'lld', 'mold', 'gold']) {
     }),
   );
 }
+
+/** As Go's linker lays a program out: its section headers right behind the program headers, and sections a page later. */
+function programLikeGo(t: ExecutionContext): string {
+  const file = path.join(tempDirectory(t), 'like-go');
+  const layout = ['-no-pie', '-fuse-ld=bfd', '-Wl,--section-start=.interp=0x401000'];
+  output('gcc', [...layout, '-o', file, `${sources}probe.c`, `-I${sources}`]);
+  const bytes = readFileSync(file);
+  const {e_phoff, e_phentsize, phnum, e_shoff, e_shentsize, shnum} = readelfHeader(file);
+  const place = e_phoff + e_phentsize * phnum;
+  bytes.copy(bytes, place, e_shoff, e_shoff + e_shentsize * shnum);
+  bytes.writeBigUInt64LE(BigInt(place), 40);
+  writeFileSync(file, bytes.subarray(0, e_shoff));
+  return file;
+}
+
+/** More than the spare slots of the dynamic section, each a part of the C library. */
+const manyLibraries = [
+  'm.so.6',
+  'dl.so.2',
+  'rt.so.1',
+  'util.so.1',
+  'anl.so.1',
+  'resolv.so.2',
+  'pthread.so.0',
+];
+
+const needSegments: Readonly<Record<string, EditRequest>> = {
+  'a string for which there is no slack': {runpath: `/opt/${'r'.repeat(9000)}`},
+  'a dynamic section that must be longer': {addNeeded: manyLibraries.map((name) => `lib${name}`)},
+  both: {addNeeded: manyLibraries.map((name) => `lib${name}`), runpath: `/opt/${'r'.repeat(9000)}`},
+};
+
+for (const [title, request] of Object.entries(needSegments))
+  test(
+    `section headers behind the program headers make room: ${title}`,
+    withTools((t) => {
+      const file = programLikeGo(t);
+      const original = `${file}.before`;
+      copyFileSync(file, original);
+      const expected = output(original, []);
+      editFile(file, request);
+      t.is(output(file, []), expected);
+      t.deepEqual(newComplaints(original, file), []);
+      t.true(readelfHeader(file).e_shoff > readFileSync(original).length - 8);
+      editFile(file, {runpath: '/opt/lib'});
+      t.is(output(file, []), expected);
+      output('strip', [file]);
+      t.is(output(file, []), expected);
+    }),
+  );
 
 /** As packers leave a program: static, two LOADs, no section headers, the packed program behind them. */
 function packedProgram(): Buffer {

@@ -115,6 +115,20 @@ test('move: an AppImage finds its squashfs where the section headers end', (t) =
   }
 });
 
+test(
+  'move: a payload behind a file too large for memory goes to its new place',
+  withTools((t) => {
+    const large = Buffer.concat([fixtureBytes('x86_64/probe-mold-pie'), Buffer.alloc(1 << 19, 'l')]);
+    const file = programFile(t, Buffer.concat([large, payload]));
+    applyPlanSync(file, planFor(readFileSync(file), {interpreter: longInterpreter, payload: 'move'}));
+    const {e_shoff, e_shentsize, shnum} = readelfHeader(file);
+    const after = readFileSync(file);
+    t.true(after.subarray(0, e_shoff + e_shentsize * shnum).includes(longInterpreter));
+    t.deepEqual(after.subarray(-payload.length), payload);
+    t.is(after.indexOf('llll'), after.length - payload.length - (1 << 19));
+  }),
+);
+
 test('move: a file that is written in place is refused and stays as it is', (t) => {
   const before = withTrailer('x86_64/probe-mold-pie');
   const file = programFile(t, before);
