@@ -183,6 +183,12 @@ test(
       /a static program for x86_64/,
     );
     await refused(t, () => installEmulator(root, [], {launcher: 'wrapper'}), 'BAD_REQUEST');
+    await refused(
+      t,
+      () => installEmulator(root, [], {launcher: 'wrapper', shell, prefix: '/with space'}),
+      'BAD_REQUEST',
+      /a wrapper cannot be made for this path/,
+    );
   }),
 );
 

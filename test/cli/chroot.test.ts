@@ -59,6 +59,11 @@ test(
         stdout: greeting,
         stderr: '',
       });
+    t.like(elfinterp([...start, '--env', 'A=', '--env', 'B=c=d', '--', '/bin/sh']), {
+      status: 0,
+      stdout: greeting,
+    });
+    t.like(elfinterp([...start, '--bind', `${outside}:/proc/sys`, '--', '/bin/sh']), {status: 1, stdout: ''});
     const {status, stderr} = elfinterp([...start, '--env', 'NAME', '--', '/bin/sh']);
     t.deepEqual(
       [status, stderr],

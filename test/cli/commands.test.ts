@@ -1,13 +1,22 @@
 /*
  * What the commands print: data on standard output, everything else on standard error, and the same as JSON.
  */
-import {openSync, readFileSync, statSync, utimesSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {parseUsage} from '../../src/cli/command.js';
 import {commands, commandsIn, groupOf, groups, nameOf} from '../../src/cli/commands.js';
 import {version} from '../../src/index.js';
-import {contentOf, elfinterp, program} from '../helpers/cli.js';
+import {contentOf, elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
 import {copyFixture, tempDirectory} from '../helpers/temp.js';
@@ -241,6 +250,25 @@ test('--json: a plan, with bytes as hexadecimal digits', (t) => {
   t.is(stdoutOf(t, ['get', file]), '/l\n');
 });
 
+test(
+  'a directory that may not be read does not stop a search',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    chmodSync(directory, 0o755);
+    for (const folder of ['closed', 'open']) {
+      mkdirSync(path.join(directory, folder));
+      copyFileSync(fixture(name).path, path.join(directory, folder, 'program'));
+    }
+    chmodSync(path.join(directory, 'closed'), 0o700);
+    const {status, stdout, stderr} = elfinterpAsNobody(['needed', '-r', directory]);
+    const seen = process.geteuid?.() === 0 ? ['open'] : ['closed', 'open'];
+    t.deepEqual(
+      [status, stdout, stderr],
+      [0, seen.map((folder) => `${path.join(directory, folder, 'program')}: libc.so.6\n`).join(''), ''],
+    );
+  }),
+);
+
 test('a reader that goes away ends it quietly, with the status of SIGPIPE', (t) => {
   const many = Array.from({length: 3000}, () => fixture(name).path);
   // biome-ignore lint/suspicious/noTemplateCurlyInString: bash fills it in
@@ -249,6 +277,25 @@ test('a reader that goes away ends it quietly, with the status of SIGPIPE', (t) 
   t.is(stdout, `${fixture(name).path}: ${interpreter}\n141 0\n`);
   t.is(stderr, '');
 });
+
+test(
+  'a pipe that somebody else made non-blocking gets all of the output, however slowly it is read',
+  withTools((t) => {
+    const many = Array.from({length: 3000}, () => fixture(name).path);
+    const script = [
+      'import os, subprocess, sys, time',
+      'reading, writing = os.pipe()',
+      'os.set_blocking(writing, False)',
+      'child = subprocess.Popen(sys.argv[1:], stdout=writing)',
+      'os.close(writing)',
+      'time.sleep(0.5)',
+      'text = b"".join(iter(lambda: os.read(reading, 65536), b""))',
+      'print(text.count(b"\\n"), child.wait())',
+    ].join('\n');
+    const {stdout, stderr} = run('python3', ['-c', script, process.execPath, program, 'get', ...many]);
+    t.deepEqual([stdout, stderr], ['3000 0\n', '']);
+  }),
+);
 
 test(
   'output to a full device is an error in words',

@@ -1,6 +1,7 @@
-import {copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {elfinterpAsNobody} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -458,6 +459,34 @@ test(
     t.regex(shown, /\r\x1b\[K[^\r]*$/s);
     t.is(elfinterp('tree', '--json', '-r', directory).stderr, '');
     t.regex(onTerminal({}, 'needed', '-r', '/usr'), /\r\x1b\[K\d+ files: /);
+  }),
+);
+
+test(
+  'an interpreter that nothing needs stands below the program',
+  withTools((t) => {
+    const program = path.join(tempDirectory(t), 'alone');
+    link(program, 'void _start(void) { for (;;); }', [
+      '-nostdlib',
+      '-pie',
+      `-Wl,-dynamic-linker,${systemLoader}`,
+    ]);
+    const {status, stdout} = elfinterp('tree', program);
+    t.is(status, 0);
+    t.regex(stdout, /ld-linux-x86-64\.so\.2 \[interpreter\]/);
+  }),
+);
+
+test(
+  'a library that may not be read is passed over, and said to be',
+  withTools((t) => {
+    const {program, lib, directory} = make(t);
+    chmodSync(directory, 0o755);
+    chmodSync(lib('a'), 0o000);
+    const {status, stdout} = elfinterpAsNobody(['tree', program]);
+    if (process.geteuid?.() === 0)
+      t.deepEqual([status, /liba1\.so.*not found/.test(stdout)], [1, true], stdout);
+    else t.is(status, 1);
   }),
 );
 

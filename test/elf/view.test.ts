@@ -1,5 +1,6 @@
 import test from 'ava';
 import {PF, SHF, SHT, segmentTypeName} from '../../src/elf/constants.js';
+import {openElf} from '../../src/elf/open.js';
 import {viewBuffer} from '../../src/elf/view.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader, readelfInterpreter, readelfSections, readelfSegments} from '../helpers/readelf.js';
@@ -123,3 +124,14 @@ function knownFlags(sh_flags: number): string {
     .map(([letter]) => letter)
     .join('');
 }
+
+test('a file that was opened is read until it is closed', async (t) => {
+  const [{path, interpreter} = {path: '', interpreter: undefined}] = fixtures.filter(
+    (f) => f.interpreter !== undefined,
+  );
+  const file = await openElf(path);
+  t.is(file.view.interpreter?.path, interpreter);
+  await file.close();
+  t.throws(() => file.view.sectionHeaders, {code: 'FILE_SYSTEM'});
+  await t.throwsAsync(openElf('/nowhere'), {code: 'FILE_SYSTEM'});
+});

@@ -48,6 +48,24 @@ for (const [path, command] of loaders) {
   );
 }
 
+test('facts: musl names its loader after the architecture', (t) => {
+  const loader = (e_machine: number, elfClass: 32 | 64, littleEndian = true, e_flags = 0) =>
+    standardLoader('musl', {e_machine, elfClass, littleEndian, e_flags});
+  t.deepEqual(
+    [
+      loader(8, 32),
+      loader(8, 32, false),
+      loader(8, 32, true, 0x20),
+      loader(8, 64, false),
+      loader(21, 64, false),
+      loader(40, 32, true, 0x400),
+    ],
+    ['mipsel', 'mips', 'mipsn32el', 'mips64', 'powerpc64', 'armhf'].map(
+      (name) => `/lib/ld-musl-${name}.so.1`,
+    ),
+  );
+});
+
 for (const [path] of loaders) {
   test(
     `facts: ${path} is the standard loader of its architecture`,
