@@ -99,6 +99,7 @@ function page(counted) {
   return `# Lines that no test runs
 
 Written by \`npm run coverage\`, which runs the whole test suite with V8's coverage in every process that it starts.
+Tests of the compiled bundles fail there, because the bundles are replaced by what they are made of.
 Of ${thousands(code)} lines of code in \`src\`, the tests run ${thousands(code - missed)}: **${percent(code - missed, code)}**. (As c8 counts, with
 comments and types: ${percent(lines - missed, lines)}.)
 

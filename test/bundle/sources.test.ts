@@ -104,6 +104,14 @@ test('a directory of data that holds a link to itself is refused', async (t) => 
   await refused(t, bundle([program], {into, files: [{source: from}]}), 'BAD_REQUEST', /a link to itself/);
 });
 
+test('a directory where a file of the bundle goes is refused, and stays with what is in it', async (t) => {
+  const into = tempDirectory(t);
+  mkdirSync(path.join(into, 'debootstrap/true'), {recursive: true});
+  writeFileSync(path.join(into, 'debootstrap/true/kept'), '');
+  await refused(t, bundle([program], {into}), 'CONFLICT', /no bundle put this here/);
+  t.deepEqual(files(into), ['/debootstrap/true/kept']);
+});
+
 test('data that is neither a file nor a directory is refused, and nothing is written', async (t) => {
   const into = path.join(tempDirectory(t), 'out');
   await refused(

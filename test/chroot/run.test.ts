@@ -278,9 +278,11 @@ chrootTest('a program that is not there is named before anything is started', (t
   t.regex(result.stderr, /\/bin\/none/);
 });
 
-chrootTest('what cannot be a command is refused', (t) => {
+chrootTest('what cannot be a command is refused', async (t) => {
   t.regex(run([]).stderr, /there is no command to run/);
   t.regex(run(['']).stderr, /there is no command to run/);
+  const withNul = runInChroot(chroot.path, ['/bin/guest', 'a\0b']);
+  await t.throwsAsync(withNul, {instanceOf: ElfError, message: /an argument of a command holds no NUL/});
 });
 
 chrootTest('more arguments than the kernel takes are refused in words', async (t) => {
