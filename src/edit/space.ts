@@ -12,6 +12,7 @@ import {machineOf} from '../elf/machine.js';
 import {roundUp} from '../elf/notes.js';
 import type {Phdr} from '../elf/records.js';
 import type {ElfView} from '../elf/view.js';
+import {leadingZeros} from '../source/source.js';
 import {type Claim, listClaims, mergeClaims} from './claims.js';
 import type {Draft, Range} from './draft.js';
 import {findExtension, findHoles} from './find-extension.js';
@@ -158,8 +159,5 @@ const mostZeros = 1 << 24;
 function zerosAt(draft: Draft, offset: number, length: number): number {
   const limit = Math.min(length, mostZeros);
   if (limit <= 0) return 0;
-  const bytes = draft.read(offset, limit);
-  let first = 0;
-  while (first < limit && bytes[first] === 0) first += 1;
-  return first;
+  return leadingZeros(draft.read(offset, limit));
 }

@@ -50,16 +50,25 @@ export function readInPieces(
 export function isZero(source: Pick<ByteSource, 'read'>, offset: number, length: number): boolean {
   const pieceLength = 1 << 20;
   for (let done = 0; done < length; done += pieceLength) {
-    if (!isZeroPiece(source.read(offset + done, Math.min(pieceLength, length - done)))) return false;
+    const piece = source.read(offset + done, Math.min(pieceLength, length - done));
+    if (leadingZeros(piece) < piece.length) return false;
   }
   return true;
 }
 
-/** Four bytes at a time where they lie so in memory. */
-function isZeroPiece(bytes: Uint8Array): boolean {
-  const whole = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
-  const words = new Uint32Array(bytes.buffer, whole === 0 ? 0 : bytes.byteOffset, whole);
-  for (let i = 0; i < whole; i++) if (words[i] !== 0) return false;
-  for (let i = whole * 4; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
+/** How many bytes are zero before the first that is not: four at a time, up to where they lie so in memory. */
+export function leadingZeros(bytes: Uint8Array): number {
+  const {buffer, byteOffset, length} = bytes;
+  let at = 0;
+  const isZeroTo = (end: number) => {
+    while (at < end && bytes[at] === 0) at += 1;
+    return at >= end;
+  };
+  if (!isZeroTo(Math.min(length, -byteOffset & 3)) || at === length) return at;
+  const words = new Uint32Array(buffer, byteOffset + at, (length - at) >> 2);
+  let zeros = 0;
+  while (zeros < words.length && words[zeros] === 0) zeros += 1;
+  at += zeros * 4;
+  isZeroTo(length);
+  return at;
 }

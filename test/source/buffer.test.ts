@@ -1,6 +1,6 @@
 import test from 'ava';
 import {bufferSource} from '../../src/source/buffer.js';
-import {readInPieces} from '../../src/source/source.js';
+import {leadingZeros, readInPieces} from '../../src/source/source.js';
 
 const source = bufferSource(Buffer.from('0123456789'), 'digits');
 
@@ -59,4 +59,19 @@ test('a copy of what was read is a copy, also where the bytes are a Buffer', (t)
   const bytes = Buffer.from('0123456789');
   bufferSource(bytes).read(2, 4).slice().fill(0);
   t.is(bytes.toString(), '0123456789');
+});
+
+test('zeros are counted up to the first other byte, wherever the bytes lie in memory', (t) => {
+  const memory = new Uint8Array(64);
+  for (let start = 0; start < 8; start++) {
+    for (let length = 0; length <= 24; length++) {
+      const bytes = memory.subarray(start, start + length);
+      t.is(leadingZeros(bytes), length);
+      for (let at = 0; at < length; at++) {
+        bytes[at] = 1;
+        t.is(leadingZeros(bytes), at);
+        bytes[at] = 0;
+      }
+    }
+  }
 });
