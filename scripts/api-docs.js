@@ -110,7 +110,9 @@ function page() {
     '# The library',
     'Every export of `elfinterp`, from its docstrings; `npm run build:api` writes this page. What the library throws on',
     'purpose is an `ElfError`, with a `code` that [errors.md](errors.md) explains. The examples run as they stand, in a',
-    'test: in a directory with a copy of `qemu-arm`, and an ARM `chroot` with `bin/hello` in it.',
+    'test: in a directory with a copy of `qemu-arm`, and an ARM `chroot` with `bin/hello` in it. `await using` is TypeScript',
+    'and Node 24; before that, call `close()`. TypeScript needs `@types/node` and, for `Symbol.asyncDispose`, `esnext` or',
+    '`esnext.disposable` among its `lib`.',
   ];
   return `${lead[0]}\n\n${lead.slice(1).join('\n')}\n\n${contents()}\n\n${parts.join('\n\n')}\n`;
 }

@@ -50,6 +50,11 @@ ${rows.join('\n')}
 - **\`--set-soname\`** passes over every program; patchelf passes over ET_EXEC and gives a PIE a soname.
 - **\`--shrink-rpath\`** passes over what cannot be read in a directory; patchelf stops.
 - **An argument from a file (\`@FILE\`)** loses one newline at its end.
+- **Static-pie programs** are refused a search path, a needed library and \`--no-default-lib\`: with the first they no longer
+  start, and nothing would heed the others. patchelf writes them.
+- **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--clear-symbol-version ''\`) are refused.
+- **Data behind the program** (AppImage, a packed application) would no longer be found where the file has to grow, so
+  that is refused; \`elfinterp edit --payload\` has a choice of what to do. patchelf leaves it somewhere in the middle.
 - **\`--build-resolution-cache\`** is not supported.
 - patchelf finds what it edits by section names; a file without section headers can be edited here.
 

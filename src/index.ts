@@ -45,12 +45,12 @@ export {isProgram} from './edit/loaded.js';
 export type {PayloadChoice} from './edit/payload.js';
 export type {PayloadMove, Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
-export type {EditRequest} from './edit/request.js';
+export {checkRequest, type EditRequest} from './edit/request.js';
 export {checkElf, type Problem} from './elf/check.js';
 export {describeElf, type ElfFacts} from './elf/describe.js';
 export type {DynamicSection, StringTable} from './elf/dynamic.js';
 export type {Hardening} from './elf/hardening.js';
-export type {ElfKind} from './elf/kind.js';
+export {type ElfKind, kindOf, noInterpreter} from './elf/kind.js';
 export {
   type DynamicLine,
   listDynamic,
@@ -107,8 +107,8 @@ export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
 export type {OnProgress, Progress} from './source/progress.js';
 export type {ByteSource} from './source/source.js';
-export {findElfFiles} from './source/walk.js';
-export {readText, readWhole, standardInput} from './source/whole.js';
+export {findElfFiles, type OnUnreadable} from './source/walk.js';
+export {readText, readWhole, readWholeElf, standardInput} from './source/whole.js';
 export {version} from './version.js';
 export {applyPlan, applyPlanSync, applyPlans} from './write/apply.js';
 export {attributesUnknown} from './write/attributes.js';

@@ -42,6 +42,7 @@ test('every type that a declaration names is on the page, or is of the language'
     'ReadonlySet',
     'Record',
     'Symbol',
+    'ArrayBuffer',
     'Uint8Array',
   ];
   const code = declarations.map(([, , text = '']) => text.replaceAll(/\/\*.*?\*\/|'.*?'/gs, '')).join('\n');

@@ -83,6 +83,11 @@ export interface BundleResult {
  *   for (const {path, source} of manifest.files) console.log(path, source);
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
+  if (!Array.isArray(programs))
+    throw new ElfError('BAD_REQUEST', 'this is no list of programs', {
+      expected: 'an array of paths',
+      got: typeof programs,
+    });
   const layout = layoutOf(options);
   const shell = shellOf(options);
   return withTarget(options.into, layout, (target) =>

@@ -10,6 +10,8 @@ import {
   type EditRequest,
   ElfError,
   type ElfFile,
+  type ElfKind,
+  kindOf,
   type Plan,
   planEdit,
   standardInput,
@@ -62,6 +64,8 @@ function complaintAbout(files: readonly string[], args: Arguments): string | und
   const hasOutput = args.output !== undefined;
   if (hasOutput && args['in-place']) return '--output and --in-place exclude one another';
   if (hasOutput && files.length > 1) return '--output goes with one file';
+  if (args.output === standardInput)
+    return 'standard output gets the result of standard input: elfinterp edit ... - <FILE >RESULT';
   if (!files.includes(standardInput)) return undefined;
   if (files.length > 1) return 'standard input (-) goes with no other file';
   if (args['in-place']) return 'standard input (-) cannot be written --in-place';
@@ -86,7 +90,14 @@ async function applyToSome(
   output: Output,
 ): Promise<FileResult<Edited>[]> {
   const planOne = (path: string) =>
-    tryFile(path, (file) => planFor(file, path, wanted), {skip: (error) => skipReason(error, args)});
+    tryFile(
+      path,
+      (file) => {
+        if (args['skip-static']) requireLoaded(file);
+        return planFor(file, path, wanted);
+      },
+      {skip: (error) => skipReason(error, args)},
+    );
   const planned = files.map(planOne);
   if (args['dry-run']) return planned;
   const results = await applyAll(planned, args, output);
@@ -105,8 +116,25 @@ function planFor(file: ElfFile, path: string, wanted: Wanted): Edited {
   return {plan, content: applyPlanToBuffer(source.read(0, source.size), plan)};
 }
 
+/** A file that is passed over, and why. */
+class PassedOver extends Error {}
+
+/** What no loader reads although it may have a dynamic section. */
+const unloaded: Partial<Record<ElfKind, string>> = {
+  'static-pie-program': 'a static-pie program',
+  'object-file': 'an object file',
+  'core-file': 'a core file',
+  'debug-file': 'a separate debug file',
+};
+
+function requireLoaded({view}: ElfFile): void {
+  const reason = unloaded[kindOf(view)];
+  if (reason !== undefined) throw new PassedOver(reason);
+}
+
 /** Users of package scripts want files that cannot have what is edited passed over. */
 function skipReason(error: unknown, args: Arguments): string | undefined {
+  if (error instanceof PassedOver) return error.message;
   if (args['skip-non-elf'] && hasCode(error, 'NOT_ELF')) return 'not an ELF file';
   if (args['skip-static'] && (hasCode(error, 'NO_DYNAMIC') || hasCode(error, 'NO_INTERPRETER')))
     return 'statically linked, or without an interpreter';

@@ -2,6 +2,7 @@
  * chrpath's command line on this engine. A path may be of any length here; otherwise messages and exit statuses are
  * those of chrpath 0.16.
  */
+import {parseArgs} from 'node:util';
 import {applyPlanSync, type EditRequest, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
 import {writeTo} from './streams.js';
 
@@ -99,9 +100,14 @@ interface Parsed {
   readonly files: readonly string[];
 }
 
-/** The command line taken apart, or what is wrong with it. */
+/** The command line taken apart as getopt_long(3) does, or what is wrong with it. */
 function parse(argv: readonly string[]): Parsed | string {
-  const words = argv.flatMap((word) => (/^-[a-z]{2,}$/.test(word) ? splitCluster(word) : [word]));
+  const {tokens} = parseArgs({
+    args: argv.map(unabridge),
+    options: Object.fromEntries(flags.map(getoptOf)),
+    strict: false,
+    tokens: true,
+  });
   let options: Options = {
     replacement: undefined,
     action: undefined,
@@ -110,23 +116,29 @@ function parse(argv: readonly string[]): Parsed | string {
     shows: undefined,
   };
   const files: string[] = [];
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    if (!word.startsWith('-') || word === '-') {
-      files.push(word);
-      continue;
-    }
-    const flag = flags.find(({name}) => word === `--${name}` || word === `-${name.charAt(0)}`);
-    if (flag === undefined) return `unknown option ${word}`;
-    const value = flag.value === undefined ? '' : words.shift();
-    if (value === undefined) return `option ${word} wants a path`;
-    options = {...options, ...flag.changes(value)};
+  for (const token of tokens) {
+    if (token.kind === 'positional') files.push(token.value);
+    if (token.kind !== 'option') continue;
+    const {name, rawName, value} = token;
+    const flag = flags.find((known) => known.name === name);
+    if (flag === undefined) return `unknown option ${rawName}`;
+    if (flag.value !== undefined && value === undefined) return `option ${rawName} wants a path`;
+    if (flag.value === undefined && value !== undefined) return `option ${rawName} wants no value`;
+    options = {...options, ...flag.changes(value ?? '')};
   }
   return {options, files};
 }
 
-/** `-kd` is `-k -d`. */
-function splitCluster(word: string): string[] {
-  return [...word.slice(1)].map((letter) => `-${letter}`);
+function getoptOf({name, value}: Flag) {
+  const type = value === undefined ? ('boolean' as const) : ('string' as const);
+  return [name, {type, short: name.charAt(0)}] as const;
+}
+
+/** `--del` is `--delete`, as long as one option alone begins so. */
+function unabridge(word: string): string {
+  const [, start = ''] = /^--([^=]+)/.exec(word) ?? [];
+  const meant = start === '' ? [] : flags.filter(({name}) => name.startsWith(start));
+  return meant.length === 1 ? word.replace(start, meant[0]?.name ?? start) : word;
 }
 
 /** Bits of the exit status, as chrpath sets them. */

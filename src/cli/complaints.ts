@@ -55,6 +55,18 @@ export function unknownOption(command: Command, words: readonly string[]): strin
   return `unknown option: ${word}${didYouMean(word, known)}${behindDashes(command)}`;
 }
 
+/** yargs would take `--dry-run=yes` for a no. */
+export function valueOfFlag({options}: Command, words: readonly string[]): string | undefined {
+  const end = words.indexOf('--');
+  for (const word of end < 0 ? words : words.slice(0, end)) {
+    const [, spelt = '', value = ''] = /^--?(?:no-)?([^=-][^=]*)=(.*)/s.exec(word) ?? [];
+    const name = Object.keys(options).find((known) => known === spelt || options[known]?.alias === spelt);
+    if (name === undefined || options[name]?.type !== 'boolean' || /^(true|false)$/.test(value)) continue;
+    return `--${name} takes no value`;
+  }
+  return undefined;
+}
+
 /** For those who forget the `--`. */
 function behindDashes({rest}: Command): string {
   return rest === undefined ? '' : `; ${rest.describe.replace(/ \(.*/, '')} stands behind --`;

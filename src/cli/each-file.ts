@@ -1,4 +1,12 @@
-import {type ElfFile, openElfBuffer, openElfSync, readWhole, standardInput} from '../index.js';
+import {
+  ElfError,
+  type ElfFile,
+  type OpenOptions,
+  openElfBuffer,
+  openElfSync,
+  readWholeElf,
+  standardInput,
+} from '../index.js';
 import {errorToJson, type Output} from './output.js';
 
 /** What one file came to. */
@@ -49,6 +57,16 @@ function withFile<T>(
   return result;
 }
 
+/** Open a file, or all of standard input. */
+export function openNamed(path: string, options?: OpenOptions): ElfFile {
+  if (path !== standardInput) return openElfSync(path, options);
+  try {
+    return openElfBuffer(readWholeElf(path));
+  } catch (error) {
+    throw error instanceof ElfError ? error.at(path) : error;
+  }
+}
+
 /** Do something with one file, and say nothing of it yet. */
 export function tryFile<T>(
   path: string,
@@ -56,7 +74,7 @@ export function tryFile<T>(
   {skip, recycle = false}: EachFileOptions = {},
 ): FileResult<T> {
   try {
-    const file = path === standardInput ? openElfBuffer(readWhole(path)) : openElfSync(path, {recycle});
+    const file = openNamed(path, {recycle});
     try {
       return {file: path, value: work(file, path)};
     } finally {

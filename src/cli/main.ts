@@ -8,7 +8,7 @@
 import {version} from '../index.js';
 import type {Arguments, Command} from './command.js';
 import {findCommand, groups, nameOf} from './commands.js';
-import {createOutput, exitStatus, type Output} from './output.js';
+import {createOutput, errorToJson, exitStatus, type Output} from './output.js';
 import {plainArguments} from './plain.js';
 
 /** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */
@@ -64,6 +64,7 @@ async function runCommand(command: Command, args: Arguments, output: Output): Pr
     return (await run(args, output)) ?? (output.failed ? exitStatus.failed : exitStatus.done);
   } catch (error) {
     output.error(error);
+    if (args.json === true && output.isEmpty) output.json({error: errorToJson(error)});
     return exitStatus.failed;
   }
 }

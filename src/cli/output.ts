@@ -11,6 +11,8 @@ export const exitStatus = {done: 0, failed: 1, usage: 2} as const;
 export interface Output {
   /** Print one line of data. */
   line(text: string): void;
+  /** Print one line with words out of a file: as they are for a script, harmless for a terminal. */
+  foreign(text: string): void;
   /** Print data as JSON; the result of the whole command at once. */
   json(value: unknown): void;
   /** Write data that is no text. */
@@ -30,6 +32,8 @@ export interface Output {
   /** Report a failure and go on. */
   error(error: unknown, path?: string): void;
   readonly failed: boolean;
+  /** Whether nothing has been printed yet. */
+  readonly isEmpty: boolean;
   /** Whether standard output is a terminal whose user has nothing against colour (https://no-color.org). */
   readonly color: boolean;
   /** Characters in a line of standard output, where that is a terminal. */
@@ -48,7 +52,11 @@ export function createOutput(): Output {
   const data = inChunks(() => {
     if (status.isShown() && isTerminal(1)) status.clear();
   });
-  const print = (text: string) => data.add(`${text}\n`);
+  let isEmpty = true;
+  const print = (text: string) => {
+    isEmpty = false;
+    data.add(`${text}\n`);
+  };
   const note = (text: string) => {
     data.flush();
     status.clear();
@@ -57,6 +65,7 @@ export function createOutput(): Output {
   const toJson = (value: unknown) => JSON.stringify(value, jsonValue, 2);
   return {
     line: print,
+    foreign: (text) => print(isTerminal(1) ? printable(text) : text),
     json: (value) => print(toJson(value)),
     jsonList: () => jsonList(print, toJson),
     bytes: (bytes) => {
@@ -80,6 +89,9 @@ export function createOutput(): Output {
     },
     get failed() {
       return failed;
+    },
+    get isEmpty() {
+      return isEmpty;
     },
   };
 }

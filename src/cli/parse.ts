@@ -5,7 +5,7 @@
 import yargs from 'yargs';
 import {standardInput} from '../index.js';
 import {type Arguments, type Command, parseUsage} from './command.js';
-import {givenTwice, unknownOption, wordComplaint} from './complaints.js';
+import {givenTwice, unknownOption, valueOfFlag, wordComplaint} from './complaints.js';
 
 /** Where yargs would look for a configuration, which it is not asked to; by itself it asks for a working directory. */
 const nowhere = '/';
@@ -14,7 +14,7 @@ const nowhere = '/';
 export type Parsed = {readonly args: Arguments} | {readonly complaint: string};
 
 export function parseArguments(command: Command, words: readonly string[]): Parsed {
-  let complaint = unknownOption(command, words);
+  let complaint = unknownOption(command, words) ?? valueOfFlag(command, words);
   if (complaint !== undefined) return {complaint};
   const args = yargs(endOptions(command, nameStandardInput(words)), nowhere)
     .locale('en')

@@ -1,4 +1,4 @@
-import {hex, type Plan} from '../index.js';
+import {hex, type Plan, printable} from '../index.js';
 import type {Output} from './output.js';
 import {counted} from './size.js';
 
@@ -16,7 +16,7 @@ export function summarize(plan: Plan): string {
 
 /** Print what would be written where, and why. */
 export function printPlan(path: string, plan: Plan, output: Output): void {
-  output.line(`${path}: ${summarize(plan)}`);
+  output.line(`${printable(path)}: ${summarize(plan)}`);
   for (const {offset, bytes, reason} of plan.writes) {
     output.line(`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} bytes  ${reason}`);
   }

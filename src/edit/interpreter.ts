@@ -5,10 +5,10 @@
  */
 
 import {PT} from '../elf/constants.js';
+import {noInterpreter} from '../elf/kind.js';
 import {Phdr} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
-import {ElfError} from '../errors.js';
 import {eachSymbolIn} from './addressed.js';
 import {Draft, noStep, type Range, type Step} from './draft.js';
 import {requireExtension, takeNewPlace} from './extension.js';
@@ -31,17 +31,6 @@ export function setInterpreter(view: ElfView, path: string): Step {
   draft.climb(place.offset === old.offset ? 1 : 2);
   draft.changes.push(`interpreter: ${old.path} -> ${path}`);
   return draft.finish();
-}
-
-/** Say why there is no interpreter to set. */
-export function noInterpreter(view: ElfView): ElfError {
-  const kind =
-    view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program';
-  return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
-    path: view.path,
-    expected: 'a dynamically linked program',
-    got: kind,
-  });
 }
 
 /** In the old place, or in a room, or in the extension. */

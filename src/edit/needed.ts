@@ -41,7 +41,7 @@ export function addNeeded(view: ElfView, name: string, where: 'first' | 'last'):
  */
 export function removeNeeded(view: ElfView, name: string): Step {
   const names = requireDynamic(view).needed;
-  if (!names.includes(name)) return {...noStep(view), notes: [describeAbsent(name, names)]};
+  if (!names.includes(name)) return {...noStep(view), notes: [describeAbsent(name, 'removed', names)]};
   const draft = new Draft(view);
   const values = neededValues(draft);
   setNeeded(
@@ -69,7 +69,10 @@ export function replaceNeeded(view: ElfView, names: Readonly<Record<string, stri
   const draft = new Draft(view);
   const entries = draft.entries.filter((e) => e.d_tag === DT.DT_NEEDED && target(e.d_val) !== '');
   const files = readNeededVersions(view).filter(({record}) => target(record.vn_file) !== '');
-  if (entries.length + files.length === 0) return noStep(view);
+  const notes = [...wanted.keys()]
+    .filter((from) => !dynamic.needed.includes(from))
+    .map((from) => describeAbsent(from, 'replaced', dynamic.needed));
+  if (entries.length + files.length === 0) return {...noStep(view), notes};
   const released = [...entries.map((e) => Number(e.d_val)), ...files.map(({record}) => record.vn_file)];
   const texts = released.map(target);
   // While the strings are placed these entries refer to none: offset 0 is the empty string.
@@ -92,6 +95,7 @@ export function replaceNeeded(view: ElfView, names: Readonly<Record<string, stri
   draft.climb(1);
   for (const [from, to] of wanted)
     if (dynamic.needed.includes(from)) draft.changes.push(`needed (DT_NEEDED): ${from} -> ${to}`);
+  draft.notes.push(...notes);
   return draft.finish();
 }
 
@@ -112,8 +116,8 @@ function setNeeded(draft: Draft, values: readonly bigint[]): void {
 }
 
 /** A misspelt name must not pass for a library that is gone. */
-function describeAbsent(name: string, needed: readonly string[]): string {
-  return `${name} is not needed and was not removed; needed: ${needed.join(', ') || 'nothing'}`;
+function describeAbsent(name: string, done: string, needed: readonly string[]): string {
+  return `${name} is not needed and was not ${done}; needed: ${needed.join(', ') || 'nothing'}`;
 }
 
 /** Notes are for people: a few names tell which library is missed. */

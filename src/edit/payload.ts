@@ -34,7 +34,7 @@ export function decidePayload(
     {
       path: view.path,
       offset: payload.offset,
-      expected: 'the payload option: keep its offset, or move it to the new end',
+      expected: '--payload keep (its offset) or --payload move (to the new end)',
       got: `${payload.size} bytes`,
       value: payload,
     },

@@ -37,7 +37,10 @@ export function renameSymbols(view: ElfView, names: Readonly<Record<string, stri
     const pair = wanted.get(name);
     return pair === undefined || pair.from === pair.to ? [] : [{i, ...pair}];
   });
-  if (renamed.length === 0) return noStep(view);
+  const found = new Set(renamed.map(({from}) => from));
+  const absent = Object.entries(names).filter(([from, to]) => from !== to && !found.has(from));
+  const notes = absent.slice(0, mostNotes).map(([from]) => `there is no dynamic symbol ${from} to rename`);
+  if (renamed.length === 0) return {...noStep(view), notes};
   const draft = new Draft(view);
   const places = placeNames(draft, table, renamed);
   const symbols = readSymbols(draft, table);
@@ -51,8 +54,12 @@ export function renameSymbols(view: ElfView, names: Readonly<Record<string, stri
   draft.climb(1);
   const pairs = new Map(renamed.map(({from, to}) => [from, to]));
   for (const [from, to] of pairs) draft.changes.push(`dynamic symbol: ${from} -> ${to}`);
+  draft.notes.push(...notes);
   return draft.finish();
 }
+
+/** A map may name the symbols of a whole set of libraries; a few names tell that some are not here. */
+const mostNotes = 5;
 
 /** The largest libraries export some hundred thousand. */
 const mostSymbols = 1 << 22;

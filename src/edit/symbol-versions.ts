@@ -29,7 +29,8 @@ export function clearSymbolVersions(view: ElfView, names: readonly string[]): St
     left.add(index);
     cleared.add(name);
   });
-  if (cleared.size === 0) return noStep(view);
+  const absent = names.filter((name) => !cleared.has(name)).map((name) => `no symbol ${name} has a version`);
+  if (cleared.size === 0) return {...noStep(view), notes: absent};
   const used = new Set([...versym].map(versionIndex));
   const draft = new Draft(view);
   writeVersym(draft, versym);
@@ -37,5 +38,6 @@ export function clearSymbolVersions(view: ElfView, names: readonly string[]): St
   releaseStrings(draft, dropped.strings, {versions: dropped.records});
   draft.climb(1);
   draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
+  draft.notes.push(...absent);
   return draft.finish();
 }

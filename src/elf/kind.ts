@@ -4,7 +4,7 @@
  * interpreter does, unless there is a SONAME: glibc's libc.so.6 is a library that has an interpreter so that it
  * can be run.
  */
-import {hex} from '../errors.js';
+import {ElfError, hex} from '../errors.js';
 import {DF_1, DT, ET, PT, SHF, SHT} from './constants.js';
 import type {ElfView} from './view.js';
 
@@ -50,6 +50,19 @@ const kindNames: Readonly<Record<Exclude<ElfKind, 'unknown'>, string>> = {
   'core-file': 'core file',
   'debug-file': 'separate debug file',
 };
+
+/** Say why a file has no interpreter. */
+export function noInterpreter(view: ElfView): ElfError {
+  const {e_type} = view.header;
+  const unlinked = {[ET.ET_REL]: 'an object file', [ET.ET_CORE]: 'a core file'}[e_type];
+  const linked =
+    view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program';
+  return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
+    path: view.path,
+    expected: 'a dynamically linked program',
+    got: unlinked ?? linked,
+  });
+}
 
 function isPie({dynamic, header}: ElfView, isDynamic: boolean): boolean {
   if (((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_PIE) !== 0n) return true;

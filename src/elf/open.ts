@@ -1,3 +1,4 @@
+import {ElfError} from '../errors.js';
 import {bufferSource} from '../source/buffer.js';
 import {type FileSource, fileSource} from '../source/file.js';
 import {ElfView} from './view.js';
@@ -53,8 +54,23 @@ export function openElfSource(source: FileSource, {recycle = false}: OpenOptions
  *   const {view} = openElfBuffer(await readFile('qemu-arm'));
  *   console.log(view.interpreter?.path);
  */
-export function openElfBuffer(bytes: Uint8Array): ElfFile {
-  return elfFile(undefined, new ElfView(bufferSource(bytes)), () => undefined);
+export function openElfBuffer(bytes: Uint8Array | ArrayBuffer): ElfFile {
+  const isView = bytes instanceof Uint8Array;
+  if (!isView && !isAnyArrayBuffer(bytes))
+    throw new ElfError('BAD_REQUEST', 'these are no bytes', {
+      expected: 'a Uint8Array or an ArrayBuffer',
+      got: typeof bytes,
+    });
+  return elfFile(
+    undefined,
+    new ElfView(bufferSource(isView ? bytes : new Uint8Array(bytes))),
+    () => undefined,
+  );
+}
+
+/** One of another realm too. */
+function isAnyArrayBuffer(value: unknown): boolean {
+  return /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
 }
 
 function elfFile(path: string | undefined, view: ElfView, release: () => void): ElfFile {

@@ -1,17 +1,21 @@
 import {type Dirent, readdirSync} from 'node:fs';
 import {join} from 'node:path';
-import {systemError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import {fileSource} from './file.js';
 
+/** What becomes of a file or directory below the top that cannot be read; without this it is passed over. */
+export type OnUnreadable = (error: ElfError) => void;
+
 /**
- * Yield every ELF file under a directory, in the order of the names. Symbolic links are not followed; what is no
- * ELF file, or cannot be read below the top, is passed over.
+ * Yield every ELF file under a directory, in the order of the names. Symbolic links are not followed, and what is no
+ * ELF file is passed over.
  *
+ * @param onUnreadable is told of what cannot be read below the top, and the search goes on
  * @throws ElfError FILE_SYSTEM when the directory itself cannot be read
  * @example
  *   for (const file of findElfFiles('./chroot')) console.log(file);
  */
-export function* findElfFiles(directory: string): Generator<string> {
+export function* findElfFiles(directory: string, onUnreadable: OnUnreadable = () => {}): Generator<string> {
   let entries: Dirent[];
   try {
     entries = readdirSync(directory, {withFileTypes: true});
@@ -20,20 +24,22 @@ export function* findElfFiles(directory: string): Generator<string> {
   }
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) yield* findBelow(path);
-    else if (entry.isFile() && isElf(path)) yield path;
+    if (entry.isDirectory()) yield* findBelow(path, onUnreadable);
+    else if (entry.isFile() && isElf(path, onUnreadable)) yield path;
   }
 }
 
-function* findBelow(directory: string): Generator<string> {
+/** A directory that only its owner may read is no reason to stop. */
+function* findBelow(directory: string, onUnreadable: OnUnreadable): Generator<string> {
   try {
-    yield* findElfFiles(directory);
-  } catch {
-    // A directory that only its owner may read is no reason to stop.
+    yield* findElfFiles(directory, onUnreadable);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    onUnreadable(error);
   }
 }
 
-function isElf(path: string): boolean {
+function isElf(path: string, onUnreadable: OnUnreadable): boolean {
   try {
     const source = fileSource(path);
     try {
@@ -41,7 +47,8 @@ function isElf(path: string): boolean {
     } finally {
       source.recycle();
     }
-  } catch {
+  } catch (error) {
+    onUnreadable(systemError(path, error, 'cannot read'));
     return false;
   }
 }

@@ -1,4 +1,4 @@
-import {readFileSync} from 'node:fs';
+import {readFileSync, readSync} from 'node:fs';
 import {systemError} from '../errors.js';
 
 /** The path under which the system gives standard input. */
@@ -11,6 +11,30 @@ export function readWhole(path: string): Uint8Array {
   } catch (error) {
     throw systemError(path, error, 'cannot read');
   }
+}
+
+/** The same of what should be an ELF file: of anything else only the first bytes, for a pipe may have no end. */
+export function readWholeElf(path: string): Uint8Array {
+  if (path !== standardInput) return readWhole(path);
+  try {
+    const start = readStart(magic.length);
+    return start.equals(magic) ? Buffer.concat([start, readFileSync(0)]) : start;
+  } catch (error) {
+    throw systemError(path, error, 'cannot read');
+  }
+}
+
+const magic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+function readStart(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const count = readSync(0, bytes, done, length - done, null);
+    if (count === 0) break;
+    done += count;
+  }
+  return bytes.subarray(0, done);
 }
 
 /** The same as text. */

@@ -11,6 +11,7 @@ import {fileSource} from '../source/file.js';
 import type {OnProgress} from '../source/progress.js';
 import {Batch} from './batch.js';
 import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
+import {requirePlan} from './content.js';
 import {copyChanged} from './copy.js';
 import {prepareInPlace} from './in-place.js';
 import {prepareReplacement} from './replacement.js';
@@ -79,16 +80,6 @@ export function applyPlanToNew(path: string, plan: Plan, output: string, onProgr
   } finally {
     source.close();
   }
-}
-
-/** What came back from JSON looks like a plan, but for its bytes. */
-function requirePlan(path: string, plan: Plan): void {
-  const isBytes = (value: unknown) => value instanceof Uint8Array;
-  if (plan?.writes?.every?.((write) => isBytes(write.bytes) && isBytes(write.before))) return;
-  throw new ElfError('BAD_REQUEST', 'this is no plan', {
-    path,
-    expected: 'what planEdit returned, or a structuredClone of it; JSON does not keep its bytes',
-  });
 }
 
 function take(batch: Batch, {path, plan, options: {output, inPlace, onProgress} = {}}: PlannedEdit): void {

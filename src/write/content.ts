@@ -11,13 +11,14 @@ import {type ByteSource, readInPieces} from '../source/source.js';
 /**
  * Carry out a plan on bytes in memory; the result is new bytes.
  *
- * @throws ElfError CHANGED
+ * @throws ElfError CHANGED, BAD_REQUEST for what is no plan
  * @example
  *   const bytes = await readFile('qemu-arm');
  *   const patched = applyPlanToBuffer(bytes, planEdit(openElfBuffer(bytes).view, {runpath: '$ORIGIN/lib'}));
  *   console.log(openElfBuffer(patched).view.dynamic?.runpath); // $ORIGIN/lib
  */
 export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
+  requirePlan(undefined, plan);
   const result = new Uint8Array(plan.outputSize);
   const {payload} = plan;
   result.set(bytes.subarray(0, Math.min(payload?.from ?? bytes.length, plan.outputSize)));
@@ -25,6 +26,16 @@ export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
   requireUnchanged({path: plan.path, size: bytes.length, read: (o, n) => bytes.subarray(o, o + n)}, plan);
   for (const write of plan.writes) result.set(write.bytes, write.offset);
   return result;
+}
+
+/** What came back from JSON looks like a plan, but for its bytes. @throws ElfError BAD_REQUEST */
+export function requirePlan(path: string | undefined, plan: Plan): void {
+  const isBytes = (value: unknown) => value instanceof Uint8Array;
+  if (plan?.writes?.every?.((write) => isBytes(write.bytes) && isBytes(write.before))) return;
+  throw new ElfError('BAD_REQUEST', 'this is no plan', {
+    path,
+    expected: 'what planEdit returned, or a structuredClone of it; JSON does not keep its bytes',
+  });
 }
 
 /** Refuse a file that is not the one that the plan was made for. @throws ElfError CHANGED */

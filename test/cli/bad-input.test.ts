@@ -75,7 +75,7 @@ const damaged: Readonly<Record<string, readonly [Uint8Array, Complaint]>> = {
   'an object file': [
     fixtureBytes('x86_64/probe.o'),
     {
-      get: noInterpreter('a statically linked program'),
+      get: noInterpreter('an object file'),
       set: 'neither a program nor a shared library (expected ET_EXEC or ET_DYN, got an object file)',
     },
   ],

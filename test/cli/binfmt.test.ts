@@ -177,7 +177,7 @@ test('the status of a table in words, and of none', (t) => {
   const {stdout} = inNamespace('elfinterp binfmt register /opt/qemu-arm >/dev/null; elfinterp binfmt status');
   t.regex(
     stdout,
-    /^\/proc\/sys\/fs\/binfmt_misc: the table of a user namespace, enabled, 1 entries\nLinux \S+ gives each/,
+    /^\/proc\/sys\/fs\/binfmt_misc: the table of a user namespace, enabled, 1 entry\nLinux \S+ gives each/,
   );
   t.regex(elfinterp(['binfmt', 'status', '--table', '/nowhere']).stdout, /^binfmt_misc is not mounted\n/);
 });

@@ -29,6 +29,11 @@ const cases: readonly (readonly [string, readonly string[], string, number])[] =
   ['probe-pie', ['--delete', 'F'], '', 0],
   ['probe-pie', ['--replace', '/x', 'F'], 'F: no rpath or runpath tag found.\n', 2],
   ['needs-libprobe', ['-r', '/x', '-d', 'F'], '', 0],
+  ['needs-libprobe-rpath', ['-r/x', 'F'], 'F: RPATH=$ORIGIN:/nowhere\nF: new RPATH: /x\n', 0],
+  ['needs-libprobe-rpath', ['--replace=/x', 'F'], 'F: RPATH=$ORIGIN:/nowhere\nF: new RPATH: /x\n', 0],
+  ['needs-libprobe-rpath', ['-kr', '-x', '--', 'F'], 'F: RPATH=$ORIGIN:/nowhere\nF: new RPATH: -x\n', 0],
+  ['needs-libprobe-rpath', ['F', '--rep', '/x'], 'F: RPATH=$ORIGIN:/nowhere\nF: new RPATH: /x\n', 0],
+  ['needs-libprobe', ['--del', 'F'], '', 0],
   ['needs-libprobe', ['-k', '-l', 'missing', 'F'], 'F: RUNPATH=$ORIGIN\n', 1],
   ['needs-libprobe', ['-l', 'missing', 'F'], '', 1],
 ];

@@ -5,7 +5,7 @@ import {openElfBuffer, openElfSync} from '../../src/index.js';
 import {elfinterp} from '../helpers/cli.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
 import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
-import {output, run} from '../helpers/tools.js';
+import {output, run, withTools} from '../helpers/tools.js';
 
 function dynamicOf(file: string) {
   const {view, close} = openElfSync(file);
@@ -131,7 +131,52 @@ test('a wrong command line is named, and nothing is written', (t) => {
   for (const args of [[], ['--replace-needed', 'x'], ['--add-needed'], ['--convert-rpath', 'x'], ['--json']])
     t.is(elfinterp(['edit', file, ...args]).status, 2, args.join(' '));
   t.is(elfinterp(['edit', '--rpath', '/x']).status, 2);
-  t.is(elfinterp(['edit', file, '--os-abi', 'nix']).status, 1);
+  for (const args of [
+    ['--os-abi', 'nix'],
+    ['--replace-needed', 'libc.so.6='],
+    ['--rpath', '/a', '--runpath', '/b'],
+    ['--add-interpreter'],
+    ['--null', '--soname', 'x'],
+  ])
+    t.is(elfinterp(['edit', file, ...args]).status, 2, args.join(' '));
+  for (const flag of ['--dry-run=yes', '-n=1', '--no-exec-stack=on'])
+    t.regex(
+      elfinterp(['edit', file, '--rpath', '/x', flag]).stderr,
+      /takes no value; see elfinterp edit --help/,
+    );
   t.deepEqual(readFileSync(file), before);
   t.true(existsSync(file));
 });
+
+test('what an edit does not find is noted, not passed over in silence', (t) => {
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  for (const [args, note] of [
+    [['--remove-needed', 'libnone.so'], /libnone\.so is not needed and was not removed; needed: libc\.so\.6/],
+    [['--replace-needed', 'libnone.so=x'], /libnone\.so is not needed and was not replaced; needed: libc/],
+    [['--rename-symbol', 'none=x'], /there is no dynamic symbol none to rename/],
+    [['--clear-symbol-version', 'none'], /no symbol none has a version/],
+  ] as const) {
+    const {status, stderr} = elfinterp(['edit', file, ...args]);
+    t.is(status, 0);
+    t.regex(stderr, note);
+  }
+});
+
+test(
+  '--skip-static passes over all that no loader reads, and -0 takes paths that end with a NUL',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const file = (name: string) => path.join(directory, name);
+    writeFileSync(file('main.c'), 'int main(void) { return 0; }');
+    output('gcc', ['-c', '-o', file('object.o'), file('main.c')]);
+    output('gcc', ['-static-pie', '-o', file('static pie'), file('main.c')]);
+    output('gcc', ['-o', file('with\nnewline'), file('main.c')]);
+    const input = ['object.o', 'static pie', 'with\nnewline', 'main.c']
+      .map((name) => `${file(name)}\0`)
+      .join('');
+    const args = ['edit', '--files-from', '-', '-0', '--skip-static', '--skip-non-elf', '--runpath', '/opt'];
+    const {status, stderr} = elfinterp(args, {input});
+    t.deepEqual([status, stderr], [0, '']);
+    t.is(elfinterp(['get', '--rpath', file('with\nnewline')]).stdout, '/opt\n');
+  }),
+);

@@ -59,7 +59,7 @@ test('an edit that needs a longer file is refused, and the error says where the 
     },
   ) as ElfError | undefined;
   t.is(error?.offset, fixtureBytes('x86_64/probe-mold-pie').length);
-  t.regex(error?.message ?? '', /keep its offset, or move it/);
+  t.regex(error?.message ?? '', /--payload keep .* or --payload move/);
 });
 
 test(

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {PF, SHF, SHT, segmentTypeName} from '../../src/elf/constants.js';
-import {openElf} from '../../src/elf/open.js';
+import {openElf, openElfBuffer} from '../../src/elf/open.js';
 import {viewBuffer} from '../../src/elf/view.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader, readelfInterpreter, readelfSections, readelfSegments} from '../helpers/readelf.js';
@@ -134,4 +134,12 @@ test('a file that was opened is read until it is closed', async (t) => {
   await file.close();
   t.throws(() => file.view.sectionHeaders, {code: 'FILE_SYSTEM'});
   await t.throwsAsync(openElf('/nowhere'), {code: 'FILE_SYSTEM'});
+});
+
+test('bytes may be an ArrayBuffer, and what is none of both is refused as a request', (t) => {
+  const bytes = fixtureBytes('x86_64/probe-pie');
+  const plain = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+  t.deepEqual(openElfBuffer(plain).view.header, openElfBuffer(bytes).view.header);
+  for (const wrong of ['text', undefined, {}])
+    t.throws(() => openElfBuffer(wrong as unknown as Uint8Array), {code: 'BAD_REQUEST'});
 });

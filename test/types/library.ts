@@ -31,7 +31,7 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
 // Opening: a promise for a file, at once for bytes in memory, and both can be disposed of.
 same<ReturnType<typeof openElf>, Promise<ElfFile>>(true);
 same<ReturnType<typeof openElfSync>, ElfFile>(true);
-same<Parameters<typeof openElfBuffer>, [bytes: Uint8Array]>(true);
+same<Parameters<typeof openElfBuffer>, [bytes: Uint8Array | ArrayBuffer]>(true);
 export async function disposes(): Promise<void> {
   await using file = await openElf('program');
   same<typeof file.view.header.e_entry, bigint>(true);

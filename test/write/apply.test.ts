@@ -30,6 +30,7 @@ import {
   type ApplyOptions,
   applyPlan,
   applyPlanSync,
+  applyPlanToBuffer,
   type EditRequest,
   openElfBuffer,
   openElfSync,
@@ -466,4 +467,11 @@ test('a plan can be copied; what came back from JSON is none, and nothing is wri
   t.deepEqual(readFileSync(file), before);
   await applyPlan(file, structuredClone(plan));
   t.is(openElfBuffer(readFileSync(file)).view.interpreter?.path, '/opt/ld.so');
+});
+
+test('what came back from JSON is no plan for bytes either', (t) => {
+  const bytes = fixtureBytes('x86_64/probe-pie');
+  const plan = planEdit(openElfBuffer(bytes).view, {interpreter: '/ld.so'});
+  for (const wrong of [JSON.parse(JSON.stringify(plan)), undefined, {}])
+    t.throws(() => applyPlanToBuffer(bytes, wrong as Plan), {code: 'BAD_REQUEST'});
 });

@@ -1,4 +1,11 @@
-import {type EditRequest, type ElfFile, readText, shrinkSearchPath} from '../../index.js';
+import {
+  checkRequest,
+  type EditRequest,
+  ElfError,
+  type ElfFile,
+  readText,
+  shrinkSearchPath,
+} from '../../index.js';
 import {applyToFiles} from '../apply-edit.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
@@ -16,6 +23,9 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
     const isShrunk = args['shrink-rpath'] === true;
     const isEmpty = Object.keys(request).every((key) => modifiers.has(key));
     if (isEmpty && !isShrunk) return complain('nothing to edit: give at least one change');
+    // What is wrong with an interpreter is said of each file, as `set` does.
+    const {interpreter: _, addInterpreter: __, ...others} = request;
+    checkRequest(others);
     const files = filesOf(args);
     if (files === undefined) return complain('name a file, or a list of files with --files-from');
     const prefixes = (args['allowed-rpath-prefixes'] as string | undefined)?.split(':');
@@ -23,8 +33,18 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
     return applyToFiles(files, wanted, args, output);
   } catch (error) {
     if (error instanceof UsageError) return complain(error.message);
+    if (error instanceof ElfError && error.code === 'BAD_REQUEST') return complain(inOptions(error.message));
     throw error;
   }
+}
+
+/** The library calls a field `addNeeded`; who typed `--add-needed` shall read that. */
+function inOptions(message: string): string {
+  return message.replace(
+    /\b(addNeededFirst|addNeeded|removeNeeded|replaceNeeded|addRpath|clearSymbolVersions|renameSymbols)\b/g,
+    (field) =>
+      `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replace(/(version|symbol)s$/, '$1')}`,
+  );
 }
 
 /** Fields that change nothing by themselves. */
@@ -46,6 +66,7 @@ function contradictionIn(args: Arguments): string | undefined {
   }
   if (args['add-interpreter'] === true && args.interpreter === undefined)
     return '--add-interpreter goes with --interpreter';
+  if (args.null === true && args['files-from'] === undefined) return '--null goes with --files-from';
   return undefined;
 }
 
@@ -109,7 +130,7 @@ function filesOf(args: Arguments): string[] | undefined {
     return [
       ...named,
       ...readText(listing)
-        .split('\n')
+        .split(args.null === true ? '\0' : '\n')
         .filter((line) => line !== ''),
     ];
   return named.length === 0 ? undefined : named;

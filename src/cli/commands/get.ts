@@ -1,4 +1,4 @@
-import {ElfError, type ElfView} from '../../index.js';
+import {type ElfView, noInterpreter} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
@@ -18,7 +18,7 @@ export function run(args: Arguments, output: Output): number | undefined {
   }
   eachFile(files, output, ({view}, path) => {
     const text = read(view, field);
-    output.line(files.length > 1 ? `${path}: ${text}` : text);
+    output.foreign(files.length > 1 ? `${path}: ${text}` : text);
   });
   return undefined;
 }
@@ -28,12 +28,7 @@ function read(view: ElfView, field: Field): string {
   if (field === 'rpath') return view.dynamic?.runpath ?? view.dynamic?.rpath ?? '';
   const {interpreter} = view;
   if (interpreter !== undefined) return interpreter.path;
-  throw new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
-    path: view.path,
-    expected: 'a dynamically linked program',
-    got:
-      view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program',
-  });
+  throw noInterpreter(view);
 }
 
 function describe(view: ElfView): object {

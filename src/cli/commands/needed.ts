@@ -1,8 +1,8 @@
-import {type ElfFile, findElfFiles} from '../../index.js';
+import {type ElfFile, findElfFiles, type OnUnreadable} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {resultsToJson, withEachFile} from '../each-file.js';
 import {optimizeLate} from '../optimize-late.js';
-import {exitStatus, type Output} from '../output.js';
+import {errorToJson, exitStatus, type Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const named = (args.files as string[] | undefined) ?? [];
@@ -14,13 +14,18 @@ export function run(args: Arguments, output: Output): number | undefined {
   const list = args.json ? output.jsonList() : undefined;
   const several = named.length > 1 || directories.length > 0;
   using _late = several ? optimizeLate() : undefined;
-  const files = concatenate(named, ...directories.map(findElfFiles));
+  const onUnreadable: OnUnreadable = (error) => {
+    output.error(error);
+    list?.add({file: error.path ?? '', error: errorToJson(error)});
+  };
+  const found = directories.map((directory) => findElfFiles(directory, onUnreadable));
+  const files = concatenate(named, ...found);
   const neededBy = ({view}: ElfFile) => ({needed: view.dynamic?.needed ?? []});
   for (const result of withEachFile(files, output, neededBy, {recycle: true})) {
     for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
     if (list !== undefined || !('value' in result)) continue;
     const {file, value} = result;
-    for (const name of value.needed) output.line(several ? `${file}: ${name}` : name);
+    for (const name of value.needed) output.foreign(several ? `${file}: ${name}` : name);
   }
   list?.end();
   return undefined;

@@ -1,5 +1,6 @@
-import {compareMaps, differentRanges, type ElfFile, openElfSync} from '../../index.js';
+import {compareMaps, differentRanges, type ElfFile} from '../../index.js';
 import type {Arguments} from '../command.js';
+import {openNamed} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
 import {comparisonToText} from '../show/diff-text.js';
 import {type Comparison, type Exhibit, exhibitOf} from '../show/exhibit.js';
@@ -37,7 +38,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   }
   const path = args.file as string;
   const other = args.diff as string | undefined;
-  const file = openElfSync(path);
+  const file = openNamed(path);
   try {
     if (other === undefined) print(exhibitOf(file.view, path), oneFile, args, output);
     else await printComparison(file, path, other, args, output);
@@ -54,7 +55,7 @@ async function printComparison(
   args: Arguments,
   output: Output,
 ): Promise<void> {
-  const second = openElfSync(other);
+  const second = openNamed(other);
   try {
     const comparison = {
       before: exhibitOf(view, path),

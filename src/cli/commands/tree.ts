@@ -104,7 +104,7 @@ function* filesOf(
     yield {file, isNamed: true};
   }
   for (const directory of (args.recursive as string[] | undefined) ?? []) {
-    for (const file of findElfFilesInside(resolver.root, directory)) {
+    for (const file of findElfFilesInside(resolver.root, directory, (error) => output.error(error))) {
       output.status(`${++done} files: ${file}`);
       yield {file, isNamed: false};
     }

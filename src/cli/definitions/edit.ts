@@ -34,7 +34,8 @@ const editOptions = {
     'FILE',
     'edit also the files that this file lists, one path a line; - is standard input',
   ),
-  'skip-static': flag('pass over files that are statically linked or have no interpreter to set'),
+  null: flag('with --files-from: paths end with a NUL, as find -print0 writes them', {alias: '0'}),
+  'skip-static': flag('pass over static programs, object files, and files that have no interpreter to set'),
   'skip-non-elf': flag('pass over what is no ELF file'),
 } as const;
 
@@ -76,7 +77,7 @@ export const editCommands: readonly Command[] = [
         meaning: 'another library; symbol versions follow',
       },
       {
-        line: 'find . -type f | elfinterp edit --files-from - --skip-non-elf --shrink-rpath',
+        line: 'find . -type f -print0 | elfinterp edit -0 --files-from - --skip-non-elf --skip-static --shrink-rpath',
         meaning: 'many files at once',
       },
     ],

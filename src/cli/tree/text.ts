@@ -66,7 +66,7 @@ class Drawing {
     if (interpreter === undefined) return `${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
     const {libc, version, path, requested, substituted} = interpreter;
     const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
-    const instead = substituted ? `, stands in for ${requested}, which is not there` : '';
+    const instead = substituted ? `, stands in for ${printable(requested ?? '')}, which is not there` : '';
     const loader = `${printable(path ?? requested ?? 'no loader')}${build && `, ${build}`}${instead}`;
     return `${program} ${this.#paint.reason(`[loader ${loader}]`)}`;
   }
