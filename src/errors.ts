@@ -76,7 +76,7 @@ function composeMessage(what: string, {path, offset, expected, got}: ErrorFacts)
     got !== undefined && `got ${got}`,
   ].filter((detail) => typeof detail === 'string');
   const message = details.length > 0 ? `${what} (${details.join(', ')})` : what;
-  return path === undefined ? message : `${printable(path)}: ${message}`;
+  return path === undefined ? message : `${printable(path) || "''"}: ${message}`;
 }
 
 /** Print a number the way the ELF tools do. */
