@@ -39,7 +39,6 @@ export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot
 export {tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';
-export type {Range} from './edit/draft.js';
 export {type FileRegion, mapFile, type RegionKind} from './edit/file-map.js';
 export {isProgram} from './edit/loaded.js';
 export type {PayloadChoice} from './edit/payload.js';
@@ -106,6 +105,7 @@ export type {VersionProblem} from './loader/versions.js';
 export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
 export type {OnProgress, Progress} from './source/progress.js';
+export type {Range} from './source/range-set.js';
 export type {ByteSource} from './source/source.js';
 export {findElfFiles, type OnUnreadable} from './source/walk.js';
 export {readText, readWhole, readWholeElf, standardInput} from './source/whole.js';

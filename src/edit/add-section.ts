@@ -7,8 +7,9 @@ import {SHN} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
 import {Shdr} from '../elf/records.js';
 import {byteString, encodeString} from '../elf/strings.js';
+import type {Range} from '../source/range-set.js';
 import {listKnown} from './claims.js';
-import type {Draft, Range} from './draft.js';
+import type {Draft} from './draft.js';
 
 /** Describe bytes by a section. A file without section headers, or with very many, stays as it is. */
 export function addSection(draft: Draft, name: string, fields: Omit<Shdr, 'sh_name'>): void {

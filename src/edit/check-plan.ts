@@ -11,13 +11,13 @@ import {dynamicSymbolTable} from '../elf/symbols.js';
 import {dynamicTables, sizedBySymbols, tagsOfSections} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {hex} from '../errors.js';
+import {RangeSet} from '../source/range-set.js';
 import {checkRequested} from './check-request.js';
 import {checkSegments, failCheck, requireSameBytes} from './check-segments.js';
 import {checkSymbols} from './check-symbols.js';
 import {checkVersions} from './check-versions.js';
 import {isMachineTable, isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
-import {RangeSet} from './range-set.js';
 import type {EditRequest} from './request.js';
 
 /** @throws ElfError CHECK_FAILED naming what would be broken */

@@ -52,6 +52,8 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
   // Of two at one address the first counts.
   const byAddress = new Map([...loadsOf(after)].reverse().map((load) => [load.p_vaddr, load]));
   for (const old of loadsOf(before)) {
+    // What maps nothing may give its entry to another.
+    if (old.p_memsz === 0 && old.p_filesz === 0) continue;
     const now = byAddress.get(old.p_vaddr);
     const name = `the LOAD at ${hex(old.p_vaddr)}`;
     if (now === undefined) failCheck(before, `${name} is gone`, 'a LOAD there', 'none');

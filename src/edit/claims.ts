@@ -4,7 +4,8 @@
  */
 import {EM, machinePT, PT, SHF, SHT} from '../elf/constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
-import type {Draft, Range} from './draft.js';
+import type {Range} from '../source/range-set.js';
+import type {Draft} from './draft.js';
 
 /** Bytes of the file that somebody uses. */
 export interface Claim {

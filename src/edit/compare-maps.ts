@@ -3,7 +3,7 @@
  * same when they have the same kind and name, and the same turn among those that share both.
  */
 import type {ElfView} from '../elf/view.js';
-import type {Range} from './draft.js';
+import type {Range} from '../source/range-set.js';
 import {type FileRegion, mapFile} from './file-map.js';
 
 /** What became of a region. */

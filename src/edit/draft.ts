@@ -10,6 +10,7 @@ import {eachSymbol} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
 import {ElfView, offsetOfAddress} from '../elf/view.js';
 import {overlaySource} from '../source/overlay.js';
+import type {Range} from '../source/range-set.js';
 import type {ByteSource} from '../source/source.js';
 import {makeDynamicRoom} from './dynamic-room.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
@@ -161,7 +162,9 @@ export class Draft {
       eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
         const section = this.sectionHeaders[symbol.st_shndx];
         if (section === undefined || !sections.has(symbol.st_shndx)) return;
-        if (!isWithin(symbol, section.sh_addr - distance, section.sh_size)) return;
+        // What the section had, not what it was given: gold counts _end to the first section of the data.
+        const {sh_size} = this.view.sectionHeaders[symbol.st_shndx] ?? section;
+        if (!isWithin(symbol, section.sh_addr - distance, sh_size)) return;
         const moved = {...symbol, st_value: symbol.st_value + distance};
         this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
       });
@@ -294,19 +297,16 @@ export interface DynamicPlace {
   readonly capacity: number;
 }
 
-/** A range of a file, in bytes. */
-export interface Range {
-  readonly offset: number;
-  readonly size: number;
-}
-
 function same<T extends object>(a: T, b: T | undefined): boolean {
   if (b === undefined) return false;
   for (const name in a) if (a[name] !== b[name]) return false;
   return true;
 }
 
-/** A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. */
+/**
+ * A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. One at its
+ * end is as likely to mark the end of the image (_end), which stays.
+ */
 function isWithin({st_value}: Sym, address: bigint, size: number): boolean {
-  return st_value >= address && st_value <= address + BigInt(size);
+  return st_value === address || (st_value > address && st_value < address + BigInt(size));
 }

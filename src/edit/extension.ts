@@ -2,8 +2,6 @@
  * Rung 3: bytes that fit nowhere in the file go to a LOAD at its end, the extension. One is enough for all edits:
  * see find-extension.ts for how the next edit finds it, open-load.ts for how it is made.
  */
-import {roundUp} from '../elf/notes.js';
-import {Shdr} from '../elf/records.js';
 import type {Draft} from './draft.js';
 import {findExtension} from './find-extension.js';
 import {openExtension} from './open-load.js';
@@ -17,8 +15,6 @@ import {appendTo, type Place} from './space.js';
 export function takeNewPlace(draft: Draft, size: number, align: number): Place {
   const load = findExtension(draft) ?? openExtension(draft);
   draft.climb(3);
-  const end = load.p_offset + load.p_filesz;
-  giveWay(draft, end, roundUp(end, align) + size);
   return appendTo(draft, load, size, align);
 }
 
@@ -30,19 +26,9 @@ export function requireExtension(draft: Draft): void {
 /** Let the extension reach `size` bytes further, if it ends at `end`. */
 export function growExtension(draft: Draft, end: number, size: number): boolean {
   const load = findExtension(draft);
-  if (load === undefined || load.p_offset + load.p_filesz !== end) return false;
+  // One that has just been opened may begin where something ends that is not in it.
+  if (load === undefined || load.p_filesz === 0 || load.p_offset + load.p_filesz !== end) return false;
   draft.climb(3);
-  giveWay(draft, end, end + size);
   appendTo(draft, load, size, 1);
   return true;
-}
-
-/** Section headers behind the extension stay behind it. */
-function giveWay(draft: Draft, end: number, newEnd: number): void {
-  const start = draft.sectionHeaderOffset;
-  if (start < end || draft.sectionHeaders.length === 0 || start >= newEnd) return;
-  const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
-  draft.clear(start, size, 'the place of the section headers');
-  draft.sectionHeaderOffset = roundUp(newEnd, 8);
-  draft.size = draft.sectionHeaderOffset + size;
 }

@@ -12,8 +12,9 @@ import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicTables} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
-import {Draft, type Range} from './draft.js';
+import {Draft} from './draft.js';
 import {findRooms} from './space.js';
 
 /**

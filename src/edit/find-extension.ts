@@ -7,10 +7,11 @@
  */
 import {PF, PT, SHT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
+import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import {isLinkerTable, listKnown} from './claims.js';
-import type {Draft, Range} from './draft.js';
+import type {Draft} from './draft.js';
 
 /** The LOAD that may grow at the end of the file; undefined when there is none. */
 export function findExtension(draft: Draft): Phdr | undefined {
@@ -53,6 +54,7 @@ function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
       section.sh_type === SHT.SHT_NULL ||
       section.sh_type === SHT.SHT_NOBITS ||
       isLinkerTable(section) ||
+      section.sh_type === SHT.SHT_DYNAMIC ||
       section.sh_offset === interpreter?.p_offset,
   );
 }

@@ -13,9 +13,10 @@ import {roundUp} from '../elf/notes.js';
 import type {Phdr} from '../elf/records.js';
 import {type DynamicTable, isTableTag} from '../elf/tables.js';
 import {ElfError} from '../errors.js';
+import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
-import type {Draft, Range} from './draft.js';
+import type {Draft} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
 import {extendLoad, findRooms, type Room, takePlace, vacate} from './space.js';
 

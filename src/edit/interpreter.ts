@@ -9,8 +9,9 @@ import {noInterpreter} from '../elf/kind.js';
 import {Phdr} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
+import type {Range} from '../source/range-set.js';
 import {eachSymbolIn} from './addressed.js';
-import {Draft, noStep, type Range, type Step} from './draft.js';
+import {Draft, noStep, type Step} from './draft.js';
 import {requireExtension, takeNewPlace} from './extension.js';
 import {findRooms, type Place, type Room, takePlace, vacate} from './space.js';
 

@@ -45,9 +45,13 @@ export function requireLoaded(
   });
 }
 
-/** A program, and not a library that can be run as well (libc.so.6 has PT_INTERP too, but a SONAME). */
+/**
+ * A program, and not a library that can be run as well (libc.so.6 has PT_INTERP too, but a SONAME; others have no
+ * entry).
+ */
 export function isProgram(view: ElfView): boolean {
   if (view.header.e_type === ET.ET_EXEC || hasPieFlag(view)) return true;
+  if (view.header.e_entry === 0n) return false;
   return view.segment(PT.PT_INTERP) !== undefined && view.dynamic?.value(DT.DT_SONAME) === undefined;
 }
 

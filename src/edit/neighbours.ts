@@ -10,10 +10,11 @@ import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
 import {Shdr} from '../elf/records.js';
 import {readString} from '../elf/strings.js';
 import {isTableTag} from '../elf/tables.js';
+import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {eachSymbolIn, isAddressed} from './addressed.js';
 import {isMachineTable, isTableSegment, listKnown} from './claims.js';
-import type {Draft, Range} from './draft.js';
+import type {Draft} from './draft.js';
 import type {Place} from './space.js';
 
 /** Bytes that move in one piece. */

@@ -102,7 +102,7 @@ function extensionOf(draft: Draft): Phdr {
 function findSlots(draft: Draft, count: number): Slots {
   const {view, programHeaders} = draft;
   const size = Phdr.size(view.format.elfClass);
-  const nulls = programHeaders.filter((phdr) => phdr.p_type === PT.PT_NULL).length;
+  const nulls = programHeaders.filter((phdr) => isUnused(draft, phdr)).length;
   const entries = programHeaders.length + Math.max(0, count - nulls);
   if (entries * size > largestTable || entries >= PN_XNUM) {
     throw noRoom(draft, `at most ${Math.floor(largestTable / size)} program headers`, `${entries}`);
@@ -124,9 +124,20 @@ function noRoom(draft: Draft, expected: string, got: string): ElfError {
   return new ElfError('NO_ROOM', 'no room for another segment', {path: draft.view.path, expected, got});
 }
 
-/** A PT_NULL entry gives way to what takes its slot. */
-export function dropNull({programHeaders}: Draft): void {
-  const index = programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_NULL);
+/**
+ * PT_NULL, or a LOAD that maps nothing: what strip and objcopy make of one out of which an edit took everything. The
+ * first LOAD is not looked at, since kernels count from it.
+ */
+function isUnused(draft: Draft, phdr: Phdr): boolean {
+  if (phdr.p_type === PT.PT_NULL) return true;
+  const isEmpty = phdr.p_type === PT.PT_LOAD && phdr.p_memsz === 0 && phdr.p_filesz === 0;
+  return isEmpty && phdr !== draft.extension && phdr !== firstLoad(draft);
+}
+
+/** Such an entry gives way to what takes its slot. */
+export function dropNull(draft: Draft): void {
+  const {programHeaders} = draft;
+  const index = programHeaders.findIndex((phdr) => isUnused(draft, phdr));
   if (index >= 0) programHeaders.splice(index, 1);
 }
 

@@ -6,7 +6,7 @@
  * they change places, and with them what counts symbols by their place: DT_VERSYM and the relocations. MIPS cannot
  * sort its symbols (they follow the GOT), so DT_MIPS_XHASH has a table of places instead, and only that is sorted.
  */
-import {DT, EM, machineDT} from '../elf/constants.js';
+import {DT, EM, machineDT, SHN} from '../elf/constants.js';
 import {gnuHash, sysvHash} from '../elf/hash.js';
 import {Sym} from '../elf/records.js';
 import {toByteString} from '../elf/strings.js';
@@ -44,6 +44,7 @@ export function renameSymbols(view: ElfView, names: Readonly<Record<string, stri
   const draft = new Draft(view);
   const places = placeNames(draft, table, renamed);
   const symbols = readSymbols(draft, table);
+  notes.push(...twins(symbols, oldNames, renamed));
   const newNames = [...oldNames];
   renamed.forEach(({i, to}, k) => {
     newNames[i] = toByteString(to);
@@ -56,6 +57,21 @@ export function renameSymbols(view: ElfView, names: Readonly<Record<string, stri
   for (const [from, to] of pairs) draft.changes.push(`dynamic symbol: ${from} -> ${to}`);
   draft.notes.push(...notes);
   return draft.finish();
+}
+
+/** Of two definitions of one name it is left to chance which is found; with versions there may well be two. */
+function twins(
+  symbols: readonly Sym[],
+  names: readonly string[],
+  renamed: readonly {readonly i: number; readonly to: string}[],
+): string[] {
+  const moving = new Set(renamed.map(({i}) => i));
+  const isDefined = (i: number) => symbols[i]?.st_shndx !== SHN.SHN_UNDEF;
+  const defined = new Set(names.filter((_, i) => !moving.has(i) && isDefined(i)));
+  return renamed
+    .filter(({i, to}) => isDefined(i) && defined.has(toByteString(to)))
+    .slice(0, mostNotes)
+    .map(({to}) => `${to} is defined twice now`);
 }
 
 /** A map may name the symbols of a whole set of libraries; a few names tell that some are not here. */

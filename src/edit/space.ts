@@ -10,11 +10,12 @@
 import {PT} from '../elf/constants.js';
 import {machineOf} from '../elf/machine.js';
 import {roundUp} from '../elf/notes.js';
-import type {Phdr} from '../elf/records.js';
+import {type Phdr, Shdr} from '../elf/records.js';
 import type {ElfView} from '../elf/view.js';
+import type {Range} from '../source/range-set.js';
 import {leadingZeros} from '../source/source.js';
 import {type Claim, listClaims, mergeClaims} from './claims.js';
-import type {Draft, Range} from './draft.js';
+import type {Draft} from './draft.js';
 import {findExtension, findHoles} from './find-extension.js';
 
 /** Free bytes inside, or right behind, a mapped segment. */
@@ -79,13 +80,25 @@ export function takePlace(
   return {offset: choice.start, address: p_vaddr + BigInt(choice.start - p_offset)};
 }
 
-/** Take a place behind the last byte of a LOAD that nothing follows. */
+/** Take a place behind the last byte of a LOAD that nothing but section headers follows. */
 export function appendTo(draft: Draft, load: Phdr, size: number, align: number): Place {
-  const offset = roundUp(load.p_offset + load.p_filesz, align);
+  const end = load.p_offset + load.p_filesz;
+  const offset = roundUp(end, align);
+  giveWay(draft, end, offset + size);
   extendLoad(load, offset + size);
   draft.size = Math.max(draft.size, offset + size);
   draft.taken.push({offset, size});
   return {offset, address: load.p_vaddr + BigInt(offset - load.p_offset)};
+}
+
+/** Section headers behind the LOAD stay behind it. */
+function giveWay(draft: Draft, end: number, newEnd: number): void {
+  const start = draft.sectionHeaderOffset;
+  if (start < end || draft.sectionHeaders.length === 0 || start >= newEnd) return;
+  const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
+  draft.clear(start, size, 'the place of the section headers');
+  draft.sectionHeaderOffset = roundUp(newEnd, 8);
+  draft.size = draft.sectionHeaderOffset + size;
 }
 
 /** Let a LOAD reach to a file offset. */

@@ -11,6 +11,7 @@ import {checkDynamic} from './check/dynamic.js';
 import {checkHashTables} from './check/hash.js';
 import {checkHeader} from './check/header.js';
 import {checkNotes} from './check/notes.js';
+import {checkOverlaps} from './check/overlaps.js';
 import type {Problem, Rule} from './check/problem.js';
 import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
@@ -33,6 +34,7 @@ const headerRules: readonly Rule[] = [
   checkSections,
   checkVersions,
   checkNotes,
+  checkOverlaps,
 ];
 
 /** Rules that look at every symbol and relocation. */

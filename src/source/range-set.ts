@@ -1,4 +1,8 @@
-import type {Range} from './draft.js';
+/** A range of a file, in bytes. */
+export interface Range {
+  readonly offset: number;
+  readonly size: number;
+}
 
 /** Ranges of a file joined where they touch, for asking about many places at little cost each. */
 export class RangeSet {
