@@ -18,14 +18,14 @@ const directory = workDirectory(existsSync('/dev/shm') ? '/dev/shm' : undefined)
 const file = path.join(directory, 'program');
 copyFileSync(new URL('../test-binaries/x86_64/probe-pie', import.meta.url), file);
 
-/** Another interpreter in each round, so that each has something to write. */
+/** Another interpreter in each turn, of each round and program, so that each has something to write. */
 const interpreters = ['/debootstrap/qemu-libs/ld.so', '/lib64/ld-linux-x86-64.so.2'];
 const commands = {
   'get FILE': () => ['get', file],
   'needed FILE': () => ['needed', file],
-  'set FILE INTERP': (round) => ['set', file, interpreters[round % 2]],
-  'set, nothing to do': (round) => ['set', file, interpreters[round % 2]],
-  'edit FILE --rpath DIR': (round) => ['edit', file, '--rpath', `/opt/${'ab'[round % 2]}`],
+  'set FILE INTERP': (turn) => ['set', file, interpreters[turn % 2]],
+  'set, nothing to do': (turn) => ['set', file, interpreters[turn % 2]],
+  'edit FILE --rpath DIR': (turn) => ['edit', file, '--rpath', `/opt/${'ab'[turn % 2]}`],
   'get --json FILE': () => ['get', '--json', file],
   '--help': () => ['--help'],
   'set --help': () => ['set', '--help'],
@@ -33,11 +33,11 @@ const commands = {
 
 const runs = [
   {name: 'node -e 0', args: () => ['-e', '0'], times: []},
-  ...programs.flatMap((program) =>
+  ...programs.flatMap((program, i) =>
     Object.entries(commands).map(([name, args]) => ({
       name,
       program,
-      args: (round) => [program, ...args(round)],
+      args: (round) => [program, ...args(round * programs.length + i)],
       times: [],
     })),
   ),
