@@ -44,8 +44,9 @@ function writeDoor(name) {
 /** Folders of test, and the files beside them as one more. */
 function testGroups() {
   const entries = readdirSync('test', {withFileTypes: true});
-  const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== 'helpers');
-  return ['test/*.test.ts', ...folders.map(({name}) => `test/${name}/**/*.test.ts`)];
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({name}) => `test/${name}`);
+  const withTests = folders.filter((folder) => readdirSync(folder).some((name) => name.endsWith('.test.ts')));
+  return ['test/*.test.ts', ...withTests.map((folder) => `${folder}/**/*.test.ts`)];
 }
 
 function measure(group) {

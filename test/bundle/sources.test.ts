@@ -104,6 +104,11 @@ test('a directory of data that holds a link to itself is refused', async (t) => 
   await refused(t, bundle([program], {into, files: [{source: from}]}), 'BAD_REQUEST', /a link to itself/);
 });
 
+test('what is no list of programs is refused as a request', async (t) => {
+  const one = bundle('/bin/true' as unknown as string[], {into: tempDirectory(t)});
+  await refused(t, one, 'BAD_REQUEST', /no list of programs/);
+});
+
 test('a directory where a file of the bundle goes is refused, and stays with what is in it', async (t) => {
   const into = tempDirectory(t);
   mkdirSync(path.join(into, 'debootstrap/true'), {recursive: true});
