@@ -27,7 +27,7 @@ export const reasons = [
 plan, the planner would be mended. What was not thrown on purpose is passed on as it is.`,
     lines: either(
       says(/^\s*(if \(!\(error instanceof ElfError\)\) )?throw error;/),
-      isIn('edit/check-'),
+      both(isIn('edit/check-'), says(/failCheck|fail\(|CHECK_FAILED|^\s*before,$/m)),
       both(isIn('edit/'), says(/explainFailedCheck|CHECK_FAILED|internal error/)),
     ),
   },
@@ -60,7 +60,7 @@ The tests read the pages.`,
   {
     title: 'Words for what yargs may say one day',
     why: `Every complaint that yargs has today is put into our words; another one would be shown as it is.`,
-    lines: isIn('cli/complaints.ts'),
+    lines: both(isIn('cli/complaints.ts'), says(/return line\./)),
   },
   {
     title: 'Between two looks',

@@ -49,7 +49,7 @@ export {checkElf, type Problem} from './elf/check.js';
 export {describeElf, type ElfFacts} from './elf/describe.js';
 export type {DynamicSection, StringTable} from './elf/dynamic.js';
 export type {Hardening} from './elf/hardening.js';
-export {type ElfKind, kindOf, noInterpreter} from './elf/kind.js';
+export {type ElfKind, kindOf, noInterpreter, requireLinked} from './elf/kind.js';
 export {
   type DynamicLine,
   listDynamic,

@@ -46,8 +46,7 @@ export function unknownOption(command: Command, words: readonly string[]): strin
     ...(type === 'boolean' ? [`--no-${name}`] : []),
     ...(alias === undefined ? [] : [`-${alias}`]),
   ]);
-  const end = words.indexOf('--');
-  const word = (end < 0 ? words : words.slice(0, end))
+  const word = beforeDashes(words)
     .filter((candidate) => /^--?[^-]/.test(candidate))
     .map((candidate) => candidate.replace(/=.*/s, ''))
     .find((candidate) => !known.includes(candidate) && !known.includes(candidate.slice(0, 2)));
@@ -57,14 +56,19 @@ export function unknownOption(command: Command, words: readonly string[]): strin
 
 /** yargs would take `--dry-run=yes` for a no. */
 export function valueOfFlag({options}: Command, words: readonly string[]): string | undefined {
-  const end = words.indexOf('--');
-  for (const word of end < 0 ? words : words.slice(0, end)) {
+  for (const word of beforeDashes(words)) {
     const [, spelt = '', value = ''] = /^--?(?:no-)?([^=-][^=]*)=(.*)/s.exec(word) ?? [];
     const name = Object.keys(options).find((known) => known === spelt || options[known]?.alias === spelt);
     if (name === undefined || options[name]?.type !== 'boolean' || /^(true|false)$/.test(value)) continue;
     return `--${name} takes no value`;
   }
   return undefined;
+}
+
+/** What stands behind `--` is no option. */
+function beforeDashes(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  return end < 0 ? words : words.slice(0, end);
 }
 
 /** For those who forget the `--`. */

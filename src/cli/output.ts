@@ -53,6 +53,7 @@ export function createOutput(): Output {
     if (status.isShown() && isTerminal(1)) status.clear();
   });
   let isEmpty = true;
+  let isWatched: boolean | undefined;
   const print = (text: string) => {
     isEmpty = false;
     data.add(`${text}\n`);
@@ -65,7 +66,11 @@ export function createOutput(): Output {
   const toJson = (value: unknown) => JSON.stringify(value, jsonValue, 2);
   return {
     line: print,
-    foreign: (text) => print(isTerminal(1) ? printable(text) : text),
+    foreign: (text) => {
+      // Asked once: there may be a hundred thousand lines.
+      isWatched ??= isTerminal(1);
+      print(isWatched ? printable(text) : text);
+    },
     json: (value) => print(toJson(value)),
     jsonList: () => jsonList(print, toJson),
     bytes: (bytes) => {

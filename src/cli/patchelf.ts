@@ -17,6 +17,7 @@ import {
   openElfSync,
   osAbiName,
   planEdit,
+  requireLinked,
   shrinkSearchPath,
 } from '../index.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
@@ -47,7 +48,7 @@ export function main(argv: readonly string[]): number {
 function runOnFile(path: string, options: PatchelfOptions): void {
   const file = openElfSync(path);
   try {
-    requireLinked(file.view);
+    requireLinked(file.view.header, path);
     for (const line of printed(file.view, options)) writeTo(1, `${line}\n`);
     const plan = planEdit(file.view, requestsOf(file, options));
     if (options.debug) for (const text of [...plan.changes, ...plan.notes]) writeTo(2, `${text}\n`);
@@ -57,12 +58,6 @@ function runOnFile(path: string, options: PatchelfOptions): void {
   } finally {
     void file.close();
   }
-}
-
-/** Object and core files are refused whatever is asked. */
-function requireLinked({header, path}: ElfView): void {
-  if (header.e_type !== 2 && header.e_type !== 3)
-    throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {path});
 }
 
 /** The answers to the print options, in patchelf's order. */

@@ -9,6 +9,7 @@ import {PF, PT, segmentTypeName} from '../elf/constants.js';
 import {Phdr} from '../elf/records.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, hex} from '../errors.js';
+import {isSameBytes} from '../source/source.js';
 import {isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
 import type {EditRequest} from './request.js';
@@ -205,11 +206,6 @@ export function requireSameBytes(
     const b = after.source.read(now.p_offset + done, length);
     if (!isSameBytes(a, b)) failCheck(before, `${name} would hold other bytes`, 'the same', 'different ones');
   }
-}
-
-function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** If the table moved or grew: PT_PHDR says so, a LOAD maps it, and old kernels and qemu find it by their own rule. */

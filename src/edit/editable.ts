@@ -4,34 +4,20 @@
  * order, tables where the header says.
  */
 
-import {ET, PN_XNUM, PT} from '../elf/constants.js';
+import {PN_XNUM, PT} from '../elf/constants.js';
+import {requireLinked} from '../elf/kind.js';
 import type {ElfView} from '../elf/view.js';
 import {isWithoutBytes} from '../elf/without-bytes.js';
 import {ElfError} from '../errors.js';
 
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
 export function requireEditable(view: ElfView): void {
-  requireKind(view);
+  requireLinked(view.header, view.path);
   requireCountable(view);
   refuseDebugFile(view);
   requireSegmentsInFile(view);
   requireOrder(view);
   requireSectionsInFile(view);
-}
-
-function requireKind(view: ElfView): void {
-  const {e_type} = view.header;
-  if (e_type === ET.ET_EXEC || e_type === ET.ET_DYN) return;
-  const kinds: Readonly<Record<number, string>> = {
-    [ET.ET_REL]: 'an object file',
-    [ET.ET_CORE]: 'a core file',
-  };
-  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
-    path: view.path,
-    expected: 'ET_EXEC or ET_DYN',
-    got: kinds[e_type] ?? `e_type ${e_type}`,
-    value: e_type,
-  });
 }
 
 /** Only core files have so many segments that the header cannot count them; no kernel loads such a program. */

@@ -12,12 +12,12 @@
  */
 import {PF, PN_XNUM, PT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
-import {Phdr, Shdr} from '../elf/records.js';
+import {Phdr} from '../elf/records.js';
 import {ElfError, hex} from '../errors.js';
 import type {Draft} from './draft.js';
 import {findExtension} from './find-extension.js';
 import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';
-import {appendTo, pageSizeOf} from './space.js';
+import {appendTo, moveSectionHeaders, pageSizeOf} from './space.js';
 
 /** A LOAD to be; `size` bytes of it are given to the caller. */
 export interface WantedLoad {
@@ -67,7 +67,7 @@ function makeSlotAtHand(draft: Draft): boolean {
   const slots = findSlots(draft, 1);
   if (!slots.movesTable && slots.evict.every(({kind}) => kind === 'section headers')) {
     // They go without one, and an extension in which nothing is would be no LOAD.
-    if (slots.evict.length > 0) moveSectionHeaders(draft);
+    if (slots.evict.length > 0) moveSectionHeaders(draft, draft.size);
     return true;
   }
   const extension = findExtension(draft);
@@ -145,21 +145,14 @@ export function dropNull(draft: Draft): void {
 function makeRoom(draft: Draft, {evict, movesTable}: Slots, more: number): void {
   const extension = extensionOf(draft);
   for (const neighbour of evict) {
-    if (neighbour.kind === 'section headers') moveSectionHeaders(draft);
+    // Go's linker puts them right behind the program headers.
+    if (neighbour.kind === 'section headers') moveSectionHeaders(draft, draft.size);
   }
   for (const neighbour of evict) {
     if (neighbour.kind === 'section headers') continue;
     moveNeighbour(draft, neighbour, appendTo(draft, extension, neighbour.size, neighbour.align));
   }
   if (movesTable) moveTable(draft, extension, more);
-}
-
-/** Go's linker puts them right behind the program headers; anywhere else is as good. */
-function moveSectionHeaders(draft: Draft): void {
-  const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
-  draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
-  draft.sectionHeaderOffset = roundUp(draft.size, 8);
-  draft.size = draft.sectionHeaderOffset + size;
 }
 
 function moveTable(draft: Draft, extension: Phdr, more: number): void {

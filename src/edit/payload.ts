@@ -3,7 +3,6 @@
  * edit is refused until the user says which of the two to keep: the offset ('keep', the new bytes go behind the
  * payload) or the place at the end of the file ('move').
  */
-import {roundUp} from '../elf/notes.js';
 import {findPayload, type Payload} from '../elf/payload.js';
 import {Shdr} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
@@ -11,6 +10,7 @@ import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
 import {Draft, noStep, type Step} from './draft.js';
 import type {Plan} from './plan.js';
+import {moveSectionHeaders} from './space.js';
 
 /** What to do with a payload when the file has to grow. */
 export type PayloadChoice = 'keep' | 'move';
@@ -51,8 +51,7 @@ export function moveSectionHeadersLast(view: ElfView): Step {
   const draft = new Draft(view);
   const size = draft.sectionHeaders.length * Shdr.size(view.format.elfClass);
   if (size === 0 || draft.sectionHeaderOffset + size === draft.size) return noStep(view);
-  draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
-  draft.sectionHeaderOffset = roundUp(draft.size, 8);
+  moveSectionHeaders(draft, draft.size);
   return draft.finish();
 }
 

@@ -95,9 +95,14 @@ export function appendTo(draft: Draft, load: Phdr, size: number, align: number):
 function giveWay(draft: Draft, end: number, newEnd: number): void {
   const start = draft.sectionHeaderOffset;
   if (start < end || draft.sectionHeaders.length === 0 || start >= newEnd) return;
+  moveSectionHeaders(draft, newEnd);
+}
+
+/** Put the section headers behind an offset at which nothing stands; anywhere is as good for them. */
+export function moveSectionHeaders(draft: Draft, end: number): void {
   const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
-  draft.clear(start, size, 'the place of the section headers');
-  draft.sectionHeaderOffset = roundUp(newEnd, 8);
+  draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
+  draft.sectionHeaderOffset = roundUp(end, 8);
   draft.size = draft.sectionHeaderOffset + size;
 }
 

@@ -6,6 +6,7 @@
  */
 import {ElfError, hex} from '../errors.js';
 import {DF_1, DT, ET, PT, SHF, SHT} from './constants.js';
+import type {Ehdr} from './records.js';
 import type {ElfView} from './view.js';
 
 /** Stable names, for programs. */
@@ -51,16 +52,31 @@ const kindNames: Readonly<Record<Exclude<ElfKind, 'unknown'>, string>> = {
   'debug-file': 'separate debug file',
 };
 
+/** What no linker made for a loader. */
+const unlinked: Readonly<Record<number, string>> = {
+  [ET.ET_REL]: 'an object file',
+  [ET.ET_CORE]: 'a core file',
+};
+
+/** @throws ElfError UNSUPPORTED for what is neither a program nor a shared library */
+export function requireLinked({e_type}: Pick<Ehdr, 'e_type'>, path: string | undefined): void {
+  if (e_type === ET.ET_EXEC || e_type === ET.ET_DYN) return;
+  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
+    path,
+    expected: 'ET_EXEC or ET_DYN',
+    got: unlinked[e_type] ?? `e_type ${e_type}`,
+    value: e_type,
+  });
+}
+
 /** Say why a file has no interpreter. */
 export function noInterpreter(view: ElfView): ElfError {
-  const {e_type} = view.header;
-  const unlinked = {[ET.ET_REL]: 'an object file', [ET.ET_CORE]: 'a core file'}[e_type];
   const linked =
     view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program';
   return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
     path: view.path,
     expected: 'a dynamically linked program',
-    got: unlinked ?? linked,
+    got: unlinked[view.header.e_type] ?? linked,
   });
 }
 

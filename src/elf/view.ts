@@ -7,7 +7,7 @@
  */
 import {ElfError} from '../errors.js';
 import {bufferSource} from '../source/buffer.js';
-import type {ByteSource} from '../source/source.js';
+import {type ByteSource, elfMagic, isElfMagic} from '../source/source.js';
 import {PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
 import type {Format} from './record.js';
@@ -234,8 +234,8 @@ export function viewBuffer(bytes: Uint8Array, path?: string): ElfView {
 }
 
 function readIdent(source: ByteSource): Ident {
-  const start = source.read(0, Math.min(4, source.size));
-  if (source.size < 4 || ![0x7f, 0x45, 0x4c, 0x46].every((byte, i) => start[i] === byte)) {
+  const start = source.read(0, Math.min(elfMagic.length, source.size));
+  if (!isElfMagic(start)) {
     throw new ElfError('NOT_ELF', source.size === 0 ? 'the file is empty' : 'not an ELF file', {
       path: source.path,
       offset: 0,

@@ -13,7 +13,7 @@ import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
-import type {ByteSource} from '../source/source.js';
+import {type ByteSource, isElfMagic} from '../source/source.js';
 import {type DlopenNote, readDlopenNotes} from './dlopen-notes.js';
 import {type ObjectVersions, readVersions} from './versions.js';
 
@@ -83,7 +83,7 @@ export function describeObject(source: ByteSource, withVersions = false): Object
   const facts: Writable<ObjectFile> = {...nothing, size: source.size};
   try {
     const identity = source.read(0, Math.min(identSize, source.size));
-    facts.magic = [0x7f, 0x45, 0x4c, 0x46].every((byte, i) => identity[i] === byte);
+    facts.magic = isElfMagic(identity);
     if (!facts.magic || identity.length < identSize) return facts;
     facts.ident = Ident.decode(identity, {elfClass: 64, littleEndian: true});
     facts.padded = identity.subarray(Ident.size(64)).every((byte) => byte === 0);

@@ -1,4 +1,4 @@
-import {ET} from '../elf/constants.js';
+import {requireLinked} from '../elf/kind.js';
 import {ElfError, systemError} from '../errors.js';
 import {Loading} from './loading.js';
 import {Lookups} from './lookups.js';
@@ -48,14 +48,8 @@ function openProgram(lookups: Lookups, path: string): ProgramFile {
     });
   const {header, machine, problem} = there.object;
   if (problem !== undefined) throw problem.at(path);
-  if (machine === undefined) throw new ElfError('NOT_ELF', 'not an ELF file', {path});
-  const {e_type} = header ?? {};
-  if (e_type !== ET.ET_EXEC && e_type !== ET.ET_DYN)
-    throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
-      path,
-      expected: 'ET_EXEC or ET_DYN',
-      got: e_type === ET.ET_REL ? 'an object file' : `e_type ${e_type}`,
-    });
+  if (header === undefined || machine === undefined) throw new ElfError('NOT_ELF', 'not an ELF file', {path});
+  requireLinked(header, path);
   return {...there, object: {...there.object, machine}};
 }
 

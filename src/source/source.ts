@@ -46,6 +46,20 @@ export function readInPieces(
   }
 }
 
+/** Whether bytes begin as an ELF file does. */
+export function isElfMagic(bytes: Uint8Array): boolean {
+  return bytes.length >= elfMagic.length && elfMagic.every((byte, i) => bytes[i] === byte);
+}
+
+/** EI_MAG0 to EI_MAG3. */
+export const elfMagic = [0x7f, 0x45, 0x4c, 0x46] as const;
+
+/** Whether two pieces of one length hold the same. */
+export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** Whether every byte of a range is zero; the range may be a hole of a gigabyte. */
 export function isZero(source: Pick<ByteSource, 'read'>, offset: number, length: number): boolean {
   const pieceLength = 1 << 20;

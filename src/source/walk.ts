@@ -2,6 +2,7 @@ import {type Dirent, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from './file.js';
+import {elfMagic, isElfMagic} from './source.js';
 
 /** What becomes of a file or directory below the top that cannot be read; without this it is passed over. */
 export type OnUnreadable = (error: ElfError) => void;
@@ -43,7 +44,7 @@ function isElf(path: string, onUnreadable: OnUnreadable): boolean {
   try {
     const source = fileSource(path);
     try {
-      return source.size >= 4 && Buffer.from(source.read(0, 4)).equals(magic);
+      return isElfMagic(source.read(0, Math.min(elfMagic.length, source.size)));
     } finally {
       source.recycle();
     }
@@ -52,5 +53,3 @@ function isElf(path: string, onUnreadable: OnUnreadable): boolean {
     return false;
   }
 }
-
-const magic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);

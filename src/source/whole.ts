@@ -1,5 +1,6 @@
 import {readFileSync, readSync} from 'node:fs';
 import {systemError} from '../errors.js';
+import {elfMagic, isElfMagic} from './source.js';
 
 /** The path under which the system gives standard input. */
 export const standardInput = '/dev/stdin';
@@ -17,14 +18,12 @@ export function readWhole(path: string): Uint8Array {
 export function readWholeElf(path: string): Uint8Array {
   if (path !== standardInput) return readWhole(path);
   try {
-    const start = readStart(magic.length);
-    return start.equals(magic) ? Buffer.concat([start, readFileSync(0)]) : start;
+    const start = readStart(elfMagic.length);
+    return isElfMagic(start) ? Buffer.concat([start, readFileSync(0)]) : start;
   } catch (error) {
     throw systemError(path, error, 'cannot read');
   }
 }
-
-const magic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
 function readStart(length: number): Buffer {
   const bytes = Buffer.alloc(length);

@@ -6,7 +6,7 @@ import {fstatSync, ftruncateSync, readSync, writeSync} from 'node:fs';
 import type {PayloadMove, Plan, Write} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
 import {fileSource} from '../source/file.js';
-import {type ByteSource, readInPieces} from '../source/source.js';
+import {type ByteSource, isSameBytes, readInPieces} from '../source/source.js';
 
 /**
  * Carry out a plan on bytes in memory; the result is new bytes.
@@ -43,8 +43,7 @@ export function requireUnchanged(source: ByteSource, plan: Plan): void {
   const isSame = ({offset, before}: Write) => {
     if (before.length === 0) return offset >= (plan.payload?.from ?? source.size);
     if (offset + before.length > source.size) return false;
-    const now = source.read(offset, before.length);
-    return before.every((byte, i) => byte === now[i]);
+    return isSameBytes(before, source.read(offset, before.length));
   };
   if (source.size === plan.inputSize && plan.writes.every(isSame)) return;
   throw new ElfError('CHANGED', 'the file changed after the edit was planned', {

@@ -139,6 +139,10 @@ test('a wrong command line is named, and nothing is written', (t) => {
     ['--null', '--soname', 'x'],
   ])
     t.is(elfinterp(['edit', file, ...args]).status, 2, args.join(' '));
+  t.is(
+    elfinterp(['edit', file, '--rpath', '/a', '--remove-rpath']).stderr,
+    'elfinterp: --rpath and --remove-rpath exclude one another; see elfinterp edit --help\n',
+  );
   for (const flag of ['--dry-run=yes', '-n=1', '--no-exec-stack=on'])
     t.regex(
       elfinterp(['edit', file, '--rpath', '/x', flag]).stderr,

@@ -478,6 +478,27 @@ test(
 );
 
 test(
+  'below a directory object files are passed over, and what may not be read is named, as data too',
+  withTools((t) => {
+    const {directory, program} = make(t);
+    chmodSync(directory, 0o755);
+    writeFileSync(path.join(directory, 'o.c'), 'int o;');
+    output('gcc', ['-c', '-o', path.join(directory, 'o.o'), path.join(directory, 'o.c')]);
+    t.like(elfinterp('tree', '--list', '-r', directory), {status: 0, stderr: ''});
+    t.is(elfinterp('tree', path.join(directory, 'o.o')).status, 1);
+    if (process.geteuid?.() !== 0) return;
+    chmodSync(program, 0o700);
+    const {status, stdout, stderr} = elfinterpAsNobody(['tree', '--json', '-r', directory]);
+    t.deepEqual([status, stderr], [1, `elfinterp: ${program}: cannot open: permission denied\n`]);
+    const files = JSON.parse(stdout) as {file: string}[];
+    t.like(
+      files.find(({file}) => file === program),
+      {error: {code: 'FILE_SYSTEM'}},
+    );
+  }),
+);
+
+test(
   'a library that may not be read is passed over, and said to be',
   withTools((t) => {
     const {program, lib, directory} = make(t);

@@ -1,3 +1,4 @@
+import {runInNewContext} from 'node:vm';
 import test from 'ava';
 import {PF, SHF, SHT, segmentTypeName} from '../../src/elf/constants.js';
 import {openElf, openElfBuffer} from '../../src/elf/open.js';
@@ -140,6 +141,9 @@ test('bytes may be an ArrayBuffer, and what is none of both is refused as a requ
   const bytes = fixtureBytes('x86_64/probe-pie');
   const plain = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
   t.deepEqual(openElfBuffer(plain).view.header, openElfBuffer(bytes).view.header);
+  const elsewhere = runInNewContext('Uint8Array.from(bytes)', {bytes}) as Uint8Array;
+  t.false(elsewhere instanceof Uint8Array);
+  t.deepEqual(openElfBuffer(elsewhere).view.header, openElfBuffer(bytes).view.header);
   for (const wrong of ['text', undefined, {}])
     t.throws(() => openElfBuffer(wrong as unknown as Uint8Array), {code: 'BAD_REQUEST'});
 });

@@ -17,9 +17,9 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
     return exitStatus.usage;
   };
   try {
-    const contradiction = contradictionIn(args);
-    if (contradiction !== undefined) return complain(contradiction);
     const request = requestOf(args);
+    const contradiction = contradictionIn(args, request);
+    if (contradiction !== undefined) return complain(contradiction);
     const isShrunk = args['shrink-rpath'] === true;
     const isEmpty = Object.keys(request).every((key) => modifiers.has(key));
     if (isEmpty && !isShrunk) return complain('nothing to edit: give at least one change');
@@ -38,36 +38,45 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
   }
 }
 
-/** The library calls a field `addNeeded`; who typed `--add-needed` shall read that. */
+/** The library speaks of fields; who typed options shall read those. What a user gave stands in the parentheses. */
 function inOptions(message: string): string {
-  return message.replace(
-    /\b(addNeededFirst|addNeeded|removeNeeded|replaceNeeded|addRpath|clearSymbolVersions|renameSymbols)\b/g,
-    (field) =>
-      `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replace(/(version|symbol)s$/, '$1')}`,
-  );
+  const [what = '', ...details] = message.split(' (');
+  const named = what.replace(/\w+/g, (word) => optionOf[word] ?? word);
+  return [named, ...details].join(' (');
 }
+
+const optionOf: Readonly<Record<string, string>> = {
+  rpath: '--rpath',
+  runpath: '--runpath',
+  convertRpath: '--convert-rpath',
+  addRpath: '--add-rpath',
+  removeRpath: '--remove-rpath',
+  addNeeded: '--add-needed',
+  addNeededFirst: '--add-needed-first',
+  removeNeeded: '--remove-needed',
+  replaceNeeded: '--replace-needed',
+  soname: '--soname',
+  clearSymbolVersions: '--clear-symbol-version',
+  renameSymbols: '--rename-symbol',
+};
 
 /** Fields that change nothing by themselves. */
 const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter', 'payload']);
 
 class UsageError extends Error {}
 
-/** Options of which each asks for something else. */
-const exclusive: readonly (readonly string[])[] = [
-  ['rpath', 'runpath', 'convert-rpath', 'remove-rpath', 'shrink-rpath'],
-  ['add-rpath', 'remove-rpath', 'shrink-rpath'],
-];
-
-/** What makes no sense for any file, in the names that its user typed. */
-function contradictionIn(args: Arguments): string | undefined {
-  for (const group of exclusive) {
-    const given = group.filter((name) => args[name] !== undefined && args[name] !== false);
-    if (given.length > 1) return `${given.map((name) => `--${name}`).join(' and ')} exclude one another`;
-  }
+/** What makes no sense for any file, of options that are no field of a request. */
+function contradictionIn(args: Arguments, request: EditRequest): string | undefined {
+  if (args['shrink-rpath'] === true && changesPath(request))
+    return '--shrink-rpath goes with no other change of the search path';
   if (args['add-interpreter'] === true && args.interpreter === undefined)
     return '--add-interpreter goes with --interpreter';
   if (args.null === true && args['files-from'] === undefined) return '--null goes with --files-from';
   return undefined;
+}
+
+function changesPath({rpath, runpath, addRpath, removeRpath, convertRpath}: EditRequest): boolean {
+  return [rpath, runpath, addRpath, removeRpath, convertRpath].some((value) => value !== undefined);
 }
 
 function requestOf(args: Arguments): EditRequest {

@@ -2,7 +2,7 @@ import {type ElfFile, findElfFiles, type OnUnreadable} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {resultsToJson, withEachFile} from '../each-file.js';
 import {optimizeLate} from '../optimize-late.js';
-import {errorToJson, exitStatus, type Output} from '../output.js';
+import {exitStatus, type Output} from '../output.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const named = (args.files as string[] | undefined) ?? [];
@@ -16,7 +16,7 @@ export function run(args: Arguments, output: Output): number | undefined {
   using _late = several ? optimizeLate() : undefined;
   const onUnreadable: OnUnreadable = (error) => {
     output.error(error);
-    list?.add({file: error.path ?? '', error: errorToJson(error)});
+    for (const item of resultsToJson([{file: error.path ?? '', error}])) list?.add(item);
   };
   const found = directories.map((directory) => findElfFiles(directory, onUnreadable));
   const files = concatenate(named, ...found);

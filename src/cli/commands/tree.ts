@@ -5,6 +5,7 @@ import {
   findModuleLoading,
   findUndefinedSymbols,
   type Miss,
+  type OnUnreadable,
   printable,
   type ResolvedTree,
   Resolver,
@@ -39,7 +40,11 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 function resolveAll(args: Arguments, format: Format, report: Report, output: Output): void {
   using _late = optimizeLate();
   const resolver = new Resolver(resolveOptions(args));
-  for (const {file, isNamed} of filesOf(args, resolver, output)) {
+  const fail = (error: unknown, file: string) => {
+    output.error(error, file);
+    report.fail?.(file, error);
+  };
+  for (const {file, isNamed} of filesOf(args, resolver, output, (error) => fail(error, error.path ?? ''))) {
     try {
       const tree = resolver.resolve(file);
       // Of a whole directory only what a loader touches is of interest.
@@ -48,10 +53,14 @@ function resolveAll(args: Arguments, format: Format, report: Report, output: Out
       report.add(resolved);
       reportProblems(resolved, format, output);
     } catch (error) {
-      output.error(error, file);
-      report.fail?.(file, error);
+      if (isNamed || !isUnlinked(error)) fail(error, file);
     }
   }
+}
+
+/** Object files and the like lie about in a directory, and no loader touches them. */
+function isUnlinked(error: unknown): boolean {
+  return error instanceof ElfError && error.code === 'UNSUPPORTED';
 }
 
 function usageProblem(args: Arguments): string | undefined {
@@ -96,6 +105,7 @@ function* filesOf(
   args: Arguments,
   resolver: Resolver,
   output: Output,
+  onUnreadable: OnUnreadable,
 ): Generator<{file: string; isNamed: boolean}> {
   const named = (args.files as string[] | undefined) ?? [];
   let done = 0;
@@ -104,7 +114,7 @@ function* filesOf(
     yield {file, isNamed: true};
   }
   for (const directory of (args.recursive as string[] | undefined) ?? []) {
-    for (const file of findElfFilesInside(resolver.root, directory, (error) => output.error(error))) {
+    for (const file of findElfFilesInside(resolver.root, directory, onUnreadable)) {
       output.status(`${++done} files: ${file}`);
       yield {file, isNamed: false};
     }
