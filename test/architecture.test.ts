@@ -190,3 +190,8 @@ test('the version is the one of package.json', (t) => {
   const manifest = JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8')) as {version: string};
   t.is(version, manifest.version);
 });
+
+test('bytes become text as UTF-8, or by byteString: the other encodings of TextDecoder differ between versions of Node', (t) => {
+  const others = files.filter(({text}) => /new TextDecoder\(\s*[^)\s]/.test(text)).map(({name}) => name);
+  t.deepEqual(others, []);
+});

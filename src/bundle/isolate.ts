@@ -15,6 +15,7 @@
  */
 import type {Plan, Write} from '../edit/plan.js';
 import {PF, PT} from '../elf/constants.js';
+import {byteString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 
 /** What isolating one loader comes to. */
@@ -29,7 +30,7 @@ export interface Isolation {
 /** Plan the byte edits for a loader. */
 export function planIsolation(view: ElfView): Isolation {
   const bytes = view.source.read(0, view.source.size);
-  const text = oneUnitPerByte.decode(bytes);
+  const text = byteString(bytes);
   const isMusl = /\0LD_LIBRARY_PATH\0/.test(text) && text.includes('/etc/ld-musl-');
   const prefix = isMusl ? [] : findPrefixTest(view, text);
   const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
@@ -53,7 +54,7 @@ export function planIsolation(view: ElfView): Isolation {
 
 /** Tell whether a loader was isolated: it has the changed test, and not the original one. */
 export function isIsolated(view: ElfView): boolean {
-  const text = oneUnitPerByte.decode(view.source.read(0, view.source.size));
+  const text = byteString(view.source.read(0, view.source.size));
   if (muslStrings.every(([from, to]) => text.includes(`\0${to}\0`) && !text.includes(`\0${from}\0`)))
     return true;
   return findPrefixTest(view, text, deafTest).length === 1 && findPrefixTest(view, text).length === 0;
@@ -64,8 +65,6 @@ function couldNot(matches: number): string {
     matches === 0 ? 'the expected code was not found' : `${matches} places look like the expected code`;
   return `the loader still reads LD_* variables of the guest (${found}): LD_PRELOAD prints errors, ldd lists the wrong libraries`;
 }
-
-const oneUnitPerByte = new TextDecoder('latin1');
 
 /**
  * The x86-64 code of the test: cmpb $'L',(%reg); jne; cmpb $'D',1(%reg); jne; cmpb $'_',2(%reg), where %reg is

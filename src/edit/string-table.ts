@@ -7,7 +7,7 @@
  */
 
 import {DT} from '../elf/constants.js';
-import {decodeString, encodeString} from '../elf/strings.js';
+import {byteString, decodeString, encodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
@@ -114,11 +114,11 @@ function readTable(view: ElfView): Uint8Array {
 
 /** Find strings that stand in the table already, and keep them from being cleared. */
 function findStrings(table: Uint8Array, use: StringUse, texts: readonly string[]): Map<string, number> {
-  const content = oneUnitPerByte.decode(table);
+  const content = byteString(table);
   const places = new Map<string, number>();
   for (const text of new Set(texts)) {
     const bytes = encodeString(text);
-    const start = findString(content, use, oneUnitPerByte.decode(bytes));
+    const start = findString(content, use, byteString(bytes));
     if (start < 0) continue;
     use.fill(1, start, start + bytes.length);
     places.set(text, start);
@@ -135,9 +135,6 @@ function findString(content: string, use: StringUse, sought: string): number {
   }
   return unused;
 }
-
-/** Decodes every byte to one distinct character, so that offsets in text and bytes are the same. */
-const oneUnitPerByte = new TextDecoder('latin1');
 
 /** Zero a string up to the first byte that something else still uses. */
 function clearUnused(draft: Draft, table: Uint8Array, use: StringUse, start: number): void {

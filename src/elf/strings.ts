@@ -14,13 +14,20 @@ export function encodeString(text: string): Uint8Array {
   return encoder.encode(`${text}\0`);
 }
 
-/** A name as one character a byte, whatever its bytes are: for comparing and hashing, not for people. */
+/**
+ * Bytes as one character each, of the same number: for comparing, hashing and searching, not for people. An offset in
+ * the text is the offset in the bytes. TextDecoder cannot do it: its "latin1" is windows-1252, which newer versions of
+ * Node follow to the letter, so that 0x80 becomes U+20AC.
+ */
 export function byteString(bytes: Uint8Array): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += pieceLength)
-    text += String.fromCharCode(...bytes.subarray(at, at + pieceLength));
+  for (let at = 0; at < bytes.length; at += mostArguments)
+    text += String.fromCharCode(...bytes.subarray(at, at + mostArguments));
   return text;
 }
+
+/** A call takes only so many. */
+const mostArguments = 4096;
 
 /** Text in that form. */
 export function toByteString(text: string): string {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import {concatenate, decodeString, encodeString, readString, readStringBytes} from '../../src/elf/strings.js';
+import {byteString, concatenate, decodeString, encodeString, readString, readStringBytes} from '../../src/elf/strings.js';
 import {bufferSource} from '../../src/source/buffer.js';
 import {countingSource} from '../../src/source/counting.js';
 
@@ -60,4 +60,11 @@ test('text to bytes and back', (t) => {
   t.is(decodeString(encodeString('é').subarray(0, 2)), 'é');
   t.deepEqual([...concatenate([])], []);
   t.deepEqual([...concatenate([Uint8Array.of(1), Uint8Array.of(), Uint8Array.of(2, 3)])], [1, 2, 3]);
+});
+
+test('a byte string has one character a byte, of the same number', (t) => {
+  const bytes = Uint8Array.from({length: 10_000}, (_, i) => i);
+  const text = byteString(bytes);
+  t.is(text.length, bytes.length);
+  t.true(bytes.every((byte, i) => text.charCodeAt(i) === byte));
 });
