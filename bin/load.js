@@ -12,12 +12,22 @@ const fs = require('node:fs');
 const path = require('node:path');
 const {Script} = require('node:vm');
 
+requireNode(process.versions.node);
+
 const directory = path.join(__dirname, '..', 'dist', 'bin');
 const cacheDirectory = path.join(directory, 'cache');
 const mayCache = process.env.NODE_DISABLE_COMPILE_CACHE === undefined && !process.env.NODE_V8_COVERAGE;
 /** The modules so far, by the name of the file. */
 const loaded = new Map();
 const uncached = [];
+
+/** End with one line where Node is older than `engines` in package.json allows, before it meets code that it cannot run. */
+function requireNode(version) {
+  const [major, minor] = version.split('.').map(Number);
+  if (major >= 23 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)) return;
+  process.stderr.write(`elfinterp: Node ${version} is too old: install Node 20.19, 22.12 or newer\n`);
+  process.exit(1);
+}
 
 /** The exports of a file of dist/bin, named without `.cjs`. */
 function load(name) {

@@ -3,26 +3,55 @@
  *
  * AVA's own closing words differ with its reporter and with what went wrong, so the tests are counted here, in its
  * TAP output; a test that passed by saying `skipped: ...` counts as skipped. With CI in the environment a skipped
- * test has failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`.
+ * test has failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`; `--portable` stands
+ * for the tests that show whether another release of Node does the same: no chroots, no matrix, no campaigns.
  */
 import {spawn, spawnSync} from 'node:child_process';
-import {rmSync} from 'node:fs';
+import {readdirSync, rmSync} from 'node:fs';
+import path from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
 const counts = {passed: 0, failed: 0, skipped: 0};
+/** What `--portable` leaves out: what depends on the kernel, on other systems or on time more than on Node. */
+const notPortable = [
+  'test/binfmt/registry',
+  'test/chroot/',
+  'test/cli/binfmt',
+  'test/cli/chroot',
+  'test/containment/',
+  'test/edit/matrix',
+  'test/edit/payload-programs',
+  'test/edit/sweep-usr-bin',
+  'test/faults/',
+  'test/fuzz/',
+  'test/loader/machine',
+  'test/package.test',
+  'test/playground',
+  'test/readme',
+  'test/single-file',
+  'test/workflow',
+];
 /** What the last test came to: its comments follow it. */
 let last;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-if (compile()) await runTests(process.argv.slice(2));
+if (compile())
+  await runTests(process.argv.slice(2).flatMap((arg) => (arg === '--portable' ? portableTests() : [arg])));
 else fail('the tests do not compile');
 report();
 
 function compile() {
   rmSync('build', {recursive: true, force: true});
   return spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {stdio: 'inherit'}).status === 0;
+}
+
+function portableTests() {
+  return readdirSync('test', {recursive: true})
+    .map((name) => path.join('test', name))
+    .filter((name) => name.endsWith('.test.ts') && !notPortable.some((prefix) => name.startsWith(prefix)))
+    .sort();
 }
 
 async function runTests(args) {

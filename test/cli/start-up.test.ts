@@ -155,3 +155,20 @@ test('get and needed load neither yargs nor what writes, and no part of Node tha
       t.false(builtins.includes(`NativeModule ${name}`), name);
   }
 });
+
+for (const [release, isSupported] of [
+  ['18.20.8', false],
+  ['20.18.3', false],
+  ['20.19.0', true],
+  ['21.7.3', false],
+  ['22.11.0', false],
+  ['22.12.0', true],
+  ['23.1.0', true],
+  ['26.0.0', true],
+] as const)
+  test(`Node ${release} ${isSupported ? 'is supported' : 'is refused with one line'}`, (t) => {
+    const pretend = `Object.defineProperty(process.versions, 'node', {value: '${release}'}); ${loadCode}`;
+    const {status, stderr} = run(process.execPath, ['-e', pretend]);
+    const refusal = `elfinterp: Node ${release} is too old: install Node 20.19, 22.12 or newer\n`;
+    t.deepEqual({status, stderr}, isSupported ? {status: 0, stderr: ''} : {status: 1, stderr: refusal});
+  });
