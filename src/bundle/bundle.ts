@@ -2,12 +2,13 @@
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
 import {posix} from 'node:path';
-import {ElfError} from '../errors.js';
-import {openOwn} from '../loader/inside.js';
+import {ElfError, inWords} from '../errors.js';
+import {HeldRoot} from '../loader/held-root.js';
+import {enter, openOwn} from '../loader/inside.js';
 import {Resolver} from '../loader/resolve.js';
-import {Root} from '../loader/root.js';
+import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
-import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
@@ -17,7 +18,7 @@ import {withEarlier} from './earlier.js';
 import type {BundleFile} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {withLock} from './lock.js';
-import {formatManifest, type Manifest, manifestPath} from './manifest.js';
+import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
 import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
@@ -88,33 +89,54 @@ export async function bundle(programs: readonly string[], options: BundleOptions
       expected: 'an array of paths',
       got: typeof programs,
     });
+  layoutOf(options);
+  return withTarget(options.into, (target) => bundleAt(target, programs, options));
+}
+
+/** The same in a directory that is held. */
+export function bundleAt(
+  target: HeldRoot,
+  programs: readonly string[],
+  options: Omit<BundleOptions, 'into'>,
+): BundleResult {
   const layout = layoutOf(options);
   const shell = shellOf(options);
-  return withTarget(options.into, layout, (target) =>
-    bundleInto(target, programs, {...options, layout, shell}),
-  );
+  using machine = new HeldRoot(undefined, {keep: true});
+  using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
+  const from = {machine, root: other ?? machine};
+  return inWords(target.host, () => {
+    requireOwnDirectories(target, [layout.prefix, layout.libs]);
+    return bundleInto(target, programs, {...options, ...from, layout, shell});
+  });
 }
 
 /** What is asked for, checked. */
-interface Request extends Omit<BundleOptions, 'shell'> {
+interface Request extends Omit<BundleOptions, 'shell' | 'root' | 'into'> {
   readonly layout: Layout;
   readonly shell: string | undefined;
+  /** The root that the programs are taken from. What is found in it is opened once and held. */
+  readonly root: HeldRoot;
+  /** This machine's. */
+  readonly machine: HeldRoot;
 }
 
-function bundleInto(target: Root, programs: readonly string[], request: Request): BundleResult {
-  using top = holdDirectory(target.host);
+function bundleInto(target: HeldRoot, programs: readonly string[], request: Request): BundleResult {
+  const {top} = target;
   settle(top);
-  const prepared = prepare(programs, target, request);
+  const prepared = prepare(programs, target, request, readManifest(target, request.layout));
   if (isThere(target, prepared)) return resultOf(target, prepared, false);
   return withLock(top, () => {
+    const stale = recover(top);
+    // Held from here on, so that no other directory can be taken for the one that gives way.
+    using libs = enter(top, request.layout.libs);
+    const earlier = libs && readManifestIn(libs);
     // Another run may have been faster.
-    const isAsBefore =
-      recover(top).length === 0 && textOf(readManifest(target, request.layout)) === textOf(prepared.earlier);
-    const current = isAsBefore ? prepared : prepare(programs, target, request);
+    const isAsBefore = stale.length === 0 && textOf(earlier) === textOf(prepared.earlier);
+    const current = isAsBefore ? prepared : prepare(programs, target, request, earlier);
     if (isThere(target, current)) return resultOf(target, current, false);
-    refuseForeignFiles(top, current.earlier, current.manifest);
-    if (current.earlier !== undefined) request.beforeReplacing?.(current.earlier);
-    return write(target, top, current, request.onProgress);
+    refuseForeignFiles(top, earlier, current.manifest, libs);
+    if (earlier !== undefined) request.beforeReplacing?.(earlier);
+    return write(target, libs, current, request.onProgress);
   });
 }
 
@@ -129,24 +151,27 @@ interface Prepared {
   readonly native: boolean;
 }
 
-function prepare(programs: readonly string[], target: Root, request: Request): Prepared {
-  const {layout, shell, ...options} = request;
+function prepare(
+  programs: readonly string[],
+  target: Root,
+  request: Request,
+  earlier: Manifest | undefined,
+): Prepared {
+  const {layout, shell, root, machine, ...options} = request;
   const library = [...(options.library ?? []), alwaysNeeded];
-  const root = new Root(options.root);
-  const earlier = readManifest(target, layout);
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
-  const trees = resolveAll(wanted.programs, library, options.root);
+  const trees = resolveAll(wanted.programs, library, root);
   const data = findDataFiles(root, wanted.files, layout);
   const isolate = options.isolate ?? true;
-  const plan = planBundle(trees, {root, layout, library, isolate, shell, targetOf, data});
+  const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
   requireOwnDirectories(target, directoriesOf(plan));
   return {earlier, plan, manifest: describe(plan, request.onProgress), library, native: root.isTrivial};
 }
 
 function write(
-  target: Root,
-  top: HeldDirectory,
+  target: HeldRoot,
+  libs: HeldDirectory | undefined,
   prepared: Prepared,
   onProgress: OnProgress | undefined,
 ): BundleResult {
@@ -159,8 +184,9 @@ function write(
     const problem = loader === undefined ? undefined : testIsolation(staged.locate(loader));
     if (problem !== undefined) notes.push(problem);
   };
-  writeBundle(top, plan, manifest, obsoleteFiles(target, earlier, manifest), prove, onProgress);
-  proveClosed(target.host, plan.layout, plan.programs, []);
+  const replaced = {libs, obsolete: obsoleteFiles(target, earlier, manifest)};
+  writeBundle(target.top, plan, manifest, replaced, prove, onProgress);
+  proveClosed(target, plan.layout, plan.programs, []);
   return resultOf(target, prepared, true, notes);
 }
 
@@ -179,7 +205,7 @@ function resultOf(
   };
 }
 
-function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions): Layout {
+function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: Omit<BundleOptions, 'into'>): Layout {
   const isPlain =
     prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
   if (!isPlain) {
@@ -197,7 +223,7 @@ function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: BundleOptions):
   return {prefix, libs: posix.join(prefix, libs)};
 }
 
-function shellOf({launcher = 'interp', shell}: BundleOptions): string | undefined {
+function shellOf({launcher = 'interp', shell}: Omit<BundleOptions, 'into'>): string | undefined {
   if ((launcher === 'wrapper') === (shell !== undefined))
     return shell === undefined ? undefined : absolutePath(shell);
   throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
@@ -231,10 +257,15 @@ function obsoleteFiles(target: Root, earlier: Manifest | undefined, now: Manifes
     .map(({path}) => path);
 }
 
+function readManifest(target: HeldRoot, {libs}: Layout): Manifest | undefined {
+  using directory = enter(target.top, libs);
+  return directory && readManifestIn(directory);
+}
+
 /** What is there but is no manifest, or none that may be believed, counts for nothing: the bundle is made anew. */
-function readManifest(target: Root, layout: Layout): Manifest | undefined {
+function readManifestIn(libs: HeldDirectory): Manifest | undefined {
   try {
-    const source = openOwn(target, manifestPath(layout));
+    const source = libs.open(manifestName);
     return source && readManifestFile(source);
   } catch (error) {
     if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
@@ -242,13 +273,8 @@ function readManifest(target: Root, layout: Layout): Manifest | undefined {
   }
 }
 
-function resolveAll(
-  programs: readonly string[],
-  library: readonly string[],
-  root: string | undefined,
-): ResolvedTree[] {
-  const place = root === undefined ? {} : {root};
-  const resolver = new Resolver({...place, library, preloadFile: false});
+function resolveAll(programs: readonly string[], library: readonly string[], root: Root): ResolvedTree[] {
+  const resolver = new Resolver({library, preloadFile: false}, root);
   return programs.map((program) => resolver.resolve(program));
 }
 

@@ -4,8 +4,9 @@ import type {Plan} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {overlaySource} from '../source/overlay.js';
-import type {OnProgress} from '../source/progress.js';
+import type {OnProgress, Progress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
+import {requireUnchanged, writeFully} from '../write/content.js';
 
 /** What a file of a bundle is, without where it came from. */
 export interface Content {
@@ -21,19 +22,51 @@ export interface Content {
  *
  * @param source is closed
  */
-export function contentOf(source: FileSource, plan?: Plan, onProgress: OnProgress = () => {}): Content {
+export function contentOf(source: FileSource, plan?: Plan, onProgress?: OnProgress): Content {
+  return passThrough(source, plan, {step: 'reading', onProgress});
+}
+
+/**
+ * Write that to an open, empty file, and say what was written: one reading gives both.
+ *
+ * @param source is closed
+ * @throws ElfError CHANGED when it is not what the plan was made for; an error of the system
+ */
+export function copyContent(
+  source: FileSource,
+  plan: Plan | undefined,
+  output: number,
+  onProgress?: OnProgress,
+): Content {
+  if (plan !== undefined) requireUnchanged(source, plan);
+  const write = (bytes: Uint8Array, offset: number) => writeFully(output, bytes, offset);
+  return passThrough(source, plan, {step: 'copying', onProgress, write});
+}
+
+interface Passing {
+  readonly step: Progress['step'];
+  readonly onProgress: OnProgress | undefined;
+  readonly write?: (bytes: Uint8Array, offset: number) => void;
+}
+
+function passThrough(
+  source: FileSource,
+  plan: Plan | undefined,
+  {step, onProgress = () => {}, write = () => {}}: Passing,
+): Content {
   try {
     const result = plan === undefined ? source : overlaySource(source, plan.writes, plan.outputSize);
     const hash = createHash('sha256');
     const {path} = source;
     const total = result.size;
     const visit = (bytes: Uint8Array, done: number) => {
-      onProgress({step: 'reading', path, done, total});
+      onProgress({step, path, done, total});
       hash.update(bytes);
+      write(bytes, done);
       return undefined;
     };
     readInPieces(result, 0, total, visit, 1 << 20);
-    return {sha256: hash.digest('hex'), size: result.size, mode: modeOf(source.stats)};
+    return {sha256: hash.digest('hex'), size: total, mode: modeOf(source.stats)};
   } finally {
     source.close();
   }

@@ -6,7 +6,7 @@ import {ElfError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
 import {hasContent} from './contents.js';
-import {type Manifest, type ManifestFile, manifestPath} from './manifest.js';
+import {type Manifest, type ManifestFile, manifestName} from './manifest.js';
 import {hasFile} from './staging.js';
 
 /**
@@ -15,20 +15,21 @@ import {hasFile} from './staging.js';
  *
  * @param earlier the bundle that is there, whose files give way
  * @param coming the bundle that takes its place
+ * @param libs the library directory that is there
  * @throws ElfError CONFLICT naming the first file that no bundle put there
  */
 export function refuseForeignFiles(
   root: HeldDirectory,
   earlier: Manifest | undefined,
   coming: Manifest,
+  libs: HeldDirectory | undefined,
 ): void {
   // Where a list lies that nobody can read any more, a bundle is made anew over it.
-  if (earlier === undefined && hasFile(root, manifestPath(coming))) return;
+  if (earlier === undefined && libs !== undefined && hasFile(libs, `/${manifestName}`)) return;
   const own = new Set(earlier?.files.map(({path}) => path));
   const planned = new Map(coming.files.map((file) => [file.path, file]));
-  using libs = earlier === undefined ? enter(root, coming.libs) : undefined;
   const paths = new Set([
-    ...(libs?.names() ?? []).map((name) => posix.join(coming.libs, name)),
+    ...(earlier === undefined ? (libs?.names() ?? []) : []).map((name) => posix.join(coming.libs, name)),
     ...planned.keys(),
   ]);
   const foreign = [...paths].filter((path) => !own.has(path) && isLost(root, path, planned.get(path)));

@@ -12,9 +12,9 @@ import {machineOf} from '../elf/machine.js';
 import {openElfSource} from '../elf/open.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {Root} from '../loader/root.js';
+import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
-import {type FileSource, fileSource} from '../source/file.js';
+import type {FileSource} from '../source/file.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
 import {planIsolation} from './isolate.js';
 import type {ManifestProgram} from './manifest.js';
@@ -39,6 +39,8 @@ export interface BundlePlan {
 export interface PlanBundleOptions {
   /** The root that the programs were resolved in. */
   readonly root: Root;
+  /** This machine's, where a wrapper's shell is from. */
+  readonly machine: Root;
   readonly layout: Layout;
   /** Libraries to add by hand, as if each program needed them. */
   readonly library: readonly string[];
@@ -139,7 +141,7 @@ function addPathFile(
 function planWrapper(
   program: TreeNode,
   {interpreter}: ResolvedTree,
-  {layout: {prefix, libs}, root: from}: PlanBundleOptions,
+  {layout: {prefix, libs}, root: from, machine}: PlanBundleOptions,
   shell: string,
   files: FileSet,
   qemuTarget: string | null,
@@ -156,7 +158,7 @@ function planWrapper(
       expected: 'no character that a shell treats as special',
     });
   }
-  checkShell(shell, withView(from.source(program.host), machineName));
+  checkShell(machine, shell, withView(from.source(program.host), machineName));
   const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
   const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
   const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
@@ -165,7 +167,7 @@ function planWrapper(
   files.add({path: wraps, role: 'data', source, from, identity, why: 'the program that a wrapper starts'});
   const why = 'the shell of the wrapper';
   // The shell is one of this machine, wherever the program is from.
-  files.add({path: interpreterPath, role: 'data', source: shell, from: new Root(), identity: shell, why});
+  files.add({path: interpreterPath, role: 'data', source: shell, from: machine, identity: shell, why});
   return {path, interpreter: interpreterPath, qemuTarget, wraps};
 }
 
@@ -174,9 +176,9 @@ function machineName(view: ElfView): string {
 }
 
 /** @throws ElfError BAD_REQUEST for a shell that would need a loader, or an emulator, itself */
-function checkShell(shell: string, wanted: string): void {
-  const name = withView(fileSource(shell), machineName);
-  const isStatic = withView(fileSource(shell), (view) => view.interpreter === undefined);
+function checkShell(machine: Root, shell: string, wanted: string): void {
+  const name = withView(machine.source(shell), machineName);
+  const isStatic = withView(machine.source(shell), (view) => view.interpreter === undefined);
   if (isStatic && name === wanted) return;
   throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
     path: shell,

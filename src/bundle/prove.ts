@@ -1,6 +1,7 @@
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
+import type {Root} from '../loader/root.js';
 import type {ManifestProgram} from './manifest.js';
 import type {Layout} from './plan-bundle.js';
 
@@ -11,20 +12,19 @@ import type {Layout} from './plan-bundle.js';
  * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
  */
 export function proveClosed(
-  root: string,
+  root: Root,
   layout: Layout,
   programs: readonly ManifestProgram[],
   library: readonly string[],
 ): void {
-  const patched = new Resolver({root, library});
-  const wrapped = new Resolver({
-    root,
-    library,
+  const patched = new Resolver({library}, root);
+  const byLoader = {
     interpreter: posix.join(layout.libs, 'ld.so'),
     libraryPath: layout.libs,
     inhibitCache: true,
     direct: true,
-  });
+  };
+  const wrapped = new Resolver({library, ...byLoader}, root);
   for (const program of programs) {
     const resolver = program.wraps === undefined ? patched : wrapped;
     const path = program.wraps ?? program.path;

@@ -15,7 +15,7 @@ import {linkSync, lstatSync, mkdtempSync, renameSync, rmdirSync, unlinkSync, wri
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {Held, HeldDirectory} from '../source/held.js';
 import {hasContent} from './contents.js';
 import {lockName, withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath, ownDirectories} from './manifest.js';
@@ -36,13 +36,39 @@ export function settle(root: HeldDirectory): readonly string[] {
 
 /** Undo or clear away what runs that were interrupted left in a root, which is locked; the names of what there was. */
 export function recover(root: HeldDirectory): readonly string[] {
-  const names = root.names().filter((name) => name.startsWith(stagingPrefix));
-  for (const name of names) {
+  const done: string[] = [];
+  for (const name of root.names().filter((one) => one.startsWith(stagingPrefix))) {
     using directory = openOwn(root, name);
-    if (directory !== undefined) undo(new Staging(root, name, directory), root, name);
-    removeTree(root, name);
+    if (directory === undefined || !isStaging(directory)) continue;
+    undo(new Staging(root, directory), root, name);
+    removeStaging(root, name, directory);
+    done.push(name);
   }
-  return names;
+  return done;
+}
+
+/** What stands beside one another in a staging directory. */
+const parts: readonly string[] = [manifestName, 'new', 'replaced'];
+
+/**
+ * Whether a directory of such a name is one of ours: nobody else got into it, and nothing else is in it. In a root that
+ * is somebody's he could give the name to a directory of root's that lies there, to have it cleared away.
+ */
+function isStaging(directory: HeldDirectory): boolean {
+  const {mode, uid} = directory.stats;
+  if (uid !== process.geteuid?.() || (mode & 0o077) !== 0) return false;
+  return directory.names().every((name) => parts.includes(name));
+}
+
+/** What is in it goes by the directory itself, whatever its name stands for by now; then it is empty. */
+function removeStaging(root: HeldDirectory, name: string, directory: HeldDirectory): void {
+  try {
+    // The list goes first: without it there is nothing to be undone any more.
+    for (const part of parts) removeTree(directory, part);
+    rmdirSync(root.at(name));
+  } catch (error) {
+    throw systemError(posix.join(root.real, name), error, 'cannot remove');
+  }
 }
 
 /**
@@ -58,32 +84,29 @@ export function changeBundle(
 ): void {
   const name = makeStaging(root);
   using directory = root.directory(name);
-  if (directory === undefined || directory.stats.uid !== process.geteuid?.())
+  if (directory === undefined || !isStaging(directory) || directory.names().length > 0)
     throw new ElfError('CHANGED', 'somebody took the staging directory away', {path: `${root.real}/${name}`});
-  const staging = new Staging(root, name, directory);
+  const staging = new Staging(root, directory);
   try {
     writeFileSync(directory.at(manifestName), formatManifest(manifest), {flag: 'wx'});
     change(staging);
   } catch (error) {
     // Where that fails too, the next run does it.
     staging.undo();
-    removeTree(root, name);
+    removeStaging(root, name, directory);
     throw systemError(root.real, error, 'cannot write the bundle');
   }
-  clear(root, name);
+  clear(root, name, directory);
 }
 
 /** A change that is under way, or was. */
 export class Staging {
   readonly #root: HeldDirectory;
   readonly #directory: HeldDirectory;
-  /** The real path of what looks like the root with nothing but the new bundle in it, once `makeNew` was called. */
-  readonly newRoot: string;
 
-  constructor(root: HeldDirectory, name: string, directory: HeldDirectory) {
+  constructor(root: HeldDirectory, directory: HeldDirectory) {
     this.#root = root;
     this.#directory = directory;
-    this.newRoot = posix.join(root.real, name, 'new');
   }
 
   /** The directory of the new bundle. */
@@ -91,15 +114,43 @@ export class Staging {
     return this.#directory.make('new');
   }
 
-  /** Put what stands at a path aside. It stays in its place as well until something takes it, where that is possible. */
+  /**
+   * Put the file that stands at a path aside.
+   *
+   * @param leave it stays in its place as well until something takes it, where that is possible
+   * @throws ElfError CONFLICT for a directory, even one that somebody puts there at the last moment
+   */
   putAside(path: string, leave?: 'leave'): void {
+    this.#move(path, leave, (moved) => {
+      if (moved.stats.isDirectory()) throw directoryInTheWay(moved.real);
+    });
+  }
+
+  /** The same for the directory that was there when the change was planned. @throws ElfError CHANGED for another one */
+  putAsideDirectory(path: string, planned: HeldDirectory | undefined): void {
+    this.#move(path, undefined, (moved) => {
+      if (planned !== undefined && isSame(moved, planned)) return;
+      throw new ElfError('CHANGED', 'another directory was put here meanwhile', {path: moved.real});
+    });
+  }
+
+  /** What is moved is looked at where nobody can change it any more. What should not have been moved goes back. */
+  #move(path: string, leave: 'leave' | undefined, check: (moved: Held) => void): void {
     const [parent, name] = [posix.dirname(path), posix.basename(path)];
     using from = enter(this.#root, parent);
     if (from === undefined || !isThere(from, name)) return;
-    if (leave && hasDirectory(this.#root, path)) throw directoryInTheWay(from, name);
+    if (leave && hasDirectory(this.#root, path)) throw directoryInTheWay(posix.join(from.real, name));
     using to = enter(this.#directory, `replaced${parent}`, 'make');
     if (to === undefined) return;
-    if (leave === undefined || !tryToLink(from.at(name), to.at(name))) renameSync(from.at(name), to.at(name));
+    if (leave && tryToLink(from.at(name), to.at(name))) return;
+    renameSync(from.at(name), to.at(name));
+    using moved = to.hold(name);
+    try {
+      if (moved !== undefined) check(moved);
+    } catch (error) {
+      renameSync(to.at(name), from.at(name));
+      throw error;
+    }
   }
 
   /** Move a part of the new bundle into its place, with the first directory on the way there that does not exist. */
@@ -146,8 +197,12 @@ export class Staging {
   }
 }
 
-function directoryInTheWay(directory: HeldDirectory, name: string): ElfError {
-  const path = posix.join(directory.real, name);
+function isSame(a: Held, b: Held): boolean {
+  const [one, other] = [a.bigStats, b.bigStats];
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+function directoryInTheWay(path: string): ElfError {
   return new ElfError('CONFLICT', 'a directory stands where a file of the bundle goes', {path});
 }
 
@@ -160,9 +215,9 @@ function makeStaging(root: HeldDirectory): string {
 }
 
 /** What is done is done; what is left of the old is cleared away by the next run. */
-function clear(root: HeldDirectory, name: string): void {
+function clear(root: HeldDirectory, name: string, directory: HeldDirectory): void {
   try {
-    removeTree(root, name);
+    removeStaging(root, name, directory);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
   }

@@ -1,49 +1,45 @@
 /*
  * The directory that a bundle goes into. What was made of it for nothing is taken away again.
  */
-import {mkdirSync, rmdirSync} from 'node:fs';
+import {rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
-import {ElfError, inWords, systemError} from '../errors.js';
-import {Root} from '../loader/root.js';
+import {ElfError, systemError} from '../errors.js';
+import {HeldRoot} from '../loader/held-root.js';
+import type {Root} from '../loader/root.js';
+import type {HeldDirectory} from '../source/held.js';
 import {absolutePath} from '../source/working-directory.js';
-import type {Layout} from './plan-bundle.js';
 
 /** Do something in a directory, which is made if it does not exist, and with those above it goes again if that fails. */
-export function withTarget<T>(into: string, layout: Layout, work: (target: Root) => T): T {
-  const made = makeDirectory(into);
+export function withTarget<T>(into: string, work: (target: HeldRoot) => T): T {
+  using machine = new HeldRoot();
+  const made: string[] = [];
   try {
-    const target = targetAt(into, layout);
-    return inWords(target.host, () => work(target));
+    using target = new HeldRoot(enterTarget(machine, into, made));
+    return work(target);
   } catch (error) {
-    if (made !== undefined) removeEmptyDirectories(absolutePath(into), made);
+    removeEmptyDirectories(machine, made);
     throw error;
   }
 }
 
-/** Make a directory and those above it. @returns the uppermost that was made */
-function makeDirectory(path: string): string | undefined {
+function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirectory {
   try {
-    const made = mkdirSync(path, {recursive: true});
-    return made && absolutePath(made);
+    return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
   } catch (error) {
-    throw systemError(path, error, 'cannot make the directory');
+    throw systemError(into, error, 'cannot make the directory');
   }
 }
 
-/** Take away what was made for nothing, from a directory up to one above it. */
-function removeEmptyDirectories(from: string, to: string): void {
+/** Take away what was made for nothing, the innermost first. */
+function removeEmptyDirectories(machine: HeldRoot, made: readonly string[]): void {
   try {
-    for (let path = from; path.length >= to.length; path = posix.dirname(path)) rmdirSync(path);
+    for (const path of made) {
+      using above = machine.enter(posix.dirname(path));
+      rmdirSync(above.at(posix.basename(path)));
+    }
   } catch {
-    // Something is in it by now.
+    // Something is in it by now, or it is somewhere else.
   }
-}
-
-/** The target; each directory of the layout that exists there must be one, and not a link elsewhere. */
-function targetAt(into: string, layout: Layout): Root {
-  const root = new Root(into);
-  requireOwnDirectories(root, [layout.prefix, layout.libs]);
-  return root;
 }
 
 /** A directory of the bundle that exists already must be one, and not a link to elsewhere. */

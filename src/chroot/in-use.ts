@@ -3,7 +3,7 @@
  * are (device and inode, whatever the process calls them), and an entry of the table outside that names one.
  * The private tables of runs that are going on need no look: such a run is a process whose emulator is executing.
  */
-import {readdirSync, readFileSync, statSync} from 'node:fs';
+import {type BigIntStats, readdirSync, readFileSync, statSync} from 'node:fs';
 import {findBinfmtMount} from '../binfmt/mount.js';
 import {readTable} from '../binfmt/registry.js';
 import type {Manifest} from '../bundle/manifest.js';
@@ -18,7 +18,12 @@ export function findUses(root: Root, manifest: Manifest): readonly string[] {
 
 /** Say which processes run a program of a bundle. */
 export function findProcesses(root: Root, {files}: Manifest): readonly string[] {
-  return processesRunning(files.map(({path}) => root.hostPath(path)));
+  return processesRunning(
+    files.flatMap(({path}) => {
+      const there = root.lookUp(path);
+      return there.found ? [identityIn(there.stats)] : [];
+    }),
+  );
 }
 
 /** @throws ElfError BUSY when there are uses */
@@ -28,8 +33,8 @@ export function refuseUses(root: Root, {prefix}: Manifest, [use, ...others]: rea
   throw new ElfError('BUSY', 'the bundle is in use', {path: root.hostPath(prefix), got: `${use}${more}`});
 }
 
-function processesRunning(paths: readonly string[]): readonly string[] {
-  const identities = new Map(paths.flatMap((path) => identityOf(path).map((identity) => [identity, path])));
+function processesRunning(files: readonly string[]): readonly string[] {
+  const identities = new Set(files);
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
     const used = [...identityOf(`/proc/${pid}/exe`), ...mappedBy(pid)].find((identity) =>
@@ -41,11 +46,14 @@ function processesRunning(paths: readonly string[]): readonly string[] {
 
 function identityOf(path: string): string[] {
   try {
-    const {dev, ino} = statSync(path, {bigint: true});
-    return [`${dev}:${ino}`];
+    return [identityIn(statSync(path, {bigint: true}))];
   } catch {
     return [];
   }
+}
+
+function identityIn({dev, ino}: Pick<BigIntStats, 'dev' | 'ino'>): string {
+  return `${dev}:${ino}`;
 }
 
 /** The files that a process has mapped (proc(5), maps): device as MAJOR:MINOR in hexadecimal, then the inode. */

@@ -1,12 +1,12 @@
 /*
  * The emulator that a chroot needs, found and bundled into it.
  */
-import {type BundleOptions, type BundleResult, bundle} from '../bundle/bundle.js';
+import {type BundleOptions, type BundleResult, bundleAt} from '../bundle/bundle.js';
 import type {Manifest} from '../bundle/manifest.js';
 import {settle} from '../bundle/staging.js';
 import {ElfError, inWords} from '../errors.js';
-import {Root} from '../loader/root.js';
-import {holdDirectory} from '../source/held.js';
+import {HeldRoot} from '../loader/held-root.js';
+import type {Root} from '../loader/root.js';
 import {type Architecture, describeArchitecture, findArchitecture} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
 import {findProcesses, refuseUses} from './in-use.js';
@@ -48,10 +48,11 @@ export async function installEmulator(
   programs: readonly string[] = [],
   options: InstallOptions = {},
 ): Promise<InstallResult> {
-  const root = new Root(chroot);
+  using root = HeldRoot.at(chroot);
   if (root.isTrivial)
     throw new ElfError('BAD_REQUEST', 'this is the root of the machine, not a chroot', {path: chroot});
-  inWords(root.host, () => settleIn(root));
+  // Where a bundle is has to be known before the question where one goes.
+  inWords(root.host, () => settle(root.top));
   const architecture = architectureOf(root, options.architecture);
   const own = findOwnEmulator(root, architecture.targets);
   const result = {architecture, emulators: [], own: undefined, bundle: undefined, notes: []};
@@ -69,9 +70,8 @@ export async function installEmulator(
     };
   }
   const emulators = programs.length > 0 ? programs.map(locateEmulator) : [findHostEmulator(architecture)];
-  const bundled = await bundle(emulators, {
+  const bundled = bundleAt(root, emulators, {
     ...options,
-    into: root.host,
     prefix: prefixFor(root, options),
     qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
     // A program that starts between two renames would find no loader.
@@ -89,12 +89,6 @@ function noteOnTargets({programs}: Manifest, {name, targets}: Architecture): str
   return [
     `programs of this chroot (${name}) need qemu-${wanted.join(' or qemu-')}, not qemu-${got.join(', qemu-')}`,
   ];
-}
-
-/** Where a bundle is has to be known before the question where one goes. */
-function settleIn(root: Root): void {
-  using top = holdDirectory(root.host);
-  settle(top);
 }
 
 /** Where a bundle is already, or goes; one that is there must be one that can be replaced. */

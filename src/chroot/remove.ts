@@ -3,16 +3,16 @@
  * since, so it decides nothing by itself: each path is under the prefix (bundle/manifest.ts), no link leads to it
  * (loader/inside.ts), and each file is still the one that was written, by its hash.
  */
-import {lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {hasContent} from '../bundle/contents.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
 import {ElfError, inWords, printable} from '../errors.js';
+import {HeldRoot} from '../loader/held-root.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
-import {Root} from '../loader/root.js';
-import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import type {Root} from '../loader/root.js';
+import type {HeldDirectory} from '../source/held.js';
 import {findUses, refuseUses} from './in-use.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 
@@ -39,12 +39,12 @@ export interface RemoveResult {
  *   console.log(removeBundle('./chroot').removed);
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
-  const root = new Root(chroot);
+  using root = HeldRoot.at(chroot);
   return inWords(root.host, () => removeFrom(root, options));
 }
 
-function removeFrom(root: Root, options: RemoveOptions): RemoveResult {
-  using top = holdDirectory(root.host);
+function removeFrom(root: HeldRoot, options: RemoveOptions): RemoveResult {
+  const {top} = root;
   const stale = settle(top).map((name) => `/${name}`);
   if (findManifest(root, options) === undefined) {
     if (stale.length === 0) throw nothingThere(root);
@@ -86,13 +86,18 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
       expected: `sha256 ${first.sha256}, as in the manifest; --force removes it all the same`,
     });
   }
-  const directory = there.find(({path}) => lstatSync(root.hostPath(path)).isDirectory());
+  const directory = there.find(({path}) => isDirectory(root, path));
   if (directory !== undefined) {
     throw new ElfError('CHANGED', 'a directory stands where a file was installed', {
       path: root.hostPath(directory.path),
     });
   }
   return [...there.map(({path}) => path), manifestPath(manifest)];
+}
+
+function isDirectory(root: Root, path: string): boolean {
+  const there = root.resolve(path, {follow: false});
+  return there.found && there.stats.isDirectory();
 }
 
 /** What else lies in a directory of the bundle: not ours to remove. */

@@ -9,8 +9,9 @@ import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest
 import {proveClosed} from '../bundle/prove.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfError, inWords} from '../errors.js';
+import {HeldRoot} from '../loader/held-root.js';
 import {findOwn, openOwn} from '../loader/inside.js';
-import {Root} from '../loader/root.js';
+import type {Root} from '../loader/root.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 
 /** One thing that is not as the manifest says. */
@@ -41,7 +42,7 @@ export interface VerifyResult {
  *   console.log(verifyBundle('./chroot').problems); // []
  */
 export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyResult {
-  const root = new Root(chroot);
+  using root = HeldRoot.at(chroot);
   return inWords(root.host, () => verifyIn(root, place));
 }
 
@@ -82,7 +83,7 @@ function findExtras(root: Root, {libs, files}: Manifest): BundleProblem[] {
 
 function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {
   try {
-    proveClosed(root.host, manifest, manifest.programs, []);
+    proveClosed(root, manifest, manifest.programs, []);
     return [];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;

@@ -24,8 +24,9 @@ export class Resolver {
   readonly #options: ResolveTreeOptions;
   readonly #lookups: Lookups;
 
-  constructor(options: ResolveTreeOptions = {}) {
-    this.root = new Root(options.root, options.cwd);
+  /** @param root how the files of `options.root` are reached, where that is not by their paths */
+  constructor(options: ResolveTreeOptions = {}, root = new Root(options.root, options.cwd)) {
+    this.root = root;
     this.#options = options;
     this.#lookups = new Lookups(this.root, options.versions ?? true);
   }

@@ -11,7 +11,7 @@
 import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
 import {type FileSource, fileSource, notAFile} from '../source/file.js';
-import {hold, holdDirectory} from '../source/held.js';
+import {type HeldDirectory, hold, holdDirectory} from '../source/held.js';
 import {absolutePath, workingDirectory} from '../source/working-directory.js';
 
 /** A path that leads to something. */
@@ -43,8 +43,8 @@ export interface ResolveOptions {
   readonly follow?: boolean;
 }
 
-const mostLinks = 40;
-const longestPath = 4095;
+export const mostLinks = 40;
+export const longestPath = 4095;
 
 /** A directory that is `/` for the paths inside it: links are followed as the kernel would after chroot(2). */
 export class Root {
@@ -53,8 +53,8 @@ export class Root {
   #cwd: string | undefined;
 
   /** @throws ElfError FILE_SYSTEM when the directory cannot be entered */
-  constructor(directory = '/', cwd?: string) {
-    this.host = realDirectory(directory);
+  constructor(directory: string | HeldDirectory = '/', cwd?: string) {
+    this.host = typeof directory === 'string' ? realDirectory(directory) : directory.real;
     this.#cwd = cwd;
   }
 
@@ -220,7 +220,8 @@ function step(reached: string, name: string): string {
   return reached === '/' ? `/${name}` : `${reached}/${name}`;
 }
 
-function codeOf(error: unknown): string {
+/** @throws what is no error of the system */
+export function codeOf(error: unknown): string {
   const {code} = error as NodeJS.ErrnoException;
   if (code === undefined || !code.startsWith('E')) throw error;
   return code;

@@ -13,6 +13,7 @@
  * for no FIFO. Where there is no /proc/self/fd, which is on no Linux, paths are used as they are.
  */
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -46,6 +47,11 @@ export class Held {
   /** The same thing for a call that wants a path and follows links. */
   get path(): string {
     return hasDescriptorPaths ? `/proc/self/fd/${this.#fd}` : this.real;
+  }
+
+  /** With the numbers of device and inode in full. */
+  get bigStats(): BigIntStats {
+    return fstatSync(this.#fd, {bigint: true});
   }
 
   /** Open it for reading. @throws ElfError NOT_A_FILE when it is not a regular file: nothing else is opened */
@@ -85,6 +91,22 @@ export class HeldDirectory extends Held {
       const there = this.directory(name);
       if (there !== undefined) return there;
       makeDirectory(this.at(name), join(this.real, name), mode);
+    }
+  }
+
+  /**
+   * Hold whatever a path goes through here, a directory as one and a link as itself. A directory is asked for first,
+   * because that is how an automounted one comes to be there.
+   *
+   * @throws an error of the system
+   */
+  step(name: string): Held {
+    const [path, real] = [this.at(name), join(this.real, name)];
+    try {
+      return new HeldDirectory(openSync(path, O_PATH | constants.O_NOFOLLOW | constants.O_DIRECTORY), real);
+    } catch (error) {
+      if (!['ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      return new Held(openSync(path, O_PATH | constants.O_NOFOLLOW), real);
     }
   }
 

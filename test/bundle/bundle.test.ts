@@ -17,6 +17,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {proveClosed} from '../../src/bundle/prove.js';
 import {runInChroot} from '../../src/chroot/run.js';
 import {ElfError} from '../../src/errors.js';
+import {Root} from '../../src/loader/root.js';
 import {fixture} from '../helpers/fixtures.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -123,7 +124,7 @@ test(
       ['/debootstrap/qemu-aarch64', 'aarch64'],
       ['/debootstrap/qemu-arm', 'arm'],
     ]);
-    proveClosed(into, layout, manifest.programs, []);
+    proveClosed(new Root(into), layout, manifest.programs, []);
     t.pass();
   }),
 );
@@ -351,7 +352,12 @@ test(
       await new Promise((resolve) => child.once('close', resolve));
       const isWhole = existsSync(path.join(into, layout.libs, 'manifest.json'));
       if (isWhole)
-        proveClosed(into, layout, [{path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: null}], []);
+        proveClosed(
+          new Root(into),
+          layout,
+          [{path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: null}],
+          [],
+        );
       await bundle([emulator], {into});
       t.deepEqual(readdirSync(into), ['debootstrap'], `killed after ${delay} ms`);
     }

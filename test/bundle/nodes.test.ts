@@ -19,7 +19,9 @@ function digest(directory: string): string[] {
     .flatMap((name) => {
       const stats = statSync(join(directory, name));
       if (!stats.isFile()) return [];
-      const hash = createHash('sha256').update(readFileSync(join(directory, name))).digest('hex');
+      const hash = createHash('sha256')
+        .update(readFileSync(join(directory, name)))
+        .digest('hex');
       return [`${name} ${(stats.mode & 0o7777).toString(8)} ${hash}`];
     });
 }

@@ -367,9 +367,7 @@ test(
   'an interrupted installation is cleaned up by remove',
   withTools((t) => {
     const root = guestRoot(t);
-    mkdirSync(join(root, '.elfinterp-staging-4194305-x', 'debootstrap'), {
-      recursive: true,
-    });
+    mkdirSync(join(root, '.elfinterp-staging-4194305-x', 'new'), {recursive: true, mode: 0o700});
     t.deepEqual(
       removeBundle(root).removed.map((path) => path.slice(0, 19)),
       ['/.elfinterp-staging'],

@@ -303,9 +303,8 @@ function* stagingAttempts(operation: OperationName): Generator<Attempt> {
     operation,
     name: 'a staging directory with links in it',
     prepare: ({root, outside}) => {
-      mkdirSync(join(root, staging, 'deep'), {recursive: true});
-      symlinkSync(outside, join(root, staging, 'deep/link'));
-      symlinkSync(outside, join(root, staging, 'new'));
+      mkdirSync(join(root, staging, 'new'), {recursive: true, mode: 0o700});
+      symlinkSync(outside, join(root, staging, 'new/link'));
       symlinkSync(outside, join(root, staging, 'replaced'));
     },
   };
@@ -314,7 +313,7 @@ function* stagingAttempts(operation: OperationName): Generator<Attempt> {
     name: 'a staging directory whose list names files outside',
     prepare: ({root, outside}) => {
       const list = join(outside, 'debootstrap/qemu-libs/manifest.json');
-      mkdirSync(join(root, staging, 'replaced/debootstrap'), {recursive: true});
+      mkdirSync(join(root, staging, 'replaced/debootstrap'), {recursive: true, mode: 0o700});
       if (existsSync(list)) writeFileSync(join(root, staging, 'manifest.json'), withoutSecret(list));
       symlinkSync(outside, join(root, staging, 'replaced/debootstrap/qemu-libs'));
     },

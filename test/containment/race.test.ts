@@ -5,7 +5,16 @@
  */
 import {type ChildProcessByStdio, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {cpSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {dirname, join} from 'node:path';
 import type {Readable} from 'node:stream';
 import test, {type ExecutionContext} from 'ava';
@@ -100,13 +109,13 @@ const races: Readonly<Record<string, Race>> = {
   },
   'the remains of a run are cleared away': {
     withBundle: true,
-    swapped: `${staging}/deep/deeper`,
+    swapped: `${staging}/new/deeper`,
     prepare: ({outside}) => {
-      for (let i = 0; i < 200; i++)
-        writeFileSync(mkdirs(join(outside, staging, 'deep/deeper', `${i}/f`)), '');
+      for (let i = 0; i < 200; i++) writeFileSync(mkdirs(join(outside, staging, 'new/deeper', `${i}/f`)), '');
     },
     run: ({root}) => {
-      for (let i = 0; i < 200; i++) writeFileSync(mkdirs(join(root, staging, `deep/${i}`)), '');
+      for (let i = 0; i < 200; i++) writeFileSync(mkdirs(join(root, staging, `new/${i}`)), '');
+      chmodSync(join(root, staging), 0o700);
       removeBundle(root, {force: true});
     },
     changes: true,

@@ -15,7 +15,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {changeBundle} from '../../src/bundle/staging.js';
 import {findArchitecture} from '../../src/chroot/architecture.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
-import {findOwn} from '../../src/loader/inside.js';
+import {enter, findOwn} from '../../src/loader/inside.js';
 import {Root} from '../../src/loader/root.js';
 import {holdDirectory} from '../../src/source/held.js';
 import {elfinterp} from '../helpers/cli.js';
@@ -99,11 +99,12 @@ test('an installation that failed in the middle lost the bundle that was there',
   using top = holdDirectory(new Root(into).host);
   const interrupted = () =>
     changeBundle(top, manifest, (staging) => {
-      staging.makeNew();
-      mkdirSync(join(staging.newRoot, manifest.libs), {recursive: true});
-      writeFileSync(join(staging.newRoot, manifest.libs, 'manifest.json'), '');
+      using made = staging.makeNew();
+      mkdirSync(join(made.path, manifest.libs), {recursive: true});
+      writeFileSync(join(made.path, manifest.libs, 'manifest.json'), '');
       staging.putAside('/debootstrap/true');
-      staging.putAside(manifest.libs);
+      using libs = enter(top, manifest.libs);
+      staging.putAsideDirectory(manifest.libs, libs);
       throw new Error('in the middle');
     });
   t.throws(interrupted, {message: /in the middle/});
@@ -114,7 +115,7 @@ test('an installation that failed in the middle lost the bundle that was there',
 test('what a run left that was killed after its work was never cleared away', async (t) => {
   const into = tempDirectory(t);
   await bundle(['/bin/true'], {into});
-  mkdirSync(join(into, '.elfinterp-staging-999999999-x/replaced'), {recursive: true});
+  mkdirSync(join(into, '.elfinterp-staging-999999999-x/replaced'), {recursive: true, mode: 0o700});
   symlinkSync('999999999-1', join(into, '.elfinterp-lock'));
   const {written} = await bundle(['/bin/true'], {into});
   t.false(written);

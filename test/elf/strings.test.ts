@@ -1,6 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
-import {byteString, concatenate, decodeString, encodeString, readString, readStringBytes} from '../../src/elf/strings.js';
+import {
+  byteString,
+  concatenate,
+  decodeString,
+  encodeString,
+  readString,
+  readStringBytes,
+} from '../../src/elf/strings.js';
 import {bufferSource} from '../../src/source/buffer.js';
 import {countingSource} from '../../src/source/counting.js';
 

@@ -1,0 +1,299 @@
+/*
+ * A root of which every directory is held by its descriptor, for work in places that somebody else may change.
+ *
+ * `Root` walks by paths, which is fast, and makes sure afterwards that what it opened is where it was found. Here each
+ * name is looked up in the directory that is held, so that no path is looked up a second time, and the walk knows
+ * whose directories and links it went through (source/trust.ts). What was found stays held while `keep` is on: a file
+ * that is planned for is the one that is copied, whatever has been put under its name meanwhile.
+ */
+import {type BigIntStats, readlinkSync} from 'node:fs';
+import {posix} from 'node:path';
+import {ElfError, systemError} from '../errors.js';
+import {type FileSource, notAFile} from '../source/file.js';
+import {type Held, HeldDirectory, holdDirectory} from '../source/held.js';
+import {fullTrust, mayChange, mayShow, type Trust, throughDirectory, throughLink} from '../source/trust.js';
+import {absolutePath} from '../source/working-directory.js';
+import {codeOf, longestPath, mostLinks, type Resolution, type ResolveOptions, Root} from './root.js';
+
+/** Something that was found in a directory. */
+interface Node {
+  readonly name: string;
+  readonly above: Node | undefined;
+  readonly inside: string;
+  readonly stats: BigIntStats;
+  /** Undefined when it was let go again, as files are of which there are too many. */
+  held: Held | undefined;
+  /** What is in it and is held, too. */
+  readonly children: Map<string, Node>;
+  /** What a link says, once it was asked. */
+  text?: string;
+}
+
+/** Files that are kept open at once; directories and links, which are fewer, all are. */
+const mostFiles = 1000;
+
+/** A root directory that is held, and all that is found in it. */
+export class HeldRoot extends Root implements Disposable {
+  readonly #top: Node;
+  readonly #keep: boolean;
+  readonly #nodes: Node[] = [];
+  readonly #files: Node[] = [];
+
+  /**
+   * @param top is closed with the root
+   * @param keep hold what is found until the root is closed; without it, what lies there may change
+   */
+  constructor(
+    top: HeldDirectory = holdDirectory('/'),
+    {keep = false, cwd}: {keep?: boolean; cwd?: string} = {},
+  ) {
+    super(top, cwd);
+    this.#keep = keep;
+    this.#top = {
+      name: '',
+      above: undefined,
+      inside: '/',
+      stats: top.bigStats,
+      held: top,
+      children: new Map(),
+    };
+    this.#nodes.push(this.#top);
+  }
+
+  /** Hold a directory of this machine as a root. @throws ElfError FILE_SYSTEM, OUTSIDE as `enter` does */
+  static at(directory: string, options: {keep?: boolean} = {}): HeldRoot {
+    using machine = new HeldRoot();
+    try {
+      return new HeldRoot(machine.enter(absolutePath(directory)), options);
+    } catch (error) {
+      throw error instanceof ElfError && error.code === 'FILE_SYSTEM' ? error.at(directory) : error;
+    }
+  }
+
+  /** The directory itself. */
+  get top(): HeldDirectory {
+    return directoryOf(this.#top);
+  }
+
+  override resolve(path: string, {follow = true}: ResolveOptions = {}): Resolution {
+    return this.#walk(path, follow, (end) => (end instanceof Stop ? end.resolution : this.#found(end)));
+  }
+
+  override lookUp(path: string): Resolution {
+    const there = this.resolve(path);
+    // By the name that the loader has for it, as of any other root that is the machine's own.
+    return there.found && this.isTrivial ? {...there, host: this.absolute(path)} : there;
+  }
+
+  override source(host: string): FileSource {
+    return this.#at(host, (held) => held.source());
+  }
+
+  override lend<T>(host: string, call: (path: string) => T): T {
+    return this.#at(host, (held) => {
+      if (!held.stats.isFile()) throw notAFile(host, held.stats);
+      return call(held.path);
+    });
+  }
+
+  override names(host: string): string[] {
+    return this.#at(host, (held) => {
+      if (held instanceof HeldDirectory) return held.names();
+      throw systemError(host, Object.assign(new Error('ENOTDIR'), {code: 'ENOTDIR'}));
+    });
+  }
+
+  /** What a link says. */
+  linkText(inside: string): string {
+    return this.#walk(inside, false, (end) => {
+      if (end instanceof Stop) throw end.error(inside);
+      return readLink(end.node);
+    });
+  }
+
+  /**
+   * Hold a directory of it, to change what is in it.
+   *
+   * @param make make it, and those above it, where they do not exist
+   * @param onMade told of each that was made, by its path inside
+   * @throws ElfError OUTSIDE when somebody's link leads to a directory that is not his
+   */
+  enter(path: string, make = false, onMade: (path: string) => void = () => {}): HeldDirectory {
+    return this.#walk(path, true, (end) => {
+      if (end instanceof Stop) {
+        if (!make || end.resolution.code !== 'ENOENT') throw end.error(path);
+        this.#requireOwn(end.trust, end.node, path);
+        return makeAll(end, onMade);
+      }
+      if (!(end.node.held instanceof HeldDirectory))
+        throw systemError(path, Object.assign(new Error('ENOTDIR'), {code: 'ENOTDIR'}));
+      this.#requireOwn(end.trust, end.node, path);
+      return directoryOf(end.node).again();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const node of this.#nodes) node.held?.[Symbol.dispose]();
+    this.#nodes.length = 0;
+  }
+
+  #found({node, trust}: End): Resolution {
+    const {inside, stats} = node;
+    if (!mayShow(trust, stats) && !stats.isSymbolicLink()) throw notForAll(this.hostPath(inside), trust);
+    return {found: true, inside, host: this.hostPath(inside), stats};
+  }
+
+  #requireOwn(trust: Trust, {stats, inside}: Node, path: string): void {
+    if (mayChange(trust, stats)) return;
+    throw new ElfError('OUTSIDE', `a link of user ${trust.linkedBy} leads to a directory that is not his`, {
+      path: this.hostPath(posix.join('/', path)),
+      expected: 'the directory itself, by its own path',
+      got: this.hostPath(inside),
+    });
+  }
+
+  #at<T>(host: string, use: (held: Held) => T): T {
+    const inside = this.isTrivial ? host : host.slice(this.host.length) || '/';
+    return this.#walk(inside, true, (end) => {
+      if (end instanceof Stop) throw end.error(host);
+      if (!mayShow(end.trust, end.node.stats)) throw notForAll(host, end.trust);
+      return use(holdAgain(end.node));
+    });
+  }
+
+  #walk<T>(path: string, follow: boolean, use: (end: End | Stop) => T): T {
+    const before = this.#nodes.length;
+    try {
+      return use(this.#run(path, follow));
+    } finally {
+      if (!this.#keep) this.#letGo(before);
+    }
+  }
+
+  #letGo(before: number): void {
+    for (const {held, above, name} of this.#nodes.splice(before)) {
+      above?.children.delete(name);
+      held?.[Symbol.dispose]();
+    }
+    this.#files.length = 0;
+  }
+
+  #run(path: string, follow: boolean): End | Stop {
+    const whole = path === '' ? '' : this.absolute(path);
+    if (whole === '' || path.includes('\0')) return new Stop(this.#top, fullTrust, 'ENOENT', [path]);
+    if (path.length > longestPath) return new Stop(this.#top, fullTrust, 'ENAMETOOLONG', [whole]);
+    let [node, trust, links] = [this.#top, throughDirectory(fullTrust, this.#top.stats), 0];
+    const pending = whole.split('/').reverse();
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      const rest = () => [name ?? '', ...pending.toReversed()].filter((part) => part !== '');
+      if (!node.stats.isDirectory()) return new Stop(node, trust, 'ENOTDIR', rest());
+      if (name === '' || name === '.') continue;
+      if (name === '..') {
+        node = node.above ?? node;
+        continue;
+      }
+      const next = this.#step(node, name);
+      if (typeof next === 'string') return new Stop(node, trust, next, rest());
+      if (next.stats.isSymbolicLink() && (follow || pending.some((part) => part !== ''))) {
+        if (++links > mostLinks) return new Stop(node, trust, 'ELOOP', rest());
+        trust = throughLink(trust, next.stats);
+        const text = readLink(next);
+        pending.push(...text.split('/').reverse());
+        if (text.startsWith('/')) node = this.#top;
+      } else {
+        if (next.stats.isDirectory()) trust = throughDirectory(trust, next.stats);
+        node = next;
+      }
+    }
+    return {node, trust};
+  }
+
+  #step(above: Node, name: string): Node | string {
+    const known = above.children.get(name);
+    if (known !== undefined) return known;
+    try {
+      const held = directoryOf(above).step(name);
+      const inside = above.inside === '/' ? `/${name}` : `${above.inside}/${name}`;
+      const node: Node = {name, above, inside, stats: held.bigStats, held, children: new Map()};
+      above.children.set(name, node);
+      this.#nodes.push(node);
+      if (!held.stats.isDirectory() && !held.stats.isSymbolicLink()) this.#limitFiles(node);
+      return node;
+    } catch (error) {
+      return codeOf(error);
+    }
+  }
+
+  #limitFiles(node: Node): void {
+    this.#files.push(node);
+    const oldest = this.#files.length > mostFiles ? this.#files.shift() : undefined;
+    oldest?.held?.[Symbol.dispose]();
+    if (oldest !== undefined) oldest.held = undefined;
+  }
+}
+
+/** Where a path led. */
+interface End {
+  readonly node: Node;
+  readonly trust: Trust;
+}
+
+/** How far a path that leads nowhere could be followed. */
+class Stop {
+  readonly node: Node;
+  readonly trust: Trust;
+  readonly resolution: Extract<Resolution, {found: false}>;
+
+  constructor(node: Node, trust: Trust, code: string, rest: readonly string[]) {
+    this.node = node;
+    this.trust = trust;
+    this.resolution = {found: false, code, reached: node.inside, rest};
+  }
+
+  error(path: string): ElfError {
+    const {code} = this.resolution;
+    return systemError(path, Object.assign(new Error(code), {code}));
+  }
+}
+
+function directoryOf({held, inside}: Node): HeldDirectory {
+  if (held instanceof HeldDirectory) return held;
+  throw new ElfError('CHANGED', 'not a directory any more', {path: inside});
+}
+
+/** A file that was let go is found again by its name, if it is the same. */
+function holdAgain(node: Node): Held {
+  if (node.held !== undefined || node.above === undefined) return node.held ?? directoryOf(node);
+  const held = directoryOf(node.above).step(node.name);
+  const {dev, ino} = held.bigStats;
+  node.held = held;
+  if (dev === node.stats.dev && ino === node.stats.ino) return held;
+  throw new ElfError('CHANGED', 'another file was put in its place meanwhile', {path: held.real});
+}
+
+/** Who could change the link meanwhile is whoever owns the directory, and that counts already. */
+function readLink(link: Node): string {
+  const {above, name} = link;
+  link.text ??= above === undefined ? '' : readlinkSync(directoryOf(above).at(name));
+  return link.text;
+}
+
+function makeAll({node, resolution}: Stop, onMade: (path: string) => void): HeldDirectory {
+  let here = directoryOf(node).again();
+  let {inside} = node;
+  for (const name of resolution.rest.filter((part) => part !== '.')) {
+    using above = here;
+    here = above.make(name);
+    inside = posix.join(inside, name);
+    onMade(inside);
+  }
+  return here;
+}
+
+function notForAll(path: string, {foreigner}: Trust): ElfError {
+  const who = foreigner === 'anybody' ? 'others' : `user ${foreigner}`;
+  return new ElfError('OUTSIDE', `${who} can change where this path leads, and may not read what is there`, {
+    path,
+    expected: 'a file that is open to all, or directories on the way that only root or you may change',
+  });
+}

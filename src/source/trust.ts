@@ -1,0 +1,56 @@
+/*
+ * Whose word a path is.
+ *
+ * Root copies `/home/eve/data` for everybody to read. Eve owns the directory: she can make `data` a link to a file that
+ * only root may read, or put a private file of root's that lies there under that name, before root looks or while he
+ * does. No look at the path alone tells that apart from what root meant. So a path that goes through something that
+ * another user can change may end only at what that user could read himself: then he gains nothing by it. This is the
+ * kernel's protected_symlinks (proc_sys_fs(5)), drawn a little wider and a little finer: for each directory on the way
+ * and not only for sticky ones, and not against links to what is open to all.
+ */
+import type {BigIntStats} from 'node:fs';
+
+/** How far a path can be believed. */
+export interface Trust {
+  /** The other user who can say where the path leads; `anybody`; undefined while only root and this user can. */
+  readonly foreigner: bigint | 'anybody' | undefined;
+  /** The same for the links alone. */
+  readonly linkedBy: bigint | 'anybody' | undefined;
+  /** Whether that user can get everywhere on the way since. */
+  readonly isOpen: boolean;
+}
+
+export const fullTrust: Trust = {foreigner: undefined, linkedBy: undefined, isOpen: true};
+
+const own = () => BigInt(process.geteuid?.() ?? 0);
+
+/** The trust after going through a directory, by its name, or through a link in one. */
+export function throughDirectory(trust: Trust, {uid, gid, mode}: BigIntStats): Trust {
+  const isSticky = (mode & 0o1000n) !== 0n;
+  const isShared = (mode & 0o002n) !== 0n || ((mode & 0o020n) !== 0n && gid !== 0n);
+  const here = isSticky || !isShared ? suspect(trust, uid) : suspect(trust, 'anybody');
+  const mayPass = here.foreigner === undefined || here.foreigner === uid || (mode & 0o001n) !== 0n;
+  return {...here, isOpen: here.isOpen && mayPass};
+}
+
+/** The trust after following a link: it is the word of its owner, and of those who could put it there. */
+export function throughLink(trust: Trust, {uid}: BigIntStats): Trust {
+  const here = suspect(trust, uid);
+  return {...here, linkedBy: here.foreigner};
+}
+
+/** Whether what a path ends at may be read for others to see. */
+export function mayShow({foreigner, isOpen}: Trust, {uid, mode}: BigIntStats): boolean {
+  if (foreigner === undefined) return true;
+  return isOpen && (foreigner === uid || (mode & 0o004n) !== 0n);
+}
+
+/** Whether what is in a directory that a path ends at may be changed: a link of somebody's leads only to his own. */
+export function mayChange({linkedBy}: Trust, {uid}: BigIntStats): boolean {
+  return linkedBy === undefined || linkedBy === uid;
+}
+
+function suspect(trust: Trust, who: bigint | 'anybody'): Trust {
+  if (who === 0n || who === own() || who === trust.foreigner) return trust;
+  return {...trust, foreigner: trust.foreigner === undefined ? who : 'anybody'};
+}
