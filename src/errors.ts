@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'NOT_CLOSED'
   | 'UNSUPPORTED'
   | 'OUTSIDE'
+  | 'UNTRUSTED_LINK'
   | 'BAD_MANIFEST'
   | 'BUSY'
   | 'COMMAND_FAILED';

@@ -114,3 +114,9 @@ export {applyPlan, applyPlanSync, applyPlans} from './write/apply.js';
 export {attributesUnknown} from './write/attributes.js';
 export type {Applied, ApplyOptions, Outcome, PlannedEdit} from './write/change.js';
 export {applyPlanToBuffer} from './write/content.js';
+export {
+  type EditableElf,
+  type EditOptions,
+  openElfToEdit,
+  openElfToEditSync,
+} from './write/editable.js';

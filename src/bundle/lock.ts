@@ -2,20 +2,22 @@
  * One elfinterp at a time in a root: two that replace one bundle would each take the other's for the old one.
  *
  * Node has no flock(2). A symbolic link is made in one step together with what it says, so it is the lock, and what
- * it says is who holds it: the number of the process and the time when it started, since numbers are used again.
+ * it says is who holds it (process-identity.ts).
  * A lock whose process is gone is taken away: renamed first, because two could see the same dead one, and the second
  * of them would take away the lock that the first has made since.
  */
-import {linkSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
+import {linkSync, lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
 import {ElfError, printable, systemError} from '../errors.js';
 import type {HeldDirectory} from '../source/held.js';
-import {isAlive} from '../write/workspace.js';
+import {isRunning, ownIdentity} from '../write/process-identity.js';
 
 export const lockName = '.elfinterp-lock';
 
 /** In milliseconds; a bundle of all emulators takes some seconds. */
 const longestWait = 60_000;
 const pause = 50;
+/** A lock of a process that cannot be known here, as of another machine, counts that long; in milliseconds. */
+const longestWork = 600_000;
 
 /**
  * Do something while no other elfinterp changes the bundles of a root.
@@ -42,11 +44,11 @@ function giveBack(root: HeldDirectory): void {
 
 function take(root: HeldDirectory): void {
   const deadline = Date.now() + longestWait;
-  const own = identityOf(process.pid);
+  const own = ownIdentity();
   while (!tryToTake(root, own)) {
     const holder = holderOf(root);
     if (holder === undefined) continue;
-    if (!isHeld(holder)) takeAway(root, holder);
+    if (!isHeld(root, holder)) takeAway(root, holder);
     else if (Date.now() > deadline) throw busy(root, holder);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
   }
@@ -72,9 +74,11 @@ function holderOf(root: HeldDirectory): string | undefined {
   }
 }
 
-function isHeld(holder: string): boolean {
-  const pid = Number.parseInt(holder, 10);
-  return isAlive(pid) && identityOf(pid) === holder;
+function isHeld(root: HeldDirectory, holder: string): boolean {
+  const running = isRunning(holder);
+  if (running !== 'unknown') return running;
+  const stats = lstatSync(root.at(lockName), {throwIfNoEntry: false});
+  return stats !== undefined && Date.now() - stats.ctimeMs < longestWork;
 }
 
 function takeAway(root: HeldDirectory, dead: string): void {
@@ -87,16 +91,6 @@ function takeAway(root: HeldDirectory, dead: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       throw systemError(root.real, error, 'cannot write');
-  }
-}
-
-/** The number of a process and when it started (proc(5), stat, field 22), if that can be known. */
-function identityOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return `${pid}-${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
-  } catch {
-    return `${pid}-`;
   }
 }
 

@@ -7,17 +7,19 @@ import {
   applyPlans,
   applyPlanToBuffer,
   attributesUnknown,
+  type EditableElf,
   type EditRequest,
   ElfError,
   type ElfFile,
   type ElfKind,
   kindOf,
+  openElfToEditSync,
   type Plan,
   planEdit,
   standardInput,
 } from '../index.js';
 import type {Arguments} from './command.js';
-import {type FileResult, resultsToJson, tryFile} from './each-file.js';
+import {type FileResult, openNamed, resultsToJson, tryFile} from './each-file.js';
 import {optimizeLate} from './optimize-late.js';
 import {exitStatus, type Output} from './output.js';
 import {printPlan, summarize} from './print-plan.js';
@@ -26,7 +28,7 @@ import {showProgress} from './progress.js';
 /** What shall be done to a file; a function where that depends on the file. */
 export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest);
 
-/** Each of them has an open descriptor; a process has at least 1,024. */
+/** Each of them has up to four open descriptors; a process has at least 1,024. */
 const filesAtOnce = 128;
 const filesPerThread = 4;
 
@@ -78,6 +80,8 @@ function complaintAbout(files: readonly string[], args: Arguments): string | und
 /** What one file has come to. */
 interface Edited {
   readonly plan: Plan;
+  /** The file, still open, so that the edit is of the very file that was planned for. */
+  readonly file?: EditableElf;
   /** The new content of standard input. */
   readonly content?: Uint8Array;
   readonly applied?: Applied;
@@ -89,31 +93,47 @@ async function applyToSome(
   args: Arguments,
   output: Output,
 ): Promise<FileResult<Edited>[]> {
-  const planOne = (path: string) =>
-    tryFile(
-      path,
-      (file) => {
-        if (args['skip-static']) requireLoaded(file);
-        return planFor(file, path, wanted);
-      },
-      {skip: (error) => skipReason(error, args)},
-    );
-  const planned = files.map(planOne);
-  if (args['dry-run']) return planned;
-  const results = await applyAll(planned, args, output);
+  const results = await applyPlanned(
+    files.map((path) => planOne(path, wanted, args)),
+    args,
+    output,
+  );
   // A file that is named twice, under whatever names, has to be planned for again after its first edit.
   for (const [i, result] of results.entries()) {
     if ('error' in result && hasCode(result.error, 'CHANGED') && files.length > 1)
-      [results[i] = result] = await applyAll([planOne(result.file)], args, output);
+      [results[i] = result] = await applyPlanned([planOne(result.file, wanted, args)], args, output);
   }
   return results;
 }
 
-function planFor(file: ElfFile, path: string, wanted: Wanted): Edited {
+/** Plan for one file, and say nothing of it yet. */
+function planOne(path: string, wanted: Wanted, args: Arguments): FileResult<Edited> {
+  const skip = (error: unknown) => skipReason(error, args);
+  return tryFile(path, (file) => planFor(file, path, wanted, args), {
+    skip,
+    open: () => openToEdit(path, args),
+    keepsOpen: true,
+  });
+}
+
+function openToEdit(path: string, args: Arguments): ElfFile {
+  if (path === standardInput) return openNamed(path);
+  return openElfToEditSync(path, {follow: args.follow as boolean});
+}
+
+function planFor(file: ElfFile, path: string, wanted: Wanted, args: Arguments): Edited {
+  if (args['skip-static']) requireLoaded(file);
   const plan = planEdit(file.view, typeof wanted === 'function' ? wanted(file, path) : wanted);
-  if (path !== standardInput) return {plan};
+  if (isEditable(file)) {
+    if (args.output === undefined) file.requireTrusted();
+    return {plan, file};
+  }
   const {source} = file.view;
   return {plan, content: applyPlanToBuffer(source.read(0, source.size), plan)};
+}
+
+function isEditable(file: ElfFile): file is EditableElf {
+  return 'requireTrusted' in file;
 }
 
 /** A file that is passed over, and why. */
@@ -145,6 +165,19 @@ function hasCode(error: unknown, code: string): boolean {
   return error instanceof ElfError && error.code === code;
 }
 
+async function applyPlanned(
+  planned: readonly FileResult<Edited>[],
+  args: Arguments,
+  output: Output,
+): Promise<FileResult<Edited>[]> {
+  const opened = planned.flatMap((result) => ('value' in result ? (result.value.file ?? []) : []));
+  try {
+    return args['dry-run'] ? [...planned] : await applyAll(planned, args, output);
+  } finally {
+    for (const file of opened) void file.close();
+  }
+}
+
 async function applyAll(
   planned: readonly FileResult<Edited>[],
   args: Arguments,
@@ -153,15 +186,17 @@ async function applyAll(
   const options = {
     output: args.output as string | undefined,
     inPlace: Boolean(args['in-place']),
+    follow: args.follow as boolean,
     onProgress: showProgress(output),
   };
-  const isForFile = (result: FileResult<Edited>) => 'value' in result && result.file !== standardInput;
-  const edits = planned
-    .filter(isForFile)
-    .flatMap((result) => ('value' in result ? [{path: result.file, plan: result.value.plan, options}] : []));
+  const edits = planned.flatMap((result) =>
+    'value' in result && result.value.file !== undefined
+      ? [{path: result.value.file, plan: result.value.plan, options}]
+      : [],
+  );
   const outcomes = (await applyPlans(edits)).values();
   return planned.map((result) => {
-    if (!('value' in result) || !isForFile(result)) return result;
+    if (!('value' in result) || result.value.file === undefined) return result;
     const outcome = outcomes.next().value;
     return outcome === undefined || 'error' in outcome
       ? {file: result.file, error: outcome?.error}

@@ -3,7 +3,14 @@
  * those of chrpath 0.16.
  */
 import {parseArgs} from 'node:util';
-import {applyPlanSync, type EditRequest, ElfError, type ElfView, openElfSync, planEdit} from '../index.js';
+import {
+  applyPlanSync,
+  type EditableElf,
+  type EditRequest,
+  ElfError,
+  openElfToEditSync,
+  planEdit,
+} from '../index.js';
 import {writeTo} from './streams.js';
 
 interface Options {
@@ -146,9 +153,9 @@ const [failed, noPath] = [1, 2];
 
 function editFile(path: string, options: Options, print: Write, complain: Write): number {
   try {
-    const file = openElfSync(path);
+    const file = openElfToEditSync(path);
     try {
-      return editView(file.view, path, options, print, complain);
+      return editOpen(file, options, print, complain);
     } finally {
       void file.close();
     }
@@ -159,9 +166,10 @@ function editFile(path: string, options: Options, print: Write, complain: Write)
   }
 }
 
-function editView(view: ElfView, path: string, options: Options, print: Write, complain: Write): number {
+function editOpen(file: EditableElf, options: Options, print: Write, complain: Write): number {
+  const {path, view} = file;
   const apply = (request: EditRequest) => {
-    for (const note of applyPlanSync(path, planEdit(view, request)).notes) complain(`${path}: ${note}`);
+    for (const note of applyPlanSync(file, planEdit(view, request)).notes) complain(`${path}: ${note}`);
     return 0;
   };
   const {action, converts, replacement} = options;

@@ -20,6 +20,10 @@ export interface EachFileOptions {
   readonly skip?: (error: unknown) => string | undefined;
   /** See `FileSourceOptions`: the result of `work` has no bytes of the file in it. */
   readonly recycle?: boolean;
+  /** How to open it, if not by `openNamed`. */
+  readonly open?: () => ElfFile;
+  /** Whether it stays open when `work` is done; not when it fails. */
+  readonly keepsOpen?: boolean;
 }
 
 /** Do something with each file in turn; a file that fails is reported, and the others are still done. */
@@ -71,14 +75,17 @@ export function openNamed(path: string, options?: OpenOptions): ElfFile {
 export function tryFile<T>(
   path: string,
   work: (file: ElfFile, path: string) => T,
-  {skip, recycle = false}: EachFileOptions = {},
+  {skip, recycle = false, open = () => openNamed(path, {recycle}), keepsOpen = false}: EachFileOptions = {},
 ): FileResult<T> {
   try {
-    const file = openNamed(path, {recycle});
+    const file = open();
+    let isKept = false;
     try {
-      return {file: path, value: work(file, path)};
+      const value = work(file, path);
+      isKept = keepsOpen;
+      return {file: path, value};
     } finally {
-      void file.close();
+      if (!isKept) void file.close();
     }
   } catch (error) {
     const skipped = skip?.(error);

@@ -36,6 +36,7 @@ export const applyOptions = {
   output: text('FILE', 'write the result to this file, leave the original alone', {alias: 'o'}),
   'dry-run': flag('print what would be written, and why; write nothing', {alias: 'n'}),
   'in-place': flag('write only the changed bytes into the file itself (not atomic)'),
+  follow: flag('follow a symbolic link to the file; --no-follow refuses one', {default: true}),
 } as const;
 
 export const interpreterOptions = {

@@ -14,7 +14,7 @@ import {
   type ElfView,
   isProgram,
   isStackExecutable,
-  openElfSync,
+  openElfToEditSync,
   osAbiName,
   planEdit,
   requireLinked,
@@ -46,14 +46,14 @@ export function main(argv: readonly string[]): number {
 
 /** patchelf stops at the first file that fails, and so do we. */
 function runOnFile(path: string, options: PatchelfOptions): void {
-  const file = openElfSync(path);
+  const file = openElfToEditSync(path);
   try {
     requireLinked(file.view.header, path);
     for (const line of printed(file.view, options)) writeTo(1, `${line}\n`);
     const plan = planEdit(file.view, requestsOf(file, options));
     if (options.debug) for (const text of [...plan.changes, ...plan.notes]) writeTo(2, `${text}\n`);
     if (plan.writes.length === 0 && options.output === undefined) return;
-    const {notes} = applyPlanSync(path, plan, {output: options.output});
+    const {notes} = applyPlanSync(file, plan, {output: options.output});
     for (const note of notes) writeTo(2, `warning: ${path}: ${note}\n`);
   } finally {
     void file.close();

@@ -1,11 +1,15 @@
-import {closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync} from 'node:fs';
+import {constants, fstatSync, openSync, readSync, type Stats, statSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
+import {closeQuietly} from './descriptor.js';
 import {type ByteSource, checkRange} from './source.js';
 
 /** A source that holds an open file. */
 export interface FileSource extends ByteSource {
   readonly path: string;
+  /** What it was when it was opened. */
   readonly stats: Stats;
+  /** Open for reading until `close`. */
+  readonly fd: number;
   close(): void;
   /**
    * Close it, and use the memory of what was read for the next file: no byte that `read` returned may be looked at any
@@ -42,15 +46,6 @@ export function fileSource(path: string, name = path): FileSource {
   }
 }
 
-/** Close a descriptor from which everything was read, or whose content is on the disk: nothing can be lost now. */
-export function closeQuietly(fd: number): void {
-  try {
-    closeSync(fd);
-  } catch {
-    // It is closed all the same (close(2)).
-  }
-}
-
 /** Say what a path is that should have been a regular file. */
 export function notAFile(path: string, stats: Stats): ElfError {
   return new ElfError('NOT_A_FILE', 'not a regular file', {
@@ -74,6 +69,7 @@ function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a directory';
   if (stats.isFIFO()) return 'a FIFO';
   if (stats.isSocket()) return 'a socket';
+  if (stats.isSymbolicLink()) return 'a symbolic link';
   return 'a device';
 }
 
@@ -107,6 +103,10 @@ class OpenFile implements FileSource {
     this.stats = stats;
     this.size = stats.size;
     this.#fd = fd;
+  }
+
+  get fd(): number {
+    return this.#fd;
   }
 
   read(offset: number, length: number): Uint8Array {

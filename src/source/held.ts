@@ -3,9 +3,8 @@
  *
  * Between looking at a path and using it, whoever owns a directory on the way can swap that directory for a link:
  * as root in a chroot that somebody else prepared one would then read, replace or delete a file of the machine.
- * openat2(2) with RESOLVE_BENEATH is the kernel's answer, and Node has neither it nor openat(2). But
- * /proc/self/fd/N stands for the directory that descriptor N is, whatever has become of its name, so
- * `/proc/self/fd/N/name` is openat(N, "name"), and the same for lstat, mkdir, rename and unlink.
+ * openat2(2) with RESOLVE_BENEATH is the kernel's answer, and Node has neither it nor openat(2); paths through
+ * descriptors (descriptor.ts) do as well, for open as for lstat, mkdir, rename and unlink.
  *
  * Two ways to come by such a descriptor: go down by one name after the other without following links
  * (`HeldDirectory.directory`), or, where the real path is known already, open it and ask the kernel afterwards
@@ -14,7 +13,6 @@
  */
 import {
   type BigIntStats,
-  closeSync,
   constants,
   fstatSync,
   mkdirSync,
@@ -23,45 +21,48 @@ import {
   readlinkSync,
   type Stats,
 } from 'node:fs';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
+import {closeQuietly, descriptorPath, O_PATH} from './descriptor.js';
 import {type FileSource, fileSource, notAFile} from './file.js';
-
-/** fcntl.h of Linux, the same on every machine that Node runs on; Node does not name it. */
-const O_PATH = process.platform === 'linux' ? 0o10000000 : 0;
-const hasDescriptorPaths = process.platform === 'linux';
 
 /** What was at a path when it was opened, until it is closed. */
 export class Held {
   /** The path that it had, for messages. */
   readonly real: string;
   readonly stats: Stats;
-  readonly #fd: number;
+  /** Opened with O_PATH: good for fstat(2), and to be inherited. */
+  readonly fd: number;
 
   constructor(fd: number, real: string) {
-    this.#fd = fd;
+    this.fd = fd;
     this.real = real;
     this.stats = statsOf(fd, real);
   }
 
   /** The same thing for a call that wants a path and follows links. */
   get path(): string {
-    return hasDescriptorPaths ? `/proc/self/fd/${this.#fd}` : this.real;
+    return descriptorPath(this.fd, this.real);
   }
 
   /** With the numbers of device and inode in full. */
   get bigStats(): BigIntStats {
-    return fstatSync(this.#fd, {bigint: true});
+    return fstatSync(this.fd, {bigint: true});
   }
 
-  /** Open it for reading. @throws ElfError NOT_A_FILE when it is not a regular file: nothing else is opened */
-  source(): FileSource {
-    if (!this.stats.isFile()) throw notAFile(this.real, this.stats);
-    return fileSource(this.path, this.real);
+  /**
+   * Open it for reading.
+   *
+   * @param name the path for messages
+   * @throws ElfError NOT_A_FILE when it is not a regular file: nothing else is opened
+   */
+  source(name = this.real): FileSource {
+    if (!this.stats.isFile()) throw notAFile(name, this.stats);
+    return fileSource(this.path, name);
   }
 
   [Symbol.dispose](): void {
-    letGo(this.#fd);
+    closeQuietly(this.fd);
   }
 }
 
@@ -110,15 +111,25 @@ export class HeldDirectory extends Held {
     }
   }
 
-  /** Open a regular file in it; undefined when nothing is there. @throws ElfError NOT_A_FILE for anything else */
-  open(name: string): FileSource | undefined {
+  /**
+   * Open a regular file in it; undefined when nothing is there.
+   *
+   * @param path the path for messages
+   * @throws ElfError NOT_A_FILE for anything else
+   */
+  open(name: string, path?: string): FileSource | undefined {
     using held = this.hold(name);
-    return held?.source();
+    return held?.source(path);
   }
 
   /** Hold this directory a second time. */
   again(): HeldDirectory {
     return new HeldDirectory(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
+  }
+
+  /** Hold the directory that it is in; the root is in itself. */
+  parent(): HeldDirectory {
+    return new HeldDirectory(openSync(`${this.path}/..`, O_PATH | constants.O_DIRECTORY), dirname(this.real));
   }
 
   /** Names in it, sorted. */
@@ -166,7 +177,7 @@ function openReal(real: string, flags: number): number {
   }
   const got = whereIs(fd, real);
   if (got === real) return fd;
-  letGo(fd);
+  closeQuietly(fd);
   throw new ElfError('CHANGED', 'the path was led elsewhere while it was looked up', {
     path: real,
     expected: 'no directory on the way to be moved or to become a link',
@@ -176,9 +187,10 @@ function openReal(real: string, flags: number): number {
 
 function whereIs(fd: number, real: string): string {
   try {
-    return hasDescriptorPaths ? readlinkSync(`/proc/self/fd/${fd}`) : real;
+    const path = descriptorPath(fd, real);
+    return path === real ? real : readlinkSync(path);
   } catch (error) {
-    letGo(fd);
+    closeQuietly(fd);
     throw systemError(real, error, 'cannot open');
   }
 }
@@ -187,17 +199,8 @@ function statsOf(fd: number, real: string): Stats {
   try {
     return fstatSync(fd);
   } catch (error) {
-    letGo(fd);
+    closeQuietly(fd);
     throw systemError(real, error, 'cannot open');
-  }
-}
-
-/** Nothing was written through it, so nothing can be lost. */
-function letGo(fd: number): void {
-  try {
-    closeSync(fd);
-  } catch {
-    // The descriptor is gone all the same (close(2)).
   }
 }
 

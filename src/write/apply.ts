@@ -4,38 +4,44 @@
  * By default the file is replaced (replacement.ts): the path always has the whole old file or the whole new one. With
  * `inPlace` only the changed bytes are written (in-place.ts). One file or many take the same steps (batch.ts).
  */
-import {accessSync, closeSync, constants, realpathSync} from 'node:fs';
+import {closeSync, constants, openSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
+import {findPlace} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
 import {Batch} from './batch.js';
 import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
 import {requirePlan} from './content.js';
 import {copyChanged} from './copy.js';
+import {type EditableElf, openTarget, type Target, targetOf} from './editable.js';
 import {prepareInPlace} from './in-place.js';
-import {prepareReplacement} from './replacement.js';
+import {destinationAt, prepareReplacement} from './replacement.js';
 
 /**
  * Carry out a plan; see `applyPlanSync`, which does the same at once.
  *
  * @example
- *   await using file = await openElf('qemu-arm');
- *   await applyPlan('qemu-arm', planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'}));
+ *   await using file = await openElfToEdit('qemu-arm');
+ *   await applyPlan(file, planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'}));
  */
-export async function applyPlan(path: string, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
+export async function applyPlan(
+  path: string | EditableElf,
+  plan: Plan,
+  options: ApplyOptions = {},
+): Promise<Applied> {
   const [outcome] = await applyPlans([{path, plan, options}]);
   return appliedOf(outcome);
 }
 
 /**
  * Carry out a plan that `planEdit` made for this file. A plan without writes touches nothing, unless `output`
- * asks for a copy.
+ * asks for a copy. The file is the one that `openElfToEdit` opened, or is looked up by its path.
  *
  * @throws ElfError CHANGED when the file is no longer the one that was planned for, FILE_SYSTEM when it cannot be
  *   written; the file then is as it was
  */
-export function applyPlanSync(path: string, plan: Plan, options: ApplyOptions = {}): Applied {
+export function applyPlanSync(path: string | EditableElf, plan: Plan, options: ApplyOptions = {}): Applied {
   const batch = new Batch();
   take(batch, {path, plan, options});
   batch.complete();
@@ -74,7 +80,13 @@ export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome
 export function applyPlanToNew(path: string, plan: Plan, output: string, onProgress?: OnProgress): void {
   const source = fileSource(path);
   try {
-    closeSync(copyChanged(source, output, plan, onProgress));
+    const {O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
+    const fd = openSync(output, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    try {
+      copyChanged(source, {fd, path: output}, plan, onProgress);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     throw systemError(output, error, 'cannot write');
   } finally {
@@ -82,41 +94,39 @@ export function applyPlanToNew(path: string, plan: Plan, output: string, onProgr
   }
 }
 
-function take(batch: Batch, {path, plan, options: {output, inPlace, onProgress} = {}}: PlannedEdit): void {
-  batch.add(output ?? path, (workspaces) => {
+function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void {
+  const path = typeof file === 'string' ? file : file.path;
+  const {output, inPlace, follow} = options;
+  batch.add(output ?? path, (workspaces, closeLater) => {
     requirePlan(path, plan);
     if (output !== undefined && inPlace)
       throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
-    if (output !== undefined) return prepareReplacement(path, plan, output, workspaces, onProgress);
-    if (plan.writes.length === 0) return undefined;
-    const target = resolvePath(path);
-    requireWritable(path);
-    try {
-      return inPlace
-        ? prepareInPlace(target, plan, workspaces)
-        : prepareReplacement(target, plan, target, workspaces, onProgress);
-    } catch (error) {
-      throw error instanceof ElfError ? error.at(path) : error;
+    if (output === undefined && plan.writes.length === 0) return undefined;
+    const target = open(file, follow, closeLater);
+    if (output !== undefined) {
+      const place = findPlace(output, {follow, orLink: true});
+      closeLater(() => place[Symbol.dispose]());
+      return prepareReplacement(target, plan, destinationAt(place, output), workspaces, options.onProgress);
     }
+    target.requireTrusted();
+    target.requireWritable();
+    if (inPlace) return prepareInPlace(target, plan, workspaces);
+    const destination = {place: target.place, path, replaced: target.source.stats};
+    return prepareReplacement(target, plan, destination, workspaces, options.onProgress);
   });
 }
 
-/** Follow symbolic links: the file is edited, not the link replaced. */
-function resolvePath(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    throw systemError(path, error, 'cannot open');
-  }
-}
-
-/** A file that the user may not write is not replaced either, though the directory would allow it. */
-function requireWritable(path: string): void {
-  try {
-    accessSync(path, constants.W_OK);
-  } catch (error) {
-    throw systemError(path, error, 'cannot write');
-  }
+/** What is open already stays its user's to close. */
+function open(
+  file: string | EditableElf,
+  follow: boolean | undefined,
+  closeLater: (close: () => void) => void,
+): Target {
+  const known = typeof file === 'string' ? undefined : targetOf(file);
+  if (known !== undefined) return known;
+  const target = openTarget(typeof file === 'string' ? file : file.path, {follow});
+  closeLater(() => target.close());
+  return target;
 }
 
 function appliedOf(outcome: Outcome | undefined): Applied {

@@ -1,89 +1,124 @@
 /*
  * Extended attributes, ACLs and file capabilities. Node has no call for them, and nothing that Node can see of a file
- * says whether it has any, so cp(1) is asked to copy them, whatever they are: once for all the files of a directory.
+ * says whether it has any, so cp(1) is asked to copy them, whatever they are: once for all the files of a workspace.
  * getfattr(1), getcap(1) and their like would say which, but few machines have them; cp of coreutils is on all but
  * the smallest.
+ *
+ * cp inherits the open files and is given their descriptors' paths, so no name of theirs is looked up again. Told only
+ * a target directory, it gives each copy the last name of its source, and that of /proc/self/fd/7 is 7: so a file in a
+ * workspace is called by the number that its partner has as a descriptor of cp. The other way round, from a
+ * workspace into open files, the target directory is /proc/self/fd itself.
  *
  * POSIX ACLs go with `mode`, everything else with `xattr`. Writing into a file takes security.capability away, so
  * this comes after the last write.
  */
 import {spawnSync} from 'node:child_process';
+import {accessSync, constants} from 'node:fs';
+import type {Workspace} from './workspace.js';
 
 /** What of a file is copied, as cp names it. */
 export type AttributeKind = 'mode' | 'xattr';
 
-/** A file, and the directory in which one of the same name gets its attributes. */
+/** An open file, and its partner in a workspace. */
 export interface AttributeCopy {
-  readonly file: string;
-  /** Nothing is copied to nowhere. */
-  readonly into: string | undefined;
+  readonly fd: number;
+  readonly workspace: Workspace;
+  readonly number: number;
   readonly kinds: readonly AttributeKind[];
+  /** Which of the two gets the other's attributes. */
+  readonly to: 'workspace' | 'file';
 }
 
 /** What is said of a file where no one can copy attributes, and so no one knows whether it has any. */
 export const attributesUnknown =
   'attributes, ACLs and capabilities can be kept only with cp of GNU coreutils';
 
-/** The kernel takes at least 128 KiB of arguments. */
-const longestArguments = 100_000;
+const noPrivatePlace =
+  'attributes, ACLs and capabilities are not kept: this file system has no private directories';
 
-/** Copy attributes from file to file. @returns what of each file's could not be copied, as cp says it */
-export function copyAttributes(copies: readonly AttributeCopy[]): (string | undefined)[] {
+/** Never by PATH, in which somebody else's directory may stand. The last two are NixOS's and Guix's. */
+const directories = [
+  '/usr/bin',
+  '/bin',
+  '/usr/local/bin',
+  '/run/current-system/sw/bin',
+  '/run/current-system/profile/bin',
+];
+
+/** Copy attributes. @returns what of each file's could not be copied, as cp says it */
+export function copyAttributes(copies: readonly (AttributeCopy | undefined)[]): (string | undefined)[] {
   const complaints: (string | undefined)[] = copies.map(() => undefined);
   for (const batch of inBatches(copies)) {
-    const complaint = runCp(batch, copies);
+    const complaint = runCp(batch.map(({copy}) => copy));
     if (complaint === undefined) continue;
-    for (const index of batch) {
+    for (const {copy, index} of batch) {
       // Which file it was is found by asking for one at a time.
-      const isOfAll = batch.length === 1 || complaint === attributesUnknown;
-      complaints[index] = isOfAll ? complaint : runCp([index], copies);
+      const isOfAll = batch.length === 1 || complaint === attributesUnknown || complaint === noPrivatePlace;
+      complaints[index] = isOfAll ? complaint : runCp([copy]);
     }
   }
   return complaints;
 }
 
-/** Group by directory, as cp wants it, in lots that fit a command line. */
-function inBatches(copies: readonly AttributeCopy[]): number[][] {
-  const batches: number[][] = [];
-  const open = new Map<string, {batch: number[]; length: number}>();
-  copies.forEach(({file, into, kinds}, index) => {
-    if (into === undefined) return;
-    const length = Buffer.byteLength(file) + 1;
-    const key = `${kinds} ${into}`;
-    let lot = open.get(key);
-    if (lot === undefined || lot.length + length > longestArguments) {
-      lot = {batch: [], length: 0};
-      batches.push(lot.batch);
-      open.set(key, lot);
-    }
-    lot.batch.push(index);
-    lot.length += length;
+interface Numbered {
+  readonly copy: AttributeCopy;
+  readonly index: number;
+}
+
+/** Group by workspace and by what is copied. */
+function inBatches(copies: readonly (AttributeCopy | undefined)[]): Numbered[][] {
+  const batches: Numbered[][] = [];
+  copies.forEach((copy, index) => {
+    if (copy === undefined) return;
+    const isLike = ({copy: other}: Numbered) =>
+      other.workspace === copy.workspace && other.to === copy.to && `${other.kinds}` === `${copy.kinds}`;
+    const found = batches.find(([first]) => first !== undefined && isLike(first));
+    if (found === undefined) batches.push([{copy, index}]);
+    else found.push({copy, index});
   });
   return batches;
 }
 
-function runCp(batch: readonly number[], copies: readonly AttributeCopy[]): string | undefined {
-  const files = batch.flatMap((index) => copies[index]?.file ?? []);
-  const {into, kinds} = copies[batch[0] ?? 0] ?? {};
-  const options = ['--attributes-only', `--preserve=${kinds}`, `--target-directory=${into}`];
-  const {status, signal, stderr, error} = spawnSync('cp', [...options, '--', ...files], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+function runCp(batch: readonly AttributeCopy[]): string | undefined {
+  const [first] = batch;
+  const cp = process.platform === 'linux' ? findCp() : undefined;
+  if (first === undefined || cp === undefined) return attributesUnknown;
+  const {workspace, kinds, to} = first;
+  // cp is root's, and would follow a link that somebody puts there.
+  if (!workspace.isPrivate) return noPrivatePlace;
+  const descriptors: (number | 'ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
+  for (const {fd, number} of batch) descriptors[number] = fd;
+  const inside = `/proc/self/fd/${descriptors.push(workspace.held.fd) - 1}`;
+  const sources = batch.map(({number}) => `${to === 'file' ? inside : '/proc/self/fd'}/${number}`);
+  const target = to === 'file' ? '/proc/self/fd' : inside;
+  const options = ['--attributes-only', `--preserve=${kinds}`, `--target-directory=${target}`];
+  const {status, signal, stderr, error} = spawnSync(cp, [...options, '--', ...sources], {
+    stdio: Array.from(descriptors, (one) => one ?? 'ignore'),
     env: {...process.env, LC_ALL: 'C'},
+    cwd: '/',
     encoding: 'utf8',
   });
   if (status === 0) return undefined;
-  if (error !== undefined) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    return isMissing
-      ? attributesUnknown
-      : `attributes, ACLs and capabilities could not be copied: ${error.message}`;
-  }
+  if (error !== undefined) return `attributes, ACLs and capabilities could not be copied: ${error.message}`;
   if (/unrecognized option|built without/.test(stderr)) return attributesUnknown;
   return `not all is kept that belongs to the file: ${shorten(stderr) || `cp ended with ${signal ?? status}`}`;
+}
+
+function findCp(): string | undefined {
+  return directories.map((directory) => `${directory}/cp`).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What cp says, without the names of files. */
 function shorten(stderr: string): string {
   const lines = stderr.trim().split('\n');
-  return lines.map((line) => line.replace(/^cp: /, '').replace(/ (for|of) '.*'(?=: )/, '')).join('; ');
+  return lines.map((line) => line.replace(/^\S*cp: /, '').replace(/ (for|of) '.*'(?=: )/, '')).join('; ');
 }

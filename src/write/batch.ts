@@ -3,7 +3,6 @@
  * another program for its attributes, and both cost little more for a hundred files than for one.
  */
 import {fsync, fsyncSync} from 'node:fs';
-import {dirname} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {copyAttributes} from './attributes.js';
 import type {Change, Outcome} from './change.js';
@@ -23,12 +22,20 @@ type Ready = Item & {readonly change: Change};
 /** Files that are changed together; the failure of one is nothing to the others. */
 export class Batch {
   readonly #items: Item[] = [];
+  readonly #opened: {close: () => void}[] = [];
   readonly #workspaces = new Workspaces();
 
-  /** Take up a file. */
-  add(name: string, prepare: (workspaces: Workspaces) => Change | undefined): void {
+  /**
+   * Take up a file.
+   *
+   * @param prepare gets a function that registers what is to be closed in the end
+   */
+  add(
+    name: string,
+    prepare: (workspaces: Workspaces, closeLater: (close: () => void) => void) => Change | undefined,
+  ): void {
     try {
-      const change = prepare(this.#workspaces);
+      const change = prepare(this.#workspaces, (close) => this.#opened.push({close}));
       this.#items.push({name, change, error: this.#conflict(name, change)});
     } catch (error) {
       this.#items.push({name, error: systemError(name, error, 'cannot write')});
@@ -44,12 +51,7 @@ export class Batch {
   /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */
   complete(): void {
     const items = this.#ready;
-    const wanted = items.map(({change: {original, workspace, kinds}}) => ({
-      file: original,
-      into: workspace,
-      kinds,
-    }));
-    const complaints = copyAttributes(wanted);
+    const complaints = copyAttributes(items.map(({change}) => change.attributes));
     items.forEach((item, i) => {
       attempt(item, ({change}) => change.complete(complaints[i]));
     });
@@ -57,14 +59,8 @@ export class Batch {
   }
 
   /** Give back the attributes that writing took away. */
-  #restore(changed: readonly Ready[]): void {
-    const items = changed.filter(({change}) => change.restoreFrom !== undefined);
-    const wanted = items.map(({change}) => ({
-      file: change.restoreFrom ?? '',
-      into: dirname(change.path),
-      kinds: change.kinds,
-    }));
-    copyAttributes(wanted).forEach((complaint, i) => {
+  #restore(items: readonly Ready[]): void {
+    copyAttributes(items.map(({change}) => change.restore)).forEach((complaint, i) => {
       if (complaint !== undefined) items[i]?.change.notes.push(complaint);
     });
   }
@@ -93,6 +89,7 @@ export class Batch {
     for (const {change} of this.#items) change?.close();
     this.#workspaces.remove();
     this.#syncDirectories();
+    for (const {close} of this.#opened) close();
     return this.#items.map(({name, change, error}) =>
       error === undefined ? {applied: {path: change?.path ?? name, notes: change?.notes ?? []}} : {error},
     );
@@ -107,11 +104,17 @@ export class Batch {
   }
 
   #syncDirectories(): void {
-    for (const directory of new Set(this.#ready.map(({change}) => dirname(change.path)))) {
+    const byDirectory = new Map<string, Ready[]>();
+    for (const item of this.#ready) {
+      const {dev, ino} = item.change.directory.stats;
+      const key = `${dev}:${ino}`;
+      byDirectory.set(key, [...(byDirectory.get(key) ?? []), item]);
+    }
+    for (const items of byDirectory.values()) {
       try {
-        syncDirectory(directory);
+        syncDirectory(items[0]?.change.directory.path ?? '');
       } catch (cause) {
-        for (const item of this.#ready.filter(({change}) => dirname(change.path) === directory))
+        for (const item of items)
           item.error = systemError(item.name, cause, 'written, but a power failure may undo it');
       }
     }

@@ -1,6 +1,8 @@
 import type {Plan} from '../edit/plan.js';
+import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
-import type {AttributeKind} from './attributes.js';
+import type {AttributeCopy} from './attributes.js';
+import type {EditableElf} from './editable.js';
 
 /** Where the result of a plan goes. */
 export interface ApplyOptions {
@@ -8,13 +10,16 @@ export interface ApplyOptions {
   readonly output?: string | undefined;
   /** Write the changed bytes into the file itself. An interruption may leave some of them unwritten. */
   readonly inPlace?: boolean | undefined;
+  /** Whether symbolic links at the end of the paths are followed, as they are otherwise. */
+  readonly follow?: boolean | undefined;
   /** Told how far the copy of a large file has got. */
   readonly onProgress?: OnProgress | undefined;
 }
 
 /** A plan, and the file that it was made for. */
 export interface PlannedEdit {
-  readonly path: string;
+  /** The file, or its path, which is then looked up again. */
+  readonly path: string | EditableElf;
   readonly plan: Plan;
   readonly options?: ApplyOptions | undefined;
 }
@@ -30,27 +35,31 @@ export interface Applied {
 export type Outcome = {readonly applied: Applied} | {readonly error: unknown};
 
 /**
- * A file on its way to its new content, between the steps that many of them take together (batch.ts): attributes are
- * copied from `original` to the file of its name in `workspace`, then `complete`, then those go back that have to,
- * then `fd` is synced, then `finish`.
+ * A file on its way to its new content. Many of them take each step together (batch.ts):
+ *
+ *             attributes                 restore                 fsync
+ *     ready ────────────▶ complete() ────────────▶  written  ────────────▶  safe ──▶ finish()
+ *       │                     │                        │                      │
+ *       └── fails ────────────┴───────── undo() ◀──────┴──────────────────────┘
+ *
+ * `attributes` copies what only cp(1) can copy, `restore` brings back what the writing took away, also after `undo`.
+ * Whatever was reached, `close` comes last. Until `finish` the file at `path` is the old one; in place it is the new
+ * one since `complete`, and `undo` makes it the old one again.
  */
 export interface Change {
-  /** The file that has the result in the end. */
+  /** The file that has the result in the end, for messages. */
   readonly path: string;
+  /** The directory in which that happens. */
+  readonly directory: HeldDirectory;
+  /** What has to reach the disk. */
   readonly fd: number;
-  readonly original: string;
-  /** Undefined where there is no room for one. */
-  readonly workspace: string | undefined;
-  readonly kinds: readonly AttributeKind[];
   readonly notes: string[];
+  /** Undefined where there is no room to keep them. */
+  readonly attributes: AttributeCopy | undefined;
   /** Go on when the attributes were copied. @param complaint what of them could not be */
   complete(complaint: string | undefined): void;
-  /** After `complete`, the file whose attributes have to go back to `path`. */
-  readonly restoreFrom?: string | undefined;
-  /** The file at `path` is the new one after this. */
+  readonly restore?: AttributeCopy | undefined;
   finish(): void;
-  /** The file at `path` has its old content again after this, if it ever had another. */
   undo?(): void;
-  /** Clean up, whatever was reached. */
   close(): void;
 }

@@ -5,7 +5,6 @@
 import {fstatSync, ftruncateSync, readSync, writeSync} from 'node:fs';
 import type {PayloadMove, Plan, Write} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
-import {fileSource} from '../source/file.js';
 import {type ByteSource, isSameBytes, readInPieces} from '../source/source.js';
 
 /**
@@ -70,9 +69,13 @@ export function descriptorSource(fd: number, path: string): ByteSource {
   };
 }
 
-/** Write what a plan wants into an open file that has the content it was made for. */
-export function writePlan(fd: number, plan: Plan, input: string): void {
-  if (plan.payload !== undefined) movePayload(fd, plan.payload, input);
+/**
+ * Write what a plan wants into an open file that has the content it was made for.
+ *
+ * @param untouched that content, for a payload that moves
+ */
+export function writePlan(fd: number, plan: Plan, untouched: ByteSource): void {
+  if (plan.payload !== undefined) movePayload(fd, plan.payload, untouched);
   if (plan.outputSize !== plan.inputSize) ftruncateSync(fd, plan.outputSize);
   for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
 }
@@ -88,23 +91,13 @@ export function unwritePlan(fd: number, plan: Plan): void {
 }
 
 /** Cut the payload off, so that zeros take its place, and put it from the untouched input to its new one. */
-function movePayload(fd: number, {from, to, size}: PayloadMove, input: string): void {
+function movePayload(fd: number, {from, to, size}: PayloadMove, untouched: ByteSource): void {
   ftruncateSync(fd, from);
-  const source = fileSource(input);
-  try {
-    readInPieces(
-      source,
-      from,
-      size,
-      (bytes, offset) => {
-        writeFully(fd, bytes, offset - from + to);
-        return undefined;
-      },
-      1 << 20,
-    );
-  } finally {
-    source.close();
-  }
+  const put = (bytes: Uint8Array, offset: number) => {
+    writeFully(fd, bytes, offset - from + to);
+    return undefined;
+  };
+  readInPieces(untouched, from, size, put, 1 << 20);
 }
 
 export function writeFully(fd: number, bytes: Uint8Array, offset: number): void {

@@ -7,7 +7,6 @@
  * that is known to begin with a page is that of WebAssembly.
  */
 import {closeSync, constants, ftruncateSync, openSync, readSync, type Stats, statfsSync} from 'node:fs';
-import {dirname} from 'node:path';
 import type {FileSource} from '../source/file.js';
 import {writeFully} from './content.js';
 
@@ -25,29 +24,32 @@ const suitable: ReadonlySet<number> = new Set([0xef53 /* ext2, ext3, ext4 */, 0x
 
 /** Whether it pays to copy a file like this: a large one, with no holes that would be filled. */
 export function isWorthDirect({size, blocks}: Stats, copy: string): boolean {
-  return size >= leastSize && blocks * 512 >= size && suitable.has(statfsSync(dirname(copy)).type);
+  return size >= leastSize && blocks * 512 >= size && suitable.has(statfsSync(copy).type);
 }
 
-/** Copy an open file to a name that is free. @throws an error of the system; a part of the copy may be there then */
+/**
+ * Copy an open file into another.
+ *
+ * @param direct the copy's path by descriptor, to be written past the cache
+ * @throws an error of the system; a part of the copy may be there then
+ */
 export function copyBlocks(
-  {path, stats}: FileSource,
-  copy: string,
-  isDirect: boolean,
+  {fd: from, stats}: FileSource,
+  copy: number,
+  direct: string | undefined,
   report: (done: number) => void,
 ): void {
-  const from = openSync(path, 'r');
-  try {
-    const {O_WRONLY, O_CREAT, O_EXCL, O_DIRECT} = constants;
-    const to = openSync(copy, O_WRONLY | O_CREAT | O_EXCL | (isDirect ? O_DIRECT : 0), 0o600);
+  if (direct === undefined) {
+    copyAll(from, copy, report);
+  } else {
+    const to = openSync(direct, constants.O_WRONLY | constants.O_DIRECT);
     try {
       copyAll(from, to, report);
-      ftruncateSync(to, stats.size);
     } finally {
       closeSync(to);
     }
-  } finally {
-    closeSync(from);
   }
+  ftruncateSync(copy, stats.size);
 }
 
 function copyAll(from: number, to: number, report: (done: number) => void): void {

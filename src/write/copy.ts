@@ -1,12 +1,13 @@
 /*
- * A private copy with the plan's changes in it.
+ * A private copy with the plan's changes in it, from one open file into another.
  *
  * A small file is read, changed in memory and written as a whole. A large one is copied by the kernel, its blocks shared
  * where the file system can, and then changed.
  */
-import {chmodSync, constants, copyFileSync, openSync, rmSync} from 'node:fs';
+import {constants, copyFileSync, fchmodSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
-import {closeQuietly, type FileSource} from '../source/file.js';
+import {descriptorPath} from '../source/descriptor.js';
+import type {FileSource} from '../source/file.js';
 import type {OnProgress} from '../source/progress.js';
 import {applyPlanToBuffer, descriptorSource, requireUnchanged, writeFully, writePlan} from './content.js';
 import {copyBlocks, isWorthDirect} from './copy-blocks.js';
@@ -14,58 +15,56 @@ import {copyBlocks, isWorthDirect} from './copy-blocks.js';
 const mostInMemory = 1 << 18;
 const setIds = 0o6000;
 
+/** A file that is open for reading and writing. */
+export interface OpenFile {
+  readonly fd: number;
+  /** Its name, where descriptors have no paths. */
+  readonly path: string;
+}
+
 /**
- * Make the changed copy under a name that is free.
+ * Fill an empty file with what another one is after a plan. Its mode is 0600 afterwards, whatever the other's.
  *
- * @returns the descriptor of the copy, open for writing
  * @throws ElfError CHANGED, or an error of the system
  */
 export function copyChanged(
   input: FileSource,
-  copy: string,
+  copy: OpenFile,
   plan: Plan,
   onProgress: OnProgress = () => {},
-): number {
-  const isSmall = Math.max(input.size, plan.outputSize) <= mostInMemory;
-  const bytes = isSmall ? applyPlanToBuffer(input.read(0, input.size), plan) : undefined;
-  const fd = bytes === undefined ? copyLarge(input, copy, onProgress) : openSync(copy, 'wx', 0o600);
-  try {
-    if (bytes !== undefined) {
-      writeFully(fd, bytes, 0);
-    } else {
-      requireUnchanged(descriptorSource(fd, input.path), plan);
-      writePlan(fd, plan, input.path);
-    }
-    return fd;
-  } catch (error) {
-    closeQuietly(fd);
-    throw error;
+): void {
+  // Not through the pages that were read when the plan was made: what counts is what is there now.
+  const now = descriptorSource(input.fd, input.path);
+  if (Math.max(now.size, plan.outputSize) <= mostInMemory) {
+    writeFully(copy.fd, applyPlanToBuffer(now.read(0, now.size), plan), 0);
+    return;
   }
+  copyLarge(input, copy, onProgress);
+  requireUnchanged(descriptorSource(copy.fd, input.path), plan);
+  writePlan(copy.fd, plan, now);
 }
 
-function copyLarge(input: FileSource, copy: string, onProgress: OnProgress): number {
+function copyLarge(input: FileSource, copy: OpenFile, onProgress: OnProgress): void {
   // The copies of the system have the mode of the original at once, and that with the copying user as their owner.
   const isSetId = (input.stats.mode & setIds) !== 0;
-  if (isSetId || !shareBlocks(input.path, copy)) {
+  const [from, to] = [descriptorPath(input.fd, input.path), descriptorPath(copy.fd, copy.path)];
+  if (isSetId || !shareBlocks(from, to)) {
     const report = (done: number) => onProgress({step: 'copying', path: input.path, done, total: input.size});
     report(0);
-    const isDirect = isWorthDirect(input.stats, copy);
-    if (isDirect || isSetId) copyBlocks(input, copy, isDirect, report);
-    else copyFileSync(input.path, copy, constants.COPYFILE_EXCL);
+    const isDirect = isWorthDirect(input.stats, to);
+    if (isDirect || isSetId) copyBlocks(input, copy.fd, isDirect ? to : undefined, report);
+    else copyFileSync(from, to);
   }
-  // The copy has the mode of the original, which need not let its owner write.
-  chmodSync(copy, 0o600);
-  return openSync(copy, constants.O_RDWR | constants.O_NOFOLLOW);
+  fchmodSync(copy.fd, 0o600);
 }
 
 /** A copy that shares its blocks with the original costs nothing; few file systems can. */
-function shareBlocks(input: string, copy: string): boolean {
+function shareBlocks(from: string, to: string): boolean {
   try {
-    copyFileSync(input, copy, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+    copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE);
     return true;
   } catch {
     // Whatever else is wrong will be wrong with the copy that is tried next, too.
-    rmSync(copy, {force: true});
     return false;
   }
 }

@@ -1,5 +1,5 @@
 import {fsyncSync, openSync} from 'node:fs';
-import {closeQuietly} from '../source/file.js';
+import {closeQuietly} from '../source/descriptor.js';
 
 /** Make a rename in a directory survive a power failure. @throws where the disk fails */
 export function syncDirectory(path: string): void {

@@ -4,40 +4,51 @@
  * and the set-ID bits if the writer is an ordinary user. The capabilities wait in a workspace meanwhile, as those of
  * an empty file.
  */
-import {closeSync, constants, fstatSync, openSync, rmSync, type Stats} from 'node:fs';
-import {basename, dirname, join} from 'node:path';
+import {constants, fstatSync, openSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
-import {ElfError} from '../errors.js';
-import {closeQuietly} from '../source/file.js';
+import {ElfError, systemError} from '../errors.js';
+import {closeQuietly} from '../source/descriptor.js';
+import type {HeldDirectory} from '../source/held.js';
+import type {AttributeCopy} from './attributes.js';
 import type {Change} from './change.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
+import type {Target} from './editable.js';
 import {keepMode} from './metadata.js';
-import type {Workspaces} from './workspace.js';
+import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Open a file for its changes. @throws ElfError BAD_REQUEST, or an error of the system */
-export function prepareInPlace(path: string, plan: Plan, workspaces: Workspaces): Change {
+export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspaces): Change {
   if (plan.payload !== undefined) {
     throw new ElfError(
       'BAD_REQUEST',
       'the data behind the program cannot move while the file is written in place',
-      {path},
+      {path: target.path},
     );
   }
-  const fd = openSync(path, constants.O_RDWR);
+  const fd = openToWrite(target);
   try {
-    return new InPlace(path, fd, plan, createShadow(path, workspaces));
+    return new InPlace(target, fd, plan, createShadow(target, workspaces));
   } catch (error) {
     closeQuietly(fd);
     throw error;
   }
 }
 
-/** Make the empty file that holds the attributes. @returns its directory, or undefined where there is no room */
-function createShadow(path: string, workspaces: Workspaces): string | undefined {
+/** The very file that was opened, for writing as well. */
+function openToWrite({held, path}: Target): number {
   try {
-    const workspace = workspaces.placeAnywhere(dirname(path), basename(path));
-    closeSync(openSync(join(workspace, basename(path)), 'wx', 0o600));
-    return workspace;
+    return openSync(held, constants.O_RDWR);
+  } catch (error) {
+    throw systemError(path, error, 'cannot write');
+  }
+}
+
+/** Make the empty file that holds the attributes; undefined where there is no room. */
+function createShadow(target: Target, workspaces: Workspaces): WorkFile | undefined {
+  try {
+    const file = workspaces.createAnywhere(target.place.directory);
+    closeQuietly(file.fd);
+    return file;
   } catch {
     return undefined;
   }
@@ -45,31 +56,38 @@ function createShadow(path: string, workspaces: Workspaces): string | undefined 
 
 class InPlace implements Change {
   readonly path: string;
-  readonly original: string;
+  readonly directory: HeldDirectory;
   readonly fd: number;
-  readonly workspace: string | undefined;
-  readonly kinds = ['xattr'] as const;
+  readonly attributes: AttributeCopy | undefined;
   readonly notes: string[] = [];
   readonly #plan: Plan;
-  restoreFrom: string | undefined;
+  restore: AttributeCopy | undefined;
   /** What the file was, once writing has begun. */
   #old: Stats | undefined;
 
-  constructor(path: string, fd: number, plan: Plan, workspace: string | undefined) {
-    this.path = path;
-    this.original = path;
+  constructor(target: Target, fd: number, plan: Plan, shadow: WorkFile | undefined) {
+    this.path = target.place.real;
+    this.directory = target.place.directory;
     this.fd = fd;
-    this.workspace = workspace;
+    this.attributes = shadow && {
+      fd,
+      workspace: shadow.workspace,
+      number: shadow.number,
+      kinds: ['xattr'],
+      to: 'workspace',
+    };
     this.#plan = plan;
   }
 
   complete(complaint: string | undefined): void {
     const stats = fstatSync(this.fd);
-    requireUnchanged(descriptorSource(this.fd, this.path), this.#plan);
-    if (complaint === undefined && this.#shadow !== undefined) this.restoreFrom = this.#shadow;
+    const now = descriptorSource(this.fd, this.path);
+    requireUnchanged(now, this.#plan);
+    if (complaint === undefined && this.attributes !== undefined)
+      this.restore = {...this.attributes, to: 'file'};
     else this.notes.push(lossNote(complaint));
     this.#old = stats;
-    writePlan(this.fd, this.#plan, this.path);
+    writePlan(this.fd, this.#plan, now);
     this.notes.push(...keepMode(this.fd, stats));
   }
 
@@ -85,16 +103,6 @@ class InPlace implements Change {
 
   close(): void {
     closeQuietly(this.fd);
-    try {
-      // The workspace is then empty, and can be removed without a look into it.
-      if (this.#shadow !== undefined) rmSync(this.#shadow, {force: true});
-    } catch {
-      // Removing the workspace tries again.
-    }
-  }
-
-  get #shadow(): string | undefined {
-    return this.workspace === undefined ? undefined : join(this.workspace, basename(this.path));
   }
 }
 

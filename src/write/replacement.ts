@@ -2,117 +2,169 @@
  * A new file in the place of another: made ready in a workspace beside it, then renamed. Whoever opens the path sees
  * the old file or the new one, also after a crash, and a program that is running keeps its old file.
  */
-import {realpathSync, renameSync, type Stats, statSync} from 'node:fs';
-import {basename, dirname, join} from 'node:path';
+import {fstatSync, lstatSync, renameSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
-import {closeQuietly, fileSource} from '../source/file.js';
+import {closeQuietly} from '../source/descriptor.js';
+import type {HeldDirectory} from '../source/held.js';
+import type {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
+import type {AttributeCopy} from './attributes.js';
 import type {Change} from './change.js';
 import {copyChanged} from './copy.js';
+import type {Target} from './editable.js';
 import {keepOwner, setMode} from './metadata.js';
-import type {Workspaces} from './workspace.js';
+import type {WorkFile, Workspaces} from './workspace.js';
+
+/** Where the new file goes. */
+export interface Destination {
+  readonly place: Place;
+  /** For messages. */
+  readonly path: string;
+  /** What stood there when it was looked up: the target itself where that is to be replaced. */
+  readonly replaced: Stats | undefined;
+}
+
+/**
+ * Look at what stands where a new file is to go. A link that leads to nothing is replaced itself.
+ *
+ * @throws ElfError UNTRUSTED_LINK, NOT_A_FILE
+ */
+export function destinationAt(place: Place, path: string): Destination {
+  const replaced = place.look();
+  if (replaced === undefined) return {place, path, replaced};
+  if (!replaced.isFile() && !replaced.isSymbolicLink())
+    throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
+  try {
+    place.requireTrusted(replaced);
+  } catch (error) {
+    throw error instanceof ElfError ? error.at(path) : error;
+  }
+  return {place, path, replaced};
+}
 
 /**
  * Make the new file ready, complete but for its attributes and mode.
  *
- * @throws ElfError CHANGED or NOT_A_FILE, or an error of the system
+ * @throws ElfError CHANGED, UNSUPPORTED, or an error of the system
  */
 export function prepareReplacement(
-  input: string,
+  target: Target,
   plan: Plan,
-  output: string,
+  destination: Destination,
   workspaces: Workspaces,
   onProgress?: OnProgress,
 ): Change {
-  const target = existing(output);
-  const path = target === undefined ? output : realpathSync.native(output);
-  const source = fileSource(input);
   try {
-    const {stats} = source;
-    const workspace = workspaces.place(dirname(path), basename(input));
-    const fd = copyChanged(source, join(workspace, basename(input)), plan, onProgress);
-    const notes = keepOwner(fd, target ?? stats);
-    return new Replacement({path, fd, workspace, original: input, notes, input: stats, target});
+    const file = workspaces.create(destination.place.directory);
+    try {
+      copyChanged(target.source, {fd: file.fd, path: file.workspace.path(file.number)}, plan, onProgress);
+      const {replaced} = destination;
+      const notes = keepOwner(file.fd, replaced?.isFile() ? replaced : target.source.stats);
+      return new Replacement(target, destination, file, notes);
+    } catch (error) {
+      closeQuietly(file.fd);
+      throw error;
+    }
   } catch (error) {
-    throw systemError(output, error, 'cannot write a new file beside it');
-  } finally {
-    source.close();
+    throw systemError(destination.path, error, 'cannot write a new file beside it');
   }
-}
-
-/** The file that stands at the output path, if one does; anything else there is refused. */
-function existing(path: string): Stats | undefined {
-  const stats = statSync(path, {throwIfNoEntry: false});
-  if (stats === undefined || stats.isFile()) return stats;
-  throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
-}
-
-interface Facts extends Pick<Change, 'path' | 'fd' | 'original' | 'notes'> {
-  readonly workspace: string;
-  /** What the file was made from. */
-  readonly input: Stats;
-  /** What it takes the place of; often the same file. */
-  readonly target: Stats | undefined;
 }
 
 class Replacement implements Change {
   readonly path: string;
+  readonly directory: HeldDirectory;
   readonly fd: number;
-  readonly workspace: string;
-  readonly original: string;
-  readonly kinds = ['mode', 'xattr'] as const;
+  readonly attributes: AttributeCopy;
   readonly notes: string[];
-  readonly #facts: Facts;
+  readonly #target: Target;
+  readonly #destination: Destination;
+  readonly #file: WorkFile;
 
-  constructor(facts: Facts) {
-    this.path = facts.path;
-    this.fd = facts.fd;
-    this.workspace = facts.workspace;
-    this.original = facts.original;
-    this.notes = facts.notes;
-    this.#facts = facts;
+  constructor(target: Target, destination: Destination, file: WorkFile, notes: string[]) {
+    const {workspace, number} = file;
+    this.path = destination.place.real;
+    this.directory = destination.place.directory;
+    this.fd = file.fd;
+    this.attributes = {
+      fd: target.source.fd,
+      workspace,
+      number,
+      kinds: ['mode', 'xattr'],
+      to: 'workspace',
+    };
+    this.notes = notes;
+    this.#target = target;
+    this.#destination = destination;
+    this.#file = file;
   }
 
   complete(complaint: string | undefined): void {
-    const {input} = this.#facts;
+    // The mode of now: who writes into a set-user-ID file takes that bit from it, and his bytes may have been copied.
+    const input = fstatSync(this.#target.source.fd);
+    if (!isSame(input, this.#target.source.stats)) throw this.#changed();
     this.notes.push(...setMode(this.fd, input, this.notes.length > 0));
     if (complaint !== undefined) this.notes.push(lossNote(complaint, this.#isEdit));
     if (this.#isEdit && input.nlink > 1) this.notes.push(hardLinkNote(input));
   }
 
   finish(): void {
+    const {place} = this.#destination;
     this.#requireSameTarget();
-    renameSync(this.#copy, this.path);
+    renameSync(this.#file.workspace.path(this.#file.number), place.path);
+    this.#requireInPlace();
   }
 
   close(): void {
     closeQuietly(this.fd);
   }
 
-  get #copy(): string {
-    return join(this.workspace, basename(this.original));
-  }
-
   /** Whether the file takes the place of the one that it was made from. */
   get #isEdit(): boolean {
-    const {input, target} = this.#facts;
-    return target?.ino === input.ino && target.dev === input.dev;
+    const {replaced} = this.#destination;
+    const {ino, dev} = this.#target.source.stats;
+    return replaced?.ino === ino && replaced.dev === dev;
   }
 
-  /** Whoever changed the file since it was read would lose what he wrote. */
+  /** Whoever put something there since it was looked at, or changed it, would lose that. */
   #requireSameTarget(): void {
-    if (!this.#isEdit) return;
-    const {ino, dev, size, mtimeMs, ctimeMs} = this.#facts.input;
-    const now = statSync(this.path, {throwIfNoEntry: false});
-    const isSame =
-      now?.ino === ino &&
-      now.dev === dev &&
-      now.size === size &&
-      now.mtimeMs === mtimeMs &&
-      now.ctimeMs === ctimeMs;
-    if (!isSame) throw new ElfError('CHANGED', 'the file changed while the edit was made', {path: this.path});
+    const {place, replaced} = this.#destination;
+    const now = place.look();
+    const expected = this.#isEdit ? this.#target.source.stats : replaced;
+    if (now === undefined ? expected === undefined : expected !== undefined && isSame(now, expected)) return;
+    throw this.#changed();
   }
+
+  /** In a directory of somebody else's, he has the last word about what stands under a name. */
+  #requireInPlace(): void {
+    const {path} = this.#destination.place;
+    const {ino, dev} = fstatSync(this.fd);
+    let now: Stats | undefined;
+    try {
+      now = lstatSync(path, {throwIfNoEntry: false});
+    } catch (error) {
+      throw systemError(this.path, error, 'written, but it cannot be looked at');
+    }
+    if (now?.ino === ino && now.dev === dev) return;
+    throw new ElfError('CHANGED', 'written, but somebody has put something else in its place at once', {
+      path: this.path,
+    });
+  }
+
+  #changed(): ElfError {
+    return new ElfError('CHANGED', 'the file changed while the edit was made', {path: this.path});
+  }
+}
+
+function isSame(a: Stats, b: Stats): boolean {
+  return (
+    a.ino === b.ino &&
+    a.dev === b.dev &&
+    a.mode === b.mode &&
+    a.size === b.size &&
+    a.mtimeMs === b.mtimeMs &&
+    a.ctimeMs === b.ctimeMs
+  );
 }
 
 function hardLinkNote({nlink}: Stats): string {

@@ -1,99 +1,178 @@
 /*
- * Where a file is made ready that shall take the place of another: a private directory beside the target, so that the
- * rename stays inside one file system and nobody else meets a file that has not yet its owner and mode. In it the
- * file already has its final name, or that of the file it is made from; cp(1) can then copy attributes to many files
- * at once (attributes.ts). The directory's name carries the process that made it: a later run in the same place
- * removes what a killed one left behind.
+ * Where a file is made ready that is to take the place of another: a directory beside the target, so that the rename
+ * stays inside one file system, and of mode 0700, so that nobody else meets a file that has not yet its owner and mode.
+ *
+ * The directory that it is in may be somebody else's, who can rename it, or put another one in its place, at any
+ * moment. So it is held by a descriptor, and it counts only if it is what it should be: ours, and closed to all others.
+ * Then it does not matter where it lies by now: only we can make, replace or remove a name in it.
+ *
+ * The files in it are called 3, 4 and so on; attributes.ts says why. The directory's name tells the process that made
+ * it, and a later run in the same place removes what a killed one left behind.
  */
-import {closeSync, constants, fstatSync, openSync, readdirSync, rmdirSync, rmSync, unlinkSync} from 'node:fs';
+import {constants, mkdtempSync, openSync, rmdirSync, type Stats, unlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
-import tmp from 'tmp';
+import {basename} from 'node:path';
+import {ElfError} from '../errors.js';
+import type {HeldDirectory} from '../source/held.js';
+import {findDirectory} from '../source/place.js';
+import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
 
-/** Names of workspaces begin like this; the process number and random letters follow, each after a dash. */
-export const workspacePrefix = '.elfinterp';
+/** Names of workspaces begin like this; the process that made it and random letters follow, each after a dash. */
+export const workspacePrefix = '.elfinterp-edit';
 
-/** The workspaces of files that are changed together: one for each directory, or more where names meet. */
-export class Workspaces {
-  readonly #made: {readonly directory: string; readonly path: string; readonly names: Set<string>}[] = [];
+/** The files of a workspace have the numbers of descriptors, which begin after those that every process has. */
+export const firstNumber = 3;
+/** cp gets each of them as a descriptor. */
+const mostFiles = 128;
 
-  /** Find a workspace beside a target in which a name is free. @throws an error of the system */
-  place(directory: string, name: string): string {
-    const found = this.#made.find((one) => one.directory === directory && !one.names.has(name));
-    if (found !== undefined) {
-      found.names.add(name);
-      return found.path;
-    }
-    removeStale(directory);
-    const {name: path} = tmp.dirSync({tmpdir: directory, prefix: workspacePrefix, mode: 0o700, keep: true});
-    this.#made.push({directory, path, names: new Set([name])});
-    return path;
-  }
+/** One private directory. */
+export class Workspace {
+  readonly #parent: HeldDirectory;
+  readonly #name: string;
+  readonly held: HeldDirectory;
+  #next = firstNumber;
 
-  /** The same, or elsewhere if the user may not write beside the target. */
-  placeAnywhere(directory: string, name: string): string {
+  /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
+  constructor(parent: HeldDirectory) {
+    this.#parent = parent.again();
     try {
-      return this.place(directory, name);
-    } catch {
-      return this.place(tmpdir(), name);
+      this.#name = basename(mkdtempSync(parent.at(`${workspacePrefix}-${ownIdentity()}-`)));
+      this.held = openOwn(parent, this.#name);
+    } catch (error) {
+      this.#parent[Symbol.dispose]();
+      throw error;
     }
   }
 
-  /** Remove them. Where something is in the way, a later run does it. */
+  /** Whether nobody else can reach what is in it: not where a file system gives every directory one mode. */
+  get isPrivate(): boolean {
+    return isPrivate(this.held.stats);
+  }
+
+  /** Whether there is room for another file beside a target in this directory. */
+  isFor({stats}: HeldDirectory): boolean {
+    const {ino, dev} = this.#parent.stats;
+    return this.#next < firstNumber + mostFiles && stats.ino === ino && stats.dev === dev;
+  }
+
+  /** Make an empty file, open for reading and writing by its owner alone. @throws an error of the system */
+  create(): WorkFile {
+    const number = this.#next;
+    const {O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
+    const fd = openSync(this.path(number), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    this.#next += 1;
+    return {workspace: this, number, fd};
+  }
+
+  /** The path of a file in it. */
+  path(number: number): string {
+    return this.held.at(String(number));
+  }
+
+  /** Remove it, with what is left of its files. Where something is in the way, a later run does it. */
   remove(): void {
-    for (const {path} of this.#made) {
-      try {
-        rmSync(path, {recursive: true, force: true});
-      } catch {
-        // What this run was to do is done.
-      }
-    }
+    for (let number = firstNumber; number < this.#next; number++)
+      attempt(() => unlinkSync(this.path(number)));
+    this.held[Symbol.dispose]();
+    attempt(() => rmdirSync(this.#parent.at(this.#name)));
+    this.#parent[Symbol.dispose]();
   }
 }
 
-function removeStale(directory: string): void {
-  const stale = new RegExp(`^\\${workspacePrefix}-(\\d+)-[^-]+$`);
+/** A file in a workspace. */
+export interface WorkFile {
+  readonly workspace: Workspace;
+  readonly number: number;
+  readonly fd: number;
+}
+
+/** The workspaces of files that are changed together: one for each directory, or more for many files. */
+export class Workspaces {
+  readonly #made: Workspace[] = [];
+
+  /** Make an empty file in a workspace beside a target. @throws ElfError UNSUPPORTED, or an error of the system */
+  create(directory: HeldDirectory): WorkFile {
+    const found = this.#made.find((one) => one.isFor(directory));
+    if (found !== undefined) return found.create();
+    removeStale(directory);
+    const made = new Workspace(directory);
+    this.#made.push(made);
+    return made.create();
+  }
+
+  /** The same, or elsewhere if the user may not write beside the target. */
+  createAnywhere(directory: HeldDirectory): WorkFile {
+    try {
+      return this.create(directory);
+    } catch {
+      using elsewhere = findDirectory(tmpdir());
+      return this.create(elsewhere);
+    }
+  }
+
+  /** Remove them all. */
+  remove(): void {
+    for (const workspace of this.#made) workspace.remove();
+  }
+}
+
+/** Hold a directory of our own; for root it has to be private. @throws ElfError UNSUPPORTED, CHANGED */
+function openOwn(parent: HeldDirectory, name: string): HeldDirectory {
+  const held = parent.directory(name);
+  if (held === undefined) throw new ElfError('CHANGED', 'somebody took the workspace away');
+  if (isPrivate(held.stats) || (isOwn(held.stats) && process.geteuid?.() !== 0)) return held;
+  held[Symbol.dispose]();
+  throw new ElfError('UNSUPPORTED', 'no private directory can be made beside the file', {
+    expected: 'a file system that keeps owners and modes, and nobody who exchanges directories',
+    got: `one of user ${held.stats.uid} with mode 0${(held.stats.mode & 0o7777).toString(8)}`,
+  });
+}
+
+function isPrivate(stats: Stats): boolean {
+  return isOwn(stats) && (stats.mode & 0o777) === 0o700;
+}
+
+function isOwn({uid}: Stats): boolean {
+  return uid === (process.geteuid?.() ?? uid);
+}
+
+const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
+
+/** Of a process that cannot be known here this is longer than any edit takes, in milliseconds. */
+const longestEdit = 24 * 60 * 60 * 1000;
+
+function removeStale(directory: HeldDirectory): void {
   for (const name of namesIn(directory)) {
-    const pid = stale.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) removeLeft(join(directory, name));
+    const owner = stale.exec(name)?.[1];
+    if (owner === undefined) continue;
+    const running = isRunning(owner);
+    if (running !== true) attempt(() => removeLeft(directory, name, running === 'unknown'));
   }
 }
 
 /** A directory that may be written but not read is one where nothing can be looked for. */
-function namesIn(directory: string): string[] {
+function namesIn(directory: HeldDirectory): string[] {
   try {
-    return readdirSync(directory);
+    return directory.names();
   } catch {
     return [];
   }
 }
 
-/**
- * Remove a workspace that somebody left, which may be an enemy in a directory that is his: the files are reached
- * through the open directory, so that he cannot put a link to another one in its place meanwhile.
- */
-function removeLeft(path: string): void {
-  try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    try {
-      if (fstatSync(fd).uid !== process.geteuid?.()) return;
-      const inside = `/proc/self/fd/${fd}`;
-      for (const name of readdirSync(inside)) unlinkSync(join(inside, name));
-    } finally {
-      closeSync(fd);
-    }
-    rmdirSync(path);
-  } catch {
-    // Somebody else's, or already gone: no reason not to edit the file.
-  }
+/** Remove a workspace that somebody left, with what a workspace can have in it and nothing else. */
+function removeLeft(directory: HeldDirectory, name: string, onlyIfOld: boolean): void {
+  using left = directory.directory(name);
+  if (left === undefined || !isPrivate(left.stats)) return;
+  if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestEdit) return;
+  for (const inside of left.names().filter((one) => /^\d+$/.test(one))) unlinkSync(left.at(inside));
+  rmdirSync(directory.at(name));
 }
 
-/** Whether a process of this number exists; whose it is does not matter. */
-export function isAlive(pid: number): boolean {
+/** What cannot be cleared away now is cleared away later. */
+function attempt(work: () => void): void {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    work();
+  } catch {
+    // What this run was to do is done.
   }
 }

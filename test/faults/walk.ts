@@ -5,10 +5,19 @@
  *
  * strace numbers the calls of a name for each thread and process by itself, so only the process itself is followed
  * (-b execve lets go of its children) and the thread pool has one thread. Programs that it starts are walked on their
- * own: a wrapper in PATH runs them under strace in their turn.
+ * own: a wrapper, mounted in their place for this run alone, runs them under strace in their turn.
  */
 import {spawn} from 'node:child_process';
-import {chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {output} from '../helpers/tools.js';
@@ -103,7 +112,7 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
     const log = path.join(scratch, 'node');
     const options = ['-y', '-s', '40', '-e', `trace=${traced}`];
     const tools = wrapTools(scenario, scratch, options);
-    const {status, stderr} = await execute(strace(log, options, command), tools);
+    const {status, stderr} = await execute([...tools, ...strace(log, options, command)]);
     if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
     return ['node', ...(scenario.tools ?? [])].flatMap((program) => {
       const text = readFileSync(path.join(scratch, program), 'utf8');
@@ -152,9 +161,9 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
       `inject=${point.call}:${how}:when=${point.nth}`,
     ];
     const inTool = point.program !== 'node';
-    const tools = inTool ? wrapTools(scenario, scratch, injection, point.program) : {};
+    const tools = inTool ? wrapTools(scenario, scratch, injection, point.program) : [];
     const log = path.join(scratch, point.program);
-    const ended = await execute(inTool ? command : strace(log, injection, command), tools);
+    const ended = await execute([...tools, ...(inTool ? command : strace(log, injection, command))]);
     const seen = existsSync(log) ? readFileSync(log, 'utf8') : '';
     const isKilled = seen.includes('+++ killed by SIGKILL +++');
     const full = {...ended, killed: isKilled && !inTool, fault: `${point.call}: ${point.fault}`};
@@ -215,33 +224,35 @@ function strace(log: string, options: readonly string[], command: readonly strin
   return ['strace', '-f', '-b', 'execve', '-A', '-o', log, ...options, ...command];
 }
 
-/** Make a PATH in which the tools of a scenario run under strace. */
+/** Have the tools of a scenario run under strace. @returns what a command line has to begin with for that */
 function wrapTools(
   {tools = []}: Scenario,
   scratch: string,
   options: readonly string[],
   only?: string,
-): NodeJS.ProcessEnv {
-  const bin = path.join(scratch, 'bin');
-  mkdirSync(bin);
-  for (const tool of tools.filter((one) => only === undefined || one === only)) {
-    const real = output('sh', ['-c', 'command -v "$0"', tool]).trim();
-    const words = strace(path.join(scratch, tool), options, [real]).map((word) => `'${word}'`);
-    writeFileSync(path.join(bin, tool), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
-    chmodSync(path.join(bin, tool), 0o755);
-  }
-  return {PATH: `${bin}:${process.env.PATH}`};
+): readonly string[] {
+  const mounts = tools
+    .filter((one) => only === undefined || one === only)
+    .map((tool) => {
+      const real = output('sh', ['-c', 'readlink -f "$(command -v "$0")"', tool]).trim();
+      const [copy, wrapper] = [path.join(scratch, `real-${tool}`), path.join(scratch, `wrapped-${tool}`)];
+      copyFileSync(real, copy);
+      const words = strace(path.join(scratch, tool), options, [copy]).map((word) => `'${word}'`);
+      writeFileSync(wrapper, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
+      chmodSync(wrapper, 0o755);
+      return `mount --bind '${wrapper}' '${real}'`;
+    });
+  if (mounts.length === 0) return [];
+  const as = process.geteuid?.() === 0 ? [] : ['--map-root-user'];
+  return ['unshare', '--mount', ...as, 'sh', '-c', [...mounts, 'exec "$@"'].join(' && '), 'sh'];
 }
 
-function execute(
-  [program = '', ...args]: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<Omit<Ended, 'fault'>> {
+function execute([program = '', ...args]: readonly string[]): Promise<Omit<Ended, 'fault'>> {
   return new Promise((resolve, reject) => {
     // A process group of its own, so that its end can be the end of whatever it started: strace leaves what it traces.
     const child = spawn(program, args, {
       detached: true,
-      env: {...process.env, LC_ALL: 'C', UV_THREADPOOL_SIZE: '1', NODE_DISABLE_COMPILE_CACHE: '1', ...env},
+      env: {...process.env, LC_ALL: 'C', UV_THREADPOOL_SIZE: '1', NODE_DISABLE_COMPILE_CACHE: '1'},
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let hung = false;

@@ -37,6 +37,7 @@ import {
   type Plan,
   planEdit,
 } from '../../src/index.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
 import {workspacePrefix} from '../../src/write/workspace.js';
 import {contentOf, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
@@ -279,18 +280,32 @@ test('output and inPlace exclude one another', (t) => {
 test('the workspace of a dead process is removed, that of a living one and what is like it are not', (t) => {
   const file = copyFixture(t, name);
   const beside = (rest: string) => path.join(path.dirname(file), rest);
+  const [, start, place] = ownIdentity().split('-');
+  const named = (identity: string, rest = 'aAbB01') => `${workspacePrefix}-${identity}-${rest}`;
   // Linux never gives out a process number this high.
-  const dead = `${workspacePrefix}-4194305-abc`;
-  const living = `${workspacePrefix}-${process.pid}-abc`;
-  const [other, link] = [`${workspacePrefix}-notes`, `${workspacePrefix}-4194305-link`];
-  for (const left of [dead, living, other]) mkdirSync(beside(left));
+  const dead = named(`4194305-${start}-${place}`);
+  const reused = named(`${process.pid}-${Number(start) - 1}-${place}`);
+  const kept = [
+    named(ownIdentity()),
+    // The number of another PID namespace or another machine says nothing.
+    named(`4194305-${start}-${place === '00000000' ? '00000001' : '00000000'}`),
+    named(`4194305-${start}-${place}`, 'notes'),
+  ];
+  for (const left of [dead, reused, ...kept]) mkdirSync(beside(left), {mode: 0o700});
+  const open = named(`4194305-${start}-${place}`, 'opened');
+  mkdirSync(beside(open), {mode: 0o755});
+  const full = named(`4194305-${start}-${place}`, 'filled');
+  const link = named(`4194305-${start}-${place}`, 'linked');
   const precious = path.join(tempDirectory(t), 'precious');
-  mkdirSync(precious);
-  for (const place of [beside(dead), precious]) writeFileSync(path.join(place, 'file'), 'left');
+  mkdirSync(precious, {mode: 0o700});
+  for (const place of [beside(dead), precious]) writeFileSync(path.join(place, '3'), 'left');
+  mkdirSync(beside(full), {mode: 0o700});
+  writeFileSync(path.join(beside(full), 'mine'), 'no file of a workspace');
   symlinkSync(precious, beside(link));
   apply(file);
-  t.deepEqual(readdirSync(path.dirname(file)).sort(), [living, other, link, 'probe-pie'].sort());
-  t.deepEqual(readdirSync(precious), ['file']);
+  t.deepEqual(readdirSync(path.dirname(file)).sort(), [...kept, open, full, link, 'probe-pie'].sort());
+  t.deepEqual(readdirSync(precious), ['3']);
+  t.deepEqual(readdirSync(beside(full)), ['mine']);
 });
 
 test('a name of 255 bytes leaves room for that of the temporary file', (t) => {

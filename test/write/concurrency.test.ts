@@ -7,6 +7,7 @@ import path from 'node:path';
 import test from 'ava';
 import {applyPlans, openElfSync, planEdit} from '../../src/index.js';
 import {Batch} from '../../src/write/batch.js';
+import {openTarget} from '../../src/write/editable.js';
 import {prepareInPlace} from '../../src/write/in-place.js';
 import {prepareReplacement} from '../../src/write/replacement.js';
 import {contentOf, elfinterp, program} from '../helpers/cli.js';
@@ -64,7 +65,9 @@ for (const [what, change] of [
     const file = copyFixture(t, name);
     const plan = planFor(file);
     const batch = new Batch();
-    batch.add(file, (workspaces) => prepareReplacement(file, plan, file, workspaces));
+    const target = openTarget(file);
+    const destination = {place: target.place, path: file, replaced: target.source.stats};
+    batch.add(file, (workspaces) => prepareReplacement(target, plan, destination, workspaces));
     change(file);
     const changed = readFileSync(file);
     batch.complete();
@@ -79,7 +82,7 @@ test('in place, a file that changed since it was opened is refused and left alon
   const file = copyFixture(t, name);
   const plan = planFor(file);
   const batch = new Batch();
-  batch.add(file, (workspaces) => prepareInPlace(file, plan, workspaces));
+  batch.add(file, (workspaces) => prepareInPlace(openTarget(file), plan, workspaces));
   const changed = edit(old, {interpreter: '/other/ld.so'});
   writeFileSync(file, changed);
   batch.complete();

@@ -2,14 +2,14 @@
  * What belongs to a file beside its bytes: each of these is as it was, or its loss is said, however the file was
  * written. getfattr, getfacl, getcap and stat are the readers.
  */
-import {chmodSync, chownSync, copyFileSync, readFileSync, statSync, symlinkSync, utimesSync} from 'node:fs';
+import {chmodSync, chownSync, copyFileSync, readFileSync, statSync, utimesSync} from 'node:fs';
 import path from 'node:path';
-import test, {type ExecutionContext} from 'ava';
+import test from 'ava';
 import {applyPlans, openElfSync, planEdit} from '../../src/index.js';
 import {contentOf, elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {copyFixture, tempDirectory} from '../helpers/temp.js';
+import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
 const name = 'x86_64/probe-pie';
@@ -121,9 +121,9 @@ for (const {way, args, result} of ways) {
   test(
     `${way}: without a cp that knows of attributes the file is written all the same, and the user told`,
     withTools((t) => {
-      for (const PATH of [tempDirectory(t), busyboxDirectory(t)]) {
+      for (const cp of [tempFile(t, ''), output('sh', ['-c', 'command -v busybox']).trim()]) {
         const file = copyFixture(t, name);
-        const {status, stderr} = elfinterp(set(file), {env: {PATH}});
+        const {status, stderr} = runWithCp(cp, set(file));
         const what = 'attributes, ACLs and capabilities can be kept only with cp of GNU coreutils';
         const [before, after] = {
           'by rename': ['', '; --in-place keeps all but capabilities'],
@@ -156,11 +156,11 @@ for (const {way, args, result} of ways) {
   );
 }
 
-/** A directory whose cp is BusyBox's. */
-function busyboxDirectory(t: ExecutionContext): string {
-  const directory = tempDirectory(t);
-  symlinkSync(output('sh', ['-c', 'command -v busybox || echo none']).trim(), path.join(directory, 'cp'));
-  return directory;
+/** Run a command line where another file is the machine's cp. */
+function runWithCp(cp: string, args: readonly string[]) {
+  const script = 'mount --bind "$0" "$(readlink -f /usr/bin/cp)" && exec "$@"';
+  const as = isRoot ? [] : ['--map-root-user'];
+  return run('unshare', ['--mount', ...as, 'sh', '-c', script, cp, process.execPath, program, ...args]);
 }
 
 test('the time of modification is that of the edit', (t) => {

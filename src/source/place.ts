@@ -1,0 +1,296 @@
+/*
+ * From a path to a name in a directory that is held: what is done by that name stays in that directory, whatever
+ * becomes of the path. The path is walked here, one name after the other, because the kernel does not say through whose
+ * links it went.
+ *
+ * Links are followed, with care. Somebody who owns a directory can put a link there to a program that he may not
+ * write, and wait for root to edit it. So for root a link counts only if it belongs to root or to the owner of what it
+ * leads to. For others the rule is the kernel's protected_symlinks (proc_sys_fs(5)), which a walk like this would get
+ * around: in a sticky directory that everybody may write, a link counts for its owner, and if it is the directory's
+ * owner's.
+ */
+import {type BigIntStats, constants, lstatSync, openSync, readlinkSync, type Stats} from 'node:fs';
+import {join} from 'node:path';
+import {ElfError, systemError} from '../errors.js';
+import {isOnProc, O_PATH} from './descriptor.js';
+import {type FileSource, notAFile} from './file.js';
+import {HeldDirectory} from './held.js';
+
+/** How a path is followed. */
+export interface PlaceOptions {
+  /** Whether a link at the end of the path is followed, as it is otherwise; false refuses it. */
+  readonly follow?: boolean | undefined;
+  /** Whether a link that leads to nothing is itself the place. */
+  readonly orLink?: boolean | undefined;
+}
+
+/** The kernel's own limit (MAXSYMLINKS). */
+const mostLinks = 40;
+
+/** Where a path leads: a name in a directory that is held. */
+export class Place {
+  readonly directory: HeldDirectory;
+  readonly name: string;
+  /** Says what is wrong with the links that led here, if this is where they lead. */
+  readonly #doubt: (target: Stats) => ElfError | undefined;
+
+  constructor(
+    directory: HeldDirectory,
+    name: string,
+    doubt: (target: Stats) => ElfError | undefined = () => undefined,
+  ) {
+    this.directory = directory;
+    this.name = name;
+    this.#doubt = doubt;
+  }
+
+  /** The real path, for messages. */
+  get real(): string {
+    return join(this.directory.real, this.name);
+  }
+
+  /** The path for calls that do not follow a link at its end. */
+  get path(): string {
+    return this.directory.at(this.name);
+  }
+
+  /** What is there now; undefined when nothing is. */
+  look(): Stats | undefined {
+    return lstatSync(this.path, {throwIfNoEntry: false});
+  }
+
+  /** Open the regular file there. @throws ElfError NOT_A_FILE, FILE_SYSTEM */
+  open(path: string): FileSource {
+    try {
+      const source = this.directory.open(this.name, path);
+      if (source === undefined) throw systemFault('ENOENT');
+      return source;
+    } catch (error) {
+      throw error instanceof ElfError ? error.at(path) : systemError(path, error, 'cannot open');
+    }
+  }
+
+  /** Make sure that what is there may be changed by the links that led here. @throws ElfError UNTRUSTED_LINK */
+  requireTrusted(target: Stats): void {
+    const doubt = this.#doubt(target);
+    if (doubt !== undefined) throw doubt;
+  }
+
+  [Symbol.dispose](): void {
+    this.directory[Symbol.dispose]();
+  }
+}
+
+/**
+ * Follow a path to the place of a file, which need not exist. What is wrong with links is said by `requireTrusted`.
+ *
+ * @throws ElfError NOT_A_FILE when the path names a directory, FILE_SYSTEM
+ */
+export function findPlace(path: string, options: PlaceOptions = {}): Place {
+  try {
+    if (path === '' || path.includes('\0'))
+      throw systemFault(path === '' ? 'ENOENT' : 'ERR_INVALID_ARG_VALUE');
+    return new Walk().place(startOf(path), path, options);
+  } catch (error) {
+    throw error instanceof ElfError ? error.at(path) : systemError(path, error, 'cannot open');
+  }
+}
+
+/** Hold a directory, by whatever links. @throws ElfError FILE_SYSTEM */
+export function findDirectory(path: string): HeldDirectory {
+  try {
+    return new Walk().directory(startOf(path), path.split('/'));
+  } catch (error) {
+    throw error instanceof ElfError ? error.at(path) : systemError(path, error, 'cannot open');
+  }
+}
+
+class Walk {
+  #links = 0;
+  /** What is wrong with a link on the way. */
+  #doubt: ElfError | undefined;
+
+  /** @param from is given up */
+  place(from: HeldDirectory, path: string, options: PlaceOptions, links: readonly Link[] = []): Place {
+    const names = path.split('/');
+    const name = names.pop() ?? '';
+    const directory = this.directory(from, names);
+    try {
+      if (name === '' || name === '.' || name === '..') throw notAFile(path, directory.stats);
+      const link = readLink(directory, name);
+      if (link === undefined) return this.#arrive(directory, name, links);
+      if (options.follow === false) throw notFollowed(link);
+      const place = this.#follow(link, directory, options, links);
+      if (place === undefined) return this.#arrive(directory, name, links);
+      directory[Symbol.dispose]();
+      return place;
+    } catch (error) {
+      directory[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #arrive(directory: HeldDirectory, name: string, links: readonly Link[]): Place {
+    const known = this.#doubt;
+    const doubt = (target: Stats) => known ?? first(links.map((link) => link.doubt(target)));
+    return new Place(directory, name, doubt);
+  }
+
+  /** Undefined where the link is wanted itself, since it leads to nothing. */
+  #follow(
+    link: Link,
+    directory: HeldDirectory,
+    options: PlaceOptions,
+    links: readonly Link[],
+  ): Place | undefined {
+    try {
+      const place = this.place(this.#startOf(link, directory), link.text, options, [...links, link]);
+      if (!options.orLink || place.look() !== undefined) return place;
+      place[Symbol.dispose]();
+    } catch (error) {
+      if (!options.orLink || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    return undefined;
+  }
+
+  /** @param from is given up */
+  directory(from: HeldDirectory, names: readonly string[]): HeldDirectory {
+    let here = from;
+    for (const name of names.filter((one) => one !== '' && one !== '.')) {
+      using above = here;
+      here = this.#enter(above, name);
+    }
+    return here;
+  }
+
+  #enter(directory: HeldDirectory, name: string): HeldDirectory {
+    if (name === '..') return directory.parent();
+    const there = tryToOpen(directory.at(name), constants.O_NOFOLLOW);
+    if (there !== undefined) return new HeldDirectory(there, join(directory.real, name));
+    const link = readLink(directory, name);
+    if (link === undefined) throw systemFault('ENOTDIR');
+    const jumped = isOnProc(directory.path) ? tryToOpen(directory.at(name), 0) : undefined;
+    if (jumped !== undefined) return new HeldDirectory(jumped, link.text);
+    const target = this.directory(this.#startOf(link, directory), link.text.split('/'));
+    this.#doubt ??= link.doubt(target.stats);
+    return target;
+  }
+
+  #startOf(link: Link, directory: HeldDirectory): HeldDirectory {
+    if (++this.#links > mostLinks) throw systemFault('ELOOP');
+    return link.text.startsWith('/') ? startOf('/') : directory.again();
+  }
+}
+
+function startOf(path: string): HeldDirectory {
+  const isAbsolute = path.startsWith('/');
+  const fd = openSync(isAbsolute ? '/' : '.', O_PATH | constants.O_DIRECTORY);
+  return new HeldDirectory(fd, isAbsolute ? '/' : workingDirectoryIfAny());
+}
+
+/** One that was deleted has no name, and nothing in it that could be found. */
+function workingDirectoryIfAny(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '.';
+  }
+}
+
+/** Undefined for what is no directory, a link too. */
+function tryToOpen(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, O_PATH | constants.O_DIRECTORY | flags);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** A symbolic link, as it was in a directory. */
+class Link {
+  readonly text: string;
+  readonly #path: string;
+  readonly #owner: number;
+  readonly #directory: Stats;
+
+  constructor(text: string, path: string, owner: number, directory: Stats) {
+    this.text = text;
+    this.#path = path;
+    this.#owner = owner;
+    this.#directory = directory;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** What is wrong with going by it to what it leads to, if anything is. */
+  doubt(target: Stats): ElfError | undefined {
+    if (this.#isTrusted(target)) return undefined;
+    return new ElfError('UNTRUSTED_LINK', `the symbolic link ${this.#path} is not followed`, {
+      expected: 'a link of your own or of the owner of what it leads to; name the file itself',
+      got: `a link of user ${this.#owner} to what belongs to user ${target.uid}`,
+      value: this.#path,
+    });
+  }
+
+  #isTrusted(target: Stats): boolean {
+    const user = process.geteuid?.();
+    if (user === undefined || this.#owner === user) return true;
+    if (user === 0) return this.#owner === target.uid;
+    const isShared = (this.#directory.mode & stickyAndShared) === stickyAndShared;
+    return !isShared || this.#owner === this.#directory.uid;
+  }
+}
+
+function first<T>(values: readonly (T | undefined)[]): T | undefined {
+  return values.find((value) => value !== undefined);
+}
+
+/** S_ISVTX and S_IWOTH. */
+const stickyAndShared = 0o1002;
+
+/**
+ * Read a link, and whose it is; undefined for what is no link. Its owner cannot change what it says, but somebody could
+ * exchange two links in between: then the time of its last change, to which a rename counts too, is another. That time
+ * is as coarse as the kernel's clock, so a link that has just been changed is looked at again.
+ */
+function readLink(directory: HeldDirectory, name: string): Link | undefined {
+  const path = directory.at(name);
+  for (let tries = 0; tries < mostTries; tries++) {
+    const before = lstatSync(path, {bigint: true, throwIfNoEntry: false});
+    if (!before?.isSymbolicLink()) return undefined;
+    const text = readlinkSync(path);
+    const after = lstatSync(path, {bigint: true, throwIfNoEntry: false});
+    const isSettled = Math.abs(Date.now() - Number(before.ctimeMs)) > coarseness;
+    if (after !== undefined && isSame(before, after) && (isSettled || !matters(before, directory)))
+      return new Link(text, join(directory.real, name), Number(before.uid), directory.stats);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, coarseness);
+  }
+  throw new ElfError('CHANGED', 'the symbolic link changes all the time', {path: join(directory.real, name)});
+}
+
+const mostTries = 20;
+/** In milliseconds: two ticks of a kernel with 100 of them in a second. */
+const coarseness = 20;
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.ino === b.ino && a.dev === b.dev && a.ctimeNs === b.ctimeNs;
+}
+
+/** Only for root, and only root's own links in directories where somebody else can move them. */
+function matters({uid}: BigIntStats, {stats}: HeldDirectory): boolean {
+  return process.geteuid?.() === 0 && uid === 0n && (stats.uid !== 0 || (stats.mode & 0o022) !== 0);
+}
+
+function notFollowed({path}: Link): ElfError {
+  return new ElfError('NOT_A_FILE', 'a symbolic link, which is not to be followed', {
+    path,
+    expected: 'a regular file',
+  });
+}
+
+function systemFault(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), {code});
+}

@@ -1,0 +1,130 @@
+import {accessSync, constants} from 'node:fs';
+import {type ElfFile, openElfSource} from '../elf/open.js';
+import type {ElfView} from '../elf/view.js';
+import {ElfError, systemError} from '../errors.js';
+import {descriptorPath} from '../source/descriptor.js';
+import type {FileSource} from '../source/file.js';
+import {findPlace, type Place, type PlaceOptions} from '../source/place.js';
+
+/**
+ * An ELF file that is open to be edited. What `applyPlan` does with it is done to the file that was opened, in the
+ * directory in which it was found, whoever renames or replaces either in the meantime.
+ */
+export interface EditableElf extends ElfFile {
+  readonly path: string;
+  /**
+   * Make sure that no untrusted link led to the file: root may follow only his own links, and those of the owner of
+   * what they lead to. Applying a plan makes sure of it, too.
+   *
+   * @throws ElfError UNTRUSTED_LINK
+   */
+  requireTrusted(): void;
+}
+
+/** How to open a file that is to be edited: with `follow: false` a symbolic link at the end of the path is refused. */
+export type EditOptions = PlaceOptions;
+
+/**
+ * Open an ELF file to plan an edit of it and apply the plan, without looking up its path a second time.
+ *
+ * @throws ElfError as `openElf`
+ * @example
+ *   await using file = await openElfToEdit('qemu-arm');
+ *   await applyPlan(file, planEdit(file.view, {interpreter: '/debootstrap/qemu-libs/ld.so'}));
+ */
+export async function openElfToEdit(path: string, options?: EditOptions): Promise<EditableElf> {
+  return openElfToEditSync(path, options);
+}
+
+/** The same at once. */
+export function openElfToEditSync(path: string, options?: EditOptions): EditableElf {
+  const target = openTarget(path, options);
+  try {
+    return new OpenElf(target);
+  } catch (error) {
+    target.close();
+    throw error;
+  }
+}
+
+/** A file to be changed: its content and its place, both held by descriptors. */
+export class Target {
+  /** As its user knows it. */
+  readonly path: string;
+  readonly place: Place;
+  readonly source: FileSource;
+
+  constructor(path: string, place: Place, source: FileSource) {
+    this.path = path;
+    this.place = place;
+    this.source = source;
+  }
+
+  /** A path for calls that want one. */
+  get held(): string {
+    return descriptorPath(this.source.fd, this.place.real);
+  }
+
+  /** Make sure that it may be changed by the links that led to it. @throws ElfError UNTRUSTED_LINK */
+  requireTrusted(): void {
+    try {
+      this.place.requireTrusted(this.source.stats);
+    } catch (error) {
+      throw error instanceof ElfError ? error.at(this.path) : error;
+    }
+  }
+
+  /** A file that the user may not write is not replaced either, though the directory would allow it. */
+  requireWritable(): void {
+    try {
+      accessSync(this.held, constants.W_OK);
+    } catch (error) {
+      throw systemError(this.path, error, 'cannot write');
+    }
+  }
+
+  close(): void {
+    this.source.close();
+    this.place[Symbol.dispose]();
+  }
+}
+
+/** Open a regular file once, for all that follows. @throws ElfError NOT_A_FILE, FILE_SYSTEM */
+export function openTarget(path: string, options?: PlaceOptions): Target {
+  const place = findPlace(path, options);
+  try {
+    return new Target(path, place, place.open(path));
+  } catch (error) {
+    place[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The target of a file that `openElfToEdit` opened. */
+export function targetOf(file: EditableElf): Target | undefined {
+  return file instanceof OpenElf ? file.target : undefined;
+}
+
+class OpenElf implements EditableElf {
+  readonly target: Target;
+  readonly view: ElfView;
+  readonly path: string;
+
+  constructor(target: Target) {
+    this.target = target;
+    this.path = target.path;
+    this.view = openElfSource(target.source).view;
+  }
+
+  requireTrusted(): void {
+    this.target.requireTrusted();
+  }
+
+  async close(): Promise<void> {
+    this.target.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

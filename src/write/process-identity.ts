@@ -1,0 +1,82 @@
+/*
+ * Who left this here, and is he still at work? The number of a process does not tell: numbers are used again, another
+ * PID namespace has its own, and a directory can be another machine's over the network. So an identity is the number,
+ * the time when the process started, and a digest of where that number means anything: this boot of this kernel, this
+ * PID namespace, and this time namespace, by whose clock the start is told.
+ */
+import {readFileSync, readlinkSync} from 'node:fs';
+
+/** What `ownIdentity` returns, as a part of a regular expression. */
+export const identityPattern = '\\d+-\\d+-[0-9a-f]{8}';
+
+let own: string | undefined;
+
+/** Tell this process from every other: `PID-START-PLACE`. */
+export function ownIdentity(): string {
+  own ??= `${process.pid}-${startOf(process.pid)}-${placeOfNumbers()}`;
+  return own;
+}
+
+const identity = new RegExp(`^${identityPattern}$`);
+
+/** Whether a process is at work still. Of one whose number means nothing here that is unknown. */
+export function isRunning(whose: string): boolean | 'unknown' {
+  if (!identity.test(whose)) return false;
+  const [pid = '', start = '', place = ''] = whose.split('-');
+  if (place !== placeOfNumbers()) return 'unknown';
+  if (!isAlive(Number(pid))) return false;
+  const now = startOf(Number(pid));
+  return start === unknownStart || now === unknownStart || start === now;
+}
+
+const unknownStart = '0';
+
+/** In ticks of the clock since the boot (proc(5), stat, field 22). */
+function startOf(pid: number): string {
+  try {
+    // Where /proc is another namespace's, another process has that number there.
+    if (readlinkSync('/proc/self') !== String(process.pid)) return unknownStart;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? unknownStart;
+  } catch {
+    return unknownStart;
+  }
+}
+
+let place: string | undefined;
+
+function placeOfNumbers(): string {
+  place ??= digest(
+    [
+      () => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1'),
+      () => readlinkSync('/proc/self/ns/pid'),
+      () => readlinkSync('/proc/self/ns/time'),
+    ].map(orNothing),
+  );
+  return place;
+}
+
+function orNothing(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return '';
+  }
+}
+
+/** FNV-1a of 32 bits, as eight hexadecimal digits: enough to tell machines apart, and quicker than node:crypto. */
+function digest(texts: readonly string[]): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(texts.join('\n'))) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash.toString(16).padStart(8, '0');
+}
+
+/** Whether a process of this number exists; whose it is does not matter. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
