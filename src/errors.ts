@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'CONFLICT'
   | 'NOT_CLOSED'
   | 'UNSUPPORTED'
+  | 'TOO_LARGE'
   | 'OUTSIDE'
   | 'UNTRUSTED_LINK'
   | 'BAD_MANIFEST'
@@ -38,7 +39,8 @@ export interface ErrorFacts {
 
 /**
  * Every error that elfinterp throws on purpose. `message` reads
- * `FILE: what is wrong (at offset 0x40, expected X, got Y)`; the parts are properties too.
+ * `FILE: what is wrong (at offset 0x40, expected X, got Y)`, fit for a terminal whatever names stand in it; the parts are
+ * properties too, as they are.
  */
 export class ElfError extends Error {
   override name = 'ElfError';
@@ -77,7 +79,7 @@ function composeMessage(what: string, {path, offset, expected, got}: ErrorFacts)
     got !== undefined && `got ${got}`,
   ].filter((detail) => typeof detail === 'string');
   const message = details.length > 0 ? `${what} (${details.join(', ')})` : what;
-  return path === undefined ? message : `${printable(path) || "''"}: ${message}`;
+  return printable(path === undefined ? message : `${path || "''"}: ${message}`);
 }
 
 /** Print a number the way the ELF tools do. */
@@ -85,12 +87,26 @@ export function hex(value: number | bigint): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
-/** Keep a name that a file brought along from steering the terminal: control characters become `\xNN`. */
+/**
+ * Keep a string that a file brought along from steering the terminal: control characters become `\xNN`, those that end
+ * a line or turn the writing around (the bidirectional controls of Unicode) become `\uNNNN`. What is escaped already
+ * stays as it is.
+ */
 export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  return text.replace(dangerous, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
+  });
+}
+
+const dangerous =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff]/g;
+
+/** The start and the end of a string that is too long to be read: a file may hold names of a mebibyte. */
+export function shortened(text: string, most = 256): string {
+  if (text.length <= most) return text;
+  const half = Math.floor((most - 3) / 2);
+  return `${text.slice(0, half)}...${text.slice(-half)}`;
 }
 
 const systemMessages: Readonly<Record<string, string>> = {

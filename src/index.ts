@@ -67,8 +67,9 @@ export type {Dyn, Ehdr, Ident, Phdr, Shdr} from './elf/records.js';
 export {isStackExecutable} from './elf/stack.js';
 export type {WantedVersions} from './elf/version-names.js';
 export {ElfView, type Interpreter} from './elf/view.js';
-export {ElfError, type ErrorCode, type ErrorFacts, hex, printable} from './errors.js';
+export {ElfError, type ErrorCode, type ErrorFacts, hex, printable, shortened} from './errors.js';
 export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
+export {attemptsOf, countPlaces, placesInWords} from './loader/attempts.js';
 export {findElfFilesInside} from './loader/find-programs.js';
 export type {Libc} from './loader/loader-facts.js';
 export type {ResolveTreeOptions} from './loader/options.js';
@@ -91,9 +92,13 @@ export type {
   Miss,
   Place,
   Reason,
+  Rejection,
   RequestKind,
   ResolvedTree,
+  Search,
+  SearchPlace,
   TreeNode,
+  VersionProblem,
 } from './loader/tree.js';
 export {
   findModuleLoading,
@@ -101,7 +106,6 @@ export {
   type ModuleLoading,
   type UndefinedSymbol,
 } from './loader/unresolved.js';
-export type {VersionProblem} from './loader/versions.js';
 export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
 export type {OnProgress, Progress} from './source/progress.js';

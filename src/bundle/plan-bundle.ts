@@ -12,6 +12,7 @@ import {machineOf} from '../elf/machine.js';
 import {openElfSource} from '../elf/open.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import {placesInWords} from '../loader/attempts.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import type {FileSource} from '../source/file.js';
@@ -193,8 +194,10 @@ export function targetOfName(name: string): string | null {
 }
 
 /** A library that only `alwaysNeeded` asks for is worth a note, any other one is an error. */
-function refuseMisses(program: TreeNode, {misses, interpreter}: ResolvedTree, notes: string[]): void {
-  for (const {name, kind, tried, fatal, optional} of misses) {
+function refuseMisses(program: TreeNode, tree: ResolvedTree, notes: string[]): void {
+  const {misses, interpreter} = tree;
+  for (const miss of misses) {
+    const {name, kind, fatal, optional} = miss;
     if (optional) continue;
     if (name === alwaysNeeded && kind === 'library') {
       // musl leaves a thread without it.
@@ -202,7 +205,7 @@ function refuseMisses(program: TreeNode, {misses, interpreter}: ResolvedTree, no
       notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
       continue;
     }
-    const places = tried.map((attempt) => attempt.path).join(', ');
+    const places = placesInWords(tree, miss);
     throw new ElfError('NOT_FOUND', `${name} is not found`, {
       path: program.path,
       expected: places === '' ? 'a file' : `one of ${places}`,

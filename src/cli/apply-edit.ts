@@ -24,6 +24,7 @@ import {optimizeLate} from './optimize-late.js';
 import {exitStatus, type Output} from './output.js';
 import {printPlan, summarize} from './print-plan.js';
 import {showProgress} from './progress.js';
+import {safe} from './safe-text.js';
 
 /** What shall be done to a file; a function where that depends on the file. */
 export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest);
@@ -41,7 +42,7 @@ export async function applyToFiles(
 ): Promise<number | undefined> {
   const complaint = complaintAbout(files, args);
   if (complaint !== undefined) {
-    output.note(complaint);
+    output.note(safe`${complaint}`);
     return exitStatus.usage;
   }
   const isMany = files.length > filesPerThread;
@@ -51,7 +52,7 @@ export async function applyToFiles(
   const say = reporter(args, output);
   const results: FileResult<Plan>[] = [];
   for (let start = 0; start < files.length; start += filesAtOnce) {
-    if (start > 0) output.status(`${start} of ${files.length} files`);
+    if (start > 0) output.status(safe`${start} of ${files.length} files`);
     for (const result of await applyToSome(files.slice(start, start + filesAtOnce), wanted, args, output)) {
       say(result);
       results.push('value' in result ? {file: result.file, value: result.value.plan} : result);
@@ -219,10 +220,10 @@ function reporter(args: Arguments, output: Output): (result: FileResult<Edited>)
       if (!args.json) printPlan(file, value.plan, output);
     } else if (value.content !== undefined) {
       output.bytes(value.content);
-      for (const note of notes) output.note(note);
+      for (const note of notes) output.warn(note);
     } else {
-      for (const note of notes) output.note(`${file}: ${note}`);
-      output.progress(`${file}: ${summarize(value.plan)}`);
+      for (const note of notes) output.note(safe`${file}: ${note}`);
+      output.progress(safe`${file}: ${summarize(value.plan)}`);
     }
   };
 }

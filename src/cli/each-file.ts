@@ -8,6 +8,7 @@ import {
   standardInput,
 } from '../index.js';
 import {errorToJson, type Output} from './output.js';
+import {safe} from './safe-text.js';
 
 /** What one file came to. */
 export type FileResult<T> =
@@ -45,7 +46,7 @@ export function* withEachFile<T>(
 ): Generator<FileResult<T>> {
   let done = 0;
   for (const path of files) {
-    if (++done > 1) output.status(`${done} files: ${path}`);
+    if (++done > 1) output.status(safe`${done} files: ${path}`);
     yield withFile(path, output, work, options);
   }
 }

@@ -10,6 +10,7 @@ import type {Arguments, Command} from './command.js';
 import {findCommand, groups, nameOf} from './commands.js';
 import {createOutput, errorToJson, exitStatus, type Output} from './output.js';
 import {plainArguments} from './plain.js';
+import {safe} from './safe-text.js';
 
 /** Run the command line. Sets `process.exitCode`; ends the process itself only when its reader has gone. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -25,7 +26,7 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
     return exitStatus.done;
   }
   if (argv[0] === '--version' || argv[0] === '-V') {
-    output.line(version);
+    output.line(safe`${version}`);
     return exitStatus.done;
   }
   const topic = helpTopic(argv);
@@ -54,7 +55,7 @@ async function runParsed(command: Command, words: readonly string[], output: Out
   const {parseArguments} = await import('./parse.js');
   const parsed = parseArguments(command, words);
   if ('args' in parsed) return runCommand(command, parsed.args, output);
-  output.note(`${parsed.complaint}; see elfinterp ${nameOf(command)} --help`);
+  output.note(safe`${parsed.complaint}; see elfinterp ${nameOf(command)} --help`);
   return exitStatus.usage;
 }
 

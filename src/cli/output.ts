@@ -2,6 +2,7 @@
  * The two streams. Data goes to stdout, everything else to stderr; a run that reported an error exits 1.
  */
 import {ElfError, printable} from '../index.js';
+import {type SafeText, safe, safeJson} from './safe-text.js';
 import {columnsOf, isTerminal, writeTo} from './streams.js';
 import {hasColor} from './terminal.js';
 
@@ -9,10 +10,12 @@ export const exitStatus = {done: 0, failed: 1, usage: 2} as const;
 
 /** What a command reports through, and whether anything failed so far. */
 export interface Output {
-  /** Print one line of data. */
-  line(text: string): void;
-  /** Print one line with words out of a file: as they are for a script, harmless for a terminal. */
-  foreign(text: string): void;
+  /** Print one line for people. */
+  line(text: SafeText): void;
+  /** Print one line of data that scripts read: as it is for them, escaped for a terminal. */
+  data(text: string): void;
+  /** Print lines in a format of another program: as they are for a script, escaped for a terminal. */
+  document(text: string): void;
   /** Print data as JSON; the result of the whole command at once. */
   json(value: unknown): void;
   /** Write data that is no text. */
@@ -20,15 +23,17 @@ export interface Output {
   /** Print a JSON array whose items come one by one, so that not all of them are held at once. */
   jsonList(): JsonList;
   /** Say something that is not data. */
-  note(text: string): void;
+  note(text: SafeText): void;
+  /** The same with the words of the library. */
+  warn(message: string): void;
   /** Say something that is not data, to a person who watches; scripts do not see it. */
-  progress(text: string): void;
+  progress(text: SafeText): void;
   /**
    * Show how far a long run has got, on one line that the next output replaces; scripts do not see it.
    *
    * @param mayLast no other will come for a while, so that this one may not be passed over
    */
-  status(text: string, mayLast?: boolean): void;
+  status(text: SafeText, mayLast?: boolean): void;
   /** Report a failure and go on. */
   error(error: unknown, path?: string): void;
   readonly failed: boolean;
@@ -49,35 +54,40 @@ export interface JsonList {
 export function createOutput(): Output {
   let failed = false;
   const status = statusLine();
-  const data = inChunks(() => {
+  const chunks = inChunks(() => {
     if (status.isShown() && isTerminal(1)) status.clear();
   });
   let isEmpty = true;
   let isWatched: boolean | undefined;
   const print = (text: string) => {
     isEmpty = false;
-    data.add(`${text}\n`);
+    chunks.add(`${text}\n`);
   };
-  const note = (text: string) => {
-    data.flush();
+  const data = (text: string) => {
+    // Asked once: there may be a hundred thousand lines.
+    isWatched ??= isTerminal(1);
+    print(isWatched ? printable(text) : text);
+  };
+  const note = (text: SafeText) => {
+    chunks.flush();
     status.clear();
     writeTo(2, `elfinterp: ${text}\n`);
   };
-  const toJson = (value: unknown) => JSON.stringify(value, jsonValue, 2);
+  const toJson = (value: unknown) => safeJson(JSON.stringify(value, jsonValue, 2));
   return {
-    line: print,
-    foreign: (text) => {
-      // Asked once: there may be a hundred thousand lines.
-      isWatched ??= isTerminal(1);
-      print(isWatched ? printable(text) : text);
+    line: (text) => print(`${text}`),
+    data,
+    document: (text) => {
+      for (const line of text.split('\n')) data(line);
     },
     json: (value) => print(toJson(value)),
     jsonList: () => jsonList(print, toJson),
     bytes: (bytes) => {
-      data.flush();
+      chunks.flush();
       writeTo(1, bytes);
     },
     note,
+    warn: (message) => note(safe`${message}`),
     status: status.show,
     get color() {
       return hasColor(1, process.env);
@@ -157,31 +167,33 @@ function statusLine() {
   return {
     clear,
     isShown: () => shown,
-    show: (text: string, mayLast = false) => {
+    show: (text: SafeText, mayLast = false) => {
       const now = Date.now();
       if (now < next && !mayLast) return;
       next = now + millisecondsBetweenStatus;
       if (!isTerminal(2)) return;
       shown = true;
-      writeTo(2, `\r\x1b[K${text.slice(0, (columnsOf(2) ?? 80) - 1)}`);
+      writeTo(2, `\r\x1b[K${text.plain.slice(0, (columnsOf(2) ?? 80) - 1)}`);
     },
   };
 }
 
 /** One line for an error. What elfinterp did not throw on purpose is a bug, and shows where it happened. */
-export function describeError(error: unknown, path?: string): string {
+export function describeError(error: unknown, path?: string): SafeText {
   if (error instanceof ElfError) {
-    return error.path === undefined && path !== undefined ? error.at(path).message : error.message;
+    const {message} = error.path === undefined && path !== undefined ? error.at(path) : error;
+    return safe`${message}`;
   }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return `${path === undefined ? '' : `${printable(path)}: `}internal error, please report it: ${detail}`;
+  const lines = detail.split('\n').map((line, i) => (i === 0 ? safe`${line}` : safe`\n${line}`));
+  return safe`${path === undefined ? '' : `${path}: `}internal error, please report it: ${lines}`;
 }
 
 /** An error as data. */
 export function errorToJson(error: unknown): {code: string; message: string} {
   return error instanceof ElfError
     ? {code: error.code, message: error.message}
-    : {code: 'INTERNAL', message: String(error)};
+    : {code: 'INTERNAL', message: printable(String(error))};
 }
 
 /** Addresses are strings in JSON, in the notation of the ELF tools; bytes are hexadecimal digits. */

@@ -1,17 +1,20 @@
 import type {BundleResult} from '../index.js';
 import type {Output} from './output.js';
+import {safe} from './safe-text.js';
 
 /** Print what a bundle consists of: where each program looks for its loader, and where each file came from. */
 export function printBundle({manifest, written}: BundleResult, output: Output): void {
   for (const {path, interpreter} of manifest.programs) {
-    output.line(interpreter === null ? `${path}  (static, copied as it is)` : `${path}  ->  ${interpreter}`);
+    output.line(
+      interpreter === null ? safe`${path}  (static, copied as it is)` : safe`${path}  ->  ${interpreter}`,
+    );
   }
   for (const {path, source} of manifest.files.filter(({role}) => role !== 'program'))
-    output.line(`${path}  <-  ${source}`);
+    output.line(safe`${path}  <-  ${source}`);
   output.progress(
     written
-      ? 'the bundle is complete, nothing it needs lies outside'
-      : 'the bundle is there already, nothing was written',
+      ? safe`the bundle is complete, nothing it needs lies outside`
+      : safe`the bundle is there already, nothing was written`,
   );
 }
 

@@ -1,6 +1,7 @@
-import {hex, type Plan, printable} from '../index.js';
+import {hex, type Plan} from '../index.js';
 import type {Output} from './output.js';
 import {counted} from './size.js';
+import {safe} from './safe-text.js';
 
 const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;
 
@@ -16,9 +17,9 @@ export function summarize(plan: Plan): string {
 
 /** Print what would be written where, and why. */
 export function printPlan(path: string, plan: Plan, output: Output): void {
-  output.line(`${printable(path)}: ${summarize(plan)}`);
+  output.line(safe`${path}: ${summarize(plan)}`);
   for (const {offset, bytes, reason} of plan.writes) {
-    output.line(`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} bytes  ${reason}`);
+    output.line(safe`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} bytes  ${reason}`);
   }
-  for (const note of plan.notes) output.line(`  note: ${note}`);
+  for (const note of plan.notes) output.line(safe`  note: ${note}`);
 }

@@ -1,6 +1,7 @@
 import type {OnProgress} from '../index.js';
 import type {Output} from './output.js';
 import {short} from './size.js';
+import {safe} from './safe-text.js';
 
 /** Bytes from which on a copy is worth announcing before it has taken any time. */
 const longCopy = 1 << 28;
@@ -9,6 +10,6 @@ const longCopy = 1 << 28;
 export function showProgress({status}: Output): OnProgress {
   return ({step, path, done, total}) => {
     const amount = done === 0 ? short(total) : `${short(done)} of ${short(total)}`;
-    status(`${step} ${amount}: ${path}`, step === 'copying' && done === 0 && total >= longCopy);
+    status(safe`${step} ${amount}: ${path}`, step === 'copying' && done === 0 && total >= longCopy);
   };
 }

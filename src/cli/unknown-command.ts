@@ -1,6 +1,7 @@
 import {commands, commandsIn, findCommand, groupOf, groups, nameOf} from './commands.js';
 import {didYouMean} from './complaints.js';
 import {exitStatus, type Output} from './output.js';
+import {safe} from './safe-text.js';
 
 const ownOptions = ['--help', '--version', '-V'];
 
@@ -9,7 +10,7 @@ export function complainOf(argv: readonly string[], output: Output): number {
   const [first = '', second] = argv.filter((word) => !word.startsWith('-'));
   const group = Object.hasOwn(groups, first) ? first : undefined;
   const place = `see elfinterp ${group === undefined ? '' : `${group} `}--help`;
-  output.note(`${complaint(group, group === undefined ? first : second, argv)}; ${place}`);
+  output.note(safe`${complaint(group, group === undefined ? first : second, argv)}; ${place}`);
   return exitStatus.usage;
 }
 

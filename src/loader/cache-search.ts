@@ -12,10 +12,33 @@ export interface CacheQuery {
   readonly hwcaps: readonly string[];
   /** Legacy hwcap bits that are acceptable: none since glibc 2.37. */
   readonly legacyHwcaps: bigint;
+  /** Answers given before, by `sameName`: a cache can hold one name as often as it has entries. */
+  readonly answers?: Map<string, CacheEntry | undefined>;
 }
 
 /** The entry that the loader takes for a name; only its path is tried. */
 export function findInCache(cache: LdCache, name: string, query: CacheQuery): CacheEntry | undefined {
+  if (name.length > longestName) return undefined;
+  const key = sameName(name);
+  const {answers} = query;
+  if (answers?.has(key)) return answers.get(key);
+  const found = search(cache, name, query);
+  answers?.set(key, found);
+  return found;
+}
+
+/** No file has a longer name with its path; to compare one with every entry of a hostile cache would take minutes. */
+const longestName = 4095;
+
+/** What is the same for names that `compareNames` takes for equal. */
+function sameName(name: string): string {
+  return name.replace(/\d+/g, (digits) => {
+    const bytes = encoder.encode(digits);
+    return `${readNumber(bytes, 0).value} `;
+  });
+}
+
+function search(cache: LdCache, name: string, query: CacheQuery): CacheEntry | undefined {
   const [own, ...others] = cacheIds(query.machine);
   let best: CacheEntry | undefined;
   for (const entry of entriesOf(cache, name)) {

@@ -13,13 +13,17 @@
  * ld.so.conf does not occur: only ldconfig reads it.
  */
 import {DF_1} from '../elf/constants.js';
+import type {MachineFacts} from '../elf/machine.js';
 import {findInCache} from './cache-search.js';
-import {admitCandidate, verifyCandidate} from './candidate.js';
+import {admitCandidate, type Verdict, verifyCandidate} from './candidate.js';
+import {inheritedPathOf} from './inherited-path.js';
 import {legacyHwcapBits, legacySubdirectories} from './legacy-hwcaps.js';
+import type {LookUp} from './lookups.js';
 import {type Answer, alreadyLoaded, type LoaderRules, type Member, type Process} from './process.js';
 import {splitSearchPath} from './search-path.js';
-import {expandTokens, expandTokensSecurely, hasToken, type TokenValues} from './tokens.js';
-import type {Attempt, Place} from './tree.js';
+import {Rejections, type SearchList, type Stop} from './searches.js';
+import {expandTokens, expandTokensSecurely, expansion, hasToken, type TokenValues} from './tokens.js';
+import type {Attempt, Place, Rejection, SearchPlace} from './tree.js';
 
 export const glibc: LoaderRules = {
   follows: new Set(['needed', 'auxiliary', 'filter', 'audit']),
@@ -27,18 +31,18 @@ export const glibc: LoaderRules = {
 
   find(process, name, requester = process.program) {
     if (process.settings.secure && hasToken(name)) {
-      return {kind: 'missing', tried: [], fatal: 'DST not allowed in SUID/SGID programs'};
+      return failed(name, 'DST not allowed in SUID/SGID programs');
     }
-    const expanded = expandTokens(name, tokenValues(process, requester));
-    if (expanded === undefined) {
-      return {kind: 'missing', tried: [], fatal: 'empty dynamic string token substitution'};
-    }
+    const values = tokenValues(process, requester);
+    process.searches.countExpansion(expansion(name, values));
+    const expanded = expandTokens(name, values);
+    if (expanded === undefined) return failed(name, 'empty dynamic string token substitution');
     const known = process.names.get(expanded);
     if (known !== undefined) {
       const reason = alreadyLoaded(process, known.member, known.by, expanded);
       return {kind: 'loaded', member: known.member, reason};
     }
-    return new Search(process, expanded, requester).run();
+    return new SearchForName(process, expanded, requester).run();
   },
 
   remember({names}, member, name) {
@@ -50,11 +54,13 @@ export const glibc: LoaderRules = {
   admit: (_, {object}) => admitCandidate(object),
 };
 
-class Search {
+/** A search for one name, through lists that it shares with others. */
+class SearchForName {
   readonly #process: Process;
   readonly #name: string;
   readonly #requester: Member;
-  readonly #tried: Attempt[] = [];
+  readonly #searched: SearchList[] = [];
+  readonly #rejections = new Rejections();
   readonly #passedOver: Attempt[] = [];
 
   constructor(process: Process, name: string, requester: Member) {
@@ -65,121 +71,124 @@ class Search {
 
   run(): Answer {
     const answer = this.#name.includes('/')
-      ? this.#try(this.#name, {kind: 'direct'})
-      : (this.#inRpaths() ??
-        this.#inLibraryPath() ??
-        this.#inRunpath() ??
+      ? this.#try(this.#name, {kind: 'direct'}, {search: undefined, position: 0})
+      : (this.#inChain(this.#inherited()) ??
+        this.#inChain(libraryPathOf(this.#process)) ??
+        this.#inChain(runpathOf(this.#process, this.#requester)) ??
         this.#inCache() ??
-        this.#inSystemDirectories());
-    return typeof answer === 'object' ? answer : {kind: 'missing', tried: this.#tried, fatal: undefined};
+        this.#inChain(this.#noDefaultLibraries ? undefined : systemDirectoriesOf(this.#process)));
+    return typeof answer === 'object' ? answer : this.#failure(undefined);
   }
 
-  #inRpaths(): Answer | undefined {
+  /** The DT_RPATHs that count for the object that asks. */
+  #inherited(): SearchList | undefined {
     if (this.#requester.object.dynamic?.runpath !== undefined) return undefined;
-    const chain: Member[] = [];
-    for (let m: Member | undefined = this.#requester; m !== undefined; m = m.loader) chain.push(m);
-    if (!chain.includes(this.#process.program)) chain.push(this.#process.program);
-    for (const member of chain) {
-      const answer = this.#inList(rpathOf(this.#process, member), {kind: 'rpath', of: member.index});
+    return inheritedPathOf(this.#process, this.#requester, rpathOf);
+  }
+
+  #inChain(start: SearchList | undefined): Answer | undefined {
+    if (start !== undefined) this.#searched.push(start);
+    for (let list = start; list !== undefined; list = list.after(this.#name)) {
+      const answer = this.#inList(list);
       if (answer !== undefined) return answer;
     }
     return undefined;
   }
 
-  #inLibraryPath(): Answer | undefined {
-    return this.#inList(libraryPathOf(this.#process), {kind: 'library-path'});
-  }
-
-  #inRunpath(): Answer | undefined {
-    const list = runpathOf(this.#process, this.#requester);
-    return this.#inList(list, {kind: 'runpath', of: this.#requester.index});
+  /** Go through the directories of a list as open_path does. */
+  #inList(list: SearchList): Answer | undefined {
+    for (const {position, place, prefix} of list.stopsFor(this.#name)) {
+      const answer = this.#try(`${prefix}${this.#name}`, place, {search: list.index, position});
+      if (typeof answer === 'object') return answer;
+      // A file that is there but cannot be opened (a loop of links) ends this list, though not the search.
+      if (endsList(answer, place)) return undefined;
+    }
+    return undefined;
   }
 
   #inCache(): Answer | undefined {
-    const {lookups, facts, machine, settings} = this.#process;
-    if (facts.cachePath === undefined || settings.inhibitCache) return undefined;
-    const entry = findInCache(lookups.cache(facts.cachePath, machine), this.#name, {
+    const {lookups, facts, machine, settings, searches, memo} = this.#process;
+    const {cachePath} = facts;
+    if (cachePath === undefined || settings.inhibitCache) return undefined;
+    const cache: Place = {kind: 'cache', cache: cachePath};
+    const list = memo.get(undefined, 'cache', () =>
+      searches.add([{place: cache, why: 'not in the cache'}], []),
+    );
+    this.#searched.push(list);
+    const query = memo.get(undefined, 'cache query', () => ({
       machine,
       hwcaps: settings.hwcaps,
       legacyHwcaps: legacyHwcapBits(facts, machine),
-    });
-    const place: Place = {
-      kind: 'cache',
-      cache: facts.cachePath,
-      ...(entry?.hwcaps && {hwcaps: entry.hwcaps}),
-    };
-    if (entry === undefined) return this.#note(place, facts.cachePath, 'not in the cache');
+      answers: new Map(),
+    }));
+    const entry = findInCache(lookups.cache(cachePath, machine), this.#name, query);
+    if (entry === undefined) return undefined;
+    const place: Place = {...cache, ...(entry.hwcaps && {hwcaps: entry.hwcaps})};
+    const at = {search: list.index, position: 0};
     if (this.#noDefaultLibraries && facts.systemDirectories.some((system) => entry.path.startsWith(system))) {
-      return this.#note(place, entry.path, 'in a system directory, which DF_1_NODEFLIB excludes');
+      const why = 'in a system directory, which DF_1_NODEFLIB excludes';
+      this.#rejections.add({place, path: entry.path, why, ...at, ends: 'nothing'});
+      return undefined;
     }
-    const answer = this.#try(entry.path, place);
+    const answer = this.#try(entry.path, place, at);
     return typeof answer === 'object' ? answer : undefined;
-  }
-
-  #inSystemDirectories(): Answer | undefined {
-    if (this.#noDefaultLibraries) return undefined;
-    return this.#inList(this.#process.facts.systemDirectories, {kind: 'system-directory'});
   }
 
   get #noDefaultLibraries(): boolean {
     return ((this.#requester.object.dynamic?.flags1 ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n;
   }
 
-  /** Go through a list of directories as open_path does, each with its hwcaps subdirectories before itself. */
-  #inList(directories: readonly string[], base: ListPlace): Answer | undefined {
-    const {lookups} = this.#process;
-    for (const directory of directories) {
-      const place = {...base, directory};
-      if (!lookups.isDirectory(directory)) {
-        this.#note(place, `${directory}${this.#name}`, 'no such directory');
-        continue;
-      }
-      for (const hwcaps of subdirectoriesOf(this.#process)) {
-        if (!lookups.isDirectory(`${directory}${hwcaps}`)) continue;
-        const answer = this.#try(`${directory}${hwcaps}${this.#name}`, {...place, hwcaps});
-        if (typeof answer === 'object') return answer;
-      }
-      const answer = this.#try(`${directory}${this.#name}`, place);
-      if (typeof answer === 'object') return answer;
-      // A file that is there but cannot be opened (a loop of links) ends this list, though not the search.
-      if (answer !== 'ENOENT' && answer !== 'EACCES') return undefined;
-    }
-    return undefined;
-  }
-
   /** Look at one file; the error code is for the caller to go on by. */
-  #try(path: string, place: Place): Answer | string {
+  #try(path: string, place: Place, at: Pick<Rejection, 'search' | 'position'>): Answer | string {
     const {lookups, machine} = this.#process;
     const there = lookups.file(path);
     if (there.kind === 'absent') {
-      this.#note(place, path, inWords[there.code] ?? there.code);
+      const why = inWords[there.code] ?? there.code;
+      const ends = endsList(there.code, place) ? 'search' : 'nothing';
+      if (there.code !== 'ENOENT' || place.kind === 'direct' || place.kind === 'cache')
+        this.#rejections.add({place, path, why, ...at, ends});
       return there.code;
     }
-    if (there.kind === 'directory') return this.#giveUp(place, path, 'cannot read file data: is a directory');
-    if (there.kind === 'special') return this.#giveUp(place, path, 'not a regular file');
-    const verdict = verifyCandidate(there.object, machine);
-    if (verdict.kind === 'fatal') return this.#giveUp(place, path, verdict.why);
-    if (verdict.kind === 'take') {
+    const verdict = verdictOn(there, machine);
+    if (verdict.kind === 'take' && there.kind === 'file') {
       return {kind: 'file', name: this.#name, path, file: there, reason: place, passedOver: this.#passedOver};
     }
-    this.#passedOver.push({place, path, why: verdict.why});
-    this.#note(place, path, verdict.why);
+    const {why} = verdict.kind === 'take' ? {why: ''} : verdict;
+    const ends = verdict.kind === 'fatal' ? 'request' : 'nothing';
+    this.#rejections.add({place, path, why, ...at, ends});
+    if (ends === 'request') return this.#failure(why);
+    if (this.#passedOver.length < mostPassedOver) this.#passedOver.push({place, path, why});
     return 'ENOENT';
   }
 
-  #note(place: Place, path: string, why: string): undefined {
-    this.#tried.push({place, path, why});
-  }
-
-  #giveUp(place: Place, path: string, why: string): Answer {
-    this.#note(place, path, why);
-    return {kind: 'missing', tried: this.#tried, fatal: why};
+  #failure(fatal: string | undefined): Answer {
+    return {
+      kind: 'missing',
+      soughtAs: this.#name,
+      searches: this.#searched,
+      rejections: this.#rejections,
+      fatal,
+    };
   }
 }
 
-type ListPlace =
-  | {readonly kind: 'rpath' | 'runpath'; readonly of: number}
-  | {readonly kind: 'library-path' | 'system-directory'};
+/** So many files of the wrong kind are kept of one request. */
+const mostPassedOver = 32;
+
+function failed(name: string, fatal: string): Answer {
+  return {kind: 'missing', soughtAs: name, searches: [], rejections: new Rejections(), fatal};
+}
+
+function verdictOn(there: LookUp, machine: MachineFacts): Verdict {
+  if (there.kind === 'file') return verifyCandidate(there.object, machine);
+  const why = there.kind === 'directory' ? 'cannot read file data: is a directory' : 'not a regular file';
+  return {kind: 'fatal', why};
+}
+
+function endsList(code: string, place: Place): boolean {
+  if (place.kind === 'direct' || place.kind === 'cache' || place.hwcaps !== undefined) return false;
+  return code !== 'ENOENT' && code !== 'EACCES';
+}
 
 const inWords: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
@@ -189,32 +198,82 @@ const inWords: Readonly<Record<string, string>> = {
   ENOTDIR: 'not a directory',
 };
 
-function rpathOf(process: Process, member: Member): readonly string[] {
+function rpathOf(process: Process, member: Member, next?: SearchList): SearchList | undefined {
   const {rpath, runpath} = member.object.dynamic ?? {};
-  return runpath === undefined ? listOf(process, member, rpath, ':') : [];
+  if (runpath !== undefined) return next;
+  return listOf(process, directoriesOf(process, member, rpath, ':'), {kind: 'rpath', of: member.index}, next);
 }
 
-function runpathOf(process: Process, member: Member): readonly string[] {
-  return listOf(process, member, member.object.dynamic?.runpath, ':');
+function runpathOf(process: Process, member: Member): SearchList | undefined {
+  return process.memo.get(member, 'runpath', () => {
+    const directories = directoriesOf(process, member, member.object.dynamic?.runpath, ':');
+    return listOf(process, directories, {kind: 'runpath', of: member.index});
+  });
 }
 
-function libraryPathOf(process: Process): readonly string[] {
-  const {libraryPath, secure} = process.settings;
-  return secure ? [] : listOf(process, process.program, libraryPath, /[:;]/);
+function libraryPathOf(process: Process): SearchList | undefined {
+  const {memo, program, settings} = process;
+  if (settings.secure) return undefined;
+  return memo.get(undefined, 'library path', () => {
+    const directories = directoriesOf(process, program, settings.libraryPath, /[:;]/);
+    return listOf(process, directories, {kind: 'library-path'});
+  });
 }
 
-function listOf(process: Process, member: Member, list: string | undefined, separator: RegExp | string) {
+function systemDirectoriesOf(process: Process): SearchList | undefined {
+  const {memo, facts} = process;
+  return memo.get(undefined, 'system directories', () =>
+    listOf(process, facts.systemDirectories, {kind: 'system-directory'}),
+  );
+}
+
+function directoriesOf(
+  process: Process,
+  member: Member,
+  list: string | undefined,
+  separator: RegExp | string,
+): readonly string[] {
   if (list === undefined || list === '') return [];
-  const key = `${member.index} ${separator} ${list}`;
-  const known = process.lists.get(key);
-  if (known !== undefined) return known;
   const values = tokenValues(process, member);
+  process.searches.countExpansion(expansion(list, values));
   const trusted = member === process.program ? process.facts.systemDirectories : undefined;
-  const directories = splitSearchPath(list, separator, (element) =>
+  return splitSearchPath(list, separator, (element) =>
     process.settings.secure ? expandTokensSecurely(element, values, trusted) : expandTokens(element, values),
   );
-  process.lists.set(key, directories);
-  return directories;
+}
+
+type ListPlace =
+  | {readonly kind: 'rpath' | 'runpath'; readonly of: number}
+  | {readonly kind: 'library-path' | 'system-directory'};
+
+/** Make a list of directories, each that exists with its hwcaps subdirectories before itself; what comes after it if it is empty. */
+function listOf(
+  process: Process,
+  directories: readonly string[],
+  base: ListPlace,
+  next?: SearchList,
+): SearchList | undefined {
+  const places: SearchPlace[] = [];
+  const stops: Stop[] = [];
+  const {searches} = process;
+  const add = (place: ListPlace & {directory: string; hwcaps?: string}, prefix: string) => {
+    const directory = searches.directories.at(prefix);
+    if (typeof directory === 'object') {
+      stops.push({position: places.length, place, prefix, directory});
+      places.push({place, why: 'no such file'});
+    } else if (place.hwcaps === undefined) {
+      places.push({place, why: 'no such directory'});
+    }
+    return typeof directory === 'object';
+  };
+  for (const directory of directories) {
+    const place = {...base, directory};
+    if (typeof searches.directories.at(directory) === 'object') {
+      for (const hwcaps of subdirectoriesOf(process)) add({...place, hwcaps}, `${directory}${hwcaps}`);
+    }
+    add(place, directory);
+  }
+  return places.length === 0 ? next : searches.add(places, stops, next);
 }
 
 function tokenValues({facts, settings}: Process, member: Member): TokenValues {
@@ -222,11 +281,9 @@ function tokenValues({facts, settings}: Process, member: Member): TokenValues {
 }
 
 /** The subdirectories that each directory is searched for first, best first, each with its slash. */
-function subdirectoriesOf({facts, machine, settings, lists}: Process): readonly string[] {
-  const known = lists.get('subdirectories');
-  if (known !== undefined) return known;
-  const modern = settings.hwcaps.map((level) => `glibc-hwcaps/${level}/`);
-  const all = [...modern, ...legacySubdirectories(facts, machine, settings.platform)];
-  lists.set('subdirectories', all);
-  return all;
+function subdirectoriesOf({facts, machine, settings, memo}: Process): readonly string[] {
+  return memo.get(undefined, 'subdirectories', () => [
+    ...settings.hwcaps.map((level) => `glibc-hwcaps/${level}/`),
+    ...legacySubdirectories(facts, machine, settings.platform),
+  ]);
 }

@@ -4,6 +4,7 @@
  * Where the loader would stop at the first library that is missing, this goes on and reports them all.
  */
 import {decodeString} from '../elf/strings.js';
+import {checkVersions} from './check-versions.js';
 import {dlopenPriorities} from './dlopen-notes.js';
 import {glibc} from './glibc.js';
 import {findInterpreter, type Interpreter} from './interpreter.js';
@@ -20,10 +21,18 @@ import {
 } from './members.js';
 import {musl} from './musl.js';
 import {type ResolveTreeOptions, settingsOf} from './options.js';
-import {type Answer, alreadyLoaded, type LoaderRules, type Member, type Process} from './process.js';
+import {
+  type Answer,
+  alreadyLoaded,
+  type Failure,
+  type LoaderRules,
+  type Member,
+  Memo,
+  type Process,
+} from './process.js';
 import {directoryOf} from './search-path.js';
-import type {Attempt, Miss, Reason, RequestKind, ResolvedTree} from './tree.js';
-import {checkVersions} from './versions.js';
+import {Searches} from './searches.js';
+import type {Miss, Place, Reason, RequestKind, ResolvedTree} from './tree.js';
 
 /** Loads one program: make one for each, and `run` it once. */
 export class Loading {
@@ -33,6 +42,7 @@ export class Loading {
   readonly #interpreter: Interpreter | undefined;
   readonly #members: Member[] = [];
   readonly #byIdentity = new Map<string, Member>();
+  readonly #searches: Searches;
   readonly #misses: Miss[] = [];
   /** Objects whose needs are still to be looked at. */
   readonly #queue: Member[] = [];
@@ -42,6 +52,7 @@ export class Loading {
     const interpreter = findInterpreter(lookups, file.object, machine, options.interpreter);
     const facts = interpreter?.facts ?? fallbackFacts('unknown', machine);
     this.#options = options;
+    this.#searches = new Searches(lookups.directories);
     this.#interpreter = interpreter;
     this.#rules = facts.libc === 'musl' ? musl : glibc;
     this.#process = {
@@ -53,7 +64,8 @@ export class Loading {
       interpreter: interpreter && interpreterMember(interpreter),
       interpreterName: interpreterName(interpreter, options),
       names: new Map(),
-      lists: new Map(),
+      searches: this.#searches,
+      memo: new Memo(),
     };
   }
 
@@ -86,10 +98,15 @@ export class Loading {
   #noteMissingInterpreter(): void {
     const name = this.#options.interpreter ?? this.#interpreter?.requested;
     if (name === undefined) return;
-    const tried: Attempt[] = [
-      {place: {kind: 'direct'}, path: name, why: 'no such file, or not a loader for it'},
-    ];
-    this.#misses.push({name, kind: 'interpreter', requestedBy: 0, tried, fatal: undefined, optional: false});
+    const why = 'no such file, or not a loader for it';
+    this.#misses.push({
+      name,
+      kind: 'interpreter',
+      requestedBy: 0,
+      fatal: undefined,
+      optional: false,
+      ...refused(name, {kind: 'direct'}, name, why),
+    });
   }
 
   #preload(): void {
@@ -169,7 +186,7 @@ export class Loading {
   #request(name: string, kind: RequestKind, requester: Member): Member | undefined {
     const asker = kind === 'preload' && !this.#rules.preloadsForProgram ? undefined : requester;
     const answer = this.#rules.find(this.#process, name, asker);
-    if (answer.kind === 'missing') return this.#miss(name, kind, requester, answer.tried, answer.fatal);
+    if (answer.kind === 'missing') return this.#miss(name, kind, requester, describeFailure(answer), answer.fatal);
     if (answer.kind === 'loaded') return this.#connect(name, kind, requester, answer.member, answer.reason);
     const same = this.#byIdentity.get(answer.file.identity);
     if (same !== undefined) {
@@ -194,7 +211,8 @@ export class Loading {
       return this.#connect(name, kind, requester, interpreter, {kind: 'interpreter'});
     }
     if (verdict.kind === 'skip' || verdict.kind === 'fatal') {
-      return this.#miss(name, kind, requester, [{place: reason, path, why: verdict.why}], verdict.why);
+      const failure = refused(answer.name, reason, path, verdict.why);
+      return this.#miss(name, kind, requester, failure, verdict.why);
     }
     const origin = directoryOf(this.#process.lookups.root.absolute(path));
     const {host, identity, object} = file;
@@ -233,11 +251,12 @@ export class Loading {
     name: string,
     kind: RequestKind,
     requester: Member,
-    tried: readonly Attempt[],
+    failure: Pick<Miss, 'soughtAs' | 'searches' | 'rejected' | 'moreRejected'>,
     fatal: string | undefined,
   ): undefined {
     requester.edges.push({name, kind, to: undefined, reason: undefined});
-    this.#misses.push({name, kind, requestedBy: requester.index, tried, fatal, optional: optional.has(kind)});
+    const requestedBy = requester.index;
+    this.#misses.push({name, kind, requestedBy, fatal, optional: optional.has(kind), ...failure});
   }
 
   #result(): ResolvedTree {
@@ -245,10 +264,27 @@ export class Loading {
       root: this.#process.lookups.root.host,
       interpreter: this.#interpreter && describeInterpreter(this.#interpreter, this.#process.interpreter),
       nodes: this.#members.map(toNode),
+      searches: this.#searches.lists.map(({places, next}) => ({places, next: next?.index})),
       misses: this.#misses,
       versionProblems: this.#rules === glibc ? checkVersions(this.#members, this.#process.names) : [],
     };
   }
+}
+
+/** What the result says of a request that failed. */
+function describeFailure({soughtAs, searches, rejections}: Failure) {
+  return {
+    soughtAs,
+    searches: searches.map(({index}) => index),
+    rejected: rejections.kept,
+    moreRejected: rejections.more,
+  };
+}
+
+/** The same where it was one file that the loader does not take. */
+function refused(soughtAs: string, place: Place, path: string, why: string) {
+  const rejection = {place, path, why, search: undefined, position: 0, ends: 'request'} as const;
+  return {soughtAs, searches: [], rejected: [rejection], moreRejected: 0};
 }
 
 /** Requests without which a program starts all the same; a preload that fails costs a message. */

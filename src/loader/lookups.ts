@@ -6,6 +6,7 @@
 
 import type {MachineFacts} from '../elf/machine.js';
 import {ElfError} from '../errors.js';
+import {Directories} from './directories.js';
 import {type LdCache, readLdCache} from './ld-cache.js';
 import {type LoaderFacts, readLoaderFacts} from './loader-facts.js';
 import {type ObjectFile, readObject, withSource} from './object.js';
@@ -33,9 +34,9 @@ const longestCache = 1 << 26;
 
 export class Lookups {
   readonly root: Root;
+  readonly directories: Directories;
   readonly #files = new Map<string, LookUp>();
   readonly #objects = new Map<string, ObjectFile>();
-  readonly #directories = new Map<string, boolean>();
   readonly #caches = new Map<string, LdCache>();
   readonly #loaders = new Map<string, LoaderFacts>();
 
@@ -43,6 +44,7 @@ export class Lookups {
 
   constructor(root: Root, withVersions: boolean) {
     this.root = root;
+    this.directories = new Directories(root);
     this.#withVersions = withVersions;
   }
 
@@ -52,17 +54,6 @@ export class Lookups {
     if (known === undefined) {
       known = this.#lookUp(path);
       this.#files.set(path, known);
-    }
-    return known;
-  }
-
-  /** Whether there is a directory; the empty path is the current one. */
-  isDirectory(path: string): boolean {
-    let known = this.#directories.get(path);
-    if (known === undefined) {
-      const there = this.root.lookUp(path === '' ? '.' : path);
-      known = there.found && there.stats.isDirectory();
-      this.#directories.set(path, known);
     }
     return known;
   }

@@ -14,11 +14,13 @@
  */
 import {decodeString} from '../elf/strings.js';
 import {verifyMuslCandidate} from './candidate.js';
+import {inheritedPathOf} from './inherited-path.js';
 import type {Lookups} from './lookups.js';
 import {withSource} from './object.js';
 import {type Answer, alreadyLoaded, type LoaderRules, type Member, type Process} from './process.js';
+import {Rejections, type SearchList, type Stop} from './searches.js';
 import {definesSymbols} from './symbols.js';
-import type {Attempt, Place} from './tree.js';
+import type {Place, Rejection, SearchPlace} from './tree.js';
 
 export const musl: LoaderRules = {
   follows: new Set(['needed']),
@@ -28,7 +30,7 @@ export const musl: LoaderRules = {
     const {interpreter} = process;
     const isLoader = /^lib(?:c|pthread|rt|m|dl|util|xnet)\./.test(name) || name === process.interpreterName;
     if (isLoader && interpreter !== undefined) return itself(interpreter);
-    if (name.includes('/')) return new Search(process, name).open(name, {kind: 'direct'}) as Answer;
+    if (name.includes('/')) return new SearchForName(process, name).direct();
     const known = process.names.get(name);
     if (known !== undefined) {
       return {
@@ -37,11 +39,16 @@ export const musl: LoaderRules = {
         reason: alreadyLoaded(process, known.member, 'name', name),
       };
     }
-    return new Search(process, name).run(requester);
+    return new SearchForName(process, name).run(requester);
   },
 
-  remember({names}, member, name) {
-    if (name.includes('/') || [...names.values()].some((named) => named.member === member)) return;
+  remember({names, memo}, member, name) {
+    if (name.includes('/')) return;
+    let isNew = false;
+    memo.get(member, 'named', () => {
+      isNew = true;
+    });
+    if (!isNew) return;
     const shortName = member.path.slice(member.path.lastIndexOf('/') + 1);
     if (!names.has(shortName)) names.set(shortName, {member, by: 'name'});
   },
@@ -60,10 +67,11 @@ function itself(interpreter: Member): Answer {
   return {kind: 'loaded', member: interpreter, reason: {kind: 'interpreter'}};
 }
 
-class Search {
+class SearchForName {
   readonly #process: Process;
   readonly #name: string;
-  readonly #tried: Attempt[] = [];
+  readonly #searched: SearchList[] = [];
+  readonly #rejections = new Rejections();
 
   constructor(process: Process, name: string) {
     this.#process = process;
@@ -71,41 +79,83 @@ class Search {
   }
 
   run(requester: Member | undefined): Answer {
-    const {libraryPath, secure} = this.#process.settings;
-    let answer = secure ? undefined : this.#inList(split(libraryPath), {kind: 'library-path'});
-    for (let m = requester; m !== undefined && answer === undefined; m = m.loader) {
-      answer = this.#inList(split(rpathOf(this.#process, m)), {kind: placeOf(m), of: m.index});
-    }
-    answer ??= this.#inList(systemPath(this.#process), {kind: 'system-directory'});
-    return answer ?? {kind: 'missing', tried: this.#tried, fatal: undefined};
+    const {secure} = this.#process.settings;
+    return (
+      this.#inChain(secure ? undefined : libraryPathOf(this.#process)) ??
+      this.#inChain(requester && inheritedPathOf(this.#process, requester, ownPathOf)) ??
+      this.#inChain(systemPathOf(this.#process)) ??
+      this.#failure(undefined)
+    );
   }
 
-  #inList(directories: readonly string[], base: ListPlace): Answer | undefined {
-    for (const directory of directories) {
-      const place: Place = {...base, directory: `${directory}/`};
-      const answer = this.open(`${directory}/${this.#name}`, place);
-      if (answer !== undefined) return answer;
+  direct(): Answer {
+    const at = {search: undefined, position: 0};
+    return this.#open(this.#name, {kind: 'direct'}, at) ?? this.#failure(undefined);
+  }
+
+  #inChain(start: SearchList | undefined): Answer | undefined {
+    if (start !== undefined) this.#searched.push(start);
+    for (let list = start; list !== undefined; list = list.after(this.#name)) {
+      for (const {position, place, prefix} of list.stopsFor(this.#name)) {
+        const answer = this.#open(`${prefix}${this.#name}`, place, {search: list.index, position});
+        if (answer !== undefined) return answer;
+      }
     }
     return undefined;
   }
 
   /** Look at one file; undefined is to look further. */
-  open(path: string, place: Place): Answer | undefined {
+  #open(path: string, place: Place, at: Pick<Rejection, 'search' | 'position'>): Answer | undefined {
     const there = this.#process.lookups.file(path);
     if (there.kind === 'file') {
       return {kind: 'file', name: this.#name, path, file: there, reason: place, passedOver: []};
     }
     const code = there.kind === 'absent' ? there.code : there.kind === 'directory' ? 'EISDIR' : 'special';
     const why = searchOn[code] ?? searchEnds[code] ?? code;
-    this.#tried.push({place, path, why});
-    if (place.kind !== 'direct' && code in searchOn) return undefined;
-    return {kind: 'missing', tried: this.#tried, fatal: code in searchOn ? undefined : why};
+    const isFatal = !(code in searchOn);
+    if (code !== 'ENOENT' || place.kind === 'direct')
+      this.#rejections.add({place, path, why, ...at, ends: isFatal ? 'request' : 'nothing'});
+    return isFatal ? this.#failure(why) : undefined;
+  }
+
+  #failure(fatal: string | undefined): Answer {
+    return {
+      kind: 'missing',
+      soughtAs: this.#name,
+      searches: this.#searched,
+      rejections: this.#rejections,
+      fatal,
+    };
   }
 }
 
 type ListPlace =
   | {readonly kind: 'rpath' | 'runpath'; readonly of: number}
   | {readonly kind: 'library-path' | 'system-directory'};
+
+/**
+ * Make a list of directories; what comes after it if it is empty. One that cannot be looked at is tried all the same,
+ * since what open(2) says then may end the search.
+ */
+function listOf(
+  {searches}: Process,
+  directories: readonly string[],
+  base: ListPlace,
+  next?: SearchList,
+): SearchList | undefined {
+  const places: SearchPlace[] = [];
+  const stops: Stop[] = [];
+  for (const each of directories) {
+    const [prefix, position] = [`${each}/`, places.length];
+    const place: Place = {...base, directory: prefix};
+    const directory = searches.directories.at(prefix);
+    const why = typeof directory === 'object' ? searchOn.ENOENT : searchOn[directory];
+    places.push({place, why: why ?? ''});
+    if (typeof directory === 'object') stops.push({position, place, prefix, directory});
+    else if (why === undefined) stops.push({position, place, prefix, directory: {host: prefix}});
+  }
+  return places.length === 0 ? next : searches.add(places, stops, next);
+}
 
 /** The errors of open(2) after which musl looks in the next directory. */
 const searchOn: Readonly<Record<string, string>> = {
@@ -129,29 +179,37 @@ function split(list: string | undefined): string[] {
   return (list ?? '').split(/[:\n]/).filter((directory) => directory !== '');
 }
 
-function placeOf({object}: Member): 'rpath' | 'runpath' {
-  return object.dynamic?.runpath === undefined ? 'rpath' : 'runpath';
+function libraryPathOf(process: Process): SearchList | undefined {
+  const {memo, settings} = process;
+  return memo.get(undefined, 'library path', () =>
+    listOf(process, split(settings.libraryPath), {kind: 'library-path'}),
+  );
+}
+
+function ownPathOf(process: Process, member: Member, next: SearchList | undefined): SearchList | undefined {
+  const kind = member.object.dynamic?.runpath === undefined ? 'rpath' : 'runpath';
+  return listOf(process, split(expandedPathOf(process, member)), {kind, of: member.index}, next);
 }
 
 /** fixup_rpath: the path list with $ORIGIN replaced; undefined when there is none or it cannot be used. */
-function rpathOf(process: Process, {object, origin, index}: Member): string | undefined {
+function expandedPathOf(process: Process, {object, origin, index}: Member): string | undefined {
   const list = object.dynamic?.runpath ?? object.dynamic?.rpath;
   if (list === undefined || !list.includes('$')) return list;
   if (/\$(?!ORIGIN|\{ORIGIN\})/.test(list) || origin === undefined) return undefined;
   const {secure} = process.settings;
   if (secure && (index === process.program.index || !origin.startsWith('/'))) return undefined;
+  process.searches.countExpansion((list.split('$').length - 1) * origin.length);
   return list.replace(/\$(?:ORIGIN|\{ORIGIN\})/g, () => origin);
 }
 
-function systemPath(process: Process): readonly string[] {
-  const {facts, lookups, interpreterName, lists} = process;
-  const known = lists.get('system path');
-  if (known !== undefined) return known;
-  const builtIn = facts.systemDirectories.map((directory) => directory.slice(0, -1));
-  const directories =
-    facts.pathFile === undefined ? undefined : configured(lookups, interpreterName, facts.pathFile);
-  lists.set('system path', directories ?? builtIn);
-  return directories ?? builtIn;
+function systemPathOf(process: Process): SearchList | undefined {
+  const {memo, facts, lookups, interpreterName} = process;
+  return memo.get(undefined, 'system path', () => {
+    const builtIn = facts.systemDirectories.map((directory) => directory.slice(0, -1));
+    const directories =
+      facts.pathFile === undefined ? undefined : configured(lookups, interpreterName, facts.pathFile);
+    return listOf(process, directories ?? builtIn, {kind: 'system-directory'});
+  });
 }
 
 /** What the path file says; undefined when it does not exist, nothing when it cannot be read. */

@@ -8,6 +8,7 @@ import type {LoaderFacts} from './loader-facts.js';
 import type {LookedUpFile, Lookups} from './lookups.js';
 import type {ObjectFile} from './object.js';
 import type {Settings} from './options.js';
+import type {Rejections, Searches, SearchList} from './searches.js';
 import type {Attempt, Edge, Place, Reason, RequestKind} from './tree.js';
 
 /** An object in memory. */
@@ -45,8 +46,23 @@ export interface Process {
   readonly interpreterName: string;
   /** Who answers to a name without any search; the first to take a name keeps it. */
   readonly names: Map<string, Named>;
-  /** Search paths of members, taken apart once. */
-  readonly lists: Map<string, readonly string[]>;
+  /** The places in which it looks for libraries. */
+  readonly searches: Searches;
+  /** What the rules work out once for a process. */
+  readonly memo: Memo;
+}
+
+/** Values that are worked out once for a member, or for the process under a name. */
+export class Memo {
+  readonly #values = new Map<unknown, Map<string, unknown>>();
+
+  /** The value, made if it is not there yet. Each name stands for values of one type. */
+  get<T>(of: Member | undefined, name: string, make: () => T): T {
+    const values = this.#values.get(of) ?? new Map<string, unknown>();
+    this.#values.set(of, values);
+    if (!values.has(name)) values.set(name, make());
+    return values.get(name) as T;
+  }
 }
 
 /** A name's bearer, and whether the name is its SONAME or one it was asked for by. */
@@ -67,7 +83,16 @@ export type Answer =
       readonly reason: Place;
       readonly passedOver: readonly Attempt[];
     }
-  | {readonly kind: 'missing'; readonly tried: readonly Attempt[]; readonly fatal: string | undefined};
+  | ({readonly kind: 'missing'} & Failure);
+
+/** What came of a search that found nothing. */
+export interface Failure {
+  readonly soughtAs: string;
+  readonly searches: readonly SearchList[];
+  readonly rejections: Rejections;
+  /** What the loader says where it gives up. */
+  readonly fatal: string | undefined;
+}
 
 /** What tells one C library's loader from another's. */
 export interface LoaderRules {

@@ -62,10 +62,9 @@ export function loadingRequests(tree: ResolvedTree): (Request | undefined)[] {
  */
 export function chainTo(tree: ResolvedTree, index: number): Request[] {
   const loading = loadingRequests(tree);
-  const chain: Request[] = [];
-  for (let at = loading[index]; at !== undefined && !chain.includes(at); at = loading[at.from])
-    chain.unshift(at);
-  return chain;
+  const chain = new Set<Request>();
+  for (let at = loading[index]; at !== undefined && !chain.has(at); at = loading[at.from]) chain.add(at);
+  return [...chain].reverse();
 }
 
 function baseName(path: string): string {

@@ -19,6 +19,15 @@ export function hasToken(text: string): boolean {
   return text.includes('$') && text.search(token) >= 0;
 }
 
+/** How many characters a text grows by when its tokens are replaced; none where one of them has no value. */
+export function expansion(text: string, values: TokenValues): number {
+  if (!text.includes('$')) return 0;
+  let sum = 0;
+  for (const [found, braced, plain] of text.matchAll(token))
+    sum += Math.max(0, (tokenValue(braced ?? plain, values)?.length ?? 0) - found.length);
+  return sum;
+}
+
 /** Replace every token; undefined when one of them has no value. */
 export function expandTokens(text: string, values: TokenValues): string | undefined {
   if (!text.includes('$')) return text;

@@ -4,7 +4,6 @@
  */
 import type {DlopenNote} from './dlopen-notes.js';
 import type {Libc} from './loader-facts.js';
-import type {VersionProblem} from './versions.js';
 
 /** A place where a loader looks for a library. Directories end with a slash; an empty one is the current one. */
 export type Place =
@@ -50,12 +49,38 @@ export interface Edge {
   readonly reason: Reason | undefined;
 }
 
+/** A place of a search, and what is to be said of a name that is not there. */
+export interface SearchPlace {
+  readonly place: Place;
+  readonly why: string;
+}
+
+/**
+ * Places that are looked through in order. A search is shared by all requests for which the loader looks in the same
+ * places; an object inherits the DT_RPATH of those that loaded it, so searches share their ends too.
+ */
+export interface Search {
+  readonly places: readonly SearchPlace[];
+  /** Index in `searches` of the one that comes after it. */
+  readonly next: number | undefined;
+}
+
 /** A place that was tried in vain. */
 export interface Attempt {
   readonly place: Place;
   /** Path inside the root; for the cache without an entry, the cache's. */
   readonly path: string;
   readonly why: string;
+}
+
+/** A place of a search at which there was something other than what is said of the place itself. */
+export interface Rejection extends Attempt {
+  /** Index in `searches`; undefined for a request that is not searched for, such as a path. */
+  readonly search: number | undefined;
+  /** Index in the places of that search. */
+  readonly position: number;
+  /** What the loader leaves out after that: the places behind it in the same search, or all that are left. */
+  readonly ends: 'nothing' | 'search' | 'request';
 }
 
 /** A file that the loader would map. */
@@ -78,7 +103,7 @@ export interface TreeNode {
   readonly edges: readonly Edge[];
   /** What it says itself that it opens with dlopen(3); see the option `dlopen` to have that in the tree. */
   readonly dlopen: readonly DlopenNote[];
-  /** Files of the right name that the loader passed over on its way here, with the reason. */
+  /** Files of the right name that the loader passed over on its way here, with the reason; of very many only the first. */
   readonly passedOver: readonly Attempt[];
 }
 
@@ -87,12 +112,27 @@ export interface Miss {
   readonly name: string;
   readonly kind: RequestKind;
   readonly requestedBy: number | undefined;
-  /** The places tried, in order. */
-  readonly tried: readonly Attempt[];
+  /** The name as it was looked for, its tokens replaced. */
+  readonly soughtAs: string;
+  /** Where it was looked for: indices in `searches`, in order. See `attemptsOf`. */
+  readonly searches: readonly number[];
+  /** The places where it was not simply absent, in order; of very many only the first. */
+  readonly rejected: readonly Rejection[];
+  /** How many more of those there were. */
+  readonly moreRejected: number;
   /** What the loader would say about a file at which it gives up, without looking further. */
   readonly fatal: string | undefined;
   /** Whether the program starts without it. */
   readonly optional: boolean;
+}
+
+/** A version that a library does not have. */
+export interface VersionProblem {
+  readonly version: string;
+  /** Index of the library's node. */
+  readonly missingIn: number;
+  /** Index of the node that wants it. */
+  readonly requiredBy: number;
 }
 
 /** Which loader does the loading. */
@@ -121,6 +161,8 @@ export interface ResolvedTree {
   readonly interpreter: InterpreterInfo | undefined;
   /** The program first, then everything in the order of loading; the interpreter where it is first asked for. */
   readonly nodes: readonly TreeNode[];
+  /** Every list of places in which something was looked for in vain, with those that come after it. */
+  readonly searches: readonly Search[];
   readonly misses: readonly Miss[];
   /** Symbol versions that a library found does not define; each one ends the program like a miss. */
   readonly versionProblems: readonly VersionProblem[];

@@ -1,6 +1,7 @@
 import {execFileSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
+import {attemptsOf} from '../../src/loader/attempts.js';
 import {Resolver, type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {glibcLoader, outcomeOf, Workshop} from './workshop.js';
@@ -111,10 +112,11 @@ workshopTest('each node says who asked, and why it was this file', (t, w) => {
 workshopTest('a miss says what was tried, in order', (t, w) => {
   w.write('a/.keep', '');
   w.program('p', {needed: ['libA.so'], runpath: `${w.path('a')}:/nowhere`, ld: ['-z', 'nodefaultlib']});
-  const [miss] = resolveTree(w.path('p'), {libraryPath: w.path('a')}).misses;
+  const tree = resolveTree(w.path('p'), {libraryPath: w.path('a')});
+  const [miss] = tree.misses;
   t.like(miss, {name: 'libA.so', kind: 'needed', requestedBy: 0, fatal: undefined, optional: false});
   t.deepEqual(
-    miss?.tried.map(({place, path, why}) => [place.kind, path, why]),
+    miss && [...attemptsOf(tree, miss)].map(({place, path, why}) => [place.kind, path, why]),
     [
       ['library-path', w.path('a/libA.so'), 'no such file'],
       ['runpath', w.path('a/libA.so'), 'no such file'],

@@ -4,6 +4,7 @@
  */
 import {spawnSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
+import {attemptsOf} from '../../src/loader/attempts.js';
 import {type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
 import type {ResolvedTree} from '../../src/loader/tree.js';
 import {withTools} from '../helpers/tools.js';
@@ -89,8 +90,9 @@ function compareAttempts(
   tree: ResolvedTree,
 ): void {
   const real = tracedAttempts(program, start);
-  for (const {name, tried} of tree.misses) {
-    const ours = tried.map(({path}) => path);
+  for (const miss of tree.misses) {
+    const {name} = miss;
+    const ours = [...attemptsOf(tree, miss)].map(({path}) => path);
     const theirs = real.get(name) ?? [];
     t.deepEqual(
       ours.filter((path) => theirs.includes(path)),

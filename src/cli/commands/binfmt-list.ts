@@ -1,6 +1,7 @@
 import {type BinfmtEntry, mustFindTable, readTable, targetOfFile} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
+import {joined, safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): undefined {
   const {mountPoint} = mustFindTable(args.table as string | undefined);
@@ -15,11 +16,11 @@ export function run(args: Arguments, output: Output): undefined {
     );
     return;
   }
-  if (!enabled) output.note(`${mountPoint}: binfmt_misc is switched off as a whole`);
+  if (!enabled) output.note(safe`${mountPoint}: binfmt_misc is switched off as a whole`);
   for (const entry of entries) {
     const {name, flags, interpreter} = entry.registration;
     const state = entry.enabled ? 'enabled' : 'disabled';
-    output.line([name, state, flags || '-', interpreter, targetOf(entry) ?? '-'].join('  '));
+    output.line(joined([name, state, flags || '-', interpreter, targetOf(entry) ?? '-'], '  '));
   }
 }
 

@@ -10,17 +10,18 @@ import {
 } from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const problem = problemOf(args);
   if (problem !== undefined) {
-    output.note(`${problem}; see elfinterp binfmt register --help`);
+    output.note(safe`${problem}; see elfinterp binfmt register --help`);
     return exitStatus.usage;
   }
   const registrations = planned(args, output);
   const format = args.export as ExportFormat | undefined;
   if (format === undefined) enter(registrations, args, output);
-  else for (const each of registrations) output.line(exportRegistration(each, format).trimEnd());
+  else for (const each of registrations) output.document(exportRegistration(each, format).trimEnd());
   return undefined;
 }
 
@@ -32,7 +33,7 @@ function problemOf({chroot, interpreter, inherit, table}: Arguments): string | u
 
 function planned(args: Arguments, output: Output): readonly Registration[] {
   const flags = args.flags as string;
-  if (args.chroot !== undefined) return bundledEmulators(args.chroot as string, {flags}, output.note);
+  if (args.chroot !== undefined) return bundledEmulators(args.chroot as string, {flags}, output.warn);
   const {target, name} = args as {target?: string; name?: string};
   return [describeEmulator(args.interpreter as string, {target, name, flags})];
 }
@@ -43,11 +44,11 @@ function enter(registrations: readonly Registration[], args: Arguments, output: 
     inheritEntries(
       options.table,
       registrations.map(({name}) => name),
-      output.note,
+      output.warn,
     );
   for (const registration of registrations) {
-    for (const note of registerInTable(registration, options)) output.note(note);
-    output.line(`${registration.name}  ${registration.interpreter}`);
+    for (const note of registerInTable(registration, options)) output.warn(note);
+    output.line(safe`${registration.name}  ${registration.interpreter}`);
     if (args.test) tryEmulator(registration, args.chroot as string | undefined);
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): undefined {
   const {mountPoint} = mustFindTable(args.table as string | undefined);
@@ -22,20 +23,20 @@ export function run(args: Arguments, output: Output): undefined {
   const format = args.export as ExportFormat | undefined;
   if (args.json) output.json(entries.map(({enabled, registration}) => ({enabled, ...registration})));
   else if (format === undefined) for (const entry of entries) show(entry, output);
-  else for (const {registration} of entries) output.line(exportRegistration(registration, format).trimEnd());
+  else for (const {registration} of entries) output.document(exportRegistration(registration, format).trimEnd());
 }
 
 function show({enabled, registration}: BinfmtEntry, output: Output): void {
   const {name, match, interpreter, flags} = registration;
-  output.line(`${name}: ${enabled ? 'enabled' : 'disabled'}`);
-  output.line(`  interpreter  ${interpreter}`);
-  if (match.type === 'extension') output.line(`  files called *.${match.extension}`);
+  output.line(safe`${name}: ${enabled ? 'enabled' : 'disabled'}`);
+  output.line(safe`  interpreter  ${interpreter}`);
+  if (match.type === 'extension') output.line(safe`  files called *.${match.extension}`);
   else {
-    output.line(`  offset       ${match.offset}`);
-    output.line(`  magic        ${hexOf(match.magic)}`);
-    if (match.mask !== undefined) output.line(`  mask         ${hexOf(match.mask)}`);
+    output.line(safe`  offset       ${match.offset}`);
+    output.line(safe`  magic        ${hexOf(match.magic)}`);
+    if (match.mask !== undefined) output.line(safe`  mask         ${hexOf(match.mask)}`);
   }
-  for (const flag of flags) output.line(`  flag ${flag}       ${flagMeanings[flag] ?? 'unknown here'}`);
+  for (const flag of flags) output.line(safe`  flag ${flag}       ${flagMeanings[flag] ?? 'unknown here'}`);
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -2,6 +2,7 @@ import {binfmtStatus} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
 import {counted} from '../size.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): undefined {
   const status = binfmtStatus(args.table as string | undefined);
@@ -12,10 +13,10 @@ export function run(args: Arguments, output: Output): undefined {
   }
   const whose = hostWide ? "the machine's own table" : 'the table of a user namespace';
   const state = enabled ? 'enabled' : 'disabled';
-  if (mountPoint === null) output.line('binfmt_misc is not mounted');
-  else output.line(`${mountPoint}: ${whose}, ${state}, ${counted(entries ?? 0, 'entry', 'entries')}`);
+  if (mountPoint === null) output.line(safe`binfmt_misc is not mounted`);
+  else output.line(safe`${mountPoint}: ${whose}, ${state}, ${counted(entries ?? 0, 'entry', 'entries')}`);
   const can = privateTables
     ? 'gives each user namespace a table of its own'
     : 'has one table for all; 6.7 and newer give each user namespace one of its own';
-  output.line(`Linux ${kernel} ${can}`);
+  output.line(safe`Linux ${kernel} ${can}`);
 }

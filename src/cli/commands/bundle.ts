@@ -17,7 +17,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     shell: args.shell as string | undefined,
     onProgress: showProgress(output),
   });
-  for (const note of result.notes) output.note(note);
+  for (const note of result.notes) output.warn(note);
   if (args.json) output.json(bundleToJson(result));
   else printBundle(result, output);
 }

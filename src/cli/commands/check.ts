@@ -2,13 +2,14 @@ import {checkElf, hex, type Problem} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   let found = 0;
   const results = eachFile(args.files as string[], output, ({view}, path) => {
     const problems = checkElf(view);
     found += problems.length;
-    if (!args.json) for (const problem of problems) output.line(`${path}: ${describe(problem)}`);
+    if (!args.json) for (const problem of problems) output.line(safe`${path}: ${describe(problem)}`);
     return {problems};
   });
   if (args.json) output.json(resultsToJson(results));

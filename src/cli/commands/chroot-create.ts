@@ -1,18 +1,19 @@
 import {type CreateResult, createChroot, type FinishOptions, resumeChroot} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const problem = problemOf(args);
   if (problem !== undefined) {
-    output.note(`${problem}; see elfinterp chroot create --help`);
+    output.note(safe`${problem}; see elfinterp chroot create --help`);
     return exitStatus.usage;
   }
   const {target, architecture, emulators, prefix} = await create(args, output);
   if (args.json) output.json({target, architecture: architecture.name, emulators, prefix: prefix ?? null});
-  else output.line(target);
+  else output.data(target);
   output.progress(
-    prefix === undefined ? 'no emulator was left in it' : `the emulator stays in ${target}${prefix}`,
+    prefix === undefined ? safe`no emulator was left in it` : safe`the emulator stays in ${target}${prefix}`,
   );
   return undefined;
 }
@@ -30,8 +31,8 @@ function create(args: Arguments, output: Output): Promise<CreateResult> {
     keep: args.keep as boolean | undefined,
     isolate: args.isolate as boolean,
     idMap: args['id-map'] as FinishOptions['idMap'],
-    onProgress: output.progress,
-    onWarning: output.note,
+    onProgress: (text) => output.progress(safe`${text}`),
+    onWarning: output.warn,
   };
   if (args.resume !== undefined) return resumeChroot(args.resume as string, common);
   return createChroot(args.suite as string, args.target as string, {

@@ -2,6 +2,7 @@ import {installEmulator} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
 import {bundleToJson, printBundle} from '../print-bundle.js';
+import {safe} from '../safe-text.js';
 
 export async function run(args: Arguments, output: Output): Promise<undefined> {
   const {architecture, emulators, own, bundle, notes} = await installEmulator(
@@ -18,7 +19,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       shell: args.shell as string | undefined,
     },
   );
-  for (const note of notes) output.note(note);
+  for (const note of notes) output.warn(note);
   if (args.json) {
     output.json({
       architecture: architecture.name,
@@ -30,6 +31,6 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     });
     return;
   }
-  output.progress(`the chroot is for ${architecture.name}, by ${architecture.evidence}`);
+  output.progress(safe`the chroot is for ${architecture.name}, by ${architecture.evidence}`);
   if (bundle !== undefined) printBundle(bundle, output);
 }

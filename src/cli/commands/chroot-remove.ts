@@ -8,7 +8,7 @@ export function run(args: Arguments, output: Output): undefined {
     libs: args.libs as string | undefined,
     force: args.force as boolean | undefined,
   });
-  for (const note of notes) output.note(note);
+  for (const note of notes) output.warn(note);
   if (args.json) output.json({removed, notes});
-  else for (const path of removed) output.line(path);
+  else for (const path of removed) output.data(path);
 }

@@ -1,13 +1,14 @@
 import {type ChrootRunOptions, runInChroot} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export async function run(args: Arguments, output: Output): Promise<number> {
   const command = (args['--'] as string[] | undefined) ?? ['/bin/sh'];
   const variables = (args.env as string[] | undefined) ?? [];
   const wrong = variables.find((text) => !/^[^=]+=/.test(text));
   if (wrong !== undefined) {
-    output.note(`--env ${wrong}: expected NAME=VALUE; see elfinterp chroot run --help`);
+    output.note(safe`--env ${wrong}: expected NAME=VALUE; see elfinterp chroot run --help`);
     return exitStatus.usage;
   }
   const {exitCode} = await runInChroot(args.chroot as string, command, {
@@ -21,7 +22,7 @@ export async function run(args: Arguments, output: Output): Promise<number> {
     global: args.global as boolean | undefined,
     keepEnv: args['keep-env'] as boolean,
     variables: Object.fromEntries(variables.map(parseVariable)),
-    onWarning: output.note,
+    onWarning: output.warn,
   });
   return exitCode;
 }

@@ -2,16 +2,16 @@ import type {Arguments} from '../command.js';
 import {didYouMean} from '../complaints.js';
 import {scripts} from '../completion/scripts.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe, trusted} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const shell = args.shell as string;
   if (Object.hasOwn(scripts, shell)) {
-    output.line(scripts[shell as keyof typeof scripts]);
+    output.line(trusted(scripts[shell as keyof typeof scripts]));
     return undefined;
   }
   const shells = Object.keys(scripts);
-  output.note(
-    `no completion for ${shell}${didYouMean(shell, shells)}; there is one for ${shells.join(', ')}; see elfinterp completion --help`,
+  output.note(safe`no completion for ${shell}${didYouMean(shell, shells)}; there is one for ${shells.join(', ')}; see elfinterp completion --help`,
   );
   return exitStatus.usage;
 }

@@ -1,6 +1,7 @@
 import {diagnose, type Finding} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const findings = diagnose(args.chroot as string | undefined, {
@@ -11,12 +12,12 @@ export function run(args: Arguments, output: Output): number | undefined {
   else for (const finding of findings) if (args.all || finding.severity !== 'fine') print(finding, output);
   if (findings.some(({severity}) => severity === 'broken')) return exitStatus.failed;
   if (findings.every(({severity}) => severity === 'fine'))
-    output.progress('nothing is wrong that could be seen');
+    output.progress(safe`nothing is wrong that could be seen`);
   return undefined;
 }
 
 function print({severity, code, what, evidence, remedy}: Finding, output: Output): void {
-  output.line(`${severity}: ${what} [${code}]`);
-  output.line(`  seen: ${evidence}`);
-  if (remedy !== undefined) output.line(`  do:   ${remedy}`);
+  output.line(safe`${severity}: ${what} [${code}]`);
+  output.line(safe`  seen: ${evidence}`);
+  if (remedy !== undefined) output.line(safe`  do:   ${remedy}`);
 }

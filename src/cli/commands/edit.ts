@@ -10,10 +10,11 @@ import {applyToFiles} from '../apply-edit.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {parseSymbolMap} from '../symbol-map.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined | Promise<number | undefined> {
   const complain = (what: string) => {
-    output.note(`${what}; see elfinterp edit --help`);
+    output.note(safe`${what}; see elfinterp edit --help`);
     return exitStatus.usage;
   };
   try {

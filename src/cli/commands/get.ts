@@ -2,13 +2,14 @@ import {type ElfView, noInterpreter} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 type Field = 'interpreter' | 'rpath' | 'soname';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const files = args.files as string[];
   if (args.rpath && args.soname) {
-    output.note('--rpath and --soname exclude one another; see elfinterp get --help');
+    output.note(safe`--rpath and --soname exclude one another; see elfinterp get --help`);
     return exitStatus.usage;
   }
   const field: Field = args.rpath ? 'rpath' : args.soname ? 'soname' : 'interpreter';
@@ -18,7 +19,7 @@ export function run(args: Arguments, output: Output): number | undefined {
   }
   eachFile(files, output, ({view}, path) => {
     const text = read(view, field);
-    output.foreign(files.length > 1 ? `${path}: ${text}` : text);
+    output.data(files.length > 1 ? `${path}: ${text}` : text);
   });
   return undefined;
 }

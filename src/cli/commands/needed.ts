@@ -3,12 +3,13 @@ import type {Arguments} from '../command.js';
 import {resultsToJson, withEachFile} from '../each-file.js';
 import {optimizeLate} from '../optimize-late.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const named = (args.files as string[] | undefined) ?? [];
   const directories = (args.recursive as string[] | undefined) ?? [];
   if (named.length + directories.length === 0) {
-    output.note('name a file, or a directory with -r; see elfinterp needed --help');
+    output.note(safe`name a file, or a directory with -r; see elfinterp needed --help`);
     return exitStatus.usage;
   }
   const list = args.json ? output.jsonList() : undefined;
@@ -25,7 +26,7 @@ export function run(args: Arguments, output: Output): number | undefined {
     for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
     if (list !== undefined || !('value' in result)) continue;
     const {file, value} = result;
-    for (const name of value.needed) output.foreign(several ? `${file}: ${name}` : name);
+    for (const name of value.needed) output.data(several ? `${file}: ${name}` : name);
   }
   list?.end();
   return undefined;

@@ -9,10 +9,11 @@ import {comparisonToPage, exhibitToPage} from '../show/page.js';
 import {comparisonToSvg, exhibitToSvg} from '../show/svg.js';
 import {exhibitToText} from '../show/text.js';
 import {type Terminal, terminalOf} from '../terminal.js';
+import {type SafeText, safe, trusted} from '../safe-text.js';
 
 /** Whatever is shown, one entry a format. */
 interface Renderer<T> {
-  text(shown: T, terminal: Terminal): string[];
+  text(shown: T, terminal: Terminal): SafeText[];
   svg(shown: T): string;
   html(shown: T): string;
   json(shown: T): object;
@@ -33,7 +34,7 @@ const twoFiles: Renderer<Comparison> = {
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   if (args.json && args.format !== undefined && args.format !== 'json') {
-    output.note(`--json and --format ${args.format} exclude one another; see elfinterp show --help`);
+    output.note(safe`--json and --format ${String(args.format)} exclude one another; see elfinterp show --help`);
     return exitStatus.usage;
   }
   const path = args.file as string;
@@ -72,7 +73,7 @@ async function printComparison(
 function print<T>(shown: T, renderer: Renderer<T>, args: Arguments, output: Output): void {
   const format = args.json ? 'json' : ((args.format as string | undefined) ?? 'text');
   if (format === 'json') output.json(renderer.json(shown));
-  else if (format === 'svg') output.line(renderer.svg(shown));
-  else if (format === 'html') output.line(renderer.html(shown));
+  else if (format === 'svg') output.line(trusted(renderer.svg(shown)));
+  else if (format === 'html') output.line(trusted(renderer.html(shown)));
   else for (const line of renderer.text(shown, terminalOf(1, process.env))) output.line(line);
 }

@@ -6,22 +6,24 @@ import {
   findUndefinedSymbols,
   type Miss,
   type OnUnreadable,
-  printable,
   type ResolvedTree,
+  placesInWords,
   Resolver,
   type ResolveTreeOptions,
+  shortened,
 } from '../../index.js';
 import type {Arguments} from '../command.js';
 import {optimizeLate} from '../optimize-late.js';
 import {exitStatus, type Output} from '../output.js';
+import {safe} from '../safe-text.js';
 import {createReport, type Format, type Report, type Resolved} from '../tree/report.js';
 import {versionInWords} from '../tree/text.js';
-import {enumerate, symbolInWords} from '../tree/words.js';
+import {enumerate, groupBy, symbolInWords} from '../tree/words.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const wrong = usageProblem(args);
   if (wrong !== undefined) {
-    output.note(`${wrong}; see elfinterp tree --help`);
+    output.note(safe`${wrong}; see elfinterp tree --help`);
     return exitStatus.usage;
   }
   const format = formatOf(args);
@@ -110,12 +112,12 @@ function* filesOf(
   const named = (args.files as string[] | undefined) ?? [];
   let done = 0;
   for (const file of named) {
-    if (named.length > 1) output.status(`${++done} of ${named.length}: ${file}`);
+    if (named.length > 1) output.status(safe`${++done} of ${named.length}: ${file}`);
     yield {file, isNamed: true};
   }
   for (const directory of (args.recursive as string[] | undefined) ?? []) {
     for (const file of findElfFilesInside(resolver.root, directory, onUnreadable)) {
-      output.status(`${++done} files: ${file}`);
+      output.status(safe`${++done} files: ${file}`);
       yield {file, isNamed: false};
     }
   }
@@ -136,31 +138,47 @@ function lookCloser(
   };
 }
 
+/** So many problems of one kind are told of a program, and where so many of the libraries were looked for. */
+const mostProblems = 1000;
+const mostWithPlaces = 100;
+
 /** On standard error a line for each thing that would keep the program from starting, whatever the format. */
-function reportProblems({file, tree, undefinedSymbols}: Resolved, format: Format, output: Output): void {
-  const misses = tree.misses.filter(({optional}) => !optional);
-  for (const name of new Set(misses.map((miss) => miss.name))) {
-    const same = misses.filter((miss) => miss.name === name);
-    output.error(missError(file, same, tree, format !== 'text'));
-  }
-  for (const problem of tree.versionProblems) {
-    output.error(new ElfError('NOT_FOUND', printable(versionInWords(problem, tree)), {path: file}));
-  }
-  for (const symbol of undefinedSymbols ?? []) {
-    output.error(new ElfError('NOT_FOUND', symbolInWords(symbol, tree), {path: file}));
-  }
+function reportProblems({file, tree, undefinedSymbols = []}: Resolved, format: Format, output: Output): void {
+  const misses = groupBy(
+    tree.misses.filter(({optional}) => !optional),
+    ({name}) => name,
+  );
+  const tell = <T>(problems: readonly T[], what: string, errorOf: (problem: T, i: number) => ElfError) => {
+    for (const [i, problem] of problems.slice(0, mostProblems).entries()) output.error(errorOf(problem, i));
+    const left = problems.length - mostProblems;
+    if (left > 0) output.error(new ElfError('NOT_FOUND', `and ${left} more ${what}`, {path: file}));
+  };
+  tell([...misses.values()], 'libraries are not found', (same, i) =>
+    missError(file, same, tree, format !== 'text' && i < mostWithPlaces),
+  );
+  tell(
+    tree.versionProblems,
+    'versions are missing',
+    (problem) => new ElfError('NOT_FOUND', versionInWords(problem, tree), {path: file}),
+  );
+  tell(
+    undefinedSymbols,
+    'symbols are undefined',
+    (symbol) => new ElfError('NOT_FOUND', symbolInWords(symbol, tree), {path: file}),
+  );
 }
 
 /** One error for a name, whoever asks for it; where it was looked for is said of the first who does. */
 function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, withPlaces: boolean): ElfError {
-  const [{name, tried, fatal} = {name: '', tried: [], fatal: undefined}] = misses;
-  const what = fatal === undefined ? 'is not found' : `stops the loader: ${fatal}`;
+  const [first] = misses;
+  const {name = '', fatal} = first ?? {};
+  const what = fatal === undefined ? 'is not found' : `stops the loader: ${shortened(fatal)}`;
   const askers = misses.flatMap(({requestedBy = 0}) =>
     requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? ''],
   );
   const by =
     askers.length === 0 || askers.length < misses.length ? '' : `, needed by ${enumerate(askers, 3)}`;
-  const places = tried.map(({path}) => path).join(', ');
-  const facts = withPlaces && places !== '' ? {expected: printable(`one of ${places}`)} : {};
-  return new ElfError('NOT_FOUND', printable(`${name} ${what}${by}`), {path: file, ...facts});
+  const places = withPlaces && first !== undefined ? placesInWords(tree, first) : '';
+  const facts = places === '' ? {} : {expected: `one of ${places}`};
+  return new ElfError('NOT_FOUND', `${name} ${what}${by}`, {path: file, ...facts});
 }

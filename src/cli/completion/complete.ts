@@ -7,6 +7,7 @@ import {debianArchitectures} from '../../index.js';
 import {type Command, type Option, parseUsage} from '../command.js';
 import {commands, commandsIn, findCommand, groupOf, groups, nameOf} from '../commands.js';
 import type {Output} from '../output.js';
+import {trusted} from '../safe-text.js';
 
 type Files = 'files' | 'directories' | 'nothing';
 
@@ -20,8 +21,8 @@ interface Offer {
 export function complete(words: readonly string[], output: Output): void {
   const current = words.at(-1) ?? '';
   const offer = offerFor(words.slice(0, -1), current);
-  for (const [word, text] of offer.words) if (word.startsWith(current)) output.line(`${word}\t${text}`);
-  output.line(`:${offer.files}`);
+  for (const [word, text] of offer.words) if (word.startsWith(current)) output.line(trusted(`${word}\t${text}`));
+  output.line(trusted(`:${offer.files}`));
 }
 
 function offerFor(before: readonly string[], current: string): Offer {

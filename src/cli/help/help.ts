@@ -7,12 +7,13 @@ import {writeTo} from '../streams.js';
 import {terminalOf} from '../terminal.js';
 import {commandPage, groupPage, overviewPage, type Page} from './page.js';
 import {pageToText} from './text.js';
+import {trusted} from '../safe-text.js';
 
 /** Print the help on a command, a group, or everything. Returns the exit status; undefined when there is no such topic. */
 export function helpOn(topic: readonly string[], output: Output): number | undefined {
   const page = pageOn(topic);
   if (page === undefined) return undefined;
-  output.line(pageToText(page, terminalOf(1, process.env)));
+  output.line(trusted(pageToText(page, terminalOf(1, process.env))));
   return exitStatus.done;
 }
 

@@ -2,7 +2,7 @@
  * Writing HTML and SVG. Names of sections and libraries come with the file that is shown, which may be anybody's;
  * so every value that goes into a template is escaped, and only what a template made itself is not.
  */
-import {clean} from './words.js';
+import {printable} from '../../index.js';
 
 /** Markup that a template made. */
 export interface Markup {
@@ -31,5 +31,5 @@ function insert(value: Insertion): string {
 
 /** Text for use between tags and in quoted attributes, in HTML and in XML. */
 export function escapeMarkup(text: string): string {
-  return clean(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return printable(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -2,13 +2,12 @@
  * `show` for a terminal of any width, with and without colour, with and without Unicode. Every kind of region has a
  * character of its own, so that colour only helps.
  */
-import {type DynamicLine, type FileRegion, hex, type RegionKind, type SegmentLine} from '../../index.js';
+import {type DynamicLine, type FileRegion, hex, printable, type RegionKind, type SegmentLine} from '../../index.js';
 import type {Terminal} from '../terminal.js';
 import type {Exhibit} from './exhibit.js';
 import {largestRegions, sample, totals} from './scale.js';
 import {paint, tones} from './tones.js';
 import {
-  clean,
   count,
   type FactValue,
   factsInWords,
@@ -18,13 +17,14 @@ import {
   regionInWords,
   share,
 } from './words.js';
+import {joined, type SafeText, safe} from '../safe-text.js';
 
 /** Write a file's facts, map, segments and dynamic entries; the lines. */
-export function exhibitToText(exhibit: Exhibit, terminal: Terminal): string[] {
+export function exhibitToText(exhibit: Exhibit, terminal: Terminal): SafeText[] {
   const {facts, segments, dynamic, map, path} = exhibit;
   return [
-    `${paint(clean(path), 'bold', terminal)}: ${headline(facts)}`,
-    '',
+    safe`${paint(path, 'bold', terminal)}: ${headline(facts)}`,
+    safe``,
     ...factsToText(factsInWords(facts), terminal),
     ...section('map', mapToText(exhibit, terminal), terminal),
     ...section('regions', regionsToText(map, terminal), terminal),
@@ -33,8 +33,8 @@ export function exhibitToText(exhibit: Exhibit, terminal: Terminal): string[] {
   ];
 }
 
-export function section(title: string, lines: readonly string[], terminal: Terminal): string[] {
-  return lines.length === 0 ? [] : ['', paint(title, 'bold', terminal), ...lines];
+export function section(title: string, lines: readonly SafeText[], terminal: Terminal): SafeText[] {
+  return lines.length === 0 ? [] : [safe``, paint(title, 'bold', terminal), ...lines];
 }
 
 /** Width of the column of labels. */
@@ -44,7 +44,7 @@ const labelWidth = 14;
 export function factsToText(
   facts: readonly {label: string; values: readonly FactValue[]}[],
   terminal: Terminal,
-): string[] {
+): SafeText[] {
   const width = Math.max(20, terminal.columns - labelWidth - 2);
   return facts.flatMap(({label, values}) => {
     const lines = label === 'versions' ? values.map((value) => [value]) : wrapValues(values, width);
@@ -52,20 +52,19 @@ export function factsToText(
       wrapText(line.map(({text}) => text).join(', '), width).map((text, j, pieces) => {
         const head = i === 0 && j === 0 ? label.padEnd(labelWidth) : ' '.repeat(labelWidth);
         const comma = label !== 'versions' && i < lines.length - 1 && j === pieces.length - 1 ? ',' : '';
-        return `  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}${comma}`;
+        return safe`  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}${comma}`;
       }),
     );
   });
 }
 
 /** A line's values in the colours of good and bad; a line that had to be broken stays as it is. */
-function tint(text: string, values: readonly FactValue[], terminal: Terminal): string {
-  if (text !== values.map((value) => value.text).join(', ')) return text;
-  return values
-    .map((value) =>
-      value.good === undefined ? value.text : paint(value.text, value.good ? 'good' : 'bad', terminal),
-    )
-    .join(', ');
+function tint(text: string, values: readonly FactValue[], terminal: Terminal): SafeText {
+  if (text !== values.map((value) => value.text).join(', ')) return safe`${text}`;
+  const tinted = values.map((value) =>
+    value.good === undefined ? value.text : paint(value.text, value.good ? 'good' : 'bad', terminal),
+  );
+  return joined(tinted, ', ');
 }
 
 function wrapValues(values: readonly FactValue[], width: number): FactValue[][] {
@@ -97,21 +96,21 @@ function wrapText(text: string, width: number): string[] {
   return [...lines, rest];
 }
 
-function mapToText({map, facts: {size}, segments}: Exhibit, terminal: Terminal): string[] {
+function mapToText({map, facts: {size}, segments}: Exhibit, terminal: Terminal): SafeText[] {
   if (map.length === 0) return [];
   const places = stripWidth(terminal);
   const label = (text: string) => `  ${text.padEnd(labelWidth)}`;
   return [
     ...legend(map, size, terminal),
-    '',
-    `${label('file')}${strip(map, size, size, terminal)}`,
+    safe``,
+    safe`${label('file')}${strip(map, size, size, terminal)}`,
     ...segments
       .filter((segment) => segment.size > 0 && segment.offset < size && drawnSegments.has(segment.type))
       .map((segment) => {
         const name = `${segment.type.replace(/^PT_(GNU_)?/, '')} ${segment.flags}`;
-        return `${label(name)}${span(segment.offset, segment.size, size, places, terminal)}`;
+        return safe`${label(name)}${span(segment.offset, segment.size, size, places, terminal)}`;
       }),
-    `${label('')}${ruler(size, places)}`,
+    safe`${label('')}${ruler(size, places)}`,
   ];
 }
 
@@ -123,15 +122,14 @@ export function stripWidth({columns}: Terminal): number {
 }
 
 /** A file as one line of characters, `whole` bytes wide. */
-export function strip(map: readonly FileRegion[], size: number, whole: number, terminal: Terminal): string {
+export function strip(map: readonly FileRegion[], size: number, whole: number, terminal: Terminal): SafeText {
   const places = Math.max(1, Math.round((stripWidth(terminal) * size) / whole));
-  return sample(map, size, places)
-    .map((kind) => (kind === undefined ? ' ' : mark(kind, terminal)))
-    .join('');
+  const marks = sample(map, size, places).map((kind) => (kind === undefined ? ' ' : mark(kind, terminal)));
+  return joined(marks, '');
 }
 
 /** The character of a kind, in its colour. */
-export function mark(kind: RegionKind, terminal: Terminal): string {
+export function mark(kind: RegionKind, terminal: Terminal): SafeText {
   const {ascii, unicode, color} = tones[kind];
   return paint(terminal.unicode ? unicode : ascii, color, terminal);
 }
@@ -152,7 +150,7 @@ function ruler(size: number, places: number): string {
 }
 
 /** Which character is what, with its share of the file; two kinds or more a line, as they fit. */
-export function legend(map: readonly FileRegion[], size: number, terminal: Terminal): string[] {
+export function legend(map: readonly FileRegion[], size: number, terminal: Terminal): SafeText[] {
   const sums = totals(map);
   const entries = kinds
     .filter((kind) => sums.has(kind))
@@ -162,12 +160,14 @@ export function legend(map: readonly FileRegion[], size: number, terminal: Termi
     });
   const width = Math.max(...entries.map(({text}) => text.length)) + 4;
   const perLine = Math.max(1, Math.floor((terminal.columns - 2) / width));
-  const lines: string[] = [];
+  const lines: SafeText[] = [];
   for (let i = 0; i < entries.length; i += perLine) {
-    const line = entries
-      .slice(i, i + perLine)
-      .map(({kind, text}) => `${mark(kind, terminal)} ${text.padEnd(width - 2)}`);
-    lines.push(`  ${line.join('')}`.trimEnd());
+    const row = entries.slice(i, i + perLine);
+    const line = row.map(({kind, text}, j) => {
+      const padded = j === row.length - 1 ? text : text.padEnd(width - 2);
+      return safe`${mark(kind, terminal)} ${padded}`;
+    });
+    lines.push(safe`  ${line}`);
   }
   return lines;
 }
@@ -175,34 +175,34 @@ export function legend(map: readonly FileRegion[], size: number, terminal: Termi
 /** More lines than this nobody reads; `--json` lists all. */
 const mostRegions = 100;
 
-function regionsToText(map: readonly FileRegion[], terminal: Terminal): string[] {
+function regionsToText(map: readonly FileRegion[], terminal: Terminal): SafeText[] {
   const {kept, left} = largestRegions(map, mostRegions);
   const lines = kept.map(({offset, size, kind, name, flags}) =>
     cutLine(
       `  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  ${flags.padEnd(3)}  `,
-      `${mark(kind, terminal)} `,
+      safe`${mark(kind, terminal)} `,
       regionInWords({name, kind}),
       terminal,
     ),
   );
-  return left === 0 ? lines : [...lines, `  and ${count(left)} smaller ones`];
+  return left === 0 ? lines : [...lines, safe`  and ${count(left)} smaller ones`];
 }
 
 /** A line whose last part is cut where the terminal ends. `painted` is two characters wide. */
-export function cutLine(head: string, painted: string, tail: string, {columns}: Terminal): string {
+export function cutLine(head: string, painted: SafeText, tail: string, {columns}: Terminal): SafeText {
   const room = columns - head.length - 2;
-  return `${head}${painted}${tail.length > room ? `${tail.slice(0, Math.max(0, room - 3))}...` : tail}`;
+  return safe`${head}${painted}${tail.length > room ? `${tail.slice(0, Math.max(0, room - 3))}...` : tail}`;
 }
 
-function segmentsToText(segments: readonly SegmentLine[], terminal: Terminal): string[] {
+function segmentsToText(segments: readonly SegmentLine[], terminal: Terminal): SafeText[] {
   return segments.map(({type, flags, offset, size, address, memorySize}) => {
     const memory = memorySize === size ? '' : `, ${count(memorySize)} in memory`;
     const line = `  ${type.padEnd(16)} ${flags}  ${hex(offset).padStart(10)} ${count(size).padStart(13)}  at ${hex(address)}${memory}`;
-    return line.length <= terminal.columns ? line : line.slice(0, terminal.columns);
+    return safe`${line.slice(0, terminal.columns)}`;
   });
 }
 
-function dynamicToText(dynamic: readonly DynamicLine[], terminal: Terminal): string[] {
+function dynamicToText(dynamic: readonly DynamicLine[], terminal: Terminal): SafeText[] {
   const width = Math.min(20, Math.max(0, ...dynamic.map(({tag}) => tag.length)) + 1);
-  return dynamic.map(({tag, text}) => cutLine(`  ${tag.padEnd(width)}`, '', clean(text), terminal));
+  return dynamic.map(({tag, text}) => cutLine(`  ${tag.padEnd(width)}`, safe``, printable(text), terminal));
 }

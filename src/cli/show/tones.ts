@@ -1,4 +1,5 @@
 import type {RegionKind} from '../../index.js';
+import {colored, type SafeText, safe} from '../safe-text.js';
 import type {Terminal} from '../terminal.js';
 
 type Color = 'bold' | 'dim' | 'good' | 'bad' | RegionKind;
@@ -40,6 +41,6 @@ const codes: Readonly<Record<Color, number>> = {
 };
 
 /** Colour a text, where colour is wanted. */
-export function paint(text: string, color: Color, terminal: Terminal): string {
-  return terminal.color && text.trim() !== '' ? `\u001b[${codes[color]}m${text}\u001b[0m` : text;
+export function paint(text: string, color: Color, terminal: Terminal): SafeText {
+  return terminal.color ? colored(text, codes[color]) : safe`${text}`;
 }

@@ -11,14 +11,6 @@ import {
 } from '../../index.js';
 import {short} from '../size.js';
 
-/** What a file brought along, fit to be shown: no control characters, and none that turn the writing around. */
-export function clean(text: string): string {
-  return printable(text).replace(
-    /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
 /** A number with its thousands apart. */
 export function count(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -53,7 +45,7 @@ export const kindNames: Readonly<Record<RegionKind, string>> = {
 
 /** A region's name, and what it is for where the name alone does not say so. */
 export function regionInWords({name, kind}: {name: string; kind: RegionKind}): string {
-  return selfEvident.has(kind) ? clean(name) : `${clean(name)}, ${kindNames[kind]}`;
+  return selfEvident.has(kind) ? printable(name) : `${printable(name)}, ${kindNames[kind]}`;
 }
 
 const selfEvident: ReadonlySet<RegionKind> = new Set(['header', 'gap', 'slack', 'padding', 'payload']);
@@ -106,7 +98,7 @@ export function factsInWords(facts: ElfFacts): Fact[] {
     .filter(([, values]) => values.length > 0)
     .map(([label, values]) => ({
       label,
-      values: values.map(({text, good}) => ({text: clean(text), good})),
+      values: values.map(({text, good}) => ({text: printable(text), good})),
     }));
 }
 

@@ -1,5 +1,5 @@
 /* The graph in Graphviz's language (https://graphviz.org/doc/info/lang.html), with boxes from left to right. */
-import {printable} from '../../index.js';
+import {printable, shortened} from '../../index.js';
 import {captionOf, type Graph, type GraphNode, usualDirectory} from './graph.js';
 import {baseName, directoryPart} from './words.js';
 
@@ -47,6 +47,12 @@ function attributes(values: Readonly<Record<string, string>>): string {
     .join(', ')}]`;
 }
 
+/**
+ * Whatever is not plain becomes an entity of HTML, which Graphviz knows in every string; a backslash is doubled, since
+ * it would begin an escape after that.
+ */
 function quote(text: string): string {
-  return printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  return printable(shortened(text)).replace(/[^A-Za-z0-9 ._+,:;/()-]/gu, (character) =>
+    character === '\\' ? '\\\\' : `&#${character.codePointAt(0)};`,
+  );
 }

@@ -5,7 +5,7 @@
  * In a picture of a hundred libraries nearly all of a thousand arrows go to libc and say nothing, so an arrow is
  * left out where a longer way leads to the same place (the transitive reduction, as Graphviz's tred makes it).
  */
-import type {ResolvedTree, TreeNode} from '../../index.js';
+import {type ResolvedTree, shortened, type TreeNode} from '../../index.js';
 import {counted} from '../size.js';
 import {baseName, directoryPart, reasonInWords} from './words.js';
 
@@ -46,7 +46,7 @@ export class GraphBuilder {
       }
     }
     for (const {name, requestedBy, optional, fatal} of tree.misses) {
-      const reason = fatal ?? 'not found';
+      const reason = shortened(fatal ?? 'not found');
       const id = this.#node(`miss ${name}`, {path: name, kind: 'missing', reason});
       this.#edge(ids[requestedBy ?? 0], id, optional);
     }
@@ -78,29 +78,58 @@ function describe(node: TreeNode, tree: ResolvedTree): Omit<GraphNode, 'id'> {
   return {path: node.path, kind, reason};
 }
 
+/** Edges that may be looked at to find those that others imply; a graph of more than this keeps the rest. */
+const mostSteps = 1e7;
+
 /** The same graph without the edges that others imply: whatever was reachable still is. */
 export function withoutImpliedEdges({nodes, edges}: Graph): Graph {
   const targets = new Map<number, Set<number>>(nodes.map(({id}) => [id, new Set<number>()]));
-  for (const {from, to} of edges) targets.get(from)?.add(to);
+  const incoming = new Map<number, number>();
+  for (const {from, to} of edges) {
+    targets.get(from)?.add(to);
+    incoming.set(to, (incoming.get(to) ?? 0) + 1);
+  }
+  const budget = {left: mostSteps};
   const kept = edges.filter(({from, to}) => {
+    if (incoming.get(to) === 1) return true;
     const direct = targets.get(from);
     direct?.delete(to);
-    if (isReachable(targets, from, to)) return false;
+    if (isReachable(targets, from, to, budget)) return false;
     direct?.add(to);
     return true;
   });
   return {nodes, edges: kept, leftOut: edges.length - kept.length};
 }
 
-function isReachable(targets: ReadonlyMap<number, ReadonlySet<number>>, from: number, to: number): boolean {
+function isReachable(
+  targets: ReadonlyMap<number, ReadonlySet<number>>,
+  from: number,
+  to: number,
+  budget: {left: number},
+): boolean {
   const seen = new Set([from]);
   for (const at of seen) {
     for (const next of targets.get(at) ?? []) {
+      if (budget.left-- <= 0) return false;
       if (next === to) return true;
       seen.add(next);
     }
   }
   return false;
+}
+
+/** The first nodes of a graph, with the edges between them, and one node that tells how many more there are. */
+export function firstOf({nodes, edges, leftOut}: Graph, most: number): Graph {
+  const left = nodes.length - most;
+  if (left <= 0) return {nodes, edges, leftOut};
+  const kept = nodes.slice(0, most);
+  const ids = new Set(kept.map(({id}) => id));
+  const more: GraphNode = {id: -1, path: `and ${left} more`, kind: 'missing', reason: 'too many for a picture'};
+  return {
+    nodes: [...kept, {...more, id: Math.max(...ids) + 1}],
+    edges: edges.filter(({from, to}) => ids.has(from) && ids.has(to)),
+    leftOut,
+  };
 }
 
 /** The part of a graph from which a name can be reached, the name's own nodes first; empty when it does not occur. */
@@ -148,6 +177,6 @@ export function captionOf(graph: Graph): string[] {
     lines.push(
       `${counted(graph.leftOut, 'arrow is', 'arrows are')} left out where a longer way leads there.`,
     );
-  if (directory !== '') lines.push(`Libraries are in ${directory} unless another directory is named.`);
+  if (directory !== '') lines.push(`Libraries are in ${shortened(directory)} unless another directory is named.`);
   return lines;
 }

@@ -1,5 +1,5 @@
 /* The graph in the language of Mermaid (https://mermaid.js.org/syntax/flowchart.html), which code hosts draw. */
-import {printable} from '../../index.js';
+import {printable, shortened} from '../../index.js';
 import {captionOf, type Graph, type GraphNode, usualDirectory} from './graph.js';
 import {baseName, directoryPart} from './words.js';
 
@@ -7,7 +7,7 @@ import {baseName, directoryPart} from './words.js';
 export function graphToMermaid(graph: Graph): string {
   const directory = usualDirectory(graph);
   return [
-    ...captionOf(graph).map((line) => `%% ${printable(line)}`),
+    ...captionOf(graph).map((line) => `%% ${encode(line)}`),
     'flowchart LR',
     ...graph.nodes.map((node) => `  n${node.id}["${labelOf(node, directory)}"]:::${node.kind}`),
     ...graph.edges.map(({from, to, optional}) => `  n${from} ${optional ? '-.->' : '-->'} n${to}`),
@@ -20,13 +20,19 @@ export function graphToMermaid(graph: Graph): string {
 
 function labelOf({path, kind, reason}: GraphNode, directory: string): string {
   const place = directoryPart(path);
-  if (kind === 'missing') return `${quote(path)}<br>${quote(reason)}`;
+  if (kind === 'missing') return `${encode(path)}<br>${encode(reason)}`;
   return place === directory || place === ''
-    ? quote(baseName(path))
-    : `${quote(baseName(path))}<br>${quote(place)}`;
+    ? encode(baseName(path))
+    : `${encode(baseName(path))}<br>${encode(place)}`;
 }
 
-/** Mermaid has entity codes for what its own syntax or HTML would take: `#35;` is `#`. */
-function quote(text: string): string {
-  return printable(text).replace(/[#"<>&`\\]/g, (character) => `#${character.charCodeAt(0)};`);
+/**
+ * Whatever is not plain becomes an entity code of Mermaid, as in `#37;`: `%%{init: ...}%%` would be Mermaid's
+ * configuration wherever it stands, in a comment too.
+ */
+function encode(text: string): string {
+  return printable(shortened(text)).replace(
+    /[^A-Za-z0-9 ._+,/-]/gu,
+    (character) => `#${character.codePointAt(0)};`,
+  );
 }

@@ -1,19 +1,24 @@
 /* Colours of a terminal, or none of them: the functions give text back as it is when there is no colour. */
+import {colored, type SafeText, safe} from '../safe-text.js';
+
+type Paint = (text: string | SafeText) => SafeText;
 
 export interface Painter {
   /** The program. */
-  readonly program: (text: string) => string;
+  readonly program: Paint;
   /** The file name of a library. */
-  readonly name: (text: string) => string;
-  readonly reason: (text: string) => string;
-  readonly problem: (text: string) => string;
+  readonly name: Paint;
+  readonly reason: Paint;
+  readonly problem: Paint;
   /** What is there for completeness. */
-  readonly aside: (text: string) => string;
+  readonly aside: Paint;
 }
 
 export function createPainter(color: boolean): Painter {
-  const sgr = (codes: string) => (text: string) =>
-    !color || text === '' ? text : `\x1b[${codes}m${text}\x1b[0m`;
+  const sgr =
+    (codes: string): Paint =>
+    (text) =>
+      color ? colored(text, codes) : safe`${text}`;
   return {
     program: sgr('1'),
     name: sgr('1;36'),
@@ -21,9 +26,4 @@ export function createPainter(color: boolean): Painter {
     problem: sgr('1;31'),
     aside: sgr('2'),
   };
-}
-
-/** The same text as a person reads it. */
-export function withoutColor(text: string): string {
-  return text.replace(/\x1b\[[\d;]*m/g, '');
 }

@@ -4,6 +4,7 @@
  */
 import type {ModuleLoading, ResolvedTree, UndefinedSymbol} from '../../index.js';
 import {errorToJson, type Output} from '../output.js';
+import {safe, trusted} from '../safe-text.js';
 import {graphToDot} from './dot.js';
 import {type Graph, GraphBuilder, towards, withoutImpliedEdges} from './graph.js';
 import {graphToMermaid} from './mermaid.js';
@@ -68,12 +69,12 @@ function textReport(all: boolean, output: Output): Report {
   let isFirst = true;
   return {
     add({tree, undefinedSymbols, moduleLoading}) {
-      if (!isFirst) output.line('');
+      if (!isFirst) output.line(safe``);
       isFirst = false;
       const symbols = (undefinedSymbols ?? []).map((symbol) => paint.problem(symbolInWords(symbol, tree)));
       const modules = modulesInWords(moduleLoading ?? [], tree).map(paint.aside);
-      for (const line of [...treeToText(tree, {paint, all, columns}), ...symbols, ...modules])
-        output.line(line);
+      for (const line of treeToText(tree, {paint, all, columns})) output.line(line);
+      for (const line of [...symbols, ...modules]) output.line(line);
     },
     end: () => true,
   };
@@ -86,7 +87,7 @@ function listReport(output: Output): Report {
     add({tree}) {
       for (const {path, host} of tree.nodes.slice(1)) {
         const absolute = path.startsWith('/') ? path : tree.root === '/' ? host : `/${path}`;
-        if (!printed.has(absolute)) output.line(absolute);
+        if (!printed.has(absolute)) output.data(absolute);
         printed.add(absolute);
       }
     },
@@ -126,7 +127,7 @@ function whyReport(name: string, output: Output): Report {
   return {
     add({tree}) {
       const lines = whyToText(tree, name, paint);
-      if (lines.length > 0 && found++ > 0) output.line('');
+      if (lines.length > 0 && found++ > 0) output.line(safe``);
       for (const line of lines) output.line(line);
     },
     end: () => found > 0,
@@ -185,7 +186,7 @@ function picturePrinter(
   const printers = {dot: graphToDot, svg: graphToSvg, mermaid: graphToMermaid};
   return async (whole: Graph): Promise<boolean> => {
     const part = reverse === undefined ? whole : towards(whole, reverse).graph;
-    output.line(await printers[format](all ? part : withoutImpliedEdges(part)));
+    output.line(trusted(await printers[format](all ? part : withoutImpliedEdges(part))));
     return part.nodes.length > 0;
   };
 }

@@ -7,19 +7,20 @@
  * narrow for the names.
  */
 import {
-  type Attempt,
   type Edge,
   loadingRequests,
   type Miss,
-  printable,
   type Request,
   type ResolvedTree,
+  shortened,
   type TreeNode,
   type VersionProblem,
 } from '../../index.js';
+import {type SafeText, safe} from '../safe-text.js';
 import {counted} from '../size.js';
-import {type Painter, withoutColor} from './paint.js';
-import {baseName, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
+import type {Painter} from './paint.js';
+import {PlaceList} from './places.js';
+import {baseName, directoryPart, enumerate, groupBy, kindInWords, reasonInWords} from './words.js';
 
 export interface TextStyle {
   readonly paint: Painter;
@@ -29,20 +30,36 @@ export interface TextStyle {
   readonly columns?: number | undefined;
 }
 
-/** Draw one tree. */
-export function treeToText(tree: ResolvedTree, style: TextStyle): string[] {
+/** Draw one tree, line by line. */
+export function* treeToText(tree: ResolvedTree, style: TextStyle): Generator<SafeText> {
   const drawing = new Drawing(tree, style);
-  return [drawing.head(), ...drawing.below(0, ''), ...drawing.summary()];
+  yield drawing.head();
+  yield* drawing.below(0);
+  yield* drawing.summary();
 }
 
 /** One line below a node, with the lines that hang from it. */
 interface Branch {
-  readonly text: string;
+  readonly text: SafeText;
   /** Names of libraries that it needs and that stand elsewhere. */
   readonly elsewhere?: readonly string[];
-  /** Given the indentation, what stands below. */
-  readonly below: (indent: string) => string[];
+  /** What stands below: branches, or lines that are not drawn as such. */
+  readonly branches?: () => readonly Branch[];
+  readonly lines?: () => readonly SafeText[];
 }
+
+/** Branches of one node that are still to be drawn. */
+interface Level {
+  readonly branches: readonly Branch[];
+  readonly indent: SafeText;
+  next: number;
+}
+
+/** Deeper levels are drawn like this one, or a long chain of libraries would be indented by more than it says. */
+const deepest = 64;
+
+/** Lines of what is missing or wrong below one node; of more only the number is told. */
+const mostProblems = 1000;
 
 class Drawing {
   readonly #tree: ResolvedTree;
@@ -50,6 +67,9 @@ class Drawing {
   readonly #all: boolean;
   readonly #columns: number;
   readonly #loading: readonly (Request | undefined)[];
+  readonly #places: PlaceList;
+  readonly #misses: ReadonlyMap<string, readonly Miss[]>;
+  readonly #versionProblems: ReadonlyMap<number, readonly VersionProblem[]>;
   #folded = 0;
 
   constructor(tree: ResolvedTree, {paint, all, columns = Number.POSITIVE_INFINITY}: TextStyle) {
@@ -58,39 +78,52 @@ class Drawing {
     this.#all = all;
     this.#columns = columns;
     this.#loading = loadingRequests(tree);
+    this.#places = new PlaceList(tree, paint);
+    this.#misses = groupBy(tree.misses, ({requestedBy, name, kind}) => missKey(requestedBy, name, kind));
+    this.#versionProblems = groupBy(tree.versionProblems, ({requiredBy}) => requiredBy);
   }
 
-  head(): string {
+  head(): SafeText {
     const {interpreter, nodes} = this.#tree;
-    const program = this.#paint.program(printable(nodes[0]?.path ?? ''));
-    if (interpreter === undefined) return `${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
+    const program = this.#paint.program(nodes[0]?.path ?? '');
+    if (interpreter === undefined) return safe`${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
     const {libc, version, path, requested, substituted} = interpreter;
     const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
-    const instead = substituted ? `, stands in for ${printable(requested ?? '')}, which is not there` : '';
-    const loader = `${printable(path ?? requested ?? 'no loader')}${build && `, ${build}`}${instead}`;
-    return `${program} ${this.#paint.reason(`[loader ${loader}]`)}`;
+    const instead = substituted ? `, stands in for ${requested ?? ''}, which is not there` : '';
+    const loader = `${path ?? requested ?? 'no loader'}${build && `, ${build}`}${instead}`;
+    return safe`${program} ${this.#paint.reason(`[loader ${loader}]`)}`;
   }
 
-  below(index: number, indent: string): string[] {
-    const branches = this.#branches(index);
-    return branches.flatMap(({text, elsewhere = [], below}, i) => {
-      const isLast = i === branches.length - 1;
-      const line = `${indent}${isLast ? '└── ' : '├── '}${text}`;
-      return [`${line}${this.#fold(elsewhere, line)}`, ...below(`${indent}${isLast ? '    ' : '│   '}`)];
-    });
+  /** What hangs from a node. A loop, not a recursion: a chain of libraries may be thousands long. */
+  *below(index: number): Generator<SafeText> {
+    const levels: Level[] = [{branches: this.#branches(index), indent: safe``, next: 0}];
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const branch = level.branches[level.next++];
+      if (branch === undefined) {
+        levels.pop();
+        continue;
+      }
+      const isLast = level.next === level.branches.length;
+      const {indent} = level;
+      const line = safe`${indent}${isLast ? '└── ' : '├── '}${branch.text}`;
+      yield safe`${line}${this.#fold(branch.elsewhere ?? [], line)}`;
+      const under = levels.length > deepest ? indent : safe`${indent}${isLast ? '    ' : '│   '}`;
+      for (const text of branch.lines?.() ?? []) yield safe`${under}${text}`;
+      if (branch.branches !== undefined) levels.push({branches: branch.branches(), indent: under, next: 0});
+    }
   }
 
   /** The end of a line, which names what stands elsewhere. */
-  #fold(names: readonly string[], line: string): string {
-    if (names.length === 0) return '';
+  #fold(names: readonly string[], line: SafeText): SafeText {
+    if (names.length === 0) return safe``;
     this.#folded += names.length;
-    const room = this.#columns - withoutColor(line).length;
+    const room = this.#columns - line.width;
     const ways = [enumerate(names), ...[3, 2, 1].map((most) => enumerate(names, most)), `${names.length}`];
-    const fitting = ways.find((way) => way.length + ' + '.length <= room) ?? ways.at(-1);
-    return ` ${this.#paint.aside(`+ ${fitting}`)}`;
+    const fitting = ways.find((way) => safe`${way}`.width + ' + '.length <= room) ?? ways.at(-1);
+    return safe` ${this.#paint.aside(`+ ${fitting}`)}`;
   }
 
-  summary(): string[] {
+  summary(): SafeText[] {
     const {nodes, misses, versionProblems} = this.#tree;
     if (nodes.length === 1 && misses.length === 0) return [];
     const missing = misses.filter(({optional}) => !optional).length;
@@ -106,18 +139,25 @@ class Drawing {
       this.#folded === 0
         ? ''
         : `; + is for those that stand elsewhere in the tree (${counted(this.#folded, 'time')})`;
-    return [`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
+    return [safe`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
   }
 
   #branches(index: number): Branch[] {
     const node = this.#tree.nodes[index];
     if (node === undefined) return [];
+    let missing = 0;
     const branches = node.edges.flatMap((edge): Branch[] => {
-      if (edge.to === undefined) return this.#missOf(index, edge.name, edge.kind);
+      if (edge.to === undefined) return ++missing > mostProblems ? [] : this.#missOf(index, edge);
       if (this.#isDrawnBy(edge, edge.to)) return [this.#library(edge.to, {from: index, edge})];
       return this.#all ? [leaf(this.#repeated({from: index, edge}))] : [];
     });
-    return [...branches, ...this.#unasked(index), ...this.#notes(node)];
+    const rest = this.#more(missing, 'not found');
+    return [...branches, ...rest, ...this.#unasked(index), ...this.#notes(node)];
+  }
+
+  #more(count: number, what: string): Branch[] {
+    const left = count - mostProblems;
+    return left > 0 ? [leaf(this.#paint.problem(`and ${left} more ${what}`))] : [];
   }
 
   #isDrawnBy(edge: Edge, to: number): boolean {
@@ -140,85 +180,80 @@ class Drawing {
     const missing = misses.filter(({kind}) => kind === 'interpreter').map((miss) => this.#miss(miss));
     const node = interpreter?.node === undefined ? undefined : nodes[interpreter.node];
     if (node === undefined || this.#loading[node.index] !== undefined) return missing;
-    return [...missing, leaf(`${this.#path(node.path)} ${this.#paint.reason('[interpreter]')}`)];
+    return [...missing, leaf(safe`${this.#path(node.path)} ${this.#paint.reason('[interpreter]')}`)];
   }
 
   #library(index: number, {from, edge}: Request): Branch {
     const node = this.#tree.nodes[index];
-    if (node === undefined) return leaf(edge.name);
+    if (node === undefined) return leaf(safe`${edge.name}`);
     const reason = edge.reason === undefined ? '' : reasonInWords(edge.reason, this.#tree.nodes, from);
     const words = [reason, this.#kind({from, edge})].filter((part) => part !== undefined).join(', ');
     const asked = edge.name === baseName(node.path) || edge.name === node.path ? '' : `${edge.name} -> `;
     return {
-      text: `${printable(asked)}${this.#path(node.path)} ${this.#paint.reason(`[${printable(words)}]`)}`,
+      text: safe`${asked}${this.#path(node.path)} ${this.#paint.reason(`[${words}]`)}`,
       elsewhere: this.#elsewhere(index),
-      below: (indent) => this.below(index, indent),
+      branches: () => this.#branches(index),
     };
   }
 
-  #repeated({from, edge}: Request): string {
+  #repeated({from, edge}: Request): SafeText {
     const reason = edge.reason === undefined ? '' : reasonInWords(edge.reason, this.#tree.nodes, from);
-    return this.#paint.aside(`${printable(edge.name)} [${reason}]`);
+    return this.#paint.aside(`${edge.name} [${reason}]`);
   }
 
   #kind({from, edge: {kind, name}}: Request): string | undefined {
-    const note = this.#tree.nodes[from]?.dlopen.find(({sonames}) => sonames.includes(name));
-    return kind === 'dlopen' && note !== undefined ? `dlopen, ${note.priority}` : kindInWords(kind);
+    if (kind !== 'dlopen') return kindInWords(kind);
+    const notes = this.#tree.nodes[from]?.dlopen ?? [];
+    const note = notes.slice(0, mostProblems).find(({sonames}) => sonames.includes(name));
+    return note === undefined ? kindInWords(kind) : `dlopen, ${note.priority}`;
   }
 
-  #path(path: string): string {
-    return `${this.#paint.aside(printable(directoryPart(path)))}${this.#paint.name(printable(baseName(path)))}`;
+  #path(path: string): SafeText {
+    return safe`${this.#paint.aside(directoryPart(path))}${this.#paint.name(baseName(path))}`;
   }
 
-  #missOf(from: number, name: string, kind: Miss['kind']): Branch[] {
-    return this.#tree.misses
-      .filter((miss) => miss.requestedBy === from && miss.name === name && miss.kind === kind)
-      .slice(0, 1)
-      .map((miss) => this.#miss(miss));
+  #missOf(from: number, {name, kind}: Edge): Branch[] {
+    const [miss] = this.#misses.get(missKey(from, name, kind)) ?? [];
+    return miss === undefined ? [] : [this.#miss(miss)];
   }
 
   #miss(miss: Miss): Branch {
-    const {name, kind, fatal, optional, requestedBy = 0} = miss;
+    const {name, kind, fatal, optional} = miss;
     const {problem, aside, reason} = this.#paint;
-    const what = fatal === undefined ? 'not found' : `stops the loader: ${fatal}`;
+    const what = fatal === undefined ? 'not found' : `stops the loader: ${shortened(fatal)}`;
     const asked = kindInWords(kind);
     const words = [asked, optional ? 'it starts without' : undefined].filter((part) => part !== undefined);
-    const text = `${printable(name)} ${printable(what)}`;
-    const brackets = words.length === 0 ? '' : ` ${reason(`[${words.join(', ')}]`)}`;
+    const brackets = words.length === 0 ? '' : safe` ${reason(`[${words.join(', ')}]`)}`;
     return {
-      text: `${(optional ? aside : problem)(text)}${brackets}`,
-      below: (indent) => this.#tried(miss.tried, requestedBy).map((line) => `${indent}${line}`),
+      text: safe`${(optional ? aside : problem)(`${name} ${what}`)}${brackets}`,
+      lines: () => this.#places.lines(miss),
     };
-  }
-
-  #tried(tried: readonly Attempt[], asker: number): string[] {
-    const {aside, reason} = this.#paint;
-    if (tried.length === 0) return [aside('no place to look for it')];
-    return tried.map(({place, path, why}, i) => {
-      const words = reasonInWords(place, this.#tree.nodes, asker);
-      return `${aside(`${i + 1}.`)} ${printable(path)} ${reason(`[${printable(words)}]`)} ${printable(why)}`;
-    });
   }
 
   /** What else there is to say of a node: files passed over, versions it misses, what it opens at run time. */
   #notes(node: TreeNode): Branch[] {
-    const {paint} = {paint: this.#paint};
-    const passed = node.passedOver.map(({path, why}) =>
-      paint.aside(printable(`passed over ${path}: ${why}`)),
-    );
-    const versions = this.#tree.versionProblems
-      .filter(({requiredBy}) => requiredBy === node.index)
-      .map((problem) => paint.problem(printable(versionInWords(problem, this.#tree))));
+    const {aside, problem} = this.#paint;
+    const passed = node.passedOver.map(({path, why}) => aside(`passed over ${shortened(path)}: ${why}`));
+    const problems = this.#versionProblems.get(node.index) ?? [];
+    const versions = problems.slice(0, mostProblems).map((each) => problem(versionInWords(each, this.#tree)));
     const follows = new Set(node.edges.filter(({kind}) => kind === 'dlopen').map(({name}) => name));
     const opened = node.dlopen
       .filter(({sonames}) => !sonames.some((name) => follows.has(name)))
       .map(({sonames, priority, description, feature}) => {
         const purpose = description ?? feature;
         const names = `${sonames.join(' or ')} [${priority}]${purpose === undefined ? '' : ` ${purpose}`}`;
-        return paint.aside(printable(`may open ${names}`));
+        return aside(`may open ${names}`);
       });
-    return [...passed, ...versions, ...opened].map(leaf);
+    return [
+      ...[...passed, ...versions].map(leaf),
+      ...this.#more(problems.length, 'versions missing'),
+      ...opened.map(leaf),
+    ];
   }
+}
+
+function missKey(from: number | undefined, name: string, kind: string): string {
+  return `${from} ${kind} ${name}`;
 }
 
 /** A symbol version that a library does not have, in words. */
@@ -227,9 +262,10 @@ export function versionInWords(
   {nodes}: ResolvedTree,
 ): string {
   const path = (index: number) => nodes[index]?.path ?? '';
-  return `version ${version} is not in ${path(missingIn)}, which ${baseName(path(requiredBy))} needs`;
+  const [library, asker] = [shortened(path(missingIn)), shortened(baseName(path(requiredBy)))];
+  return `version ${shortened(version)} is not in ${library}, which ${asker} needs`;
 }
 
-function leaf(text: string): Branch {
-  return {text, below: () => []};
+function leaf(text: SafeText): Branch {
+  return {text};
 }

@@ -1,10 +1,10 @@
 /* The words for reasons, places and requests, the same in every format. */
 import {
   type ModuleLoading,
-  printable,
   type Reason,
   type RequestKind,
   type ResolvedTree,
+  shortened,
   type TreeNode,
   type UndefinedSymbol,
 } from '../../index.js';
@@ -31,7 +31,7 @@ export function reasonInWords(reason: Reason, nodes: readonly TreeNode[], asker:
       return withHwcaps('system directory', reason.hwcaps);
     case 'rpath':
     case 'runpath': {
-      const owner = reason.of === asker ? '' : ` of ${baseName(nodes[reason.of]?.path ?? '')}`;
+      const owner = reason.of === asker ? '' : ` of ${shortened(baseName(nodes[reason.of]?.path ?? ''))}`;
       return withHwcaps(`${reason.kind}${owner}`, reason.hwcaps);
     }
   }
@@ -52,9 +52,21 @@ export function directoryPart(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
+/** Things in groups, in the order of their first members. */
+export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** Names with commas between them; from a certain number on, how many more there are. */
 export function enumerate(names: readonly string[], most = 8): string {
-  const shown = names.slice(0, names.length > most + 1 ? most : names.length).map(printable);
+  const shown = names.slice(0, names.length > most + 1 ? most : names.length).map((name) => shortened(name));
   const rest = names.length - shown.length;
   return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
 }
@@ -83,7 +95,8 @@ function withHwcaps(text: string, hwcaps: string | undefined): string {
 /** A symbol that nothing defines, in words. */
 export function symbolInWords({name, version, requiredBy}: UndefinedSymbol, {nodes}: ResolvedTree): string {
   const symbol = version === undefined ? name : `${name}@${version}`;
-  return printable(`undefined symbol ${symbol}, needed by ${nodes[requiredBy]?.path ?? ''}`);
+  const asker = shortened(nodes[requiredBy]?.path ?? '');
+  return `undefined symbol ${shortened(symbol)}, needed by ${asker}`;
 }
 
 /** What loads more at run time, one line a way. */
