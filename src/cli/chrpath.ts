@@ -10,8 +10,9 @@ import {
   ElfError,
   openElfToEditSync,
   planEdit,
+  printable,
 } from '../index.js';
-import {writeTo} from './streams.js';
+import {printTo} from './streams.js';
 
 interface Options {
   readonly replacement: string | undefined;
@@ -22,35 +23,37 @@ interface Options {
   readonly shows: string | undefined;
 }
 
-type Write = (text: string) => void;
+type Write = (...lines: string[]) => void;
 
 /** Run chrpath's command line. Returns the exit status. */
 export function main(argv: readonly string[]): number {
-  const print: Write = (text) =>
-    writeTo(
-      1,
-      `${text}
-`,
-    );
-  const complain: Write = (text) =>
-    writeTo(
-      2,
-      `${text}
-`,
-    );
+  const answers: string[] = [];
+  const messages: string[] = [];
+  const status = run(
+    argv,
+    (...lines) => answers.push(...lines),
+    (...lines) => messages.push(...lines.map(printable)),
+  );
+  // One write each, and after the edits: whoever reads a pipe may leave when it has seen what it wants.
+  printTo(1, answers);
+  printTo(2, messages);
+  return status;
+}
+
+function run(argv: readonly string[], print: Write, complain: Write): number {
   const parsed = parse(argv);
   if (typeof parsed === 'string') {
     complain(`elfinterp-chrpath: ${parsed}`);
-    print(usage);
+    print(...usage.trimEnd().split('\n'), '');
     return 1;
   }
   const {options, files} = parsed;
   if (options.shows !== undefined) {
-    print(options.shows);
+    print(...options.shows.split('\n'));
     return 0;
   }
   if (argv.length === 0) {
-    print(usage);
+    print(...usage.trimEnd().split('\n'), '');
     return 1;
   }
   let status = 0;

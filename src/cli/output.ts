@@ -20,7 +20,10 @@ export interface Output {
   json(value: unknown): void;
   /** Write data that is no text. */
   bytes(data: Uint8Array): void;
-  /** Print a JSON array whose items come one by one, so that not all of them are held at once. */
+  /**
+   * Print a JSON array whose items come one by one, so that not all of them are held at once. A field that is
+   * undefined becomes null: JSON has no other word for it.
+   */
   jsonList(): JsonList;
   /** Say something that is not data. */
   note(text: SafeText): void;
@@ -81,7 +84,7 @@ export function createOutput(): Output {
       for (const line of text.split('\n')) data(line);
     },
     json: (value) => print(toJson(value)),
-    jsonList: () => jsonList(print, toJson),
+    jsonList: () => jsonList(print),
     bytes: (bytes) => {
       chunks.flush();
       writeTo(1, bytes);
@@ -141,12 +144,13 @@ function inChunks(beforeWrite: () => void) {
 }
 
 /** An item is printed when it is known whether a comma follows. */
-function jsonList(print: (text: string) => void, toJson: (value: unknown) => string): JsonList {
+function jsonList(print: (text: string) => void): JsonList {
   let last: string | undefined;
   return {
     add: (value) => {
       print(last === undefined ? '[' : `${last},`);
-      last = `  ${toJson(value).replaceAll('\n', '\n  ')}`;
+      // As the one item of an array it is indented already.
+      last = safeJson(JSON.stringify([value], jsonValueOrNull, 2)).slice('[\n'.length, -'\n]'.length);
     },
     end: () => print(last === undefined ? '[]' : `${last}\n]`),
   };
@@ -194,6 +198,10 @@ export function errorToJson(error: unknown): {code: string; message: string} {
   return error instanceof ElfError
     ? {code: error.code, message: error.message}
     : {code: 'INTERNAL', message: printable(String(error))};
+}
+
+function jsonValueOrNull(key: string, value: unknown): unknown {
+  return value === undefined ? null : jsonValue(key, value);
 }
 
 /** Addresses are strings in JSON, in the notation of the ELF tools; bytes are hexadecimal digits. */

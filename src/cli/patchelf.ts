@@ -17,44 +17,62 @@ import {
   openElfToEditSync,
   osAbiName,
   planEdit,
+  printable,
   requireLinked,
   shrinkSearchPath,
 } from '../index.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
-import {writeTo} from './streams.js';
+import {printTo} from './streams.js';
 
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
 
+/** What is to be printed when everything is done. */
+interface Printed {
+  readonly answers: string[];
+  readonly messages: string[];
+}
+
 /** Run patchelf's command line. Returns the exit status. */
 export function main(argv: readonly string[]): number {
+  const printed: Printed = {answers: [], messages: []};
+  const status = run(argv, printed);
+  // One write each, and after the edits: whoever reads a pipe may leave when it has seen what it wants.
+  printTo(1, printed.answers);
+  printTo(2, printed.messages);
+  return status;
+}
+
+function run(argv: readonly string[], {answers, messages}: Printed): number {
   try {
     const options = parsePatchelf(argv, process.env);
-    if (options.action === 'help') writeTo(2, patchelfHelp);
-    else if (options.action === 'version') writeTo(1, `patchelf ${likeVersion}\n`);
-    else for (const file of options.files) runOnFile(file, options);
+    if (options.action === 'help') messages.push(...helpLines());
+    else if (options.action === 'version') answers.push(`patchelf ${likeVersion}`);
+    else for (const file of options.files) runOnFile(file, options, {answers, messages});
     return 0;
   } catch (error) {
     if (!(error instanceof ElfError || error instanceof PatchelfUsage)) throw error;
-    writeTo(
-      2,
-      error instanceof PatchelfUsage && error.showsHelp ? patchelfHelp : `patchelf: ${say(error)}\n`,
-    );
+    const showsHelp = error instanceof PatchelfUsage && error.showsHelp;
+    messages.push(...(showsHelp ? helpLines() : [printable(`patchelf: ${say(error)}`)]));
     return 1;
   }
 }
 
+function helpLines(): string[] {
+  return patchelfHelp.trimEnd().split('\n');
+}
+
 /** patchelf stops at the first file that fails, and so do we. */
-function runOnFile(path: string, options: PatchelfOptions): void {
+function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: Printed): void {
   const file = openElfToEditSync(path);
   try {
     requireLinked(file.view.header, path);
-    for (const line of printed(file.view, options)) writeTo(1, `${line}\n`);
+    answers.push(...printed(file.view, options));
     const plan = planEdit(file.view, requestsOf(file, options));
-    if (options.debug) for (const text of [...plan.changes, ...plan.notes]) writeTo(2, `${text}\n`);
+    if (options.debug) messages.push(...[...plan.changes, ...plan.notes].map(printable));
     if (plan.writes.length === 0 && options.output === undefined) return;
     const {notes} = applyPlanSync(file, plan, {output: options.output});
-    for (const note of notes) writeTo(2, `warning: ${path}: ${note}\n`);
+    messages.push(...notes.map((note) => printable(`warning: ${path}: ${note}`)));
   } finally {
     void file.close();
   }

@@ -1,7 +1,7 @@
 import {hex, type Plan} from '../index.js';
 import type {Output} from './output.js';
-import {counted} from './size.js';
 import {safe} from './safe-text.js';
+import {counted} from './size.js';
 
 const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;
 

@@ -1,7 +1,7 @@
 import type {OnProgress} from '../index.js';
 import type {Output} from './output.js';
-import {short} from './size.js';
 import {safe} from './safe-text.js';
+import {short} from './size.js';
 
 /** Bytes from which on a copy is worth announcing before it has taken any time. */
 const longCopy = 1 << 28;

@@ -3,6 +3,7 @@
  * a large part of what `get` may cost on top of Node's own start, and all that it does here is a write that waits.
  */
 import {fstatSync, writeSync} from 'node:fs';
+import {printable} from '../index.js';
 
 export type Descriptor = 1 | 2;
 
@@ -21,6 +22,13 @@ export function writeTo(descriptor: Descriptor, data: string | Uint8Array): void
       sleep(millisecondsBetweenTries);
     }
   }
+}
+
+/** Write lines with one call: as they are for a script, escaped for a terminal. */
+export function printTo(descriptor: Descriptor, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  const shown = isTerminal(descriptor) ? lines.map(printable) : lines;
+  writeTo(descriptor, `${shown.join('\n')}\n`);
 }
 
 /**

@@ -186,7 +186,8 @@ export class Loading {
   #request(name: string, kind: RequestKind, requester: Member): Member | undefined {
     const asker = kind === 'preload' && !this.#rules.preloadsForProgram ? undefined : requester;
     const answer = this.#rules.find(this.#process, name, asker);
-    if (answer.kind === 'missing') return this.#miss(name, kind, requester, describeFailure(answer), answer.fatal);
+    if (answer.kind === 'missing')
+      return this.#miss(name, kind, requester, describeFailure(answer), answer.fatal);
     if (answer.kind === 'loaded') return this.#connect(name, kind, requester, answer.member, answer.reason);
     const same = this.#byIdentity.get(answer.file.identity);
     if (same !== undefined) {

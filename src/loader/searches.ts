@@ -53,16 +53,22 @@ export class Searches {
   /** @throws ElfError TOO_LARGE */
   countLookUp(): void {
     if (++this.#lookUps <= mostLookUps) return;
-    throw new ElfError('TOO_LARGE', 'resolving it takes too many look-ups', {expected: `at most ${mostLookUps}`});
+    throw new ElfError('TOO_LARGE', 'resolving it takes too many look-ups', {
+      expected: `at most ${mostLookUps}`,
+    });
   }
 
   /** Count what replacing tokens will add to a text. @throws ElfError TOO_LARGE */
   countExpansion(characters: number): void {
     this.#expansion += characters;
     if (this.#expansion <= mostExpansion) return;
-    throw new ElfError('TOO_LARGE', 'its names and search paths are too long once their tokens are replaced', {
-      expected: `at most ${mostExpansion} characters more`,
-    });
+    throw new ElfError(
+      'TOO_LARGE',
+      'its names and search paths are too long once their tokens are replaced',
+      {
+        expected: `at most ${mostExpansion} characters more`,
+      },
+    );
   }
 }
 
@@ -109,12 +115,13 @@ export class SearchList {
   /** The next list in which a name may be found. */
   after(name: string): SearchList | undefined {
     if (!isFileName(name) || this.#searches.directories.holders(name).length > 0) return this.#following;
-    if (!this.#isListed) return this.#following;
-    while (this.#beyond !== undefined && this.#beyond.#isListed) this.#beyond = this.#beyond.#beyond;
+    if (!this.isListed) return this.#following;
+    while (this.#beyond?.isListed) this.#beyond = this.#beyond.#beyond;
     return this.#beyond;
   }
 
-  get #isListed(): boolean {
+  /** Whether all names in its directories are known. */
+  get isListed(): boolean {
     return this.#unlisted?.length === 0;
   }
 

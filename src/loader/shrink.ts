@@ -1,3 +1,4 @@
+import {type BigIntStats, readdirSync, statSync} from 'node:fs';
 import {DT} from '../elf/constants.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
@@ -23,19 +24,69 @@ export interface ShrinkOptions {
 export function shrinkSearchPath(view: ElfView, {allowedPrefixes}: ShrinkOptions = {}): string | undefined {
   const path = view.dynamic?.string(DT.DT_RUNPATH) ?? view.dynamic?.string(DT.DT_RPATH);
   if (path === undefined) return undefined;
-  const missing = new Set(view.dynamic?.needed);
+  const wanted = new Wanted(view);
   const isAllowed = (directory: string) =>
     allowedPrefixes === undefined || allowedPrefixes.some((prefix) => directory.startsWith(prefix));
   return path
     .split(':')
     .filter((directory) => {
       if (directory !== '' && !directory.startsWith('/')) return true;
-      if (!isAllowed(directory)) return false;
-      const found = [...missing].filter((name) => isLibraryOf(view, `${directory}/${name}`));
-      for (const name of found) missing.delete(name);
-      return found.length > 0;
+      return isAllowed(directory) && wanted.takeFrom(directory);
     })
     .join(':');
+}
+
+/** With fewer names left, a directory is asked for each; with more, it is listed. */
+const fewNames = 16;
+
+/** The libraries that no directory has had so far. Each directory is looked at once, under whatever names it comes. */
+class Wanted {
+  readonly #view: ElfView;
+  readonly #missing: Set<string>;
+  readonly #seen = new Set<string>();
+
+  constructor(view: ElfView) {
+    this.#view = view;
+    // A name with a slash is opened as it is, wherever the search path leads.
+    this.#missing = new Set(view.dynamic?.needed.filter((name) => !name.includes('/')));
+  }
+
+  /** Take the libraries that are in a directory off the list; whether there was one. */
+  takeFrom(directory: string): boolean {
+    const stats = statOf(directory);
+    if (stats === undefined || this.#missing.size === 0) return false;
+    const identity = `${stats.dev}:${stats.ino}`;
+    if (this.#seen.has(identity)) return false;
+    this.#seen.add(identity);
+    const found = this.#candidatesIn(directory).filter((name) =>
+      isLibraryOf(this.#view, `${directory}/${name}`),
+    );
+    for (const name of found) this.#missing.delete(name);
+    return found.length > 0;
+  }
+
+  #candidatesIn(directory: string): string[] {
+    const names = this.#missing.size > fewNames ? namesIn(directory) : undefined;
+    if (names === undefined) return [...this.#missing];
+    return names.filter((name) => this.#missing.has(name));
+  }
+}
+
+function statOf(directory: string): BigIntStats | undefined {
+  try {
+    const stats = statSync(directory === '' ? '/' : directory, {bigint: true, throwIfNoEntry: false});
+    return stats?.isDirectory() ? stats : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(directory: string): string[] | undefined {
+  try {
+    return readdirSync(directory === '' ? '/' : directory);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a file is there that ld.so would take for this program. */

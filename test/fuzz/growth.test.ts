@@ -2,11 +2,16 @@
  * Twice as much of anything costs twice as much, not four times: steps are counted, not time. A hostile file can have
  * hundreds of thousands of each of these things.
  */
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {createOutput, type Output} from '../../src/cli/output.js';
 import {exhibitOf} from '../../src/cli/show/exhibit.js';
 import {layoutMap} from '../../src/cli/show/layout.js';
+import {createPainter} from '../../src/cli/tree/paint.js';
+import {whyToText} from '../../src/cli/tree/questions.js';
+import {createReport} from '../../src/cli/tree/report.js';
+import {treeToText} from '../../src/cli/tree/text.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request.js';
 import {checkElf} from '../../src/elf/check.js';
@@ -14,10 +19,12 @@ import {viewBuffer} from '../../src/elf/view.js';
 import {describeObject} from '../../src/loader/object.js';
 import {chainTo} from '../../src/loader/queries.js';
 import {resolveTree} from '../../src/loader/resolve.js';
+import {shrinkSearchPath} from '../../src/loader/shrink.js';
 import {findUndefinedSymbols} from '../../src/loader/unresolved.js';
 import {bufferSource} from '../../src/source/buffer.js';
+import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
-import {tempDirectory} from '../helpers/temp.js';
+import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {type Counts, growLibrary, libraryName, symbolName} from './grown.js';
 import {countSteps} from './steps.js';
 
@@ -96,9 +103,84 @@ test.serial('twice as many of everything: every reader and every edit does at mo
     );
 });
 
-function expectLinear(t: ExecutionContext, what: string, once: () => void, twice: () => void): void {
+/** Pairs of counts whose product some loop might walk: each of one with each of the other. */
+const products: readonly (readonly [keyof Counts, keyof Counts])[] = [
+  ['needed', 'directories'],
+  ['needed', 'versions'],
+  ['symbols', 'relocations'],
+  ['symbols', 'versions'],
+  ['sections', 'segments'],
+  ['entries', 'needed'],
+];
+
+for (const [one, other] of products) {
+  test.serial(`twice as many ${one} and ${other}: no work grows with their product`, async (t) => {
+    const grown = [1, 2].map((factor) =>
+      growLibrary({[one]: factor * amounts[one], [other]: factor * amounts[other]}),
+    );
+    const [once = new Uint8Array(), twice = new Uint8Array()] = grown;
+    for (const [what, work] of Object.entries(works))
+      expectLinear(
+        t,
+        what,
+        () => work(once),
+        () => work(twice),
+      );
+    const [small, large] = [tempFile(t, once), tempFile(t, twice)];
+    for (const [what, work] of Object.entries(resolvers)) {
+      work(small);
+      expectLinear(
+        t,
+        what,
+        () => work(small),
+        () => work(large),
+      );
+    }
+  });
+}
+
+/** What a command does with a resolved tree, output and all. */
+const resolvers: Readonly<Record<string, (file: string) => void>> = {
+  ...Object.fromEntries(
+    (['text', 'list', 'json', 'dot', 'mermaid'] as const).map((format) => [
+      `tree as ${format}`,
+      (file: string) => {
+        const {add, end} = createReport({format, why: undefined, reverse: undefined, all: false}, silent);
+        const tree = resolveTree(file);
+        add({file, tree, undefinedSymbols: undefined, moduleLoading: undefined});
+        void end();
+      },
+    ]),
+  ),
+  'tree --why': (file) => whyToText(resolveTree(file), libraryName(1), createPainter(false)),
+  'shrink the search path': (file) => shrinkSearchPath(viewBuffer(readFileSync(file))),
+};
+
+/** Takes what is printed, and counts it. */
+const silent: Output = {
+  ...createOutput(),
+  line: (text) => void text.plain.length,
+  data: () => undefined,
+  json: (value) => void JSON.stringify(value, writable),
+  jsonList: () => ({add: (value) => void JSON.stringify(value, writable), end: () => undefined}),
+  columns: 80,
+  color: false,
+};
+
+/** Each value counts as a step. */
+function writable(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+function expectLinear(
+  t: ExecutionContext,
+  what: string,
+  once: () => void,
+  twice: () => void,
+  most = mostGrowth,
+): void {
   const [a, b] = [countSteps(once), countSteps(twice)];
-  t.true(b < a * mostGrowth, `${what}: ${a} steps, then ${b}: ${(b / a).toFixed(2)} times as many`);
+  t.true(b < a * most, `${what}: ${a} steps, then ${b}: ${(b / a).toFixed(2)} times as many`);
 }
 
 /** A program with so many libraries, each of which needs the next two; and so many directories to look in. */
@@ -147,3 +229,68 @@ test.serial('twice as many directories in a search path: the resolver does at mo
     () => resolveIn(roots[1]),
   );
 });
+
+/** A chain of libraries: each has a DT_RPATH of its own and inherits all before it; the last has so many needs. */
+function makeChain(t: ExecutionContext, depth: number, needs: number): string {
+  const root = tempDirectory(t);
+  mkdirSync(path.join(root, 'lib'));
+  for (let i = 0; i <= depth; i++) {
+    mkdirSync(path.join(root, `d${i}`));
+    const isLast = i === depth;
+    const bytes = Buffer.from(growLibrary(isLast ? {needed: needs} : {}));
+    const more: EditRequest = isLast
+      ? {}
+      : {replaceNeeded: {[libraryName(0)]: `chain${i + 1}.so`}, removeNeeded: [libraryName(1)]};
+    const plan = planEdit(viewBuffer(bytes), {...more, rpath: i === 0 ? '/d0:/lib' : `/d${i}`});
+    writeFileSync(path.join(root, 'lib', `chain${i}.so`), applyPlanToBuffer(bytes, plan));
+  }
+  return root;
+}
+
+test.serial(
+  'twice as many libraries that inherit a path, and needs of the last: no work grows with the product',
+  (t) => {
+    const roots = [makeChain(t, 60, 4000), makeChain(t, 120, 8000)] as const;
+    const work = (root: string) => {
+      const tree = resolveTree('/lib/chain0.so', {root, interpreter: '/lib/ld.so'});
+      const lines = [...treeToText(tree, {paint: createPainter(false), all: false})];
+      t.true(lines.length > 60);
+    };
+    work(roots[0]);
+    expectLinear(
+      t,
+      'resolve and draw',
+      () => work(roots[0]),
+      () => work(roots[1]),
+    );
+  },
+);
+
+test.serial(
+  'twice as many directories that exist, and names that are in one of them: no work grows with the product',
+  (t) => {
+    const makeDirectories = (count: number) => {
+      const root = tempDirectory(t);
+      for (let i = 0; i < count; i++) {
+        mkdirSync(path.join(root, 'd', String(i)), {recursive: true});
+        // Of the wrong class, so that the search goes on.
+        writeFileSync(
+          path.join(root, 'd', String(i), libraryName(i)),
+          Buffer.from(`\x7fELF\x01${'\0'.repeat(100)}`),
+        );
+      }
+      const bytes = growLibrary({needed: 10 * count, directories: count});
+      writeFileSync(path.join(root, 'program'), bytes);
+      return root;
+    };
+    const roots = [makeDirectories(400), makeDirectories(800)] as const;
+    const work = (root: string) => void resolveTree('/program', {root, interpreter: '/ld.so'});
+    work(roots[0]);
+    expectLinear(
+      t,
+      'resolve',
+      () => work(roots[0]),
+      () => work(roots[1]),
+    );
+  },
+);

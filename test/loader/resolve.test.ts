@@ -115,15 +115,12 @@ workshopTest('a miss says what was tried, in order', (t, w) => {
   const tree = resolveTree(w.path('p'), {libraryPath: w.path('a')});
   const [miss] = tree.misses;
   t.like(miss, {name: 'libA.so', kind: 'needed', requestedBy: 0, fatal: undefined, optional: false});
-  t.deepEqual(
-    miss && [...attemptsOf(tree, miss)].map(({place, path, why}) => [place.kind, path, why]),
-    [
-      ['library-path', w.path('a/libA.so'), 'no such file'],
-      ['runpath', w.path('a/libA.so'), 'no such file'],
-      ['runpath', '/nowhere/libA.so', 'no such directory'],
-      ['cache', '/etc/ld.so.cache', 'not in the cache'],
-    ],
-  );
+  t.deepEqual(miss && [...attemptsOf(tree, miss)].map(({place, path, why}) => [place.kind, path, why]), [
+    ['library-path', w.path('a/libA.so'), 'no such file'],
+    ['runpath', w.path('a/libA.so'), 'no such file'],
+    ['runpath', '/nowhere/libA.so', 'no such directory'],
+    ['cache', '/etc/ld.so.cache', 'not in the cache'],
+  ]);
 });
 
 workshopTest('a file that was passed over is kept with the reason', (t, w) => {

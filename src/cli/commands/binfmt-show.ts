@@ -23,7 +23,8 @@ export function run(args: Arguments, output: Output): undefined {
   const format = args.export as ExportFormat | undefined;
   if (args.json) output.json(entries.map(({enabled, registration}) => ({enabled, ...registration})));
   else if (format === undefined) for (const entry of entries) show(entry, output);
-  else for (const {registration} of entries) output.document(exportRegistration(registration, format).trimEnd());
+  else
+    for (const {registration} of entries) output.document(exportRegistration(registration, format).trimEnd());
 }
 
 function show({enabled, registration}: BinfmtEntry, output: Output): void {

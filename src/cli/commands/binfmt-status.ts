@@ -1,8 +1,8 @@
 import {binfmtStatus} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
-import {counted} from '../size.js';
 import {safe} from '../safe-text.js';
+import {counted} from '../size.js';
 
 export function run(args: Arguments, output: Output): undefined {
   const status = binfmtStatus(args.table as string | undefined);

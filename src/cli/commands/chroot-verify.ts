@@ -1,8 +1,8 @@
 import {ElfError, runInChroot, verifyBundle} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
-import {counted} from '../size.js';
 import {safe} from '../safe-text.js';
+import {counted} from '../size.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const {manifest, manifestPath, isolated, problems} = verifyBundle(args.chroot as string, {
@@ -15,7 +15,8 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   } else {
     for (const {path, message, code} of problems) output.line(safe`${path}: ${message} [${code}]`);
   }
-  if (isolated === false) output.note(safe`the bundled loader is not isolated from the guest's LD_* variables`);
+  if (isolated === false)
+    output.note(safe`the bundled loader is not isolated from the guest's LD_* variables`);
   if (problems.length > 0) return exitStatus.failed;
   if (args.run) await tryProgram(args.run as string, args.chroot as string, manifest.prefix, output);
   if (output.failed) return undefined;

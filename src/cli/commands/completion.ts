@@ -11,7 +11,8 @@ export function run(args: Arguments, output: Output): number | undefined {
     return undefined;
   }
   const shells = Object.keys(scripts);
-  output.note(safe`no completion for ${shell}${didYouMean(shell, shells)}; there is one for ${shells.join(', ')}; see elfinterp completion --help`,
+  output.note(
+    safe`no completion for ${shell}${didYouMean(shell, shells)}; there is one for ${shells.join(', ')}; see elfinterp completion --help`,
   );
   return exitStatus.usage;
 }

@@ -9,8 +9,8 @@ import {
 import {applyToFiles} from '../apply-edit.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
-import {parseSymbolMap} from '../symbol-map.js';
 import {safe} from '../safe-text.js';
+import {parseSymbolMap} from '../symbol-map.js';
 
 export function run(args: Arguments, output: Output): number | undefined | Promise<number | undefined> {
   const complain = (what: string) => {

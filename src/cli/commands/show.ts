@@ -2,6 +2,7 @@ import {compareMaps, differentRanges, type ElfFile} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {openNamed} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
+import {type SafeText, safe, trusted} from '../safe-text.js';
 import {comparisonToText} from '../show/diff-text.js';
 import {type Comparison, type Exhibit, exhibitOf} from '../show/exhibit.js';
 import {comparisonToJson, exhibitToJson} from '../show/json.js';
@@ -9,7 +10,6 @@ import {comparisonToPage, exhibitToPage} from '../show/page.js';
 import {comparisonToSvg, exhibitToSvg} from '../show/svg.js';
 import {exhibitToText} from '../show/text.js';
 import {type Terminal, terminalOf} from '../terminal.js';
-import {type SafeText, safe, trusted} from '../safe-text.js';
 
 /** Whatever is shown, one entry a format. */
 interface Renderer<T> {
@@ -34,7 +34,9 @@ const twoFiles: Renderer<Comparison> = {
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   if (args.json && args.format !== undefined && args.format !== 'json') {
-    output.note(safe`--json and --format ${String(args.format)} exclude one another; see elfinterp show --help`);
+    output.note(
+      safe`--json and --format ${String(args.format)} exclude one another; see elfinterp show --help`,
+    );
     return exitStatus.usage;
   }
   const path = args.file as string;

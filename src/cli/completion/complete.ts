@@ -21,7 +21,8 @@ interface Offer {
 export function complete(words: readonly string[], output: Output): void {
   const current = words.at(-1) ?? '';
   const offer = offerFor(words.slice(0, -1), current);
-  for (const [word, text] of offer.words) if (word.startsWith(current)) output.line(trusted(`${word}\t${text}`));
+  for (const [word, text] of offer.words)
+    if (word.startsWith(current)) output.line(trusted(`${word}\t${text}`));
   output.line(trusted(`:${offer.files}`));
 }
 

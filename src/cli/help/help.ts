@@ -3,11 +3,11 @@
  */
 import {findCommand, groups} from '../commands.js';
 import {exitStatus, type Output} from '../output.js';
+import {trusted} from '../safe-text.js';
 import {writeTo} from '../streams.js';
 import {terminalOf} from '../terminal.js';
 import {commandPage, groupPage, overviewPage, type Page} from './page.js';
 import {pageToText} from './text.js';
-import {trusted} from '../safe-text.js';
 
 /** Print the help on a command, a group, or everything. Returns the exit status; undefined when there is no such topic. */
 export function helpOn(topic: readonly string[], output: Output): number | undefined {

@@ -2,7 +2,15 @@
  * `show` for a terminal of any width, with and without colour, with and without Unicode. Every kind of region has a
  * character of its own, so that colour only helps.
  */
-import {type DynamicLine, type FileRegion, hex, printable, type RegionKind, type SegmentLine} from '../../index.js';
+import {
+  type DynamicLine,
+  type FileRegion,
+  hex,
+  printable,
+  type RegionKind,
+  type SegmentLine,
+} from '../../index.js';
+import {joined, type SafeText, safe} from '../safe-text.js';
 import type {Terminal} from '../terminal.js';
 import type {Exhibit} from './exhibit.js';
 import {largestRegions, sample, totals} from './scale.js';
@@ -17,7 +25,6 @@ import {
   regionInWords,
   share,
 } from './words.js';
-import {joined, type SafeText, safe} from '../safe-text.js';
 
 /** Write a file's facts, map, segments and dynamic entries; the lines. */
 export function exhibitToText(exhibit: Exhibit, terminal: Terminal): SafeText[] {

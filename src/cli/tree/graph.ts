@@ -124,7 +124,12 @@ export function firstOf({nodes, edges, leftOut}: Graph, most: number): Graph {
   if (left <= 0) return {nodes, edges, leftOut};
   const kept = nodes.slice(0, most);
   const ids = new Set(kept.map(({id}) => id));
-  const more: GraphNode = {id: -1, path: `and ${left} more`, kind: 'missing', reason: 'too many for a picture'};
+  const more: GraphNode = {
+    id: -1,
+    path: `and ${left} more`,
+    kind: 'missing',
+    reason: 'too many for a picture',
+  };
   return {
     nodes: [...kept, {...more, id: Math.max(...ids) + 1}],
     edges: edges.filter(({from, to}) => ids.has(from) && ids.has(to)),
@@ -177,6 +182,7 @@ export function captionOf(graph: Graph): string[] {
     lines.push(
       `${counted(graph.leftOut, 'arrow is', 'arrows are')} left out where a longer way leads there.`,
     );
-  if (directory !== '') lines.push(`Libraries are in ${shortened(directory)} unless another directory is named.`);
+  if (directory !== '')
+    lines.push(`Libraries are in ${shortened(directory)} unless another directory is named.`);
   return lines;
 }

@@ -1,12 +1,5 @@
 /* The answers to --why and --reverse, as text. */
-import {
-  chainTo,
-  findMisses,
-  findNodes,
-  type Miss,
-  type ResolvedTree,
-  requestsByTarget,
-} from '../../index.js';
+import {chainTo, findMisses, findNodes, type Miss, type ResolvedTree, requestsByTarget} from '../../index.js';
 import {type SafeText, safe} from '../safe-text.js';
 import {type Graph, type GraphNode, sourcesOf} from './graph.js';
 import type {Painter} from './paint.js';
@@ -90,9 +83,7 @@ function others(
   paint: Painter,
 ): SafeText[] {
   const rest = requestedBy.filter((asker) => asker !== first).map(baseName);
-  return rest.length === 0
-    ? []
-    : [paint.aside(`${baseName(path)} is also needed by ${enumerate(rest, 12)}`)];
+  return rest.length === 0 ? [] : [paint.aside(`${baseName(path)} is also needed by ${enumerate(rest, 12)}`)];
 }
 
 function file(path: string, paint: Painter): SafeText {

@@ -103,7 +103,7 @@ function jsonReport(output: Output): Report {
         ...(undefinedSymbols && {undefinedSymbols}),
         ...(moduleLoading && {moduleLoading}),
       };
-      list.add(withNulls({file, ...tree, ...more}));
+      list.add({file, ...tree, ...more});
     },
     fail: (file, error) => list.add({file, error: errorToJson(error)}),
     end() {
@@ -111,14 +111,6 @@ function jsonReport(output: Output): Report {
       return true;
     },
   };
-}
-
-/** JSON has no `undefined`; a field that says nothing is null, so that each object has all of its fields. */
-function withNulls(value: unknown): unknown {
-  if (value === undefined) return null;
-  if (Array.isArray(value)) return value.map(withNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withNulls(part)]));
 }
 
 function whyReport(name: string, output: Output): Report {
@@ -142,7 +134,7 @@ function whyJsonReport(name: string, output: Output): Report {
       const answers = whyLoaded(tree, name);
       found += answers.length;
       const misses = tree.misses.filter((miss) => miss.name === name);
-      list.add(withNulls({file, name, found: answers, misses}));
+      list.add({file, name, found: answers, misses});
     },
     fail: (file, error) => list.add({file, error: errorToJson(error)}),
     end() {

@@ -86,7 +86,8 @@ class Drawing {
   head(): SafeText {
     const {interpreter, nodes} = this.#tree;
     const program = this.#paint.program(nodes[0]?.path ?? '');
-    if (interpreter === undefined) return safe`${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
+    if (interpreter === undefined)
+      return safe`${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
     const {libc, version, path, requested, substituted} = interpreter;
     const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
     const instead = substituted ? `, stands in for ${requested ?? ''}, which is not there` : '';
