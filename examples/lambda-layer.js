@@ -12,6 +12,10 @@ import {bundle, verifyBundle} from 'elfinterp';
 
 const place = {prefix: '/opt/bin', libs: 'libs'};
 const [program, into] = process.argv.slice(2);
+if (into === undefined) {
+  console.error('usage: node lambda-layer.js PROGRAM DIRECTORY');
+  process.exit(2);
+}
 
 const {manifest, notes} = await bundle([program], {into, ...place});
 for (const note of notes) console.error(note);

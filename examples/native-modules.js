@@ -12,6 +12,13 @@ import path from 'node:path';
 import {applyPlan, findElfFiles, openElf, planEdit, resolveTree} from 'elfinterp';
 
 const [application, libraries] = process.argv.slice(2).map((directory) => path.resolve(directory));
+if (libraries === undefined) {
+  console.error('usage: node native-modules.js APPLICATION LIBRARIES');
+  process.exit(2);
+}
+
+/** What each glibc system has; another library found outside the application is missing on the customer's machine. */
+const platform = /^(ld-linux|lib(c|m|dl|pthread|rt|util|resolv|gcc_s|stdc\+\+)\.so)/;
 
 for (const file of findElfFiles(application)) {
   if (path.extname(file) !== '.node') continue;
@@ -21,8 +28,13 @@ for (const file of findElfFiles(application)) {
   await elf.close();
   await applyPlan(file, plan);
 
-  const {misses} = await resolveTree(file);
-  const verdict = misses.length === 0 ? 'finds all its libraries' : `lacks ${misses.map(({name}) => name)}`;
+  const {nodes, misses} = await resolveTree(file);
+  const outside = nodes
+    .map((node) => node.path)
+    .filter((found) => !found.startsWith(`${application}/`) && !platform.test(path.basename(found)));
+  const lacking = [...misses.map(({name}) => name), ...outside.map((found) => path.basename(found))];
+  const verdict =
+    lacking.length === 0 ? 'finds all its libraries' : `the application lacks ${lacking.join(', ')}`;
   console.log(`${path.relative(application, file)}: ${plan.changes.join(', ')}; ${verdict}`);
-  if (misses.length > 0) process.exitCode = 1;
+  if (lacking.length > 0) process.exitCode = 1;
 }

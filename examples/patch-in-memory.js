@@ -9,6 +9,10 @@ import {buffer} from 'node:stream/consumers';
 import {applyPlanToBuffer, checkElf, openElfBuffer, planEdit} from 'elfinterp';
 
 const [interpreter, runpath] = process.argv.slice(2);
+if (runpath === undefined) {
+  console.error('usage: node patch-in-memory.js INTERPRETER RUNPATH < PROGRAM > PATCHED');
+  process.exit(2);
+}
 const bytes = await buffer(process.stdin);
 
 const plan = planEdit(openElfBuffer(bytes).view, {interpreter, runpath});

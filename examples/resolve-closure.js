@@ -11,6 +11,10 @@ import path from 'node:path';
 import {resolveTree} from 'elfinterp';
 
 const [program, root = '/'] = process.argv.slice(2);
+if (program === undefined) {
+  console.error('usage: node resolve-closure.js PROGRAM [ROOT]');
+  process.exit(2);
+}
 const {nodes, misses} = await resolveTree(program, {root});
 
 const files = [...new Set(nodes.map(({path}) => path))];

@@ -14,6 +14,10 @@ import path from 'node:path';
 import {bundle} from 'elfinterp';
 
 const [into, ...programs] = process.argv.slice(2);
+if (programs.length === 0) {
+  console.error('usage: node root-file-system.js DIRECTORY PROGRAM...');
+  process.exit(2);
+}
 
 const {manifest} = await bundle(programs, {into, prefix: '/bin', libs: 'libs', isolate: false});
 for (const directory of ['etc', 'proc', 'sys', 'dev', 'tmp', 'root'])

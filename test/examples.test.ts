@@ -25,6 +25,15 @@ test('each file of examples/ is run by a test', (t) => {
     );
 });
 
+for (const name of readdirSync(path.join(projectDirectory, 'examples')).filter((file) =>
+  file.endsWith('.js'),
+))
+  test(`${name}: without arguments it prints its usage`, (t) => {
+    const {status, stdout, stderr} = example(name, [], userDirectory(t).directory);
+    t.deepEqual({status, stdout}, {status: 2, stdout: ''});
+    t.regex(stderr, /^usage: node [a-z-]+\.js [A-Z].*\n$/);
+  });
+
 test(
   'patch-in-memory: the program that comes out of the pipe asks for the new loader',
   withTools((t) => {
@@ -106,6 +115,27 @@ test(
     const elsewhere = path.join(directory, 'elsewhere');
     cpSync(path.join(directory, 'app'), path.join(elsewhere, 'app'), {recursive: true});
     t.is(output(process.execPath, load, {cwd: elsewhere}), '42\n');
+  }),
+);
+
+test(
+  'native-modules: a library of this machine that the application does not bring is named',
+  withTools((t) => {
+    const {directory} = userDirectory(t);
+    const module = path.join(directory, 'app', 'module.node');
+    mkdirSync(path.join(directory, 'app', 'lib'), {recursive: true});
+    writeFileSync(path.join(directory, 'empty.c'), '');
+    output('gcc', [
+      '-shared',
+      '-o',
+      module,
+      path.join(directory, 'empty.c'),
+      '-Wl,--no-as-needed',
+      '-l:libz.so.1',
+    ]);
+    const {status, stdout} = example('native-modules.js', ['./app', './app/lib'], directory);
+    t.is(status, 1);
+    t.regex(stdout, /; the application lacks libz\.so\.1\n$/);
   }),
 );
 
