@@ -26,6 +26,8 @@ export interface DebootstrapOptions {
   readonly keyring?: string | undefined;
   /** Where downloaded packages are kept; made when it does not exist. */
   readonly cacheDirectory?: string | undefined;
+  /** Make nothing of packages whose signatures cannot be checked. Default: as root; else as debootstrap does. */
+  readonly checkSignatures?: boolean | undefined;
   /** More options, handed on as they are. */
   readonly debootstrapOptions?: readonly string[] | undefined;
 }
@@ -106,11 +108,20 @@ function commandLine(suite: string, target: string, options: DebootstrapOptions)
     ...(components.length === 0 ? [] : [`--components=${components.join(',')}`]),
     ...(keyring === undefined ? [] : [`--keyring=${absolutePath(keyring)}`]),
     ...(cache === undefined ? [] : [`--cache-dir=${cache}`]),
+    ...signatureOption(options),
     ...(options.debootstrapOptions ?? []),
     suite,
     target,
     ...(mirror === undefined ? [] : [mirror]),
   ];
+}
+
+/** debootstrap by itself unpacks unsigned packages where it has no keyring, and root would run them. */
+function signatureOption({checkSignatures, debootstrapOptions = []}: DebootstrapOptions): readonly string[] {
+  if (debootstrapOptions.includes('--no-check-gpg')) return [];
+  const check = checkSignatures ?? (process.geteuid?.() === 0 ? true : undefined);
+  if (check === undefined) return [];
+  return [check ? '--force-check-gpg' : '--no-check-gpg'];
 }
 
 function makeCache(path: string): string {

@@ -39,7 +39,7 @@ export interface MountOptions {
 }
 
 interface PlannedMounts extends MountOptions {
-  /** The terminal's device, to be the chroot's /dev/console. */
+  /** The terminal's device, to be the chroot's /dev/console; `own` when one is made for the command. */
   readonly terminal?: string | undefined;
 }
 
@@ -92,7 +92,7 @@ function planDev(dev: string, terminal: string | undefined): string {
     step('mount /dev', 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', dev),
     ...devices.flatMap((name) => bindDevice(`/dev/${name}`, at(name))),
     // So that ttyname(3) finds the terminal, whose own device is in the machine's devpts.
-    ...(terminal === undefined ? [] : bindDevice(terminal, at('console'))),
+    ...(terminal === undefined || terminal === ownTerminal ? [] : bindDevice(terminal, at('console'))),
     `mkdir -p ${quote(at('pts'))} ${quote(at('shm'))}`,
     attempt(
       'mount /dev/pts',
@@ -104,12 +104,24 @@ function planDev(dev: string, terminal: string | undefined): string {
       'devpts',
       at('pts'),
     ),
+    ...(terminal === ownTerminal ? planOwnTerminal(at('pts')) : []),
     attempt('mount /dev/shm', 'mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', at('shm')),
     `ln -s pts/ptmx ${quote(at('ptmx'))}`,
     `ln -s /proc/self/fd ${quote(at('fd'))}`,
     ...['stdin', 'stdout', 'stderr'].map((name, fd) => `ln -s /proc/self/fd/${fd} ${quote(at(name))}`),
   ].join('\n');
 }
+
+/** What the terminal of the command is made of (terminal.ts) is the chroot's, so that it has a name there. */
+function planOwnTerminal(pts: string): string[] {
+  return [
+    attempt('mount /dev/ptmx', 'mount', '--bind', `${pts}/ptmx`, '/dev/ptmx'),
+    attempt('mount /dev/pts', 'mount', '--bind', pts, '/dev/pts'),
+  ];
+}
+
+/** A terminal that is made for the command. */
+export const ownTerminal = 'own';
 
 function bindDevice(source: string, target: string): string[] {
   return [`: >${quote(target)}`, attempt(`mount ${target}`, 'mount', '--bind', source, target)];

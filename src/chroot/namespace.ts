@@ -18,11 +18,12 @@
  * that is not mapped yet would drop them, and a later program that regains them would lose its death signal).
  * Before the command starts, the ambient ones are dropped.
  */
-import {type ChildProcess, type StdioOptions, spawn} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {constants} from 'node:os';
 import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
 import {ElfError, systemError} from '../errors.js';
+import {withoutInherited} from './inherited.js';
 import {forwardSignals} from './signals.js';
 import {findTool} from './tools.js';
 
@@ -134,15 +135,10 @@ export class Namespace {
   }: NamespaceOptions) {
     const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
     const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
-    const own: StdioOptions = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr];
-    this.#child = spawn(
-      findTool('setpriv'),
-      ['--pdeathsig', 'KILL', findTool('unshare'), ...flags, ...shell],
-      {
-        cwd: '/',
-        env,
-        stdio: own,
-      },
+    const own = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr] as const;
+    const words = ['--pdeathsig', 'KILL', findTool('unshare'), ...flags, ...shell];
+    this.#child = withoutInherited(own.length, (rest) =>
+      spawn(findTool('setpriv'), words, {cwd: '/', env, stdio: [...own, ...rest]}),
     );
     this.#onWarning = onWarning;
     this.#exit = exitOf(this.#child);

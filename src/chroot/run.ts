@@ -21,10 +21,11 @@ import {chooseEnvironment, splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {mountOf} from './mount-of.js';
-import {binfmtMountPoint, binfmtStep, type MountOptions, planMounts} from './mounts.js';
+import {binfmtMountPoint, binfmtStep, type MountOptions, ownTerminal, planMounts} from './mounts.js';
 import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {readOuterEntries, registerAgain} from './outer.js';
 import {defaultPath, findCommand, type ProgramInside} from './program.js';
+import {inOwnTerminal} from './terminal.js';
 import {findTool} from './tools.js';
 import {workingDirectoryInside} from './working-directory.js';
 
@@ -103,6 +104,9 @@ function planRun(root: Root, command: readonly string[], options: ChrootRunOptio
   const idMap = planIdMap(options.idMap);
   warnOfLimits(root, idMap, onWarning);
   const guest = splitEnvironment(root, env, onWarning);
+  const entering = [...guest.outside, ...intoChroot(root, cwd), ...guest.inside, ...command];
+  const own = inOwnTerminal(entering, stdio.map(descriptorOf), guest.env.SHELL, onWarning);
+  const terminal = own === entering ? terminalOf(stdio[0]) : ownTerminal;
   return {
     registrations,
     outer,
@@ -110,8 +114,8 @@ function planRun(root: Root, command: readonly string[], options: ChrootRunOptio
     env: guest.env,
     stdio,
     onWarning,
-    setup: planMounts(root, registrations.length > 0, {...options, terminal: terminalOf(stdio[0])}),
-    command: [...entering(root, cwd, idMap, guest.outside), ...guest.inside, ...command],
+    setup: planMounts(root, registrations.length > 0, {...options, terminal}),
+    command: [...dropRights(idMap), ...own],
   };
 }
 
@@ -136,21 +140,9 @@ function warnOfLimits(root: Root, {kind}: IdMap, onWarning: (message: string) =>
     onWarning('one user id exists inside: programs run, but chown to any other id fails');
 }
 
-/** The way in: without the rights that were kept for it, through chroot(2). */
-function entering(
-  root: Root,
-  cwd: string,
-  idMap: IdMap,
-  setEnvironment: readonly string[],
-): readonly string[] {
-  return [
-    ...dropRights(idMap),
-    ...setEnvironment,
-    findTool('unshare'),
-    `--root=${root.host}`,
-    `--wd=${cwd}`,
-    '--',
-  ];
+/** The way in, through chroot(2). */
+function intoChroot(root: Root, cwd: string): readonly string[] {
+  return [findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
 }
 
 /** Drop the capabilities that were kept for the way (namespace.ts), and groups that exist only outside. */
@@ -159,10 +151,15 @@ export function dropRights({kind}: IdMap): readonly string[] {
   return [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];
 }
 
+function descriptorOf(stream: Stream, standard: number): number | undefined {
+  if (stream === 'ignore') return undefined;
+  return stream === 'inherit' ? standard : stream;
+}
+
 /** The device that standard input is, for the chroot's /dev. */
 function terminalOf(stdin: Stream): string | undefined {
-  const fd = stdin === 'inherit' ? 0 : stdin;
-  return fd !== 'ignore' && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
+  const fd = descriptorOf(stdin, 0);
+  return fd !== undefined && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
 }
 
 /** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */

@@ -5,6 +5,7 @@ import {ElfError} from '../errors.js';
 /** The machine's programs that this part stands on, and the Debian package of each. */
 const packages = {
   env: 'coreutils',
+  script: 'bsdutils',
   sh: 'dash',
   mount: 'mount',
   setpriv: 'util-linux',

@@ -211,6 +211,31 @@ test('an ordinary user without subordinate ids is told what is needed', (t) => {
   t.false(existsSync('/tmp/none'));
 });
 
+test('root unpacks nothing of which the signature cannot be checked, unless told to', async (t) => {
+  const directory = tempDirectory(t);
+  const arguments_ = join(directory, 'arguments');
+  writeFileSync(join(directory, 'debootstrap'), `#!/bin/sh\necho "$*" >${arguments_}; exit 3\n`, {
+    mode: 0o755,
+  });
+  const asked = (...args: string[]) => {
+    const target = join(directory, `target${args.length}`);
+    const PATH = `${directory}:${process.env.PATH}`;
+    elfinterp(['chroot', 'create', 'bookworm', target, '--arch', 'armel', ...args], {env: {PATH}});
+    return readFileSync(arguments_, 'utf8').split(' ');
+  };
+  const isRoot = process.geteuid?.() === 0;
+  t.is(asked().includes('--force-check-gpg'), isRoot);
+  t.true(asked('--check-gpg').includes('--force-check-gpg'));
+  for (const words of [
+    ['--no-check-gpg', '--keep'],
+    ['--keep', '--', '--no-check-gpg'],
+  ]) {
+    const got = asked(...words);
+    t.false(got.includes('--force-check-gpg'));
+    t.is(got.filter((word) => word === '--no-check-gpg').length, 1);
+  }
+});
+
 test('a wrong command line is told, and nothing is made', (t) => {
   for (const [args, message] of [
     [['bookworm'], /an argument is missing/],

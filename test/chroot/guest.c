@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -50,6 +51,17 @@ int main(int argc, char **argv) {
     } else if (!strcmp(argv[i], "tty")) {
       const char *name = ttyname(0);
       puts(name ? name : strerror(errno));
+    } else if (!strcmp(argv[i], "descriptors")) {
+      for (int fd = 3; fd < 256; fd++) {
+        char link[64], path[4096];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, path, sizeof path);
+        if (length >= 0) printf("%d %.*s\n", fd, (int)length, path);
+      }
+    } else if (!strcmp(argv[i], "type")) {
+      for (const char *c = next; *c; c++)
+        if (ioctl(0, TIOCSTI, c) != 0) printf("type: %s\n", strerror(errno));
+      i++;
     } else if (!strcmp(argv[i], "stdin")) {
       cat(NULL);
     } else if (!strcmp(argv[i], "cat")) {

@@ -19,7 +19,9 @@ import {setTimeout} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {runInChroot} from '../../src/chroot/run.js';
 import {ElfError} from '../../src/errors.js';
-import {program} from '../helpers/cli.js';
+import {program, projectDirectory} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output} from '../helpers/tools.js';
 import {
   hostEntries,
   makeChroot,
@@ -437,10 +439,40 @@ chrootTest('Ctrl-C in a terminal reaches the command, once', async (t) => {
   t.regex(output, /signal 2\r\n$/);
 });
 
-chrootTest('the terminal is /dev/console inside', (t) => {
+chrootTest('the terminal has a name inside', (t) => {
   const command = `${process.execPath} ${runner} ${chroot.path} '{}' /bin/guest tty`;
   const {stdout} = spawnSync('script', ['-qfec', command, '/dev/null'], {encoding: 'utf8', input: ''});
-  t.is(stdout, '/dev/console\r\n');
+  t.regex(stdout, /\/dev\/(console|pts\/\d+)\r\n$/);
+});
+
+/** A program of this machine, so that the kernel and no emulator answers. */
+function nativeRoot(t: ExecutionContext): string {
+  const root = tempDirectory(t);
+  for (const name of ['bin', 'dev', 'proc']) mkdirSync(join(root, name));
+  output('gcc', ['-static', '-o', join(root, 'bin/guest'), join(projectDirectory, 'test/chroot/guest.c')]);
+  return root;
+}
+
+chrootTest('a command cannot type into the terminal that it was started from', (t) => {
+  const guest = `${process.execPath} ${runner} ${nativeRoot(t)} '{}' /bin/guest type pwned`;
+  const rest = 'stty -icanon -echo min 0 time 10; printf "<%s>" "$(dd bs=64 count=1 2>/dev/null)"';
+  const typed = (first: string) =>
+    spawnSync('script', ['-qfec', `sh -c '${first}; ${rest}'`, '/dev/null'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }).stdout;
+  t.regex(typed(guest.replaceAll("'{}'", '{}')), /<>/);
+});
+
+chrootTest('descriptors that the caller has open do not reach the command', (t) => {
+  const root = nativeRoot(t);
+  const script = `exec 5</etc/hostname 87</etc/hostname; exec ${process.execPath} ${runner} ${root} '{}' /bin/guest descriptors`;
+  const lines = output('bash', ['-c', script]).trim().split('\n');
+  t.true(lines.includes('87 /dev/null'));
+  t.deepEqual(
+    lines.filter((line) => !line.endsWith(' /dev/null')),
+    [],
+  );
 });
 
 chrootTest('a manifest that names what is not its own is refused', (t) => {

@@ -43,6 +43,7 @@ function create(args: Arguments, output: Output): Promise<CreateResult> {
     include: listOf(args.include),
     components: listOf(args.components),
     keyring: args.keyring as string | undefined,
+    checkSignatures: args['check-gpg'] as boolean | undefined,
     cacheDirectory: args['cache-dir'] as string | undefined,
     debootstrapOptions: args['--'] as string[] | undefined,
   });

@@ -92,6 +92,7 @@ export const chrootCommands: readonly Command[] = [
       include: text('A,B,C', 'install these packages as well'),
       components: text('A,B,C', 'use these components of the archive'),
       keyring: text('FILE', 'check the archive with the keys of this file'),
+      'check-gpg': flag('check signatures, which root does anyhow; --no-check-gpg takes packages unchecked'),
       'cache-dir': text('DIR', 'keep downloaded packages in this directory'),
       emulator: list(
         'FILE',
@@ -108,7 +109,7 @@ export const chrootCommands: readonly Command[] = [
         meaning: 'as root, or as a user with subordinate ids',
       },
       {
-        line: 'elfinterp chroot create bookworm ./c --arch riscv64 -- --no-check-gpg',
+        line: 'elfinterp chroot create bookworm ./c --arch riscv64 -- --merged-usr',
         meaning: 'what stands behind -- goes to debootstrap',
       },
       {

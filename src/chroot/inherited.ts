@@ -1,0 +1,42 @@
+/*
+ * Descriptors that this process was started with. A shell's `exec 9</etc/shadow`, or a lock that a service holds, would
+ * go on to every program that is started from here, into a chroot too, unless they are marked close-on-exec. Node marks
+ * those with low numbers, and offers no call to mark the others.
+ */
+import {closeSync, openSync, readdirSync, readFileSync} from 'node:fs';
+
+/** O_CLOEXEC of Linux, the same on every machine that Node runs on. */
+const closeOnExec = 0o2000000;
+
+/**
+ * Do something that starts a process, with what stands behind its standard streams: in the place of each descriptor
+ * that would be inherited it gets /dev/null.
+ *
+ * @param first the number of the first descriptor to look at
+ * @param start gets the rest of spawn's `stdio`
+ */
+export function withoutInherited<T>(first: number, start: (rest: readonly (number | 'ignore')[]) => T): T {
+  const inherited = new Set(descriptors().filter((fd) => fd >= first && isInherited(fd)));
+  if (inherited.size === 0) return start([]);
+  const nothing = openSync('/dev/null', 'r');
+  try {
+    const length = Math.max(...inherited) - first + 1;
+    return start(Array.from({length}, (_, i) => (inherited.has(first + i) ? nothing : 'ignore')));
+  } finally {
+    closeSync(nothing);
+  }
+}
+
+function descriptors(): number[] {
+  return readdirSync('/proc/self/fd').map(Number);
+}
+
+function isInherited(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
+    return (Number.parseInt(flags, 8) & closeOnExec) === 0;
+  } catch {
+    // The descriptor by which the directory was listed is closed again.
+    return false;
+  }
+}

@@ -1,0 +1,54 @@
+/*
+ * The caller's terminal, and what a guest could do with it.
+ *
+ * ioctl(TIOCSTI) puts characters into the input of one's own terminal as if they had been typed. When the guest has
+ * ended, the caller's shell reads and runs them, with the caller's rights. Linux 6.2 has a switch against it
+ * (dev.tty.legacy_tiocsti, tty(4)); older kernels have none. Where it is not off, the guest gets a pseudo-terminal of
+ * its own, as `su --pty` makes one: script(1) copies between the two and does not hand on the outer one.
+ */
+import {readFileSync} from 'node:fs';
+import {isatty} from 'node:tty';
+import {singleQuoted} from './shell-word.js';
+import {findTool, hasTool} from './tools.js';
+
+/**
+ * Put a command into a terminal of its own where the kernel lets it type into the caller's.
+ *
+ * @param streams standard input, output and error by their descriptors; undefined for one that is not passed on
+ */
+export function inOwnTerminal(
+  command: readonly string[],
+  streams: readonly (number | undefined)[],
+  shell: string | undefined,
+  onWarning: (message: string) => void,
+): readonly string[] {
+  if (!hasTerminal(streams) || !mayType()) return command;
+  const isWhole = streams.every((fd) => fd !== undefined && isatty(fd));
+  if (isWhole && hasTool('script')) return throughScript(command, shell);
+  onWarning(
+    'the command could type into this terminal: sysctl dev.tty.legacy_tiocsti=0 forbids it, and so does a run without redirections, where script (package bsdutils) makes a terminal for it',
+  );
+  return command;
+}
+
+/** Whether one of the streams is a terminal. */
+export function hasTerminal(streams: readonly (number | undefined)[]): boolean {
+  return streams.some((fd) => fd !== undefined && isatty(fd));
+}
+
+/** Whether TIOCSTI is allowed, as on every kernel that has no switch for it. */
+function mayType(): boolean {
+  try {
+    return readFileSync('/proc/sys/dev/tty/legacy_tiocsti', 'utf8').trim() !== '0';
+  } catch {
+    return true;
+  }
+}
+
+/** script(1) starts the command with the shell that $SHELL names, which may be any; the command gets its own again. */
+function throughScript(command: readonly string[], shell: string | undefined): readonly string[] {
+  const restore = shell === undefined ? 'unset SHELL' : `SHELL=${singleQuoted(shell)}`;
+  const line = `${restore}; exec ${command.map(singleQuoted).join(' ')}`;
+  const options = ['--quiet', '--return', '--command', line, '/dev/null'];
+  return [findTool('env'), `SHELL=${findTool('sh')}`, findTool('script'), ...options];
+}
