@@ -66,7 +66,8 @@ function collect(
     throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
   }
   return namesIn(root, there).flatMap((name) =>
-    collect(root, posix.join(there.inside, name), posix.join(path, name), why, [...above, identity]),
+    // By the path that was asked for: whose links it goes through is known of that alone.
+    collect(root, posix.join(source, name), posix.join(path, name), why, [...above, identity]),
   );
 }
 

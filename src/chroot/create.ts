@@ -7,10 +7,11 @@
  * starts any more, and what debootstrap would still unmount goes with the namespace. An emulator that shall stay
  * therefore is installed elsewhere.
  */
-import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
+import {mkdirSync, unlinkSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
-import {Root} from '../loader/root.js';
-import {holdDirectory} from '../source/held.js';
+import {HeldRoot} from '../loader/held-root.js';
+import type {Root} from '../loader/root.js';
+import {type HeldDirectory, holdDirectory} from '../source/held.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type Architecture, describeArchitecture} from './architecture.js';
 import {
@@ -96,7 +97,9 @@ export async function createChroot(
  * @throws ElfError as `createChroot` does, and NOT_FOUND when there is no first stage to go on from
  */
 export async function resumeChroot(target: string, options: FinishOptions = {}): Promise<CreateResult> {
-  const root = new Root(target);
+  using machine = new HeldRoot();
+  requireOwnWay(machine, target);
+  using root = HeldRoot.at(target);
   if (!firstStageDone(root)) {
     if (isSetUp(root))
       throw new ElfError('NOT_FOUND', 'no stage of debootstrap is left to do', {path: root.host});
@@ -148,8 +151,13 @@ async function finish(
     onWarning,
   });
   if (exitCode !== 0) throw stageFailed('second', target, exitCode);
-  if (!keep && findManifest(new Root(target), {}) !== undefined) removeBundle(target);
+  if (!keep && hasBundle(target) !== undefined) removeBundle(target);
   return {target, architecture, emulators, prefix: keep ? prefix : undefined};
+}
+
+function hasBundle(target: string): boolean {
+  using root = HeldRoot.at(target);
+  return findManifest(root, {}) !== undefined;
 }
 
 /** Found before anything is downloaded. */
@@ -171,20 +179,17 @@ function mapForStages({idMap}: FinishOptions): IdMap {
 
 /** The target's absolute path. What a first stage left unfinished there may be done again. */
 function prepareTarget(target: string): string {
+  using machine = new HeldRoot();
   const path = absolutePath(target);
-  try {
-    mkdirSync(path, {recursive: true, mode: 0o755});
-  } catch (error) {
-    throw systemError(target, error, 'cannot make the directory');
-  }
-  const root = new Root(path);
+  requireOwnWay(machine, target);
+  using root = new HeldRoot(makeTarget(machine, path));
   if (firstStageDone(root)) {
     throw new ElfError('CONFLICT', "debootstrap's first stage is done here already", {
       path: target,
       expected: 'chroot create --resume, which goes on from there',
     });
   }
-  const names = readdirSync(path).filter((name) => name !== 'lost+found');
+  const names = root.top.names().filter((name) => name !== 'lost+found');
   if (names.length > 0 && !names.includes('debootstrap')) {
     const got = names.slice(0, 5).join(', ');
     throw new ElfError('CONFLICT', 'the directory is not empty', {
@@ -194,6 +199,30 @@ function prepareTarget(target: string): string {
     });
   }
   return root.host;
+}
+
+/** debootstrap goes by paths: as root in the directory of another user it would be led wherever that user likes. */
+function requireOwnWay(machine: HeldRoot, target: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const foreigner = machine.foreignerOf(absolutePath(target));
+  if (foreigner === undefined) return;
+  const who = foreigner === 'anybody' ? 'other users' : `user ${foreigner}`;
+  throw new ElfError(
+    'OUTSIDE',
+    `${who} can change where this path leads while debootstrap works there as root`,
+    {
+      path: target,
+      expected: 'a directory that only root may change, or to be run as that user',
+    },
+  );
+}
+
+function makeTarget(machine: HeldRoot, path: string): HeldDirectory {
+  try {
+    return machine.enter(path, true);
+  } catch (error) {
+    throw systemError(path, error, 'cannot make the directory');
+  }
 }
 
 /** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */

@@ -132,6 +132,11 @@ export class HeldRoot extends Root implements Disposable {
     });
   }
 
+  /** The other user who can say where a path leads; undefined while only root and this user can. */
+  foreignerOf(path: string): Trust['foreigner'] {
+    return this.#walk(path, true, ({trust}) => trust.foreigner);
+  }
+
   [Symbol.dispose](): void {
     for (const node of this.#nodes) node.held?.[Symbol.dispose]();
     this.#nodes.length = 0;

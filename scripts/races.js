@@ -1,0 +1,24 @@
+/*
+ * The duels of test/containment/duels.ts, many rounds of each: node scripts/races.js [ROUNDS] [PATTERN]. As root, after
+ * `npx tsc -p tsconfig.json`. Prints the table of docs/reliability.md and ends with 1 when anything was lost.
+ */
+import {chmodSync, mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {duels, fight} from '../build/test/containment/duels.js';
+
+const [rounds = '500', pattern = ''] = process.argv.slice(2);
+console.log('| command | rounds | names exchanged | refused | lost |\n|---|---|---|---|---|');
+for (const duel of duels.filter(({title}) => title.includes(pattern))) {
+  const base = mkdtempSync(join(tmpdir(), 'elfinterp-race-'));
+  chmodSync(base, 0o755);
+  const score = await fight(duel, base, (done) => done >= Number(rounds));
+  console.log(
+    `| ${duel.title} | ${score.rounds} | ${score.swaps} | ${score.refused} | ${score.lost.length} |`,
+  );
+  if (score.lost.length > 0) {
+    console.error([...new Set(score.lost)].slice(0, 5).join('\n'));
+    process.exitCode = 1;
+  }
+  rmSync(base, {recursive: true, force: true});
+}
