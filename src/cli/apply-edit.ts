@@ -126,7 +126,7 @@ function planFor(file: ElfFile, path: string, wanted: Wanted, args: Arguments): 
   if (args['skip-static']) requireLoaded(file);
   const plan = planEdit(file.view, typeof wanted === 'function' ? wanted(file, path) : wanted);
   if (isEditable(file)) {
-    if (args.output === undefined) file.requireTrusted();
+    file.requireTrusted();
     return {plan, file};
   }
   const {source} = file.view;

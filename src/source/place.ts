@@ -70,9 +70,13 @@ export class Place {
     }
   }
 
-  /** Make sure that what is there may be changed by the links that led here. @throws ElfError UNTRUSTED_LINK */
-  requireTrusted(target: Stats): void {
-    const doubt = this.#doubt(target);
+  /**
+   * Make sure that what is there may be changed by the links that led here; where nothing is, that it may be made.
+   *
+   * @throws ElfError UNTRUSTED_LINK
+   */
+  requireTrusted(target: Stats | undefined): void {
+    const doubt = this.#doubt(target ?? this.directory.stats);
     if (doubt !== undefined) throw doubt;
   }
 

@@ -103,12 +103,12 @@ function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void
       throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
     if (output === undefined && plan.writes.length === 0) return undefined;
     const target = open(file, follow, closeLater);
+    target.requireTrusted();
     if (output !== undefined) {
       const place = findPlace(output, {follow, orLink: true});
       closeLater(() => place[Symbol.dispose]());
       return prepareReplacement(target, plan, destinationAt(place, output), workspaces, options.onProgress);
     }
-    target.requireTrusted();
     target.requireWritable();
     if (inPlace) return prepareInPlace(target, plan, workspaces);
     const destination = {place: target.place, path, replaced: target.source.stats};

@@ -32,8 +32,7 @@ export interface Destination {
  */
 export function destinationAt(place: Place, path: string): Destination {
   const replaced = place.look();
-  if (replaced === undefined) return {place, path, replaced};
-  if (!replaced.isFile() && !replaced.isSymbolicLink())
+  if (replaced !== undefined && !replaced.isFile() && !replaced.isSymbolicLink())
     throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
   try {
     place.requireTrusted(replaced);

@@ -40,6 +40,31 @@ export function readDeeds(log: string): Deed[] {
   return deeds;
 }
 
+/** A path that a call was given, as it was said; one beside a descriptor as `/proc/self/fd/N/path`. */
+export interface Said {
+  readonly call: string;
+  readonly path: string;
+  readonly line: string;
+}
+
+/** Every path that the file calls of a trace (`-e trace=%file`) were given, those in vain too, in their order. */
+export function readPaths(log: string): Said[] {
+  return [...completeLines(readFileSync(log, 'latin1'))].flatMap((line) => {
+    const [, call = '', args = ''] = /^\d+ +(\w+)\((.*)\) += /.exec(line) ?? [];
+    // What a link says, and what a program is told, are not looked up.
+    if (/^(execve|execveat|getcwd)?$/.test(call)) return [];
+    const paths = [...args.matchAll(/(?:(\d+)(?:<[^>]*>)?, )?"((?:[^"\\]|\\.)*)"/g)].map(
+      ([, directory, path = '']) =>
+        (directory === undefined ? '' : `/proc/self/fd/${directory}/`) + plain(path),
+    );
+    const links = /^(?:symlink|(readlink))/.exec(call);
+    const used = links === null ? paths : links[1] === undefined ? paths.slice(1) : paths.slice(0, 1);
+    return used
+      .filter((path) => !/^$|\/proc\/self\/fd\/\d+\/$/.test(path))
+      .map((path) => ({call, path, line}));
+  });
+}
+
 function deedsOf(call: string, args: string, opened: string | undefined): [Deed['kind'], string][] {
   const paths = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, path = '']) => plain(path));
   if (/^(execve|execveat)$/.test(call)) return [['run', paths[0] ?? '']];
