@@ -42,7 +42,10 @@ ${rows.join('\n')}
 - **How the file is changed.** patchelf writes into the file; here it is replaced, so a full disk leaves the old one
   (\`elfinterp edit --in-place\` writes into it). Other hard links keep the old content.
 - **Which bytes change.** patchelf moves sections to new segments at the end; here the slack that the linker left is
-  used first. \`--page-size\`, \`--no-sort\` and \`--no-clobber-old-sections\` are accepted and change nothing.
+  used first. \`--no-sort\` and \`--no-clobber-old-sections\` are accepted and change nothing.
+- **Where nothing can take the file's place** (a directory that cannot be written to, a file that is a mount point) it is
+  written into, as patchelf does, and a line on standard error says so.
+- **What is printed** is written when the edit is done, with one call, so that \`grep -q\` may leave early.
 - **\`--add-needed\`** of a name that is there moves it to the front; patchelf lists it a second time.
 - **\`--remove-needed\`** takes the library out of DT_VERNEED too. patchelf leaves it there, and ld.so then dies of
   \`Assertion 'needed != NULL' failed\`.
@@ -58,7 +61,7 @@ ${rows.join('\n')}
 - **\`--build-resolution-cache\`** is not supported.
 - patchelf finds what it edits by section names; a file without section headers can be edited here.
 
-Options that ${version} lacks (\`--print-os-abi\`, \`--set-os-abi\`, \`--print-execstack\`, \`--set-execstack\`,
+Where 0.14.3 and 0.19 differ, the answer is that of 0.19; the table says so. Options that ${version} lacks (\`--print-os-abi\`, \`--set-os-abi\`, \`--print-execstack\`, \`--set-execstack\`,
 \`--clear-execstack\`, \`--add-debug-tag\`, \`--rename-dynamic-symbols\`) answer as 0.19.0 was seen to.
 `,
 );

@@ -61,6 +61,11 @@ export class ElfError extends Error {
     this.#facts = facts;
   }
 
+  /** What is wrong, in words alone. */
+  get what(): string {
+    return this.#what;
+  }
+
   /** What is wrong, with what was expected and found, but without the file and the place in it. */
   get reason(): string {
     return composeMessage(this.#what, {...this.#facts, path: undefined, offset: undefined});

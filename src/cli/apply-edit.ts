@@ -25,6 +25,7 @@ import {exitStatus, type Output} from './output.js';
 import {printPlan, summarize} from './print-plan.js';
 import {showProgress} from './progress.js';
 import {safe} from './safe-text.js';
+import {isUnreplaceable} from './unreplaceable.js';
 
 /** What shall be done to a file; a function where that depends on the file. */
 export type Wanted = EditRequest | ((file: ElfFile, path: string) => EditRequest);
@@ -205,13 +206,20 @@ async function applyAll(
   });
 }
 
+/** A file that cannot be replaced can perhaps be written into. */
+function withHint(error: unknown, args: Arguments): unknown {
+  if (args.output !== undefined || args['in-place'] || !isUnreplaceable(error)) return error;
+  const {code, what, path, cause} = error as ElfError;
+  return new ElfError(code, `${what}; --in-place writes into the file itself`, {path, cause});
+}
+
 /** Make the function that says what a file has come to. */
 function reporter(args: Arguments, output: Output): (result: FileResult<Edited>) => void {
   let isSaid = false;
   /** That nobody can tell whether a file has attributes is true of all files, and said of the first. */
   const isNew = (note: string) => !note.includes(attributesUnknown) || !isSaid;
   return (result) => {
-    if ('error' in result) return output.error(result.error, result.file);
+    if ('error' in result) return output.error(withHint(result.error, args), result.file);
     if ('skipped' in result) return;
     const {file, value} = result;
     const notes = [...value.plan.notes, ...(value.applied?.notes ?? [])].filter(isNew);

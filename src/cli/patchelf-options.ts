@@ -10,6 +10,8 @@ export interface PatchelfOptions {
   readonly prints: ReadonlySet<PrintOption>;
   readonly output: string | undefined;
   readonly debug: boolean;
+  /** To which new segments are aligned; as the file's are unless given. */
+  readonly pageSize: number | undefined;
   readonly interpreter: string | undefined;
   readonly soname: string | undefined;
   readonly osAbi: string | undefined;
@@ -84,11 +86,19 @@ function complete(draft: Draft): PatchelfOptions {
   if (draft.files.length === 0) throw new PatchelfUsage('missing filename');
   if (draft.output !== undefined && draft.files.length !== 1)
     throw new PatchelfUsage('--output option only allowed with single input file');
-  const {edits} = draft;
+  const {edits, prints, addNeeded, removeNeeded} = draft;
   if (edits.has('set') && edits.has('add'))
     throw new PatchelfUsage('--set-rpath option not allowed with --add-rpath');
   const order = ['shrink', 'remove', 'set', 'add'] as const;
-  return {...draft, rpathEdit: order.find((edit) => edits.has(edit))};
+  return {
+    ...draft,
+    // Who asks how the stack is gets an answer and no change.
+    execStack: prints.has('execstack') ? undefined : draft.execStack,
+    // patchelf keeps them in a sorted set, and puts that in front.
+    addNeeded: [...new Set(addNeeded)].sort(),
+    removeNeeded: removeNeeded.filter((name) => name !== ''),
+    rpathEdit: order.find((edit) => edits.has(edit)),
+  };
 }
 
 function emptyDraft(debug: boolean): Draft {
@@ -98,6 +108,7 @@ function emptyDraft(debug: boolean): Draft {
     prints: new Set(),
     output: undefined,
     debug,
+    pageSize: undefined,
     interpreter: undefined,
     soname: undefined,
     osAbi: undefined,
@@ -134,9 +145,11 @@ const options: readonly Option[] = [
   {
     names: ['--page-size'],
     values: ['SIZE'],
-    help: 'Accepted; the machine decides.',
-    apply: (_, size) => {
-      if (!(Number.parseInt(size, 10) > 0)) throw new PatchelfUsage('invalid argument to --page-size');
+    help: 'Aligns new segments to SIZE, not as the file is.',
+    apply: (draft, size) => {
+      const pageSize = Number.parseInt(size, 10);
+      if (!(pageSize > 0)) throw new PatchelfUsage('invalid argument to --page-size');
+      set(draft, {pageSize});
     },
   },
   print('interpreter', 'Prints the interpreter (PT_INTERP).'),
@@ -254,7 +267,8 @@ const options: readonly Option[] = [
     names: ['--set-execstack'],
     values: [],
     help: 'Asks for an executable stack.',
-    apply: (draft) => set(draft, {execStack: true}),
+    // Beside --clear-execstack it does not count.
+    apply: (draft) => set(draft, {execStack: draft.execStack ?? true}),
   },
   {
     names: ['--rename-dynamic-symbols'],

@@ -6,8 +6,11 @@
  * stands in the file before the edits. Messages and exit statuses are those that scripts look for; docs/patchelf.md
  * lists where the answers differ, and why.
  */
+import {statSync} from 'node:fs';
 import {
   applyPlanSync,
+  applyPlanToBuffer,
+  type EditableElf,
   type EditRequest,
   ElfError,
   type ElfFile,
@@ -16,6 +19,7 @@ import {
   isStackExecutable,
   openElfToEditSync,
   osAbiName,
+  type Plan,
   planEdit,
   printable,
   requireLinked,
@@ -23,6 +27,8 @@ import {
 } from '../index.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
 import {printTo} from './streams.js';
+import {isUnreplaceable} from './unreplaceable.js';
+import {isStream, writeToStream} from './write-stream.js';
 
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
@@ -70,11 +76,32 @@ function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: 
     answers.push(...printed(file.view, options));
     const plan = planEdit(file.view, requestsOf(file, options));
     if (options.debug) messages.push(...[...plan.changes, ...plan.notes].map(printable));
-    if (plan.writes.length === 0 && options.output === undefined) return;
-    const {notes} = applyPlanSync(file, plan, {output: options.output});
-    messages.push(...notes.map((note) => printable(`warning: ${path}: ${note}`)));
+    for (const note of write(file, plan, options)) messages.push(printable(`warning: ${path}: ${note}`));
   } finally {
     void file.close();
+  }
+}
+
+/** Write what a plan comes to, to where patchelf would write it; what there is to say of that. */
+function write(file: EditableElf, plan: Plan, {output}: PatchelfOptions): readonly string[] {
+  if (output === undefined) return plan.writes.length === 0 ? [] : replaceOrWriteInPlace(file, plan);
+  const {source} = file.view;
+  if (isStream(output)) return writeToStream(output, applyPlanToBuffer(source.read(0, source.size), plan));
+  return applyPlanSync(file, plan, {output, outputMode: 'own'}).notes;
+}
+
+/** A directory where nothing can be made, or a file that is a mount point: patchelf writes into the file anyway. */
+function replaceOrWriteInPlace(file: EditableElf, plan: Plan): readonly string[] {
+  try {
+    return applyPlanSync(file, plan).notes;
+  } catch (error) {
+    if (!isUnreplaceable(error)) throw error;
+    try {
+      const {notes} = applyPlanSync(file, plan, {inPlace: true});
+      return ['written in place: no new file can take its place', ...notes];
+    } catch {
+      throw error;
+    }
   }
 }
 
@@ -120,7 +147,8 @@ function requestsOf({view}: ElfFile, options: PatchelfOptions): EditRequest[] {
     osAbi,
   };
   const second = {
-    addNeededFirst: options.addNeeded,
+    // Each goes before those given earlier.
+    addNeededFirst: options.addNeeded.toReversed(),
     noDefaultLib: noDefaultLib || undefined,
     addDebugTag,
     clearSymbolVersions: options.clearSymbolVersions,
@@ -135,6 +163,8 @@ function pathRequest(view: ElfView, options: PatchelfOptions): EditRequest {
   if (rpathEdit === undefined) return {};
   const old = (view.dynamic ?? missing('.dynamic')).runpath ?? view.dynamic?.rpath;
   if (rpathEdit === 'remove') return {removeRpath: true};
+  // Nothing is no search path to begin with.
+  if (old === undefined && rpath === '' && rpathEdit !== 'shrink') return {};
   const under = (path: string) => (forceRpath ? {rpath: path} : {runpath: path});
   if (rpathEdit === 'set') return under(rpath);
   if (rpathEdit === 'add') return under(old === undefined || old === '' ? rpath : `${old}:${rpath}`);
@@ -155,10 +185,16 @@ function say(error: Error): string {
   if (code === 'NO_INTERPRETER') return missingText('.interp');
   if (code === 'NO_DYNAMIC') return missingText('.dynamic');
   if (code === 'NOT_A_FILE') return `reading '${path}': Is a directory`;
-  if (code === 'NOT_ELF') return 'missing ELF header';
+  if (code === 'NOT_ELF') return isShort(path) ? 'missing ELF header' : 'not an ELF executable';
+  if (code === 'PAYLOAD') return `${path}: ${error.what}; \`elfinterp edit --payload\` has ways to keep it`;
   if (code === 'UNSUPPORTED') return 'wrong ELF type';
   if (code === 'BAD_REQUEST' && error.message.startsWith('unknown OS ABI')) return 'unrecognized OS ABI';
   if ((cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
     return `getting info about '${path}': No such file or directory`;
   return error.message;
+}
+
+/** Shorter than the smallest ELF header. */
+function isShort(path: string): boolean {
+  return (statSync(path, {throwIfNoEntry: false})?.size ?? 0) < 52;
 }

@@ -107,7 +107,9 @@ function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void
     if (output !== undefined) {
       const place = findPlace(output, {follow, orLink: true});
       closeLater(() => place[Symbol.dispose]());
-      return prepareReplacement(target, plan, destinationAt(place, output), workspaces, options.onProgress);
+      const {outputMode} = options;
+      const destination = {...destinationAt(place, output), ownMode: outputMode === 'own'};
+      return prepareReplacement(target, plan, destination, workspaces, options.onProgress);
     }
     target.requireWritable();
     if (inPlace) return prepareInPlace(target, plan, workspaces);

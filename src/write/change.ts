@@ -8,6 +8,11 @@ import type {EditableElf} from './editable.js';
 export interface ApplyOptions {
   /** Write the result here and leave the input as it is. An existing file is replaced. */
   readonly output?: string | undefined;
+  /**
+   * The mode of an output: that of the input, or its own, as if it were simply written: of the file that is there
+   * already, else what the umask leaves of 0777. Default: the input's.
+   */
+  readonly outputMode?: 'input' | 'own' | undefined;
   /** Write the changed bytes into the file itself. An interruption may leave some of them unwritten. */
   readonly inPlace?: boolean | undefined;
   /** Whether symbolic links at the end of the paths are followed, as they are otherwise. */

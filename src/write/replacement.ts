@@ -2,7 +2,7 @@
  * A new file in the place of another: made ready in a workspace beside it, then renamed. Whoever opens the path sees
  * the old file or the new one, also after a crash, and a program that is running keeps its old file.
  */
-import {fstatSync, lstatSync, renameSync, type Stats} from 'node:fs';
+import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
@@ -23,6 +23,8 @@ export interface Destination {
   readonly path: string;
   /** What stood there when it was looked up: the target itself where that is to be replaced. */
   readonly replaced: Stats | undefined;
+  /** Whether the new file has the mode of the one that stood there, or of any new file, not that of the target. */
+  readonly ownMode?: boolean;
 }
 
 /**
@@ -89,7 +91,7 @@ class Replacement implements Change {
       fd: target.source.fd,
       workspace,
       number,
-      kinds: ['mode', 'xattr'],
+      kinds: destination.ownMode ? ['xattr'] : ['mode', 'xattr'],
       to: 'workspace',
     };
     this.notes = notes;
@@ -102,7 +104,9 @@ class Replacement implements Change {
     // The mode of now: who writes into a set-user-ID file takes that bit from it, and his bytes may have been copied.
     const input = fstatSync(this.#target.source.fd);
     if (!isSame(input, this.#target.source.stats)) throw this.#changed();
-    this.notes.push(...setMode(this.fd, input, this.notes.length > 0));
+    const {ownMode, replaced} = this.#destination;
+    if (ownMode) fchmodSync(this.fd, plainMode(replaced));
+    else this.notes.push(...setMode(this.fd, input, this.notes.length > 0));
     if (complaint !== undefined) this.notes.push(lossNote(complaint, this.#isEdit));
     if (this.#isEdit && input.nlink > 1) this.notes.push(hardLinkNote(input));
   }
@@ -153,6 +157,11 @@ class Replacement implements Change {
   #changed(): ElfError {
     return new ElfError('CHANGED', 'the file changed while the edit was made', {path: this.path});
   }
+}
+
+/** The mode with which open(2) would make a file, or that of the file that is there. */
+function plainMode(replaced: Stats | undefined): number {
+  return replaced?.isFile() ? replaced.mode & 0o777 : 0o777 & ~process.umask();
 }
 
 function isSame(a: Stats, b: Stats): boolean {

@@ -1,10 +1,10 @@
 /*
  * elfinterp-patchelf beside Debian's patchelf 0.14.3, and the answers of 0.19 to the options that 0.14.3 lacks.
  */
-import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {projectDirectory} from '../helpers/cli.js';
+import {program, projectDirectory} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {compare, comparisons, elfinterpPatchelf, isSame} from '../helpers/patchelf.js';
 import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
@@ -78,6 +78,8 @@ test('a file that fails ends the run, as with patchelf', (t) => {
   writeFileSync(path.join(directory, 'b'), 'text');
   const {status, stderr} = elfinterpPatchelf(['--set-rpath', '/x', 'a', 'b', 'c'], directory);
   t.deepEqual([status, stderr], [1, 'patchelf: missing ELF header\n']);
+  writeFileSync(path.join(directory, 'b'), 'text '.repeat(20));
+  t.is(elfinterpPatchelf(['--print-rpath', 'b'], directory).stderr, 'patchelf: not an ELF executable\n');
   t.is(elfinterpPatchelf(['--print-rpath', 'a', 'c'], directory).stdout, '/x\n\n');
 });
 
@@ -97,3 +99,81 @@ test('a reader that has gone is no crash, and a full disk is said', (t) => {
     });
   }
 });
+
+test('the edit is made and the answer is whole, although the reader leaves early or has left', (t) => {
+  const file = copyFixture(t, 'x86_64/needs-libprobe');
+  const patchelf = path.join(projectDirectory, 'bin', 'elfinterp-patchelf.js');
+  for (let i = 0; i < 10; i++) {
+    const line = 'set -o pipefail; "$0" "$1" --print-needed "$2" | grep -q libprobe';
+    t.is(run('bash', ['-c', line, process.execPath, patchelf, file]).status, 0);
+  }
+  run('sh', [
+    '-c',
+    '"$0" "$1" --print-needed --set-rpath /gone "$2" | true',
+    process.execPath,
+    patchelf,
+    file,
+  ]);
+  t.is(elfinterpPatchelf(['--print-rpath', file]).stdout, '/gone\n');
+});
+
+test('--print-execstack beside a set option prints and changes nothing; --clear-execstack goes before --set-execstack', (t) => {
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  const before = readFileSync(file);
+  t.is(elfinterpPatchelf(['--print-execstack', '--set-execstack', file]).stdout, 'execstack: -\n');
+  t.deepEqual(readFileSync(file), before);
+  for (const order of [
+    ['--clear-execstack', '--set-execstack'],
+    ['--set-execstack', '--clear-execstack'],
+  ]) {
+    t.is(elfinterpPatchelf(['--set-execstack', file]).status, 0);
+    t.is(elfinterpPatchelf([...order, file]).status, 0);
+    t.is(elfinterpPatchelf(['--print-execstack', file]).stdout, 'execstack: -\n');
+  }
+});
+
+test('--output is written to where it is no regular file, and has a mode of its own', (t) => {
+  const file = copyFixture(t, 'x86_64/probe-pie');
+  chmodSync(file, 0o4500);
+  const directory = path.dirname(file);
+  const edit = ['--set-rpath', '/o', '--output'];
+  t.like(elfinterpPatchelf([...edit, '/dev/null', file]), {status: 0, stderr: ''});
+  t.true(statSync('/dev/null').isCharacterDevice());
+  const patchelf = path.join(projectDirectory, 'bin', 'elfinterp-patchelf.js');
+  const into = (line: string) => run('bash', ['-c', line, process.execPath, patchelf, file, directory]);
+  t.is(into('umask 022; "$0" "$1" --set-rpath /o --output /dev/stdout "$2" | cat >"$3/piped"').status, 0);
+  t.is(
+    into(
+      'mkfifo "$3/fifo"; cat "$3/fifo" >"$3/read" & "$0" "$1" --set-rpath /o --output "$3/fifo" "$2"; wait',
+    ).status,
+    0,
+  );
+  t.is(into('umask 022; "$0" "$1" --set-rpath /o --output "$3/new" "$2"').status, 0);
+  writeFileSync(path.join(directory, 'old'), '', {mode: 0o640});
+  t.is(elfinterpPatchelf([...edit, path.join(directory, 'old'), file]).status, 0);
+  const made = readFileSync(path.join(directory, 'new'));
+  for (const name of ['piped', 'read', 'old'])
+    t.deepEqual(readFileSync(path.join(directory, name)), made, name);
+  t.is(statSync(path.join(directory, 'new')).mode & 0o7777, 0o755);
+  t.is(statSync(path.join(directory, 'old')).mode & 0o7777, 0o640);
+});
+
+test(
+  'a file that nothing can take the place of is written into, and a line says so',
+  withTools((t) => {
+    const file = copyFixture(t, 'x86_64/probe-pie');
+    const other = copyFixture(t, 'x86_64/probe-pie');
+    const line = 'mount --bind "$2" "$3" && "$0" "$1" --set-rpath /bound "$3"';
+    const patchelf = path.join(projectDirectory, 'bin', 'elfinterp-patchelf.js');
+    const words = ['-m', 'sh', '-c', line, process.execPath, patchelf, file, other];
+    const {status, stderr} = run('unshare', process.geteuid?.() === 0 ? words : ['-Ur', ...words]);
+    t.is(status, 0, stderr);
+    t.regex(stderr, /^warning: .*: written in place: no new file can take its place\n$/);
+    t.is(elfinterpPatchelf(['--print-rpath', file]).stdout, '/bound\n');
+    const hint = 'mount --bind "$2" "$3" && "$0" "$1" edit --rpath /x "$3"';
+    const elfinterp = ['-m', 'sh', '-c', hint, process.execPath, program, file, other];
+    const said = run('unshare', process.geteuid?.() === 0 ? elfinterp : ['-Ur', ...elfinterp]);
+    t.is(said.status, 1);
+    t.regex(said.stderr, /--in-place writes into the file itself/);
+  }),
+);
