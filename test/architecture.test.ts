@@ -126,6 +126,45 @@ test('every file of src imports only what lies below it', (t) => {
   t.deepEqual(files.flatMap(violations), []);
 });
 
+/** The files of a room that import one another in a circle, types included, each with the way back to itself. */
+function circlesIn(room: string, all: readonly SourceFile[] = files): string[] {
+  const own = all.filter(({name}) => name.startsWith(`${room}/`));
+  const imports = new Map(
+    own.map((file) => [
+      file.name,
+      importsOf(file)
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => resolveImport(file.name, specifier)),
+    ]),
+  );
+  return own.flatMap(({name}) => {
+    const reached = new Map<string, string>();
+    for (const pending = [name]; pending.length > 0; ) {
+      const at = pending.pop() ?? '';
+      for (const next of imports.get(at) ?? []) {
+        if (reached.has(next)) continue;
+        reached.set(next, at);
+        pending.push(next);
+      }
+    }
+    return reached.has(name) ? [`${name} is imported by ${reached.get(name)}, which it needs`] : [];
+  });
+}
+
+/** Rooms whose files form no circle; a command's code is loaded by its definition, when it is run. */
+const withoutCircles = ['cli', 'loader'];
+
+test('no file imports itself by way of others', (t) => {
+  for (const room of withoutCircles) t.deepEqual(circlesIn(room), [], room);
+  const circle = [
+    {name: 'loader/a.ts', text: "import {b} from './b.js';\n"},
+    {name: 'loader/b.ts', text: "import type {C} from './c.js';\n"},
+    {name: 'loader/c.ts', text: "import {a} from './a.js';\nimport {d} from './d.js';\n"},
+    {name: 'loader/d.ts', text: ''},
+  ];
+  t.is(circlesIn('loader', circle).length, 3);
+});
+
 test('each import statement is seen', (t) => {
   for (const file of files) {
     const lines = file.text.split('\n').filter((line) => /(\bfrom|^import) '[^']*';$/.test(line));

@@ -3,7 +3,7 @@
  */
 import {type Arguments, type Command, placeholders} from './command.js';
 import {nameOf} from './commands.js';
-import {suggest} from './suggest.js';
+import {didYouMean} from './suggest.js';
 
 /** What yargs says, and what we say. */
 const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExecArray) => string])[] = [
@@ -82,11 +82,6 @@ export function givenTwice({options}: Command, args: Arguments): string | undefi
     (name) => Array.isArray(args[name]) && options[name]?.array !== true,
   );
   return twice === undefined ? undefined : `--${twice} is given more than once`;
-}
-
-export function didYouMean(word: string, candidates: Iterable<string>): string {
-  const best = suggest(word, candidates);
-  return best === undefined ? '' : ` (did you mean ${best}?)`;
 }
 
 /** An option with the name of its value, as the help has it. */

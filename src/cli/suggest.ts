@@ -1,3 +1,9 @@
+/** What to say behind a misspelt word: ` (did you mean set?)`, or nothing. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const best = suggest(word, candidates);
+  return best === undefined ? '' : ` (did you mean ${best}?)`;
+}
+
 /** The candidate that a misspelt word was meant to be; undefined when none is near enough. */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

@@ -1,7 +1,7 @@
 import {commands, commandsIn, findCommand, groupOf, groups, nameOf} from './commands.js';
-import {didYouMean} from './complaints.js';
 import {exitStatus, type Output} from './output.js';
 import {safe} from './safe-text.js';
+import {didYouMean} from './suggest.js';
 
 const ownOptions = ['--help', '--version', '-V'];
 

@@ -1,8 +1,8 @@
 import type {Arguments} from '../command.js';
-import {didYouMean} from '../complaints.js';
 import {scripts} from '../completion/scripts.js';
 import {exitStatus, type Output} from '../output.js';
 import {safe, trusted} from '../safe-text.js';
+import {didYouMean} from '../suggest.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   const shell = args.shell as string;
