@@ -32,6 +32,8 @@ export interface ErrorFacts {
   offset?: number | undefined;
   expected?: string | undefined;
   got?: string | undefined;
+  /** The fields of a request that the sentence is about: they stand before its words. */
+  fields?: readonly string[] | undefined;
   /** The offending value itself, for programs. */
   value?: unknown;
   cause?: unknown;
@@ -71,19 +73,25 @@ export class ElfError extends Error {
     return composeMessage(this.#what, {...this.#facts, path: undefined, offset: undefined});
   }
 
+  /** The message with other names for its fields: the options of a command line. */
+  messageFor(nameOf: (field: string) => string): string {
+    return composeMessage(this.#what, {...this.#facts, fields: this.#facts.fields?.map(nameOf)});
+  }
+
   /** The same error, said of a file: for code that learns the path later than the problem. */
   at(path: string): ElfError {
     return new ElfError(this.code, this.#what, {...this.#facts, path});
   }
 }
 
-function composeMessage(what: string, {path, offset, expected, got}: ErrorFacts): string {
+function composeMessage(what: string, {path, offset, expected, got, fields = []}: ErrorFacts): string {
   const details = [
     offset !== undefined && `at offset ${hex(offset)}`,
     expected !== undefined && `expected ${expected}`,
     got !== undefined && `got ${got}`,
   ].filter((detail) => typeof detail === 'string');
-  const message = details.length > 0 ? `${what} (${details.join(', ')})` : what;
+  const sentence = fields.length > 0 ? `${fields.join(' and ')} ${what}` : what;
+  const message = details.length > 0 ? `${sentence} (${details.join(', ')})` : sentence;
   return printable(path === undefined ? message : `${path || "''"}: ${message}`);
 }
 

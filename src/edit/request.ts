@@ -63,7 +63,7 @@ export function checkRequest(request: EditRequest): void {
   const {interpreter, allowRelative = false} = request;
   if (interpreter !== undefined) checkInterpreter(interpreter, allowRelative);
   else if (request.addInterpreter === true)
-    throw new ElfError('BAD_REQUEST', 'addInterpreter goes with an interpreter');
+    throw new ElfError('BAD_REQUEST', 'goes with an interpreter', {fields: ['addInterpreter']});
   if (request.osAbi !== undefined) checkOsAbi(request.osAbi);
   checkExclusive(request, ['rpath', 'runpath', 'convertRpath', 'removeRpath']);
   checkExclusive(request, ['addRpath', 'removeRpath']);
@@ -120,7 +120,9 @@ function checkString(field: string, value: unknown): asserts value is string {
     ['newline', '\n'],
   ] as const) {
     if (!value.includes(character)) continue;
-    throw new ElfError('BAD_REQUEST', `the ${words[field] ?? field} contains a ${name}`, {
+    const isInterpreter = field === 'interpreter';
+    throw new ElfError('BAD_REQUEST', `${isInterpreter ? 'the interpreter path ' : ''}contains a ${name}`, {
+      ...(isInterpreter ? {} : {fields: [field]}),
       expected: 'a string without one',
       got: quote(value),
       value,
@@ -128,11 +130,10 @@ function checkString(field: string, value: unknown): asserts value is string {
   }
 }
 
-const words: Readonly<Record<string, string>> = {interpreter: 'interpreter path'};
-
 function checkName(field: string, value: unknown): void {
   checkString(field, value);
-  if (value === '') throw new ElfError('BAD_REQUEST', `a name for ${field} is empty`, {value});
+  if (value === '')
+    throw new ElfError('BAD_REQUEST', 'wants a name that is not empty', {fields: [field], value});
 }
 
 function checkNames(field: string, value: unknown): void {
@@ -148,7 +149,8 @@ function checkMap(field: string, value: unknown): void {
 
 function wrong(field: string, expected: string, value: unknown): ElfError {
   const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
-  return new ElfError('BAD_REQUEST', `${field} has a value of another kind`, {
+  return new ElfError('BAD_REQUEST', 'has a value of another kind', {
+    fields: [field],
     expected,
     got: typeof value === 'string' ? quote(value) : got,
     value,
@@ -158,7 +160,7 @@ function wrong(field: string, expected: string, value: unknown): ElfError {
 function checkExclusive(request: EditRequest, fields: readonly (keyof EditRequest)[]): void {
   const given = fields.filter((field) => request[field] !== undefined && request[field] !== false);
   if (given.length < 2) return;
-  throw new ElfError('BAD_REQUEST', `${given.join(' and ')} exclude one another`);
+  throw new ElfError('BAD_REQUEST', 'exclude one another', {fields: given});
 }
 
 function checkOsAbi(name: string): void {

@@ -34,19 +34,18 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
     return applyToFiles(files, wanted, args, output);
   } catch (error) {
     if (error instanceof UsageError) return complain(error.message);
-    if (error instanceof ElfError && error.code === 'BAD_REQUEST') return complain(inOptions(error.message));
+    if (error instanceof ElfError && error.code === 'BAD_REQUEST')
+      return complain(error.messageFor(optionOf));
     throw error;
   }
 }
 
-/** The library speaks of fields; who typed options shall read those. What a user gave stands in the parentheses. */
-function inOptions(message: string): string {
-  const [what = '', ...details] = message.split(' (');
-  const named = what.replace(/\w+/g, (word) => optionOf[word] ?? word);
-  return [named, ...details].join(' (');
+/** The option that stands for a field of a request. */
+function optionOf(field: string): string {
+  return optionNames[field] ?? field;
 }
 
-const optionOf: Readonly<Record<string, string>> = {
+const optionNames: Readonly<Record<string, string>> = {
   rpath: '--rpath',
   runpath: '--runpath',
   convertRpath: '--convert-rpath',
