@@ -20,7 +20,14 @@ import {refuseForeignFiles} from './foreign.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
-import {alwaysNeeded, type BundlePlan, type Layout, planBundle, targetOfName} from './plan-bundle.js';
+import {
+  alwaysNeeded,
+  type BundlePlan,
+  type Layout,
+  nameServices,
+  planBundle,
+  targetOfName,
+} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -52,6 +59,8 @@ export interface BundleOptions {
   readonly shell?: string | undefined;
   /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
   readonly qemuTarget?: string | undefined;
+  /** Fail when a program or a library asks for a symbol that nothing in the bundle defines. Default: false. */
+  readonly symbols?: boolean | undefined;
   /** Called before a bundle that is there already gives way to another one; it stays when this throws. */
   readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
   /** Told which file is read or copied, and how far it is. */
@@ -147,6 +156,7 @@ interface Prepared {
   readonly manifest: Manifest;
   /** Names of libraries that the programs do not ask for themselves. */
   readonly library: readonly string[];
+  readonly symbols: boolean;
   /** Whether the programs are of this machine, so that their loader may be tried. */
   readonly native: boolean;
 }
@@ -158,15 +168,21 @@ function prepare(
   earlier: Manifest | undefined,
 ): Prepared {
   const {layout, shell, root, machine, ...options} = request;
-  const library = [...(options.library ?? []), alwaysNeeded];
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
-  const trees = resolveAll(wanted.programs, library, root);
+  const {trees, library} = resolveAll(wanted.programs, [...(options.library ?? []), alwaysNeeded], root);
   const data = findDataFiles(root, wanted.files, layout);
   const isolate = options.isolate ?? true;
   const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
   requireOwnDirectories(target, directoriesOf(plan));
-  return {earlier, plan, manifest: describe(plan, request.onProgress), library, native: root.isTrivial};
+  return {
+    earlier,
+    plan,
+    manifest: describe(plan, request.onProgress),
+    library,
+    symbols: options.symbols ?? false,
+    native: root.isTrivial,
+  };
 }
 
 function write(
@@ -175,10 +191,10 @@ function write(
   prepared: Prepared,
   onProgress: OnProgress | undefined,
 ): BundleResult {
-  const {earlier, plan, manifest, library, native} = prepared;
+  const {earlier, plan, manifest, library, symbols, native} = prepared;
   const notes: string[] = [];
   const prove = (staged: Staged) => {
-    proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library));
+    proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library), symbols);
     // What another root has for a loader is not run here.
     const loader = native ? plan.isolated : undefined;
     const problem = loader === undefined ? undefined : testIsolation(staged.locate(loader));
@@ -273,9 +289,26 @@ function readManifestIn(libs: HeldDirectory): Manifest | undefined {
   }
 }
 
-function resolveAll(programs: readonly string[], library: readonly string[], root: Root): ResolvedTree[] {
-  const resolver = new Resolver({library, preloadFile: false}, root);
-  return programs.map((program) => resolver.resolve(program));
+/** Resolve programs, once more with what their C library opens by itself where that is an old one. */
+function resolveAll(
+  programs: readonly string[],
+  library: readonly string[],
+  root: Root,
+): {trees: ResolvedTree[]; library: readonly string[]} {
+  const resolveWith = (names: readonly string[]) => {
+    const resolver = new Resolver({library: names, preloadFile: false}, root);
+    return programs.map((program) => resolver.resolve(program));
+  };
+  const trees = resolveWith(library);
+  if (!trees.some(hasNameServicesApart)) return {trees, library};
+  const all = [...library, ...nameServices];
+  return {trees: resolveWith(all), library: all};
+}
+
+/** Until glibc 2.34 the lookups in files and by DNS were libraries of their own, opened by name. */
+function hasNameServicesApart({interpreter}: ResolvedTree): boolean {
+  const [major, minor] = (interpreter?.version ?? '').split('.').map(Number);
+  return interpreter?.libc === 'glibc' && major === 2 && minor !== undefined && minor < 34;
 }
 
 /** A static program has no loader, and no use for libraries that were asked for by hand. */

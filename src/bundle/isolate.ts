@@ -9,6 +9,8 @@
  * - glibc tests each variable for the prefix `LD_` by three byte compares (_dl_next_ld_env_entry, elf/dl-environ.c).
  *   With the third comparing to `%`, it heeds `LD%...` variables only, which also is a door for debugging.
  * - /etc/ld.so.preload and /etc/ld.so.cache would be the guest's; they become paths that cannot exist.
+ * - The built-in directories, where dlopen("libz.so.1") would find the machine's, become such paths too; so does, in
+ *   the C library, the directory of gconv, whose modules iconv opens by their paths.
  * - GLIBC_TUNABLES and, in musl, LD_PRELOAD and LD_LIBRARY_PATH are looked up by name; their names change.
  *
  * Nothing is changed where a pattern is not exactly as expected; the bundle then is made with a warning.
@@ -17,6 +19,7 @@ import type {Plan, Write} from '../edit/plan.js';
 import {PF, PT} from '../elf/constants.js';
 import {byteString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
+import {readSystemDirectories} from '../loader/loader-facts.js';
 
 /** What isolating one loader comes to. */
 export interface Isolation {
@@ -34,22 +37,61 @@ export function planIsolation(view: ElfView): Isolation {
   const isMusl = /\0LD_LIBRARY_PATH\0/.test(text) && text.includes('/etc/ld-musl-');
   const prefix = isMusl ? [] : findPrefixTest(view, text);
   const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
+  const directories = isMusl ? [] : replaceDirectories(text);
   const isDeaf = isMusl ? names.length === 2 : prefix.length === 1;
-  const writes = [...(isDeaf ? prefix : []), ...names].sort((a, b) => a.offset - b.offset);
+  const writes = [...(isDeaf ? prefix : []), ...names, ...directories];
+  const change = 'the loader ignores LD_* variables, ld.so.preload, ld.so.cache and its built-in directories';
   return {
-    plan: {
-      path: view.path,
-      rung: writes.length === 0 ? 0 : 1,
-      inputSize: view.source.size,
-      outputSize: view.source.size,
-      writes,
-      regions: writes.map(({offset, bytes: {length}, reason}) => ({offset, size: length, what: reason})),
-      changes: isDeaf ? ['the loader ignores LD_* variables, ld.so.preload and ld.so.cache'] : [],
-      notes: [],
-    },
+    plan: planOf(view, writes, isDeaf ? [change] : []),
     isDeaf,
     warnings: isDeaf ? [] : [couldNot(prefix.length)],
   };
+}
+
+/** Plan the byte edits for a C library: it no longer opens modules for character sets by the paths of the machine. */
+export function planLibcIsolation(view: ElfView): Plan | undefined {
+  const text = byteString(view.source.read(0, view.source.size));
+  const writes = [...text.matchAll(/(?<=\0)\/[\w.+/-]*\/gconv(?:\/[\w.-]+)?(?=\0)/g)].map((match) =>
+    write(match.index, match[0], nowhere(match[0]), `${match[0]} becomes a path that cannot exist`),
+  );
+  return writes.length === 0 ? undefined : planOf(view, writes, ['iconv opens no modules of the machine']);
+}
+
+function planOf({path, source: {size}}: ElfView, writes: readonly Write[], changes: readonly string[]): Plan {
+  const sorted = [...writes].sort((a, b) => a.offset - b.offset);
+  return {
+    path,
+    rung: sorted.length === 0 ? 0 : 1,
+    inputSize: size,
+    outputSize: size,
+    writes: sorted,
+    regions: sorted.map(({offset, bytes: {length}, reason}) => ({offset, size: length, what: reason})),
+    changes,
+    notes: [],
+  };
+}
+
+/** The row of directories as it stands in the loader, each place where it does. */
+function replaceDirectories(text: string): Write[] {
+  const directories = readSystemDirectories(text);
+  const row = directories.map((directory) => `${directory}\0`).join('');
+  const writes: Write[] = [];
+  for (let at = row === '' ? -1 : text.indexOf(row); at >= 0; at = text.indexOf(row, at + row.length)) {
+    let offset = at;
+    for (const directory of directories) {
+      writes.push(
+        write(offset, directory, nowhere(directory), `the built-in directory ${directory} is gone`),
+      );
+      offset += directory.length + 1;
+    }
+  }
+  return writes;
+}
+
+/** A path of the same length that nobody can make: in /proc, or for the shortest, of those of the kernel. */
+function nowhere(path: string): string {
+  const short: Readonly<Record<number, string>> = {5: '/sys/', 6: '/proc/', 7: '/sys/-/', 8: '/proc/-/'};
+  return short[path.length] ?? `/proc/-${path.slice('/proc/-'.length)}`;
 }
 
 /** Tell whether a loader was isolated: it has the changed test, and not the original one. */

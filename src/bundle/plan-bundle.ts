@@ -17,7 +17,7 @@ import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import type {FileSource} from '../source/file.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
-import {planIsolation} from './isolate.js';
+import {planIsolation, planLibcIsolation} from './isolate.js';
 import type {ManifestProgram} from './manifest.js';
 
 /** Where things lie, as seen from inside the root that the bundle is for. */
@@ -56,6 +56,9 @@ export interface PlanBundleOptions {
 
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
 export const alwaysNeeded = 'libgcc_s.so.1';
+
+/** What an older glibc looks up users and hosts with. */
+export const nameServices: readonly string[] = ['libnss_files.so.2', 'libnss_dns.so.2'];
 
 /** The name of the bundled loader. Its SONAME, by which libraries ask for it, is inside it and stays. */
 const loaderName = 'ld.so';
@@ -199,6 +202,10 @@ function refuseMisses(program: TreeNode, tree: ResolvedTree, notes: string[]): v
   for (const miss of misses) {
     const {name, kind, fatal, optional} = miss;
     if (optional) continue;
+    if (kind === 'library' && nameServices.includes(name)) {
+      notes.push(`${name} is not there: the C library looks up names without it`);
+      continue;
+    }
     if (name === alwaysNeeded && kind === 'library') {
       // musl leaves a thread without it.
       if (interpreter?.libc === 'musl') continue;
@@ -241,7 +248,9 @@ function addNode(
   const path = posix.join(libs, first);
   const hasPath = node.rpath !== undefined || node.runpath !== undefined;
   const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
-  const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : undefined;
+  const isLibc = options.isolate && tree.interpreter?.libc === 'glibc' && first === 'libc.so.6';
+  const isolation = isLibc ? withView(from.source(node.host), planLibcIsolation) : undefined;
+  const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : isolation;
   const why = whyOf(node, tree);
   files.add({...file, path, role: 'library', plan, why});
   for (const other of others) {

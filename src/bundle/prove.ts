@@ -1,14 +1,16 @@
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
+import {findObstacle} from '../loader/obstacle.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ManifestProgram} from './manifest.js';
 import type {Layout} from './plan-bundle.js';
 
 /**
- * Prove that a bundle is closed: resolve each program with a directory as its root, and fail if anything is missing
- * or would come from outside the bundle. Nothing is run.
+ * Prove that a bundle is closed: resolve each program with a directory as its root, and fail if anything is missing,
+ * a symbol version included, or would come from outside the bundle. Nothing is run.
  *
+ * @param symbols look for symbols that nothing defines, too
  * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
  */
 export function proveClosed(
@@ -16,6 +18,7 @@ export function proveClosed(
   layout: Layout,
   programs: readonly ManifestProgram[],
   library: readonly string[],
+  symbols = false,
 ): void {
   const patched = new Resolver({library}, root);
   const byLoader = {
@@ -28,12 +31,10 @@ export function proveClosed(
   for (const program of programs) {
     const resolver = program.wraps === undefined ? patched : wrapped;
     const path = program.wraps ?? program.path;
-    const {nodes, misses, interpreter} = resolver.resolve(path);
-    const miss = misses.find(({optional}) => !optional);
-    if (miss !== undefined)
-      throw notClosed(path, `${miss.name} is missing`, nodes[miss.requestedBy ?? 0]?.path);
-    if (interpreter?.substituted && program.wraps === undefined)
-      throw notClosed(path, `the interpreter ${interpreter.requested} is missing`, path);
+    const tree = resolver.resolve(path);
+    const {nodes} = tree;
+    const obstacle = findObstacle(tree, {symbols, root});
+    if (obstacle !== undefined) throw notClosed(path, obstacle.what, obstacle.asker);
     const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
     if (stray !== undefined) {
       throw notClosed(

@@ -54,9 +54,13 @@ export const bundleOptions = {
   libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
   root: text('DIR', 'take programs and libraries from this root directory'),
   library: list('NAME', 'a library to carry along'),
-  isolate: flag("let the bundled loader ignore the guest's LD_* variables, ld.so.preload and ld.so.cache", {
-    default: true,
-  }),
+  isolate: flag(
+    'let the bundled loader ignore LD_* variables, ld.so.preload, ld.so.cache and its built-in directories',
+    {
+      default: true,
+    },
+  ),
+  symbols: flag('fail when something asks for a symbol that nothing in the bundle defines'),
   launcher: {
     ...choice(
       'HOW',

@@ -150,7 +150,7 @@ const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(
  * The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. What
  * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
  */
-function readSystemDirectories(text: string): readonly string[] {
+export function readSystemDirectories(text: string): readonly string[] {
   const rows = rowsOfDirectories(text);
   const isOfLibraries = (row: readonly string[]) => row.some((directory) => /\/lib\w*\//.test(directory));
   const longestFirst = rows.sort((a, b) => b.length - a.length);

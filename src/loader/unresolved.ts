@@ -31,8 +31,7 @@ export interface ModuleLoading {
  * List the symbols that would stay undefined. Weak ones may. A tree with misses has them for a reason, so resolve
  * those first; a plugin has them too, its program defines them.
  */
-export function findUndefinedSymbols(tree: ResolvedTree): UndefinedSymbol[] {
-  const root = new Root(tree.root);
+export function findUndefinedSymbols(tree: ResolvedTree, root = new Root(tree.root)): UndefinedSymbol[] {
   const symbols = tree.nodes.map((node) => symbolsOf(node, root));
   const exact = new Set<string>();
   const unversioned = new Set<string>();

@@ -158,7 +158,7 @@ export const duels: readonly Duel[] = [
     swap: ({chroot}) => [join(chroot, 'debootstrap'), join(chroot, libs), join(chroot, 'debootstrap/link')],
     prepare: async (ground) => {
       await installed(ground);
-      link(ground.outside, join(ground.chroot, 'debootstrap/link'));
+      link(join(ground.outside, 'private'), join(ground.chroot, 'debootstrap/link'));
     },
     act: ({chroot}) => verifyBundle(chroot),
   },
@@ -222,7 +222,8 @@ function makeGround(base: string): Ground {
   mkdirSync(outside);
   copyFileSync(fixture('x86_64/hello-static').path, emulator);
   writeFileSync(join(outside, 'secret'), secret, {mode: 0o600});
-  writeFileSync(join(outside, secret), '', {mode: 0o600});
+  mkdirSync(join(outside, 'private'), {mode: 0o700});
+  writeFileSync(join(outside, 'private', secret), '', {mode: 0o600});
   writeFileSync(join(outside, 'program'), Buffer.concat([readFileSync(emulator), Buffer.from(secret)]), {
     mode: 0o700,
   });

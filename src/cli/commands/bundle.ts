@@ -13,6 +13,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     library: args.library as string[] | undefined,
     files: ((args.file as string[] | undefined) ?? []).map(parseFile),
     isolate: args.isolate as boolean,
+    symbols: args.symbols as boolean | undefined,
     launcher: args.launcher as 'interp' | 'wrapper',
     shell: args.shell as string | undefined,
     onProgress: showProgress(output),

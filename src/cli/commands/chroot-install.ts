@@ -15,6 +15,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       root: args.root as string | undefined,
       library: args.library as string[] | undefined,
       isolate: args.isolate as boolean,
+      symbols: args.symbols as boolean | undefined,
       launcher: args.launcher as 'interp' | 'wrapper',
       shell: args.shell as string | undefined,
     },

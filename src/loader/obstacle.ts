@@ -1,0 +1,45 @@
+/*
+ * Would this program start? The resolver's whole answer in one: libraries, the loader, symbol versions, and symbols
+ * where they are asked for. `bundle`, `chroot verify` and `pack` prove what they made by it.
+ */
+import type {Root} from './root.js';
+import type {ResolvedTree} from './tree.js';
+import {findUndefinedSymbols} from './unresolved.js';
+
+/** Why a program would not start. */
+export interface Obstacle {
+  /** In words, as in "libz.so.1 is missing". */
+  readonly what: string;
+  /** Path of the file that needs what is not there. */
+  readonly asker: string | undefined;
+}
+
+/** What counts as an obstacle. */
+export interface ObstacleOptions {
+  /** Look for symbols that nothing defines, too. Default: false. */
+  readonly symbols?: boolean | undefined;
+  /** The root that the tree was resolved in, where it is not to be reached by its path. */
+  readonly root?: Root | undefined;
+}
+
+/** Find the first thing that keeps a program from starting; undefined when there is none. */
+export function findObstacle(
+  tree: ResolvedTree,
+  {symbols, root}: ObstacleOptions = {},
+): Obstacle | undefined {
+  const {nodes, misses, interpreter, versionProblems} = tree;
+  const pathOf = (index: number | undefined) => nodes[index ?? 0]?.path;
+  const miss = misses.find(({optional}) => !optional);
+  if (miss !== undefined) return {what: `${miss.name} is missing`, asker: pathOf(miss.requestedBy)};
+  if (interpreter?.substituted)
+    return {what: `the interpreter ${interpreter.requested} is missing`, asker: pathOf(0)};
+  const [problem] = versionProblems;
+  if (problem !== undefined) {
+    const what = `version ${problem.version} is not in ${pathOf(problem.missingIn)}`;
+    return {what, asker: pathOf(problem.requiredBy)};
+  }
+  const [symbol] = symbols ? findUndefinedSymbols(tree, root) : [];
+  if (symbol === undefined) return undefined;
+  const name = symbol.version === undefined ? symbol.name : `${symbol.name}@${symbol.version}`;
+  return {what: `nothing defines the symbol ${name}`, asker: pathOf(symbol.requiredBy)};
+}

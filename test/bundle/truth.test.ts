@@ -1,0 +1,136 @@
+/* That a bundle which is called proved runs, and looks nowhere else. */
+import {copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {bundle} from '../../src/bundle/bundle.js';
+import {verifyBundle} from '../../src/chroot/verify.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, run, withTools} from '../helpers/tools.js';
+
+const system = '/lib/x86_64-linux-gnu';
+const loader = '/lib64/ld-linux-x86-64.so.2';
+
+function compile(directory: string, name: string, source: string, ...args: string[]): string {
+  writeFileSync(join(directory, `${name}.c`), source);
+  output('gcc', ['-o', join(directory, name), join(directory, `${name}.c`), ...args]);
+  return join(directory, name);
+}
+
+/** A root with a program that wants version V2 of a library, and the library with or without it. */
+function versionedRoot(t: ExecutionContext, versions: readonly string[]): string {
+  const [work, root] = [tempDirectory(t), tempDirectory(t)];
+  const library = (name: string, names: readonly string[]) => {
+    const script = names.includes('V2') ? 'V1 {}; V2 { global: f; } V1;' : 'V1 { global: f; };';
+    writeFileSync(join(work, 'versions'), script);
+    const options = [
+      '-shared',
+      '-fPIC',
+      '-Wl,-soname,libv.so.1',
+      `-Wl,--version-script=${join(work, 'versions')}`,
+    ];
+    return compile(work, name, 'int f(void) { return 0; }', ...options);
+  };
+  const program = compile(
+    work,
+    'p',
+    'int f(void); int main(void) { return f(); }',
+    library('libv2.so', ['V1', 'V2']),
+  );
+  const add = (from: string, to: string) => {
+    mkdirSync(dirname(join(root, to)), {recursive: true});
+    copyFileSync(from, join(root, to));
+  };
+  add(program, '/bin/p');
+  add(library('libv1.so', versions), `${system}/libv.so.1`);
+  add(loader, loader);
+  for (const name of ['libc.so.6', 'libgcc_s.so.1']) add(`${system}/${name}`, `${system}/${name}`);
+  return root;
+}
+
+test(
+  'a library without the version that is asked for is no proof',
+  withTools(async (t) => {
+    const into = tempDirectory(t);
+    await t.throwsAsync(bundle(['/bin/p'], {root: versionedRoot(t, ['V1']), into}), {
+      code: 'NOT_CLOSED',
+      message: /version V2 is not in \/debootstrap\/qemu-libs\/libv\.so\.1.*asked for by \/debootstrap\/p/,
+    });
+    await bundle(['/bin/p'], {root: versionedRoot(t, ['V1', 'V2']), into});
+    t.deepEqual(verifyBundle(into).problems, []);
+    const old = join(versionedRoot(t, ['V1']), system, 'libv.so.1');
+    writeFileSync(join(into, 'debootstrap/qemu-libs/libv.so.1'), readFileSync(old));
+    t.deepEqual(
+      verifyBundle(into).problems.map(({code}) => code),
+      ['CHANGED', 'NOT_CLOSED'],
+    );
+  }),
+);
+
+test(
+  'symbols that nothing defines are looked for when that is asked for',
+  withTools(async (t) => {
+    const [work, into] = [tempDirectory(t), tempDirectory(t)];
+    const library = compile(work, 'libs.so', 'int f(void) { return 0; }', '-shared', '-fPIC');
+    const program = compile(
+      work,
+      'p',
+      'int f(void); int main(void) { return f(); }',
+      library,
+      `-Wl,-rpath,${work}`,
+    );
+    compile(work, 'libs.so', 'int g(void) { return 0; }', '-shared', '-fPIC');
+    await t.throwsAsync(bundle([program], {into, symbols: true}), {
+      code: 'NOT_CLOSED',
+      message: /nothing defines the symbol f/,
+    });
+    await t.notThrowsAsync(bundle([program], {into}));
+  }),
+);
+
+test(
+  'nothing of the machine is opened by a name, as a module for names or for a character set',
+  withTools(async (t) => {
+    const work = tempDirectory(t);
+    const source = `
+      #include <dlfcn.h>
+      #include <iconv.h>
+      #include <netdb.h>
+      #include <pwd.h>
+      #include <stdio.h>
+      int main(void) {
+        printf("%d ", dlopen("libz.so.1", RTLD_NOW) != 0);
+        printf("%d ", iconv_open("ISO-8859-15", "UTF-8") != (iconv_t)-1);
+        printf("%d\\n", getpwuid(0) != 0);
+        return 0;
+      }`;
+    const program = compile(work, 'opens', source);
+    const opensIn = async (isolate: boolean) => {
+      const into = tempDirectory(t);
+      await bundle([program], {into, isolate});
+      // What a machine has that the bundle is taken to.
+      mkdirSync(join(into, system), {recursive: true});
+      mkdirSync(join(into, 'usr/lib/x86_64-linux-gnu'), {recursive: true});
+      for (const name of ['libz.so.1', 'libc.so.6', 'libnss_files.so.2'])
+        copyFileSync(join(system, name), join(into, system, name));
+      copyFileSync(join(system, 'libz.so.1'), join(into, 'usr/lib/x86_64-linux-gnu/libz.so.1'));
+      cpSync('/usr/lib/x86_64-linux-gnu/gconv', join(into, 'usr/lib/x86_64-linux-gnu/gconv'), {
+        recursive: true,
+      });
+      mkdirSync(join(into, 'etc'));
+      writeFileSync(join(into, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
+      const log = join(work, 'log');
+      const strace = ['-f', '-qq', '-o', log, '-e', 'trace=%file', 'chroot', into, '/debootstrap/opens'];
+      const {stdout} = run('strace', strace);
+      const [, inside = ''] = readFileSync(log, 'latin1').split('execve("/debootstrap/opens"');
+      const opened = inside.split('\n').filter((line) => /open/.test(line) && !/= -1 /.test(line));
+      return {
+        stdout,
+        outside: opened.filter((line) => !line.includes('"/debootstrap/') && !line.includes('"/etc/')),
+      };
+    };
+    const open = await opensIn(false);
+    t.is(open.stdout, '1 1 1\n');
+    t.true(open.outside.some((line) => line.includes('libz.so.1')));
+    t.deepEqual(await opensIn(true), {stdout: '0 0 1\n', outside: []});
+  }),
+);
