@@ -25,6 +25,7 @@ const packs = {
   chrpath: ['src/cli/chrpath.ts'],
   show: [command('show')],
   tree: [command('tree')],
+  package: [command('audit'), command('repair')],
 };
 /** Where everything else is. */
 const lastPack = 'chroots';
@@ -59,8 +60,8 @@ async function split(directory) {
     // Only modules are split, and Node loads those more slowly: each part is converted afterwards.
     format: 'esm',
     legalComments: 'none',
-    // Graphviz is a megabyte that only pictures need.
-    external: ['@viz-js/viz'],
+    // Graphviz is a megabyte that only pictures need, tar what only tarballs do.
+    external: ['@viz-js/viz', 'tar'],
     // yargs asks where it lies, and sets up process.stdout to know how wide help may be.
     define: {'import.meta.url': '__importMetaUrl', 'process.stdout.columns': 'undefined'},
     plugins: [directImports, randomNames, yargsWithoutHelp],
@@ -156,7 +157,7 @@ export async function importSource(module) {
     format: 'esm',
     target: 'node20',
     plugins: [directImports],
-    external: ['yargs', '@viz-js/viz', 'tmp', './commands/*', '../commands/*'],
+    external: ['yargs', '@viz-js/viz', 'tar', 'tmp', './commands/*', '../commands/*'],
   });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'OUTSIDE'
   | 'UNTRUSTED_LINK'
   | 'BAD_MANIFEST'
+  | 'BAD_PACKAGE'
   | 'BUSY'
   | 'COMMAND_FAILED';
 

@@ -106,6 +106,22 @@ export {
   type ModuleLoading,
   type UndefinedSymbol,
 } from './loader/unresolved.js';
+export {
+  type AuditOptions,
+  auditPackage,
+  type PackageAudit,
+  type TargetAudit,
+} from './package/audit.js';
+export type {FileAudit} from './package/file-audit.js';
+export {floorName} from './package/file-findings.js';
+export type {PackageFinding, PackageFindingCode, Severity} from './package/finding.js';
+export type {Family, Floor, RaisingVersion} from './package/floor.js';
+export type {PackageLibc, Target} from './package/libc.js';
+export type {PackageFields} from './package/package-json.js';
+export {type Distribution, distributions, gccReleases, type Limits} from './package/platforms.js';
+export {type Policy, policyNames} from './package/policy.js';
+export type {PackageRequest} from './package/requests.js';
+export type {RunsOn} from './package/runs-on.js';
 export type {FileSource} from './source/file.js';
 export type {Patch} from './source/overlay.js';
 export type {OnProgress, Progress} from './source/progress.js';

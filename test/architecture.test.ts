@@ -34,6 +34,11 @@ const rooms: Readonly<Record<string, Room>> = {
     node: true,
     packages: ['tmp'],
   },
+  package: {
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],
+    node: true,
+    packages: ['tar', 'tmp'],
+  },
   binfmt: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   chroot: {
     rooms: ['errors.ts', 'source', 'elf', 'edit', 'write', 'loader', 'bundle', 'binfmt'],
@@ -51,6 +56,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'write',
       'loader',
       'bundle',
+      'package',
       'binfmt',
       'chroot',
     ],

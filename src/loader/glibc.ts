@@ -109,7 +109,7 @@ class SearchForName {
   #inCache(): Answer | undefined {
     const {lookups, facts, machine, settings, searches, memo} = this.#process;
     const {cachePath} = facts;
-    if (cachePath === undefined || settings.inhibitCache) return undefined;
+    if (cachePath === undefined || settings.inhibitCache || settings.inhibitDefaults) return undefined;
     const cache: Place = {kind: 'cache', cache: cachePath};
     const list = memo.get(undefined, 'cache', () =>
       searches.add([{place: cache, why: 'not in the cache'}], []),
@@ -221,6 +221,7 @@ function libraryPathOf(process: Process): SearchList | undefined {
 }
 
 function systemDirectoriesOf(process: Process): SearchList | undefined {
+  if (process.settings.inhibitDefaults) return undefined;
   const {memo, facts} = process;
   return memo.get(undefined, 'system directories', () =>
     listOf(process, facts.systemDirectories, {kind: 'system-directory'}),

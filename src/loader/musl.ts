@@ -203,7 +203,8 @@ function expandedPathOf(process: Process, {object, origin, index}: Member): stri
 }
 
 function systemPathOf(process: Process): SearchList | undefined {
-  const {memo, facts, lookups, interpreterName} = process;
+  const {memo, facts, lookups, interpreterName, settings} = process;
+  if (settings.inhibitDefaults) return undefined;
   return memo.get(undefined, 'system path', () => {
     const builtIn = facts.systemDirectories.map((directory) => directory.slice(0, -1));
     const directories =

@@ -24,6 +24,8 @@ export interface ResolveTreeOptions {
   /** Whether the program runs with other rights than its caller (AT_SECURE: set-user-ID, file capabilities). */
   readonly secure?: boolean;
   readonly inhibitCache?: boolean;
+  /** Leave out what the machine brings along, the cache and the loader's own directories. Default: false. */
+  readonly inhibitDefaults?: boolean;
   /** A loader inside the root to use instead of PT_INTERP. */
   readonly interpreter?: string;
   /** Whether the program is started as `ld.so PROGRAM`, not by the kernel. */
@@ -44,6 +46,7 @@ export interface Settings {
   readonly platform: string | undefined;
   readonly secure: boolean;
   readonly inhibitCache: boolean;
+  readonly inhibitDefaults: boolean;
 }
 
 /** Fill in the defaults. @throws ElfError BAD_REQUEST for a hwcaps level that the loader does not know */
@@ -54,6 +57,7 @@ export function settingsOf(options: ResolveTreeOptions, facts: LoaderFacts, mach
     platform: options.platform ?? usualPlatform[machine.e_machine],
     secure: options.secure ?? false,
     inhibitCache: options.inhibitCache ?? false,
+    inhibitDefaults: options.inhibitDefaults ?? false,
   };
 }
 

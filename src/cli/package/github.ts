@@ -1,0 +1,23 @@
+/*
+ * Findings as workflow commands of GitHub Actions ("Workflow commands for GitHub Actions", "Setting an error message").
+ * What a file brings along could be a command itself, so every character that has a meaning there is escaped.
+ */
+import {type PackageAudit, printable} from '../../index.js';
+import {locationOf} from './sarif.js';
+
+/** One line a finding. */
+export function toAnnotations({source, findings}: PackageAudit): string[] {
+  return findings.map(({code, severity, file, message}) => {
+    const level = severity === 'note' ? 'notice' : severity;
+    const text = file === undefined ? message : `${file}: ${message}`;
+    return `::${level} file=${property(locationOf(source, file))},title=${property(code)}::${data(text)}`;
+  });
+}
+
+function data(text: string): string {
+  return printable(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+}

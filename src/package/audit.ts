@@ -1,0 +1,185 @@
+/*
+ * Audit a package: find its ELF files, resolve what they ask for, work out what that means.
+ */
+import {mkdirSync, rmSync, statSync} from 'node:fs';
+import {basename, join} from 'node:path';
+import tmp from 'tmp';
+import {ElfError, systemError} from '../errors.js';
+import {fileSource} from '../source/file.js';
+import type {OnProgress} from '../source/progress.js';
+import {auditFile, type FileAudit} from './file-audit.js';
+import {findingsOf} from './file-findings.js';
+import type {PackageFinding} from './finding.js';
+import {type Floor, joinFloors} from './floor.js';
+import type {PackageLibc} from './libc.js';
+import {findPackageFiles, type PackageFiles, singleFile} from './package-files.js';
+import {packageFindings} from './package-findings.js';
+import type {PackageFields} from './package-json.js';
+import type {Limits} from './platforms.js';
+import {type Policy, type Rules, rulesOf} from './policy.js';
+import {findRequests} from './requests.js';
+import {type RunsOn, runsOn} from './runs-on.js';
+import {isTarball, unpackPackage} from './unpack.js';
+
+/** How a package is judged. */
+export interface AuditOptions {
+  /** What it may ask of the system. */
+  readonly policy?: Policy | undefined;
+  /** Limits that stand above the policy's, as in `{glibc: '2.28'}`. */
+  readonly limits?: Limits | undefined;
+  /** Told which file is being looked at. */
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** The files of one machine and C library together. */
+export interface TargetAudit {
+  readonly os: string;
+  readonly cpu: string;
+  readonly libc: PackageLibc;
+  readonly files: number;
+  readonly floors: readonly Floor[];
+  /** Undefined where no C library is asked for, or one of which no distribution is known. */
+  readonly runsOn: RunsOn | undefined;
+}
+
+/** What was found in a package. */
+export interface PackageAudit {
+  /** What was audited, as it was named. */
+  readonly source: string;
+  readonly fields: PackageFields | undefined;
+  readonly files: readonly FileAudit[];
+  readonly targets: readonly TargetAudit[];
+  readonly findings: readonly PackageFinding[];
+}
+
+/**
+ * Audit an npm package: a directory, a tarball as `npm pack` makes it, or a single ELF file. Nothing is run, nothing is
+ * written, and nothing of this machine's libraries counts.
+ *
+ * @throws ElfError FILE_SYSTEM, BAD_PACKAGE, NOT_ELF, BAD_REQUEST for a policy that is not one
+ * @example
+ *   const {targets, findings} = await auditPackage('./my-addon-1.0.0.tgz', {limits: {glibc: '2.28'}});
+ *   for (const {cpu, libc, runsOn} of targets) console.log(cpu, libc, runsOn?.oldest.join(', '));
+ *   for (const {severity, file, message} of findings) console.log(severity, file, message);
+ */
+export async function auditPackage(source: string, options: AuditOptions = {}): Promise<PackageAudit> {
+  const rules = rulesOf(options.policy, options.limits);
+  const stats = statsOf(source);
+  if (stats.isDirectory()) return auditFiles(source, findPackageFiles(source), rules, options);
+  if (!stats.isFile()) throw new ElfError('NOT_A_FILE', 'neither a package directory, a tarball nor a file', {path: source});
+  if (!isTarball(source)) return auditSingle(source, rules, options);
+  return auditTarball(source, rules, options);
+}
+
+function statsOf(path: string) {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw systemError(path, error);
+  }
+}
+
+/** A file that was named must be ELF. */
+function auditSingle(source: string, rules: Rules, options: AuditOptions): PackageAudit {
+  return auditFiles(source, singleFile(source), rules, options, true);
+}
+
+async function auditTarball(source: string, rules: Rules, options: AuditOptions): Promise<PackageAudit> {
+  const {name: scratch} = tmp.dirSync({prefix: 'elfinterp-audit', mode: 0o700, keep: true});
+  try {
+    // Deep enough for a search path that leads to the package beside this one.
+    const directory = join(scratch, 'node_modules', 'scope', 'package');
+    mkdirSync(directory, {recursive: true, mode: 0o700});
+    await unpackPackage(source, directory);
+    const audit = auditFiles(source, findPackageFiles(directory), rules, options);
+    return withoutScratch(audit, directory);
+  } finally {
+    rmSync(scratch, {recursive: true, force: true});
+  }
+}
+
+/** Where a tarball was unpacked is nobody's business: paths start where the package is. */
+function withoutScratch(audit: PackageAudit, directory: string): PackageAudit {
+  const scope = join(directory, '..');
+  const nodeModules = join(scope, '..');
+  const clean = (text: string) =>
+    text.replaceAll(`${directory}/`, '').replaceAll(`${scope}/`, '../').replaceAll(`${nodeModules}/`, '../../');
+  const cleanPath = (path: string | undefined) => (path === undefined ? undefined : clean(path));
+  return {
+    ...audit,
+    files: audit.files.map((file) => ({
+      ...file,
+      requests: file.requests.map((request) => ({...request, path: cleanPath(request.path)})),
+      unreadable: file.unreadable.map(clean),
+    })),
+    findings: audit.findings.map((finding) => ({...finding, message: clean(finding.message)})),
+  };
+}
+
+/** Audit files that are on this machine. */
+export function auditFiles(
+  source: string,
+  {directory, fields, elfFiles, problems}: PackageFiles,
+  rules: Rules,
+  {onProgress = () => {}}: AuditOptions,
+  isNamed = false,
+): PackageAudit {
+  const requests = findRequests(directory, elfFiles, rules.isAllowed);
+  const files: FileAudit[] = [];
+  const findings: PackageFinding[] = problems.map((error) => bad(basename(error.path ?? source), error.message));
+  for (const [done, path] of elfFiles.entries()) {
+    onProgress({step: 'reading', path, done, total: elfFiles.length});
+    try {
+      files.push(auditOne(join(directory, path), path, requests.get(path) ?? []));
+    } catch (error) {
+      if (!(error instanceof ElfError) || isNamed) throw error instanceof ElfError ? error.at(source) : error;
+      findings.push(bad(path, error.message));
+    }
+  }
+  findings.push(...files.flatMap((file) => findingsOf(file, rules)), ...packageFindings(files, fields));
+  return {
+    source,
+    fields,
+    files,
+    targets: targetsOf(files),
+    findings: findings.filter(({code}) => !rules.ignore.has(code)).sort(bySeverity),
+  };
+}
+
+function auditOne(host: string, path: string, requests: FileAudit['requests']): FileAudit {
+  const source = fileSource(host);
+  try {
+    return auditFile(source, path, requests);
+  } finally {
+    source.close();
+  }
+}
+
+function bad(file: string, message: string): PackageFinding {
+  return {code: 'bad-elf', severity: 'error', file, message};
+}
+
+const severities = ['error', 'warning', 'note'] as const;
+
+function bySeverity(a: PackageFinding, b: PackageFinding): number {
+  return severities.indexOf(a.severity) - severities.indexOf(b.severity);
+}
+
+function targetsOf(files: readonly FileAudit[]): TargetAudit[] {
+  const groups = new Map<string, FileAudit[]>();
+  for (const file of files) {
+    const {os, cpu, libc} = file.target;
+    const key = `${os} ${cpu} ${libc}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [file]);
+    else group.push(file);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const {os, cpu, libc} = first.target;
+    const floors = joinFloors(group.map((file) => file.floors));
+    const known = libc === 'glibc' || libc === 'musl' ? libc : undefined;
+    return [{os, cpu, libc, files: group.length, floors, runsOn: known && runsOn(floors, known)}];
+  });
+}

@@ -1,0 +1,78 @@
+/*
+ * A policy: what a package may ask of the system. `--max-glibc` is the short form of one; a file has the rest.
+ */
+import {ElfError} from '../errors.js';
+import type {Family} from './floor.js';
+import {isBase, type Limits, policies} from './platforms.js';
+import {isVersion} from './version-numbers.js';
+
+/** What a package may ask of the system, as a policy file says it. */
+export interface Policy {
+  /** Start from this one: `manylinux_2_28`, ... */
+  readonly extends?: string;
+  /** The newest version of each system library that files may need, as in `{"glibc": "2.28"}`. */
+  readonly limits?: Limits;
+  /** Libraries that may come from the system besides the base set. */
+  readonly allow?: readonly string[];
+  /** Findings to leave out, by code. */
+  readonly ignore?: readonly string[];
+}
+
+/** The same, worked out. */
+export interface Rules {
+  readonly limits: Readonly<Partial<Record<Family, string>>>;
+  readonly ignore: ReadonlySet<string>;
+  /** Whether a library is the system's to provide. */
+  isAllowed(library: string): boolean;
+}
+
+/** The names that a policy can extend. */
+export const policyNames: readonly string[] = Object.keys(policies);
+
+/** Work a policy out. @throws ElfError BAD_REQUEST for what is not one */
+export function rulesOf(policy: Policy = {}, limits: Limits = {}): Rules {
+  checkPolicy(policy);
+  const base = policy.extends === undefined ? undefined : baseOf(policy.extends);
+  const joined = {...base?.limits, ...policy.limits, ...limits};
+  for (const [family, version] of Object.entries(joined)) checkLimit(family, version);
+  const allowed = new Set([...(base?.libraries ?? []), ...(policy.allow ?? [])]);
+  return {
+    limits: joined,
+    ignore: new Set(policy.ignore),
+    isAllowed: (library) => isBase(library) || allowed.has(library),
+  };
+}
+
+function baseOf(name: string) {
+  if (Object.hasOwn(policies, name)) return policies[name];
+  throw wrong('there is no policy of this name', policyNames.join(', '), name);
+}
+
+const families: readonly Family[] = ['glibc', 'musl', 'glibcxx', 'cxxabi', 'gcc'];
+
+function checkLimit(family: string, version: unknown): void {
+  if (!families.includes(family as Family)) throw wrong('a policy limits something unknown', families.join(', '), family);
+  if (typeof version !== 'string' || !isVersion(version))
+    throw wrong(`the limit for ${family} is not a version`, 'one like 2.28', String(version));
+}
+
+function checkPolicy(policy: Policy): void {
+  if (typeof policy !== 'object' || policy === null || Array.isArray(policy))
+    throw wrong('this is not a policy', 'an object', typeof policy);
+  const known = ['extends', 'limits', 'allow', 'ignore'];
+  const stray = Object.keys(policy).find((field) => !known.includes(field));
+  if (stray !== undefined) throw wrong('a policy has an unknown field', known.join(', '), stray);
+  if (policy.extends !== undefined && typeof policy.extends !== 'string')
+    throw wrong('extends does not name a policy', policyNames.join(', '), typeof policy.extends);
+  if (policy.limits !== undefined && (typeof policy.limits !== 'object' || policy.limits === null))
+    throw wrong('limits is not an object', '{"glibc": "2.28"}', typeof policy.limits);
+  for (const field of ['allow', 'ignore'] as const) {
+    const value: unknown = policy[field];
+    if (value !== undefined && !(Array.isArray(value) && value.every((item) => typeof item === 'string')))
+      throw wrong(`${field} is not a list of names`, 'an array of strings', typeof value);
+  }
+}
+
+function wrong(what: string, expected: string, got: string): ElfError {
+  return new ElfError('BAD_REQUEST', what, {expected, got, value: got});
+}

@@ -1,0 +1,169 @@
+/*
+ * Who answers what a package's files ask for: the package itself, the system's base set, or neither.
+ *
+ * The loader's own rules decide (src/loader), with everything that belongs to this machine left out: no cache, no system
+ * directories. A library is asked for on behalf of a program or an addon, whose DT_RPATH may be what finds the
+ * library's own libraries; so each file is resolved as the start of a process, and a library's requests are taken from
+ * the processes that it occurs in.
+ */
+import {realpathSync} from 'node:fs';
+import {join, relative} from 'node:path';
+import {Resolver} from '../loader/resolve.js';
+import type {Edge, ResolvedTree, TreeNode} from '../loader/tree.js';
+import {ElfError} from '../errors.js';
+import {isWithin} from './package-files.js';
+import {isBase} from './platforms.js';
+
+/** A library that a file asks for, and where it comes from. */
+export interface PackageRequest {
+  readonly name: string;
+  readonly from:
+    | 'package'
+    /** The system: the base set, and what the policy allows. */
+    | 'platform'
+    /** A directory outside of the package that its search path leads to: another package. */
+    | 'other-package'
+    | 'outside';
+  /** The file in the package that answers, or the path outside where it was looked for or found. */
+  readonly path: string | undefined;
+  /** Whether a symbolic link leads there, which npm does not pack. */
+  readonly throughLink: boolean;
+}
+
+/** Requests by the path of the file that makes them. */
+export type RequestTable = ReadonlyMap<string, readonly PackageRequest[]>;
+
+/**
+ * Resolve all requests of a package's files.
+ *
+ * @param elfFiles paths in the directory; what no loader touches is passed over
+ */
+export function findRequests(
+  directory: string,
+  elfFiles: readonly string[],
+  isAllowed: (name: string) => boolean,
+): RequestTable {
+  const resolver = new Resolver({inhibitDefaults: true, preloadFile: false});
+  const own = new Map<string, ResolvedTree>();
+  for (const file of elfFiles) {
+    const tree = tryToResolve(resolver, join(directory, file));
+    if (tree !== undefined) own.set(file, tree);
+  }
+  const contexts = contextsOf(directory, own);
+  const table = new Map<string, PackageRequest[]>();
+  for (const [file, tree] of own) {
+    const places = contexts.get(file) ?? [{tree, node: tree.nodes[0] as TreeNode}];
+    table.set(file, joinRequests(places.flatMap((place) => requestsOf(directory, place, isAllowed))));
+  }
+  return table;
+}
+
+interface Context {
+  readonly tree: ResolvedTree;
+  readonly node: TreeNode;
+}
+
+/** What is damaged, or no program and no library, makes no requests. */
+function tryToResolve(resolver: Resolver, path: string): ResolvedTree | undefined {
+  try {
+    return resolver.resolve(path);
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
+}
+
+/** The processes of other files in which a file occurs. A file that nobody else asks for starts its own. */
+function contextsOf(directory: string, trees: ReadonlyMap<string, ResolvedTree>): Map<string, Context[]> {
+  const contexts = new Map<string, Context[]>();
+  for (const [file, tree] of trees) {
+    for (const node of tree.nodes.slice(1)) {
+      const inside = insidePath(directory, node.path)?.path;
+      if (inside === undefined || inside === file) continue;
+      const known = contexts.get(inside);
+      if (known === undefined) contexts.set(inside, [{tree, node}]);
+      else if (known.length < mostContexts) known.push({tree, node});
+    }
+  }
+  return contexts;
+}
+
+/** A library that thousands of files ask for is asked for in the same few ways. */
+const mostContexts = 64;
+
+function requestsOf(
+  directory: string,
+  {tree, node}: Context,
+  isAllowed: (name: string) => boolean,
+): PackageRequest[] {
+  const isProgram = tree.interpreter?.requested !== undefined;
+  return node.edges
+    .filter(({kind}) => kind === 'needed' || kind === 'filter')
+    .map((edge) => {
+      // Node.js has the base set in memory before it opens an addon, which gets those whatever lies beside it.
+      if (!isProgram && isBase(edge.name)) return answer(edge.name, 'platform');
+      return answerOf(directory, tree, node, edge, isAllowed);
+    });
+}
+
+function answerOf(
+  directory: string,
+  tree: ResolvedTree,
+  node: TreeNode,
+  {name, to, reason}: Edge,
+  isAllowed: (name: string) => boolean,
+): PackageRequest {
+  const found = to === undefined ? undefined : tree.nodes[to];
+  const inside = found && insidePath(directory, found.path);
+  if (inside !== undefined) return {name, from: 'package', path: inside.path, throughLink: inside.isLink};
+  if (isAllowed(name) || reason?.kind === 'interpreter') return answer(name, 'platform');
+  const elsewhere = found?.path ?? placeOutside(directory, tree, node, name);
+  const isSibling = elsewhere !== undefined && leadsOut(node, elsewhere);
+  return {name, from: isSibling ? 'other-package' : 'outside', path: elsewhere, throughLink: false};
+}
+
+function answer(name: string, from: PackageRequest['from']): PackageRequest {
+  return {name, from, path: undefined, throughLink: false};
+}
+
+/** The first place outside of the package, reached by $ORIGIN, where a missing library was looked for. */
+function placeOutside(directory: string, tree: ResolvedTree, node: TreeNode, name: string): string | undefined {
+  const miss = tree.misses.find((one) => one.name === name && one.requestedBy === node.index);
+  const normal = miss?.tried.map(({path}) => join(path)).filter((path) => !isWithin(directory, path));
+  return normal?.find((path) => leadsOut(node, path)) ?? normal?.[0];
+}
+
+/** Whether a path begins where one of the file's own $ORIGIN elements with `..` leads. */
+function leadsOut({runpath, rpath, path}: TreeNode, place: string): boolean {
+  const origin = path.slice(0, path.lastIndexOf('/'));
+  return (runpath ?? rpath ?? '')
+    .split(':')
+    .filter((element) => /^\$(ORIGIN|\{ORIGIN\})(\/|$)/.test(element) && element.includes('..'))
+    .map((element) => join(element.replace(/^\$(ORIGIN|\{ORIGIN\})/, () => origin)))
+    .some((element) => isWithin(element, join(place)));
+}
+
+/** Where a path leads in the package; undefined when it leads out of it. */
+function insidePath(directory: string, path: string): {path: string; isLink: boolean} | undefined {
+  const named = join(path);
+  let real: string;
+  try {
+    real = realpathSync(named);
+  } catch {
+    return undefined;
+  }
+  if (!isWithin(directory, real)) return undefined;
+  return {path: relative(directory, real), isLink: real !== named};
+}
+
+/** One entry a name: what fails in one process fails for its users. */
+function joinRequests(requests: readonly PackageRequest[]): PackageRequest[] {
+  const order: readonly PackageRequest['from'][] = ['outside', 'other-package', 'package', 'platform'];
+  const byName = new Map<string, PackageRequest>();
+  for (const request of requests) {
+    const known = byName.get(request.name);
+    if (known === undefined || order.indexOf(request.from) < order.indexOf(known.from))
+      byName.set(request.name, request);
+  }
+  return [...byName.values()];
+}

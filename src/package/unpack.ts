@@ -1,0 +1,194 @@
+/*
+ * A package's tarball, unpacked as far as an audit needs: ELF files and package.json, into a directory of our own.
+ *
+ * The archive is not trusted. npm's own archives hold plain files below one directory and nothing else, so whatever
+ * else there is ends the reading: links, devices, absolute paths, `..`, a name twice. What it may cost is bounded: the
+ * number of entries, the bytes unpacked, and how much more those are than the file is long. It is read as a stream, and
+ * of a file that is no ELF only the first chunk is looked at.
+ */
+import {closeSync, mkdirSync, openSync, readSync, writeSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import type {ReadEntry} from 'tar';
+import {ElfError, printable, systemError} from '../errors.js';
+import {closeQuietly, fileSource} from '../source/file.js';
+import {elfMagic, isElfMagic} from '../source/source.js';
+
+/** Bounds of what is taken for a package; the largest on npm has some 30,000 entries and 1 GB. */
+export const unpackLimits = {entries: 100_000, bytes: 4 * 2 ** 30, ratio: 250, name: 1024} as const;
+
+/** How much of the ratio a small archive gets for free. */
+const freeBytes = 2 ** 26;
+const chunkSize = 1 << 16;
+
+/**
+ * Unpack a tarball into a directory that is there, empty, and nobody else's.
+ *
+ * @throws ElfError BAD_PACKAGE for an archive that is damaged or hostile, FILE_SYSTEM
+ */
+export async function unpackPackage(tarball: string, into: string): Promise<void> {
+  const {Parser} = await import('tar');
+  const source = fileSource(tarball);
+  const unpacking = new Unpacking(tarball, source.size, into);
+  const parser = new Parser({
+    strict: true,
+    maxMetaEntrySize: 1 << 16,
+    maxDecompressionRatio: unpackLimits.ratio * 4,
+    onReadEntry: (entry) => unpacking.take(entry),
+  });
+  let failure: unknown;
+  parser.on('error', (error: unknown) => {
+    failure ??= error;
+  });
+  try {
+    for (let at = 0; at < source.size && failure === undefined; at += chunkSize) {
+      const bytes = source.read(at, Math.min(chunkSize, source.size - at));
+      // A copy: the parser keeps pieces of it, and the source uses its memory again.
+      const isReady = parser.write(Buffer.from(bytes));
+      unpacking.requireSound();
+      if (!isReady) await drained(parser);
+    }
+    if (failure === undefined) {
+      const ended = new Promise<void>((resolve) => parser.once('end', () => resolve()));
+      parser.end();
+      if (failure === undefined) await ended;
+    }
+    unpacking.requireSound();
+    if (failure !== undefined) throw badArchive(tarball, failure);
+    unpacking.requireSomething();
+  } finally {
+    source.close();
+    unpacking.close();
+  }
+}
+
+function drained(parser: {once(event: 'drain' | 'error', listener: () => void): unknown}): Promise<void> {
+  return new Promise((resolve) => {
+    parser.once('drain', resolve);
+    parser.once('error', resolve);
+  });
+}
+
+/** tar says what is wrong with an archive as errors with a code of its own. */
+function badArchive(path: string, cause: unknown): unknown {
+  if (cause instanceof ElfError) return cause;
+  const {message = String(cause)} = cause as Error;
+  return new ElfError('BAD_PACKAGE', 'not a package tarball that can be read', {path, got: printable(message), cause});
+}
+
+/** One unpacking: what was taken so far, and what went wrong. */
+class Unpacking {
+  readonly #path: string;
+  readonly #into: string;
+  readonly #mostBytes: number;
+  readonly #names = new Set<string>();
+  #bytes = 0;
+  #open: number | undefined;
+  #error: unknown;
+
+  constructor(path: string, size: number, into: string) {
+    this.#path = path;
+    this.#into = into;
+    this.#mostBytes = Math.min(unpackLimits.bytes, freeBytes + size * unpackLimits.ratio);
+  }
+
+  /** Take up an entry; it is read to its end even where it is not wanted. */
+  take(entry: ReadEntry): void {
+    try {
+      const name = this.#admit(entry);
+      if (name === undefined || this.#error !== undefined) {
+        entry.resume();
+        return;
+      }
+      this.#read(entry, name);
+    } catch (error) {
+      this.#error ??= error;
+      entry.resume();
+    }
+  }
+
+  /** @throws what went wrong with an entry */
+  requireSound(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  requireSomething(): void {
+    if (this.#names.size === 0) throw this.#bad('the archive is empty', 'files below one directory', 'none');
+  }
+
+  close(): void {
+    if (this.#open !== undefined) closeQuietly(this.#open);
+    this.#open = undefined;
+  }
+
+  /** The path in the package; undefined for what is passed over. @throws ElfError BAD_PACKAGE */
+  #admit({path, type, size}: ReadEntry): string | undefined {
+    if (this.#names.size >= unpackLimits.entries)
+      throw this.#bad('too many entries in the archive', `at most ${unpackLimits.entries}`, 'more');
+    if (path.length > unpackLimits.name)
+      throw this.#bad('a name in the archive is too long', `at most ${unpackLimits.name} characters`, `${path.length}`);
+    const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+    if (path.startsWith('/') || parts.includes('..') || /[\0\\]/.test(path))
+      throw this.#bad('an entry leads out of the package', 'paths below one directory', printable(path));
+    if (!fileTypes.has(type))
+      throw this.#bad(`the archive has something that is not a file: ${printable(path)}`, 'files and directories', type);
+    this.#bytes += size;
+    if (this.#bytes > this.#mostBytes)
+      throw this.#bad('the archive unpacks to too much', `at most ${this.#mostBytes} bytes`, 'more');
+    const name = parts.slice(1).join('/');
+    if (type === 'Directory' || name === '') return undefined;
+    if (this.#names.has(name)) throw this.#bad(`the archive has a file twice: ${printable(name)}`, 'each once', 'two');
+    this.#names.add(name);
+    return name;
+  }
+
+  #read(entry: ReadEntry, name: string): void {
+    let head: Buffer = Buffer.alloc(0);
+    let isWanted: boolean | undefined = name === 'package.json' ? true : undefined;
+    entry.on('data', (chunk: Buffer) => {
+      if (isWanted === undefined) {
+        head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+        if (head.length < elfMagic.length) return;
+        isWanted = isElfMagic(head.subarray(0, elfMagic.length));
+        this.#write(isWanted, name, head);
+      } else {
+        this.#write(isWanted, name, chunk);
+      }
+    });
+    entry.on('end', () => this.close());
+  }
+
+  #write(isWanted: boolean, name: string, bytes: Buffer): void {
+    if (!isWanted || this.#error !== undefined) return;
+    try {
+      this.#open ??= this.#create(name);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#open, bytes, at);
+    } catch (error) {
+      this.#error ??= systemError(this.#path, error, 'cannot unpack');
+    }
+  }
+
+  #create(name: string): number {
+    const path = join(this.#into, name);
+    mkdirSync(dirname(path), {recursive: true, mode: 0o700});
+    return openSync(path, 'wx', 0o600);
+  }
+
+  #bad(what: string, expected: string, got: string): ElfError {
+    return new ElfError('BAD_PACKAGE', what, {path: this.#path, expected, got});
+  }
+}
+
+const fileTypes: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile', 'Directory', 'GNUDumpDir']);
+
+/** Whether a file looks like a tarball: gzip, or tar's own mark. */
+export function isTarball(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(263);
+    const length = readSync(fd, head, 0, head.length, 0);
+    const isGzip = length > 2 && head[0] === 0x1f && head[1] === 0x8b;
+    return isGzip || head.toString('latin1', 257, 262) === 'ustar';
+  } finally {
+    closeSync(fd);
+  }
+}
