@@ -16,11 +16,11 @@ import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {Held, HeldDirectory} from '../source/held.js';
+import {removeTree} from '../write/remove-tree.js';
 import {hasContent} from './contents.js';
 import {lockName, withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath, ownDirectories} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
-import {removeTree} from './remove-tree.js';
 
 const stagingPrefix = '.elfinterp-staging-';
 

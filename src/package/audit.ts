@@ -66,7 +66,8 @@ export async function auditPackage(source: string, options: AuditOptions = {}): 
   const rules = rulesOf(options.policy, options.limits);
   const stats = statsOf(source);
   if (stats.isDirectory()) return auditFiles(source, findPackageFiles(source), rules, options);
-  if (!stats.isFile()) throw new ElfError('NOT_A_FILE', 'neither a package directory, a tarball nor a file', {path: source});
+  if (!stats.isFile())
+    throw new ElfError('NOT_A_FILE', 'neither a package directory, a tarball nor a file', {path: source});
   if (!isTarball(source)) return auditSingle(source, rules, options);
   return auditTarball(source, rules, options);
 }
@@ -103,7 +104,10 @@ function withoutScratch(audit: PackageAudit, directory: string): PackageAudit {
   const scope = join(directory, '..');
   const nodeModules = join(scope, '..');
   const clean = (text: string) =>
-    text.replaceAll(`${directory}/`, '').replaceAll(`${scope}/`, '../').replaceAll(`${nodeModules}/`, '../../');
+    text
+      .replaceAll(`${directory}/`, '')
+      .replaceAll(`${scope}/`, '../')
+      .replaceAll(`${nodeModules}/`, '../../');
   const cleanPath = (path: string | undefined) => (path === undefined ? undefined : clean(path));
   return {
     ...audit,
@@ -124,9 +128,15 @@ export function auditFiles(
   {onProgress = () => {}}: AuditOptions,
   isNamed = false,
 ): PackageAudit {
-  const requests = findRequests(directory, elfFiles, rules.isAllowed);
+  const {isAllowed} = rules;
+  const {requests, versionProblems} = findRequests(directory, elfFiles, {
+    isAllowed,
+    dependencies: fields?.dependencies ?? [],
+  });
   const files: FileAudit[] = [];
-  const findings: PackageFinding[] = problems.map((error) => bad(basename(error.path ?? source), error.message));
+  const findings: PackageFinding[] = problems.map((error) =>
+    bad(basename(error.path ?? source), error.message),
+  );
   for (const [done, path] of elfFiles.entries()) {
     onProgress({step: 'reading', path, done, total: elfFiles.length});
     try {
@@ -136,7 +146,8 @@ export function auditFiles(
       findings.push(bad(path, error.message));
     }
   }
-  findings.push(...files.flatMap((file) => findingsOf(file, rules)), ...packageFindings(files, fields));
+  for (const file of files) findings.push(...findingsOf(file, rules, versionProblems.get(file.path) ?? []));
+  findings.push(...packageFindings(files, fields));
   return {
     source,
     fields,

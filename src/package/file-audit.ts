@@ -1,10 +1,11 @@
 /*
  * What one ELF file of a package is and asks for.
  */
-import {type ElfFacts, describeElf} from '../elf/describe.js';
+
+import {PT} from '../elf/constants.js';
+import {describeElf, type ElfFacts} from '../elf/describe.js';
 import type {ElfKind} from '../elf/kind.js';
 import {machineOf} from '../elf/machine.js';
-import {PT} from '../elf/constants.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';

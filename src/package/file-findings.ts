@@ -3,9 +3,9 @@
  */
 import {standardLoader} from '../loader/standard-loader.js';
 import type {FileAudit} from './file-audit.js';
-import type {PackageFindingCode, PackageFinding, Severity} from './finding.js';
+import type {PackageFinding, PackageFindingCode, Severity} from './finding.js';
 import type {Family, Floor} from './floor.js';
-import {baseLibraries} from './platforms.js';
+import {nodeExports} from './platforms.js';
 import type {Rules} from './policy.js';
 import {compareVersions} from './version-numbers.js';
 
@@ -23,7 +23,11 @@ const familyNames: Readonly<Record<Family, string>> = {
 };
 
 /** Everything about a file that an author should know. */
-export function findingsOf(file: FileAudit, rules: Rules): PackageFinding[] {
+export function findingsOf(
+  file: FileAudit,
+  rules: Rules,
+  versionProblems: readonly string[],
+): PackageFinding[] {
   const say = (code: PackageFindingCode, severity: Severity, message: string): PackageFinding => ({
     code,
     severity,
@@ -33,9 +37,10 @@ export function findingsOf(file: FileAudit, rules: Rules): PackageFinding[] {
   return [
     ...file.unreadable.map((message) => say('bad-elf', 'error', message)),
     ...limitFindings(file, rules).map((message) => say('above-limit', 'error', message)),
+    ...versionProblems.map((message) => say('missing-version', 'error', message)),
     ...versionFindings(file, say),
     ...requestFindings(file, say),
-    ...pathFindings(file, say),
+    ...pathFindings(file, rules, say),
     ...hardeningFindings(file, say),
     ...nameFindings(file).map((message) => say('name-contradicts', 'error', message)),
   ];
@@ -65,22 +70,37 @@ function raisers({versions}: Floor, limit: string): string {
 function versionFindings({unknownVersions}: FileAudit, say: Say): PackageFinding[] {
   return unknownVersions.map((version) =>
     version === 'GLIBC_PRIVATE'
-      ? say('private-symbols', 'error', 'uses private symbols of glibc (GLIBC_PRIVATE), which change with each release')
+      ? say(
+          'private-symbols',
+          'error',
+          'uses private symbols of glibc (GLIBC_PRIVATE), which change with each release',
+        )
       : say('unknown-version', 'warning', `asks for ${version}, which no table of elfinterp knows`),
   );
 }
 
-function requestFindings({requests, target, kind}: FileAudit, say: Say): PackageFinding[] {
-  return requests.flatMap(({name, from, path, throughLink}) => {
+function requestFindings({requests, path: file}: FileAudit, say: Say): PackageFinding[] {
+  const shadowed = requests.filter(
+    ({name, from}) => from !== 'platform' && nodeExports.test(name) && file.endsWith('.node'),
+  );
+  const notes = shadowed.map(({name}) =>
+    say(
+      'node-symbols',
+      'note',
+      `uses ${name}, but Node.js exports symbols of its own copy, which come first`,
+    ),
+  );
+  const findings = requests.flatMap(({name, from, path, throughLink}) => {
     if (from === 'outside') return [say('outside-library', 'error', outsideWords(name, path))];
     if (from === 'other-package')
       return [say('other-package', 'note', `takes ${name} from another package, at ${path}`)];
     if (throughLink)
-      return [say('link-not-packed', 'error', `finds ${name} through a symbolic link, which npm does not pack`)];
-    if (baseLibraries.includes(name) && from === 'platform' && kind === 'shared-library' && target.libc === 'musl')
-      return [];
+      return [
+        say('link-not-packed', 'error', `finds ${name} through a symbolic link, which npm does not pack`),
+      ];
     return [];
   });
+  return [...findings, ...notes];
 }
 
 function outsideWords(name: string, path: string | undefined): string {
@@ -88,7 +108,7 @@ function outsideWords(name: string, path: string | undefined): string {
   return `needs ${name}, which is neither in the package nor part of every system${where}`;
 }
 
-function pathFindings(file: FileAudit, say: Say): PackageFinding[] {
+function pathFindings(file: FileAudit, rules: Rules, say: Say): PackageFinding[] {
   const {rpath, runpath, interpreter, target} = file;
   const findings: PackageFinding[] = [];
   const tag = runpath === undefined ? 'RPATH' : 'RUNPATH';
@@ -101,12 +121,14 @@ function pathFindings(file: FileAudit, say: Say): PackageFinding[] {
           `${tag} has ${element === '' ? 'an empty element' : `the relative path ${element}`}: libraries are loaded from wherever the user happens to be`,
         ),
       );
-    else if (element.startsWith('/'))
+    else if (element.startsWith('/') && !rules.isAllowedPath(element))
       findings.push(say('build-path', 'warning', `${tag} names ${element}, a path of the build machine`));
   }
   const usual = target.libc === 'glibc' || target.libc === 'musl' ? target.libc : undefined;
   if (interpreter !== undefined && usual !== undefined && !isStandard(interpreter))
-    findings.push(say('build-interpreter', 'error', `asks for the loader ${interpreter}, which no other system has`));
+    findings.push(
+      say('build-interpreter', 'error', `asks for the loader ${interpreter}, which no other system has`),
+    );
   return findings;
 }
 
@@ -117,7 +139,9 @@ const standardLoaders: ReadonlySet<string> = new Set(
     ([32, 64] as const).flatMap((elfClass) =>
       [true, false].flatMap((littleEndian) =>
         [0, 1, 2, 3, 4, 5, 6, 7, 0x20, 0x200, 0x400, 0x420].flatMap((e_flags) =>
-          (['glibc', 'musl'] as const).map((libc) => standardLoader(libc, {e_machine, elfClass, littleEndian, e_flags}) ?? ''),
+          (['glibc', 'musl'] as const).map(
+            (libc) => standardLoader(libc, {e_machine, elfClass, littleEndian, e_flags}) ?? '',
+          ),
         ),
       ),
     ),
@@ -126,18 +150,26 @@ const standardLoaders: ReadonlySet<string> = new Set(
 
 /** Distributions link /lib and /lib64 to one another's, so that the directory may be either. */
 function isStandard(interpreter: string): boolean {
-  return standardLoaders.has(interpreter) || standardLoaders.has(interpreter.replace(/^\/(usr\/)?lib(64)?\//, '/lib/'));
+  return (
+    standardLoaders.has(interpreter) ||
+    standardLoaders.has(interpreter.replace(/^\/(usr\/)?lib(64)?\//, '/lib/'))
+  );
 }
 
 function hardeningFindings({hardening, kind, pageSize, target}: FileAudit, say: Say): PackageFinding[] {
   const findings: PackageFinding[] = [];
   if (hardening?.executableStack)
     findings.push(
-      say('executable-stack', 'error', 'wants an executable stack, which glibc 2.41 refuses to a library and SELinux to all'),
+      say(
+        'executable-stack',
+        'error',
+        'wants an executable stack, which glibc 2.41 refuses to a library and SELinux to all',
+      ),
     );
   if (hardening?.textRelocations)
     findings.push(say('text-relocations', 'error', 'has text relocations, which SELinux and musl refuse'));
-  if (hardening?.writableCode) findings.push(say('writable-code', 'warning', 'has a segment that is writable and executable'));
+  if (hardening?.writableCode)
+    findings.push(say('writable-code', 'warning', 'has a segment that is writable and executable'));
   if (hardening?.relro === 'none' && !kind.startsWith('static'))
     findings.push(say('no-relro', 'note', 'was linked without RELRO (-z relro)'));
   if (pageSize !== undefined && pageSize < 0x10000 && target.cpu === 'arm64')
@@ -164,8 +196,11 @@ function nameFindings({path, target}: FileAudit): string[] {
   if (os !== undefined && os !== target.os && !(os === 'linux' && target.libc === 'none'))
     words.push(`its name says ${os}, but it is for ${target.os}`);
   const named = cpu?.replace(/^armv7l?$/, 'arm');
-  if (named !== undefined && named !== target.cpu) words.push(`its name says ${cpu}, but it is for ${target.cpu}`);
-  const libc = /(?:^|[/._-])(musl|glibc|gnu)(?:eabi(?:hf)?)?(?=[/._-]|$)/.exec(path)?.[1]?.replace('gnu', 'glibc');
+  if (named !== undefined && named !== target.cpu)
+    words.push(`its name says ${cpu}, but it is for ${target.cpu}`);
+  const libc = /(?:^|[/._-])(musl|glibc|gnu)(?:eabi(?:hf)?)?(?=[/._-]|$)/
+    .exec(path)?.[1]
+    ?.replace('gnu', 'glibc');
   if (libc !== undefined && (target.libc === 'glibc' || target.libc === 'musl') && libc !== target.libc)
     words.push(`its name says ${libc}, but it is for ${target.libc}`);
   return words;

@@ -12,6 +12,7 @@ export type PackageFindingCode =
   | 'name-contradicts'
   | 'no-libc-field'
   | 'no-relro'
+  | 'node-symbols'
   | 'other-package'
   | 'outside-library'
   | 'page-size'

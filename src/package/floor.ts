@@ -105,7 +105,11 @@ function usersOf(symbols: readonly DynamicSymbol[]): Map<string, string[]> {
   return users;
 }
 
-function floor(family: Family, names: readonly string[], users: ReadonlyMap<string, readonly string[]>): Floor {
+function floor(
+  family: Family,
+  names: readonly string[],
+  users: ReadonlyMap<string, readonly string[]>,
+): Floor {
   const numbered = names.map((name) => ({name, version: familyOf(name)?.[1] ?? '0'}));
   numbered.sort((a, b) => compareVersions(b.version, a.version));
   return {

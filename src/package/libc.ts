@@ -47,7 +47,8 @@ function libcOf(view: ElfView, versions: readonly WantedVersions[]): PackageLibc
     needed.some((name) => /^lib(log|android)\.so$/.test(name)) ||
     hasAndroidNote(view);
   if (isBionic) return 'bionic';
-  if (/\/ld-musl-/.test(interpreter) || needed.some((name) => /^libc\.musl-|^ld-musl-/.test(name))) return 'musl';
+  if (/\/ld-musl-/.test(interpreter) || needed.some((name) => /^libc\.musl-|^ld-musl-/.test(name)))
+    return 'musl';
   const isGlibc =
     needed.some((name) => name === 'libc.so.6' || /^ld-linux|^ld64\.so/.test(name)) ||
     wanted.some((version) => version.startsWith('GLIBC_')) ||
@@ -71,7 +72,9 @@ function osOf(view: ElfView, libc: PackageLibc): string {
 /** OpenBSD and NetBSD leave EI_OSABI at 0. */
 function bsdOf(interpreter: string): string | undefined {
   if (interpreter === '/usr/libexec/ld.so') return 'openbsd';
-  return interpreter === '/libexec/ld.elf_so' || interpreter === '/usr/libexec/ld.elf_so' ? 'netbsd' : undefined;
+  return interpreter === '/libexec/ld.elf_so' || interpreter === '/usr/libexec/ld.elf_so'
+    ? 'netbsd'
+    : undefined;
 }
 
 /** A damaged PT_INTERP is for `checkElf` to report. */

@@ -4,7 +4,7 @@
  */
 import {lstatSync, realpathSync} from 'node:fs';
 import {basename, dirname, join, relative} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {type ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import {findElfFiles} from '../source/walk.js';
 import {absolutePath} from '../source/working-directory.js';

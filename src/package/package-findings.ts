@@ -8,7 +8,10 @@ import {admits, type PackageFields} from './package-json.js';
 import {baseLibraries} from './platforms.js';
 
 /** Compare the fields with the files, and the files with one another. */
-export function packageFindings(files: readonly FileAudit[], fields: PackageFields | undefined): PackageFinding[] {
+export function packageFindings(
+  files: readonly FileAudit[],
+  fields: PackageFields | undefined,
+): PackageFinding[] {
   return [...(fields === undefined ? [] : fieldFindings(files, fields)), ...unusedFindings(files)];
 }
 
@@ -25,7 +28,9 @@ function fieldFindings(files: readonly FileAudit[], fields: PackageFields): Pack
       ({target}) => target.libc,
     ),
   ];
-  const libcs = new Set(loaded.map(({target}) => target.libc).filter((libc) => libc === 'glibc' || libc === 'musl'));
+  const libcs = new Set(
+    loaded.map(({target}) => target.libc).filter((libc) => libc === 'glibc' || libc === 'musl'),
+  );
   const [only] = libcs;
   if (libcs.size === 1 && fields.libc === undefined && fields.os?.join() === 'linux')
     findings.push({
@@ -43,13 +48,13 @@ function mismatch(
   field: readonly string[] | undefined,
   code: 'wrong-os' | 'wrong-cpu' | 'wrong-libc',
   name: string,
-  valueOf: (file: FileAudit) => string,
+  valueIn: (file: FileAudit) => string,
 ): PackageFinding[] {
-  const values = [...new Set(files.map(valueOf))];
+  const values = [...new Set(files.map(valueIn))];
   const strays = values.filter((value) => !admits(field, value));
   if (strays.length === 0 || field === undefined) return [];
   const isWhole = strays.length === values.length;
-  const example = files.find((file) => strays.includes(valueOf(file)));
+  const example = files.find((file) => strays.includes(valueIn(file)));
   return [
     {
       code,

@@ -2,9 +2,10 @@
  * What package.json says of the platforms that a package is for. Node's package managers install a package only where
  * `os`, `cpu` and `libc` match, so a field that contradicts the files brings them to machines that cannot load them.
  */
+
+import {decodeString} from '../elf/strings.js';
 import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
-import {decodeString} from '../elf/strings.js';
 
 /** The fields that matter here. A list is undefined where the field is missing. */
 export interface PackageFields {

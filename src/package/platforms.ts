@@ -33,7 +33,11 @@ const row = (
  * GCC releases with the newest versions that their libstdc++ defines. Source: "ABI Policy and Guidelines" of the
  * libstdc++ manual, "Symbol versioning on the libstdc++.so binary"; releases that added nothing are left out.
  */
-export const gccReleases: readonly {readonly gcc: string; readonly glibcxx: string; readonly cxxabi: string}[] = [
+export const gccReleases: readonly {
+  readonly gcc: string;
+  readonly glibcxx: string;
+  readonly cxxabi: string;
+}[] = [
   {gcc: '3.4.0', glibcxx: '3.4', cxxabi: '1.3'},
   {gcc: '4.0.0', glibcxx: '3.4.4', cxxabi: '1.3.1'},
   {gcc: '4.1.1', glibcxx: '3.4.8', cxxabi: '1.3.1'},
@@ -109,6 +113,13 @@ export const distributions: readonly Distribution[] = [
 /** The glibc that the official binaries of Node.js 18 and newer need themselves (BUILDING.md of Node.js). */
 export const nodeGlibc = '2.28';
 
+/**
+ * Libraries that the official binaries of Node.js 20 to 24 contain and whose symbols they export (`nm -D node`). Symbols
+ * of the program come first for every addon, whatever library it was linked with and whatever that is called.
+ */
+export const nodeExports =
+  /^lib(z|zstd|ssl|crypto|uv|nghttp2|cares|brotli(common|dec|enc)|llhttp)(-[0-9a-f]{8})?\.so\./;
+
 /** What glibc's own packages are: never to be vendored, since loader, libc and these come from one build. */
 export const glibcLibraries: readonly string[] = [
   'libc.so.6',
@@ -173,7 +184,9 @@ const desktop: readonly string[] = [
 ];
 const common: readonly string[] = ['libatomic.so.1', 'libnsl.so.1', 'libexpat.so.1', 'libz.so.1'];
 
-export const policies: Readonly<Record<string, {readonly limits: Limits; readonly libraries: readonly string[]}>> = {
+export const policies: Readonly<
+  Record<string, {readonly limits: Limits; readonly libraries: readonly string[]}>
+> = {
   manylinux2014: {
     limits: {glibc: '2.17', glibcxx: '3.4.19', cxxabi: '1.3.7', gcc: '4.8.0'},
     libraries: [...common, ...desktop],

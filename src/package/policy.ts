@@ -14,6 +14,8 @@ export interface Policy {
   readonly limits?: Limits;
   /** Libraries that may come from the system besides the base set. */
   readonly allow?: readonly string[];
+  /** Directories, with all below them, that a search path may name although they are not in the package. */
+  readonly paths?: readonly string[];
   /** Findings to leave out, by code. */
   readonly ignore?: readonly string[];
 }
@@ -24,6 +26,8 @@ export interface Rules {
   readonly ignore: ReadonlySet<string>;
   /** Whether a library is the system's to provide. */
   isAllowed(library: string): boolean;
+  /** Whether a search path may name a directory outside of the package. */
+  isAllowedPath(directory: string): boolean;
 }
 
 /** The names that a policy can extend. */
@@ -40,6 +44,8 @@ export function rulesOf(policy: Policy = {}, limits: Limits = {}): Rules {
     limits: joined,
     ignore: new Set(policy.ignore),
     isAllowed: (library) => isBase(library) || allowed.has(library),
+    isAllowedPath: (directory) =>
+      (policy.paths ?? []).some((path) => `${directory}/`.startsWith(`${path.replace(/\/+$/, '')}/`)),
   };
 }
 
@@ -51,7 +57,8 @@ function baseOf(name: string) {
 const families: readonly Family[] = ['glibc', 'musl', 'glibcxx', 'cxxabi', 'gcc'];
 
 function checkLimit(family: string, version: unknown): void {
-  if (!families.includes(family as Family)) throw wrong('a policy limits something unknown', families.join(', '), family);
+  if (!families.includes(family as Family))
+    throw wrong('a policy limits something unknown', families.join(', '), family);
   if (typeof version !== 'string' || !isVersion(version))
     throw wrong(`the limit for ${family} is not a version`, 'one like 2.28', String(version));
 }
@@ -59,14 +66,14 @@ function checkLimit(family: string, version: unknown): void {
 function checkPolicy(policy: Policy): void {
   if (typeof policy !== 'object' || policy === null || Array.isArray(policy))
     throw wrong('this is not a policy', 'an object', typeof policy);
-  const known = ['extends', 'limits', 'allow', 'ignore'];
+  const known = ['extends', 'limits', 'allow', 'paths', 'ignore'];
   const stray = Object.keys(policy).find((field) => !known.includes(field));
   if (stray !== undefined) throw wrong('a policy has an unknown field', known.join(', '), stray);
   if (policy.extends !== undefined && typeof policy.extends !== 'string')
     throw wrong('extends does not name a policy', policyNames.join(', '), typeof policy.extends);
   if (policy.limits !== undefined && (typeof policy.limits !== 'object' || policy.limits === null))
     throw wrong('limits is not an object', '{"glibc": "2.28"}', typeof policy.limits);
-  for (const field of ['allow', 'ignore'] as const) {
+  for (const field of ['allow', 'paths', 'ignore'] as const) {
     const value: unknown = policy[field];
     if (value !== undefined && !(Array.isArray(value) && value.every((item) => typeof item === 'string')))
       throw wrong(`${field} is not a list of names`, 'an array of strings', typeof value);

@@ -8,9 +8,9 @@
  */
 import {realpathSync} from 'node:fs';
 import {join, relative} from 'node:path';
+import {ElfError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Edge, ResolvedTree, TreeNode} from '../loader/tree.js';
-import {ElfError} from '../errors.js';
 import {isWithin} from './package-files.js';
 import {isBase} from './platforms.js';
 
@@ -30,8 +30,20 @@ export interface PackageRequest {
   readonly throughLink: boolean;
 }
 
-/** Requests by the path of the file that makes them. */
-export type RequestTable = ReadonlyMap<string, readonly PackageRequest[]>;
+/** What the files of a package ask for, by their paths in it. */
+export interface RequestTable {
+  readonly requests: ReadonlyMap<string, readonly PackageRequest[]>;
+  /** Symbol versions that a library in the package does not define, in words, by the file that wants them. */
+  readonly versionProblems: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What decides where a request may be answered. */
+export interface RequestRules {
+  /** Whether a library is the system's to provide. */
+  isAllowed(name: string): boolean;
+  /** Names of the packages that this one is installed with. */
+  readonly dependencies: readonly string[];
+}
 
 /**
  * Resolve all requests of a package's files.
@@ -41,7 +53,7 @@ export type RequestTable = ReadonlyMap<string, readonly PackageRequest[]>;
 export function findRequests(
   directory: string,
   elfFiles: readonly string[],
-  isAllowed: (name: string) => boolean,
+  rules: RequestRules,
 ): RequestTable {
   const resolver = new Resolver({inhibitDefaults: true, preloadFile: false});
   const own = new Map<string, ResolvedTree>();
@@ -53,9 +65,28 @@ export function findRequests(
   const table = new Map<string, PackageRequest[]>();
   for (const [file, tree] of own) {
     const places = contexts.get(file) ?? [{tree, node: tree.nodes[0] as TreeNode}];
-    table.set(file, joinRequests(places.flatMap((place) => requestsOf(directory, place, isAllowed))));
+    table.set(file, joinRequests(places.flatMap((place) => requestsOf(directory, place, rules))));
   }
-  return table;
+  return {requests: table, versionProblems: findVersionProblems(directory, own)};
+}
+
+function findVersionProblems(
+  directory: string,
+  trees: ReadonlyMap<string, ResolvedTree>,
+): Map<string, string[]> {
+  const problems = new Map<string, string[]>();
+  for (const {nodes, versionProblems} of trees.values()) {
+    for (const {version, missingIn, requiredBy} of versionProblems) {
+      const [library, file] = [nodes[missingIn], nodes[requiredBy]].map(
+        (node) => node && insidePath(directory, node.path)?.path,
+      );
+      if (library === undefined || file === undefined) continue;
+      const words = `wants ${version} of ${library}, which does not define it`;
+      const known = problems.get(file) ?? [];
+      if (!known.includes(words)) problems.set(file, [...known, words]);
+    }
+  }
+  return problems;
 }
 
 interface Context {
@@ -91,18 +122,14 @@ function contextsOf(directory: string, trees: ReadonlyMap<string, ResolvedTree>)
 /** A library that thousands of files ask for is asked for in the same few ways. */
 const mostContexts = 64;
 
-function requestsOf(
-  directory: string,
-  {tree, node}: Context,
-  isAllowed: (name: string) => boolean,
-): PackageRequest[] {
+function requestsOf(directory: string, {tree, node}: Context, rules: RequestRules): PackageRequest[] {
   const isProgram = tree.interpreter?.requested !== undefined;
   return node.edges
     .filter(({kind}) => kind === 'needed' || kind === 'filter')
     .map((edge) => {
       // Node.js has the base set in memory before it opens an addon, which gets those whatever lies beside it.
-      if (!isProgram && isBase(edge.name)) return answer(edge.name, 'platform');
-      return answerOf(directory, tree, node, edge, isAllowed);
+      if (!isProgram && isBase(edge.name) && rules.isAllowed(edge.name)) return answer(edge.name, 'platform');
+      return answerOf(directory, tree, node, edge, rules);
     });
 }
 
@@ -111,14 +138,14 @@ function answerOf(
   tree: ResolvedTree,
   node: TreeNode,
   {name, to, reason}: Edge,
-  isAllowed: (name: string) => boolean,
+  rules: RequestRules,
 ): PackageRequest {
   const found = to === undefined ? undefined : tree.nodes[to];
   const inside = found && insidePath(directory, found.path);
   if (inside !== undefined) return {name, from: 'package', path: inside.path, throughLink: inside.isLink};
-  if (isAllowed(name) || reason?.kind === 'interpreter') return answer(name, 'platform');
+  if (rules.isAllowed(name) || reason?.kind === 'interpreter') return answer(name, 'platform');
   const elsewhere = found?.path ?? placeOutside(directory, tree, node, name);
-  const isSibling = elsewhere !== undefined && leadsOut(node, elsewhere);
+  const isSibling = elsewhere !== undefined && leadsOut(node, elsewhere) && isOfDependency(elsewhere, rules);
   return {name, from: isSibling ? 'other-package' : 'outside', path: elsewhere, throughLink: false};
 }
 
@@ -127,7 +154,12 @@ function answer(name: string, from: PackageRequest['from']): PackageRequest {
 }
 
 /** The first place outside of the package, reached by $ORIGIN, where a missing library was looked for. */
-function placeOutside(directory: string, tree: ResolvedTree, node: TreeNode, name: string): string | undefined {
+function placeOutside(
+  directory: string,
+  tree: ResolvedTree,
+  node: TreeNode,
+  name: string,
+): string | undefined {
   const miss = tree.misses.find((one) => one.name === name && one.requestedBy === node.index);
   const normal = miss?.tried.map(({path}) => join(path)).filter((path) => !isWithin(directory, path));
   return normal?.find((path) => leadsOut(node, path)) ?? normal?.[0];
@@ -141,6 +173,12 @@ function leadsOut({runpath, rpath, path}: TreeNode, place: string): boolean {
     .filter((element) => /^\$(ORIGIN|\{ORIGIN\})(\/|$)/.test(element) && element.includes('..'))
     .map((element) => join(element.replace(/^\$(ORIGIN|\{ORIGIN\})/, () => origin)))
     .some((element) => isWithin(element, join(place)));
+}
+
+/** Package managers lay packages out in many ways, but a package's directory has its name, the scope aside. */
+function isOfDependency(path: string, {dependencies}: RequestRules): boolean {
+  const parts = new Set(path.split('/'));
+  return dependencies.some((name) => parts.has(name.slice(name.lastIndexOf('/') + 1)));
 }
 
 /** Where a path leads in the package; undefined when it leads out of it. */

@@ -72,7 +72,11 @@ function drained(parser: {once(event: 'drain' | 'error', listener: () => void): 
 function badArchive(path: string, cause: unknown): unknown {
   if (cause instanceof ElfError) return cause;
   const {message = String(cause)} = cause as Error;
-  return new ElfError('BAD_PACKAGE', 'not a package tarball that can be read', {path, got: printable(message), cause});
+  return new ElfError('BAD_PACKAGE', 'not a package tarball that can be read', {
+    path,
+    got: printable(message),
+    cause,
+  });
 }
 
 /** One unpacking: what was taken so far, and what went wrong. */
@@ -125,18 +129,27 @@ class Unpacking {
     if (this.#names.size >= unpackLimits.entries)
       throw this.#bad('too many entries in the archive', `at most ${unpackLimits.entries}`, 'more');
     if (path.length > unpackLimits.name)
-      throw this.#bad('a name in the archive is too long', `at most ${unpackLimits.name} characters`, `${path.length}`);
+      throw this.#bad(
+        'a name in the archive is too long',
+        `at most ${unpackLimits.name} characters`,
+        `${path.length}`,
+      );
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (path.startsWith('/') || parts.includes('..') || /[\0\\]/.test(path))
       throw this.#bad('an entry leads out of the package', 'paths below one directory', printable(path));
     if (!fileTypes.has(type))
-      throw this.#bad(`the archive has something that is not a file: ${printable(path)}`, 'files and directories', type);
+      throw this.#bad(
+        `the archive has something that is not a file: ${printable(path)}`,
+        'files and directories',
+        type,
+      );
     this.#bytes += size;
     if (this.#bytes > this.#mostBytes)
       throw this.#bad('the archive unpacks to too much', `at most ${this.#mostBytes} bytes`, 'more');
     const name = parts.slice(1).join('/');
     if (type === 'Directory' || name === '') return undefined;
-    if (this.#names.has(name)) throw this.#bad(`the archive has a file twice: ${printable(name)}`, 'each once', 'two');
+    if (this.#names.has(name))
+      throw this.#bad(`the archive has a file twice: ${printable(name)}`, 'each once', 'two');
     this.#names.add(name);
     return name;
   }
@@ -178,7 +191,13 @@ class Unpacking {
   }
 }
 
-const fileTypes: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile', 'Directory', 'GNUDumpDir']);
+const fileTypes: ReadonlySet<string> = new Set([
+  'File',
+  'OldFile',
+  'ContiguousFile',
+  'Directory',
+  'GNUDumpDir',
+]);
 
 /** Whether a file looks like a tarball: gzip, or tar's own mark. */
 export function isTarball(path: string): boolean {

@@ -2,7 +2,10 @@ import type {Command} from '../command.js';
 import {choice, flag, jsonOption, list, text} from '../options.js';
 
 const policyOption = {
-  policy: text('FILE', 'a JSON file with what a package may ask of the system, or a name like manylinux_2_28'),
+  policy: text(
+    'FILE',
+    'a JSON file with what a package may ask of the system, or a name like manylinux_2_28',
+  ),
 } as const;
 
 /** The commands for packages with prebuilt binaries. */
@@ -17,9 +20,14 @@ export const packageCommands: readonly Command[] = [
       'max-glibc': text('VERSION', 'the newest glibc that a file may need, as in 2.28'),
       ...policyOption,
       format: choice('FORMAT', ['table', 'json', 'sarif', 'github'], 'how to print it', {usual: 'table'}),
-      'fail-on': choice('SEVERITY', ['error', 'warning', 'note', 'never'], 'exit with status 1 at such a finding', {
-        usual: 'error',
-      }),
+      'fail-on': choice(
+        'SEVERITY',
+        ['error', 'warning', 'note', 'never'],
+        'exit with status 1 at such a finding',
+        {
+          usual: 'error',
+        },
+      ),
       ...jsonOption,
     },
     examples: [
@@ -44,7 +52,10 @@ export const packageCommands: readonly Command[] = [
       'library-path': text('DIRS', 'look in these directories first, as in LD_LIBRARY_PATH'),
       vendor: list('NAME', 'copy this library too, though every system has it, as in libstdc++.so.6'),
       keep: list('NAME', 'leave this library to the system'),
-      libs: text('DIR', 'where the libraries go in the package (default: libs beside the files that need them)'),
+      libs: text(
+        'DIR',
+        'where the libraries go in the package (default: libs beside the files that need them)',
+      ),
       strip: flag('remove symbol tables and debugging information'),
       ...policyOption,
       'dry-run': flag('print what would be done; write nothing', {alias: 'n'}),
@@ -52,8 +63,14 @@ export const packageCommands: readonly Command[] = [
     },
     examples: [
       {line: 'elfinterp repair . --into ../fixed', meaning: 'a copy that brings its libraries along'},
-      {line: 'elfinterp repair --in-place --strip prebuilds/linux-x64', meaning: 'in a build, before npm pack'},
-      {line: 'elfinterp repair . --in-place --root ./arm64-builder', meaning: 'with the libraries of another system'},
+      {
+        line: 'elfinterp repair --in-place --strip prebuilds/linux-x64',
+        meaning: 'in a build, before npm pack',
+      },
+      {
+        line: 'elfinterp repair . --in-place --root ./arm64-builder',
+        meaning: 'with the libraries of another system',
+      },
     ],
     epilogue: 'The result is proved before it takes its place: no library may come from outside the package.',
     load: () => import('../commands/repair.js'),

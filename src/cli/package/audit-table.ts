@@ -1,14 +1,23 @@
 /*
  * An audit for people: a line for each file, what its floors mean, then what is wrong.
  */
-import {type Family, type FileAudit, floorName, type PackageAudit, printable, type TargetAudit} from '../../index.js';
+import {
+  type Family,
+  type FileAudit,
+  floorName,
+  type PackageAudit,
+  printable,
+  type TargetAudit,
+} from '../../index.js';
 import type {Output} from '../output.js';
 
 export function printAudit(audit: PackageAudit, output: Output): void {
   output.foreign(headline(audit));
   if (audit.files.length === 0) output.line('  no ELF files');
   const rows = audit.files.map(rowOf);
-  for (const line of align([['file', 'for', 'glibc', 'GLIBCXX', 'GCC', 'kind'], ...rows].slice(rows.length ? 0 : 1)))
+  for (const line of align(
+    [['file', 'for', 'glibc', 'GLIBCXX', 'GCC', 'kind'], ...rows].slice(rows.length ? 0 : 1),
+  ))
     output.foreign(`  ${line}`);
   for (const target of audit.targets) for (const line of targetLines(target)) output.foreign(line);
   for (const {severity, file, message} of audit.findings)
@@ -20,6 +29,12 @@ function shown(text: string): string {
   return printable(text);
 }
 
+/** Names of C++ are long, and the beginning tells enough. */
+function shortened(symbol: string): string {
+  const text = shown(symbol);
+  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
+}
+
 function headline({source, fields}: PackageAudit): string {
   if (fields?.name === undefined) return shown(source);
   return shown(`${fields.name}${fields.version === undefined ? '' : ` ${fields.version}`} (${source})`);
@@ -27,7 +42,10 @@ function headline({source, fields}: PackageAudit): string {
 
 function rowOf({path, target, kindName, floors}: FileAudit): string[] {
   const of = (family: Family) => floors.find((floor) => floor.family === family)?.version ?? '-';
-  const libc = target.libc === 'musl' ? `musl ${floors.some(({family}) => family === 'musl') ? of('musl') : ''}`.trim() : of('glibc');
+  const libc =
+    target.libc === 'musl'
+      ? `musl ${floors.some(({family}) => family === 'musl') ? of('musl') : ''}`.trim()
+      : of('glibc');
   return [shown(path), targetName(target), libc, of('glibcxx'), of('gcc'), kindName];
 }
 
@@ -39,7 +57,12 @@ function align(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     rows.reduce((width, row) => Math.max(width, (row[column] ?? '').length), 0),
   );
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 function targetLines(target: TargetAudit): string[] {
@@ -47,7 +70,7 @@ function targetLines(target: TargetAudit): string[] {
   for (const floor of target.floors) {
     const [newest] = floor.versions;
     if (newest === undefined || newest.count === 0) continue;
-    const names = newest.symbols.slice(0, 4).map(shown).join(', ');
+    const names = newest.symbols.slice(0, 4).map(shortened).join(', ');
     const more = newest.count > 4 ? ` and ${newest.count - 4} more` : '';
     lines.push(`    ${floorName(floor)} for ${names}${more}`);
   }

@@ -5,7 +5,9 @@ import {type PackageAudit, type PackageFinding, version} from '../../index.js';
 
 /** One log with one run for any number of packages. */
 export function toSarif(audits: readonly PackageAudit[]): object {
-  const results = audits.flatMap(({source, findings}) => findings.map((finding) => resultOf(source, finding)));
+  const results = audits.flatMap(({source, findings}) =>
+    findings.map((finding) => resultOf(source, finding)),
+  );
   const rules = [...new Set(audits.flatMap(({findings}) => findings.map(({code}) => code)))].sort();
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -31,6 +33,8 @@ export function locationOf(source: string, file: string | undefined): string {
 
 function uriOf(path: string): string {
   const relative = path.replace(/^(\.\/)+/, '');
-  const encoded = relative.split('/').map((part) => encodeURIComponent(part.replace(/\p{Surrogate}/gu, '\ufffd')));
+  const encoded = relative
+    .split('/')
+    .map((part) => encodeURIComponent(part.replace(/\p{Surrogate}/gu, '\ufffd')));
   return path.startsWith('/') ? `file://${encoded.join('/')}` : encoded.join('/');
 }

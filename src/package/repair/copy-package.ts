@@ -1,0 +1,115 @@
+/*
+ * The package as it is, copied into a staging directory: the whole of it for a new one, or its ELF files alone, to prove
+ * on them what the package will be.
+ *
+ * Directories are held and names taken in them, so that nobody can lead the copy elsewhere. A link is copied as what it
+ * is; hard links among the files stay hard links.
+ */
+import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, symlinkSync} from 'node:fs';
+import {posix} from 'node:path';
+import {ElfError, systemError} from '../../errors.js';
+import type {Held, HeldDirectory} from '../../source/held.js';
+import {inDirectoryOf, isStaging} from './staging.js';
+
+/**
+ * Copy everything.
+ *
+ * @returns the paths of the files
+ * @throws ElfError UNSUPPORTED for what is no file, directory or link; FILE_SYSTEM
+ */
+export function copyPackage(from: HeldDirectory, to: HeldDirectory): string[] {
+  const copied: string[] = [];
+  copyInto(from, to, {links: new Map(), top: to, copied}, '');
+  return copied;
+}
+
+/** What all directories of a copy share. */
+interface Copying {
+  /** The first path of each file that has hard links. */
+  readonly links: Map<string, string>;
+  readonly top: HeldDirectory;
+  readonly copied: string[];
+}
+
+function copyInto(from: HeldDirectory, to: HeldDirectory, copying: Copying, path: string): void {
+  for (const name of from.names()) {
+    if (isStaging(name)) continue;
+    using entry = from.hold(name);
+    if (entry === undefined) continue;
+    const inside = posix.join(path, name);
+    if (entry.stats.isDirectory()) copyDirectory(from, to, name, copying, inside);
+    else if (entry.stats.isFile()) copyFile(entry, to.at(name), copying, inside);
+    else if (entry.stats.isSymbolicLink())
+      symlinkSync(readlinkSync(from.at(name), {encoding: 'buffer'}), to.at(name));
+    else throw new ElfError('UNSUPPORTED', 'neither a file, a directory nor a link', {path: entry.real});
+  }
+}
+
+function copyDirectory(
+  from: HeldDirectory,
+  to: HeldDirectory,
+  name: string,
+  copying: Copying,
+  path: string,
+): void {
+  using inner = from.directory(name);
+  if (inner === undefined) return;
+  using made = to.make(name);
+  copyInto(inner, made, copying, path);
+  chmodSync(made.path, inner.stats.mode & 0o777);
+}
+
+function copyFile(entry: Held, copy: string, copying: Copying, path: string): void {
+  const {nlink, dev, ino} = entry.stats;
+  const {links, top, copied} = copying;
+  copied.push(path);
+  const earlier = nlink > 1 ? links.get(`${dev}:${ino}`) : undefined;
+  try {
+    if (earlier !== undefined)
+      inDirectoryOf(top, earlier, (directory, name) => linkSync(directory.at(name), copy));
+    else copyHeld(entry, copy);
+  } catch (error) {
+    throw systemError(entry.real, error, 'cannot copy');
+  }
+  if (nlink > 1 && earlier === undefined) links.set(`${dev}:${ino}`, path);
+}
+
+/** A private copy of a file that is held, with its mode. */
+export function copyHeld(entry: Held, copy: string): void {
+  copyFileSync(entry.path, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  // A mode that forbids writing comes when the file is complete.
+  chmodSync(copy, entry.stats.mode & 0o777);
+}
+
+/** Copy some files. Links to them would do, but for a program that writes where it should only read. */
+export function copyFiles(from: HeldDirectory, to: HeldDirectory, paths: readonly string[]): void {
+  for (const path of paths) {
+    inDirectoryOf(to, path, (directory, name) => {
+      using entry = holdFile(from, path);
+      copyHeld(entry, directory.at(name));
+    });
+  }
+}
+
+/** Hold a file of the package. @throws ElfError OUTSIDE when a link is in the way, NOT_FOUND */
+export function holdFile(top: HeldDirectory, path: string): Held {
+  const parts = path.split('/');
+  let here = top.again();
+  for (const part of parts.slice(0, -1)) {
+    using above = here;
+    const next = above.directory(part);
+    if (next === undefined) throw gone(top, path);
+    here = next;
+  }
+  using directory = here;
+  const entry = directory.hold(parts.at(-1) ?? '');
+  if (entry?.stats.isFile()) return entry;
+  entry?.[Symbol.dispose]();
+  throw gone(top, path);
+}
+
+function gone(top: HeldDirectory, path: string): ElfError {
+  return new ElfError('CHANGED', 'the file is gone, or is no file any more', {
+    path: posix.join(top.real, path),
+  });
+}

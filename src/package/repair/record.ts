@@ -1,0 +1,83 @@
+/*
+ * What a repair did, kept beside the libraries that it brought: for whoever has to say which software a package ships,
+ * and for a later repair. It holds nothing that differs from run to run.
+ */
+import {readFileSync, unlinkSync, writeFileSync} from 'node:fs';
+import {posix} from 'node:path';
+import {ElfError} from '../../errors.js';
+import type {HeldDirectory} from '../../source/held.js';
+import {version} from '../../version.js';
+import {holdFile} from './copy-package.js';
+import type {RepairPlan} from './plan.js';
+import {inDirectoryOf} from './staging.js';
+
+/** Its name in each directory of libraries. */
+export const recordName = 'elfinterp.json';
+
+/** One library, as the record has it. */
+export interface RecordedLibrary {
+  /** File name in the same directory, and SONAME. */
+  readonly soname: string;
+  /** Where it was taken from, inside the root. */
+  readonly source: string;
+  /** SHA-256 of that file, in hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** Longer than the record of any package. */
+const longest = 1 << 22;
+
+/** Write the records of a plan, with what earlier repairs recorded. @returns their paths in the package */
+export function writeRecords(top: HeldDirectory, {libraries}: RepairPlan): string[] {
+  const directories = [...new Set(libraries.map(({path}) => posix.dirname(path)))].sort();
+  return directories.map((directory) => {
+    const path = posix.join(directory, recordName);
+    const own = libraries.filter((library) => posix.dirname(library.path) === directory);
+    const all = new Map<string, RecordedLibrary>(
+      readRecord(top, path).map((library) => [library.soname, library]),
+    );
+    for (const {soname, source, sha256} of own) all.set(soname, {soname, source, sha256});
+    const sorted = [...all.values()].sort((a, b) => (a.soname < b.soname ? -1 : 1));
+    write(
+      top,
+      path,
+      `${JSON.stringify({version: 1, generator: `elfinterp ${version}`, libraries: sorted}, null, 2)}\n`,
+    );
+    return path;
+  });
+}
+
+function write(top: HeldDirectory, path: string, text: string): void {
+  inDirectoryOf(top, path, (directory, name) => {
+    // In its place may be a hard link's other name, or a link; both stay what they are.
+    using there = directory.hold(name);
+    if (there !== undefined) unlinkSync(directory.at(name));
+    writeFileSync(directory.at(name), text, {mode: 0o644, flag: 'wx'});
+  });
+}
+
+/** What an earlier repair recorded; a file of that name that is something else is refused. */
+function readRecord(top: HeldDirectory, path: string): RecordedLibrary[] {
+  if (!exists(top, path)) return [];
+  using file = holdFile(top, path);
+  try {
+    if (file.stats.size > longest) throw new RangeError('too long');
+    const {libraries} = JSON.parse(readFileSync(file.path, 'utf8'));
+    if (Array.isArray(libraries) && libraries.every(isLibrary)) return libraries;
+    throw new TypeError('not a record');
+  } catch (cause) {
+    throw new ElfError('CONFLICT', 'not a record of an earlier repair', {path, cause});
+  }
+}
+
+function exists(top: HeldDirectory, path: string): boolean {
+  return inDirectoryOf(top, path, (directory, name) => {
+    using there = directory.hold(name);
+    return there !== undefined;
+  });
+}
+
+function isLibrary(value: unknown): value is RecordedLibrary {
+  const {soname, source, sha256} = (value ?? {}) as Record<string, unknown>;
+  return [soname, source, sha256].every((field) => typeof field === 'string');
+}

@@ -1,0 +1,304 @@
+/*
+ * Repair a package: find what its binaries lack, copy that in under names of its own, lead the loader there, and prove
+ * that nothing else is asked for.
+ */
+import {accessSync, constants, existsSync, realpathSync, renameSync, rmdirSync, type Stats} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {basename, dirname, posix} from 'node:path';
+import {ElfError, systemError} from '../../errors.js';
+import {Root} from '../../loader/root.js';
+import {type HeldDirectory, holdDirectory} from '../../source/held.js';
+import {absolutePath} from '../../source/working-directory.js';
+import {syncDirectory} from '../../write/durable.js';
+import {auditFiles, type PackageAudit} from '../audit.js';
+import {findPackageFiles, isWithin} from '../package-files.js';
+import {isLibc} from '../platforms.js';
+import {type Policy, type Rules, rulesOf} from '../policy.js';
+import {type Change, commit, recoverPackage} from './commit.js';
+import {compareFloors} from './compare-floors.js';
+import {copyFiles, copyPackage, holdFile} from './copy-package.js';
+import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
+import {planRepair, type RepairPlan} from './plan.js';
+import {type RecordedLibrary, writeRecords} from './record.js';
+import {sameTree} from './same-tree.js';
+import {isStaging, type StagingDirectory, withStaging} from './staging.js';
+
+/** Where a repaired package goes, and what comes into it. */
+export interface RepairOptions {
+  /** Write it to this directory, which is new or empty; or holds the same result already. */
+  readonly into?: string | undefined;
+  /** Change the package itself. One of the two, or `dryRun`. */
+  readonly inPlace?: boolean | undefined;
+  /** Take the libraries from this root instead of the machine's own; any architecture will do. */
+  readonly root?: string | undefined;
+  /** Directories of the root, apart by colons, to look in first. */
+  readonly libraryPath?: string | undefined;
+  /** Libraries to bring along although every system has them, as `libstdc++.so.6`. */
+  readonly vendor?: readonly string[] | undefined;
+  /** Libraries to leave to the system although not every system has them. */
+  readonly keep?: readonly string[] | undefined;
+  /** Where the libraries go in the package. Default: `libs`, beside the files of each target that need them. */
+  readonly libs?: string | undefined;
+  /** Remove symbol tables and debugging information. */
+  readonly strip?: boolean | undefined;
+  /** What a package may ask of the system. */
+  readonly policy?: Policy | undefined;
+  /** Make and prove the result, then throw it away. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What a repair did, or would do. */
+export interface RepairResult {
+  /** The directory that has the result. */
+  readonly directory: string;
+  /** False when there was nothing to do, or everything was there already, or for a dry run. */
+  readonly written: boolean;
+  /** The libraries that came in, with their paths in the package. */
+  readonly libraries: readonly (RecordedLibrary & {readonly path: string})[];
+  /** Every file that changed or is new, with what was done to it. */
+  readonly files: readonly MadeFile[];
+  readonly before: PackageAudit;
+  readonly after: PackageAudit;
+  /** What else the author should know: floors that rose or fell, and why. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Bring the libraries that a package's binaries lack into it, with everything these need, each under a SONAME with a
+ * hash of its content; lead the files there by `$ORIGIN`, and take paths of the build machine out. The result is proved
+ * by the loader's rules before it takes its place. The same package and root give the same bytes.
+ *
+ * @throws ElfError NOT_FOUND for a library that is not in the root, NOT_CLOSED, CONFLICT, BUSY, BAD_REQUEST,
+ *   FILE_SYSTEM, or what `planEdit` throws; the package is as it was
+ * @example
+ *   const {libraries, notes} = await repairPackage('./my-addon', {into: './fixed'});
+ *   for (const {path, source} of libraries) console.log(path, 'from', source);
+ *   for (const note of notes) console.log(note);
+ */
+export async function repairPackage(directory: string, options: RepairOptions = {}): Promise<RepairResult> {
+  checkOptions(options);
+  using top = holdDirectory(realDirectory(directory));
+  const request: Request = {
+    options,
+    rules: rulesFor(options),
+    root: new Root(options.root),
+    source: directory,
+  };
+  if (options.dryRun) return await tryOut(top, request);
+  return options.into === undefined
+    ? await repairInPlace(top, request)
+    : await repairInto(top, options.into, request);
+}
+
+interface Request {
+  readonly options: RepairOptions;
+  readonly rules: Rules;
+  readonly root: Root;
+  /** The package as it was named. */
+  readonly source: string;
+}
+
+function checkOptions({into, inPlace = false, dryRun = false, libs, vendor = []}: RepairOptions): void {
+  if ((into !== undefined) === inPlace && !dryRun)
+    throw new ElfError('BAD_REQUEST', 'a repair goes into another directory or takes place in the package', {
+      expected: 'one of into and inPlace',
+    });
+  const isPlain =
+    libs === undefined || (posix.normalize(libs) === libs && !/^(\/|\.\.(\/|$))|\/$/.test(libs));
+  if (!isPlain)
+    throw new ElfError('BAD_REQUEST', 'the library directory is not a plain path in the package', {
+      expected: 'a path like lib/vendored',
+      got: libs,
+    });
+  const libc = vendor.find(isLibc);
+  if (libc !== undefined)
+    throw new ElfError(
+      'BAD_REQUEST',
+      'the C library cannot come along: the loader of the system has its own',
+      {
+        got: libc,
+      },
+    );
+}
+
+function rulesFor({policy, vendor = [], keep = []}: RepairOptions): Rules {
+  const rules = rulesOf(policy);
+  const {isAllowed} = rules;
+  return {...rules, isAllowed: (name) => !vendor.includes(name) && (keep.includes(name) || isAllowed(name))};
+}
+
+function realDirectory(directory: string): string {
+  try {
+    return realpathSync(absolutePath(directory));
+  } catch (error) {
+    throw systemError(directory, error);
+  }
+}
+
+/** Everything that is decided before anything is written. */
+interface Prepared {
+  readonly before: PackageAudit;
+  readonly plan: RepairPlan;
+}
+
+function prepare(top: HeldDirectory, {options, rules, root, source}: Request): Prepared {
+  const before = auditFiles(source, findPackageFiles(top.real), rules, {});
+  const {libraryPath, libs, strip = false} = options;
+  const context = {directory: top.real, audit: before, rules, root, libraryPath, libs, strip};
+  return {before, plan: planRepair(context)};
+}
+
+/** A repaired package in a directory of ours. */
+interface Made {
+  readonly files: readonly MadeFile[];
+  /** Paths of everything that is new or changed. */
+  readonly paths: readonly string[];
+  readonly after: PackageAudit;
+}
+
+function make(made: HeldDirectory, {plan, before}: Prepared, {options, rules, root, source}: Request): Made {
+  const files = makeFiles(made, plan, root, options.strip ?? false);
+  const records = writeRecords(made, plan);
+  const after = auditFiles(source, findPackageFiles(made.real), rules, {});
+  prove(after, before);
+  const touched = files.filter(({changes}) => changes.length > 0).map(({path}) => path);
+  return {files: files.filter(({changes}) => changes.length > 0), paths: [...touched, ...records], after};
+}
+
+/** By the loader's rules, nothing but the base set may come from outside. */
+function prove(after: PackageAudit, before: PackageAudit): void {
+  const known = new Set(before.findings.map(({code, message}) => `${code} ${message}`));
+  const problem = after.findings.find(
+    ({code, message}) =>
+      code === 'outside-library' ||
+      ((code === 'missing-version' || code === 'bad-elf') && !known.has(`${code} ${message}`)),
+  );
+  if (problem === undefined) return;
+  throw new ElfError('NOT_CLOSED', `the package does not stand on its own: it ${problem.message}`, {
+    path: problem.file,
+    expected: 'everything from the package',
+  });
+}
+
+function resultOf(
+  directory: string,
+  written: boolean,
+  {before, plan}: Prepared,
+  {files, after}: Pick<Made, 'files' | 'after'>,
+  notes: readonly string[] = [],
+): RepairResult {
+  return {
+    directory,
+    written,
+    libraries: plan.libraries.map(({path, soname, source, sha256}) => ({path, soname, source, sha256})),
+    files,
+    before,
+    after,
+    notes: [...plan.notes, ...notes, ...compareFloors(before, after)],
+  };
+}
+
+/** Nothing of the package is touched: its ELF files are copied to a directory that goes away again. */
+async function tryOut(top: HeldDirectory, request: Request): Promise<RepairResult> {
+  const prepared = prepare(top, request);
+  using scratch = holdDirectory(realpathSync(tmpdir()));
+  return withStaging(scratch, async ({held}) => {
+    using made = copyElfFiles(top, held, prepared);
+    return resultOf(top.real, false, prepared, make(made, prepared, request));
+  });
+}
+
+function copyElfFiles(top: HeldDirectory, staging: HeldDirectory, {before}: Prepared): HeldDirectory {
+  const made = staging.make('new');
+  const records = before.files.map(({path}) => posix.join(posix.dirname(path), 'elfinterp.json'));
+  const extra = ['package.json', ...new Set(records)].filter((path) =>
+    existsSync(posix.join(top.real, path)),
+  );
+  copyFiles(top, made, [...before.files.map(({path}) => path), ...extra]);
+  return made;
+}
+
+async function repairInPlace(top: HeldDirectory, request: Request): Promise<RepairResult> {
+  recoverPackage(top);
+  const prepared = prepare(top, request);
+  const {plan, before} = prepared;
+  if (plan.files.length + plan.libraries.length === 0)
+    return resultOf(top.real, false, prepared, {files: [], after: before});
+  requireWritable(top, plan);
+  const work = async ({held}: StagingDirectory) => {
+    using made = copyElfFiles(top, held, prepared);
+    const result = make(made, prepared, request);
+    await syncFiles(made, result.paths);
+    const changes = result.paths.map((path) => ({path, before: statsOf(top, path)}));
+    const notes = changes.length === 0 ? [] : commit(top, held, changes satisfies Change[]);
+    return resultOf(top.real, changes.length > 0, prepared, result, notes);
+  };
+  return withStaging(top, work, 'alone');
+}
+
+/** elfinterp changes no permissions to get in. */
+function requireWritable(top: HeldDirectory, {files}: RepairPlan): void {
+  for (const {path} of files) {
+    using file = holdFile(top, path);
+    try {
+      accessSync(file.path, constants.W_OK);
+    } catch (error) {
+      throw systemError(file.real, error, 'cannot write');
+    }
+  }
+}
+
+function statsOf(top: HeldDirectory, path: string): Stats | undefined {
+  try {
+    using file = holdFile(top, path);
+    return file.stats;
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'CHANGED') return undefined;
+    throw error;
+  }
+}
+
+async function repairInto(top: HeldDirectory, into: string, request: Request): Promise<RepairResult> {
+  const target = posix.join(realDirectory(dirname(absolutePath(into))), basename(absolutePath(into)));
+  if (isWithin(top.real, target) || isWithin(target, top.real))
+    throw new ElfError('BAD_REQUEST', 'the target lies in the package, or the package in it', {
+      path: into,
+      expected: 'a directory elsewhere',
+    });
+  const prepared = prepare(top, request);
+  using parent = holdDirectory(dirname(target));
+  return withStaging(parent, async ({held}) => {
+    using made = held.make('new');
+    const copied = copyPackage(top, made);
+    const result = make(made, prepared, request);
+    await syncFiles(made, [...new Set([...copied, ...result.paths])]);
+    const written = place(parent, held, made, basename(target), into);
+    return resultOf(target, written, prepared, result);
+  });
+}
+
+/** Give the new package its name. @returns false when the same one is there already */
+function place(
+  parent: HeldDirectory,
+  staging: HeldDirectory,
+  made: HeldDirectory,
+  name: string,
+  into: string,
+): boolean {
+  using there = parent.directory(name);
+  if (there?.names().some((entry) => !isStaging(entry))) {
+    if (sameTree(made, there)) return false;
+    throw new ElfError('CONFLICT', 'the directory is not empty', {
+      path: into,
+      expected: 'a new or empty directory',
+    });
+  }
+  try {
+    if (there !== undefined) rmdirSync(parent.at(name));
+    renameSync(staging.at('new'), parent.at(name));
+    syncDirectory(parent.path);
+    return true;
+  } catch (error) {
+    throw systemError(into, error, 'cannot write');
+  }
+}

@@ -1,0 +1,45 @@
+import {readlinkSync} from 'node:fs';
+import type {HeldDirectory} from '../../source/held.js';
+import {isSameBytes, readInPieces} from '../../source/source.js';
+
+/** Whether two directories hold the same files, with the same content and permissions. */
+export function sameTree(a: HeldDirectory, b: HeldDirectory): boolean {
+  const names = a.names();
+  if (names.join('/') !== b.names().join('/')) return false;
+  return names.every((name) => sameEntry(a, b, name));
+}
+
+function sameEntry(a: HeldDirectory, b: HeldDirectory, name: string): boolean {
+  using left = a.hold(name);
+  using right = b.hold(name);
+  if (left === undefined || right === undefined || left.stats.mode !== right.stats.mode) return false;
+  if (left.stats.isDirectory()) {
+    using inner = a.directory(name);
+    using other = b.directory(name);
+    return inner !== undefined && other !== undefined && sameTree(inner, other);
+  }
+  if (left.stats.isSymbolicLink()) return readlinkSync(a.at(name)) === readlinkSync(b.at(name));
+  return left.stats.size === right.stats.size && sameContent(a, b, name);
+}
+
+function sameContent(a: HeldDirectory, b: HeldDirectory, name: string): boolean {
+  const [left, right] = [a.open(name), b.open(name)];
+  try {
+    if (left === undefined || right === undefined || left.size !== right.size) return false;
+    let isSame = true;
+    readInPieces(
+      left,
+      0,
+      left.size,
+      (bytes, offset) => {
+        isSame = isSameBytes(bytes, right.read(offset, bytes.length));
+        return isSame;
+      },
+      1 << 20,
+    );
+    return isSame;
+  } finally {
+    left?.close();
+    right?.close();
+  }
+}

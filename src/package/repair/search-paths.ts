@@ -1,0 +1,65 @@
+/*
+ * The search path of a repaired file: what leads into the package stays, what leads to the build machine goes.
+ */
+import {join, posix} from 'node:path';
+
+/** How a directory is written relative to a file's own. */
+export function originPath(file: string, directory: string): string {
+  const relative = posix.relative(posix.dirname(file), directory);
+  return relative === '' ? '$ORIGIN' : `$ORIGIN/${relative}`;
+}
+
+/** An element of a search path, and where it leads in the package. */
+export interface PathElement {
+  readonly text: string;
+  /** Directory in the package, `.` for its own; undefined where it leads elsewhere. */
+  readonly inside: string | undefined;
+}
+
+/** Take a search path apart. Elements are read as glibc and musl do: `$ORIGIN` is where the file lies. */
+export function pathElements(file: string, list: string | undefined): PathElement[] {
+  return (list === undefined ? [] : list.split(':')).map((text) => ({text, inside: insideOf(file, text)}));
+}
+
+function insideOf(file: string, element: string): string | undefined {
+  const rest = /^\$(?:ORIGIN|\{ORIGIN\})(\/.*)?$/.exec(element);
+  if (rest === null || /\$/.test(rest[1] ?? '')) return undefined;
+  const path = posix.normalize(posix.join(posix.dirname(file), `.${rest[1] ?? ''}`)).replace(/(.)\/+$/, '$1');
+  return path === '..' || path.startsWith('../') ? undefined : path;
+}
+
+/**
+ * The path that a file needs.
+ *
+ * @param added directories in the package
+ * @param isKept whether an element that leads out of the package may stay
+ */
+export function repairedPath(
+  file: string,
+  list: string | undefined,
+  added: readonly string[],
+  isKept: (element: string) => boolean,
+): string {
+  const kept = pathElements(file, list).filter(
+    ({text, inside}) => inside !== undefined || (text !== '' && isKept(text)),
+  );
+  const present = new Set(kept.map(({inside}) => inside));
+  const fresh = added
+    .filter((directory) => !present.has(directory))
+    .map((directory) => originPath(file, directory));
+  return [...new Set([...kept.map(({text}) => text), ...fresh])].join(':');
+}
+
+/** The directories that a file's path names outside of the package, as paths of the machine: for finding libraries. */
+export function outsideDirectories(
+  file: string,
+  list: string | undefined,
+  origin: string | undefined,
+): string[] {
+  return pathElements(file, list).flatMap(({text, inside}) => {
+    if (inside !== undefined) return [];
+    if (text.startsWith('/')) return [text];
+    const rest = /^\$(?:ORIGIN|\{ORIGIN\})(\/[^$]*)?$/.exec(text);
+    return rest === null || origin === undefined ? [] : [join(origin, `.${rest[1] ?? ''}`)];
+  });
+}
