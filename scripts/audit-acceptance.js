@@ -95,7 +95,8 @@ function wantedByReadelf(host) {
     if (!isNeeds) continue;
     library = /File: (\S+)/.exec(line)?.[1] ?? library;
     const [, version, flags] = /Name: (\S+)\s+Flags: (.*?)\s+Version:/.exec(line) ?? [];
-    if (version !== undefined && !flags.includes('WEAK')) wanted.push({library, version});
+    const isOwn = library?.startsWith('libgcc_s') && version?.startsWith('GLIBC_');
+    if (version !== undefined && !flags.includes('WEAK') && !isOwn) wanted.push({library, version});
   }
   return wanted;
 }

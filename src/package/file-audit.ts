@@ -11,6 +11,7 @@ import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {type Floor, floorsOf} from './floor.js';
 import {type Target, targetOf} from './libc.js';
+import {androidLibraries} from './platforms.js';
 import type {PackageRequest} from './requests.js';
 
 /** One ELF file of a package. */
@@ -42,7 +43,7 @@ export interface FileAudit {
 }
 
 /** Look at a file. @throws ElfError when it has no header that can be read */
-export function auditFile(source: FileSource, path: string, requests: readonly PackageRequest[]): FileAudit {
+export function auditFile(source: FileSource, path: string, found: readonly PackageRequest[]): FileAudit {
   const view = new ElfView(source);
   const facts = describeElf(view);
   const unreadable = [...facts.unreadable];
@@ -61,6 +62,7 @@ export function auditFile(source: FileSource, path: string, requests: readonly P
     libc: 'none' as const,
     machine: facts.machine,
   });
+  const requests = found.map((request) => onOtherSystems(request, target));
   const vendored = new Set(requests.filter(({from}) => from === 'package').map(({name}) => name));
   const {floors, unknown} = attempt(
     () => floorsOf(view, facts.versions, target.libc, (library) => vendored.has(library)),
@@ -84,6 +86,12 @@ export function auditFile(source: FileSource, path: string, requests: readonly P
     stripped: facts.stripped,
     unreadable,
   };
+}
+
+/** What Android has is known; what the BSDs and others have is not judged. */
+function onOtherSystems(request: PackageRequest, {os, libc}: Target): PackageRequest {
+  const isTheirs = libc === 'bionic' ? androidLibraries.test(request.name) : os !== 'linux';
+  return isTheirs && request.from !== 'package' ? {...request, from: 'platform'} : request;
 }
 
 /** Segments that share a page of the largest size cannot be mapped apart. */

@@ -8,6 +8,7 @@
 import type {WantedVersions} from '../elf/version-names.js';
 import type {ElfView} from '../elf/view.js';
 import {type DynamicSymbol, readDynamicSymbols} from '../loader/symbols.js';
+import {isLibgcc} from './libc.js';
 import {muslSymbols} from './platforms.js';
 import {compareVersions, newestOf} from './version-numbers.js';
 
@@ -70,7 +71,11 @@ export function floorsOf(
 ): Floors {
   const asked = wanted
     .filter(({library}) => !isVendored(library))
-    .flatMap(({versions, weak}) => versions.filter((version) => !weak.includes(version)));
+    .flatMap(({library, versions, weak}) =>
+      versions
+        .filter((version) => !weak.includes(version))
+        .filter((version) => !(isLibgcc(library) && version.startsWith('GLIBC_'))),
+    );
   const symbols = view.dynamic === undefined ? [] : readDynamicSymbols(view);
   const users = usersOf(symbols);
   const byFamily = new Map<Family, string[]>();

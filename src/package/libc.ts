@@ -40,7 +40,7 @@ export function targetOf(view: ElfView, versions: readonly WantedVersions[]): Ta
 function libcOf(view: ElfView, versions: readonly WantedVersions[]): PackageLibc {
   const interpreter = interpreterOf(view) ?? '';
   const needed = view.dynamic?.needed ?? [];
-  const wanted = versions.flatMap((library) => library.versions);
+  const wanted = versions.flatMap((one) => (isLibgcc(one.library) ? [] : one.versions));
   const isBionic =
     /^\/system\/bin\/linker/.test(interpreter) ||
     wanted.includes('LIBC') ||
@@ -56,6 +56,14 @@ function libcOf(view: ElfView, versions: readonly WantedVersions[]): PackageLibc
   if (isGlibc) return 'glibc';
   // musl's own name for itself, where no distribution has renamed it.
   return needed.includes('libc.so') ? 'musl' : 'none';
+}
+
+/**
+ * libgcc_s defines a few symbols under glibc's oldest version, because they were glibc's once (libgcc-glibc.ver of GCC):
+ * files for musl ask for GLIBC_2.0 of it, too.
+ */
+export function isLibgcc(library: string): boolean {
+  return library.startsWith('libgcc_s');
 }
 
 function osOf(view: ElfView, libc: PackageLibc): string {

@@ -148,6 +148,10 @@ export function isLibc(name: string): boolean {
   return loaderName.test(name) || muslName.test(name) || glibcLibraries.includes(name);
 }
 
+/** What every Android device has for native code ("Native APIs" of the NDK guides). */
+export const androidLibraries =
+  /^lib(c|m|dl|log|android|z|EGL|GLESv[123]\w*|OpenSLES|OpenMAXAL|jnigraphics|mediandk|vulkan|camera2ndk|aaudio|nativewindow|neuralnetworks)\.so$/;
+
 /**
  * What a package may take from the system: the C library, and the GCC runtime that Node.js itself needs, so that it is
  * in memory before any addon. The manylinux policies add what every desktop has (libX11, libGL, libglib-2.0); no slim

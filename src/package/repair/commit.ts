@@ -25,7 +25,7 @@ import type {HeldDirectory} from '../../source/held.js';
 import {syncDirectory} from '../../write/durable.js';
 import {keepOwner} from '../../write/metadata.js';
 import {removeTree} from '../../write/remove-tree.js';
-import {inDirectoryOf, staleStagings} from './staging.js';
+import {inDirectoryOf, parentOf, staleStagings} from './staging.js';
 
 const journalName = 'journal.json';
 
@@ -118,7 +118,7 @@ function undo(top: HeldDirectory, staging: HeldDirectory, steps: readonly Step[]
   using replaced = staging.directory('replaced');
   using made = staging.directory('new');
   steps.forEach(({path, had}, number) => {
-    using directory = enter(top, posix.dirname(path));
+    using directory = enter(top, parentOf(path));
     if (directory === undefined) return;
     const name = posix.basename(path);
     if (had && replaced !== undefined) putBack(replaced.at(String(number)), directory.at(name));
@@ -132,7 +132,7 @@ function putBack(from: string, to: string): void {
 }
 
 function isIn(top: HeldDirectory, path: string): boolean {
-  using directory = enter(top, posix.dirname(path));
+  using directory = enter(top, parentOf(path));
   return (
     directory !== undefined &&
     lstatSync(directory.at(posix.basename(path)), {throwIfNoEntry: false}) !== undefined
@@ -143,16 +143,16 @@ function isIn(top: HeldDirectory, path: string): boolean {
 function takeOut(top: HeldDirectory, directory: HeldDirectory, path: string): void {
   try {
     unlinkSync(directory.at(posix.basename(path)));
-    const parent = posix.dirname(path);
-    using above = enter(top, posix.dirname(parent));
-    if (parent !== '.' && above !== undefined) rmdirSync(above.at(posix.basename(parent)));
+    const parent = parentOf(path);
+    using above = enter(top, parentOf(parent));
+    if (parent !== '' && above !== undefined) rmdirSync(above.at(posix.basename(parent)));
   } catch {
     // It is gone already, or others are in it.
   }
 }
 
 function syncDirectories(top: HeldDirectory, steps: readonly Step[]): void {
-  for (const path of new Set(steps.map((step) => posix.dirname(step.path)))) {
+  for (const path of new Set(steps.map((step) => parentOf(step.path)))) {
     using directory = enter(top, path);
     if (directory !== undefined) syncDirectory(directory.path);
   }

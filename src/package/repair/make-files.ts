@@ -115,7 +115,9 @@ export async function syncFiles(top: HeldDirectory, paths: readonly string[]): P
   const work = async () => {
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) await syncFile(top, path);
   };
-  await Promise.all(Array.from({length: together}, work));
+  // All have to end: `top` is let go afterwards, and its descriptor soon means something else.
+  const results = await Promise.allSettled(Array.from({length: together}, work));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 async function syncFile(top: HeldDirectory, path: string): Promise<void> {

@@ -202,7 +202,7 @@ function resultOf(
 async function tryOut(top: HeldDirectory, request: Request): Promise<RepairResult> {
   const prepared = prepare(top, request);
   using scratch = holdDirectory(realpathSync(tmpdir()));
-  return withStaging(scratch, async ({held}) => {
+  return await withStaging(scratch, async ({held}) => {
     using made = copyElfFiles(top, held, prepared);
     return resultOf(top.real, false, prepared, make(made, prepared, request));
   });
@@ -233,7 +233,7 @@ async function repairInPlace(top: HeldDirectory, request: Request): Promise<Repa
     const notes = changes.length === 0 ? [] : commit(top, held, changes satisfies Change[]);
     return resultOf(top.real, changes.length > 0, prepared, result, notes);
   };
-  return withStaging(top, work, 'alone');
+  return await withStaging(top, work, 'alone');
 }
 
 /** elfinterp changes no permissions to get in. */
@@ -267,7 +267,7 @@ async function repairInto(top: HeldDirectory, into: string, request: Request): P
     });
   const prepared = prepare(top, request);
   using parent = holdDirectory(dirname(target));
-  return withStaging(parent, async ({held}) => {
+  return await withStaging(parent, async ({held}) => {
     using made = held.make('new');
     const copied = copyPackage(top, made);
     const result = make(made, prepared, request);

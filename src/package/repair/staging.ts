@@ -88,8 +88,14 @@ export function inDirectoryOf<T>(
   path: string,
   work: (directory: HeldDirectory, name: string) => T,
 ): T {
-  using directory = enter(top, posix.dirname(path), 'make');
+  using directory = enter(top, parentOf(path), 'make');
   if (directory === undefined)
     throw new ElfError('NOT_FOUND', 'no such directory', {path: posix.join(top.real, path)});
   return work(directory, posix.basename(path));
+}
+
+/** The directory in which a path of the package lies, as `enter` wants it: nothing for the package's own. */
+export function parentOf(path: string): string {
+  const parent = posix.dirname(path);
+  return parent === '.' ? '' : parent;
 }
