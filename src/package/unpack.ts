@@ -10,7 +10,8 @@ import {closeSync, mkdirSync, openSync, readSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import type {ReadEntry} from 'tar';
 import {ElfError, printable, systemError} from '../errors.js';
-import {closeQuietly, fileSource} from '../source/file.js';
+import {closeQuietly} from '../source/descriptor.js';
+import {fileSource} from '../source/file.js';
 import {elfMagic, isElfMagic} from '../source/source.js';
 
 /** Bounds of what is taken for a package; the largest on npm has some 30,000 entries and 1 GB. */

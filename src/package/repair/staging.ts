@@ -7,8 +7,8 @@ import {posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {HeldDirectory} from '../../source/held.js';
+import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
 import {removeTree} from '../../write/remove-tree.js';
-import {isAlive} from '../../write/workspace.js';
 
 const prefix = '.elfinterp-repair-';
 
@@ -50,7 +50,7 @@ export async function withStaging<T>(
 
 function make(parent: HeldDirectory): string {
   try {
-    const path = mkdtempSync(parent.at(`${prefix}${process.pid}-`));
+    const path = mkdtempSync(parent.at(`${prefix}${ownIdentity()}-`));
     chmodSync(path, 0o700);
     return posix.basename(path);
   } catch (error) {
@@ -60,23 +60,26 @@ function make(parent: HeldDirectory): string {
 
 /** Two repairs of one package would each take the other's files for the old ones. */
 function requireAlone(parent: HeldDirectory, own: string): void {
-  const other = parent.names().find((name) => isStaging(name) && name !== own && isAlive(pidOf(name)));
+  const other = parent
+    .names()
+    .find((name) => isStaging(name) && name !== own && isRunning(holderOf(name)) !== false);
   if (other === undefined) return;
   throw new ElfError('BUSY', 'another elfinterp is at work here', {
     path: parent.real,
     expected: `${other} to go`,
-    got: `process ${pidOf(other)}`,
+    got: `process ${holderOf(other)}`,
   });
 }
 
-function pidOf(name: string): number {
-  return Number.parseInt(name.slice(prefix.length), 10);
+/** Who made it: what `ownIdentity` says, with random letters behind it. */
+function holderOf(name: string): string {
+  return new RegExp(`^${identityPattern}(?=-)`).exec(name.slice(prefix.length))?.[0] ?? '';
 }
 
 /** Staging directories that runs of this user were killed in. */
 export function staleStagings(parent: HeldDirectory): string[] {
   return parent.names().filter((name) => {
-    if (!isStaging(name) || isAlive(pidOf(name))) return false;
+    if (!isStaging(name) || isRunning(holderOf(name)) !== false) return false;
     using held = parent.hold(name);
     return held?.stats.isDirectory() === true && held.stats.uid === process.geteuid?.();
   });
