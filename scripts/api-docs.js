@@ -27,6 +27,11 @@ const chapters = {
     ['resolveTree'],
   ],
   bundle: ['Bundling', 'A program with its loader and libraries in a directory that stands on its own.'],
+  package: [
+    'Packages',
+    'npm packages with prebuilt binaries: which systems they run on, and what they lack.',
+    ['auditPackage', 'repairPackage'],
+  ],
   chroot: [
     'Chroots',
     'A bundle inside a foreign chroot.',

@@ -15,7 +15,7 @@ function example(name: string, args: readonly string[], cwd: string): RunResult 
 }
 
 test('each file of examples/ is run by a test', (t) => {
-  const tests = ['examples', 'workflow'].map((name) =>
+  const tests = ['examples', 'workflow', 'package/examples'].map((name) =>
     readFileSync(path.join(projectDirectory, 'test', `${name}.test.ts`), 'utf8'),
   );
   for (const name of readdirSync(path.join(projectDirectory, 'examples')))

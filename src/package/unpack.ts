@@ -8,11 +8,13 @@
  */
 import {closeSync, mkdirSync, openSync, readSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import type {ReadEntry} from 'tar';
 import {ElfError, printable, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
 import {fileSource} from '../source/file.js';
 import {elfMagic, isElfMagic} from '../source/source.js';
+
+/** Loaded only for a tarball. */
+type ReadEntry = import('tar').ReadEntry;
 
 /** Bounds of what is taken for a package; the largest on npm has some 30,000 entries and 1 GB. */
 export const unpackLimits = {entries: 100_000, bytes: 4 * 2 ** 30, ratio: 250, name: 1024} as const;
@@ -46,13 +48,16 @@ export async function unpackPackage(tarball: string, into: string): Promise<void
       // A copy: the parser keeps pieces of it, and the source uses its memory again.
       const isReady = parser.write(Buffer.from(bytes));
       unpacking.requireSound();
-      if (!isReady) await drained(parser);
+      if (!isReady) await nextTurn();
     }
-    if (failure === undefined) {
-      const ended = new Promise<void>((resolve) => parser.once('end', () => resolve()));
-      parser.end();
-      if (failure === undefined) await ended;
-    }
+    let isEnded = false;
+    parser.once('end', () => {
+      isEnded = true;
+    });
+    if (failure === undefined) parser.end();
+    // Entries are taken as they come, so that nothing is left to wait for; an archive that is cut off never ends.
+    if (!isEnded) await nextTurn();
+    failure ??= isEnded ? undefined : new Error('it ends too early');
     unpacking.requireSound();
     if (failure !== undefined) throw badArchive(tarball, failure);
     unpacking.requireSomething();
@@ -62,11 +67,8 @@ export async function unpackPackage(tarball: string, into: string): Promise<void
   }
 }
 
-function drained(parser: {once(event: 'drain' | 'error', listener: () => void): unknown}): Promise<void> {
-  return new Promise((resolve) => {
-    parser.once('drain', resolve);
-    parser.once('error', resolve);
-  });
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** tar says what is wrong with an archive as errors with a code of its own. */

@@ -196,14 +196,14 @@ test(
 test('fields and names that contradict the files are found', async (t) => {
   const {pkg} = workshop(t, {os: ['linux'], cpu: ['x64'], libc: ['musl']});
   mkdirSync(path.join(pkg, 'prebuilds/linux-x64'), {recursive: true});
-  copyFileSync(fixture('arm64/needs-libprobe').path, path.join(pkg, 'prebuilds/linux-x64/addon.musl.node'));
+  copyFileSync(fixture('s390x/needs-libprobe').path, path.join(pkg, 'prebuilds/linux-x64/addon.musl.node'));
   const {findings} = await auditPackage(pkg);
   const messages = (wanted: string) =>
     findings.filter(({code}) => code === wanted).map(({message}) => message);
-  t.deepEqual(messages('wrong-cpu'), ['is for arm64, but package.json says "cpu": ["x64"]']);
+  t.deepEqual(messages('wrong-cpu'), ['is for s390x, but package.json says "cpu": ["x64"]']);
   t.deepEqual(messages('wrong-libc'), ['is for glibc, but package.json says "libc": ["musl"]']);
   t.deepEqual(messages('name-contradicts'), [
-    'its name says x64, but it is for arm64',
+    'its name says x64, but it is for s390x',
     'its name says musl, but it is for glibc',
   ]);
 });
