@@ -9,6 +9,7 @@
 import {realpathSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {ElfError} from '../errors.js';
+import {attemptsOf} from '../loader/attempts.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Edge, ResolvedTree, TreeNode} from '../loader/tree.js';
 import {isWithin} from './package-files.js';
@@ -153,6 +154,17 @@ function answer(name: string, from: PackageRequest['from']): PackageRequest {
   return {name, from, path: undefined, throughLink: false};
 }
 
+/** A search path may have thousands of directories. */
+const mostPlaces = 100;
+
+function* take<T>(items: Iterable<T>, most: number): Generator<T> {
+  let left = most;
+  for (const item of items) {
+    if (left-- === 0) return;
+    yield item;
+  }
+}
+
 /** The first place outside of the package, reached by $ORIGIN, where a missing library was looked for. */
 function placeOutside(
   directory: string,
@@ -161,8 +173,9 @@ function placeOutside(
   name: string,
 ): string | undefined {
   const miss = tree.misses.find((one) => one.name === name && one.requestedBy === node.index);
-  const normal = miss?.tried.map(({path}) => join(path)).filter((path) => !isWithin(directory, path));
-  return normal?.find((path) => leadsOut(node, path)) ?? normal?.[0];
+  const places = miss === undefined ? [] : [...take(attemptsOf(tree, miss), mostPlaces)];
+  const normal = places.map(({path}) => join(path)).filter((path) => !isWithin(directory, path));
+  return normal.find((path) => leadsOut(node, path)) ?? normal[0];
 }
 
 /** Whether a path begins where one of the file's own $ORIGIN elements with `..` leads. */

@@ -144,7 +144,7 @@ test(
   withTools(async (t) => {
     const {pkg, libraries} = workshop(t);
     const names = Array.from({length: 12}, (_, i) => `part${i}`);
-    names.forEach((name, i) => library(libraries, name, i));
+    for (const [i, name] of names.entries()) library(libraries, name, i);
     names.forEach((name) => {
       const others = names
         .filter((other) => other !== name)

@@ -6,12 +6,13 @@ import {printAudit} from '../package/audit-table.js';
 import {toAnnotations} from '../package/github.js';
 import {readPolicy} from '../package/read-policy.js';
 import {toSarif} from '../package/sarif.js';
+import {safe} from '../safe-text.js';
 
 type Format = 'table' | 'json' | 'sarif' | 'github';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   if (args.json && args.format !== undefined) {
-    output.note('--json and --format exclude one another; see elfinterp audit --help');
+    output.note(safe`--json and --format exclude one another; see elfinterp audit --help`);
     return exitStatus.usage;
   }
   const format = args.json ? 'json' : ((args.format as Format | undefined) ?? 'table');
@@ -37,12 +38,12 @@ async function auditAll(args: Arguments, format: Format, output: Output): Promis
       const audit = await auditPackage(source, {
         policy,
         limits,
-        onProgress: ({path, done, total}) => output.status(`${done} of ${total}: ${path}`),
+        onProgress: ({path, done, total}) => output.status(safe`${done} of ${total}: ${path}`),
       });
       audits.push(audit);
       list?.add(auditToJson(audit));
       if (format === 'table') printAudit(audit, output);
-      if (format === 'github') for (const line of toAnnotations(audit)) output.line(line);
+      if (format === 'github') output.document(toAnnotations(audit));
     } catch (error) {
       output.error(error, source);
       list?.add({source, error: errorToJson(error)});

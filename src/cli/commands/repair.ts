@@ -1,13 +1,14 @@
-import {printable, type RepairResult, repairPackage} from '../../index.js';
+import {type RepairResult, repairPackage} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {floorsToJson} from '../package/audit-json.js';
 import {readPolicy} from '../package/read-policy.js';
+import {safe} from '../safe-text.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const wrong = usageProblem(args);
   if (wrong !== undefined) {
-    output.note(`${wrong}; see elfinterp repair --help`);
+    output.note(safe`${wrong}; see elfinterp repair --help`);
     return exitStatus.usage;
   }
   const result = await repairPackage(args.package as string, {
@@ -37,12 +38,14 @@ function usageProblem(args: Arguments): string | undefined {
 }
 
 function print({files, notes, written, before, after}: RepairResult, output: Output): void {
-  for (const {path, changes} of files)
-    for (const change of changes) output.foreign(`${printable(path)}: ${printable(change)}`);
-  for (const note of notes) output.note(printable(note));
+  for (const {path, changes} of files) for (const change of changes) output.line(safe`${path}: ${change}`);
+  for (const note of notes) output.warn(note);
   const fixed = before.findings.length - after.findings.length;
-  if (files.length === 0) output.progress('the package needs no repair');
-  else output.progress(written ? `repaired; ${fixed} findings fewer than before` : 'nothing was written');
+  if (files.length === 0) output.progress(safe`the package needs no repair`);
+  else
+    output.progress(
+      written ? safe`repaired; ${fixed} findings fewer than before` : safe`nothing was written`,
+    );
 }
 
 function toJson({directory, written, libraries, files, after, notes}: RepairResult): object {

@@ -10,43 +10,30 @@ import {
   type TargetAudit,
 } from '../../index.js';
 import type {Output} from '../output.js';
+import {type SafeText, safe} from '../safe-text.js';
 
 export function printAudit(audit: PackageAudit, output: Output): void {
-  output.foreign(headline(audit));
-  if (audit.files.length === 0) output.line('  no ELF files');
-  const rows = audit.files.map(rowOf);
-  for (const line of align(
-    [['file', 'for', 'glibc', 'GLIBCXX', 'GCC', 'kind'], ...rows].slice(rows.length ? 0 : 1),
-  ))
-    output.foreign(`  ${line}`);
-  for (const target of audit.targets) for (const line of targetLines(target)) output.foreign(line);
+  output.line(headline(audit));
+  if (audit.files.length === 0) output.line(safe`  no ELF files`);
+  else for (const line of align([heading, ...audit.files.map(rowOf)])) output.line(safe`  ${line}`);
+  for (const target of audit.targets) for (const line of targetLines(target)) output.line(line);
   for (const {severity, file, message} of audit.findings)
-    output.foreign(`  ${severity}: ${file === undefined ? '' : `${shown(file)}: `}${shown(message)}`);
+    output.line(
+      file === undefined ? safe`  ${severity}: ${message}` : safe`  ${severity}: ${file}: ${message}`,
+    );
 }
 
-/** One line stays one line, also in a pipe. */
-function shown(text: string): string {
-  return printable(text);
-}
+const heading = ['file', 'for', 'glibc', 'GLIBCXX', 'GCC', 'kind'];
 
-/** Names of C++ are long, and the beginning tells enough. */
-function shortened(symbol: string): string {
-  const text = shown(symbol);
-  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
-}
-
-function headline({source, fields}: PackageAudit): string {
-  if (fields?.name === undefined) return shown(source);
-  return shown(`${fields.name}${fields.version === undefined ? '' : ` ${fields.version}`} (${source})`);
+function headline({source, fields}: PackageAudit): SafeText {
+  if (fields?.name === undefined) return safe`${source}`;
+  return safe`${fields.name}${fields.version === undefined ? '' : ` ${fields.version}`} (${source})`;
 }
 
 function rowOf({path, target, kindName, floors}: FileAudit): string[] {
-  const of = (family: Family) => floors.find((floor) => floor.family === family)?.version ?? '-';
-  const libc =
-    target.libc === 'musl'
-      ? `musl ${floors.some(({family}) => family === 'musl') ? of('musl') : ''}`.trim()
-      : of('glibc');
-  return [shown(path), targetName(target), libc, of('glibcxx'), of('gcc'), kindName];
+  const of = (family: Family) => floors.find((floor) => floor.family === family)?.version;
+  const libc = target.libc === 'musl' ? ['musl', of('musl')].join(' ').trim() : (of('glibc') ?? '-');
+  return [printable(path), targetName(target), libc, of('glibcxx') ?? '-', of('gcc') ?? '-', kindName];
 }
 
 function targetName({os, cpu, libc}: Pick<TargetAudit, 'os' | 'cpu' | 'libc'>): string {
@@ -65,16 +52,21 @@ function align(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function targetLines(target: TargetAudit): string[] {
-  const lines = [`  ${targetName(target)}: ${meaning(target)}`];
+function targetLines(target: TargetAudit): SafeText[] {
+  const lines = [safe`  ${targetName(target)}: ${meaning(target)}`];
   for (const floor of target.floors) {
     const [newest] = floor.versions;
     if (newest === undefined || newest.count === 0) continue;
     const names = newest.symbols.slice(0, 4).map(shortened).join(', ');
     const more = newest.count > 4 ? ` and ${newest.count - 4} more` : '';
-    lines.push(`    ${floorName(floor)} for ${names}${more}`);
+    lines.push(safe`    ${floorName(floor)} for ${names}${more}`);
   }
   return lines;
+}
+
+/** Names of C++ are long, and the beginning tells enough. */
+function shortened(symbol: string): string {
+  return symbol.length > 40 ? `${symbol.slice(0, 37)}...` : symbol;
 }
 
 function meaning({libc, floors, runsOn}: TargetAudit): string {

@@ -6,12 +6,13 @@ import {type PackageAudit, printable} from '../../index.js';
 import {locationOf} from './sarif.js';
 
 /** One line a finding. */
-export function toAnnotations({source, findings}: PackageAudit): string[] {
-  return findings.map(({code, severity, file, message}) => {
+export function toAnnotations({source, findings}: PackageAudit): string {
+  const lines = findings.map(({code, severity, file, message}) => {
     const level = severity === 'note' ? 'notice' : severity;
     const text = file === undefined ? message : `${file}: ${message}`;
     return `::${level} file=${property(locationOf(source, file))},title=${property(code)}::${data(text)}`;
   });
+  return lines.join('\n');
 }
 
 function data(text: string): string {

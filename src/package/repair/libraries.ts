@@ -7,6 +7,7 @@
 import {join} from 'node:path';
 import type {ElfView} from '../../elf/view.js';
 import {ElfError, printable} from '../../errors.js';
+import {attemptsOf} from '../../loader/attempts.js';
 import {Resolver} from '../../loader/resolve.js';
 import type {Root} from '../../loader/root.js';
 import {standardLoader} from '../../loader/standard-loader.js';
@@ -119,11 +120,16 @@ export class Libraries {
   }
 }
 
-function notFound(miss: Miss, {nodes}: ResolvedTree, file: string, root: Root): ElfError {
+/** Enough to see where it should be. */
+const mostPlaces = 8;
+
+function notFound(miss: Miss, tree: ResolvedTree, file: string, root: Root): ElfError {
   const asker =
-    miss.requestedBy === 0 || miss.requestedBy === undefined ? undefined : nodes[miss.requestedBy];
+    miss.requestedBy === 0 || miss.requestedBy === undefined ? undefined : tree.nodes[miss.requestedBy];
   const by = asker === undefined ? '' : `, which ${asker.path} needs,`;
-  const places = [...new Set(miss.tried.map(({path}) => path))].slice(0, 8).join(', ');
+  const tried: string[] = [];
+  for (const {path} of attemptsOf(tree, miss)) if (tried.push(path) === mostPlaces) break;
+  const places = tried.join(', ');
   return new ElfError(
     'NOT_FOUND',
     `${printable(miss.name)}${printable(by)} is not in ${printable(root.host)}`,
