@@ -94,6 +94,8 @@ async function auditTarball(source: string, rules: Rules, options: AuditOptions)
     await unpackPackage(source, directory);
     const audit = auditFiles(source, findPackageFiles(directory), rules, options);
     return withoutScratch(audit, directory);
+  } catch (error) {
+    throw error instanceof ElfError && error.path?.startsWith(scratch) ? error.at(source) : error;
   } finally {
     rmSync(scratch, {recursive: true, force: true});
   }
@@ -135,7 +137,7 @@ export function auditFiles(
   });
   const files: FileAudit[] = [];
   const findings: PackageFinding[] = problems.map((error) =>
-    bad(basename(error.path ?? source), error.message),
+    bad(basename(error.path ?? source), error.reason),
   );
   for (const [done, path] of elfFiles.entries()) {
     onProgress({step: 'reading', path, done, total: elfFiles.length});
@@ -143,7 +145,7 @@ export function auditFiles(
       files.push(auditOne(join(directory, path), path, requests.get(path) ?? []));
     } catch (error) {
       if (!(error instanceof ElfError) || isNamed) throw error instanceof ElfError ? error.at(source) : error;
-      findings.push(bad(path, error.message));
+      findings.push(bad(path, error.reason));
     }
   }
   for (const file of files) findings.push(...findingsOf(file, rules, versionProblems.get(file.path) ?? []));

@@ -20,8 +20,8 @@ export interface PackageFields {
   readonly files: readonly string[] | undefined;
 }
 
-/** Longer than any that was ever published; npm itself reads what there is. */
-const longest = 1 << 24;
+/** Far longer than any that people write. What JSON.parse makes of it can take a hundred times as much memory. */
+const longest = 1 << 22;
 
 /** Read package.json. @throws ElfError BAD_PACKAGE when it is too long, or is not a JSON object */
 export function readPackageFields(source: ByteSource, path: string): PackageFields {
