@@ -9,10 +9,10 @@ import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../elf/records.js';
 import {eachSymbol} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
 import {ElfView, offsetOfAddress} from '../elf/view.js';
+import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
 import type {Range} from '../source/range-set.js';
 import type {ByteSource} from '../source/source.js';
-import {makeDynamicRoom} from './dynamic-room.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
 import type {Region, Rung} from './plan.js';
 
@@ -172,7 +172,7 @@ export class Draft {
   }
 
   finish(): Step {
-    makeDynamicRoom(this);
+    this.#requireDynamicRoom();
     this.#writeDynamic();
     this.#describeTable();
     this.#writeTable(
@@ -196,6 +196,18 @@ export class Draft {
       changes: this.changes,
       notes: this.notes,
     };
+  }
+
+  /** An edit that adds entries makes room for them first (dynamic-room.ts). */
+  #requireDynamicRoom(): void {
+    const {capacity = 0} = this.dynamicPlace ?? {};
+    const hasMore = this.entries.length > (this.view.dynamic?.entries.length ?? 0);
+    if (!hasMore || this.entries.length < capacity) return;
+    throw new ElfError('CHECK_FAILED', 'internal error, nothing was written: no room for a dynamic entry', {
+      path: this.view.path,
+      expected: `at most ${capacity - 1} entries`,
+      got: `${this.entries.length}`,
+    });
   }
 
   /** Let PT_PHDR say where the table is and how long. */

@@ -8,6 +8,7 @@ import {isStackExecutable} from '../elf/stack.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {Draft, noStep, type Step} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
 import {requireLoaded} from './loaded.js';
 import {takeProgramHeader} from './program-header.js';
 
@@ -18,8 +19,10 @@ export function setNoDefaultLib(view: ElfView, wanted: boolean): Step {
   if (changed === flags) return noStep(view);
   const draft = new Draft(view);
   const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_FLAGS_1);
-  if (entry === undefined) draft.entries.push({d_tag: DT.DT_FLAGS_1, d_val: changed});
-  else if (changed !== 0n) entry.d_val = changed;
+  if (entry === undefined) {
+    makeDynamicRoom(draft, 1);
+    draft.entries.push({d_tag: DT.DT_FLAGS_1, d_val: changed});
+  } else if (changed !== 0n) entry.d_val = changed;
   else draft.entries = draft.entries.filter((other) => other !== entry);
   draft.climb(entry === undefined ? 2 : 1);
   draft.changes.push(`default library directories: ${wanted ? 'not searched' : 'searched'} (DF_1_NODEFLIB)`);
@@ -68,6 +71,7 @@ export function addDebugTag(view: ElfView): Step {
     });
   }
   const draft = new Draft(view);
+  makeDynamicRoom(draft, 1);
   draft.entries.push({d_tag: DT.DT_DEBUG, d_val: 0n});
   draft.climb(2);
   draft.changes.push('DT_DEBUG added');

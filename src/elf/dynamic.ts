@@ -5,11 +5,20 @@
  * moving anything, so the view counts them.
  */
 import {ElfError} from '../errors.js';
+import type {ByteSource} from '../source/source.js';
 import {DT} from './constants.js';
+import type {Format} from './record.js';
 import {RecordTable} from './record-table.js';
 import {Dyn, type Phdr} from './records.js';
 import {StringReader} from './strings.js';
-import type {ElfView} from './view.js';
+
+/** What the section needs of the view that it is part of. */
+interface File {
+  readonly source: ByteSource;
+  readonly path: string | undefined;
+  readonly format: Format;
+  offsetOfAddress(address: bigint): number | undefined;
+}
 
 /** Where the dynamic string table lies. */
 export interface StringTable {
@@ -43,20 +52,20 @@ export class DynamicSection {
   readonly capacity: number;
   /** False when no DT_NULL ends the section: ld.so would run on into what follows. */
   readonly terminated: boolean;
-  readonly #view: ElfView;
+  readonly #file: File;
   readonly #entries: EntryTable;
   #stringTable: StringTable | undefined;
   #strings: StringReader | undefined;
 
-  constructor(view: ElfView, segment: Phdr) {
-    const {elfClass} = view.format;
+  constructor(file: File, segment: Phdr) {
+    const {elfClass} = file.format;
     const size = Dyn.size(elfClass);
-    this.#view = view;
+    this.#file = file;
     this.offset = segment.p_offset;
     this.address = segment.p_vaddr;
     this.capacity = Math.floor(segment.p_filesz / size);
     const readable = Math.min(this.capacity, mostEntries);
-    this.#entries = readEntries(view, segment.p_offset, readable);
+    this.#entries = readEntries(file, segment.p_offset, readable);
     this.terminated = this.#entries.keys.length < readable;
   }
 
@@ -121,11 +130,11 @@ export class DynamicSection {
   #findStringTable(): StringTable {
     const address = this.value(DT.DT_STRTAB);
     const size = this.value(DT.DT_STRSZ);
-    const offset = address === undefined ? undefined : this.#view.offsetOfAddress(address);
+    const offset = address === undefined ? undefined : this.#file.offsetOfAddress(address);
     if (address === undefined || size === undefined || offset === undefined) {
       throw this.#bad('DT_STRTAB does not lead to a string table', address);
     }
-    if (offset + Number(size) > this.#view.source.size)
+    if (offset + Number(size) > this.#file.source.size)
       throw this.#bad('DT_STRSZ leads outside the file', size);
     return {address, offset, size: Number(size)};
   }
@@ -134,13 +143,13 @@ export class DynamicSection {
   stringAt(index: bigint): string {
     const {stringTable} = this;
     if (index >= BigInt(stringTable.size)) throw this.#bad('a string offset lies outside DT_STRTAB', index);
-    this.#strings ??= new StringReader(this.#view.source, stringTable);
+    this.#strings ??= new StringReader(this.#file.source, stringTable);
     return this.#strings.at(Number(index));
   }
 
   #bad(what: string, value: bigint | undefined): ElfError {
     return new ElfError('BAD_ELF', what, {
-      path: this.#view.path,
+      path: this.#file.path,
       offset: this.offset,
       got: value === undefined ? 'nothing' : `0x${value.toString(16)}`,
       value,
@@ -154,7 +163,7 @@ type EntryTable = RecordTable<Dyn, 'd_tag'>;
 const usualEntries = 256;
 
 /** Read up to the first DT_NULL, and not much further: p_filesz of a damaged file may be anything. */
-function readEntries({source, format}: ElfView, offset: number, capacity: number): EntryTable {
+function readEntries({source, format}: File, offset: number, capacity: number): EntryTable {
   const size = Dyn.size(format.elfClass);
   for (let count = Math.min(capacity, usualEntries); ; count = Math.min(capacity, count * 16)) {
     const table = new RecordTable(Dyn, 'd_tag', source.read(offset, count * size), format, DT.DT_NULL);
