@@ -28,7 +28,7 @@ const rooms: Readonly<Record<string, Room>> = {
   source: {rooms: ['errors.ts'], node: true},
   elf: {rooms: ['errors.ts', 'source']},
   edit: {rooms: ['errors.ts', 'source', 'elf']},
-  write: {rooms: ['errors.ts', 'source', 'edit'], node: true, packages: ['tmp']},
+  write: {rooms: ['errors.ts', 'source', 'elf', 'edit'], node: true},
   loader: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   bundle: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],

@@ -1,8 +1,7 @@
 import {PF, PT, SHF, SHT} from '../elf/constants.js';
 import {encodeString} from '../elf/strings.js';
-import type {ElfView} from '../elf/view.js';
 import {addSection} from './add-section.js';
-import {Draft, type Step} from './draft.js';
+import type {Draft, Step} from './draft.js';
 import {takeNewPlace} from './extension.js';
 import {setInterpreter} from './interpreter.js';
 import {requireLoaded} from './loaded.js';
@@ -16,10 +15,10 @@ import {findRooms, type Place, takePlace} from './space.js';
  * @throws ElfError NO_ROOM when either cannot be made; UNSAFE_EDIT for a static-pie program, which would be
  *   relocated twice
  */
-export function addInterpreter(view: ElfView, path: string): Step {
-  if (view.interpreter !== undefined) return setInterpreter(view, path);
+export function addInterpreter(draft: Draft, path: string): Step {
+  const {view} = draft;
+  if (view.interpreter !== undefined) return setInterpreter(draft, path);
   requireLoaded(view, 'a static-pie program relocates itself and must not be given to a loader');
-  const draft = new Draft(view);
   const bytes = encodeString(path);
   const segment = takeProgramHeader(draft, {p_type: PT.PT_INTERP, p_flags: PF.PF_R});
   const place = takePlace(draft, findRooms(draft), bytes.length, 1) ?? takeNewPlace(draft, bytes.length, 1);

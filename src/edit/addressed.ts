@@ -3,8 +3,9 @@
  * and symbols follow a table; an address inside code, data or a relocation does not.
  */
 import {DT, SHN, SHT, STT} from '../elf/constants.js';
-import {Sym} from '../elf/records.js';
+import {type Shdr, Sym} from '../elf/records.js';
 import {isAddressRelocated} from '../elf/relocations.js';
+import {readString} from '../elf/strings.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import {isTableTag} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
@@ -22,11 +23,14 @@ export function isAddressed({view, entries}: Draft, {low, high}: AddressRange): 
   if (within(view.header.e_entry)) return true;
   const isPointer = (tag: bigint) => !isTableTag(view, tag) && pointerTags.has(tag);
   if (entries.some(({d_tag, d_val}) => within(d_val) && isPointer(d_tag))) return true;
+  // A section's own symbol follows the section.
+  const followers: readonly number[] =
+    view.sectionHeaders.length > 0 ? [STT.STT_TLS, STT.STT_SECTION] : [STT.STT_TLS];
   let isSymbol = false;
   const symbols = dynamicSymbolTable(view);
   if (symbols !== undefined) {
-    eachSymbol(view, symbols.offset, symbols.count, (symbol) => {
-      isSymbol ||= symbol.st_shndx !== SHN.SHN_UNDEF && within(symbol.st_value);
+    eachSymbol(view, symbols.offset, symbols.count, ({st_info, st_shndx, st_value}) => {
+      isSymbol ||= st_shndx !== SHN.SHN_UNDEF && within(st_value) && !followers.includes(st_info & 0xf);
     });
   }
   return isSymbol || isAddressRelocated(view, low, high);
@@ -44,16 +48,38 @@ const pointerTags: ReadonlySet<bigint> = new Set([
   DT.DT_TLSDESC_GOT,
 ]);
 
-/** Call `visit` with the name of every symbol, sections' own excepted, that a symbol table defines in the range. */
-export function eachSymbolIn(view: ElfView, {low, high}: AddressRange, visit: (name: number) => void): void {
+/** Does a symbol table give something in the range a name by which code may read it? */
+export function isNamed(view: ElfView, {low, high}: AddressRange): boolean {
   const size = Sym.size(view.format.elfClass);
+  let isFound = false;
   for (const table of view.sectionHeaders) {
     if (table.sh_type !== SHT.SHT_SYMTAB && table.sh_type !== SHT.SHT_DYNSYM) continue;
-    eachSymbol(view, table.sh_offset, Math.floor(table.sh_size / size), (symbol) => {
-      const {st_name, st_info, st_shndx, st_value} = symbol;
-      const isInside = st_value >= low && st_value < high;
-      const isReal = st_shndx !== SHN.SHN_UNDEF && st_shndx !== SHN.SHN_ABS;
-      if (isInside && isReal && (st_info & 0xf) !== STT.STT_SECTION) visit(st_name);
-    });
+    eachSymbol(
+      view,
+      table.sh_offset,
+      Math.floor(table.sh_size / size),
+      ({st_name, st_info, st_shndx, st_value}) => {
+        if (isFound || st_value < low || st_value >= high) return;
+        const isReal = st_shndx !== SHN.SHN_UNDEF && st_shndx !== SHN.SHN_ABS;
+        isFound =
+          isReal && !placeless.has(st_info & 0xf) && !meaninglessNames.test(nameIn(view, table, st_name));
+      },
+    );
   }
+  return isFound;
+}
+
+/** Symbols that no code reads bytes by: of a section, and offsets into the block of a thread. */
+const placeless: ReadonlySet<number> = new Set([STT.STT_SECTION, STT.STT_TLS]);
+
+/**
+ * `__abi_tag` is in the start files of every program; `$d` and its like say what kind of bytes follow (AAELF32,
+ * "Mapping symbols"; RISC-V psABI has them too).
+ */
+const meaninglessNames = /^(__abi_tag|\$[adtx](\..*)?)$/;
+
+function nameIn(view: ElfView, table: Shdr, name: number): string {
+  const strings = view.sectionHeaders[table.sh_link];
+  if (strings === undefined || name >= strings.sh_size) return '';
+  return readString(view.source, strings.sh_offset, strings.sh_size, name);
 }

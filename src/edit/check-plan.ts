@@ -49,7 +49,7 @@ function checkWritesDeclared(before: ElfView, plan: Plan): void {
 }
 
 /**
- * What is written over mapped bytes is written over headers, the linker's own tables, or zeros outside every other
+ * What is written over mapped bytes is written over headers, the linker's own tables, or filler outside every other
  * section: never over anything that code addresses.
  */
 function checkMappedWrites(before: ElfView, plan: Plan): void {
@@ -68,13 +68,18 @@ function checkMappedWrites(before: ElfView, plan: Plan): void {
           continue;
         }
         // In a segment that can be written to, zeros may be variables, unless sections say where those are.
-        const isFree = old[at - offset] === 0 && (isNamed || writable.endAt(at) === undefined);
+        const isFree = isNamed
+          ? fillers.has(old[at - offset] ?? 0)
+          : old[at - offset] === 0 && writable.endAt(at) === undefined;
         if (!isFree || others.endAt(at) !== undefined)
           failCheck(before, `${reason} would be written over other content`, 'a table, or zeros', hex(at));
       }
     }
   }
 }
+
+/** Zero, and what patchelf writes over a section that it moved, X or Z. */
+const fillers: ReadonlySet<number> = new Set([0, 0x58, 0x5a]);
 
 /** What segments map that have a flag. */
 function mappedRanges({programHeaders}: ElfView, flag: number): RangeSet {

@@ -1,11 +1,12 @@
 /*
  * The part of the check of a plan that is about segments: what kernel and loader map before and after.
  *
- * Old LOADs stay where they are, with the permissions they had; only a read-only one may grow. A new one lies above
- * all others on pages of its own, is never writable and executable, and has no BSS. A segment that describes bytes
+ * Old LOADs stay where they are, with the permissions they had; only a read-only one may grow. A new one lies on pages
+ * of its own above the first, is never writable and executable, and has no BSS. A segment that describes bytes
  * describes the same ones. The table of segments is where AT_PHDR and PT_PHDR say.
  */
 import {PF, PT, segmentTypeName} from '../elf/constants.js';
+import {pageSizeOf, segmentAlignment} from '../elf/page-size.js';
 import {Phdr} from '../elf/records.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, hex} from '../errors.js';
@@ -13,7 +14,6 @@ import {isSameBytes} from '../source/source.js';
 import {isTableSegment} from './claims.js';
 import type {Plan} from './plan.js';
 import type {EditRequest} from './request.js';
-import {pageSizeOf} from './space.js';
 
 /** @throws ElfError CHECK_FAILED */
 export function checkSegments(
@@ -24,8 +24,8 @@ export function checkSegments(
 ): void {
   const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
   checkOldLoads(before, after);
-  checkNewLoads(before, after);
-  checkPages(before, after);
+  checkNewLoads(before, after, requests);
+  checkPages(before, after, requests);
   checkOtherSegments(before, after, plan, isStackAsked);
   checkTableOfSegments(before, after);
   checkDynamicPlace(before, after, plan);
@@ -71,12 +71,12 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
   }
 }
 
-/** New LOADs stand on fresh pages above the old ones, on bytes that no old LOAD has, and keep every promise. */
-function checkNewLoads(before: ElfView, after: ElfView): void {
+/** New LOADs stand above the first one, on bytes that no old LOAD has, and keep every promise. */
+function checkNewLoads(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
   const old = loadsOf(before);
-  const page = BigInt(pageSizeOf(before));
   const known = new Set(old.map(({p_vaddr}) => p_vaddr));
-  const highest = old.map(endOf).reduce((a, b) => (b > a ? b : a), 0n);
+  const lowest = old[0]?.p_vaddr ?? 0n;
+  const aligns = [segmentAlignment(before), ...requests.map(({pageSize}) => pageSize)];
   for (const load of loadsOf(after)) {
     if (known.has(load.p_vaddr)) continue;
     const name = `the new LOAD at ${hex(load.p_vaddr)}`;
@@ -86,8 +86,8 @@ function checkNewLoads(before: ElfView, after: ElfView): void {
     const isWritable = (load.p_flags & PF.PF_W) !== 0;
     demand(!isWritable || (load.p_flags & PF.PF_X) === 0, 'not both writable and executable', load.p_flags);
     demand(load.p_filesz === load.p_memsz && load.p_filesz > 0, 'all of it from the file', load.p_memsz);
-    demand(load.p_vaddr / page > (highest - 1n) / page, `above ${hex(highest)}`, load.p_vaddr);
-    demand(BigInt(load.p_align) >= page, `alignment of at least ${hex(page)}`, load.p_align);
+    demand(load.p_vaddr > lowest, `above ${hex(lowest)}`, load.p_vaddr);
+    demand(aligns.includes(load.p_align), `alignment of ${hex(aligns[0] ?? 0)}`, load.p_align);
     demand(load.p_offset + load.p_filesz <= after.source.size, 'inside the file', load.p_offset);
     const clash = loadsOf(after).find(
       (other) =>
@@ -96,12 +96,21 @@ function checkNewLoads(before: ElfView, after: ElfView): void {
         other.p_offset + other.p_filesz > load.p_offset,
     );
     demand(clash === undefined, 'bytes of its own', load.p_offset);
+    const twin = after.programHeaders.find(
+      (other) =>
+        other !== load &&
+        other.p_type !== PT.PT_PHDR &&
+        other.p_offset === load.p_offset &&
+        other.p_filesz > 0,
+    );
+    demand(twin === undefined, 'an offset at which no other segment begins', load.p_offset);
   }
 }
 
 /** LOADs ascend, are congruent to their file offsets, and share no page that they did not share before. */
-function checkPages(before: ElfView, after: ElfView): void {
-  const page = BigInt(pageSizeOf(before));
+function checkPages(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
+  const asked = requests.flatMap(({pageSize}) => (pageSize === undefined ? [] : [pageSize]));
+  const page = BigInt(Math.min(pageSizeOf(before), ...asked));
   const shared = (loads: readonly Phdr[]) =>
     loads.filter((load, i) => {
       const previous = loads[i - 1];
@@ -147,7 +156,7 @@ function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan, isStack
         failCheck(before, `${name}: ${field} changes`, hex(segment[field]), `${other?.[field]}`);
     }
     if (other === undefined || segment.p_filesz === 0 || segmentsWithoutContent.has(segment.p_type)) return;
-    if (isStrayProperty(before, segment)) return;
+    if (isStrayProperty(before, segment) || coversHeaders(before, segment)) return;
     const hasMoved = places.some((field) => other[field] !== segment[field]);
     if (hasMoved && after.offsetOfAddress(other.p_vaddr) !== other.p_offset)
       failCheck(before, `${name} would not be mapped`, hex(other.p_offset), hex(other.p_vaddr));
@@ -177,6 +186,13 @@ function isStrayProperty(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boo
     note.p_offset <= p_offset &&
     p_offset + p_filesz <= note.p_offset + note.p_filesz;
   return p_type === PT.PT_GNU_PROPERTY && !view.programHeaders.some(isAround);
+}
+
+/** Where patchelf moved the program headers to where a note was, PT_NOTE still points there. */
+function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {
+  const {e_phoff} = view.header;
+  const end = e_phoff + view.programHeaders.length * Phdr.size(view.format.elfClass);
+  return p_type === PT.PT_NOTE && p_offset < end && e_phoff < p_offset + p_filesz;
 }
 
 /** Does a plan write into a range of the file? */
@@ -242,7 +258,12 @@ function checkAuxiliaryVector(before: ElfView, after: ElfView, address: bigint):
       hex(address),
       hex(first + e_phoff),
     );
-  const smallest = (view: ElfView) => differences(view).reduce((a, b) => (b < a ? b : a), first);
+  // qemu compares them without a sign.
+  const unsigned = (value: bigint) => BigInt.asUintN(after.format.elfClass, value);
+  const smallest = (view: ElfView) =>
+    differences(view)
+      .map(unsigned)
+      .reduce((a, b) => (b < a ? b : a), unsigned(first));
   if (smallest(after) < smallest(before))
     failCheck(
       before,

@@ -4,7 +4,7 @@
  * the file a header field stands, and a header that two edits touch is written once.
  */
 
-import {DT, dynamicTagName, EM, machineDT, PF, PT, SHT, segmentTypeName} from '../elf/constants.js';
+import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
 import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../elf/records.js';
 import {eachSymbol} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
@@ -31,8 +31,15 @@ export function noStep(view: ElfView): Step {
   return {rung: 0, size: view.source.size, patches: [], regions: [], changes: [], notes: []};
 }
 
+/** What a request says of the layout as a whole. */
+export interface Layout {
+  /** Alignment in bytes of new segments; without it the file's own. */
+  readonly pageSize?: number | undefined;
+}
+
 export class Draft {
   readonly view: ElfView;
+  readonly layout: Layout;
   readonly programHeaders: Phdr[];
   readonly sectionHeaders: Shdr[];
   /** The entries of the dynamic section before DT_NULL. */
@@ -59,8 +66,9 @@ export class Draft {
   #tables: readonly DynamicTable[] | undefined;
   readonly #entryIndex: ReadonlyMap<Dyn, number>;
 
-  constructor(view: ElfView) {
+  constructor(view: ElfView, layout: Layout = {}) {
     this.view = view;
+    this.layout = layout;
     this.programHeaders = view.programHeaders.map((phdr) => ({...phdr}));
     this.sectionHeaders = view.sectionHeaders.map((section) => ({...section}));
     this.entries = (view.dynamic?.entries ?? []).map((entry) => ({...entry}));
@@ -69,6 +77,11 @@ export class Draft {
     this.sectionHeaderOffset = view.header.e_shoff;
     this.dynamicPlace = view.dynamic;
     this.#entryIndex = new Map(this.entries.map((entry, i) => [entry, i]));
+  }
+
+  /** The same file without what was changed in this draft. */
+  startAgain(): Draft {
+    return new Draft(this.view, this.layout);
   }
 
   /** Note that an edit needed this rung. */
@@ -198,6 +211,18 @@ export class Draft {
     };
   }
 
+  /** The section that describes the program header table and nothing else, where it was or where it goes. */
+  sectionOfHeaders(): Shdr | undefined {
+    const {view, programHeaderOffset} = this;
+    const size = view.programHeaders.length * Phdr.size(view.format.elfClass);
+    return this.sectionHeaders.find(
+      ({sh_type, sh_flags, sh_offset, sh_size}) =>
+        sh_type === SHT.SHT_PROGBITS &&
+        (sh_flags & SHF.SHF_ALLOC) !== 0 &&
+        (sh_offset === programHeaderOffset || (sh_offset === view.header.e_phoff && sh_size === size)),
+    );
+  }
+
   /** An edit that adds entries makes room for them first (dynamic-room.ts). */
   #requireDynamicRoom(): void {
     const {capacity = 0} = this.dynamicPlace ?? {};
@@ -216,6 +241,12 @@ export class Draft {
     if (offset === view.header.e_phoff && programHeaders.length === view.programHeaders.length) return;
     const size = programHeaders.length * Phdr.size(view.format.elfClass);
     const load = this.loadAt(offset, size);
+    const section = this.sectionOfHeaders();
+    if (section !== undefined && load !== undefined) {
+      section.sh_offset = offset;
+      section.sh_addr = load.p_vaddr + BigInt(offset - load.p_offset);
+      section.sh_size = size;
+    }
     for (const segment of programHeaders) {
       if (segment.p_type !== PT.PT_PHDR || load === undefined) continue;
       const address = load.p_vaddr + BigInt(offset - load.p_offset);

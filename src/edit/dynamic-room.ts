@@ -9,6 +9,7 @@ import {DF, DF_1, DT, PF, PT, SHT} from '../elf/constants.js';
 import {Dyn, type Phdr} from '../elf/records.js';
 import type {Draft} from './draft.js';
 import {takeNewPlace} from './extension.js';
+import {headroom} from './find-extension.js';
 import {openLoad} from './open-load.js';
 import type {Place} from './space.js';
 
@@ -81,7 +82,7 @@ function takeDynamicPlace(draft: Draft, segment: Phdr, size: number): Place {
   if (flags === 0) return takeNewPlace(draft, size, 16);
   draft.climb(3);
   const load = openLoad(draft, {flags: PF.PF_R | PF.PF_W, size});
-  const place = {offset: load.p_offset, address: load.p_vaddr};
+  const place = {offset: load.p_offset + headroom, address: load.p_vaddr + BigInt(headroom)};
   draft.taken.push({offset: place.offset, size});
   return place;
 }

@@ -13,21 +13,20 @@ import {appendTo, type Place} from './space.js';
  * @throws ElfError NO_ROOM when the file cannot have another segment
  */
 export function takeNewPlace(draft: Draft, size: number, align: number): Place {
-  const load = findExtension(draft) ?? openExtension(draft);
+  const load = findExtension(draft, size + align) ?? openExtension(draft, size + align);
   draft.climb(3);
   return appendTo(draft, load, size, align);
 }
 
-/** See that there is an extension. What stood behind the program header table may move into it. */
-export function requireExtension(draft: Draft): void {
-  if (findExtension(draft) === undefined) openExtension(draft);
+/** See that there is an extension with `size` bytes to come. What stood behind the program header table may move there. */
+export function requireExtension(draft: Draft, size: number): void {
+  if (findExtension(draft, size) === undefined) openExtension(draft, size);
 }
 
 /** Let the extension reach `size` bytes further, if it ends at `end`. */
 export function growExtension(draft: Draft, end: number, size: number): boolean {
-  const load = findExtension(draft);
-  // One that has just been opened may begin where something ends that is not in it.
-  if (load === undefined || load.p_filesz === 0 || load.p_offset + load.p_filesz !== end) return false;
+  const load = findExtension(draft, size);
+  if (load === undefined || load.p_offset + load.p_filesz !== end) return false;
   draft.climb(3);
   appendTo(draft, load, size, 1);
   return true;

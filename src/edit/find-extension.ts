@@ -1,8 +1,7 @@
 /*
  * The extension is a LOAD at the end of the file, read-only, with nothing in it but strings and tables that edits
  * put there. Nothing marks it: a file that another tool, or an older version, brought into that shape is as good.
- * What counts is that it is last in the file and last in memory, so that it can grow, and that every byte of it
- * either is zero or belongs to a table that DT_* entries, segments or section headers name. So what an earlier
+ * What counts is that it is last in the file, so that it can grow, and that every byte of it either is zero or belongs to a table that DT_* entries, segments or section headers name. So what an earlier
  * edit gave up is free for the next, and the file grows with what is needed now, not with the number of edits.
  */
 import {PF, PT, SHT} from '../elf/constants.js';
@@ -12,10 +11,21 @@ import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import {isLinkerTable, listKnown} from './claims.js';
 import type {Draft} from './draft.js';
+import {roomInMemory} from './room-in-memory.js';
 
-/** The LOAD that may grow at the end of the file; undefined when there is none. */
-export function findExtension(draft: Draft): Phdr | undefined {
-  return draft.extension ?? draft.readOnlyLoads.find((load) => isExtension(draft, load));
+/**
+ * A LOAD of ours begins with these bytes, which are zero and belong to nothing. Where another segment begins at the
+ * same offset, LLVM's objcopy and strip take that for the one that contains the LOAD and move the LOAD off its page
+ * (before version 17; whichever comes first in the table wins).
+ */
+export const headroom = 16;
+
+/**
+ * The LOAD that may grow at the end of the file by `size` bytes; undefined when there is none.
+ */
+export function findExtension(draft: Draft, size = 0): Phdr | undefined {
+  const load = draft.extension ?? draft.readOnlyLoads.find((candidate) => isExtension(draft, candidate));
+  return load !== undefined && roomInMemory(draft, load) >= size ? load : undefined;
 }
 
 function isExtension(draft: Draft, load: Phdr): boolean {
@@ -27,13 +37,12 @@ function isExtension(draft: Draft, load: Phdr): boolean {
   );
 }
 
-/** Behind it in the file there may be section headers, which can give way; in memory, nothing. */
+/** Behind it in the file there may be section headers, which can give way. */
 function isLast(draft: Draft, load: Phdr): boolean {
   const end = load.p_offset + load.p_filesz;
   const isBehind = (offset: number, size: number) => size > 0 && offset + size > end;
   const loads = draft.programHeaders.filter((p) => p.p_type === PT.PT_LOAD && p !== load);
-  if (loads.length === 0 || loads.some((p) => p.p_vaddr > load.p_vaddr || isBehind(p.p_offset, p.p_filesz)))
-    return false;
+  if (loads.length === 0 || loads.some((p) => isBehind(p.p_offset, p.p_filesz))) return false;
   const strangers = listKnown(draft).filter(({start, end: stop}) => isBehind(start, stop - start));
   const isSectionTable = strangers.length === 1 && strangers[0]?.start === draft.sectionHeaderOffset;
   if (isSectionTable) return strangers[0]?.end === draft.size && strangers[0].start >= end;
@@ -55,7 +64,8 @@ function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
       section.sh_type === SHT.SHT_NOBITS ||
       isLinkerTable(section) ||
       section.sh_type === SHT.SHT_DYNAMIC ||
-      section.sh_offset === interpreter?.p_offset,
+      section.sh_offset === interpreter?.p_offset ||
+      section.sh_offset === draft.programHeaderOffset,
   );
 }
 
@@ -66,8 +76,8 @@ function isZeroElsewhere(draft: Draft, load: Phdr): boolean {
 /** List the ranges of an extension that nobody claims. `vacated` is a range whose content an edit gave up. */
 export function findHoles(draft: Draft, load: Phdr, vacated?: Range): Range[] {
   const holes: Range[] = [];
-  let at = load.p_offset;
   const end = load.p_offset + load.p_filesz;
+  let at = load.p_offset + headroom;
   for (const claim of [...claimsIn(draft, load, vacated), {start: end, end}]) {
     if (claim.start > at) holes.push({offset: at, size: claim.start - at});
     at = Math.max(at, claim.end);

@@ -5,19 +5,19 @@ import {DF_1, DT, PF, PT} from '../elf/constants.js';
 import {osAbiName} from '../elf/os-abi.js';
 import {Ident} from '../elf/records.js';
 import {isStackExecutable} from '../elf/stack.js';
-import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {makeDynamicRoom} from './dynamic-room.js';
-import {requireLoaded} from './loaded.js';
+import {refuseGlibcLoader, requireLoaded} from './loaded.js';
 import {takeProgramHeader} from './program-header.js';
 
 /** Plan whether ld.so leaves its own directories and its cache out of the search (DF_1_NODEFLIB). */
-export function setNoDefaultLib(view: ElfView, wanted: boolean): Step {
+export function setNoDefaultLib(draft: Draft, wanted: boolean): Step {
+  const {view} = draft;
   const flags = requireLoaded(view).value(DT.DT_FLAGS_1) ?? 0n;
   const changed = wanted ? flags | DF_1.DF_1_NODEFLIB : flags & ~DF_1.DF_1_NODEFLIB;
   if (changed === flags) return noStep(view);
-  const draft = new Draft(view);
+  if (wanted) refuseGlibcLoader(view, 'DF_1_NODEFLIB');
   const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_FLAGS_1);
   if (entry === undefined) {
     makeDynamicRoom(draft, 1);
@@ -35,9 +35,9 @@ export function setNoDefaultLib(view: ElfView, wanted: boolean): Step {
  *
  * @throws ElfError NO_ROOM when there is no PT_GNU_STACK and no room for another program header
  */
-export function setExecStack(view: ElfView, wanted: boolean): Step {
+export function setExecStack(draft: Draft, wanted: boolean): Step {
+  const {view} = draft;
   if (isStackExecutable(view) === wanted) return noStep(view);
-  const draft = new Draft(view);
   const segment =
     draft.programHeaders.find(({p_type}) => p_type === PT.PT_GNU_STACK) ??
     takeProgramHeader(draft, {p_type: PT.PT_GNU_STACK, p_flags: PF.PF_R | PF.PF_W, p_align: 16});
@@ -48,10 +48,10 @@ export function setExecStack(view: ElfView, wanted: boolean): Step {
 }
 
 /** Plan the OS ABI of the ELF header (EI_OSABI). Linux's loaders accept System V and Linux. */
-export function setOsAbi(view: ElfView, wanted: number): Step {
+export function setOsAbi(draft: Draft, wanted: number): Step {
+  const {view} = draft;
   const {EI_OSABI} = view.ident;
   if (EI_OSABI === wanted) return noStep(view);
-  const draft = new Draft(view);
   const offset = Ident.offsetOf('EI_OSABI', view.format.elfClass);
   draft.write(offset, Uint8Array.of(wanted), 'EI_OSABI');
   draft.climb(1);
@@ -60,7 +60,8 @@ export function setOsAbi(view: ElfView, wanted: number): Step {
 }
 
 /** Plan the entry through which debuggers find what is loaded (DT_DEBUG), unless it is there. */
-export function addDebugTag(view: ElfView): Step {
+export function addDebugTag(draft: Draft): Step {
+  const {view} = draft;
   const dynamic = requireLoaded(view);
   if (dynamic.value(DT.DT_DEBUG) !== undefined) return noStep(view);
   const {p_flags = 0} = view.segment(PT.PT_DYNAMIC) ?? {};
@@ -70,7 +71,6 @@ export function addDebugTag(view: ElfView): Step {
       offset: dynamic.offset,
     });
   }
-  const draft = new Draft(view);
   makeDynamicRoom(draft, 1);
   draft.entries.push({d_tag: DT.DT_DEBUG, d_val: 0n});
   draft.climb(2);

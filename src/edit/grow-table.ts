@@ -191,7 +191,7 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
 function moveWhole(draft: Draft, size: number): void {
   let place = takePlace(draft, findRooms(draft), size, 1);
   if (place === undefined) {
-    requireExtension(draft);
+    requireExtension(draft, size);
     // Making the extension may have moved the table into it.
     if (growAtEnd(draft, stringTable(draft), size)) return;
     place = takeNewPlace(draft, size, 1);

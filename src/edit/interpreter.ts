@@ -10,8 +10,8 @@ import {Phdr} from '../elf/records.js';
 import {encodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 import type {Range} from '../source/range-set.js';
-import {eachSymbolIn} from './addressed.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {isNamed} from './addressed.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {requireExtension, takeNewPlace} from './extension.js';
 import {findRooms, type Place, type Room, takePlace, vacate} from './space.js';
 
@@ -21,30 +21,36 @@ import {findRooms, type Place, type Room, takePlace, vacate} from './space.js';
  * @throws ElfError NO_INTERPRETER for a static program or a library, NO_ROOM when there is no slack and a new
  *   segment cannot be made
  */
-export function setInterpreter(view: ElfView, path: string): Step {
+export function setInterpreter(draft: Draft, path: string): Step {
+  const {view} = draft;
   const old = view.interpreter;
   if (old === undefined) throw noInterpreter(view);
   if (old.path === path && old.size === encodeString(path).length) return noStep(view);
   const bytes = encodeString(path);
-  const {draft, place} = findPlace(view, bytes.length);
-  draft.write(place.offset, bytes, `the interpreter, ${path}`);
-  redirect(draft, place, bytes.length);
-  draft.climb(place.offset === old.offset ? 1 : 2);
-  draft.changes.push(`interpreter: ${old.path} -> ${path}`);
-  return draft.finish();
+  const found = findPlace(draft, bytes.length);
+  return found === undefined ? moveTo(draft.startAgain(), bytes, path) : write(draft, found, bytes, path);
 }
 
-/** In the old place, or in a room, or in the extension. */
-function findPlace(view: ElfView, size: number): {draft: Draft; place: Place} {
-  const draft = new Draft(view);
+/** In the old place, or in a room. */
+function findPlace(draft: Draft, size: number): Place | undefined {
   const rooms = findRooms(draft, giveUp(draft, size));
-  const place = takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? view.interpreter?.offset);
-  if (place !== undefined) return {draft, place};
-  // Once more from the start: making the extension may move the old string.
-  const another = new Draft(view);
-  requireExtension(another);
-  giveUp(another, size);
-  return {draft: another, place: takeNewPlace(another, size, 1)};
+  return takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? draft.view.interpreter?.offset);
+}
+
+/** In the extension. From the start: making it may move the old string, which must stand where it was until then. */
+function moveTo(draft: Draft, bytes: Uint8Array, path: string): Step {
+  requireExtension(draft, bytes.length);
+  giveUp(draft, bytes.length);
+  return write(draft, takeNewPlace(draft, bytes.length, 1), bytes, path);
+}
+
+function write(draft: Draft, place: Place, bytes: Uint8Array, path: string): Step {
+  const {interpreter} = draft.view;
+  draft.write(place.offset, bytes, `the interpreter, ${path}`);
+  redirect(draft, place, bytes.length);
+  draft.climb(place.offset === interpreter?.offset ? 1 : 2);
+  draft.changes.push(`interpreter: ${interpreter?.path} -> ${path}`);
+  return draft.finish();
 }
 
 /**
@@ -76,11 +82,7 @@ function rangeOf({programHeaders}: Draft): Range {
  */
 function hasSymbolAt(view: ElfView, {size}: Range): boolean {
   const low = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
-  let found = false;
-  eachSymbolIn(view, {low, high: low + BigInt(size)}, () => {
-    found = true;
-  });
-  return found;
+  return isNamed(view, {low, high: low + BigInt(size)});
 }
 
 function redirect(draft: Draft, place: Place, size: number): void {

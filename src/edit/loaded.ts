@@ -1,5 +1,7 @@
-import {DF_1, DT, ET, PT} from '../elf/constants.js';
+import {DF_1, DT, ET, PF, PT, SHN} from '../elf/constants.js';
 import type {DynamicSection} from '../elf/dynamic.js';
+import {findText} from '../elf/search.js';
+import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 
@@ -38,11 +40,72 @@ export function requireLoaded(
 ): DynamicSection {
   const dynamic = requireDynamic(view);
   if (!isStaticPie(view)) return dynamic;
-  throw new ElfError('UNSAFE_EDIT', consequence, {
-    path: view.path,
+  throw unsafe(view, consequence, 'a static-pie program');
+}
+
+/**
+ * The dynamic section of a file that may have a search path: the start-up code of glibc's loader and of its
+ * static-pie programs asserts that they have neither DT_RPATH nor DT_RUNPATH (elf/get-dynamic-info.h). musl's does not
+ * mind, so the assertion's own words decide.
+ *
+ * @throws ElfError UNSAFE_EDIT
+ */
+export function requireSearchable(view: ElfView): DynamicSection {
+  const dynamic = requireDynamic(view);
+  if (isStaticPie(view) && assertsNoPath(view))
+    throw unsafe(view, 'a static-pie program with a search path does not start', 'a static-pie program');
+  if (isGlibcLoader(view) && assertsNoPath(view)) throw brokenLoader(view, 'a search path');
+  return dynamic;
+}
+
+/**
+ * Refuse an edit that glibc's loader cannot survive. What does not start is every program that asks for it.
+ *
+ * @param what what it would be given
+ * @throws ElfError UNSAFE_EDIT
+ */
+export function refuseGlibcLoader(view: ElfView, what: string): void {
+  if (isGlibcLoader(view)) throw brokenLoader(view, what);
+}
+
+function brokenLoader(view: ElfView, what: string): ElfError {
+  return unsafe(
+    view,
+    `glibc's dynamic loader fails with ${what}, and so does every program that asks for it`,
+    'the dynamic loader of glibc',
+  );
+}
+
+function unsafe({path}: ElfView, message: string, got: string): ElfError {
+  return new ElfError('UNSAFE_EDIT', message, {
+    path,
     expected: 'a dynamically linked program or library',
-    got: 'a static-pie program',
+    got,
   });
+}
+
+/** Only the loader defines the variable in which it keeps what it loaded. */
+function isGlibcLoader(view: ElfView): boolean {
+  if (view.header.e_entry === 0n || view.segment(PT.PT_INTERP) !== undefined) return false;
+  const symbols = dynamicSymbolTable(view);
+  let isFound = false;
+  if (symbols === undefined || symbols.count > mostSymbols) return false;
+  eachSymbol(view, symbols.offset, symbols.count, ({st_name, st_shndx}) => {
+    isFound ||= st_shndx !== SHN.SHN_UNDEF && view.dynamic?.stringAt(BigInt(st_name)) === '_rtld_global';
+  });
+  return isFound;
+}
+
+/** glibc's loader has fewer than 50. */
+const mostSymbols = 1000;
+
+function assertsNoPath({programHeaders, source}: ElfView): boolean {
+  return programHeaders.some(
+    ({p_type, p_flags, p_offset, p_filesz}) =>
+      p_type === PT.PT_LOAD &&
+      (p_flags & PF.PF_W) === 0 &&
+      findText(source, {offset: p_offset, size: p_filesz}, 'info[DT_RUNPATH] == NULL') !== undefined,
+  );
 }
 
 /**

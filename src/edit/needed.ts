@@ -5,10 +5,9 @@
 import {DT} from '../elf/constants.js';
 import {Verneed} from '../elf/records.js';
 import {readNeededVersions} from '../elf/versions.js';
-import type {ElfView} from '../elf/view.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {makeDynamicRoom} from './dynamic-room.js';
-import {requireDynamic, requireLoaded} from './loaded.js';
+import {refuseGlibcLoader, requireDynamic, requireLoaded} from './loaded.js';
 import {dropNeededVersions, unbindSymbols} from './needed-versions.js';
 import {placeString, placeStrings, releaseStrings} from './string-table.js';
 import {writeAtTable} from './tables.js';
@@ -19,10 +18,11 @@ import {writeAtTable} from './tables.js';
  *
  * @throws ElfError NO_DYNAMIC, UNSAFE_EDIT for a static-pie program, NO_ROOM
  */
-export function addNeeded(view: ElfView, name: string, where: 'first' | 'last'): Step {
+export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): Step {
+  const {view} = draft;
   const names = requireLoaded(view).needed;
   if (where === 'last' ? names.includes(name) : names[0] === name) return noStep(view);
-  const draft = new Draft(view);
+  refuseGlibcLoader(view, 'a needed library');
   if (!names.includes(name)) makeDynamicRoom(draft, 1);
   const value = BigInt(placeString(draft, name));
   const others = neededValues(draft).filter((_, i) => names[i] !== name);
@@ -39,10 +39,10 @@ export function addNeeded(view: ElfView, name: string, where: 'first' | 'last'):
  * too, and the symbols that were bound to one of its versions are looked up without a version from then on.
  * Whether another library has them cannot be known here; the plan notes which ones must be found elsewhere.
  */
-export function removeNeeded(view: ElfView, name: string): Step {
+export function removeNeeded(draft: Draft, name: string): Step {
+  const {view} = draft;
   const names = requireDynamic(view).needed;
   if (!names.includes(name)) return {...noStep(view), notes: [describeAbsent(name, 'removed', names)]};
-  const draft = new Draft(view);
   const values = neededValues(draft);
   setNeeded(
     draft,
@@ -62,11 +62,11 @@ export function removeNeeded(view: ElfView, name: string): Step {
  * Plan other names for libraries, all at once, so that two may be swapped. The names in DT_VERNEED (vn_file)
  * follow, as ld.so looks them up among what is loaded. A name that is not there is passed over.
  */
-export function replaceNeeded(view: ElfView, names: Readonly<Record<string, string>>): Step {
+export function replaceNeeded(draft: Draft, names: Readonly<Record<string, string>>): Step {
+  const {view} = draft;
   const dynamic = requireDynamic(view);
   const wanted = new Map(Object.entries(names).filter(([from, to]) => from !== to));
   const target = (index: number | bigint) => wanted.get(dynamic.stringAt(BigInt(index))) ?? '';
-  const draft = new Draft(view);
   const entries = draft.entries.filter((e) => e.d_tag === DT.DT_NEEDED && target(e.d_val) !== '');
   const files = readNeededVersions(view).filter(({record}) => target(record.vn_file) !== '');
   const notes = [...wanted.keys()]

@@ -7,14 +7,13 @@
  * glibc's start files define in every program, and mapping symbols are names that nothing reads.
  */
 import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
-import {Shdr} from '../elf/records.js';
-import {readString} from '../elf/strings.js';
+import {Phdr, Shdr} from '../elf/records.js';
 import {isTableTag} from '../elf/tables.js';
 import type {Range} from '../source/range-set.js';
-import {isZero} from '../source/source.js';
-import {eachSymbolIn, isAddressed} from './addressed.js';
+import {isAddressed, isNamed} from './addressed.js';
 import {isMachineTable, isTableSegment, listKnown} from './claims.js';
 import type {Draft} from './draft.js';
+import {isFiller} from './filler.js';
 import type {Place} from './space.js';
 
 /** Bytes that move in one piece. */
@@ -36,7 +35,7 @@ export function findNeighbours(draft: Draft, range: Range): Neighbour[] | undefi
     (claim) => claim.start < end && claim.end > range.offset && !isInside(claim.start, claim.end),
   );
   if (hasStranger || neighbours.some((n) => n.offset < range.offset)) return undefined;
-  if (!isZeroBetween(draft, range, neighbours)) return undefined;
+  if (!isFillerBetween(draft, range, neighbours)) return undefined;
   return neighbours.every((neighbour) => isFree(draft, neighbour)) ? neighbours : undefined;
 }
 
@@ -49,7 +48,7 @@ function listMovable(draft: Draft): Neighbour[] {
     found.push({kind: 'tables', offset, size, align});
   }
   for (const {p_type, p_offset, p_filesz, p_align} of programHeaders) {
-    if (!isTableSegment(p_type, view.header.e_machine)) continue;
+    if (!isTableSegment(p_type, view.header.e_machine) || holdsHeaders(draft, p_offset, p_filesz)) continue;
     found.push({kind: 'tables', offset: p_offset, size: p_filesz, align: p_align});
   }
   const merged: Neighbour[] = [];
@@ -71,6 +70,16 @@ function listMovable(draft: Draft): Neighbour[] {
   return size > 0 ? [...whole, table].sort((a, b) => a.offset - b.offset) : whole;
 }
 
+/** patchelf may leave a PT_NOTE where it puts program headers; what speaks of them cannot make way for them. */
+function holdsHeaders(
+  {programHeaderOffset, programHeaders, view}: Draft,
+  offset: number,
+  size: number,
+): boolean {
+  const end = programHeaderOffset + programHeaders.length * Phdr.size(view.format.elfClass);
+  return offset < end && offset + size > programHeaderOffset;
+}
+
 /** To the end and the alignment of the sections that begin in it. */
 function widen(draft: Draft, neighbour: Neighbour): Neighbour {
   const end = neighbour.offset + neighbour.size;
@@ -90,13 +99,13 @@ function sectionsIn(draft: Draft, {offset, size}: Range): number[] {
   });
 }
 
-/** Zeros where nothing stands; without section headers no more of them than alignment makes. */
-function isZeroBetween(draft: Draft, {offset, size}: Range, neighbours: readonly Neighbour[]): boolean {
+/** Filler where nothing stands; without section headers no more of it than alignment makes. */
+function isFillerBetween(draft: Draft, {offset, size}: Range, neighbours: readonly Neighbour[]): boolean {
   const widest = draft.sectionHeaders.length > 0 ? Number.POSITIVE_INFINITY : 16;
   let at = offset;
   for (const next of [...neighbours, {offset: offset + size, size: 0}]) {
     const length = next.offset - at;
-    if (length >= widest || !isZero(draft, at, length)) return false;
+    if (length >= widest || !isFiller(draft, at, length)) return false;
     at = Math.max(at, next.offset + next.size);
   }
   return true;
@@ -107,27 +116,12 @@ function isFree(draft: Draft, neighbour: Neighbour): boolean {
   const low = addressOf(draft, neighbour);
   if (low === undefined) return false;
   const range = {low, high: low + BigInt(neighbour.size)};
-  let isNamed = false;
-  eachSymbolIn(draft.view, range, (name) => {
-    isNamed ||= !meaninglessNames.test(symbolName(draft, name));
-  });
-  return !isNamed && !isAddressed(draft, range);
+  return !isNamed(draft.view, range) && !isAddressed(draft, range);
 }
-
-/** `$d` and its like say what kind of bytes follow (AAELF32, "Mapping symbols"; RISC-V psABI has them too). */
-const meaninglessNames = /^(__abi_tag|\$[adtx](\..*)?)$/;
 
 function addressOf(draft: Draft, {offset, size}: Range): bigint | undefined {
   const load = draft.loadAt(offset, size);
   return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
-}
-
-/** Only .symtab is asked: .dynsym has none of these. */
-function symbolName({view}: Draft, name: number): string {
-  const table = view.sectionHeaders.find((section) => section.sh_type === SHT.SHT_SYMTAB);
-  const strings = view.sectionHeaders[table?.sh_link ?? 0];
-  if (strings === undefined || name >= strings.sh_size) return '';
-  return readString(view.source, strings.sh_offset, strings.sh_size, name);
 }
 
 /** Carry a neighbour to a place, zeros where it was, and let everything that points at it follow. */

@@ -3,26 +3,27 @@
  *
  * It needs an entry in the program header table. A PT_NULL becomes one; or the table grows over zeros behind it;
  * or over neighbours that can go elsewhere (neighbours.ts). Failing these the table itself moves into the new LOAD.
- *
- * Where in memory? Above everything, on pages of the target's own: an ET_EXEC's base never sinks. Linux before 5.18
- * and qemu-user before 8.1 do not look for the table: they take AT_PHDR as e_phoff plus the difference of address
- * and offset, Linux that of the first LOAD, qemu the smallest of all LOADs. So no new LOAD has a smaller difference
- * than there is, and a LOAD that holds the table has exactly the first one's, at the cost of a hole in the file
- * where BSS made the addresses run ahead of the offsets. The hole is sparse.
+ * Where in memory it goes is decided in place-load.ts.
  */
 import {PF, PN_XNUM, PT} from '../elf/constants.js';
-import {roundUp} from '../elf/notes.js';
 import {Phdr} from '../elf/records.js';
-import {ElfError, hex} from '../errors.js';
+import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
-import {findExtension} from './find-extension.js';
+import {findExtension, headroom} from './find-extension.js';
 import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';
-import {appendTo, moveSectionHeaders, pageSizeOf} from './space.js';
+import {placeLoad} from './place-load.js';
+import {appendTo, moveSectionHeaders} from './space.js';
 
-/** A LOAD to be; `size` bytes of it are given to the caller. */
+/** A LOAD to be; `size` bytes of it, behind the headroom, are given to the caller. */
 export interface WantedLoad {
   readonly flags: number;
   readonly size: number;
+}
+
+/** What comes into an extension besides what makes way for the table: bytes, and entries of the table. */
+interface ToCome {
+  readonly size?: number;
+  readonly entries?: number;
 }
 
 /** How the table gets its entries: `evict` moves away first, or the table itself does. */
@@ -32,12 +33,12 @@ interface Slots {
 }
 
 /**
- * Add a read-only LOAD, empty yet, that becomes the draft's extension.
+ * Add a read-only LOAD, empty yet, that becomes the draft's extension; `size` bytes are to go into it.
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
-export function openExtension(draft: Draft): Phdr {
-  openLoads(draft, []);
+export function openExtension(draft: Draft, size: number): Phdr {
+  openLoads(draft, [], {size});
   return extensionOf(draft);
 }
 
@@ -47,8 +48,8 @@ export function openExtension(draft: Draft): Phdr {
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
 export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
-  if (makeSlotAtHand(draft)) return insertLoad(draft, wanted, false);
-  return openLoads(draft, [wanted])[0] ?? extensionOf(draft);
+  if (makeSlotAtHand(draft)) return insertLoad(draft, wanted);
+  return openLoads(draft, [wanted], {})[0] ?? extensionOf(draft);
 }
 
 /**
@@ -59,7 +60,7 @@ export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
 export function makeSlot(draft: Draft): void {
   if (makeSlotAtHand(draft)) return;
   draft.climb(3);
-  openLoads(draft, [], 1);
+  openLoads(draft, [], {entries: 1});
 }
 
 /** Without a new extension, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
@@ -70,7 +71,7 @@ function makeSlotAtHand(draft: Draft): boolean {
     if (slots.evict.length > 0) moveSectionHeaders(draft, draft.size);
     return true;
   }
-  const extension = findExtension(draft);
+  const extension = findExtension(draft, sizeOf(draft, slots, 1));
   if (extension === undefined || !canTake(draft, extension, slots)) return false;
   const own = draft.extension;
   draft.extension = extension;
@@ -85,13 +86,25 @@ function canTake(draft: Draft, extension: Phdr, {movesTable}: Slots): boolean {
 }
 
 /** Open several, the extension last, so that it can grow later. */
-function openLoads(draft: Draft, others: readonly WantedLoad[], more = 0): Phdr[] {
-  const count = others.length + 1 + more;
+function openLoads(draft: Draft, others: readonly WantedLoad[], {size = 0, entries = 0}: ToCome): Phdr[] {
+  const count = others.length + 1 + entries;
   const slots = findSlots(draft, count);
-  const loads = others.map((wanted) => insertLoad(draft, wanted, false));
-  draft.extension = insertLoad(draft, {flags: PF.PF_R, size: 0}, slots.movesTable);
-  makeRoom(draft, slots, more);
+  const loads = others.map((wanted) => insertLoad(draft, wanted));
+  const needed = size + sizeOf(draft, slots, 1 + entries);
+  draft.extension = insertLoad(
+    draft,
+    {flags: PF.PF_R, size: 0},
+    {size: needed, holdsTable: slots.movesTable},
+  );
+  makeRoom(draft, slots, entries);
   return loads;
+}
+
+/** How many bytes of an extension the making of slots takes at most. */
+function sizeOf(draft: Draft, {evict, movesTable}: Slots, entries: number): number {
+  const table = (draft.programHeaders.length + entries) * Phdr.size(draft.view.format.elfClass);
+  const moved = evict.filter(({kind}) => kind !== 'section headers').map(({size, align}) => size + align);
+  return moved.reduce((sum, size) => sum + size, movesTable ? table + 8 : 0);
 }
 
 function extensionOf(draft: Draft): Phdr {
@@ -163,48 +176,44 @@ function moveTable(draft: Draft, extension: Phdr, more: number): void {
   draft.programHeaderOffset = appendTo(draft, extension, size, 8).offset;
   draft.notes.push(
     'the program header table moved to the end of the file; strip and objcopy move it again, and then Linux before ' +
-      '5.18 and qemu-user before 8.1 do not find it; eu-strip loses it',
+      '5.18 and qemu-user before 8.1 do not find it; eu-strip and LLVM before 17 lose it',
   );
 }
 
-function insertLoad(draft: Draft, {flags, size}: WantedLoad, holdsTable: boolean): Phdr {
+/** What an extension of no bytes yet is to hold. */
+interface Content {
+  readonly size: number;
+  readonly holdsTable: boolean;
+}
+
+function insertLoad(
+  draft: Draft,
+  {flags, size}: WantedLoad,
+  content: Content = {size, holdsTable: false},
+): Phdr {
   dropNull(draft);
-  const {offset, address} = findEnd(draft, holdsTable);
+  // A table of program headers has to be the first thing in its LOAD, or GNU strip moves what follows.
+  const start = content.holdsTable ? 0 : headroom;
+  const place = placeLoad(draft, {...content, size: start + content.size});
+  const {offset, address, align} = place;
   const load: Phdr = {
     p_type: PT.PT_LOAD,
     p_flags: flags,
     p_offset: offset,
     p_vaddr: address,
     p_paddr: address,
-    p_filesz: size,
-    p_memsz: size,
-    p_align: pageSizeOf(draft.view),
+    p_filesz: start + size,
+    p_memsz: start + size,
+    p_align: align,
   };
-  const last = draft.programHeaders.findLastIndex((phdr) => phdr.p_type === PT.PT_LOAD);
-  draft.programHeaders.splice(last + 1, 0, load);
-  draft.size = Math.max(draft.size, offset + size);
+  const {programHeaders} = draft;
+  const last = programHeaders.findLastIndex(
+    ({p_type, p_vaddr}) => p_type === PT.PT_LOAD && p_vaddr < address,
+  );
+  programHeaders.splice(last + 1, 0, load);
+  draft.size = Math.max(draft.size, offset + start + size);
   return load;
 }
-
-/** The first free place behind the file and above everything that it maps. */
-function findEnd(draft: Draft, holdsTable: boolean): {offset: number; address: bigint} {
-  const loads = draft.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-  const page = BigInt(pageSizeOf(draft.view));
-  const offset = BigInt(roundUp(draft.size, 16));
-  const highest = max(loads.map((load) => load.p_vaddr + BigInt(load.p_memsz)));
-  // strip lets a LOAD that holds the table begin up to two pages lower; those must not be the last ones of the BSS.
-  const above = roundUpTo(highest, page) + (holdsTable ? 2n * page : 0n) + (offset % page);
-  const smallest = loads.map(differenceOf).reduce((a, b) => (b < a ? b : a), differenceOf(firstLoad(draft)));
-  const difference = roundUpTo(holdsTable ? differenceOf(firstLoad(draft)) : smallest, page);
-  const address = max([above, offset + difference]);
-  if (address + mostBytes >= 1n << BigInt(draft.view.format.elfClass === 64 ? 47 : 32)) {
-    throw noRoom(draft, 'free addresses above the last LOAD', hex(highest));
-  }
-  return {offset: Number(holdsTable ? address - difference : offset), address};
-}
-
-/** What an extension may come to need. */
-const mostBytes = 1n << 20n;
 
 function firstLoad(draft: Draft): Phdr {
   const load = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_LOAD);
@@ -214,13 +223,4 @@ function firstLoad(draft: Draft): Phdr {
 
 function differenceOf({p_vaddr, p_offset}: Phdr): bigint {
   return p_vaddr - BigInt(p_offset);
-}
-
-function max(values: readonly bigint[]): bigint {
-  return values.reduce((a, b) => (b > a ? b : a), 0n);
-}
-
-function roundUpTo(value: bigint, align: bigint): bigint {
-  const rest = ((value % align) + align) % align;
-  return rest === 0n ? value : value + align - rest;
 }

@@ -5,9 +5,9 @@
 
 import {DT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {makeDynamicRoom} from './dynamic-room.js';
-import {requireDynamic, requireLoaded} from './loaded.js';
+import {requireDynamic, requireSearchable} from './loaded.js';
 import {placeString, releaseStrings} from './string-table.js';
 
 /** DT_RPATH or DT_RUNPATH. */
@@ -15,19 +15,16 @@ export type PathTag = typeof DT.DT_RPATH | typeof DT.DT_RUNPATH;
 
 const pathTags: readonly bigint[] = [DT.DT_RPATH, DT.DT_RUNPATH];
 
-/** glibc's start-up code asserts that a static-pie program has neither tag, and dies otherwise. */
-const staticPie = 'a static-pie program with a search path does not start';
-
 /**
  * Plan a library search path under one tag, replacing whatever DT_RPATH or DT_RUNPATH there was.
  *
  * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack
  */
-export function setSearchPath(view: ElfView, tag: PathTag, path: string): Step {
-  const dynamic = requireLoaded(view, staticPie);
+export function setSearchPath(draft: Draft, tag: PathTag, path: string): Step {
+  const {view} = draft;
+  const dynamic = requireSearchable(view);
   const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
   if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return noStep(view);
-  const draft = new Draft(view);
   const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
   draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
   makeDynamicRoom(draft, 1);
@@ -43,29 +40,31 @@ export function setSearchPath(view: ElfView, tag: PathTag, path: string): Step {
  * Plan directories at the end of the search path that counts, or a DT_RUNPATH where there is none. A directory
  * that is in the path already would never be reached a second time and is not added.
  */
-export function addToSearchPath(view: ElfView, path: string): Step {
-  requireLoaded(view, staticPie);
+export function addToSearchPath(draft: Draft, path: string): Step {
+  const {view} = draft;
+  requireDynamic(view);
   const {tag, path: old} = searchPathOf(view);
-  if (tag === undefined) return setSearchPath(view, DT.DT_RUNPATH, path);
+  if (tag === undefined) return setSearchPath(draft, DT.DT_RUNPATH, path);
   const present = old.split(':');
   const fresh = path.split(':').filter((directory) => !present.includes(directory));
   if (fresh.length === 0) return noStep(view);
-  return setSearchPath(view, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
+  return setSearchPath(draft, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
 }
 
 /** Plan the same search path under the other tag; nothing where there is no path. */
-export function convertSearchPath(view: ElfView, to: PathTag): Step {
-  requireLoaded(view, staticPie);
+export function convertSearchPath(draft: Draft, to: PathTag): Step {
+  const {view} = draft;
+  requireDynamic(view);
   const {tag, path} = searchPathOf(view);
-  return tag === undefined ? noStep(view) : setSearchPath(view, to, path);
+  return tag === undefined ? noStep(view) : setSearchPath(draft, to, path);
 }
 
 /** Plan the removal of DT_RPATH and DT_RUNPATH, and of their strings where nothing else uses them. */
-export function removeSearchPath(view: ElfView): Step {
+export function removeSearchPath(draft: Draft): Step {
+  const {view} = draft;
   const dynamic = requireDynamic(view);
   const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
   if (old.length === 0) return noStep(view);
-  const draft = new Draft(view);
   draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
   releaseStrings(
     draft,

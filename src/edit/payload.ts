@@ -1,44 +1,110 @@
 /*
- * A longer file and bytes behind its image (elf/payload.ts): nobody can know how the program looks for them. So the
- * edit is refused until the user says which of the two to keep: the offset ('keep', the new bytes go behind the
- * payload) or the place at the end of the file ('move').
+ * A longer file and bytes behind its image (elf/payload.ts). A program finds them from the end of the file, at an
+ * offset that was written into it, or both; an AppImage where its section headers end. Of the kinds that are known
+ * it is known which; of others nobody can know. So the edit is refused until the user says what to keep.
  */
-import {findPayload, type Payload} from '../elf/payload.js';
+import {findPayload, kindByProgram, type Payload, type PayloadKind} from '../elf/payload.js';
 import {Shdr} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import type {Plan} from './plan.js';
 import {moveSectionHeaders} from './space.js';
 
-/** What to do with a payload when the file has to grow. */
-export type PayloadChoice = 'keep' | 'move';
+/**
+ * What to do with a payload when the file has to grow: `keep` its offset, the new bytes go behind it; `move` it to the
+ * new end of the file; `keep-and-repeat`: keep it, and repeat its last bytes at the new end.
+ */
+export type PayloadChoice = 'keep' | 'move' | 'keep-and-repeat';
 
 /**
- * Find what the planner has to decide about: the payload of a file that a plan makes longer.
+ * How the known kinds find their payload. .NET's host and pkg's node hold its offset. Dart and deno read a trailer at
+ * the end of the file that holds offsets. The trailers of bun, nexe and PyInstaller and the end of a zip hold lengths,
+ * from which the reader counts back. AppImage looks behind the section headers.
+ */
+const choices: Readonly<Record<PayloadKind, PayloadChoice | undefined>> = {
+  AppImage: 'move',
+  '.NET': 'keep',
+  pkg: 'keep',
+  Dart: 'keep-and-repeat',
+  deno: 'keep-and-repeat',
+  bun: 'move',
+  nexe: 'move',
+  PyInstaller: 'move',
+  zip: 'move',
+  unknown: undefined,
+};
+
+export const payloadChoices: readonly PayloadChoice[] = ['keep', 'move', 'keep-and-repeat'];
+
+/** A payload and what is to become of it. */
+export interface PayloadDecision {
+  readonly payload: Payload;
+  readonly choice: PayloadChoice;
+}
+
+/**
+ * Decide what is to become of the payload of a file that a plan makes longer; undefined when there is none.
  *
- * @throws ElfError PAYLOAD when nobody said what to do with it
+ * @throws ElfError PAYLOAD when nobody said what to do with one of an unknown kind, or a known kind would not survive it
  */
 export function decidePayload(
   view: ElfView,
   plan: Plan,
-  choice: PayloadChoice | undefined,
-): Payload | undefined {
-  const payload = plan.outputSize > plan.inputSize ? findPayload(view) : undefined;
-  if (payload === undefined || choice !== undefined) return payload;
-  const what = payload.kind === 'AppImage' ? 'the file system of an AppImage' : 'data';
-  throw new ElfError(
-    'PAYLOAD',
-    `the edit needs a longer file, and ${what} behind the program would no longer be found`,
-    {
-      path: view.path,
-      offset: payload.offset,
-      expected: '--payload keep (its offset) or --payload move (to the new end)',
-      got: `${payload.size} bytes`,
-      value: payload,
-    },
+  asked: PayloadChoice | undefined,
+): PayloadDecision | undefined {
+  const found = plan.outputSize > plan.inputSize ? findPayload(view) : undefined;
+  if (found === undefined) return undefined;
+  const payload = {...found, kind: kindByProgram(view, found)};
+  const known = choices[payload.kind];
+  if (asked !== undefined && known !== undefined && asked !== known)
+    throw unfit(view, payload, `${payload.kind} data behind the program would not be found`, known, asked);
+  const choice = known ?? asked;
+  if (choice !== undefined) return {payload, choice: isTrailer(payload, choice) ? 'move' : choice};
+  throw unfit(
+    view,
+    payload,
+    'the edit needs a longer file, and data behind the program would no longer be found',
+    payloadChoices.join(', '),
+    'no choice',
   );
+}
+
+function unfit({path}: ElfView, payload: Payload, message: string, expected: string, got: string): ElfError {
+  return new ElfError('PAYLOAD', message, {
+    path,
+    offset: payload.offset,
+    expected: `payload: ${expected}`,
+    got: `${got}, ${payload.size} bytes`,
+    value: payload,
+  });
+}
+
+/** After an earlier edit the trailer alone is behind the image; the rest stays where it is between segments. */
+function isTrailer({kind, size}: Payload, choice: PayloadChoice): boolean {
+  return choice === 'keep-and-repeat' && size === trailers[kind];
+}
+
+/** The length in bytes of what is read at the end of the file, where it is known. */
+const trailers: Readonly<Partial<Record<PayloadKind, number>>> = {Dart: 16, deno: 40};
+
+/** Of other kinds this much is repeated, enough for any trailer. */
+const longestTrailer = 1 << 16;
+
+/** The same plan with the last bytes of the payload once more at the end of the file. */
+export function repeatTail(view: ElfView, plan: Plan, {kind, size}: Payload): Plan {
+  const length = Math.min(size, trailers[kind] ?? longestTrailer);
+  const bytes = view.source.read(view.source.size - length, length).slice();
+  const offset = plan.outputSize;
+  const reason = 'the last bytes of the data behind the program, repeated';
+  return {
+    ...plan,
+    outputSize: offset + length,
+    writes: [...plan.writes, {offset, bytes, before: new Uint8Array(0), reason}],
+    regions: [...plan.regions, {offset, size: length, what: reason}],
+    notes: [...plan.notes, `the last ${length} bytes behind the program are repeated at offset ${offset}`],
+  };
 }
 
 /** The file without its payload, for planning on. */
@@ -47,8 +113,8 @@ export function withoutPayload(view: ElfView, {offset}: Payload): ElfView {
 }
 
 /** Put the section headers last: AppImage's runtime takes their end for the end of the image. */
-export function moveSectionHeadersLast(view: ElfView): Step {
-  const draft = new Draft(view);
+export function moveSectionHeadersLast(draft: Draft): Step {
+  const {view} = draft;
   const size = draft.sectionHeaders.length * Shdr.size(view.format.elfClass);
   if (size === 0 || draft.sectionHeaderOffset + size === draft.size) return noStep(view);
   moveSectionHeaders(draft, draft.size);

@@ -13,21 +13,26 @@ import {overlaySource} from '../source/overlay.js';
 import {addInterpreter} from './add-interpreter.js';
 import {checkPlan} from './check-plan.js';
 import {explainFailedCheck, requireUndamaged} from './damage.js';
-import type {Step} from './draft.js';
+import {Draft, type Layout, type Step} from './draft.js';
 import {requireEditable} from './editable.js';
 import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
 import {setInterpreter} from './interpreter.js';
 import {addNeeded, removeNeeded, replaceNeeded} from './needed.js';
 import {addPatch, type ReasonedPatch, toWrites} from './patches.js';
 import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './paths.js';
-import {appendPayload, decidePayload, moveSectionHeadersLast, withoutPayload} from './payload.js';
+import {appendPayload, decidePayload, moveSectionHeadersLast, repeatTail, withoutPayload} from './payload.js';
 import type {Plan, Rung} from './plan.js';
 import {renameSymbols} from './rename-symbols.js';
 import {checkRequest, type EditRequest} from './request.js';
 import {setSoname} from './soname.js';
 import {clearSymbolVersions} from './symbol-versions.js';
 
-type Edit = (view: ElfView) => Step;
+type Edit = (draft: Draft) => Step;
+
+/** An edit with what its request says of the layout. */
+interface PlannedEdit extends Layout {
+  readonly edit: Edit;
+}
 
 /**
  * Plan the changes that a request asks for. Several requests are carried out one after another.
@@ -46,12 +51,16 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
   for (const one of requests) checkRequest(one);
   requireEditable(view);
   requireUndamaged(view);
-  const edits = requests.flatMap(editsOf);
+  const edits = requests.flatMap((one) =>
+    editsOf(one).map((edit): PlannedEdit => ({edit, pageSize: one.pageSize})),
+  );
   const plan = planEdits(view, edits, requests);
-  const choice = requests.find((one) => one.payload !== undefined)?.payload;
-  const payload = decidePayload(view, plan, choice);
-  if (payload === undefined || choice === 'keep') return plan;
-  const last = payload.kind === 'AppImage' ? [moveSectionHeadersLast] : [];
+  const asked = requests.find((one) => one.payload !== undefined)?.payload;
+  const decision = decidePayload(view, plan, asked);
+  if (decision === undefined || decision.choice === 'keep') return plan;
+  const {payload, choice} = decision;
+  if (choice === 'keep-and-repeat') return repeatTail(view, plan, payload);
+  const last = payload.kind === 'AppImage' ? [{edit: moveSectionHeadersLast}] : [];
   return appendPayload(
     view,
     planEdits(withoutPayload(view, payload), [...edits, ...last], requests),
@@ -59,12 +68,12 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
   );
 }
 
-function planEdits(view: ElfView, edits: readonly Edit[], requests: readonly EditRequest[]): Plan {
+function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: readonly EditRequest[]): Plan {
   let current = view;
   const patches: ReasonedPatch[] = [];
   const steps: Step[] = [];
-  for (const edit of edits) {
-    const step = edit(current);
+  for (const {edit, pageSize} of edits) {
+    const step = edit(new Draft(current, {pageSize}));
     requireBoundedGrowth(current, step);
     steps.push(step);
     for (const patch of step.patches) addPatch(patches, patch);
@@ -98,23 +107,23 @@ function requireBoundedGrowth({path, source}: ElfView, {size}: Step): void {
 function editsOf(request: EditRequest): Edit[] {
   const {replaceNeeded: replaced, clearSymbolVersions: unversioned, renameSymbols: renamed} = request;
   return [
-    ...each(request.interpreter, (path) => (view) => interpreterEdit(view, path, request)),
-    ...each(request.rpath, (path) => (view) => setSearchPath(view, DT.DT_RPATH, path)),
-    ...each(request.runpath, (path) => (view) => setSearchPath(view, DT.DT_RUNPATH, path)),
-    ...each(request.convertRpath, (to) => (view) => convertSearchPath(view, pathTags[to])),
-    ...each(request.addRpath, (path) => (view) => addToSearchPath(view, path)),
+    ...each(request.interpreter, (path) => (draft) => interpreterEdit(draft, path, request)),
+    ...each(request.rpath, (path) => (draft) => setSearchPath(draft, DT.DT_RPATH, path)),
+    ...each(request.runpath, (path) => (draft) => setSearchPath(draft, DT.DT_RUNPATH, path)),
+    ...each(request.convertRpath, (to) => (draft) => convertSearchPath(draft, pathTags[to])),
+    ...each(request.addRpath, (path) => (draft) => addToSearchPath(draft, path)),
     ...(request.removeRpath === true ? [removeSearchPath] : []),
-    ...each(request.addNeeded, (name) => (view) => addNeeded(view, name, 'last')),
-    ...each(request.addNeededFirst, (name) => (view) => addNeeded(view, name, 'first')),
-    ...each(request.removeNeeded, (name) => (view) => removeNeeded(view, name)),
-    ...(replaced === undefined ? [] : [(view: ElfView) => replaceNeeded(view, replaced)]),
-    ...each(request.soname, (name) => (view) => setSoname(view, name)),
-    ...each(request.noDefaultLib, (wanted) => (view) => setNoDefaultLib(view, wanted)),
-    ...each(request.execStack, (wanted) => (view) => setExecStack(view, wanted)),
-    ...each(request.osAbi, (name) => (view) => setOsAbi(view, osAbiValue(name) ?? 0)),
+    ...each(request.addNeeded, (name) => (draft) => addNeeded(draft, name, 'last')),
+    ...each(request.addNeededFirst, (name) => (draft) => addNeeded(draft, name, 'first')),
+    ...each(request.removeNeeded, (name) => (draft) => removeNeeded(draft, name)),
+    ...(replaced === undefined ? [] : [(draft: Draft) => replaceNeeded(draft, replaced)]),
+    ...each(request.soname, (name) => (draft) => setSoname(draft, name)),
+    ...each(request.noDefaultLib, (wanted) => (draft) => setNoDefaultLib(draft, wanted)),
+    ...each(request.execStack, (wanted) => (draft) => setExecStack(draft, wanted)),
+    ...each(request.osAbi, (name) => (draft) => setOsAbi(draft, osAbiValue(name) ?? 0)),
     ...(request.addDebugTag === true ? [addDebugTag] : []),
-    ...(unversioned === undefined ? [] : [(view: ElfView) => clearSymbolVersions(view, unversioned)]),
-    ...(renamed === undefined ? [] : [(view: ElfView) => renameSymbols(view, renamed)]),
+    ...(unversioned === undefined ? [] : [(draft: Draft) => clearSymbolVersions(draft, unversioned)]),
+    ...(renamed === undefined ? [] : [(draft: Draft) => renameSymbols(draft, renamed)]),
   ];
 }
 
@@ -124,8 +133,8 @@ function each<T>(value: T | readonly T[] | undefined, edit: (value: T) => Edit):
   return (Array.isArray(value) ? (value as readonly T[]) : [value as T]).map(edit);
 }
 
-function interpreterEdit(view: ElfView, path: string, {addInterpreter: isAdded}: EditRequest): Step {
-  return isAdded === true ? addInterpreter(view, path) : setInterpreter(view, path);
+function interpreterEdit(draft: Draft, path: string, {addInterpreter: isAdded}: EditRequest): Step {
+  return isAdded === true ? addInterpreter(draft, path) : setInterpreter(draft, path);
 }
 
 const pathTags = {rpath: DT.DT_RPATH, runpath: DT.DT_RUNPATH} as const;

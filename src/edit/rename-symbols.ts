@@ -13,7 +13,7 @@ import {toByteString} from '../elf/strings.js';
 import {dynamicSymbolNames, eachSymbol, type SymbolTable} from '../elf/symbols.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {fillGnuHash, fillSysvHash, fillXhash, type HashedName} from './hash-tables.js';
 import {requireDynamic} from './loaded.js';
 import {placeStrings} from './string-table.js';
@@ -27,7 +27,8 @@ import {distanceMoved} from './tables.js';
  *
  * @throws ElfError UNSAFE_EDIT when symbols would have to change places and something unknown may count them
  */
-export function renameSymbols(view: ElfView, names: Readonly<Record<string, string>>): Step {
+export function renameSymbols(draft: Draft, names: Readonly<Record<string, string>>): Step {
+  const {view} = draft;
   requireDynamic(view);
   const table = requireSymbols(view);
   if (table.count > mostSymbols) throw tooMany(view, table.count);
@@ -41,7 +42,6 @@ export function renameSymbols(view: ElfView, names: Readonly<Record<string, stri
   const absent = Object.entries(names).filter(([from, to]) => from !== to && !found.has(from));
   const notes = absent.slice(0, mostNotes).map(([from]) => `there is no dynamic symbol ${from} to rename`);
   if (renamed.length === 0) return {...noStep(view), notes};
-  const draft = new Draft(view);
   const places = placeNames(draft, table, renamed);
   const symbols = readSymbols(draft, table);
   notes.push(...twins(symbols, oldNames, renamed));

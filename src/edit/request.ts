@@ -2,7 +2,7 @@ import {osAbiNames, osAbiValue} from '../elf/os-abi.js';
 import {encodeString} from '../elf/strings.js';
 import {longestInterpreter} from '../elf/view.js';
 import {ElfError, printable} from '../errors.js';
-import type {PayloadChoice} from './payload.js';
+import {type PayloadChoice, payloadChoices} from './payload.js';
 
 /** What shall be changed. The fields are carried out in the order in which they stand here. */
 export interface EditRequest {
@@ -45,8 +45,14 @@ export interface EditRequest {
   /** Old name of a dynamic symbol to its new one. */
   readonly renameSymbols?: Readonly<Record<string, string>>;
   /**
-   * What to do with bytes behind the program when the file has to grow: `keep` their offset, or `move` them to the
-   * new end. Without it such an edit is refused.
+   * Alignment in bytes of a new segment, a power of two from 4096 to 2^30. Without it a new segment is aligned like
+   * the file's own.
+   */
+  readonly pageSize?: number;
+  /**
+   * What to do with bytes behind the program when the file has to grow: `keep` their offset, `move` them to the new
+   * end, or `keep-and-repeat`: keep them and repeat the last ones at the new end. Known kinds survive only one of the
+   * three, which is taken without being asked for; with bytes of another kind such an edit is refused without it.
    */
   readonly payload?: PayloadChoice;
 }
@@ -95,8 +101,14 @@ const checks: Readonly<Record<keyof EditRequest, Check>> = {
   addDebugTag: checkBoolean,
   clearSymbolVersions: checkNames,
   renameSymbols: checkMap,
+  pageSize: (field, value) => {
+    const isSize =
+      typeof value === 'number' && value >= 4096 && value <= 2 ** 30 && Number.isInteger(Math.log2(value));
+    if (!isSize) throw wrong(field, 'a power of two from 4096 to 2^30', value);
+  },
   payload: (field, value) => {
-    if (value !== 'keep' && value !== 'move') throw wrong(field, '"keep" or "move"', value);
+    if (!payloadChoices.some((choice) => choice === value))
+      throw wrong(field, payloadChoices.join(' or '), value);
   },
 };
 

@@ -1,9 +1,8 @@
 import {DT} from '../elf/constants.js';
-import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {makeDynamicRoom} from './dynamic-room.js';
-import {isProgram, requireLoaded} from './loaded.js';
+import {isProgram, refuseGlibcLoader, requireLoaded} from './loaded.js';
 import {placeString} from './string-table.js';
 
 /**
@@ -12,7 +11,8 @@ import {placeString} from './string-table.js';
  *
  * @throws ElfError UNSUPPORTED for a program, which nobody asks for by such a name
  */
-export function setSoname(view: ElfView, name: string): Step {
+export function setSoname(draft: Draft, name: string): Step {
+  const {view} = draft;
   const dynamic = requireLoaded(view);
   if (dynamic.soname === name) return noStep(view);
   if (isProgram(view)) {
@@ -22,7 +22,7 @@ export function setSoname(view: ElfView, name: string): Step {
       got: 'a program',
     });
   }
-  const draft = new Draft(view);
+  refuseGlibcLoader(view, 'another soname');
   const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_SONAME);
   const released = entry === undefined ? [] : [Number(entry.d_val)];
   if (entry === undefined) makeDynamicRoom(draft, 1);

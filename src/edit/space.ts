@@ -8,15 +8,15 @@
  * headers, which say that nothing else lies there, and only between tables that no code addresses.
  */
 import {PT} from '../elf/constants.js';
-import {machineOf} from '../elf/machine.js';
 import {roundUp} from '../elf/notes.js';
 import {type Phdr, Shdr} from '../elf/records.js';
-import type {ElfView} from '../elf/view.js';
 import type {Range} from '../source/range-set.js';
 import {leadingZeros} from '../source/source.js';
 import {type Claim, listClaims, mergeClaims} from './claims.js';
 import type {Draft} from './draft.js';
+import {isFiller} from './filler.js';
 import {findExtension, findHoles} from './find-extension.js';
+import {roomInMemory} from './room-in-memory.js';
 
 /** Free bytes inside, or right behind, a mapped segment. */
 export interface Room {
@@ -30,16 +30,6 @@ export interface Room {
 export interface Place {
   readonly offset: number;
   readonly address: bigint;
-}
-
-/**
- * The page size that decides what two segments may share: the largest that the machine has, unless the file
- * itself was linked for smaller ones.
- */
-export function pageSizeOf(view: ElfView): number {
-  const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-  const largest = Math.max(1, ...loads.map((phdr) => phdr.p_align));
-  return Math.min(machineOf(view).maxPageSize, largest);
 }
 
 /** List the rooms of a draft, gaps first. `vacated` is a range whose content the edit gave up. */
@@ -132,7 +122,7 @@ function findGaps(draft: Draft, claims: readonly Claim[]): Room[] {
       (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz,
     );
     const size = after.start - before.end;
-    if (load === undefined || size === 0 || zerosAt(draft, before.end, size) < size) return [];
+    if (load === undefined || size === 0 || size > mostZeros || !isFiller(draft, before.end, size)) return [];
     return [{kind: 'gap', offset: before.end, size, load}];
   });
 }
@@ -156,18 +146,6 @@ function slackOf(draft: Draft, load: Phdr, claims: readonly Claim[]): Room[] {
   const inFile = Math.min(...limits, draft.view.source.size) - start;
   const size = zerosAt(draft, start, Math.min(inFile, roomInMemory(draft, load)));
   return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
-}
-
-/** How far a LOAD can grow before it reaches a page of the next one. */
-function roomInMemory(draft: Draft, load: Phdr): number {
-  const end = load.p_vaddr + BigInt(load.p_memsz);
-  const page = BigInt(pageSizeOf(draft.view));
-  const following = draft.programHeaders
-    .filter((p) => p.p_type === PT.PT_LOAD && p !== load && p.p_vaddr + BigInt(p.p_memsz) > load.p_vaddr)
-    .map((p) => p.p_vaddr - (p.p_vaddr % page) - end);
-  return following.length === 0
-    ? Number.MAX_SAFE_INTEGER
-    : Number(following.reduce((a, b) => (b < a ? b : a)));
 }
 
 /** As much room as any table needs; a sparse file may have more zeros than memory could hold. */

@@ -1,8 +1,7 @@
 import {DT} from '../elf/constants.js';
 import {eachSymbol} from '../elf/symbols.js';
 import {VER_NDX_GLOBAL, versionIndex} from '../elf/versions.js';
-import type {ElfView} from '../elf/view.js';
-import {Draft, noStep, type Step} from './draft.js';
+import {type Draft, noStep, type Step} from './draft.js';
 import {requireDynamic} from './loaded.js';
 import {dropNeededVersions} from './needed-versions.js';
 import {releaseStrings} from './string-table.js';
@@ -13,7 +12,8 @@ import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
  * that the last of its symbols leaves is dropped from DT_VERNEED: ld.so would go on demanding it. One that never
  * had a symbol (GLIBC_ABI_DT_RELR) stays.
  */
-export function clearSymbolVersions(view: ElfView, names: readonly string[]): Step {
+export function clearSymbolVersions(draft: Draft, names: readonly string[]): Step {
+  const {view} = draft;
   const dynamic = requireDynamic(view);
   if (dynamic.value(DT.DT_VERSYM) === undefined) return noStep(view);
   const wanted = new Set(names);
@@ -32,7 +32,6 @@ export function clearSymbolVersions(view: ElfView, names: readonly string[]): St
   const absent = names.filter((name) => !cleared.has(name)).map((name) => `no symbol ${name} has a version`);
   if (cleared.size === 0) return {...noStep(view), notes: absent};
   const used = new Set([...versym].map(versionIndex));
-  const draft = new Draft(view);
   writeVersym(draft, versym);
   const dropped = dropNeededVersions(draft, ({index}) => left.has(index) && !used.has(index));
   releaseStrings(draft, dropped.strings, {versions: dropped.records});

@@ -10,12 +10,26 @@
 import {isZero} from '../source/source.js';
 import {PT, SHT} from './constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from './records.js';
+import {findText} from './search.js';
+import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
+
+/** What is appended, as far as its last bytes or the program tell. */
+export type PayloadKind =
+  | 'AppImage'
+  | '.NET'
+  | 'Dart'
+  | 'deno'
+  | 'bun'
+  | 'pkg'
+  | 'nexe'
+  | 'PyInstaller'
+  | 'zip'
+  | 'unknown';
 
 /** Bytes that follow the last one that the headers speak of. */
 export interface Payload {
-  /** An AppImage finds its file system at the end of the section headers; of others nothing is known. */
-  readonly kind: 'AppImage' | 'unknown';
+  readonly kind: PayloadKind;
   /** File offset of the first byte. */
   readonly offset: number;
   /** Length in bytes, up to the end of the file. */
@@ -33,7 +47,7 @@ export function findPayload(view: ElfView): Payload | undefined {
   const offset = imageEnd(view);
   const size = view.source.size - offset;
   if (size <= 0 || isZero(view.source, offset, size)) return undefined;
-  return {kind: isAppImage(view) ? 'AppImage' : 'unknown', offset, size};
+  return {kind: isAppImage(view) ? 'AppImage' : kindByTail(view, size), offset, size};
 }
 
 /** The file offset behind the last byte that belongs to a header table, a segment or a section. */
@@ -58,4 +72,50 @@ const appImageMark = [0x41, 0x49, 2];
 function isAppImage({source}: ElfView): boolean {
   const mark = source.read(8, appImageMark.length);
   return appImageMark.every((byte, i) => mark[i] === byte);
+}
+
+/** What the last bytes look like: from the end of the file, where a mark begins. */
+const tails: readonly {readonly kind: PayloadKind; readonly at: number; readonly mark: string}[] = [
+  {kind: 'Dart', at: 8, mark: '\xdc\xdc\xf6\xf6\0\0\0\0'},
+  {kind: 'deno', at: 24, mark: 'd3n0l4nd'},
+  {kind: 'deno', at: 40, mark: 'd3n0l4nd'},
+  {kind: 'bun', at: 24, mark: '\n---- Bun! ----\n'},
+  {kind: 'nexe', at: 32, mark: '<nexe~~sentinel>'},
+  {kind: 'PyInstaller', at: 88, mark: 'MEI\x0c\x0b\x0a\x0b\x0e'},
+];
+
+/** The end-of-central-directory record of a zip, with the longest comment that it can have (APPNOTE 4.3.16). */
+const longestZipEnd = 22 + 0xffff;
+
+function kindByTail({source}: ElfView, size: number): PayloadKind {
+  const length = Math.min(size, longestZipEnd);
+  const tail = source.read(source.size - length, length);
+  const text = byteString(tail);
+  const known = tails.find(({at, mark}) => text.startsWith(byteString(bytesOf(mark)), length - at));
+  if (known !== undefined) return known.kind;
+  const end = text.lastIndexOf('PK\x05\x06');
+  if (end < 0 || end + 22 > length) return 'unknown';
+  const comment = (tail[end + 20] ?? 0) + 256 * (tail[end + 21] ?? 0);
+  return end + 22 + comment === length ? 'zip' : 'unknown';
+}
+
+/**
+ * The kind of a payload whose own bytes do not tell it: .NET's host and the node of pkg hold the offset of what was
+ * appended. Looks through the whole image, so it is asked only when it matters.
+ */
+export function kindByProgram({source}: ElfView, {offset, kind}: Payload): PayloadKind {
+  if (kind !== 'unknown') return kind;
+  const image = {offset: 0, size: offset};
+  if (findText(source, image, byteString(bundleMark)) !== undefined) return '.NET';
+  return findText(source, image, 'PAYLOAD_POSITION') === undefined ? 'unknown' : 'pkg';
+}
+
+/** SHA-256 of ".net core bundle", behind which the host has the offset of its bundle (bundle_marker.cpp). */
+const bundleMark = Uint8Array.of(
+  ...[0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32],
+  ...[0x13, 0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae],
+);
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

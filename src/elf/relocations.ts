@@ -50,7 +50,7 @@ function* records<T>(
 function* addends(view: ElfView, address: bigint | undefined, size: bigint | undefined): Generator<bigint> {
   const mask = BigInt.asUintN.bind(undefined, view.format.elfClass);
   for (const {r_info, r_addend} of records(view, Rela, address, size)) {
-    if (relocationSymbol(view, r_info) === 0) yield mask(r_addend);
+    if (relocationSymbol(view, r_info) === 0 && !isThreadLocal(view, r_info)) yield mask(r_addend);
   }
 }
 
@@ -60,7 +60,7 @@ function* placesOfRel(
   size: bigint | undefined,
 ): Generator<bigint> {
   for (const {r_info, r_offset} of records(view, Rel, address, size)) {
-    if (relocationSymbol(view, r_info) === 0) yield r_offset;
+    if (relocationSymbol(view, r_info) === 0 && !isThreadLocal(view, r_info)) yield r_offset;
   }
 }
 
@@ -102,6 +102,40 @@ export function relocationSymbol({format, header}: ElfView, r_info: bigint): num
   const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
   return Number(isFirst ? r_info & 0xffffffffn : r_info >> 32n);
 }
+
+/** Is it about thread-local storage? Then what looks like an address is an offset into the block of a thread. */
+function isThreadLocal(view: ElfView, r_info: bigint): boolean {
+  return threadLocal[view.header.e_machine]?.includes(relocationType(view, r_info)) ?? false;
+}
+
+/** The type of r_info: the first of three on 64-bit MIPS, and without SPARC's extra data. */
+function relocationType({format, header}: ElfView, r_info: bigint): number {
+  if (format.elfClass === 32) return Number(r_info & 0xffn);
+  if (header.e_machine === EM.EM_MIPS) return Number(format.littleEndian ? r_info >> 56n : r_info & 0xffn);
+  return Number(r_info & (header.e_machine === 43 ? 0xffn : 0xffffffffn));
+}
+
+/** For each e_machine its dynamic relocations *_DTPMOD*, *_DTPOFF* or *_DTPREL*, *_TPOFF* or *_TPREL*, *_TLSDESC*. */
+const threadLocal: Readonly<Record<number, readonly number[]>> = {
+  2: [74, 75, 76, 77, 78, 79],
+  3: [14, 35, 36, 37, 41],
+  4: [40, 41, 42],
+  8: [38, 39, 40, 41, 47, 48],
+  15: [153, 216, 242, 243, 244, 245],
+  18: [74, 75, 76, 77, 78, 79],
+  20: [68, 73, 78],
+  21: [68, 73, 78],
+  22: [54, 55, 56],
+  40: [13, 17, 18, 19],
+  42: [149, 150, 151],
+  43: [74, 75, 76, 77, 78, 79],
+  50: [0x96, 0x97, 0xa6, 0xa7, 0xb4, 0xb5, 0xb6, 0xb7],
+  62: [16, 17, 18, 36],
+  183: [184, 185, 186, 187, 1028, 1029, 1030, 1031],
+  243: [6, 7, 8, 9, 10, 11, 12],
+  258: [6, 7, 8, 9, 10, 11, 13, 14],
+  36902: [31, 33, 38],
+};
 
 /** The same r_info with another symbol number. */
 export function withRelocationSymbol({format, header}: ElfView, r_info: bigint, symbol: number): bigint {

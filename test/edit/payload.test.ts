@@ -1,11 +1,11 @@
-import {readFileSync} from 'node:fs';
+import {readFileSync, writeFileSync} from 'node:fs';
 import test from 'ava';
 import {findPayload} from '../../src/elf/payload.js';
 import {applyPlanSync, applyPlanToBuffer, type ElfError, openElfBuffer} from '../../src/index.js';
 import {edit, loaderLink, planFor, programFile} from '../helpers/edits.js';
 import {fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader} from '../helpers/readelf.js';
-import {runProgram, withTools} from '../helpers/tools.js';
+import {output, runProgram, withTools} from '../helpers/tools.js';
 
 const payload = Buffer.from(`#!payload\n${'data '.repeat(5000)}`);
 const trailer = Buffer.from('d3n0l4nd');
@@ -59,7 +59,7 @@ test('an edit that needs a longer file is refused, and the error says where the 
     },
   ) as ElfError | undefined;
   t.is(error?.offset, fixtureBytes('x86_64/probe-mold-pie').length);
-  t.regex(error?.message ?? '', /--payload keep .* or --payload move/);
+  t.regex(error?.message ?? '', /payload: keep, move, keep-and-repeat/);
 });
 
 test(
@@ -140,3 +140,90 @@ test('another choice than keep or move is no request', (t) => {
   const request = {interpreter: '/ld.so', payload: 'drop'} as unknown as Parameters<typeof planFor>[1];
   t.throws(() => planFor(fixtureBytes('x86_64/probe-pie'), request), {code: 'BAD_REQUEST'});
 });
+
+const behind = (tail: Uint8Array | string) =>
+  Buffer.concat([fixtureBytes('x86_64/probe-mold-pie'), payload, Buffer.from(tail)]);
+
+/** An end-of-central-directory record with a comment. */
+const zipEnd = Buffer.concat([
+  Buffer.from('PK\x05\x06'),
+  Buffer.alloc(16),
+  Buffer.from([2, 0]),
+  Buffer.from('hi'),
+]);
+const dartTail = Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 0xdc, 0xdc, 0xf6, 0xf6, 0, 0, 0, 0]);
+
+for (const [kind, tail] of [
+  ['zip', zipEnd],
+  ['Dart', dartTail],
+  ['deno', `d3n0l4nd${'\0'.repeat(16)}`],
+  ['deno', `d3n0l4nd${'\0'.repeat(32)}`],
+  ['bun', `\n---- Bun! ----\n${'\0'.repeat(8)}`],
+  ['nexe', `<nexe~~sentinel>${'\0'.repeat(16)}`],
+  ['PyInstaller', `MEI\x0c\x0b\x0a\x0b\x0e${'\0'.repeat(80)}`],
+] as const)
+  test(`${kind} data is known by its last ${tail.length} bytes`, (t) => {
+    t.is(findPayload(openElfBuffer(behind(tail)).view)?.kind, kind);
+    const further = Buffer.concat([Buffer.from(tail), Buffer.from('x')]);
+    t.is(findPayload(openElfBuffer(behind(further)).view)?.kind, 'unknown');
+  });
+
+test('Dart: the payload keeps its offset, its trailer is repeated, and a second edit repeats no more', (t) => {
+  const before = behind(dartTail);
+  const size = before.length;
+  const once = edit(before, {interpreter: longInterpreter});
+  t.deepEqual(once.subarray(size - payload.length - 16, size), before.subarray(size - payload.length - 16));
+  t.deepEqual(once.subarray(-16), dartTail);
+  const twice = edit(once, {interpreter: longInterpreter, rpath: `/${'r'.repeat(9000)}`});
+  t.deepEqual(twice.subarray(size - payload.length - 16, size), before.subarray(size - payload.length - 16));
+  t.deepEqual(twice.subarray(-16), dartTail);
+  t.true(twice.length - once.length < 16_000);
+});
+
+test('a kind that survives one way only is not given another', (t) => {
+  for (const [tail, choice] of [
+    [dartTail, 'move'],
+    [dartTail, 'keep'],
+    [zipEnd, 'keep'],
+  ] as const)
+    t.throws(() => planFor(behind(tail), {interpreter: longInterpreter, payload: choice}), {code: 'PAYLOAD'});
+});
+
+test('the bundle of a .NET host keeps its offset, without being asked', (t) => {
+  const mark = Buffer.from('8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae', 'hex');
+  const image = fixtureBytes('x86_64/probe-mold-pie');
+  const place = image.indexOf('probe: all as linked');
+  const {sectionHeaders} = openElfBuffer(image).view;
+  const comment = sectionHeaders.findLast(
+    ({sh_type, sh_flags, sh_size}) => sh_type === 1 && sh_flags === 0x30 && sh_size >= 32,
+  );
+  image.set(mark, comment?.sh_offset ?? place);
+  const before = Buffer.concat([image, payload]);
+  const after = edit(before, {interpreter: longInterpreter});
+  t.deepEqual(after.subarray(image.length, before.length), before.subarray(image.length));
+  t.throws(() => planFor(before, {interpreter: longInterpreter, payload: 'move'}), {code: 'PAYLOAD'});
+});
+
+test('keep-and-repeat: what is read at an offset and what is read at the end are both there', (t) => {
+  const before = withTrailer('x86_64/probe-mold-pie');
+  const size = fixtureBytes('x86_64/probe-mold-pie').length;
+  const after = edit(before, {interpreter: longInterpreter, payload: 'keep-and-repeat'});
+  t.deepEqual(after.subarray(size, before.length), before.subarray(size));
+  t.deepEqual(after.subarray(-trailer.length), trailer);
+});
+
+test(
+  'a zip behind a program is read by Python after each of two edits',
+  withTools((t) => {
+    const file = programFile(t, fixtureBytes('x86_64/probe-mold-pie'));
+    const script = `import zipfile; z = zipfile.ZipFile('${file}', 'a'); z.writestr('inner.txt', 'data'); z.close()`;
+    output('python3', ['-c', script]);
+    const interpreter = loaderLink(t, fixture('x86_64/probe-mold-pie'), 240);
+    for (const request of [{interpreter}, {runpath: `/${'r'.repeat(9000)}`}]) {
+      writeFileSync(file, edit(readFileSync(file), request));
+      const read = `import zipfile; print(zipfile.ZipFile('${file}').read('inner.txt'))`;
+      t.is(output('python3', ['-c', read]), "b'data'\n");
+      t.regex(runProgram(fixture('x86_64/probe-mold-pie'), file).stdout, /as linked/);
+    }
+  }),
+);

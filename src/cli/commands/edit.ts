@@ -61,7 +61,7 @@ const optionNames: Readonly<Record<string, string>> = {
 };
 
 /** Fields that change nothing by themselves. */
-const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter', 'payload']);
+const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter', 'pageSize', 'payload']);
 
 class UsageError extends Error {}
 
@@ -101,7 +101,8 @@ function requestOf(args: Arguments): EditRequest {
     noDefaultLib: isSearched === undefined ? undefined : !isSearched,
     execStack: args['exec-stack'] as boolean | undefined,
     osAbi: text('os-abi'),
-    payload: text('payload') as 'keep' | 'move' | undefined,
+    payload: text('payload') as EditRequest['payload'],
+    pageSize: args['page-size'] === undefined ? undefined : Number(text('page-size')),
     addDebugTag: yes('add-debug-tag'),
     clearSymbolVersions: list('clear-symbol-version'),
     renameSymbols: renamesOf(pairs('rename-symbol', list('rename-symbol')), text('rename-symbols')),

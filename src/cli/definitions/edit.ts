@@ -25,10 +25,11 @@ const editOptions = {
   'clear-symbol-version': list('NAME', 'a dynamic symbol that shall have no version'),
   'rename-symbol': list('OLD=NEW', 'another name for a dynamic symbol'),
   'rename-symbols': text('FILE', 'file with lines of "old new", as --rename-symbol'),
+  'page-size': text('BYTES', "alignment of a new segment (default: as the file's own)"),
   payload: choice(
     'HOW',
-    ['keep', 'move'],
-    'data behind the program (AppImage, self-extracting): keep it at its offset, or move it to the new end',
+    ['keep', 'move', 'keep-and-repeat'],
+    'data behind the program (self-extracting): keep it at its offset, move it to the new end, or keep it and repeat its last bytes there',
   ),
   'files-from': text(
     'FILE',

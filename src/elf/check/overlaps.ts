@@ -57,7 +57,9 @@ function owned(what: string, start: number, size: number, group = what): Owned {
 /** Segments that speak of bytes of their own; the others contain what belongs to somebody else. */
 function segments(view: ElfView): Owned[] {
   return view.programHeaders
-    .filter(({p_type, p_filesz}) => p_filesz > 0 && !containers.has(p_type))
+    .filter(
+      (segment) => segment.p_filesz > 0 && !containers.has(segment.p_type) && !coversHeaders(view, segment),
+    )
     .map(({p_type, p_offset, p_filesz}) => {
       const name = segmentTypeName(p_type, view.header.e_machine);
       return owned(name, p_offset, p_filesz, notes.has(p_type) ? 'notes' : name);
@@ -65,6 +67,14 @@ function segments(view: ElfView): Owned[] {
 }
 
 const notes: ReadonlySet<number> = new Set([PT.PT_NOTE]);
+
+/** Where patchelf moved the program headers to where a note was, PT_NOTE still points there; such programs run. */
+function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {
+  const {e_phoff} = view.header;
+  const end = e_phoff + view.programHeaders.length * Phdr.size(view.format.elfClass);
+  return p_type === PT.PT_NOTE && p_offset < end && e_phoff < p_offset + p_filesz;
+}
+
 /**
  * PT_GNU_PROPERTY lies in a note like any other. Where patchelf 0.14 made room for more program headers, it
  * moved the note and left this pointing at the headers: such programs run, are many, and can be edited.
@@ -119,13 +129,20 @@ export function findIntruder(view: ElfView): string | undefined {
       !isInterpreter(section),
   );
   const content = new RangeSet(sections.map(({sh_offset, sh_size}) => ({offset: sh_offset, size: sh_size})));
+  // A section that covers all of the program headers describes them: deno compile makes one, and so do edits.
+  const {e_phoff} = view.header;
+  const describesHeaders = (start: number, end: number) =>
+    start === e_phoff &&
+    sections.some(({sh_offset, sh_size}) => sh_offset <= start && end <= sh_offset + sh_size);
   const dynamic = view.segment(PT.PT_DYNAMIC);
   const linkers = [
     ...headers(view),
     ...tables(view),
     ...(dynamic === undefined ? [] : [owned('PT_DYNAMIC', dynamic.p_offset, dynamic.p_filesz)]),
   ];
-  const hit = linkers.find(({start, end}) => content.touches({offset: start, size: end - start}));
+  const hit = linkers.find(
+    ({start, end}) => content.touches({offset: start, size: end - start}) && !describesHeaders(start, end),
+  );
   return hit === undefined ? undefined : `a section reaches into ${hit.what}`;
 }
 

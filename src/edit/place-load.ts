@@ -1,0 +1,140 @@
+/*
+ * Where in memory does a new LOAD go, and where in the file?
+ *
+ * In the file, behind everything. In memory, on pages of its own as the file's other LOADs have them: into a gap
+ * between two of them that is wide enough, else above all. Programs that append to themselves (bun build --compile)
+ * enlarge their last LOAD over whatever comes above it, so a gap is better. An ET_EXEC's base never sinks.
+ *
+ * Linux before 5.18 and qemu-user before 8.1 do not look for the program header table: they take AT_PHDR as e_phoff
+ * plus the difference of address and offset, Linux that of the first LOAD, qemu the smallest of all LOADs, counted
+ * without a sign. So no new LOAD has a smaller difference than there is, and a LOAD that holds the table has exactly
+ * the first one's, at the cost of a hole in the file where the addresses run ahead of the offsets. The hole is sparse.
+ */
+import {PT} from '../elf/constants.js';
+import {roundUp} from '../elf/notes.js';
+import {segmentAlignment} from '../elf/page-size.js';
+import type {Phdr} from '../elf/records.js';
+import {ElfError, hex} from '../errors.js';
+import type {Draft} from './draft.js';
+
+/** What a LOAD to be has to hold. */
+export interface LoadContent {
+  /** In bytes. */
+  readonly size: number;
+  /** Is the program header table to go there? */
+  readonly holdsTable: boolean;
+}
+
+/** Where it goes. */
+export interface LoadPlace {
+  readonly offset: number;
+  readonly address: bigint;
+  /** In bytes. */
+  readonly align: number;
+}
+
+/** @throws ElfError NO_ROOM when no address is free */
+export function placeLoad(draft: Draft, {size, holdsTable}: LoadContent): LoadPlace {
+  const align = draft.layout.pageSize ?? segmentAlignment(draft.view);
+  const loads = loadsOf(draft);
+  for (const free of freeAddresses(draft, loads, BigInt(align))) {
+    const place = holdsTable ? besideTable(draft, free, align) : inside(draft, loads, free, align);
+    const end = place.address + BigInt(free.isLast ? Math.max(size, mostBytes) : size);
+    if (end <= free.high) return {...place, align};
+  }
+  throw new ElfError('NO_ROOM', 'no room for another segment', {
+    path: draft.view.path,
+    expected: 'free addresses above the last LOAD',
+    got: hex(highestOf(loads)),
+  });
+}
+
+/** Addresses from `low` up to, but not including, `high`. */
+interface FreeAddresses {
+  readonly low: bigint;
+  readonly high: bigint;
+  readonly isLast: boolean;
+}
+
+/** A narrower gap would soon be full, and every LOAD takes an entry of the table. */
+const smallestGap = 0x4000n;
+
+/** What a segment at the end may come to need. */
+const mostBytes = 1 << 20;
+
+/** The gaps between the LOADs, and what is above them all. */
+function freeAddresses(draft: Draft, loads: readonly Phdr[], align: bigint): FreeAddresses[] {
+  const edges = loads.map((load, i) => ({
+    low: roundUpTo(endOf(load), align),
+    high: (loads[i + 1]?.p_vaddr ?? 0n) - ((loads[i + 1]?.p_vaddr ?? 0n) % align),
+    isLast: false,
+  }));
+  const gaps = edges.slice(0, -1).filter(({low, high}) => high - low >= smallestGap);
+  const highest = highestOf(loads);
+  return [...gaps, {low: roundUpTo(highest, align), high: limitOf(draft, highest), isLast: true}];
+}
+
+/** Where user space ends: 47 bits of address on most machines, all 64 where a file is above that already (ia64). */
+function limitOf({view}: Draft, highest: bigint): bigint {
+  if (view.format.elfClass === 32) return 1n << 32n;
+  return highest < 1n << 47n ? 1n << 47n : 1n << 64n;
+}
+
+/** At the end of the file as it is; the address follows. */
+function inside(
+  draft: Draft,
+  loads: readonly Phdr[],
+  {low, isLast}: FreeAddresses,
+  align: number,
+): Omit<LoadPlace, 'align'> {
+  const {elfClass} = draft.view.format;
+  const offset = roundUp(draft.size, 16);
+  const smallest = loads.map(differenceOf).reduce((a, b) => (b < a ? b : a));
+  const lowest = low + BigInt(offset % align);
+  const level = BigInt(offset) + roundUpTo(smallest, BigInt(align));
+  const unsigned = (value: bigint) => BigInt.asUintN(elfClass, value);
+  const isFound = unsigned(lowest - BigInt(offset)) >= unsigned(smallest);
+  return {offset, address: (isFound && !isLast) || lowest > level ? lowest : level};
+}
+
+/** At the first address whose difference to the offset is the first LOAD's. */
+function besideTable(draft: Draft, {low}: FreeAddresses, align: number): Omit<LoadPlace, 'align'> {
+  const page = BigInt(align);
+  const offset = BigInt(roundUp(draft.size, 16));
+  // strip lets a LOAD that holds the table begin up to two pages lower; those must not be the last ones of the BSS.
+  const above = low + 2n * page + (offset % page);
+  const first = draft.programHeaders.find(({p_type}) => p_type === PT.PT_LOAD);
+  const difference = roundUpTo(first === undefined ? 0n : differenceOf(first), page);
+  const level = offset + difference;
+  const address = above > level ? above : level;
+  return {offset: Number(address - difference), address};
+}
+
+/** In the order of their addresses. */
+function loadsOf({programHeaders, view}: Draft): Phdr[] {
+  const loads = programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  if (loads.length === 0)
+    throw new ElfError('NO_ROOM', 'no room for another segment', {
+      path: view.path,
+      expected: 'a LOAD',
+      got: 'none',
+    });
+  return loads.sort((a, b) => (a.p_vaddr < b.p_vaddr ? -1 : 1));
+}
+
+function endOf({p_vaddr, p_memsz}: Phdr): bigint {
+  return p_vaddr + BigInt(p_memsz);
+}
+
+function highestOf(loads: readonly Phdr[]): bigint {
+  return loads.map(endOf).reduce((a, b) => (b > a ? b : a), 0n);
+}
+
+function differenceOf({p_vaddr, p_offset}: Phdr): bigint {
+  return p_vaddr - BigInt(p_offset);
+}
+
+function roundUpTo(value: bigint, align: bigint): bigint {
+  const rest = ((value % align) + align) % align;
+  return rest === 0n ? value : value + align - rest;
+}

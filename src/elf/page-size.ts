@@ -1,0 +1,46 @@
+/*
+ * What two segments may share is a question of pages, and their size is the target machine's, never this one's. Linkers
+ * write the size that they laid a file out for into p_align of its LOADs.
+ */
+import {PT} from './constants.js';
+import {machineOf} from './machine.js';
+import type {Phdr} from './records.js';
+import type {ElfView} from './view.js';
+
+/** More than any page has; a larger p_align is damage. */
+const mostAlign = 2 ** 30;
+
+/** The largest alignment in bytes that a LOAD of the file has, which a new one has to have as well. */
+export function segmentAlignment(view: ElfView): number {
+  return Math.max(1, ...alignments(loadsOf(view)));
+}
+
+/**
+ * The page size in bytes that decides what two LOADs may share: the alignment of the file's own LOADs, unless they
+ * share pages of that size already (one section may ask for more than the rest); then the largest page that the
+ * machine has.
+ */
+export function pageSizeOf(view: ElfView): number {
+  const largest = segmentAlignment(view);
+  if (!sharePages(loadsOf(view), BigInt(largest))) return largest;
+  return Math.min(machineOf(view).maxPageSize, largest);
+}
+
+function loadsOf({programHeaders}: ElfView): Phdr[] {
+  return programHeaders.filter(({p_type, p_memsz}) => p_type === PT.PT_LOAD && p_memsz > 0);
+}
+
+function alignments(loads: readonly Phdr[]): number[] {
+  return loads
+    .map(({p_align}) => p_align)
+    .filter((align) => align <= mostAlign && Number.isInteger(Math.log2(align)));
+}
+
+function sharePages(loads: readonly Phdr[], page: bigint): boolean {
+  return loads.some((load, i) => {
+    const before = loads[i - 1];
+    return (
+      before !== undefined && (before.p_vaddr + BigInt(before.p_memsz) - 1n) / page >= load.p_vaddr / page
+    );
+  });
+}

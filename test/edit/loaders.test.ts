@@ -1,0 +1,92 @@
+/*
+ * What a dynamic loader and a static-pie program may be given: decided by what they do, which is tried here.
+ */
+import {copyFileSync, existsSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import type {EditRequest} from '../../src/edit/request.js';
+import {applyPlanSync, openElfSync, planEdit} from '../../src/index.js';
+import {fixture} from '../helpers/fixtures.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {MissingTool, output, run, withTools} from '../helpers/tools.js';
+
+const glibcLoader = '/lib64/ld-linux-x86-64.so.2';
+const muslLoader = '/lib/ld-musl-x86_64.so.1';
+
+function editFile(file: string, request: EditRequest): void {
+  const elf = openElfSync(file);
+  try {
+    applyPlanSync(file, planEdit(elf.view, request));
+  } finally {
+    elf.close();
+  }
+}
+
+const breaking: readonly EditRequest[] = [
+  {rpath: '/x'},
+  {runpath: '/x'},
+  {addRpath: '/x'},
+  {addNeeded: ['libm.so.6']},
+  {addNeededFirst: ['libm.so.6']},
+  {noDefaultLib: true},
+  {soname: 'other.so'},
+];
+
+for (const request of breaking)
+  test(`glibc's loader is not given what it fails with: ${JSON.stringify(request)}`, (t) => {
+    const file = path.join(tempDirectory(t), 'ld.so');
+    copyFileSync(glibcLoader, file);
+    t.throws(() => editFile(file, request), {
+      code: 'UNSAFE_EDIT',
+      message: /glibc's dynamic loader fails with/,
+    });
+    t.is(run(file, ['/bin/echo', 'hello']).stdout, 'hello\n');
+  });
+
+test("glibc's loader runs with what it may have", (t) => {
+  const file = path.join(tempDirectory(t), 'ld.so');
+  copyFileSync(glibcLoader, file);
+  for (const request of [
+    {removeRpath: true},
+    {execStack: true},
+    {osAbi: 'Linux'},
+    {addDebugTag: true},
+    {noDefaultLib: false},
+  ]) {
+    editFile(file, request);
+    t.is(run(file, ['/bin/echo', 'hello']).stdout, 'hello\n', JSON.stringify(request));
+  }
+});
+
+test(
+  "musl's loader survives all of it, and so does its program",
+  withTools((t) => {
+    if (!existsSync(muslLoader)) throw new MissingTool(muslLoader);
+    for (const request of breaking.filter(({soname}) => soname === undefined)) {
+      const file = path.join(tempDirectory(t), 'ld.so');
+      copyFileSync(muslLoader, file);
+      editFile(file, request.addNeeded || request.addNeededFirst ? {addNeeded: ['libc.so']} : request);
+      const program = fixture('musl/probe-pie').path;
+      t.is(run(file, [program]).stdout, 'probe: all as linked\n', JSON.stringify(request));
+    }
+  }),
+);
+
+test(
+  'a static-pie program of musl starts with a search path; of glibc it would not, and is refused',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const source = path.join(directory, 'hello.c');
+    writeFileSync(source, '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n');
+    for (const [compiler, isAllowed] of [
+      ['musl-gcc', true],
+      ['gcc', false],
+    ] as const) {
+      const file = path.join(directory, compiler);
+      output(compiler, ['-static-pie', source, '-o', file]);
+      if (isAllowed) editFile(file, {runpath: '/x'});
+      else t.throws(() => editFile(file, {runpath: '/x'}), {code: 'UNSAFE_EDIT', message: /static-pie/});
+      t.is(run(file, []).stdout, 'hello\n');
+    }
+  }),
+);
