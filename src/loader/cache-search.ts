@@ -33,8 +33,8 @@ const longestName = 4095;
 /** What is the same for names that `compareNames` takes for equal. */
 function sameName(name: string): string {
   return name.replace(/\d+/g, (digits) => {
-    const bytes = encoder.encode(digits);
-    return `${readNumber(bytes, 0).value} `;
+    const value = digits.length < 10 ? Number(digits) : readNumber(encoder.encode(digits), 0).value;
+    return `${value} `;
   });
 }
 

@@ -15,6 +15,8 @@ export interface Directory {
 export class Directories {
   readonly #root: Root;
   readonly #byPath = new Map<string, Directory | string>();
+  /** Why nothing can be in a directory, by its path without a slash at the end; undefined where it exists. */
+  readonly #parents = new Map<string, string | undefined>();
   readonly #byIdentity = new Map<string, Directory>();
   /** Which of the directories that were listed hold a name. */
   readonly #holders = new Map<string, Directory[]>();
@@ -35,6 +37,8 @@ export class Directories {
   }
 
   #lookUp(path: string): Directory | string {
+    const unreachable = this.#whyNothingIn(parentOf(path));
+    if (unreachable !== undefined) return unreachable;
     const there = this.#root.lookUp(path === '' ? '.' : path);
     if (!there.found) return there.code;
     if (!there.stats.isDirectory()) return 'ENOTDIR';
@@ -42,6 +46,16 @@ export class Directories {
     const directory = this.#byIdentity.get(identity) ?? {host: there.host};
     this.#byIdentity.set(identity, directory);
     return directory;
+  }
+
+  /** What is in no directory need not be looked up: search paths have many neighbours. */
+  #whyNothingIn(path: string | undefined): string | undefined {
+    if (path === undefined) return undefined;
+    if (!this.#parents.has(path)) {
+      const there = this.#root.lookUp(path);
+      this.#parents.set(path, there.found ? undefined : there.code);
+    }
+    return this.#parents.get(path);
   }
 
   /** Read which names are in a directory, once. @returns whether that is known: not of one that may not be read */
@@ -73,6 +87,13 @@ export class Directories {
   holders(name: string): readonly Directory[] {
     return this.#holders.get(indexKey(name)) ?? [];
   }
+}
+
+/** What a path lies in, by its text; undefined for what lies in the root or in the current directory. */
+function parentOf(path: string): string | undefined {
+  const end = path.endsWith('/') ? path.length - 1 : path.length;
+  const slash = path.lastIndexOf('/', end - 1);
+  return slash > 0 ? path.slice(0, slash) : undefined;
 }
 
 /** Some file systems do not tell upper case from lower: whether the file is there, the kernel decides. */

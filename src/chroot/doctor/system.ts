@@ -3,7 +3,7 @@
  */
 import {statSync} from 'node:fs';
 import {isNativeTarget, type QemuTarget, targetOfFile} from '../../binfmt/targets.js';
-import {ElfError} from '../../errors.js';
+import {ElfError, shortened} from '../../errors.js';
 import {Resolver} from '../../loader/resolve.js';
 import type {Root} from '../../loader/root.js';
 import type {Architecture} from '../architecture.js';
@@ -124,16 +124,26 @@ function isForeign(target: QemuTarget, {targets, isNative}: Architecture): boole
   return !targets.includes(target) && !(isNative && isNativeTarget(target));
 }
 
+/** A program can name tens of thousands. */
+const mostNames = 20;
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, mostNames).map((name) => shortened(name));
+  return `${shown.join(', ')}${names.length > mostNames ? ` and ${names.length - mostNames} more` : ''}`;
+}
+
 function examineLibraries(root: Root, path: string): readonly Finding[] {
   try {
     const {misses, interpreter} = new Resolver({root: root.host}).resolve(path);
-    const names = misses.filter(({optional}) => !optional).map(({name}) => name);
-    if (interpreter?.substituted && interpreter.requested !== undefined) names.unshift(interpreter.requested);
-    const missing = [...new Set(names)];
+    const needed = misses.filter(({optional}) => !optional).map(({name}) => name);
+    if (interpreter?.substituted && interpreter.requested !== undefined)
+      needed.unshift(interpreter.requested);
+    const missing = [...new Set(needed)];
     if (missing.length === 0) return [];
+    const names = shortList(missing);
     const what = `${path} lacks its loader or a library in the chroot: "No such file or directory", or an error of the loader`;
-    const remedy = `put ${missing.join(', ')} into the chroot, from the package of its architecture (dpkg-deb -x PACKAGE ${quoted(root.host)})`;
-    return [broken('PROGRAM_INCOMPLETE', what, `missing: ${missing.join(', ')}`, remedy)];
+    const remedy = `put ${names} into the chroot, from the package of its architecture (dpkg-deb -x PACKAGE ${quoted(root.host)})`;
+    return [broken('PROGRAM_INCOMPLETE', what, `missing: ${names}`, remedy)];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     return [broken('PROGRAM_INCOMPLETE', `${path} cannot be read as a program`, error.message)];
