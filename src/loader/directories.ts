@@ -12,14 +12,23 @@ export interface Directory {
   readonly host: string;
 }
 
+/** What is known of what may lie in a directory, and how often that was asked. */
+interface Parent {
+  /** The directory, or the error code where there is none. */
+  readonly directory: Directory | string;
+  asked: number;
+}
+
+/** After so many questions about what lies in one directory, it is listed. */
+const mostQuestions = 64;
+
 export class Directories {
   readonly #root: Root;
   readonly #byPath = new Map<string, Directory | string>();
-  /** Why nothing can be in a directory, by its path without a slash at the end; undefined where it exists. */
-  readonly #parents = new Map<string, string | undefined>();
+  readonly #parents = new Map<string, Parent>();
   readonly #byIdentity = new Map<string, Directory>();
   /** Which of the directories that were listed hold a name. */
-  readonly #holders = new Map<string, Directory[]>();
+  readonly #holders = new Map<string, Set<Directory>>();
   readonly #listed = new Map<Directory, boolean>();
 
   constructor(root: Root) {
@@ -30,15 +39,13 @@ export class Directories {
   at(path: string): Directory | string {
     let known = this.#byPath.get(path);
     if (known === undefined) {
-      known = this.#lookUp(path);
+      known = this.#whyAbsent(path) ?? this.#lookUp(path);
       this.#byPath.set(path, known);
     }
     return known;
   }
 
   #lookUp(path: string): Directory | string {
-    const unreachable = this.#whyNothingIn(parentOf(path));
-    if (unreachable !== undefined) return unreachable;
     const there = this.#root.lookUp(path === '' ? '.' : path);
     if (!there.found) return there.code;
     if (!there.stats.isDirectory()) return 'ENOTDIR';
@@ -48,14 +55,19 @@ export class Directories {
     return directory;
   }
 
-  /** What is in no directory need not be looked up: search paths have many neighbours. */
-  #whyNothingIn(path: string | undefined): string | undefined {
-    if (path === undefined) return undefined;
-    if (!this.#parents.has(path)) {
-      const there = this.#root.lookUp(path);
-      this.#parents.set(path, there.found ? undefined : there.code);
-    }
-    return this.#parents.get(path);
+  /**
+   * Why there is nothing at a path, where that is known without looking: search paths have many neighbours, and what
+   * their common parent lacks, or is, is true of all of them.
+   */
+  #whyAbsent(path: string): string | undefined {
+    const {parent, name} = split(path);
+    if (parent === undefined) return undefined;
+    const known = this.#parents.get(parent) ?? {directory: this.#lookUp(parent), asked: 0};
+    this.#parents.set(parent, known);
+    const {directory} = known;
+    if (typeof directory === 'string') return directory;
+    if (++known.asked <= mostQuestions || !isFileName(name) || !this.list(directory)) return undefined;
+    return this.#holders.get(indexKey(name))?.has(directory) ? undefined : 'ENOENT';
   }
 
   /** Read which names are in a directory, once. @returns whether that is known: not of one that may not be read */
@@ -73,8 +85,8 @@ export class Directories {
       for (const name of this.#root.names(directory.host)) {
         const key = indexKey(name);
         const holders = this.#holders.get(key);
-        if (holders === undefined) this.#holders.set(key, [directory]);
-        else holders.push(directory);
+        if (holders === undefined) this.#holders.set(key, new Set([directory]));
+        else holders.add(directory);
       }
       return true;
     } catch (error) {
@@ -84,19 +96,26 @@ export class Directories {
   }
 
   /** Of the directories that were listed, those that hold a name, or one that differs in case only. */
-  holders(name: string): readonly Directory[] {
-    return this.#holders.get(indexKey(name)) ?? [];
+  holders(name: string): ReadonlySet<Directory> {
+    return this.#holders.get(indexKey(name)) ?? nothing;
   }
 }
 
-/** What a path lies in, by its text; undefined for what lies in the root or in the current directory. */
-function parentOf(path: string): string | undefined {
-  const end = path.endsWith('/') ? path.length - 1 : path.length;
-  const slash = path.lastIndexOf('/', end - 1);
-  return slash > 0 ? path.slice(0, slash) : undefined;
-}
+const nothing: ReadonlySet<Directory> = new Set();
 
 /** Some file systems do not tell upper case from lower: whether the file is there, the kernel decides. */
 function indexKey(name: string): string {
   return name.toLowerCase();
+}
+
+/** What can stand in a listing; with any other name the kernel is asked. */
+export function isFileName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && name.length <= 255;
+}
+
+/** A path's last component, and what it lies in; that is undefined for the root and the current directory. */
+function split(path: string): {parent: string | undefined; name: string} {
+  const end = path.endsWith('/') ? path.length - 1 : path.length;
+  const slash = path.lastIndexOf('/', end - 1);
+  return {parent: slash > 0 ? path.slice(0, slash) : undefined, name: path.slice(slash + 1, end)};
 }

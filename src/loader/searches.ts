@@ -5,7 +5,7 @@
  * An object inherits the DT_RPATH of those that loaded it, so lists form chains that share their ends.
  */
 import {ElfError} from '../errors.js';
-import type {Directories, Directory} from './directories.js';
+import {type Directories, type Directory, isFileName} from './directories.js';
 import type {Place, Rejection, SearchPlace} from './tree.js';
 
 /** A place of a list at which there is a directory. */
@@ -114,7 +114,7 @@ export class SearchList {
 
   /** The next list in which a name may be found. */
   after(name: string): SearchList | undefined {
-    if (!isFileName(name) || this.#searches.directories.holders(name).length > 0) return this.#following;
+    if (!isFileName(name) || this.#searches.directories.holders(name).size > 0) return this.#following;
     if (!this.isListed) return this.#following;
     while (this.#beyond?.isListed) this.#beyond = this.#beyond.#beyond;
     return this.#beyond;
@@ -129,7 +129,7 @@ export class SearchList {
     const {directories} = this.#searches;
     const first = this.#firstStops();
     this.#unlisted ??= [...first.values()].filter(({directory}) => !directories.list(directory));
-    const found = directories.holders(name).flatMap((directory) => first.get(directory) ?? []);
+    const found = [...directories.holders(name)].flatMap((directory) => first.get(directory) ?? []);
     return [...new Set([...found, ...this.#unlisted])].sort((a, b) => a.position - b.position);
   }
 
@@ -137,11 +137,6 @@ export class SearchList {
     this.#byDirectory ??= new Map(this.#stops.toReversed().map((stop) => [stop.directory, stop]));
     return this.#byDirectory;
   }
-}
-
-/** What can stand in a listing; with any other name the kernel is asked. */
-function isFileName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && name.length <= 255;
 }
 
 /** So many files that do not serve are kept of one request; of the others only the number. */
