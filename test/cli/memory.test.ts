@@ -4,8 +4,9 @@
 import {statSync, truncateSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {growLibrary} from '../fuzz/grown.js';
 import {loadCode} from '../helpers/cli.js';
-import {copyFixture} from '../helpers/temp.js';
+import {copyFixture, tempFile} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 
 const hugeSize = 3 * 2 ** 30;
@@ -18,16 +19,20 @@ function hugeProgram(t: ExecutionContext, size = hugeSize): string {
 }
 
 /** Run a command line; what it prints, and the most memory that it had. */
-function measured(t: ExecutionContext, args: readonly string[]): {stdout: string; maxRSS: number} {
+function measured(
+  t: ExecutionContext,
+  args: readonly string[],
+  expected = {status: 0, stderr: /^\d+\n$/},
+): {stdout: string; maxRSS: number} {
   const script = [
     loadCode,
     "process.on('exit', () => console.error(process.resourceUsage().maxRSS));",
     "load('cli').main(process.argv.slice(1));",
   ].join('\n');
   const {status, stdout, stderr} = run(process.execPath, ['-e', script, '--', ...args]);
-  t.is(status, 0, stderr);
-  t.regex(stderr, /^\d+\n$/);
-  return {stdout, maxRSS: Number(stderr) * 1024};
+  t.is(status, expected.status, stderr.slice(0, 1000));
+  t.regex(stderr, expected.stderr);
+  return {stdout, maxRSS: Number(/(\d+)\n$/.exec(stderr)?.[1]) * 1024};
 }
 
 for (const [title, args, expected] of [
@@ -78,3 +83,16 @@ test.serial(
     t.true(bytes <= 8192, `${bytes} bytes`);
   }),
 );
+
+for (const args of [['tree'], ['tree', '--json'], ['tree', '--format', 'svg'], ['tree', '--list']]) {
+  test.serial(
+    `${args.join(' ')}: 25,000 missing libraries and as many directories stay under 300 MB`,
+    (t) => {
+      const file = tempFile(t, growLibrary({needed: 25_000, directories: 25_000}));
+      const {stdout, maxRSS} = measured(t, [...args, file], {status: 1, stderr: /and 24000 more libraries/});
+      t.log(`${Math.round(maxRSS / mebibyte)} MB of memory, ${stdout.length} characters printed`);
+      t.true(maxRSS < 300 * mebibyte, `${Math.round(maxRSS / mebibyte)} MB`);
+      t.true(stdout.length < 20 * statSync(file).size, `${stdout.length} characters`);
+    },
+  );
+}
