@@ -4,7 +4,7 @@ import {ElfError} from '../index.js';
 const codes: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY']);
 
 /** The calls that put a new file in the place of another; with any other the file itself was the trouble. */
-const calls: ReadonlySet<string> = new Set(['mkdir', 'rename']);
+const calls: ReadonlySet<string> = new Set(['mkdtemp', 'mkdir', 'rename']);
 
 /** Whether a file could not be replaced although it might be written into. */
 export function isUnreplaceable(error: unknown): boolean {
