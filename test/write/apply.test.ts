@@ -336,7 +336,8 @@ test('a directory that this user may not write', (t) => {
   chmodSync(directory, 0o555);
   t.teardown(() => chmodSync(directory, 0o755));
   const {status, stderr} = elfinterpAsNobody(['set', file, '/ld.so']);
-  t.is(stderr, `elfinterp: ${file}: cannot write a new file beside it: permission denied\n`);
+  const hint = '--in-place writes into the file itself';
+  t.is(stderr, `elfinterp: ${file}: cannot write a new file beside it: permission denied; ${hint}\n`);
   t.is(status, 1);
   t.deepEqual(contentOf(directory), {'probe-pie': old});
   const inPlace = elfinterpAsNobody(['set', file, '/ld.so', '--in-place']);
