@@ -134,7 +134,7 @@ function stackLetter(view: ElfView): string {
 
 /** Two requests, because patchelf adds libraries last and a request adds them first. */
 function requestsOf({view}: ElfFile, options: PatchelfOptions): EditRequest[] {
-  const {interpreter, soname, osAbi, execStack, addDebugTag, noDefaultLib} = options;
+  const {interpreter, soname, osAbi, execStack, addDebugTag, noDefaultLib, pageSize} = options;
   const first = {
     interpreter,
     allowRelative: true,
@@ -145,6 +145,7 @@ function requestsOf({view}: ElfFile, options: PatchelfOptions): EditRequest[] {
     soname: isProgram(view) ? undefined : soname,
     execStack,
     osAbi,
+    pageSize,
   };
   const second = {
     // Each goes before those given earlier.
@@ -153,6 +154,7 @@ function requestsOf({view}: ElfFile, options: PatchelfOptions): EditRequest[] {
     addDebugTag,
     clearSymbolVersions: options.clearSymbolVersions,
     renameSymbols: options.renameSymbols,
+    pageSize,
   };
   return [first, second].map(withoutEmpty);
 }

@@ -177,3 +177,13 @@ test(
     t.regex(said.stderr, /--in-place writes into the file itself/);
   }),
 );
+
+test(
+  '--page-size aligns a new segment',
+  withTools((t) => {
+    const file = copyFixture(t, 'x86_64/probe-pie');
+    const long = `/${'x'.repeat(4000)}`;
+    t.like(elfinterpPatchelf(['--page-size', '16384', '--set-rpath', long, file]), {status: 0, stderr: ''});
+    t.regex(output('readelf', ['-lW', file]), /LOAD .* 0x4000$/m);
+  }),
+);
