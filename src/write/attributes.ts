@@ -13,7 +13,8 @@
  * this comes after the last write.
  */
 import {spawnSync} from 'node:child_process';
-import {accessSync, constants} from 'node:fs';
+import {accessSync, constants, fchmodSync, openSync} from 'node:fs';
+import {closeQuietly} from '../source/descriptor.js';
 import type {Workspace} from './workspace.js';
 
 /** What of a file is copied, as cp names it. */
@@ -103,6 +104,35 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
   if (/unrecognized option|built without/.test(stderr)) return attributesUnknown;
   return `not all is kept that belongs to the file: ${shorten(stderr) || `cp ended with ${signal ?? status}`}`;
 }
+
+/**
+ * Whether root has copied file capabilities into a file of a workspace: somebody without rights who tries to copy them
+ * further is told that he may not. Undefined where that cannot be tried.
+ */
+export function hasCapabilities({workspace, number}: AttributeCopy): boolean | undefined {
+  const from = openSync(workspace.path(number), constants.O_RDONLY | constants.O_NOFOLLOW);
+  const {fd: to} = workspace.create();
+  try {
+    fchmodSync(from, 0o444);
+    fchmodSync(to, 0o666);
+    const args = ['--attributes-only', '--preserve=xattr', '--', '/proc/self/fd/3', '/proc/self/fd/4'];
+    const {stderr, error} = spawnSync(findCp() ?? '', args, {
+      stdio: ['ignore', 'ignore', 'pipe', from, to],
+      env: {LC_ALL: 'C'},
+      cwd: '/',
+      uid: nobody,
+      gid: nobody,
+      encoding: 'utf8',
+    });
+    return error === undefined ? stderr.includes('security.capability') : undefined;
+  } finally {
+    closeQuietly(from);
+    closeQuietly(to);
+  }
+}
+
+/** The overflow user of the kernel (proc_sys_kernel(5)). */
+const nobody = 65_534;
 
 function findCp(): string | undefined {
   return directories.map((directory) => `${directory}/cp`).find(isExecutable);

@@ -9,11 +9,11 @@ import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
 import type {HeldDirectory} from '../source/held.js';
-import type {AttributeCopy} from './attributes.js';
+import {type AttributeCopy, hasCapabilities} from './attributes.js';
 import type {Change} from './change.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
 import type {Target} from './editable.js';
-import {keepMode} from './metadata.js';
+import {isOnlyOurs, keepMode} from './metadata.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Open a file for its changes. @throws ElfError BAD_REQUEST, or an error of the system */
@@ -83,12 +83,23 @@ class InPlace implements Change {
     const stats = fstatSync(this.fd);
     const now = descriptorSource(this.fd, this.path);
     requireUnchanged(now, this.#plan);
-    if (complaint === undefined && this.attributes !== undefined)
-      this.restore = {...this.attributes, to: 'file'};
-    else this.notes.push(lossNote(complaint));
+    this.#planRestoring(complaint, stats);
     this.#old = stats;
     writePlan(this.fd, this.#plan, now);
     this.notes.push(...keepMode(this.fd, stats));
+  }
+
+  /** What somebody else could write while the capabilities are away would have them afterwards. */
+  #planRestoring(complaint: string | undefined, stats: Stats): void {
+    const {attributes} = this;
+    if (complaint !== undefined || attributes === undefined) {
+      this.notes.push(lossNote(complaint));
+    } else if (isOnlyOurs(stats) || process.geteuid?.() !== 0) {
+      this.restore = {...attributes, to: 'file'};
+    } else {
+      const isLost = hasCapabilities(attributes);
+      if (isLost !== false) this.notes.push(lossNote(othersWrite, isLost));
+    }
   }
 
   undo(): void {
@@ -106,7 +117,10 @@ class InPlace implements Change {
   }
 }
 
-function lossNote(complaint = 'there is no room to keep them meanwhile'): string {
-  if (complaint.includes('security.capability')) return `the file capabilities are lost: ${complaint}`;
+const othersWrite = 'others may write into the file meanwhile; they are kept without --in-place';
+
+function lossNote(complaint = 'there is no room to keep them meanwhile', isCertain = false): string {
+  if (isCertain || complaint.includes('security.capability'))
+    return `the file capabilities are lost: ${complaint}`;
   return `file capabilities, if there were any, are lost: ${complaint}`;
 }

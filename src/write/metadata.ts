@@ -7,6 +7,7 @@ import {fchmodSync, fchownSync, fstatSync, type Stats} from 'node:fs';
 const permissions = 0o777;
 const allBits = 0o7777;
 const setIds = 0o6000;
+const othersMayWrite = 0o022;
 
 /** Give an open file the owner of `like`. @returns what could not be kept, in words */
 export function keepOwner(fd: number, {uid, gid}: Stats): string[] {
@@ -36,13 +37,32 @@ export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
     : ['the set-user-ID or set-group-ID bit is left out: the owner is another'];
 }
 
-/** The kernel takes set-ID bits from a file that an ordinary user writes into; its owner may give them back. */
-export function keepMode(fd: number, {mode}: Stats): string[] {
-  if (fstatSync(fd).mode === mode) return [];
+/**
+ * The kernel takes set-ID bits from a file that an ordinary user writes into; its owner may give them back. But it takes
+ * them from whoever else writes into it as well, and to give them back then would be to grant them to what he wrote.
+ */
+export function keepMode(fd: number, old: Stats): string[] {
+  if (fstatSync(fd).mode === old.mode) return [];
+  if (!isRestorable(old))
+    return ['the set-user-ID or set-group-ID bit is lost: others may write into the file, too'];
   try {
-    fchmodSync(fd, mode & allBits);
+    fchmodSync(fd, old.mode & allBits);
     return [];
   } catch {
     return ['the set-user-ID or set-group-ID bit is lost: only the owner could keep it'];
   }
+}
+
+/** An owner may make his own file set-user-ID whatever is in it, but not set-group-ID of any group. */
+function isRestorable(file: Stats): boolean {
+  const user = process.geteuid?.();
+  const isOwn = file.uid === user;
+  // Who is neither will be told by the kernel.
+  if (!isOwn && user !== 0) return true;
+  return (file.mode & othersMayWrite) === 0 && (isOwn || (file.mode & 0o2000) === 0);
+}
+
+/** Whether nobody but this user may write into a file. The bits of the group are those of an ACL as well. */
+export function isOnlyOurs({uid, mode}: Stats): boolean {
+  return uid === (process.geteuid?.() ?? uid) && (mode & othersMayWrite) === 0;
 }

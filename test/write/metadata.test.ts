@@ -77,10 +77,12 @@ for (const {way, args, result} of ways) {
       `${way}: file capabilities stay, beside a set-user-ID bit, an owner, an ACL and attributes`,
       withTools((t) => {
         const file = copyFixture(t, name);
-        chownSync(file, 1, 2);
+        // In place, capabilities come back only where nobody else can have written into the file meanwhile.
+        const [owner, group, permissions] = way === 'in place' ? [0, 2, 0o4755] : [1, 2, 0o4775];
+        chownSync(file, owner, group);
         giveAttributes(file);
         giveAcl(file);
-        chmodSync(file, 0o4775);
+        chmodSync(file, permissions);
         output('setcap', ['cap_net_raw,cap_sys_ptrace=ep', file]);
         const before = [attributesOf(file), aclOf(file)].map((text) => text.replace(file, ''));
         t.like(elfinterp(set(file)), {status: 0, stderr: ''});
@@ -91,7 +93,7 @@ for (const {way, args, result} of ways) {
           before,
         );
         const {mode, uid, gid} = statSync(now);
-        t.deepEqual([(mode & 0o7777).toString(8), uid, gid], ['4775', 1, 2]);
+        t.deepEqual([mode & 0o7777, uid, gid], [permissions, owner, group]);
       }),
     );
 
@@ -155,6 +157,33 @@ for (const {way, args, result} of ways) {
     }),
   );
 }
+
+if (isRoot)
+  test(
+    'in place, root gives no capabilities back to a file that others may have written into meanwhile, and says so',
+    withTools((t) => {
+      for (const [owner, mode, has] of [
+        [nobody, 0o755, true],
+        [0, 0o775, true],
+        [0, 0o755, true],
+        [nobody, 0o755, false],
+      ] as const) {
+        const file = copyFixture(t, name);
+        chownSync(file, owner, nobody);
+        chmodSync(file, mode);
+        giveAttributes(file);
+        if (has) output('setcap', ['cap_net_raw=ep', file]);
+        const isKept = owner === 0 && mode === 0o755;
+        const {status, stderr} = elfinterp(['set', '--in-place', file, interpreter]);
+        const lost =
+          'the file capabilities are lost: others may write into the file meanwhile; they are kept without --in-place';
+        t.is(stderr, has && !isKept ? `elfinterp: ${file}: ${lost}\n` : '');
+        t.is(status, 0);
+        t.is(capabilitiesOf(file), isKept ? ' cap_net_raw=ep\n' : '');
+        t.regex(attributesOf(file), /user\.origin="https/);
+      }
+    }),
+  );
 
 /** Run a command line where another file is the machine's cp. */
 function runWithCp(cp: string, args: readonly string[]) {
