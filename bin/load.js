@@ -6,7 +6,11 @@
  * Python keeps `__pycache__`: in the package itself, because a cache is code, and whoever can write there could change
  * the code as well. A directory of the user or /tmp would let somebody else decide what root runs. So the cache is made
  * by the first run of the directory's owner (for a global installation root), and for others it is there or it is not.
- * V8 refuses a cache of another version or of other flags. NODE_DISABLE_COMPILE_CACHE=1 does without, as in Node itself.
+ * It counts only while it is that owner's, and nobody else may write it.
+ *
+ * V8 refuses a cache of another version or of other flags, but of the code it compares the length alone, and times say
+ * nothing either: in a reproducible image all are the same. So the code stands in the cache, and has to be this one.
+ * NODE_DISABLE_COMPILE_CACHE=1 does without, as in Node itself.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -20,6 +24,8 @@ const mayCache = process.env.NODE_DISABLE_COMPILE_CACHE === undefined && !proces
 /** The modules so far, by the name of the file. */
 const loaded = new Map();
 const uncached = [];
+/** Of the number at the end of a cache. */
+const lengthBytes = 4;
 
 /** End with one line where Node is older than `engines` in package.json allows, before it meets code that it cannot run. */
 function requireNode(version) {
@@ -34,10 +40,11 @@ function load(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.exports;
   const filename = path.join(directory, `${name}.cjs`);
-  const source = `(function(exports,require,module,__filename,__dirname,load){${fs.readFileSync(filename, 'latin1')}\n})`;
+  const code = fs.readFileSync(filename);
+  const source = `(function(exports,require,module,__filename,__dirname,load){${code.latin1Slice()}\n})`;
   const module = {exports: {}};
   loaded.set(name, module);
-  compile(name, filename, source).runInThisContext()(
+  compile(name, filename, code, source).runInThisContext()(
     module.exports,
     require,
     module,
@@ -53,25 +60,45 @@ function loadAll() {
   for (const file of fs.readdirSync(directory)) if (file.endsWith('.cjs')) load(path.basename(file, '.cjs'));
 }
 
-function compile(name, filename, source) {
-  const cache = mayCache ? cacheOf(name, filename) : undefined;
-  const cachedData = cache && read(cache);
-  if (cache !== undefined && cachedData === undefined) expectCache({cache, filename, source});
+function compile(name, filename, code, source) {
+  const cache = mayCache ? path.join(cacheDirectory, `${name}-${process.versions.v8}`) : undefined;
+  const cachedData = cache && read(cache, code);
+  if (cache !== undefined && cachedData === undefined) expectCache({cache, filename, code, source});
   return new Script(source, {filename, cachedData});
 }
 
-/** The name changes with what V8 does not look at: of the source it compares the length alone. */
-function cacheOf(name, filename) {
-  const {mtimeMs, size} = fs.statSync(filename);
-  return path.join(cacheDirectory, `${name}-${process.versions.v8}-${size}-${mtimeMs}`);
-}
-
-function read(file) {
+/** What V8 made of the code, if it is there and may be trusted: the file holds that, the code, and the code's length. */
+function read(file, code) {
   try {
-    return fs.readFileSync(file);
+    const owner = fs.statSync(directory).uid;
+    if (!isSafe(fs.lstatSync(cacheDirectory), owner)) return undefined;
+    const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    try {
+      const stats = fs.fstatSync(fd);
+      return stats.isFile() && isSafe(stats, owner) ? dataFor(code, fs.readFileSync(fd)) : undefined;
+    } finally {
+      fs.closeSync(fd);
+    }
   } catch {
     return undefined;
   }
+}
+
+function isSafe({uid, mode}, owner) {
+  return uid === owner && (mode & 0o022) === 0;
+}
+
+function dataFor(code, bytes) {
+  const end = bytes.length - lengthBytes;
+  const length = bytes.readUInt32LE(end);
+  const start = end - length;
+  return start > 0 && bytes.subarray(start, end).equals(code) ? bytes.subarray(0, start) : undefined;
+}
+
+function bytesOf(data, code) {
+  const length = Buffer.alloc(lengthBytes);
+  length.writeUInt32LE(code.length);
+  return Buffer.concat([data, code, length]);
 }
 
 /** Make what is missing when the command is done, and nobody waits for it. */
@@ -83,6 +110,7 @@ function makeCaches() {
   try {
     if (fs.statSync(directory).uid !== process.geteuid?.()) return;
     fs.mkdirSync(cacheDirectory, {recursive: true, mode: 0o755});
+    if (!isSafe(fs.lstatSync(cacheDirectory), process.geteuid())) return;
     // Every function, not only those that this run has called, which V8 has at hand: a space in the place of the line
     // break makes it compile anew. Nothing else is compiled after this.
     require('node:v8').setFlagsFromString('--no-lazy');
@@ -90,7 +118,8 @@ function makeCaches() {
       ({source, filename}) => new Script(source.replace(/\n\}\)$/, ' })'), {filename}),
     );
     require('node:v8').setFlagsFromString('--lazy');
-    for (const [i, {cache}] of uncached.entries()) write(cache, scripts[i].createCachedData());
+    for (const [i, {cache, code}] of uncached.entries())
+      write(cache, bytesOf(scripts[i].createCachedData(), code));
   } catch {
     // A full or read-only file system: the next run compiles again.
   }

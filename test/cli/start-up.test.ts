@@ -3,13 +3,17 @@
  */
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -103,6 +107,50 @@ test('damaged, empty or foreign compiled code is as none', (t) => {
   rmSync(cache, {recursive: true});
   start(directory, ['get', file], {}, ['--no-opt', '--max-lazy']);
   t.is(start(directory, ['get', file]).stdout, interpreter);
+});
+
+test('other code of the same length and time is compiled again, not taken for the one before', (t) => {
+  const {directory, cache} = unpack(t);
+  const code = path.join(directory, 'dist/bin/cli.cjs');
+  const {mtime} = statSync(code);
+  start(directory, ['--version']);
+  t.deepEqual(cached(cache), ['cli']);
+  const before = readFileSync(code, 'latin1');
+  const {stdout: version} = start(directory, ['--version']);
+  const other = version.trim().replace(/\d/, '7');
+  writeFileSync(code, before.replaceAll(`"${version.trim()}"`, `"${other}"`), 'latin1');
+  utimesSync(code, mtime, mtime);
+  t.is(statSync(code).size, before.length);
+  for (let run = 0; run < 2; run++) t.is(start(directory, ['--version']).stdout, `${other}\n`);
+  t.deepEqual(cached(cache), ['cli'], 'the old one is gone');
+});
+
+test("compiled code that is not the owner of the code's, or that others may write, is not used", (t) => {
+  const {directory, cache} = unpack(t);
+  start(directory, ['get', file]);
+  const preload = path.join(directory, 'watch.cjs');
+  writeFileSync(preload, watch);
+  const [name = ''] = readdirSync(cache);
+  const entry = path.join(cache, name);
+  const env = {NODE_V8_COVERAGE: ''};
+  const isUsed = () =>
+    start(directory, ['get', file], env, ['--require', preload]).stderr.startsWith('cli.cjs false');
+  t.true(isUsed());
+  const spoil = [
+    () => chmodSync(entry, 0o664),
+    () => chmodSync(cache, 0o777),
+    () => {
+      renameSync(entry, `${entry}.real`);
+      symlinkSync(`${name}.real`, entry);
+    },
+    ...(process.geteuid?.() === 0 ? [() => chownSync(entry, 65_534, 65_534)] : []),
+  ];
+  for (const [i, change] of spoil.entries()) {
+    rmSync(cache, {recursive: true});
+    start(directory, ['get', file]);
+    change();
+    t.false(isUsed(), String(i));
+  }
 });
 
 test('a run of somebody else, and one that shall not, leave nothing', (t) => {
