@@ -143,3 +143,4 @@ export {
   openElfToEdit,
   openElfToEditSync,
 } from './write/editable.js';
+export {writeToStream} from './write/stream.js';

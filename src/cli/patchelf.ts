@@ -24,11 +24,11 @@ import {
   printable,
   requireLinked,
   shrinkSearchPath,
+  writeToStream,
 } from '../index.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
 import {printTo} from './streams.js';
 import {isUnreplaceable} from './unreplaceable.js';
-import {isStream, writeToStream} from './write-stream.js';
 
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
@@ -86,7 +86,7 @@ function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: 
 function write(file: EditableElf, plan: Plan, {output}: PatchelfOptions): readonly string[] {
   if (output === undefined) return plan.writes.length === 0 ? [] : replaceOrWriteInPlace(file, plan);
   const {source} = file.view;
-  if (isStream(output)) return writeToStream(output, applyPlanToBuffer(source.read(0, source.size), plan));
+  if (writeToStream(output, () => applyPlanToBuffer(source.read(0, source.size), plan))) return [];
   return applyPlanSync(file, plan, {output, outputMode: 'own'}).notes;
 }
 

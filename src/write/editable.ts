@@ -1,4 +1,4 @@
-import {accessSync, constants} from 'node:fs';
+import {accessSync, constants, readFileSync, type Stats} from 'node:fs';
 import {type ElfFile, openElfSource} from '../elf/open.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
@@ -69,6 +69,7 @@ export class Target {
   requireTrusted(): void {
     try {
       this.place.requireTrusted(this.source.stats);
+      requireOwnLink(this.source.stats, this.place.directory.stats);
     } catch (error) {
       throw error instanceof ElfError ? error.at(this.path) : error;
     }
@@ -86,6 +87,30 @@ export class Target {
   close(): void {
     this.source.close();
     this.place[Symbol.dispose]();
+  }
+}
+
+/**
+ * Where protected_hardlinks (proc_sys_fs(5)) is off, anybody can link any file of the file system into his directory,
+ * and wait for root to edit it.
+ */
+function requireOwnLink({nlink, uid}: Stats, directory: Stats): void {
+  if (process.geteuid?.() !== 0 || nlink === 1 || !mayBeLinked(uid, directory) || hasProtectedLinks()) return;
+  throw new ElfError('UNTRUSTED_LINK', 'somebody else may have put this hard link here', {
+    expected: 'one name, or a directory that only root and the owner of the file may write',
+    got: `${nlink} names, in a directory of user ${directory.uid} with mode 0${(directory.mode & 0o7777).toString(8)}`,
+  });
+}
+
+function mayBeLinked(owner: number, directory: Stats): boolean {
+  return (directory.uid !== 0 && directory.uid !== owner) || (directory.mode & 0o022) !== 0;
+}
+
+function hasProtectedLinks(): boolean {
+  try {
+    return readFileSync('/proc/sys/fs/protected_hardlinks', 'latin1').trim() === '1';
+  } catch {
+    return false;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -18,8 +19,8 @@ import {openElfBuffer} from '../../src/index.js';
 import {elfinterp, elfinterpAsNobody, projectDirectory} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {type RunResult, run} from '../helpers/tools.js';
+import {tempDirectory, tempFile} from '../helpers/temp.js';
+import {output, type RunResult, run, withTools} from '../helpers/tools.js';
 
 const old = edit(fixtureBytes('x86_64/probe-pie'), {rpath: '/a/search/path'});
 const interpreter = '/debootstrap/qemu-libs/ld.so';
@@ -129,6 +130,37 @@ if (isRoot) {
     t.is(elfinterp(['set', program, interpreter, '--output', dangling]).status, 0);
     t.true(lstatSync(dangling).isFile(), 'a link to nothing is replaced itself');
     t.is(lstatSync(path.join(machine, 'new'), {throwIfNoEntry: false}), undefined);
+  });
+
+  test(
+    'root edits no hard link that a stranger may have made, where the kernel allows that',
+    withTools((t) => {
+      const {home, machine, program} = makePlaces(t);
+      const [his, own] = [path.join(home, 'hard'), path.join(machine, 'hard')];
+      for (const name of [his, own]) linkSync(program, name);
+      const script = 'mount --bind "$0" /proc/sys/fs/protected_hardlinks && exec "$@"';
+      const isOff = ['--mount', 'sh', '-c', script, tempFile(t, '0\n')];
+      const set = [process.execPath, path.join(projectDirectory, 'bin/elfinterp.js'), 'set'];
+      const {status, stderr} = run('unshare', [...isOff, ...set, '--in-place', his, interpreter]);
+      t.is(status, 1);
+      t.regex(
+        stderr,
+        /somebody else may have put this hard link here \(expected one name, .*, got 3 names, in /,
+      );
+      t.deepEqual(readFileSync(program), old);
+      t.is(run('unshare', [...isOff, ...set, '--in-place', own, interpreter]).status, 0);
+      t.true(isEdited(program));
+    }),
+  );
+
+  test("a stream goes by no stranger's link", (t) => {
+    const {home, machine, program} = makePlaces(t);
+    const fifo = path.join(machine, 'fifo');
+    output('mkfifo', [fifo]);
+    const way = path.join(link(machine, path.join(home, 'directory'), eve), 'fifo');
+    const {status, stderr} = dropIn('elfinterp-patchelf', '--set-rpath', '/x', '--output', way, program);
+    t.is(status, 1);
+    t.regex(stderr, /is not followed/);
   });
 
   test('whoever only reads may follow any link', (t) => {

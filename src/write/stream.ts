@@ -1,0 +1,44 @@
+/*
+ * Output that is no regular file: /dev/null, /dev/stdout, a FIFO. Nothing can take its place, it is written to.
+ */
+import {closeSync, constants, openSync, writeSync} from 'node:fs';
+import {systemError} from '../errors.js';
+import {findPlace} from '../source/place.js';
+
+/** The system's own names of what is open already, and of what takes everything. */
+const own = /^(?:\/dev\/(?:null|stdout|stderr|fd\/\d+)|\/proc\/self\/fd\/\d+)$/;
+
+/**
+ * Write all of it, if what stands at a path is written to and not replaced.
+ *
+ * @returns whether it is
+ * @throws ElfError UNTRUSTED_LINK, FILE_SYSTEM
+ */
+export function writeToStream(path: string, make: () => Uint8Array): boolean {
+  try {
+    const fd = openStream(path);
+    if (fd === undefined) return false;
+    try {
+      const bytes = make();
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    } finally {
+      closeSync(fd);
+    }
+    return true;
+  } catch (error) {
+    throw systemError(path, error, 'cannot write');
+  }
+}
+
+function openStream(path: string): number | undefined {
+  const {O_WRONLY, O_TRUNC, O_NOCTTY} = constants;
+  if (own.test(path)) return openSync(path, O_WRONLY | O_TRUNC | O_NOCTTY);
+  using place = findPlace(path, {orLink: true});
+  // What is opened is what was looked at: by its path a file could have taken its place, and be written over.
+  using held = place.directory.hold(place.name);
+  const {stats} = held ?? {};
+  if (held === undefined || stats === undefined) return undefined;
+  if (stats.isFile() || stats.isDirectory() || stats.isSymbolicLink()) return undefined;
+  place.requireTrusted(stats);
+  return openSync(held.path, O_WRONLY | O_NOCTTY);
+}
