@@ -45,7 +45,7 @@ export type {PayloadChoice} from './edit/payload.js';
 export type {PayloadMove, Plan, Region, Rung, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
 export {checkRequest, type EditRequest} from './edit/request.js';
-export {checkElf, type Problem} from './elf/check.js';
+export {checkElf, checkElfNotes, type Problem} from './elf/check.js';
 export {describeElf, type ElfFacts} from './elf/describe.js';
 export type {DynamicSection, StringTable} from './elf/dynamic.js';
 export type {Hardening} from './elf/hardening.js';

@@ -17,6 +17,7 @@ import {
   type ElfView,
   isProgram,
   isStackExecutable,
+  kindOf,
   openElfToEditSync,
   osAbiName,
   type Plan,
@@ -74,7 +75,10 @@ function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: 
   try {
     requireLinked(file.view.header, path);
     answers.push(...printed(file.view, options));
-    const plan = planEdit(file.view, requestsOf(file, options));
+    const requests = requestsOf(file, options);
+    // What a separate debug file holds can be asked for, and only an edit of it is refused.
+    if (isDebugFile(file.view) && requests.every(isEmpty)) return;
+    const plan = planEdit(file.view, requests);
     if (options.debug) messages.push(...[...plan.changes, ...plan.notes].map(printable));
     for (const note of write(file, plan, options)) messages.push(printable(`warning: ${path}: ${note}`));
   } finally {
@@ -107,12 +111,25 @@ function replaceOrWriteInPlace(file: EditableElf, plan: Plan): readonly string[]
 
 /** The answers to the print options, in patchelf's order. */
 function* printed(view: ElfView, {prints}: PatchelfOptions): Generator<string> {
+  if (isDebugFile(view)) {
+    for (const _ of [...prints].filter((name) => name !== 'os-abi' && name !== 'execstack')) yield '';
+    return;
+  }
   if (prints.has('interpreter')) yield (view.interpreter ?? missing('.interp')).path;
   if (prints.has('os-abi')) yield osAbiName(view.ident.EI_OSABI);
   if (prints.has('soname') && view.dynamic?.soname !== undefined) yield view.dynamic.soname;
   if (prints.has('rpath')) yield searchPath(view);
   if (prints.has('execstack')) yield `execstack: ${stackLetter(view)}`;
   if (prints.has('needed')) yield* (view.dynamic ?? missing('.dynamic')).needed;
+}
+
+/** Whether a request asks for no change. */
+function isEmpty({allowRelative: _, ...changes}: EditRequest): boolean {
+  return Object.keys(changes).length === 0;
+}
+
+function isDebugFile(view: ElfView): boolean {
+  return kindOf(view) === 'debug-file';
 }
 
 function missing(section: '.interp' | '.dynamic'): never {

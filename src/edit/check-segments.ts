@@ -40,8 +40,11 @@ export function failCheck(view: ElfView, what: string, expected: string, got: st
   });
 }
 
+/** Those that map something: an empty one may claim any address, and give its entry to another. */
 function loadsOf(view: ElfView): readonly Phdr[] {
-  return view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  return view.programHeaders.filter(
+    ({p_type, p_filesz, p_memsz}) => p_type === PT.PT_LOAD && (p_filesz > 0 || p_memsz > 0),
+  );
 }
 
 function endOf({p_vaddr, p_memsz}: Phdr): bigint {
@@ -53,8 +56,6 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
   // Of two at one address the first counts.
   const byAddress = new Map([...loadsOf(after)].reverse().map((load) => [load.p_vaddr, load]));
   for (const old of loadsOf(before)) {
-    // What maps nothing may give its entry to another.
-    if (old.p_memsz === 0 && old.p_filesz === 0) continue;
     const now = byAddress.get(old.p_vaddr);
     const name = `the LOAD at ${hex(old.p_vaddr)}`;
     if (now === undefined) failCheck(before, `${name} is gone`, 'a LOAD there', 'none');

@@ -62,8 +62,8 @@ export function explainFailedCheck(view: ElfView, error: unknown): unknown {
 /** What is read at a file offset here, ld.so reads at an address. A table in no segment comes into one that grows. */
 function findLost(view: ElfView): string | undefined {
   const dynamic = view.segment(PT.PT_DYNAMIC);
-  if (dynamic?.p_filesz === 0) return 'PT_DYNAMIC is empty';
-  const strayed = dynamic !== undefined && isElsewhere(view, dynamic) ? dynamic : findElsewhere(view);
+  const isRead = dynamic !== undefined && dynamic.p_filesz > 0;
+  const strayed = isRead && isElsewhere(view, dynamic) ? dynamic : findElsewhere(view);
   if (strayed !== undefined)
     return `${segmentTypeName(strayed.p_type, view.header.e_machine)} is mapped from another place than it says`;
   const lost = view.dynamic?.entries.find(

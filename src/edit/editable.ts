@@ -7,7 +7,7 @@
 import {PN_XNUM, PT} from '../elf/constants.js';
 import {requireLinked} from '../elf/kind.js';
 import type {ElfView} from '../elf/view.js';
-import {isWithoutBytes} from '../elf/without-bytes.js';
+import {isDebugFile, isWithoutBytes} from '../elf/without-bytes.js';
 import {ElfError} from '../errors.js';
 
 /** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
@@ -32,8 +32,8 @@ function requireCountable({header, path}: ElfView): void {
 
 /** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they speak of. */
 function refuseDebugFile(view: ElfView): void {
-  const isEmpty = [PT.PT_DYNAMIC, PT.PT_INTERP].some((p_type) => isWithoutBytes(view, p_type));
-  if (!isEmpty) return;
+  const isElsewhere = [PT.PT_DYNAMIC, PT.PT_INTERP].some((p_type) => isWithoutBytes(view, p_type));
+  if (!isElsewhere && !isDebugFile(view)) return;
   throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
     path: view.path,
     expected: 'a file with the bytes of its segments',
@@ -63,7 +63,8 @@ function requireSegmentsInFile(view: ElfView): void {
 }
 
 function requireOrder(view: ElfView): void {
-  const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  // One that maps nothing may claim any address.
+  const loads = view.programHeaders.filter(({p_type, p_memsz}) => p_type === PT.PT_LOAD && p_memsz > 0);
   for (const [i, load] of loads.entries()) {
     const before = loads[i - 1];
     if (before === undefined || load.p_vaddr >= before.p_vaddr + BigInt(before.p_memsz)) continue;

@@ -1,5 +1,6 @@
 import {DF_1, DT, ET, PF, PT, SHN} from '../elf/constants.js';
 import type {DynamicSection} from '../elf/dynamic.js';
+import {nameKind} from '../elf/kind.js';
 import {findText} from '../elf/search.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import type {ElfView} from '../elf/view.js';
@@ -13,10 +14,10 @@ import {ElfError} from '../errors.js';
 export function requireDynamic(view: ElfView): DynamicSection {
   const {dynamic} = view;
   if (dynamic === undefined) {
-    throw new ElfError('NO_DYNAMIC', 'there is no dynamic section: the program is statically linked', {
+    throw new ElfError('NO_DYNAMIC', 'there is no dynamic section', {
       path: view.path,
       expected: 'PT_DYNAMIC',
-      got: 'none',
+      got: nameKind(view),
     });
   }
   if (!dynamic.terminated) {

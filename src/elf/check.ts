@@ -15,10 +15,20 @@ import {checkOverlaps} from './check/overlaps.js';
 import type {Problem, Rule} from './check/problem.js';
 import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
-import {checkCovered, checkInterpreter, checkLoads, checkOthers, checkTable} from './check/segments.js';
+import {
+  checkCovered,
+  checkInterpreter,
+  checkLoads,
+  checkOthers,
+  checkTable,
+  checkWritableCode,
+  noteWritableCode,
+} from './check/segments.js';
+import {checkSharedPages} from './check/shared-pages.js';
 import {checkVersions} from './check/versions.js';
 import {oncePerView} from './once.js';
 import type {ElfView} from './view.js';
+import {isDebugFile} from './without-bytes.js';
 
 export type {Problem} from './check/problem.js';
 
@@ -29,6 +39,8 @@ const headerRules: readonly Rule[] = [
   checkLoads,
   checkCovered,
   checkOthers,
+  checkWritableCode,
+  checkSharedPages,
   checkInterpreter,
   checkDynamic,
   checkSections,
@@ -36,6 +48,9 @@ const headerRules: readonly Rule[] = [
   checkNotes,
   checkOverlaps,
 ];
+
+/** Those that hold for a separate debug file too: its program headers speak of another file. */
+const debugFileRules: readonly Rule[] = [checkHeader, checkTable, checkSections];
 
 /** Rules that look at every symbol and relocation. */
 const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkRelocations];
@@ -54,8 +69,25 @@ export function checkElf(view: ElfView): Problem[] {
 
 /** The same for the headers alone, whose cost does not grow with the number of symbols. */
 export const checkHeaders: (view: ElfView) => readonly Problem[] = oncePerView((view) =>
-  headerRules.flatMap((rule) => apply(rule, view)),
+  rulesFor(view).flatMap((rule) => apply(rule, view)),
 );
+
+/**
+ * List what is unusual in a file and right where it stands: a boot loader, firmware or kernel whose segments can be
+ * written to and executed. Empty for nearly every file.
+ */
+export function checkElfNotes(view: ElfView): Problem[] {
+  return apply(noteWritableCode, view);
+}
+
+function rulesFor(view: ElfView): readonly Rule[] {
+  try {
+    return isDebugFile(view) ? debugFileRules : headerRules;
+  } catch (error) {
+    if (!(error instanceof ElfError) || error.code === 'FILE_SYSTEM') throw error;
+    return headerRules;
+  }
+}
 
 /** A table that cannot be read stops every rule that wants to, each with the same words. */
 function withoutRepeats(problems: readonly Problem[]): Problem[] {

@@ -1,13 +1,14 @@
 /*
- * What sort of file is this? e_type alone does not say: a PIE program, a static PIE program and a shared library
+ * What sort of file is this? e_type alone does not say: a PIE program, a static-pie program and a shared library
  * are all ET_DYN. DF_1_PIE tells programs that a linker of the last ten years made. For the older ones an
  * interpreter does, unless there is a SONAME: glibc's libc.so.6 is a library that has an interpreter so that it
  * can be run.
  */
 import {ElfError, hex} from '../errors.js';
-import {DF_1, DT, ET, PT, SHF, SHT} from './constants.js';
+import {DF_1, DT, ET, PT} from './constants.js';
 import type {Ehdr} from './records.js';
 import type {ElfView} from './view.js';
+import {isDebugFile} from './without-bytes.js';
 
 /** Stable names, for programs. */
 export type ElfKind =
@@ -29,7 +30,8 @@ export function kindOf(view: ElfView): ElfKind {
   if (e_type !== ET.ET_EXEC && e_type !== ET.ET_DYN) return 'unknown';
   if (isDebugFile(view)) return 'debug-file';
   const isDynamic = view.segment(PT.PT_INTERP) !== undefined;
-  if (e_type === ET.ET_EXEC) return isDynamic || view.dynamic !== undefined ? 'program' : 'static-program';
+  // Without PT_INTERP the kernel starts it as it is, whatever PT_DYNAMIC says; with DT_NEEDED it waits for `ld.so FILE`.
+  if (e_type === ET.ET_EXEC) return isDynamic || hasNeeded(view) ? 'program' : 'static-program';
   if (!isPie(view, isDynamic)) return 'shared-library';
   return isDynamic ? 'pie-program' : 'static-pie-program';
 }
@@ -45,7 +47,7 @@ const kindNames: Readonly<Record<Exclude<ElfKind, 'unknown'>, string>> = {
   program: 'program (not PIE)',
   'pie-program': 'PIE program',
   'static-program': 'static program',
-  'static-pie-program': 'static PIE program',
+  'static-pie-program': 'static-pie program',
   'shared-library': 'shared library',
   'object-file': 'object file',
   'core-file': 'core file',
@@ -69,14 +71,18 @@ export function requireLinked({e_type}: Pick<Ehdr, 'e_type'>, path: string | und
   });
 }
 
+/** The kind in words with its article, for a sentence: "a static program". @throws as `kindOf` */
+export function nameKind(view: ElfView): string {
+  const name = describeKind(kindOf(view), view);
+  return `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
 /** Say why a file has no interpreter. */
 export function noInterpreter(view: ElfView): ElfError {
-  const linked =
-    view.dynamic === undefined ? 'a statically linked program' : 'a shared library or a static-pie program';
   return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
     path: view.path,
     expected: 'a dynamically linked program',
-    got: unlinked[view.header.e_type] ?? linked,
+    got: nameKind(view),
   });
 }
 
@@ -86,11 +92,6 @@ function isPie({dynamic, header}: ElfView, isDynamic: boolean): boolean {
   return isDynamic && dynamic.value(DT.DT_SONAME) === undefined;
 }
 
-/** `objcopy --only-keep-debug` leaves the headers as they were and turns what they speak of into SHT_NOBITS. */
-function isDebugFile(view: ElfView): boolean {
-  const loaded = view.sectionHeaders.filter(
-    ({sh_type, sh_flags, sh_size}) =>
-      (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_type !== SHT.SHT_NOTE && sh_size > 0,
-  );
-  return loaded.length > 0 && loaded.every(({sh_type}) => sh_type === SHT.SHT_NOBITS);
+function hasNeeded({dynamic}: ElfView): boolean {
+  return dynamic?.tags.includes(DT.DT_NEEDED) ?? false;
 }

@@ -8,12 +8,13 @@
 import {ElfError} from '../errors.js';
 import {bufferSource} from '../source/buffer.js';
 import {type ByteSource, elfMagic, isElfMagic} from '../source/source.js';
-import {PN_XNUM, PT, SHN} from './constants.js';
+import {DT, PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
 import type {Format} from './record.js';
 import {RecordTable} from './record-table.js';
 import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
 import {decodeString, StringReader} from './strings.js';
+import {isWithoutBytes} from './without-bytes.js';
 
 /** The value of PT_INTERP and where it stands. */
 export interface Interpreter {
@@ -107,18 +108,18 @@ export class ElfView {
     return this.#located(() => this.#segmentTable().filter(p_type));
   }
 
-  /** The dynamic section, found by PT_DYNAMIC; undefined for a static program. */
+  /**
+   * The dynamic section, found by PT_DYNAMIC; undefined for a static program, and where it has no bytes: ld.so passes
+   * over an empty PT_DYNAMIC, and a separate debug file has the section elsewhere.
+   */
   get dynamic(): DynamicSection | undefined {
-    if (this.#dynamic === undefined) {
-      const segment = this.segment(PT.PT_DYNAMIC);
-      this.#dynamic = segment === undefined ? null : this.#located(() => new DynamicSection(this, segment));
-    }
+    this.#dynamic ??= this.#located(() => this.#readDynamic()) ?? null;
     return this.#dynamic ?? undefined;
   }
 
   /**
-   * The interpreter that PT_INTERP names; undefined when the file has none. The kernel wants it within PATH_MAX
-   * bytes, the last of them NUL (load_elf_binary in fs/binfmt_elf.c).
+   * The interpreter that PT_INTERP names; undefined when the file has none, or only its bytes in another file. The
+   * kernel wants it within PATH_MAX bytes, the last of them NUL (load_elf_binary in fs/binfmt_elf.c).
    *
    * @throws ElfError TRUNCATED when it lies outside the file, BAD_ELF when the kernel would refuse it
    */
@@ -136,11 +137,43 @@ export class ElfView {
     return offsetOfAddress(this.#loads, address);
   }
 
+  #readDynamic(): DynamicSection | undefined {
+    const segment = this.segment(PT.PT_DYNAMIC);
+    if (segment === undefined || segment.p_filesz === 0) return undefined;
+    const dynamic = this.#unlessElsewhere(PT.PT_DYNAMIC, () => new DynamicSection(this, segment));
+    const isPlausible = dynamic === undefined || dynamic.tags.includes(DT.DT_STRTAB);
+    return isPlausible || !this.#isElsewhere(PT.PT_DYNAMIC) ? dynamic : undefined;
+  }
+
   #readInterpreter(): Interpreter | undefined {
-    const index = this.#segmentTable().keys.indexOf(PT.PT_INTERP);
     const segment = this.segment(PT.PT_INTERP);
     if (segment === undefined) return undefined;
-    const {p_offset: offset, p_filesz: size} = segment;
+    const interpreter = this.#unlessElsewhere(PT.PT_INTERP, () => this.#interpreterOf(segment));
+    const isPlausible = interpreter === undefined || interpreter.path.startsWith('/');
+    return isPlausible || !this.#isElsewhere(PT.PT_INTERP) ? interpreter : undefined;
+  }
+
+  /** Read a segment; undefined where that fails because its bytes are in another file. Only then sections are read. */
+  #unlessElsewhere<T>(p_type: number, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof ElfError && error.code !== 'FILE_SYSTEM' && this.#isElsewhere(p_type))
+        return undefined;
+      throw error;
+    }
+  }
+
+  #isElsewhere(p_type: number): boolean {
+    try {
+      return isWithoutBytes(this, p_type);
+    } catch {
+      return false;
+    }
+  }
+
+  #interpreterOf({p_offset: offset, p_filesz: size}: Phdr): Interpreter {
+    const index = this.#segmentTable().keys.indexOf(PT.PT_INTERP);
     if (size < 2 || size > longestInterpreter) {
       throw new ElfError('BAD_ELF', 'PT_INTERP has a size that the kernel refuses', {
         expected: `2 to ${longestInterpreter} bytes`,

@@ -1,11 +1,18 @@
-import {SHF, SHT} from './constants.js';
-import type {ElfView} from './view.js';
-
-/**
- * Whether the bytes of a segment are in another file: `objcopy --only-keep-debug` leaves the program headers, and of
- * the sections in them only the headers. The thread-local .tbss has the address of whatever follows it.
+/*
+ * `objcopy --only-keep-debug` and `eu-strip -f` leave the program headers as they were, and of the sections in them
+ * only the headers. What such a segment speaks of is in another file; at its offset here lies something else, or nothing.
  */
-export function isWithoutBytes(view: ElfView, p_type: number): boolean {
+import {SHF, SHT} from './constants.js';
+import type {Phdr, Shdr} from './records.js';
+
+/** What of a view tells. */
+interface Headers {
+  readonly sectionHeaders: readonly Shdr[];
+  segment(p_type: number): Phdr | undefined;
+}
+
+/** Whether the bytes of a segment are in another file. The thread-local .tbss has the address of whatever follows it. */
+export function isWithoutBytes(view: Headers, p_type: number): boolean {
   const segment = view.segment(p_type);
   if (segment === undefined || segment.p_memsz === 0) return false;
   return view.sectionHeaders.some(
@@ -16,4 +23,13 @@ export function isWithoutBytes(view: ElfView, p_type: number): boolean {
       sh_size > 0 &&
       sh_size <= segment.p_memsz,
   );
+}
+
+/** Whether a file keeps only what debuggers read: of all that is loaded, notes excepted, it has no byte. */
+export function isDebugFile({sectionHeaders}: Pick<Headers, 'sectionHeaders'>): boolean {
+  const loaded = sectionHeaders.filter(
+    ({sh_type, sh_flags, sh_size}) =>
+      (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_type !== SHT.SHT_NOTE && sh_size > 0,
+  );
+  return loaded.length > 0 && loaded.every(({sh_type}) => sh_type === SHT.SHT_NOBITS);
 }

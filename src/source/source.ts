@@ -17,9 +17,9 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Check that a range lies inside a source, as each implementation of `read` does first. */
+/** Check that a range lies inside a source, as each implementation of `read` does first. No bytes are everywhere. */
 export function checkRange(source: ByteSource, offset: number, length: number): void {
-  if (offset >= 0 && length >= 0 && offset + length <= source.size) return;
+  if (offset >= 0 && length >= 0 && (offset + length <= source.size || length === 0)) return;
   throw new ElfError('TRUNCATED', 'the file ends too early', {
     path: source.path,
     offset,

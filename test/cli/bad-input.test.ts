@@ -62,15 +62,15 @@ const damaged: Readonly<Record<string, readonly [Uint8Array, Complaint]>> = {
   ],
   'a static program': [
     fixtureBytes('x86_64/hello-static'),
-    {get: noInterpreter('a statically linked program')},
+    {get: noInterpreter('a static program')},
   ],
   'a static-pie program': [
     fixtureBytes('x86_64/hello-static-pie'),
-    {get: noInterpreter('a shared library or a static-pie program')},
+    {get: noInterpreter('a static-pie program')},
   ],
   'a shared library': [
     fixtureBytes('x86_64/libprobe.so.1'),
-    {get: noInterpreter('a shared library or a static-pie program')},
+    {get: noInterpreter('a shared library')},
   ],
   'an object file': [
     fixtureBytes('x86_64/probe.o'),

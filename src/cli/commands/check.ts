@@ -1,4 +1,4 @@
-import {checkElf, hex, type Problem} from '../../index.js';
+import {checkElf, checkElfNotes, hex, type Problem} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
 import {exitStatus, type Output} from '../output.js';
@@ -9,8 +9,12 @@ export function run(args: Arguments, output: Output): number | undefined {
   const results = eachFile(args.files as string[], output, ({view}, path) => {
     const problems = checkElf(view);
     found += problems.length;
-    if (!args.json) for (const problem of problems) output.line(safe`${path}: ${describe(problem)}`);
-    return {problems};
+    const notes = checkElfNotes(view);
+    if (!args.json) {
+      for (const problem of problems) output.line(safe`${path}: ${describe(problem)}`);
+      for (const note of notes) output.line(safe`${path}: note: ${describe(note)}`);
+    }
+    return {problems, notes};
   });
   if (args.json) output.json(resultsToJson(results));
   return found > 0 ? exitStatus.failed : undefined;

@@ -4,14 +4,13 @@ import {type DynamicSection, stringTags} from '../dynamic.js';
 import {Rel, Rela, Sym} from '../records.js';
 import {dynamicTables} from '../tables.js';
 import type {ElfView} from '../view.js';
-import {isWithoutBytes} from '../without-bytes.js';
 import {checkBehindEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
 import type {Problem} from './problem.js';
 
 /** The dynamic section: ends, has what ld.so needs, points into what is mapped, counts in whole records. */
 export function* checkDynamic(view: ElfView): Generator<Problem> {
   const {dynamic} = view;
-  if (dynamic === undefined || dynamic.capacity === 0 || isWithoutBytes(view, PT.PT_DYNAMIC)) return;
+  if (dynamic === undefined) return;
   if (!dynamic.terminated) {
     const message = 'the dynamic section has no DT_NULL at its end';
     yield {code: 'NO_DT_NULL', message, offset: dynamic.offset};

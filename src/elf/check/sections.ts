@@ -3,6 +3,7 @@ import {PT, SHF, SHT} from '../constants.js';
 import {Rel, Rela, Shdr, Sym} from '../records.js';
 import {tagsOfSections} from '../tables.js';
 import type {ElfView} from '../view.js';
+import {isDebugFile} from '../without-bytes.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
 
 /** Section headers agree with the file, with one another, with the segments and with the dynamic section. */
@@ -90,9 +91,10 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
     yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
 }
 
-function isMappedSection({programHeaders}: ElfView, {sh_flags, sh_size}: Shdr): boolean {
-  const hasLoad = programHeaders.some(({p_type}) => p_type === PT.PT_LOAD);
-  return hasLoad && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+/** What a separate debug file keeps of the loaded sections lies where it found room. */
+function isMappedSection(view: ElfView, {sh_flags, sh_size}: Shdr): boolean {
+  const isLoaded = (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+  return isLoaded && view.segment(PT.PT_LOAD) !== undefined && !isDebugFile(view);
 }
 
 /** strip leaves such a section out of the program that needs it. */

@@ -1,8 +1,7 @@
 import {hex} from '../../errors.js';
-import {PF, PT, segmentTypeName} from '../constants.js';
+import {DT, PF, PT, segmentTypeName} from '../constants.js';
 import {Phdr} from '../records.js';
 import type {ElfView} from '../view.js';
-import {isWithoutBytes} from '../without-bytes.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
 
 function say(view: ElfView, index: number, code: string, what: string): Problem {
@@ -52,7 +51,8 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
       yield say(view, i, 'BAD_ALIGNMENT', `p_align ${hex(p_align)} is not a power of two`);
     if (p_filesz > p_memsz && (p_memsz > 0 || p_type === PT.PT_LOAD))
       yield say(view, i, 'FILESZ_ABOVE_MEMSZ', `p_filesz ${hex(p_filesz)} is above p_memsz ${hex(p_memsz)}`);
-    if (p_type !== PT.PT_LOAD) continue;
+    // An empty one maps nothing, wherever it says that it does.
+    if (p_type !== PT.PT_LOAD || (p_memsz === 0 && p_filesz === 0)) continue;
     if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
       const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
       yield say(view, i, 'NOT_CONGRUENT', what);
@@ -106,10 +106,7 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
   const loads = programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD);
   const first = loads[0];
   for (const [i, segment] of programHeaders.entries()) {
-    const {p_type, p_flags, p_vaddr, p_memsz, p_offset, p_filesz} = segment;
-    const both = PF.PF_W | PF.PF_X;
-    if (p_type === PT.PT_LOAD && (p_flags & both) === both)
-      yield say(view, i, 'WRITABLE_CODE', 'writable and executable');
+    const {p_type, p_vaddr, p_memsz, p_offset, p_filesz} = segment;
     if (p_type === PT.PT_PHDR && p_offset !== header.e_phoff)
       yield say(
         view,
@@ -139,8 +136,28 @@ function isInside({p_vaddr}: Phdr, loads: readonly Phdr[]): boolean {
   );
 }
 
+/** What a loader maps for a program or a library should be one or the other. */
+export function checkWritableCode(view: ElfView): Problem[] {
+  return isLoadedByLoader(view) ? [...writableCode(view)] : [];
+}
+
+/** Boot loaders, firmware and kernels map themselves, and many are linked into a single segment. */
+export function noteWritableCode(view: ElfView): Problem[] {
+  return isLoadedByLoader(view) ? [] : [...writableCode(view)];
+}
+
+function* writableCode(view: ElfView): Generator<Problem> {
+  const both = PF.PF_W | PF.PF_X;
+  for (const [i, {p_type, p_flags}] of view.programHeaders.entries())
+    if (p_type === PT.PT_LOAD && (p_flags & both) === both)
+      yield say(view, i, 'WRITABLE_CODE', 'writable and executable');
+}
+
+function isLoadedByLoader(view: ElfView): boolean {
+  return view.segment(PT.PT_INTERP) !== undefined || (view.dynamic?.tags.includes(DT.DT_NEEDED) ?? false);
+}
+
 export function checkInterpreter(view: ElfView): Problem[] {
-  if (isWithoutBytes(view, PT.PT_INTERP)) return [];
   return view.interpreter?.path === ''
     ? [{code: 'EMPTY_INTERPRETER', message: 'PT_INTERP is an empty path', offset: view.interpreter.offset}]
     : [];

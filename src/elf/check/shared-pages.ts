@@ -1,0 +1,40 @@
+/*
+ * Segments that share a page of the size for which the others were linked. A file for kernels with pages of 16 or 64 KiB
+ * says so by p_align. If one LOAD of it keeps to smaller pages, as older patchers make them, such a kernel maps it over
+ * the end of its neighbour. Alignments above 64 KiB ask for huge pages, and are not the page size of any kernel.
+ */
+import {hex} from '../../errors.js';
+import {PT} from '../constants.js';
+import {Phdr} from '../records.js';
+import type {ElfView} from '../view.js';
+import type {Problem} from './problem.js';
+
+const smallestPage = 0x1000;
+const largestPage = 0x10000;
+
+export function* checkSharedPages(view: ElfView): Generator<Problem> {
+  const loads = view.programHeaders
+    .map((load, index) => ({...load, index}))
+    .filter(({p_type, p_memsz}) => p_type === PT.PT_LOAD && p_memsz > 0);
+  const claimed = Math.max(...loads.map(({p_align}) => p_align));
+  if (claimed <= smallestPage || claimed > largestPage || view.segment(PT.PT_DYNAMIC) === undefined) return;
+  const page = BigInt(claimed);
+  for (const [i, load] of loads.entries()) {
+    const before = loads[i - 1];
+    if (before === undefined || !isOver(before, load, page)) continue;
+    const what = `on one page of ${hex(claimed)} with segment ${before.index}, although the file is aligned for such pages`;
+    yield {
+      code: 'SHARED_PAGE',
+      message: `segment ${load.index} (PT_LOAD): ${what}`,
+      offset: view.header.e_phoff + load.index * Phdr.size(view.format.elfClass),
+    };
+  }
+}
+
+/** Two that map the same bytes of the file to a page, with the same permissions, do not disturb one another. */
+function isOver(before: Phdr, load: Phdr, page: bigint): boolean {
+  const last = before.p_vaddr + BigInt(before.p_memsz) - 1n;
+  if (last / page !== load.p_vaddr / page) return false;
+  const distance = ({p_vaddr, p_offset}: Phdr) => p_vaddr - BigInt(p_offset);
+  return before.p_flags !== load.p_flags || distance(before) !== distance(load);
+}
