@@ -5,8 +5,9 @@
 import {DT, SHN, SHT, STT} from '../elf/constants.js';
 import {type Shdr, Sym} from '../elf/records.js';
 import {isAddressRelocated} from '../elf/relocations.js';
+import {baseOf, column, distance, type RecordRange, read, scan, wideColumn} from '../elf/scan.js';
 import {readString} from '../elf/strings.js';
-import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {dynamicSymbolTable} from '../elf/symbols.js';
 import {isTableTag} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import type {Draft} from './draft.js';
@@ -23,17 +24,48 @@ export function isAddressed({view, entries}: Draft, {low, high}: AddressRange): 
   if (within(view.header.e_entry)) return true;
   const isPointer = (tag: bigint) => !isTableTag(view, tag) && pointerTags.has(tag);
   if (entries.some(({d_tag, d_val}) => within(d_val) && isPointer(d_tag))) return true;
+  return isDynamicSymbolIn(view, {low, high}) || isAddressRelocated(view, low, high);
+}
+
+function isDynamicSymbolIn(view: ElfView, range: AddressRange): boolean {
+  const table = dynamicSymbolTable(view);
+  if (table === undefined) return false;
   // A section's own symbol follows the section.
   const followers: readonly number[] =
     view.sectionHeaders.length > 0 ? [STT.STT_TLS, STT.STT_SECTION] : [STT.STT_TLS];
-  let isSymbol = false;
-  const symbols = dynamicSymbolTable(view);
-  if (symbols !== undefined) {
-    eachSymbol(view, symbols.offset, symbols.count, ({st_info, st_shndx, st_value}) => {
-      isSymbol ||= st_shndx !== SHN.SHN_UNDEF && within(st_value) && !followers.includes(st_info & 0xf);
-    });
-  }
-  return isSymbol || isAddressRelocated(view, low, high);
+  let isFound = false;
+  scanSymbolsIn(view, table, range, ({st_info, st_shndx}) => {
+    isFound ||= st_shndx !== SHN.SHN_UNDEF && !followers.includes(st_info & 0xf);
+  });
+  return isFound;
+}
+
+/** Visit the symbols of a table whose value lies in the range. */
+function scanSymbolsIn(
+  view: ElfView,
+  table: RecordRange,
+  {low, high}: AddressRange,
+  visit: (symbol: Pick<Sym, 'st_name' | 'st_info' | 'st_shndx'>) => void,
+): void {
+  const {format} = view;
+  const value = wideColumn(Sym, 'st_value', format);
+  const [name, info, section] = [
+    column(Sym, 'st_name', format),
+    column(Sym, 'st_info', format),
+    column(Sym, 'st_shndx', format),
+  ];
+  const [base, size] = [baseOf(low), Number(high - low)];
+  scan(view, Sym, table, (words, count) => {
+    for (let i = 0, at = 0; i < count; i++, at += value.step) {
+      const far = distance(words, at, value, base);
+      if (far < 0 || far >= size) continue;
+      visit({
+        st_name: read(words, at, name),
+        st_info: read(words, at, info),
+        st_shndx: read(words, at, section),
+      });
+    }
+  });
 }
 
 /** Tags that point at what code or data refers to; a table must not drag such a thing along. */
@@ -54,17 +86,12 @@ export function isNamed(view: ElfView, {low, high}: AddressRange): boolean {
   let isFound = false;
   for (const table of view.sectionHeaders) {
     if (table.sh_type !== SHT.SHT_SYMTAB && table.sh_type !== SHT.SHT_DYNSYM) continue;
-    eachSymbol(
-      view,
-      table.sh_offset,
-      Math.floor(table.sh_size / size),
-      ({st_name, st_info, st_shndx, st_value}) => {
-        if (isFound || st_value < low || st_value >= high) return;
-        const isReal = st_shndx !== SHN.SHN_UNDEF && st_shndx !== SHN.SHN_ABS;
-        isFound =
-          isReal && !placeless.has(st_info & 0xf) && !meaninglessNames.test(nameIn(view, table, st_name));
-      },
-    );
+    const range = {offset: table.sh_offset, count: Math.floor(table.sh_size / size)};
+    scanSymbolsIn(view, range, {low, high}, ({st_name, st_info, st_shndx}) => {
+      const isReal = st_shndx !== SHN.SHN_UNDEF && st_shndx !== SHN.SHN_ABS;
+      isFound ||=
+        isReal && !placeless.has(st_info & 0xf) && !meaninglessNames.test(nameIn(view, table, st_name));
+    });
   }
   return isFound;
 }

@@ -7,7 +7,7 @@
  */
 
 import {DT} from '../elf/constants.js';
-import {byteString, decodeString, encodeString} from '../elf/strings.js';
+import {decodeString, encodeString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
@@ -74,7 +74,7 @@ function fillHole(
   draft.climb(released.includes(hole) ? 1 : 2);
   writeInto(draft, hole, bytes);
   table.set(bytes, hole);
-  use.fill(1, hole, hole + bytes.length);
+  use.add(hole);
   return hole;
 }
 
@@ -114,32 +114,37 @@ function readTable(view: ElfView): Uint8Array {
 
 /** Find strings that stand in the table already, and keep them from being cleared. */
 function findStrings(table: Uint8Array, use: StringUse, texts: readonly string[]): Map<string, number> {
-  const content = byteString(table);
   const places = new Map<string, number>();
   for (const text of new Set(texts)) {
-    const bytes = encodeString(text);
-    const start = findString(content, use, byteString(bytes));
+    const start = findString(table, use, encodeString(text));
     if (start < 0) continue;
-    use.fill(1, start, start + bytes.length);
+    use.add(start);
     places.set(text, start);
   }
   return places;
 }
 
 /** Find an equal string, in use by preference: one that is about to be cleared would have to be kept for it. */
-function findString(content: string, use: StringUse, sought: string): number {
+function findString(table: Uint8Array, use: StringUse, sought: Uint8Array): number {
   let unused = -1;
-  for (let at = content.indexOf(sought); at >= 0; at = content.indexOf(sought, at + 1)) {
-    if (use[at] === 1) return at;
-    if (unused < 0) unused = at;
+  // From one NUL to the next, which is where it would have to end.
+  for (let end = table.indexOf(0); end >= 0; end = table.indexOf(0, end + 1)) {
+    const start = end + 1 - sought.length;
+    if (start < 0 || !isAt(table, start, sought)) continue;
+    if (use.has(start)) return start;
+    if (unused < 0) unused = start;
   }
   return unused;
 }
 
+function isAt(table: Uint8Array, start: number, sought: Uint8Array): boolean {
+  for (let i = sought.length - 1; i >= 0; i--) if (table[start + i] !== sought[i]) return false;
+  return true;
+}
+
 /** Zero a string up to the first byte that something else still uses. */
 function clearUnused(draft: Draft, table: Uint8Array, use: StringUse, start: number): void {
-  let end = start;
-  while (end < table.length && use[end] === 0 && table[end] !== 0) end += 1;
+  const end = use.endOfUnused(start);
   if (end === start) return;
   draft.clear(
     tableOffset(draft) + start,
@@ -151,16 +156,19 @@ function clearUnused(draft: Draft, table: Uint8Array, use: StringUse, start: num
 
 /** Find unused zeros behind a terminating NUL; first where an old string was. */
 function findHole(table: Uint8Array, use: StringUse, size: number, released: readonly number[]): number {
-  const isFree = (at: number) => at < table.length && use[at] === 0 && table[at] === 0;
+  const isFree = (at: number) => at < table.length && table[at] === 0 && !use.has(at);
   const old = released.find((start) => {
     for (let i = start; i < start + size; i++) if (!isFree(i)) return false;
     return table[start - 1] === 0;
   });
   if (old !== undefined) return old;
-  for (let at = 1, run = 0; at < table.length; at++) {
-    const begins = run === 0 && table[at - 1] !== 0;
-    run = isFree(at) && !begins ? run + 1 : 0;
-    if (run === size) return at - size + 1;
+  for (let end = table.indexOf(0); end >= 0; ) {
+    let at = end + 1;
+    for (let run = 0; table[at] === 0; at++) {
+      run = use.has(at) ? 0 : run + 1;
+      if (run === size) return at - size + 1;
+    }
+    end = table.indexOf(0, at);
   }
   return -1;
 }
@@ -168,7 +176,7 @@ function findHole(table: Uint8Array, use: StringUse, size: number, released: rea
 /** Unused zeros at the end of the table. */
 function freeTail(table: Uint8Array, use: StringUse): number {
   let start = table.length;
-  while (start > 1 && use[start - 1] === 0 && table[start - 1] === 0 && table[start - 2] === 0) start -= 1;
+  while (start > 1 && table[start - 1] === 0 && table[start - 2] === 0 && !use.has(start - 1)) start -= 1;
   return table.length - start;
 }
 

@@ -5,16 +5,59 @@
  * be overwritten only where no other reference falls into it, and a reference into its middle keeps the rest of
  * it alive. References come from DT_* entries, dynamic symbols and both version tables; there are no others,
  * unless the file was prelinked, and then every byte counts as used.
+ *
+ * A table can have tens of megabytes, and an edit asks about some hundred of its bytes. So what is kept is one bit for each
+ * place that a reference leads to; how far it reaches is looked up where somebody asks.
  */
 import {DT, EM, machineDT} from '../elf/constants.js';
 import {stringTags} from '../elf/dynamic.js';
-import type {Dyn} from '../elf/records.js';
-import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
+import {type Dyn, Sym} from '../elf/records.js';
+import {readColumn} from '../elf/scan.js';
+import {dynamicSymbolTable} from '../elf/symbols.js';
 import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
 
-/** For each byte of the table: 1 where a reference reaches it, its terminating NUL included. */
-export type StringUse = Uint8Array;
+/** Which bytes of a string table something refers to, each string's terminating NUL included. */
+export class StringUse {
+  readonly #bytes: Uint8Array;
+  readonly #isAll: boolean;
+  /** One bit for each byte of the table: a reference leads to it. */
+  readonly #starts: Uint8Array;
+
+  constructor(bytes: Uint8Array, isAll: boolean) {
+    this.#bytes = bytes;
+    this.#isAll = isAll;
+    this.#starts = new Uint8Array((bytes.length >> 3) + 1);
+  }
+
+  /** Note a reference to the string that begins at an offset; one outside the table is none. */
+  add(start: number): void {
+    const index = start >> 3;
+    if (start < this.#bytes.length) this.#starts[index] = (this.#starts[index] ?? 0) | (1 << (start & 7));
+  }
+
+  /** Whether a reference reaches a byte of the table. */
+  has(at: number): boolean {
+    if (this.#isAll) return true;
+    for (let i = at; i >= 0; i--) {
+      if (this.#isStart(i)) return true;
+      if (i > 0 && this.#bytes[i - 1] === 0) return false;
+    }
+    return false;
+  }
+
+  /** The end of the unused bytes of the string that begins at an offset, its NUL left out. */
+  endOfUnused(start: number): number {
+    if (this.has(start)) return start;
+    let end = start;
+    while (end < this.#bytes.length && this.#bytes[end] !== 0 && !this.#isStart(end)) end += 1;
+    return end;
+  }
+
+  #isStart(at: number): boolean {
+    return ((this.#starts[at >> 3] ?? 0) & (1 << (at & 7))) !== 0;
+  }
+}
 
 /** References that an edit is about to take away or to turn elsewhere, so that they do not count. */
 export interface Withdrawn {
@@ -27,7 +70,7 @@ export interface Withdrawn {
 /**
  * Mark the used bytes of a string table.
  *
- * @param bytes the table's content
+ * @param bytes the table's content, which may change while it is asked about
  * @param entries the dynamic entries that count; others of the file may be about to go
  */
 export function markUsedStrings(
@@ -36,27 +79,19 @@ export function markUsedStrings(
   entries: readonly Dyn[],
   {symbols: goneSymbols, versions: goneVersions}: Withdrawn = {},
 ): StringUse {
-  const use = new Uint8Array(bytes.length);
-  if (bytes.length > 0) use[0] = 1;
-  if (hasForeignReferences(view)) return use.fill(1);
-  const mark = (start: number) => {
-    for (let i = start; i < bytes.length && use[i] === 0; i++) {
-      use[i] = 1;
-      if (bytes[i] === 0) break;
-    }
-  };
-  for (const {d_tag, d_val} of entries) if (stringTags.has(d_tag)) mark(Number(d_val));
+  const use = new StringUse(bytes, hasForeignReferences(view));
+  use.add(0);
+  for (const {d_tag, d_val} of entries) if (stringTags.has(d_tag)) use.add(Number(d_val));
   const symbols = dynamicSymbolTable(view);
   if (symbols !== undefined) {
-    eachSymbol(view, symbols.offset, symbols.count, ({st_name}, i) => {
-      if (!goneSymbols?.has(i)) mark(st_name);
-    });
+    const names = readColumn(view, Sym, 'st_name', symbols);
+    for (let i = 0; i < names.length; i++) if (!goneSymbols?.has(i)) use.add(names[i] ?? 0);
   }
   for (const {record, offset, versions} of readNeededVersions(view)) {
-    if (!goneVersions?.has(offset)) mark(record.vn_file);
-    for (const version of versions) if (!goneVersions?.has(version.offset)) mark(version.record.vna_name);
+    if (!goneVersions?.has(offset)) use.add(record.vn_file);
+    for (const version of versions) if (!goneVersions?.has(version.offset)) use.add(version.record.vna_name);
   }
-  for (const {names} of readDefinedVersions(view)) for (const {record} of names) mark(record.vda_name);
+  for (const {names} of readDefinedVersions(view)) for (const {record} of names) use.add(record.vda_name);
   return use;
 }
 

@@ -6,10 +6,11 @@ import {DF, DF_1, DT, PF, PT, SHT} from './constants.js';
 import {featuresOf} from './gnu-notes.js';
 import type {ElfKind} from './kind.js';
 import type {Note} from './notes.js';
-import type {Shdr} from './records.js';
+import {type Shdr, Sym} from './records.js';
+import {readColumn} from './scan.js';
 import {isStackExecutable} from './stack.js';
 import {decodeString, StringBudget} from './strings.js';
-import {dynamicSymbolTable, eachSymbol} from './symbols.js';
+import {dynamicSymbolTable} from './symbols.js';
 import type {ElfView} from './view.js';
 
 /** Which protections a program or library was linked with. */
@@ -107,13 +108,13 @@ function reservedNames(view: ElfView, {offset, count, names}: NamedSymbols): str
   const bytes = view.source.read(names.offset, names.size);
   const found = new Set<string>();
   const budget = new StringBudget(view.source, names.size);
-  eachSymbol(view, offset, count, ({st_name}) => {
-    if (bytes[st_name] !== underscore || bytes[st_name + 1] !== underscore) return;
+  for (const st_name of readColumn(view, Sym, 'st_name', {offset, count})) {
+    if (bytes[st_name] !== underscore || bytes[st_name + 1] !== underscore) continue;
     const end = bytes.indexOf(0, st_name);
     const name = bytes.subarray(st_name, end < 0 ? bytes.length : end);
     budget.take(name.length);
     found.add(decodeString(name));
-  });
+  }
   return [...found];
 }
 

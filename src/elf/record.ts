@@ -40,6 +40,8 @@ export interface RecordType<F extends Fields> {
   size(elfClass: ElfClass): number;
   /** Where a field lies in the record, in bytes from its start. */
   offsetOf(field: keyof F, elfClass: ElfClass): number;
+  /** How many bytes a field has. */
+  widthOf(field: keyof F, elfClass: ElfClass): number;
   /** Decode the record that starts at `offset` of `bytes`. */
   decode(bytes: Uint8Array, format: Format, offset?: number): Decoded<F>;
   /** The same where many records are read out of one piece of memory: a DataView for each costs more than to decode it. */
@@ -83,6 +85,7 @@ export function defineRecord<const F extends Fields>(
     name,
     size: (elfClass) => layouts[elfClass].size,
     offsetOf: (field, elfClass) => layouts[elfClass].fields.find((f) => f.name === field)?.offset ?? -1,
+    widthOf: (field, elfClass) => widthOf(fields[field] as FieldKind, elfClass),
     decode(bytes, {elfClass, littleEndian}, offset = 0) {
       const layout = layouts[elfClass];
       const data = new DataView(bytes.buffer, bytes.byteOffset + offset, layout.size);

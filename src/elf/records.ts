@@ -86,6 +86,8 @@ export const PropertyBits = defineRecord('PropertyBits', {bits: 'word'});
 export const AbiTag = defineRecord('AbiTag', {os: 'word', major: 'word', minor: 'word', subminor: 'word'});
 
 export const Rel = defineRecord('Rel', {r_offset: 'addr', r_info: 'addr'});
+/** One word of DT_RELR. */
+export const Relr = defineRecord('Relr', {entry: 'addr'});
 export const Rela = defineRecord('Rela', {r_offset: 'addr', r_info: 'addr', r_addend: 'tag'});
 
 export const Verneed = defineRecord('Verneed', {

@@ -3,65 +3,153 @@
  * entry, and for DT_REL and DT_RELR the word that stands at the place itself. They are the only pointers into a
  * loaded file that a moved table could break, so before one is moved they are looked through.
  */
-
 import type {ByteSource} from '../source/source.js';
-import {windowSource} from '../source/window.js';
-import {DT, EM} from './constants.js';
-import {Rel, Rela} from './records.js';
+import {DT, EM, PT} from './constants.js';
+import {Rel, Rela, Relr} from './records.js';
+import {address, type Base, baseOf, type Column, distance, read, scan, type WideColumn, wideColumn} from './scan.js';
 import type {ElfView} from './view.js';
 
 /** Does a relocation without a symbol hold an address in [start, end)? */
 export function isAddressRelocated(view: ElfView, start: bigint, end: bigint): boolean {
-  for (const address of relocatedAddresses(view)) if (address >= start && address < end) return true;
-  return false;
+  const target = {base: baseOf(start), size: Number(end - start)};
+  const places = new Places(view, target);
+  return (
+    relocationTables(view).some((table) =>
+      table.hasAddend ? hasAddendIn(view, table, target) : hasPlaceIn(view, table, places),
+    ) || hasPackedPlaceIn(view, places)
+  );
 }
 
-function* relocatedAddresses(view: ElfView): Generator<bigint> {
-  const value = (tag: bigint) => view.dynamic?.value(tag);
-  yield* addends(view, value(DT.DT_RELA), value(DT.DT_RELASZ));
-  yield* wordsAt(view, placesOfRel(view, value(DT.DT_REL), value(DT.DT_RELSZ)));
-  const pltSize = value(DT.DT_PLTRELSZ);
-  if (value(DT.DT_PLTREL) === DT.DT_RELA) yield* addends(view, value(DT.DT_JMPREL), pltSize);
-  else yield* wordsAt(view, placesOfRel(view, value(DT.DT_JMPREL), pltSize));
-  yield* wordsAt(view, placesOfRelr(view, value(DT.DT_RELR), value(DT.DT_RELRSZ)));
+/** Addresses that somebody asks for. */
+interface Target {
+  readonly base: Base;
+  readonly size: number;
 }
 
-function* records<T>(
-  view: ElfView,
-  type: {
-    size(elfClass: 32 | 64): number;
-    decodeIn(data: DataView, format: ElfView['format'], offset: number): T;
-  },
-  address: bigint | undefined,
-  size: bigint | undefined,
-): Generator<T> {
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-  if (offset === undefined || size === undefined) return;
-  const step = type.size(view.format.elfClass);
-  const end = Math.floor(Number(size) / step) * step;
-  const perPiece = 4096 * step;
-  for (let start = 0; start < end; start += perPiece) {
-    const bytes = view.source.read(offset + start, Math.min(perPiece, end - start));
-    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let at = 0; at < bytes.length; at += step) yield type.decodeIn(data, view.format, at);
+function isInside(far: number, {size}: Target): boolean {
+  return far >= 0 && far < size;
+}
+
+function hasAddendIn(view: ElfView, table: RelocationTable, target: Target): boolean {
+  const symbol = symbolColumn(view, Rela);
+  const addend = wideColumn(Rela, 'r_addend', view.format);
+  const info = wideColumn(Rela as unknown as typeof Rel, 'r_info', view.format);
+  let isFound = false;
+  scan(view, Rela, recordsOf(view, table), (words, count) => {
+    for (let i = 0, at = 0; i < count; i++, at += addend.step) {
+      if (!isInside(distance(words, at, addend, target.base), target)) continue;
+      isFound ||= read(words, at, symbol) === 0 && !isThreadLocal(view, address(words, at, info));
+    }
+    return isFound;
+  });
+  return isFound;
+}
+
+function hasPlaceIn(view: ElfView, table: RelocationTable, places: Places): boolean {
+  const symbol = symbolColumn(view, Rel);
+  const place = wideColumn(Rel, 'r_offset', view.format);
+  const info = wideColumn(Rel, 'r_info', view.format);
+  let isFound = false;
+  scan(view, Rel, recordsOf(view, table), (words, count) => {
+    for (let i = 0, at = 0; i < count && !isFound; i++, at += place.step)
+      if (read(words, at, symbol) === 0 && places.holds(distance(words, at, place, places.base)))
+        isFound = !isThreadLocal(view, address(words, at, info));
+    return isFound;
+  });
+  return isFound;
+}
+
+/** DT_RELR: an even word is an address; an odd one is a bitmap of the words behind the last address (gABI). */
+function hasPackedPlaceIn(view: ElfView, places: Places): boolean {
+  const offset = view.offsetOfTable(DT.DT_RELR);
+  const size = Number(view.dynamic?.value(DT.DT_RELRSZ) ?? 0n);
+  if (offset === undefined) return false;
+  const width = view.format.elfClass / 8;
+  const entry = wideColumn(Relr, 'entry', view.format);
+  let [next, isFound] = [0, false];
+  scan(view, Relr, {offset, count: Math.floor(size / width)}, (words, count) => {
+    for (let i = 0, at = 0; i < count && !isFound; i++, at += entry.step) {
+      if (((words[at + entry.low] as number) & 1) === 0) {
+        next = distance(words, at, entry, places.base);
+        isFound = places.holds(next);
+        next += width;
+        continue;
+      }
+      for (let bit = 1; bit < width * 8 && !isFound; bit++) {
+        const word = words[at + (bit < 32 ? entry.low : entry.high)] as number;
+        if (((word >>> bit % 32) & 1) === 1) isFound = places.holds(next + (bit - 1) * width);
+      }
+      next += (width * 8 - 1) * width;
+    }
+    return isFound;
+  });
+  return isFound;
+}
+
+/** Words of the image that a relocation adds to, read through a window: they lie near one another. */
+class Places {
+  /** The address from which places are measured. */
+  readonly base: Base;
+  readonly #source: ByteSource;
+  readonly #format: ElfView['format'];
+  readonly #target: Target;
+  readonly #loads: readonly {readonly start: number; readonly size: number; readonly offset: number}[];
+  #window: DataView = new DataView(new ArrayBuffer(0));
+  #start = 0;
+
+  constructor(view: ElfView, target: Target) {
+    const loads = view.segments(PT.PT_LOAD);
+    const lowest = loads[0]?.p_vaddr ?? 0n;
+    this.base = baseOf(lowest);
+    this.#source = view.source;
+    this.#format = view.format;
+    this.#target = target;
+    this.#loads = loads.map(({p_vaddr, p_filesz, p_offset}) => ({
+      start: Number(p_vaddr - lowest),
+      size: p_filesz,
+      offset: p_offset,
+    }));
+  }
+
+  /** Whether the word at a place, given as its distance from `base`, is one of the addresses asked for. */
+  holds(place: number): boolean {
+    const load = this.#loads.find(({start, size}) => place >= start && place < start + size);
+    if (load === undefined) return false;
+    const offset = load.offset + place - load.start;
+    const {elfClass, littleEndian} = this.#format;
+    const width = elfClass / 8;
+    if (offset + width > this.#source.size) return false;
+    if (offset < this.#start || offset + width > this.#start + this.#window.byteLength) this.#moveTo(offset);
+    const at = offset - this.#start;
+    const first = this.#window.getUint32(at, littleEndian);
+    const {low, high} = this.#target.base;
+    if (width === 4) return isInside(first - low, this.#target);
+    const second = this.#window.getUint32(at + 4, littleEndian);
+    const [lower, upper] = littleEndian ? [first, second] : [second, first];
+    return isInside((upper - high) * 2 ** 32 + (lower - low), this.#target);
+  }
+
+  #moveTo(offset: number): void {
+    const bytes = this.#source.read(offset, Math.min(windowLength, this.#source.size - offset));
+    this.#start = offset;
+    this.#window = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 }
 
-function* addends(view: ElfView, address: bigint | undefined, size: bigint | undefined): Generator<bigint> {
-  const mask = BigInt.asUintN.bind(undefined, view.format.elfClass);
-  for (const {r_info, r_addend} of records(view, Rela, address, size)) {
-    if (relocationSymbol(view, r_info) === 0 && !isThreadLocal(view, r_info)) yield mask(r_addend);
-  }
+const windowLength = 1 << 16;
+
+/** The records of a table. */
+export function recordsOf({format}: ElfView, {offset, size, hasAddend}: RelocationTable) {
+  return {offset, count: Math.floor(size / (hasAddend ? Rela : Rel).size(format.elfClass))};
 }
 
-function* placesOfRel(
-  view: ElfView,
-  address: bigint | undefined,
-  size: bigint | undefined,
-): Generator<bigint> {
-  for (const {r_info, r_offset} of records(view, Rel, address, size)) {
-    if (relocationSymbol(view, r_info) === 0 && !isThreadLocal(view, r_info)) yield r_offset;
-  }
+/** Where the number of the symbol stands in a relocation; see `relocationSymbol`. */
+export function symbolColumn({format, header}: ElfView, type: typeof Rel | typeof Rela): Column {
+  const info: WideColumn = wideColumn(type as typeof Rel, 'r_info', format);
+  const {step} = info;
+  if (format.elfClass === 32) return {word: info.low, shift: 8, mask: 0xffffff, step};
+  const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
+  return {word: isFirst ? info.low : info.high, shift: 0, mask: -1, step};
 }
 
 /** One table of relocations that name symbols. */
@@ -86,8 +174,8 @@ export function relocationTables(view: ElfView): RelocationTable[] {
   ];
   const listed: RelocationTable[] = [];
   for (const {tag, size, hasAddend} of tables) {
-    const offset = view.offsetOfAddress(value(tag) ?? 0n);
-    if (value(tag) === undefined || offset === undefined || size === undefined) continue;
+    const offset = view.offsetOfTable(tag);
+    if (offset === undefined || size === undefined) continue;
     const before = listed.find((t) => offset >= t.offset && offset < t.offset + t.size);
     const start = before === undefined ? offset : Math.max(offset, before.offset + before.size);
     const length = offset + Number(size) - start;
@@ -143,46 +231,4 @@ export function withRelocationSymbol({format, header}: ElfView, r_info: bigint, 
   if (format.elfClass === 32) return (number << 8n) | (r_info & 0xffn);
   const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
   return isFirst ? (r_info & ~0xffffffffn) | number : (number << 32n) | (r_info & 0xffffffffn);
-}
-
-/** DT_RELR: an even word is an address; an odd one is a bitmap of the words behind the last address (gABI). */
-function* placesOfRelr(
-  view: ElfView,
-  address: bigint | undefined,
-  size: bigint | undefined,
-): Generator<bigint> {
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-  if (offset === undefined || size === undefined) return;
-  const source = windowSource(view.source, Math.min(Number(size), 1 << 16));
-  const word = view.format.elfClass / 8;
-  let base = 0n;
-  for (let at = 0; at + word <= Number(size); at += word) {
-    const entry = readWord(source, view, offset + at);
-    if ((entry & 1n) === 0n) {
-      yield entry;
-      base = entry + BigInt(word);
-      continue;
-    }
-    for (let bit = 1; bit < word * 8; bit++) {
-      if (((entry >> BigInt(bit)) & 1n) === 1n) yield base + BigInt((bit - 1) * word);
-    }
-    base += BigInt((word * 8 - 1) * word);
-  }
-}
-
-function* wordsAt(view: ElfView, places: Iterable<bigint>): Generator<bigint> {
-  const source = windowSource(view.source);
-  const word = view.format.elfClass / 8;
-  for (const place of places) {
-    const offset = view.offsetOfAddress(place);
-    if (offset !== undefined && offset + word <= source.size) yield readWord(source, view, offset);
-  }
-}
-
-function readWord(source: ByteSource, {format}: ElfView, offset: number): bigint {
-  const bytes = source.read(offset, format.elfClass / 8);
-  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return format.elfClass === 64
-    ? data.getBigUint64(0, format.littleEndian)
-    : BigInt(data.getUint32(0, format.littleEndian));
 }

@@ -4,11 +4,13 @@
  * exported, as those stand last. Failing all of these the table is taken to reach to the next thing that has an
  * address, which is never too few.
  */
-
+import {ElfError} from '../errors.js';
 import {readInPieces} from '../source/source.js';
-import {DT, EM, machineDT, PT, SHT} from './constants.js';
+import {DT, EM, machineDT, SHT} from './constants.js';
+import {loadAtAddress} from './loads.js';
 import {oncePerView} from './once.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
+import {readU16s} from './scan.js';
 import {byteString, StringBudget} from './strings.js';
 import type {ElfView} from './view.js';
 
@@ -24,7 +26,7 @@ export interface SymbolTable {
 /** Find DT_SYMTAB and its length; undefined when there is none, or none in the file. */
 export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = oncePerView((view) => {
   const address = view.dynamic?.value(DT.DT_SYMTAB);
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  const offset = view.offsetOfTable(DT.DT_SYMTAB);
   if (address === undefined || offset === undefined) return undefined;
   const exact =
     countFromSection(view, address) ??
@@ -70,14 +72,26 @@ export function dynamicSymbolNames(view: ElfView, count: number): string[] {
   return names;
 }
 
+/**
+ * Read DT_VERSYM, one number a symbol; empty where there is none.
+ *
+ * @throws ElfError BAD_ELF when it does not lead into the file
+ */
+export function readVersym(view: ElfView, count: number): Uint16Array {
+  const address = view.dynamic?.value(DT.DT_VERSYM);
+  if (address === undefined) return new Uint16Array();
+  const offset = view.offsetOfTable(DT.DT_VERSYM);
+  if (offset !== undefined) return readU16s(view, offset, count);
+  throw new ElfError('BAD_ELF', 'DT_VERSYM does not lead into the file', {path: view.path, value: address});
+}
+
 function countFromSection(view: ElfView, address: bigint): number | undefined {
   const section = view.sectionHeaders.find((s) => s.sh_type === SHT.SHT_DYNSYM && s.sh_addr === address);
   return section && Math.floor(section.sh_size / Sym.size(view.format.elfClass));
 }
 
 function countFromHash(view: ElfView): number | undefined {
-  const address = view.dynamic?.value(DT.DT_HASH);
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  const offset = view.offsetOfTable(DT.DT_HASH);
   return offset === undefined ? undefined : readHashHeader(view, offset).nchain;
 }
 
@@ -113,7 +127,7 @@ export interface GnuHashTable {
 /** Read DT_GNU_HASH; undefined when there is none, or none in the file. */
 export const gnuHashTable: (view: ElfView) => GnuHashTable | undefined = oncePerView((view) => {
   const address = view.dynamic?.value(DT.DT_GNU_HASH);
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+  const offset = view.offsetOfTable(DT.DT_GNU_HASH);
   if (address === undefined || offset === undefined) return undefined;
   const {elfClass} = view.format;
   const size = GnuHashHeader.size(elfClass);
@@ -169,9 +183,7 @@ function countFromMips(view: ElfView): number | undefined {
 }
 
 function endOfMapping(view: ElfView, address: bigint): number {
-  const load = view.programHeaders.find(
-    (p) => p.p_type === PT.PT_LOAD && address >= p.p_vaddr && address < p.p_vaddr + BigInt(p.p_filesz),
-  );
+  const load = loadAtAddress(view.programHeaders, address);
   return load === undefined ? 0 : Math.min(view.source.size, load.p_offset + load.p_filesz);
 }
 

@@ -50,7 +50,7 @@ export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = oncePer
   return sized
     .flatMap(({tag, size, align}) => {
       const address = view.dynamic?.value(tag);
-      const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+      const offset = view.offsetOfTable(tag);
       return address === undefined || offset === undefined
         ? []
         : [{tag, address, offset, size: size(), align}];
@@ -105,7 +105,7 @@ function versymSize(view: ElfView): number {
 }
 
 function hashSize(view: ElfView): number {
-  const {nbucket, nchain} = readHashHeader(view, offsetOfTag(view, DT.DT_HASH));
+  const {nbucket, nchain} = readHashHeader(view, view.offsetOfTable(DT.DT_HASH) ?? 0);
   return (2 + nbucket + nchain) * hashWordSize(view);
 }
 
@@ -120,7 +120,7 @@ function gnuHashSize(view: ElfView): number {
 function xhashSize(view: ElfView): number {
   const {elfClass} = view.format;
   const size = GnuHashHeader.size(elfClass);
-  const offset = offsetOfTag(view, DT_MIPS_XHASH);
+  const offset = view.offsetOfTable(DT_MIPS_XHASH) ?? 0;
   const {symoffset, bloom_size, nbuckets} = GnuHashHeader.decode(view.source.read(offset, size), view.format);
   const hashed = Math.max(0, (dynamicSymbolTable(view)?.count ?? 0) - symoffset);
   return size + (bloom_size * elfClass) / 8 + nbuckets * 4 + hashed * 8;
@@ -128,7 +128,7 @@ function xhashSize(view: ElfView): number {
 
 function neededVersionsSize(view: ElfView): number {
   const {elfClass} = view.format;
-  let end = offsetOfTag(view, DT.DT_VERNEED);
+  let end = view.offsetOfTable(DT.DT_VERNEED) ?? 0;
   const start = end;
   for (const {offset, versions} of readNeededVersions(view)) {
     end = Math.max(end, offset + Verneed.size(elfClass));
@@ -139,15 +139,11 @@ function neededVersionsSize(view: ElfView): number {
 
 function definedVersionsSize(view: ElfView): number {
   const {elfClass} = view.format;
-  let end = offsetOfTag(view, DT.DT_VERDEF);
+  let end = view.offsetOfTable(DT.DT_VERDEF) ?? 0;
   const start = end;
   for (const {offset, names} of readDefinedVersions(view)) {
     end = Math.max(end, offset + Verdef.size(elfClass));
     for (const name of names) end = Math.max(end, name.offset + Verdaux.size(elfClass));
   }
   return end - start;
-}
-
-function offsetOfTag(view: ElfView, tag: bigint): number {
-  return view.offsetOfAddress(view.dynamic?.value(tag) ?? 0n) ?? 0;
 }

@@ -62,7 +62,7 @@ function walk<T>(
   const address = view.dynamic?.value(tableTag);
   if (address === undefined) return [];
   const count = Number(view.dynamic?.value(countTag) ?? 0n);
-  let offset = view.offsetOfAddress(address);
+  let offset = view.offsetOfTable(tableTag);
   if (offset === undefined) {
     throw new ElfError('BAD_ELF', 'a version table lies outside the file', {path: view.path, value: address});
   }

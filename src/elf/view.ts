@@ -137,6 +137,12 @@ export class ElfView {
     return offsetOfAddress(this.#loads, address);
   }
 
+  /** The offset of what a dynamic entry points at; undefined when there is no such entry, or no file byte is there. */
+  offsetOfTable(tag: bigint): number | undefined {
+    const address = this.dynamic?.value(tag);
+    return address === undefined ? undefined : this.offsetOfAddress(address);
+  }
+
   #readDynamic(): DynamicSection | undefined {
     const segment = this.segment(PT.PT_DYNAMIC);
     if (segment === undefined || segment.p_filesz === 0) return undefined;

@@ -1,7 +1,9 @@
 import {hex} from '../../errors.js';
-import {DT, PT, SHN, STT} from '../constants.js';
+import {SHN, STT} from '../constants.js';
+import {memoryRanges} from '../loads.js';
 import {Sym} from '../records.js';
-import {dynamicSymbolTable, eachSymbol} from '../symbols.js';
+import {address, column, distance, read, scan, wideColumn} from '../scan.js';
+import {dynamicSymbolTable, readVersym} from '../symbols.js';
 import {readDefinedVersions, readNeededVersions, versionIndex} from '../versions.js';
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
@@ -9,26 +11,40 @@ import type {Problem} from './problem.js';
 /** Dynamic symbols: their names, their versions, and that what is defined here lies in memory. */
 export function checkBindings(view: ElfView): Problem[] {
   const table = dynamicSymbolTable(view);
-  const {dynamic} = view;
+  const {dynamic, format} = view;
   if (table === undefined || !table.exact || dynamic === undefined) return [];
-  const size = dynamic.stringTable.size;
-  const ranges = loadRanges(view);
-  const versions = versionNumbers(view);
+  const {size} = dynamic.stringTable;
+  // A symbol at the end of a LOAD marks the end; some linkers let it stand on the next page.
+  const memory = memoryRanges(view.programHeaders, ({p_align}) => p_align + 1);
+  const isVersion = versionNumbers(view);
   const versym = readVersym(view, table.count);
   const problems: Problem[] = [];
-  const entrySize = Sym.size(view.format.elfClass);
-  eachSymbol(view, table.offset, table.count, ({st_name, st_value, st_shndx, st_info}, i) => {
-    if (problems.length > enough) return;
-    const say = (code: string, what: string) =>
-      problems.push({code, message: `dynamic symbol ${i}: ${what}`, offset: table.offset + i * entrySize});
-    if (st_name >= size) say('STRING_OUTSIDE', `st_name ${hex(st_name)} lies outside DT_STRTAB`);
-    const isPlaced = st_shndx !== SHN.SHN_UNDEF && st_shndx < SHN.SHN_LORESERVE;
-    const isAddress = (st_info & 0xf) !== STT.STT_TLS && (st_info & 0xf) !== STT.STT_SECTION;
-    if (isPlaced && isAddress && !ranges.some(([start, end]) => st_value >= start && st_value <= end))
-      say('SYMBOL_OUTSIDE', `st_value ${hex(st_value)} is in no PT_LOAD`);
-    const version = versionIndex(versym[i] ?? 0);
-    if (version > 1 && !versions.has(version))
-      say('NO_SUCH_VERSION', `DT_VERSYM says ${version}, which no version has`);
+  const entrySize = Sym.size(format.elfClass);
+  const [name, info, section] = [
+    column(Sym, 'st_name', format),
+    column(Sym, 'st_info', format),
+    column(Sym, 'st_shndx', format),
+  ];
+  const value = wideColumn(Sym, 'st_value', format);
+  scan(view, Sym, table, (words, count, first) => {
+    for (let i = 0, at = 0; i < count; i++, at += name.step) {
+      const index = first + i;
+      const say = (code: string, what: string) =>
+        problems.push({
+          code,
+          message: `dynamic symbol ${index}: ${what}`,
+          offset: table.offset + index * entrySize,
+        });
+      const st_name = read(words, at, name);
+      if (st_name >= size) say('STRING_OUTSIDE', `st_name ${hex(st_name)} lies outside DT_STRTAB`);
+      if (isAddress(read(words, at, section), read(words, at, info)))
+        if (!memory.has(distance(words, at, value, memory.base)))
+          say('SYMBOL_OUTSIDE', `st_value ${hex(address(words, at, value))} is in no PT_LOAD`);
+      const version = versionIndex(versym[index] ?? 0);
+      if (version > 1 && isVersion[version] !== 1)
+        say('NO_SUCH_VERSION', `DT_VERSYM says ${version}, which no version has`);
+    }
+    return problems.length > enough;
   });
   return problems;
 }
@@ -36,25 +52,17 @@ export function checkBindings(view: ElfView): Problem[] {
 /** More than the caller lists. */
 const enough = 100;
 
-function loadRanges({programHeaders}: ElfView): (readonly [bigint, bigint])[] {
-  return programHeaders
-    .filter(({p_type}) => p_type === PT.PT_LOAD)
-    .map(({p_vaddr, p_memsz, p_align}) => [p_vaddr, p_vaddr + BigInt(p_memsz) + BigInt(p_align)] as const);
+function isAddress(st_shndx: number, st_info: number): boolean {
+  const isPlaced = st_shndx !== SHN.SHN_UNDEF && st_shndx < SHN.SHN_LORESERVE;
+  const type = st_info & 0xf;
+  return isPlaced && type !== STT.STT_TLS && type !== STT.STT_SECTION;
 }
 
-function versionNumbers(view: ElfView): Set<number> {
-  const numbers = new Set<number>();
+/** For each number that a symbol may have, 1 where there is such a version. */
+function versionNumbers(view: ElfView): Uint8Array {
+  const numbers = new Uint8Array(1 << 15);
   for (const {versions} of readNeededVersions(view))
-    for (const {record} of versions) numbers.add(versionIndex(record.vna_other));
-  for (const {record} of readDefinedVersions(view)) numbers.add(versionIndex(record.vd_ndx));
+    for (const {record} of versions) numbers[versionIndex(record.vna_other)] = 1;
+  for (const {record} of readDefinedVersions(view)) numbers[versionIndex(record.vd_ndx)] = 1;
   return numbers;
-}
-
-function readVersym(view: ElfView, count: number): Uint16Array {
-  const address = view.dynamic?.value(DT.DT_VERSYM);
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
-  if (offset === undefined) return new Uint16Array();
-  const bytes = view.source.read(offset, count * 2);
-  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Uint16Array.from({length: count}, (_, i) => data.getUint16(i * 2, view.format.littleEndian));
 }

@@ -1,18 +1,22 @@
 /*
  * Do the hash tables lead to every symbol? They are asked as ld.so asks them (do_lookup_x in elf/dl-lookup.c): by the
- * bucket of the name's hash, along the chain, through the bloom filter.
+ * bucket of the name's hash, along the chain, through the bloom filter. Names are hashed where they stand; only one
+ * that is to be complained of is read.
  */
 import {DT} from '../constants.js';
-import {gnuHash, sysvHash} from '../hash.js';
+import {hashGnu, hashSysv, type NameHash} from '../hash.js';
+import {Sym} from '../records.js';
+import {readColumn, readU32s} from '../scan.js';
+import {byteString, StringBudget} from '../strings.js';
 import {
-  dynamicSymbolNames,
   dynamicSymbolTable,
   gnuHashTable,
+  type GnuHashTable,
   hashWordSize,
   readHashHeader,
+  type SymbolTable,
 } from '../symbols.js';
 import type {ElfView} from '../view.js';
-import {readWords} from '../words.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
 
 /** More buckets than any real table has. */
@@ -21,46 +25,94 @@ const mostBuckets = 1 << 24;
 export function* checkHashTables(view: ElfView): Generator<Problem> {
   const table = dynamicSymbolTable(view);
   if (table === undefined) return;
-  yield* checkSysv(view, table.exact ? table.count : undefined);
-  yield* checkGnu(view, table.exact ? table.count : undefined);
+  const names = new Names(view, table);
+  yield* checkSysv(view, table, names);
+  yield* checkGnu(view, table, names);
 }
 
-function* checkSysv(view: ElfView, count: number | undefined): Generator<Problem> {
-  const address = view.dynamic?.value(DT.DT_HASH);
-  const offset = address === undefined ? undefined : view.offsetOfAddress(address);
+/** The names of the first symbols, read when the first is asked for. */
+class Names {
+  readonly #view: ElfView;
+  readonly #table: SymbolTable;
+  #bytes: Uint8Array | undefined;
+  #starts: Uint32Array = new Uint32Array();
+
+  constructor(view: ElfView, table: SymbolTable) {
+    this.#view = view;
+    this.#table = table;
+  }
+
+  /** @throws ElfError BAD_ELF when the names lie over one another without end */
+  hashes(hash: NameHash): Uint32Array {
+    const bytes = this.#read();
+    const budget = new StringBudget(this.#view.source, bytes.length);
+    return this.#starts.map((start) => {
+      const end = this.#endOf(start);
+      budget.take(end - start);
+      return hash(bytes, start, end);
+    });
+  }
+
+  at(index: number): string {
+    const start = this.#starts[index] ?? 0;
+    return byteString(this.#read().subarray(start, this.#endOf(start)));
+  }
+
+  #endOf(start: number): number {
+    const bytes = this.#read();
+    const end = bytes.indexOf(0, start);
+    return end < 0 ? Math.max(start, bytes.length) : end;
+  }
+
+  #read(): Uint8Array {
+    if (this.#bytes === undefined) {
+      const {offset, size} = this.#view.dynamic?.stringTable ?? {offset: 0, size: 0};
+      this.#bytes = this.#view.source.read(offset, size);
+      this.#starts = readColumn(this.#view, Sym, 'st_name', this.#table);
+    }
+    return this.#bytes;
+  }
+}
+
+function* checkSysv(view: ElfView, {exact, count}: SymbolTable, names: Names): Generator<Problem> {
+  const offset = view.offsetOfTable(DT.DT_HASH);
   if (offset === undefined) return;
   const say = (code: string, what: string) => ({code, message: `DT_HASH: ${what}`, offset});
   const {nbucket, nchain} = readHashHeader(view, offset);
   if (nbucket > mostBuckets) yield say('ABSURD_COUNT', `${nbucket} buckets`);
-  else if (count !== undefined && nchain !== count)
-    yield say('BAD_COUNT', `${nchain} chains for ${count} symbols`);
-  else if (count !== undefined && hashWordSize(view) === 4) yield* checkChains(view, offset, nbucket, nchain);
+  else if (exact && nchain !== count) yield say('BAD_COUNT', `${nchain} chains for ${count} symbols`);
+  else if (exact && hashWordSize(view) === 4) yield* checkChains(view, offset, {nbucket, nchain}, names);
 }
 
 /** Walk each chain; more steps than symbols mean that one of them is a ring. */
-function* checkChains(view: ElfView, offset: number, nbucket: number, nchain: number): Generator<Problem> {
+function* checkChains(
+  view: ElfView,
+  offset: number,
+  {nbucket, nchain}: {readonly nbucket: number; readonly nchain: number},
+  names: Names,
+): Generator<Problem> {
   const say = (code: string, what: string) => ({code, message: `DT_HASH: ${what}`, offset});
   const headSize = 8;
-  const buckets = readWords(view, offset + headSize, nbucket);
-  const chains = readWords(view, offset + headSize + nbucket * 4, nchain);
-  const names = dynamicSymbolNames(view, nchain);
+  const buckets = readU32s(view, offset + headSize, nbucket);
+  const chains = readU32s(view, offset + headSize + nbucket * 4, nchain);
+  const hashes = names.hashes(hashSysv);
   let steps = 0;
-  for (const [bucket, first] of buckets.entries()) {
-    for (let i = first; i !== 0; i = chains[i] ?? 0) {
+  for (let bucket = 0; bucket < nbucket; bucket++) {
+    for (let i = buckets[bucket] ?? 0; i !== 0; i = chains[i] ?? 0) {
       steps += 1;
       if (i >= nchain) yield say('CHAIN_OUTSIDE', `bucket ${bucket} leads to symbol ${i} of ${nchain}`);
       if (steps > nchain) yield say('CHAIN_RING', `bucket ${bucket} does not end`);
       if (i >= nchain || steps > nchain) return;
-      if (sysvHash(bytesOf(names[i] ?? '')) % nbucket !== bucket)
-        yield say('WRONG_CHAIN', `symbol ${i} (${names[i]}) is in the chain of another hash`);
+      if ((hashes[i] ?? 0) % nbucket !== bucket)
+        yield say('WRONG_CHAIN', `symbol ${i} (${names.at(i)}) is in the chain of another hash`);
     }
   }
 }
 
-function* checkGnu(view: ElfView, count: number | undefined): Generator<Problem> {
+function* checkGnu(view: ElfView, {exact, count}: SymbolTable, names: Names): Generator<Problem> {
   const table = gnuHashTable(view);
   if (table === undefined) return;
-  const {nbuckets, symoffset, bloom_size, bloom_shift} = table.header;
+  const {nbuckets, symoffset, bloom_size} = table.header;
   const say = (code: string, what: string) => ({code, message: `DT_GNU_HASH: ${what}`, offset: table.offset});
   if (nbuckets > mostBuckets || bloom_size > mostBuckets) {
     yield say('ABSURD_COUNT', `${nbuckets} buckets, ${bloom_size} bloom words`);
@@ -68,45 +120,46 @@ function* checkGnu(view: ElfView, count: number | undefined): Generator<Problem>
   }
   if (!isPowerOfTwo(bloom_size)) yield say('BAD_BLOOM', `${bloom_size} bloom words are no power of two`);
   if (nbuckets === 0) yield say('NO_BUCKETS', 'there are no buckets');
-  const buckets = readWords(view, table.buckets, nbuckets);
-  const astray = buckets.findIndex(
-    (first) => first !== 0 && (first < symoffset || first >= (count ?? first + 1)),
-  );
+  const buckets = readU32s(view, table.buckets, nbuckets);
+  const astray = buckets.findIndex((first) => first !== 0 && (first < symoffset || (exact && first >= count)));
   if (astray >= 0) yield say('CHAIN_OUTSIDE', `bucket ${astray} leads to symbol ${buckets[astray]}`);
   else if (table.symbolCount === undefined && buckets.some((first) => first !== 0))
     yield say('CHAIN_OUTSIDE', 'the last chain does not end');
-  if (!isPowerOfTwo(bloom_size) || nbuckets === 0 || table.symbolCount === undefined || count === undefined)
-    return;
-  if (table.symbolCount !== count) {
-    yield say('BAD_COUNT', `the chains end at symbol ${table.symbolCount} of ${count}`);
-    return;
-  }
+  if (!isPowerOfTwo(bloom_size) || nbuckets === 0 || table.symbolCount === undefined || !exact) return;
+  if (table.symbolCount === count) yield* checkHashed(view, table, buckets, names);
+  else yield say('BAD_COUNT', `the chains end at symbol ${table.symbolCount} of ${count}`);
+}
+
+/** Look every hashed symbol up. */
+function* checkHashed(
+  view: ElfView,
+  {header, offset, bloom, chains: chainsAt, symbolCount: count = 0}: GnuHashTable,
+  buckets: Uint32Array,
+  names: Names,
+): Generator<Problem> {
+  const {nbuckets, symoffset, bloom_size, bloom_shift} = header;
   const {elfClass, littleEndian} = view.format;
+  const say = (code: string, what: string) => ({code, message: `DT_GNU_HASH: ${what}`, offset});
   const width = elfClass / 8;
-  const filter = view.source.read(table.bloom, bloom_size * width);
-  const chains = readWords(view, table.chains, count - symoffset);
-  const names = dynamicSymbolNames(view, count);
+  const filter = view.source.read(bloom, bloom_size * width);
+  const isSet = (word: number, bit: number) => {
+    const at = word * width + (littleEndian ? bit >> 3 : width - 1 - (bit >> 3));
+    return (((filter[at] ?? 0) >> (bit & 7)) & 1) === 1;
+  };
+  const chains = readU32s(view, chainsAt, count - symoffset);
+  const hashes = names.hashes(hashGnu);
   let previous = -1;
   for (let i = symoffset; i < count; i++) {
-    const hash = gnuHash(bytesOf(names[i] ?? ''));
+    const hash = hashes[i] ?? 0;
     const bucket = hash % nbuckets;
-    const word = (Math.floor(hash / elfClass) % bloom_size) * width;
-    const isSet = (bit: number) => {
-      const at = word + (littleEndian ? bit >> 3 : width - 1 - (bit >> 3));
-      return (((filter[at] ?? 0) >> (bit & 7)) & 1) === 1;
-    };
+    const word = Math.floor(hash / elfClass) % bloom_size;
     const chain = chains[i - symoffset] ?? 0;
     const isFirst = bucket !== previous;
     const isReached = isFirst ? buckets[bucket] === i : ((chains[i - symoffset - 1] ?? 1) & 1) === 0;
     if (!isReached || (chain | 1) >>> 0 !== (hash | 1) >>> 0)
-      yield say('NOT_FOUND', `symbol ${i} (${names[i]}) is not where its hash leads`);
-    else if (!isSet(hash % elfClass) || !isSet((hash >>> bloom_shift) % elfClass))
-      yield say('NOT_FOUND', `symbol ${i} (${names[i]}) does not pass the bloom filter`);
+      yield say('NOT_FOUND', `symbol ${i} (${names.at(i)}) is not where its hash leads`);
+    else if (!isSet(word, hash % elfClass) || !isSet(word, (hash >>> bloom_shift) % elfClass))
+      yield say('NOT_FOUND', `symbol ${i} (${names.at(i)}) does not pass the bloom filter`);
     previous = bucket;
   }
-}
-
-/** Names are one character a byte, see `dynamicSymbolNames`. */
-function bytesOf(name: string): Uint8Array {
-  return Uint8Array.from(name, (character) => character.charCodeAt(0));
 }

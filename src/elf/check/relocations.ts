@@ -1,8 +1,9 @@
 import {hex} from '../../errors.js';
-import {readInPieces} from '../../source/source.js';
-import {dynamicTagName, PT} from '../constants.js';
+import {dynamicTagName} from '../constants.js';
+import {memoryRanges} from '../loads.js';
 import {Rel, Rela} from '../records.js';
-import {relocationSymbol, relocationTables} from '../relocations.js';
+import {recordsOf, relocationTables, symbolColumn} from '../relocations.js';
+import {address, distance, read, scan, wideColumn} from '../scan.js';
 import {dynamicSymbolTable} from '../symbols.js';
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
@@ -11,31 +12,28 @@ import type {Problem} from './problem.js';
 export function checkRelocations(view: ElfView): Problem[] {
   const problems: Problem[] = [];
   const symbols = dynamicSymbolTable(view);
-  const count = symbols?.exact ? symbols.count : Number.POSITIVE_INFINITY;
-  const ranges = view.programHeaders
-    .filter(({p_type}) => p_type === PT.PT_LOAD)
-    .map(({p_vaddr, p_memsz}) => [p_vaddr, p_vaddr + BigInt(p_memsz)] as const);
-  for (const {tag, offset, size, hasAddend} of relocationTables(view)) {
-    const step = (hasAddend ? Rela : Rel).size(view.format.elfClass);
-    const name = dynamicTagName(tag, view.header.e_machine);
-    const visit = (bytes: Uint8Array, start: number) => {
-      for (let at = 0; at + step <= bytes.length; at += step) {
-        const {r_offset, r_info} = Rel.decode(bytes, view.format, at);
-        const symbol = relocationSymbol(view, r_info);
-        const say = (code: string, what: string) =>
-          problems.push({
-            code,
-            message: `${name}, record ${(start + at - offset) / step}: ${what}`,
-            offset: start + at,
-          });
-        if (symbol >= count) say('NO_SUCH_SYMBOL', `symbol ${symbol} of ${count}`);
-        const isNone = r_info === 0n;
-        if (!isNone && !ranges.some(([low, high]) => r_offset >= low && r_offset < high))
-          say('RELOCATION_OUTSIDE', `r_offset ${hex(r_offset)} is in no PT_LOAD`);
+  const most = symbols?.exact ? symbols.count : Number.POSITIVE_INFINITY;
+  const memory = memoryRanges(view.programHeaders);
+  for (const table of relocationTables(view)) {
+    const type = table.hasAddend ? Rela : Rel;
+    const size = type.size(view.format.elfClass);
+    const name = dynamicTagName(table.tag, view.header.e_machine);
+    const symbol = symbolColumn(view, type);
+    const place = wideColumn(type as typeof Rel, 'r_offset', view.format);
+    const info = wideColumn(type as typeof Rel, 'r_info', view.format);
+    scan(view, type, recordsOf(view, table), (words, count, first) => {
+      for (let i = 0, at = 0; i < count; i++, at += place.step) {
+        const say = (code: string, what: string) => {
+          const offset = table.offset + (first + i) * size;
+          problems.push({code, message: `${name}, record ${first + i}: ${what}`, offset});
+        };
+        const number = read(words, at, symbol);
+        if (number >= most) say('NO_SUCH_SYMBOL', `symbol ${number} of ${most}`);
+        if (!memory.has(distance(words, at, place, memory.base)) && address(words, at, info) !== 0n)
+          say('RELOCATION_OUTSIDE', `r_offset ${hex(address(words, at, place))} is in no PT_LOAD`);
       }
-      return problems.length <= enough;
-    };
-    readInPieces(view.source, offset, size, visit, 4096 * step);
+      return problems.length > enough;
+    });
   }
   return problems;
 }
