@@ -92,7 +92,8 @@ function fetchNpm(name) {
   mkdirSync(into, {recursive: true});
   const packed = run('npm', ['pack', name, '--silent', '--pack-destination', into], into);
   const [archive] = readdirSync(into);
-  const isDone = packed && archive !== undefined && run('tar', ['-xf', join(into, archive), '-C', into], into);
+  const isDone =
+    packed && archive !== undefined && run('tar', ['-xf', join(into, archive), '-C', into], into);
   if (isDone) rmSync(join(into, archive));
   else forget(into, name);
 }

@@ -251,6 +251,19 @@ test('planning an edit on bytes in memory loads nothing of Node', (t) => {
   t.true(loadedWith('elf/open.ts').has('node:fs'), 'where there is such an import, it is found');
 });
 
+test('the check of a plan shares nothing with what made the plan', (t) => {
+  const foreign = (file: SourceFile) =>
+    importsOf(file)
+      .map((specifier) => resolveImport(file.name, specifier))
+      .filter((target) => !/^(elf\/|source\/|errors\.ts$|edit\/check\/)/.test(target));
+  const checkers = files.filter(({name}) => name.startsWith('edit/check/'));
+  t.true(checkers.length > 5);
+  for (const file of checkers) t.deepEqual(foreign(file), [], file.name);
+  t.deepEqual(foreign({name: 'edit/check/x.ts', text: "import {Draft} from '../draft.js';\n"}), [
+    'edit/draft.ts',
+  ]);
+});
+
 test('index.ts only re-exports', (t) => {
   const index = files.find(({name}) => name === 'index.ts')?.text ?? '';
   const statements = index.split(/;\n/).map((statement) => statement.trim());

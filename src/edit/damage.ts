@@ -13,6 +13,7 @@ import {checkElf} from '../elf/check.js';
 import {DT, dynamicTagName, PT, segmentTypeName} from '../elf/constants.js';
 import {oncePerView} from '../elf/once.js';
 import type {Phdr} from '../elf/records.js';
+import {isTableSegment} from '../elf/table-kinds.js';
 import {isTableTag} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
@@ -86,7 +87,8 @@ function findElsewhere(view: ElfView): Phdr | undefined {
     );
   return view.programHeaders.find(
     (segment) =>
-      (segment.p_type === PT.PT_INTERP || segment.p_type === PT.PT_NOTE) &&
+      segment.p_type !== PT.PT_GNU_PROPERTY &&
+      isTableSegment(segment.p_type, view.header.e_machine) &&
       segment.p_filesz > 0 &&
       isMapped(segment.p_offset) &&
       (segment.p_memsz > segment.p_filesz || isElsewhere(view, segment)),

@@ -24,11 +24,20 @@ export interface Step {
   readonly regions: readonly Region[];
   readonly changes: readonly string[];
   readonly notes: readonly string[];
+  readonly leavesRelro: boolean;
 }
 
 /** The step that changes nothing. */
 export function noStep(view: ElfView): Step {
-  return {rung: 0, size: view.source.size, patches: [], regions: [], changes: [], notes: []};
+  return {
+    rung: 0,
+    size: view.source.size,
+    patches: [],
+    regions: [],
+    changes: [],
+    notes: [],
+    leavesRelro: false,
+  };
 }
 
 /** What a request says of the layout as a whole. */
@@ -46,6 +55,8 @@ export class Draft {
   entries: Dyn[];
   readonly changes: string[] = [];
   readonly notes: string[] = [];
+  /** Set when the dynamic section moves out of RELRO. */
+  leavesRelro = false;
   /** Length of the file. */
   size: number;
   /** File offset of the program header table. */
@@ -208,6 +219,7 @@ export class Draft {
       regions: this.#regions,
       changes: this.changes,
       notes: this.notes,
+      leavesRelro: this.leavesRelro,
     };
   }
 

@@ -59,6 +59,7 @@ function moveSection(draft: Draft, capacity: number): void {
   const size = capacity * Dyn.size(view.format.elfClass);
   const place = takeDynamicPlace(draft, segment, size);
   if (isReadOnlyAfterRelocation(draft, segment)) {
+    draft.leavesRelro = true;
     draft.notes.push('the dynamic section moved out of the part that is read-only after relocation (RELRO)');
   }
   draft.sectionHeaders.forEach((section, index) => {

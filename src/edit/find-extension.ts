@@ -6,10 +6,11 @@
  */
 import {PF, PT, SHT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
+import {isLinkerTable} from '../elf/table-kinds.js';
 import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
-import {isLinkerTable, listKnown} from './claims.js';
+import {listKnown} from './claims.js';
 import type {Draft} from './draft.js';
 import {roomInMemory} from './room-in-memory.js';
 

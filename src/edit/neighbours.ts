@@ -8,10 +8,11 @@
  */
 import {EM, machineDT, SHF, SHT} from '../elf/constants.js';
 import {Phdr, Shdr} from '../elf/records.js';
+import {isMachineTable, isTableSegment} from '../elf/table-kinds.js';
 import {isTableTag} from '../elf/tables.js';
 import type {Range} from '../source/range-set.js';
 import {isAddressed, isNamed} from './addressed.js';
-import {isMachineTable, isTableSegment, listKnown} from './claims.js';
+import {listKnown} from './claims.js';
 import type {Draft} from './draft.js';
 import {isFiller} from './filler.js';
 import type {Place} from './space.js';

@@ -3,7 +3,7 @@
  *
  * Each edit is planned on the file as the edits before it would leave it, seen through an overlay. So several
  * edits in one request give the same file as one after another, not by care but by construction. No byte is
- * written, and a plan that would change anything that it does not declare is refused here (check-plan.ts).
+ * written, and a plan that would change anything that it does not declare is refused here (check/plan.ts).
  */
 import {DT} from '../elf/constants.js';
 import {osAbiValue} from '../elf/os-abi.js';
@@ -11,7 +11,7 @@ import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
 import {addInterpreter} from './add-interpreter.js';
-import {checkPlan} from './check-plan.js';
+import {checkPlan} from './check/plan.js';
 import {explainFailedCheck, requireUndamaged} from './damage.js';
 import {Draft, type Layout, type Step} from './draft.js';
 import {requireEditable} from './editable.js';
@@ -81,7 +81,7 @@ function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: reado
   }
   const plan = summarize(view, current, steps, patches);
   try {
-    if (plan.writes.length > 0) checkPlan(view, current, plan, requests);
+    if (plan.writes.length > 0) checkPlan(view, plan, requests);
   } catch (error) {
     throw explainFailedCheck(view, error);
   }
@@ -156,5 +156,6 @@ function summarize(
     regions: steps.flatMap((step) => step.regions),
     changes: steps.flatMap((step) => step.changes),
     notes: steps.flatMap((step) => step.notes),
+    ...(steps.some((step) => step.leavesRelro) ? {leavesRelro: true} : {}),
   };
 }

@@ -43,4 +43,6 @@ export interface Plan {
   readonly changes: readonly string[];
   /** What the user should know besides. */
   readonly notes: readonly string[];
+  /** Whether the dynamic section is no longer read-only after relocation (RELRO); a note says so too. */
+  readonly leavesRelro?: boolean;
 }

@@ -7,11 +7,7 @@ import type {Phdr} from './records.js';
 import {type Base, baseOf} from './scan.js';
 
 /** The LOAD that maps `size` bytes of the file at an offset. */
-export function loadAtOffset(
-  programHeaders: readonly Phdr[],
-  offset: number,
-  size = 1,
-): Phdr | undefined {
+export function loadAtOffset(programHeaders: readonly Phdr[], offset: number, size = 1): Phdr | undefined {
   return programHeaders.find(
     ({p_type, p_offset, p_filesz}) =>
       p_type === PT.PT_LOAD && offset >= p_offset && offset + size <= p_offset + p_filesz,
@@ -45,7 +41,10 @@ export function memoryRanges(
   slack: (load: Phdr) => number = () => 0,
 ): MemoryRanges {
   const loads = programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD);
-  const lowest = loads.reduce<bigint>((low, {p_vaddr}) => (p_vaddr < low ? p_vaddr : low), loads[0]?.p_vaddr ?? 0n);
+  const lowest = loads.reduce<bigint>(
+    (low, {p_vaddr}) => (p_vaddr < low ? p_vaddr : low),
+    loads[0]?.p_vaddr ?? 0n,
+  );
   const ranges = loads.map((load) => {
     const start = Number(load.p_vaddr - lowest);
     return {start, end: start + load.p_memsz + slack(load)};

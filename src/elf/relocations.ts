@@ -77,7 +77,7 @@ function hasPackedPlaceIn(view: ElfView, places: Places): boolean {
       }
       for (let bit = 1; bit < width * 8 && !isFound; bit++) {
         const word = words[at + (bit < 32 ? entry.low : entry.high)] as number;
-        if (((word >>> bit % 32) & 1) === 1) isFound = places.holds(next + (bit - 1) * width);
+        if (((word >>> (bit % 32)) & 1) === 1) isFound = places.holds(next + (bit - 1) * width);
       }
       next += (width * 8 - 1) * width;
     }

@@ -60,18 +60,12 @@ const damaged: Readonly<Record<string, readonly [Uint8Array, Complaint]>> = {
     program.subarray(0, 64),
     {get: 'the file ends too early (at offset 0x40, expected 784 bytes, got 0 bytes)'},
   ],
-  'a static program': [
-    fixtureBytes('x86_64/hello-static'),
-    {get: noInterpreter('a static program')},
-  ],
+  'a static program': [fixtureBytes('x86_64/hello-static'), {get: noInterpreter('a static program')}],
   'a static-pie program': [
     fixtureBytes('x86_64/hello-static-pie'),
     {get: noInterpreter('a static-pie program')},
   ],
-  'a shared library': [
-    fixtureBytes('x86_64/libprobe.so.1'),
-    {get: noInterpreter('a shared library')},
-  ],
+  'a shared library': [fixtureBytes('x86_64/libprobe.so.1'), {get: noInterpreter('a shared library')}],
   'an object file': [
     fixtureBytes('x86_64/probe.o'),
     {

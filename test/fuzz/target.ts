@@ -10,7 +10,9 @@ import {targetOfFile} from '../../src/binfmt/targets.js';
 import {parseManifest} from '../../src/bundle/manifest.js';
 import {exhibitOf} from '../../src/cli/show/exhibit.js';
 import {layoutMap} from '../../src/cli/show/layout.js';
+import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {compareMaps} from '../../src/edit/compare-maps.js';
+import type {Plan} from '../../src/edit/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import {checkElf} from '../../src/elf/check.js';
 import {findPayload} from '../../src/elf/payload.js';
@@ -84,6 +86,13 @@ interface Subject {
   before: Found | undefined;
 }
 
+/** The check that every plan passes looks at what it can have changed; the full one must have nothing to add. */
+function requireSound(view: ElfView, edit: Edit, plan: Plan): void {
+  if (plan.payload !== undefined || plan.writes.length === 0) return;
+  const refusal = attempt(() => checkPlanFully(view, plan, [edit.request]));
+  if (refusal instanceof ElfError) throw wrong(edit, `the full check refuses: ${refusal.message}`);
+}
+
 /** Longer results are only planned: a sparse gigabyte is no work for a test. */
 const longestResult = 1 << 24;
 
@@ -92,6 +101,7 @@ function tryEdit(file: Subject, edit: Edit): ElfError | undefined {
   const plan = attempt(() => planEdit(file.view, edit.request));
   if (plan instanceof ElfError) return plan;
   if (plan.outputSize > longestResult) return undefined;
+  requireSound(file.view, edit, plan);
   const edited = applyPlanToBuffer(file.bytes, plan);
   file.before ??= readOwn(file.bytes);
   if (!edit.isDone(readOwn(edited), file.before)) throw wrong(edit, 'the result does not read as asked');

@@ -10,8 +10,8 @@ import {readColumn, readU32s} from '../scan.js';
 import {byteString, StringBudget} from '../strings.js';
 import {
   dynamicSymbolTable,
-  gnuHashTable,
   type GnuHashTable,
+  gnuHashTable,
   hashWordSize,
   readHashHeader,
   type SymbolTable,
@@ -121,7 +121,9 @@ function* checkGnu(view: ElfView, {exact, count}: SymbolTable, names: Names): Ge
   if (!isPowerOfTwo(bloom_size)) yield say('BAD_BLOOM', `${bloom_size} bloom words are no power of two`);
   if (nbuckets === 0) yield say('NO_BUCKETS', 'there are no buckets');
   const buckets = readU32s(view, table.buckets, nbuckets);
-  const astray = buckets.findIndex((first) => first !== 0 && (first < symoffset || (exact && first >= count)));
+  const astray = buckets.findIndex(
+    (first) => first !== 0 && (first < symoffset || (exact && first >= count)),
+  );
   if (astray >= 0) yield say('CHAIN_OUTSIDE', `bucket ${astray} leads to symbol ${buckets[astray]}`);
   else if (table.symbolCount === undefined && buckets.some((first) => first !== 0))
     yield say('CHAIN_OUTSIDE', 'the last chain does not end');

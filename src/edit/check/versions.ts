@@ -2,13 +2,14 @@
  * Do symbol versions read as they should? What each dynamic symbol is bound to, and what DT_VERNEED demands, is read
  * into plain lists before and after; the request says how the first list becomes the second.
  */
-import {DT} from '../elf/constants.js';
-import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
-import {readDefinedVersions, readNeededVersions, versionIndex} from '../elf/versions.js';
-import type {ElfView} from '../elf/view.js';
-import {ElfError} from '../errors.js';
-import type {EditRequest} from './request.js';
-import {readVersym} from './symbol-table.js';
+import {DT} from '../../elf/constants.js';
+import {dynamicSymbolTable, eachSymbol, readVersym} from '../../elf/symbols.js';
+import {readDefinedVersions, readNeededVersions, versionIndex} from '../../elf/versions.js';
+import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
+import {isWritten} from './fail.js';
+import {findRenamed} from './names.js';
+import type {Promised, Requested} from './promise.js';
 
 /** One version that is demanded of a library. */
 interface Demand {
@@ -20,8 +21,36 @@ interface Demand {
 }
 
 /** @throws ElfError CHECK_FAILED when a version is gone, new, or bound to another symbol */
-export function checkVersions(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
+export function checkVersions(
+  before: ElfView,
+  after: ElfView,
+  plan: Promised,
+  requests: readonly Requested[],
+): void {
   requireEqual(before, 'DT_VERDEF', definedVersions(before), definedVersions(after));
+  if (requests.some(changesBindings) || !hasSameBindings(before, after, plan))
+    checkBindings(before, after, requests);
+  else requireEqual(before, 'DT_VERNEED', demandsOf(before), demandsOf(after));
+}
+
+function changesBindings(request: Requested): boolean {
+  const {clearSymbolVersions, renameSymbols, removeNeeded, replaceNeeded} = request;
+  return [clearSymbolVersions, renameSymbols, removeNeeded, replaceNeeded].some(
+    (field) => field !== undefined,
+  );
+}
+
+/** Whether no symbol can have got another name, or the number of another version. */
+function hasSameBindings(before: ElfView, after: ElfView, plan: Promised): boolean {
+  const count = dynamicSymbolTable(before)?.count ?? 0;
+  const [old, now] = [before, after].map((view) => view.offsetOfTable(DT.DT_VERSYM));
+  // One that moved has its content compared with those of the other tables.
+  const isSame = old === undefined || old !== now || !isWritten(plan, old, count * 2);
+  return isSame && findRenamed(before, after, plan, count) === undefined;
+}
+
+/** Compare each binding. @throws ElfError CHECK_FAILED */
+export function checkBindings(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const count = dynamicSymbolTable(before)?.count ?? 0;
   const bindings = requests.reduce(unbind, bindingsOf(before, count));
   const demands = requests.reduce(
@@ -63,7 +92,7 @@ function bindingsOf(view: ElfView, count: number): Binding[] {
   return bindings;
 }
 
-function unbind(bindings: readonly Binding[], request: EditRequest): Binding[] {
+function unbind(bindings: readonly Binding[], request: Requested): Binding[] {
   const names = new Map(Object.entries(request.renameSymbols ?? {}));
   return bindings
     .filter(({name}) => !request.clearSymbolVersions?.includes(name))
@@ -87,7 +116,7 @@ function demandsOf(view: ElfView): Demand[] {
   );
 }
 
-function keepDemands(demands: readonly Demand[], request: EditRequest, needed: readonly string[]): Demand[] {
+function keepDemands(demands: readonly Demand[], request: Requested, needed: readonly string[]): Demand[] {
   const isRemoved = (file: string) =>
     request.removeNeeded?.includes(file) === true &&
     (needed.includes(file) || request.addNeeded?.includes(file) || request.addNeededFirst?.includes(file));

@@ -2,13 +2,13 @@
  * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
  * strings, by other code than the edits', and everything that the request does not speak of must read as before.
  */
-import {DF_1, DT, dynamicTagName} from '../elf/constants.js';
-import {stringTags} from '../elf/dynamic.js';
-import {osAbiValue} from '../elf/os-abi.js';
-import {isStackExecutable} from '../elf/stack.js';
-import type {ElfView} from '../elf/view.js';
-import {ElfError} from '../errors.js';
-import type {EditRequest} from './request.js';
+import {DF_1, DT, dynamicTagName} from '../../elf/constants.js';
+import {stringTags} from '../../elf/dynamic.js';
+import {osAbiValue} from '../../elf/os-abi.js';
+import {isStackExecutable} from '../../elf/stack.js';
+import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
+import type {Requested} from './promise.js';
 
 /** What a request can change and what can be read back. */
 interface Facts {
@@ -23,7 +23,7 @@ interface Facts {
 }
 
 /** @throws ElfError CHECK_FAILED naming what would not read as it should */
-export function checkRequested(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
+export function checkRequested(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const expected = requests.reduce(expect, factsOf(before));
   const found = factsOf(after);
   // Where nothing was asked of it, PT_GNU_STACK is compared like other segments.
@@ -66,7 +66,7 @@ function factsOf(view: ElfView): Facts {
   };
 }
 
-function expect(facts: Facts, request: EditRequest): Facts {
+function expect(facts: Facts, request: Requested): Facts {
   return {
     interpreter: request.interpreter ?? facts.interpreter,
     ...expectPath(facts, request),
@@ -80,7 +80,7 @@ function expect(facts: Facts, request: EditRequest): Facts {
 
 type Path = Pick<Facts, 'rpath' | 'runpath'>;
 
-function expectPath({rpath, runpath}: Facts, request: EditRequest): Path {
+function expectPath({rpath, runpath}: Facts, request: Requested): Path {
   if (request.removeRpath === true) return {rpath: undefined, runpath: undefined};
   let path: Path = {rpath, runpath};
   if (request.rpath !== undefined) path = {rpath: request.rpath, runpath: undefined};
@@ -98,7 +98,7 @@ function expectPath({rpath, runpath}: Facts, request: EditRequest): Path {
     : {rpath: undefined, runpath: joined};
 }
 
-function expectNeeded(needed: readonly string[], request: EditRequest): readonly string[] {
+function expectNeeded(needed: readonly string[], request: Requested): readonly string[] {
   let names = [...needed];
   for (const name of request.addNeeded ?? []) if (!names.includes(name)) names.push(name);
   for (const name of request.addNeededFirst ?? [])

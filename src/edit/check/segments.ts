@@ -5,22 +5,22 @@
  * of its own above the first, is never writable and executable, and has no BSS. A segment that describes bytes
  * describes the same ones. The table of segments is where AT_PHDR and PT_PHDR say.
  */
-import {PF, PT, segmentTypeName} from '../elf/constants.js';
-import {pageSizeOf, segmentAlignment} from '../elf/page-size.js';
-import {Phdr} from '../elf/records.js';
-import type {ElfView} from '../elf/view.js';
-import {ElfError, hex} from '../errors.js';
-import {isSameBytes} from '../source/source.js';
-import {isTableSegment} from './claims.js';
-import type {Plan} from './plan.js';
-import type {EditRequest} from './request.js';
+import {PF, PT, segmentTypeName} from '../../elf/constants.js';
+import {mappedLoads} from '../../elf/loads.js';
+import {pageSizeOf, segmentAlignment} from '../../elf/page-size.js';
+import {Phdr} from '../../elf/records.js';
+import {isTableSegment} from '../../elf/table-kinds.js';
+import type {ElfView} from '../../elf/view.js';
+import {hex} from '../../errors.js';
+import {failCheck, isWritten, requireSameBytes} from './fail.js';
+import type {Promised, Requested} from './promise.js';
 
 /** @throws ElfError CHECK_FAILED */
 export function checkSegments(
   before: ElfView,
   after: ElfView,
-  plan: Plan,
-  requests: readonly EditRequest[],
+  plan: Promised,
+  requests: readonly Requested[],
 ): void {
   const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
   checkOldLoads(before, after);
@@ -31,20 +31,8 @@ export function checkSegments(
   checkDynamicPlace(before, after, plan);
 }
 
-/** Refuse a plan: an error of elfinterp, not of the file. */
-export function failCheck(view: ElfView, what: string, expected: string, got: string): never {
-  throw new ElfError('CHECK_FAILED', `internal error, nothing was written: ${what}`, {
-    path: view.path,
-    expected,
-    got,
-  });
-}
-
-/** Those that map something: an empty one may claim any address, and give its entry to another. */
-function loadsOf(view: ElfView): readonly Phdr[] {
-  return view.programHeaders.filter(
-    ({p_type, p_filesz, p_memsz}) => p_type === PT.PT_LOAD && (p_filesz > 0 || p_memsz > 0),
-  );
+function loadsOf({programHeaders}: ElfView): Phdr[] {
+  return mappedLoads(programHeaders);
 }
 
 function endOf({p_vaddr, p_memsz}: Phdr): bigint {
@@ -73,7 +61,7 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
 }
 
 /** New LOADs stand above the first one, on bytes that no old LOAD has, and keep every promise. */
-function checkNewLoads(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
+function checkNewLoads(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const old = loadsOf(before);
   const known = new Set(old.map(({p_vaddr}) => p_vaddr));
   const lowest = old[0]?.p_vaddr ?? 0n;
@@ -109,7 +97,7 @@ function checkNewLoads(before: ElfView, after: ElfView, requests: readonly EditR
 }
 
 /** LOADs ascend, are congruent to their file offsets, and share no page that they did not share before. */
-function checkPages(before: ElfView, after: ElfView, requests: readonly EditRequest[]): void {
+function checkPages(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const asked = requests.flatMap(({pageSize}) => (pageSize === undefined ? [] : [pageSize]));
   const page = BigInt(Math.min(pageSizeOf(before), ...asked));
   const shared = (loads: readonly Phdr[]) =>
@@ -139,7 +127,7 @@ function checkPages(before: ElfView, after: ElfView, requests: readonly EditRequ
 }
 
 /** Segments that describe bytes still describe the same ones; only those that nothing addresses may move. */
-function checkOtherSegments(before: ElfView, after: ElfView, plan: Plan, isStackAsked: boolean): void {
+function checkOtherSegments(before: ElfView, after: ElfView, plan: Promised, isStackAsked: boolean): void {
   const isChecked = ({p_type}: Phdr) =>
     !segmentsThatMayChange.has(p_type) && !(isStackAsked && p_type === PT.PT_GNU_STACK);
   const old = before.programHeaders.filter(isChecked);
@@ -196,35 +184,6 @@ function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boole
   return p_type === PT.PT_NOTE && p_offset < end && e_phoff < p_offset + p_filesz;
 }
 
-/** Does a plan write into a range of the file? */
-export function isWritten(plan: Plan, offset: number, size: number): boolean {
-  return plan.writes.some(
-    (write) => write.offset < offset + size && write.offset + write.bytes.length > offset,
-  );
-}
-
-interface FileRange {
-  readonly p_offset: number;
-  readonly p_filesz: number;
-}
-
-/** Compare what stood in a range before with what stands in another one after. */
-export function requireSameBytes(
-  before: ElfView,
-  after: ElfView,
-  old: FileRange,
-  now: FileRange,
-  name: string,
-): void {
-  const piece = 1 << 16;
-  for (let done = 0; done < old.p_filesz; done += piece) {
-    const length = Math.min(piece, old.p_filesz - done);
-    const a = before.source.read(old.p_offset + done, length);
-    const b = after.source.read(now.p_offset + done, length);
-    if (!isSameBytes(a, b)) failCheck(before, `${name} would hold other bytes`, 'the same', 'different ones');
-  }
-}
-
 /** If the table moved or grew: PT_PHDR says so, a LOAD maps it, and old kernels and qemu find it by their own rule. */
 function checkTableOfSegments(before: ElfView, after: ElfView): void {
   const {e_phoff} = after.header;
@@ -275,7 +234,7 @@ function checkAuxiliaryVector(before: ElfView, after: ElfView, address: bigint):
 }
 
 /** The dynamic section keeps its permissions, and a plan says when RELRO no longer covers it. */
-function checkDynamicPlace(before: ElfView, after: ElfView, plan: Plan): void {
+function checkDynamicPlace(before: ElfView, after: ElfView, plan: Promised): void {
   const [old, now] = [before.segment(PT.PT_DYNAMIC), after.segment(PT.PT_DYNAMIC)];
   if (old === undefined || now === undefined) {
     if (old !== now) failCheck(before, 'PT_DYNAMIC comes or goes', `${old?.p_vaddr}`, `${now?.p_vaddr}`);
@@ -292,7 +251,6 @@ function checkDynamicPlace(before: ElfView, after: ElfView, plan: Plan): void {
     view.programHeaders.some(
       (p) => p.p_type === PT.PT_GNU_RELRO && segment.p_vaddr >= p.p_vaddr && endOf(segment) <= endOf(p),
     );
-  const isSaid = plan.notes.some((note) => note.includes('RELRO'));
-  if (isProtected(before, old) && !isProtected(after, now) && !isSaid)
+  if (isProtected(before, old) && !isProtected(after, now) && !plan.leavesRelro)
     failCheck(before, 'the dynamic section leaves RELRO in silence', 'a note in the plan', 'none');
 }

@@ -1,45 +1,58 @@
 /*
  * A plan is checked before anybody may apply it. This simulates what kernel and loader map before and after, and
- * trusts none of the code that made the plan: a violation is an error of elfinterp, and the file stays untouched.
+ * shares no code with what made the plan: a violation is an error of elfinterp, and the file stays untouched.
+ *
+ * The file after is what the plan's writes make of it, and not what the planner believes. Large tables are looked at
+ * where something was written or has moved; `checkPlanFully` looks at every entry of them, and the tests and the fuzzer
+ * see to it that the two agree.
  */
 
-import {checkHeaders} from '../elf/check.js';
-import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../elf/constants.js';
-import {oncePerView} from '../elf/once.js';
-import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
-import {dynamicSymbolTable} from '../elf/symbols.js';
-import {dynamicTables, sizedBySymbols, tagsOfSections} from '../elf/tables.js';
-import type {ElfView} from '../elf/view.js';
-import {hex} from '../errors.js';
-import {RangeSet} from '../source/range-set.js';
-import {checkRequested} from './check-request.js';
-import {checkSegments, failCheck, requireSameBytes} from './check-segments.js';
-import {checkSymbols} from './check-symbols.js';
-import {checkVersions} from './check-versions.js';
-import {isMachineTable, isTableSegment} from './claims.js';
-import type {Plan} from './plan.js';
-import type {EditRequest} from './request.js';
+import {checkElf, checkHeaders, type Problem} from '../../elf/check.js';
+import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../../elf/constants.js';
+import {oncePerView} from '../../elf/once.js';
+import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
+import {dynamicSymbolTable} from '../../elf/symbols.js';
+import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
+import {dynamicTables, sizedBySymbols, tagsOfSections} from '../../elf/tables.js';
+import {ElfView} from '../../elf/view.js';
+import {hex} from '../../errors.js';
+import {overlaySource} from '../../source/overlay.js';
+import {RangeSet} from '../../source/range-set.js';
+import {failCheck, requireSameBytes} from './fail.js';
+import type {Promised, Requested} from './promise.js';
+import {checkRequested} from './requested.js';
+import {checkSegments} from './segments.js';
+import {checkNames, checkSymbols} from './symbols.js';
+import {checkBindings, checkVersions} from './versions.js';
 
 /** @throws ElfError CHECK_FAILED naming what would be broken */
-export function checkPlan(
-  before: ElfView,
-  after: ElfView,
-  plan: Plan,
-  request: EditRequest | readonly EditRequest[],
-): void {
-  const requests: readonly EditRequest[] = Array.isArray(request) ? request : [request];
+export function checkPlan(before: ElfView, plan: Promised, requests: readonly Requested[]): void {
+  const after = viewAfter(before, plan);
   checkRequested(before, after, requests);
   checkSegments(before, after, plan, requests);
   checkWritesDeclared(before, plan);
   checkMappedWrites(before, plan);
   checkTables(before, after, changedTables(requests));
   checkSymbols(before, after, plan, requests);
-  checkVersions(before, after, requests);
-  checkProblems(before, after);
+  checkVersions(before, after, plan, requests);
+  checkProblems(before, after, checkHeaders);
+}
+
+/** The same with every entry of every table, whether the plan could have changed it or not. */
+export function checkPlanFully(before: ElfView, plan: Promised, requests: readonly Requested[]): void {
+  const after = viewAfter(before, plan);
+  checkPlan(before, plan, requests);
+  checkNames(before, after, requests);
+  checkBindings(before, after, requests);
+  checkProblems(before, after, checkElf);
+}
+
+function viewAfter({source}: ElfView, {writes, outputSize}: Promised): ElfView {
+  return new ElfView(overlaySource(source, writes, outputSize));
 }
 
 /** Whatever is written inside mapped bytes was declared by the edit that wants it. */
-function checkWritesDeclared(before: ElfView, plan: Plan): void {
+function checkWritesDeclared(before: ElfView, plan: Promised): void {
   const declared = new RangeSet(plan.regions);
   for (const {offset, bytes, reason} of plan.writes) {
     const end = declared.endAt(offset) ?? offset;
@@ -52,7 +65,7 @@ function checkWritesDeclared(before: ElfView, plan: Plan): void {
  * What is written over mapped bytes is written over headers, the linker's own tables, or filler outside every other
  * section: never over anything that code addresses.
  */
-function checkMappedWrites(before: ElfView, plan: Plan): void {
+function checkMappedWrites(before: ElfView, plan: Promised): void {
   const owned = ownedRanges(before);
   const others = otherSections(before);
   const isNamed = before.sectionHeaders.length > 0;
@@ -136,7 +149,7 @@ const tableSections: ReadonlySet<number> = new Set([
 ]);
 
 /** The tables whose content a request means to change; what they say is compared entry by entry elsewhere. */
-function changedTables(requests: readonly EditRequest[]): ReadonlySet<bigint> {
+function changedTables(requests: readonly Requested[]): ReadonlySet<bigint> {
   const tags = new Set<bigint>([DT.DT_STRTAB]);
   const add = (...more: bigint[]) => {
     for (const tag of more) tags.add(tag);
@@ -174,10 +187,10 @@ function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigin
 }
 
 /** An edit brings no problem that was not there. */
-function checkProblems(before: ElfView, after: ElfView): void {
-  const problems = checkHeaders(after);
+function checkProblems(before: ElfView, after: ElfView, check: (view: ElfView) => readonly Problem[]): void {
+  const problems = check(after);
   if (problems.length === 0) return;
-  const known = new Set(checkHeaders(before).map((problem) => problem.code));
+  const known = new Set(check(before).map((problem) => problem.code));
   const fresh = problems.find((problem) => !known.has(problem.code));
   if (fresh !== undefined) failCheck(before, fresh.message, 'no new problem', fresh.code);
 }

@@ -1,0 +1,117 @@
+/*
+ * Does every dynamic symbol have the name that it had?
+ *
+ * A name changes where its bytes do, or where st_name does. Both are known from what a plan writes, so hardly a name is
+ * read: the string table before and after is compared as bytes, and each st_name is asked whether it leads into what
+ * differs.
+ */
+import {Sym} from '../../elf/records.js';
+import {readColumn} from '../../elf/scan.js';
+import {readStringBytes} from '../../elf/strings.js';
+import {dynamicSymbolTable} from '../../elf/symbols.js';
+import type {ElfView} from '../../elf/view.js';
+import {isSameBytes} from '../../source/source.js';
+import {isWritten} from './fail.js';
+import type {Promised} from './promise.js';
+
+/** Offsets in a string table, from `start` up to, but not including, `end`. */
+interface Zone {
+  start: number;
+  end: number;
+}
+
+/** The number of the first of `count` symbols that has another name now; undefined when none has. */
+export function findRenamed(
+  before: ElfView,
+  after: ElfView,
+  plan: Promised,
+  count: number,
+): number | undefined {
+  const [old, now] = [dynamicSymbolTable(before), dynamicSymbolTable(after)];
+  if (old === undefined || now === undefined || count === 0)
+    return old === now || count === 0 ? undefined : 0;
+  const zones = changedStrings(before, after, plan);
+  const size = count * Sym.size(before.format.elfClass);
+  const isUntouched = old.offset === now.offset && !isWritten(plan, old.offset, size);
+  if (zones.length === 0 && isUntouched) return undefined;
+  const names = readColumn(before, Sym, 'st_name', {offset: old.offset, count});
+  const namesNow = isUntouched ? names : readColumn(after, Sym, 'st_name', {offset: now.offset, count});
+  const low = zones[0]?.start ?? 0;
+  const high = zones.at(-1)?.end ?? 0;
+  for (let i = 0; i < count; i++) {
+    const [a, b] = [names[i] ?? 0, namesNow[i] ?? 0];
+    if (a === b && (a < low || a >= high || !zones.some(({start, end}) => a >= start && a < end))) continue;
+    if (!isSameName(before, a, after, b)) return i;
+  }
+  return undefined;
+}
+
+function isSameName(before: ElfView, a: number, after: ElfView, b: number): boolean {
+  const [x, y] = [nameAt(before, a), nameAt(after, b)];
+  return x.length === y.length && isSameBytes(x, y);
+}
+
+/** A name that lies outside the table is none, before and after. */
+function nameAt(view: ElfView, index: number): Uint8Array {
+  const {offset = 0, size = 0} = view.dynamic?.stringTable ?? {};
+  return index >= size ? new Uint8Array() : readStringBytes(view.source, offset, size, index);
+}
+
+/** Where a string that begins there may read otherwise now, in order and apart from one another. */
+function changedStrings(before: ElfView, after: ElfView, plan: Promised): Zone[] {
+  const [old, now] = [before.dynamic?.stringTable, after.dynamic?.stringTable];
+  if (old === undefined || now === undefined) return [];
+  const common = Math.min(old.size, now.size);
+  const changed =
+    old.offset === now.offset
+      ? writtenParts(plan, old.offset, common)
+      : differences(before, old.offset, after, now.offset, common);
+  if (now.size < old.size) changed.push({start: common, end: old.size});
+  return changed.map(({start, end}) => ({start: startOfString(before, old.offset, start), end}));
+}
+
+function writtenParts({writes}: Promised, offset: number, size: number): Zone[] {
+  return writes
+    .map((write) => ({
+      start: Math.max(0, write.offset - offset),
+      end: Math.min(size, write.offset + write.bytes.length - offset),
+    }))
+    .filter(({start, end}) => start < end)
+    .sort((a, b) => a.start - b.start);
+}
+
+/** What differs may begin within a string. */
+function startOfString({source}: ElfView, table: number, from: number): number {
+  const most = 1 << 12;
+  for (let end = from; end > 0; end = Math.max(0, end - most)) {
+    const start = Math.max(0, end - most);
+    const nul = source.read(table + start, end - start).lastIndexOf(0);
+    if (nul >= 0) return start + nul + 1;
+  }
+  return 0;
+}
+
+/** Compare in steps of so many bytes; only a step that differs is looked at more closely. */
+const stepLength = 1 << 12;
+
+function differences(before: ElfView, old: number, after: ElfView, now: number, length: number): Zone[] {
+  const found: Zone[] = [];
+  const pieceLength = 1 << 18;
+  for (let done = 0; done < length; done += pieceLength) {
+    const size = Math.min(pieceLength, length - done);
+    const a = before.source.read(old + done, size);
+    const b = after.source.read(now + done, size);
+    for (let step = 0; step < size; step += stepLength) {
+      const end = Math.min(size, step + stepLength);
+      if (isSameBytes(a.subarray(step, end), b.subarray(step, end))) continue;
+      for (let i = step; i < end; i++) if (a[i] !== b[i]) add(found, done + i);
+    }
+  }
+  return found;
+}
+
+function add(zones: Zone[], at: number): void {
+  const last = zones.at(-1);
+  if (last?.end === at) last.end += 1;
+  else zones.push({start: at, end: at + 1});
+}
