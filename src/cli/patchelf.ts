@@ -125,7 +125,7 @@ function* printed(view: ElfView, {prints}: PatchelfOptions): Generator<string> {
 
 /** Whether a request asks for no change. */
 function isEmpty({allowRelative: _, ...changes}: EditRequest): boolean {
-  return Object.keys(changes).length === 0;
+  return Object.values(changes).every((value) => value === false);
 }
 
 function isDebugFile(view: ElfView): boolean {

@@ -9,11 +9,13 @@ import {Shdr} from '../elf/records.js';
 import {byteString, encodeString} from '../elf/strings.js';
 import type {Range} from '../source/range-set.js';
 import {listKnown} from './claims.js';
+import {requireSectionNames} from './damage.js';
 import type {Draft} from './draft.js';
 
 /** Describe bytes by a section. A file without section headers, or with very many, stays as it is. */
 export function addSection(draft: Draft, name: string, fields: Omit<Shdr, 'sh_name'>): void {
   const {view, sectionHeaders} = draft;
+  requireSectionNames(view);
   const names = sectionHeaders[view.e_shstrndx];
   if (names === undefined || sectionHeaders.length + 1 >= SHN.SHN_LORESERVE) return;
   if (draft.loadAt(names.sh_offset) !== undefined) return;

@@ -10,9 +10,10 @@
 
 import {findIntruder, findOverlap, findOverrun} from '../elf/check/overlaps.js';
 import {checkElf} from '../elf/check.js';
-import {DT, dynamicTagName, PT, segmentTypeName} from '../elf/constants.js';
+import {DT, dynamicTagName, PT, SHT, segmentTypeName} from '../elf/constants.js';
 import {oncePerView} from '../elf/once.js';
 import type {Phdr} from '../elf/records.js';
+import {gnuHashTable} from '../elf/symbols.js';
 import {isTableSegment} from '../elf/table-kinds.js';
 import {isTableTag} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
@@ -22,6 +23,48 @@ import {ElfError} from '../errors.js';
 export function requireUndamaged(view: ElfView): void {
   const damage = findDamage(view);
   if (damage !== undefined) throw unsafe(view, damage);
+}
+
+/**
+ * What an edit of the dynamic section builds on, and a loader too.
+ *
+ * @throws ElfError UNSAFE_EDIT naming the damage
+ */
+export function requireSoundDynamic(view: ElfView): void {
+  const damage = findBadDynamic(view);
+  if (damage !== undefined) throw unsafe(view, damage);
+}
+
+const findBadDynamic = oncePerView((view) => {
+  const {dynamic, source, format} = view;
+  if (dynamic === undefined) return undefined;
+  if (dynamic.address % BigInt(format.elfClass / 8) !== 0n) return 'the dynamic section is not aligned';
+  if (view.offsetOfTable(DT.DT_STRTAB) === undefined) return undefined;
+  const {offset, size} = dynamic.stringTable;
+  if (size === 0 || source.read(offset + size - 1, 1)[0] !== 0)
+    return 'the dynamic string table does not end with a NUL';
+  const hash = gnuHashTable(view)?.header;
+  if (hash !== undefined && (hash.nbuckets === 0 || hash.nbuckets > mostBuckets))
+    return `DT_GNU_HASH has ${hash.nbuckets} buckets`;
+  return undefined;
+});
+
+/** More than any real table has. */
+const mostBuckets = 1 << 24;
+
+/**
+ * The table of section names, to add one.
+ *
+ * @throws ElfError UNSAFE_EDIT when it is none; a file without section headers needs none
+ */
+export function requireSectionNames(view: ElfView): void {
+  if (view.sectionHeaders.length === 0 || view.e_shstrndx === 0) return;
+  const names = view.sectionHeaders[view.e_shstrndx];
+  if (names === undefined) throw unsafe(view, `there is no section ${view.e_shstrndx} to hold the names`);
+  if (names.sh_type !== SHT.SHT_STRTAB || names.sh_size === 0)
+    throw unsafe(view, `section ${view.e_shstrndx}, which should hold the names, is no string table`);
+  const stray = view.sectionHeaders.findIndex(({sh_name}) => sh_name >= names.sh_size);
+  if (stray >= 0) throw unsafe(view, `the name of section ${stray} lies outside the section names`);
 }
 
 const findDamage = oncePerView(

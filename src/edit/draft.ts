@@ -6,7 +6,7 @@
 
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
 import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../elf/records.js';
-import {eachSymbol} from '../elf/symbols.js';
+import {eachSymbolOf} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
 import {ElfView, offsetOfAddress} from '../elf/view.js';
 import {ElfError} from '../errors.js';
@@ -183,9 +183,10 @@ export class Draft {
       const isSymbolTable = table.sh_type === SHT.SHT_SYMTAB || table.sh_type === SHT.SHT_DYNSYM;
       if (!isSymbolTable || table.sh_entsize !== size) return;
       const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
-      eachSymbol(now, offset, Math.floor(table.sh_size / size), (symbol, i) => {
+      const range = {offset, count: Math.floor(table.sh_size / size)};
+      eachSymbolOf(now, range, sections, (symbol, i) => {
         const section = this.sectionHeaders[symbol.st_shndx];
-        if (section === undefined || !sections.has(symbol.st_shndx)) return;
+        if (section === undefined) return;
         // What the section had, not what it was given: gold counts _end to the first section of the data.
         const {sh_size} = this.view.sectionHeaders[symbol.st_shndx] ?? section;
         if (!isWithin(symbol, section.sh_addr - distance, sh_size)) return;

@@ -5,6 +5,7 @@ import {findText} from '../elf/search.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import {requireSoundDynamic} from './damage.js';
 
 /**
  * The dynamic section of a file.
@@ -26,6 +27,7 @@ export function requireDynamic(view: ElfView): DynamicSection {
       offset: dynamic.offset,
     });
   }
+  requireSoundDynamic(view);
   return dynamic;
 }
 

@@ -40,6 +40,8 @@ export function toWrites(source: ByteSource, patches: readonly ReasonedPatch[]):
     let end = bytes.length;
     while (end > first && end <= old.length && bytes[end - 1] === old[end - 1]) end -= 1;
     if (first === end) return [];
-    return [{offset: offset + first, bytes: bytes.slice(first, end), before: old.slice(first, end), reason}];
+    // A patch's bytes are its own, and may be many megabytes.
+    const own = bytes.subarray(first, end);
+    return [{offset: offset + first, bytes: own, before: old.slice(first, end), reason}];
   });
 }

@@ -10,7 +10,7 @@ import {DT, EM, machineDT, SHT} from './constants.js';
 import {loadAtAddress} from './loads.js';
 import {oncePerView} from './once.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
-import {readU16s} from './scan.js';
+import {column, type RecordRange, read, readU16s, scan} from './scan.js';
 import {byteString, StringBudget} from './strings.js';
 import type {ElfView} from './view.js';
 
@@ -53,6 +53,25 @@ export function eachSymbol(
     const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let i = 0; i < length; i++) visit(Sym.decodeIn(data, view.format, i * size), first + i);
   }
+}
+
+/** Visit only the symbols of some sections; no other is decoded. */
+export function eachSymbolOf(
+  view: ElfView,
+  range: RecordRange,
+  sections: ReadonlySet<number>,
+  visit: (symbol: Sym, index: number) => void,
+): void {
+  const section = column(Sym, 'st_shndx', view.format);
+  const size = Sym.size(view.format.elfClass);
+  const isOne = Uint8Array.from({length: 1 << 16}, (_, i) => (sections.has(i) ? 1 : 0));
+  scan(view, Sym, range, (words, count, first) => {
+    for (let i = 0, at = 0; i < count; i++, at += section.step) {
+      if (isOne[read(words, at, section)] === 0) continue;
+      const index = first + i;
+      visit(Sym.decode(view.source.read(range.offset + index * size, size), view.format), index);
+    }
+  });
 }
 
 /** The names of the first `count` dynamic symbols, one character a byte (see `byteString`). */

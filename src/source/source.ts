@@ -56,7 +56,15 @@ export const elfMagic = [0x7f, 0x45, 0x4c, 0x46] as const;
 
 /** Whether two pieces of one length hold the same. */
 export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  let at = 0;
+  if (a.length >= 64 && a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
+    // Four at a time, where they lie so in memory.
+    const words = new Uint32Array(a.buffer, a.byteOffset, a.length >> 2);
+    const others = new Uint32Array(b.buffer, b.byteOffset, Math.min(a.length, b.length) >> 2);
+    for (let i = 0; i < words.length; i++) if (words[i] !== others[i]) return false;
+    at = words.length * 4;
+  }
+  for (; at < a.length; at++) if (a[at] !== b[at]) return false;
   return true;
 }
 

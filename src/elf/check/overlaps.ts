@@ -28,7 +28,7 @@ interface Owned {
 
 /** Two structures that share bytes which can only be one of them. */
 export function findOverlap(view: ElfView): string | undefined {
-  const owned = [...headers(view), ...segments(view), ...tables(view)]
+  const owned = [...headers(view), ...symbols(view), ...segments(view), ...tables(view)]
     .filter(({start, end}) => end > start)
     .sort((a, b) => a.start - b.start);
   let widest: Owned | undefined;
@@ -48,6 +48,15 @@ function headers(view: ElfView): Owned[] {
     owned('the program headers', e_phoff, view.programHeaders.length * Phdr.size(elfClass)),
     owned('the section headers', e_shoff, view.sectionHeaders.length * Shdr.size(elfClass)),
   ];
+}
+
+/** The symbols of debuggers, which follow what an edit moves, and the names of sections. */
+function symbols({sectionHeaders, e_shstrndx}: ElfView): Owned[] {
+  return sectionHeaders
+    .filter(({sh_type}, i) => sh_type === SHT.SHT_SYMTAB || (sh_type === SHT.SHT_STRTAB && i === e_shstrndx))
+    .map(({sh_type, sh_offset, sh_size}) =>
+      owned(sh_type === SHT.SHT_SYMTAB ? 'the symbol table' : 'the section names', sh_offset, sh_size),
+    );
 }
 
 function owned(what: string, start: number, size: number, group = what): Owned {

@@ -1,0 +1,240 @@
+/*
+ * Files that are sound and odd: separate debug files, segments without bytes, programs that no loader loads, firmware.
+ * What is said of one is the same in every command.
+ */
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {DT, ET, PF, PT} from '../../src/elf/constants.js';
+import {Dyn, Ehdr, EI_NIDENT, Phdr} from '../../src/elf/records.js';
+import {
+  checkElf,
+  checkElfNotes,
+  describeElf,
+  type EditRequest,
+  type ElfView,
+  kindOf,
+  noInterpreter,
+  openElfBuffer,
+  openElfSync,
+  planEdit,
+} from '../../src/index.js';
+import {edit} from '../helpers/edits.js';
+import {fixture, fixtureBytes} from '../helpers/fixtures.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, run, withTools} from '../helpers/tools.js';
+
+/** A file with its segments of one type changed. */
+function withSegment(bytes: Uint8Array, p_type: number, fields: Partial<Phdr>): Buffer {
+  const changed = Buffer.from(bytes);
+  const {programHeaders, header, format} = openElfBuffer(bytes).view;
+  for (const [i, phdr] of programHeaders.entries()) {
+    if (phdr.p_type !== p_type) continue;
+    changed.set(Phdr.encode({...phdr, ...fields}, format), header.e_phoff + i * Phdr.size(format.elfClass));
+  }
+  return changed;
+}
+
+function viewOf(bytes: Uint8Array): ElfView {
+  return openElfBuffer(bytes).view;
+}
+
+const program = fixtureBytes('x86_64/probe-pie');
+const fixed = fixtureBytes('x86_64/probe-exec');
+
+test(
+  "eu-strip's and objcopy's debug files have no interpreter, no libraries and nothing to complain of",
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const [stripped, debug, kept] = ['stripped', 'eu.debug', 'gnu.debug'].map((name) =>
+      path.join(directory, name),
+    ) as [string, string, string];
+    output('eu-strip', ['-f', debug, '-o', stripped, fixture('x86_64/probe-pie').path]);
+    output('objcopy', ['--only-keep-debug', fixture('x86_64/probe-pie').path, kept]);
+    for (const file of [debug, kept]) {
+      const {view, close} = openElfSync(file);
+      t.is(kindOf(view), 'debug-file', file);
+      t.is(view.interpreter, undefined, file);
+      t.is(view.dynamic, undefined, file);
+      t.deepEqual(checkElf(view), [], file);
+      t.deepEqual(describeElf(view).unreadable, [], file);
+      t.regex(noInterpreter(view).message, /got a separate debug file\)$/);
+      t.throws(() => planEdit(view, {}), {code: 'UNSUPPORTED', message: /got a separate debug file/});
+      void close();
+      for (const option of ['--print-needed', '--print-rpath', '--print-soname', '--print-interpreter']) {
+        const {status, stdout} = run(process.execPath, [patchelf, option, file]);
+        t.deepEqual([status, stdout], [0, '\n'], option);
+      }
+      t.is(run(process.execPath, [patchelf, '--set-rpath', '/x', file]).status, 1);
+    }
+  }),
+);
+
+const patchelf = path.resolve('bin/elfinterp-patchelf.js');
+
+const edits: readonly EditRequest[] = [{interpreter: '/x'}, {runpath: `/${'r'.repeat(300)}`}];
+
+test('a LOAD that maps nothing is harmless wherever its addresses lie', (t) => {
+  for (const p_vaddr of [5n, 0x1000n, 0xffff_ffff_f000n]) {
+    const empty = {p_type: PT.PT_LOAD, p_offset: 16, p_vaddr, p_paddr: p_vaddr, p_filesz: 0, p_memsz: 0};
+    const bytes = withSegment(program, PT.PT_GNU_STACK, {...empty, p_align: 0x1000});
+    t.deepEqual(checkElf(viewOf(bytes)), [], `${p_vaddr}`);
+    for (const request of edits) {
+      const edited = viewOf(edit(bytes, request));
+      t.is(edited.interpreter?.path, request.interpreter ?? viewOf(program).interpreter?.path);
+      t.is(edited.dynamic?.runpath, request.runpath);
+    }
+  }
+});
+
+test('an empty PT_DYNAMIC is passed over, as ld.so does', (t) => {
+  const bytes = withSegment(fixed, PT.PT_DYNAMIC, {p_filesz: 0, p_memsz: 0});
+  const view = viewOf(bytes);
+  t.is(view.dynamic, undefined);
+  t.deepEqual(describeElf(view).unreadable, []);
+  t.is(viewOf(edit(bytes, {interpreter: '/x'})).interpreter?.path, '/x');
+  t.throws(() => planEdit(view, {runpath: '/x'}), {code: 'NO_DYNAMIC'});
+});
+
+test('a segment of no bytes beyond the end of the file is read like any other', (t) => {
+  const bytes = withSegment(program, PT.PT_NOTE, {p_offset: 2 ** 30, p_filesz: 0, p_memsz: 0});
+  t.deepEqual(describeElf(viewOf(bytes)).unreadable, []);
+  t.deepEqual(checkElf(viewOf(bytes)), []);
+});
+
+/** What `get`, `show` and `edit` say of a file that has no interpreter. */
+function sayOf(t: ExecutionContext, bytes: Uint8Array) {
+  const view = viewOf(bytes);
+  const error = t.throws(() => planEdit(view, {interpreter: '/x'}), {code: 'NO_INTERPRETER'});
+  return [describeElf(view).kindName, noInterpreter(view).message, error.message.replace(/^[^:]*: /, '')];
+}
+
+test('a program without an interpreter has one name everywhere', (t) => {
+  const isNeeded = (entry: Dyn) => entry.d_tag === DT.DT_NEEDED;
+  const dynamicStatic = withSegment(fixed, PT.PT_INTERP, {p_type: PT.PT_NULL});
+  const {dynamic, format} = viewOf(dynamicStatic);
+  for (const [i, entry] of (dynamic?.entries ?? []).entries())
+    if (isNeeded(entry))
+      dynamicStatic.set(
+        Dyn.encode({d_tag: 0x6ffffef0n, d_val: 0n}, format),
+        (dynamic?.offset ?? 0) + i * Dyn.size(format.elfClass),
+      );
+  for (const [bytes, name] of [
+    [dynamicStatic, 'static program'],
+    [fixtureBytes('x86_64/hello-static'), 'static program'],
+    [fixtureBytes('x86_64/hello-static-pie'), 'static-pie program'],
+    [fixtureBytes('x86_64/libprobe.so.1'), 'shared library'],
+  ] as const) {
+    const [kind = '', got = '', edited = ''] = sayOf(t, bytes);
+    t.is(kind, name);
+    t.true(got.endsWith(`got a ${name})`), got);
+    t.true(edited.endsWith(`got a ${name})`), edited);
+  }
+});
+
+test('a program with an interpreter and no dynamic section is not called static', (t) => {
+  const bytes = withSegment(fixed, PT.PT_DYNAMIC, {p_type: PT.PT_NULL});
+  t.is(describeElf(viewOf(bytes)).kindName, 'program (not PIE)');
+  const error = t.throws(() => planEdit(viewOf(bytes), {rpath: '/x'}), {code: 'NO_DYNAMIC'});
+  t.regex(error.message, /there is no dynamic section \(expected PT_DYNAMIC, got a program \(not PIE\)\)$/);
+});
+
+test('writable code is a problem of what a loader loads, and a note of what maps itself', (t) => {
+  const writable = {p_flags: PF.PF_R | PF.PF_W | PF.PF_X};
+  const loaded = viewOf(withSegment(program, PT.PT_LOAD, writable));
+  t.true(checkElf(loaded).some(({code}) => code === 'WRITABLE_CODE'));
+  t.deepEqual(checkElfNotes(loaded), []);
+  const firmware = viewOf(withSegment(fixtureBytes('x86_64/hello-static'), PT.PT_LOAD, writable));
+  t.false(checkElf(firmware).some(({code}) => code === 'WRITABLE_CODE'));
+  t.true(checkElfNotes(firmware).some(({code}) => code === 'WRITABLE_CODE'));
+});
+
+test('a LOAD on a page of its neighbour, at the alignment that the others claim, is named', (t) => {
+  const {programHeaders, format, header} = viewOf(program);
+  t.deepEqual(checkElf(viewOf(program)), []);
+  const bytes = Buffer.from(program);
+  const first = programHeaders.findIndex(({p_type}) => p_type === PT.PT_LOAD);
+  const load = programHeaders[first] as Phdr;
+  bytes.set(
+    Phdr.encode({...load, p_align: 0x4000}, format),
+    header.e_phoff + first * Phdr.size(format.elfClass),
+  );
+  t.deepEqual([...new Set(checkElf(viewOf(bytes)).map(({code}) => code))], ['SHARED_PAGE']);
+});
+
+/** Damage that patchelf refuses, and what an edit says of it. */
+const damage: Readonly<Record<string, [(bytes: Buffer, view: ElfView) => void, RegExp]>> = {
+  'a string table without an end': [
+    (bytes, {dynamic}) => {
+      const {offset = 0, size = 0} = dynamic?.stringTable ?? {};
+      bytes[offset + size - 1] = 0x78;
+    },
+    /the dynamic string table does not end with a NUL/,
+  ],
+  'a hash table without buckets': [
+    (bytes, view) =>
+      bytes.fill(0, view.offsetOfTable(DT.DT_GNU_HASH), (view.offsetOfTable(DT.DT_GNU_HASH) ?? 0) + 4),
+    /DT_GNU_HASH has 0 buckets/,
+  ],
+  'a hash table of four billion buckets': [
+    (bytes, view) =>
+      bytes.fill(0xff, view.offsetOfTable(DT.DT_GNU_HASH), (view.offsetOfTable(DT.DT_GNU_HASH) ?? 0) + 4),
+    /DT_GNU_HASH/,
+  ],
+};
+
+for (const [name, [change, message]] of Object.entries(damage))
+  test(`${name}: no edit of the dynamic section`, (t) => {
+    const bytes = Buffer.from(program);
+    change(bytes, viewOf(program));
+    t.throws(() => planEdit(viewOf(bytes), {rpath: '/x'}), {code: 'UNSAFE_EDIT', message});
+  });
+
+test('a dynamic section that is not aligned: no edit of it', (t) => {
+  const bytes = Buffer.from(fixtureBytes('armhf/probe-nosections'));
+  const {programHeaders} = viewOf(bytes);
+  const old = programHeaders.find(({p_type}) => p_type === PT.PT_DYNAMIC) as Phdr;
+  bytes.copyWithin(old.p_offset + 2, old.p_offset, old.p_offset + old.p_filesz);
+  const place = {p_offset: old.p_offset + 2, p_vaddr: old.p_vaddr + 2n};
+  t.throws(() => planEdit(viewOf(withSegment(bytes, PT.PT_DYNAMIC, place)), {rpath: '/x'}), {
+    code: 'UNSAFE_EDIT',
+    message: /the dynamic section is not aligned/,
+  });
+});
+
+test('section names in a section that holds none: no section is added', (t) => {
+  const library = fixtureBytes('x86_64/libprobe.so.1');
+  const request = {interpreter: '/nowhere/ld.so', addInterpreter: true};
+  t.notThrows(() => planEdit(viewOf(library), request));
+  const {header, format, sectionHeaders} = viewOf(library);
+  const dynsym = sectionHeaders.findIndex(({sh_type}) => sh_type === 11);
+  for (const [e_shstrndx, message] of [
+    [sectionHeaders.length, /there is no section \d+ to hold the names/],
+    [dynsym, /section \d+, which should hold the names, is no string table/],
+  ] as const) {
+    const bytes = Buffer.from(library);
+    bytes.set(Ehdr.encode({...header, e_shstrndx}, format), EI_NIDENT);
+    t.throws(() => planEdit(viewOf(bytes), request), {code: 'UNSAFE_EDIT', message});
+  }
+  t.is(header.e_type, ET.ET_DYN);
+});
+
+test('segments that would have to follow their bytes, and are not where they say, are damage', (t) => {
+  const bytes = fixtureBytes('mips64el/probe-lld-exec');
+  const {programHeaders} = viewOf(bytes);
+  for (const p_type of [0x70000002, 0x70000003]) {
+    const address = (programHeaders.find((phdr) => phdr.p_type === p_type)?.p_vaddr ?? 0n) + 0x80001n;
+    const error = t.throws(
+      () => planEdit(viewOf(withSegment(bytes, p_type, {p_vaddr: address})), {addNeeded: ['libmore.so']}),
+      {code: 'UNSAFE_EDIT'},
+    );
+    t.regex(error.message, /is mapped from another place than it says/);
+  }
+});
+
+test('a segment that reaches into the symbols is damage', (t) => {
+  const bytes = withSegment(fixtureBytes('riscv64/probe-pie'), 0x70000003, {p_filesz: 0x268});
+  t.throws(() => planEdit(viewOf(bytes), {addNeeded: ['libmore.so']}), {
+    code: 'UNSAFE_EDIT',
+    message: /lie over one another/,
+  });
+});
