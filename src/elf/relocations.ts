@@ -6,7 +6,17 @@
 import type {ByteSource} from '../source/source.js';
 import {DT, EM, PT} from './constants.js';
 import {Rel, Rela, Relr} from './records.js';
-import {address, type Base, baseOf, type Column, distance, read, scan, type WideColumn, wideColumn} from './scan.js';
+import {
+  address,
+  type Base,
+  baseOf,
+  type Column,
+  distance,
+  read,
+  scan,
+  type WideColumn,
+  wideColumn,
+} from './scan.js';
 import type {ElfView} from './view.js';
 
 /** Does a relocation without a symbol hold an address in [start, end)? */
