@@ -12,11 +12,12 @@ import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
-import {type Content, contentOf, contentOfBytes, hasContent} from './contents.js';
+import {type Content, contentOf, contentOfBytes, contentOfLink, hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
 import type {BundleFile} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
+import {isInPlace, linkAt} from './in-place.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
@@ -151,6 +152,7 @@ function bundleInto(target: HeldRoot, programs: readonly string[], request: Requ
 
 /** Everything that is decided before anything is written. */
 interface Prepared {
+  readonly notes: readonly string[];
   readonly earlier: Manifest | undefined;
   readonly plan: BundlePlan;
   readonly manifest: Manifest;
@@ -171,11 +173,14 @@ function prepare(
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
   const {trees, library} = resolveAll(wanted.programs, [...(options.library ?? []), alwaysNeeded], root);
-  const data = findDataFiles(root, wanted.files, layout);
+  const notes: string[] = [];
+  const found = findDataFiles(root, wanted.files, layout, notes);
+  const data = [...found, ...linksToKeep(target, earlier, found)];
   const isolate = options.isolate ?? true;
   const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
   requireOwnDirectories(target, directoriesOf(plan));
   return {
+    notes,
     earlier,
     plan,
     manifest: describe(plan, request.onProgress),
@@ -183,6 +188,22 @@ function prepare(
     symbols: options.symbols ?? false,
     native: root.isTrivial,
   };
+}
+
+/** The links among the data of the bundle that is there, where nothing else comes to their places. */
+function linksToKeep(
+  target: Root,
+  earlier: Manifest | undefined,
+  coming: readonly BundleFile[],
+): BundleFile[] {
+  const taken = new Set(coming.map(({path}) => path));
+  return (earlier?.files ?? []).flatMap(({role, path, source}) => {
+    const text = role === 'link' && !taken.has(path) ? linkAt(target, path) : undefined;
+    if (text === undefined) return [];
+    return [
+      {path, role, source, from: target, identity: `link:${text}`, why: 'a link that stays', target: text},
+    ];
+  });
 }
 
 function write(
@@ -208,7 +229,7 @@ function write(
 
 function resultOf(
   target: Root,
-  {plan, manifest}: Prepared,
+  {notes: found, plan, manifest}: Prepared,
   written: boolean,
   notes: readonly string[] = [],
 ): BundleResult {
@@ -217,7 +238,7 @@ function resultOf(
     manifestPath: target.hostPath(manifestPath(plan.layout)),
     written,
     isolated: isolationIn(plan),
-    notes: [...plan.notes, ...notes],
+    notes: [...found, ...plan.notes, ...notes],
   };
 }
 
@@ -337,9 +358,10 @@ function describe({layout, programs, files}: BundlePlan, onProgress: OnProgress 
 }
 
 function contentIn(
-  {content, source, from, plan, role}: BundleFile,
+  {content, source, from, plan, role, target}: BundleFile,
   onProgress: OnProgress | undefined,
 ): Content {
+  if (target !== undefined) return contentOfLink(target);
   return content === undefined
     ? contentOf(from.source(source), plan, onProgress)
     : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
@@ -351,5 +373,5 @@ function textOf(manifest: Manifest | undefined): string | undefined {
 
 function isThere(target: Root, {earlier, manifest}: Prepared): boolean {
   if (textOf(earlier) !== textOf(manifest)) return false;
-  return manifest.files.every((file) => hasContent(() => openOwn(target, file.path), file));
+  return manifest.files.every((file) => isInPlace(target, file));
 }

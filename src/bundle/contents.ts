@@ -72,6 +72,17 @@ function passThrough(
   }
 }
 
+/** What a symbolic link is; the mode is the one that Linux shows of every link. */
+export function contentOfLink(target: string): Content {
+  return contentOfBytes(new TextEncoder().encode(target), 0o777);
+}
+
+/** Whether a link says that already. */
+export function saysSo(readLink: () => string | undefined, {sha256}: Pick<Content, 'sha256'>): boolean {
+  const target = readLink();
+  return target !== undefined && contentOfLink(target).sha256 === sha256;
+}
+
 /** What a file of these bytes is: data that everybody may read, or a script. */
 export function contentOfBytes(bytes: Uint8Array, mode = 0o644): Content {
   return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode};

@@ -20,14 +20,39 @@ export interface DataFile {
 }
 
 /**
- * Find the files to carry, each with its place. Links are followed inside the root.
+ * Find the files to carry, each with its place. What is named may be a link and is followed inside the root; in a tree
+ * links stay links, as far as they lead to something in it or to nothing. What lies elsewhere is carried in their place.
  *
+ * @param notes gets a line for what is not as one might expect
  * @throws ElfError FILE_SYSTEM, NOT_A_FILE, or BAD_REQUEST for a target that is not under the prefix
  */
-export function findDataFiles(root: Root, files: readonly DataFile[], layout: Layout): BundleFile[] {
-  return files.flatMap(({source, target}) => {
+export function findDataFiles(
+  root: Root,
+  files: readonly DataFile[],
+  layout: Layout,
+  notes: string[] = [],
+): BundleFile[] {
+  const dangling: string[] = [];
+  const found = files.flatMap(({source, target}) => {
     const place = targetOf(source, target, layout);
-    return collect(root, source, place, `the file ${source} that was asked for`);
+    return new Carrier(root, `the file ${source} that was asked for`, dangling).carry(source, place);
+  });
+  const [first] = dangling;
+  if (first !== undefined) {
+    const more = dangling.length > 1 ? `, and ${dangling.length - 1} more` : '';
+    notes.push(`a link leads to nothing and is carried as it is: ${first}${more}`);
+  }
+  return withHardLinks(found);
+}
+
+/** A file that has several names in a tree has them in the bundle. */
+function withHardLinks(files: readonly BundleFile[]): BundleFile[] {
+  const first = new Map<string, string>();
+  return files.map((file) => {
+    if (file.role !== 'data') return file;
+    const linkTo = first.get(file.identity);
+    if (linkTo === undefined) first.set(file.identity, file.path);
+    return linkTo === undefined || linkTo === file.path ? file : {...file, linkTo};
   });
 }
 
@@ -48,27 +73,85 @@ function targetOf(source: string, target: string | undefined, layout: Layout): s
   });
 }
 
-function collect(
-  root: Root,
-  source: string,
-  path: string,
-  why: string,
-  above: readonly string[] = [],
-): BundleFile[] {
-  const there = root.resolve(source);
-  if (!there.found) throw systemError(source, Object.assign(new Error(there.code), {code: there.code}));
-  const identity = `${there.stats.dev}:${there.stats.ino}`;
-  if (there.stats.isFile()) return [{path, role: 'data', source: there.host, from: root, identity, why}];
-  if (!there.stats.isDirectory()) {
-    throw new ElfError('NOT_A_FILE', 'neither a regular file nor a directory', {path: source});
+/** The tree that is being carried: where its top is, and where that goes. */
+interface Tree {
+  /** Real, inside the root. */
+  readonly top: string;
+  readonly place: string;
+  /** Identities of the directories above. */
+  readonly above: readonly string[];
+}
+
+class Carrier {
+  readonly #root: Root;
+  readonly #why: string;
+  readonly #dangling: string[];
+
+  constructor(root: Root, why: string, dangling: string[]) {
+    this.#root = root;
+    this.#why = why;
+    this.#dangling = dangling;
   }
-  if (above.includes(identity)) {
-    throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
+
+  /** Carry what a path leads to. */
+  carry(source: string, path: string, above: readonly string[] = []): BundleFile[] {
+    const there = this.#find(source);
+    return this.#carryFound(source, there, path, {top: there.inside, place: path, above});
   }
-  return namesIn(root, there).flatMap((name) =>
+
+  #find(source: string): Found {
+    const there = this.#root.resolve(source);
+    if (there.found) return there;
+    throw systemError(source, Object.assign(new Error(there.code), {code: there.code}));
+  }
+
+  #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {
+    const identity = `${there.stats.dev}:${there.stats.ino}`;
+    const [from, why] = [this.#root, this.#why];
+    if (there.stats.isFile()) return [{path, role: 'data', source: there.host, from, identity, why}];
+    if (!there.stats.isDirectory())
+      throw new ElfError('NOT_A_FILE', 'neither a regular file nor a directory', {path: source});
+    if (tree.above.includes(identity))
+      throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
+    const inner = {...tree, above: [...tree.above, identity]};
     // By the path that was asked for: whose links it goes through is known of that alone.
-    collect(root, posix.join(source, name), posix.join(path, name), why, [...above, identity]),
-  );
+    return namesIn(this.#root, there).flatMap((name) =>
+      this.#carryEntry(
+        posix.join(source, name),
+        posix.join(there.inside, name),
+        posix.join(path, name),
+        inner,
+      ),
+    );
+  }
+
+  #carryEntry(source: string, inside: string, path: string, tree: Tree): BundleFile[] {
+    const entry = this.#root.resolve(source, {follow: false});
+    if (!entry.found || !entry.stats.isSymbolicLink())
+      return this.#carryFound(source, this.#find(source), path, tree);
+    const target = this.#targetFor(source, inside, path, tree);
+    if (target === undefined) return this.carry(source, path, tree.above);
+    const [host, from, why] = [entry.host, this.#root, this.#why];
+    return [{path, role: 'link', source: host, from, identity: `link:${target}`, why, target}];
+  }
+
+  /** What the link is to say in the bundle; undefined when it leads out of the tree. */
+  #targetFor(source: string, inside: string, path: string, {top, place}: Tree): string | undefined {
+    const text = this.#root.readLink(inside);
+    const end = this.#root.resolve(source);
+    if (!end.found) {
+      this.#dangling.push(source);
+      return text;
+    }
+    if (!isWithin(end.inside, top)) return undefined;
+    const lexical = posix.join(posix.dirname(inside), text);
+    if (!text.startsWith('/') && isWithin(lexical, top)) return text;
+    return posix.relative(posix.dirname(path), posix.join(place, end.inside.slice(top.length))) || '.';
+  }
+}
+
+function isWithin(path: string, top: string): boolean {
+  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`);
 }
 
 function namesIn(root: Root, {host, inside}: Found): string[] {

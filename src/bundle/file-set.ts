@@ -21,6 +21,8 @@ export interface BundleFile {
   readonly plan?: Plan | undefined;
   /** Another file of the bundle that this is a second name of. */
   readonly linkTo?: string;
+  /** What it says, when it is a symbolic link. */
+  readonly target?: string;
   /** What is in it, when it is made here and not copied. */
   readonly content?: Uint8Array;
 }
@@ -65,6 +67,8 @@ function isSame(a: BundleFile, b: BundleFile): boolean {
   return (
     a.content === undefined &&
     b.content === undefined &&
+    a.target === undefined &&
+    b.target === undefined &&
     contentOf(a.from.source(a.source)).sha256 === contentOf(b.from.source(b.source)).sha256
   );
 }

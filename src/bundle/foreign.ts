@@ -5,7 +5,7 @@ import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {HeldDirectory} from '../source/held.js';
-import {hasContent} from './contents.js';
+import {isIn} from './in-place.js';
 import {type Manifest, type ManifestFile, manifestName} from './manifest.js';
 import {hasFile} from './staging.js';
 
@@ -46,5 +46,5 @@ export function refuseForeignFiles(
 function isLost(root: HeldDirectory, path: string, planned: ManifestFile | undefined): boolean {
   if (!hasFile(root, path)) return false;
   using directory = enter(root, posix.dirname(path));
-  return planned === undefined || !hasContent(() => directory?.open(posix.basename(path)), planned);
+  return planned === undefined || directory === undefined || !isIn(directory, planned);
 }

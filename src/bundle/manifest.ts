@@ -7,7 +7,7 @@ import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 
 /** What a file is for. */
-export type ManifestRole = 'library' | 'loader' | 'program' | 'data';
+export type ManifestRole = 'library' | 'loader' | 'program' | 'data' | 'link';
 
 /** A program of a bundle. */
 export interface ManifestProgram {
@@ -25,7 +25,7 @@ export interface ManifestProgram {
 export interface ManifestFile {
   readonly path: string;
   readonly role: ManifestRole;
-  /** 64 lowercase hexadecimal digits. */
+  /** 64 lowercase hexadecimal digits; of a symbolic link, of what it says. */
   readonly sha256: string;
   /** In bytes. */
   readonly size: number;
@@ -132,7 +132,7 @@ function parseJson(text: string, path: string): unknown {
   }
 }
 
-const roles: readonly ManifestRole[] = ['library', 'loader', 'program', 'data'];
+const roles: readonly ManifestRole[] = ['library', 'loader', 'program', 'data', 'link'];
 
 /** A list in a list in a list can be too deep to be printed. */
 function shown(value: unknown): string {

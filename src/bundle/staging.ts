@@ -17,7 +17,7 @@ import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {Held, HeldDirectory} from '../source/held.js';
 import {removeTree} from '../write/remove-tree.js';
-import {hasContent} from './contents.js';
+import {isIn} from './in-place.js';
 import {lockName, withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath, ownDirectories} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
@@ -189,7 +189,7 @@ export class Staging {
       if (hasFile(coming, path) || (replaced !== undefined && isThere(replaced, posix.basename(path))))
         continue;
       using directory = enter(this.#root, posix.dirname(path));
-      if (directory === undefined || !hasContent(() => directory.open(posix.basename(path)), file)) continue;
+      if (directory === undefined || !isIn(directory, file)) continue;
       unlinkSync(directory.at(posix.basename(path)));
       let above = posix.dirname(path);
       while (above !== prefix && tryToRemoveEmpty(this.#root, above)) above = posix.dirname(above);

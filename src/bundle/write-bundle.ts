@@ -4,7 +4,16 @@
  * Where the prefix does not exist yet, one rename puts everything there. Where it does (debootstrap has made
  * /debootstrap), the library directory with the manifest comes last; see staging.ts for what that is good for.
  */
-import {chmodSync, closeSync, fchmodSync, fsyncSync, linkSync, openSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
@@ -78,7 +87,11 @@ function stageFile(
   {sha256, mode}: {sha256: string | undefined; mode: number},
   onProgress: OnProgress,
 ): void {
-  const {content, linkTo, plan, from, source} = file;
+  const {content, linkTo, plan, from, source, target} = file;
+  if (target !== undefined) {
+    symlinkSync(target, path);
+    return;
+  }
   if (linkTo !== undefined) {
     linkSync(`${top.path}${linkTo}`, path);
     return;

@@ -4,13 +4,13 @@
  * (loader/inside.ts), and each file is still the one that was written, by its hash.
  */
 import {posix} from 'node:path';
-import {hasContent} from '../bundle/contents.js';
+import {isInPlace, isThere} from '../bundle/in-place.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
 import {ElfError, inWords, printable} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
-import {enter, findOwn, openOwn} from '../loader/inside.js';
+import {enter} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
 import type {HeldDirectory} from '../source/held.js';
 import {findUses, refuseUses} from './in-use.js';
@@ -73,11 +73,9 @@ function nothingThere(root: Root): ElfError {
 
 /** The files to remove, the manifest last (staging.ts). */
 function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
-  const there = manifest.files.filter(({path}) => findOwn(root, path) !== undefined);
+  const there = manifest.files.filter((file) => isThere(root, file));
   // Permission bits aside: who tightens them does not make the file his own.
-  const changed = there.filter(
-    ({path, sha256, size}) => !hasContent(() => openOwn(root, path), {sha256, size}),
-  );
+  const changed = there.filter(({path, role, sha256, size}) => !isInPlace(root, {path, role, sha256, size}));
   const [first] = changed;
   if (first !== undefined && !force) {
     const others = changed.length > 1 ? `, and ${changed.length - 1} more` : '';

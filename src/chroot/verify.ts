@@ -3,7 +3,7 @@
  * may be somebody else's by now.
  */
 import {posix} from 'node:path';
-import {hasContent} from '../bundle/contents.js';
+import {isInPlace, isThere} from '../bundle/in-place.js';
 import {isIsolated} from '../bundle/isolate.js';
 import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
@@ -63,8 +63,8 @@ function verifyIn(root: Root, place: BundlePlace): VerifyResult {
 
 function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
   const {path} = file;
-  if (findOwn(root, path) === undefined) return [{code: 'MISSING', path, message: 'the file is gone'}];
-  if (hasContent(() => openOwn(root, path), file)) return [];
+  if (!isThere(root, file)) return [{code: 'MISSING', path, message: 'the file is gone'}];
+  if (isInPlace(root, file)) return [];
   return [
     {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
   ];

@@ -103,8 +103,7 @@ export class HeldRoot extends Root implements Disposable {
     });
   }
 
-  /** What a link says. */
-  linkText(inside: string): string {
+  override readLink(inside: string): string {
     return this.#walk(inside, false, (end) => {
       if (end instanceof Stop) throw end.error(inside);
       return readLink(end.node);
@@ -279,8 +278,12 @@ function holdAgain(node: Node): Held {
 /** Who could change the link meanwhile is whoever owns the directory, and that counts already. */
 function readLink(link: Node): string {
   const {above, name} = link;
-  link.text ??= above === undefined ? '' : readlinkSync(directoryOf(above).at(name));
-  return link.text;
+  try {
+    link.text ??= above === undefined ? '' : readlinkSync(directoryOf(above).at(name));
+    return link.text;
+  } catch (cause) {
+    throw new ElfError('CHANGED', 'the link was replaced while it was followed', {path: link.inside, cause});
+  }
 }
 
 function makeAll({node, resolution}: Stop, onMade: (path: string) => void): HeldDirectory {

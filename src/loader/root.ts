@@ -126,6 +126,15 @@ export class Root {
     }
   }
 
+  /** What a link says, by its real path inside. */
+  readLink(inside: string): string {
+    try {
+      return readlinkSync(this.hostPath(inside));
+    } catch (error) {
+      throw systemError(this.hostPath(inside), error, 'cannot read');
+    }
+  }
+
   /** The names in a directory that was found. @throws ElfError FILE_SYSTEM, CHANGED */
   names(host: string): string[] {
     using held = this.isTrivial ? undefined : holdDirectory(host);

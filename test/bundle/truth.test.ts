@@ -1,8 +1,22 @@
 /* That a bundle which is called proved runs, and looks nowhere else. */
-import {copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
+import {removeBundle} from '../../src/chroot/remove.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -134,3 +148,45 @@ test(
     t.deepEqual(await opensIn(true), {stdout: '0 0 1\n', outside: []});
   }),
 );
+
+test('links and hard links of a tree stay what they are', async (t) => {
+  const [work, into] = [tempDirectory(t), tempDirectory(t)];
+  chmodSync(work, 0o755);
+  const tree = join(work, 'tree');
+  mkdirSync(join(tree, 'bin'), {recursive: true});
+  mkdirSync(join(tree, 'lib'));
+  writeFileSync(join(tree, 'bin/git'), 'git');
+  writeFileSync(join(work, 'elsewhere'), 'elsewhere');
+  linkSync(join(tree, 'bin/git'), join(tree, 'bin/git-hard'));
+  const links: Record<string, readonly [says: string, becomes: string | undefined]> = {
+    'bin/git-add': ['git', 'git'],
+    'lib/up': ['../bin', '../bin'],
+    'lib/absolute': [join(tree, 'bin/git'), '../bin/git'],
+    'lib/src.zip': ['../../nowhere.zip', '../../nowhere.zip'],
+    'lib/self': ['self', 'self'],
+    'lib/out': ['../../elsewhere', undefined],
+  };
+  for (const [name, [says]] of Object.entries(links)) symlinkSync(says, join(tree, name));
+  const options = {into, files: [{source: tree, target: 'share'}]};
+  const {notes} = await bundle(['/bin/true'], options);
+  t.regex(notes.join(), /leads to nothing and is carried as it is: .*lib\/self, and 1 more/);
+  const share = join(into, 'debootstrap/share');
+  for (const [name, [, becomes]] of Object.entries(links)) {
+    if (becomes === undefined) t.is(readFileSync(join(share, name), 'utf8'), 'elsewhere');
+    else t.is(readlinkSync(join(share, name)), becomes, name);
+  }
+  t.is(statSync(join(share, 'bin/git')).ino, statSync(join(share, 'bin/git-hard')).ino);
+  t.deepEqual(verifyBundle(into).problems, []);
+  t.false((await bundle(['/bin/true'], options)).written);
+  t.true((await bundle(['/bin/false'], {...options, files: []})).written);
+  t.is(readlinkSync(join(share, 'lib/absolute')), '../bin/git', 'it stays in the next bundle');
+  rmSync(join(share, 'bin/git-add'));
+  symlinkSync('/etc/shadow', join(share, 'bin/git-add'));
+  t.deepEqual(
+    verifyBundle(into).problems.map(({code, path}) => [code, path]),
+    [['CHANGED', '/debootstrap/share/bin/git-add']],
+  );
+  t.throws(() => removeBundle(into), {code: 'CHANGED'});
+  removeBundle(into, {force: true});
+  t.deepEqual(readdirSync(into), []);
+});
