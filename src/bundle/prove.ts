@@ -33,7 +33,7 @@ export function proveClosed(
     const path = program.wraps ?? program.path;
     const tree = resolver.resolve(path);
     const {nodes} = tree;
-    const obstacle = findObstacle(tree, {symbols, root});
+    const obstacle = findObstacle(tree, {symbols, root, direct: program.wraps !== undefined});
     if (obstacle !== undefined) throw notClosed(path, obstacle.what, obstacle.asker);
     const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
     if (stray !== undefined) {

@@ -18,6 +18,8 @@ export interface Obstacle {
 export interface ObstacleOptions {
   /** Look for symbols that nothing defines, too. Default: false. */
   readonly symbols?: boolean | undefined;
+  /** Whether the program is started as `ld.so PROGRAM`, so that nobody looks for its interpreter. Default: false. */
+  readonly direct?: boolean | undefined;
   /** The root that the tree was resolved in, where it is not to be reached by its path. */
   readonly root?: Root | undefined;
 }
@@ -25,13 +27,13 @@ export interface ObstacleOptions {
 /** Find the first thing that keeps a program from starting; undefined when there is none. */
 export function findObstacle(
   tree: ResolvedTree,
-  {symbols, root}: ObstacleOptions = {},
+  {symbols, direct, root}: ObstacleOptions = {},
 ): Obstacle | undefined {
   const {nodes, misses, interpreter, versionProblems} = tree;
   const pathOf = (index: number | undefined) => nodes[index ?? 0]?.path;
   const miss = misses.find(({optional}) => !optional);
   if (miss !== undefined) return {what: `${miss.name} is missing`, asker: pathOf(miss.requestedBy)};
-  if (interpreter?.substituted)
+  if (interpreter?.substituted && !direct)
     return {what: `the interpreter ${interpreter.requested} is missing`, asker: pathOf(0)};
   const [problem] = versionProblems;
   if (problem !== undefined) {
