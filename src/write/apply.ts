@@ -4,12 +4,16 @@
  * By default the file is replaced (replacement.ts): the path always has the whole old file or the whole new one. With
  * `inPlace` only the changed bytes are written (in-place.ts). One file or many take the same steps (batch.ts).
  */
+import {closeSync, constants, openSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
-import {ElfError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
+import {fileSource} from '../source/file.js';
 import {findPlace} from '../source/place.js';
+import type {OnProgress} from '../source/progress.js';
 import {Batch} from './batch.js';
 import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
 import {requirePlan} from './content.js';
+import {copyChanged} from './copy.js';
 import {type EditableElf, openTarget, type Target, targetOf} from './editable.js';
 import {prepareInPlace} from './in-place.js';
 import {destinationAt, prepareReplacement} from './replacement.js';
@@ -65,6 +69,29 @@ export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome
   batch.complete();
   await batch.syncTogether();
   return batch.finish();
+}
+
+/**
+ * Write what a file is after a plan to a name that is free, without the detour of a workspace: for a directory that
+ * nobody else looks into.
+ *
+ * @throws ElfError CHANGED, FILE_SYSTEM
+ */
+export function applyPlanToNew(path: string, plan: Plan, output: string, onProgress?: OnProgress): void {
+  const source = fileSource(path);
+  try {
+    const {O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
+    const fd = openSync(output, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    try {
+      copyChanged(source, {fd, path: output}, plan, onProgress);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw systemError(output, error, 'cannot write');
+  } finally {
+    source.close();
+  }
 }
 
 function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void {
