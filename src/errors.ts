@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'NOT_CLOSED'
   | 'UNSUPPORTED'
   | 'TOO_LARGE'
+  | 'PACKED'
   | 'OUTSIDE'
   | 'UNTRUSTED_LINK'
   | 'BAD_MANIFEST'

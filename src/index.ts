@@ -61,6 +61,13 @@ export {
 export {type Machine, machineOf} from './elf/machine.js';
 export {type ElfFile, type OpenOptions, openElf, openElfBuffer, openElfSync} from './elf/open.js';
 export {osAbiName} from './elf/os-abi.js';
+export {
+  type PackedContents,
+  type PackedPart,
+  packedContents,
+  partSource,
+  programInside,
+} from './elf/packed.js';
 export {findPayload, type Payload} from './elf/payload.js';
 export type {ElfClass, Format} from './elf/record.js';
 export type {Dyn, Ehdr, Ident, Phdr, Shdr} from './elf/records.js';
@@ -106,6 +113,13 @@ export {
   type ModuleLoading,
   type UndefinedSymbol,
 } from './loader/unresolved.js';
+export type {Listing} from './pack/listing.js';
+export {type PackOptions, type PackResult, packProgram} from './pack/pack-program.js';
+export type {PackPiece, PackPlan} from './pack/plan.js';
+export {type PackRequest, type PartRequest, planPack} from './pack/plan-pack.js';
+export {provePacked} from './pack/prove.js';
+export {type UnpackOptions, type UnpackResult, unpack} from './pack/unpack.js';
+export {writePacked} from './pack/write-packed.js';
 export {
   type AuditOptions,
   auditPackage,

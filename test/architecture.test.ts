@@ -30,8 +30,13 @@ const rooms: Readonly<Record<string, Room>> = {
   edit: {rooms: ['errors.ts', 'source', 'elf']},
   write: {rooms: ['errors.ts', 'source', 'elf', 'edit'], node: true},
   loader: {rooms: ['errors.ts', 'source', 'elf'], node: true},
-  bundle: {
+  pack: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],
+    node: true,
+    packages: ['tmp'],
+  },
+  bundle: {
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'pack'],
     node: true,
   },
   package: {
@@ -41,7 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   binfmt: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   chroot: {
-    rooms: ['errors.ts', 'source', 'elf', 'loader', 'bundle', 'binfmt'],
+    rooms: ['errors.ts', 'source', 'elf', 'loader', 'pack', 'bundle', 'binfmt'],
     node: true,
     packages: ['tmp'],
   },
@@ -55,6 +60,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'edit',
       'write',
       'loader',
+      'pack',
       'bundle',
       'package',
       'binfmt',

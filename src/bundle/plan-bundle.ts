@@ -15,9 +15,9 @@ import {ElfError} from '../errors.js';
 import {placesInWords} from '../loader/attempts.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
+import {planIsolation, planLibcIsolation} from '../pack/isolate.js';
 import type {FileSource} from '../source/file.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
-import {planIsolation, planLibcIsolation} from './isolate.js';
 import type {ManifestProgram} from './manifest.js';
 
 /** Where things lie, as seen from inside the root that the bundle is for. */
@@ -93,8 +93,9 @@ function planProgram(
   const {host: source, identity} = program;
   const from = options.root;
   const file = {path, role: 'program', source, from, identity} as const;
-  if (tree.interpreter === undefined) {
-    files.add({...file, why: 'a static program'});
+  if (tree.interpreter === undefined || tree.packed !== undefined) {
+    const why = tree.packed === undefined ? 'a static program' : 'a packed program';
+    files.add({...file, why});
     return {path, interpreter: null, qemuTarget: options.targetOf(name)};
   }
   const interpreter = posix.join(libs, loaderName);
@@ -237,7 +238,9 @@ function addNode(
   if (node.index === tree.interpreter?.node) {
     const path = posix.join(libs, loaderName);
     if (files.has({...file, path})) return;
-    const isolation = options.isolate ? withView(from.source(node.host), planIsolation) : undefined;
+    const isolation = options.isolate
+      ? withView(from.source(node.host), (view) => planIsolation(view))
+      : undefined;
     const why = `the loader of ${tree.nodes[0]?.path}`;
     files.add({...file, path, role: 'loader', plan: isolation?.plan, why});
     notes.push(...(isolation?.warnings ?? []));

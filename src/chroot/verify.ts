@@ -4,7 +4,6 @@
  */
 import {posix} from 'node:path';
 import {isInPlace, isThere} from '../bundle/in-place.js';
-import {isIsolated} from '../bundle/isolate.js';
 import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
 import {openElfSource} from '../elf/open.js';
@@ -12,6 +11,7 @@ import {ElfError, inWords} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {findOwn, openOwn} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
+import {isIsolated} from '../pack/isolate.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 
 /** One thing that is not as the manifest says. */

@@ -8,6 +8,7 @@ import {chrootCommands, doctorCommand} from './definitions/chroot.js';
 import {completionCommand} from './definitions/completion.js';
 import {editCommands} from './definitions/edit.js';
 import {inspectCommands} from './definitions/inspect.js';
+import {packCommands} from './definitions/pack.js';
 import {packageCommands} from './definitions/package.js';
 
 /** What `elfinterp GROUP --help` says a group of commands is for. */
@@ -20,7 +21,13 @@ export const groups: Readonly<Record<string, string>> = {
 export const chapters: Readonly<Record<string, readonly Command[]>> = {
   'Look at a program': inspectCommands,
   'Change a program': editCommands,
-  'Run it elsewhere': [...bundleCommands, ...chrootCommands, doctorCommand, ...binfmtCommands],
+  'Run it elsewhere': [
+    ...packCommands,
+    ...bundleCommands,
+    ...chrootCommands,
+    doctorCommand,
+    ...binfmtCommands,
+  ],
   'Publish it': packageCommands,
   'In the shell': [completionCommand],
 };

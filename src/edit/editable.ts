@@ -6,15 +6,17 @@
 
 import {PN_XNUM, PT} from '../elf/constants.js';
 import {requireLinked} from '../elf/kind.js';
+import {packedContents} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
 import {isDebugFile, isWithoutBytes} from '../elf/without-bytes.js';
 import {ElfError} from '../errors.js';
 
-/** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library */
+/** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library, PACKED */
 export function requireEditable(view: ElfView): void {
   requireLinked(view.header, view.path);
   requireCountable(view);
   refuseDebugFile(view);
+  refusePacked(view);
   requireSegmentsInFile(view);
   requireOrder(view);
   requireSectionsInFile(view);
@@ -28,6 +30,19 @@ function requireCountable({header, path}: ElfView): void {
     expected: `fewer than ${PN_XNUM}`,
     got: `${header.e_phnum} (PN_XNUM)`,
   });
+}
+
+/** What an edit would change is inside, and the list of what is inside has its hash. @throws ElfError PACKED */
+export function refusePacked(view: ElfView): void {
+  if (packedContents(view) === undefined) return;
+  throw new ElfError(
+    'PACKED',
+    'the file is packed: unpack it, change the program or library, and pack it again',
+    {
+      path: view.path,
+      expected: 'a program or library on its own',
+    },
+  );
 }
 
 /** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they speak of. */

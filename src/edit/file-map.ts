@@ -7,6 +7,7 @@
  */
 import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
 import {permissions} from '../elf/listing.js';
+import {packedContents, programInside} from '../elf/packed.js';
 import {findPayload} from '../elf/payload.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../elf/records.js';
 import {dynamicTables} from '../elf/tables.js';
@@ -57,12 +58,20 @@ export interface FileRegion extends Range {
  *   for (const {offset, size, kind, name} of mapFile(file.view)) console.log(offset, size, kind, name);
  */
 export function mapFile(view: ElfView): FileRegion[] {
+  return mapWith(
+    view,
+    orNone(() => packedAreas(view)),
+  );
+}
+
+function mapWith(view: ElfView, packed: readonly Area[]): FileRegion[] {
   const headers: Headers = {
     segments: orNone(() => view.programHeaders),
     sections: orNone(() => view.sectionHeaders),
   };
   const layers = [
     headerAreas(view, headers),
+    packed,
     sectionAreas(view, headers),
     segmentAreas(view, headers),
     orNone(() => tableAreas(view)),
@@ -100,6 +109,17 @@ function headerAreas({header, format: {elfClass}}: ElfView, {segments, sections}
     area('program headers', header.e_phoff, segments.length * Phdr.size(elfClass)),
     area('section headers', header.e_shoff, sections.length * Shdr.size(elfClass)),
   ];
+}
+
+/** The parts of a packed file, and the regions of the program that it begins with. */
+function packedAreas(view: ElfView): Area[] {
+  const contents = packedContents(view);
+  const program = programInside(view);
+  if (contents === undefined || program === undefined) return [];
+  const parts = contents.parts
+    .slice(1)
+    .map(({offset, size, names: [name]}): Area => ({offset, size, kind: 'constant', name: name ?? ''}));
+  return [...parts, ...mapWith(program, [])];
 }
 
 function sectionAreas(view: ElfView, {segments, sections}: Headers): Area[] {

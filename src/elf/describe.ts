@@ -9,8 +9,9 @@ import {type Hardening, hardeningOf} from './hardening.js';
 import {describeKind, type ElfKind, kindOf} from './kind.js';
 import {machineOf} from './machine.js';
 import {readNotes, readSectionNotes} from './notes.js';
+import {type PackedContents, packedContents, partSource} from './packed.js';
 import {oldestGlibc, type WantedVersions, wantedVersions} from './version-names.js';
-import type {ElfView} from './view.js';
+import {ElfView} from './view.js';
 
 /** What a file is, as facts that a person asks for. */
 export interface ElfFacts {
@@ -43,6 +44,8 @@ export interface ElfFacts {
   /** DWARF is in the file itself. */
   readonly debugInfo: boolean;
   readonly hasSections: boolean;
+  /** Of a packed file, what is inside; the other facts are then those of the program inside. */
+  readonly packed: PackedContents | undefined;
   /** What could not be read, one message each. */
   readonly unreadable: readonly string[];
 }
@@ -55,7 +58,7 @@ export interface ElfFacts {
  *   const {kindName, machine, glibc, hardening} = describeElf(file.view);
  *   console.log(kindName, machine, glibc, hardening?.pie); // PIE program x86_64 2.34 true
  */
-export function describeElf(view: ElfView): ElfFacts {
+export function describeElf(file: ElfView): ElfFacts {
   const unreadable = new Set<string>();
   const attempt = <T>(read: () => T): T | undefined => {
     try {
@@ -66,15 +69,18 @@ export function describeElf(view: ElfView): ElfFacts {
       return undefined;
     }
   };
+  const packed = attempt(() => packedContents(file));
+  const [program] = packed?.parts ?? [];
+  const view = packed && program ? new ElfView(partSource(file, packed, program)) : file;
   const kind = attempt(() => kindOf(view)) ?? 'unknown';
   const notes = [...(attempt(() => readSectionNotes(view)) ?? []), ...(attempt(() => readNotes(view)) ?? [])];
   const versions = attempt(() => wantedVersions(view)) ?? [];
   return {
-    size: view.source.size,
+    size: file.source.size,
     ...view.format,
     machine: machineOf(view).name,
     kind,
-    kindName: describeKind(kind, view),
+    kindName: `${packed === undefined ? '' : 'packed '}${describeKind(kind, view)}`,
     interpreter: attempt(() => view.interpreter?.path),
     needed: attempt(() => view.dynamic?.needed) ?? [],
     rpath: attempt(() => view.dynamic?.rpath),
@@ -86,6 +92,7 @@ export function describeElf(view: ElfView): ElfFacts {
     versions,
     glibc: oldestGlibc(versions),
     ...(attempt(() => symbolFacts(view)) ?? {stripped: true, debugInfo: false, hasSections: false}),
+    packed,
     unreadable: [...unreadable],
   };
 }

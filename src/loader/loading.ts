@@ -21,6 +21,7 @@ import {
 } from './members.js';
 import {musl} from './musl.js';
 import {type ResolveTreeOptions, settingsOf} from './options.js';
+import {findInside, type Inside, insideOf} from './packed-parts.js';
 import {
   type Answer,
   alreadyLoaded,
@@ -31,7 +32,7 @@ import {
   type Process,
 } from './process.js';
 import {directoryOf} from './search-path.js';
-import {Searches} from './searches.js';
+import {Rejections, Searches} from './searches.js';
 import type {Miss, Place, Reason, RequestKind, ResolvedTree} from './tree.js';
 
 /** Loads one program: make one for each, and `run` it once. */
@@ -40,6 +41,8 @@ export class Loading {
   readonly #rules: LoaderRules;
   readonly #options: ResolveTreeOptions;
   readonly #interpreter: Interpreter | undefined;
+  /** Undefined for a program that is not packed. */
+  readonly #inside: Inside | undefined;
   readonly #members: Member[] = [];
   readonly #byIdentity = new Map<string, Member>();
   readonly #searches: Searches;
@@ -49,7 +52,11 @@ export class Loading {
 
   constructor(lookups: Lookups, path: string, file: ProgramFile, options: ResolveTreeOptions) {
     const {machine} = file.object;
-    const interpreter = findInterpreter(lookups, file.object, machine, options.interpreter);
+    this.#inside = insideOf(lookups.root, path, file);
+    const interpreter =
+      this.#inside === undefined
+        ? findInterpreter(lookups, file.object, machine, options.interpreter)
+        : this.#inside.interpreter;
     const facts = interpreter?.facts ?? fallbackFacts('unknown', machine);
     this.#options = options;
     this.#searches = new Searches(lookups.directories);
@@ -185,7 +192,7 @@ export class Loading {
   /** Make one request; the member that it newly loaded, if it did. */
   #request(name: string, kind: RequestKind, requester: Member): Member | undefined {
     const asker = kind === 'preload' && !this.#rules.preloadsForProgram ? undefined : requester;
-    const answer = this.#rules.find(this.#process, name, asker);
+    const answer = this.#findInside(name) ?? this.#rules.find(this.#process, name, asker);
     if (answer.kind === 'missing')
       return this.#miss(name, kind, requester, describeFailure(answer), answer.fatal);
     if (answer.kind === 'loaded') return this.#connect(name, kind, requester, answer.member, answer.reason);
@@ -196,6 +203,19 @@ export class Loading {
       return this.#connect(name, kind, requester, same, reason);
     }
     return this.#load(name, kind, requester, asker, answer);
+  }
+
+  /** A name inside is never looked for elsewhere, and by a closed file nothing else is either. */
+  #findInside(name: string): Answer | undefined {
+    const file = this.#process.names.has(name) ? undefined : findInside(this.#inside, name);
+    if (file !== undefined) {
+      const {path} = file;
+      return {kind: 'file', name, path, file, reason: {kind: 'inside'}, passedOver: []};
+    }
+    const isClosed = this.#process.program.object.packed?.closed === true;
+    return isClosed && !this.#process.names.has(name)
+      ? {kind: 'missing', soughtAs: name, searches: [], rejections: new Rejections(), fatal: undefined}
+      : undefined;
   }
 
   #load(
@@ -212,7 +232,8 @@ export class Loading {
       return this.#connect(name, kind, requester, interpreter, {kind: 'interpreter'});
     }
     if (verdict.kind === 'skip' || verdict.kind === 'fatal') {
-      const failure = refused(answer.name, reason, path, verdict.why);
+      const place: Place = reason.kind === 'inside' ? {kind: 'direct'} : reason;
+      const failure = refused(answer.name, place, path, verdict.why);
       return this.#miss(name, kind, requester, failure, verdict.why);
     }
     const origin = directoryOf(this.#process.lookups.root.absolute(path));
@@ -263,6 +284,7 @@ export class Loading {
   #result(): ResolvedTree {
     return {
       root: this.#process.lookups.root.host,
+      packed: this.#process.program.object.packed,
       interpreter: this.#interpreter && describeInterpreter(this.#interpreter, this.#process.interpreter),
       nodes: this.#members.map(toNode),
       searches: this.#searches.lists.map(({places, next}) => ({places, next: next?.index})),

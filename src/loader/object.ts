@@ -9,6 +9,7 @@
 import {DT, PT} from '../elf/constants.js';
 import type {DynamicSection} from '../elf/dynamic.js';
 import type {MachineFacts} from '../elf/machine.js';
+import {type PackedContents, packedContents, partSource} from '../elf/packed.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
@@ -56,6 +57,8 @@ export interface ObjectFile {
   readonly dynamic: DynamicFacts | undefined;
   /** What it says itself that it opens with dlopen(3). */
   readonly dlopen: readonly DlopenNote[];
+  /** Of a packed file, what is inside; everything else here is said of the program inside. */
+  readonly packed: PackedContents | undefined;
   /** What could not be read, if anything. */
   readonly problem: ElfError | undefined;
 }
@@ -87,7 +90,10 @@ export function describeObject(source: ByteSource, withVersions = false): Object
     if (!facts.magic || identity.length < identSize) return facts;
     facts.ident = Ident.decode(identity, {elfClass: 64, littleEndian: true});
     facts.padded = identity.subarray(Ident.size(64)).every((byte) => byte === 0);
-    const view = new ElfView(source);
+    const outer = new ElfView(source);
+    facts.packed = packedContents(outer);
+    const [program] = facts.packed?.parts ?? [];
+    const view = facts.packed && program ? new ElfView(partSource(outer, facts.packed, program)) : outer;
     facts.header = view.header;
     const {e_machine, e_flags} = view.header;
     facts.machine = {e_machine, e_flags, ...view.format};
@@ -115,6 +121,7 @@ const nothing: ObjectFile = {
   segments: undefined,
   dynamic: undefined,
   dlopen: [],
+  packed: undefined,
   problem: undefined,
 };
 

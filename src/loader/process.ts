@@ -80,7 +80,7 @@ export type Answer =
       readonly name: string;
       readonly path: string;
       readonly file: LookedUpFile;
-      readonly reason: Place;
+      readonly reason: Place | {readonly kind: 'inside'};
       readonly passedOver: readonly Attempt[];
     }
   | ({readonly kind: 'missing'} & Failure);

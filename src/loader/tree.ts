@@ -2,6 +2,7 @@
  * The result of resolving a program, as plain data: a list of the files that the loader would map, each with the
  * libraries it asks for. Nodes refer to one another by their index in `nodes`.
  */
+import type {PackedContents} from '../elf/packed.js';
 import type {DlopenNote} from './dlopen-notes.js';
 import type {Libc} from './loader-facts.js';
 
@@ -25,6 +26,8 @@ export type Reason =
   | {readonly kind: 'program'}
   /** The loader: the program's PT_INTERP, or a name that the loader keeps for itself. */
   | {readonly kind: 'interpreter'}
+  /** It is packed into the program. */
+  | {readonly kind: 'inside'}
   /** It was in memory already, under that name, under that SONAME, or as the same file (device and inode). */
   | {readonly kind: 'already-loaded'; readonly by: 'name' | 'soname' | 'file'; readonly as: string};
 
@@ -91,9 +94,9 @@ export interface TreeNode {
   /** The node that asked first; undefined for the program, the interpreter, a preload. */
   readonly requestedBy: number | undefined;
   readonly reason: Reason;
-  /** The path as the loader names it, inside the root. */
+  /** The path as the loader names it, inside the root; of a file in a packed program, as in "qemu-arm(libz.so.1)". */
   readonly path: string;
-  /** The path by which this process can open it. */
+  /** The path by which this process can open it, or the packed program that it is in. */
   readonly host: string;
   /** `device:inode`. */
   readonly identity: string;
@@ -159,6 +162,8 @@ export interface ResolvedTree {
   readonly root: string;
   /** Undefined for a program that no loader touches: a static one. */
   readonly interpreter: InterpreterInfo | undefined;
+  /** What is packed into the program; undefined for one that is not packed. */
+  readonly packed: PackedContents | undefined;
   /** The program first, then everything in the order of loading; the interpreter where it is first asked for. */
   readonly nodes: readonly TreeNode[];
   /** Every list of places in which something was looked for in vain, with those that come after it. */

@@ -3,9 +3,11 @@
  * undefined, and which objects load more at run time in ways that DT_NEEDED does not show?
  */
 
+import {packedContents, partSource} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {withSource} from './object.js';
+import {partNamed} from './packed-parts.js';
 import {Root} from './root.js';
 import {type DynamicSymbol, readDynamicSymbols} from './symbols.js';
 import type {ResolvedTree, TreeNode} from './tree.js';
@@ -82,11 +84,18 @@ function isOrdinary({interpreter}: ResolvedTree): (node: TreeNode) => boolean {
 }
 
 /** Of a file that cannot be read any more, or is damaged, nothing is known. */
-function symbolsOf({host}: TreeNode, root: Root): DynamicSymbol[] {
+function symbolsOf({host, path}: TreeNode, root: Root): DynamicSymbol[] {
   try {
-    return withSource(root.source(host), (source) => readDynamicSymbols(new ElfView(source)));
+    return withSource(root.source(host), (source) => readDynamicSymbols(viewOf(new ElfView(source), path)));
   } catch (error) {
     if (error instanceof ElfError) return [];
     throw error;
   }
+}
+
+/** A file, or the part of a packed one that is meant. */
+function viewOf(view: ElfView, path: string): ElfView {
+  const contents = packedContents(view);
+  const part = contents && (partNamed(contents, path) ?? contents.parts[0]);
+  return contents && part ? new ElfView(partSource(view, contents, part)) : view;
 }

@@ -7,6 +7,7 @@ import {viewBuffer} from '../../src/elf/view.js';
 import {debugFile, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {buildCache, namedHwcap} from '../loader/cache-builder.js';
 import type {Seed} from './mutate.js';
+import {packedSeed} from './packing.js';
 import {isMapped, type PlacedRecord, placeRecords, turnByteOrder} from './placed-records.js';
 import type {Random} from './random.js';
 
@@ -35,6 +36,7 @@ function turned(name: string): Seed {
 const programs: readonly Seed[] = [
   ...fixtures.map(({name}) => elfSeed(name, fixtureBytes(name))),
   elfSeed('x86_64/probe.debug', readFileSync(debugFile)),
+  elfSeed('packed', packedSeed()),
   ...['armhf/needs-libprobe', 'armhf/libprobe.so.1', 'armel/probe-exec', 's390x/probe-nosections'].map(
     turned,
   ),

@@ -28,6 +28,7 @@ import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
 import {type Edit, edits} from './edits.js';
 import {type Found, readOwn} from './own-reader.js';
+import {tryPacking} from './packing.js';
 
 /** What became of the edits of one input. */
 export interface Outcome {
@@ -76,6 +77,7 @@ function readFile(view: ElfView): void {
   describeObject(view.source, true);
   const {map, segments} = exhibitOf(view, 'input');
   layoutMap(map, segments, view.source.size);
+  tryPacking(view);
 }
 
 interface Subject {

@@ -1,13 +1,15 @@
 import {checkElf, checkElfNotes, hex, type Problem} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
+import {inside} from '../inside.js';
 import {exitStatus, type Output} from '../output.js';
 import {safe} from '../safe-text.js';
 
 export function run(args: Arguments, output: Output): number | undefined {
   let found = 0;
   const results = eachFile(args.files as string[], output, ({view}, path) => {
-    const problems = checkElf(view);
+    const program = inside(view, path, output);
+    const problems = [...checkElf(view), ...(program === view ? [] : checkElf(program))];
     found += problems.length;
     const notes = checkElfNotes(view);
     if (!args.json) {

@@ -1,6 +1,7 @@
 import {type ElfView, noInterpreter} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {eachFile, resultsToJson} from '../each-file.js';
+import {inside} from '../inside.js';
 import {exitStatus, type Output} from '../output.js';
 import {safe} from '../safe-text.js';
 
@@ -14,11 +15,13 @@ export function run(args: Arguments, output: Output): number | undefined {
   }
   const field: Field = args.rpath ? 'rpath' : args.soname ? 'soname' : 'interpreter';
   if (args.json) {
-    output.json(resultsToJson(eachFile(files, output, ({view}) => describe(view))));
+    output.json(
+      resultsToJson(eachFile(files, output, ({view}, path) => describe(inside(view, path, output)))),
+    );
     return undefined;
   }
   eachFile(files, output, ({view}, path) => {
-    const text = read(view, field);
+    const text = read(inside(view, path, output), field);
     output.data(files.length > 1 ? `${path}: ${text}` : text);
   });
   return undefined;

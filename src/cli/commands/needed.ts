@@ -1,6 +1,7 @@
 import {type ElfFile, findElfFiles, type OnUnreadable} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {resultsToJson, withEachFile} from '../each-file.js';
+import {inside} from '../inside.js';
 import {optimizeLate} from '../optimize-late.js';
 import {exitStatus, type Output} from '../output.js';
 import {safe} from '../safe-text.js';
@@ -21,7 +22,9 @@ export function run(args: Arguments, output: Output): number | undefined {
   };
   const found = directories.map((directory) => findElfFiles(directory, onUnreadable));
   const files = concatenate(named, ...found);
-  const neededBy = ({view}: ElfFile) => ({needed: view.dynamic?.needed ?? []});
+  const neededBy = ({view}: ElfFile, path: string) => ({
+    needed: inside(view, path, output).dynamic?.needed ?? [],
+  });
   for (const result of withEachFile(files, output, neededBy, {recycle: true})) {
     for (const item of list === undefined ? [] : resultsToJson([result])) list?.add(item);
     if (list !== undefined || !('value' in result)) continue;

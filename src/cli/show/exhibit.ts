@@ -11,6 +11,7 @@ import {
   listDynamic,
   listSegments,
   mapFile,
+  programInside,
   type RegionPair,
   type SegmentLine,
 } from '../../index.js';
@@ -52,7 +53,7 @@ export function exhibitOf(view: ElfView, path: string): Exhibit {
   };
   const facts = describeElf(view);
   const segments = attempt(() => listSegments(view));
-  const dynamic = attempt(() => listDynamic(view));
+  const dynamic = attempt(() => listDynamic(programInside(view) ?? view));
   const map = attempt(() => mapFile(view));
   return {
     path,

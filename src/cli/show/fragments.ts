@@ -7,12 +7,12 @@ import type {Comparison, Exhibit, Span} from './exhibit.js';
 import {layoutMap, type MapLayout, type Strip} from './layout.js';
 import {html, type Markup} from './markup.js';
 import {largestRegions, totals} from './scale.js';
-import {bytes, changeNames, count, type Fact, kindNames, kinds, share} from './words.js';
+import {bytes, changeNames, count, type Fact, kindNames, kinds, lineLabels, share} from './words.js';
 
 export function factList(facts: readonly Fact[]): Markup {
   return html`<dl class="facts">${facts.map(
     ({label, values}) =>
-      html`<dt>${label}</dt><dd class="${label === 'versions' ? 'lines' : ''}">${values.map(({text, good}) => html`<span class="${tone(good)}">${text}</span>`)}</dd>`,
+      html`<dt>${label}</dt><dd class="${lineLabels.has(label) ? 'lines' : ''}">${values.map(({text, good}) => html`<span class="${tone(good)}">${text}</span>`)}</dd>`,
   )}</dl>`;
 }
 

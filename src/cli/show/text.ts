@@ -22,6 +22,7 @@ import {
   headline,
   kindNames,
   kinds,
+  lineLabels,
   regionInWords,
   share,
 } from './words.js';
@@ -54,11 +55,11 @@ export function factsToText(
 ): SafeText[] {
   const width = Math.max(20, terminal.columns - labelWidth - 2);
   return facts.flatMap(({label, values}) => {
-    const lines = label === 'versions' ? values.map((value) => [value]) : wrapValues(values, width);
+    const lines = lineLabels.has(label) ? values.map((value) => [value]) : wrapValues(values, width);
     return lines.flatMap((line, i) =>
       wrapText(line.map(({text}) => text).join(', '), width).map((text, j, pieces) => {
         const head = i === 0 && j === 0 ? label.padEnd(labelWidth) : ' '.repeat(labelWidth);
-        const comma = label !== 'versions' && i < lines.length - 1 && j === pieces.length - 1 ? ',' : '';
+        const comma = !lineLabels.has(label) && i < lines.length - 1 && j === pieces.length - 1 ? ',' : '';
         return safe`  ${paint(head, 'dim', terminal)}${tint(text, line, terminal)}${comma}`;
       }),
     );

@@ -73,6 +73,9 @@ export interface Fact {
   readonly values: readonly FactValue[];
 }
 
+/** Facts whose values stand on a line each. */
+export const lineLabels: ReadonlySet<string> = new Set(['versions', 'inside']);
+
 /** What it is, in one line: "PIE program for x86_64, 64-bit, little-endian". */
 export function headline({kindName, machine, elfClass, littleEndian}: ElfFacts): string {
   return `${kindName} for ${machine}, ${elfClass}-bit, ${littleEndian ? 'little-endian' : 'big-endian'}`;
@@ -89,6 +92,7 @@ export function factsInWords(facts: ElfFacts): Fact[] {
     ['soname', plain(facts.soname)],
     ['search path', searchPath(facts)],
     ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening, facts.kind)],
+    ['inside', insideInWords(facts)],
     ['symbols', plain(symbolsInWords(facts))],
     ['build id', plain(facts.buildId)],
     ['versions', facts.versions.map(({library, versions}) => ({text: `${library}: ${inOrder(versions)}`}))],
@@ -113,6 +117,22 @@ function plain(...texts: readonly (string | undefined)[]): FactValue[] {
 
 function requirements({glibc, abi}: ElfFacts): FactValue[] {
   return plain(glibc && `glibc ${glibc} or newer`, abi && `${abi} or newer`);
+}
+
+/** What is packed inside, a line each. */
+function insideInWords({packed}: ElfFacts): FactValue[] {
+  if (packed === undefined) return [];
+  const parts = packed.parts.map(({role, names, size, buildId, sha256, source}) => {
+    const identity = buildId === undefined ? `SHA-256 ${sha256}` : `build id ${buildId}`;
+    const from = source === undefined ? '' : `, from ${source}`;
+    return `${role} ${names.join(', ')}: ${bytes(size)}, ${identity}${from}`;
+  });
+  const isolated = packed.isolated ? 'the loader ignores LD_* variables' : 'the loader reads LD_* variables';
+  return plain(
+    packed.closed ? 'closed: nothing else is opened by the loader' : undefined,
+    isolated,
+    ...parts,
+  );
 }
 
 function searchPath({kind, rpath, runpath, needed}: ElfFacts): FactValue[] {

@@ -84,7 +84,7 @@ class Drawing {
   }
 
   head(): SafeText {
-    const {interpreter, nodes} = this.#tree;
+    const {interpreter, nodes, packed} = this.#tree;
     const program = this.#paint.program(nodes[0]?.path ?? '');
     if (interpreter === undefined)
       return safe`${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
@@ -92,7 +92,8 @@ class Drawing {
     const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
     const instead = substituted ? `, stands in for ${requested ?? ''}, which is not there` : '';
     const loader = `${path ?? requested ?? 'no loader'}${build && `, ${build}`}${instead}`;
-    return safe`${program} ${this.#paint.reason(`[loader ${loader}]`)}`;
+    const form = packed === undefined ? '' : packed.closed ? 'packed and closed, ' : 'packed, ';
+    return safe`${program} ${this.#paint.reason(`[${form}loader ${loader}]`)}`;
   }
 
   /** What hangs from a node. A loop, not a recursion: a chain of libraries may be thousands long. */

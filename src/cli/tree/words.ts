@@ -19,6 +19,8 @@ export function reasonInWords(reason: Reason, nodes: readonly TreeNode[], asker:
     case 'program':
     case 'interpreter':
       return reason.kind;
+    case 'inside':
+      return 'inside';
     case 'direct':
       return 'by its path';
     case 'already-loaded':

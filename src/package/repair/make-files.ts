@@ -8,8 +8,11 @@ import {
   copyFileSync,
   fsync,
   openSync,
+  readFileSync,
   renameSync,
+  statSync,
   unlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import {planEdit} from '../../edit/plan-edit.js';
 import type {EditRequest} from '../../edit/request.js';
@@ -18,7 +21,7 @@ import {ElfError, systemError} from '../../errors.js';
 import type {Root} from '../../loader/root.js';
 import {fileSource} from '../../source/file.js';
 import type {HeldDirectory} from '../../source/held.js';
-import {applyPlanToNew} from '../../write/apply.js';
+import {applyPlanToBuffer} from '../../write/content.js';
 import type {RepairPlan, VendoredLibrary} from './plan.js';
 import {inDirectoryOf} from './staging.js';
 import {stripFile} from './strip.js';
@@ -101,7 +104,8 @@ function edit(directory: HeldDirectory, name: string, request: EditRequest): rea
   }
   if (plan.writes.length === 0) return [];
   const result = directory.at(`${name.slice(0, 200)}.elfinterp-edit`);
-  applyPlanToNew(file, plan, result);
+  const {mode} = statSync(file);
+  writeFileSync(result, applyPlanToBuffer(readFileSync(file), plan), {flag: 'wx', mode});
   renameSync(result, file);
   return plan.changes;
 }

@@ -1,9 +1,9 @@
 import {chmodSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {planIsolation} from '../../src/bundle/isolate.js';
 import {testIsolation} from '../../src/bundle/self-test.js';
 import {viewBuffer} from '../../src/elf/view.js';
+import {planIsolation} from '../../src/pack/isolate.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {elfHeader, programHeader} from '../helpers/synthetic.js';
 import {tempDirectory} from '../helpers/temp.js';

@@ -16,7 +16,7 @@
  * Nothing is changed where a pattern is not exactly as expected; the bundle then is made with a warning.
  */
 import type {Plan, Write} from '../edit/plan.js';
-import {PF, PT} from '../elf/constants.js';
+import {EM, PF, PT} from '../elf/constants.js';
 import {byteString} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 import {readSystemDirectories} from '../loader/loader-facts.js';
@@ -30,17 +30,22 @@ export interface Isolation {
   readonly warnings: readonly string[];
 }
 
-/** Plan the byte edits for a loader. */
-export function planIsolation(view: ElfView): Isolation {
+/**
+ * Plan the byte edits for a loader.
+ *
+ * @param directories whether it is to lose its built-in directories, too; a packed program keeps them, for plugins
+ */
+export function planIsolation(view: ElfView, {directories: lose = true} = {}): Isolation {
   const bytes = view.source.read(0, view.source.size);
   const text = byteString(bytes);
   const isMusl = /\0LD_LIBRARY_PATH\0/.test(text) && text.includes('/etc/ld-musl-');
   const prefix = isMusl ? [] : findPrefixTest(view, text);
   const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
-  const directories = isMusl ? [] : replaceDirectories(text);
+  const directories = isMusl || !lose ? [] : replaceDirectories(text);
   const isDeaf = isMusl ? names.length === 2 : prefix.length === 1;
   const writes = [...(isDeaf ? prefix : []), ...names, ...directories];
-  const change = 'the loader ignores LD_* variables, ld.so.preload, ld.so.cache and its built-in directories';
+  const ignored = lose ? ', ld.so.cache and its built-in directories' : ' and ld.so.cache';
+  const change = `the loader ignores LD_* variables, ld.so.preload${ignored}`;
   return {
     plan: planOf(view, writes, isDeaf ? [change] : []),
     isDeaf,
@@ -99,7 +104,7 @@ export function isIsolated(view: ElfView): boolean {
   const text = byteString(view.source.read(0, view.source.size));
   if (muslStrings.every(([from, to]) => text.includes(`\0${to}\0`) && !text.includes(`\0${from}\0`)))
     return true;
-  return findPrefixTest(view, text, deafTest).length === 1 && findPrefixTest(view, text).length === 0;
+  return findPrefixTest(view, text, true).length === 1 && findPrefixTest(view, text).length === 0;
 }
 
 function couldNot(matches: number): string {
@@ -126,14 +131,48 @@ function testFor(last: string): RegExp {
   return new RegExp(registers.map(one).join('|'), 'g');
 }
 
-function findPrefixTest(view: ElfView, text: string, test = prefixTest): Write[] {
+/**
+ * The same on aarch64: cmp wN, #'L'; b.ne; ldrb wN, [xM, #1]; cmp wN, #'D'; b.ne; ldrb wN, [xM, #2]; cmp wN, #'_'. The
+ * constant of `cmp` begins at bit 10 of the instruction.
+ */
+const armPrefixTest = armTestFor('_');
+const armDeafTest = armTestFor('%');
+
+function armTestFor(last: string): RegExp {
+  const branch = '[^]{3}\\x54';
+  const load = '[^]{3}\\x39';
+  const one = (register: number) => {
+    const compare = (character: string) => byteClass(armCompare(register, character));
+    return `${compare('L')}${branch}${load}${compare('D')}${branch}${load}${compare(last)}`;
+  };
+  return new RegExp(Array.from({length: 31}, (_, register) => one(register)).join('|'), 'g');
+}
+
+/** The instruction `cmp wN, #character`. */
+function armCompare(register: number, character: string): string {
+  const word = 0x7100001f | (character.charCodeAt(0) << 10) | (register << 5);
+  return String.fromCharCode(word & 0xff, (word >>> 8) & 0xff, (word >>> 16) & 0xff, word >>> 24);
+}
+
+function byteClass(text: string): string {
+  return [...text].map((character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`).join('');
+}
+
+/** The places of the test, or of the changed one, with what would change the last comparison. */
+function findPrefixTest(view: ElfView, text: string, isChanged = false): Write[] {
+  const isArm = view.header.e_machine === EM.EM_AARCH64;
   const code = view.programHeaders.filter(
     ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_X) !== 0,
   );
+  const test = isArm ? (isChanged ? armDeafTest : armPrefixTest) : isChanged ? deafTest : prefixTest;
+  const reason = 'the test for LD_ now is one for LD%';
   return code.flatMap(({p_offset, p_filesz}) =>
     [...text.slice(p_offset, p_offset + p_filesz).matchAll(test)].map((match) => {
-      const offset = p_offset + match.index + match[0].length - 1;
-      return write(offset, '_', '%', 'the test for LD_ now is one for LD%');
+      const end = p_offset + match.index + match[0].length;
+      if (!isArm) return write(end - 1, '_', '%', reason);
+      const before = match[0].slice(-4);
+      const register = ((before.charCodeAt(0) | (before.charCodeAt(1) << 8)) >> 5) & 31;
+      return write(end - 4, before, armCompare(register, '%'), reason);
     }),
   );
 }

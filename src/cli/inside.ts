@@ -1,0 +1,11 @@
+import {type ElfView, programInside} from '../index.js';
+import type {Output} from './output.js';
+import {safe} from './safe-text.js';
+
+/** The program that a file is about: of a packed one, which is said, the one inside. */
+export function inside(view: ElfView, path: string, output: Output): ElfView {
+  const program = programInside(view);
+  if (program === undefined) return view;
+  output.note(safe`${path}: packed; this is about the program inside`);
+  return program;
+}

@@ -1,0 +1,175 @@
+/*
+ * What a packed file says of itself: a PT_NOTE of the name "elfinterp" whose description is JSON text, as in the notes that
+ * systemd defined. It lists every part with its place in the file, so that each can be taken out again byte by byte.
+ */
+import {ElfError} from '../errors.js';
+import {overlaySource} from '../source/overlay.js';
+import {type ByteSource, checkRange} from '../source/source.js';
+import {PT} from './constants.js';
+import {readNotes} from './notes.js';
+import {Ehdr, EI_NIDENT} from './records.js';
+import {ElfView} from './view.js';
+
+/** One file inside a packed file. */
+export interface PackedPart {
+  readonly role: 'program' | 'loader' | 'library';
+  /** The names by which it is asked for, the first one is its file name; of the program, its file name. */
+  readonly names: readonly string[];
+  /** DT_SONAME. */
+  readonly soname: string | undefined;
+  /** NT_GNU_BUILD_ID in hexadecimal digits. */
+  readonly buildId: string | undefined;
+  /** File offset in the packed file, and length in bytes. */
+  readonly offset: number;
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Of the part as it was packed: 64 lowercase hexadecimal digits. */
+  readonly sha256: string;
+  /** Where it was taken from, if that was to be recorded. */
+  readonly source: string | undefined;
+}
+
+/** What is in a packed file. */
+export interface PackedContents {
+  readonly version: 1;
+  readonly generator: string;
+  /** Whether the loader opens nothing but what is inside. */
+  readonly closed: boolean;
+  /** Whether the loader inside ignores LD_* variables. */
+  readonly isolated: boolean;
+  /** The ELF header that the program has on its own, in hexadecimal digits. */
+  readonly header: string;
+  /** The program, the loader, then the libraries in the order of loading. */
+  readonly parts: readonly PackedPart[];
+}
+
+/** The name of the note. */
+export const packedOwner = 'elfinterp';
+/** n_type, an arbitrary number: "elf" and 1. */
+export const NT_PACKED = 0x656c6601;
+
+/**
+ * Read what is in a packed file; undefined when it is none.
+ *
+ * @throws ElfError BAD_ELF when it says so, but what it says cannot be
+ * @example
+ *   await using file = await openElf('qemu-arm-packed');
+ *   for (const {names, buildId} of packedContents(file.view)?.parts ?? []) console.log(names[0], buildId);
+ */
+export function packedContents(view: ElfView): PackedContents | undefined {
+  // A packed file has neither; any other program or library, which needs no note to be read, has one.
+  if (view.segment(PT.PT_DYNAMIC) !== undefined || view.segment(PT.PT_INTERP) !== undefined) return undefined;
+  const note = readNotes(view, NT_PACKED).find(({name}) => name === packedOwner);
+  if (note === undefined) return undefined;
+  const contents = parse(note.description);
+  // The note is behind the program, so that no file is inside itself.
+  if (isContents(contents, view) && (contents.parts[0]?.size ?? 0) <= note.offset) return contents;
+  throw new ElfError('BAD_ELF', 'the list of what is packed inside is damaged', {
+    path: view.path,
+    offset: note.offset,
+  });
+}
+
+function parse(description: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(description).replace(/\0+$/, ''));
+  } catch {
+    return undefined;
+  }
+}
+
+/** View the program inside a packed file as it was; undefined when the file is no packed one. */
+export function programInside(view: ElfView): ElfView | undefined {
+  const contents = packedContents(view);
+  const program = contents?.parts.find(({role}) => role === 'program');
+  return contents && program && new ElfView(partSource(view, contents, program));
+}
+
+/** The bytes of a part, as it was packed. */
+export function partSource(view: ElfView, contents: PackedContents, part: PackedPart): ByteSource {
+  const {source, path} = view;
+  const {offset, size} = part;
+  const range: ByteSource = {
+    path,
+    size,
+    read: (at, length) => {
+      checkRange(range, at, length);
+      return source.read(offset + at, length);
+    },
+  };
+  return part.role === 'program'
+    ? overlaySource(range, [{offset: 0, bytes: bytesOfHex(contents.header)}])
+    : range;
+}
+
+/** More parts than any program has. */
+const mostParts = 4096;
+
+function isContents(value: unknown, view: ElfView): value is PackedContents {
+  if (!isRecord(value)) return false;
+  const {version, generator, closed, isolated, header, parts} = value;
+  if (version !== 1 || typeof generator !== 'string' || typeof closed !== 'boolean') return false;
+  const headerSize = EI_NIDENT + Ehdr.size(view.format.elfClass);
+  if (typeof isolated !== 'boolean' || !isHex(header, headerSize) || !Array.isArray(parts)) return false;
+  if (parts.length === 0 || parts.length > mostParts || !parts.every((part) => isPart(part, view)))
+    return false;
+  const list = parts as PackedPart[];
+  const names = list.flatMap((part) => part.names);
+  return (
+    list[0]?.role === 'program' &&
+    list[0].offset === 0 &&
+    list[0].size >= headerSize &&
+    list.filter(({role}) => role === 'program').length === 1 &&
+    new Set(names).size === names.length
+  );
+}
+
+function isPart(value: unknown, {source}: ElfView): boolean {
+  if (!isRecord(value)) return false;
+  const {role, names, soname, buildId, offset, size, mode, sha256, source: from} = value;
+  const isText = (text: unknown) => text === undefined || typeof text === 'string';
+  return (
+    (role === 'program' || role === 'loader' || role === 'library') &&
+    Array.isArray(names) &&
+    names.length > 0 &&
+    names.every(isFileName) &&
+    isText(soname) &&
+    isText(buildId) &&
+    isText(from) &&
+    isCount(offset) &&
+    isCount(size) &&
+    offset + size <= source.size &&
+    isCount(mode) &&
+    mode <= 0o777 &&
+    isHex(sha256, 32)
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A plain name: what it is unpacked as lies in one directory. */
+export function isFileName(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value !== '' &&
+    value !== '.' &&
+    value !== '..' &&
+    !/[/\0]/.test(value) &&
+    value.length <= 255
+  );
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isHex(value: unknown, length: number): boolean {
+  return typeof value === 'string' && value.length === length * 2 && /^[0-9a-f]*$/.test(value);
+}
+
+function bytesOfHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+}

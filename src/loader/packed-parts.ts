@@ -1,0 +1,65 @@
+/*
+ * The files inside a packed program, as its loader sees them: a name that is one of theirs leads to them, whatever the
+ * search path, before any directory is looked into.
+ */
+import {posix} from 'node:path';
+import {type PackedContents, partSource} from '../elf/packed.js';
+import {ElfView} from '../elf/view.js';
+import type {Interpreter} from './interpreter.js';
+import {readLoaderFacts} from './loader-facts.js';
+import type {LookedUpFile} from './lookups.js';
+import type {ProgramFile} from './members.js';
+import {describeObject, withSource} from './object.js';
+import type {Root} from './root.js';
+
+/** A file inside. */
+export interface InsideFile extends LookedUpFile {
+  /** As in "qemu-arm(libz.so.1)", the way that archives' members are written. */
+  readonly path: string;
+}
+
+/** What a packed program has for a loader, and the libraries by every name that they answer to. */
+export interface Inside {
+  readonly interpreter: Interpreter | undefined;
+  readonly libraries: ReadonlyMap<string, InsideFile>;
+}
+
+/** Look into a packed program; undefined for any other. */
+export function insideOf(root: Root, path: string, program: ProgramFile): Inside | undefined {
+  const {packed, machine, segments} = program.object;
+  if (packed === undefined) return undefined;
+  return withSource(root.source(program.host), (source) => {
+    const view = new ElfView(source);
+    const libraries = new Map<string, InsideFile>();
+    let interpreter: Interpreter | undefined;
+    for (const part of packed.parts.slice(1)) {
+      const bytes = partSource(view, packed, part);
+      const file: InsideFile = {
+        kind: 'file',
+        host: program.host,
+        identity: `${program.identity}:${part.offset}`,
+        object: describeObject(bytes, true),
+        path: `${path}(${part.names[0]})`,
+      };
+      if (part.role === 'loader') {
+        const facts = readLoaderFacts(bytes, machine);
+        const requested = segments?.interpreter;
+        interpreter = {requested, path: file.path, file, facts, substituted: false};
+      } else {
+        for (const name of part.names) libraries.set(name, file);
+      }
+    }
+    return {interpreter, libraries};
+  });
+}
+
+/** The part of a packed file that a path of this kind names; undefined for a path of another kind. */
+export function partNamed(contents: PackedContents, path: string) {
+  const name = /\(([^()]+)\)$/.exec(path)?.[1];
+  return contents.parts.find(({names}) => names[0] === name);
+}
+
+/** The file inside that a request leads to. */
+export function findInside(inside: Inside | undefined, name: string): InsideFile | undefined {
+  return inside?.libraries.get(posix.basename(name));
+}

@@ -1,0 +1,66 @@
+/*
+ * The second proof, by the loader inside: started with LD_TRACE_LOADED_OBJECTS it lists what it loads and ends before any
+ * code of the program runs. In an empty root nothing else can be opened.
+ */
+import {spawnSync} from 'node:child_process';
+import {copyFileSync, linkSync} from 'node:fs';
+import {basename, join} from 'node:path';
+import tmp from 'tmp';
+import type {PackedContents} from '../elf/packed.js';
+
+/** What became of the listing. */
+export type Listing =
+  | {readonly kind: 'listed'; readonly libraries: readonly string[]; readonly emptyRoot: boolean}
+  | {readonly kind: 'not-run'; readonly why: string}
+  | {readonly kind: 'failed'; readonly what: string};
+
+/** Let the loader of a packed file list its libraries: in an empty root, where this machine lets the user have one. */
+export function listLoaded(file: string, contents: PackedContents): Listing {
+  const root = tmp.dirSync({unsafeCleanup: true, mode: 0o755});
+  try {
+    const program = join(root.name, 'program');
+    place(file, program);
+    const env = {[`LD${contents.isolated ? '%' : '_'}TRACE_LOADED_OBJECTS`]: '1'};
+    const inRoot = ['--user', '--map-root-user', `--root=${root.name}`, '--wd=/', '/program'];
+    const result = run('unshare', inRoot, env);
+    const isRefused = result.error !== undefined || /^unshare: /m.test(result.stderr);
+    return judge(isRefused ? run(program, [], env) : result, !isRefused, contents);
+  } finally {
+    root.removeCallback();
+  }
+}
+
+function judge(result: ReturnType<typeof run>, emptyRoot: boolean, {parts}: PackedContents): Listing {
+  if (result.error !== undefined) return {kind: 'not-run', why: result.error.message};
+  const libraries = result.stdout.split('\n').flatMap((line) => /^\s*(\S+) => \S/.exec(line)?.[1] ?? []);
+  const missing = /^\s*(\S+) => not found/m.exec(result.stdout)?.[1];
+  if (missing !== undefined) return {kind: 'failed', what: `${missing} is not found`};
+  if (result.status !== 0) {
+    const what = result.stderr.trim() || `it ended with ${result.signal ?? result.status}`;
+    return {kind: 'failed', what};
+  }
+  const inside = new Set(
+    parts.flatMap(({names, soname}) => [...names, ...(soname === undefined ? [] : [soname])]),
+  );
+  const stranger = libraries.find((name) => !inside.has(basename(name)));
+  if (stranger !== undefined) return {kind: 'failed', what: `${stranger} comes from outside`};
+  return {kind: 'listed', libraries, emptyRoot};
+}
+
+function place(file: string, to: string): void {
+  try {
+    linkSync(file, to);
+  } catch {
+    copyFileSync(file, to);
+  }
+}
+
+function run(command: string, arguments_: readonly string[], env: NodeJS.ProcessEnv) {
+  return spawnSync(command, arguments_, {
+    env: {PATH: process.env.PATH, ...env},
+    cwd: '/',
+    encoding: 'utf8',
+    timeout: 20_000,
+    maxBuffer: 1 << 22,
+  });
+}

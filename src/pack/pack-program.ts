@@ -1,0 +1,285 @@
+/*
+ * Pack a program: resolve, plan, write, prove.
+ */
+import {createHash} from 'node:crypto';
+import {statSync} from 'node:fs';
+import {posix} from 'node:path';
+import {planEdit} from '../edit/plan-edit.js';
+import {openElfSource} from '../elf/open.js';
+import type {PackedContents} from '../elf/packed.js';
+import {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {placesInWords} from '../loader/attempts.js';
+import type {DlopenPriority} from '../loader/dlopen-notes.js';
+import {Resolver} from '../loader/resolve.js';
+import type {Root} from '../loader/root.js';
+import type {ResolvedTree, TreeNode} from '../loader/tree.js';
+import {type FileSource, fileSource} from '../source/file.js';
+import type {OnProgress} from '../source/progress.js';
+import {readInPieces} from '../source/source.js';
+import {applyPlanSync} from '../write/apply.js';
+import {type Listing, listLoaded} from './listing.js';
+import type {PackPlan} from './plan.js';
+import {type PartRequest, planPack} from './plan-pack.js';
+import {provePacked} from './prove.js';
+import {writePacked} from './write-packed.js';
+
+/** What goes into a packed file, and where it goes. */
+export interface PackOptions {
+  /** The packed file. One that is there already is replaced. */
+  readonly output: string;
+  /** Take program and libraries from this root; the program's path is inside it. */
+  readonly root?: string | undefined;
+  /** Directories to look for libraries in first, as LD_LIBRARY_PATH has them. */
+  readonly libraryPath?: string | undefined;
+  /** Libraries to pack besides those that are asked for, such as plugins; names, or paths inside the root. */
+  readonly libraries?: readonly string[] | undefined;
+  /** Pack what the files say that they open with dlopen(3), down to this priority. */
+  readonly dlopen?: DlopenPriority | undefined;
+  /** Whether the loader opens nothing but what is inside. Default: true for an emulator, `qemu-TARGET`. */
+  readonly closed?: boolean | undefined;
+  /** Whether the loader ignores LD_* variables, ld.so.preload and ld.so.cache. Default: true. */
+  readonly isolate?: boolean | undefined;
+  /** Pack the loader alone; libraries are looked for as ever. */
+  readonly loaderOnly?: boolean | undefined;
+  /** Write down in the file where each part was taken from. */
+  readonly recordSources?: boolean | undefined;
+  /** Plan, and write nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** Told which file is read or copied, and how far it is. */
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** What was packed. */
+export interface PackResult {
+  readonly output: string;
+  /** Undefined for a static program, which is copied as it is. */
+  readonly contents: PackedContents | undefined;
+  readonly plan: PackPlan | undefined;
+  /** What the loader inside lists; undefined when it was not asked. */
+  readonly listing: Listing | undefined;
+  readonly notes: readonly string[];
+}
+
+/** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
+const alwaysNeeded = 'libgcc_s.so.1';
+
+/**
+ * Make one file of a program, its loader and its libraries, which runs in any root and from any directory.
+ *
+ * x86-64 and aarch64. With glibc, everything goes inside; with musl, the loader, which must be the only library.
+ *
+ * @param program path, inside `root` if one is given
+ * @throws ElfError NOT_FOUND for a library that is nowhere, NOT_CLOSED, what `planPack` throws, FILE_SYSTEM; nothing is
+ *   written then
+ * @example
+ *   const {contents} = await packProgram('/usr/bin/qemu-arm', {output: 'qemu-arm-packed'});
+ *   for (const {names, size} of contents?.parts ?? []) console.log(names[0], size);
+ */
+export async function packProgram(program: string, options: PackOptions): Promise<PackResult> {
+  const resolver = new Resolver({
+    ...(options.root !== undefined && {root: options.root}),
+    ...(options.libraryPath !== undefined && {libraryPath: options.libraryPath}),
+    ...(options.dlopen !== undefined && {dlopen: options.dlopen}),
+    library: [...(options.libraries ?? []), alwaysNeeded],
+    preloadFile: false,
+  });
+  const tree = resolver.resolve(program);
+  refusePacked(tree);
+  if (tree.interpreter === undefined) return copyStatic(tree, resolver.root, options);
+  return packTree(tree, resolver.root, options);
+}
+
+function packTree(tree: ResolvedTree, root: Root, options: PackOptions): PackResult {
+  const notes = complaintsOf(tree);
+  const nodes = options.loaderOnly ? tree.nodes.filter(isProgramOrLoader(tree)) : tree.nodes;
+  const sources = openAll(nodes, tree, root);
+  try {
+    refuseInputs(options.output, sources);
+    const parts = sources.map((source, i) => partOf(source, orderOf(nodes, tree)[i], tree, options));
+    const [own, loader, ...libraries] = parts;
+    if (own === undefined || loader === undefined) throw new ElfError('NOT_FOUND', 'there is no loader');
+    const closed = options.closed ?? isEmulator(own.names[0] ?? '');
+    const plan = planPack({program: own, loader, libraries, closed, isolate: options.isolate});
+    const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
+    if (options.dryRun) return {...result, listing: undefined};
+    const listing = writeAndProve(plan, sources, root, options);
+    return {...result, listing};
+  } finally {
+    for (const source of sources) source.close();
+  }
+}
+
+function writeAndProve(
+  plan: PackPlan,
+  sources: readonly FileSource[],
+  root: Root,
+  {output, onProgress, loaderOnly}: PackOptions,
+): Listing | undefined {
+  let listing: Listing | undefined;
+  const prove = (file: string) => {
+    if (loaderOnly) return;
+    proveFile(file);
+    // What another root has for a loader is not run here.
+    if (!root.isTrivial) return;
+    listing = listLoaded(file, plan.contents);
+    if (listing.kind === 'failed')
+      throw new ElfError('NOT_CLOSED', `the loader inside cannot load the packed program: ${listing.what}`);
+  };
+  writePacked(plan, sources, output, prove, onProgress);
+  return listing;
+}
+
+function proveFile(file: string): void {
+  const source = fileSource(file);
+  try {
+    provePacked(new ElfView(source));
+  } finally {
+    source.close();
+  }
+}
+
+/** The program, the loader, then the libraries as they are loaded. */
+function orderOf(nodes: readonly TreeNode[], {interpreter}: ResolvedTree): TreeNode[] {
+  const isLoader = ({index}: TreeNode) => index === interpreter?.node;
+  const [program, ...others] = nodes;
+  return [
+    ...(program === undefined ? [] : [program]),
+    ...others.filter(isLoader),
+    ...others.filter((node) => !isLoader(node)),
+  ];
+}
+
+function isProgramOrLoader({interpreter}: ResolvedTree): (node: TreeNode) => boolean {
+  return ({index}) => index === 0 || index === interpreter?.node;
+}
+
+function openAll(nodes: readonly TreeNode[], tree: ResolvedTree, root: Root): FileSource[] {
+  const sources: FileSource[] = [];
+  try {
+    for (const {host} of orderOf(nodes, tree)) sources.push(root.source(host));
+    return sources;
+  } catch (error) {
+    for (const source of sources) source.close();
+    throw error;
+  }
+}
+
+function partOf(
+  source: FileSource,
+  node: TreeNode | undefined,
+  tree: ResolvedTree,
+  {recordSources, onProgress}: PackOptions,
+): PartRequest {
+  if (node === undefined) throw new ElfError('NOT_FOUND', 'there is no such file', {path: source.path});
+  return {
+    view: new ElfView(source),
+    names: node.index === 0 ? [posix.basename(node.path)] : namesOf(node, tree),
+    sha256: hashOf(source, onProgress),
+    mode: (source.stats.mode & 0o755) | 0o444,
+    source: recordSources ? node.path : undefined,
+  };
+}
+
+/** Every name by which a file is asked for, without directories, and its SONAME, by which others ask for it later. */
+function namesOf(node: TreeNode, {nodes, interpreter}: ResolvedTree): string[] {
+  const asked = nodes.flatMap(({edges}) => edges.filter(({to}) => to === node.index)).map(({name}) => name);
+  const isLoader = interpreter?.node === node.index;
+  const names = [
+    ...asked,
+    ...(node.soname === undefined ? [] : [node.soname]),
+    ...(isLoader ? [node.path] : []),
+  ];
+  const plain = names.map((name) => posix.basename(name)).filter((name) => name !== '');
+  return [...new Set(plain.length > 0 ? plain : [posix.basename(node.path)])];
+}
+
+function hashOf(source: FileSource, onProgress: OnProgress = () => {}): string {
+  const hash = createHash('sha256');
+  const {path, size: total} = source;
+  const visit = (bytes: Uint8Array, done: number) => {
+    onProgress({step: 'reading', path, done, total});
+    hash.update(bytes);
+    return undefined;
+  };
+  readInPieces(source, 0, total, visit, 1 << 20);
+  return hash.digest('hex');
+}
+
+/** What the tree lacks. @throws ElfError NOT_FOUND, NOT_CLOSED */
+function complaintsOf(tree: ResolvedTree): string[] {
+  const notes: string[] = [];
+  const [program] = tree.nodes;
+  for (const miss of tree.misses) {
+    const {name, kind, fatal, optional} = miss;
+    if (optional) continue;
+    if (name === alwaysNeeded && kind === 'library') {
+      if (tree.interpreter?.libc !== 'musl')
+        notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
+      continue;
+    }
+    const places = placesInWords(tree, miss);
+    throw new ElfError('NOT_FOUND', `${name} is not found`, {
+      path: program?.path,
+      expected: places === '' ? 'a file' : `one of ${places}`,
+      got: fatal ?? 'none of them',
+      value: name,
+    });
+  }
+  const problem = tree.versionProblems[0];
+  if (problem !== undefined) {
+    throw new ElfError('NOT_CLOSED', `a library does not define the symbol version ${problem.version}`, {
+      path: tree.nodes[problem.missingIn]?.path,
+      got: `wanted by ${tree.nodes[problem.requiredBy]?.path}`,
+      value: problem.version,
+    });
+  }
+  if (tree.interpreter?.node === undefined) {
+    throw new ElfError('NOT_FOUND', `the loader ${tree.interpreter?.requested} is not found`, {
+      path: program?.path,
+    });
+  }
+  if (tree.interpreter.substituted) {
+    const {requested, path} = tree.interpreter;
+    notes.push(`${program?.path} asks for ${requested}, which does not exist here; ${path} stands in`);
+  }
+  return notes;
+}
+
+function refusePacked({packed, nodes}: ResolvedTree): void {
+  if (packed === undefined) return;
+  throw new ElfError('PACKED', 'the file is packed already: unpack it first', {
+    path: nodes[0]?.path,
+    expected: 'a program as it was linked',
+  });
+}
+
+function refuseInputs(output: string, sources: readonly FileSource[]): void {
+  const there = statSync(output, {throwIfNoEntry: false});
+  const same = sources.find(({stats}) => there?.ino === stats.ino && there.dev === stats.dev);
+  if (same === undefined) return;
+  throw new ElfError('CONFLICT', 'the output is one of the files to pack', {path: output, got: same.path});
+}
+
+function isEmulator(name: string): boolean {
+  return /^qemu-(?!system-)\w+$/.test(name);
+}
+
+/** A static program is what packing would make of it. */
+function copyStatic(tree: ResolvedTree, root: Root, {output, dryRun, onProgress}: PackOptions): PackResult {
+  const [program] = tree.nodes;
+  if (program === undefined) throw new ElfError('NOT_FOUND', 'there is no program');
+  const notes = [
+    `${program.path} is linked statically and needs no packing: ${dryRun ? 'it would be' : 'it was'} copied as it is`,
+  ];
+  const result = {output, contents: undefined, plan: undefined, listing: undefined, notes};
+  const file = openElfSource(root.source(program.host));
+  try {
+    refuseInputs(output, [fileSource(program.host)]);
+    const plan = planEdit(file.view, {});
+    if (!dryRun) root.lend(program.host, (path) => applyPlanSync(path, plan, {output, onProgress}));
+    return result;
+  } finally {
+    void file.close();
+  }
+}

@@ -1,0 +1,337 @@
+/*
+ * From a program, its loader and its libraries to one file that needs no other.
+ *
+ * The file begins with the program as it is, but for the ELF header; the program's own program header table stays where
+ * it is, for the loader, and the kernel gets another one. Behind the program come, each from a page of its own,
+ *
+ *   the stub       code, configuration, names, trampolines            r-x
+ *   the loader     a copy with its system calls led to the stub       as the loader has it
+ *   the parts      loader and libraries as they were, the note,       r--, mapped twice
+ *                  the program header table
+ *
+ * Nothing in program and libraries is changed: whichever directory the loader looks in, the handler answers by the name
+ * alone. So unpacking gives the very bytes that a package manager installed.
+ *
+ * Without libraries (form 1) there is no handler, and the parts are there for unpacking only.
+ */
+import {PF, PT} from '../elf/constants.js';
+import {buildId} from '../elf/gnu-notes.js';
+import {machineOf} from '../elf/machine.js';
+import {readNotes, readSectionNotes, roundUp} from '../elf/notes.js';
+import type {PackedContents, PackedPart} from '../elf/packed.js';
+import {Ehdr, EI_NIDENT, Phdr} from '../elf/records.js';
+import type {ElfView} from '../elf/view.js';
+import {ElfError} from '../errors.js';
+import {version} from '../version.js';
+import {type CallSite, findCalls} from './calls.js';
+import {checkNames, checkPart, checkProgram, requireOneBuild} from './check-parts.js';
+import {type Isolation, planIsolation} from './isolate.js';
+import {type LoaderImage, loaderImage} from './loader-image.js';
+import {encodeContents} from './note.js';
+import type {PackPiece, PackPlan} from './plan.js';
+import {CLOSED, stateSize} from './records.js';
+import {type InsideName, stubSegment, stubSegmentSize} from './stub-segment.js';
+
+/** A file to pack. */
+export interface PartRequest {
+  readonly view: ElfView;
+  /** The names under which the loader asks for it; of the program, its file name. */
+  readonly names: readonly string[];
+  /** Of its content: 64 lowercase hexadecimal digits. */
+  readonly sha256: string;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Its path, if that is to be recorded. */
+  readonly source?: string | undefined;
+}
+
+/** What goes into a packed file. */
+export interface PackRequest {
+  readonly program: PartRequest;
+  readonly loader: PartRequest;
+  /** None: the loader alone goes inside and looks for libraries as ever. */
+  readonly libraries: readonly PartRequest[];
+  /** Whether the loader opens nothing but what is inside. */
+  readonly closed?: boolean | undefined;
+  /** Whether the loader ignores LD_* variables, ld.so.preload and ld.so.cache. Default: true. */
+  readonly isolate?: boolean | undefined;
+  /** Whether an isolated loader keeps the directories that it was built with. Default: true. */
+  readonly keepDirectories?: boolean | undefined;
+}
+
+/**
+ * Plan a packed file. Pure: reads through the views, writes nothing.
+ *
+ * @throws ElfError UNSUPPORTED for a program, a loader or a library that cannot be packed, PACKED for one that is packed
+ *   already, CONFLICT for two libraries of one name, or of two builds, PAYLOAD for a program with something appended
+ */
+export function planPack(request: PackRequest): PackPlan {
+  const {program, loader, libraries} = request;
+  const parts = [program, loader, ...libraries];
+  checkProgram(program.view);
+  for (const {view} of parts.slice(1)) checkPart(view, program.view);
+  checkNames(parts.slice(1));
+  requireOneBuild(loader.view, libraries);
+  const isolation = (request.isolate ?? true) ? isolationOf(request) : undefined;
+  const calls = libraries.length > 0 ? findCalls(loader.view) : [];
+  const placed = place(request, isolation, calls);
+  const contents = contentsOf(request, placed, isolation);
+  return assemble(request, placed, contents, calls, isolation?.warnings ?? []);
+}
+
+function isolationOf({loader, keepDirectories = true}: PackRequest): Isolation {
+  return planIsolation(loader.view, {directories: !keepDirectories});
+}
+
+/** Where everything is, in file and memory. */
+interface Placed {
+  readonly page: number;
+  readonly names: readonly InsideName[];
+  readonly image: LoaderImage;
+  readonly stub: Spot;
+  readonly loader: Spot;
+  /** The range of the parts. */
+  readonly front: Spot;
+  /** File offset of each part, the program first. */
+  readonly offsets: readonly number[];
+  /** File offset behind the last part. */
+  readonly end: number;
+}
+
+interface Spot {
+  readonly offset: number;
+  readonly address: bigint;
+}
+
+function place(
+  {program, loader, libraries}: PackRequest,
+  isolation: Isolation | undefined,
+  calls: readonly CallSite[],
+): Placed {
+  const page = machineOf(program.view).maxPageSize;
+  const inside = libraries.length > 0 ? [loader, ...libraries] : [];
+  const offsets: number[] = [];
+  let end = 0;
+  for (const {view} of [loader, ...libraries]) {
+    offsets.push(end);
+    end = roundUp(end + view.source.size, page);
+  }
+  const names = inside.flatMap((part, i) => namesOf(part, offsets[i] ?? 0));
+  const image = loaderImage(
+    loader.view,
+    isolation?.plan,
+    calls.length > 0 ? stateSize(names.length) : 0,
+    page,
+  );
+  const stub = {offset: roundUp(program.view.source.size, page), address: endOfMemory(program.view, page)};
+  const stubSize = roundUp(stubSegmentSize(program.view, names, calls), page);
+  const loaderSpot = {offset: stub.offset + stubSize, address: stub.address + BigInt(stubSize)};
+  const front = {
+    offset: loaderSpot.offset + image.bytes.length,
+    address: loaderSpot.address + BigInt(image.memorySize),
+  };
+  const placedAt = offsets.map((offset) => front.offset + offset);
+  return {
+    page,
+    names,
+    image,
+    stub,
+    loader: loaderSpot,
+    front,
+    offsets: [0, ...placedAt],
+    end: front.offset + end,
+  };
+}
+
+function namesOf({view, names}: PartRequest, offset: number): InsideName[] {
+  const first = view.segment(PT.PT_LOAD);
+  const head = roundUp((first?.p_offset ?? 0) + (first?.p_filesz ?? 0), 4096);
+  return names.map((name) => ({name, offset, size: view.source.size, head}));
+}
+
+function endOfMemory(view: ElfView, page: number): bigint {
+  const ends = view.segments(PT.PT_LOAD).map(({p_vaddr, p_memsz}) => p_vaddr + BigInt(p_memsz));
+  const end = ends.reduce((last, one) => (one > last ? one : last), 0n);
+  const size = BigInt(page);
+  return ((end + size - 1n) / size) * size;
+}
+
+function contentsOf(
+  {program, loader, libraries, closed}: PackRequest,
+  {offsets}: Placed,
+  isolation: Isolation | undefined,
+): PackedContents {
+  const roles = ['program', 'loader'] as const;
+  const headerSize = EI_NIDENT + Ehdr.size(program.view.format.elfClass);
+  return {
+    version: 1,
+    generator: `elfinterp ${version}`,
+    closed: libraries.length > 0 && closed === true,
+    isolated: isolation?.isDeaf ?? false,
+    header: Buffer.from(program.view.source.read(0, headerSize)).toString('hex'),
+    parts: [program, loader, ...libraries].map(
+      ({view, names, sha256, mode, source}, i): PackedPart => ({
+        role: roles[i] ?? 'library',
+        names,
+        soname: view.dynamic?.soname,
+        buildId: buildId([...readSectionNotes(view), ...readNotes(view)]),
+        offset: offsets[i] ?? 0,
+        size: view.source.size,
+        mode,
+        sha256,
+        source,
+      }),
+    ),
+  };
+}
+
+function assemble(
+  {program, loader, libraries, closed}: PackRequest,
+  placed: Placed,
+  contents: PackedContents,
+  calls: readonly CallSite[],
+  notes: readonly string[],
+): PackPlan {
+  const {view} = program;
+  const {page, names, image, stub, front, end} = placed;
+  const note = {bytes: encodeContents(contents, view.format), offset: end};
+  const tableAt = roundUp(end + note.bytes.length, 8);
+  const phdrSize = Phdr.size(view.format.elfClass);
+  const own = (p: Phdr) => p.p_type === PT.PT_LOAD || p.p_type === PT.PT_GNU_STACK || p.p_type === PT.PT_NOTE;
+  const kept = view.programHeaders.filter(own);
+  const loads = (libraries.length > 0 ? 2 : 0) + image.loads.length + 2;
+  const size = roundUp(tableAt + (kept.length + loads) * phdrSize, page);
+  const range = size - front.offset;
+  const back = front.address + BigInt(range);
+  const segment = stubSegment(
+    view,
+    stub.address,
+    {
+      ...headersOf(view),
+      entry: view.header.e_entry,
+      loader: placed.loader.address,
+      loaderEntry: placed.loader.address + loader.view.header.e_entry,
+      state: placed.loader.address + image.state,
+      front: front.address,
+      back,
+      size: range,
+      flags: closed === true ? CLOSED : 0,
+    },
+    names,
+    calls,
+  );
+  for (const {offset, bytes} of segment.jumps) image.bytes.set(bytes, offset);
+  const load = (p_flags: number, p_offset: number, p_vaddr: bigint, bytes: number): Phdr => ({
+    p_type: PT.PT_LOAD,
+    p_flags,
+    p_offset,
+    p_vaddr,
+    p_paddr: p_vaddr,
+    p_filesz: bytes,
+    p_memsz: bytes,
+    p_align: page,
+  });
+  const isMapped = libraries.length > 0;
+  const noteAddress = isMapped ? front.address + BigInt(note.offset - front.offset) : 0n;
+  const noteHeader = {
+    ...load(PF.PF_R, note.offset, noteAddress, note.bytes.length),
+    p_type: PT.PT_NOTE,
+    p_align: 4,
+  };
+  const table = [
+    ...kept.filter(({p_type}) => p_type === PT.PT_LOAD),
+    load(PF.PF_R | PF.PF_X, stub.offset, stub.address, segment.bytes.length),
+    ...image.loads.map((one) => ({
+      ...one,
+      p_offset: placed.loader.offset + one.p_offset,
+      p_vaddr: placed.loader.address + one.p_vaddr,
+      p_paddr: placed.loader.address + one.p_vaddr,
+      p_align: page,
+    })),
+    ...(isMapped
+      ? [load(PF.PF_R, front.offset, front.address, range), load(PF.PF_R, front.offset, back, range)]
+      : []),
+    ...kept.filter(({p_type}) => p_type !== PT.PT_LOAD),
+    {...noteHeader, p_memsz: isMapped ? note.bytes.length : 0},
+  ];
+  requireOnePage(table.length, view);
+  const pieces: PackPiece[] = [
+    {offset: 0, ...sized(headerOf(view, stub.address, tableAt, table.length)), what: 'ELF header'},
+    programPiece(contents),
+    {offset: stub.offset, ...sized(segment.bytes), what: 'stub'},
+    {offset: placed.loader.offset, ...sized(image.bytes), what: 'loader, as it runs'},
+    ...contents.parts.slice(1).map(
+      ({offset, size: length, names: [name]}, i): PackPiece => ({
+        offset,
+        size: length,
+        part: i + 1,
+        from: 0,
+        what: name ?? '',
+      }),
+    ),
+    {offset: note.offset, ...sized(note.bytes), what: 'list of the parts (PT_NOTE)'},
+    {
+      offset: tableAt,
+      ...sized(concatenate(table.map((phdr) => Phdr.encode(phdr, view.format)))),
+      what: 'program header table',
+    },
+  ];
+  return {path: view.path, size, pieces, contents, notes};
+}
+
+function sized(bytes: Uint8Array): {size: number; bytes: Uint8Array} {
+  return {size: bytes.length, bytes};
+}
+
+function programPiece({header, parts}: PackedContents): PackPiece {
+  const from = header.length / 2;
+  const name = parts[0]?.names[0] ?? '';
+  return {offset: from, size: (parts[0]?.size ?? 0) - from, part: 0, from, what: name};
+}
+
+/** Where the loader finds the program's own header table. @throws ElfError UNSUPPORTED when nothing maps it */
+function headersOf(view: ElfView): {headers: bigint; headerCount: number} {
+  const {e_phoff} = view.header;
+  const size = view.programHeaders.length * Phdr.size(view.format.elfClass);
+  const load = view
+    .segments(PT.PT_LOAD)
+    .find(({p_offset, p_filesz}) => p_offset <= e_phoff && e_phoff + size <= p_offset + p_filesz);
+  if (load === undefined) {
+    throw new ElfError('UNSUPPORTED', 'no segment maps the program header table, which the loader needs', {
+      path: view.path,
+      offset: e_phoff,
+    });
+  }
+  return {headers: load.p_vaddr + BigInt(e_phoff - load.p_offset), headerCount: view.programHeaders.length};
+}
+
+function headerOf(
+  {header, format, source}: ElfView,
+  entry: bigint,
+  e_phoff: number,
+  e_phnum: number,
+): Uint8Array {
+  const changed = {...header, e_entry: entry, e_phoff, e_phnum, e_shoff: 0, e_shnum: 0, e_shstrndx: 0};
+  return concatenate([source.read(0, EI_NIDENT), Ehdr.encode(changed, format)]);
+}
+
+/** Linux up to 5.17 refuses a program header table that is larger than a page of 4 KiB (load_elf_phdrs). */
+function requireOnePage(count: number, {path, format}: ElfView): void {
+  const most = Math.floor(4096 / Phdr.size(format.elfClass));
+  if (count <= most) return;
+  throw new ElfError('UNSUPPORTED', 'the packed file would have more program headers than fit into a page', {
+    path,
+    expected: `at most ${most}`,
+    got: `${count}`,
+  });
+}
+
+function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, {length}) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

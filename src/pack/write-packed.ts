@@ -1,0 +1,115 @@
+/*
+ * The only code that writes a packed file: made ready in a workspace beside its place, proved there, then renamed. What is
+ * copied is hashed on the way, so that a part that changed since it was planned is found.
+ */
+import {createHash} from 'node:crypto';
+import {fchmodSync, fsyncSync, ftruncateSync, renameSync, type Stats} from 'node:fs';
+import type {PackedPart} from '../elf/packed.js';
+import {ElfError, systemError} from '../errors.js';
+import {closeQuietly} from '../source/descriptor.js';
+import {findPlace, type Place} from '../source/place.js';
+import type {OnProgress} from '../source/progress.js';
+import {type ByteSource, readInPieces} from '../source/source.js';
+import {writeFully} from '../write/content.js';
+import {syncDirectory} from '../write/durable.js';
+import {destinationAt} from '../write/replacement.js';
+import {Workspaces} from '../write/workspace.js';
+import type {PackPiece, PackPlan} from './plan.js';
+
+/**
+ * Write a packed file.
+ *
+ * @param sources of the plan's parts, in their order
+ * @param prove gets the path of the finished file before it takes its place; when it throws, nothing does
+ * @throws ElfError CHANGED, NOT_A_FILE, FILE_SYSTEM, and what `prove` throws; a file that was at `output` is as it was
+ */
+export function writePacked(
+  plan: PackPlan,
+  sources: readonly ByteSource[],
+  output: string,
+  prove: (file: string) => void,
+  onProgress: OnProgress = () => {},
+): void {
+  const workspaces = new Workspaces();
+  try {
+    using place = findPlace(output, {orLink: true});
+    const {replaced} = destinationAt(place, output);
+    const file = workspaces.create(place.directory);
+    const path = file.workspace.path(file.number);
+    try {
+      writePieces(file.fd, plan, sources, onProgress);
+      fchmodSync(file.fd, modeOf(plan));
+      fsyncSync(file.fd);
+    } finally {
+      // A file that is open for writing cannot be run.
+      closeQuietly(file.fd);
+    }
+    prove(path);
+    requireSame(place, replaced, output);
+    renameSync(path, place.path);
+    syncDirectory(place.directory.path);
+  } catch (error) {
+    throw systemError(output, error, 'cannot write');
+  } finally {
+    workspaces.remove();
+  }
+}
+
+/** Whoever put something there since it was looked at would lose that. */
+function requireSame(place: Place, before: Stats | undefined, path: string): void {
+  const now = place.look();
+  if (now?.ino === before?.ino && now?.dev === before?.dev && now?.mtimeMs === before?.mtimeMs) return;
+  throw new ElfError('CHANGED', 'the output changed while the program was packed', {path});
+}
+
+/** Everybody may read and run it who may run the program; set-ID bits are a grant for the program's own file. */
+function modeOf({contents: {parts}}: PackPlan): number {
+  return ((parts[0]?.mode ?? 0) & 0o755) | 0o500;
+}
+
+function writePieces(
+  fd: number,
+  plan: PackPlan,
+  sources: readonly ByteSource[],
+  onProgress: OnProgress,
+): void {
+  ftruncateSync(fd, plan.size);
+  let done = 0;
+  for (const piece of plan.pieces) {
+    if ('bytes' in piece) {
+      writeFully(fd, piece.bytes, piece.offset);
+    } else {
+      const [source, part] = [sources[piece.part], plan.contents.parts[piece.part]];
+      if (source === undefined || part === undefined)
+        throw new ElfError('BAD_REQUEST', 'a part of the plan has no source', {expected: piece.what});
+      const report = (bytes: number) =>
+        onProgress({step: 'copying', path: source.path ?? piece.what, done: done + bytes, total: plan.size});
+      copyPart(fd, piece, source, part, report);
+    }
+    done += piece.size;
+  }
+}
+
+function copyPart(
+  fd: number,
+  {offset, size, from}: Extract<PackPiece, {part: number}>,
+  source: ByteSource,
+  part: PackedPart,
+  report: (done: number) => void,
+): void {
+  const hash = createHash('sha256');
+  if (source.size !== part.size) throw changed(source);
+  hash.update(source.read(0, from));
+  const copy = (bytes: Uint8Array, at: number) => {
+    hash.update(bytes);
+    writeFully(fd, bytes, offset + at - from);
+    report(at - from);
+    return undefined;
+  };
+  readInPieces(source, from, size, copy, 1 << 20);
+  if (hash.digest('hex') !== part.sha256) throw changed(source);
+}
+
+function changed({path}: ByteSource): ElfError {
+  return new ElfError('CHANGED', 'the file changed while it was packed', {path});
+}
