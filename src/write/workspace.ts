@@ -35,10 +35,13 @@ export class Workspace {
   /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
   constructor(parent: HeldDirectory) {
     this.#parent = parent.again();
+    let made: string | undefined;
     try {
-      this.#name = basename(mkdtempSync(parent.at(`${workspacePrefix}-${ownIdentity()}-`)));
-      this.held = openOwn(parent, this.#name);
+      made = basename(mkdtempSync(parent.at(`${workspacePrefix}-${ownIdentity()}-`)));
+      this.#name = made;
+      this.held = openOwn(parent, made);
     } catch (error) {
+      attempt(() => made !== undefined && rmdirSync(parent.at(made)));
       this.#parent[Symbol.dispose]();
       throw error;
     }
@@ -169,7 +172,7 @@ function removeLeft(directory: HeldDirectory, name: string, onlyIfOld: boolean):
 }
 
 /** What cannot be cleared away now is cleared away later. */
-function attempt(work: () => void): void {
+function attempt(work: () => unknown): void {
   try {
     work();
   } catch {

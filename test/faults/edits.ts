@@ -90,6 +90,8 @@ function editing({name, files, args, output: out, inPlace = false}: Editing): Sc
   return {
     name,
     tools: ['cp'],
+    // What is done by descriptor is shown with the path of what it came to, and without one where it failed.
+    concerns: (line, directory) => line.includes(directory) || line.includes('"/proc/self/fd/'),
     setUp(directory) {
       for (const file of files) make(directory, file);
       return [process.execPath, program, ...args(directory)];
