@@ -1,4 +1,4 @@
-/* Each duel for a second; `npm run races` fights five hundred rounds of each. */
+/* Each duel for a second; `npm run races:bundle` fights five hundred rounds of each. */
 import {chmodSync} from 'node:fs';
 import test from 'ava';
 import {tempDirectory} from '../helpers/temp.js';

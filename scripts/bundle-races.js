@@ -1,5 +1,5 @@
 /*
- * The duels of test/containment/duels.ts, many rounds of each: node scripts/races.js [ROUNDS] [PATTERN]. As root, after
+ * The duels of test/containment/duels.ts, many rounds of each: node scripts/bundle-races.js [ROUNDS] [PATTERN]. As root, after
  * `npx tsc -p tsconfig.json`. Prints the table of docs/reliability.md and ends with 1 when anything was lost.
  */
 import {chmodSync, mkdtempSync, rmSync} from 'node:fs';
