@@ -8,11 +8,8 @@ import {
   copyFileSync,
   fsync,
   openSync,
-  readFileSync,
   renameSync,
-  statSync,
   unlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import {planEdit} from '../../edit/plan-edit.js';
 import type {EditRequest} from '../../edit/request.js';
@@ -21,7 +18,7 @@ import {ElfError, systemError} from '../../errors.js';
 import type {Root} from '../../loader/root.js';
 import {fileSource} from '../../source/file.js';
 import type {HeldDirectory} from '../../source/held.js';
-import {applyPlanToBuffer} from '../../write/content.js';
+import {applyPlanToNew} from '../../write/apply.js';
 import type {RepairPlan, VendoredLibrary} from './plan.js';
 import {inDirectoryOf} from './staging.js';
 import {stripFile} from './strip.js';
@@ -104,8 +101,7 @@ function edit(directory: HeldDirectory, name: string, request: EditRequest): rea
   }
   if (plan.writes.length === 0) return [];
   const result = directory.at(`${name.slice(0, 200)}.elfinterp-edit`);
-  const {mode} = statSync(file);
-  writeFileSync(result, applyPlanToBuffer(readFileSync(file), plan), {flag: 'wx', mode});
+  applyPlanToNew(file, plan, result);
   renameSync(result, file);
   return plan.changes;
 }
