@@ -3,6 +3,7 @@ export {
   type EmulatorOptions,
   enableInTable,
   flagMeanings,
+  isSharedProgram,
   registerInTable,
   type TableOptions,
   unregisterFromTable,
@@ -16,6 +17,12 @@ export {debianArchitectures, type QemuTarget, targetOfFile} from './binfmt/targe
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export type {DataFile} from './bundle/data-files.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
+export {
+  bundleRelocatable,
+  type RelocatableFile,
+  type RelocatableOptions,
+  type RelocatableResult,
+} from './bundle/relocatable.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
 export {
   type CreateOptions,
@@ -30,12 +37,22 @@ export type {Finding, FindingCode} from './chroot/doctor/finding.js';
 export {bundledEmulators} from './chroot/emulators.js';
 export type {IdMapKind} from './chroot/idmap.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
-export type {BundlePlace} from './chroot/manifest.js';
+export {
+  type KeepOptions,
+  type KeptEmulator,
+  keepEmulator,
+  type RegisterOptions,
+  registerEverywhere,
+  unregisterEmulator,
+} from './chroot/kept-emulator.js';
+export {emulatorForChroot} from './chroot/machine-emulators.js';
+export {type BundlePlace, hasBundle} from './chroot/manifest.js';
 export type {BindMount, MountOptions} from './chroot/mounts.js';
 export type {Stream} from './chroot/namespace.js';
 export {inheritEntries} from './chroot/outer.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
+export {type EmulatedRunOptions, runEmulated} from './chroot/run-emulated.js';
 export {tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';

@@ -33,7 +33,7 @@ export const flagMeanings: Readonly<Record<string, string>> = {
   P: 'programs see the argv[0] that they were started with',
   O: 'the emulator gets the program as an open file, so that it may be unreadable',
   C: 'setuid programs get their rights; the emulator runs with them, and its loader drops LD_* variables',
-  F: "the emulator's file is opened once, here; a shared one still looks up its loader in each chroot",
+  F: "the emulator's file is opened once, here, and serves every chroot; its loader must be inside it",
 };
 
 /**
@@ -126,8 +126,13 @@ function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
   const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
   if (loader === undefined) return [];
   return [
-    `${interpreter} is shared: even with flag F it starts only in chroots that have ${loader}; elfinterp chroot install puts one that always starts into a chroot`,
+    `${interpreter} is shared: even with flag F it starts only in chroots that have ${loader}; elfinterp binfmt register ${posix.basename(interpreter)} makes it one file that starts in all of them`,
   ];
+}
+
+/** Tell whether a file is a program that asks for a loader; what cannot be read is none. */
+export function isSharedProgram(path: string): boolean {
+  return loaderOf(() => fileSource(path)) !== undefined;
 }
 
 /** The loader that a program asks for; undefined for a static one and for what is no readable program. */

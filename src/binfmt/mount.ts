@@ -36,6 +36,15 @@ export function hasPrivateTables(version = release()): boolean {
   return major > 6 || (major === 6 && minor >= 7);
 }
 
+/**
+ * Tell whether this kernel tells an emulator that argv[0] was passed on (flag P): Linux 5.12 and newer, in AT_FLAGS.
+ * An emulator that is not told takes the program's argv[0] for its first argument.
+ */
+export function tellsArgv0(version = release()): boolean {
+  const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
+  return major > 5 || (major === 5 && minor >= 12);
+}
+
 /** @throws ElfError NOT_FOUND when binfmt_misc is not mounted */
 export function mustFindTable(table?: string): BinfmtMount {
   const mount = findTable(table);

@@ -35,7 +35,10 @@ export function proveClosed(
     const {nodes} = tree;
     const obstacle = findObstacle(tree, {symbols, root, direct: program.wraps !== undefined});
     if (obstacle !== undefined) throw notClosed(path, obstacle.what, obstacle.asker);
-    const stray = nodes.find((node) => node.path !== path && !node.path.startsWith(`${layout.libs}/`));
+    // What is packed into the program is the same file.
+    const stray = nodes.find(
+      (node) => node.host !== nodes[0]?.host && !node.path.startsWith(`${layout.libs}/`),
+    );
     if (stray !== undefined) {
       throw notClosed(
         path,

@@ -53,6 +53,20 @@ export function describeArchitecture(name: string, evidence?: string): Architect
   );
 }
 
+/** @throws ElfError NOT_FOUND when nothing in the chroot tells */
+export function architectureOf(root: Root, name?: string): Architecture {
+  if (name !== undefined) return describeArchitecture(name);
+  const found = findArchitecture(root);
+  // Once more by its name, for an error where no target has it.
+  if (found !== undefined)
+    return found.targets.length > 0 ? found : describeArchitecture(found.name, found.evidence);
+  throw new ElfError('NOT_FOUND', 'nothing tells the architecture of this chroot', {
+    path: root.host,
+    expected:
+      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh; else name it with --arch',
+  });
+}
+
 /** dpkg's list of architectures: its native one stands first. */
 function fromDpkgArch(root: Root): Architecture | undefined {
   return fromNote(root, '/var/lib/dpkg/arch', (text) => text.split('\n')[0]);

@@ -1,11 +1,10 @@
 /*
- * A foreign Debian system from nothing, with debootstrap as it is: its first stage unpacks, the emulator goes in,
- * its second stage configures inside.
+ * A foreign Debian system from nothing, with debootstrap as it is: its first stage unpacks, its second stage
+ * configures inside, under an emulator of this machine that is never in the chroot (machine-emulators.ts).
  *
- * Both stages run in namespaces (namespace.ts), so that nothing is left mounted or running, however they end. The
- * second stage's last act is to delete /debootstrap, where the emulator is that runs it: after that no program
- * starts any more, and what debootstrap would still unmount goes with the namespace. An emulator that shall stay
- * therefore is installed elsewhere.
+ * Both stages run in namespaces (namespace.ts), so that nothing is left mounted or running, however they end. An
+ * emulator that is to stay is installed before the second stage, and not in /debootstrap: to delete that is the
+ * second stage's last act.
  */
 import {mkdirSync, unlinkSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
@@ -13,7 +12,7 @@ import {HeldRoot} from '../loader/held-root.js';
 import type {Root} from '../loader/root.js';
 import {type HeldDirectory, holdDirectory} from '../source/held.js';
 import {absolutePath} from '../source/working-directory.js';
-import {type Architecture, describeArchitecture} from './architecture.js';
+import {type Architecture, architectureOf, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
   firstStageDone,
@@ -24,11 +23,10 @@ import {
 import {chooseEnvironment} from './environment.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
 import {type IdMap, type IdMapKind, planIdMap} from './idmap.js';
-import {architectureOf, installEmulator} from './install.js';
-import {defaultPrefixes, findManifest} from './manifest.js';
+import {installEmulator} from './install.js';
+import {defaultPrefixes} from './manifest.js';
 import type {Stream} from './namespace.js';
 import {defaultPath} from './program.js';
-import {removeBundle} from './remove.js';
 import {runInChroot} from './run.js';
 import {stageFailed} from './stage-failure.js';
 
@@ -38,8 +36,10 @@ export interface FinishOptions {
   readonly emulators?: readonly string[] | undefined;
   /** Leave the emulator in the chroot, under /usr/libexec/elfinterp. Default: false. */
   readonly keep?: boolean | undefined;
-  /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
+  /** With `keep`: make the bundled loader ignore the guest's LD_* variables. Default: true. */
   readonly isolate?: boolean | undefined;
+  /** With `keep`: leave each emulator as one file, with its loader and its libraries inside. Default: false. */
+  readonly oneFile?: boolean | undefined;
   readonly idMap?: IdMapKind | 'auto' | undefined;
   /** Where debootstrap's progress goes. Default: this process's standard error. */
   readonly progress?: Stream | undefined;
@@ -127,37 +127,43 @@ async function finish(
   emulators: readonly string[],
   options: FinishOptions,
 ): Promise<CreateResult> {
-  const {keep = false, isolate, idMap, onProgress = () => {}, onWarning = () => {}} = options;
-  const prefix = emulators.length === 0 ? undefined : defaultPrefixes[keep ? 1 : 0];
+  const {keep = false, idMap, onProgress = () => {}, onWarning = () => {}} = options;
   mendProc(target);
-  if (prefix !== undefined) {
-    const installed = await installEmulator(target, emulators, {
-      architecture: architecture.name,
-      prefix,
-      isolate,
-    });
-    for (const note of installed.notes) onWarning(note);
-    onProgress(`${emulators.join(', ')} installed under ${prefix}`);
-  } else {
-    onWarning(`this machine runs ${architecture.name} programs itself: no emulator is installed`);
-  }
+  if (emulators.length === 0)
+    onWarning(`this machine runs ${architecture.name} programs itself: no emulator is used`);
+  const prefix = keep ? await leaveEmulators(target, architecture, emulators, options) : undefined;
   onProgress('second stage: the packages are configured inside');
   const {exitCode} = await runInChroot(target, secondStage, {
     ...streamsOf(options),
     cwd: '/',
     idMap,
-    prefix,
+    ...(prefix === undefined ? {emulators} : {prefix}),
     env: environmentInside(),
+    onProgress,
     onWarning,
   });
   if (exitCode !== 0) throw stageFailed('second', target, exitCode);
-  if (!keep && hasBundle(target) !== undefined) removeBundle(target);
-  return {target, architecture, emulators, prefix: keep ? prefix : undefined};
+  return {target, architecture, emulators, prefix};
 }
 
-function hasBundle(target: string): boolean {
-  using root = HeldRoot.at(target);
-  return findManifest(root, {}) !== undefined;
+/** Install the emulators where debootstrap leaves them; where that is, seen from inside. */
+async function leaveEmulators(
+  target: string,
+  architecture: Architecture,
+  emulators: readonly string[],
+  {isolate, oneFile, onProgress = () => {}, onWarning = () => {}}: FinishOptions,
+): Promise<string | undefined> {
+  if (emulators.length === 0) return undefined;
+  const prefix = defaultPrefixes[1];
+  const {notes} = await installEmulator(target, emulators, {
+    architecture: architecture.name,
+    prefix,
+    isolate,
+    oneFile,
+  });
+  for (const note of notes) onWarning(note);
+  onProgress(`${emulators.join(', ')} installed under ${prefix}`);
+  return prefix;
 }
 
 /** Found before anything is downloaded. */

@@ -97,7 +97,7 @@ export function checkRunnable(program: ProgramInside, entries: readonly BinfmtEn
   if (entries.some((entry) => entryMatches(entry, program))) return;
   throw new ElfError('NOT_FOUND', `this is a program for ${target.name}, and there is no emulator for it`, {
     path: program.path,
-    expected: `qemu-${target.name} in the chroot's bundle`,
+    expected: `qemu-${target.name} or qemu-${target.name}-static in PATH (Debian packages qemu-user, qemu-user-static), or in the chroot`,
     got: entries.map(({registration}) => registration.name).join(', ') || 'no emulator',
   });
 }
@@ -108,7 +108,7 @@ export function enabledEntry(registration: Registration): BinfmtEntry {
 }
 
 /** The target of a program that this machine does not run itself. */
-function foreignTarget({head}: ProgramInside): QemuTarget | undefined {
+export function foreignTarget({head}: ProgramInside): QemuTarget | undefined {
   const target = isElf(head) ? targetOfFile(head) : undefined;
   return target === undefined || isNativeTarget(target) ? undefined : target;
 }
@@ -123,7 +123,7 @@ function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, 
 }
 
 /** The name that distributions use, and that mmdebstrap and arch-test look for. */
-function nameOf(target: QemuTarget): string {
+export function nameOf(target: QemuTarget): string {
   return `qemu-${target.name}`;
 }
 

@@ -21,13 +21,21 @@ function namesOf({name}: QemuTarget): readonly string[] {
  *
  * @throws ElfError NOT_FOUND with the names that were looked for
  */
-export function findHostEmulator({name, targets}: Architecture): string {
-  const names = targets.flatMap(namesOf);
-  const path = names.map(locateProgram).find((found) => found !== undefined);
+export function findHostEmulator({name, targets}: Pick<Architecture, 'name' | 'targets'>): string {
+  const path = lookForHostEmulator(targets);
   if (path !== undefined) return path;
+  const names = targets.flatMap(namesOf);
   throw new ElfError('NOT_FOUND', `this machine has no emulator for ${name}`, {
     expected: `${names.join(' or ')} (Debian packages qemu-user, qemu-user-static), or the path of an emulator`,
   });
+}
+
+/** The same; undefined when there is none. */
+export function lookForHostEmulator(targets: readonly QemuTarget[]): string | undefined {
+  return targets
+    .flatMap(namesOf)
+    .map(locateProgram)
+    .find((found) => found !== undefined);
 }
 
 /** Find the file that a user means by PROGRAM: a path, or a name to be looked up as a shell does. */

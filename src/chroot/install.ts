@@ -7,15 +7,18 @@ import {settle} from '../bundle/staging.js';
 import {ElfError, inWords} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
 import type {Root} from '../loader/root.js';
-import {type Architecture, describeArchitecture, findArchitecture} from './architecture.js';
+import {type Architecture, architectureOf} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
 import {findProcesses, refuseUses} from './in-use.js';
+import {fetchFiles} from './machine-emulators.js';
 import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
 
 /** Which emulators to install, and where. */
 export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget' | 'beforeReplacing'> {
   /** The chroot's Debian architecture. Default: found out from what is in it. */
   readonly architecture?: string | undefined;
+  /** Install each shared emulator as one file, with its loader and its libraries inside. Default: false. */
+  readonly oneFile?: boolean | undefined;
 }
 
 /** What was installed. */
@@ -70,7 +73,8 @@ export async function installEmulator(
     };
   }
   const emulators = programs.length > 0 ? programs.map(locateEmulator) : [findHostEmulator(architecture)];
-  const bundled = bundleAt(root, emulators, {
+  using files = await oneFileEach(emulators, options);
+  const bundled = bundleAt(root, files.paths, {
     ...options,
     prefix: prefixFor(root, options),
     qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
@@ -79,6 +83,20 @@ export async function installEmulator(
   });
   const notes = [...noteOnTargets(bundled.manifest, architecture), ...bundled.notes];
   return {...result, emulators, bundle: bundled, notes};
+}
+
+/** Where the files are that are bundled: made one file each, if that is wanted. */
+async function oneFileEach(
+  emulators: readonly string[],
+  {oneFile = false, root, isolate = true}: InstallOptions,
+): Promise<{paths: readonly string[]} & Disposable> {
+  if (!oneFile) return {paths: emulators, [Symbol.dispose]: () => {}};
+  if (root !== undefined || !isolate) {
+    throw new ElfError('BAD_REQUEST', 'one file is made of emulators of this machine, and isolated', {
+      expected: 'no other root, and no loader that reads the environment of the guest',
+    });
+  }
+  return fetchFiles(emulators);
 }
 
 /** Emulators for other programs are not refused: a chroot may have programs of several architectures. */
@@ -96,18 +114,4 @@ function prefixFor(root: Root, {prefix, libs}: InstallOptions): string {
   if (prefix === undefined) return findManifest(root, {libs})?.manifest.prefix ?? defaultPrefixes[0];
   if (prefix.startsWith('/')) readManifest(root, prefix, libs);
   return prefix;
-}
-
-/** @throws ElfError NOT_FOUND when nothing in the chroot tells */
-export function architectureOf(root: Root, name?: string): Architecture {
-  if (name !== undefined) return describeArchitecture(name);
-  const found = findArchitecture(root);
-  // Once more by its name, for an error where no target has it.
-  if (found !== undefined)
-    return found.targets.length > 0 ? found : describeArchitecture(found.name, found.evidence);
-  throw new ElfError('NOT_FOUND', 'nothing tells the architecture of this chroot', {
-    path: root.host,
-    expected:
-      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh; else name it with --arch',
-  });
 }

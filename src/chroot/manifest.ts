@@ -3,7 +3,7 @@ import {type Manifest, manifestPath} from '../bundle/manifest.js';
 import {readManifestFile} from '../bundle/manifest-file.js';
 import {ElfError} from '../errors.js';
 import {findOwn} from '../loader/inside.js';
-import type {Root} from '../loader/root.js';
+import {Root} from '../loader/root.js';
 
 /** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
 export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
@@ -36,6 +36,11 @@ export function findManifest(root: Root, {prefix, libs = defaultLibs}: BundlePla
   }
   if (prefix === undefined) return undefined;
   throw new ElfError('NOT_FOUND', 'no bundle is installed under this prefix', {path: root.hostPath(prefix)});
+}
+
+/** Tell whether a chroot has a bundle. @throws ElfError as `findManifest` does */
+export function hasBundle(chroot: string, place: BundlePlace = {}): boolean {
+  return findManifest(new Root(chroot), place) !== undefined;
 }
 
 /** Read the manifest under one prefix; undefined when there is none. */

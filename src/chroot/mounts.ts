@@ -65,7 +65,7 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
   } = options;
   return [
     planMachineMounts(),
-    privateTable && step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint),
+    privateTable && planPrivateTable(),
     // So that the root directory inside is a mount point with an entry in mountinfo, for df and its like.
     attempt('mount /', 'mount', '--rbind', root.host, root.host),
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
@@ -81,6 +81,11 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
 /** What a command finds that sees the machine's own files, and no chroot. */
 export function planMachineMounts(): string {
   return attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc');
+}
+
+/** An empty table of the namespace's own. */
+export function planPrivateTable(): string {
+  return step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint);
 }
 
 /** What every program may open. A file in a tmpfs is the place to mount each one on. */

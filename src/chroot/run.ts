@@ -8,22 +8,21 @@
  * It keeps programs apart from the host's tables, not malice from the host: root in an identity map is root's user id.
  */
 import {readlinkSync} from 'node:fs';
-import {release} from 'node:os';
 import {posix} from 'node:path';
 import {isatty} from 'node:tty';
-import {hasPrivateTables} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
-import {register} from '../binfmt/registry.js';
-import {ElfError, inWords} from '../errors.js';
+import {inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
-import {checkRunnable, enabledEntry, planEmulators, planOwnEmulator} from './emulators.js';
+import {checkRunnable, enabledEntry, nameOf, planEmulators, planOwnEmulator} from './emulators.js';
 import {chooseEnvironment, splitEnvironment} from './environment.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
+import {fetchEmulators, wantedEmulators} from './machine-emulators.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {mountOf} from './mount-of.js';
-import {binfmtMountPoint, binfmtStep, type MountOptions, ownTerminal, planMounts} from './mounts.js';
-import {type Namespace, openNamespace, type Stream} from './namespace.js';
-import {readOuterEntries, registerAgain} from './outer.js';
+import {type MountOptions, ownTerminal, planMounts} from './mounts.js';
+import {openNamespace, type Stream} from './namespace.js';
+import {readOuterEntries} from './outer.js';
+import {explainMount, fillTable} from './private-table.js';
 import {defaultPath, findCommand, type ProgramInside} from './program.js';
 import {inOwnTerminal} from './terminal.js';
 import {findTool} from './tools.js';
@@ -31,7 +30,12 @@ import {workingDirectoryInside} from './working-directory.js';
 
 /** How a command is run in a chroot. */
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
-  /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`. */
+  /**
+   * Emulators of this machine to use, instead of those in the chroot. Default: where the chroot has none for the
+   * command, the one for its architecture, out of PATH. Each is registered as one file, and none is put into the chroot.
+   */
+  readonly emulators?: readonly string[] | undefined;
+  /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`; F is added to one of this machine. */
   readonly flags?: string | undefined;
   /** Default: `auto`, which is `identity` as root, else `subordinate` if the user has such ids, else `single`. */
   readonly idMap?: IdMapKind | 'auto' | undefined;
@@ -47,6 +51,8 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly global?: boolean | undefined;
   /** Standard input, output and error. Default: this process's own. */
   readonly stdio?: readonly [Stream, Stream, Stream] | undefined;
+  /** Called when something takes long, with what it is. */
+  readonly onProgress?: ((message: string) => void) | undefined;
   /** Called with each thing that is not as one might expect and does not stop the run. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -60,8 +66,8 @@ export interface ChrootRunResult {
 /**
  * Run a command in a chroot and wait for it.
  *
- * The bundle's emulators are registered for this run alone. A chroot without a bundle is entered as it is, which
- * suits one of the machine's own architecture. Signals that reach this process meanwhile are passed on.
+ * The bundle's emulators are registered for this run alone; where the chroot has none, one of this machine is. A chroot
+ * of the machine's own architecture is entered as it is. Signals that reach this process meanwhile are passed on.
  *
  * @param command program and arguments; the program is looked up inside, in the PATH of `env`
  * @throws ElfError NOT_FOUND (no such chroot, program, bundle or emulator), BAD_MANIFEST, OUTSIDE, UNSUPPORTED
@@ -77,28 +83,43 @@ export async function runInChroot(
   options: ChrootRunOptions = {},
 ): Promise<ChrootRunResult> {
   const root = new Root(chroot);
-  const plan = inWords(root.host, () => planRun(root, command, options));
+  const chosen = inWords(root.host, () => chooseEmulators(root, command, options));
+  using emulators = await fetchEmulators(chosen.wanted, options.flags, options);
+  const registrations = [...chosen.registrations, ...emulators.registrations];
+  const plan = inWords(root.host, () => planRun(root, command, {...options, ...chosen, registrations}));
   const namespace = await openNamespace(plan);
   try {
     writeIdMap(namespace.pid, plan.idMap);
     await namespace.proceed('mounted').catch(explainMount);
-    if (plan.registrations.length > 0) registerIn(namespace, plan);
+    if (plan.registrations.length > 0) fillTable(namespace, plan);
     return {exitCode: await namespace.run()};
   } finally {
     namespace.close();
   }
 }
 
-type Plan = ReturnType<typeof planRun>;
-
-/** Everything that can be decided before a process is started. */
-function planRun(root: Root, command: readonly string[], options: ChrootRunOptions) {
-  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
-  const {cwd: wanted, binds = []} = options;
+/** What the command is, and which emulators it needs: those in the chroot, and those of this machine. */
+function chooseEmulators(root: Root, command: readonly string[], options: ChrootRunOptions) {
+  const {cwd: wanted, binds = [], onWarning = () => {}} = options;
   const cwd = wanted === undefined ? workingDirectoryInside(root, binds) : posix.resolve('/', wanted);
   const env = {PATH: defaultPath, ...(options.env ?? chooseEnvironment(process.env, options))};
   const program = findCommand(root, command, {searchPath: env.PATH, cwd, isComplete: binds.length === 0});
-  const registrations = options.global ? [] : planRegistrations(root, program, options, onWarning);
+  if (options.global) return {cwd, env, program, registrations: [], wanted: []};
+  const inChroot = planRegistrations(root, program, options, onWarning);
+  const emulators = wantedEmulators(root, program, inChroot, options.emulators);
+  const registrations = inChroot.filter(({name}) => !emulators.some(({target}) => name === nameOf(target)));
+  return {cwd, env, program, registrations, wanted: emulators};
+}
+
+interface RunPlanOptions extends ChrootRunOptions, ReturnType<typeof chooseEmulators> {
+  readonly cwd: string;
+  readonly env: ReturnType<typeof chooseEmulators>['env'];
+}
+
+/** Everything that can be decided before a process is started. */
+function planRun(root: Root, command: readonly string[], options: RunPlanOptions) {
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  const {cwd, env, program, registrations} = options;
   const outer = readOuterEntries(onWarning);
   if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
   const idMap = planIdMap(options.idMap);
@@ -160,27 +181,4 @@ function descriptorOf(stream: Stream, standard: number): number | undefined {
 function terminalOf(stdin: Stream): string | undefined {
   const fd = descriptorOf(stdin, 0);
   return fd !== undefined && isatty(fd) ? readlinkSync(`/proc/self/fd/${fd}`) : undefined;
-}
-
-/** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
-function explainMount(error: unknown): never {
-  if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
-  throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
-    expected: hasPrivateTables() ? needsPermission : needsNewKernel,
-    got: `Linux ${release()}, ${error.message}`,
-    cause: error,
-  });
-}
-
-const needsNewKernel =
-  'Linux 6.7 or newer; on an older one register the emulator for the whole machine (elfinterp binfmt register --chroot DIR --global) and run with --global';
-const needsPermission =
-  'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
-
-/** The namespace's own table, reached through the root directory of a process in it. */
-function registerIn(namespace: Namespace, {registrations, outer, onWarning}: Plan): void {
-  const table = `/proc/${namespace.pid}/root${binfmtMountPoint}`;
-  registerAgain(table, outer, new Set(registrations.map(({name}) => name)), onWarning);
-  // Last, because the newest entry that matches wins.
-  for (const registration of registrations) register(table, registration);
 }

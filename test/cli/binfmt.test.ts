@@ -3,6 +3,7 @@ import {existsSync} from 'node:fs';
 import test from 'ava';
 import {guestRoot} from '../chroot/guest-root.js';
 import {elfinterp} from '../helpers/cli.js';
+import {ownCache} from '../helpers/own-cache.js';
 import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
 import {withTools} from '../helpers/tools.js';
 
@@ -75,10 +76,12 @@ test('an entry that is not there is reported, and the others are still changed',
   t.regex(stderr, /none: no such entry is registered/);
 });
 
-test('with flag F one is warned of what a shared emulator still needs', (t) => {
-  const {status, stderr} = inNamespace('elfinterp binfmt register /bin/sh --target arm --name x --flags F');
-  t.is(status, 0);
-  t.regex(stderr, /\/bin\/sh is shared: even with flag F it starts only in chroots that have \/lib64\//);
+test('with flag F a shared emulator is made one file, and a static one stays where it is', (t) => {
+  const {status, stdout, stderr} = inNamespace(
+    'elfinterp binfmt register /usr/bin/qemu-arm --flags F; elfinterp binfmt register /opt/qemu-s390x --flags P',
+  );
+  t.deepEqual([status, stderr], [0, '']);
+  t.regex(stdout, new RegExp(`^qemu-arm  ${ownCache}/[0-9a-f]{40}/qemu-arm\nqemu-s390x  /opt/qemu-s390x\n$`));
 });
 
 test('the state of the table tells whose it is', (t) => {

@@ -9,7 +9,7 @@ import {ElfError} from '../../errors.js';
 import {findOwn, openOwn} from '../../loader/inside.js';
 import type {Root} from '../../loader/root.js';
 import type {Architecture} from '../architecture.js';
-import {findOwnEmulator} from '../find-emulator.js';
+import {findOwnEmulator, lookForHostEmulator} from '../find-emulator.js';
 import {type BundlePlace, findManifest} from '../manifest.js';
 import {isElf, readHead} from '../program.js';
 import {quoted} from '../shell-word.js';
@@ -18,7 +18,7 @@ import {broken, doubtful, type Finding, type FindingCode, fine} from './finding.
 
 export interface EmulatorReport {
   readonly findings: readonly Finding[];
-  /** Whether `chroot run` has an emulator to register for the chroot's programs. */
+  /** Whether `chroot run` has an emulator to register for the chroot's programs, in it or on this machine. */
   readonly hasEmulator: boolean;
 }
 
@@ -33,10 +33,10 @@ export function examineEmulator(
     const serves = manifest?.programs.find(({qemuTarget}) => targets.some(({name}) => name === qemuTarget));
     const own = findOwnEmulator(root, targets);
     return {
-      hasEmulator: serves !== undefined || own !== undefined,
+      hasEmulator: serves !== undefined || own !== undefined || lookForHostEmulator(targets) !== undefined,
       findings: [
         ...(manifest === undefined ? [] : examineBundle(root, manifest, place)),
-        ...(targets.length === 0 ? [] : [presence(root, targets, serves?.path, own?.path, manifest)]),
+        ...(targets.length === 0 ? [] : [presence(targets, serves?.path, own?.path, manifest)]),
       ],
     };
   } catch (error) {
@@ -46,7 +46,6 @@ export function examineEmulator(
 }
 
 function presence(
-  root: Root,
   targets: readonly QemuTarget[],
   bundled: string | undefined,
   own: string | undefined,
@@ -56,12 +55,16 @@ function presence(
   if (bundled !== undefined)
     return fine('EMULATOR', `the chroot has a bundled emulator for ${names}`, bundled);
   if (own !== undefined) return fine('EMULATOR', `the chroot has an emulator for ${names} of its own`, own);
+  const ofMachine = lookForHostEmulator(targets);
+  if (ofMachine !== undefined)
+    return fine('EMULATOR', `chroot run takes this machine's emulator for ${names}`, ofMachine);
   const evidence =
     manifest === undefined
-      ? 'there is no manifest in /debootstrap or /usr/libexec/elfinterp'
-      : `the bundle has ${manifest.programs.map(({path}) => path).join(', ')}`;
-  const what = `there is no emulator for ${names} in the chroot: "Exec format error"`;
-  return broken('NO_EMULATOR', what, evidence, `elfinterp chroot install ${quoted(root.host)}`);
+      ? 'none in the chroot, none in PATH'
+      : `none in PATH; the bundle has ${manifest.programs.map(({path}) => path).join(', ')}`;
+  const what = `there is no emulator for ${names}: "Exec format error"`;
+  const remedy = 'apt-get install --no-install-recommends qemu-user, or elfinterp chroot run --emulator FILE';
+  return broken('NO_EMULATOR', what, evidence, remedy);
 }
 
 /** A link where the bundle should be, or a list that names what it must not. */

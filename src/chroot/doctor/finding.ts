@@ -18,6 +18,7 @@ export type FindingCode =
   | 'USER_NAMESPACES'
   | 'SUBORDINATE_IDS'
   | 'MMAP_MIN_ADDR'
+  | 'CACHE'
   | 'TABLE'
   | 'TABLE_HIDES'
   | 'ENTRY_LOOP'

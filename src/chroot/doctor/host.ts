@@ -7,10 +7,17 @@ import {hasPrivateTables} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
 import {planIdMap} from '../idmap.js';
 import {quoted} from '../shell-word.js';
+import {examineCache} from './cache.js';
 import {broken, doubtful, type Finding, fine} from './finding.js';
 
 export function examineHost(): readonly Finding[] {
-  return [...examineKernel(), ...examineUserNamespaces(), ...examineIds(), ...examineLowestAddress()];
+  return [
+    ...examineKernel(),
+    ...examineUserNamespaces(),
+    ...examineIds(),
+    ...examineLowestAddress(),
+    ...examineCache(),
+  ];
 }
 
 function examineKernel(): readonly Finding[] {
@@ -22,7 +29,7 @@ function examineKernel(): readonly Finding[] {
       'KERNEL',
       'before Linux 6.7 an emulator can be registered only for the whole machine',
       evidence,
-      'elfinterp binfmt register --chroot CHROOT --global, then elfinterp chroot run --global CHROOT',
+      'elfinterp binfmt register qemu-TARGET --global, then elfinterp chroot run --global CHROOT',
     ),
   ];
 }

@@ -112,13 +112,19 @@ function examineGuest(guest: Guest, {entries}: BinfmtTable, hostWide: boolean): 
   return [severity('ENTRY_SHADOWS', what, `${name}: ${problem.evidence}`, remedy)];
 }
 
+/** As one file it starts in every root. */
+function registerAgain(name: string, target: QemuTarget, hostWide: boolean): string {
+  const table = hostWide ? ' --global' : '';
+  return `elfinterp binfmt unregister ${quoted(name)}${table} && elfinterp binfmt register qemu-${target.name}${table}`;
+}
+
 /** Why an entry leads to nothing for programs in the chroot; undefined when it works, as far as can be seen. */
 function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean): Finding | undefined {
   const {name, interpreter, flags} = registration;
   const severity = guest.hasEmulator ? doubtful : broken;
   const remedy = guest.hasEmulator
     ? `elfinterp chroot run ${quoted(guest.root.host)} does without; elfinterp binfmt disable ${quoted(name)}${hostWide ? ' --global' : ''} puts it aside`
-    : `elfinterp chroot install ${quoted(guest.root.host)}`;
+    : registerAgain(name, guest.target, hostWide);
   const opened = flags.includes('F');
   const where = opened ? new Root() : guest.root;
   const there = where.resolve(interpreter);
@@ -134,5 +140,6 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
     ? 'flag F keeps the emulator at hand, but it is shared and its loader is not in the chroot: "No such file or directory"'
     : 'the registered interpreter is shared and its loader is not in the chroot: "No such file or directory"';
   const code = opened ? 'ENTRY_F_SHARED' : 'ENTRY_WITHOUT_INTERPRETER';
-  return severity(code, what, `${name}: ${printable(interpreter)} asks for ${printable(loader)}`, remedy);
+  const evidence = `${name}: ${printable(interpreter)} asks for ${printable(loader)}`;
+  return severity(code, what, evidence, opened ? registerAgain(name, guest.target, hostWide) : remedy);
 }

@@ -1,10 +1,11 @@
-import {enableInTable, type TableOptions, unregisterFromTable} from '../../index.js';
+import {enableInTable, type TableOptions, unregisterEmulator} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
+import {safe} from '../safe-text.js';
 
-type Change = (name: string, options: TableOptions) => void;
+type Change = (name: string, options: TableOptions) => unknown;
 
-export const unregister = forEachName(unregisterFromTable);
+export const unregister = forEachName(unregisterEmulator);
 export const enable = forEachName((name, options) => enableInTable(name, true, options));
 export const disable = forEachName((name, options) => enableInTable(name, false, options));
 
@@ -14,7 +15,8 @@ function forEachName(change: Change) {
     const options = {table: args.table as string | undefined, global: args.global as boolean | undefined};
     for (const name of args.names as string[]) {
       try {
-        change(name, options);
+        const removed = change(name, options);
+        if (typeof removed === 'string') output.progress(safe`${removed} is removed`);
       } catch (error) {
         output.error(error);
       }

@@ -2,9 +2,14 @@ import {
   bundledEmulators,
   describeEmulator,
   type ExportFormat,
+  emulatorForChroot,
   exportRegistration,
+  hasBundle,
   inheritEntries,
+  isSharedProgram,
+  keepEmulator,
   type Registration,
+  registerEverywhere,
   registerInTable,
   tryEmulator,
 } from '../../index.js';
@@ -12,16 +17,15 @@ import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {safe} from '../safe-text.js';
 
-export function run(args: Arguments, output: Output): number | undefined {
+export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   const problem = problemOf(args);
   if (problem !== undefined) {
     output.note(safe`${problem}; see elfinterp binfmt register --help`);
     return exitStatus.usage;
   }
-  const registrations = planned(args, output);
-  const format = args.export as ExportFormat | undefined;
-  if (format === undefined) enter(registrations, args, output);
-  else for (const each of registrations) output.document(exportRegistration(each, format).trimEnd());
+  const emulator = emulatorOfThisMachine(args, output);
+  if (emulator !== undefined) await everywhere(emulator, args, output);
+  else if (args.chroot === undefined || hasBundle(args.chroot as string)) asNamed(args, output);
   return undefined;
 }
 
@@ -31,24 +35,69 @@ function problemOf({chroot, interpreter, inherit, table}: Arguments): string | u
   return inherit && table === undefined ? '--inherit goes with --table' : undefined;
 }
 
+/** What is registered with flag F, as one file: by its name, or because it is shared and F is asked for. */
+function emulatorOfThisMachine(args: Arguments, output: Output): string | undefined {
+  if (args.chroot !== undefined) {
+    if (hasBundle(args.chroot as string)) return undefined;
+    const emulator = emulatorForChroot(args.chroot as string);
+    if (emulator === undefined) output.note(safe`this machine runs the programs of this chroot itself`);
+    return emulator;
+  }
+  const interpreter = args.interpreter as string;
+  const isWanted =
+    !interpreter.includes('/') ||
+    ((args.flags as string | undefined)?.includes('F') && isSharedProgram(interpreter));
+  return isWanted ? interpreter : undefined;
+}
+
+async function everywhere(emulator: string, args: Arguments, output: Output): Promise<void> {
+  const format = args.export as ExportFormat | undefined;
+  const options = {
+    ...namingOf(args),
+    ...tableOf(args),
+    into: args.into as string | undefined,
+    inherit: args.inherit as boolean | undefined,
+    onProgress: (message: string) => output.progress(safe`${message}`),
+    onWarning: output.warn,
+  };
+  const kept = await (format === undefined
+    ? registerEverywhere(emulator, options)
+    : keepEmulator(emulator, options));
+  for (const note of kept.notes) output.warn(note);
+  if (kept.file !== undefined) output.note(safe`${emulator} is kept as one file, ${kept.file}`);
+  const {registration} = kept;
+  if (format !== undefined) output.document(exportRegistration(registration, format).trimEnd());
+  else output.line(safe`${registration.name}  ${registration.interpreter}`);
+}
+
+/** An interpreter by the path at which it will be looked up, or the emulators of a chroot's bundle. */
+function asNamed(args: Arguments, output: Output): void {
+  const registrations = planned(args, output);
+  const format = args.export as ExportFormat | undefined;
+  if (format === undefined) enter(registrations, args, output);
+  else for (const each of registrations) output.document(exportRegistration(each, format).trimEnd());
+}
+
 function planned(args: Arguments, output: Output): readonly Registration[] {
-  const flags = args.flags as string;
+  const {flags} = namingOf(args);
   if (args.chroot !== undefined) return bundledEmulators(args.chroot as string, {flags}, output.warn);
-  const {target, name} = args as {target?: string; name?: string};
-  return [describeEmulator(args.interpreter as string, {target, name, flags})];
+  return [describeEmulator(args.interpreter as string, namingOf(args))];
 }
 
 function enter(registrations: readonly Registration[], args: Arguments, output: Output): void {
-  const options = {table: args.table as string | undefined, global: args.global as boolean | undefined};
-  if (options.table !== undefined && args.inherit)
-    inheritEntries(
-      options.table,
-      registrations.map(({name}) => name),
-      output.warn,
-    );
+  const names = registrations.map(({name}) => name);
+  if (args.inherit) inheritEntries(args.table as string, names, output.warn);
   for (const registration of registrations) {
-    for (const note of registerInTable(registration, options)) output.warn(note);
+    for (const note of registerInTable(registration, tableOf(args))) output.warn(note);
     output.line(safe`${registration.name}  ${registration.interpreter}`);
     if (args.test) tryEmulator(registration, args.chroot as string | undefined);
   }
+}
+
+function namingOf({target, name, flags}: Arguments): {target?: string; name?: string; flags?: string} {
+  return {target, name, flags} as {target?: string; name?: string; flags?: string};
+}
+
+function tableOf({table, global}: Arguments): {table?: string; global?: boolean} {
+  return {table, global} as {table?: string; global?: boolean};
 }

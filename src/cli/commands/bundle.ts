@@ -1,13 +1,15 @@
-import {bundle} from '../../index.js';
+import {bundle, bundleRelocatable} from '../../index.js';
 import type {Arguments} from '../command.js';
-import type {Output} from '../output.js';
+import {exitStatus, type Output} from '../output.js';
 import {bundleToJson, printBundle} from '../print-bundle.js';
 import {showProgress} from '../progress.js';
+import {safe} from '../safe-text.js';
 
-export async function run(args: Arguments, output: Output): Promise<undefined> {
+export async function run(args: Arguments, output: Output): Promise<number | undefined> {
+  if (args.relocatable) return relocatable(args, output);
   const result = await bundle(args.programs as string[], {
     into: args.into as string,
-    prefix: args.prefix as string,
+    prefix: args.prefix as string | undefined,
     libs: args.libs as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
@@ -21,6 +23,30 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   for (const note of result.notes) output.warn(note);
   if (args.json) output.json(bundleToJson(result));
   else printBundle(result, output);
+  return undefined;
+}
+
+async function relocatable(args: Arguments, output: Output): Promise<number | undefined> {
+  const fixed = ['prefix', 'launcher', 'shell'].filter(
+    (name) => args[name] !== undefined && args[name] !== 'interp',
+  );
+  if (fixed.length > 0 || args.isolate === false) {
+    output.note(
+      safe`--relocatable goes without ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}; see elfinterp bundle --help`,
+    );
+    return exitStatus.usage;
+  }
+  const result = await bundleRelocatable(args.programs as string[], {
+    into: args.into as string,
+    root: args.root as string | undefined,
+    library: args.library as string[] | undefined,
+    files: ((args.file as string[] | undefined) ?? []).map(parseFile),
+    onProgress: showProgress(output),
+  });
+  for (const note of result.notes) output.warn(note);
+  if (args.json) output.json({directory: result.directory, files: result.files});
+  else for (const {path, source} of result.files) output.line(safe`${path}  ${source}`);
+  return undefined;
 }
 
 /** SRC[=DST]; a name with an equals sign in it is written as SRC=DST. */

@@ -29,6 +29,7 @@ function create(args: Arguments, output: Output): Promise<CreateResult> {
   const common: FinishOptions = {
     emulators: args.emulator as string[] | undefined,
     keep: args.keep as boolean | undefined,
+    oneFile: args['one-file'] as boolean | undefined,
     isolate: args.isolate as boolean,
     idMap: args['id-map'] as FinishOptions['idMap'],
     onProgress: (text) => output.progress(safe`${text}`),

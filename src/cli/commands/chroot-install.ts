@@ -14,6 +14,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       libs: args.libs as string,
       root: args.root as string | undefined,
       library: args.library as string[] | undefined,
+      oneFile: args['one-file'] as boolean | undefined,
       isolate: args.isolate as boolean,
       symbols: args.symbols as boolean | undefined,
       launcher: args.launcher as 'interp' | 'wrapper',

@@ -16,12 +16,14 @@ export async function run(args: Arguments, output: Output): Promise<number> {
     libs: args.libs as string | undefined,
     cwd: args.cwd as string | undefined,
     flags: args.flags as string | undefined,
+    emulators: args.emulator as string[] | undefined,
     binds: ((args.bind as string[] | undefined) ?? []).map(parseBind),
     resolvConf: args['resolv-conf'] as boolean | undefined,
     idMap: args['id-map'] as ChrootRunOptions['idMap'],
     global: args.global as boolean | undefined,
     keepEnv: args['keep-env'] as boolean,
     variables: Object.fromEntries(variables.map(parseVariable)),
+    onProgress: (message) => output.progress(safe`${message}`),
     onWarning: output.warn,
   });
   return exitCode;

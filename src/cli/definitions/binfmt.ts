@@ -13,7 +13,7 @@ const exportOption = (more = '') =>
   choice('FORMAT', ['binfmt.d', 'update-binfmts'], `print it in the format of another tool${more}`);
 
 const verbs = {
-  unregister: 'take entries out of the table',
+  unregister: 'take entries out of the table, and the files that register kept for them',
   enable: 'switch entries on',
   disable: 'switch entries off: older ones that match have their turn',
 } as const;
@@ -59,30 +59,46 @@ export const binfmtCommands: readonly Command[] = [
   {
     usage: 'binfmt register [interpreter]',
     summary: 'register an emulator, or the emulators of a chroot',
-    positionals: {interpreter: {describe: "the emulator's path, as it will be looked up", type: 'string'}},
+    positionals: {
+      interpreter: {
+        describe:
+          'an emulator of this machine by its name, to start in every root; or the path at which one will be looked up',
+        type: 'string',
+      },
+    },
     options: {
       chroot: text(
         'DIR',
-        "the emulators of this chroot's bundle: they serve chroots with the same prefix, and nobody else",
+        "the emulators of this chroot's bundle, which serve chroots with the same prefix; without a bundle, the one of this machine for it",
       ),
       target: text('TARGET', 'qemu-user target (default: by the name, qemu-TARGET)'),
       name: text('NAME', 'name of the entry (default: qemu-TARGET)'),
-      flags: text('FLAGS', 'out of P, O, C, F', {default: 'P'}),
+      flags: text('FLAGS', 'out of P, O, C, F (default: P, and F for a name)'),
+      into: text(
+        'DIR',
+        'where the one file of a shared emulator is kept (default: /var/lib/elfinterp; for a private table, the cache)',
+      ),
       inherit: flag(
         'with --table: register there first what it hides, the enabled entries of the table outside',
       ),
-      test: flag('start a tiny program that needs it, and fail if it does not run; with --chroot, inside'),
+      test: flag(
+        'start a tiny program that needs it, and fail if it does not run; with --chroot, inside; always done for a name',
+      ),
       export: exportOption('; register nothing'),
       ...changeOptions,
     },
     examples: [
       {
-        line: 'elfinterp binfmt register --chroot ./chroot --global',
-        meaning: 'for kernels before 6.7, and plain chroot(8)',
+        line: 'elfinterp binfmt register qemu-aarch64 --global',
+        meaning: 'for docker, schroot, and kernels before 6.7: shared or static, it starts in every root',
       },
       {
-        line: 'elfinterp binfmt register /usr/bin/qemu-arm-static --flags PF --test --global',
-        meaning: 'a static emulator, opened once and for all, and see it work',
+        line: 'elfinterp binfmt register qemu-aarch64 --export binfmt.d | sudo tee /etc/binfmt.d/qemu-aarch64.conf',
+        meaning: 'at each boot',
+      },
+      {
+        line: 'elfinterp binfmt register --chroot ./chroot --global',
+        meaning: "the emulators of the chroot's bundle, for plain chroot(8)",
       },
       {
         line: 'elfinterp binfmt register /debootstrap/qemu-arm --export binfmt.d',
@@ -90,6 +106,41 @@ export const binfmtCommands: readonly Command[] = [
       },
     ],
     load: () => import('../commands/binfmt-register.js'),
+  },
+  {
+    usage: 'binfmt run <architectures..>',
+    summary: 'run a command of this machine with emulators that are registered for it alone',
+    positionals: {
+      architectures: {
+        describe:
+          'Debian architectures (arm64), qemu-user targets (aarch64), or emulators of this machine (./qemu-arm)',
+        type: 'string',
+        complete: 'nothing',
+      },
+    },
+    options: {
+      flags: text('FLAGS', 'binfmt_misc flags of the emulators, besides F (default: P)'),
+      'id-map': choice(
+        'HOW',
+        ['auto', 'identity', 'subordinate', 'single', 'own'],
+        'the user ids inside; own: you stay who you are, without rights',
+        {usual: 'what the user may have, you as root'},
+      ),
+    },
+    rest: {name: 'COMMAND', describe: 'the command to run'},
+    examples: [
+      {
+        line: 'elfinterp binfmt run arm64 -- buildah bud --arch arm64 .',
+        meaning: 'a container image of another architecture, without root',
+      },
+      {
+        line: 'QEMU_LD_PREFIX=/usr/aarch64-linux-gnu elfinterp binfmt run arm64 --id-map own -- make check',
+        meaning: 'a test suite that was compiled for another architecture',
+      },
+    ],
+    epilogue:
+      "The command's exit status becomes that of elfinterp. Containers that the command starts see the emulators too; a shared emulator is made one file for that, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.",
+    load: () => import('../commands/binfmt-run.js'),
   },
   ...(['unregister', 'enable', 'disable'] as const).map(
     (verb): Command => ({

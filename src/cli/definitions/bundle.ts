@@ -1,5 +1,5 @@
 import type {Command} from '../command.js';
-import {bundleOptions, jsonOption, list, text} from '../options.js';
+import {bundleOptions, flag, jsonOption, list, text} from '../options.js';
 
 export const bundleCommands: readonly Command[] = [
   {
@@ -8,7 +8,10 @@ export const bundleCommands: readonly Command[] = [
     positionals: {programs: {describe: 'the programs, dynamically linked or static', type: 'string'}},
     options: {
       into: text('DIR', 'the directory that will be / for them: a chroot', {demandOption: true}),
-      prefix: text('DIR', 'where the programs go, as seen from inside', {default: '/debootstrap'}),
+      prefix: text('DIR', 'where the programs go, as seen from inside (default: /debootstrap)'),
+      relocatable: flag(
+        'make DIR run wherever it is moved: programs in bin with their loader inside, libraries in lib, files below DIR',
+      ),
       ...bundleOptions,
       file: list('SRC[=DST]', 'a file or directory for the programs to read; DST is below the prefix'),
       ...jsonOption,
@@ -21,6 +24,10 @@ export const bundleCommands: readonly Command[] = [
       {
         line: 'elfinterp bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp',
         meaning: 'for a chroot that will stay',
+      },
+      {
+        line: 'elfinterp bundle --relocatable /usr/bin/curl --into ./curl',
+        meaning: 'makes ./curl/bin/curl and ./curl/lib, to be moved anywhere',
       },
       {line: 'elfinterp bundle /bin/ls --root ./armel --into ./out', meaning: 'from another root'},
       {

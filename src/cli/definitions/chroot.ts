@@ -12,6 +12,8 @@ const chrootPositional = {
 const idMap = (...choices: readonly string[]) =>
   choice('HOW', choices, 'the user ids inside', {usual: 'what the user may have'});
 
+const oneFile = flag('install a shared emulator as one file, with its loader and its libraries inside');
+
 export const chrootCommands: readonly Command[] = [
   {
     usage: 'chroot install <chroot> [programs..]',
@@ -29,6 +31,7 @@ export const chrootCommands: readonly Command[] = [
         'DIR',
         'where it goes, as seen from inside (default: where a bundle is already, else /debootstrap; for a chroot that will stay, /usr/libexec/elfinterp)',
       ),
+      'one-file': oneFile,
       ...bundleOptions,
       ...jsonOption,
     },
@@ -47,7 +50,7 @@ export const chrootCommands: readonly Command[] = [
   },
   {
     usage: 'chroot run <chroot>',
-    summary: 'run a command in a chroot, its bundled emulator registered for this run alone',
+    summary: 'run a command in a chroot, with an emulator that is registered for this run alone',
     positionals: chrootPositional,
     options: {
       ...placeOptions,
@@ -56,6 +59,10 @@ export const chrootCommands: readonly Command[] = [
         'working directory inside (default: the one you are in, if it is seen inside, else /)',
       ),
       bind: list('SRC[:DST]', 'show a directory of this machine inside'),
+      emulator: list(
+        'FILE',
+        "an emulator of this machine to use (default: the chroot's, else qemu-user's, out of PATH)",
+      ),
       flags: text('FLAGS', 'binfmt_misc flags of the emulator (default: P); PC lets setuid programs be such'),
       env: list('NAME=VALUE', 'set a variable for the command'),
       'keep-env': flag(
@@ -73,7 +80,8 @@ export const chrootCommands: readonly Command[] = [
       {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
       {line: 'elfinterp chroot run ./chroot', meaning: 'a shell'},
     ],
-    epilogue: "The command's exit status becomes that of elfinterp.",
+    epilogue:
+      "The command's exit status becomes that of elfinterp. An emulator of this machine is not put into the chroot: a shared one is made one file, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.",
     load: () => import('../commands/chroot-run.js'),
   },
   {
@@ -86,7 +94,7 @@ export const chrootCommands: readonly Command[] = [
     },
     options: {
       arch: text('ARCH', 'its Debian architecture, as in armel, arm64, riscv64'),
-      keep: flag('leave the emulator in it, in /usr/libexec/elfinterp, so that chroot run can enter it'),
+      keep: flag('leave the emulator in it, in /usr/libexec/elfinterp, for others than chroot run'),
       resume: text('DIR', 'go on with this directory, whose first stage is done; without SUITE and TARGET'),
       variant: text('NAME', 'as debootstrap has it: minbase, buildd'),
       include: text('A,B,C', 'install these packages as well'),
@@ -98,6 +106,7 @@ export const chrootCommands: readonly Command[] = [
         'FILE',
         "an emulator of this machine, shared or static (default: qemu-user's, out of PATH)",
       ),
+      'one-file': oneFile,
       isolate: bundleOptions.isolate,
       'id-map': idMap('auto', 'identity', 'subordinate'),
       ...jsonOption,

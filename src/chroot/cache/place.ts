@@ -1,0 +1,127 @@
+/*
+ * Where the cache of emulators is, and whether only we can write there.
+ *
+ * What lies in it is executed for every user of a chroot, as root with the rights of root. So each directory on the
+ * way belongs to root or to us and is writable by nobody else, or is sticky as /tmp is (there, nobody renames what is
+ * ours); the cache itself is ours alone. The way is walked with descriptors, one name at a time, so that what was
+ * checked is what is used. Nobody but us and root can change it afterwards, and its path stays true.
+ */
+import {realpathSync, type Stats} from 'node:fs';
+import {homedir} from 'node:os';
+import {isAbsolute, join} from 'node:path';
+import {inInitialUserNamespace} from '../../binfmt/mount.js';
+import {ElfError} from '../../errors.js';
+import {type HeldDirectory, holdDirectory} from '../../source/held.js';
+
+/** What in the environment says where the cache is. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The directory of root, as the Filesystem Hierarchy Standard has it. */
+const directoryOfRoot = '/var/cache/elfinterp';
+
+/**
+ * Tell where the cache is: `$ELFINTERP_CACHE`; for root `/var/cache/elfinterp`; for others
+ * `$XDG_CACHE_HOME/elfinterp`, or `~/.cache/elfinterp` (XDG Base Directory Specification: a relative path does not
+ * count). It need not exist.
+ */
+export function cachePath(env: Environment = process.env, isRoot = isRealRoot()): string {
+  const {ELFINTERP_CACHE: own, XDG_CACHE_HOME: caches, HOME: home} = env;
+  if (own !== undefined && isAbsolute(own)) return own;
+  if (isRoot) return directoryOfRoot;
+  if (caches !== undefined && isAbsolute(caches)) return join(caches, 'elfinterp');
+  return join(home !== undefined && isAbsolute(home) ? home : homedir(), '.cache', 'elfinterp');
+}
+
+/** Root of a user namespace is somebody else outside, to whom /var/cache does not belong. */
+function isRealRoot(): boolean {
+  return process.geteuid?.() === 0 && inInitialUserNamespace();
+}
+
+/**
+ * Open a directory that only we can write to, and make it where it does not exist.
+ *
+ * @throws ElfError OUTSIDE when others can write there, or to a directory on the way; FILE_SYSTEM
+ */
+export function openOwnDirectory(path: string, mode = 0o700): HeldDirectory {
+  const directory = walk(path, (held, name) => held.make(name, mode));
+  if (directory === undefined) throw new Error('`make` always finds a directory');
+  return checked(directory);
+}
+
+/** The same for one that exists; undefined where none does. @throws ElfError as `openOwnDirectory` does */
+export function findOwnDirectory(path: string): HeldDirectory | undefined {
+  const directory = walk(path, (held, name) => held.directory(name));
+  return directory && checked(directory);
+}
+
+function checked(directory: HeldDirectory): HeldDirectory {
+  try {
+    requireOwn(directory.real, directory.stats);
+    return directory;
+  } catch (error) {
+    directory[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function walk(
+  path: string,
+  enter: (held: HeldDirectory, name: string) => HeldDirectory | undefined,
+): HeldDirectory | undefined {
+  let held: HeldDirectory | undefined = holdDirectory('/');
+  for (const name of realNames(path)) {
+    using above: HeldDirectory = held;
+    requireTrusted(above.real, above.stats);
+    held = enter(above, name);
+    if (held === undefined) return undefined;
+  }
+  return held;
+}
+
+/** The components of a path: real ones as far as it exists, so that a link on the way is followed once and checked. */
+function realNames(path: string): string[] {
+  const names = path.split('/').filter((name) => name !== '' && name !== '.');
+  for (let known = names.length; known > 0; known--) {
+    const real = realPath(`/${names.slice(0, known).join('/')}`);
+    if (real !== undefined) return [...real.split('/').filter((name) => name !== ''), ...names.slice(known)];
+  }
+  return names;
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws ElfError OUTSIDE unless a file is ours, and nobody else may write it */
+export function requireOwn(path: string, {uid, mode}: Stats): void {
+  const own = process.geteuid?.() ?? 0;
+  if (uid === own && (mode & 0o022) === 0) return;
+  throw new ElfError('OUTSIDE', 'others could put an emulator here, so it is not used', {
+    path,
+    expected: `user ${own} as the owner, and nobody else who may write`,
+    got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
+  });
+}
+
+const sticky = 0o1000;
+
+function requireTrusted(path: string, {uid, gid, mode}: Stats): void {
+  // Many distributions let the group that a user has for himself write.
+  const others = gid === process.getegid?.() ? 0o002 : 0o022;
+  const isClosed = (mode & others) === 0 || (mode & sticky) !== 0;
+  if (isClosed && (uid === 0 || uid === process.geteuid?.() || uid === unmappedRoot())) return;
+  throw new ElfError('OUTSIDE', 'others could lead this directory elsewhere, so nothing under it is used', {
+    path,
+    expected: 'root or yourself as the owner, and nobody else who may write',
+    got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
+  });
+}
+
+/** In a user namespace that lacks root's id, the overflow id is what root's files belong to (user_namespaces(7)). */
+function unmappedRoot(): number | undefined {
+  return inInitialUserNamespace() ? undefined : 65534;
+}

@@ -1,0 +1,128 @@
+/*
+ * An emulator that starts in any root directory: a static one as it is, a shared one as one file with its loader and
+ * its libraries inside, out of the cache.
+ *
+ * With flag F the kernel opens such a file once, at registration, and nothing has to be in the chroot: not the
+ * emulator, nor its loader. So a file that is registered may also be gone afterwards, and where there is no cache that
+ * only we can write to, a temporary one serves.
+ */
+import {createHash} from 'node:crypto';
+import {mkdtempSync, realpathSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join, posix} from 'node:path';
+import {openElfSource} from '../../elf/open.js';
+import type {PackedContents} from '../../elf/packed.js';
+import {ElfError} from '../../errors.js';
+import {packProgram} from '../../pack/pack-program.js';
+import {fileSource} from '../../source/file.js';
+import type {HeldDirectory} from '../../source/held.js';
+import {version} from '../../version.js';
+import {cachePath, openOwnDirectory} from './place.js';
+import {findCached, makeCached} from './store.js';
+
+/** An emulator that needs nothing but itself. Dispose of it when it is registered with flag F. */
+export interface SelfContained extends Disposable {
+  /** Real and absolute. */
+  readonly path: string;
+  /** The program that it was made from; the same path when that is static. */
+  readonly program: string;
+  /** Whether it is that program itself, which asks for no loader. */
+  readonly isStatic: boolean;
+}
+
+/** Who hears of what. */
+export interface SelfContainedOptions {
+  readonly onProgress?: ((message: string) => void) | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Find or make the one file of an emulator.
+ *
+ * @param program a path of this machine
+ * @throws ElfError NOT_FOUND, and what `packProgram` throws
+ */
+export async function selfContained(
+  program: string,
+  options: SelfContainedOptions = {},
+): Promise<SelfContained> {
+  const path = inspect(program);
+  if (path !== undefined) return {path, program, isStatic: true, [Symbol.dispose]: () => {}};
+  using cache = openCache(options.onWarning ?? (() => {}));
+  return cache === undefined ? makeTemporary(program, options) : await fromCache(cache, program, options);
+}
+
+/** The real path of a program that asks for no loader: a static one, or one that has its loader inside. */
+function inspect(program: string): string | undefined {
+  const file = openElfSource(fileSource(program));
+  try {
+    return file.view.interpreter === undefined ? realpathSync(program) : undefined;
+  } finally {
+    void file.close();
+  }
+}
+
+function openCache(onWarning: (message: string) => void): HeldDirectory | undefined {
+  try {
+    return openOwnDirectory(cachePath());
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    onWarning(`the emulator is made for this run alone, there is no cache: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function fromCache(
+  cache: HeldDirectory,
+  program: string,
+  {onProgress = () => {}}: SelfContainedOptions,
+): Promise<SelfContained> {
+  const name = posix.basename(program);
+  const planned = await packProgram(program, {
+    output: posix.join(cache.real, name),
+    closed: true,
+    dryRun: true,
+  });
+  const key = keyOf(planned.contents);
+  const found = findCached(cache, key, name);
+  if (found !== undefined) return {path: found, program, isStatic: false, [Symbol.dispose]: () => {}};
+  onProgress(`${program} is made one file, in ${cache.real}`);
+  const path = await makeCached(cache, key, name, async (output) => {
+    const {contents} = await packProgram(program, {output, closed: true});
+    if (keyOf(contents) !== key) throw changed(program);
+  });
+  return {path, program, isStatic: false, [Symbol.dispose]: () => {}};
+}
+
+/** By the hash of everything that goes into the file, and by who makes it. */
+function keyOf(contents: PackedContents | undefined): string {
+  return createHash('sha256')
+    .update(`elfinterp ${version} ${JSON.stringify(contents)}`)
+    .digest('hex')
+    .slice(0, 40);
+}
+
+/** An upgrade while the file was made would leave it under the wrong key. */
+function changed(program: string): ElfError {
+  return new ElfError('CHANGED', 'the emulator or one of its libraries changed while it was read', {
+    path: program,
+    expected: 'no upgrade meanwhile',
+  });
+}
+
+async function makeTemporary(
+  program: string,
+  {onProgress = () => {}}: SelfContainedOptions,
+): Promise<SelfContained> {
+  const directory = mkdtempSync(join(realpathSync(tmpdir()), 'elfinterp-emulator-'));
+  const dispose = () => rmSync(directory, {recursive: true, force: true});
+  try {
+    const path = join(directory, posix.basename(program));
+    onProgress(`${program} is made one file`);
+    await packProgram(program, {output: path, closed: true});
+    return {path, program, isStatic: false, [Symbol.dispose]: dispose};
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,162 @@
+/*
+ * Files that were made once and are used again: each in a directory of its own, whose name is its key.
+ *
+ *   CACHE/KEY/qemu-arm             the file, complete
+ *   CACHE/.elfinterp-cache-PID-RANDOM/   one in the making; a later run removes it when that process is gone
+ *
+ * A key stands for the whole content, so a file that is there is right, and two who make the same one at the same
+ * time both succeed: the directory is renamed into place, and the second one finds it there. What was not used for
+ * longest goes when the files are together larger than the limit; a kernel that holds one open (flag F) keeps it.
+ */
+import {chmodSync, fsyncSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync} from 'node:fs';
+import {posix} from 'node:path';
+import tmp from 'tmp';
+import {systemError} from '../../errors.js';
+import {closeQuietly} from '../../source/descriptor.js';
+import type {HeldDirectory} from '../../source/held.js';
+import {syncDirectory} from '../../write/durable.js';
+import {requireOwn} from './place.js';
+
+/** In bytes: emulators for every target that qemu has, twice over. */
+export const cacheLimit = 1 << 30;
+
+/** Names of directories in the making begin like this; the process number and random letters follow. */
+const stagingPrefix = '.elfinterp-cache';
+
+/** A file of the cache. */
+export interface CachedFile {
+  readonly key: string;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** When it was used last, in milliseconds since 1970. */
+  readonly used: number;
+}
+
+/** Find a file by its key, and note that it was used; undefined when it has to be made. */
+export function findCached(cache: HeldDirectory, key: string, name: string): string | undefined {
+  using entry = cache.directory(key);
+  using file = entry?.hold(name);
+  if (entry === undefined || file === undefined) return undefined;
+  requireOwn(entry.real, entry.stats);
+  requireOwn(file.real, file.stats);
+  if (!file.stats.isFile() || file.stats.size === 0) return undefined;
+  const now = new Date();
+  utimesSync(file.path, now, now);
+  return file.real;
+}
+
+/**
+ * Make a file and keep it under its key.
+ *
+ * @param make writes the file at the path that it is given
+ * @returns the file's path, in the cache
+ * @throws ElfError FILE_SYSTEM, OUTSIDE, and what `make` throws; nothing is left then
+ */
+export async function makeCached(
+  cache: HeldDirectory,
+  key: string,
+  name: string,
+  make: (path: string) => Promise<void>,
+  limit = cacheLimit,
+): Promise<string> {
+  removeStale(cache);
+  const staging = posix.basename(tmp.tmpNameSync({tmpdir: cache.real, prefix: stagingPrefix}));
+  try {
+    using directory = cache.make(staging, 0o700);
+    await make(posix.join(directory.real, name));
+    finish(directory, name);
+    moveInto(cache, staging, key, name);
+  } catch (error) {
+    removeEntry(cache, staging);
+    throw systemError(cache.real, error, 'cannot keep an emulator');
+  }
+  evict(cache, limit, key);
+  return posix.join(cache.real, key, name);
+}
+
+/** Other users of a chroot start it too, as whom they are there. */
+function finish(directory: HeldDirectory, name: string): void {
+  using file = directory.hold(name);
+  if (file === undefined) return;
+  requireOwn(file.real, file.stats);
+  chmodSync(file.path, 0o755);
+  const fd = openSync(file.path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
+function moveInto(cache: HeldDirectory, staging: string, key: string, name: string): void {
+  try {
+    renameSync(cache.at(staging), cache.at(key));
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    // Somebody made the same a moment ago and may be about to use it; what is not whole gives way.
+    const isWhole = findCached(cache, key, name) !== undefined;
+    removeEntry(cache, isWhole ? staging : key);
+    if (!isWhole) renameSync(cache.at(staging), cache.at(key));
+  }
+  syncDirectory(cache.path);
+}
+
+/** List the files of a cache, the one that was used last first. */
+export function listCached(cache: HeldDirectory): readonly CachedFile[] {
+  const keys = cache.names().filter((name) => keyPattern.test(name));
+  return keys.flatMap((key) => filesOf(cache, key)).sort((a, b) => b.used - a.used);
+}
+
+/** What may be a key; whatever else lies in the directory is not ours. */
+const keyPattern = /^[0-9a-f]{40}$/;
+
+/** None for what is no directory of its own, which is not ours either. */
+function filesOf(cache: HeldDirectory, key: string): CachedFile[] {
+  using there = cache.hold(key);
+  if (!there?.stats.isDirectory()) return [];
+  using entry = cache.directory(key);
+  return (entry?.names() ?? []).flatMap((name) => {
+    using file = entry?.hold(name);
+    return file === undefined ? [] : [{key, name, size: file.stats.size, used: file.stats.mtimeMs}];
+  });
+}
+
+/** Remove what was not used for longest, until the rest is within the limit. */
+export function evict(cache: HeldDirectory, limit: number, keep?: string): void {
+  let size = 0;
+  for (const file of listCached(cache)) {
+    size += file.size;
+    if (size > limit && file.key !== keep) removeEntry(cache, file.key);
+  }
+}
+
+/** Remove a directory of files, reached through its descriptor; what another run has removed is gone already. */
+function removeEntry(cache: HeldDirectory, name: string): void {
+  try {
+    using entry = cache.directory(name);
+    for (const file of entry?.names() ?? []) unlinkSync(entry?.at(file) ?? '');
+    rmdirSync(cache.at(name));
+  } catch {
+    // It costs room, and the next run tries again.
+  }
+}
+
+function removeStale(cache: HeldDirectory): void {
+  const stale = new RegExp(`^\\${stagingPrefix}-(\\d+)-[^-]+$`);
+  for (const name of cache.names()) {
+    const pid = stale.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) removeEntry(cache, name);
+  }
+}
+
+/** Whether a process of this number exists; whose it is does not matter. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,143 @@
+/*
+ * Registering an emulator for whatever root directory a program is started in: chroots, docker, schroot. It is one
+ * file (cache/self-contained.ts), registered with flag F, and seen to start in an empty directory.
+ *
+ * For the machine's own table that file is kept outside of the cache (kept-file.ts), where an entry of /etc/binfmt.d
+ * finds it at boot.
+ */
+import {chmodSync, existsSync, mkdtempSync, rmdirSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {
+  describeEmulator,
+  type EmulatorOptions,
+  registerInTable,
+  type TableOptions,
+  unregisterFromTable,
+} from '../binfmt/emulator.js';
+import {mustFindTable, refuseHostWide, tellsArgv0} from '../binfmt/mount.js';
+import type {Registration} from '../binfmt/registration.js';
+import {readEntry, readTable} from '../binfmt/registry.js';
+import {ElfError} from '../errors.js';
+import {type SelfContainedOptions, selfContained} from './cache/self-contained.js';
+import {locateEmulator} from './find-emulator.js';
+import {keepFile, removeKept} from './kept-file.js';
+import {targetOfEmulator} from './machine-emulators.js';
+import {inheritEntries} from './outer.js';
+import {tryEmulator} from './try-emulator.js';
+
+/** Where files are kept that are registered for the whole machine. */
+export const keptDirectory = '/var/lib/elfinterp';
+
+/** How an emulator is kept and registered. */
+export interface KeepOptions extends EmulatorOptions, SelfContainedOptions {
+  /** Where its file is kept. Default: `/var/lib/elfinterp`; for a private table, the cache. */
+  readonly into?: string | undefined;
+}
+
+/** How an emulator is registered. */
+export interface RegisterOptions extends KeepOptions, TableOptions {
+  /** With `table`: register there first what it hides. Default: false. */
+  readonly inherit?: boolean | undefined;
+}
+
+/** An emulator that starts in every root. */
+export interface KeptEmulator {
+  readonly registration: Registration;
+  /** The file that was made of a shared emulator and is kept; undefined for a static one, which stays where it is. */
+  readonly file: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Make one file of an emulator, keep it, and describe its registration. Nothing is registered.
+ *
+ * @param emulator a path of this machine, or a name to be looked up in PATH
+ * @throws ElfError NOT_FOUND, BAD_REQUEST (no target in its name), UNSUPPORTED, OUTSIDE (others may write to the
+ *   directory), FILE_SYSTEM, and what `packProgram` throws
+ */
+export async function keepEmulator(emulator: string, options: KeepOptions = {}): Promise<KeptEmulator> {
+  const program = locateEmulator(emulator);
+  const describe = describer(program, options);
+  // For its errors: nothing is written for what cannot be registered.
+  describe(program);
+  using one = await selfContained(program, options);
+  if (one.isStatic) return {registration: describe(one.path), file: undefined, notes: []};
+  const file = keepFile(one, options.into ?? keptDirectory);
+  return {registration: describe(file), file, notes: []};
+}
+
+/**
+ * Register an emulator, as one file, so that it starts in every root, and see it start in an empty one.
+ *
+ * @throws ElfError as `keepEmulator` and `registerInTable` do, COMMAND_FAILED when a tiny program does not run;
+ *   nothing is registered or kept then
+ */
+export async function registerEverywhere(
+  emulator: string,
+  options: RegisterOptions = {},
+): Promise<KeptEmulator> {
+  const {mountPoint, hostWide} = mustFindTable(options.table);
+  refuseHostWide({mountPoint, hostWide}, options.global ?? false);
+  const program = locateEmulator(emulator);
+  const describe = describer(program, options);
+  const entry = describe(program).name;
+  refuseTaken(mountPoint, entry);
+  using one = await selfContained(program, options);
+  const isKept = !one.isStatic && (hostWide || options.into !== undefined);
+  const file = isKept ? keepFile(one, options.into ?? keptDirectory) : undefined;
+  const registration = describe(file ?? one.path);
+  try {
+    if (options.inherit) inheritEntries(mountPoint, [entry], options.onWarning ?? (() => {}));
+    const notes = registerInTable(registration, options);
+    return {registration, file, notes: [...notes, ...prove(registration, options)]};
+  } catch (error) {
+    if (file !== undefined) removeKept(file);
+    throw error;
+  }
+}
+
+/**
+ * Take an entry out of the table, and with it the file that `registerEverywhere` kept for it. What a private table has
+ * may be an entry of the machine's as well, so only for the latter a file is removed.
+ *
+ * @returns the file that was removed
+ * @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM
+ */
+export function unregisterEmulator(name: string, options: TableOptions = {}): string | undefined {
+  const {mountPoint, hostWide} = mustFindTable(options.table);
+  refuseHostWide({mountPoint, hostWide}, options.global ?? false);
+  const {interpreter} = readEntry(mountPoint, name).registration;
+  unregisterFromTable(name, options);
+  const others = readTable(mountPoint).entries.map(({registration}) => registration.interpreter);
+  return hostWide && !others.includes(interpreter) && removeKept(interpreter) ? interpreter : undefined;
+}
+
+function describer(program: string, options: KeepOptions): (path: string) => Registration {
+  const {flags = tellsArgv0() ? 'P' : '', name, target = targetOfEmulator(program).name} = options;
+  return (path) => describeEmulator(path, {target, name, flags: flags.includes('F') ? flags : `${flags}F`});
+}
+
+function refuseTaken(mountPoint: string, name: string): void {
+  if (!existsSync(join(mountPoint, name))) return;
+  throw new ElfError('CONFLICT', `binfmt_misc entry '${name}': the name is taken already`, {
+    path: mountPoint,
+    expected: `elfinterp binfmt unregister ${name} first, or another name`,
+  });
+}
+
+/** What an entry promises, that it works whatever is in the root, is tried where nothing is. */
+function prove(registration: Registration, options: TableOptions): readonly string[] {
+  const empty = mkdtempSync(join(tmpdir(), 'elfinterp-empty-'));
+  try {
+    chmodSync(empty, 0o755);
+    tryEmulator(registration, empty);
+    return [];
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'UNSUPPORTED') return [error.message];
+    unregisterFromTable(registration.name, options);
+    throw error;
+  } finally {
+    rmdirSync(empty);
+  }
+}

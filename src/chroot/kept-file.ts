@@ -1,0 +1,127 @@
+/*
+ * The file of an emulator that is registered for the whole machine. A record beside it says that we put it there, so
+ * that whoever takes the entry out takes the file along, and no file of anybody else.
+ *
+ *   /var/lib/elfinterp/qemu-aarch64         the emulator, its loader and its libraries
+ *   /var/lib/elfinterp/qemu-aarch64.json    its hash, and what it was made from
+ */
+import {
+  chmodSync,
+  copyFileSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {basename, dirname, join} from 'node:path';
+import tmp from 'tmp';
+import {type Content, contentOf, hasContent} from '../bundle/contents.js';
+import {ElfError, inWords, systemError} from '../errors.js';
+import {closeQuietly} from '../source/descriptor.js';
+import {fileSource} from '../source/file.js';
+import type {HeldDirectory} from '../source/held.js';
+import {absolutePath} from '../source/working-directory.js';
+import {version} from '../version.js';
+import {syncDirectory} from '../write/durable.js';
+import {workspacePrefix} from '../write/workspace.js';
+import {findOwnDirectory, openOwnDirectory} from './cache/place.js';
+import type {SelfContained} from './cache/self-contained.js';
+
+/** What lies beside a kept file. */
+interface KeptRecord extends Pick<Content, 'sha256' | 'size'> {
+  readonly version: 1;
+  readonly generator: string;
+  /** The program that it was made of. */
+  readonly source: string;
+}
+
+/** Copy the one file to where it stays; what is there of another version gives way. The path of the copy. */
+export function keepFile({path, program}: SelfContained, into: string): string {
+  using directory = openOwnDirectory(absolutePath(into), 0o755);
+  const name = basename(program);
+  return inWords(directory.real, () => {
+    // Known to be ours before it is there: an interrupted run leaves a record without a file, which harms nobody.
+    const {sha256, size} = contentOf(fileSource(path));
+    const record: KeptRecord = {version: 1, generator: `elfinterp ${version}`, source: program, sha256, size};
+    place(
+      directory,
+      recordOf(name),
+      (copy) => writeFileSync(copy, `${JSON.stringify(record, null, 2)}\n`),
+      0o644,
+    );
+    place(directory, name, (copy) => copyFileSync(path, copy), 0o755);
+    return join(directory.real, name);
+  });
+}
+
+function place(directory: HeldDirectory, name: string, write: (path: string) => void, mode: number): void {
+  const copy = directory.at(basename(tmp.tmpNameSync({tmpdir: directory.real, prefix: workspacePrefix})));
+  try {
+    write(copy);
+    chmodSync(copy, mode);
+    sync(copy);
+    renameSync(copy, directory.at(name));
+    syncDirectory(directory.path);
+  } catch (error) {
+    rmSync(copy, {force: true});
+    throw systemError(join(directory.real, name), error, 'cannot write');
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
+/** Remove a kept file and its record; false for a file that we did not put there, or that somebody changed. */
+export function removeKept(path: string): boolean {
+  const directory = findQuietly(dirname(path));
+  if (directory === undefined) return false;
+  try {
+    const name = basename(path);
+    const record = readRecord(directory, recordOf(name));
+    if (record === undefined || !hasContent(() => directory.open(name), record)) return false;
+    unlinkSync(directory.at(name));
+    unlinkSync(directory.at(recordOf(name)));
+    return true;
+  } finally {
+    directory[Symbol.dispose]();
+  }
+}
+
+function recordOf(name: string): string {
+  return `${name}.json`;
+}
+
+/** The interpreter of an entry may be anywhere, also where others write or nothing is. */
+function findQuietly(path: string): HeldDirectory | undefined {
+  try {
+    return findOwnDirectory(path);
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
+}
+
+/** In bytes; a record has three hundred. */
+const longestRecord = 1 << 16;
+
+function readRecord(directory: HeldDirectory, name: string): KeptRecord | undefined {
+  const source = directory.open(name);
+  if (source === undefined) return undefined;
+  try {
+    const text = Buffer.from(source.read(0, Math.min(source.size, longestRecord))).toString();
+    const record = JSON.parse(text) as KeptRecord;
+    return record.version === 1 && typeof record.sha256 === 'string' ? record : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    source.close();
+  }
+}

@@ -1,0 +1,126 @@
+/*
+ * Emulators of this machine for programs of a chroot that has none in it. Each is one file (cache/self-contained.ts)
+ * and is registered with flag F: the kernel opens it outside, once, and the chroot stays as it is.
+ */
+import {posix} from 'node:path';
+import {describeEmulator} from '../binfmt/emulator.js';
+import type {Registration} from '../binfmt/registration.js';
+import {isNativeTarget, type QemuTarget, targetByName} from '../binfmt/targets.js';
+import {ElfError} from '../errors.js';
+import {Root} from '../loader/root.js';
+import {architectureOf, findArchitecture} from './architecture.js';
+import {type SelfContained, type SelfContainedOptions, selfContained} from './cache/self-contained.js';
+import {defaultFlags, foreignTarget, nameOf} from './emulators.js';
+import {findHostEmulator, locateEmulator, lookForHostEmulator} from './find-emulator.js';
+import type {ProgramInside} from './program.js';
+
+/** An emulator of this machine, and what it is for. */
+export interface WantedEmulator {
+  readonly program: string;
+  readonly target: QemuTarget;
+}
+
+/** Registrations of emulators of this machine. Dispose of it when they are registered. */
+export interface MachineEmulators extends Disposable {
+  readonly registrations: readonly Registration[];
+}
+
+/**
+ * Decide which emulators of this machine a run needs.
+ *
+ * @param inChroot what the chroot has itself
+ * @param named emulators that were asked for; they go before those of the chroot
+ * @throws ElfError BAD_REQUEST when an emulator's target is unknown
+ */
+export function wantedEmulators(
+  root: Root,
+  program: ProgramInside | undefined,
+  inChroot: readonly Registration[],
+  named: readonly string[] = [],
+): readonly WantedEmulator[] {
+  const target = program === undefined ? findArchitecture(root)?.targets[0] : foreignTarget(program);
+  if (named.length > 0)
+    return named.map((name) => ({program: locateEmulator(name), target: targetOf(name, named, target)}));
+  if (target === undefined || isNativeTarget(target)) return [];
+  if (inChroot.some(({name}) => name === nameOf(target))) return [];
+  const found = lookForHostEmulator([target]);
+  return found === undefined ? [] : [{program: found, target}];
+}
+
+/**
+ * Find the emulator of this machine for a chroot's programs; undefined where none is needed.
+ *
+ * @throws ElfError NOT_FOUND (no such chroot or emulator, or nothing tells the architecture), UNSUPPORTED
+ */
+export function emulatorForChroot(chroot: string): string | undefined {
+  const architecture = architectureOf(new Root(chroot));
+  return architecture.isNative ? undefined : findHostEmulator(architecture);
+}
+
+/** A name that does not tell is taken for what the chroot needs, as long as it is the only one. */
+function targetOf(name: string, named: readonly string[], needed: QemuTarget | undefined): QemuTarget {
+  return named.length === 1 && needed !== undefined ? (toldBy(name) ?? needed) : targetOfEmulator(name);
+}
+
+/** @throws ElfError BAD_REQUEST when an emulator's name does not tell what it is for */
+export function targetOfEmulator(program: string): QemuTarget {
+  const target = toldBy(program);
+  if (target !== undefined) return target;
+  throw new ElfError('BAD_REQUEST', 'for which target is this emulator? Its name does not tell', {
+    path: program,
+    expected: 'a name like qemu-arm',
+  });
+}
+
+function toldBy(program: string): QemuTarget | undefined {
+  const name = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(program))?.[1];
+  return name === undefined ? undefined : targetByName(name);
+}
+
+/**
+ * Make each emulator one file and describe its registration.
+ *
+ * @param flags F is added
+ * @throws ElfError as `selfContained` does, UNSUPPORTED for this machine's own target
+ */
+export async function fetchEmulators(
+  wanted: readonly WantedEmulator[],
+  flags = defaultFlags,
+  options: SelfContainedOptions = {},
+): Promise<MachineEmulators> {
+  const files = await fetchFiles(
+    wanted.map(({program}) => program),
+    options,
+  );
+  try {
+    const registrations = wanted.map(({target}, i) =>
+      describeEmulator(files.paths[i] ?? '', {target: target.name, flags: withF(flags)}),
+    );
+    return {registrations, [Symbol.dispose]: files[Symbol.dispose]};
+  } catch (error) {
+    files[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function withF(flags: string): string {
+  return flags.includes('F') ? flags : `${flags}F`;
+}
+
+/** Make each emulator one file: where they are, until they are disposed of. @throws ElfError as `selfContained` does */
+export async function fetchFiles(
+  programs: readonly string[],
+  options: SelfContainedOptions = {},
+): Promise<{readonly paths: readonly string[]} & Disposable> {
+  const files: SelfContained[] = [];
+  const dispose = () => {
+    for (const file of files) file[Symbol.dispose]();
+  };
+  try {
+    for (const program of programs) files.push(await selfContained(program, options));
+    return {paths: files.map(({path}) => path), [Symbol.dispose]: dispose};
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}

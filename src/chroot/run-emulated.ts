@@ -1,0 +1,126 @@
+/*
+ * A command of this machine with emulators at hand that are registered for it alone: for programs that make their own
+ * containers (buildah, podman) and for test suites of other architectures. There is no chroot; the command sees this
+ * machine's files, and a table of binfmt_misc in which the emulators are.
+ *
+ * A namespace that the command makes itself has no table of its own and sees this one (fs/binfmt_misc.c,
+ * load_binfmt_misc), and flag F makes the emulators start in every root.
+ */
+import {targetByName} from '../binfmt/targets.js';
+import {ElfError, printable} from '../errors.js';
+import {workingDirectory} from '../source/working-directory.js';
+import {describeArchitecture} from './architecture.js';
+import {findHostEmulator, locateEmulator} from './find-emulator.js';
+import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
+import {fetchEmulators, targetOfEmulator, type WantedEmulator} from './machine-emulators.js';
+import {planMachineMounts, planPrivateTable} from './mounts.js';
+import {openNamespace, type Stream} from './namespace.js';
+import {readOuterEntries} from './outer.js';
+import {explainMount, fillTable} from './private-table.js';
+import {type ChrootRunResult, dropRights} from './run.js';
+import {findTool} from './tools.js';
+
+/** How a command is run with emulators. */
+export interface EmulatedRunOptions {
+  /** Flags of the registrations, out of P, O and C; F is added. Default: `P`. */
+  readonly flags?: string | undefined;
+  /**
+   * Default: `auto`, which is `identity` as root, else `subordinate` if the user has such ids, else `single`. In the last two
+   * the user is root inside, as `buildah unshare` has it. `own` lets the command keep the user's own id, and no rights.
+   */
+  readonly idMap?: IdMapKind | 'auto' | 'own' | undefined;
+  /** The command's whole environment. Default: this process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Default: this process's own. */
+  readonly cwd?: string | undefined;
+  /** Standard input, output and error. Default: this process's own. */
+  readonly stdio?: readonly [Stream, Stream, Stream] | undefined;
+  /** Called when something takes long, with what it is. */
+  readonly onProgress?: ((message: string) => void) | undefined;
+  /** Called with each thing that is not as one might expect and does not stop the run. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Run a command of this machine with emulators registered for it alone, and wait for it.
+ *
+ * @param emulators for what: Debian architectures (arm64), targets of qemu-user (aarch64), or paths of emulators
+ * @throws ElfError BAD_REQUEST (no command), NOT_FOUND (no such emulator), UNSUPPORTED (no such architecture, or the
+ *   kernel does not allow it)
+ * @example
+ *   const {exitCode} = await runEmulated(['arm64'], ['make', 'check'], {idMap: 'own'});
+ *   console.log(exitCode);
+ */
+export async function runEmulated(
+  emulators: readonly string[],
+  command: readonly string[],
+  options: EmulatedRunOptions = {},
+): Promise<ChrootRunResult> {
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
+  if (command.length === 0) throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  using files = await fetchEmulators(emulators.map(wantedFor), options.flags, options);
+  const {registrations} = files;
+  const outer = readOuterEntries(onWarning);
+  const keepsId = options.idMap === 'own';
+  const idMap = planIdMap(options.idMap === 'own' ? 'auto' : options.idMap);
+  const namespace = await openNamespace({
+    setup: [planMachineMounts(), planPrivateTable()].join('\n'),
+    command: [...dropRights(idMap), ...entering(options.cwd, keepsId), ...command],
+    env: {...definedOnly(options.env ?? process.env), ...(keepsId ? {} : rootless(idMap))},
+    stdio,
+    onWarning,
+  });
+  try {
+    writeIdMap(namespace.pid, idMap);
+    await namespace.proceed('mounted').catch(explainMount);
+    fillTable(namespace, {registrations, outer, onWarning});
+    return {exitCode: await namespace.run()};
+  } finally {
+    namespace.close();
+  }
+}
+
+/** An emulator by what it is for, or by where it is. */
+function wantedFor(text: string): WantedEmulator {
+  if (text.includes('/') || text.startsWith('qemu-')) {
+    const program = locateEmulator(text);
+    return {program, target: targetOfEmulator(program)};
+  }
+  const {name, targets} = architectureOf(text);
+  const [target] = targets;
+  if (target === undefined)
+    throw new ElfError('UNSUPPORTED', `no qemu-user target is called ${printable(name)}`);
+  return {program: findHostEmulator({name, targets}), target};
+}
+
+/** Debian's name, or qemu's where Debian has none for it. */
+function architectureOf(name: string) {
+  const target = targetByName(name);
+  return target === undefined ? describeArchitecture(name) : {name, targets: [target]};
+}
+
+/** Back to the working directory; with one's own id, in a user namespace in which that is the only one. */
+function entering(cwd = workingDirectory(), keepsId = false): readonly string[] {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+  const own = keepsId && uid !== 0 ? ['--user', `--map-user=${uid}`, `--map-group=${gid}`] : [];
+  return [findTool('unshare'), ...own, `--wd=${cwd}`, '--'];
+}
+
+/**
+ * What buildah, podman and skopeo know a user namespace by that was made for them, as `buildah unshare` makes one
+ * (containers/storage, pkg/unshare): they keep to the user's own storage then.
+ */
+function rootless({kind}: IdMap): Record<string, string> {
+  if (kind === 'identity') return {};
+  return {
+    _CONTAINERS_USERNS_CONFIGURED: 'done',
+    _CONTAINERS_ROOTLESS_UID: String(process.geteuid?.()),
+    _CONTAINERS_ROOTLESS_GID: String(process.getegid?.()),
+  };
+}
+
+function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

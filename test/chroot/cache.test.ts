@@ -1,0 +1,147 @@
+/* The cache of emulators: where it is, whose it is, and what it holds. */
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import {join} from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {cachePath, findOwnDirectory, openOwnDirectory} from '../../src/chroot/cache/place.js';
+import {evict, findCached, listCached, makeCached} from '../../src/chroot/cache/store.js';
+import {tempDirectory} from '../helpers/temp.js';
+
+const key = (digit: string) => digit.repeat(40);
+const onRoot = process.geteuid?.() === 0;
+
+const write = (text: string) => async (path: string) => writeFileSync(path, text);
+
+test('where it is', (t) => {
+  const home = {HOME: '/home/u'};
+  t.is(cachePath(home, true), '/var/cache/elfinterp');
+  t.is(cachePath(home, false), '/home/u/.cache/elfinterp');
+  t.is(cachePath({...home, XDG_CACHE_HOME: '/caches'}, false), '/caches/elfinterp');
+  t.is(cachePath({...home, XDG_CACHE_HOME: 'caches'}, false), '/home/u/.cache/elfinterp');
+  t.is(cachePath({...home, XDG_CACHE_HOME: '/caches'}, true), '/var/cache/elfinterp');
+  t.is(cachePath({...home, ELFINTERP_CACHE: '/mine'}, true), '/mine');
+});
+
+test('a file is made once, complete and executable for everybody, and found again', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'a', 'b'));
+  t.is(findCached(cache, key('a'), 'qemu-arm'), undefined);
+  const path = await makeCached(cache, key('a'), 'qemu-arm', write('one'));
+  t.is(path, join(cache.real, key('a'), 'qemu-arm'));
+  t.is(findCached(cache, key('a'), 'qemu-arm'), path);
+  t.is(readFileSync(path, 'utf8'), 'one');
+  t.deepEqual(cache.names(), [key('a')]);
+  t.is(cache.stats.mode & 0o777, 0o700);
+  t.is(cache.directory(key('a'))?.hold('qemu-arm')?.stats.mode, 0o100755);
+});
+
+test('two who make the same at once both get it', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
+  const paths = await Promise.all(
+    ['a', 'a', 'b'].map((digit) => makeCached(cache, key(digit), 'qemu-arm', write(digit))),
+  );
+  t.is(paths[0], paths[1]);
+  t.deepEqual(cache.names(), [key('a'), key('b')]);
+});
+
+test('what fails in the making leaves nothing', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
+  const failing = async (path: string) => {
+    writeFileSync(path, 'half');
+    throw new Error('no more');
+  };
+  await t.throwsAsync(makeCached(cache, key('a'), 'qemu-arm', failing), {message: /no more/});
+  t.deepEqual(cache.names(), []);
+});
+
+test('what a killed run left is removed by the next, and an empty file is made again', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
+  const left = join(cache.real, '.elfinterp-cache-4194305-abc');
+  mkdirSync(left);
+  writeFileSync(join(left, 'qemu-arm'), 'half');
+  mkdirSync(join(cache.real, key('a')));
+  writeFileSync(join(cache.real, key('a'), 'qemu-arm'), '');
+  const path = await makeCached(cache, key('a'), 'qemu-arm', write('whole'));
+  t.is(readFileSync(path, 'utf8'), 'whole');
+  t.deepEqual(cache.names(), [key('a')]);
+});
+
+test('what was not used for longest goes, and nothing else that lies there', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
+  for (const [i, digit] of ['a', 'b', 'c'].entries()) {
+    const path = await makeCached(cache, key(digit), 'qemu-arm', write('x'.repeat(100)));
+    utimesSync(path, i, i);
+  }
+  writeFileSync(join(cache.real, 'note'), 'y'.repeat(1000));
+  findCached(cache, key('a'), 'qemu-arm');
+  t.deepEqual(
+    listCached(cache).map((file) => file.key),
+    [key('a'), key('c'), key('b')],
+  );
+  evict(cache, 250);
+  t.deepEqual(cache.names(), [key('a'), key('c'), 'note']);
+  await makeCached(cache, key('d'), 'qemu-arm', write('x'.repeat(300)), 250);
+  t.deepEqual(cache.names(), [key('d'), 'note'], 'the one that is needed now stays');
+});
+
+const refused = (t: ExecutionContext, path: string) => {
+  t.throws(() => openOwnDirectory(path), {code: 'OUTSIDE'} as object);
+  t.throws(() => findOwnDirectory(path), {code: 'OUTSIDE'} as object);
+};
+
+test('a directory that others can write to is refused, and one below it', (t) => {
+  const cache = join(tempDirectory(t), 'open', 'cache');
+  openOwnDirectory(cache)[Symbol.dispose]();
+  chmodSync(cache, 0o777);
+  refused(t, cache);
+  chmodSync(cache, 0o700);
+  chmodSync(join(cache, '..'), 0o777);
+  refused(t, cache);
+  chmodSync(join(cache, '..'), 0o1777);
+  t.notThrows(() => openOwnDirectory(cache)[Symbol.dispose](), 'as /tmp is');
+});
+
+(onRoot ? test : test.skip)("somebody else's directory is refused, on the way and at its end", (t) => {
+  const above = join(tempDirectory(t), 'above');
+  const cache = join(above, 'cache');
+  openOwnDirectory(cache)[Symbol.dispose]();
+  chownSync(above, 65534, 65534);
+  refused(t, cache);
+  chownSync(above, 0, 0);
+  chownSync(cache, 65534, 65534);
+  refused(t, cache);
+});
+
+test('a file that others can write to is not used', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
+  const path = await makeCached(cache, key('a'), 'qemu-arm', write('one'));
+  chmodSync(path, 0o777);
+  t.throws(() => findCached(cache, key('a'), 'qemu-arm'), {code: 'OUTSIDE'} as object);
+});
+
+test('a link on the way is followed and what it leads to is checked', (t) => {
+  const directory = tempDirectory(t);
+  mkdirSync(join(directory, 'real'));
+  symlinkSync('real', join(directory, 'link'));
+  openOwnDirectory(join(directory, 'link', 'cache'))[Symbol.dispose]();
+  t.deepEqual(readdirSync(join(directory, 'real')), ['cache']);
+  chmodSync(join(directory, 'real'), 0o777);
+  refused(t, join(directory, 'link', 'cache'));
+});
+
+test('a link in the place of an entry leads nowhere', async (t) => {
+  using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
+  const elsewhere = tempDirectory(t);
+  writeFileSync(join(elsewhere, 'qemu-arm'), 'theirs');
+  symlinkSync(elsewhere, join(cache.real, key('a')));
+  t.throws(() => findCached(cache, key('a'), 'qemu-arm'), {code: 'OUTSIDE'} as object);
+  evict(cache, 0);
+  t.is(readFileSync(join(elsewhere, 'qemu-arm'), 'utf8'), 'theirs');
+});
