@@ -1,0 +1,69 @@
+/* A bundle that is moved, copied, linked to and mounted read-only, and runs all the same. */
+import {cpSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'ava';
+import {elfinterp} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, withTools} from '../helpers/tools.js';
+
+test(
+  'two programs run wherever their directory is',
+  withTools((t) => {
+    const top = tempDirectory(t);
+    const first = join(top, 'first');
+    const made = elfinterp(['bundle', '--relocatable', '/usr/bin/xz', '/bin/bash', '--into', first]);
+    t.is(made.status, 0, made.stderr);
+    t.deepEqual(readdirSync(join(first, 'bin')), ['bash', 'xz']);
+    t.false(
+      readdirSync(join(first, 'lib')).some((name) => name.startsWith('ld')),
+      'the loader is inside',
+    );
+    const runs = (directory: string, from = '/') => {
+      const script = 'echo $0 $(readlink /proc/$$/exe)';
+      t.is(
+        output(join(directory, 'bin/bash'), ['-c', script, 'name'], {cwd: from}),
+        `name ${join(output('realpath', [directory]).trimEnd(), 'bin/bash')}\n`,
+      );
+      t.regex(output(join(directory, 'bin/xz'), ['--version'], {cwd: from}), /^xz /);
+    };
+    runs(first);
+    const second = join(top, 'two words');
+    renameSync(first, second);
+    runs(second, top);
+    mkdirSync(join(top, 'deep'));
+    const third = join(top, 'deep/third');
+    cpSync(second, third, {recursive: true});
+    runs(third);
+    symlinkSync(third, join(top, 'link'));
+    runs(join(top, 'link'));
+    const maps = output(join(third, 'bin/bash'), [
+      '-c',
+      'while read -r line; do echo "$line"; done < /proc/$$/maps',
+    ]);
+    const libraries = maps.split('\n').filter((line) => /\.so/.test(line));
+    t.true(libraries.length > 0);
+    t.deepEqual(
+      libraries.filter((line) => !line.includes(`${third}/lib/`)),
+      [],
+      'every library is its own',
+    );
+    const mount = `mount --bind "${third}" "${third}" && mount -o remount,bind,ro "${third}" && "${third}/bin/xz" --version`;
+    t.regex(output('unshare', ['-Urm', 'sh', '-ec', mount]), /^xz /);
+  }),
+);
+
+test('what is in the way is not touched, and nothing is left of what cannot be', (t) => {
+  const top = tempDirectory(t);
+  writeFileSync(join(top, 'mine'), '');
+  const occupied = elfinterp(['bundle', '--relocatable', '/usr/bin/xz', '--into', top]);
+  t.is(occupied.status, 1);
+  t.regex(occupied.stderr, /the directory is not empty/);
+  const none = elfinterp(['bundle', '--relocatable', '/no/such', '--into', join(top, 'new')]);
+  t.is(none.status, 1);
+  t.deepEqual(readdirSync(top), ['mine']);
+  t.is(
+    elfinterp(['bundle', '--relocatable', '--prefix', '/x', '/usr/bin/xz', '--into', join(top, 'new')])
+      .status,
+    2,
+  );
+});
