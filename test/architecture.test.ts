@@ -38,6 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   bundle: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'pack'],
     node: true,
+    packages: ['tmp'],
   },
   package: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],
@@ -46,7 +47,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   binfmt: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   chroot: {
-    rooms: ['errors.ts', 'source', 'elf', 'loader', 'pack', 'bundle', 'binfmt'],
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'write', 'loader', 'pack', 'bundle', 'binfmt'],
     node: true,
     packages: ['tmp'],
   },
