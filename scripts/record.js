@@ -80,7 +80,8 @@ async function run(command, onData) {
   const child = spawn('script', ['-qefc', inner, '/dev/null'], {
     cwd: work,
     env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // A pipe that stays open: at the end of its input script(1) types ^D, which a terminal inside echoes.
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = new Promise((done) => child.on('close', done));
   for await (const chunk of child.stdout) await onData(chunk, performance.now() - start);

@@ -2,7 +2,7 @@
  * What the README promises: its commands as printed, from an empty directory with the packed package, its links, and
  * the recording.
  */
-import {chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {pathToFileURL} from 'node:url';
 import test from 'ava';
@@ -23,11 +23,14 @@ test('the README has a block of commands for each task', (t) => {
   t.deepEqual(
     readmeBlocks().map(({heading}) => heading),
     [
-      'Set an interpreter',
+      'elfinterp',
+      'Pack a program into one file',
       'Relocate a program with its libraries',
+      'Set an interpreter',
       longest,
       'Replace patchelf',
       'Look inside',
+      'Check the binaries in an npm package',
     ],
   );
 });
@@ -70,14 +73,8 @@ test('the lines of code in the README do what they say', (t) => {
 });
 
 test('what the README and the documents link to is there', (t) => {
-  for (const document of [
-    'README.md',
-    'docs/chroots.md',
-    'docs/api.md',
-    'docs/doctor.md',
-    'docs/errors.md',
-    'docs/json.md',
-  ]) {
+  const pages = readdirSync(path.join(projectDirectory, 'docs')).filter((name) => name.endsWith('.md'));
+  for (const document of ['README.md', 'SECURITY.md', ...pages.map((name) => `docs/${name}`)]) {
     const file = path.join(projectDirectory, document);
     for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g))
       t.true(existsSync(path.resolve(path.dirname(file), target)), `${document}: ${target}`);
