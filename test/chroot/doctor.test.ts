@@ -180,7 +180,7 @@ test(
     mkdirSync(join(root, 'var/lib/dpkg'), {recursive: true});
     writeFileSync(join(root, 'var/lib/dpkg/arch'), 'arm64\n');
     await installEmulator(root);
-    t.not(run(root).stdout, greeting);
+    t.is(run(root).stdout, greeting, 'chroot run goes by the program itself');
     const finding = diagnose(root).find(({code}) => code === 'FOREIGN_PROGRAM');
     t.regex(finding?.what ?? '', /\/bin\/sh is for arm, the chroot for arm64/);
     if (finding === undefined) return;
@@ -261,9 +261,9 @@ test(
     const root = guestRoot(t);
     const doctor = `elfinterp doctor ${root}`;
     const register = enter('qemu-arm', '/usr/bin/qemu-arm', 'F');
-    const start = `chroot ${root} /bin/sh 2>&1`;
+    const start = `chroot ${root} /bin/sh 2>&1 || true`;
     const text = inTable(
-      `${register}; ${start}; ${doctor} | sed -n 's/^  do: *//p' > ${root}/remedy; . ${root}/remedy >/dev/null; ${start}; ${doctor}`,
+      `${register}; ${start}; (${doctor} || true) | sed -n 's/^  do: *//p' > ${root}/remedy; . ${root}/remedy >/dev/null; ${start}; ${doctor}`,
     );
     t.regex(text, /No such file or directory\n/);
     t.true(text.endsWith(greeting), text);
