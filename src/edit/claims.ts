@@ -36,7 +36,7 @@ export function listKnown(draft: Draft, except?: Range): Claim[] {
     claims.push(claim(section.sh_offset, section.sh_size, isLinkerTable(section)));
   }
   for (const {p_type, p_offset, p_filesz} of programHeaders) {
-    if (containers.has(p_type)) continue;
+    if (isContainer(p_type)) continue;
     claims.push(claim(p_offset, p_filesz, isTableSegment(p_type, view.header.e_machine)));
   }
   for (const table of draft.tables) claims.push(claim(table.offset, table.size, true));
@@ -45,6 +45,11 @@ export function listKnown(draft: Draft, except?: Range): Claim[] {
     ({start, end}) =>
       end > start && !(except !== undefined && start === except.offset && end === start + except.size),
   );
+}
+
+/** A segment of this type contains what belongs to others, or speaks of no bytes. */
+export function isContainer(p_type: number): boolean {
+  return containers.has(p_type);
 }
 
 const containers: ReadonlySet<number> = new Set([

@@ -12,7 +12,7 @@ import {isMachineTable, isTableSegment} from '../elf/table-kinds.js';
 import {isTableTag} from '../elf/tables.js';
 import type {Range} from '../source/range-set.js';
 import {isAddressed, isNamed} from './addressed.js';
-import {listKnown} from './claims.js';
+import {isContainer, listKnown} from './claims.js';
 import type {Draft} from './draft.js';
 import {isFiller} from './filler.js';
 import type {Place} from './space.js';
@@ -114,10 +114,22 @@ function isFillerBetween(draft: Draft, {offset, size}: Range, neighbours: readon
 
 function isFree(draft: Draft, neighbour: Neighbour): boolean {
   if (neighbour.kind === 'section headers') return true;
+  if (isPinned(draft, neighbour)) return false;
   const low = addressOf(draft, neighbour);
   if (low === undefined) return false;
   const range = {low, high: low + BigInt(neighbour.size)};
   return !isNamed(draft.view, range) && !isAddressed(draft, range);
+}
+
+/** A segment of a type that nobody here knows speaks of these bytes. It does not follow them, so they stay. */
+function isPinned({programHeaders, view}: Draft, {offset, size}: Range): boolean {
+  return programHeaders.some(
+    ({p_type, p_offset, p_filesz}) =>
+      !isContainer(p_type) &&
+      !isTableSegment(p_type, view.header.e_machine) &&
+      p_offset < offset + size &&
+      p_offset + p_filesz > offset,
+  );
 }
 
 function addressOf(draft: Draft, {offset, size}: Range): bigint | undefined {

@@ -238,3 +238,18 @@ test('a segment that reaches into the symbols is damage', (t) => {
     message: /lie over one another/,
   });
 });
+
+test('a segment of an unknown type stays, and so do the tables under it', (t) => {
+  const unknown = 0x70000013;
+  const bytes = withSegment(fixtureBytes('mips64el/probe-pie'), 0x70000003, {p_type: unknown});
+  const old = viewOf(bytes).segment(unknown) as Phdr;
+  const edited = edit(bytes, {runpath: `/${'r'.repeat(300)}`});
+  const view = viewOf(edited);
+  t.deepEqual(view.segment(unknown), old);
+  t.deepEqual(
+    edited.subarray(old.p_offset, old.p_offset + old.p_filesz),
+    bytes.subarray(old.p_offset, old.p_offset + old.p_filesz),
+  );
+  t.is(view.dynamic?.runpath, `/${'r'.repeat(300)}`);
+  t.deepEqual(checkElf(view), checkElf(viewOf(bytes)));
+});
