@@ -91,20 +91,27 @@ export function describeObject(source: ByteSource, withVersions = false): Object
     facts.ident = Ident.decode(identity, {elfClass: 64, littleEndian: true});
     facts.padded = identity.subarray(Ident.size(64)).every((byte) => byte === 0);
     const outer = new ElfView(source);
+    // First as it is: a loader judges the header of a file that is damaged further on.
+    describeView(facts, outer, withVersions);
     facts.packed = packedContents(outer);
     const [program] = facts.packed?.parts ?? [];
     const view = facts.packed && program ? new ElfView(partSource(outer, facts.packed, program)) : outer;
-    facts.header = view.header;
-    const {e_machine, e_flags} = view.header;
-    facts.machine = {e_machine, e_flags, ...view.format};
-    facts.segments = describeSegments(view);
-    facts.dynamic = view.dynamic && describeDynamic(view, view.dynamic, withVersions);
+    if (view !== outer) describeView(facts, view, withVersions);
     facts.dlopen = readDlopenNotes(view);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     facts.problem = error;
   }
   return facts;
+}
+
+/** Fill in what stands in the header, the program headers and the dynamic section, as far as it can be read. */
+function describeView(facts: Writable<ObjectFile>, view: ElfView, withVersions: boolean): void {
+  facts.header = view.header;
+  const {e_machine, e_flags} = view.header;
+  facts.machine = {e_machine, e_flags, ...view.format};
+  facts.segments = describeSegments(view);
+  facts.dynamic = view.dynamic && describeDynamic(view, view.dynamic, withVersions);
 }
 
 type Writable<T> = {-readonly [Name in keyof T]: T[Name]};
