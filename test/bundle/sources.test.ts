@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -87,21 +88,33 @@ test('a data file goes into the prefix under its own name, or to the place that 
   );
 });
 
-test('a directory of data is carried with all that is in it, links followed', async (t) => {
+test('a directory of data is carried with all that is in it, links as links', async (t) => {
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   mkdirSync(path.join(from, 'maps/deep'), {recursive: true});
   writeFileSync(path.join(from, 'maps/deep/one'), '1');
   symlinkSync('deep/one', path.join(from, 'maps/two'));
   await bundle([program], {into, files: [{source: path.join(from, 'maps'), target: 'keymaps'}]});
-  const there = files(path.join(into, 'debootstrap/keymaps'));
-  t.deepEqual(there, ['/deep/one', '/two']);
-  t.is(readFileSync(path.join(into, 'debootstrap/keymaps/two'), 'utf8'), '1');
+  const there = path.join(into, 'debootstrap/keymaps');
+  t.deepEqual(files(there), ['/deep/one']);
+  t.is(readlinkSync(path.join(there, 'two')), 'deep/one');
+  t.is(readFileSync(path.join(there, 'two'), 'utf8'), '1');
 });
 
-test('a directory of data that holds a link to itself is refused', async (t) => {
+test('a directory of data that holds a link to itself is carried with the link', async (t) => {
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   symlinkSync('.', path.join(from, 'again'));
-  await refused(t, bundle([program], {into, files: [{source: from}]}), 'BAD_REQUEST', /a link to itself/);
+  const {notes} = await bundle([program], {into, files: [{source: from, target: 'share'}]});
+  t.is(readlinkSync(path.join(into, 'debootstrap/share/again')), '.');
+  t.deepEqual(notes, []);
+});
+
+test('a directory of data that holds a link to the directory around it is refused', async (t) => {
+  const [into, from] = [tempDirectory(t), tempDirectory(t)];
+  mkdirSync(path.join(from, 'sub'));
+  symlinkSync('..', path.join(from, 'sub/again'));
+  const work = bundle([program], {into, files: [{source: path.join(from, 'sub')}]});
+  await refused(t, work, 'BAD_REQUEST', /a link to itself/);
+  t.deepEqual(readdirSync(into), []);
 });
 
 test('what is no list of programs is refused as a request', async (t) => {
@@ -335,11 +348,15 @@ for (const [triplet, emulator] of Object.entries({
       cpSync(path.join(sysroot, 'lib'), path.join(root, 'lib'), {recursive: true, verbatimSymlinks: true});
       answering(path.join(root, 'opt'), `${triplet}-gcc`, '/opt/lib');
       const {manifest, isolated} = await bundle(['/opt/answer'], {root, into});
-      t.is(isolated, false, 'only the x86-64 loader is known');
+      t.is(isolated, triplet === 'aarch64-linux-gnu', 'besides x86-64, only the aarch64 loader is known');
       for (const {source} of manifest.files) t.true(source.startsWith(`${root}/`), source);
       const bundled = path.join(into, 'debootstrap/answer');
       t.is(readelfInterpreter(bundled), '/debootstrap/qemu-libs/ld.so');
       t.is(run(emulator, ['-L', into, bundled]).stdout, '42\n');
+      // A loader that reads LD_* prints the libraries instead.
+      const traced = run(emulator, ['-E', 'LD_TRACE_LOADED_OBJECTS=1', '-L', into, bundled]).stdout;
+      if (isolated) t.is(traced, '42\n');
+      else t.regex(traced, /libanswer\.so => /);
       const tree = resolveTree('/debootstrap/answer', {root: into});
       t.deepEqual(tree.misses, []);
       for (const node of tree.nodes.slice(1)) t.regex(node.path, /^\/debootstrap\/qemu-libs\//);
