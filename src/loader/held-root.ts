@@ -11,7 +11,16 @@ import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {type FileSource, notAFile} from '../source/file.js';
 import {type Held, HeldDirectory, holdDirectory} from '../source/held.js';
-import {fullTrust, mayChange, mayShow, type Trust, throughDirectory, throughLink} from '../source/trust.js';
+import {
+  fullTrust,
+  mayChange,
+  mayShow,
+  type Trust,
+  throughContent,
+  throughDirectory,
+  throughLink,
+  wordOf,
+} from '../source/trust.js';
 import {absolutePath} from '../source/working-directory.js';
 import {codeOf, longestPath, mostLinks, type Resolution, type ResolveOptions, Root} from './root.js';
 
@@ -32,23 +41,31 @@ interface Node {
 /** Files that are kept open at once; directories and links, which are fewer, all are. */
 const mostFiles = 1000;
 
+/** How a root is held. */
+export interface HeldOptions {
+  /** Hold what is found until the root is closed; without it, what lies there may change. */
+  readonly keep?: boolean;
+  /** Whether what is read is for others to see, so that nobody may lead a path to what is private. Default: true. */
+  readonly forOthers?: boolean;
+  readonly cwd?: string;
+}
+
 /** A root directory that is held, and all that is found in it. */
 export class HeldRoot extends Root implements Disposable {
   readonly #top: Node;
   readonly #keep: boolean;
+  readonly #forOthers: boolean;
   readonly #nodes: Node[] = [];
   readonly #files: Node[] = [];
 
-  /**
-   * @param top is closed with the root
-   * @param keep hold what is found until the root is closed; without it, what lies there may change
-   */
+  /** @param top is closed with the root */
   constructor(
     top: HeldDirectory = holdDirectory('/'),
-    {keep = false, cwd}: {keep?: boolean; cwd?: string} = {},
+    {keep = false, forOthers = true, cwd}: HeldOptions = {},
   ) {
     super(top, cwd);
     this.#keep = keep;
+    this.#forOthers = forOthers;
     this.#top = {
       name: '',
       above: undefined,
@@ -61,13 +78,22 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   /** Hold a directory of this machine as a root. @throws ElfError FILE_SYSTEM, OUTSIDE as `enter` does */
-  static at(directory: string, options: {keep?: boolean} = {}): HeldRoot {
+  static at(directory: string, options: HeldOptions = {}): HeldRoot {
     using machine = new HeldRoot();
     try {
       return new HeldRoot(machine.enter(absolutePath(directory)), options);
     } catch (error) {
       throw error instanceof ElfError && error.code === 'FILE_SYSTEM' ? error.at(directory) : error;
     }
+  }
+
+  /**
+   * Hold a root to copy files from. Who is not root copies only what he may read, wherever links lead.
+   *
+   * @throws ElfError as `at` does
+   */
+  static toCopyFrom(directory = '/'): HeldRoot {
+    return HeldRoot.at(directory, {keep: true, forOthers: process.geteuid?.() === 0});
   }
 
   /** The directory itself. */
@@ -136,6 +162,21 @@ export class HeldRoot extends Root implements Disposable {
     return this.#walk(path, true, ({trust}) => trust.foreigner);
   }
 
+  /** The other user who can say what is in a file, by its path or by writing it. */
+  authorOf(path: string): Trust['foreigner'] {
+    return this.#walk(path, true, ({node, trust}) => throughContent(trust, node.stats).foreigner);
+  }
+
+  /**
+   * Make sure that another user, who said that a file be copied, could read it himself.
+   *
+   * @throws ElfError OUTSIDE
+   */
+  requireOpenTo(foreigner: Trust['foreigner'], path: string): void {
+    if (foreigner === undefined || !this.#forOthers) return;
+    this.#walk(path, true, ({node, trust}) => this.#requireShown(node, trust), wordOf(foreigner));
+  }
+
   [Symbol.dispose](): void {
     for (const node of this.#nodes) node.held?.[Symbol.dispose]();
     this.#nodes.length = 0;
@@ -143,8 +184,12 @@ export class HeldRoot extends Root implements Disposable {
 
   #found({node, trust}: End): Resolution {
     const {inside, stats} = node;
-    if (!mayShow(trust, stats) && !stats.isSymbolicLink()) throw notForAll(this.hostPath(inside), trust);
+    if (!stats.isSymbolicLink()) this.#requireShown(node, trust);
     return {found: true, inside, host: this.hostPath(inside), stats};
+  }
+
+  #requireShown({inside, stats}: Node, trust: Trust, path = this.hostPath(inside)): void {
+    if (this.#forOthers && !mayShow(trust, stats)) throw notForAll(path, trust);
   }
 
   #requireOwn(trust: Trust, {stats, inside}: Node, path: string): void {
@@ -160,15 +205,15 @@ export class HeldRoot extends Root implements Disposable {
     const inside = this.isTrivial ? host : host.slice(this.host.length) || '/';
     return this.#walk(inside, true, (end) => {
       if (end instanceof Stop) throw end.error(host);
-      if (!mayShow(end.trust, end.node.stats)) throw notForAll(host, end.trust);
+      this.#requireShown(end.node, end.trust, host);
       return use(holdAgain(end.node));
     });
   }
 
-  #walk<T>(path: string, follow: boolean, use: (end: End | Stop) => T): T {
+  #walk<T>(path: string, follow: boolean, use: (end: End | Stop) => T, start = fullTrust): T {
     const before = this.#nodes.length;
     try {
-      return use(this.#run(path, follow));
+      return use(this.#run(path, follow, start));
     } finally {
       if (!this.#keep) this.#letGo(before);
     }
@@ -182,11 +227,11 @@ export class HeldRoot extends Root implements Disposable {
     this.#files.length = 0;
   }
 
-  #run(path: string, follow: boolean): End | Stop {
+  #run(path: string, follow: boolean, start: Trust): End | Stop {
     const whole = path === '' ? '' : this.absolute(path);
     if (whole === '' || path.includes('\0')) return new Stop(this.#top, fullTrust, 'ENOENT', [path]);
     if (path.length > longestPath) return new Stop(this.#top, fullTrust, 'ENAMETOOLONG', [whole]);
-    let [node, trust, links] = [this.#top, throughDirectory(fullTrust, this.#top.stats), 0];
+    let [node, trust, links] = [this.#top, throughDirectory(start, this.#top.stats), 0];
     const pending = whole.split('/').reverse();
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
       const rest = () => [name ?? '', ...pending.toReversed()].filter((part) => part !== '');

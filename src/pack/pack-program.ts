@@ -4,25 +4,23 @@
 import {createHash} from 'node:crypto';
 import {statSync} from 'node:fs';
 import {posix} from 'node:path';
-import {planEdit} from '../edit/plan-edit.js';
-import {openElfSource} from '../elf/open.js';
 import type {PackedContents} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {placesInWords} from '../loader/attempts.js';
 import type {DlopenPriority} from '../loader/dlopen-notes.js';
+import {HeldRoot} from '../loader/held-root.js';
 import {Resolver} from '../loader/resolve.js';
-import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type FileSource, fileSource} from '../source/file.js';
 import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
-import {applyPlanSync} from '../write/apply.js';
+import {type Trust, together} from '../source/trust.js';
 import {type Listing, listLoaded} from './listing.js';
 import type {PackPlan} from './plan.js';
 import {type PartRequest, planPack} from './plan-pack.js';
 import {provePacked} from './prove.js';
-import {writePacked} from './write-packed.js';
+import {type Packing, writePacked} from './write-packed.js';
 
 /** What goes into a packed file, and where it goes. */
 export interface PackOptions {
@@ -77,22 +75,30 @@ const alwaysNeeded = 'libgcc_s.so.1';
  *   for (const {names, size} of contents?.parts ?? []) console.log(names[0], size);
  */
 export async function packProgram(program: string, options: PackOptions): Promise<PackResult> {
-  const resolver = new Resolver({
-    ...(options.root !== undefined && {root: options.root}),
+  using root = HeldRoot.toCopyFrom(options.root);
+  const settings = {
     ...(options.libraryPath !== undefined && {libraryPath: options.libraryPath}),
     ...(options.dlopen !== undefined && {dlopen: options.dlopen}),
     library: [...(options.libraries ?? []), alwaysNeeded],
     preloadFile: false,
-  });
-  const tree = resolver.resolve(program);
+  };
+  const tree = new Resolver(settings, root).resolve(program);
   refusePacked(tree);
-  if (tree.interpreter === undefined) return copyStatic(tree, resolver.root, options);
-  return packTree(tree, resolver.root, options);
+  if (tree.interpreter === undefined) return copyStatic(tree, root, options);
+  return packTree(tree, root, options);
 }
 
-function packTree(tree: ResolvedTree, root: Root, options: PackOptions): PackResult {
+/** Another user who decides by a file of his what comes along gets nothing that he could not read himself. */
+function requireOpen(nodes: readonly TreeNode[], root: HeldRoot): Trust['foreigner'] {
+  const author = together(nodes.map(({path}) => root.authorOf(path)));
+  for (const {path} of nodes) root.requireOpenTo(author, path);
+  return author;
+}
+
+function packTree(tree: ResolvedTree, root: HeldRoot, options: PackOptions): PackResult {
   const notes = complaintsOf(tree);
   const nodes = options.loaderOnly ? tree.nodes.filter(isProgramOrLoader(tree)) : tree.nodes;
+  const author = requireOpen(nodes, root);
   const sources = openAll(nodes, tree, root);
   try {
     refuseInputs(options.output, sources);
@@ -103,7 +109,7 @@ function packTree(tree: ResolvedTree, root: Root, options: PackOptions): PackRes
     const plan = planPack({program: own, loader, libraries, closed, isolate: options.isolate});
     const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
     if (options.dryRun) return {...result, listing: undefined};
-    const listing = writeAndProve(plan, sources, root, options);
+    const listing = writeAndProve(plan, sources, mayRun(author, root), options);
     return {...result, listing};
   } finally {
     for (const source of sources) source.close();
@@ -113,21 +119,27 @@ function packTree(tree: ResolvedTree, root: Root, options: PackOptions): PackRes
 function writeAndProve(
   plan: PackPlan,
   sources: readonly FileSource[],
-  root: Root,
+  mayRun: true | string | undefined,
   {output, onProgress, loaderOnly}: PackOptions,
 ): Listing | undefined {
   let listing: Listing | undefined;
   const prove = (file: string) => {
     if (loaderOnly) return;
     proveFile(file);
-    // What another root has for a loader is not run here.
-    if (!root.isTrivial) return;
-    listing = listLoaded(file, plan.contents);
+    if (mayRun === undefined) return;
+    listing = mayRun === true ? listLoaded(file, plan.contents) : {kind: 'not-run', why: mayRun};
     if (listing.kind === 'failed')
       throw new ElfError('NOT_CLOSED', `the loader inside cannot load the packed program: ${listing.what}`);
   };
   writePacked(plan, sources, output, prove, onProgress);
   return listing;
+}
+
+/** Whether the loader inside is run, or why not; undefined for that of another root, which is not run here. */
+function mayRun(author: Trust['foreigner'], root: HeldRoot): true | string | undefined {
+  if (!root.isTrivial) return undefined;
+  if (author === undefined || process.geteuid?.() !== 0) return true;
+  return `${author === 'anybody' ? 'others' : `user ${author}`} can change what is packed, and root runs nothing of theirs`;
 }
 
 function proveFile(file: string): void {
@@ -154,7 +166,7 @@ function isProgramOrLoader({interpreter}: ResolvedTree): (node: TreeNode) => boo
   return ({index}) => index === 0 || index === interpreter?.node;
 }
 
-function openAll(nodes: readonly TreeNode[], tree: ResolvedTree, root: Root): FileSource[] {
+function openAll(nodes: readonly TreeNode[], tree: ResolvedTree, root: HeldRoot): FileSource[] {
   const sources: FileSource[] = [];
   try {
     for (const {host} of orderOf(nodes, tree)) sources.push(root.source(host));
@@ -266,20 +278,34 @@ function isEmulator(name: string): boolean {
 }
 
 /** A static program is what packing would make of it. */
-function copyStatic(tree: ResolvedTree, root: Root, {output, dryRun, onProgress}: PackOptions): PackResult {
+function copyStatic(
+  tree: ResolvedTree,
+  root: HeldRoot,
+  {output, dryRun, onProgress}: PackOptions,
+): PackResult {
   const [program] = tree.nodes;
   if (program === undefined) throw new ElfError('NOT_FOUND', 'there is no program');
   const notes = [
     `${program.path} is linked statically and needs no packing: ${dryRun ? 'it would be' : 'it was'} copied as it is`,
   ];
   const result = {output, contents: undefined, plan: undefined, listing: undefined, notes};
-  const file = openElfSource(root.source(program.host));
+  requireOpen([program], root);
+  const source = root.source(program.host);
   try {
-    refuseInputs(output, [fileSource(program.host)]);
-    const plan = planEdit(file.view, {});
-    if (!dryRun) root.lend(program.host, (path) => applyPlanSync(path, plan, {output, onProgress}));
+    refuseInputs(output, [source]);
+    if (!dryRun) writePacked(copyOf(source), [source], output, () => {}, onProgress);
     return result;
   } finally {
-    void file.close();
+    source.close();
   }
+}
+
+function copyOf(source: FileSource): Packing {
+  const {size, path} = source;
+  const {mode} = source.stats;
+  return {
+    size,
+    pieces: [{part: 0, offset: 0, from: 0, size, what: path}],
+    contents: {parts: [{size, mode, sha256: hashOf(source)}]},
+  };
 }

@@ -6,23 +6,18 @@
  * is removed again.
  */
 import {createHash} from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  unlinkSync,
-} from 'node:fs';
-import {openElfSync} from '../elf/open.js';
+import {closeSync, constants, fchmodSync, fsyncSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
+import {posix} from 'node:path';
+import {openElfSource} from '../elf/open.js';
 import {type PackedContents, type PackedPart, packedContents, partSource} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
-import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import {HeldRoot} from '../loader/held-root.js';
+import type {FileSource} from '../source/file.js';
+import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
+import {absolutePath} from '../source/working-directory.js';
 import {writeFully} from '../write/content.js';
 
 /** Where the parts go. */
@@ -49,7 +44,8 @@ export interface UnpackResult {
  *   const {files} = await unpack('qemu-arm-packed', {into: 'parts'});
  */
 export async function unpack(path: string, {into, onProgress}: UnpackOptions): Promise<UnpackResult> {
-  const file = openElfSync(path);
+  using machine = HeldRoot.toCopyFrom();
+  const file = openElfSource(open(machine, path));
   try {
     const contents = packedContents(file.view);
     if (contents === undefined) {
@@ -58,19 +54,47 @@ export async function unpack(path: string, {into, onProgress}: UnpackOptions): P
         expected: 'a file that elfinterp packed',
       });
     }
-    using directory = targetDirectory(into);
-    return {contents, files: writeParts(file.view, contents, directory, onProgress)};
+    const write = (directory: HeldDirectory) => writeParts(file.view, contents, directory, onProgress);
+    return {contents, files: inTarget(machine, into, write)};
   } finally {
     await file.close();
   }
 }
 
-function targetDirectory(into: string): HeldDirectory {
+function open(machine: HeldRoot, path: string): FileSource {
   try {
-    mkdirSync(into, {recursive: true});
-    return holdDirectory(realpathSync(into));
+    return machine.source(absolutePath(path));
+  } catch (error) {
+    throw error instanceof ElfError ? error.at(path) : error;
+  }
+}
+
+/** The directory is made if it does not exist, and goes again if that was for nothing. */
+function inTarget<T>(machine: HeldRoot, into: string, work: (directory: HeldDirectory) => T): T {
+  const made: string[] = [];
+  try {
+    using directory = enterTarget(machine, into, made);
+    return work(directory);
+  } catch (error) {
+    for (const path of made) removeEmpty(machine, path);
+    throw error;
+  }
+}
+
+function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirectory {
+  try {
+    return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
   } catch (error) {
     throw systemError(into, error, 'cannot make the directory');
+  }
+}
+
+function removeEmpty(machine: HeldRoot, path: string): void {
+  try {
+    using above = machine.enter(posix.dirname(path));
+    rmdirSync(above.at(posix.basename(path)));
+  } catch {
+    // Something is in it by now, or it is somewhere else.
   }
 }
 
@@ -94,8 +118,16 @@ function writeParts(
     }
     return written;
   } catch (error) {
-    for (const name of written) unlinkSync(directory.at(name));
+    for (const name of written) removeFile(directory, name);
     throw systemError(directory.real, error, 'cannot unpack');
+  }
+}
+
+function removeFile(directory: HeldDirectory, name: string): void {
+  try {
+    unlinkSync(directory.at(name));
+  } catch {
+    // It is gone, and what went wrong before is what counts.
   }
 }
 

@@ -16,6 +16,11 @@ import {destinationAt} from '../write/replacement.js';
 import {Workspaces} from '../write/workspace.js';
 import type {PackPiece, PackPlan} from './plan.js';
 
+/** What of a plan is needed to write it. */
+export interface Packing extends Pick<PackPlan, 'size' | 'pieces'> {
+  readonly contents: {readonly parts: readonly Pick<PackedPart, 'size' | 'mode' | 'sha256'>[]};
+}
+
 /**
  * Write a packed file.
  *
@@ -24,7 +29,7 @@ import type {PackPiece, PackPlan} from './plan.js';
  * @throws ElfError CHANGED, NOT_A_FILE, FILE_SYSTEM, and what `prove` throws; a file that was at `output` is as it was
  */
 export function writePacked(
-  plan: PackPlan,
+  plan: Packing,
   sources: readonly ByteSource[],
   output: string,
   prove: (file: string) => void,
@@ -63,13 +68,13 @@ function requireSame(place: Place, before: Stats | undefined, path: string): voi
 }
 
 /** Everybody may read and run it who may run the program; set-ID bits are a grant for the program's own file. */
-function modeOf({contents: {parts}}: PackPlan): number {
+function modeOf({contents: {parts}}: Packing): number {
   return ((parts[0]?.mode ?? 0) & 0o755) | 0o500;
 }
 
 function writePieces(
   fd: number,
-  plan: PackPlan,
+  plan: Packing,
   sources: readonly ByteSource[],
   onProgress: OnProgress,
 ): void {
@@ -94,7 +99,7 @@ function copyPart(
   fd: number,
   {offset, size, from}: Extract<PackPiece, {part: number}>,
   source: ByteSource,
-  part: PackedPart,
+  part: Pick<PackedPart, 'size' | 'sha256'>,
   report: (done: number) => void,
 ): void {
   const hash = createHash('sha256');

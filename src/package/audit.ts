@@ -5,7 +5,7 @@ import {mkdirSync, rmSync, statSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import tmp from 'tmp';
 import {ElfError, systemError} from '../errors.js';
-import {fileSource} from '../source/file.js';
+import {Root} from '../loader/root.js';
 import type {OnProgress} from '../source/progress.js';
 import {auditFile, type FileAudit} from './file-audit.js';
 import {findingsOf} from './file-findings.js';
@@ -82,7 +82,7 @@ function statsOf(path: string) {
 
 /** A file that was named must be ELF. */
 function auditSingle(source: string, rules: Rules, options: AuditOptions): PackageAudit {
-  return auditFiles(source, singleFile(source), rules, options, true);
+  return auditFiles(source, singleFile(source), rules, options, {isNamed: true});
 }
 
 async function auditTarball(source: string, rules: Rules, options: AuditOptions): Promise<PackageAudit> {
@@ -122,19 +122,17 @@ function withoutScratch(audit: PackageAudit, directory: string): PackageAudit {
   };
 }
 
-/** Audit files that are on this machine. */
+/** Audit files that are on this machine. @param root how they are reached, where that is not by their paths */
 export function auditFiles(
   source: string,
   {directory, fields, elfFiles, problems}: PackageFiles,
   rules: Rules,
   {onProgress = () => {}}: AuditOptions,
-  isNamed = false,
+  {isNamed = false, root = new Root()}: {isNamed?: boolean; root?: Root} = {},
 ): PackageAudit {
   const {isAllowed} = rules;
-  const {requests, versionProblems} = findRequests(directory, elfFiles, {
-    isAllowed,
-    dependencies: fields?.dependencies ?? [],
-  });
+  const requestRules = {isAllowed, dependencies: fields?.dependencies ?? []};
+  const {requests, versionProblems} = findRequests(directory, elfFiles, requestRules, root);
   const files: FileAudit[] = [];
   const findings: PackageFinding[] = problems.map((error) =>
     bad(basename(error.path ?? source), error.reason),
@@ -142,7 +140,7 @@ export function auditFiles(
   for (const [done, path] of elfFiles.entries()) {
     onProgress({step: 'reading', path, done, total: elfFiles.length});
     try {
-      files.push(auditOne(join(directory, path), path, requests.get(path) ?? []));
+      files.push(auditOne(root, join(directory, path), path, requests.get(path) ?? []));
     } catch (error) {
       if (!(error instanceof ElfError) || isNamed) throw error instanceof ElfError ? error.at(source) : error;
       findings.push(bad(path, error.reason));
@@ -159,8 +157,8 @@ export function auditFiles(
   };
 }
 
-function auditOne(host: string, path: string, requests: FileAudit['requests']): FileAudit {
-  const source = fileSource(host);
+function auditOne(root: Root, host: string, path: string, requests: FileAudit['requests']): FileAudit {
+  const source = root.source(host);
   try {
     return auditFile(source, path, requests);
   } finally {

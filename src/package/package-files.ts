@@ -2,11 +2,11 @@
  * The files of a package on this machine: its ELF files, its package.json, and what an author should know of the rest.
  * Symbolic links are not followed: npm does not pack them, and one may lead anywhere.
  */
-import {lstatSync, realpathSync} from 'node:fs';
-import {basename, dirname, join, relative} from 'node:path';
-import {type ElfError, systemError} from '../errors.js';
-import {fileSource} from '../source/file.js';
-import {findElfFiles} from '../source/walk.js';
+import {realpathSync} from 'node:fs';
+import {basename, dirname, join, posix} from 'node:path';
+import {ElfError, systemError} from '../errors.js';
+import {type Held, HeldDirectory, holdDirectory} from '../source/held.js';
+import {elfMagic, isElfMagic} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type PackageFields, readPackageFields} from './package-json.js';
 
@@ -26,15 +26,52 @@ export interface PackageFiles {
  *
  * @throws ElfError FILE_SYSTEM, BAD_PACKAGE
  */
-export function findPackageFiles(directory: string): PackageFiles {
-  const real = realPath(directory);
+export function findPackageFiles(directory: string | HeldDirectory): PackageFiles {
+  using top = typeof directory === 'string' ? holdDirectory(realPath(directory)) : directory.again();
   const problems: ElfError[] = [];
-  const elfFiles: string[] = [];
-  for (const path of findElfFiles(real, (error) => problems.push(error))) {
-    const inside = relative(real, path);
-    if (!inside.split('/').includes('node_modules')) elfFiles.push(inside);
+  const elfFiles = [...elfFilesIn(top, '', (error) => problems.push(error))];
+  return {directory: top.real, fields: readFields(top), elfFiles, problems};
+}
+
+type OnProblem = (error: ElfError) => void;
+
+/** Each directory is held while its names are used, so that no link is followed whoever puts one there. */
+function* elfFilesIn(directory: HeldDirectory, path: string, onProblem: OnProblem): Generator<string> {
+  for (const name of directory.names().filter((one) => one !== 'node_modules')) {
+    using entry = tryTo(() => stepIn(directory, name), onProblem);
+    if (entry instanceof HeldDirectory) {
+      // Only its owner may read some directories, which is no reason to stop.
+      if (tryTo(() => entry.names(), onProblem) !== undefined)
+        yield* elfFilesIn(entry, posix.join(path, name), onProblem);
+    } else if (entry?.stats.isFile() && tryTo(() => isElf(entry), onProblem)) yield posix.join(path, name);
   }
-  return {directory: real, fields: readFields(real), elfFiles, problems};
+}
+
+function stepIn(directory: HeldDirectory, name: string): Held {
+  try {
+    return directory.step(name);
+  } catch (error) {
+    throw systemError(join(directory.real, name), error, 'cannot read');
+  }
+}
+
+function tryTo<T>(work: () => T, onProblem: OnProblem): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    onProblem(error);
+    return undefined;
+  }
+}
+
+function isElf(entry: Held): boolean {
+  const source = entry.source();
+  try {
+    return isElfMagic(source.read(0, Math.min(elfMagic.length, source.size)));
+  } finally {
+    source.recycle();
+  }
 }
 
 /** Take one file for a package of its own, in the directory where it is. */
@@ -43,13 +80,12 @@ export function singleFile(path: string): PackageFiles {
   return {directory: dirname(real), fields: undefined, elfFiles: [basename(real)], problems: []};
 }
 
-function readFields(directory: string): PackageFields | undefined {
-  const path = join(directory, 'package.json');
-  const stats = lstatSync(path, {throwIfNoEntry: false});
-  if (!stats?.isFile()) return undefined;
-  const source = fileSource(path);
+function readFields(directory: HeldDirectory): PackageFields | undefined {
+  using file = directory.hold('package.json');
+  if (!file?.stats.isFile()) return undefined;
+  const source = file.source();
   try {
-    return readPackageFields(source, path);
+    return readPackageFields(source, file.real);
   } finally {
     source.close();
   }

@@ -6,11 +6,11 @@
  * library's own libraries; so each file is resolved as the start of a process, and a library's requests are taken from
  * the processes that it occurs in.
  */
-import {realpathSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {ElfError} from '../errors.js';
 import {attemptsOf} from '../loader/attempts.js';
 import {Resolver} from '../loader/resolve.js';
+import type {Root} from '../loader/root.js';
 import type {Edge, ResolvedTree, TreeNode} from '../loader/tree.js';
 import {isWithin} from './package-files.js';
 import {isBase} from './platforms.js';
@@ -55,31 +55,36 @@ export function findRequests(
   directory: string,
   elfFiles: readonly string[],
   rules: RequestRules,
+  root: Root,
 ): RequestTable {
-  const resolver = new Resolver({inhibitDefaults: true, preloadFile: false});
+  const resolver = new Resolver({inhibitDefaults: true, preloadFile: false}, root);
+  const top = {root, directory};
   const own = new Map<string, ResolvedTree>();
   for (const file of elfFiles) {
     const tree = tryToResolve(resolver, join(directory, file));
     if (tree !== undefined) own.set(file, tree);
   }
-  const contexts = contextsOf(directory, own);
+  const contexts = contextsOf(top, own);
   const table = new Map<string, PackageRequest[]>();
   for (const [file, tree] of own) {
     const places = contexts.get(file) ?? [{tree, node: tree.nodes[0] as TreeNode}];
-    table.set(file, joinRequests(places.flatMap((place) => requestsOf(directory, place, rules))));
+    table.set(file, joinRequests(places.flatMap((place) => requestsOf(top, place, rules))));
   }
-  return {requests: table, versionProblems: findVersionProblems(directory, own)};
+  return {requests: table, versionProblems: findVersionProblems(top, own)};
 }
 
-function findVersionProblems(
-  directory: string,
-  trees: ReadonlyMap<string, ResolvedTree>,
-): Map<string, string[]> {
+/** A package's directory, and how its files are reached. */
+interface Top {
+  readonly root: Root;
+  readonly directory: string;
+}
+
+function findVersionProblems(top: Top, trees: ReadonlyMap<string, ResolvedTree>): Map<string, string[]> {
   const problems = new Map<string, string[]>();
   for (const {nodes, versionProblems} of trees.values()) {
     for (const {version, missingIn, requiredBy} of versionProblems) {
       const [library, file] = [nodes[missingIn], nodes[requiredBy]].map(
-        (node) => node && insidePath(directory, node.path)?.path,
+        (node) => node && insidePath(top, node.path)?.path,
       );
       if (library === undefined || file === undefined) continue;
       const words = `wants ${version} of ${library}, which does not define it`;
@@ -106,11 +111,11 @@ function tryToResolve(resolver: Resolver, path: string): ResolvedTree | undefine
 }
 
 /** The processes of other files in which a file occurs. A file that nobody else asks for starts its own. */
-function contextsOf(directory: string, trees: ReadonlyMap<string, ResolvedTree>): Map<string, Context[]> {
+function contextsOf(top: Top, trees: ReadonlyMap<string, ResolvedTree>): Map<string, Context[]> {
   const contexts = new Map<string, Context[]>();
   for (const [file, tree] of trees) {
     for (const node of tree.nodes.slice(1)) {
-      const inside = insidePath(directory, node.path)?.path;
+      const inside = insidePath(top, node.path)?.path;
       if (inside === undefined || inside === file) continue;
       const known = contexts.get(inside);
       if (known === undefined) contexts.set(inside, [{tree, node}]);
@@ -123,29 +128,29 @@ function contextsOf(directory: string, trees: ReadonlyMap<string, ResolvedTree>)
 /** A library that thousands of files ask for is asked for in the same few ways. */
 const mostContexts = 64;
 
-function requestsOf(directory: string, {tree, node}: Context, rules: RequestRules): PackageRequest[] {
+function requestsOf(top: Top, {tree, node}: Context, rules: RequestRules): PackageRequest[] {
   const isProgram = tree.interpreter?.requested !== undefined;
   return node.edges
     .filter(({kind}) => kind === 'needed' || kind === 'filter')
     .map((edge) => {
       // Node.js has the base set in memory before it opens an addon, which gets those whatever lies beside it.
       if (!isProgram && isBase(edge.name) && rules.isAllowed(edge.name)) return answer(edge.name, 'platform');
-      return answerOf(directory, tree, node, edge, rules);
+      return answerOf(top, tree, node, edge, rules);
     });
 }
 
 function answerOf(
-  directory: string,
+  top: Top,
   tree: ResolvedTree,
   node: TreeNode,
   {name, to, reason}: Edge,
   rules: RequestRules,
 ): PackageRequest {
   const found = to === undefined ? undefined : tree.nodes[to];
-  const inside = found && insidePath(directory, found.path);
+  const inside = found && insidePath(top, found.path);
   if (inside !== undefined) return {name, from: 'package', path: inside.path, throughLink: inside.isLink};
   if (rules.isAllowed(name) || reason?.kind === 'interpreter') return answer(name, 'platform');
-  const elsewhere = found?.path ?? placeOutside(directory, tree, node, name);
+  const elsewhere = found?.path ?? placeOutside(top.directory, tree, node, name);
   const isSibling = elsewhere !== undefined && leadsOut(node, elsewhere) && isOfDependency(elsewhere, rules);
   return {name, from: isSibling ? 'other-package' : 'outside', path: elsewhere, throughLink: false};
 }
@@ -195,16 +200,11 @@ function isOfDependency(path: string, {dependencies}: RequestRules): boolean {
 }
 
 /** Where a path leads in the package; undefined when it leads out of it. */
-function insidePath(directory: string, path: string): {path: string; isLink: boolean} | undefined {
+function insidePath({root, directory}: Top, path: string): {path: string; isLink: boolean} | undefined {
   const named = join(path);
-  let real: string;
-  try {
-    real = realpathSync(named);
-  } catch {
-    return undefined;
-  }
-  if (!isWithin(directory, real)) return undefined;
-  return {path: relative(directory, real), isLink: real !== named};
+  const there = root.resolve(named);
+  if (!there.found || !isWithin(directory, there.inside)) return undefined;
+  return {path: relative(directory, there.inside), isLink: there.inside !== named};
 }
 
 /** One entry a name: what fails in one process fails for its users. */

@@ -39,6 +39,23 @@ export function throughLink(trust: Trust, {uid}: BigIntStats): Trust {
   return {...here, linkedBy: here.foreigner};
 }
 
+/** The trust in what a file says, which is the word of its owner and of all who may write it. */
+export function throughContent(trust: Trust, {uid, gid, mode}: BigIntStats): Trust {
+  const isShared = (mode & 0o002n) !== 0n || ((mode & 0o020n) !== 0n && gid !== 0n);
+  return suspect(trust, isShared ? 'anybody' : uid);
+}
+
+/** Trust that begins with what another user says: a path in a file of his. */
+export function wordOf(foreigner: Trust['foreigner']): Trust {
+  return {foreigner, linkedBy: undefined, isOpen: true};
+}
+
+/** Who has a say where several do. */
+export function together(foreigners: Iterable<Trust['foreigner']>): Trust['foreigner'] {
+  const all = new Set([...foreigners].filter((one) => one !== undefined));
+  return all.size > 1 ? 'anybody' : [...all][0];
+}
+
 /** Whether what a path ends at may be read for others to see. */
 export function mayShow({foreigner, isOpen}: Trust, {uid, mode}: BigIntStats): boolean {
   if (foreigner === undefined) return true;

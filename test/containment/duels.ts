@@ -30,9 +30,9 @@ import {output} from '../helpers/tools.js';
 
 /** Debian's nobody. */
 const user = 65534;
-const secret = 'THE SECRET OF ROOT';
+export const secret = 'THE SECRET OF ROOT';
 
-interface Ground {
+export interface Ground {
   readonly base: string;
   /** The user's. */
   readonly home: string;
@@ -44,7 +44,7 @@ interface Ground {
   readonly emulator: string;
 }
 
-interface Duel {
+export interface Duel {
   readonly title: string;
   /** What is watched and what is exchanged: two names, or staging directories and a name. */
   readonly swap: (ground: Ground) => readonly [watched: string, a: string, b: string];
@@ -250,7 +250,7 @@ async function installed({chroot, emulator}: Ground): Promise<void> {
 }
 
 /** A directory of root's that lies in one of the user's, who may give it another name and nothing else. */
-function treasury(directory: string): void {
+export function treasury(directory: string): void {
   mkdirSync(join(directory, 'treasury/new'), {recursive: true, mode: 0o700});
   writeFileSync(join(directory, 'treasury/new/treasure'), secret);
   writeFileSync(join(directory, 'treasury/treasure'), secret);
@@ -293,12 +293,12 @@ function snapshot(directory: string): string {
 }
 
 /** Make something that belongs to the user. */
-function own(path: string, make: (path: string) => unknown): void {
+export function own(path: string, make: (path: string) => unknown): void {
   make(path);
   chownSync(path, user, user);
 }
 
-function link(target: string, path: string): void {
+export function link(target: string, path: string): void {
   symlinkSync(target, `${path}.new`);
   renameSync(`${path}.new`, path);
   // It is the user who made it.

@@ -2,7 +2,7 @@
  * An ordinary user who waits in his own directory for root.
  *
  *   swapper USER WATCHED A B    when something happens in WATCHED, exchange the names A and B, and back again
- *   swapper USER staging DIR B  when a name that begins with .elfinterp appears in DIR, move it away and B to its place
+ *   swapper USER staging DIR B  when a staging directory or a workspace appears in DIR, move it away and B to its place
  *
  * The time between what happens and the exchange goes from 0 to 5 ms, a little more each time. SIGTERM ends it; it then
  * prints how often it did so.
@@ -37,12 +37,19 @@ static int exchange(const char *a, const char *b) {
     return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
 }
 
+static int is_staging(const char *name) {
+    static const char *const prefixes[] = {".elfinterp-staging", ".elfinterp-repair", ".elfinterp-edit"};
+    for (int i = 0; i < 3; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return 1;
+    return 0;
+}
+
 static void take_staging(const char *path, const char *bait) {
     DIR *directory = opendir(path);
     struct dirent *entry;
     while (directory != NULL && (entry = readdir(directory)) != NULL) {
         char name[512];
-        if (strncmp(entry->d_name, ".elfinterp-staging", 18) != 0) continue;
+        if (!is_staging(entry->d_name)) continue;
         snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
         if (exchange(name, bait) == 0) count++;
     }

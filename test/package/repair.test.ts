@@ -337,7 +337,8 @@ test(
     await repairPackage(pkg, {into});
     // As it stands when one file was moved and one was not: the staging directory of a process that is gone.
     const staging = path.join(pkg, `.elfinterp-repair-999999999-1-${ownIdentity().split('-')[2]}-abcdef`);
-    mkdirSync(path.join(staging, 'replaced'), {recursive: true});
+    mkdirSync(staging, {mode: 0o700});
+    mkdirSync(path.join(staging, 'replaced'));
     mkdirSync(path.join(staging, 'new', 'libs'), {recursive: true});
     linkSync(path.join(pkg, 'a.node'), path.join(staging, 'replaced', '0'));
     rmSync(path.join(pkg, 'a.node'));

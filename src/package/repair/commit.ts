@@ -24,10 +24,7 @@ import {enter} from '../../loader/inside.js';
 import type {HeldDirectory} from '../../source/held.js';
 import {syncDirectory} from '../../write/durable.js';
 import {keepOwner} from '../../write/metadata.js';
-import {removeTree} from '../../write/remove-tree.js';
-import {inDirectoryOf, parentOf, staleStagings} from './staging.js';
-
-const journalName = 'journal.json';
+import {inDirectoryOf, journalName, openStale, parentOf, removeStaging, staleNames} from './staging.js';
 
 /** A file that changes: where, and what it was when the repair was planned; undefined for a new one. */
 export interface Change {
@@ -62,11 +59,12 @@ export function commit(top: HeldDirectory, staging: HeldDirectory, changes: read
 
 /** Undo what runs that were killed left in a package. */
 export function recoverPackage(top: HeldDirectory): void {
-  for (const name of staleStagings(top)) {
-    using staging = top.directory(name);
-    const steps = staging && readJournal(staging);
-    if (staging !== undefined && steps !== undefined) undo(top, staging, steps);
-    removeTree(top, name);
+  for (const name of staleNames(top)) {
+    using staging = openStale(top, name);
+    if (staging === undefined) continue;
+    const steps = readJournal(staging);
+    if (steps !== undefined) undo(top, staging, steps);
+    removeStaging(top, name, staging);
   }
 }
 

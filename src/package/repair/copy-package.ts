@@ -5,7 +5,7 @@
  * Directories are held and names taken in them, so that nobody can lead the copy elsewhere. A link is copied as what it
  * is; hard links among the files stay hard links.
  */
-import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, symlinkSync} from 'node:fs';
+import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, type Stats, symlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
 import type {Held, HeldDirectory} from '../../source/held.js';
@@ -81,14 +81,25 @@ export function copyHeld(entry: Held, copy: string): void {
   chmodSync(copy, entry.stats.mode & 0o777);
 }
 
-/** Copy some files. Links to them would do, but for a program that writes where it should only read. */
-export function copyFiles(from: HeldDirectory, to: HeldDirectory, paths: readonly string[]): void {
+/**
+ * Copy some files. Links to them would do, but for a program that writes where it should only read.
+ *
+ * @returns what they were: the very files whose content was copied, whatever has taken their names meanwhile
+ */
+export function copyFiles(
+  from: HeldDirectory,
+  to: HeldDirectory,
+  paths: readonly string[],
+): Map<string, Stats> {
+  const copied = new Map<string, Stats>();
   for (const path of paths) {
     inDirectoryOf(to, path, (directory, name) => {
       using entry = holdFile(from, path);
       copyHeld(entry, directory.at(name));
+      copied.set(path, entry.stats);
     });
   }
+  return copied;
 }
 
 /** Hold a file of the package. @throws ElfError OUTSIDE when a link is in the way, NOT_FOUND */

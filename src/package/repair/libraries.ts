@@ -59,14 +59,13 @@ export class Libraries {
   ): Map<string, string> {
     const loader = this.#loaderFor(libc === 'musl' ? 'musl' : 'glibc', view, machine);
     const libraryPath = [this.#libraryPath, ...directories].filter((path) => path !== undefined).join(':');
-    const resolver = new Resolver({
-      root: this.#root.host,
+    const options = {
       interpreter: loader,
       library: names,
       preloadFile: false,
       ...(libraryPath === '' ? {} : {libraryPath}),
-    });
-    const tree = resolver.resolve(loader);
+    };
+    const tree = new Resolver(options, this.#root).resolve(loader);
     const miss = tree.misses.find(({optional, name}) => !optional && !this.#isPlatform(name));
     if (miss !== undefined) throw notFound(miss, tree, file, this.#root);
     return this.#take(tree, names);

@@ -6,9 +6,9 @@ import {join, posix} from 'node:path';
 import type {EditRequest} from '../../edit/request.js';
 import {ElfView} from '../../elf/view.js';
 import {ElfError, printable} from '../../errors.js';
+import type {HeldRoot} from '../../loader/held-root.js';
 import type {Root} from '../../loader/root.js';
 import {standardLoader} from '../../loader/standard-loader.js';
-import {fileSource} from '../../source/file.js';
 import type {PackageAudit} from '../audit.js';
 import type {FileAudit} from '../file-audit.js';
 import type {Rules} from '../policy.js';
@@ -50,8 +50,11 @@ export interface PlanContext {
   /** The package's directory, real. */
   readonly directory: string;
   readonly audit: PackageAudit;
+  /** How the files of the package are reached. */
+  readonly machine: Root;
   readonly rules: Rules;
-  readonly root: Root;
+  /** Where libraries are taken from. */
+  readonly root: HeldRoot;
   readonly libraryPath: string | undefined;
   /** Where libraries go; undefined for `libs` beside the files of each target. */
   readonly libs: string | undefined;
@@ -91,12 +94,12 @@ function isStrippable({kind, stripped}: FileAudit): boolean {
 function findAnswers(
   file: FileAudit,
   libraries: Libraries,
-  {directory, root}: PlanContext,
+  {directory, root, machine}: PlanContext,
 ): Map<string, string> {
   const names = file.requests.filter(({from}) => from === 'outside').map(({name}) => name);
   if (names.length === 0) return new Map();
   const host = join(directory, file.path);
-  const source = fileSource(host);
+  const source = machine.source(host);
   try {
     const origin = root.isTrivial ? posix.dirname(host) : undefined;
     const directories = outsideDirectories(file.path, file.runpath ?? file.rpath, origin);
@@ -211,10 +214,13 @@ function requestFor(
   };
 }
 
-function interpreterFor({path, interpreter}: FileAudit, {directory, audit}: PlanContext): EditRequest {
+function interpreterFor(
+  {path, interpreter}: FileAudit,
+  {directory, audit, machine}: PlanContext,
+): EditRequest {
   const isBuild = audit.findings.some(({code, file}) => code === 'build-interpreter' && file === path);
   if (!isBuild || interpreter === undefined) return {};
-  const source = fileSource(join(directory, path));
+  const source = machine.source(join(directory, path));
   try {
     const {header, format} = new ElfView(source);
     const {e_machine, e_flags} = header;

@@ -2,12 +2,13 @@
  * Repair a package: find what its binaries lack, copy that in under names of its own, lead the loader there, and prove
  * that nothing else is asked for.
  */
-import {accessSync, constants, existsSync, realpathSync, renameSync, rmdirSync, type Stats} from 'node:fs';
+import {accessSync, constants, renameSync, rmdirSync, type Stats} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, dirname, posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
-import {Root} from '../../loader/root.js';
-import {type HeldDirectory, holdDirectory} from '../../source/held.js';
+import {HeldRoot} from '../../loader/held-root.js';
+import type {HeldDirectory} from '../../source/held.js';
+import {together} from '../../source/trust.js';
 import {absolutePath} from '../../source/working-directory.js';
 import {syncDirectory} from '../../write/durable.js';
 import {auditFiles, type PackageAudit} from '../audit.js';
@@ -77,13 +78,10 @@ export interface RepairResult {
  */
 export async function repairPackage(directory: string, options: RepairOptions = {}): Promise<RepairResult> {
   checkOptions(options);
-  using top = holdDirectory(realDirectory(directory));
-  const request: Request = {
-    options,
-    rules: rulesFor(options),
-    root: new Root(options.root),
-    source: directory,
-  };
+  using machine = openMachine();
+  using top = enter(machine, directory);
+  using root = HeldRoot.toCopyFrom(options.root);
+  const request: Request = {options, rules: rulesFor(options), machine, root, source: directory};
   if (options.dryRun) return await tryOut(top, request);
   return options.into === undefined
     ? await repairInPlace(top, request)
@@ -93,7 +91,10 @@ export async function repairPackage(directory: string, options: RepairOptions = 
 interface Request {
   readonly options: RepairOptions;
   readonly rules: Rules;
-  readonly root: Root;
+  /** By which the package is read: each name once. */
+  readonly machine: HeldRoot;
+  /** Where libraries are taken from. */
+  readonly root: HeldRoot;
   /** The package as it was named. */
   readonly source: string;
 }
@@ -127,11 +128,16 @@ function rulesFor({policy, vendor = [], keep = []}: RepairOptions): Rules {
   return {...rules, isAllowed: (name) => !vendor.includes(name) && (keep.includes(name) || isAllowed(name))};
 }
 
-function realDirectory(directory: string): string {
+/** What is read here is not shown to others: the package's files keep their owners and modes. */
+function openMachine(): HeldRoot {
+  return new HeldRoot(undefined, {keep: true, forOthers: false});
+}
+
+function enter(machine: HeldRoot, directory: string): HeldDirectory {
   try {
-    return realpathSync(absolutePath(directory));
+    return machine.enter(absolutePath(directory));
   } catch (error) {
-    throw systemError(directory, error);
+    throw error instanceof ElfError ? error.at(directory) : systemError(directory, error);
   }
 }
 
@@ -141,11 +147,29 @@ interface Prepared {
   readonly plan: RepairPlan;
 }
 
-function prepare(top: HeldDirectory, {options, rules, root, source}: Request): Prepared {
-  const before = auditFiles(source, findPackageFiles(top.real), rules, {});
+function prepare(top: HeldDirectory, request: Request): Prepared {
+  const {options, rules, machine, root, source} = request;
+  const before = auditFiles(source, findPackageFiles(top), rules, {}, {root: machine});
   const {libraryPath, libs, strip = false} = options;
-  const context = {directory: top.real, audit: before, rules, root, libraryPath, libs, strip};
-  return {before, plan: planRepair(context)};
+  const context = {directory: top.real, audit: before, machine, rules, root, libraryPath, libs, strip};
+  const plan = planRepair(context);
+  requireOpen(top, before, plan, request);
+  return {before, plan};
+}
+
+/** A file's search path is its author's word: it brings nothing along that he could not read himself. */
+function requireOpen(
+  top: HeldDirectory,
+  {files}: PackageAudit,
+  {libraries}: RepairPlan,
+  {machine, root}: Request,
+): void {
+  const author = together([
+    machine.authorOf(top.real),
+    ...files.map(({path}) => machine.authorOf(posix.join(top.real, path))),
+    ...libraries.map(({source}) => root.authorOf(source)),
+  ]);
+  for (const {source} of libraries) root.requireOpenTo(author, source);
 }
 
 /** A repaired package in a directory of ours. */
@@ -159,10 +183,20 @@ interface Made {
 function make(made: HeldDirectory, {plan, before}: Prepared, {options, rules, root, source}: Request): Made {
   const files = makeFiles(made, plan, root, options.strip ?? false);
   const records = writeRecords(made, plan);
-  const after = auditFiles(source, findPackageFiles(made.real), rules, {});
+  const after = auditMade(made, rules, source);
   prove(after, before);
   const touched = files.filter(({changes}) => changes.length > 0).map(({path}) => path);
   return {files: files.filter(({changes}) => changes.length > 0), paths: [...touched, ...records], after};
+}
+
+/** Its name can lead elsewhere by now, and another package be proved; then there is no proof. */
+function auditMade(made: HeldDirectory, rules: Rules, source: string): PackageAudit {
+  using machine = openMachine();
+  using there = enter(machine, made.real);
+  const [a, b] = [there.bigStats, made.bigStats];
+  if (a.dev !== b.dev || a.ino !== b.ino)
+    throw new ElfError('CHANGED', 'somebody took the staging directory away', {path: made.real});
+  return auditFiles(source, findPackageFiles(made), rules, {}, {root: machine});
 }
 
 /** By the loader's rules, nothing but the base set may come from outside. */
@@ -201,21 +235,18 @@ function resultOf(
 /** Nothing of the package is touched: its ELF files are copied to a directory that goes away again. */
 async function tryOut(top: HeldDirectory, request: Request): Promise<RepairResult> {
   const prepared = prepare(top, request);
-  using scratch = holdDirectory(realpathSync(tmpdir()));
+  using scratch = enter(request.machine, tmpdir());
   return await withStaging(scratch, async ({held}) => {
-    using made = copyElfFiles(top, held, prepared);
+    using made = held.make('new');
+    copyElfFiles(top, made, prepared);
     return resultOf(top.real, false, prepared, make(made, prepared, request));
   });
 }
 
-function copyElfFiles(top: HeldDirectory, staging: HeldDirectory, {before}: Prepared): HeldDirectory {
-  const made = staging.make('new');
+function copyElfFiles(top: HeldDirectory, made: HeldDirectory, {before}: Prepared): Map<string, Stats> {
   const records = before.files.map(({path}) => posix.join(posix.dirname(path), 'elfinterp.json'));
-  const extra = ['package.json', ...new Set(records)].filter((path) =>
-    existsSync(posix.join(top.real, path)),
-  );
-  copyFiles(top, made, [...before.files.map(({path}) => path), ...extra]);
-  return made;
+  const extra = ['package.json', ...new Set(records)].filter((path) => statsOf(top, path) !== undefined);
+  return copyFiles(top, made, [...before.files.map(({path}) => path), ...extra]);
 }
 
 async function repairInPlace(top: HeldDirectory, request: Request): Promise<RepairResult> {
@@ -226,10 +257,11 @@ async function repairInPlace(top: HeldDirectory, request: Request): Promise<Repa
     return resultOf(top.real, false, prepared, {files: [], after: before});
   requireWritable(top, plan);
   const work = async ({held}: StagingDirectory) => {
-    using made = copyElfFiles(top, held, prepared);
+    using made = held.make('new');
+    const copied = copyElfFiles(top, made, prepared);
     const result = make(made, prepared, request);
     await syncFiles(made, result.paths);
-    const changes = result.paths.map((path) => ({path, before: statsOf(top, path)}));
+    const changes = result.paths.map((path) => ({path, before: copied.get(path) ?? statsOf(top, path)}));
     const notes = changes.length === 0 ? [] : commit(top, held, changes satisfies Change[]);
     return resultOf(top.real, changes.length > 0, prepared, result, notes);
   };
@@ -259,14 +291,14 @@ function statsOf(top: HeldDirectory, path: string): Stats | undefined {
 }
 
 async function repairInto(top: HeldDirectory, into: string, request: Request): Promise<RepairResult> {
-  const target = posix.join(realDirectory(dirname(absolutePath(into))), basename(absolutePath(into)));
+  using parent = enter(request.machine, dirname(absolutePath(into)));
+  const target = posix.join(parent.real, basename(absolutePath(into)));
   if (isWithin(top.real, target) || isWithin(target, top.real))
     throw new ElfError('BAD_REQUEST', 'the target lies in the package, or the package in it', {
       path: into,
       expected: 'a directory elsewhere',
     });
   const prepared = prepare(top, request);
-  using parent = holdDirectory(dirname(target));
   return await withStaging(parent, async ({held}) => {
     using made = held.make('new');
     const copied = copyPackage(top, made);

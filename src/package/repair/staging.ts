@@ -1,8 +1,12 @@
 /*
  * A directory of our own, beside or in the one that will change, in which everything is made ready: nobody else can
  * look into it, and a run that is killed leaves nothing else behind.
+ *
+ * The directory that it is in may belong to another user, who can rename it or put another one in its place at any
+ * moment. So it is held, it counts only if it is ours, private and empty, and what is in it is removed through its
+ * descriptor.
  */
-import {chmodSync, mkdtempSync} from 'node:fs';
+import {chmodSync, chownSync, mkdtempSync, rmdirSync, type Stats} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
@@ -11,6 +15,9 @@ import {identityPattern, isRunning, ownIdentity} from '../../write/process-ident
 import {removeTree} from '../../write/remove-tree.js';
 
 const prefix = '.elfinterp-repair-';
+
+/** The list of what a run is about to move. */
+export const journalName = 'journal.json';
 
 /** Whether a name is that of such a directory. */
 export function isStaging(name: string): boolean {
@@ -35,26 +42,64 @@ export async function withStaging<T>(
   alone?: 'alone',
 ): Promise<T> {
   const name = make(parent);
+  using held = openOwn(parent, name);
   try {
     if (alone) requireAlone(parent, name);
-    using held = parent.directory(name);
-    if (held === undefined || held.stats.uid !== process.geteuid?.())
-      throw new ElfError('CHANGED', 'somebody took the staging directory away', {
-        path: `${parent.real}/${name}`,
-      });
     return await work({name, held});
   } finally {
-    removeTree(parent, name);
+    removeStaging(parent, name, held);
   }
 }
 
 function make(parent: HeldDirectory): string {
   try {
-    const path = mkdtempSync(parent.at(`${prefix}${ownIdentity()}-`));
-    chmodSync(path, 0o700);
-    return posix.basename(path);
+    return posix.basename(mkdtempSync(parent.at(`${prefix}${ownIdentity()}-`)));
   } catch (error) {
     throw systemError(parent.real, error, 'cannot write');
+  }
+}
+
+function openOwn(parent: HeldDirectory, name: string): HeldDirectory {
+  const held = parent.directory(name);
+  if (held !== undefined && isOwn(held.stats) && held.names().length === 0) {
+    leaveGroup(held);
+    return held;
+  }
+  const got = held === undefined ? 'nothing' : `a directory of user ${held.stats.uid}`;
+  held?.[Symbol.dispose]();
+  throw new ElfError('CHANGED', 'somebody took the staging directory away', {
+    path: `${parent.real}/${name}`,
+    expected: 'a private, empty directory of our own',
+    got,
+  });
+}
+
+/** Root's has to be closed to all others; a file system that keeps no modes will do for an ordinary user. */
+function isOwn({uid, mode}: Stats): boolean {
+  const user = process.geteuid?.();
+  return uid === user && (user !== 0 || (mode & 0o777) === 0o700);
+}
+
+/** In a set-group-ID directory new ones get its group, and what root copies would be open to that group. */
+function leaveGroup(held: HeldDirectory): void {
+  if (process.geteuid?.() !== 0 || process.getegid === undefined) return;
+  chownSync(held.path, 0, process.getegid());
+  chmodSync(held.path, 0o700);
+}
+
+/** The list goes first: without it there is nothing to undo any more. */
+const parts: readonly string[] = [journalName, `${journalName}.new`, 'new', 'replaced'];
+
+/** Whatever the name stands for by now, only this directory is emptied. */
+export function removeStaging(parent: HeldDirectory, name: string, held: HeldDirectory): void {
+  for (const part of parts) removeTree(held, part);
+  try {
+    rmdirSync(parent.at(name));
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException;
+    // Somebody has renamed it, or put something else in its place.
+    if (!['ENOENT', 'ENOTDIR', 'ENOTEMPTY'].includes(code ?? ''))
+      throw systemError(`${parent.real}/${name}`, error, 'cannot remove');
   }
 }
 
@@ -76,13 +121,23 @@ function holderOf(name: string): string {
   return new RegExp(`^${identityPattern}(?=-)`).exec(name.slice(prefix.length))?.[0] ?? '';
 }
 
-/** Staging directories that runs of this user were killed in. */
-export function staleStagings(parent: HeldDirectory): string[] {
-  return parent.names().filter((name) => {
-    if (!isStaging(name) || isRunning(holderOf(name)) !== false) return false;
-    using held = parent.hold(name);
-    return held?.stats.isDirectory() === true && held.stats.uid === process.geteuid?.();
-  });
+/** The names of staging directories whose makers are gone. */
+export function staleNames(parent: HeldDirectory): string[] {
+  return parent.names().filter((name) => isStaging(name) && isRunning(holderOf(name)) === false);
+}
+
+/**
+ * Hold what a killed run of this user left; undefined for anything else of such a name. The owner of the package could
+ * give the name to a directory of root's that lies there, so one with other things in it is left alone.
+ */
+export function openStale(parent: HeldDirectory, name: string): HeldDirectory | undefined {
+  using entry = parent.hold(name);
+  if (!entry?.stats.isDirectory()) return undefined;
+  const held = parent.directory(name);
+  if (held !== undefined && isOwn(held.stats) && held.names().every((one) => parts.includes(one)))
+    return held;
+  held?.[Symbol.dispose]();
+  return undefined;
 }
 
 /** Do something with the directory in which a path of the package lies, which is made when it does not exist. */
