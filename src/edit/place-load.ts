@@ -40,7 +40,7 @@ export function placeLoad(draft: Draft, {size, holdsTable}: LoadContent): LoadPl
   for (const free of freeAddresses(draft, loads, BigInt(align))) {
     const place = holdsTable ? besideTable(draft, free, align) : inside(draft, loads, free, align);
     const end = place.address + BigInt(free.isLast ? Math.max(size, mostBytes) : size);
-    if (end <= free.high) return {...place, align};
+    if (end <= free.high && isFoundByQemu(draft, loads, place)) return {...place, align};
   }
   throw new ElfError('NO_ROOM', 'no room for another segment', {
     path: draft.view.path,
@@ -87,14 +87,30 @@ function inside(
   {low, isLast}: FreeAddresses,
   align: number,
 ): Omit<LoadPlace, 'align'> {
-  const {elfClass} = draft.view.format;
   const offset = roundUp(draft.size, 16);
-  const smallest = loads.map(differenceOf).reduce((a, b) => (b < a ? b : a));
-  const lowest = low + BigInt(offset % align);
-  const level = BigInt(offset) + roundUpTo(smallest, BigInt(align));
-  const unsigned = (value: bigint) => BigInt.asUintN(elfClass, value);
-  const isFound = unsigned(lowest - BigInt(offset)) >= unsigned(smallest);
-  return {offset, address: (isFound && !isLast) || lowest > level ? lowest : level};
+  const address = low + BigInt(offset % align);
+  const level = BigInt(offset) + roundUpTo(smallestDifference(draft, loads), BigInt(align));
+  const isFound = isFoundByQemu(draft, loads, {offset, address});
+  return {offset, address: (isFound && !isLast) || address > level ? address : level};
+}
+
+/** A LOAD with a smaller difference than there is would have qemu look for the program headers elsewhere. */
+function isFoundByQemu(
+  draft: Draft,
+  loads: readonly Phdr[],
+  {offset, address}: Omit<LoadPlace, 'align'>,
+): boolean {
+  const smallest = smallestDifference(draft, loads);
+  return unsigned(draft, address - BigInt(offset)) >= unsigned(draft, smallest);
+}
+
+/** The one that qemu takes: a LOAD in a gap has a negative difference, which counts as a large one. */
+function smallestDifference(draft: Draft, loads: readonly Phdr[]): bigint {
+  return loads.map(differenceOf).reduce((a, b) => (unsigned(draft, b) < unsigned(draft, a) ? b : a));
+}
+
+function unsigned({view}: Draft, value: bigint): bigint {
+  return BigInt.asUintN(view.format.elfClass, value);
 }
 
 /** At the first address whose difference to the offset is the first LOAD's. */
