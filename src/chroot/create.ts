@@ -7,11 +7,10 @@
  * second stage's last act.
  */
 import {mkdirSync, unlinkSync} from 'node:fs';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
 import type {Root} from '../loader/root.js';
-import {type HeldDirectory, holdDirectory} from '../source/held.js';
-import {absolutePath} from '../source/working-directory.js';
+import {holdDirectory} from '../source/held.js';
 import {type Architecture, architectureOf, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
@@ -26,6 +25,7 @@ import {type IdMap, type IdMapKind, planIdMap} from './idmap.js';
 import {installEmulator} from './install.js';
 import {defaultPrefixes} from './manifest.js';
 import type {Stream} from './namespace.js';
+import {enterOwnWay} from './own-way.js';
 import {defaultPath} from './program.js';
 import {runInChroot} from './run.js';
 import {stageFailed} from './stage-failure.js';
@@ -97,9 +97,7 @@ export async function createChroot(
  * @throws ElfError as `createChroot` does, and NOT_FOUND when there is no first stage to go on from
  */
 export async function resumeChroot(target: string, options: FinishOptions = {}): Promise<CreateResult> {
-  using machine = new HeldRoot();
-  requireOwnWay(machine, target);
-  using root = HeldRoot.at(target);
+  using root = new HeldRoot(enterOwnWay(target));
   if (!firstStageDone(root)) {
     if (isSetUp(root))
       throw new ElfError('NOT_FOUND', 'no stage of debootstrap is left to do', {path: root.host});
@@ -185,10 +183,7 @@ function mapForStages({idMap}: FinishOptions): IdMap {
 
 /** The target's absolute path. What a first stage left unfinished there may be done again. */
 function prepareTarget(target: string): string {
-  using machine = new HeldRoot();
-  const path = absolutePath(target);
-  requireOwnWay(machine, target);
-  using root = new HeldRoot(makeTarget(machine, path));
+  using root = new HeldRoot(enterOwnWay(target, {make: true}));
   if (firstStageDone(root)) {
     throw new ElfError('CONFLICT', "debootstrap's first stage is done here already", {
       path: target,
@@ -205,30 +200,6 @@ function prepareTarget(target: string): string {
     });
   }
   return root.host;
-}
-
-/** debootstrap goes by paths: as root in the directory of another user it would be led wherever that user likes. */
-function requireOwnWay(machine: HeldRoot, target: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const foreigner = machine.foreignerOf(absolutePath(target));
-  if (foreigner === undefined) return;
-  const who = foreigner === 'anybody' ? 'other users' : `user ${foreigner}`;
-  throw new ElfError(
-    'OUTSIDE',
-    `${who} can change where this path leads while debootstrap works there as root`,
-    {
-      path: target,
-      expected: 'a directory that only root may change, or to be run as that user',
-    },
-  );
-}
-
-function makeTarget(machine: HeldRoot, path: string): HeldDirectory {
-  try {
-    return machine.enter(path, true);
-  } catch (error) {
-    throw systemError(path, error, 'cannot make the directory');
-  }
 }
 
 /** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */

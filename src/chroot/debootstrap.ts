@@ -4,15 +4,15 @@
  * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
  * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {mkdirSync, readFileSync, renameSync, truncateSync} from 'node:fs';
+import {readFileSync, renameSync, truncateSync} from 'node:fs';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
-import {systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {holdDirectory} from '../source/held.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
 import {openNamespace, type Stream} from './namespace.js';
+import {enterOwnWay} from './own-way.js';
 import {dropRights} from './run.js';
 import {findTool} from './tools.js';
 
@@ -98,7 +98,7 @@ export function findLog(target: string): string | undefined {
 
 function commandLine(suite: string, target: string, options: DebootstrapOptions): readonly string[] {
   const {architecture, mirror, variant, include = [], components = [], keyring, cacheDirectory} = options;
-  const cache = cacheDirectory === undefined ? undefined : makeCache(absolutePath(cacheDirectory));
+  const cache = cacheDirectory === undefined ? undefined : makeCache(cacheDirectory);
   return [
     findTool('debootstrap'),
     '--foreign',
@@ -124,13 +124,9 @@ function signatureOption({checkSignatures, debootstrapOptions = []}: Debootstrap
   return [check ? '--force-check-gpg' : '--no-check-gpg'];
 }
 
-function makeCache(path: string): string {
-  try {
-    mkdirSync(path, {recursive: true});
-    return path;
-  } catch (error) {
-    throw systemError(path, error, 'cannot make the directory');
-  }
+function makeCache(directory: string): string {
+  using cache = enterOwnWay(directory, {make: true});
+  return cache.real;
 }
 
 /** Where the machine's tools are, whatever an ordinary user's PATH says. */

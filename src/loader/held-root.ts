@@ -102,7 +102,9 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   override resolve(path: string, {follow = true}: ResolveOptions = {}): Resolution {
-    return this.#walk(path, follow, (end) => (end instanceof Stop ? end.resolution : this.#found(end)));
+    return this.#walk(path, follow, (end) =>
+      end instanceof Stop ? end.resolution : this.#found(end, path),
+    );
   }
 
   override lookUp(path: string): Resolution {
@@ -182,9 +184,11 @@ export class HeldRoot extends Root implements Disposable {
     this.#nodes.length = 0;
   }
 
-  #found({node, trust}: End): Resolution {
+  #found({node, trust}: End, path: string): Resolution {
     const {inside, stats} = node;
-    if (!stats.isSymbolicLink()) this.#requireShown(node, trust);
+    // Links in what is closed to the one who led here say more than he could know.
+    const shown = this.hostPath(trust.isOpen ? inside : this.absolute(path));
+    if (!stats.isSymbolicLink()) this.#requireShown(node, trust, shown);
     return {found: true, inside, host: this.hostPath(inside), stats};
   }
 

@@ -6,6 +6,7 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {
+  chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
@@ -20,6 +21,7 @@ import {
 } from 'node:fs';
 import {join} from 'node:path';
 import {bundle} from '../../src/bundle/bundle.js';
+import {createChroot} from '../../src/chroot/create.js';
 import {installEmulator} from '../../src/chroot/install.js';
 import {removeBundle} from '../../src/chroot/remove.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
@@ -74,7 +76,7 @@ export const duels: readonly Duel[] = [
       own(join(home, 'tree'), (path) => mkdirSync(path));
       for (const name of ['a', 'b', 'secret'])
         own(join(home, 'tree', name), (path) => writeFileSync(path, 'data'));
-      link(outside, join(home, 'link'));
+      link(join(outside, 'shelf'), join(home, 'link'));
     },
     act: (ground) =>
       bundle([ground.emulator], {into: into(ground), files: [{source: join(ground.home, 'tree')}]}),
@@ -162,7 +164,52 @@ export const duels: readonly Duel[] = [
     },
     act: ({chroot}) => verifyBundle(chroot),
   },
+  {
+    title: 'chroot create, a directory above',
+    swap: ({home}) => [home, join(home, 'above'), join(home, 'link')],
+    prepare: ({home, outside}) => {
+      own(join(home, 'above'), (path) => mkdirSync(path));
+      link(outside, join(home, 'link'));
+    },
+    act: (ground) => create(ground, join(ground.home, 'above/new')),
+  },
+  {
+    title: 'chroot create, in a directory for all',
+    swap: (ground) => ['arrival', join(into(ground), 'new'), join(into(ground), 'other')],
+    prepare: (ground) => {
+      mkdirSync(into(ground));
+      chmodSync(into(ground), 0o1777);
+      own(join(into(ground), 'other'), (path) => mkdirSync(path));
+    },
+    act: (ground) => create(ground, join(into(ground), 'new')),
+  },
 ];
+
+/** With a debootstrap that only shows where it was sent: the real one would need a mirror, and minutes. */
+async function create({base}: Ground, target: string): Promise<unknown> {
+  const {PATH} = process.env;
+  const bin = join(base, 'bin');
+  mkdirSync(bin, {recursive: true});
+  // The directory is the last word, after the suite.
+  writeFileSync(
+    join(bin, 'debootstrap'),
+    '#!/bin/sh\nfor target; do :; done; mkdir -p "$target/debootstrap"; exit 3\n',
+    {
+      mode: 0o755,
+    },
+  );
+  try {
+    process.env.PATH = `${bin}:${PATH}`;
+    return await createChroot('bookworm', target, {
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    });
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'COMMAND_FAILED') return 'debootstrap was run';
+    throw error;
+  } finally {
+    process.env.PATH = PATH;
+  }
+}
 
 export interface Score {
   readonly rounds: number;
@@ -224,6 +271,13 @@ function makeGround(base: string): Ground {
   writeFileSync(join(outside, 'secret'), secret, {mode: 0o600});
   mkdirSync(join(outside, 'private'), {mode: 0o700});
   writeFileSync(join(outside, 'private', secret), '', {mode: 0o600});
+  // What everybody may list, and in it, after a file for all, what nobody else may.
+  mkdirSync(join(outside, 'shelf/private'), {recursive: true});
+  chmodSync(join(outside, 'shelf/private'), 0o700);
+  writeFileSync(join(outside, 'shelf/a'), '');
+  writeFileSync(join(outside, 'shelf/private', secret), '');
+  symlinkSync(secret, join(outside, 'shelf/private/link'));
+  writeFileSync(join(outside, 'shelf/secret'), secret, {mode: 0o600});
   writeFileSync(join(outside, 'program'), Buffer.concat([readFileSync(emulator), Buffer.from(secret)]), {
     mode: 0o700,
   });
@@ -265,12 +319,23 @@ function losses(
   const carried = [...filesBelow(join(base, 'into')), ...filesBelow(home)].filter(
     (path) => !path.endsWith('/treasure') && readFileSync(path).includes(secret),
   );
+  // Where everybody may make a directory, root takes only his own.
+  const worked = directoriesIn(join(base, 'into')).filter(
+    (path) => lstatSync(path).uid === user && existsSync(join(path, 'debootstrap')),
+  );
   return [
     ...(snapshot(outside) === before ? [] : ['what is outside was changed']),
     ...(told.includes(secret) ? ['what is outside was told'] : []),
     ...(kept === treasures ? [] : ['a treasure was removed']),
+    ...worked.map((path) => `root worked in ${path}`),
     ...carried.map((path) => `the secret is in ${path}`),
   ];
+}
+
+function directoriesIn(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  const entries = readdirSync(directory, {withFileTypes: true});
+  return entries.flatMap((entry) => (entry.isDirectory() ? [join(directory, entry.name)] : []));
 }
 
 function filesBelow(directory: string): string[] {

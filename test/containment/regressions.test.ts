@@ -2,6 +2,7 @@
 import {
   chmodSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -152,3 +153,21 @@ test(
     t.is(modes, '755\n755\n');
   }),
 );
+
+test('an error told what a private link says, to whoever had root follow it', async (t) => {
+  if (process.geteuid?.() !== 0) return t.pass('only root can read what is not for him');
+  const directory = tempDirectory(t);
+  chmodSync(directory, 0o755);
+  const [priv, link] = [join(directory, 'private'), join(directory, 'link')];
+  mkdirSync(priv, {mode: 0o700});
+  writeFileSync(join(priv, 'secret name'), '', {mode: 0o600});
+  symlinkSync('secret name', join(priv, 'current'));
+  symlinkSync(join(priv, 'current'), link);
+  lchownSync(link, 65534, 65534);
+  const error = await t.throwsAsync(
+    bundle(['/bin/true'], {into: join(directory, 'into'), files: [{source: link}]}),
+    {code: 'OUTSIDE'} as object,
+  );
+  t.regex(error.message, /\/link: user 65534 can change where this path leads/);
+  t.notRegex(error.message, /secret/);
+});

@@ -3,6 +3,7 @@
  *
  *   swapper USER WATCHED A B    when something happens in WATCHED, exchange the names A and B, and back again
  *   swapper USER staging DIR B  when a staging directory or a workspace appears in DIR, move it away and B to its place
+ *   swapper USER arrival A B    give B the name A, which nothing has yet, and back again
  *
  * The time between what happens and the exchange goes from 0 to 5 ms, a little more each time. SIGTERM ends it; it then
  * prints how often it did so.
@@ -44,6 +45,10 @@ static int is_staging(const char *name) {
     return 0;
 }
 
+static int move(const char *from, const char *to) {
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
 static void take_staging(const char *path, const char *bait) {
     DIR *directory = opendir(path);
     struct dirent *entry;
@@ -64,6 +69,7 @@ int main(int argc, char **argv) {
     if (getuid() == 0 && (setgroups(0, NULL) != 0 || setgid(atoi(argv[1])) != 0 || setuid(atoi(argv[1])) != 0))
         return 3;
     int staging = strcmp(argv[2], "staging") == 0;
+    int arrival = strcmp(argv[2], "arrival") == 0;
     events.fd = inotify_init1(IN_NONBLOCK);
     events.events = POLLIN;
     inotify_add_watch(events.fd, staging ? argv[3] : argv[2], IN_OPEN | IN_ACCESS | IN_CREATE | IN_MOVE | IN_DELETE);
@@ -75,10 +81,11 @@ int main(int argc, char **argv) {
         while (read(events.fd, buffer, sizeof buffer) > 0) continue;
         wait_us(delay);
         if (staging) take_staging(argv[3], argv[4]);
-        else if (exchange(argv[3], argv[4]) == 0) {
+        else if ((arrival ? move(argv[4], argv[3]) : exchange(argv[3], argv[4])) == 0) {
             count++;
             wait_us(delay / 2);
-            exchange(argv[3], argv[4]);
+            if (arrival) move(argv[3], argv[4]);
+            else exchange(argv[3], argv[4]);
         }
     }
     printf("%lu\n", count);

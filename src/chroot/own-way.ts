@@ -1,0 +1,60 @@
+/*
+ * Directories that debootstrap works in.
+ *
+ * debootstrap goes by paths. As root it must have none that another user can lead elsewhere, because it would create and
+ * overwrite files wherever that user likes. To look before the directory is made is not enough: in /tmp somebody else
+ * may make it first.
+ */
+import {ElfError, systemError} from '../errors.js';
+import {HeldRoot} from '../loader/held-root.js';
+import type {HeldDirectory} from '../source/held.js';
+import {absolutePath} from '../source/working-directory.js';
+
+/**
+ * Hold a directory. As root, refuse one whose path another user can change.
+ *
+ * @param make make it, and those above it, where they do not exist
+ * @throws ElfError OUTSIDE, CHANGED when it was replaced meanwhile, FILE_SYSTEM
+ */
+export function enterOwnWay(directory: string, {make = false}: {make?: boolean} = {}): HeldDirectory {
+  using machine = new HeldRoot();
+  requireOwnWay(machine, directory);
+  const held = enter(machine, directory, make);
+  try {
+    requireSame(machine, directory, held);
+    requireOwnWay(machine, directory);
+    return held;
+  } catch (error) {
+    held[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function enter(machine: HeldRoot, directory: string, make: boolean): HeldDirectory {
+  try {
+    return machine.enter(absolutePath(directory), make);
+  } catch (error) {
+    throw systemError(directory, error, make ? 'cannot make the directory' : undefined);
+  }
+}
+
+function requireOwnWay(machine: HeldRoot, directory: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const foreigner = machine.foreignerOf(absolutePath(directory));
+  if (foreigner === undefined) return;
+  const who = foreigner === 'anybody' ? 'other users' : `user ${foreigner}`;
+  throw new ElfError(
+    'OUTSIDE',
+    `${who} can change where this path leads while debootstrap works there as root`,
+    {
+      path: directory,
+      expected: 'a directory that only root may change, or to be run as that user',
+    },
+  );
+}
+
+function requireSame(machine: HeldRoot, directory: string, {bigStats}: HeldDirectory): void {
+  const there = machine.resolve(absolutePath(directory));
+  if (there.found && there.stats.dev === bigStats.dev && there.stats.ino === bigStats.ino) return;
+  throw new ElfError('CHANGED', 'the directory was replaced while it was made', {path: directory});
+}
