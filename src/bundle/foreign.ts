@@ -32,7 +32,12 @@ export function refuseForeignFiles(
     ...(earlier === undefined ? (libs?.names() ?? []) : []).map((name) => posix.join(coming.libs, name)),
     ...planned.keys(),
   ]);
-  const foreign = [...paths].filter((path) => !own.has(path) && isLost(root, path, planned.get(path)));
+  // In the library directory that is held and gives way, not in what stands under its name by now.
+  const isLost = (path: string, file: ManifestFile | undefined) => {
+    if (!path.startsWith(`${coming.libs}/`)) return isOther(root, path, file);
+    return libs !== undefined && isOther(libs, path.slice(coming.libs.length), file);
+  };
+  const foreign = [...paths].filter((path) => !own.has(path) && isLost(path, planned.get(path)));
   const [first] = foreign;
   if (first === undefined) return;
   const more = foreign.length > 1 ? `, and ${foreign.length - 1} more` : '';
@@ -42,9 +47,9 @@ export function refuseForeignFiles(
   });
 }
 
-/** Whether something stands at a path that is other than what comes. */
-function isLost(root: HeldDirectory, path: string, planned: ManifestFile | undefined): boolean {
-  if (!hasFile(root, path)) return false;
-  using directory = enter(root, posix.dirname(path));
+/** Whether something stands at a path in a directory that is other than what comes. */
+function isOther(top: HeldDirectory, path: string, planned: ManifestFile | undefined): boolean {
+  if (!hasFile(top, path)) return false;
+  using directory = enter(top, posix.dirname(path));
   return planned === undefined || directory === undefined || !isIn(directory, planned);
 }
