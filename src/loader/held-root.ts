@@ -102,9 +102,7 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   override resolve(path: string, {follow = true}: ResolveOptions = {}): Resolution {
-    return this.#walk(path, follow, (end) =>
-      end instanceof Stop ? end.resolution : this.#found(end, path),
-    );
+    return this.#walk(path, follow, (end) => (end instanceof Stop ? end.resolution : this.#found(end, path)));
   }
 
   override lookUp(path: string): Resolution {
