@@ -1,7 +1,8 @@
 /*
- * Segments that share a page of the size for which the others were linked. A file for kernels with pages of 16 or 64 KiB
- * says so by p_align. If one LOAD of it keeps to smaller pages, as older patchers make them, such a kernel maps it over
- * the end of its neighbour. Alignments above 64 KiB ask for huge pages, and are not the page size of any kernel.
+ * Segments that share a page of the size for which one of them was linked. A segment for kernels with pages of 16 or
+ * 64 KiB says so by p_align. If the next LOAD keeps to smaller pages, as older patchers make them, such a kernel maps it
+ * over the end of its neighbour. Two that both ask for small pages promise nothing to such a kernel, whatever a third
+ * asks for. Alignments above 64 KiB ask for huge pages, and are not the page size of any kernel.
  */
 import {hex} from '../../errors.js';
 import {PT} from '../constants.js';
@@ -16,13 +17,13 @@ export function* checkSharedPages(view: ElfView): Generator<Problem> {
   const loads = view.programHeaders
     .map((load, index) => ({...load, index}))
     .filter(({p_type, p_memsz}) => p_type === PT.PT_LOAD && p_memsz > 0);
-  const claimed = Math.max(...loads.map(({p_align}) => p_align));
-  if (claimed <= smallestPage || claimed > largestPage || view.segment(PT.PT_DYNAMIC) === undefined) return;
-  const page = BigInt(claimed);
+  if (view.segment(PT.PT_DYNAMIC) === undefined) return;
   for (const [i, load] of loads.entries()) {
     const before = loads[i - 1];
-    if (before === undefined || !isOver(before, load, page)) continue;
-    const what = `on one page of ${hex(claimed)} with segment ${before.index}, although the file is aligned for such pages`;
+    if (before === undefined) continue;
+    const claimed = Math.max(before.p_align, load.p_align);
+    if (claimed <= smallestPage || claimed > largestPage || !isOver(before, load, BigInt(claimed))) continue;
+    const what = `on one page of ${hex(claimed)} with segment ${before.index}, although one of them is aligned for such pages`;
     yield {
       code: 'SHARED_PAGE',
       message: `segment ${load.index} (PT_LOAD): ${what}`,
