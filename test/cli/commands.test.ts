@@ -227,7 +227,7 @@ test('--json: one object a file, with its facts or its error', (t) => {
     {file, needed: ['libprobe.so.1', 'libc.so.6']},
     {file: missing, error},
   ]);
-  t.deepEqual(JSON.parse(elfinterp(['check', '--json', file]).stdout), [{file, problems: []}]);
+  t.deepEqual(JSON.parse(elfinterp(['check', '--json', file]).stdout), [{file, problems: [], notes: []}]);
 });
 
 test('--json: a plan, with bytes as hexadecimal digits', (t) => {
