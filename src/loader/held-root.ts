@@ -112,7 +112,7 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   override source(host: string): FileSource {
-    return this.#at(host, (held) => held.source());
+    return this.#at(host, (held) => held.source(host));
   }
 
   override lend<T>(host: string, call: (path: string) => T): T {
