@@ -12,13 +12,17 @@ test('reads by range', (t) => {
   t.is(source.read(0, 10).length, 10);
 });
 
+test('no bytes can be read anywhere but before the file', (t) => {
+  t.is(source.read(11, 0).length, 0);
+  t.throws(() => source.read(-1, 0), {code: 'TRUNCATED'});
+});
+
 test('a range that does not lie inside is TRUNCATED, with what is missing', (t) => {
   t.throws(() => source.read(8, 3), {
     code: 'TRUNCATED',
     message: 'digits: the file ends too early (at offset 0x8, expected 3 bytes, got 2 bytes)',
   });
   for (const [offset, length] of [
-    [11, 0],
     [-1, 2],
     [0, -1],
     [Number.MAX_SAFE_INTEGER, 5],
