@@ -1,6 +1,6 @@
 /*
- * Write docs/patchelf.md: every command line of the comparison with what Debian's patchelf and elfinterp-patchelf
- * make of it. Run after `npm run build` and `npx tsc`.
+ * Write docs/patchelf.md: every command line of the comparison, with the results of Debian's patchelf and of
+ * elfinterp-patchelf. Run after `npm run build` and `npx tsc`.
  */
 import {execFileSync} from 'node:child_process';
 import {writeFileSync} from 'node:fs';
@@ -26,42 +26,44 @@ function firstLine(text) {
 
 writeFileSync(
   'docs/patchelf.md',
-  `# elfinterp-patchelf beside patchelf
+  `# elfinterp-patchelf compared with patchelf
 
-\`elfinterp-patchelf\` takes patchelf 0.19's command line. Here it and Debian's ${version} edit copies of the same
-file with the same arguments. "Same" means: the same standard output, the same standard error, the same exit status,
-and \`readelf -d\` and \`readelf -l\` read the same interpreter, libraries in the same order, search path, soname and flags
-in the result. \`scripts/patchelf-table.js\` writes this page, and fails where an answer is not the one below.
+\`elfinterp-patchelf\` accepts the command line of patchelf 0.19. For this table, it and Debian's ${version} edited
+copies of the same file with the same arguments. "Same" means that standard output, standard error and exit status are
+equal, and that \`readelf -d\` and \`readelf -l\` show the same interpreter, search path, soname and flags, and the same
+libraries in the same order. \`scripts/patchelf-table.js\` writes this page, and fails if a result is not the expected one.
 
 | file | arguments | printed | status | |
 |---|---|---|--:|---|
 ${rows.join('\n')}
 
-## What is different on purpose
+## Intentional differences
 
-- **How the file is changed.** patchelf writes into the file; here it is replaced, so a full disk leaves the old one
-  (\`elfinterp edit --in-place\` writes into it). Other hard links keep the old content.
-- **Which bytes change.** patchelf moves sections to new segments at the end; here the slack that the linker left is
-  used first. \`--no-sort\` and \`--no-clobber-old-sections\` are accepted and change nothing.
-- **Where nothing can take the file's place** (a directory that cannot be written to, a file that is a mount point) it is
-  written into, as patchelf does, and a line on standard error says so.
-- **What is printed** is written when the edit is done, with one call, so that \`grep -q\` may leave early.
-- **\`--add-needed\`** of a name that is there moves it to the front; patchelf lists it a second time.
-- **\`--remove-needed\`** takes the library out of DT_VERNEED too. patchelf leaves it there, and ld.so then dies of
+- **How the file changes.** patchelf writes into the file. elfinterp-patchelf replaces it, so a full disk leaves the old
+  file, and other hard links keep the old content (\`elfinterp edit --in-place\` writes into the file).
+- **Which bytes change.** patchelf moves sections to new segments at the end. elfinterp-patchelf first uses the slack that
+  the linker left. It accepts \`--no-sort\` and \`--no-clobber-old-sections\` and ignores them.
+- **If the file cannot be replaced** (its directory is not writable, or it is a mount point), elfinterp-patchelf writes
+  into it as patchelf does, and says so on standard error.
+- **Output** is written with one call after the edit, so \`grep -q\` can exit early.
+- **\`--add-needed\`** moves a name that is already listed to the front; patchelf lists it a second time.
+- **\`--remove-needed\`** also removes the library from DT_VERNEED. patchelf leaves it there, and ld.so then aborts with
   \`Assertion 'needed != NULL' failed\`.
-- **\`--clear-symbol-version\`** also drops a version that no symbol asks for any more; ld.so would go on demanding it.
-- **\`--set-soname\`** passes over every program; patchelf passes over ET_EXEC and gives a PIE a soname.
-- **\`--shrink-rpath\`** passes over what cannot be read in a directory; patchelf stops.
-- **An argument from a file (\`@FILE\`)** loses one newline at its end.
-- **Static-pie programs** are refused a search path, a needed library and \`--no-default-lib\`: with the first they no longer
-  start, and nothing would heed the others. patchelf writes them.
+- **\`--clear-symbol-version\`** also removes a version that no symbol uses any more; otherwise ld.so still requires it.
+- **\`--set-soname\`** skips every program; patchelf skips only ET_EXEC and gives a PIE a soname.
+- **\`--shrink-rpath\`** skips unreadable files in a directory; patchelf stops.
+- **An argument from a file (\`@FILE\`)** loses one trailing newline.
+- **Static-pie programs**: a search path, a needed library and \`--no-default-lib\` are refused. With a search path such a
+  program no longer starts, and the other two would have no effect. patchelf writes them.
 - **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--clear-symbol-version ''\`) are refused.
-- **Data behind the program** (AppImage, a packed application) would no longer be found where the file has to grow, so
-  that is refused; \`elfinterp edit --payload\` has a choice of what to do. patchelf leaves it somewhere in the middle.
+- **Data appended to the program** (AppImage, a packed application): if the file would have to grow, the edit is refused,
+  because the program would no longer find the data. \`elfinterp edit --payload\` offers choices. patchelf leaves the data
+  somewhere in the middle.
 - **\`--build-resolution-cache\`** is not supported.
-- patchelf finds what it edits by section names; a file without section headers can be edited here.
+- **Files without section headers** can be edited. patchelf looks up what it edits by section name.
 
-Where 0.14.3 and 0.19 differ, the answer is that of 0.19; the table says so. Options that ${version} lacks (\`--print-os-abi\`, \`--set-os-abi\`, \`--print-execstack\`, \`--set-execstack\`,
-\`--clear-execstack\`, \`--add-debug-tag\`, \`--rename-dynamic-symbols\`) answer as 0.19.0 was seen to.
+Where 0.14.3 and 0.19 differ, elfinterp-patchelf follows 0.19, and the table says so. Options that ${version} lacks
+(\`--print-os-abi\`, \`--set-os-abi\`, \`--print-execstack\`, \`--set-execstack\`, \`--clear-execstack\`, \`--add-debug-tag\`,
+\`--rename-dynamic-symbols\`) match the observed behaviour of 0.19.0.
 `,
 );
