@@ -53,8 +53,9 @@ ${rows.join('\n')}
 - **\`--set-soname\`** skips every program; patchelf skips only ET_EXEC and gives a PIE a soname.
 - **\`--shrink-rpath\`** skips unreadable files in a directory; patchelf stops.
 - **An argument from a file (\`@FILE\`)** loses one trailing newline.
-- **Static-pie programs**: a search path, a needed library and \`--no-default-lib\` are refused. With a search path such a
-  program no longer starts, and the other two would have no effect. patchelf writes them.
+- **Static-pie programs**: a search path, a needed library and \`--no-default-lib\` are refused. With a search path, a
+  static-pie program of glibc no longer starts (one of musl does, and may have it); the other two would have no effect.
+  patchelf writes them.
 - **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--clear-symbol-version ''\`) are refused.
 - **Data appended to the program** (AppImage, a packed application): if the file would have to grow, the edit is refused,
   because the program would no longer find the data. \`elfinterp edit --payload\` offers choices. patchelf leaves the data
