@@ -1,29 +1,30 @@
 #!/bin/bash
-# What elfinterp promises about chroots, shown on real ones from the Debian mirror: too long for `npm test`.
+# Test chroots end to end with real ones from the Debian mirror. Takes too long for `npm test`.
 #
 #     npm run acceptance:chroot [-- PART...]
 #
-#     create      chroot create as root, one architecture after the other: $ELFINTERP_ARCHITECTURES
+#     create      chroot create as root, for each architecture in $ELFINTERP_ARCHITECTURES
 #     user        chroot create as an ordinary user
-#     packages    compilers, fakeroot, ldd, perl, a package build inside; the host's loader says nothing
-#     killed      kill -9 in the middle of the second stage; what it left is taken out, and the rest is done after all
+#     packages    compilers, fakeroot, ldd, perl and a package build inside, without messages from the host's loader
+#     killed      kill -9 during the second stage; clean up what it left, then resume and finish
 #     mmdebstrap  the hooks, in unshare mode
 #     speed       bench/chroot.js: patched shared, wrapper, static
-#     thirteen    thirteen emulators share one library directory
-#     doctor      chroots broken on purpose, each mended by what doctor says
+#     thirteen    thirteen emulators that share one library directory
+#     doctor      chroots broken on purpose, each fixed by following doctor's advice
 #     hostile     manifests and links that lead out of a chroot
 #
-# Default: all of them, in this order. A line `ok` or `NOT` for each thing that was tried, in the end PASS or FAIL for
-# each part, and for `untouched`: the machine's binfmt_misc, mounts and processes, before and after.
+# By default, runs all parts in this order. Prints `ok` or `NOT` for each check, and finally PASS or FAIL for each part
+# and for `untouched`, which compares the host's binfmt_misc, mounts and processes before and after.
 #
-# Root, the network, and the packages debootstrap mmdebstrap qemu-user uidmap. A user `elfaccept` is made and removed.
-# ELFINTERP_ACCEPTANCE_DIR keeps what is made, downloads above all; ELFINTERP_SUITE, ELFINTERP_MIRROR.
+# Needs root, the network, and the packages debootstrap mmdebstrap qemu-user uidmap. Creates a user `elfaccept` and
+# removes it. ELFINTERP_ACCEPTANCE_DIR is a directory to keep, mainly for downloads; ELFINTERP_SUITE and
+# ELFINTERP_MIRROR choose the suite and the mirror.
 set -u
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(realpath -m "${ELFINTERP_ACCEPTANCE_DIR:-$(mktemp -d -t elfinterp-acceptance-XXXXXX)}")
 suite=${ELFINTERP_SUITE:-bookworm}
 mirror=${ELFINTERP_MIRROR:-http://deb.debian.org/debian}
-# As ARCHITECTURE or ARCHITECTURE:SUITE; bookworm has no riscv64.
+# ARCHITECTURE or ARCHITECTURE:SUITE; bookworm has no riscv64.
 architectures=${ELFINTERP_ARCHITECTURES:-armel armhf arm64 riscv64:sid ppc64el s390x i386}
 user=elfaccept
 order=(create user packages killed mmdebstrap speed thirteen doctor hostile)

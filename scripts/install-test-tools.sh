@@ -1,8 +1,8 @@
 #!/bin/bash
 # Install the Debian packages that the tests use. Needs root, or sudo.
 #
-# Recommended packages stay out: qemu-user recommends qemu-user-binfmt, which registers the emulators with the kernel
-# for the whole host. The tests register emulators themselves, in namespaces of their own.
+# Recommended packages are not installed: qemu-user recommends qemu-user-binfmt, which registers the emulators for the
+# whole host. The tests register emulators themselves, in their own namespaces.
 set -euo pipefail
 
 tools=(
@@ -11,10 +11,10 @@ tools=(
     lld lld-19 llvm-19 mandoc mmdebstrap mold musl-tools patchelf python3 qemu-user strace uidmap util-linux xz-utils
     zsh zstd
 )
-# Packages of one Debian release: bookworm has LLVM 14, whose strip differs from that of 19, and gold in binutils.
+# Packages of a single Debian release: bookworm has LLVM 14, whose strip differs from that of 19, and gold in binutils.
 bookworm=(llvm-14)
 trixie=(binutils-gold)
-# The GNU triple of each cross compiler, and Debian's name for its libc.
+# The GNU triplet of each cross compiler, and the Debian architecture of its libc.
 targets=(
     aarch64-linux-gnu:arm64 arm-linux-gnueabi:armel arm-linux-gnueabihf:armhf i686-linux-gnu:i386
     mips64el-linux-gnuabi64:mips64el powerpc64-linux-gnu:ppc64 powerpc64le-linux-gnu:ppc64el riscv64-linux-gnu:riscv64

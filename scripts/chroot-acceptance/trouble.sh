@@ -1,6 +1,6 @@
-# Chroots that somebody broke, or prepared.
+# Broken and hostile chroots.
 
-# The tests make them, look for the finding by its code, run its remedy, and see the program run.
+# The tests break chroots, look for the finding by its code, run its remedy, and check that the program then runs.
 part_doctor() {
     (cd "$project" && CI=1 node scripts/test.js test/chroot/doctor.test.ts) > "$work/out" 2>&1 ||
         wrong "$(grep '^not ok' "$work/out" | head -n 3)"
@@ -20,7 +20,7 @@ names_passwd() { sed -i 's#"/debootstrap/qemu-arm"#"/etc/passwd"#' "$1/debootstr
 climbs_out() { sed -i 's#"/debootstrap/qemu-arm"#"../../x"#' "$1/debootstrap/qemu-libs/manifest.json"; }
 links_away() { rm -rf "$1/debootstrap" && ln -s /etc "$1/debootstrap"; }
 
-# A chroot beside a file that must stay as it is, and every command that could touch it.
+# Run every command that could change a file next to a chroot.
 spring() {
     local root=$outside/a/c before
     rm -rf "$outside" && mkdir -p "$root/bin" && echo precious > "$outside/x"
@@ -32,10 +32,10 @@ spring() {
     refused "$1: run" 'refused\|symbolic link' elfinterp chroot run "$root" -- /bin/sh
     refused "$1: remove" 'refused\|symbolic link' elfinterp chroot remove "$root"
     refused "$1: remove --force" 'refused\|symbolic link' elfinterp chroot remove "$root" --force
-    if [ "$before" = "$(everything)" ]; then ok "$1: nothing was touched"; else wrong "$1: files changed"; fi
+    if [ "$before" = "$(everything)" ]; then ok "$1: no file changed"; else wrong "$1: files changed"; fi
 }
 
-# Every name, change and content around the chroot, and /etc, where one of the traps leads.
+# Print names, times and contents around the chroot, and in /etc, the target of one of the traps.
 everything() {
     find "$outside" /etc -printf '%p %T@ %C@ %s %m\n'
     sha256sum "$outside/x"
