@@ -1,11 +1,11 @@
 #!/bin/bash
-# Pack real programs and run each where there is nothing else: no /lib, no /proc, no /dev.
+# Pack real programs and run each one in an empty root: no /lib, no /proc, no /dev.
 #
 #   scripts/pack-acceptance.sh [DIRECTORY]
 #
-# Takes the programs of this machine, and those of Debian 11, 13 and sid and of arm64 roots, which mmdebstrap makes in
-# DIRECTORY (kept, /tmp/elfinterp-pack by default) unless they are there. Needs root or user namespaces, mmdebstrap,
-# qemu-user, strace. A line for each program; the status is 1 if one of them failed.
+# Uses programs of this machine, of Debian 11, 13 and sid, and of arm64 roots. mmdebstrap creates missing roots in
+# DIRECTORY (by default /tmp/elfinterp-pack), where they are kept. Needs root or user namespaces, mmdebstrap, qemu-user and
+# strace. Prints a line for each program; the exit status is 1 if one of them failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 elfinterp=$PWD/bin/elfinterp.js
@@ -18,7 +18,7 @@ empty=$(mktemp -d)
 chmod 755 "$empty"
 trap 'rm -rf "$empty"' EXIT
 
-# What a program is asked, so that it answers in an empty root.
+# Print arguments with which a program works in an empty root.
 question() {
     case $1 in
         bash) echo '-c :' ;;
@@ -29,7 +29,8 @@ question() {
     esac
 }
 
-# try NAME ROOT PROGRAM [EMULATOR]: pack it, run it in an empty root; then see with strace that nothing that is inside is opened
+# try NAME ROOT PROGRAM [EMULATOR]: pack PROGRAM, run it in an empty root, and check with strace that it does not open the
+# host's copy of anything that is packed.
 try() {
     local name=$1 root=$2 program=$3 emulator=${4:-} file=$empty/program said status
     local options=(); [ "$root" = / ] || options=(--root "$root")
@@ -45,7 +46,7 @@ try() {
     said=$(env -i unshare --user --map-root-user --root="$empty" --wd=/ "${command[@]}" $(question "${program##*/}") 2>&1)
     status=$?
     case ${program##*/}:$said in
-        git:*/dev/null*) status=0 ;;          # it wants /dev/null before it does anything
+        git:*/dev/null*) status=0 ;;          # git requires /dev/null
         gdb:*'platform independent libraries'* | gdb:*'index cache'*) status=0 ;; # Python's library is data
     esac
     [ "$status" = 0 ] || { report "$name" "status $status" "$said"; return; }
@@ -67,10 +68,10 @@ report() {
 root() {
     [ -d "$work/roots/$1" ] && return
     mmdebstrap --mode=root --variant=extract --architectures="$3" --include="$4" "$2" "$work/roots/$1" "$mirror" >"$work/$1.log" 2>&1 ||
-        { report "$1" 'the root could not be made' "$(tail -1 "$work/$1.log")"; return 1; }
+        { report "$1" 'cannot create the root' "$(tail -1 "$work/$1.log")"; return 1; }
 }
 
-# Debian 11 has bash in /bin alone.
+# Debian 11 has bash only in /bin.
 inside() {
     if [ -e "$work/roots/$1/usr/bin/$2" ]; then echo "/usr/bin/$2"; else echo "/bin/$2"; fi
 }
