@@ -1,19 +1,20 @@
 #!/bin/bash
-# What packed programs and registered emulators do on kernels of other ages, shown on Debian's kernels in virtual
-# machines, where the host-wide binfmt_misc may be written: too long for `npm test`.
+# Test packed programs and registered emulators on older and newer kernels: Debian's kernels in virtual machines, where
+# the host-wide binfmt_misc may be changed. Takes too long for `npm test`.
 #
 #     npm run acceptance:kernels [-- PART...]
 #
 #     packed     packed programs in an empty root, without /proc, on each kernel
 #     global     binfmt register --global: a shared emulator as one file, a container-like chroot without /proc,
-#                unregister, and what is exported for the next boot
-#     run        chroot run: with a private table from 6.7 on; before, what it says, and with --global
+#                unregister, and the export for the next boot
+#     run        chroot run: with a private table since 6.7; before that, its error message, and with --global
 #     arm64      a packed arm64 program on an arm64 kernel
 #
-# Default: all of them. A line `ok` or `NOT` for each thing that was tried, in the end PASS or FAIL for each part.
+# By default, runs all parts. Prints `ok` or `NOT` for each check, and finally PASS or FAIL for each part.
 #
-# The network, and the packages qemu-system-x86 qemu-system-arm qemu-user cpio, with xz bash curl git gdb perl and node
-# to pack. ELFINTERP_ACCEPTANCE_DIR keeps what is made, downloads above all; ELFINTERP_KERNELS, ELFINTERP_MIRROR.
+# Needs the network, the packages qemu-system-x86 qemu-system-arm qemu-user cpio, and xz bash curl git gdb perl and node
+# to pack. ELFINTERP_ACCEPTANCE_DIR is a directory to keep, mainly for downloads; ELFINTERP_KERNELS and ELFINTERP_MIRROR
+# choose the kernels and the mirror.
 set -u
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(realpath -m "${ELFINTERP_ACCEPTANCE_DIR:-$(mktemp -d -t elfinterp-kernels-XXXXXX)}")

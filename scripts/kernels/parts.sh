@@ -1,6 +1,6 @@
-# What is tried in the machines. Each job prints lines `ok WHAT` or `NOT WHAT`, which are counted here.
+# The parts that run in virtual machines. Each job prints lines `ok WHAT` or `NOT WHAT`, which are counted here.
 
-# on_each_kernel DIRECTORY WHAT: boot each kernel with these files and count what the job says.
+# on_each_kernel DIRECTORY WHAT: boot each kernel with these files and count the job's lines.
 on_each_kernel() {
     local version
     for version in $kernels; do count_machine "$version" amd64 "$1" "$2"; done
@@ -15,11 +15,11 @@ count_machine() {
             *) echo "     $line" ;;
         esac
     done < <(boot_machine "$version" "$arch" "$3" 2>&1 || echo "NOT the job ended with status $?")
-    [ $seen -gt 0 ] || wrong "$version $arch: $4: the job tried nothing"
+    [ $seen -gt 0 ] || wrong "$version $arch: $4: the job ran no checks"
     echo "     $version $arch: $4, $((SECONDS - start)) s"
 }
 
-# For a job: try WHAT PATTERN COMMAND..., whose output must hold the pattern.
+# For a job: try WHAT PATTERN COMMAND..., whose output must match PATTERN.
 write_job() {
     { cat "$project/scripts/kernels/jobs/job.sh" && cat; } > "$1/job"
 }
@@ -51,7 +51,7 @@ part_run() {
     on_each_kernel "$files" 'chroot run'
 }
 
-# Node, elfinterp, shared emulators with their libraries, and a small chroot of arm programs.
+# Copy Node, elfinterp, shared emulators with their libraries, and a small chroot of Arm programs.
 machine_with_node() {
     local root=$1
     rm -rf "$root" && mkdir -p "$root"/{elfinterp/dist,etc,root,chroot/{bin,dev,proc,sys,tmp},container/bin}
@@ -64,7 +64,7 @@ machine_with_node() {
     echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
 }
 
-# Programs of this machine with their loader and libraries, where they are here.
+# Copy programs of the host with their loader and libraries, to the same paths.
 add_programs() {
     local root=$1 name file
     shift

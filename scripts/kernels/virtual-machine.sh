@@ -1,12 +1,12 @@
-# Virtual machines: Debian's kernels of any release, booted by qemu-system with an initramfs and nothing else. There
-# the host-wide binfmt_misc may be written freely, and old kernels show what they do. Nothing needs KVM or root.
+# Virtual machines: kernels of any Debian release, booted by qemu-system with only an initramfs. There the host-wide
+# binfmt_misc may be changed freely, and old kernels can be tested. Needs neither KVM nor root.
 #
-# To be sourced. $machines is the directory in which downloads are kept.
+# Source this file. $machines is the directory for downloads, which are kept.
 
-# The release whose kernel it is, the package name without its architecture, and where it is archived.
+# For each kernel: its release, the package name without the architecture, and the archive.
 kernel_releases=(5.10:bullseye 6.1:bookworm 6.12:trixie)
 
-# fetch_packages ARCHITECTURE RELEASE PACKAGE...: unpack packages of Debian, without installing them. Prints where.
+# fetch_packages ARCHITECTURE RELEASE PACKAGE...: unpack Debian packages without installing them. Prints the directory.
 fetch_packages() {
     local arch=$1 release=$2 root=$machines/apt/$2-$1 package
     shift 2
@@ -24,7 +24,7 @@ unpack_package() {
         dpkg-deb -x "$package"_*.deb "$root/files" && rm "$package"_*.deb && : > "$root/unpacked/$package") >&2
 }
 
-# A directory in which apt knows one release of one architecture, whatever this machine is.
+# Prepare a directory in which apt uses one release and one architecture, independent of the host's.
 make_apt_root() {
     local root=$1 arch=$2 release=$3
     [ ! -e "$root/ready" ] || return 0
@@ -45,14 +45,14 @@ private_apt() {
     APT_CONFIG=$root/apt.conf "$@"
 }
 
-# linux-image-cloud-amd64 is only a name for the newest linux-image-*-cloud-amd64.
+# linux-image-cloud-amd64 is a metapackage for the newest linux-image-*-cloud-amd64.
 real_package() {
     local name
     name=$(private_apt "$1" apt-cache depends --important "$2" | sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
     echo "${name:-$2}"
 }
 
-# fetch_kernel VERSION ARCHITECTURE: the path of a kernel image.
+# fetch_kernel VERSION ARCHITECTURE: print the path of a kernel image.
 fetch_kernel() {
     local release files
     release=$(release_of "$1") && files=$(fetch_packages "$2" "$release" "linux-image-cloud-$2") &&
@@ -68,7 +68,7 @@ release_of() {
     return 1
 }
 
-# What process 1 of the machine does: run /job and say how it ended. It is busybox's shell.
+# Process 1 of the machine, run by busybox's shell: run /job and print its exit status.
 write_init() {
     cat > "$1/init" << 'END'
 #!/bin/busybox sh
@@ -88,24 +88,24 @@ END
     chmod 755 "$1/init"
 }
 
-# boot_machine VERSION ARCHITECTURE DIRECTORY: boot with the directory's files as the only ones, run its /job, print
-# what that prints. The exit status is the job's; 125 when the machine did not come to its end.
+# boot_machine VERSION ARCHITECTURE DIRECTORY: boot with only the directory's files, run its /job and print the
+# output. The exit status is that of the job, or 125 if the machine did not finish.
 boot_machine() {
     local version=$1 arch=$2 directory=$3 kernel busybox initramfs=$3.cpio console=$3.console status
     kernel=$(fetch_kernel "$version" "$arch") && busybox=$(fetch_packages "$arch" bookworm busybox-static) || return 125
     mkdir -p "$directory"/{bin,lib} && cp "$busybox/bin/busybox" "$directory/bin/busybox" && write_init "$directory"
     copy_module "$kernel" binfmt_misc "$directory/lib/binfmt_misc.ko" || return 125
-    # Not compressed: unpacking would take longer than the rest.
+    # Not compressed, because unpacking would take longer than everything else.
     (cd "$directory" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) > "$initramfs"
     "qemu_$arch" "$kernel" "$initramfs" < /dev/null > "$console" 2>&1
     rm -f "$initramfs"
     tr -d '\r' < "$console" | sed -n '/^=== begin$/,/^=== end/{/^===/!p}'
     status=$(tr -d '\r' < "$console" | sed -n 's/^=== end \([0-9]*\)$/\1/p')
-    [ -n "$status" ] || { echo "the machine did not come to its end; the last lines of $console:" >&2; tail -n 5 "$console" >&2; }
+    [ -n "$status" ] || { echo "the machine did not finish; the last lines of $console:" >&2; tail -n 5 "$console" >&2; }
     return "${status:-125}"
 }
 
-# copy_module KERNEL NAME FILE: a module of the kernel's package, as it is loaded.
+# copy_module KERNEL NAME FILE: copy a module of the kernel's package, uncompressed.
 copy_module() {
     local files=${1%/boot/*} version=${1##*/vmlinuz-} module
     module=$(find "$files"/{lib,usr/lib}/modules/"$version" -name "$2.ko*" 2> "$files.err" | head -n 1)

@@ -1,4 +1,4 @@
-# Before each job. try WHAT PATTERN COMMAND...: its output, errors too, must hold the pattern.
+# Included before each job. try WHAT PATTERN COMMAND...: the output, including errors, must match PATTERN.
 try() {
     what=$1 pattern=$2
     shift 2
