@@ -26,6 +26,11 @@ const chapters = {
     'Which file would the loader open for this name, and why? Nothing is run.',
     ['resolveTree'],
   ],
+  pack: [
+    'Packing',
+    'A program, its loader and its libraries in one file.',
+    ['packProgram', 'planPack', 'unpack'],
+  ],
   bundle: ['Bundling', 'A program with its loader and libraries in a directory that stands on its own.'],
   package: [
     'Packages',

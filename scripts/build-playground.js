@@ -47,7 +47,7 @@ async function bundle(entry, define) {
     minify: true,
     legalComments: 'none',
     charset: 'utf8',
-    external: ['node:*', 'tmp'],
+    external: ['node:*', 'tar', 'tmp'],
     define,
     logLevel: 'warning',
   });
@@ -63,7 +63,7 @@ async function style() {
     bundle: true,
     write: false,
     format: 'esm',
-    external: ['node:*', 'tmp'],
+    external: ['node:*', 'tar', 'tmp'],
     logLevel: 'warning',
   });
   const code = Buffer.from(outputFiles[0].contents).toString('base64');
