@@ -15,6 +15,7 @@ export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt
 export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
 export {debianArchitectures, type QemuTarget, targetOfFile} from './binfmt/targets.js';
 export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export type {Content} from './bundle/contents.js';
 export type {DataFile} from './bundle/data-files.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
 export {
@@ -24,6 +25,7 @@ export {
   type RelocatableResult,
 } from './bundle/relocatable.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
+export type {SelfContainedOptions} from './chroot/cache/self-contained.js';
 export {
   type CreateOptions,
   type CreateResult,
@@ -64,7 +66,7 @@ export {planEdit} from './edit/plan-edit.js';
 export {checkRequest, type EditRequest} from './edit/request.js';
 export {checkElf, checkElfNotes, type Problem} from './elf/check.js';
 export {describeElf, type ElfFacts} from './elf/describe.js';
-export type {DynamicSection, StringTable} from './elf/dynamic.js';
+export type {DynamicFile, DynamicSection, StringTable} from './elf/dynamic.js';
 export type {Hardening} from './elf/hardening.js';
 export {type ElfKind, kindOf, noInterpreter, requireLinked} from './elf/kind.js';
 export {
@@ -85,14 +87,14 @@ export {
   partSource,
   programInside,
 } from './elf/packed.js';
-export {findPayload, type Payload} from './elf/payload.js';
+export {findPayload, type Payload, type PayloadKind} from './elf/payload.js';
 export type {ElfClass, Format} from './elf/record.js';
 export type {Dyn, Ehdr, Ident, Phdr, Shdr} from './elf/records.js';
 export {isStackExecutable} from './elf/stack.js';
 export type {WantedVersions} from './elf/version-names.js';
 export {ElfView, type Interpreter} from './elf/view.js';
 export {ElfError, type ErrorCode, type ErrorFacts, hex, printable, shortened} from './errors.js';
-export {attemptsOf, countPlaces, placesInWords} from './loader/attempts.js';
+export {attemptsOf, countPlaces, placesInWords, type Sought} from './loader/attempts.js';
 export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
 export {findElfFilesInside} from './loader/find-programs.js';
 export type {Libc} from './loader/loader-facts.js';
@@ -157,7 +159,9 @@ export {type RepairOptions, type RepairResult, repairPackage} from './package/re
 export type {PackageRequest} from './package/requests.js';
 export type {RunsOn} from './package/runs-on.js';
 export type {FileSource} from './source/file.js';
+export type {Held, HeldDirectory} from './source/held.js';
 export type {Patch} from './source/overlay.js';
+export type {PlaceOptions} from './source/place.js';
 export type {OnProgress, Progress} from './source/progress.js';
 export type {Range} from './source/range-set.js';
 export type {ByteSource} from './source/source.js';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {transform} from 'esbuild';
 import * as library from '../src/index.js';
-import {projectDirectory} from './helpers/cli.js';
+import {program, projectDirectory} from './helpers/cli.js';
 import {fixture} from './helpers/fixtures.js';
 import {tempDirectory} from './helpers/temp.js';
 import {output, run, withTools} from './helpers/tools.js';
@@ -102,17 +102,30 @@ function prepare(t: ExecutionContext): string {
   const emulator = path.join(directory, 'qemu-arm');
   copyFileSync('/usr/bin/qemu-arm', emulator);
   chmodSync(emulator, 0o755);
-  for (const [chroot, name, program] of [
+  for (const [chroot, name, file] of [
     ['chroot', 'hello', 'armel/hello-static'],
     ['chroot', 'sh', 'armel/hello-static'],
     ['armel-chroot', 'ls', 'armel/probe-pie'],
   ] as const) {
     mkdirSync(path.join(directory, chroot, 'bin'), {recursive: true});
-    copyFileSync(fixture(program).path, path.join(directory, chroot, 'bin', name));
+    copyFileSync(fixture(file).path, path.join(directory, chroot, 'bin', name));
   }
   cpSync('/usr/arm-linux-gnueabi/lib', path.join(directory, 'armel-chroot', 'lib'), {
     recursive: true,
     verbatimSymlinks: true,
   });
+  output(process.execPath, [program, 'pack', emulator, path.join(directory, 'qemu-arm-packed')]);
+  prepareAddon(directory);
+  writeFileSync(path.join(directory, 'Makefile'), 'check:\n');
   return directory;
+}
+
+/** An npm package with a prebuilt binary, as a directory and as a tarball. */
+function prepareAddon(directory: string): void {
+  const addon = path.join(directory, 'my-addon');
+  mkdirSync(addon);
+  writeFileSync(path.join(addon, 'package.json'), JSON.stringify({name: 'my-addon', version: '1.0.0'}));
+  copyFileSync(fixture('x86_64/libprobe.so.1').path, path.join(addon, 'addon.node'));
+  const tarball = path.join(directory, 'my-addon-1.0.0.tgz');
+  output('tar', ['-czf', tarball, '-C', directory, '--transform', 's/^my-addon/package/', 'my-addon']);
 }

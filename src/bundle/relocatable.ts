@@ -70,8 +70,8 @@ const layout: Layout = {prefix: '/bundle', libs: '/bundle/lib'};
  * @throws ElfError NOT_FOUND, CONFLICT (something is there), NOT_CLOSED, FILE_SYSTEM, and what `planEdit` and `planPack`
  *   throw; nothing is written then
  * @example
- *   const {files} = await bundleRelocatable(['/usr/bin/curl'], {into: './curl'});
- *   console.log(files[0]?.path); // bin/curl
+ *   const {files} = await bundleRelocatable(['/usr/bin/xz'], {into: './xz'});
+ *   console.log(files[0]?.path); // bin/xz
  */
 export async function bundleRelocatable(
   programs: readonly string[],

@@ -13,7 +13,7 @@ import {Dyn, type Phdr} from './records.js';
 import {StringReader} from './strings.js';
 
 /** What the section needs of the view that it is part of. */
-interface File {
+export interface DynamicFile {
   readonly source: ByteSource;
   readonly path: string | undefined;
   readonly format: Format;
@@ -52,12 +52,12 @@ export class DynamicSection {
   readonly capacity: number;
   /** False when no DT_NULL ends the section: ld.so would run on into what follows. */
   readonly terminated: boolean;
-  readonly #file: File;
+  readonly #file: DynamicFile;
   readonly #entries: EntryTable;
   #stringTable: StringTable | undefined;
   #strings: StringReader | undefined;
 
-  constructor(file: File, segment: Phdr) {
+  constructor(file: DynamicFile, segment: Phdr) {
     const {elfClass} = file.format;
     const size = Dyn.size(elfClass);
     this.#file = file;
@@ -163,7 +163,7 @@ type EntryTable = RecordTable<Dyn, 'd_tag'>;
 const usualEntries = 256;
 
 /** Read up to the first DT_NULL, and not much further: p_filesz of a damaged file may be anything. */
-function readEntries({source, format}: File, offset: number, capacity: number): EntryTable {
+function readEntries({source, format}: DynamicFile, offset: number, capacity: number): EntryTable {
   const size = Dyn.size(format.elfClass);
   for (let count = Math.min(capacity, usualEntries); ; count = Math.min(capacity, count * 16)) {
     const table = new RecordTable(Dyn, 'd_tag', source.read(offset, count * size), format, DT.DT_NULL);

@@ -2,7 +2,7 @@ import {shortened} from '../errors.js';
 import type {Attempt, Miss, Place, ResolvedTree, Search} from './tree.js';
 
 /** What says where a name was looked for. */
-type Sought = Pick<Miss, 'soughtAs' | 'searches' | 'rejected'>;
+export type Sought = Pick<Miss, 'soughtAs' | 'searches' | 'rejected'>;
 
 /**
  * Yield the places in which a name was looked for, in order, each with what was found there instead. A file of a few

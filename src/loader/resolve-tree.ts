@@ -12,7 +12,7 @@ import type {ResolvedTree} from './tree.js';
  * @example
  *   const {nodes, misses} = await resolveTree('/usr/bin/qemu-arm');
  *   for (const {path, reason} of nodes) console.log(path, reason.kind);
- *   for (const {name, tried} of misses) console.log(name, 'is not in', tried);
+ *   for (const {name} of misses) console.log(name, 'is missing');
  * @example
  *   await resolveTree('/bin/ls', {root: './armel-chroot'}); // paths are as seen inside
  */

@@ -42,6 +42,7 @@ export interface UnpackResult {
  *   that is damaged, FILE_SYSTEM; nothing is left behind then
  * @example
  *   const {files} = await unpack('qemu-arm-packed', {into: 'parts'});
+ *   console.log(files[0]); // qemu-arm
  */
 export async function unpack(path: string, {into, onProgress}: UnpackOptions): Promise<UnpackResult> {
   using machine = HeldRoot.toCopyFrom();
