@@ -38,7 +38,6 @@ const rooms: Readonly<Record<string, Room>> = {
   bundle: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'pack'],
     node: true,
-    packages: ['tmp'],
   },
   package: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],

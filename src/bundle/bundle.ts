@@ -12,10 +12,10 @@ import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
-import {type Content, contentOf, contentOfBytes, contentOfLink, hasContent} from './contents.js';
+import {hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
-import type {BundleFile} from './file-set.js';
+import {type BundleFile, contentOfFile} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInPlace, linkAt} from './in-place.js';
 import {withLock} from './lock.js';
@@ -352,19 +352,9 @@ function describe({layout, programs, files}: BundlePlan, onProgress: OnProgress 
     files: files.map((file) => {
       const {path, role, source} = file;
       const original = files.find((other) => other.path === file.linkTo);
-      return {path, role, ...contentIn(original ?? file, onProgress), source};
+      return {path, role, ...contentOfFile(original ?? file, onProgress), source};
     }),
   };
-}
-
-function contentIn(
-  {content, source, from, plan, role, target}: BundleFile,
-  onProgress: OnProgress | undefined,
-): Content {
-  if (target !== undefined) return contentOfLink(target);
-  return content === undefined
-    ? contentOf(from.source(source), plan, onProgress)
-    : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
 function textOf(manifest: Manifest | undefined): string | undefined {

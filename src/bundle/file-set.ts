@@ -1,7 +1,8 @@
 import type {Plan} from '../edit/plan.js';
 import {ElfError} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {contentOf} from './contents.js';
+import type {OnProgress} from '../source/progress.js';
+import {type Content, contentOf, contentOfBytes, contentOfLink} from './contents.js';
 import type {ManifestRole} from './manifest.js';
 
 /** One file of a bundle. */
@@ -29,6 +30,17 @@ export interface BundleFile {
 
 /** The source of a file that a bundle makes itself. */
 export const generated = 'generated';
+
+/** What a file will be in the bundle. Nothing is written. */
+export function contentOfFile(
+  {content, source, from, plan, role, target}: BundleFile,
+  onProgress: OnProgress | undefined,
+): Content {
+  if (target !== undefined) return contentOfLink(target);
+  return content === undefined
+    ? contentOf(from.source(source), plan, onProgress)
+    : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
+}
 
 /** The files by path; the same one twice is one, two different ones under one path are a conflict. */
 export class FileSet {

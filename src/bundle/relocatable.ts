@@ -5,31 +5,35 @@
  *   DIR/lib/libz.so.1     the libraries, without search paths of their own
  *
  * The kernel knows no `$ORIGIN` in PT_INTERP, so the loader cannot lie beside the program: it is packed into it. The
- * loader then finds the program by /proc/self/exe, which is real whatever links led to it. The directory is made beside
- * its place and renamed, so it is there as a whole or not at all.
+ * loader then finds the program by /proc/self/exe, which is real whatever links led to it. The directory is made in
+ * a workspace beside its place and renamed, so it is there as a whole or not at all. As in any bundle, what is read and
+ * where it goes is held by descriptor, for root may run this in a directory of somebody else's.
  */
-import {chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync} from 'node:fs';
-import {basename, dirname, join, posix} from 'node:path';
-import tmp from 'tmp';
+import {chmodSync, lstatSync, renameSync} from 'node:fs';
+import {posix} from 'node:path';
 import {planEdit} from '../edit/plan-edit.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, inWords, systemError} from '../errors.js';
+import {HeldRoot} from '../loader/held-root.js';
 import {Resolver} from '../loader/resolve.js';
-import {Root} from '../loader/root.js';
+import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import {planPack} from '../pack/plan-pack.js';
-import {writePacked} from '../pack/write-packed.js';
-import {fileSource} from '../source/file.js';
+import {writePackedAt} from '../pack/write-packed.js';
+import type {HeldDirectory} from '../source/held.js';
 import {overlaySource} from '../source/overlay.js';
+import {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
 import {absolutePath} from '../source/working-directory.js';
 import {syncDirectory} from '../write/durable.js';
-import {workspacePrefix} from '../write/workspace.js';
-import {type Content, contentOf, copyContent} from './contents.js';
+import {treeName, workspaceIn} from '../write/workspace.js';
+import {type Content, contentOf} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
-import type {BundleFile} from './file-set.js';
-import {alwaysNeeded, type Layout, planBundle} from './plan-bundle.js';
+import {type BundleFile, contentOfFile} from './file-set.js';
+import {alwaysNeeded, type BundlePlan, type Layout, planBundle} from './plan-bundle.js';
+import {withTarget} from './target.js';
+import {makeDirectories, stageFile} from './write-bundle.js';
 
 /** What comes along in a relocatable bundle. */
 export interface RelocatableOptions {
@@ -67,8 +71,8 @@ const layout: Layout = {prefix: '/bundle', libs: '/bundle/lib'};
  * Bundle programs so that they run wherever the directory is moved or copied.
  *
  * @param programs paths, inside `root` if one is given
- * @throws ElfError NOT_FOUND, CONFLICT (something is there), NOT_CLOSED, FILE_SYSTEM, and what `planEdit` and `planPack`
- *   throw; nothing is written then
+ * @throws ElfError NOT_FOUND, CONFLICT (something is there), NOT_CLOSED, OUTSIDE, CHANGED, FILE_SYSTEM, and what
+ *   `planEdit` and `planPack` throw; nothing is written then
  * @example
  *   const {files} = await bundleRelocatable(['/usr/bin/xz'], {into: './xz'});
  *   console.log(files[0]?.path); // bin/xz
@@ -78,99 +82,102 @@ export async function bundleRelocatable(
   options: RelocatableOptions,
 ): Promise<RelocatableResult> {
   const directory = absolutePath(options.into);
-  refuseOccupied(directory);
-  const root = new Root(options.root);
-  const library = [...(options.library ?? []), alwaysNeeded];
-  const resolver = new Resolver({library, ...(options.root !== undefined && {root: options.root})});
-  const trees = programs.map((program) => resolver.resolve(program));
-  const data = findDataFiles(root, options.files ?? [], layout);
-  const targetOf = () => null;
-  const machine = new Root();
-  const plan = planBundle(trees, {
-    root,
-    machine,
-    layout,
-    library,
-    isolate: true,
-    shell: undefined,
-    targetOf,
-    data,
+  return withTarget(posix.dirname(directory), ({top: above}) => {
+    const name = posix.basename(directory);
+    refuseOccupied(above, name);
+    using machine = new HeldRoot(undefined, {keep: true});
+    using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
+    const from = {machine, root: other ?? machine};
+    const prepared = inWords(directory, () => prepare(programs, from, options));
+    const files = write(prepared, above, name, options.onProgress);
+    return {directory, files, notes: prepared.plan.notes};
   });
-  const staging = makeStaging(directory);
-  try {
-    const files = plan.files
-      .filter(({role}) => role !== 'loader')
-      .map((file) => write(file, trees, root, staging, options.onProgress));
-    for (const {path} of files.filter(({path}) => path.startsWith('bin/'))) prove(staging, path);
-    moveIntoPlace(staging, directory);
-    return {directory, files, notes: plan.notes};
-  } catch (error) {
-    rmSync(staging, {recursive: true, force: true});
-    throw systemError(directory, error, 'cannot write');
-  }
 }
 
-function refuseOccupied(directory: string): void {
-  let names: string[] = [];
-  try {
-    names = readdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw systemError(directory, error, 'cannot read');
-  }
+function refuseOccupied(above: HeldDirectory, name: string): void {
+  using directory = above.directory(name);
+  const names = directory?.names() ?? [];
   if (names.length === 0) return;
   throw new ElfError('CONFLICT', 'the directory is not empty', {
-    path: directory,
+    path: directory?.real,
     expected: 'an empty one, or none',
     got: names.slice(0, 5).join(', '),
   });
 }
 
-function makeStaging(directory: string): string {
-  try {
-    mkdirSync(dirname(directory), {recursive: true});
-    const {name} = tmp.dirSync({
-      tmpdir: dirname(directory),
-      prefix: workspacePrefix,
-      mode: 0o755,
-      keep: true,
-    });
-    return name;
-  } catch (error) {
-    throw systemError(directory, error, 'cannot make the directory');
-  }
+/** Everything that is decided before anything is written. What was found is held by the root. */
+interface Prepared {
+  readonly root: Root;
+  readonly trees: readonly ResolvedTree[];
+  readonly plan: BundlePlan;
 }
 
-/** Write a file of the plan at its place below the directory. */
+function prepare(
+  programs: readonly string[],
+  {machine, root}: {machine: Root; root: Root},
+  options: RelocatableOptions,
+): Prepared {
+  const library = [...(options.library ?? []), alwaysNeeded];
+  const resolver = new Resolver({library, preloadFile: false}, root);
+  const trees = programs.map((program) => resolver.resolve(program));
+  const notes: string[] = [];
+  const data = findDataFiles(root, options.files ?? [], layout, notes);
+  const [isolate, shell, targetOf] = [true, undefined, () => null];
+  const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
+  return {root, trees, plan: {...plan, notes: [...notes, ...plan.notes]}};
+}
+
+/** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
 function write(
-  file: BundleFile,
-  trees: readonly ResolvedTree[],
-  root: Root,
-  staging: string,
-  onProgress: OnProgress | undefined,
-): RelocatableFile {
-  const below = file.path.slice(layout.prefix.length + 1);
-  const path = file.role === 'program' ? posix.join('bin', below) : below;
-  const place = join(staging, path);
-  mkdirSync(dirname(place), {recursive: true, mode: 0o755});
-  const tree = trees.find(({nodes}) => nodes[0]?.identity === file.identity);
-  if (file.role === 'program' && tree !== undefined && file.plan !== undefined)
-    writeProgram(file, tree, root, place, onProgress);
-  else copy(file, place, onProgress);
-  return {path, source: file.source, ...contentOf(fileSource(place))};
+  prepared: Prepared,
+  above: HeldDirectory,
+  name: string,
+  onProgress: OnProgress = () => {},
+): RelocatableFile[] {
+  const real = posix.join(above.real, name);
+  try {
+    const workspace = workspaceIn(above);
+    try {
+      using top = workspace.makeTree();
+      const files = prepared.plan.files
+        .filter(({role}) => role !== 'loader')
+        .map((file) => stage(file, prepared, top, onProgress));
+      for (const {path} of files.filter((file) => file.path.startsWith('bin/'))) prove(workspace.held, path);
+      moveIntoPlace(workspace.held, top, above, name);
+      return files;
+    } finally {
+      workspace.remove();
+    }
+  } catch (error) {
+    throw systemError(real, error, 'cannot write');
+  }
 }
 
-function copy({source, from, plan, content}: BundleFile, place: string, onProgress?: OnProgress): void {
-  const fd = openSync(place, 'wx', 0o644);
-  try {
-    if (content !== undefined)
-      throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {path: source});
-    const {mode} = copyContent(from.source(source), plan, fd, onProgress ?? (() => {}));
-    chmodSync(place, mode);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+/** Make a file of the plan at its place below the directory. */
+function stage(
+  file: BundleFile,
+  prepared: Prepared,
+  top: HeldDirectory,
+  onProgress: OnProgress,
+): RelocatableFile {
+  const {role, source, plan, linkTo} = file;
+  if (file.content !== undefined)
+    throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {path: source});
+  const below = file.path.slice(layout.prefix.length);
+  const path = role === 'program' ? posix.join('/bin', below) : below;
+  using directory = makeDirectories(top, posix.dirname(path));
+  const name = posix.basename(path);
+  const tree = prepared.trees.find(({nodes}) => nodes[0]?.identity === file.identity);
+  if (role === 'program' && tree !== undefined && plan !== undefined) {
+    using place = new Place(directory.again(), name);
+    writeProgram(file, tree, prepared.root, place, onProgress);
+    return {path: path.slice(1), source, ...contentOf(place.open(path))};
   }
+  const original = prepared.plan.files.find((other) => other.path === linkTo);
+  const content = contentOfFile(original ?? file, onProgress);
+  const mapped = linkTo === undefined ? file : {...file, linkTo: linkTo.slice(layout.prefix.length)};
+  stageFile(mapped, directory.at(name), top, content, onProgress);
+  return {path: path.slice(1), source, ...content};
 }
 
 /** The program, edited to look for its libraries beside it, with the loader inside. */
@@ -178,8 +185,8 @@ function writeProgram(
   {source, from}: BundleFile,
   tree: ResolvedTree,
   root: Root,
-  place: string,
-  onProgress: OnProgress | undefined,
+  place: Place,
+  onProgress: OnProgress,
 ): void {
   const loaderNode = tree.nodes[tree.interpreter?.node ?? -1];
   if (loaderNode === undefined) throw new ElfError('NOT_FOUND', 'there is no loader', {path: source});
@@ -188,42 +195,45 @@ function writeProgram(
   try {
     const plan = planEdit(original.view, {rpath: '$ORIGIN/../lib'});
     const edited = new ElfView(overlaySource(original.view.source, plan.writes, plan.outputSize));
-    const mode = contentOf(from.source(source)).mode;
-    const {sha256} = contentOf(from.source(source), plan);
+    const {sha256, mode} = contentOf(from.source(source), plan);
     const loaderContent = contentOf(root.source(loaderNode.host));
     const packed = planPack({
-      program: {view: edited, names: [basename(place)], sha256, mode},
-      loader: {
-        view: loader.view,
-        names: [basename(loaderNode.path)],
-        sha256: loaderContent.sha256,
-        mode: loaderContent.mode,
-      },
+      program: {view: edited, names: [place.name], sha256, mode},
+      loader: {view: loader.view, names: [posix.basename(loaderNode.path)], ...loaderContent},
       libraries: [],
     });
-    writePacked(packed, [edited.source, loader.view.source], place, () => {}, onProgress);
-    chmodSync(place, mode);
+    writePackedAt(packed, [edited.source, loader.view.source], place, () => {}, onProgress);
   } finally {
     void original.close();
     void loader.close();
   }
 }
 
-/** Everything that a program asks for is in the directory. */
-function prove(staging: string, path: string): void {
-  const program = join(staging, path);
-  const {nodes, misses} = new Resolver().resolve(program);
+/** Everything that a program asks for is in the directory: the workspace, as a root, has nothing else. */
+function prove(workspace: HeldDirectory, path: string): void {
+  using root = new HeldRoot(workspace.again());
+  const {nodes, misses} = new Resolver({preloadFile: false}, root).resolve(`/${treeName}/${path}`);
   const miss = misses.find(({optional}) => !optional);
-  const stray = nodes.find(({host}) => host !== nodes[0]?.host && !host.startsWith(`${staging}/`));
+  const stray = nodes.find((node) => node.host !== nodes[0]?.host && !node.path.startsWith(`/${treeName}/`));
   const what =
     miss === undefined ? stray && `${stray.name} would come from ${stray.path}` : `${miss.name} is missing`;
   if (what !== undefined)
     throw new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {path});
 }
 
-function moveIntoPlace(staging: string, directory: string): void {
-  chmodSync(staging, 0o755);
+function moveIntoPlace(
+  workspace: HeldDirectory,
+  top: HeldDirectory,
+  above: HeldDirectory,
+  name: string,
+): void {
+  chmodSync(top.path, 0o755);
   // An empty directory gives way to another in one step (rename(2)).
-  renameSync(staging, directory);
-  syncDirectory(dirname(directory));
+  renameSync(workspace.at(treeName), above.at(name));
+  syncDirectory(above.path);
+  const [made, now] = [top.stats, lstatSync(above.at(name), {throwIfNoEntry: false})];
+  if (now?.ino === made.ino && now.dev === made.dev) return;
+  throw new ElfError('CHANGED', 'written, but somebody has put something else in its place at once', {
+    path: posix.join(above.real, name),
+  });
 }

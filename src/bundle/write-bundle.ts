@@ -79,8 +79,12 @@ function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgr
   writeFileSync(libs.at(manifestName), formatManifest(manifest), {mode: 0o644, flag: 'wx', flush: true});
 }
 
-/** What is copied has to be what the manifest says, and gets its mode last. */
-function stageFile(
+/**
+ * Make a file of a bundle at a path below `top`. What is copied has to be what was found before, and gets its mode last.
+ *
+ * @throws ElfError CHANGED, or an error of the system
+ */
+export function stageFile(
   file: BundleFile,
   path: string,
   top: HeldDirectory,
@@ -108,10 +112,10 @@ function stageFile(
   }
 }
 
-/** Whatever the umask: the programs of the root run as many users. */
-function makeDirectories(top: HeldDirectory, path: string): HeldDirectory {
+/** Hold a directory below `top`, made where there is none. Whatever the umask: the programs run as many users. */
+export function makeDirectories(top: HeldDirectory, path: string): HeldDirectory {
   let here = top.again();
-  for (const name of path.split('/').slice(1)) {
+  for (const name of path.split('/').filter((part) => part !== '')) {
     using above = here;
     here = above.make(name);
     chmodSync(here.path, 0o755);

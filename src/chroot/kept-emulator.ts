@@ -19,6 +19,7 @@ import {mustFindTable, refuseHostWide, tellsArgv0} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {readEntry, readTable} from '../binfmt/registry.js';
 import {ElfError} from '../errors.js';
+import {openOwnDirectory} from './cache/place.js';
 import {type SelfContainedOptions, selfContained} from './cache/self-contained.js';
 import {locateEmulator} from './find-emulator.js';
 import {keepFile, removeKept} from './kept-file.js';
@@ -130,7 +131,8 @@ function refuseTaken(mountPoint: string, name: string): void {
 function prove(registration: Registration, options: TableOptions): readonly string[] {
   const empty = mkdtempSync(join(tmpdir(), 'elfinterp-empty-'));
   try {
-    chmodSync(empty, 0o755);
+    using held = openOwnDirectory(empty);
+    chmodSync(held.path, 0o755);
     tryEmulator(registration, empty);
     return [];
   } catch (error) {

@@ -35,9 +35,25 @@ export function writePacked(
   prove: (file: string) => void,
   onProgress: OnProgress = () => {},
 ): void {
+  using place = findPlace(output, {orLink: true});
+  writePackedAt(plan, sources, place, prove, onProgress, output);
+}
+
+/**
+ * The same at a place that is held.
+ *
+ * @param output its path for messages
+ */
+export function writePackedAt(
+  plan: Packing,
+  sources: readonly ByteSource[],
+  place: Place,
+  prove: (file: string) => void,
+  onProgress: OnProgress = () => {},
+  output = place.real,
+): void {
   const workspaces = new Workspaces();
   try {
-    using place = findPlace(output, {orLink: true});
     const {replaced} = destinationAt(place, output);
     const file = workspaces.create(place.directory);
     const path = file.workspace.path(file.number);

@@ -6,16 +6,18 @@
  * moment. So it is held by a descriptor, and it counts only if it is what it should be: ours, and closed to all others.
  * Then it does not matter where it lies by now: only we can make, replace or remove a name in it.
  *
- * The files in it are called 3, 4 and so on; attributes.ts says why. The directory's name tells the process that made
- * it, and a later run in the same place removes what a killed one left behind.
+ * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
+ * `elfinterp-tree`. The workspace's name tells the process that made it, and a later run in the same place removes what
+ * a killed one left behind.
  */
-import {constants, mkdtempSync, openSync, rmdirSync, type Stats, unlinkSync} from 'node:fs';
+import {constants, mkdirSync, mkdtempSync, openSync, rmdirSync, type Stats, unlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename} from 'node:path';
 import {ElfError} from '../errors.js';
 import type {HeldDirectory} from '../source/held.js';
 import {findDirectory} from '../source/place.js';
 import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
+import {removeTree} from './remove-tree.js';
 
 /** Names of workspaces begin like this; the process that made it and random letters follow, each after a dash. */
 export const workspacePrefix = '.elfinterp-edit';
@@ -25,12 +27,16 @@ export const firstNumber = 3;
 /** cp gets each of them as a descriptor. */
 const mostFiles = 128;
 
+/** The name of a whole directory in a workspace. */
+export const treeName = 'elfinterp-tree';
+
 /** One private directory. */
 export class Workspace {
   readonly #parent: HeldDirectory;
   readonly #name: string;
   readonly held: HeldDirectory;
   #next = firstNumber;
+  #hasTree = false;
 
   /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
   constructor(parent: HeldDirectory) {
@@ -67,6 +73,13 @@ export class Workspace {
     return {workspace: this, number, fd};
   }
 
+  /** Make a directory in it, to be filled and renamed from here; it is removed with the workspace until then. */
+  makeTree(): HeldDirectory {
+    mkdirSync(this.held.at(treeName), 0o700);
+    this.#hasTree = true;
+    return this.held.make(treeName);
+  }
+
   /** The path of a file in it. */
   path(number: number): string {
     return this.held.at(String(number));
@@ -76,6 +89,7 @@ export class Workspace {
   remove(): void {
     for (let number = firstNumber; number < this.#next; number++)
       attempt(() => unlinkSync(this.path(number)));
+    if (this.#hasTree) attempt(() => removeTree(this.held, treeName));
     this.held[Symbol.dispose]();
     attempt(() => rmdirSync(this.#parent.at(this.#name)));
     this.#parent[Symbol.dispose]();
@@ -89,6 +103,12 @@ export interface WorkFile {
   readonly fd: number;
 }
 
+/** Make a private directory in another, for a whole tree. @throws ElfError as `Workspace` does */
+export function workspaceIn(parent: HeldDirectory): Workspace {
+  removeStale(parent);
+  return new Workspace(parent);
+}
+
 /** The workspaces of files that are changed together: one for each directory, or more for many files. */
 export class Workspaces {
   readonly #made: Workspace[] = [];
@@ -97,8 +117,7 @@ export class Workspaces {
   create(directory: HeldDirectory): WorkFile {
     const found = this.#made.find((one) => one.isFor(directory));
     if (found !== undefined) return found.create();
-    removeStale(directory);
-    const made = new Workspace(directory);
+    const made = workspaceIn(directory);
     this.#made.push(made);
     return made.create();
   }
@@ -167,7 +186,9 @@ function removeLeft(directory: HeldDirectory, name: string, onlyIfOld: boolean):
   using left = directory.directory(name);
   if (left === undefined || !isPrivate(left.stats)) return;
   if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestEdit) return;
-  for (const inside of left.names().filter((one) => /^\d+$/.test(one))) unlinkSync(left.at(inside));
+  const names = left.names();
+  for (const inside of names.filter((one) => /^\d+$/.test(one))) unlinkSync(left.at(inside));
+  if (names.every((one) => one === treeName || /^\d+$/.test(one))) removeTree(left, treeName);
   rmdirSync(directory.at(name));
 }
 

@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import {join} from 'node:path';
 import {bundle} from '../../src/bundle/bundle.js';
+import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {createChroot} from '../../src/chroot/create.js';
 import {installEmulator} from '../../src/chroot/install.js';
 import {removeBundle} from '../../src/chroot/remove.js';
@@ -110,6 +111,45 @@ export const duels: readonly Duel[] = [
     swap: ({chroot}) => ['staging', chroot, join(chroot, 'treasury')],
     prepare: ({chroot}) => treasury(chroot),
     act: ({chroot, emulator}) => bundle([emulator], {into: chroot}),
+  },
+  {
+    title: 'bundle --relocatable PROGRAM',
+    swap: ({home}) => [home, join(home, 'program'), join(home, 'link')],
+    prepare: ({home, outside, emulator}) => {
+      own(join(home, 'program'), (path) => copyFileSync(emulator, path));
+      link(join(outside, 'program'), join(home, 'link'));
+    },
+    act: (ground) => bundleRelocatable([join(ground.home, 'program')], {into: into(ground)}),
+  },
+  {
+    title: 'bundle --relocatable --file DIRECTORY',
+    swap: ({home}) => [join(home, 'tree'), join(home, 'tree'), join(home, 'link')],
+    prepare: ({home, outside}) => {
+      own(join(home, 'tree'), (path) => mkdirSync(path));
+      for (const name of ['a', 'b', 'secret'])
+        own(join(home, 'tree', name), (path) => writeFileSync(path, 'data'));
+      link(outside, join(home, 'link'));
+    },
+    act: (ground) =>
+      bundleRelocatable([ground.emulator], {
+        into: into(ground),
+        files: [{source: join(ground.home, 'tree')}],
+      }),
+  },
+  {
+    title: 'bundle --relocatable --into, a directory above',
+    swap: ({home}) => [home, join(home, 'above'), join(home, 'link')],
+    prepare: ({home, outside}) => {
+      own(join(home, 'above'), (path) => mkdirSync(path));
+      link(outside, join(home, 'link'));
+    },
+    act: ({home, emulator}) => bundleRelocatable([emulator], {into: join(home, 'above/new')}),
+  },
+  {
+    title: 'bundle --relocatable --into, the workspace',
+    swap: ({chroot}) => ['staging', chroot, join(chroot, 'treasury')],
+    prepare: ({chroot}) => treasury(chroot),
+    act: ({chroot}) => bundleRelocatable(['/bin/true'], {into: join(chroot, 'new')}),
   },
   {
     title: 'chroot install, the prefix',

@@ -40,6 +40,11 @@ const commands: Readonly<Record<string, (home: string) => readonly string[]>> = 
     ...['--into', join(home, 'new/other')],
     ...['--file', join(home, 'tree')],
   ],
+  'bundle --relocatable': (home) => [
+    ...['bundle', '--relocatable', join(home, 'true'), join(home, 'qemu-arm')],
+    ...['--into', join(home, 'new/anywhere')],
+    ...['--file', join(home, 'tree')],
+  ],
   'chroot install': (home) => ['chroot', 'install', join(home, 'chroot'), join(home, 'qemu-arm')],
   'chroot install, again': (home) => ['chroot', 'install', join(home, 'chroot'), '/bin/true'],
   'chroot verify': (home) => ['chroot', 'verify', join(home, 'chroot')],

@@ -7,7 +7,7 @@
  * only we can write to, a temporary one serves.
  */
 import {createHash} from 'node:crypto';
-import {mkdtempSync, realpathSync, rmSync} from 'node:fs';
+import {mkdtempSync, realpathSync, rmdirSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, posix} from 'node:path';
 import {openElfSource} from '../../elf/open.js';
@@ -17,6 +17,7 @@ import {packProgram} from '../../pack/pack-program.js';
 import {fileSource} from '../../source/file.js';
 import type {HeldDirectory} from '../../source/held.js';
 import {version} from '../../version.js';
+import {removeTree} from '../../write/remove-tree.js';
 import {cachePath, openOwnDirectory} from './place.js';
 import {findCached, makeCached} from './store.js';
 
@@ -110,14 +111,30 @@ function changed(program: string): ElfError {
   });
 }
 
+/** TMPDIR may lie below somebody else's directory, who could have another emulator registered. */
+function openTemporary(directory: string): HeldDirectory {
+  try {
+    return openOwnDirectory(directory);
+  } catch (error) {
+    rmdirSync(directory);
+    throw error;
+  }
+}
+
 async function makeTemporary(
   program: string,
   {onProgress = () => {}}: SelfContainedOptions,
 ): Promise<SelfContained> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), 'elfinterp-emulator-'));
-  const dispose = () => rmSync(directory, {recursive: true, force: true});
+  const held = openTemporary(directory);
+  const name = posix.basename(program);
+  const dispose = () => {
+    removeTree(held, name);
+    held[Symbol.dispose]();
+    rmdirSync(directory);
+  };
   try {
-    const path = join(directory, posix.basename(program));
+    const path = join(directory, name);
     onProgress(`${program} is made one file`);
     await packProgram(program, {output: path, closed: true});
     return {path, program, isStatic: false, [Symbol.dispose]: dispose};
