@@ -6,10 +6,10 @@
 set -euo pipefail
 
 tools=(
-    acl arch-test attr binutils bsdutils buildah busybox ca-certificates chromium chrpath cpio debian-archive-keyring
-    debootstrap dpkg-dev elfutils fakeroot file fish fonts-dejavu-core g++ gcc gnupg groff-base libc6-dev libcap2-bin
-    lld lld-19 llvm-19 mandoc mmdebstrap mold musl-tools patchelf python3 qemu-user strace uidmap util-linux xz-utils
-    zsh zstd
+    acl arch-test attr binutils bsdutils buildah busybox ca-certificates chromium chrpath cpio
+    debian-archive-keyring debootstrap dpkg-dev elfutils fakeroot file fish fonts-dejavu-core g++ gcc gdb git gnupg
+    groff-base libc6-dev libcap2-bin lld lld-19 llvm-19 mandoc mmdebstrap mold musl-tools patchelf python3 qemu-user
+    strace uidmap util-linux xz-utils zsh zstd
 )
 # Packages of a single Debian release: bookworm has LLVM 14, whose strip differs from that of 19, and gold in binutils.
 bookworm=(llvm-14)
