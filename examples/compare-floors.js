@@ -7,6 +7,10 @@
  */
 import {auditPackage, floorName} from 'elfinterp';
 
+if (process.argv.length < 4) {
+  console.error('usage: node compare-floors.js BEFORE AFTER');
+  process.exit(2);
+}
 const [before, after] = await Promise.all(process.argv.slice(2, 4).map((source) => auditPackage(source)));
 
 const isNewer = (a, b) => a.localeCompare(b, 'en', {numeric: true}) > 0;

@@ -7,7 +7,11 @@
  */
 import {auditPackage, repairPackage} from 'elfinterp';
 
-const [directory = '.', limit = '2.28', root] = process.argv.slice(2);
+const [directory, limit = '2.28', root] = process.argv.slice(2);
+if (directory === undefined) {
+  console.error('usage: node repair-prebuilds.js PACKAGE [LIMIT [ROOT]]');
+  process.exit(2);
+}
 
 const {libraries, notes} = await repairPackage(directory, {inPlace: true, strip: true, root});
 for (const {path, source} of libraries) console.log(`${path} is a copy of ${source}`);

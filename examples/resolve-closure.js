@@ -8,22 +8,23 @@
  */
 import {statSync} from 'node:fs';
 import path from 'node:path';
-import {resolveTree} from 'elfinterp';
+import {attemptsOf, resolveTree} from 'elfinterp';
 
 const [program, root = '/'] = process.argv.slice(2);
 if (program === undefined) {
   console.error('usage: node resolve-closure.js PROGRAM [ROOT]');
   process.exit(2);
 }
-const {nodes, misses} = await resolveTree(program, {root});
+const tree = await resolveTree(program, {root});
+const {nodes, misses} = tree;
 
 const files = [...new Set(nodes.map(({path}) => path))];
 const sizes = files.map((file) => statSync(path.join(root, file)).size);
 for (const [i, file] of files.entries()) console.log(`${String(sizes[i]).padStart(10)}  ${file}`);
 console.log(`${String(sizes.reduce((sum, size) => sum + size, 0)).padStart(10)}  in ${files.length} files`);
 
-for (const {name, tried} of misses) {
-  console.error(`missing: ${name}`);
-  for (const place of tried) console.error(`    not at ${place.path}`);
+for (const miss of misses) {
+  console.error(`missing: ${miss.name}`);
+  for (const place of attemptsOf(tree, miss)) console.error(`    not at ${place.path}`);
 }
 process.exitCode = misses.length > 0 ? 1 : 0;

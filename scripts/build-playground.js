@@ -32,7 +32,8 @@ async function buildPage() {
     style: `<style>${await style()}</style>`,
     script: `<script>${inline}</script>`,
   };
-  return readFileSync('playground/page.html', 'utf8').replace(/<!--(\w+)-->/g, (_, name) => parts[name]);
+  const page = readFileSync('playground/page.html', 'utf8').replace(/^ +/gm, '');
+  return page.replace(/<!--(\w+)-->/g, (_, name) => parts[name]);
 }
 
 async function bundle(entry, define) {
