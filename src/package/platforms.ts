@@ -110,7 +110,7 @@ export const distributions: readonly Distribution[] = [
   row(['Alpine', '3.22'], ['musl', '1.2.5'], '14.2.0', ['node:24-alpine']),
 ];
 
-/** The glibc that the official binaries of Node.js 18 and newer need themselves (BUILDING.md of Node.js). */
+/** The glibc that the official binaries of Node.js 18 and newer need themselves (nodejs/node/BUILDING.md). */
 export const nodeGlibc = '2.28';
 
 /**
