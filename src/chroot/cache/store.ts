@@ -2,7 +2,7 @@
  * Files that were made once and are used again: each in a directory of its own, whose name is its key.
  *
  *   CACHE/KEY/qemu-arm             the file, complete
- *   CACHE/.elfinterp-cache-PID-RANDOM/   one in the making; a later run removes it when that process is gone
+ *   CACHE/.elfinterp-cache-IDENTITY-RANDOM/   one in the making; a later run removes it when that process is gone
  *
  * A key stands for the whole content, so a file that is there is right, and two who make the same one at the same
  * time both succeed: the directory is renamed into place, and the second one finds it there. What was not used for
@@ -15,13 +15,14 @@ import {systemError} from '../../errors.js';
 import {closeQuietly} from '../../source/descriptor.js';
 import type {HeldDirectory} from '../../source/held.js';
 import {syncDirectory} from '../../write/durable.js';
+import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
 import {requireOwn} from './place.js';
 
 /** In bytes: emulators for every target that qemu has, twice over. */
 export const cacheLimit = 1 << 30;
 
-/** Names of directories in the making begin like this; the process number and random letters follow. */
-const stagingPrefix = '.elfinterp-cache';
+/** Names of directories in the making begin like this; who makes it (process-identity.ts) and random letters follow. */
+const stagingPrefix = '.elfinterp-cache-';
 
 /** A file of the cache. */
 export interface CachedFile {
@@ -61,7 +62,9 @@ export async function makeCached(
   limit = cacheLimit,
 ): Promise<string> {
   removeStale(cache);
-  const staging = posix.basename(tmp.tmpNameSync({tmpdir: cache.real, prefix: stagingPrefix}));
+  const staging = posix.basename(
+    tmp.tmpNameSync({tmpdir: cache.real, prefix: `${stagingPrefix}${ownIdentity()}`}),
+  );
   try {
     using directory = cache.make(staging, 0o700);
     await make(posix.join(directory.real, name));
@@ -144,19 +147,9 @@ function removeEntry(cache: HeldDirectory, name: string): void {
 }
 
 function removeStale(cache: HeldDirectory): void {
-  const stale = new RegExp(`^\\${stagingPrefix}-(\\d+)-[^-]+$`);
+  const staging = new RegExp(`^\\${stagingPrefix}(${identityPattern})-`);
   for (const name of cache.names()) {
-    const pid = stale.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) removeEntry(cache, name);
-  }
-}
-
-/** Whether a process of this number exists; whose it is does not matter. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    const maker = staging.exec(name)?.[1];
+    if (maker !== undefined && isRunning(maker) === false) removeEntry(cache, name);
   }
 }
