@@ -35,6 +35,16 @@ export function requireSoundDynamic(view: ElfView): void {
   if (damage !== undefined) throw unsafe(view, damage);
 }
 
+/**
+ * What an edit builds on that moves tables: the segments over them follow, at their addresses and in the file.
+ *
+ * @throws ElfError UNSAFE_EDIT naming a segment whose address is not that of its bytes
+ */
+export function requireTablesMapped(view: ElfView): void {
+  const strayed = findElsewhere(view, (type) => isTableSegment(type, view.header.e_machine));
+  if (strayed !== undefined) throw unsafe(view, mappedElsewhere(view, strayed));
+}
+
 const findBadDynamic = oncePerView((view) => {
   const {dynamic, source, format} = view;
   if (dynamic === undefined) return undefined;
@@ -107,9 +117,9 @@ export function explainFailedCheck(view: ElfView, error: unknown): unknown {
 function findLost(view: ElfView): string | undefined {
   const dynamic = view.segment(PT.PT_DYNAMIC);
   const isRead = dynamic !== undefined && dynamic.p_filesz > 0;
-  const strayed = isRead && isElsewhere(view, dynamic) ? dynamic : findElsewhere(view);
-  if (strayed !== undefined)
-    return `${segmentTypeName(strayed.p_type, view.header.e_machine)} is mapped from another place than it says`;
+  const isOfEveryFile = (type: number) => type === PT.PT_INTERP || type === PT.PT_NOTE;
+  const strayed = isRead && isElsewhere(view, dynamic) ? dynamic : findElsewhere(view, isOfEveryFile);
+  if (strayed !== undefined) return mappedElsewhere(view, strayed);
   const lost = view.dynamic?.entries.find(
     ({d_tag, d_val}) => isTableTag(view, d_tag) && d_val !== 0n && view.offsetOfAddress(d_val) === undefined,
   );
@@ -118,12 +128,16 @@ function findLost(view: ElfView): string | undefined {
   return `${dynamicTagName(lost.d_tag, view.header.e_machine)} does not lead into the file`;
 }
 
+function mappedElsewhere({header}: ElfView, {p_type}: Phdr): string {
+  return `${segmentTypeName(p_type, header.e_machine)} is mapped from another place than it says`;
+}
+
 function isElsewhere(view: ElfView, {p_vaddr, p_offset}: Phdr): boolean {
   return view.offsetOfAddress(p_vaddr) !== p_offset;
 }
 
 /** A segment that would have to move with its bytes, and whose place in memory is not that of these bytes. */
-function findElsewhere(view: ElfView): Phdr | undefined {
+function findElsewhere(view: ElfView, isWatched: (p_type: number) => boolean): Phdr | undefined {
   const isMapped = (offset: number) =>
     view.programHeaders.some(
       (p) => p.p_type === PT.PT_LOAD && p.p_offset <= offset && offset < p.p_offset + p.p_filesz,
@@ -131,7 +145,7 @@ function findElsewhere(view: ElfView): Phdr | undefined {
   return view.programHeaders.find(
     (segment) =>
       segment.p_type !== PT.PT_GNU_PROPERTY &&
-      isTableSegment(segment.p_type, view.header.e_machine) &&
+      isWatched(segment.p_type) &&
       segment.p_filesz > 0 &&
       isMapped(segment.p_offset) &&
       (segment.p_memsz > segment.p_filesz || isElsewhere(view, segment)),

@@ -12,7 +12,7 @@ import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
 import {addInterpreter} from './add-interpreter.js';
 import {checkPlan} from './check/plan.js';
-import {explainFailedCheck, requireUndamaged} from './damage.js';
+import {explainFailedCheck, requireTablesMapped, requireUndamaged} from './damage.js';
 import {Draft, type Layout, type Step} from './draft.js';
 import {requireEditable} from './editable.js';
 import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
@@ -80,6 +80,7 @@ function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: reado
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);
+  if (plan.rung >= 2) requireTablesMapped(view);
   try {
     if (plan.writes.length > 0) checkPlan(view, plan, requests);
   } catch (error) {
