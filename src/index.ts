@@ -138,7 +138,7 @@ export type {PackPiece, PackPlan} from './pack/plan.js';
 export {type PackRequest, type PartRequest, planPack} from './pack/plan-pack.js';
 export {provePacked} from './pack/prove.js';
 export {type UnpackOptions, type UnpackResult, unpack} from './pack/unpack.js';
-export {writePacked} from './pack/write-packed.js';
+export {type Packing, writePacked} from './pack/write-packed.js';
 export {
   type AuditOptions,
   auditPackage,

@@ -10,6 +10,7 @@ import {readColumn} from '../../elf/scan.js';
 import {readStringBytes} from '../../elf/strings.js';
 import {dynamicSymbolTable} from '../../elf/symbols.js';
 import type {ElfView} from '../../elf/view.js';
+import {RangeSet} from '../../source/range-set.js';
 import {isSameBytes} from '../../source/source.js';
 import {isWritten} from './fail.js';
 import type {Promised} from './promise.js';
@@ -38,9 +39,10 @@ export function findRenamed(
   const namesNow = isUntouched ? names : readColumn(after, Sym, 'st_name', {offset: now.offset, count});
   const low = zones[0]?.start ?? 0;
   const high = zones.at(-1)?.end ?? 0;
+  const changed = new RangeSet(zones.map(({start, end}) => ({offset: start, size: end - start})));
   for (let i = 0; i < count; i++) {
     const [a, b] = [names[i] ?? 0, namesNow[i] ?? 0];
-    if (a === b && (a < low || a >= high || !zones.some(({start, end}) => a >= start && a < end))) continue;
+    if (a === b && (a < low || a >= high || changed.endAt(a) === undefined)) continue;
     if (!isSameName(before, a, after, b)) return i;
   }
   return undefined;
