@@ -6,7 +6,7 @@
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {build} from 'esbuild';
+import {build, transform} from 'esbuild';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const page = await buildPage();
@@ -69,7 +69,8 @@ async function style() {
   });
   const code = Buffer.from(outputFiles[0].contents).toString('base64');
   const {pageStyle} = await import(`data:text/javascript;base64,${code}`);
-  return `${pageStyle}\n${readFileSync('playground/style.css', 'utf8')}`;
+  const css = `${pageStyle}\n${readFileSync('playground/style.css', 'utf8')}`;
+  return (await transform(css, {loader: 'css', minify: true})).code.trim();
 }
 
 function policy(script) {

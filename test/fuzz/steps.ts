@@ -4,6 +4,7 @@
  * counted, the callbacks that they call are.
  */
 import {Session} from 'node:inspector';
+import {setFlagsFromString} from 'node:v8';
 
 interface Coverage {
   readonly result: readonly {
@@ -11,6 +12,10 @@ interface Coverage {
     readonly functions: readonly {readonly ranges: readonly {readonly count: number}[]}[];
   }[];
 }
+
+// What optimized code has inlined is not counted, so that a count would depend on how warm a function is.
+setFlagsFromString('--no-opt');
+setFlagsFromString('--no-maglev');
 
 // A function that was compiled before this has no counters in it, so it happens as soon as this file is loaded.
 const session = new Session();
