@@ -4,13 +4,15 @@
  */
 import test from 'ava';
 import {parseManifest} from '../../src/bundle/manifest.js';
+import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request.js';
 import {checkElf} from '../../src/elf/check.js';
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {describeElf} from '../../src/elf/describe.js';
 import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/elf/records.js';
-import {dynamicSymbolTable, gnuHashTable} from '../../src/elf/symbols.js';
+import {dynamicSymbolTable, gnuHashTable, readVersym} from '../../src/elf/symbols.js';
+import {versionIndex} from '../../src/elf/versions.js';
 import {ElfView, viewBuffer} from '../../src/elf/view.js';
 import {readLoaderFacts} from '../../src/loader/loader-facts.js';
 import {bufferSource} from '../../src/source/buffer.js';
@@ -321,4 +323,16 @@ test('a PT_GNU_PROPERTY that patchelf had left on the program headers was taken 
   const {offset, index} = segment(bytes, PT.PT_INTERP);
   put(bytes, Phdr, segment(bytes, PT.PT_GNU_PROPERTY), {p_offset: offset + index * Phdr.size(64)});
   t.is(viewBuffer(edit(bytes, {interpreter: longInterpreter})).interpreter?.path, longInterpreter);
+});
+
+test('the full check read the name of a symbol outside the string table, which no edit touches', (t) => {
+  const bytes = fixtureBytes('armhf/probe-pie');
+  const view = viewBuffer(bytes);
+  const table = dynamicSymbolTable(view);
+  const index = readVersym(view, table?.count ?? 0).findIndex((raw) => versionIndex(raw) > 1);
+  t.true(index > 0);
+  put(bytes, Sym, {offset: table?.offset ?? 0, index}, {st_name: 0x40_0000});
+  const damaged = viewBuffer(bytes);
+  for (const request of [{osAbi: 'FreeBSD'}, {rpath: `/opt/${'r'.repeat(300)}`}] as const)
+    t.notThrows(() => checkPlanFully(damaged, planEdit(damaged, request), [request]));
 });

@@ -52,12 +52,14 @@ function hasSameBindings(before: ElfView, after: ElfView, plan: Promised): boole
 /** Compare each binding. @throws ElfError CHECK_FAILED */
 export function checkBindings(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const count = dynamicSymbolTable(before)?.count ?? 0;
-  const bindings = requests.reduce(unbind, bindingsOf(before, count));
+  const strings = before.dynamic?.stringTable.size ?? 0;
+  const was = bindingsOf(before, count, strings);
+  const bindings = requests.reduce(unbind, was);
   const demands = requests.reduce(
     (list, request) => keepDemands(list, request, before.dynamic?.needed ?? []),
     demandsOf(before),
   );
-  const wasUsed = new Set(bindingsOf(before, count).map(({index}) => index));
+  const wasUsed = new Set(was.map(({index}) => index));
   const isUsed = new Set(bindings.map(({index}) => index));
   const expected = demands.filter(({index}) => isUsed.has(index) || !wasUsed.has(index));
   requireEqual(before, 'DT_VERNEED', expected, demandsOf(after));
@@ -68,7 +70,8 @@ export function checkBindings(before: ElfView, after: ElfView, requests: readonl
       .filter((index) => !known.has(index)),
   );
   const left = bindings.filter(({index}) => !gone.has(index));
-  requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(bindingsOf(after, count)));
+  const now = bindingsOf(after, count, strings);
+  requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(now));
 }
 
 /** A symbol and the number of its version. */
@@ -78,16 +81,22 @@ interface Binding {
   readonly raw: number;
 }
 
-/** The symbols that have a version of their own, among the first `count`. */
-function bindingsOf(view: ElfView, count: number): Binding[] {
+/**
+ * The symbols that have a version of their own, among the first `count`.
+ *
+ * @param strings the length in bytes of the string table before the edit: a name outside it is none, now as well
+ */
+function bindingsOf(view: ElfView, count: number, strings: number): Binding[] {
   const table = dynamicSymbolTable(view);
   if (table === undefined || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
   const versym = readVersym(view, count);
+  const readable = view.dynamic?.stringTable.size ?? 0;
   const bindings: Binding[] = [];
   eachSymbol(view, table.offset, count, ({st_name}, i) => {
     const raw = versym[i] ?? 0;
-    if (versionIndex(raw) > 1)
-      bindings.push({name: view.dynamic?.stringAt(BigInt(st_name)) ?? '', index: versionIndex(raw), raw});
+    if (versionIndex(raw) <= 1) return;
+    const name = st_name < Math.min(strings, readable) ? view.dynamic?.stringAt(BigInt(st_name)) : undefined;
+    bindings.push({name: name ?? '', index: versionIndex(raw), raw});
   });
   return bindings;
 }
