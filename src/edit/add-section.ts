@@ -55,5 +55,6 @@ function placeName(draft: Draft, names: Shdr, name: Uint8Array, freed: Range): n
 /** Where what headers speak of ends, a range excepted. */
 function endOfKnown(draft: Draft, except: Range): number {
   const loads = draft.programHeaders.map(({p_offset, p_filesz}) => p_offset + p_filesz);
-  return Math.max(...loads, ...listKnown(draft, except).map(({end}) => end));
+  const known = listKnown(draft, except).map(({end}) => end);
+  return [...loads, ...known].reduce((last, end) => Math.max(last, end), 0);
 }

@@ -111,8 +111,9 @@ function listRecords(libraries: readonly NeededVersions[]): ListedRecord[] {
 function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[]): void {
   const {view} = draft;
   const start = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERNEED) ?? 0n) ?? 0;
-  const end = Math.max(
-    ...listRecords(readNeededVersions(view)).map(({offset, index}) => offset + sizeOf(view, index)),
+  const end = listRecords(readNeededVersions(view)).reduce(
+    (last, {offset, index}) => Math.max(last, offset + sizeOf(view, index)),
+    0,
   );
   const bytes = concatenate(
     libraries.flatMap((library, i) => layOut(view, library, i + 1 === libraries.length)),

@@ -143,7 +143,8 @@ function slackOf(draft: Draft, load: Phdr, claims: readonly Claim[]): Room[] {
       .map((p) => p.p_offset),
   ];
   if (limits.length === 0) return [];
-  const inFile = Math.min(...limits, draft.view.source.size) - start;
+  const end = limits.reduce((first, limit) => Math.min(first, limit), draft.view.source.size);
+  const inFile = end - start;
   const size = zerosAt(draft, start, Math.min(inFile, roomInMemory(draft, load)));
   return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
 }

@@ -23,6 +23,8 @@ export class StringUse {
   readonly #isAll: boolean;
   /** One bit for each byte of the table: a reference leads to it. */
   readonly #starts: Uint8Array;
+  /** What `has` found out last, which is true of each byte that it passed: a damaged table may be one long string. */
+  #last = {from: 0, to: -1, isUsed: false};
 
   constructor(bytes: Uint8Array, isAll: boolean) {
     this.#bytes = bytes;
@@ -33,15 +35,21 @@ export class StringUse {
   /** Note a reference to the string that begins at an offset; one outside the table is none. */
   add(start: number): void {
     const index = start >> 3;
-    if (start < this.#bytes.length) this.#starts[index] = (this.#starts[index] ?? 0) | (1 << (start & 7));
+    if (start >= this.#bytes.length) return;
+    this.#starts[index] = (this.#starts[index] ?? 0) | (1 << (start & 7));
+    this.#last = {from: 0, to: -1, isUsed: false};
   }
 
-  /** Whether a reference reaches a byte of the table. */
+  /** Whether a reference reaches a byte of the table; a byte outside it is not ours, and counts as used. */
   has(at: number): boolean {
-    if (this.#isAll) return true;
+    if (this.#isAll || at >= this.#bytes.length) return true;
+    const {from, to} = this.#last;
     for (let i = at; i >= 0; i--) {
-      if (this.#isStart(i)) return true;
-      if (i > 0 && this.#bytes[i - 1] === 0) return false;
+      const isKnown = i >= from && i <= to;
+      const isUsed = isKnown ? this.#last.isUsed : this.#isStart(i);
+      if (!isKnown && !isUsed && i > 0 && this.#bytes[i - 1] !== 0) continue;
+      this.#last = {from: isKnown ? from : i, to: isKnown ? Math.max(to, at) : at, isUsed};
+      return isUsed;
     }
     return false;
   }

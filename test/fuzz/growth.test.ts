@@ -15,7 +15,11 @@ import {treeToText} from '../../src/cli/tree/text.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request.js';
 import {checkElf} from '../../src/elf/check.js';
+import {DT} from '../../src/elf/constants.js';
+import {Vernaux} from '../../src/elf/records.js';
+import {readNeededVersions} from '../../src/elf/versions.js';
 import {viewBuffer} from '../../src/elf/view.js';
+import {ElfError} from '../../src/errors.js';
 import {describeObject} from '../../src/loader/object.js';
 import {chainTo} from '../../src/loader/queries.js';
 import {resolveTree} from '../../src/loader/resolve.js';
@@ -182,6 +186,36 @@ function expectLinear(
   const [a, b] = [countSteps(once), countSteps(twice)];
   t.true(b < a * most, `${what}: ${a} steps, then ${b}: ${(b / a).toFixed(2)} times as many`);
 }
+
+/** A library whose versions have the tails of its search path for names, or names so far from the string table. */
+function withVersionNames(versions: number, directories: number, far?: number): Uint8Array {
+  const bytes = growLibrary({versions, directories});
+  const view = viewBuffer(bytes);
+  const [library] = readNeededVersions(view);
+  const end = Number(view.dynamic?.value(DT.DT_RUNPATH) ?? 0n) + (view.dynamic?.runpath?.length ?? 0);
+  library?.versions.forEach(({record, offset}, i) => {
+    bytes.set(Vernaux.encode({...record, vna_name: far ?? end - 1 - i}, view.format), offset);
+  });
+  return bytes;
+}
+
+test.serial(
+  'twice as many versions, named by tails of a path twice as long: no work grows with the product',
+  (t) => {
+    const [once, twice] = [withVersionNames(100, 1000), withVersionNames(200, 2000)];
+    const remove = (bytes: Uint8Array) => () => planEdit(viewBuffer(bytes), {removeNeeded: [libraryName(0)]});
+    expectLinear(t, 'remove', remove(once), remove(twice));
+  },
+);
+
+test.serial('the name of a version outside the string table costs nothing, however far it is', (t) => {
+  const remove = (far: number) => () => {
+    const view = viewBuffer(withVersionNames(1, 4, far));
+    t.throws(() => planEdit(view, {removeNeeded: [libraryName(0)]}), {instanceOf: ElfError});
+  };
+  const [near, far] = [countSteps(remove(1 << 20)), countSteps(remove(1 << 24))];
+  t.true(far < near * 1.1, `${near} steps, then ${far}`);
+});
 
 /** A program with so many libraries, each of which needs the next two; and so many directories to look in. */
 function makeRoot(t: ExecutionContext, libraries: number, directories: number): string {

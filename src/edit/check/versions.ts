@@ -52,8 +52,8 @@ function hasSameBindings(before: ElfView, after: ElfView, plan: Promised): boole
 /** Compare each binding. @throws ElfError CHECK_FAILED */
 export function checkBindings(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const count = dynamicSymbolTable(before)?.count ?? 0;
-  const strings = before.dynamic?.stringTable.size ?? 0;
-  const was = bindingsOf(before, count, strings);
+  const nameless = namelessSymbols(before, count);
+  const was = bindingsOf(before, count, nameless);
   const bindings = requests.reduce(unbind, was);
   const demands = requests.reduce(
     (list, request) => keepDemands(list, request, before.dynamic?.needed ?? []),
@@ -70,7 +70,7 @@ export function checkBindings(before: ElfView, after: ElfView, requests: readonl
       .filter((index) => !known.has(index)),
   );
   const left = bindings.filter(({index}) => !gone.has(index));
-  const now = bindingsOf(after, count, strings);
+  const now = bindingsOf(after, count, nameless);
   requireEqual(before, 'DT_VERSYM', sortedBindings(left), sortedBindings(now));
 }
 
@@ -81,21 +81,28 @@ interface Binding {
   readonly raw: number;
 }
 
-/**
- * The symbols that have a version of their own, among the first `count`.
- *
- * @param strings the length in bytes of the string table before the edit: a name outside it is none, now as well
- */
-function bindingsOf(view: ElfView, count: number, strings: number): Binding[] {
+/** The indices of symbols whose names lie outside the string table: no edit speaks of them, wherever it moves the table. */
+function namelessSymbols(view: ElfView, count: number): ReadonlySet<number> {
+  const {size = 0} = view.dynamic?.stringTable ?? {};
+  const nameless = new Set<number>();
+  const table = dynamicSymbolTable(view);
+  if (table === undefined) return nameless;
+  eachSymbol(view, table.offset, count, ({st_name}, i) => {
+    if (st_name >= size) nameless.add(i);
+  });
+  return nameless;
+}
+
+/** The symbols that have a version of their own, among the first `count`. */
+function bindingsOf(view: ElfView, count: number, nameless: ReadonlySet<number>): Binding[] {
   const table = dynamicSymbolTable(view);
   if (table === undefined || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
   const versym = readVersym(view, count);
-  const readable = view.dynamic?.stringTable.size ?? 0;
   const bindings: Binding[] = [];
   eachSymbol(view, table.offset, count, ({st_name}, i) => {
     const raw = versym[i] ?? 0;
     if (versionIndex(raw) <= 1) return;
-    const name = st_name < Math.min(strings, readable) ? view.dynamic?.stringAt(BigInt(st_name)) : undefined;
+    const name = nameless.has(i) ? undefined : view.dynamic?.stringAt(BigInt(st_name));
     bindings.push({name: name ?? '', index: versionIndex(raw), raw});
   });
   return bindings;
