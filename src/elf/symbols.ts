@@ -64,7 +64,8 @@ export function eachSymbolOf(
 ): void {
   const section = column(Sym, 'st_shndx', view.format);
   const size = Sym.size(view.format.elfClass);
-  const isOne = Uint8Array.from({length: 1 << 16}, (_, i) => (sections.has(i) ? 1 : 0));
+  const isOne = new Uint8Array(1 << 16);
+  for (const index of sections) isOne[index] = 1;
   scan(view, Sym, range, (words, count, first) => {
     for (let i = 0, at = 0; i < count; i++, at += section.step) {
       if (isOne[read(words, at, section)] === 0) continue;

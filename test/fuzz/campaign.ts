@@ -21,8 +21,8 @@ const share = 20_000;
 /** Megabytes for JavaScript objects; the other memory of the 256 is Node itself and buffers. */
 const heapSize = 128;
 
-/** A hundred inputs take a second. A child that is silent so much longer hangs, however busy the machine. */
-const mostSilence = 600_000;
+/** A hundred inputs take a few seconds. A child that is silent so much longer hangs, however busy the machine. */
+const mostSilence = 120_000;
 
 /** Run inputs `first` to `first + count - 1`. The sums do not depend on the number of processes. */
 export async function runCampaign({first, count, processes, onProgress}: CampaignOptions): Promise<Summary> {
