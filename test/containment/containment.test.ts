@@ -7,6 +7,7 @@ import {execFile} from 'node:child_process';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
+import {ownCache} from '../helpers/own-cache.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {MissingTool, withTools} from '../helpers/tools.js';
 import {type Group, groups} from './attempts.js';
@@ -111,7 +112,8 @@ function runWorker(
   args: readonly string[],
 ): Promise<{status: number | null; stdout: string; stderr: string}> {
   return new Promise((resolve, reject) => {
-    const options = {maxBuffer: 1 << 28, timeout: 500_000, killSignal: 'SIGKILL'} as const;
+    const env = {...process.env, TMPDIR: ownCache};
+    const options = {maxBuffer: 1 << 28, timeout: 500_000, killSignal: 'SIGKILL', env} as const;
     execFile('strace', args, options, (error, stdout, stderr) => {
       if (error?.code === 'ENOENT') reject(new MissingTool('strace'));
       else
@@ -126,7 +128,8 @@ function leadsOut({kind, path, isDevice, line}: Deed, parent: string): boolean {
   if (/"\/proc\/\d+\/root\/proc\/sys\/fs\/binfmt_misc\/register"/.test(line)) return false;
   const rest = path.startsWith(`${parent}/`) ? path.slice(parent.length + 1) : '';
   const isIn = /^(root|into)(\/|$)/.test(rest);
-  if (kind === 'change') return !isIn && !isHarmless(path);
+  // An emulator is packed in root's temporary directory, and kept in root's cache.
+  if (kind === 'change') return !isIn && !isHarmless(path) && !path.startsWith(`${ownCache}/`);
   if (path.startsWith(parent)) return isDevice || (!isIn && !rest.startsWith('machine/qemu-arm'));
   return isDevice && !isHarmless(path);
 }
