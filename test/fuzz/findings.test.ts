@@ -336,3 +336,12 @@ test('the full check read the name of a symbol outside the string table, which n
   for (const request of [{osAbi: 'FreeBSD'}, {rpath: `/opt/${'r'.repeat(300)}`}] as const)
     t.notThrows(() => checkPlanFully(damaged, planEdit(damaged, request), [request]));
 });
+
+test('the full check asked for the names of a file whose dynamic section is empty', (t) => {
+  const bytes = fixtureBytes('musl/probe-exec');
+  put(bytes, Dyn, {...entry(bytes, DT.DT_NEEDED), index: 0}, {d_tag: DT.DT_NULL});
+  const view = viewBuffer(bytes);
+  t.is(view.dynamic?.entries.length, 0);
+  const request = {interpreter: '/x'};
+  t.notThrows(() => checkPlanFully(view, planEdit(view, request), [request]));
+});

@@ -8,8 +8,9 @@
 import {Sym} from '../../elf/records.js';
 import {readColumn} from '../../elf/scan.js';
 import {readStringBytes} from '../../elf/strings.js';
-import {dynamicSymbolTable} from '../../elf/symbols.js';
+import {dynamicSymbolTable, eachSymbol, readVersym} from '../../elf/symbols.js';
 import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
 import {RangeSet} from '../../source/range-set.js';
 import {isSameBytes} from '../../source/source.js';
 import {isWritten} from './fail.js';
@@ -116,4 +117,30 @@ function add(zones: Zone[], at: number): void {
   const last = zones.at(-1);
   if (last?.end === at) last.end += 1;
   else zones.push({start: at, end: at + 1});
+}
+
+/** The indices of symbols whose names lie outside the string table: no edit speaks of them, wherever it moves the table. */
+export function namelessSymbols(view: ElfView, count: number): ReadonlySet<number> {
+  const {size = 0} = view.dynamic?.stringTable ?? {};
+  const nameless = new Set<number>();
+  const table = dynamicSymbolTable(view);
+  if (table === undefined) return nameless;
+  eachSymbol(view, table.offset, count, ({st_name}, i) => {
+    if (st_name >= size) nameless.add(i);
+  });
+  return nameless;
+}
+
+/**
+ * Whether the file has names and versions of symbols to compare: a damaged one may lack the tables, and an edit that
+ * touches neither is none the worse for it.
+ */
+export function hasReadableNames(view: ElfView): boolean {
+  try {
+    readVersym(view, dynamicSymbolTable(view)?.count ?? 0);
+    return view.dynamic?.stringTable !== undefined;
+  } catch (error) {
+    if (error instanceof ElfError) return false;
+    throw error;
+  }
 }

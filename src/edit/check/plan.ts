@@ -19,6 +19,7 @@ import {hex} from '../../errors.js';
 import {overlaySource} from '../../source/overlay.js';
 import {RangeSet} from '../../source/range-set.js';
 import {failCheck, requireSameBytes} from './fail.js';
+import {hasReadableNames} from './names.js';
 import type {Promised, Requested} from './promise.js';
 import {checkRequested} from './requested.js';
 import {checkSegments} from './segments.js';
@@ -42,8 +43,10 @@ export function checkPlan(before: ElfView, plan: Promised, requests: readonly Re
 export function checkPlanFully(before: ElfView, plan: Promised, requests: readonly Requested[]): void {
   const after = viewAfter(before, plan);
   checkPlan(before, plan, requests);
-  checkNames(before, after, requests);
-  checkBindings(before, after, requests);
+  if (hasReadableNames(before)) {
+    checkNames(before, after, requests);
+    checkBindings(before, after, requests);
+  }
   checkProblems(before, after, checkElf);
 }
 

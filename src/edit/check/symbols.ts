@@ -13,7 +13,7 @@ import {dynamicSymbolNames, dynamicSymbolTable, eachSymbol, type SymbolTable} fr
 import type {ElfView} from '../../elf/view.js';
 import {RangeSet} from '../../source/range-set.js';
 import {failCheck} from './fail.js';
-import {findRenamed} from './names.js';
+import {findRenamed, namelessSymbols} from './names.js';
 import type {Promised, Requested} from './promise.js';
 
 /** @throws ElfError CHECK_FAILED naming the symbol */
@@ -40,8 +40,11 @@ export function checkNames(before: ElfView, after: ElfView, requests: readonly R
   const table = dynamicSymbolTable(before);
   if (table === undefined || !table.exact) return;
   if (requests.some(({renameSymbols}) => renameSymbols !== undefined)) return;
+  const nameless = namelessSymbols(before, table.count);
   const now = dynamicSymbolNames(after, table.count);
-  const at = dynamicSymbolNames(before, table.count).findIndex((name, i) => name !== now[i]);
+  const at = dynamicSymbolNames(before, table.count).findIndex(
+    (name, i) => name !== now[i] && !nameless.has(i),
+  );
   if (at >= 0) failName(before, after, at);
 }
 

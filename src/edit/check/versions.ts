@@ -8,7 +8,7 @@ import {readDefinedVersions, readNeededVersions, versionIndex} from '../../elf/v
 import type {ElfView} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
 import {isWritten} from './fail.js';
-import {findRenamed} from './names.js';
+import {findRenamed, namelessSymbols} from './names.js';
 import type {Promised, Requested} from './promise.js';
 
 /** One version that is demanded of a library. */
@@ -79,18 +79,6 @@ interface Binding {
   readonly name: string;
   readonly index: number;
   readonly raw: number;
-}
-
-/** The indices of symbols whose names lie outside the string table: no edit speaks of them, wherever it moves the table. */
-function namelessSymbols(view: ElfView, count: number): ReadonlySet<number> {
-  const {size = 0} = view.dynamic?.stringTable ?? {};
-  const nameless = new Set<number>();
-  const table = dynamicSymbolTable(view);
-  if (table === undefined) return nameless;
-  eachSymbol(view, table.offset, count, ({st_name}, i) => {
-    if (st_name >= size) nameless.add(i);
-  });
-  return nameless;
 }
 
 /** The symbols that have a version of their own, among the first `count`. */
