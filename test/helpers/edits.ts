@@ -51,7 +51,11 @@ export function programFile(t: ExecutionContext, bytes: Uint8Array, as = 'progra
 export function loaderLink(t: ExecutionContext, {toolchain, command}: Fixture, length = 0): string {
   const directory = tempDirectory(t);
   const rest = length - directory.length - '/ld.so/'.length;
-  const inner = rest > 0 ? path.join(directory, 'x'.repeat(rest)) : directory;
+  // A name in a path may have 255 bytes.
+  const names = Array.from({length: Math.max(0, rest)}, (_, i) =>
+    i % 200 === 100 && i + 1 < rest ? '/' : 'x',
+  ).join('');
+  const inner = rest > 0 ? path.join(directory, names) : directory;
   mkdirSync(inner, {recursive: true});
   const link = path.join(inner, 'ld.so');
   symlinkSync(`${command[2] ?? ''}${toolchains[toolchain].interpreter}`, link);
