@@ -3,6 +3,7 @@
  */
 import {posix} from 'node:path';
 import {ElfError, inWords} from '../errors.js';
+import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {enter, openOwn} from '../loader/inside.js';
 import {Resolver} from '../loader/resolve.js';
@@ -10,6 +11,7 @@ import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
+import {together} from '../source/trust.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
 import {hasContent} from './contents.js';
@@ -161,11 +163,13 @@ interface Prepared {
   readonly symbols: boolean;
   /** Whether the programs are of this machine, so that their loader may be tried. */
   readonly native: boolean;
+  /** Who says what comes along, unless it is root or this user. */
+  readonly author: Author;
 }
 
 function prepare(
   programs: readonly string[],
-  target: Root,
+  target: HeldRoot,
   request: Request,
   earlier: Manifest | undefined,
 ): Prepared {
@@ -173,6 +177,7 @@ function prepare(
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
   const {trees, library} = resolveAll(wanted.programs, [...(options.library ?? []), alwaysNeeded], root);
+  const author = together(trees.map(({nodes}) => requireOpenToAuthor(nodes, root)));
   const notes: string[] = [];
   const found = findDataFiles(root, wanted.files, layout, notes);
   const data = [...found, ...linksToKeep(target, earlier, found)];
@@ -187,6 +192,7 @@ function prepare(
     library,
     symbols: options.symbols ?? false,
     native: root.isTrivial,
+    author,
   };
 }
 
@@ -212,13 +218,18 @@ function write(
   prepared: Prepared,
   onProgress: OnProgress | undefined,
 ): BundleResult {
-  const {earlier, plan, manifest, library, symbols, native} = prepared;
+  const {earlier, plan, manifest, library, symbols, native, author} = prepared;
   const notes: string[] = [];
   const prove = (staged: Staged) => {
     proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library), symbols);
     // What another root has for a loader is not run here.
     const loader = native ? plan.isolated : undefined;
-    const problem = loader === undefined ? undefined : testIsolation(staged.locate(loader));
+    if (loader === undefined) return;
+    const reason = whyNotRun(author);
+    const problem =
+      reason === undefined
+        ? testIsolation(staged.locate(loader))
+        : `the isolated loader was not tried: ${reason}`;
     if (problem !== undefined) notes.push(problem);
   };
   const replaced = {libs, obsolete: obsoleteFiles(target, earlier, manifest)};

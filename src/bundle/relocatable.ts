@@ -15,6 +15,7 @@ import {planEdit} from '../edit/plan-edit.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
+import {requireOpenToAuthor} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
@@ -114,12 +115,13 @@ interface Prepared {
 
 function prepare(
   programs: readonly string[],
-  {machine, root}: {machine: Root; root: Root},
+  {machine, root}: {machine: HeldRoot; root: HeldRoot},
   options: RelocatableOptions,
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
   const resolver = new Resolver({library, preloadFile: false}, root);
   const trees = programs.map((program) => resolver.resolve(program));
+  for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
   const data = findDataFiles(root, options.files ?? [], layout, notes);
   const [isolate, shell, targetOf] = [true, undefined, () => null];

@@ -8,6 +8,7 @@ import type {PackedContents} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {placesInWords} from '../loader/attempts.js';
+import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import type {DlopenPriority} from '../loader/dlopen-notes.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {Resolver} from '../loader/resolve.js';
@@ -15,7 +16,6 @@ import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type FileSource, fileSource} from '../source/file.js';
 import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
-import {type Trust, together} from '../source/trust.js';
 import {type Listing, listLoaded} from './listing.js';
 import type {PackPlan} from './plan.js';
 import {type PartRequest, planPack} from './plan-pack.js';
@@ -88,17 +88,10 @@ export async function packProgram(program: string, options: PackOptions): Promis
   return packTree(tree, root, options);
 }
 
-/** Another user who decides by a file of his what comes along gets nothing that he could not read himself. */
-function requireOpen(nodes: readonly TreeNode[], root: HeldRoot): Trust['foreigner'] {
-  const author = together(nodes.map(({path}) => root.authorOf(path)));
-  for (const {path} of nodes) root.requireOpenTo(author, path);
-  return author;
-}
-
 function packTree(tree: ResolvedTree, root: HeldRoot, options: PackOptions): PackResult {
   const notes = complaintsOf(tree);
   const nodes = options.loaderOnly ? tree.nodes.filter(isProgramOrLoader(tree)) : tree.nodes;
-  const author = requireOpen(nodes, root);
+  const author = requireOpenToAuthor(nodes, root);
   const sources = openAll(nodes, tree, root);
   try {
     refuseInputs(options.output, sources);
@@ -136,10 +129,8 @@ function writeAndProve(
 }
 
 /** Whether the loader inside is run, or why not; undefined for that of another root, which is not run here. */
-function mayRun(author: Trust['foreigner'], root: HeldRoot): true | string | undefined {
-  if (!root.isTrivial) return undefined;
-  if (author === undefined || process.geteuid?.() !== 0) return true;
-  return `${author === 'anybody' ? 'others' : `user ${author}`} can change what is packed, and root runs nothing of theirs`;
+function mayRun(author: Author, root: HeldRoot): true | string | undefined {
+  return root.isTrivial ? (whyNotRun(author) ?? true) : undefined;
 }
 
 function proveFile(file: string): void {
@@ -289,7 +280,7 @@ function copyStatic(
     `${program.path} is linked statically and needs no packing: ${dryRun ? 'it would be' : 'it was'} copied as it is`,
   ];
   const result = {output, contents: undefined, plan: undefined, listing: undefined, notes};
-  requireOpen([program], root);
+  requireOpenToAuthor([program], root);
   const source = root.source(program.host);
   try {
     refuseInputs(output, [source]);

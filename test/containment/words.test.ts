@@ -4,6 +4,8 @@
 import {chmodSync, chownSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {bundle} from '../../src/bundle/bundle.js';
+import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {ElfError} from '../../src/errors.js';
 import {packProgram} from '../../src/pack/pack-program.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
@@ -50,8 +52,11 @@ rootTest(
   withTools(async (t) => {
     const {base, pkg, lib, program, library} = prepare(t);
     const [packed, into] = [join(base, 'packed'), join(base, 'into')];
+    const [bundled, relocatable] = [join(base, 'bundled'), join(base, 'relocatable')];
     const attempts = [
       () => packProgram(program, {output: packed}),
+      () => bundle([program], {into: bundled}),
+      () => bundleRelocatable([program], {into: relocatable}),
       () => repairPackage(pkg, {into}),
       () => repairPackage(pkg, {inPlace: true}),
     ];
@@ -60,11 +65,15 @@ rootTest(
     chmodSync(library, 0o644);
     chmodSync(lib, 0o700);
     for (const attempt of attempts) await refused(t, attempt());
-    t.false(existsSync(packed) || existsSync(into) || existsSync(join(pkg, 'libs')));
+    for (const made of [packed, join(bundled, 'debootstrap'), relocatable, into, join(pkg, 'libs')])
+      t.false(existsSync(made), made);
     chmodSync(lib, 0o755);
     t.true((await repairPackage(pkg, {into})).written);
     const {listing} = await packProgram(program, {output: packed});
     t.is(listing?.kind, 'not-run', 'root runs no loader that the user can choose');
+    const {notes} = await bundle([program], {into: bundled});
+    t.true(notes.some((note) => note.includes(`user ${user} can change what is copied`)));
+    await t.notThrowsAsync(bundleRelocatable([program], {into: relocatable}));
   }),
 );
 
