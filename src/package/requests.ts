@@ -6,12 +6,12 @@
  * library's own libraries; so each file is resolved as the start of a process, and a library's requests are taken from
  * the processes that it occurs in.
  */
-import {join, relative} from 'node:path';
+import {dirname, join, relative} from 'node:path';
 import {ElfError} from '../errors.js';
 import {attemptsOf} from '../loader/attempts.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
-import type {Edge, ResolvedTree, TreeNode} from '../loader/tree.js';
+import type {Edge, Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
 import {isWithin} from './package-files.js';
 import {isBase} from './platforms.js';
 
@@ -159,8 +159,8 @@ function answer(name: string, from: PackageRequest['from']): PackageRequest {
   return {name, from, path: undefined, throughLink: false};
 }
 
-/** A search path may have thousands of directories. */
-const mostPlaces = 100;
+/** A search path may have thousands of directories, and a file thousands of requests: a package's own has a few. */
+const mostPlaces = 16;
 
 function* take<T>(items: Iterable<T>, most: number): Generator<T> {
   let left = most;
@@ -177,20 +177,54 @@ function placeOutside(
   node: TreeNode,
   name: string,
 ): string | undefined {
-  const miss = tree.misses.find((one) => one.name === name && one.requestedBy === node.index);
+  const miss = missesOf(tree).get(keyOf(node.index, name));
   const places = miss === undefined ? [] : [...take(attemptsOf(tree, miss), mostPlaces)];
   const normal = places.map(({path}) => join(path)).filter((path) => !isWithin(directory, path));
   return normal.find((path) => leadsOut(node, path)) ?? normal[0];
 }
 
+/** What was not found in a process, by who asks and for what. */
+const missesOf = once(
+  ({misses}: ResolvedTree): ReadonlyMap<string, Miss> =>
+    new Map(misses.toReversed().map((miss) => [keyOf(miss.requestedBy, miss.name), miss])),
+);
+
+const keyOf = (requestedBy: number | undefined, name: string) => `${requestedBy} ${name}`;
+
 /** Whether a path begins where one of the file's own $ORIGIN elements with `..` leads. */
-function leadsOut({runpath, rpath, path}: TreeNode, place: string): boolean {
+function leadsOut(node: TreeNode, place: string): boolean {
+  const ends = endsOutside(node);
+  if (ends.size === 0) return false;
+  for (let path = join(place); ; path = dirname(path)) {
+    if (ends.has(path)) return true;
+    if (path === dirname(path)) return false;
+  }
+}
+
+/** The directories that those elements lead to. */
+const endsOutside = once(({runpath, rpath, path}: TreeNode): ReadonlySet<string> => {
   const origin = path.slice(0, path.lastIndexOf('/'));
-  return (runpath ?? rpath ?? '')
-    .split(':')
-    .filter((element) => /^\$(ORIGIN|\{ORIGIN\})(\/|$)/.test(element) && element.includes('..'))
-    .map((element) => join(element.replace(/^\$(ORIGIN|\{ORIGIN\})/, () => origin)))
-    .some((element) => isWithin(element, join(place)));
+  return new Set(
+    (runpath ?? rpath ?? '')
+      .split(':')
+      .filter((element) => originElement.test(element) && element.includes('..'))
+      .map((element) => join(element.replace(originElement, () => origin)))
+      .map((element) => (element.length > 1 && element.endsWith('/') ? element.slice(0, -1) : element)),
+  );
+});
+
+const originElement = /^\$(ORIGIN|\{ORIGIN\})(?=\/|$)/;
+
+/** Work something out once for each object. */
+function once<K extends object, V>(work: (of: K) => V): (of: K) => V {
+  const known = new WeakMap<K, V>();
+  return (of) => {
+    const old = known.get(of);
+    if (old !== undefined) return old;
+    const value = work(of);
+    known.set(of, value);
+    return value;
+  };
 }
 
 /** Package managers lay packages out in many ways, but a package's directory has its name, the scope aside. */

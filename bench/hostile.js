@@ -1,0 +1,88 @@
+/*
+ * What a file costs that asks for many libraries, none of which is there, and names as many directories to look in: the
+ * product of the two must not show. Prints for each command its CPU time, its peak memory and the size of its output.
+ *
+ *     npm run bench:hostile              25,000 libraries in 25,000 directories: 1.6 MB
+ *     npm run bench:hostile -- 50000     another number
+ */
+import {spawnSync} from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {growLibrary} from '../build/test/fuzz/grown.js';
+import {cli, workDirectory} from './helpers.js';
+
+const count = Number(process.argv[2] ?? 25_000);
+const work = workDirectory();
+const file = join(work, 'hostile');
+const root = join(work, 'root');
+
+writeFileSync(file, growLibrary({needed: count, directories: count}));
+chmodSync(file, 0o755);
+for (const place of ['bin/sh', 'usr/bin/env', 'usr/bin/qemu-arm', 'debootstrap/qemu-arm']) {
+  mkdirSync(dirname(join(root, place)), {recursive: true});
+  cpSync(file, join(root, place));
+}
+const packed = join(work, 'package');
+mkdirSync(packed);
+cpSync(file, join(packed, 'hostile.node'));
+writeFileSync(join(packed, 'package.json'), '{"name": "hostile", "version": "1.0.0"}');
+
+/** Takes the place of nothing: it tells what the process took when it ends. */
+const meter = `data:text/javascript,import {writeSync} from 'node:fs';
+process.on('exit', () => writeSync(3, JSON.stringify(process.resourceUsage())));`;
+
+const commands = [
+  ['get', file],
+  ['needed', file],
+  ['show', file],
+  ['check', file],
+  ...['text', 'list', 'json', 'dot', 'svg', 'mermaid'].map((format) => ['tree', '--format', format, file]),
+  ['edit', '--shrink-rpath', '--dry-run', file],
+  ['edit', '--remove-needed', 'libn7.so', '--dry-run', file],
+  ['bundle', file, '--into', join(work, 'into')],
+  ['bundle', '--relocatable', file, '--into', join(work, 'relocatable')],
+  ['pack', file, join(work, 'one')],
+  ['chroot', 'install', root, join(root, 'usr/bin/qemu-arm')],
+  ['doctor', root],
+  ['audit', packed],
+  ['repair', packed, '--into', join(work, 'repaired')],
+];
+
+console.log(
+  `${count.toLocaleString('en')} libraries, ${count.toLocaleString('en')} directories, ${statSync(file).size.toLocaleString('en')} bytes, Node ${process.version}\n`,
+);
+console.log('| command | CPU time | peak memory | output |\n|---|--:|--:|--:|');
+for (const args of commands) console.log(measure(args));
+
+function measure(args) {
+  const {NODE_EXTRA_CA_CERTS: _, NODE_OPTIONS: __, ...env} = process.env;
+  const output = join(work, 'output');
+  const fd = openSync(output, 'w');
+  const usage = openSync(join(work, 'usage'), 'w');
+  const {signal} = spawnSync(process.execPath, ['--import', meter, cli, ...args], {
+    env,
+    stdio: ['ignore', fd, fd, usage],
+  });
+  for (const open of [fd, usage]) closeSync(open);
+  const size = statSync(output).size;
+  rmSync(output);
+  const name = args
+    .map((arg) => arg.replace(work, ''))
+    .filter((arg) => !arg.startsWith('/'))
+    .join(' ');
+  const text = readFileSync(join(work, 'usage'), 'utf8');
+  if (text === '') return `| \`${name}\` | ended by ${signal} | | |`;
+  const {userCPUTime, systemCPUTime, maxRSS} = JSON.parse(text);
+  const seconds = ((userCPUTime + systemCPUTime) / 1e6).toFixed(2);
+  return `| \`${name}\` | ${seconds} s | ${Math.round(maxRSS / 1024)} MiB | ${(size / 1e6).toFixed(2)} MB |`;
+}
