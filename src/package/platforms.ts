@@ -30,8 +30,9 @@ const row = (
 ): Distribution => ({name, release, libc, version, gcc, ...runtimeOf(gcc), images});
 
 /**
- * GCC releases with the newest versions that their libstdc++ defines. Source: "ABI Policy and Guidelines" of the
- * libstdc++ manual, "Symbol versioning on the libstdc++.so binary"; releases that added nothing are left out.
+ * GCC releases with the newest versions that their libstdc++ defines; releases that added nothing are left out. Sources:
+ * "ABI Policy and Guidelines" of the libstdc++ manual for GCC 12 and older, the libstdc++ mailing list for 13 and 14,
+ * GCC's `gnu.ver` and Ubuntu's package lists for 15 and 16. CXXABI_1.3.16 exists on RISC-V only.
  */
 export const gccReleases: readonly {
   readonly gcc: string;
@@ -39,7 +40,13 @@ export const gccReleases: readonly {
   readonly cxxabi: string;
 }[] = [
   {gcc: '3.4.0', glibcxx: '3.4', cxxabi: '1.3'},
+  {gcc: '3.4.1', glibcxx: '3.4.1', cxxabi: '1.3'},
+  {gcc: '3.4.2', glibcxx: '3.4.2', cxxabi: '1.3'},
+  {gcc: '3.4.3', glibcxx: '3.4.3', cxxabi: '1.3'},
   {gcc: '4.0.0', glibcxx: '3.4.4', cxxabi: '1.3.1'},
+  {gcc: '4.0.1', glibcxx: '3.4.5', cxxabi: '1.3.1'},
+  {gcc: '4.0.2', glibcxx: '3.4.6', cxxabi: '1.3.1'},
+  {gcc: '4.0.3', glibcxx: '3.4.7', cxxabi: '1.3.1'},
   {gcc: '4.1.1', glibcxx: '3.4.8', cxxabi: '1.3.1'},
   {gcc: '4.2.0', glibcxx: '3.4.9', cxxabi: '1.3.1'},
   {gcc: '4.3.0', glibcxx: '3.4.10', cxxabi: '1.3.2'},
@@ -66,7 +73,9 @@ export const gccReleases: readonly {
   {gcc: '13.1.0', glibcxx: '3.4.31', cxxabi: '1.3.14'},
   {gcc: '13.2.0', glibcxx: '3.4.32', cxxabi: '1.3.14'},
   {gcc: '14.1.0', glibcxx: '3.4.33', cxxabi: '1.3.15'},
-  {gcc: '15.1.0', glibcxx: '3.4.34', cxxabi: '1.3.16'},
+  {gcc: '15.1.0', glibcxx: '3.4.34', cxxabi: '1.3.15'},
+  {gcc: '16.1.0', glibcxx: '3.4.35', cxxabi: '1.3.17'},
+  {gcc: '16.2.0', glibcxx: '3.4.36', cxxabi: '1.3.17'},
 ];
 
 function runtimeOf(gcc: string): {glibcxx: string; cxxabi: string} {
@@ -76,46 +85,63 @@ function runtimeOf(gcc: string): {glibcxx: string; cxxabi: string} {
 }
 
 /**
- * Releases from old to new within each series. Sources: the release notes and package lists of each distribution
- * (packages.debian.org, packages.ubuntu.com, docs.aws.amazon.com "AL2023 release notes", "Red Hat Enterprise Linux
- * release notes", packages.fedoraproject.org, pkgs.alpinelinux.org); the tags of the official image `node`; AWS's list
- * of Lambda runtimes. AlmaLinux, Rocky Linux, CentOS Stream and UBI have the versions of the RHEL they follow.
+ * Releases from old to new within each series. Sources, checked on 2026-11-29: the package pages of Debian, Ubuntu, Fedora
+ * and Alpine; the RHEL 9.5 release notes and package lists of el10; AWS's AL2023 guide and its list of Lambda runtimes;
+ * docker-library's official-images and repo-info, and nodejs/docker-node; package lists of images of SLES 15 SP5 and of
+ * openSUSE Leap 15.6. AlmaLinux, Rocky Linux, CentOS Stream and UBI have the versions of the RHEL they follow. A
+ * snapshot of a GCC before its first release is written as that release.
  */
 export const distributions: readonly Distribution[] = [
   row(['Debian', '10'], ['glibc', '2.28'], '8.3.0', ['node:buster']),
-  row(['Debian', '11'], ['glibc', '2.31'], '10.2.0', ['node:20-bullseye', 'node:22-bullseye']),
-  row(['Debian', '12'], ['glibc', '2.36'], '12.2.0', ['node:20-slim', 'node:22-slim', 'node:22-bookworm']),
-  row(['Debian', '13'], ['glibc', '2.41'], '14.2.0', ['node:24-trixie']),
+  row(['Debian', '11'], ['glibc', '2.31'], '10.2.1', ['node:20-bullseye', 'node:22-bullseye']),
+  row(['Debian', '12'], ['glibc', '2.36'], '12.2.0', ['node:20-slim', 'node:22-slim', 'node:24-slim']),
+  row(['Debian', '13'], ['glibc', '2.41'], '14.2.0', ['node:22-trixie', 'node:24-trixie', 'node:26-slim']),
   row(['Ubuntu', '18.04'], ['glibc', '2.27'], '8.4.0'),
   row(['Ubuntu', '20.04'], ['glibc', '2.31'], '10.5.0'),
   row(['Ubuntu', '22.04'], ['glibc', '2.35'], '12.3.0'),
   row(['Ubuntu', '24.04'], ['glibc', '2.39'], '14.2.0'),
   row(['Ubuntu', '25.10'], ['glibc', '2.42'], '15.2.0'),
+  row(['Ubuntu', '26.04'], ['glibc', '2.43'], '16.1.0'),
+  row(['Ubuntu', '26.10'], ['glibc', '2.44'], '16.2.0'),
   row(['RHEL', '7'], ['glibc', '2.17'], '4.8.5'),
-  row(['RHEL', '8'], ['glibc', '2.28'], '8.5.0', ['ubi8/nodejs-20', 'ubi8/nodejs-22']),
-  row(['RHEL', '9'], ['glibc', '2.34'], '11.5.0', ['ubi9/nodejs-22']),
-  row(['RHEL', '10'], ['glibc', '2.39'], '14.2.0', ['ubi10/nodejs-22']),
+  row(['RHEL', '8'], ['glibc', '2.28'], '8.5.0', ['ubi8/nodejs-20']),
+  row(['RHEL', '9'], ['glibc', '2.34'], '11.5.0', ['ubi9/nodejs-22', 'ubi9/nodejs-24']),
+  row(['RHEL', '10'], ['glibc', '2.39'], '14.3.1', ['ubi10/nodejs-24']),
   row(['Amazon Linux', '2'], ['glibc', '2.26'], '7.3.1', ['Lambda nodejs18.x']),
-  row(['Amazon Linux', '2023'], ['glibc', '2.34'], '11.4.1', ['Lambda nodejs20.x', 'Lambda nodejs22.x']),
+  // Lambda got the libstdc++ of 2023.7 later than the distribution, if at all.
+  row(['Amazon Linux', '2023'], ['glibc', '2.34'], '11.4.1', [
+    'Lambda nodejs20.x',
+    'Lambda nodejs22.x',
+    'Lambda nodejs24.x',
+  ]),
+  row(['Amazon Linux', '2023.7'], ['glibc', '2.34'], '14.2.1'),
   row(['Fedora', '41'], ['glibc', '2.40'], '14.2.1'),
-  row(['Fedora', '42'], ['glibc', '2.41'], '15.1.1'),
+  row(['Fedora', '42'], ['glibc', '2.41'], '15.2.1'),
   row(['Fedora', '43'], ['glibc', '2.42'], '15.2.1'),
-  row(['SUSE Linux Enterprise', '15 SP5'], ['glibc', '2.31'], '13.2.1'),
-  row(['SUSE Linux Enterprise', '15 SP6'], ['glibc', '2.38'], '13.2.1'),
+  row(['Fedora', '44'], ['glibc', '2.43'], '16.1.1'),
+  row(['Fedora', '45'], ['glibc', '2.44'], '16.1.1'),
+  row(['SUSE Linux Enterprise', '15 SP5'], ['glibc', '2.31'], '14.2.0'),
+  row(['SUSE Linux Enterprise', '15 SP6'], ['glibc', '2.38'], '15.2.0'),
   row(['Alpine', '3.17'], ['musl', '1.2.3'], '12.2.1'),
   row(['Alpine', '3.18'], ['musl', '1.2.4'], '12.2.1'),
   row(['Alpine', '3.19'], ['musl', '1.2.4'], '13.2.1'),
   row(['Alpine', '3.20'], ['musl', '1.2.5'], '13.2.1'),
-  row(['Alpine', '3.21'], ['musl', '1.2.5'], '14.2.0', ['node:22-alpine']),
-  row(['Alpine', '3.22'], ['musl', '1.2.5'], '14.2.0', ['node:24-alpine']),
+  row(['Alpine', '3.21'], ['musl', '1.2.5'], '14.2.0'),
+  row(['Alpine', '3.22'], ['musl', '1.2.5'], '14.2.0'),
+  row(['Alpine', '3.23'], ['musl', '1.2.5'], '15.2.0', ['node:22-alpine3.23']),
+  row(['Alpine', '3.24'], ['musl', '1.2.6'], '15.2.0', [
+    'node:22-alpine',
+    'node:24-alpine',
+    'node:26-alpine',
+  ]),
 ];
 
-/** The glibc that the official binaries of Node.js 18 and newer need themselves (nodejs/node/BUILDING.md). */
+/** The glibc that the official binaries of Node.js 18 to 26 need themselves (BUILDING.md, and their symbol versions). */
 export const nodeGlibc = '2.28';
 
 /**
- * Libraries that the official binaries of Node.js 20 to 24 contain and whose symbols they export (`nm -D node`). Symbols
- * of the program come first for every addon, whatever library it was linked with and whatever that is called.
+ * Libraries that the official binaries of Node.js 20 to 26 contain and whose symbols they export (`nm -D node`; zstd from
+ * late releases of 22 on). Symbols of the program come first for every addon, whatever library it was linked with and whatever that is called.
  */
 export const nodeExports =
   /^lib(z|zstd|ssl|crypto|uv|nghttp2|cares|brotli(common|dec|enc)|llhttp)(-[0-9a-f]{8})?\.so\./;
@@ -164,8 +190,8 @@ export function isBase(name: string): boolean {
 }
 
 /**
- * Limits by the name of a manylinux policy. Source: PEP 600 and auditwheel's manylinux-policy.json, x86_64; the
- * libraries are those that its whitelist adds to the base set.
+ * Limits by the name of a manylinux policy. Sources: PEP 600 and auditwheel's manylinux-policy.json at 2d1ad639, x86_64,
+ * the newest version in each list; the libraries are those that its whitelist adds to the base set.
  */
 export interface Limits {
   readonly glibc?: string;
@@ -196,15 +222,15 @@ export const policies: Readonly<
     libraries: [...common, ...desktop],
   },
   manylinux_2_28: {
-    limits: {glibc: '2.28', glibcxx: '3.4.24', cxxabi: '1.3.11', gcc: '8.0.0'},
+    limits: {glibc: '2.28', glibcxx: '3.4.24', cxxabi: '1.3.11', gcc: '7.0.0'},
     libraries: [...common, ...desktop],
   },
   manylinux_2_31: {
-    limits: {glibc: '2.31', glibcxx: '3.4.28', cxxabi: '1.3.12', gcc: '10.0.0'},
+    limits: {glibc: '2.31', glibcxx: '3.4.28', cxxabi: '1.3.12', gcc: '7.0.0'},
     libraries: [...common, ...desktop],
   },
   manylinux_2_34: {
-    limits: {glibc: '2.34', glibcxx: '3.4.29', cxxabi: '1.3.13', gcc: '11.0'},
+    limits: {glibc: '2.34', glibcxx: '3.4.29', cxxabi: '1.3.13', gcc: '7.0.0'},
     libraries: [...common, ...desktop],
   },
   manylinux_2_35: {
@@ -219,14 +245,16 @@ export const policies: Readonly<
 
 /**
  * Symbols that musl got in a version that distributions still tell apart; musl has no symbol versions, so the names
- * are all there is to go by. Source: musl's WHATSNEW.
+ * are all there is to go by. Sources: musl's release notes (WHATSNEW) as distributions and compilers quote them, and its
+ * headers for the names with time64, which only 32-bit machines have.
  */
 export const muslSymbols: Readonly<Record<string, readonly string[]>> = {
-  '1.1.20': ['explicit_bzero', 'getentropy'],
+  '1.1.20': ['explicit_bzero', 'getrandom'],
   '1.2.0': ['__clock_gettime64', '__time64', '__nanosleep_time64', '__stat_time64', '__fstat_time64'],
-  '1.2.2': ['_Fork', 'gettid', 'reallocarray'],
-  '1.2.3': ['qsort_r'],
+  '1.2.2': ['_Fork', 'gettid', 'reallocarray', 'tcgetwinsize', 'tcsetwinsize'],
+  '1.2.3': ['pthread_getname_np', 'qsort_r'],
   '1.2.5': ['preadv2', 'pwritev2', 'statx'],
+  '1.2.6': ['posix_getdents', 'renameat2'],
 };
 
 /** What Node.js calls a machine in `process.arch`, which is what package.json's `cpu` holds. */
