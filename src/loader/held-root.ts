@@ -14,6 +14,7 @@ import {type Held, HeldDirectory, holdDirectory} from '../source/held.js';
 import {
   fullTrust,
   mayChange,
+  mayEnter,
   mayShow,
   type Trust,
   throughContent,
@@ -162,9 +163,17 @@ export class HeldRoot extends Root implements Disposable {
     return this.#walk(path, true, ({trust}) => trust.foreigner);
   }
 
-  /** The other user who can say what is in a file, by its path or by writing it. */
+  /**
+   * The other user who can say what is in a file, by its path or by writing it. The owner of a file in a directory that he
+   * cannot enter says nothing any more: root unpacked it there.
+   */
   authorOf(path: string): Trust['foreigner'] {
-    return this.#walk(path, true, ({node, trust}) => throughContent(trust, node.stats).foreigner);
+    return this.#walk(path, true, ({node, trust}) => {
+      const {foreigner} = throughContent(trust, node.stats);
+      for (let above = node.above; above !== undefined; above = above.above)
+        if (!mayEnter(foreigner, above.stats)) return undefined;
+      return foreigner;
+    });
   }
 
   /**

@@ -45,6 +45,12 @@ export function throughContent(trust: Trust, {uid, gid, mode}: BigIntStats): Tru
   return suspect(trust, isShared ? 'anybody' : uid);
 }
 
+/** Whether another user may get through a directory; as a member of its group or by its ACL, for all that is known. */
+export function mayEnter(who: Trust['foreigner'], {uid, mode}: BigIntStats): boolean {
+  const isHis = who === 'anybody' ? uid !== 0n && uid !== own() : uid === who;
+  return isHis || (mode & 0o011n) !== 0n;
+}
+
 /** Trust that begins with what another user says: a path in a file of his. */
 export function wordOf(foreigner: Trust['foreigner']): Trust {
   return {foreigner, linkedBy: undefined, isOpen: true};

@@ -78,6 +78,18 @@ rootTest(
 );
 
 rootTest(
+  'who owns a file in a directory that he cannot enter has no say',
+  withTools(async (t) => {
+    const {base, program, library} = prepare(t);
+    chmodSync(library, 0o600);
+    await refused(t, bundle([program], {into: join(base, 'into')}));
+    chmodSync(base, 0o700);
+    await t.notThrowsAsync(bundle([program], {into: join(base, 'into')}));
+    await t.notThrowsAsync(packProgram(program, {output: join(base, 'packed')}));
+  }),
+);
+
+rootTest(
   "a directory of root's with the name of one that a killed repair left stays",
   withTools(async (t) => {
     const {pkg} = prepare(t);
