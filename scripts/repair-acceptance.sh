@@ -13,11 +13,14 @@ mkdir -p "$work/roots" "$work/src" "$work/nodes"
 cd "$work"
 say() { printf '\n== %s\n' "$*"; }
 
+# The archive itself: mirrors of its security updates are not complete for each architecture at each moment.
+archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+
 # root NAME SUITE ARCH PACKAGES: extract Debian packages without installing them.
 root() {
   [ -e "roots/$1/etc" ] && return
   mmdebstrap --quiet --variant=extract --mode=root --architectures="$3" --include="base-files,libc6,libstdc++6,libgcc-s1$4" \
-    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$2" "roots/$1"
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$2" "roots/$1" "$archive"
 }
 
 # addon NAME COMPILER SOURCE FLAGS...: build a package with one addon.

@@ -160,7 +160,7 @@ function answer(name: string, from: PackageRequest['from']): PackageRequest {
 }
 
 /** A search path may have thousands of directories, and a file thousands of requests: a package's own has a few. */
-const mostPlaces = 16;
+const mostPlaces = 8;
 
 function* take<T>(items: Iterable<T>, most: number): Generator<T> {
   let left = most;
