@@ -14,7 +14,8 @@ cd "$work"
 say() { printf '\n== %s\n' "$*"; }
 
 # The archive itself: mirrors of its security updates are not complete for each architecture at each moment.
-archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1)
 
 # root NAME SUITE ARCH PACKAGES: extract Debian packages without installing them.
 root() {

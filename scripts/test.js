@@ -21,6 +21,7 @@ const notPortable = [
   'test/cli/binfmt',
   'test/cli/chroot',
   'test/containment/',
+  'test/edit/damaged-fields',
   'test/edit/matrix',
   'test/edit/payload-programs',
   'test/edit/sweep-usr-bin',
