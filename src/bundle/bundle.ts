@@ -17,20 +17,16 @@ import {version} from '../version.js';
 import {hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
+import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInPlace, linkAt} from './in-place.js';
+import type {Layout} from './layout.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
-import {
-  alwaysNeeded,
-  type BundlePlan,
-  type Layout,
-  nameServices,
-  planBundle,
-  targetOfName,
-} from './plan-bundle.js';
+import {alwaysNeeded, nameServices} from './missing.js';
+import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -176,13 +172,19 @@ function prepare(
   const {layout, shell, root, machine, ...options} = request;
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
-  const {trees, library} = resolveAll(wanted.programs, [...(options.library ?? []), alwaysNeeded], root);
-  const author = together(trees.map(({nodes}) => requireOpenToAuthor(nodes, root)));
+  const {trees, library, resolver} = resolveAll(
+    wanted.programs,
+    [...(options.library ?? []), alwaysNeeded],
+    root,
+  );
+  const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
+  const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
   const found = findDataFiles(root, wanted.files, layout, notes);
   const data = [...found, ...linksToKeep(target, earlier, found)];
   const isolate = options.isolate ?? true;
-  const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
+  const from = {root, machine, fileResolver};
+  const plan = planBundle(trees, {...from, layout, isolate, shell, targetOf, data, relocatable: false});
   requireOwnDirectories(target, directoriesOf(plan));
   return {
     notes,
@@ -192,7 +194,7 @@ function prepare(
     library,
     symbols: options.symbols ?? false,
     native: root.isTrivial,
-    author,
+    author: together([...authors, fileResolver.author]),
   };
 }
 
@@ -221,7 +223,7 @@ function write(
   const {earlier, plan, manifest, library, symbols, native, author} = prepared;
   const notes: string[] = [];
   const prove = (staged: Staged) => {
-    proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library), symbols);
+    proveClosed(staged.root, manifest, carried(plan, library), symbols);
     // What another root has for a loader is not run here.
     const loader = native ? plan.isolated : undefined;
     if (loader === undefined) return;
@@ -234,7 +236,7 @@ function write(
   };
   const replaced = {libs, obsolete: obsoleteFiles(target, earlier, manifest)};
   writeBundle(target.top, plan, manifest, replaced, prove, onProgress);
-  proveClosed(target, plan.layout, plan.programs, []);
+  proveClosed(target, manifest, []);
   return resultOf(target, prepared, true, notes);
 }
 
@@ -326,15 +328,13 @@ function resolveAll(
   programs: readonly string[],
   library: readonly string[],
   root: Root,
-): {trees: ResolvedTree[]; library: readonly string[]} {
+): {trees: ResolvedTree[]; library: readonly string[]; resolver: Resolver} {
   const resolveWith = (names: readonly string[]) => {
     const resolver = new Resolver({library: names, preloadFile: false}, root);
-    return programs.map((program) => resolver.resolve(program));
+    return {trees: programs.map((program) => resolver.resolve(program)), library: names, resolver};
   };
-  const trees = resolveWith(library);
-  if (!trees.some(hasNameServicesApart)) return {trees, library};
-  const all = [...library, ...nameServices];
-  return {trees: resolveWith(all), library: all};
+  const first = resolveWith(library);
+  return first.trees.some(hasNameServicesApart) ? resolveWith([...library, ...nameServices]) : first;
 }
 
 /** Until glibc 2.34 the lookups in files and by DNS were libraries of their own, opened by name. */
@@ -355,15 +355,17 @@ function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
 }
 
 function describe({layout, programs, files}: BundlePlan, onProgress: OnProgress | undefined): Manifest {
+  const byPath = new Map(files.map((file) => [file.path, file]));
   return {
     version: 1,
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
     files: files.map((file) => {
-      const {path, role, source} = file;
-      const original = files.find((other) => other.path === file.linkTo);
-      return {path, role, ...contentOfFile(original ?? file, onProgress), source};
+      const {path, role, source, resolved} = file;
+      const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
+      const content = contentOfFile(original ?? file, onProgress);
+      return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
     }),
   };
 }

@@ -5,8 +5,8 @@ import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {Found, Root} from '../loader/root.js';
 import type {BundleFile} from './file-set.js';
+import type {Layout} from './layout.js';
 import {manifestPath} from './manifest.js';
-import type {Layout} from './plan-bundle.js';
 
 /** A file, or a directory with all that is in it, to carry along. */
 export interface DataFile {
@@ -17,6 +17,8 @@ export interface DataFile {
    * Default: its name, in the prefix.
    */
   readonly target?: string | undefined;
+  /** Whether ELF files in it find their libraries, and programs their loader, in the bundle. Default: true. */
+  readonly resolve?: boolean | undefined;
 }
 
 /**
@@ -33,9 +35,10 @@ export function findDataFiles(
   notes: string[] = [],
 ): BundleFile[] {
   const dangling: string[] = [];
-  const found = files.flatMap(({source, target}) => {
+  const found = files.flatMap(({source, target, resolve = true}) => {
     const place = targetOf(source, target, layout);
-    return new Carrier(root, `the file ${source} that was asked for`, dangling).carry(source, place);
+    const why = `the file ${source} that was asked for`;
+    return new Carrier(root, {why, resolve}, dangling).carry(source, place);
   });
   const [first] = dangling;
   if (first !== undefined) {
@@ -84,12 +87,13 @@ interface Tree {
 
 class Carrier {
   readonly #root: Root;
-  readonly #why: string;
+  readonly #all: Pick<BundleFile, 'why' | 'resolve'>;
   readonly #dangling: string[];
 
-  constructor(root: Root, why: string, dangling: string[]) {
+  /** @param all what is said of each file */
+  constructor(root: Root, all: Pick<BundleFile, 'why' | 'resolve'>, dangling: string[]) {
     this.#root = root;
-    this.#why = why;
+    this.#all = all;
     this.#dangling = dangling;
   }
 
@@ -107,8 +111,10 @@ class Carrier {
 
   #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {
     const identity = `${there.stats.dev}:${there.stats.ino}`;
-    const [from, why] = [this.#root, this.#why];
-    if (there.stats.isFile()) return [{path, role: 'data', source: there.host, from, identity, why}];
+    const from = this.#root;
+    const named = from.absolute(source);
+    if (there.stats.isFile())
+      return [{path, role: 'data', source: there.host, from, identity, named, ...this.#all}];
     if (!there.stats.isDirectory())
       throw new ElfError('NOT_A_FILE', 'neither a regular file nor a directory', {path: source});
     if (tree.above.includes(identity))
@@ -131,8 +137,8 @@ class Carrier {
       return this.#carryFound(source, this.#find(source), path, tree);
     const target = this.#targetFor(source, inside, path, tree);
     if (target === undefined) return this.carry(source, path, tree.above);
-    const [host, from, why] = [entry.host, this.#root, this.#why];
-    return [{path, role: 'link', source: host, from, identity: `link:${target}`, why, target}];
+    const [host, from] = [entry.host, this.#root];
+    return [{path, role: 'link', source: host, from, identity: `link:${target}`, target, ...this.#all}];
   }
 
   /** What the link is to say in the bundle; undefined when it leads out of the tree. */

@@ -33,6 +33,8 @@ export interface ManifestFile {
   readonly mode: number;
   /** The file on the machine that made the bundle; `generated` when there was none. */
   readonly source: string;
+  /** Of data: an ELF file that finds its libraries, and a program its loader, in the bundle. */
+  readonly resolved?: 'program' | 'module' | undefined;
 }
 
 /** The list of what a bundle put where. */
@@ -79,7 +81,15 @@ export function formatManifest({version, generator, prefix, libs, programs, file
       }))
       .sort(byPath),
     files: files
-      .map(({path, role, sha256, size, mode, source}) => ({path, role, sha256, size, mode, source}))
+      .map(({path, role, sha256, size, mode, source, resolved}) => ({
+        path,
+        role,
+        sha256,
+        size,
+        mode,
+        source,
+        ...(resolved === undefined ? {} : {resolved}),
+      }))
       .sort(byPath),
   };
   return `${JSON.stringify(ordered, null, 2)}\n`;
@@ -152,12 +162,14 @@ class Reader {
   }
 
   file(value: unknown, where: string, prefix: string): ManifestFile {
-    const {path, role, sha256, size, mode, source} = this.object(value, where);
+    const {path, role, sha256, size, mode, source, resolved} = this.object(value, where);
     const known = roles.find((name) => name === role);
     if (known === undefined) throw this.bad(`${where}.role`, roles.join(', '), role);
     if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
       throw this.bad(`${where}.sha256`, '64 hexadecimal digits', sha256);
     }
+    if (resolved !== undefined && resolved !== 'program' && resolved !== 'module')
+      throw this.bad(`${where}.resolved`, 'program, module', resolved);
     return {
       path: this.pathUnder(path, `${where}.path`, prefix),
       role: known,
@@ -165,6 +177,7 @@ class Reader {
       size: this.count(size, `${where}.size`, Number.MAX_SAFE_INTEGER),
       mode: this.count(mode, `${where}.mode`, 0o7777),
       source: this.string(source, `${where}.source`),
+      ...(resolved === undefined ? {} : {resolved}),
     };
   }
 

@@ -14,6 +14,10 @@ export const bundleCommands: readonly Command[] = [
       ),
       ...bundleOptions,
       file: list('SRC[=DST]', 'a file or directory for the programs to read; DST is below the prefix'),
+      'resolve-files': flag(
+        'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
+        {default: true},
+      ),
       ...jsonOption,
     },
     examples: [
@@ -33,6 +37,10 @@ export const bundleCommands: readonly Command[] = [
       {
         line: 'elfinterp bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf',
         meaning: 'and a file for it',
+      },
+      {
+        line: 'elfinterp bundle --relocatable /usr/bin/python3.11 --into ./py --file /usr/lib/python3.11=lib/python3.11',
+        meaning: 'and a tree whose modules bring their libraries',
       },
     ],
     load: () => import('../commands/bundle.js'),
