@@ -6,6 +6,7 @@ import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {enter, openOwn} from '../loader/inside.js';
+import {resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
@@ -27,6 +28,7 @@ import {formatManifest, type Manifest, manifestName, manifestPath} from './manif
 import {readManifestFile} from './manifest-file.js';
 import {alwaysNeeded, nameServices} from './missing.js';
 import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
+import {rightsLeftBehind} from './privileges.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -187,7 +189,7 @@ function prepare(
   const plan = planBundle(trees, {...from, layout, isolate, shell, targetOf, data, relocatable: false});
   requireOwnDirectories(target, directoriesOf(plan));
   return {
-    notes,
+    notes: [...notes, ...rightsLeftBehind(plan.files)],
     earlier,
     plan,
     manifest: describe(plan, request.onProgress),
@@ -230,7 +232,7 @@ function write(
     const reason = whyNotRun(author);
     const problem =
       reason === undefined
-        ? testIsolation(staged.locate(loader))
+        ? testIsolation(staged.locate(loader), plan.libc)
         : `the isolated loader was not tried: ${reason}`;
     if (problem !== undefined) notes.push(problem);
   };
@@ -256,6 +258,20 @@ function resultOf(
 }
 
 function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: Omit<BundleOptions, 'into'>): Layout {
+  for (const [what, name] of [
+    ['the prefix', prefix],
+    ['the library directory', libs],
+  ] as const) {
+    if (!/[:$]/.test(name)) continue;
+    throw new ElfError(
+      'BAD_REQUEST',
+      `${what} has a colon or a dollar sign, which a search path cannot hold`,
+      {
+        expected: 'a path without them',
+        got: name,
+      },
+    );
+  }
   const isPlain =
     prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
   if (!isPlain) {
@@ -331,7 +347,7 @@ function resolveAll(
 ): {trees: ResolvedTree[]; library: readonly string[]; resolver: Resolver} {
   const resolveWith = (names: readonly string[]) => {
     const resolver = new Resolver({library: names, preloadFile: false}, root);
-    return {trees: programs.map((program) => resolver.resolve(program)), library: names, resolver};
+    return {trees: programs.map((program) => resolveProgram(resolver, program)), library: names, resolver};
   };
   const first = resolveWith(library);
   return first.trees.some(hasNameServicesApart) ? resolveWith([...library, ...nameServices]) : first;

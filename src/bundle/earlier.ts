@@ -8,6 +8,7 @@
  */
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
+import {pathOfProgram} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type DataFile, placeOf} from './data-files.js';
@@ -37,7 +38,7 @@ export interface Before {
  * @throws ElfError OUTSIDE when the manifest names a file that it has no business with
  */
 export function withEarlier(wanted: Wanted, before: Before): Wanted {
-  const programs = wanted.programs.map((path) => pathInside(before.root, path));
+  const programs = wanted.programs.map((name) => pathInside(before.root, pathOfProgram(before.root, name)));
   const files = wanted.files.map(({source, target, resolve}) => ({
     source: pathInside(before.root, source),
     target: placeOf(source, target, before.layout.prefix),

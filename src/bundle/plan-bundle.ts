@@ -8,6 +8,8 @@ import {posix} from 'node:path';
 import {machineOf} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import type {Libc} from '../loader/loader-facts.js';
+import {longestHead} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
@@ -25,6 +27,8 @@ export interface BundlePlan {
   readonly isolated: string | undefined;
   /** The loader of the programs; undefined when all are static. */
   readonly loader: BundleFile | undefined;
+  /** Whose loader that is. */
+  readonly libc: Libc;
   readonly notes: readonly string[];
 }
 
@@ -57,6 +61,7 @@ export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOp
     files: files.list(),
     isolated,
     loader,
+    libc: trees.find(({interpreter}) => interpreter !== undefined)?.interpreter?.libc ?? 'unknown',
     notes: [...new Set(notes)],
   };
 }
@@ -146,6 +151,7 @@ function planWrapper(
   checkShell(machine, shell, withView(from.source(program.host), machineName));
   const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
   const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
+  refuseLongLine(path, interpreterPath);
   const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
   const {host: source, identity} = program;
   files.add({path, role: 'program', source, from, identity, why: 'a program to bundle', content});
@@ -154,6 +160,17 @@ function planWrapper(
   // The shell is one of this machine, wherever the program is from.
   files.add({path: interpreterPath, role: 'data', source: shell, from: machine, identity: shell, why});
   return {path, interpreter: interpreterPath, qemuTarget, wraps};
+}
+
+/** @throws ElfError BAD_REQUEST for a first line that the kernel does not read to its end (BINPRM_BUF_SIZE) */
+function refuseLongLine(path: string, interpreter: string): void {
+  const size = Buffer.byteLength(`#!${interpreter}\n`);
+  if (size <= longestHead) return;
+  throw new ElfError('BAD_REQUEST', 'the first line of the wrapper is too long for the kernel', {
+    path,
+    expected: `at most ${longestHead} bytes, with a shorter prefix`,
+    got: `${size} bytes`,
+  });
 }
 
 function machineName(view: ElfView): string {

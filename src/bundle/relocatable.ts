@@ -17,6 +17,7 @@ import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {requireOpenToAuthor} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
+import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import {planPack} from '../pack/plan-pack.js';
 import {writePackedAt} from '../pack/write-packed.js';
@@ -35,6 +36,7 @@ import type {Layout} from './layout.js';
 import type {ManifestFile} from './manifest.js';
 import {alwaysNeeded} from './missing.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
+import {rightsLeftBehind} from './privileges.js';
 import {findFileObstacle} from './prove-files.js';
 import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
@@ -123,14 +125,14 @@ function prepare(
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
   const resolver = new Resolver({library, preloadFile: false}, root);
-  const trees = programs.map((program) => resolver.resolve(program));
+  const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
   for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
   const data = findDataFiles(root, options.files ?? [], layout, notes);
   const [isolate, shell, targetOf] = [true, undefined, () => null];
   const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
   const plan = planBundle(trees, {...places, isolate, shell, targetOf, data, relocatable: true});
-  return {plan: {...plan, notes: [...notes, ...plan.notes]}};
+  return {plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
 }
 
 /** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
