@@ -5,7 +5,7 @@ import {posix} from 'node:path';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
-import {enter, openOwn} from '../loader/inside.js';
+import {enter, findOwn, openOwn} from '../loader/inside.js';
 import {resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
@@ -183,10 +183,20 @@ function prepare(
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
   const found = findDataFiles(root, wanted.files, layout, notes);
-  const data = [...found, ...linksToKeep(target, earlier, found)];
+  const data = [...found.files, ...linksToKeep(target, earlier, found.files)];
+  const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
   const from = {root, machine, fileResolver};
-  const plan = planBundle(trees, {...from, layout, isolate, shell, targetOf, data, relocatable: false});
+  const plan = planBundle(trees, {
+    ...from,
+    layout,
+    isolate,
+    shell,
+    targetOf,
+    data,
+    directories,
+    relocatable: false,
+  });
   requireOwnDirectories(target, directoriesOf(plan));
   return {
     notes: [...notes, ...rightsLeftBehind(plan.files)],
@@ -297,8 +307,8 @@ function shellOf({launcher = 'interp', shell}: Omit<BundleOptions, 'into'>): str
   });
 }
 
-function directoriesOf({files}: BundlePlan): Set<string> {
-  return new Set(files.map(({path}) => posix.dirname(path)));
+function directoriesOf({files, directories}: BundlePlan): Set<string> {
+  return new Set([...files.map(({path}) => posix.dirname(path)), ...directories]);
 }
 
 /** What a program's name says, else what the caller or the earlier bundle says. */
@@ -370,13 +380,17 @@ function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
   return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
 }
 
-function describe({layout, programs, files}: BundlePlan, onProgress: OnProgress | undefined): Manifest {
+function describe(
+  {layout, programs, files, directories}: BundlePlan,
+  onProgress: OnProgress | undefined,
+): Manifest {
   const byPath = new Map(files.map((file) => [file.path, file]));
   return {
     version: 1,
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
+    ...(directories.length > 0 && {directories}),
     files: files.map((file) => {
       const {path, role, source, resolved} = file;
       const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
@@ -392,5 +406,9 @@ function textOf(manifest: Manifest | undefined): string | undefined {
 
 function isThere(target: Root, {earlier, manifest}: Prepared): boolean {
   if (textOf(earlier) !== textOf(manifest)) return false;
-  return manifest.files.every((file) => isInPlace(target, file));
+  const {files, directories = []} = manifest;
+  return (
+    files.every((file) => isInPlace(target, file)) &&
+    directories.every((path) => findOwn(target, path) !== undefined)
+  );
 }

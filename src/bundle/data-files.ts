@@ -21,6 +21,13 @@ export interface DataFile {
   readonly resolve?: boolean | undefined;
 }
 
+/** What there is to carry. */
+export interface DataFound {
+  readonly files: BundleFile[];
+  /** Places of the directories in which nothing is. */
+  readonly directories: readonly string[];
+}
+
 /**
  * Find the files to carry, each with its place. What is named may be a link and is followed inside the root; in a tree
  * links stay links, as far as they lead to something in it or to nothing. What lies elsewhere is carried in their place.
@@ -33,19 +40,20 @@ export function findDataFiles(
   files: readonly DataFile[],
   layout: Layout,
   notes: string[] = [],
-): BundleFile[] {
+): DataFound {
   const dangling: string[] = [];
+  const directories: string[] = [];
   const found = files.flatMap(({source, target, resolve = true}) => {
     const place = targetOf(source, target, layout);
     const why = `the file ${source} that was asked for`;
-    return new Carrier(root, {why, resolve}, dangling).carry(source, place);
+    return new Carrier(root, {why, resolve}, {dangling, directories}).carry(source, place);
   });
   const [first] = dangling;
   if (first !== undefined) {
     const more = dangling.length > 1 ? `, and ${dangling.length - 1} more` : '';
     notes.push(`a link leads to nothing and is carried as it is: ${first}${more}`);
   }
-  return withHardLinks(found);
+  return {files: withHardLinks(found), directories};
 }
 
 /** A file that has several names in a tree has them in the bundle. */
@@ -85,16 +93,22 @@ interface Tree {
   readonly above: readonly string[];
 }
 
+/** What is found besides files. */
+interface Besides {
+  readonly dangling: string[];
+  readonly directories: string[];
+}
+
 class Carrier {
   readonly #root: Root;
   readonly #all: Pick<BundleFile, 'why' | 'resolve'>;
-  readonly #dangling: string[];
+  readonly #besides: Besides;
 
   /** @param all what is said of each file */
-  constructor(root: Root, all: Pick<BundleFile, 'why' | 'resolve'>, dangling: string[]) {
+  constructor(root: Root, all: Pick<BundleFile, 'why' | 'resolve'>, besides: Besides) {
     this.#root = root;
     this.#all = all;
-    this.#dangling = dangling;
+    this.#besides = besides;
   }
 
   /** Carry what a path leads to. */
@@ -121,7 +135,9 @@ class Carrier {
       throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
     const inner = {...tree, above: [...tree.above, identity]};
     // By the path that was asked for: whose links it goes through is known of that alone.
-    return namesIn(this.#root, there).flatMap((name) =>
+    const names = namesIn(this.#root, there);
+    if (names.length === 0) this.#besides.directories.push(path);
+    return names.flatMap((name) =>
       this.#carryEntry(
         posix.join(source, name),
         posix.join(there.inside, name),
@@ -146,7 +162,7 @@ class Carrier {
     const text = this.#root.readLink(inside);
     const end = this.#root.resolve(source);
     if (!end.found) {
-      this.#dangling.push(source);
+      this.#besides.dangling.push(source);
       return text;
     }
     if (!isWithin(end.inside, top)) return undefined;

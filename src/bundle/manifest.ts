@@ -46,6 +46,8 @@ export interface Manifest {
   readonly libs: string;
   readonly programs: readonly ManifestProgram[];
   readonly files: readonly ManifestFile[];
+  /** Carried directories in which nothing is; left out when there are none. */
+  readonly directories?: readonly string[];
 }
 
 export const manifestName = 'manifest.json';
@@ -56,9 +58,9 @@ export function manifestPath({libs}: Pick<Manifest, 'libs'>): string {
 }
 
 /** The directories of a bundle up to its prefix, each before the one that it lies in. */
-export function ownDirectories({prefix, libs, files}: Manifest): readonly string[] {
-  const found = new Set([prefix, libs]);
-  for (const {path} of files) {
+export function ownDirectories({prefix, libs, files, directories = []}: Manifest): readonly string[] {
+  const found = new Set([prefix, libs, ...directories]);
+  for (const path of [...files.map((file) => file.path), ...directories]) {
     for (let above = posix.dirname(path); above.length > prefix.length; above = posix.dirname(above))
       found.add(above);
   }
@@ -66,7 +68,8 @@ export function ownDirectories({prefix, libs, files}: Manifest): readonly string
 }
 
 /** Print a manifest; equal manifests give equal bytes. */
-export function formatManifest({version, generator, prefix, libs, programs, files}: Manifest): string {
+export function formatManifest(manifest: Manifest): string {
+  const {version, generator, prefix, libs, programs, files, directories = []} = manifest;
   const ordered: Manifest = {
     version,
     generator,
@@ -91,6 +94,7 @@ export function formatManifest({version, generator, prefix, libs, programs, file
         ...(resolved === undefined ? {} : {resolved}),
       }))
       .sort(byPath),
+    ...(directories.length > 0 && {directories: [...directories].sort()}),
   };
   return `${JSON.stringify(ordered, null, 2)}\n`;
 }
@@ -124,6 +128,11 @@ export function parseManifest(text: string, path: string): Manifest {
       };
     }),
     files: reader.array(root.files, 'files').map((value, i) => reader.file(value, `files[${i}]`, prefix)),
+    ...(root.directories !== undefined && {
+      directories: reader
+        .array(root.directories, 'directories')
+        .map((value, i) => reader.pathUnder(value, `directories[${i}]`, prefix)),
+    }),
   };
   reader.checkPaths(manifest);
   return manifest;

@@ -23,6 +23,8 @@ export interface BundlePlan {
   readonly layout: Layout;
   readonly programs: readonly ManifestProgram[];
   readonly files: readonly BundleFile[];
+  /** Directories in which nothing is. */
+  readonly directories: readonly string[];
   /** The bundled loader that was made deaf and can be tested here; undefined when there is none. */
   readonly isolated: string | undefined;
   /** The loader of the programs; undefined when all are static. */
@@ -33,6 +35,8 @@ export interface BundlePlan {
 }
 
 export interface PlanBundleOptions extends FilesOptions {
+  /** Empty directories to carry along; one in which a file comes to lie is none. */
+  readonly directories: readonly string[];
   /** This machine's, where a wrapper's shell is from. */
   readonly machine: Root;
   /** A static shell: programs are started by a script for it instead of having their PT_INTERP changed. */
@@ -59,11 +63,19 @@ export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOp
     layout: options.layout,
     programs,
     files: files.list(),
+    directories: stillEmpty(options.directories, files.list()),
     isolated,
     loader,
     libc: trees.find(({interpreter}) => interpreter !== undefined)?.interpreter?.libc ?? 'unknown',
     notes: [...new Set(notes)],
   };
+}
+
+function stillEmpty(directories: readonly string[], files: readonly BundleFile[]): string[] {
+  const taken = new Set<string>();
+  for (const path of [...files.map((file) => file.path), ...directories.map(posix.dirname)])
+    for (let at = path; at !== '/' && !taken.has(at); at = posix.dirname(at)) taken.add(at);
+  return [...new Set(directories)].filter((path) => !taken.has(path)).sort();
 }
 
 function planProgram(

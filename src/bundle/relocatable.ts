@@ -69,6 +69,8 @@ export interface RelocatableResult {
   /** Absolute. */
   readonly directory: string;
   readonly files: readonly RelocatableFile[];
+  /** Carried directories in which nothing is, below the directory. */
+  readonly directories: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -98,7 +100,8 @@ export async function bundleRelocatable(
     const from = {machine, root: other ?? machine};
     const prepared = inWords(directory, () => prepare(programs, from, options));
     const files = write(prepared, above, name, options.onProgress);
-    return {directory, files, notes: prepared.plan.notes};
+    const directories = prepared.plan.directories.map((path) => belowTop(path).slice(1));
+    return {directory, files, directories, notes: prepared.plan.notes};
   });
 }
 
@@ -128,10 +131,10 @@ function prepare(
   const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
   for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
-  const data = findDataFiles(root, options.files ?? [], layout, notes);
+  const {files: data, directories} = findDataFiles(root, options.files ?? [], layout, notes);
   const [isolate, shell, targetOf] = [true, undefined, () => null];
   const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
-  const plan = planBundle(trees, {...places, isolate, shell, targetOf, data, relocatable: true});
+  const plan = planBundle(trees, {...places, isolate, shell, targetOf, data, directories, relocatable: true});
   return {plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
 }
 
@@ -154,6 +157,7 @@ function write(
         made.set(file.path, staged);
         files.push(staged);
       }
+      for (const path of prepared.plan.directories) makeDirectories(top, belowTop(path))[Symbol.dispose]();
       prove(workspace.held, prepared.plan.files);
       moveIntoPlace(workspace.held, top, above, name);
       return files;
@@ -197,8 +201,11 @@ function stage(
 
 /** Where a file lies below the directory; begins with a slash. */
 function placeOf({role, path}: BundleFile): string {
-  const below = path.slice(layout.prefix.length);
-  return role === 'program' ? posix.join('/bin', below) : below;
+  return role === 'program' ? posix.join('/bin', belowTop(path)) : belowTop(path);
+}
+
+function belowTop(path: string): string {
+  return path.slice(layout.prefix.length);
 }
 
 /** The program, edited to look for its libraries beside it, with the loader inside. */

@@ -55,6 +55,7 @@ function verifyIn(root: Root, place: BundlePlace): VerifyResult {
   const isolated = isolationOf(root, manifest);
   const problems = [
     ...manifest.files.flatMap((file) => checkFile(root, file)),
+    ...(manifest.directories ?? []).flatMap((path) => checkDirectory(root, path)),
     ...findExtras(root, manifest),
     ...checkClosed(root, manifest),
   ];
@@ -68,6 +69,11 @@ function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
   return [
     {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
   ];
+}
+
+function checkDirectory(root: Root, path: string): BundleProblem[] {
+  if (findOwn(root, path) !== undefined) return [];
+  return [{code: 'MISSING', path, message: 'the empty directory is gone'}];
 }
 
 /** A library that is there besides would be found by whatever asks for its name. */

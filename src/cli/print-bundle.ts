@@ -11,6 +11,7 @@ export function printBundle({manifest, written}: BundleResult, output: Output): 
   }
   for (const {path, source, resolved} of manifest.files.filter(({role}) => role !== 'program'))
     output.line(safe`${path}  <-  ${source}${resolvedInWords(resolved)}`);
+  for (const path of manifest.directories ?? []) output.line(safe`${path}/  (an empty directory)`);
   output.progress(
     written
       ? safe`the bundle is complete, nothing it needs lies outside`

@@ -44,10 +44,13 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  if (args.json) output.json({directory: result.directory, files: result.files});
-  else
-    for (const {path, source, resolved} of result.files)
+  const {directory, files, directories} = result;
+  if (args.json) output.json({directory, files, directories});
+  else {
+    for (const {path, source, resolved} of files)
       output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);
+    for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
+  }
   return undefined;
 }
 

@@ -5,7 +5,12 @@ export const bundleCommands: readonly Command[] = [
   {
     usage: 'bundle <programs..>',
     summary: 'carry programs with their loader and libraries into a directory where they run',
-    positionals: {programs: {describe: 'the programs, dynamically linked or static: paths, or names in PATH', type: 'string'}},
+    positionals: {
+      programs: {
+        describe: 'the programs, dynamically linked or static: paths, or names in PATH',
+        type: 'string',
+      },
+    },
     options: {
       into: text('DIR', 'the directory that will be / for them: a chroot', {demandOption: true}),
       prefix: text('DIR', 'where the programs go, as seen from inside (default: /debootstrap)'),
