@@ -5,7 +5,8 @@ import {posix} from 'node:path';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
-import {enter, openOwn} from '../loader/inside.js';
+import {enter, findOwn, openOwn} from '../loader/inside.js';
+import {resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
@@ -17,20 +18,17 @@ import {version} from '../version.js';
 import {hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
+import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInPlace, linkAt} from './in-place.js';
+import type {Layout} from './layout.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
-import {
-  alwaysNeeded,
-  type BundlePlan,
-  type Layout,
-  nameServices,
-  planBundle,
-  targetOfName,
-} from './plan-bundle.js';
+import {alwaysNeeded, nameServices} from './missing.js';
+import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
+import {rightsLeftBehind} from './privileges.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -176,23 +174,39 @@ function prepare(
   const {layout, shell, root, machine, ...options} = request;
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
-  const {trees, library} = resolveAll(wanted.programs, [...(options.library ?? []), alwaysNeeded], root);
-  const author = together(trees.map(({nodes}) => requireOpenToAuthor(nodes, root)));
+  const {trees, library, resolver} = resolveAll(
+    wanted.programs,
+    [...(options.library ?? []), alwaysNeeded],
+    root,
+  );
+  const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
+  const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
   const found = findDataFiles(root, wanted.files, layout, notes);
-  const data = [...found, ...linksToKeep(target, earlier, found)];
+  const data = [...found.files, ...linksToKeep(target, earlier, found.files)];
+  const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
-  const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
+  const from = {root, machine, fileResolver};
+  const plan = planBundle(trees, {
+    ...from,
+    layout,
+    isolate,
+    shell,
+    targetOf,
+    data,
+    directories,
+    relocatable: false,
+  });
   requireOwnDirectories(target, directoriesOf(plan));
   return {
-    notes,
+    notes: [...notes, ...rightsLeftBehind(plan.files)],
     earlier,
     plan,
     manifest: describe(plan, request.onProgress),
     library,
     symbols: options.symbols ?? false,
     native: root.isTrivial,
-    author,
+    author: together([...authors, fileResolver.author]),
   };
 }
 
@@ -221,20 +235,20 @@ function write(
   const {earlier, plan, manifest, library, symbols, native, author} = prepared;
   const notes: string[] = [];
   const prove = (staged: Staged) => {
-    proveClosed(staged.root, plan.layout, plan.programs, carried(plan, library), symbols);
+    proveClosed(staged.root, manifest, carried(plan, library), symbols);
     // What another root has for a loader is not run here.
     const loader = native ? plan.isolated : undefined;
     if (loader === undefined) return;
     const reason = whyNotRun(author);
     const problem =
       reason === undefined
-        ? testIsolation(staged.locate(loader))
+        ? testIsolation(staged.locate(loader), plan.libc)
         : `the isolated loader was not tried: ${reason}`;
     if (problem !== undefined) notes.push(problem);
   };
   const replaced = {libs, obsolete: obsoleteFiles(target, earlier, manifest)};
   writeBundle(target.top, plan, manifest, replaced, prove, onProgress);
-  proveClosed(target, plan.layout, plan.programs, []);
+  proveClosed(target, manifest, []);
   return resultOf(target, prepared, true, notes);
 }
 
@@ -254,6 +268,20 @@ function resultOf(
 }
 
 function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: Omit<BundleOptions, 'into'>): Layout {
+  for (const [what, name] of [
+    ['the prefix', prefix],
+    ['the library directory', libs],
+  ] as const) {
+    if (!/[:$]/.test(name)) continue;
+    throw new ElfError(
+      'BAD_REQUEST',
+      `${what} has a colon or a dollar sign, which a search path cannot hold`,
+      {
+        expected: 'a path without them',
+        got: name,
+      },
+    );
+  }
   const isPlain =
     prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
   if (!isPlain) {
@@ -279,8 +307,8 @@ function shellOf({launcher = 'interp', shell}: Omit<BundleOptions, 'into'>): str
   });
 }
 
-function directoriesOf({files}: BundlePlan): Set<string> {
-  return new Set(files.map(({path}) => posix.dirname(path)));
+function directoriesOf({files, directories}: BundlePlan): Set<string> {
+  return new Set([...files.map(({path}) => posix.dirname(path)), ...directories]);
 }
 
 /** What a program's name says, else what the caller or the earlier bundle says. */
@@ -326,15 +354,13 @@ function resolveAll(
   programs: readonly string[],
   library: readonly string[],
   root: Root,
-): {trees: ResolvedTree[]; library: readonly string[]} {
+): {trees: ResolvedTree[]; library: readonly string[]; resolver: Resolver} {
   const resolveWith = (names: readonly string[]) => {
     const resolver = new Resolver({library: names, preloadFile: false}, root);
-    return programs.map((program) => resolver.resolve(program));
+    return {trees: programs.map((program) => resolveProgram(resolver, program)), library: names, resolver};
   };
-  const trees = resolveWith(library);
-  if (!trees.some(hasNameServicesApart)) return {trees, library};
-  const all = [...library, ...nameServices];
-  return {trees: resolveWith(all), library: all};
+  const first = resolveWith(library);
+  return first.trees.some(hasNameServicesApart) ? resolveWith([...library, ...nameServices]) : first;
 }
 
 /** Until glibc 2.34 the lookups in files and by DNS were libraries of their own, opened by name. */
@@ -354,16 +380,22 @@ function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
   return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
 }
 
-function describe({layout, programs, files}: BundlePlan, onProgress: OnProgress | undefined): Manifest {
+function describe(
+  {layout, programs, files, directories}: BundlePlan,
+  onProgress: OnProgress | undefined,
+): Manifest {
+  const byPath = new Map(files.map((file) => [file.path, file]));
   return {
     version: 1,
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
+    ...(directories.length > 0 && {directories}),
     files: files.map((file) => {
-      const {path, role, source} = file;
-      const original = files.find((other) => other.path === file.linkTo);
-      return {path, role, ...contentOfFile(original ?? file, onProgress), source};
+      const {path, role, source, resolved} = file;
+      const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
+      const content = contentOfFile(original ?? file, onProgress);
+      return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
     }),
   };
 }
@@ -374,5 +406,9 @@ function textOf(manifest: Manifest | undefined): string | undefined {
 
 function isThere(target: Root, {earlier, manifest}: Prepared): boolean {
   if (textOf(earlier) !== textOf(manifest)) return false;
-  return manifest.files.every((file) => isInPlace(target, file));
+  const {files, directories = []} = manifest;
+  return (
+    files.every((file) => isInPlace(target, file)) &&
+    directories.every((path) => findOwn(target, path) !== undefined)
+  );
 }

@@ -5,8 +5,8 @@ import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {Found, Root} from '../loader/root.js';
 import type {BundleFile} from './file-set.js';
+import type {Layout} from './layout.js';
 import {manifestPath} from './manifest.js';
-import type {Layout} from './plan-bundle.js';
 
 /** A file, or a directory with all that is in it, to carry along. */
 export interface DataFile {
@@ -17,6 +17,15 @@ export interface DataFile {
    * Default: its name, in the prefix.
    */
   readonly target?: string | undefined;
+  /** Whether ELF files in it find their libraries, and programs their loader, in the bundle. Default: true. */
+  readonly resolve?: boolean | undefined;
+}
+
+/** What there is to carry. */
+export interface DataFound {
+  readonly files: BundleFile[];
+  /** Places of the directories in which nothing is. */
+  readonly directories: readonly string[];
 }
 
 /**
@@ -31,18 +40,20 @@ export function findDataFiles(
   files: readonly DataFile[],
   layout: Layout,
   notes: string[] = [],
-): BundleFile[] {
+): DataFound {
   const dangling: string[] = [];
-  const found = files.flatMap(({source, target}) => {
+  const directories: string[] = [];
+  const found = files.flatMap(({source, target, resolve = true}) => {
     const place = targetOf(source, target, layout);
-    return new Carrier(root, `the file ${source} that was asked for`, dangling).carry(source, place);
+    const why = `the file ${source} that was asked for`;
+    return new Carrier(root, {why, resolve}, {dangling, directories}).carry(source, place);
   });
   const [first] = dangling;
   if (first !== undefined) {
     const more = dangling.length > 1 ? `, and ${dangling.length - 1} more` : '';
     notes.push(`a link leads to nothing and is carried as it is: ${first}${more}`);
   }
-  return withHardLinks(found);
+  return {files: withHardLinks(found), directories};
 }
 
 /** A file that has several names in a tree has them in the bundle. */
@@ -82,15 +93,22 @@ interface Tree {
   readonly above: readonly string[];
 }
 
+/** What is found besides files. */
+interface Besides {
+  readonly dangling: string[];
+  readonly directories: string[];
+}
+
 class Carrier {
   readonly #root: Root;
-  readonly #why: string;
-  readonly #dangling: string[];
+  readonly #all: Pick<BundleFile, 'why' | 'resolve'>;
+  readonly #besides: Besides;
 
-  constructor(root: Root, why: string, dangling: string[]) {
+  /** @param all what is said of each file */
+  constructor(root: Root, all: Pick<BundleFile, 'why' | 'resolve'>, besides: Besides) {
     this.#root = root;
-    this.#why = why;
-    this.#dangling = dangling;
+    this.#all = all;
+    this.#besides = besides;
   }
 
   /** Carry what a path leads to. */
@@ -107,15 +125,19 @@ class Carrier {
 
   #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {
     const identity = `${there.stats.dev}:${there.stats.ino}`;
-    const [from, why] = [this.#root, this.#why];
-    if (there.stats.isFile()) return [{path, role: 'data', source: there.host, from, identity, why}];
+    const from = this.#root;
+    const named = from.absolute(source);
+    if (there.stats.isFile())
+      return [{path, role: 'data', source: there.host, from, identity, named, ...this.#all}];
     if (!there.stats.isDirectory())
       throw new ElfError('NOT_A_FILE', 'neither a regular file nor a directory', {path: source});
     if (tree.above.includes(identity))
       throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
     const inner = {...tree, above: [...tree.above, identity]};
     // By the path that was asked for: whose links it goes through is known of that alone.
-    return namesIn(this.#root, there).flatMap((name) =>
+    const names = namesIn(this.#root, there);
+    if (names.length === 0) this.#besides.directories.push(path);
+    return names.flatMap((name) =>
       this.#carryEntry(
         posix.join(source, name),
         posix.join(there.inside, name),
@@ -131,8 +153,8 @@ class Carrier {
       return this.#carryFound(source, this.#find(source), path, tree);
     const target = this.#targetFor(source, inside, path, tree);
     if (target === undefined) return this.carry(source, path, tree.above);
-    const [host, from, why] = [entry.host, this.#root, this.#why];
-    return [{path, role: 'link', source: host, from, identity: `link:${target}`, why, target}];
+    const [host, from] = [entry.host, this.#root];
+    return [{path, role: 'link', source: host, from, identity: `link:${target}`, target, ...this.#all}];
   }
 
   /** What the link is to say in the bundle; undefined when it leads out of the tree. */
@@ -140,7 +162,7 @@ class Carrier {
     const text = this.#root.readLink(inside);
     const end = this.#root.resolve(source);
     if (!end.found) {
-      this.#dangling.push(source);
+      this.#besides.dangling.push(source);
       return text;
     }
     if (!isWithin(end.inside, top)) return undefined;

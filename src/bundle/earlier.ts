@@ -8,12 +8,13 @@
  */
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
+import {pathOfProgram} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type DataFile, placeOf} from './data-files.js';
 import {generated} from './file-set.js';
+import type {Layout} from './layout.js';
 import type {Manifest, ManifestFile} from './manifest.js';
-import type {Layout} from './plan-bundle.js';
 
 export interface Wanted {
   /** Absolute, inside the root that the bundle is made from. */
@@ -37,15 +38,17 @@ export interface Before {
  * @throws ElfError OUTSIDE when the manifest names a file that it has no business with
  */
 export function withEarlier(wanted: Wanted, before: Before): Wanted {
-  const programs = wanted.programs.map((path) => pathInside(before.root, path));
-  const files = wanted.files.map(({source, target}) => ({
+  const programs = wanted.programs.map((name) => pathInside(before.root, pathOfProgram(before.root, name)));
+  const files = wanted.files.map(({source, target, resolve}) => ({
     source: pathInside(before.root, source),
     target: placeOf(source, target, before.layout.prefix),
+    resolve,
   }));
   const keptPrograms = programsToKeep(programs, before).map((file) => trustedSource(file, before.root));
   const keptFiles = filesToKeep(files, before).map((file) => ({
     source: trustedSource(file, before.root),
     target: file.path,
+    resolve: file.resolved !== undefined,
   }));
   return {programs: [...keptPrograms, ...programs], files: [...keptFiles, ...files]};
 }

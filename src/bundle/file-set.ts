@@ -1,9 +1,10 @@
 import type {Plan} from '../edit/plan.js';
+import type {EditRequest} from '../edit/request.js';
 import {ElfError} from '../errors.js';
 import type {Root} from '../loader/root.js';
 import type {OnProgress} from '../source/progress.js';
 import {type Content, contentOf, contentOfBytes, contentOfLink} from './contents.js';
-import type {ManifestRole} from './manifest.js';
+import type {ManifestFile, ManifestRole} from './manifest.js';
 
 /** One file of a bundle. */
 export interface BundleFile {
@@ -20,6 +21,14 @@ export interface BundleFile {
   readonly why: string;
   /** The edit that makes it; without one it is copied as it is. */
   readonly plan?: Plan | undefined;
+  /** What that edit changes, without the loader. */
+  readonly request?: EditRequest | undefined;
+  /** The path inside the root by which it was found; by default its source. */
+  readonly named?: string | undefined;
+  /** Whether to resolve it when it is an ELF file. Default: false. */
+  readonly resolve?: boolean | undefined;
+  /** What it is when it was resolved. */
+  readonly resolved?: ManifestFile['resolved'];
   /** Another file of the bundle that this is a second name of. */
   readonly linkTo?: string;
   /** What it says, when it is a symbolic link. */
@@ -49,7 +58,9 @@ export class FileSet {
   /** @throws ElfError CONFLICT with both files and the reasons for both */
   add(file: BundleFile): void {
     const there = this.#files.get(file.path);
-    if (there === undefined) this.#files.set(file.path, file);
+    // A library that comes along as a file, too, and goes to the same place, is that file.
+    const isBoth = there?.role === 'library' && file.role === 'data' && there.identity === file.identity;
+    if (there === undefined || isBoth) this.#files.set(file.path, file);
     else if (!isSame(there, file)) {
       throw new ElfError('CONFLICT', `two different files would be ${file.path}`, {
         expected: `${there.source} (${there.why})`,

@@ -33,6 +33,8 @@ export interface ManifestFile {
   readonly mode: number;
   /** The file on the machine that made the bundle; `generated` when there was none. */
   readonly source: string;
+  /** Of data: an ELF file that finds its libraries, and a program its loader, in the bundle. */
+  readonly resolved?: 'program' | 'module' | undefined;
 }
 
 /** The list of what a bundle put where. */
@@ -44,6 +46,8 @@ export interface Manifest {
   readonly libs: string;
   readonly programs: readonly ManifestProgram[];
   readonly files: readonly ManifestFile[];
+  /** Carried directories in which nothing is; left out when there are none. */
+  readonly directories?: readonly string[];
 }
 
 export const manifestName = 'manifest.json';
@@ -54,9 +58,9 @@ export function manifestPath({libs}: Pick<Manifest, 'libs'>): string {
 }
 
 /** The directories of a bundle up to its prefix, each before the one that it lies in. */
-export function ownDirectories({prefix, libs, files}: Manifest): readonly string[] {
-  const found = new Set([prefix, libs]);
-  for (const {path} of files) {
+export function ownDirectories({prefix, libs, files, directories = []}: Manifest): readonly string[] {
+  const found = new Set([prefix, libs, ...directories]);
+  for (const path of [...files.map((file) => file.path), ...directories]) {
     for (let above = posix.dirname(path); above.length > prefix.length; above = posix.dirname(above))
       found.add(above);
   }
@@ -64,7 +68,8 @@ export function ownDirectories({prefix, libs, files}: Manifest): readonly string
 }
 
 /** Print a manifest; equal manifests give equal bytes. */
-export function formatManifest({version, generator, prefix, libs, programs, files}: Manifest): string {
+export function formatManifest(manifest: Manifest): string {
+  const {version, generator, prefix, libs, programs, files, directories = []} = manifest;
   const ordered: Manifest = {
     version,
     generator,
@@ -79,8 +84,17 @@ export function formatManifest({version, generator, prefix, libs, programs, file
       }))
       .sort(byPath),
     files: files
-      .map(({path, role, sha256, size, mode, source}) => ({path, role, sha256, size, mode, source}))
+      .map(({path, role, sha256, size, mode, source, resolved}) => ({
+        path,
+        role,
+        sha256,
+        size,
+        mode,
+        source,
+        ...(resolved === undefined ? {} : {resolved}),
+      }))
       .sort(byPath),
+    ...(directories.length > 0 && {directories: [...directories].sort()}),
   };
   return `${JSON.stringify(ordered, null, 2)}\n`;
 }
@@ -114,6 +128,11 @@ export function parseManifest(text: string, path: string): Manifest {
       };
     }),
     files: reader.array(root.files, 'files').map((value, i) => reader.file(value, `files[${i}]`, prefix)),
+    ...(root.directories !== undefined && {
+      directories: reader
+        .array(root.directories, 'directories')
+        .map((value, i) => reader.pathUnder(value, `directories[${i}]`, prefix)),
+    }),
   };
   reader.checkPaths(manifest);
   return manifest;
@@ -152,12 +171,14 @@ class Reader {
   }
 
   file(value: unknown, where: string, prefix: string): ManifestFile {
-    const {path, role, sha256, size, mode, source} = this.object(value, where);
+    const {path, role, sha256, size, mode, source, resolved} = this.object(value, where);
     const known = roles.find((name) => name === role);
     if (known === undefined) throw this.bad(`${where}.role`, roles.join(', '), role);
     if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
       throw this.bad(`${where}.sha256`, '64 hexadecimal digits', sha256);
     }
+    if (resolved !== undefined && resolved !== 'program' && resolved !== 'module')
+      throw this.bad(`${where}.resolved`, 'program, module', resolved);
     return {
       path: this.pathUnder(path, `${where}.path`, prefix),
       role: known,
@@ -165,6 +186,7 @@ class Reader {
       size: this.count(size, `${where}.size`, Number.MAX_SAFE_INTEGER),
       mode: this.count(mode, `${where}.mode`, 0o7777),
       source: this.string(source, `${where}.source`),
+      ...(resolved === undefined ? {} : {resolved}),
     };
   }
 

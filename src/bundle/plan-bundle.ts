@@ -2,81 +2,80 @@
  * What goes into a bundle: the closure of the programs, each library under the names by which it is asked for, and
  * for each file the edit that makes it find the others there.
  *
- * DT_RPATH on the program, not DT_RUNPATH: RUNPATH is not inherited by the libraries' own libraries. A library's
- * own RPATH or RUNPATH is removed, because it would win and lead out of the bundle.
+ * DT_RPATH on the program, not DT_RUNPATH: RUNPATH is not inherited by the libraries' own libraries.
  */
 import {posix} from 'node:path';
-import type {Plan} from '../edit/plan.js';
-import {planEdit} from '../edit/plan-edit.js';
 import {machineOf} from '../elf/machine.js';
-import {openElfSource} from '../elf/open.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {placesInWords} from '../loader/attempts.js';
+import type {Libc} from '../loader/loader-facts.js';
+import {longestHead} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
-import {planIsolation, planLibcIsolation} from '../pack/isolate.js';
-import type {FileSource} from '../source/file.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
+import {type Layout, loaderName} from './layout.js';
+import {addLibrary, plainNames, planFor, withView} from './libraries.js';
 import type {ManifestProgram} from './manifest.js';
-
-/** Where things lie, as seen from inside the root that the bundle is for. */
-export interface Layout {
-  /** Directory of the programs. */
-  readonly prefix: string;
-  /** Directory of loader, libraries and manifest. */
-  readonly libs: string;
-}
+import {refuseMisses, whereIn} from './missing.js';
+import {type FilesOptions, planFiles} from './plan-files.js';
 
 export interface BundlePlan {
   readonly layout: Layout;
   readonly programs: readonly ManifestProgram[];
   readonly files: readonly BundleFile[];
+  /** Directories in which nothing is. */
+  readonly directories: readonly string[];
   /** The bundled loader that was made deaf and can be tested here; undefined when there is none. */
   readonly isolated: string | undefined;
+  /** The loader of the programs; undefined when all are static. */
+  readonly loader: BundleFile | undefined;
+  /** Whose loader that is. */
+  readonly libc: Libc;
   readonly notes: readonly string[];
 }
 
-export interface PlanBundleOptions {
-  /** The root that the programs were resolved in. */
-  readonly root: Root;
+export interface PlanBundleOptions extends FilesOptions {
+  /** Empty directories to carry along; one in which a file comes to lie is none. */
+  readonly directories: readonly string[];
   /** This machine's, where a wrapper's shell is from. */
   readonly machine: Root;
-  readonly layout: Layout;
-  /** Libraries to add by hand, as if each program needed them. */
-  readonly library: readonly string[];
-  readonly isolate: boolean;
-  /** Files to carry along as they are. */
-  readonly data: readonly BundleFile[];
   /** A static shell: programs are started by a script for it instead of having their PT_INTERP changed. */
   readonly shell: string | undefined;
   /** The qemu-user target of an emulator by its file name; null for other programs. */
   readonly targetOf: (name: string) => string | null;
 }
 
-/** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
-export const alwaysNeeded = 'libgcc_s.so.1';
-
-/** What an older glibc looks up users and hosts with. */
-export const nameServices: readonly string[] = ['libnss_files.so.2', 'libnss_dns.so.2'];
-
-/** The name of the bundled loader. Its SONAME, by which libraries ask for it, is inside it and stays. */
-const loaderName = 'ld.so';
-
 /**
  * Plan a bundle of programs. Nothing is written.
  *
  * @param trees each program with its libraries, resolved with `library` and `alwaysNeeded`
- * @throws ElfError NOT_FOUND for a library that is nowhere, CONFLICT for two files under one name
+ * @throws ElfError NOT_FOUND for a library that is nowhere, CONFLICT for two files under one name, and what
+ *   `planFiles` throws
  */
 export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOptions): BundlePlan {
   const notes: string[] = [];
   const files = new FileSet();
   const programs = trees.map((tree) => planProgram(tree, options, files, notes));
-  for (const file of options.data) files.add(file);
+  for (const file of planFiles(trees, options, files, notes)) files.add(file);
   const loader = files.get(posix.join(options.layout.libs, loaderName));
   const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;
-  return {layout: options.layout, programs, files: files.list(), isolated, notes: [...new Set(notes)]};
+  return {
+    layout: options.layout,
+    programs,
+    files: files.list(),
+    directories: stillEmpty(options.directories, files.list()),
+    isolated,
+    loader,
+    libc: trees.find(({interpreter}) => interpreter !== undefined)?.interpreter?.libc ?? 'unknown',
+    notes: [...new Set(notes)],
+  };
+}
+
+function stillEmpty(directories: readonly string[], files: readonly BundleFile[]): string[] {
+  const taken = new Set<string>();
+  for (const path of [...files.map((file) => file.path), ...directories.map(posix.dirname)])
+    for (let at = path; at !== '/' && !taken.has(at); at = posix.dirname(at)) taken.add(at);
+  return [...new Set(directories)].filter((path) => !taken.has(path)).sort();
 }
 
 function planProgram(
@@ -99,23 +98,21 @@ function planProgram(
     return {path, interpreter: null, qemuTarget: options.targetOf(name)};
   }
   const interpreter = posix.join(libs, loaderName);
-  refuseMisses(program, tree, notes);
+  refuseMisses(program, tree, tree.misses, notes);
   if (tree.interpreter.substituted) {
     notes.push(
-      `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
+      `${program.path} asks for ${tree.interpreter.requested}, which is not ${whereIn(tree)}; ${tree.interpreter.path} stands in`,
     );
   }
-  for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
+  for (const node of tree.nodes.slice(1)) addLibrary(node, tree, options, files, notes);
   addPathFile(tree, interpreter, options, files);
   const qemuTarget = options.targetOf(name);
   if (options.shell !== undefined) {
     return planWrapper(program, tree, options, options.shell, files, qemuTarget);
   }
-  files.add({
-    ...file,
-    plan: planFor(from.source(source), {interpreter, rpath: libs, ...plainNames(program, tree)}),
-    why: 'a program to bundle',
-  });
+  const request = plainNames(program, tree);
+  const plan = planFor(from.source(source), {interpreter, rpath: libs, ...request});
+  files.add({...file, plan, request, why: 'a program to bundle'});
   return {path, interpreter, qemuTarget};
 }
 
@@ -166,6 +163,7 @@ function planWrapper(
   checkShell(machine, shell, withView(from.source(program.host), machineName));
   const inhibit = interpreter?.libc === 'musl' ? '' : ' --inhibit-cache';
   const command = `${posix.join(libs, loaderName)}${inhibit} --library-path ${libs} ${wraps}`;
+  refuseLongLine(path, interpreterPath);
   const content = new TextEncoder().encode(`#!${interpreterPath}\nexec ${command} "$@"\n`);
   const {host: source, identity} = program;
   files.add({path, role: 'program', source, from, identity, why: 'a program to bundle', content});
@@ -174,6 +172,17 @@ function planWrapper(
   // The shell is one of this machine, wherever the program is from.
   files.add({path: interpreterPath, role: 'data', source: shell, from: machine, identity: shell, why});
   return {path, interpreter: interpreterPath, qemuTarget, wraps};
+}
+
+/** @throws ElfError BAD_REQUEST for a first line that the kernel does not read to its end (BINPRM_BUF_SIZE) */
+function refuseLongLine(path: string, interpreter: string): void {
+  const size = Buffer.byteLength(`#!${interpreter}\n`);
+  if (size <= longestHead) return;
+  throw new ElfError('BAD_REQUEST', 'the first line of the wrapper is too long for the kernel', {
+    path,
+    expected: `at most ${longestHead} bytes, with a shorter prefix`,
+    got: `${size} bytes`,
+  });
 }
 
 function machineName(view: ElfView): string {
@@ -195,117 +204,4 @@ function checkShell(machine: Root, shell: string, wanted: string): void {
 /** An emulator usually goes by the name of its qemu-user target. */
 export function targetOfName(name: string): string | null {
   return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
-}
-
-/** A library that only `alwaysNeeded` asks for is worth a note, any other one is an error. */
-function refuseMisses(program: TreeNode, tree: ResolvedTree, notes: string[]): void {
-  const {misses, interpreter} = tree;
-  for (const miss of misses) {
-    const {name, kind, fatal, optional} = miss;
-    if (optional) continue;
-    if (kind === 'library' && nameServices.includes(name)) {
-      notes.push(`${name} is not there: the C library looks up names without it`);
-      continue;
-    }
-    if (name === alwaysNeeded && kind === 'library') {
-      // musl leaves a thread without it.
-      if (interpreter?.libc === 'musl') continue;
-      notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
-      continue;
-    }
-    const places = placesInWords(tree, miss);
-    throw new ElfError('NOT_FOUND', `${name} is not found`, {
-      path: program.path,
-      expected: places === '' ? 'a file' : `one of ${places}`,
-      got: fatal ?? 'none of them',
-      value: name,
-    });
-  }
-}
-
-function addNode(
-  node: TreeNode,
-  tree: ResolvedTree,
-  options: PlanBundleOptions,
-  files: FileSet,
-  notes: string[],
-): void {
-  const {
-    layout: {libs},
-    root: from,
-  } = options;
-  const file = {source: node.host, from, identity: node.identity};
-  if (node.index === tree.interpreter?.node) {
-    const path = posix.join(libs, loaderName);
-    if (files.has({...file, path})) return;
-    const isolation = options.isolate
-      ? withView(from.source(node.host), (view) => planIsolation(view))
-      : undefined;
-    const why = `the loader of ${tree.nodes[0]?.path}`;
-    files.add({...file, path, role: 'loader', plan: isolation?.plan, why});
-    notes.push(...(isolation?.warnings ?? []));
-    return;
-  }
-  const [first, ...others] = namesOf(node, tree);
-  if (first === undefined) return;
-  const path = posix.join(libs, first);
-  const hasPath = node.rpath !== undefined || node.runpath !== undefined;
-  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
-  const isLibc = options.isolate && tree.interpreter?.libc === 'glibc' && first === 'libc.so.6';
-  const isolation = isLibc ? withView(from.source(node.host), planLibcIsolation) : undefined;
-  const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : isolation;
-  const why = whyOf(node, tree);
-  files.add({...file, path, role: 'library', plan, why});
-  for (const other of others) {
-    files.add({...file, path: posix.join(libs, other), role: 'library', why, linkTo: path});
-  }
-}
-
-/** Every name by which a node is asked for, and its SONAME, which answers to later requests. */
-function namesOf(node: TreeNode, {nodes}: ResolvedTree): string[] {
-  const requests = nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
-  const asked = requests.map(({name}) => (name.includes('/') ? plainNameOf(node, name) : name));
-  const names = [...asked, ...(node.soname === undefined ? [] : [node.soname])];
-  return [...new Set(names)].filter((name) => name !== '' && !name.includes('/'));
-}
-
-/** The name for a library that was asked for by a path: a path leads out of the bundle, a name into it. */
-function plainNameOf({soname}: TreeNode, name: string): string {
-  return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
-}
-
-/** The edit after which a file asks for its libraries by names alone. */
-function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?: Record<string, string>} {
-  const pairs = node.edges.flatMap(({name, kind, to}): [string, string][] => {
-    const library = to === undefined ? undefined : tree.nodes[to];
-    if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
-    if (kind === 'needed') return [[name, plainNameOf(library, name)]];
-    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
-      path: node.path,
-      expected: 'a name without a slash',
-      got: name,
-    });
-  });
-  return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
-}
-
-/** Requests that stand in the file itself. */
-const entryKinds: ReadonlySet<string> = new Set(['needed', 'filter', 'auxiliary', 'audit']);
-
-function whyOf(node: TreeNode, {nodes}: ResolvedTree): string {
-  const asker = nodes[node.requestedBy ?? 0];
-  return `${node.path}, for ${asker?.path ?? 'the bundle'}`;
-}
-
-function planFor(source: FileSource, request: Parameters<typeof planEdit>[1]): Plan {
-  return withView(source, (view) => planEdit(view, request));
-}
-
-function withView<T>(source: FileSource, work: (view: ElfView) => T): T {
-  const file = openElfSource(source);
-  try {
-    return work(file.view);
-  } finally {
-    void file.close();
-  }
 }

@@ -3,27 +3,32 @@ import {ElfError} from '../errors.js';
 import {findObstacle} from '../loader/obstacle.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
-import type {ManifestProgram} from './manifest.js';
-import type {Layout} from './plan-bundle.js';
+import {type Layout, loaderName} from './layout.js';
+import type {Manifest} from './manifest.js';
+import {findFileObstacle, type ProvenFile} from './prove-files.js';
+
+/** What is proved of a bundle. */
+export interface Proven extends Layout, Pick<Manifest, 'programs'> {
+  readonly files: readonly ProvenFile[];
+}
 
 /**
- * Prove that a bundle is closed: resolve each program with a directory as its root, and fail if anything is missing,
- * a symbol version included, or would come from outside the bundle. Nothing is run.
+ * Prove that a bundle is closed: resolve each program and module with a directory as its root, and fail if anything is
+ * missing, a symbol version included, or would come from outside the bundle. Nothing is run.
  *
  * @param symbols look for symbols that nothing defines, too
  * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
  */
 export function proveClosed(
   root: Root,
-  layout: Layout,
-  programs: readonly ManifestProgram[],
+  {prefix, libs, programs, files}: Proven,
   library: readonly string[],
   symbols = false,
 ): void {
   const patched = new Resolver({library}, root);
   const byLoader = {
-    interpreter: posix.join(layout.libs, 'ld.so'),
-    libraryPath: layout.libs,
+    interpreter: posix.join(libs, loaderName),
+    libraryPath: libs,
     inhibitCache: true,
     direct: true,
   };
@@ -36,9 +41,7 @@ export function proveClosed(
     const obstacle = findObstacle(tree, {symbols, root, direct: program.wraps !== undefined});
     if (obstacle !== undefined) throw notClosed(path, obstacle.what, obstacle.asker);
     // What is packed into the program is the same file.
-    const stray = nodes.find(
-      (node) => node.host !== nodes[0]?.host && !node.path.startsWith(`${layout.libs}/`),
-    );
+    const stray = nodes.find((node) => node.host !== nodes[0]?.host && !node.path.startsWith(`${libs}/`));
     if (stray !== undefined) {
       throw notClosed(
         path,
@@ -47,6 +50,11 @@ export function proveClosed(
       );
     }
   }
+  const opener = programs.find(({interpreter}) => interpreter !== null);
+  const isWrapped = opener?.wraps !== undefined;
+  const opens = opener && {path: opener.wraps ?? opener.path, resolver: isWrapped ? wrapped : patched};
+  const failure = findFileObstacle(patched, files, opens, prefix);
+  if (failure !== undefined) throw notClosed(failure.path, failure.what, failure.asker);
 }
 
 function notClosed(path: string, what: string, asker: string | undefined): ElfError {

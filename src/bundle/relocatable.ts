@@ -17,9 +17,8 @@ import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {requireOpenToAuthor} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
+import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
-import type {Root} from '../loader/root.js';
-import type {ResolvedTree} from '../loader/tree.js';
 import {planPack} from '../pack/plan-pack.js';
 import {writePackedAt} from '../pack/write-packed.js';
 import type {HeldDirectory} from '../source/held.js';
@@ -31,8 +30,14 @@ import {syncDirectory} from '../write/durable.js';
 import {treeName, workspaceIn} from '../write/workspace.js';
 import {type Content, contentOf} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
+import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
-import {alwaysNeeded, type BundlePlan, type Layout, planBundle} from './plan-bundle.js';
+import type {Layout} from './layout.js';
+import type {ManifestFile} from './manifest.js';
+import {alwaysNeeded} from './missing.js';
+import {type BundlePlan, planBundle} from './plan-bundle.js';
+import {rightsLeftBehind} from './privileges.js';
+import {findFileObstacle} from './prove-files.js';
 import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
 
@@ -55,6 +60,8 @@ export interface RelocatableFile extends Content {
   readonly path: string;
   /** What it was made of. */
   readonly source: string;
+  /** Of a file that came along: an ELF file that finds its libraries, and a program its loader, in the bundle. */
+  readonly resolved?: ManifestFile['resolved'];
 }
 
 /** A relocatable bundle that was made. */
@@ -62,6 +69,8 @@ export interface RelocatableResult {
   /** Absolute. */
   readonly directory: string;
   readonly files: readonly RelocatableFile[];
+  /** Carried directories in which nothing is, below the directory. */
+  readonly directories: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -91,7 +100,8 @@ export async function bundleRelocatable(
     const from = {machine, root: other ?? machine};
     const prepared = inWords(directory, () => prepare(programs, from, options));
     const files = write(prepared, above, name, options.onProgress);
-    return {directory, files, notes: prepared.plan.notes};
+    const directories = prepared.plan.directories.map((path) => belowTop(path).slice(1));
+    return {directory, files, directories, notes: prepared.plan.notes};
   });
 }
 
@@ -108,8 +118,6 @@ function refuseOccupied(above: HeldDirectory, name: string): void {
 
 /** Everything that is decided before anything is written. What was found is held by the root. */
 interface Prepared {
-  readonly root: Root;
-  readonly trees: readonly ResolvedTree[];
   readonly plan: BundlePlan;
 }
 
@@ -120,13 +128,14 @@ function prepare(
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
   const resolver = new Resolver({library, preloadFile: false}, root);
-  const trees = programs.map((program) => resolver.resolve(program));
+  const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
   for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
-  const data = findDataFiles(root, options.files ?? [], layout, notes);
+  const {files: data, directories} = findDataFiles(root, options.files ?? [], layout, notes);
   const [isolate, shell, targetOf] = [true, undefined, () => null];
-  const plan = planBundle(trees, {root, machine, layout, library, isolate, shell, targetOf, data});
-  return {root, trees, plan: {...plan, notes: [...notes, ...plan.notes]}};
+  const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
+  const plan = planBundle(trees, {...places, isolate, shell, targetOf, data, directories, relocatable: true});
+  return {plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
 }
 
 /** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
@@ -141,10 +150,15 @@ function write(
     const workspace = workspaceIn(above);
     try {
       using top = workspace.makeTree();
-      const files = prepared.plan.files
-        .filter(({role}) => role !== 'loader')
-        .map((file) => stage(file, prepared, top, onProgress));
-      for (const {path} of files.filter((file) => file.path.startsWith('bin/'))) prove(workspace.held, path);
+      const files: RelocatableFile[] = [];
+      const made = new Map<string, Content>();
+      for (const file of prepared.plan.files.filter(({role}) => role !== 'loader')) {
+        const staged = stage(file, prepared, top, made, onProgress);
+        made.set(file.path, staged);
+        files.push(staged);
+      }
+      for (const path of prepared.plan.directories) makeDirectories(top, belowTop(path))[Symbol.dispose]();
+      prove(workspace.held, prepared.plan.files);
       moveIntoPlace(workspace.held, top, above, name);
       return files;
     } finally {
@@ -155,53 +169,63 @@ function write(
   }
 }
 
-/** Make a file of the plan at its place below the directory. */
+/** Make a file of the plan at its place below the directory. @param made what was made before, by its planned path */
 function stage(
   file: BundleFile,
   prepared: Prepared,
   top: HeldDirectory,
+  made: ReadonlyMap<string, Content>,
   onProgress: OnProgress,
 ): RelocatableFile {
-  const {role, source, plan, linkTo} = file;
+  const {role, source, plan, linkTo, resolved} = file;
   if (file.content !== undefined)
     throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {path: source});
-  const below = file.path.slice(layout.prefix.length);
-  const path = role === 'program' ? posix.join('/bin', below) : below;
+  const path = placeOf(file);
+  const result = {path: path.slice(1), source, ...(resolved === undefined ? {} : {resolved})};
   using directory = makeDirectories(top, posix.dirname(path));
   const name = posix.basename(path);
-  const tree = prepared.trees.find(({nodes}) => nodes[0]?.identity === file.identity);
-  if (role === 'program' && tree !== undefined && plan !== undefined) {
+  const {loader} = prepared.plan;
+  const isProgram = (role === 'program' || resolved === 'program') && linkTo === undefined;
+  if (isProgram && loader !== undefined && plan !== undefined) {
     using place = new Place(directory.again(), name);
-    writeProgram(file, tree, prepared.root, place, onProgress);
-    return {path: path.slice(1), source, ...contentOf(place.open(path))};
+    writeProgram(file, loader, place, onProgress);
+    return {...result, ...contentOf(place.open(path))};
   }
-  const original = prepared.plan.files.find((other) => other.path === linkTo);
-  const content = contentOfFile(original ?? file, onProgress);
+  const original = linkTo === undefined ? undefined : made.get(linkTo);
+  const content = original ?? contentOfFile(file, onProgress);
   const mapped = linkTo === undefined ? file : {...file, linkTo: linkTo.slice(layout.prefix.length)};
   stageFile(mapped, directory.at(name), top, content, onProgress);
-  return {path: path.slice(1), source, ...content};
+  const {sha256, size, mode} = content;
+  return {...result, sha256, size, mode};
+}
+
+/** Where a file lies below the directory; begins with a slash. */
+function placeOf({role, path}: BundleFile): string {
+  return role === 'program' ? posix.join('/bin', belowTop(path)) : belowTop(path);
+}
+
+function belowTop(path: string): string {
+  return path.slice(layout.prefix.length);
 }
 
 /** The program, edited to look for its libraries beside it, with the loader inside. */
 function writeProgram(
-  {source, from}: BundleFile,
-  tree: ResolvedTree,
-  root: Root,
+  {source, from, request}: BundleFile,
+  loaderFile: BundleFile,
   place: Place,
   onProgress: OnProgress,
 ): void {
-  const loaderNode = tree.nodes[tree.interpreter?.node ?? -1];
-  if (loaderNode === undefined) throw new ElfError('NOT_FOUND', 'there is no loader', {path: source});
   const original = openElfSource(from.source(source));
-  const loader = openElfSource(root.source(loaderNode.host));
+  const loader = openElfSource(loaderFile.from.source(loaderFile.source));
   try {
-    const plan = planEdit(original.view, {rpath: '$ORIGIN/../lib'});
+    const plan = planEdit(original.view, {rpath: '$ORIGIN/../lib', ...request});
     const edited = new ElfView(overlaySource(original.view.source, plan.writes, plan.outputSize));
     const {sha256, mode} = contentOf(from.source(source), plan);
-    const loaderContent = contentOf(root.source(loaderNode.host));
+    const loaderContent = contentOf(loaderFile.from.source(loaderFile.source));
+    const loaderName = posix.basename(loaderFile.named ?? loaderFile.source);
     const packed = planPack({
       program: {view: edited, names: [place.name], sha256, mode},
-      loader: {view: loader.view, names: [posix.basename(loaderNode.path)], ...loaderContent},
+      loader: {view: loader.view, names: [loaderName], ...loaderContent},
       libraries: [],
     });
     writePackedAt(packed, [edited.source, loader.view.source], place, () => {}, onProgress);
@@ -211,16 +235,22 @@ function writeProgram(
   }
 }
 
-/** Everything that a program asks for is in the directory: the workspace, as a root, has nothing else. */
-function prove(workspace: HeldDirectory, path: string): void {
+/** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
+function prove(workspace: HeldDirectory, files: readonly BundleFile[]): void {
   using root = new HeldRoot(workspace.again());
-  const {nodes, misses} = new Resolver({preloadFile: false}, root).resolve(`/${treeName}/${path}`);
-  const miss = misses.find(({optional}) => !optional);
-  const stray = nodes.find((node) => node.host !== nodes[0]?.host && !node.path.startsWith(`/${treeName}/`));
-  const what =
-    miss === undefined ? stray && `${stray.name} would come from ${stray.path}` : `${miss.name} is missing`;
-  if (what !== undefined)
-    throw new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {path});
+  const resolver = new Resolver({preloadFile: false}, root);
+  const prefix = `/${treeName}`;
+  const placed = files.map((file) => {
+    const resolved = file.role === 'program' ? 'program' : file.resolved;
+    return {path: `${prefix}${placeOf(file)}`, role: file.role, resolved} as const;
+  });
+  const dynamic = files.find(({role, plan}) => role === 'program' && plan !== undefined);
+  const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
+  const failure = findFileObstacle(resolver, placed, opener, prefix);
+  if (failure === undefined) return;
+  throw new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${failure.what}`, {
+    path: failure.path.slice(prefix.length + 1),
+  });
 }
 
 function moveIntoPlace(

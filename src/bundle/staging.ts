@@ -165,6 +165,11 @@ export class Staging {
     if (from !== undefined && to !== undefined) renameSync(from.at(name), to.at(name));
   }
 
+  /** The same for an empty directory, where none is yet. */
+  moveDirectoryIn(path: string): void {
+    if (!hasDirectory(this.#root, path)) this.moveIn(path);
+  }
+
   /** Put everything back, unless the change is complete. */
   undo(): void {
     const manifest = readList(this.#directory);
@@ -176,13 +181,24 @@ export class Staging {
       return;
     }
     if (coming !== undefined) this.#takeOut(manifest, coming);
+    else this.#makeEmpty(manifest);
     using from = enter(this.#directory, `replaced${manifest.prefix}`);
     using to = from && enter(this.#root, manifest.prefix, 'make');
     if (from !== undefined && to !== undefined) putBack(from, to);
   }
 
+  /** Directories that a bundle had which was about to be taken out. */
+  #makeEmpty({directories = []}: Manifest): void {
+    for (const path of directories) enter(this.#root, path, 'make')?.[Symbol.dispose]();
+  }
+
   /** Remove the files that were moved in and replaced nothing. */
-  #takeOut({files, prefix, libs}: Manifest, coming: HeldDirectory): void {
+  #takeOut({files, prefix, libs, directories = []}: Manifest, coming: HeldDirectory): void {
+    const removeAbove = (path: string) => {
+      for (let at = path; at !== prefix && tryToRemoveEmpty(this.#root, at); ) at = posix.dirname(at);
+    };
+    for (const path of directories.filter((one) => !one.startsWith(`${libs}/`)))
+      if (!hasFile(coming, path)) removeAbove(path);
     for (const file of files.filter(({path}) => !path.startsWith(`${libs}/`))) {
       const {path} = file;
       using replaced = enter(this.#directory, `replaced${posix.dirname(path)}`);
@@ -191,8 +207,7 @@ export class Staging {
       using directory = enter(this.#root, posix.dirname(path));
       if (directory === undefined || !isIn(directory, file)) continue;
       unlinkSync(directory.at(posix.basename(path)));
-      let above = posix.dirname(path);
-      while (above !== prefix && tryToRemoveEmpty(this.#root, above)) above = posix.dirname(above);
+      removeAbove(posix.dirname(path));
     }
   }
 }

@@ -75,6 +75,7 @@ function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgr
     const {mode = 0o644, sha256} = described.get(file.path) ?? {};
     stageFile(file, path, top, {sha256, mode}, onProgress);
   }
+  for (const path of plan.directories) makeDirectories(top, path)[Symbol.dispose]();
   using libs = makeDirectories(top, plan.layout.libs);
   writeFileSync(libs.at(manifestName), formatManifest(manifest), {mode: 0o644, flag: 'wx', flush: true});
 }
@@ -126,7 +127,7 @@ export function makeDirectories(top: HeldDirectory, path: string): HeldDirectory
 function moveIntoPlace(
   root: HeldDirectory,
   staging: Staging,
-  {layout: {prefix, libs}, files}: BundlePlan,
+  {layout: {prefix, libs}, files, directories}: BundlePlan,
   replaced: Replaced,
 ): void {
   using there = enter(root, prefix);
@@ -136,6 +137,8 @@ function moveIntoPlace(
       staging.putAside(path, 'leave');
       staging.moveIn(path);
     }
+    for (const path of directories.filter((one) => !one.startsWith(`${libs}/`)))
+      staging.moveDirectoryIn(path);
     staging.putAsideDirectory(libs, replaced.libs);
   }
   staging.moveIn(libs);

@@ -4,7 +4,7 @@
  */
 import {posix} from 'node:path';
 import {isInPlace, isThere} from '../bundle/in-place.js';
-import {type Manifest, type ManifestFile, manifestName} from '../bundle/manifest.js';
+import {type Manifest, type ManifestFile, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfError, inWords} from '../errors.js';
@@ -51,14 +51,15 @@ function verifyIn(root: Root, place: BundlePlace): VerifyResult {
   if (found === undefined) {
     throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
   }
-  const {manifest, path: manifestPath} = found;
+  const {manifest, path} = found;
   const isolated = isolationOf(root, manifest);
   const problems = [
     ...manifest.files.flatMap((file) => checkFile(root, file)),
+    ...(manifest.directories ?? []).flatMap((path) => checkDirectory(root, path)),
     ...findExtras(root, manifest),
     ...checkClosed(root, manifest),
   ];
-  return {manifest, manifestPath, isolated, problems};
+  return {manifest, manifestPath: path, isolated, problems};
 }
 
 function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
@@ -70,9 +71,16 @@ function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
   ];
 }
 
+function checkDirectory(root: Root, path: string): BundleProblem[] {
+  if (findOwn(root, path) !== undefined) return [];
+  return [{code: 'MISSING', path, message: 'the empty directory is gone'}];
+}
+
 /** A library that is there besides would be found by whatever asks for its name. */
-function findExtras(root: Root, {libs, files}: Manifest): BundleProblem[] {
-  const known = new Set([...files.map(({path}) => path), posix.join(libs, manifestName)]);
+function findExtras(root: Root, manifest: Manifest): BundleProblem[] {
+  const {libs, files} = manifest;
+  const own = [manifestPath(manifest), ...ownDirectories(manifest)];
+  const known = new Set([...files.map(({path}) => path), ...own]);
   const directory = findOwn(root, libs);
   const names = directory === undefined ? [] : root.names(directory);
   return names
@@ -83,7 +91,7 @@ function findExtras(root: Root, {libs, files}: Manifest): BundleProblem[] {
 
 function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {
   try {
-    proveClosed(root, manifest, manifest.programs, []);
+    proveClosed(root, manifest, []);
     return [];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;

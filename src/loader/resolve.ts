@@ -31,10 +31,11 @@ export class Resolver {
     this.#lookups = new Lookups(this.root, options.versions ?? true);
   }
 
-  /** See `resolveTree`. */
-  resolve(program: string): ResolvedTree {
+  /** See `resolveTree`. @param library instead of that of the options */
+  resolve(program: string, library = this.#options.library): ResolvedTree {
     const file = openProgram(this.#lookups, program);
-    return new Loading(this.#lookups, program, file, this.#options).run();
+    const options = library === undefined ? this.#options : {...this.#options, library};
+    return new Loading(this.#lookups, program, file, options).run();
   }
 }
 

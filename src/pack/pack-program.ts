@@ -11,6 +11,7 @@ import {placesInWords} from '../loader/attempts.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import type {DlopenPriority} from '../loader/dlopen-notes.js';
 import {HeldRoot} from '../loader/held-root.js';
+import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type FileSource, fileSource} from '../source/file.js';
@@ -82,7 +83,7 @@ export async function packProgram(program: string, options: PackOptions): Promis
     library: [...(options.libraries ?? []), alwaysNeeded],
     preloadFile: false,
   };
-  const tree = new Resolver(settings, root).resolve(program);
+  const tree = resolveProgram(new Resolver(settings, root), pathOfProgram(root, program));
   refusePacked(tree);
   if (tree.interpreter === undefined) return copyStatic(tree, root, options);
   return packTree(tree, root, options);
@@ -213,16 +214,20 @@ function hashOf(source: FileSource, onProgress: OnProgress = () => {}): string {
 function complaintsOf(tree: ResolvedTree): string[] {
   const notes: string[] = [];
   const [program] = tree.nodes;
+  const inRoot = tree.root === '/' ? '' : ' in that root';
+  const where = inRoot === '' ? 'on this machine' : 'in that root';
   for (const miss of tree.misses) {
     const {name, kind, fatal, optional} = miss;
     if (optional) continue;
     if (name === alwaysNeeded && kind === 'library') {
       if (tree.interpreter?.libc !== 'musl')
-        notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
+        notes.push(`${alwaysNeeded} is not ${where}: a program that cancels a thread would abort`);
       continue;
     }
     const places = placesInWords(tree, miss);
-    throw new ElfError('NOT_FOUND', `${name} is not found`, {
+    const asker = kind === 'library' ? program : tree.nodes[miss.requestedBy ?? 0];
+    const forWhom = asker === program ? '' : `, which ${asker?.path} asks for,`;
+    throw new ElfError('NOT_FOUND', `${name}${forWhom} is not found${inRoot}`, {
       path: program?.path,
       expected: places === '' ? 'a file' : `one of ${places}`,
       got: fatal ?? 'none of them',
@@ -244,7 +249,7 @@ function complaintsOf(tree: ResolvedTree): string[] {
   }
   if (tree.interpreter.substituted) {
     const {requested, path} = tree.interpreter;
-    notes.push(`${program?.path} asks for ${requested}, which does not exist here; ${path} stands in`);
+    notes.push(`${program?.path} asks for ${requested}, which is not ${where}; ${path} stands in`);
   }
   return notes;
 }

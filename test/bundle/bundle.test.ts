@@ -124,7 +124,7 @@ test(
       ['/debootstrap/qemu-aarch64', 'aarch64'],
       ['/debootstrap/qemu-arm', 'arm'],
     ]);
-    proveClosed(new Root(into), layout, manifest.programs, []);
+    proveClosed(new Root(into), manifest, []);
     t.pass();
   }),
 );
@@ -354,8 +354,11 @@ test(
       if (isWhole)
         proveClosed(
           new Root(into),
-          layout,
-          [{path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: null}],
+          {
+            ...layout,
+            programs: [{path: '/debootstrap/qemu-arm', interpreter: null, qemuTarget: null}],
+            files: [],
+          },
           [],
         );
       await bundle([emulator], {into});

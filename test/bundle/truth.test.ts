@@ -16,6 +16,7 @@ import {
 import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
+import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {removeBundle} from '../../src/chroot/remove.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -188,5 +189,35 @@ test('links and hard links of a tree stay what they are', async (t) => {
   );
   t.throws(() => removeBundle(into), {code: 'CHANGED'});
   removeBundle(into, {force: true});
+  t.deepEqual(readdirSync(into), []);
+});
+
+test('empty directories of a tree come along, are missed, stay and go', async (t) => {
+  const [work, into] = [tempDirectory(t), tempDirectory(t)];
+  mkdirSync(join(work, 'tree/var/empty'), {recursive: true});
+  mkdirSync(join(work, 'tree/full'));
+  writeFileSync(join(work, 'tree/full/file'), '');
+  chmodSync(work, 0o755);
+  const files = [{source: join(work, 'tree'), target: 'share'}];
+  // One that exists already is not replaced.
+  mkdirSync(join(into, 'debootstrap/share'), {recursive: true});
+  const {manifest} = await bundle(['/bin/true'], {into, files});
+  t.deepEqual(manifest.directories, ['/debootstrap/share/var/empty']);
+  const empty = join(into, 'debootstrap/share/var/empty');
+  t.is(statSync(empty).mode & 0o777, 0o755);
+  t.deepEqual(verifyBundle(into).problems, []);
+  t.false((await bundle(['/bin/true'], {into, files})).written);
+  rmSync(empty, {recursive: true});
+  t.deepEqual(
+    verifyBundle(into).problems.map(({code, path}) => [code, path]),
+    [['MISSING', '/debootstrap/share/var/empty']],
+  );
+  t.true((await bundle(['/bin/true'], {into, files})).written);
+  t.true((await bundle(['/bin/cat'], {into})).written);
+  t.deepEqual(readdirSync(empty), [], 'it stays in the next bundle');
+  const moved = await bundleRelocatable(['/bin/true'], {into: join(work, 'moved'), files});
+  t.deepEqual(moved.directories, ['share/var/empty']);
+  t.deepEqual(readdirSync(join(work, 'moved/share/var/empty')), []);
+  removeBundle(into);
   t.deepEqual(readdirSync(into), []);
 });

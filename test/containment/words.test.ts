@@ -56,6 +56,8 @@ rootTest(
     const attempts = [
       () => packProgram(program, {output: packed}),
       () => bundle([program], {into: bundled}),
+      () => bundle(['/bin/true'], {into: bundled, files: [{source: program}]}),
+      () => bundle(['/bin/true'], {into: bundled, files: [{source: pkg}]}),
       () => bundleRelocatable([program], {into: relocatable}),
       () => repairPackage(pkg, {into}),
       () => repairPackage(pkg, {inPlace: true}),

@@ -1,7 +1,7 @@
-import {bundle, bundleRelocatable} from '../../index.js';
+import {bundle, bundleRelocatable, type DataFile} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
-import {bundleToJson, printBundle} from '../print-bundle.js';
+import {bundleToJson, printBundle, resolvedInWords} from '../print-bundle.js';
 import {showProgress} from '../progress.js';
 import {safe} from '../safe-text.js';
 
@@ -13,7 +13,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
     libs: args.libs as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
-    files: ((args.file as string[] | undefined) ?? []).map(parseFile),
+    files: filesOf(args),
     isolate: args.isolate as boolean,
     symbols: args.symbols as boolean | undefined,
     launcher: args.launcher as 'interp' | 'wrapper',
@@ -40,13 +40,23 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
     into: args.into as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
-    files: ((args.file as string[] | undefined) ?? []).map(parseFile),
+    files: filesOf(args),
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  if (args.json) output.json({directory: result.directory, files: result.files});
-  else for (const {path, source} of result.files) output.line(safe`${path}  ${source}`);
+  const {directory, files, directories} = result;
+  if (args.json) output.json({directory, files, directories});
+  else {
+    for (const {path, source, resolved} of files)
+      output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);
+    for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
+  }
   return undefined;
+}
+
+function filesOf(args: Arguments): DataFile[] {
+  const resolve = args['resolve-files'] as boolean;
+  return ((args.file as string[] | undefined) ?? []).map((text) => ({...parseFile(text), resolve}));
 }
 
 /** SRC[=DST]; a name with an equals sign in it is written as SRC=DST. */

@@ -5,7 +5,12 @@ export const bundleCommands: readonly Command[] = [
   {
     usage: 'bundle <programs..>',
     summary: 'carry programs with their loader and libraries into a directory where they run',
-    positionals: {programs: {describe: 'the programs, dynamically linked or static', type: 'string'}},
+    positionals: {
+      programs: {
+        describe: 'the programs, dynamically linked or static: paths, or names in PATH',
+        type: 'string',
+      },
+    },
     options: {
       into: text('DIR', 'the directory that will be / for them: a chroot', {demandOption: true}),
       prefix: text('DIR', 'where the programs go, as seen from inside (default: /debootstrap)'),
@@ -14,6 +19,10 @@ export const bundleCommands: readonly Command[] = [
       ),
       ...bundleOptions,
       file: list('SRC[=DST]', 'a file or directory for the programs to read; DST is below the prefix'),
+      'resolve-files': flag(
+        'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
+        {default: true},
+      ),
       ...jsonOption,
     },
     examples: [
@@ -33,6 +42,10 @@ export const bundleCommands: readonly Command[] = [
       {
         line: 'elfinterp bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf',
         meaning: 'and a file for it',
+      },
+      {
+        line: 'elfinterp bundle --relocatable /usr/bin/python3.11 --into ./py --file /usr/lib/python3.11=lib/python3.11',
+        meaning: 'and a tree whose modules bring their libraries',
       },
     ],
     load: () => import('../commands/bundle.js'),

@@ -1,0 +1,38 @@
+import {type Author, requireOpenToAuthor} from '../loader/author.js';
+import type {HeldRoot} from '../loader/held-root.js';
+import type {Resolver} from '../loader/resolve.js';
+import type {ResolvedTree, TreeNode} from '../loader/tree.js';
+import {together} from '../source/trust.js';
+
+/** Resolves ELF files among the data of a bundle, and remembers whose word they are. */
+export class FileResolver {
+  readonly #resolver: Resolver;
+  readonly #root: HeldRoot;
+  readonly #authors = new Set<Author>();
+
+  /** @param resolver for programs that `root` has */
+  constructor(resolver: Resolver, root: HeldRoot) {
+    this.#resolver = resolver;
+    this.#root = root;
+  }
+
+  /** What a program loads. @throws as `Resolver.resolve` does */
+  program(path: string): ResolvedTree {
+    return this.#resolver.resolve(path);
+  }
+
+  /** What a program and a module that it opens load. @throws as `Resolver.resolve` does */
+  module(program: string, path: string): ResolvedTree {
+    return this.#resolver.resolve(program, [path]);
+  }
+
+  /** Make sure that whoever says that these files be copied could read them himself. @throws ElfError OUTSIDE */
+  requireOpen(nodes: readonly TreeNode[]): void {
+    this.#authors.add(requireOpenToAuthor(nodes, this.#root));
+  }
+
+  /** Who else than root and this user says what comes along. */
+  get author(): Author {
+    return together(this.#authors);
+  }
+}

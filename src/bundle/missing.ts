@@ -1,0 +1,62 @@
+/*
+ * What is to be said of a library that is nowhere.
+ */
+import {ElfError} from '../errors.js';
+import {placesInWords} from '../loader/attempts.js';
+import type {Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
+
+/** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
+export const alwaysNeeded = 'libgcc_s.so.1';
+
+/** What an older glibc looks up users and hosts with. */
+export const nameServices: readonly string[] = ['libnss_files.so.2', 'libnss_dns.so.2'];
+
+/** Where a program was resolved, in words. */
+export function whereIn({root}: Pick<ResolvedTree, 'root'>): string {
+  return root === '/' ? 'on this machine' : 'in that root';
+}
+
+/**
+ * Refuse misses. A library that only `alwaysNeeded` asks for is worth a note, any other one is an error.
+ *
+ * @throws ElfError NOT_FOUND naming the library and who asks for it
+ */
+export function refuseMisses(
+  program: TreeNode,
+  tree: ResolvedTree,
+  misses: readonly Miss[],
+  notes: string[],
+): void {
+  for (const miss of misses) {
+    const {name, kind, optional} = miss;
+    if (optional) continue;
+    if (kind === 'library' && nameServices.includes(name)) {
+      notes.push(`${name} is not there: the C library looks up names without it`);
+      continue;
+    }
+    if (name === alwaysNeeded && kind === 'library') {
+      // musl leaves a thread without it.
+      if (tree.interpreter?.libc === 'musl') continue;
+      notes.push(`${alwaysNeeded} is not ${whereIn(tree)}: a program that cancels a thread would abort`);
+      continue;
+    }
+    throw notFound(program, tree, miss);
+  }
+}
+
+function notFound(program: TreeNode, tree: ResolvedTree, miss: Miss): ElfError {
+  const {name, requestedBy, kind, fatal} = miss;
+  const asker = kind === 'library' ? undefined : tree.nodes[requestedBy ?? 0];
+  const forWhom = asker === undefined || asker === program ? '' : `, which ${asker.path} asks for,`;
+  const places = placesInWords(tree, miss);
+  return new ElfError(
+    'NOT_FOUND',
+    `${name}${forWhom} is not found${tree.root === '/' ? '' : ' in that root'}`,
+    {
+      path: program.path,
+      expected: places === '' ? 'a file' : `one of ${places}`,
+      got: fatal ?? 'none of them',
+      value: name,
+    },
+  );
+}

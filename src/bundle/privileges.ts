@@ -1,0 +1,62 @@
+/*
+ * Rights that a program has by its file, and that no copy gets: set-ID bits, and file capabilities. Who makes a bundle
+ * need not own the program, and who unpacks one should not come by such a program unawares.
+ */
+import {spawnSync} from 'node:child_process';
+import {existsSync} from 'node:fs';
+import type {FileSource} from '../source/file.js';
+import {type BundleFile, generated} from './file-set.js';
+
+/** So many programs are asked for capabilities: each is open for that. */
+const mostAsked = 64;
+
+/** Say which files have rights that their copies have not. */
+export function rightsLeftBehind(files: readonly BundleFile[]): string[] {
+  const copied = files.filter(
+    ({role, linkTo, source}) =>
+      (role === 'program' || role === 'data') && linkTo === undefined && source !== generated,
+  );
+  const programs = copied.filter(({role, resolved}) => role === 'program' || resolved === 'program');
+  const capable = new Set(withCapabilities(programs.slice(0, mostAsked)));
+  const notes = copied.flatMap((file) => {
+    const rights = [...setIdOf(file), ...(capable.has(file) ? ['file capabilities'] : [])];
+    const path = file.named ?? file.source;
+    return rights.length === 0 ? [] : [`${path} has ${rights.join(' and ')}, and its copy has not`];
+  });
+  return [...new Set(notes)];
+}
+
+function setIdOf({from, source}: BundleFile): string[] {
+  const file = from.source(source);
+  const {mode} = file.stats;
+  file.close();
+  // Without the right to execute for the group, the other bit once meant mandatory locking.
+  return [
+    ...((mode & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),
+    ...((mode & 0o2010) === 0o2010 ? ['the set-group-ID bit'] : []),
+  ];
+}
+
+/** Node cannot read extended attributes; where getfattr is not installed, nothing is known. */
+function withCapabilities(files: readonly BundleFile[]): BundleFile[] {
+  const tool = ['/usr/bin/getfattr', '/bin/getfattr'].find((path) => existsSync(path));
+  if (tool === undefined || files.length === 0) return [];
+  const sources: FileSource[] = [];
+  try {
+    for (const {from, source} of files) sources.push(from.source(source));
+    const paths = files.map((_, i) => `/proc/self/fd/${firstDescriptor + i}`);
+    const {stdout} = spawnSync(tool, ['--absolute-names', '--name=security.capability', '--', ...paths], {
+      stdio: ['ignore', 'pipe', 'ignore', ...sources.map(({fd}) => fd)],
+      env: {LC_ALL: 'C'},
+      cwd: '/',
+      encoding: 'utf8',
+    });
+    const lines = new Set(`${stdout ?? ''}`.split('\n'));
+    return files.filter((_, i) => lines.has(`# file: ${paths[i]}`));
+  } finally {
+    for (const source of sources) source.close();
+  }
+}
+
+/** After standard input, output and error. */
+const firstDescriptor = 3;
