@@ -217,7 +217,7 @@ test(
     t.deepEqual(tree(root), before);
     await install();
     writeFileSync(join(root, 'debootstrap/share/a/mine'), '');
-    t.deepEqual(removeBundle(root).notes, ['/debootstrap/share/a/ stays: mine is not of the bundle']);
+    t.deepEqual(removeBundle(root).notes, ['/debootstrap/share/a/ is kept: mine is not part of the bundle']);
     t.false(existsSync(join(root, 'debootstrap/share/a/b')));
   }),
 );
@@ -230,7 +230,7 @@ test(
     writeFileSync(join(root, 'debootstrap/debootstrap.log'), 'mine');
     const {notes} = removeBundle(root);
     t.deepEqual(tree(join(root, 'debootstrap')), ['debootstrap.log']);
-    t.regex(notes.join(), /debootstrap\.log is not of the bundle/);
+    t.regex(notes.join(), /debootstrap\.log is not part of the bundle/);
   }),
 );
 
@@ -246,7 +246,7 @@ test(
       t,
       () => removeBundle(root),
       'CHANGED',
-      /libc\.so\.6: this is not the file that was installed/,
+      /libc\.so\.6: the file was changed after it was installed/,
     );
     t.deepEqual(tree(root), before);
     removeBundle(root, {force: true});
@@ -389,7 +389,7 @@ test(
     );
     await refused(t, () => installEmulator('/', []), 'BAD_REQUEST');
     const empty = tempDirectory(t);
-    await refused(t, () => installEmulator(empty), 'NOT_FOUND', /nothing tells the architecture/);
+    await refused(t, () => installEmulator(empty), 'NOT_FOUND', /cannot determine the architecture/);
     addProgram(root, 'aarch64/probe-exec', '/bin/ls');
     t.regex(elfinterp(['chroot', 'run', '--global', root, '--', '/bin/ls']).stderr, /no emulator for it/);
   }),
