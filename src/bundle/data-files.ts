@@ -35,12 +35,12 @@ export function findDataFiles(
   const dangling: string[] = [];
   const found = files.flatMap(({source, target}) => {
     const place = targetOf(source, target, layout);
-    return new Carrier(root, `the file ${source} that was asked for`, dangling).carry(source, place);
+    return new Carrier(root, `the requested file ${source}`, dangling).carry(source, place);
   });
   const [first] = dangling;
   if (first !== undefined) {
     const more = dangling.length > 1 ? `, and ${dangling.length - 1} more` : '';
-    notes.push(`a link leads to nothing and is carried as it is: ${first}${more}`);
+    notes.push(`dangling symbolic link, copied unchanged: ${first}${more}`);
   }
   return withHardLinks(found);
 }

@@ -86,7 +86,7 @@ function planProgram(
   notes: string[],
 ): ManifestProgram {
   const [program] = tree.nodes;
-  if (program === undefined) throw new ElfError('BAD_REQUEST', 'there is no program to bundle');
+  if (program === undefined) throw new ElfError('BAD_REQUEST', 'no program to bundle');
   const {prefix, libs} = options.layout;
   const name = posix.basename(program.path);
   const path = posix.join(prefix, name);
@@ -102,7 +102,7 @@ function planProgram(
   refuseMisses(program, tree, notes);
   if (tree.interpreter.substituted) {
     notes.push(
-      `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; ${tree.interpreter.path} stands in`,
+      `${program.path} asks for ${tree.interpreter.requested}, which does not exist here; using ${tree.interpreter.path} instead`,
     );
   }
   for (const node of tree.nodes.slice(1)) addNode(node, tree, options, files, notes);
@@ -185,7 +185,7 @@ function checkShell(machine: Root, shell: string, wanted: string): void {
   const name = withView(machine.source(shell), machineName);
   const isStatic = withView(machine.source(shell), (view) => view.interpreter === undefined);
   if (isStatic && name === wanted) return;
-  throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
+  throw new ElfError('BAD_REQUEST', 'not a suitable shell for a wrapper', {
     path: shell,
     expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
     got: isStatic ? `one for ${name}` : 'a shared one',
@@ -204,13 +204,13 @@ function refuseMisses(program: TreeNode, tree: ResolvedTree, notes: string[]): v
     const {name, kind, fatal, optional} = miss;
     if (optional) continue;
     if (kind === 'library' && nameServices.includes(name)) {
-      notes.push(`${name} is not there: the C library looks up names without it`);
+      notes.push(`${name} is not there: name lookups of the C library will not use it`);
       continue;
     }
     if (name === alwaysNeeded && kind === 'library') {
       // musl leaves a thread without it.
       if (interpreter?.libc === 'musl') continue;
-      notes.push(`${alwaysNeeded} is not on this machine: a program that cancels a thread would abort`);
+      notes.push(`${alwaysNeeded} is not on this machine: programs that cancel a thread will abort`);
       continue;
     }
     const places = placesInWords(tree, miss);
@@ -280,7 +280,7 @@ function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?: Record
     const library = to === undefined ? undefined : tree.nodes[to];
     if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
     if (kind === 'needed') return [[name, plainNameOf(library, name)]];
-    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
+    throw new ElfError('UNSUPPORTED', `a filter names a path, which would point outside the bundle`, {
       path: node.path,
       expected: 'a name without a slash',
       got: name,

@@ -101,7 +101,7 @@ function refuseOccupied(above: HeldDirectory, name: string): void {
   if (names.length === 0) return;
   throw new ElfError('CONFLICT', 'the directory is not empty', {
     path: directory?.real,
-    expected: 'an empty one, or none',
+    expected: 'an empty directory, or a new one',
     got: names.slice(0, 5).join(', '),
   });
 }
@@ -191,7 +191,7 @@ function writeProgram(
   onProgress: OnProgress,
 ): void {
   const loaderNode = tree.nodes[tree.interpreter?.node ?? -1];
-  if (loaderNode === undefined) throw new ElfError('NOT_FOUND', 'there is no loader', {path: source});
+  if (loaderNode === undefined) throw new ElfError('NOT_FOUND', 'no loader found', {path: source});
   const original = openElfSource(from.source(source));
   const loader = openElfSource(root.source(loaderNode.host));
   try {
@@ -220,7 +220,7 @@ function prove(workspace: HeldDirectory, path: string): void {
   const what =
     miss === undefined ? stray && `${stray.name} would come from ${stray.path}` : `${miss.name} is missing`;
   if (what !== undefined)
-    throw new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {path});
+    throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${what}`, {path});
 }
 
 function moveIntoPlace(
@@ -235,7 +235,7 @@ function moveIntoPlace(
   syncDirectory(above.path);
   const [made, now] = [top.stats, lstatSync(above.at(name), {throwIfNoEntry: false})];
   if (now?.ino === made.ino && now.dev === made.dev) return;
-  throw new ElfError('CHANGED', 'written, but somebody has put something else in its place at once', {
+  throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
     path: posix.join(above.real, name),
   });
 }
