@@ -111,7 +111,10 @@ for (const inPlace of [false, true]) {
     t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': longer});
     writeFileSync(file, edit(old, {interpreter: '/other/ld.so'}));
     const other = readFileSync(file);
-    t.throws(() => applyPlanSync(file, plan, {inPlace}), {code: 'CHANGED', message: /got different content\)$/});
+    t.throws(() => applyPlanSync(file, plan, {inPlace}), {
+      code: 'CHANGED',
+      message: /got different content\)$/,
+    });
     t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': other});
   });
 
