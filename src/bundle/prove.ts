@@ -53,6 +53,6 @@ function notClosed(path: string, what: string, asker: string | undefined): ElfEr
   return new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${what}`, {
     path,
     expected: 'everything from the bundle',
-    got: `needed by ${asker ?? path}`,
+    got: `an unmet dependency of ${asker ?? path}`,
   });
 }

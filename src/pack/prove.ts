@@ -50,6 +50,6 @@ function notClosed({path}: ElfView, {name}: Inside, what: string): ElfError {
   return new ElfError('NOT_CLOSED', `the packed file is not self-contained: ${what}`, {
     path,
     expected: 'everything inside the file',
-    got: `needed by ${name}`,
+    got: `an unmet dependency of ${name}`,
   });
 }

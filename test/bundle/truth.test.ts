@@ -67,7 +67,8 @@ test(
     const into = tempDirectory(t);
     await t.throwsAsync(bundle(['/bin/p'], {root: versionedRoot(t, ['V1']), into}), {
       code: 'NOT_CLOSED',
-      message: /version V2 is not in \/debootstrap\/qemu-libs\/libv\.so\.1.*needed by \/debootstrap\/p/,
+      message:
+        /version V2 is not in \/debootstrap\/qemu-libs\/libv\.so\.1.*an unmet dependency of \/debootstrap\/p/,
     });
     await bundle(['/bin/p'], {root: versionedRoot(t, ['V1', 'V2']), into});
     t.deepEqual(verifyBundle(into).problems, []);

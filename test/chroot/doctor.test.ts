@@ -299,7 +299,7 @@ test(
     );
     t.regex(text, /^chroot: .*No such file or directory/);
     t.regex(text, /doubtful: a broken entry precedes a working one \(good\) \[ENTRY_SHADOWS\]/);
-    t.regex(text, /do: {3}elfinterp binfmt disable bad\n/);
+    t.regex(text, /remedy: {3}elfinterp binfmt disable bad\n/);
     t.true(text.endsWith(greeting), text);
   }),
 );
@@ -314,7 +314,7 @@ test(
     const text = inTable(`${loop}; elfinterp doctor ${root} || true; ${emulator} 2>&1 || true`);
     t.regex(text, /"Too many levels of symbolic links" \[ENTRY_LOOP\]/);
     t.regex(text, /\/bin\/emulator: Too many levels of symbolic links\n$/);
-    const remedy = /do: {3}(elfinterp binfmt unregister .*)/.exec(text)?.[1];
+    const remedy = /remedy: {3}(elfinterp binfmt unregister .*)/.exec(text)?.[1];
     const works = enter('works', '/usr/bin/qemu-arm', 'P');
     t.regex(inTable(`${works}; ${loop}; ${remedy}; ${emulator}`), /^hello from ARM/);
   }),
@@ -335,7 +335,7 @@ test(
     await installEmulator(root);
     const text = inTable(`elfinterp doctor ${root}; chroot ${root} /bin/sh 2>&1 || true`);
     t.regex(text, /Exec format error\n$/);
-    const remedy = /\[TABLE_HIDES\]\n.*\n {2}do: {3}(elfinterp .*) \(unmounting/.exec(text)?.[1];
+    const remedy = /\[TABLE_HIDES\]\n.*\n {2}remedy: {3}(elfinterp .*) \(unmounting/.exec(text)?.[1];
     t.true(inTable(`${remedy}; chroot ${root} /bin/sh`).endsWith(greeting), remedy);
   }),
 );
@@ -348,7 +348,7 @@ test(
     const script = `mount --bind ${root} ${root}; mount -o remount,bind,noexec,nodev ${root}; elfinterp doctor ${root} || true`;
     const text = inTable(script);
     t.regex(text, /cannot be executed \(noexec\): "Permission denied" \[NOEXEC\]/);
-    const remedy = /do: {3}(mount -o remount,bind,exec .*)/.exec(text)?.[1];
+    const remedy = /remedy: {3}(mount -o remount,bind,exec .*)/.exec(text)?.[1];
     const again = inTable(
       `mount --bind ${root} ${root}; mount -o remount,bind,noexec ${root}; ${remedy}; elfinterp doctor ${root}`,
     );

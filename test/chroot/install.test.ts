@@ -96,7 +96,7 @@ test(
     const root = guestRoot(t);
     const native = await installEmulator(root, [], {architecture: 'amd64'});
     t.is(native.bundle, undefined);
-    t.regex(native.notes.join(), /runs amd64 programs itself/);
+    t.regex(native.notes.join(), /runs amd64 programs natively/);
     mkdirSync(join(root, 'usr/bin'), {recursive: true});
     copyFileSync(fixture('x86_64/hello-static').path, join(root, 'usr/bin/qemu-arm-static'));
     const {own, bundle, notes} = await installEmulator(root);
@@ -303,7 +303,7 @@ test(
     );
     const {status, stdout} = elfinterp(['chroot', 'verify', root]);
     t.is(status, 1);
-    t.regex(stdout, /^\/debootstrap\/qemu-libs\/libz\.so\.1: the file is gone \[MISSING\]$/m);
+    t.regex(stdout, /^\/debootstrap\/qemu-libs\/libz\.so\.1: the file is missing \[MISSING\]$/m);
   }),
 );
 

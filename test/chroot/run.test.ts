@@ -509,7 +509,7 @@ chrootTest("an emulator for this machine's own programs is not registered", (t) 
   const {stderr} = run(['/bin/guest', 'uname'], {root});
   t.regex(
     stderr,
-    /warning: \/debootstrap\/qemu-arm is not registered: this machine runs i386 programs itself/,
+    /warning: \/debootstrap\/qemu-arm is not registered: this machine runs i386 programs natively/,
   );
 });
 

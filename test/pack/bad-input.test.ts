@@ -101,7 +101,7 @@ test('two libraries of one name are a conflict', (t) => {
   ];
   t.throws(() => planPack(request({libraries})), {
     code: 'CONFLICT',
-    message: /two files would be b\.so inside/,
+    message: /two files would be called b\.so inside/,
   });
   t.throws(() => planPack(request({libraries: [part(readFileSync(libraryFile), '../b.so')]})), {
     code: 'BAD_REQUEST',
@@ -111,7 +111,7 @@ test('two libraries of one name are a conflict', (t) => {
 test('what is no shared library is not packed as one', (t) => {
   t.throws(() => planPack(request({libraries: [part(readFileSync(process.execPath), 'node')]})), {
     code: 'UNSUPPORTED',
-    message: /no shared library/,
+    message: /not a shared library/,
   });
 });
 
