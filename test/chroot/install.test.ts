@@ -102,7 +102,7 @@ test(
     const {own, bundle, notes} = await installEmulator(root);
     t.is(own, '/usr/bin/qemu-arm-static');
     t.is(bundle, undefined);
-    t.regex(notes.join(), /an emulator of its own, \/usr\/bin\/qemu-arm-static/);
+    t.regex(notes.join(), /own emulator, \/usr\/bin\/qemu-arm-static/);
   }),
 );
 
