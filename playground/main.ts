@@ -127,7 +127,7 @@ function showFile(answer: Opened): void {
   hidePlan();
   elements.shown.hidden = false;
   document.body.classList.add('loaded');
-  say(`${file?.name} is open; what it is and its map follow.`);
+  say(`${file?.name} is open. Its description and map follow.`);
 }
 
 function fillForm({interpreter, searchPath}: Opened): void {
@@ -208,7 +208,7 @@ function showPlan(answer: Planned): void {
   elements.planBox.hidden = false;
   elements.planBox.classList.remove('stale');
   offerDownload(answer);
-  say(answer.writes.length === 0 ? 'Nothing to do.' : 'The plan is ready.');
+  say(answer.writes.length === 0 ? 'Nothing to change.' : 'The plan is ready.');
 }
 
 function offerDownload(answer: Planned): void {

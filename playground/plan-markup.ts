@@ -12,19 +12,19 @@ import {hex} from '../src/errors.js';
 export function planMarkup(plan: Plan, request: EditRequest, name: string): Markup {
   const changes =
     plan.changes.length === 0
-      ? html`<p>The file is already so; not a byte changes.</p>`
+      ? html`<p>The file already has these values; nothing changes.</p>`
       : html`<ul class="changes">${plan.changes.map((change) => html`<li>${change}</li>`)}</ul>`;
   return html`${changes}${ladder(plan.rung)}
 <p>${sum(plan)}</p>
 ${plan.notes.map((note) => html`<p class="note">${note}</p>`)}
 ${plan.writes.length === 0 ? undefined : writeTable(plan.writes)}
-<p class="soft">The same on a command line:</p><pre tabindex="0"><code>${commandLine(request, name)}</code></pre>`;
+<p class="soft">The same on the command line:</p><pre tabindex="0"><code>${commandLine(request, name)}</code></pre>`;
 }
 
 const rungs: readonly {readonly name: string; readonly meaning: string}[] = [
-  {name: 'nothing to do', meaning: 'the value is already so'},
-  {name: 'in place', meaning: 'the new value fits where the old one is'},
-  {name: 'existing slack', meaning: 'padding that the linker left is used; the file does not grow'},
+  {name: 'nothing to do', meaning: 'the file already has the value'},
+  {name: 'in place', meaning: 'the new value fits in the place of the old one'},
+  {name: 'existing slack', meaning: 'uses padding that the linker left; the file does not grow'},
   {name: 'a new segment', meaning: 'the file has no room, so it grows at its end'},
 ];
 
@@ -63,7 +63,7 @@ function writeTable(writes: readonly Write[]): Markup {
     );
   const more =
     writes.length > mostWrites
-      ? html`<p class="soft">${count(writes.length - mostWrites)} more writes are left out.</p>`
+      ? html`<p class="soft">${count(writes.length - mostWrites)} more writes are omitted.</p>`
       : undefined;
   return html`${table('Bytes to write', ['#offset', '#bytes', 'why', '.before', 'after'], rows)}${more}`;
 }

@@ -85,8 +85,8 @@ function interpreterField({facts: {interpreter, kindName, kind}}: Exhibit): Fiel
   if (value !== '') return {value, whyNot: undefined};
   const whyNot =
     kind === 'static-program' || kind === 'static-pie-program'
-      ? `A ${kindName} asks for no interpreter, so there is none to change.`
-      : `This ${kindName} names no interpreter.`;
+      ? `A ${kindName} has no interpreter to change.`
+      : `This ${kindName} has no interpreter.`;
   return {value, whyNot};
 }
 
@@ -97,7 +97,7 @@ function searchPathField(view: ElfView, {facts: {rpath, runpath, kindName}}: Exh
 
 function whyNoPath(view: ElfView, kindName: string): string | undefined {
   try {
-    return view.dynamic === undefined ? `This ${kindName} looks for no libraries.` : undefined;
+    return view.dynamic === undefined ? `This ${kindName} has no library search path.` : undefined;
   } catch {
     return 'The dynamic section, which holds the search path, cannot be read.';
   }

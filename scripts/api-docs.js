@@ -16,14 +16,14 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const chapters = {
   elf: [
     'Reading',
-    'Open a file and ask what it is. Nothing here writes, and nothing is read before it is asked for.',
+    'Open a file and ask what it is. Nothing is written, and data is read only on demand.',
     ['openElf', 'openElfSync', 'openElfBuffer', 'describeElf', 'checkElf', 'ElfView'],
   ],
   edit: ['Planning', 'What to write where, and why, as plain data. No input or output.', ['planEdit']],
   write: ['Writing', 'The only functions that change an ELF file.'],
   loader: [
     'Resolving',
-    'Which file would the loader open for this name, and why? Nothing is run.',
+    'Which file the loader would open for a name, and why. Nothing is run.',
     ['resolveTree'],
   ],
   pack: [
@@ -31,7 +31,7 @@ const chapters = {
     'A program, its loader and its libraries in one file.',
     ['packProgram', 'planPack', 'unpack'],
   ],
-  bundle: ['Bundling', 'A program with its loader and libraries in a directory that stands on its own.'],
+  bundle: ['Bundling', 'A program with its loader and libraries in a self-contained directory.'],
   package: [
     'Packages',
     'npm packages with prebuilt binaries: which systems they run on, and what they lack.',
@@ -118,10 +118,10 @@ function page() {
   });
   const lead = [
     '# The library',
-    'Every export of `elfinterp`, from its docstrings; `npm run build:api` writes this page. What the library throws on',
-    'purpose is an `ElfError`, with a `code` that [errors.md](errors.md) explains. The examples run as they stand, in a',
-    'test: in a directory with a copy of `qemu-arm`, and an ARM `chroot` with `bin/hello` in it. `await using` is TypeScript',
-    'and Node 24; before that, call `close()`. TypeScript needs `@types/node` and, for `Symbol.asyncDispose`, `esnext` or',
+    'Every export of `elfinterp`, from its docstrings; `npm run build:api` writes this page. The library reports errors as',
+    '`ElfError`, with a `code` that [errors.md](errors.md) explains. A test runs the examples unchanged, in a directory with',
+    'a copy of `qemu-arm` and an ARM `chroot` that contains `bin/hello`. `await using` needs TypeScript or Node 24; otherwise',
+    'call `close()`. TypeScript needs `@types/node` and, for `Symbol.asyncDispose`, `esnext` or',
     '`esnext.disposable` among its `lib`.',
   ];
   return `${lead[0]}\n\n${lead.slice(1).join('\n')}\n\n${contents()}\n\n${parts.join('\n\n')}\n`;

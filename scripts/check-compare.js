@@ -118,9 +118,9 @@ function placeOf({bytes: before, format, records}, after) {
 
 function print() {
   for (const [who, count] of Object.entries(counts))
-    console.log(`${String(count).padStart(6)}  files that ${who} complains of`);
-  console.log(`${String(harmless).padStart(6)}  files that nobody complains of`);
-  console.log('\nwhere check sees nothing:');
+    console.log(`${String(count).padStart(6)}  files with problems found by ${who}`);
+  console.log(`${String(harmless).padStart(6)}  files without problems`);
+  console.log('\nnot found by check:');
   for (const [line, count] of [...missed].sort(([, a], [, b]) => b - a))
     console.log(`${String(count).padStart(6)}  ${line}`);
 }

@@ -88,7 +88,7 @@ function page(counted) {
   const stretches = counted.flatMap((file) => file.stretches);
   const groups = [
     ...reasons,
-    {title: 'No reason given', why: 'A test is missing, or a reason.', lines: () => true},
+    {title: 'No reason given', why: 'A test or a reason is missing.', lines: () => true},
   ];
   const taken = new Set();
   const sections = groups.map(({title, why, lines: isMeant}) => {
@@ -99,7 +99,7 @@ function page(counted) {
   return `# Lines that no test runs
 
 Written by \`npm run coverage\`, which runs the whole test suite with V8's coverage in every process that it starts.
-Tests of the compiled bundles fail there, because the bundles are replaced by what they are made of.
+Tests of the compiled bundles fail there, because the bundles are replaced by the modules they consist of.
 Of ${thousands(code)} lines of code in \`src\`, the tests run ${thousands(code - missed)}: **${percent(code - missed, code)}**. (As c8 counts, with
 comments and types: ${percent(lines - missed, lines)}.)
 

@@ -22,9 +22,9 @@ const either =
 /** @type {{title: string, why: string, lines: (stretch: {file: string, text: string}) => boolean}[]} */
 export const reasons = [
   {
-    title: 'Mistakes of elfinterp itself',
-    why: `The checker stands between a plan and the file, and refuses a plan that breaks a rule; where a test knew such a
-plan, the planner would be mended. What was not thrown on purpose is passed on as it is.`,
+    title: 'Errors in elfinterp itself',
+    why: `The checker refuses a plan that breaks a rule before it is written. If a test found such a plan, the planner would be
+fixed. Unexpected exceptions are rethrown.`,
     lines: either(
       says(/^\s*(if \(!\(error instanceof ElfError\)\) )?throw error;/),
       both(isIn('edit/check-'), says(/failCheck|fail\(|CHECK_FAILED|^\s*before,$/m)),
@@ -32,17 +32,17 @@ plan, the planner would be mended. What was not thrown on purpose is passed on a
     ),
   },
   {
-    title: 'The operating system refuses',
-    why: `A system call fails that seldom does: no space, no memory, an I/O error, a directory without rights. The tests
-that run as another user and on a full file system reach some of these, root is refused almost nothing.`,
+    title: 'Errors from the operating system',
+    why: `System calls that rarely fail: no space, no memory, an I/O error, a directory without permissions. The tests that run
+as another user and on a full file system reach some of these; root is almost never denied anything.`,
     lines: says(
       /systemError|FILE_SYSTEM|ENOSPC|EACCES|EPERM|EXDEV|EINTR|errno|\.code|close\(2\)|closeQuietly|error\.at\(|Something is in it|The error that led here/,
     ),
   },
   {
     title: 'Other kernels, other machines',
-    why: `Taken only where the machine is another one than that of the tests: a kernel before 6.7, no subordinate ids, user
-namespaces that are forbidden, binfmt_misc not mounted, an emulator or a tool that is missing.`,
+    why: `Run only on machines that differ from the test machine: a kernel before 6.7, no subordinate ids, user namespaces
+disabled, binfmt_misc not mounted, an emulator or a tool missing.`,
     lines: either(
       isIn('binfmt/mount.ts', 'chroot/doctor/', 'chroot/idmap.ts', 'chroot/tools.ts', 'chroot/outer.ts'),
       isIn('elf/machine.ts', 'chroot/find-emulator.ts', 'write/copy.ts', 'loader/machine'),
@@ -52,19 +52,19 @@ namespaces that are forbidden, binfmt_misc not mounted, an emulator or a tool th
     ),
   },
   {
-    title: 'Run while the project is built',
-    why: `The manual pages are made by scripts/build.js out of a bundle of its own, in which coverage cannot see these files.
-The tests read the pages.`,
+    title: 'Run only during the build',
+    why: `scripts/build.js makes the manual pages from a separate bundle, where coverage cannot see these files. The tests read
+the pages.`,
     lines: isIn('cli/help/man.ts', 'cli/help/drop-ins.ts'),
   },
   {
-    title: 'Words for what yargs may say one day',
-    why: `Every complaint that yargs has today is put into our words; another one would be shown as it is.`,
+    title: 'Unknown messages of yargs',
+    why: `All current messages of yargs are reworded; a new one would be shown unchanged.`,
     lines: both(isIn('cli/complaints.ts'), says(/return line\./)),
   },
   {
-    title: 'Between two looks',
-    why: `Something changes while it is looked at: a process ends, a file goes away. The window is too small to hit on purpose.`,
+    title: 'Race conditions',
+    why: `Something changes during an operation: a process ends, a file disappears. The window is too small to hit on purpose.`,
     lines: either(
       isIn('chroot/signals.ts', 'chroot/in-use.ts'),
       says(/CHANGED|a moment ago/),
@@ -72,14 +72,14 @@ The tests read the pages.`,
     ),
   },
   {
-    title: 'The end of a loop without end',
-    why: `The compiler keeps a way out there that nothing takes.`,
+    title: 'The end of an infinite loop',
+    why: `The compiler emits an exit that is never taken.`,
     lines: says(/^\s*}\s*$/),
   },
   {
-    title: 'Damage that no test makes',
-    why: `Files that no linker makes: a table that is too long, a count that cannot be, ranges that lie over one another.
-The fuzzer makes them at random; which of these lines its few thousand inputs in the tests reach depends on their seed.`,
+    title: 'Damage that no test creates',
+    why: `Files that no linker creates: a table that is too long, an impossible count, ranges that overlap. The fuzzer creates
+them at random; which of these lines its few thousand inputs in the tests reach depends on their seed.`,
     lines: either(
       says(
         /ElfError\(\s*'?(BAD_ELF|TRUNCATED|UNSAFE_EDIT|NO_ROOM|UNSUPPORTED|BAD_MANIFEST)|\.#bad\(|badString|noRoom\(/,
@@ -88,8 +88,8 @@ The fuzzer makes them at random; which of these lines its few thousand inputs in
     ),
   },
   {
-    title: 'What cannot be read is passed over',
-    why: `A file in the way that is no ELF file, is damaged or may not be read does not stop a search: the next one counts.`,
+    title: 'Unreadable files are skipped',
+    why: `A file that is not ELF, is damaged or is not readable does not stop a search: the next one is tried.`,
     lines: either(
       says(/^\s*(\/\/.*\n\s*)?return (undefined|false|\[\]|'');?\s*\}?\s*$/),
       says(/^\s*if \(error instanceof ElfError\) return/),

@@ -35,12 +35,12 @@ else demonstrateStatic(emulator);
 /** @param {Emulator} emulator */
 function demonstrateEmulator(emulator) {
   const host = join(emulator.root ?? '/', emulator.path);
-  say(`A shared qemu-arm: ${host}. What does it ask for?`);
+  say(`A shared qemu-arm: ${host}. Which libraries does it need?`);
   show(['get', host]);
   show(['needed', host]);
   rewrite(host, 'qemu-arm', `${bundled}/ld.so`);
   const chroot = makeChroot();
-  say('Carry the emulator, its loader and its libraries along:');
+  say('Bundle the emulator with its loader and libraries:');
   show([
     'bundle',
     emulator.path,
@@ -48,24 +48,24 @@ function demonstrateEmulator(emulator) {
     chroot,
     ...(emulator.root === undefined ? [] : ['--root', emulator.root]),
   ]);
-  say('Run the ARM program in the chroot. The emulator is registered for this command alone:');
+  say('Run the ARM program in the chroot. The emulator is registered only for this command:');
   runInside(chroot);
   prove(chroot);
 }
 
 /** Newer Debian ships qemu-user as static-pie: nothing to relocate there, so the rewriting is shown elsewhere. */
 function demonstrateStatic({path}) {
-  say(`${path} is a static program: it has no loader to relocate, and is simply copied.`);
+  say(`${path} is a static program: it has no loader to relocate, so it is copied unchanged.`);
   const example =
     ['/usr/bin/env', '/bin/ls'].find(isShared) ??
-    fail('no dynamically linked program to show the rewriting on');
-  say(`The rewriting, shown on ${example}:`);
+    fail('no dynamically linked program to demonstrate the edit');
+  say(`The edit, demonstrated on ${example}:`);
   show(['get', example]);
   rewrite(example, 'program', `${bundled}/ld.so`);
   const chroot = makeChroot();
   show(['bundle', path, '--into', chroot]);
   runInside(chroot);
-  say('No x86-64 file but the static emulator is in that chroot.');
+  say('The static emulator is the only x86-64 file in that chroot.');
 }
 
 /** Without an emulator to be had, any program will do: into an empty directory with it. */
@@ -73,7 +73,7 @@ function demonstrateOnAnyProgram() {
   const program =
     ['/usr/bin/uname', '/bin/uname', '/usr/bin/env'].find(isShared) ??
     fail('no dynamically linked program on this machine');
-  say(`This machine has no qemu-arm and no Debian packages to get one from; ${program} takes its part.`);
+  say(`This machine has no qemu-arm and no Debian packages to get one from; using ${program} instead.`);
   show(['get', program]);
   show(['needed', program]);
   rewrite(program, 'program', `${bundled}/ld.so`);
@@ -87,7 +87,7 @@ function demonstrateOnAnyProgram() {
 /** @param {string} source @param {string} name @param {string} interpreter */
 function rewrite(source, name, interpreter) {
   cpSync(source, join(work, name));
-  say('Ask for a relocated loader (on a copy), and look at what changes:');
+  say('Change the loader (in a copy), and show what changes:');
   show(['set', '--dry-run', name, interpreter]);
   show(['set', name, interpreter]);
   show(['get', name]);
@@ -108,7 +108,7 @@ function runInside(chroot) {
   const result = show(['chroot', 'run', chroot, '--', '/bin/hello'], {mayFail: true});
   if (result.status === 0) return;
   if (!/binfmt_misc/.test(result.stderr)) fail('the ARM program did not run');
-  say('This kernel has no private binfmt_misc, so the emulator is called by its name in the chroot:');
+  say('This kernel has no private binfmt_misc, so the emulator is called directly in the chroot:');
   const enter = process.getuid?.() === 0 ? ['chroot'] : ['unshare', '--map-root-user', 'chroot'];
   run([...enter, chroot, '/debootstrap/qemu-arm', '/bin/hello']);
 }
@@ -120,18 +120,14 @@ function prove(chroot) {
   const paths = canTrace ? openedByKernel(chroot) : filesIn(chroot);
   const files = [...new Set(paths)].map((path) => ({path, machine: machineOfFile(join(chroot, path))}));
   const strays = files.filter(({path, machine}) => machine === 'x86_64' && !path.startsWith('/debootstrap/'));
-  say(
-    canTrace
-      ? 'The ELF files that the run opened, as strace saw it:'
-      : 'All ELF files that there are in the chroot:',
-  );
+  say(canTrace ? 'ELF files that the run opened, according to strace:' : 'All ELF files in the chroot:');
   for (const {path, machine} of files)
     if (machine !== undefined) console.log(`    ${machine.padEnd(7)} ${path}`);
   if (strays.length > 0) fail(`outside the bundle: ${strays.map(({path}) => path).join(', ')}`);
   say(
     canTrace
       ? 'No x86-64 file outside the bundle was opened; no static shell, wrapper script or static qemu was there.'
-      : 'No x86-64 file outside the bundle was opened, for there is none: no static shell, wrapper script or static qemu.',
+      : 'No x86-64 file outside the bundle was opened, because there is none: no static shell, wrapper script or static qemu.',
   );
 }
 
@@ -167,7 +163,7 @@ function findEmulator() {
 }
 
 function install() {
-  say('Installing qemu-user with apt-get, which is not here yet:');
+  say('qemu-user is not installed; installing it with apt-get:');
   run(['apt-get', 'update', '-qq'], {mayFail: true});
   run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'qemu-user'], {
     env: {...process.env, DEBIAN_FRONTEND: 'noninteractive'},
@@ -182,7 +178,7 @@ function download() {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'elfinterp-demo');
   const path = '/usr/bin/qemu-arm';
   if (!existsSync(join(cache, path))) {
-    say(`Fetching qemu-user and what it depends on into ${cache}:`);
+    say(`Downloading qemu-user and its dependencies to ${cache}:`);
     const packages = mkdtempSync(join(work, 'packages-'));
     const recurse = [
       '--recurse',

@@ -19,7 +19,7 @@ const commands = [
   'elfinterp bundle /usr/bin/qemu-arm --into ./chroot | head -n 4',
   'elfinterp chroot run ./chroot -- /bin/hello',
 ];
-const title = 'qemu-arm gets a relocated loader, is carried into a chroot, and runs an ARM program there';
+const title = 'qemu-arm gets a relocated loader, is bundled into a chroot, and runs an ARM program there';
 /** Milliseconds: for a key, and to read before the next command. */
 const pace = {key: 28, pause: 900};
 

@@ -144,7 +144,7 @@ const systemMessages: Readonly<Record<string, string>> = {
   EEXIST: 'already exists',
   E2BIG: 'argument list too long',
   // Of Node's own check of its arguments: no file has such a name.
-  ERR_INVALID_ARG_VALUE: 'a file name cannot hold a NUL',
+  ERR_INVALID_ARG_VALUE: 'a file name cannot contain a NUL',
 };
 
 /**

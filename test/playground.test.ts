@@ -176,7 +176,7 @@ test.serial(
     await fill(page, {interpreter: 'relative/ld.so'});
     await page.locator('#plan-error:not([hidden])').waitFor();
     t.regex(await page.innerText('#plan-error'), /relative/);
-    await page.getByRole('button', {name: 'Back to what the file has'}).click();
+    await page.getByRole('button', {name: 'Reset to the values of the file'}).click();
     await page.locator('#plan-error').waitFor({state: 'hidden'});
     t.is(await page.getByLabel('Interpreter').inputValue(), '/lib64/ld-linux-x86-64.so.2');
     t.true(await page.locator('#plan-box').isHidden());
@@ -270,9 +270,9 @@ test.serial(
     await choose(page, fixture('x86_64/hello-static').path);
     t.true(await page.locator('#error').isHidden());
     t.true(await page.getByLabel('Interpreter').isDisabled());
-    t.regex(await page.innerText('#interpreter-hint'), /static program asks for no interpreter/);
+    t.regex(await page.innerText('#interpreter-hint'), /static program has no interpreter/);
     await choose(page, fixture('x86_64/probe.o').path);
-    t.regex(await page.innerText('#path-hint'), /object file looks for no libraries/);
+    t.regex(await page.innerText('#path-hint'), /object file has no library search path/);
     t.deepEqual(complaints, []);
   }),
 );

@@ -31,9 +31,9 @@ export interface EmulatorOptions {
 /** What each flag means for an emulator. */
 export const flagMeanings: Readonly<Record<string, string>> = {
   P: 'programs see the argv[0] that they were started with',
-  O: 'the emulator gets the program as an open file, so that it may be unreadable',
-  C: 'setuid programs get their rights; the emulator runs with them, and its loader drops LD_* variables',
-  F: "the emulator's file is opened once, here, and serves every chroot; its loader must be inside it",
+  O: 'the emulator gets the program as an open file, so the program need not be readable',
+  C: 'honours setuid bits: the emulator runs with these privileges, and its loader ignores LD_* variables',
+  F: 'the emulator is opened once, at registration, and used for every chroot; a shared emulator must be packed',
 };
 
 /**
@@ -49,9 +49,9 @@ export function describeEmulator(interpreter: string, options: EmulatorOptions =
   const guess = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(interpreter))?.[1];
   const wanted = options.target ?? guess;
   if (wanted === undefined) {
-    throw new ElfError('BAD_REQUEST', 'for which target is this emulator? Its name does not tell', {
+    throw new ElfError('BAD_REQUEST', 'cannot determine the target of this emulator from its name', {
       path: interpreter,
-      expected: 'a name like qemu-arm, or a target by --target',
+      expected: 'a name such as qemu-arm, or --target',
     });
   }
   const target = targetByName(wanted);
@@ -79,7 +79,7 @@ export function registerInTable(registration: Registration, options: TableOption
   if (catchesOwnPrograms(registration)) throw ownArchitecture(registration.name);
   register(mount.mountPoint, registration);
   const entry = readEntry(mount.mountPoint, registration.name);
-  const notes = entry.enabled ? [] : ['the entry is there, and is not enabled'];
+  const notes = entry.enabled ? [] : ['the entry is registered but not enabled'];
   return [...notes, ...warnOfLoader(registration)];
 }
 
@@ -105,7 +105,7 @@ function ownArchitecture(name: string): ElfError {
     `binfmt_misc entry '${printable(name)}' would catch this machine's own programs`,
     {
       expected:
-        'another architecture: every program, the emulator too, would end in "Too many levels of symbolic links"',
+        'another architecture; otherwise every program, including the emulator, fails with "Too many levels of symbolic links"',
     },
   );
 }
@@ -126,7 +126,7 @@ function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
   const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
   if (loader === undefined) return [];
   return [
-    `${interpreter} is shared: even with flag F it starts only in chroots that have ${loader}; elfinterp binfmt register ${posix.basename(interpreter)} makes it one file that starts in all of them`,
+    `${interpreter} is shared: even with flag F, it starts only in chroots that have ${loader}; elfinterp binfmt register ${posix.basename(interpreter)} packs it into one file that starts in all chroots`,
   ];
 }
 

@@ -30,7 +30,7 @@ export function findTable(table?: string): BinfmtMount | undefined {
   return mount === undefined ? undefined : {mountPoint: mount.mountPoint, hostWide: isHostWide(mount.device)};
 }
 
-/** Tell whether this kernel gives each user namespace a table of its own: Linux 6.7 and newer. */
+/** Tell whether this kernel gives each user namespace its own table: Linux 6.7 and newer. */
 export function hasPrivateTables(version = release()): boolean {
   const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
   return major > 6 || (major === 6 && minor >= 7);
@@ -51,7 +51,7 @@ export function mustFindTable(table?: string): BinfmtMount {
   if (mount !== undefined) return mount;
   throw new ElfError('NOT_FOUND', 'binfmt_misc is not mounted', {
     path: table,
-    expected: 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; chroot run needs none',
+    expected: 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; chroot run does not need it',
   });
 }
 
@@ -67,7 +67,7 @@ export function findBinfmtMount(mountinfo: string, except?: string): string | un
 /** @throws ElfError BAD_REQUEST for the machine's own table, unless it was asked for */
 export function refuseHostWide({mountPoint, hostWide}: BinfmtMount, global: boolean): void {
   if (!hostWide || global) return;
-  throw new ElfError('BAD_REQUEST', "this table is the machine's own, and is changed only with --global", {
+  throw new ElfError('BAD_REQUEST', "this is the machine's own table; use --global to change it", {
     path: mountPoint,
   });
 }

@@ -93,10 +93,10 @@ export function checkRegistration({name, match, interpreter, flags}: Registratio
   else checkExtension(name, match.extension);
   if (interpreter === '') throw refused(name, 'the interpreter is missing', {expected: 'a path', got: "''"});
   if (/[\0\n]/.test(interpreter)) {
-    throw refused(name, 'the interpreter holds a NUL or a newline', {got: printable(interpreter)});
+    throw refused(name, 'the interpreter contains a NUL or a newline', {got: printable(interpreter)});
   }
   if (!/^[A-Z]*$/.test(flags)) {
-    throw refused(name, 'unknown flags', {expected: 'letters out of P, O, C, F', got: printable(flags)});
+    throw refused(name, 'unknown flags', {expected: 'letters from P, O, C, F', got: printable(flags)});
   }
 }
 
@@ -104,10 +104,13 @@ export function checkRegistration({name, match, interpreter, flags}: Registratio
 export function checkEntryName(name: string): void {
   const bytes = Buffer.byteLength(name);
   if (name === '' || name === '.' || name === '..' || /[/\0\n]/.test(name)) {
-    throw refused(name, 'not a name for an entry', {expected: 'a file name', got: `'${printable(name)}'`});
+    throw refused(name, 'not a valid name for an entry', {
+      expected: 'a file name',
+      got: `'${printable(name)}'`,
+    });
   }
   if (name === 'register' || name === 'status') {
-    throw refused(name, 'binfmt_misc has a file of this name already', {expected: 'another name', got: name});
+    throw refused(name, 'the name is reserved by binfmt_misc', {expected: 'another name', got: name});
   }
   if (bytes > longestName) {
     throw refused(name, 'the name is too long', {
@@ -119,7 +122,7 @@ export function checkEntryName(name: string): void {
 
 function checkMagic(name: string, {offset, magic, mask}: MagicMatch): void {
   if (!Number.isSafeInteger(offset) || offset < 0) {
-    throw refused(name, 'not an offset', {expected: 'a number, 0 or more', got: String(offset)});
+    throw refused(name, 'not an offset', {expected: 'a non-negative number', got: String(offset)});
   }
   if (magic.length === 0) throw refused(name, 'the magic is empty', {expected: '1 byte or more'});
   if (mask !== undefined && mask.length !== magic.length) {
@@ -129,7 +132,7 @@ function checkMagic(name: string, {offset, magic, mask}: MagicMatch): void {
     });
   }
   if (offset + magic.length > bytesCompared) {
-    throw refused(name, `the kernel looks at the first ${bytesCompared} bytes of a file`, {
+    throw refused(name, `the kernel compares only the first ${bytesCompared} bytes of a file`, {
       expected: `offset and magic within ${bytesCompared} bytes`,
       got: `${magic.length} bytes at ${offset}`,
     });
@@ -147,7 +150,7 @@ function checkExtension(name: string, extension: string): void {
 function checkLength(text: string, name: string): void {
   const bytes = Buffer.byteLength(text);
   if (bytes >= 11 && bytes <= longestRegistration) return;
-  throw refused(name, 'a registration of this length is refused', {
+  throw refused(name, 'the kernel refuses a registration of this length', {
     expected: `11 to ${longestRegistration} bytes`,
     got: `${bytes} bytes`,
   });
@@ -162,7 +165,7 @@ function chooseDelimiter({name, match, interpreter, flags}: Registration): strin
   const fields = [name, interpreter, flags, match.type === 'extension' ? match.extension : ''].join('');
   const delimiter = [...':|,;!#%=~+'].find((character) => !fields.includes(character));
   if (delimiter !== undefined) return delimiter;
-  throw refused(name, 'no character is left to separate the fields with');
+  throw refused(name, 'no character left to separate the fields');
 }
 
 function escapeBytes(bytes: Uint8Array): string {

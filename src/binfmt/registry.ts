@@ -155,8 +155,7 @@ function explainAccess(error: unknown, mountPoint: string, name: string): ElfErr
   if (code === 'ENOENT' && control) {
     return new ElfError('NOT_FOUND', 'binfmt_misc is not mounted here', {path: mountPoint, cause: error});
   }
-  if (code === 'ENOENT')
-    return new ElfError('NOT_FOUND', 'no such entry is registered', {path, cause: error});
+  if (code === 'ENOENT') return new ElfError('NOT_FOUND', 'no such entry', {path, cause: error});
   if (code === 'EACCES' || code === 'EPERM') {
     const who = 'only root of the user namespace that mounted binfmt_misc may change it';
     return new ElfError('FILE_SYSTEM', who, {path, cause: error});
@@ -172,26 +171,30 @@ function explainRegister(error: unknown, mountPoint: string, registration: Regis
   const entry = `binfmt_misc entry '${printable(name)}'`;
   const facts = {path: interpreter, cause: error};
   if (code === 'EEXIST') {
-    return new ElfError('CONFLICT', `${entry}: the name is taken already`, {path: mountPoint, cause: error});
+    return new ElfError('CONFLICT', `${entry}: the name is already in use`, {path: mountPoint, cause: error});
   }
   if (code === 'ENOENT') {
-    return new ElfError('NOT_FOUND', `${entry}: flag F opens the interpreter now, and there is none`, facts);
+    return new ElfError(
+      'NOT_FOUND',
+      `${entry}: flag F opens the interpreter at registration, but it does not exist`,
+      facts,
+    );
   }
   if (code === 'EACCES') {
-    const what = 'flag F opens the interpreter now, and it may not be executed';
+    const what = 'flag F opens the interpreter at registration, but it is not executable';
     const expected = 'an executable file on a mount without noexec';
     return new ElfError('FILE_SYSTEM', `${entry}: ${what}`, {...facts, expected});
   }
   if (code === 'EINVAL') {
     const expected = `flags that Linux knows, such as P, O, C, F`;
-    return new ElfError('UNSUPPORTED', `${entry}: this kernel refuses it`, {
+    return new ElfError('UNSUPPORTED', `${entry}: the kernel refused it`, {
       expected,
       got: flags,
       cause: error,
     });
   }
   if (code === 'ENOSPC') {
-    return new ElfError('FILE_SYSTEM', `${entry}: no more entries are allowed in this user namespace`, facts);
+    return new ElfError('FILE_SYSTEM', `${entry}: too many entries in this user namespace`, facts);
   }
   return systemError(join(mountPoint, 'register'), error, entry);
 }

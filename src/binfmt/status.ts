@@ -12,7 +12,7 @@ export interface BinfmtStatus {
   readonly entries: number | undefined;
   /** As `uname -r` prints it. */
   readonly kernel: string;
-  /** Whether this kernel gives each user namespace a table of its own. */
+  /** Whether this kernel gives each user namespace its own table. */
   readonly privateTables: boolean;
 }
 

@@ -95,7 +95,7 @@ export interface BundleResult {
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   if (!Array.isArray(programs))
-    throw new ElfError('BAD_REQUEST', 'this is no list of programs', {
+    throw new ElfError('BAD_REQUEST', 'not a list of programs', {
       expected: 'an array of paths',
       got: typeof programs,
     });
@@ -243,7 +243,7 @@ function write(
     const problem =
       reason === undefined
         ? testIsolation(staged.locate(loader), plan.libc)
-        : `the isolated loader was not tried: ${reason}`;
+        : `the isolated loader was not tested: ${reason}`;
     if (problem !== undefined) notes.push(problem);
   };
   const replaced = {libs, obsolete: obsoleteFiles(target, earlier, manifest)};
@@ -286,13 +286,13 @@ function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: Omit<BundleOpti
     prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
   if (!isPlain) {
     throw new ElfError('BAD_REQUEST', 'the prefix is not a plain absolute path', {
-      expected: 'a path like /debootstrap',
+      expected: 'a path such as /debootstrap',
       got: prefix,
     });
   }
   if (libs === '' || libs.includes('/') || libs === '.' || libs === '..') {
     throw new ElfError('BAD_REQUEST', 'the library directory is not a plain name', {
-      expected: 'a name like qemu-libs',
+      expected: 'a name such as qemu-libs',
       got: libs,
     });
   }

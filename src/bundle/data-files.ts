@@ -45,13 +45,13 @@ export function findDataFiles(
   const directories: string[] = [];
   const found = files.flatMap(({source, target, resolve = true}) => {
     const place = targetOf(source, target, layout);
-    const why = `the file ${source} that was asked for`;
+    const why = `the requested file ${source}`;
     return new Carrier(root, {why, resolve}, {dangling, directories}).carry(source, place);
   });
   const [first] = dangling;
   if (first !== undefined) {
     const more = dangling.length > 1 ? `, and ${dangling.length - 1} more` : '';
-    notes.push(`a link leads to nothing and is carried as it is: ${first}${more}`);
+    notes.push(`dangling symbolic link, copied unchanged: ${first}${more}`);
   }
   return {files: withHardLinks(found), directories};
 }

@@ -70,7 +70,7 @@ function holderOf(root: HeldDirectory): string | undefined {
     return readlinkSync(root.at(lockName));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw busy(root, 'something that is no lock');
+    throw busy(root, 'something that is not a lock');
   }
 }
 
@@ -95,9 +95,9 @@ function takeAway(root: HeldDirectory, dead: string): void {
 }
 
 function busy(root: HeldDirectory, holder: string): ElfError {
-  return new ElfError('BUSY', 'another elfinterp is at work here', {
+  return new ElfError('BUSY', 'another elfinterp process is working here', {
     path: root.real,
-    expected: `its lock ${lockName} to go, within ${longestWait / 1000} seconds`,
+    expected: `its lock ${lockName} to disappear within ${longestWait / 1000} seconds`,
     got: printable(holder),
   });
 }

@@ -37,7 +37,7 @@ export function refuseMisses(
     if (name === alwaysNeeded && kind === 'library') {
       // musl leaves a thread without it.
       if (tree.interpreter?.libc === 'musl') continue;
-      notes.push(`${alwaysNeeded} is not ${whereIn(tree)}: a program that cancels a thread would abort`);
+      notes.push(`${alwaysNeeded} is not ${whereIn(tree)}: programs that cancel a thread will abort`);
       continue;
     }
     throw notFound(program, tree, miss);

@@ -85,7 +85,7 @@ function planProgram(
   notes: string[],
 ): ManifestProgram {
   const [program] = tree.nodes;
-  if (program === undefined) throw new ElfError('BAD_REQUEST', 'there is no program to bundle');
+  if (program === undefined) throw new ElfError('BAD_REQUEST', 'no program to bundle');
   const {prefix, libs} = options.layout;
   const name = posix.basename(program.path);
   const path = posix.join(prefix, name);
@@ -101,7 +101,7 @@ function planProgram(
   refuseMisses(program, tree, tree.misses, notes);
   if (tree.interpreter.substituted) {
     notes.push(
-      `${program.path} asks for ${tree.interpreter.requested}, which is not ${whereIn(tree)}; ${tree.interpreter.path} stands in`,
+      `${program.path} asks for ${tree.interpreter.requested}, which is not ${whereIn(tree)}; using ${tree.interpreter.path} instead`,
     );
   }
   for (const node of tree.nodes.slice(1)) addLibrary(node, tree, options, files, notes);
@@ -194,7 +194,7 @@ function checkShell(machine: Root, shell: string, wanted: string): void {
   const name = withView(machine.source(shell), machineName);
   const isStatic = withView(machine.source(shell), (view) => view.interpreter === undefined);
   if (isStatic && name === wanted) return;
-  throw new ElfError('BAD_REQUEST', 'this is no shell for a wrapper', {
+  throw new ElfError('BAD_REQUEST', 'not a suitable shell for a wrapper', {
     path: shell,
     expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
     got: isStatic ? `one for ${name}` : 'a shared one',

@@ -58,9 +58,9 @@ export function proveClosed(
 }
 
 function notClosed(path: string, what: string, asker: string | undefined): ElfError {
-  return new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${what}`, {
+  return new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${what}`, {
     path,
     expected: 'everything from the bundle',
-    got: `asked for by ${asker ?? path}`,
+    got: `an unmet dependency of ${asker ?? path}`,
   });
 }

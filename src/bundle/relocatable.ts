@@ -111,7 +111,7 @@ function refuseOccupied(above: HeldDirectory, name: string): void {
   if (names.length === 0) return;
   throw new ElfError('CONFLICT', 'the directory is not empty', {
     path: directory?.real,
-    expected: 'an empty one, or none',
+    expected: 'an empty directory, or a new one',
     got: names.slice(0, 5).join(', '),
   });
 }
@@ -248,7 +248,7 @@ function prove(workspace: HeldDirectory, files: readonly BundleFile[]): void {
   const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
   const failure = findFileObstacle(resolver, placed, opener, prefix);
   if (failure === undefined) return;
-  throw new ElfError('NOT_CLOSED', `the bundle does not stand on its own: ${failure.what}`, {
+  throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${failure.what}`, {
     path: failure.path.slice(prefix.length + 1),
   });
 }
@@ -265,7 +265,7 @@ function moveIntoPlace(
   syncDirectory(above.path);
   const [made, now] = [top.stats, lstatSync(above.at(name), {throwIfNoEntry: false})];
   if (now?.ino === made.ino && now.dev === made.dev) return;
-  throw new ElfError('CHANGED', 'written, but somebody has put something else in its place at once', {
+  throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
     path: posix.join(above.real, name),
   });
 }

@@ -27,6 +27,6 @@ function showsAuxv(loader: string, variable: string): boolean | string {
     timeout: 10_000,
   });
   if (error !== undefined) return error.message;
-  if (signal !== null) return `it died of ${signal}`;
+  if (signal !== null) return `it was killed by ${signal}`;
   return /^AT_[A-Z0-9_]+:/m.test(stdout);
 }

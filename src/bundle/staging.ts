@@ -85,7 +85,9 @@ export function changeBundle(
   const name = makeStaging(root);
   using directory = root.directory(name);
   if (directory === undefined || !isStaging(directory) || directory.names().length > 0)
-    throw new ElfError('CHANGED', 'somebody took the staging directory away', {path: `${root.real}/${name}`});
+    throw new ElfError('CHANGED', 'another process removed the staging directory', {
+      path: `${root.real}/${name}`,
+    });
   const staging = new Staging(root, directory);
   try {
     writeFileSync(directory.at(manifestName), formatManifest(manifest), {flag: 'wx'});
@@ -130,7 +132,7 @@ export class Staging {
   putAsideDirectory(path: string, planned: HeldDirectory | undefined): void {
     this.#move(path, undefined, (moved) => {
       if (planned !== undefined && isSame(moved, planned)) return;
-      throw new ElfError('CHANGED', 'another directory was put here meanwhile', {path: moved.real});
+      throw new ElfError('CHANGED', 'another directory has replaced it', {path: moved.real});
     });
   }
 
@@ -218,7 +220,7 @@ function isSame(a: Held, b: Held): boolean {
 }
 
 function directoryInTheWay(path: string): ElfError {
-  return new ElfError('CONFLICT', 'a directory stands where a file of the bundle goes', {path});
+  return new ElfError('CONFLICT', 'a directory is in the place of a file of the bundle', {path});
 }
 
 function makeStaging(root: HeldDirectory): string {
@@ -242,11 +244,7 @@ function undo(staging: Staging, root: HeldDirectory, name: string): void {
   try {
     staging.undo();
   } catch (error) {
-    throw systemError(
-      posix.join(root.real, name),
-      error,
-      'cannot put back what an interrupted run left here',
-    );
+    throw systemError(posix.join(root.real, name), error, 'cannot restore what an interrupted run left here');
   }
 }
 

@@ -26,7 +26,7 @@ function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirec
   try {
     return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
   } catch (error) {
-    throw systemError(into, error, 'cannot make the directory');
+    throw systemError(into, error, 'cannot create the directory');
   }
 }
 

@@ -105,7 +105,7 @@ export function stageFile(
   try {
     if (content !== undefined) writeFileSync(fd, content);
     else if (copyContent(from.source(source), plan, fd, onProgress).sha256 !== sha256)
-      throw new ElfError('CHANGED', 'the file changed while it was bundled', {path: source});
+      throw new ElfError('CHANGED', 'the file changed during bundling', {path: source});
     fchmodSync(fd, mode);
     fsyncSync(fd);
   } finally {

@@ -42,10 +42,10 @@ export function describeArchitecture(name: string, evidence?: string): Architect
   const targets = targetsForDebianArchitecture(name);
   const [first] = targets;
   if (first !== undefined)
-    return {name, evidence: evidence ?? 'as asked for', targets, isNative: isNativeTarget(first)};
+    return {name, evidence: evidence ?? 'as requested', targets, isNative: isNativeTarget(first)};
   throw new ElfError(
     'UNSUPPORTED',
-    `no qemu-user target runs programs of the architecture ${printable(name)}`,
+    `no qemu-user target runs programs for the architecture ${printable(name)}`,
     {
       expected: 'a Debian architecture such as armel, arm64, riscv64, s390x',
       got: evidence === undefined ? undefined : `${printable(name)} in ${evidence}`,
@@ -60,10 +60,10 @@ export function architectureOf(root: Root, name?: string): Architecture {
   // Once more by its name, for an error where no target has it.
   if (found !== undefined)
     return found.targets.length > 0 ? found : describeArchitecture(found.name, found.evidence);
-  throw new ElfError('NOT_FOUND', 'nothing tells the architecture of this chroot', {
+  throw new ElfError('NOT_FOUND', 'cannot determine the architecture of this chroot', {
     path: root.host,
     expected:
-      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh; else name it with --arch',
+      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh; otherwise use --arch',
   });
 }
 

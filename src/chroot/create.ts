@@ -85,7 +85,7 @@ export async function createChroot(
   const idMap = mapForStages(options);
   const emulators = emulatorsFor(architecture, options);
   const path = prepareTarget(target);
-  options.onProgress?.(`first stage: debootstrap unpacks ${suite} for ${architecture.name}`);
+  options.onProgress?.(`first stage: unpacking ${suite} for ${architecture.name}`);
   const status = await runFirstStage(suite, path, {...options, ...streamsOf(options), idMap});
   if (status !== 0) throw stageFailed('first', path, status);
   return finish(path, architecture, emulators, options);
@@ -100,11 +100,11 @@ export async function resumeChroot(target: string, options: FinishOptions = {}):
   using root = new HeldRoot(enterOwnWay(target));
   if (!firstStageDone(root)) {
     if (isSetUp(root))
-      throw new ElfError('NOT_FOUND', 'no stage of debootstrap is left to do', {path: root.host});
+      throw new ElfError('NOT_FOUND', 'both stages of debootstrap are already done', {path: root.host});
     throw new ElfError('NOT_FOUND', "debootstrap's first stage is not complete here", {
       path: root.host,
       expected:
-        '/debootstrap/debootstrap and /etc/apt/sources.list, as `debootstrap --foreign` leaves them; `chroot create SUITE TARGET` begins again',
+        '/debootstrap/debootstrap and /etc/apt/sources.list, as left by `debootstrap --foreign`; use `chroot create SUITE TARGET` to start again',
     });
   }
   mapForStages(options);
@@ -128,9 +128,9 @@ async function finish(
   const {keep = false, idMap, onProgress = () => {}, onWarning = () => {}} = options;
   mendProc(target);
   if (emulators.length === 0)
-    onWarning(`this machine runs ${architecture.name} programs itself: no emulator is used`);
+    onWarning(`this machine runs ${architecture.name} programs natively: no emulator is used`);
   const prefix = keep ? await leaveEmulators(target, architecture, emulators, options) : undefined;
-  onProgress('second stage: the packages are configured inside');
+  onProgress('second stage: configuring the packages');
   const {exitCode} = await runInChroot(target, secondStage, {
     ...streamsOf(options),
     cwd: '/',
@@ -185,9 +185,9 @@ function mapForStages({idMap}: FinishOptions): IdMap {
 function prepareTarget(target: string): string {
   using root = new HeldRoot(enterOwnWay(target, {make: true}));
   if (firstStageDone(root)) {
-    throw new ElfError('CONFLICT', "debootstrap's first stage is done here already", {
+    throw new ElfError('CONFLICT', 'the first stage of debootstrap is already done here', {
       path: target,
-      expected: 'chroot create --resume, which goes on from there',
+      expected: 'chroot create --resume, which continues from there',
     });
   }
   const names = root.top.names().filter((name) => name !== 'lost+found');
@@ -195,7 +195,7 @@ function prepareTarget(target: string): string {
     const got = names.slice(0, 5).join(', ');
     throw new ElfError('CONFLICT', 'the directory is not empty', {
       path: target,
-      expected: 'an empty one, or none',
+      expected: 'an empty directory, or a new one',
       got,
     });
   }

@@ -42,7 +42,7 @@ export function planEmulators(
     const target = targetByName(program.qemuTarget);
     if (target === undefined) throw unknownTarget(path, program.qemuTarget);
     if (isHarmfulTarget(target)) {
-      onWarning(`${program.path} is not registered: this machine runs ${target.name} programs itself`);
+      onWarning(`${program.path} is not registered: this machine runs ${target.name} programs natively`);
     } else if (planned.has(target.name)) {
       onWarning(`${program.path} is not registered: the bundle has another emulator for ${target.name}`);
     } else {
@@ -95,7 +95,7 @@ export function checkRunnable(program: ProgramInside, entries: readonly BinfmtEn
   const target = foreignTarget(program);
   if (target === undefined) return;
   if (entries.some((entry) => entryMatches(entry, program))) return;
-  throw new ElfError('NOT_FOUND', `this is a program for ${target.name}, and there is no emulator for it`, {
+  throw new ElfError('NOT_FOUND', `the program is for ${target.name}, and there is no emulator for it`, {
     path: program.path,
     expected: `qemu-${target.name} or qemu-${target.name}-static in PATH (Debian packages qemu-user, qemu-user-static), or in the chroot`,
     got: entries.map(({registration}) => registration.name).join(', ') || 'no emulator',
@@ -141,13 +141,13 @@ function registrationOf(root: Root, path: string, target: QemuTarget, flags: str
 
 function mustHave(root: Root, path: string): void {
   if (findOwn(root, path) !== undefined) return;
-  throw new ElfError('NOT_FOUND', `a file of the bundle is gone: ${path}`, {path: root.host});
+  throw new ElfError('NOT_FOUND', `a file of the bundle is missing: ${path}`, {path: root.host});
 }
 
 function unknownTarget(path: string, got: string): ElfError {
   return new ElfError('UNSUPPORTED', 'qemu-user has no such target', {
     path,
-    expected: 'a target as in qemu-TARGET',
+    expected: 'a target, as in qemu-TARGET',
     got,
   });
 }

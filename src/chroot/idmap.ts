@@ -129,7 +129,7 @@ function runMapper(tool: 'newuidmap' | 'newgidmap', pid: number, ranges: readonl
     execFileSync(findTool(tool), [pid, ...numbers].map(String), {stdio: 'pipe', encoding: 'utf8'});
   } catch (error) {
     const message = (error as {stderr?: string}).stderr?.trim();
-    throw new ElfError('UNSUPPORTED', `${tool} refuses the map of ids`, {got: message, cause: error});
+    throw new ElfError('UNSUPPORTED', `${tool} rejected the id map`, {got: message, cause: error});
   }
 }
 
@@ -141,7 +141,7 @@ function writeProc(pid: number, file: 'setgroups' | 'uid_map' | 'gid_map', text:
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException;
     if (code !== 'EPERM') throw systemError(path, error, 'cannot write');
-    const expected = 'CAP_SETUID, CAP_SETGID and CAP_SETFCAP for a map of all ids';
-    throw new ElfError('UNSUPPORTED', 'the kernel refuses the map of ids', {path, expected, cause: error});
+    const expected = 'CAP_SETUID, CAP_SETGID and CAP_SETFCAP to map all ids';
+    throw new ElfError('UNSUPPORTED', 'the kernel rejected the id map', {path, expected, cause: error});
   }
 }

@@ -83,7 +83,7 @@ function entriesNaming(paths: readonly string[]): readonly string[] {
   try {
     return readTable(table)
       .entries.filter(({registration: {interpreter}}) => paths.includes(interpreter))
-      .map(({registration: {name}}) => `${table} has it registered as ${printable(name)}`);
+      .map(({registration: {name}}) => `it is registered in ${table} as ${printable(name)}`);
   } catch (error) {
     if (error instanceof ElfError) return [];
     throw error;

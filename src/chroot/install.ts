@@ -53,7 +53,9 @@ export async function installEmulator(
 ): Promise<InstallResult> {
   using root = HeldRoot.at(chroot);
   if (root.isTrivial)
-    throw new ElfError('BAD_REQUEST', 'this is the root of the machine, not a chroot', {path: chroot});
+    throw new ElfError('BAD_REQUEST', 'this is the root directory of the machine, not a chroot', {
+      path: chroot,
+    });
   // Where a bundle is has to be known before the question where one goes.
   inWords(root.host, () => settle(root.top));
   const architecture = architectureOf(root, options.architecture);
@@ -62,14 +64,14 @@ export async function installEmulator(
   if (programs.length === 0 && architecture.isNative) {
     return {
       ...result,
-      notes: [`this machine runs ${architecture.name} programs itself: no emulator is needed`],
+      notes: [`this machine runs ${architecture.name} programs natively: no emulator is needed`],
     };
   }
   if (programs.length === 0 && own !== undefined) {
     return {
       ...result,
       own: own.path,
-      notes: [`the chroot has an emulator of its own, ${own.path}: it is used`],
+      notes: [`using the chroot's own emulator, ${own.path}`],
     };
   }
   const emulators = programs.length > 0 ? programs.map(locateEmulator) : [findHostEmulator(architecture)];
@@ -92,8 +94,8 @@ async function oneFileEach(
 ): Promise<{paths: readonly string[]} & Disposable> {
   if (!oneFile) return {paths: emulators, [Symbol.dispose]: () => {}};
   if (root !== undefined || !isolate) {
-    throw new ElfError('BAD_REQUEST', 'one file is made of emulators of this machine, and isolated', {
-      expected: 'no other root, and no loader that reads the environment of the guest',
+    throw new ElfError('BAD_REQUEST', 'only an emulator of this machine can be packed, and always isolated', {
+      expected: 'neither another root nor --no-isolate',
     });
   }
   return fetchFiles(emulators);

@@ -121,9 +121,9 @@ function describer(program: string, options: KeepOptions): (path: string) => Reg
 
 function refuseTaken(mountPoint: string, name: string): void {
   if (!existsSync(join(mountPoint, name))) return;
-  throw new ElfError('CONFLICT', `binfmt_misc entry '${name}': the name is taken already`, {
+  throw new ElfError('CONFLICT', `binfmt_misc entry '${name}': the name is already in use`, {
     path: mountPoint,
-    expected: `elfinterp binfmt unregister ${name} first, or another name`,
+    expected: `elfinterp binfmt unregister ${name} first, or choose another name`,
   });
 }
 

@@ -66,9 +66,9 @@ function targetOf(name: string, named: readonly string[], needed: QemuTarget | u
 export function targetOfEmulator(program: string): QemuTarget {
   const target = toldBy(program);
   if (target !== undefined) return target;
-  throw new ElfError('BAD_REQUEST', 'for which target is this emulator? Its name does not tell', {
+  throw new ElfError('BAD_REQUEST', 'cannot determine the target of this emulator from its name', {
     path: program,
-    expected: 'a name like qemu-arm',
+    expected: 'a name such as qemu-arm',
   });
 }
 

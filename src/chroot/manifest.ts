@@ -51,7 +51,7 @@ export function readManifest(root: Root, prefix: string, libs = defaultLibs): Fo
   const manifest = readManifestFile(root.source(path));
   for (const field of ['prefix', 'libs'] as const) {
     if (manifest[field] === expected[field]) continue;
-    throw new ElfError('BAD_MANIFEST', `the manifest's ${field} is not where it lies`, {
+    throw new ElfError('BAD_MANIFEST', `the manifest's ${field} does not match its location`, {
       path,
       expected: expected[field],
       got: manifest[field],

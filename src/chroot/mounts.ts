@@ -168,10 +168,14 @@ function requireVisible(root: Root, path: string): void {
 }
 
 function noPlace(root: Root, path: string): ElfError {
-  return new ElfError('OUTSIDE', `${resolver} of the chroot is a link to no place where a file can be made`, {
-    path: root.host,
-    got: printable(path),
-  });
+  return new ElfError(
+    'OUTSIDE',
+    `${resolver} of the chroot is a symbolic link to a place where no file can be created`,
+    {
+      path: root.host,
+      got: printable(path),
+    },
+  );
 }
 
 function planBind(root: Root, {source, target = source, readOnly = false}: BindMount): string {
@@ -184,7 +188,7 @@ function planBind(root: Root, {source, target = source, readOnly = false}: BindM
     });
   }
   if (to.inside.startsWith('/proc/')) {
-    const expected = 'a place outside /proc, where the processes of the run are shown';
+    const expected = 'a place outside /proc';
     throw new ElfError('OUTSIDE', `nothing can be mounted on ${printable(target)}`, {
       path: root.host,
       expected,
@@ -199,7 +203,7 @@ function planBind(root: Root, {source, target = source, readOnly = false}: BindM
 function sourceOf(path: string): Found {
   const source = new Root().resolve(absolutePath(path));
   if (source.found) return source;
-  throw new ElfError('NOT_FOUND', 'there is nothing to mount into the chroot', {path});
+  throw new ElfError('NOT_FOUND', 'the directory to mount does not exist', {path});
 }
 
 /**
@@ -210,7 +214,9 @@ function within(root: Root, path: string, plan: (target: string) => string): str
   const there = root.resolve(path);
   if (there.found && there.stats.isDirectory()) return plan(there.host);
   const isLink = !there.found && root.resolve(path, {follow: false}).found;
-  return isLink ? `say ${quote(`warning ${path} is not mounted: there it is a link to nowhere`)}` : undefined;
+  return isLink
+    ? `say ${quote(`warning ${path} is not mounted: it is a dangling symbolic link`)}`
+    : undefined;
 }
 
 function step(what: string, ...command: readonly string[]): string {
@@ -233,5 +239,5 @@ function line(word: string, what: string, [tool = '', ...rest]: readonly string[
  */
 function quote(text: string): string {
   if (!text.includes('\n')) return singleQuoted(text);
-  throw new ElfError('BAD_REQUEST', 'a path with a newline cannot be mounted', {got: printable(text)});
+  throw new ElfError('BAD_REQUEST', 'cannot mount a path that contains a newline', {got: printable(text)});
 }

@@ -162,7 +162,7 @@ export class Namespace {
     const stdio = this.#child.stdio as ChildProcess['stdio'] | undefined;
     const pipe = stdio?.[fd];
     if (pipe) return pipe as Readable | Duplex;
-    throw new ElfError('FILE_SYSTEM', 'too many files are open to start a process', {
+    throw new ElfError('FILE_SYSTEM', 'too many open files to start a process', {
       expected: 'a higher `ulimit -n`',
     });
   }
@@ -220,7 +220,7 @@ export class Namespace {
     // Not only until it ended, but until all that it had to say has arrived.
     const [status] = await Promise.all([this.#exit, this.#closed]);
     const complaint = this.#complaint.trim().split('\n').pop();
-    return new ElfError('UNSUPPORTED', 'this machine does not let us make a user namespace', {
+    return new ElfError('UNSUPPORTED', 'cannot create a user namespace on this machine', {
       expected: userNamespaceHint,
       got: complaint || `exit status ${status}`,
     });

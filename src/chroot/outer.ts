@@ -27,7 +27,7 @@ export function readOuterEntries(
     return enabled ? entries.filter((entry) => entry.enabled) : [];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    onWarning(`what is registered outside cannot be read, and is not there inside: ${error.message}`);
+    onWarning(`cannot read the outer binfmt_misc table, so its entries are missing inside: ${error.message}`);
     return [];
   }
 }
@@ -47,7 +47,7 @@ export function registerAgain(
       register(mountPoint, registration);
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
-      onWarning(`'${name}', registered outside, is not there inside: ${error.message}`);
+      onWarning(`'${name}' is registered outside, but not inside: ${error.message}`);
     }
   }
 }

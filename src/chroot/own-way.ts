@@ -34,7 +34,7 @@ function enter(machine: HeldRoot, directory: string, make: boolean): HeldDirecto
   try {
     return machine.enter(absolutePath(directory), make);
   } catch (error) {
-    throw systemError(directory, error, make ? 'cannot make the directory' : undefined);
+    throw systemError(directory, error, make ? 'cannot create the directory' : undefined);
   }
 }
 
@@ -45,10 +45,10 @@ function requireOwnWay(machine: HeldRoot, directory: string): void {
   const who = foreigner === 'anybody' ? 'other users' : `user ${foreigner}`;
   throw new ElfError(
     'OUTSIDE',
-    `${who} can change where this path leads while debootstrap works there as root`,
+    `${who} can change where this path points while debootstrap works there as root`,
     {
       path: directory,
-      expected: 'a directory that only root may change, or to be run as that user',
+      expected: 'a directory that only root may change, or to run as that user',
     },
   );
 }
@@ -56,5 +56,5 @@ function requireOwnWay(machine: HeldRoot, directory: string): void {
 function requireSame(machine: HeldRoot, directory: string, {bigStats}: HeldDirectory): void {
   const there = machine.resolve(absolutePath(directory));
   if (there.found && there.stats.dev === bigStats.dev && there.stats.ino === bigStats.ino) return;
-  throw new ElfError('CHANGED', 'the directory was replaced while it was made', {path: directory});
+  throw new ElfError('CHANGED', 'the directory was replaced while being created', {path: directory});
 }

@@ -29,7 +29,7 @@ export function fillTable(namespace: Namespace, {registrations, outer, onWarning
 /** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
 export function explainMount(error: unknown): never {
   if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
-  throw new ElfError('UNSUPPORTED', 'the user namespace gets no binfmt_misc of its own', {
+  throw new ElfError('UNSUPPORTED', 'the user namespace does not get its own binfmt_misc table', {
     expected: hasPrivateTables() ? needsPermission : needsNewKernel,
     got: `Linux ${release()}, ${error.message}`,
     cause: error,
@@ -37,6 +37,6 @@ export function explainMount(error: unknown): never {
 }
 
 const needsNewKernel =
-  'Linux 6.7 or newer; on an older one register the emulator for the whole machine (elfinterp binfmt register qemu-TARGET --global) and run with --global';
+  'Linux 6.7 or later; on older kernels, register the emulator for the whole machine (elfinterp binfmt register qemu-TARGET --global) and run with --global';
 const needsPermission =
-  'CONFIG_BINFMT_MISC, and user namespaces that may mount (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
+  'CONFIG_BINFMT_MISC, and permission to mount in user namespaces (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';

@@ -35,9 +35,9 @@ export function findCommand(
   {isComplete, ...lookup}: {searchPath: string | undefined; cwd: string; isComplete: boolean},
 ): ProgramInside | undefined {
   const [name] = command;
-  if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (name === undefined || name === '') throw new ElfError('BAD_REQUEST', 'no command to run');
   if (command.some((word) => word.includes('\0'))) {
-    throw new ElfError('BAD_REQUEST', 'an argument of a command holds no NUL', {
+    throw new ElfError('BAD_REQUEST', 'an argument of the command contains a NUL', {
       got: printable(command.join(' ')),
     });
   }

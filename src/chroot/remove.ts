@@ -79,14 +79,14 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
   const [first] = changed;
   if (first !== undefined && !force) {
     const others = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
-    throw new ElfError('CHANGED', `this is not the file that was installed${others}`, {
+    throw new ElfError('CHANGED', `the file was changed after it was installed${others}`, {
       path: root.hostPath(first.path),
-      expected: `sha256 ${first.sha256}, as in the manifest; --force removes it all the same`,
+      expected: `sha256 ${first.sha256}, as in the manifest; --force removes the file anyway`,
     });
   }
   const directory = there.find(({path}) => isDirectory(root, path));
   if (directory !== undefined) {
-    throw new ElfError('CHANGED', 'a directory stands where a file was installed', {
+    throw new ElfError('CHANGED', 'a directory is in the place of an installed file', {
       path: root.hostPath(directory.path),
     });
   }
@@ -104,5 +104,5 @@ function leftIn(top: HeldDirectory, path: string, directories: readonly string[]
   const names = (directory?.names() ?? []).filter((name) => !directories.includes(posix.join(path, name)));
   if (names.length === 0) return [];
   const [some, verb] = [names.slice(0, 5).map(printable).join(', '), names.length === 1 ? 'is' : 'are'];
-  return [`${posix.join(path, '/')} stays: ${some} ${verb} not of the bundle`];
+  return [`${posix.join(path, '/')} is kept: ${some} ${verb} not part of the bundle`];
 }

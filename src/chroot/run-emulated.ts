@@ -57,7 +57,7 @@ export async function runEmulated(
   options: EmulatedRunOptions = {},
 ): Promise<ChrootRunResult> {
   const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
-  if (command.length === 0) throw new ElfError('BAD_REQUEST', 'there is no command to run');
+  if (command.length === 0) throw new ElfError('BAD_REQUEST', 'no command to run');
   using files = await fetchEmulators(emulators.map(wantedFor), options.flags, options);
   const {registrations} = files;
   const outer = readOuterEntries(onWarning);
@@ -88,8 +88,7 @@ function wantedFor(text: string): WantedEmulator {
   }
   const {name, targets} = architectureOf(text);
   const [target] = targets;
-  if (target === undefined)
-    throw new ElfError('UNSUPPORTED', `no qemu-user target is called ${printable(name)}`);
+  if (target === undefined) throw new ElfError('UNSUPPORTED', `qemu-user has no target ${printable(name)}`);
   return {program: findHostEmulator({name, targets}), target};
 }
 

@@ -156,9 +156,9 @@ function planRegistrations(
 function warnOfLimits(root: Root, {kind}: IdMap, onWarning: (message: string) => void): void {
   const mount = mountOf(root.host);
   if (mount?.options.includes('noexec'))
-    onWarning(`${mount.path} is mounted with noexec: no program on it runs`);
+    onWarning(`${mount.path} is mounted with noexec: programs on it cannot be executed`);
   if (kind === 'single')
-    onWarning('one user id exists inside: programs run, but chown to any other id fails');
+    onWarning('only one user id exists inside: programs run, but chown to any other id fails');
 }
 
 /** The way in, through chroot(2). */

@@ -11,16 +11,16 @@ const interruptions = [
 ];
 
 const remedies = {
-  first: () => 'another try may use the same directory',
+  first: () => 'you can retry with the same directory',
   second: (target: string) =>
-    `chroot create --resume ${quoted(target)} goes on (with --keep, if that is wanted), chroot remove takes the emulator out`,
+    `chroot create --resume ${quoted(target)} continues (with --keep if needed); chroot remove removes the emulator`,
 } as const;
 
 /** The error of a stage that ended with a status other than 0. */
 export function stageFailed(stage: keyof typeof remedies, target: string, status: number): ElfError {
   const log = findLog(target);
   const what = `debootstrap's ${stage} stage ${interruptions.includes(status) ? 'was interrupted' : 'failed'}`;
-  const where = log === undefined ? '' : ', this is its log';
+  const where = log === undefined ? '' : '; its log follows';
   return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage](target)}`, {
     path: log ?? target,
     expected: 'exit status 0',

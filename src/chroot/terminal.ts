@@ -26,7 +26,7 @@ export function inOwnTerminal(
   const isWhole = streams.every((fd) => fd !== undefined && isatty(fd));
   if (isWhole && hasTool('script')) return throughScript(command, shell);
   onWarning(
-    'the command could type into this terminal: sysctl dev.tty.legacy_tiocsti=0 forbids it, and so does a run without redirections, where script (package bsdutils) makes a terminal for it',
+    'the command can insert input into this terminal: to prevent that, set sysctl dev.tty.legacy_tiocsti=0, or run it without redirections so that script (package bsdutils) gives it its own terminal',
   );
   return command;
 }

@@ -22,7 +22,7 @@ export function findTool(tool: Tool): string {
   const path = locateProgram(tool);
   if (path !== undefined) return path;
   const expected = `${tool}, of Debian's package ${packages[tool]}`;
-  throw new ElfError('NOT_FOUND', `the program ${tool} is missing on this machine`, {expected});
+  throw new ElfError('NOT_FOUND', `the program ${tool} is not installed on this machine`, {expected});
 }
 
 export function hasTool(tool: Tool): boolean {

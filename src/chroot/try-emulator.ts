@@ -34,7 +34,7 @@ export function tryEmulator({name, match, interpreter}: Registration, chroot = '
   try {
     const said = start(root, root.isTrivial ? posix.join(directory.real, file) : `/${file}`);
     if (said === undefined) return;
-    const what = `'${printable(name)}' is registered, and a program for ${target.name} does not run`;
+    const what = `'${printable(name)}' is registered, but a program for ${target.name} does not run`;
     throw new ElfError('COMMAND_FAILED', what, {path: interpreter, got: said});
   } finally {
     rmSync(directory.at(file), {force: true});

@@ -64,11 +64,9 @@ function verifyIn(root: Root, place: BundlePlace): VerifyResult {
 
 function checkFile(root: Root, file: ManifestFile): BundleProblem[] {
   const {path} = file;
-  if (!isThere(root, file)) return [{code: 'MISSING', path, message: 'the file is gone'}];
+  if (!isThere(root, file)) return [{code: 'MISSING', path, message: 'the file is missing'}];
   if (isInPlace(root, file)) return [];
-  return [
-    {code: 'CHANGED', path, message: 'this is not the file that was installed, by its hash or its mode'},
-  ];
+  return [{code: 'CHANGED', path, message: 'the hash or the mode of the file differs from the manifest'}];
 }
 
 function checkDirectory(root: Root, path: string): BundleProblem[] {
@@ -86,7 +84,7 @@ function findExtras(root: Root, manifest: Manifest): BundleProblem[] {
   return names
     .map((name) => posix.join(libs, name))
     .filter((path) => !known.has(path))
-    .map((path) => ({code: 'EXTRA', path, message: 'the manifest does not list this file'}));
+    .map((path) => ({code: 'EXTRA', path, message: 'the file is not in the manifest'}));
 }
 
 function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {

@@ -66,16 +66,15 @@ export async function applyToFiles(
 /** Why these arguments do not go together. */
 function complaintAbout(files: readonly string[], args: Arguments): string | undefined {
   const hasOutput = args.output !== undefined;
-  if (hasOutput && args['in-place']) return '--output and --in-place exclude one another';
-  if (hasOutput && files.length > 1) return '--output goes with one file';
+  if (hasOutput && args['in-place']) return '--output and --in-place are mutually exclusive';
+  if (hasOutput && files.length > 1) return '--output takes only one file';
   if (args.output === standardInput)
-    return 'standard output gets the result of standard input: elfinterp edit ... - <FILE >RESULT';
+    return 'the result of standard input goes to standard output: elfinterp edit ... - <FILE >RESULT';
   if (!files.includes(standardInput)) return undefined;
-  if (files.length > 1) return 'standard input (-) goes with no other file';
-  if (args['in-place']) return 'standard input (-) cannot be written --in-place';
+  if (files.length > 1) return 'standard input (-) cannot be combined with other files';
+  if (args['in-place']) return 'standard input (-) cannot be edited --in-place';
   if (hasOutput) return 'standard input (-) goes to standard output, not to --output';
-  if (args.json && !args['dry-run'])
-    return 'the result goes to standard output, where --json would stand too';
+  if (args.json && !args['dry-run']) return 'the result goes to standard output, so --json cannot be used';
   return undefined;
 }
 

@@ -132,8 +132,8 @@ function parse(argv: readonly string[]): Parsed | string {
     const {name, rawName, value} = token;
     const flag = flags.find((known) => known.name === name);
     if (flag === undefined) return `unknown option ${rawName}`;
-    if (flag.value !== undefined && value === undefined) return `option ${rawName} wants a path`;
-    if (flag.value === undefined && value !== undefined) return `option ${rawName} wants no value`;
+    if (flag.value !== undefined && value === undefined) return `option ${rawName} requires a path`;
+    if (flag.value === undefined && value !== undefined) return `option ${rawName} takes no value`;
     options = {...options, ...flag.changes(value ?? '')};
   }
   return {options, files};

@@ -14,12 +14,12 @@ import {packageCommands} from './definitions/package.js';
 /** What `elfinterp GROUP --help` says a group of commands is for. */
 export const groups: Readonly<Record<string, string>> = {
   chroot: 'work with a chroot of another architecture',
-  binfmt: "look at and change the kernel's table of emulators",
+  binfmt: "show and change the kernel's table of emulators",
 };
 
 /** The commands as the help lists them. */
 export const chapters: Readonly<Record<string, readonly Command[]>> = {
-  'Look at a program': inspectCommands,
+  'Inspect a program': inspectCommands,
   'Change a program': editCommands,
   'Run it elsewhere': [
     ...packCommands,
@@ -28,7 +28,7 @@ export const chapters: Readonly<Record<string, readonly Command[]>> = {
     doctorCommand,
     ...binfmtCommands,
   ],
-  'Publish it': packageCommands,
+  'Publish a package': packageCommands,
   'In the shell': [completionCommand],
 };
 

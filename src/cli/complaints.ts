@@ -73,7 +73,7 @@ function beforeDashes(words: readonly string[]): readonly string[] {
 
 /** For those who forget the `--`. */
 function behindDashes({rest}: Command): string {
-  return rest === undefined ? '' : `; ${rest.describe.replace(/ \(.*/, '')} stands behind --`;
+  return rest === undefined ? '' : `; ${rest.describe.replace(/ \(.*/, '')} goes after --`;
 }
 
 /** An option that takes one value and was given two. */

@@ -6,6 +6,6 @@ import {safe} from './safe-text.js';
 export function inside(view: ElfView, path: string, output: Output): ElfView {
   const program = programInside(view);
   if (program === undefined) return view;
-  output.note(safe`${path}: packed; this is about the program inside`);
+  output.note(safe`${path}: packed; showing the program inside`);
   return program;
 }

@@ -30,22 +30,22 @@ export const flag = (describe: string, more: Partial<Option> = {}) =>
 
 export const files = {files: {describe: 'ELF files', type: 'string'}} as const;
 
-export const jsonOption = {json: flag('print the facts as JSON')} as const;
+export const jsonOption = {json: flag('print the result as JSON')} as const;
 
 export const applyOptions = {
-  output: text('FILE', 'write the result to this file, leave the original alone', {alias: 'o'}),
-  'dry-run': flag('print what would be written, and why; write nothing', {alias: 'n'}),
+  output: text('FILE', 'write the result to this file, and leave the original unchanged', {alias: 'o'}),
+  'dry-run': flag('print what would be written, and why, but write nothing', {alias: 'n'}),
   'in-place': flag('write only the changed bytes into the file itself (not atomic)'),
-  follow: flag('follow a symbolic link to the file; --no-follow refuses one', {default: true}),
+  follow: flag('follow a symbolic link to the file; --no-follow refuses it', {default: true}),
 } as const;
 
 export const interpreterOptions = {
-  'allow-relative': flag('accept a path that the kernel looks up from the current directory'),
+  'allow-relative': flag('accept a relative path, which the kernel resolves from the current directory'),
 } as const;
 
 /** Where to look for a chroot's bundle. */
 export const placeOptions = {
-  prefix: text('DIR', 'where its bundle is (default: /debootstrap, then /usr/libexec/elfinterp)'),
+  prefix: text('DIR', 'directory of the bundle (default: /debootstrap, then /usr/libexec/elfinterp)'),
   libs: text('NAME', 'name of the library directory below the prefix'),
 } as const;
 
@@ -53,21 +53,21 @@ export const placeOptions = {
 export const bundleOptions = {
   libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
   root: text('DIR', 'take programs and libraries from this root directory'),
-  library: list('NAME', 'a library to carry along'),
+  library: list('NAME', 'additional library to bundle'),
   isolate: flag(
-    'let the bundled loader ignore LD_* variables, ld.so.preload, ld.so.cache and its built-in directories',
+    'make the bundled loader ignore LD_* variables, ld.so.preload, ld.so.cache and its built-in directories',
     {
       default: true,
     },
   ),
-  symbols: flag('fail when something asks for a symbol that nothing in the bundle defines'),
+  symbols: flag('fail if a required symbol is not defined in the bundle'),
   launcher: {
     ...choice(
       'HOW',
       ['interp', 'wrapper'],
-      'change PT_INTERP, or put a shell script in the place of a program that cannot be changed',
+      'change PT_INTERP, or replace a program that cannot be changed with a shell script',
     ),
     default: 'interp',
   },
-  shell: text('FILE', 'the static shell that runs such scripts'),
+  shell: text('FILE', 'static shell that runs these scripts'),
 } as const;

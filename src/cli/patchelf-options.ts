@@ -145,7 +145,7 @@ const options: readonly Option[] = [
   {
     names: ['--page-size'],
     values: ['SIZE'],
-    help: 'Aligns new segments to SIZE, not as the file is.',
+    help: 'Aligns new segments to SIZE.',
     apply: (draft, size) => {
       const pageSize = Number.parseInt(size, 10);
       if (!(pageSize > 0)) throw new PatchelfUsage('invalid argument to --page-size');
@@ -174,13 +174,13 @@ const options: readonly Option[] = [
   {
     names: ['--set-rpath'],
     values: ['RPATH'],
-    help: 'Sets DT_RUNPATH; a DT_RPATH becomes one.',
+    help: 'Sets DT_RUNPATH; replaces a DT_RPATH.',
     apply: (draft, path) => editPath(draft, 'set', path),
   },
   {
     names: ['--add-rpath'],
     values: ['RPATH'],
-    help: 'Adds RPATH behind the path that is there.',
+    help: 'Appends RPATH to the existing path.',
     apply: (draft, path) => editPath(draft, 'add', path),
   },
   {
@@ -192,13 +192,13 @@ const options: readonly Option[] = [
   {
     names: ['--shrink-rpath'],
     values: [],
-    help: 'Removes directories that hold nothing needed.',
+    help: 'Removes directories without a needed library.',
     apply: (draft) => draft.edits.add('shrink'),
   },
   {
     names: ['--allowed-rpath-prefixes'],
     values: ['PREFIXES'],
-    help: '--shrink-rpath keeps only what begins so (A:B).',
+    help: '--shrink-rpath keeps only these prefixes (A:B).',
     apply: (draft, prefixes) => {
       draft.allowedPrefixes = prefixes.split(':');
     },
@@ -207,66 +207,66 @@ const options: readonly Option[] = [
   {
     names: ['--force-rpath'],
     values: [],
-    help: 'What sets or adds a path writes DT_RPATH.',
+    help: 'Options that set or add a path use DT_RPATH.',
     apply: (draft) => set(draft, {forceRpath: true}),
   },
   {
     names: ['--add-needed'],
     values: ['LIBRARY'],
-    help: 'Asks for LIBRARY too, before the others.',
+    help: 'Adds LIBRARY to DT_NEEDED, before the others.',
     apply: (draft, name) => draft.addNeeded.push(resolve(name)),
   },
   {
     names: ['--remove-needed'],
     values: ['LIBRARY'],
-    help: 'Asks for LIBRARY no more.',
+    help: 'Removes LIBRARY from DT_NEEDED.',
     apply: (draft, name) => draft.removeNeeded.push(resolve(name)),
   },
   {
     names: ['--replace-needed'],
     values: ['LIBRARY', 'NEW_LIBRARY'],
-    help: 'Asks for NEW_LIBRARY instead of LIBRARY.',
+    help: 'Replaces LIBRARY with NEW_LIBRARY.',
     apply: (draft, from, to) => {
       draft.replaceNeeded[from ?? ''] = to ?? '';
     },
   },
-  print('needed', 'Prints the libraries (DT_NEEDED), one a line.'),
+  print('needed', 'Prints the libraries (DT_NEEDED), one per line.'),
   {
     names: ['--no-default-lib'],
     values: [],
-    help: "Leaves the system's directories out.",
+    help: 'Ignores the default library directories.',
     apply: (draft) => set(draft, {noDefaultLib: true}),
   },
-  {names: ['--no-sort'], values: [], help: 'Accepted; nothing is sorted here.', apply: () => undefined},
+  {names: ['--no-sort'], values: [], help: 'Accepted and ignored.', apply: () => undefined},
   {
     names: ['--no-clobber-old-sections'],
     values: [],
-    help: 'Accepted; they are never moved here.',
+    help: 'Accepted and ignored.',
     apply: () => undefined,
   },
   {
     names: ['--clear-symbol-version'],
     values: ['SYMBOL'],
-    help: 'SYMBOL is looked for in any version.',
+    help: 'Removes the version of SYMBOL.',
     apply: (draft, name) => draft.clearSymbolVersions.push(resolve(name)),
   },
   {
     names: ['--add-debug-tag'],
     values: [],
-    help: 'Adds DT_DEBUG, which debuggers want.',
+    help: 'Adds DT_DEBUG, which debuggers need.',
     apply: (draft) => set(draft, {addDebugTag: true}),
   },
-  print('execstack', 'Says whether the stack is executable.'),
+  print('execstack', 'Prints whether the stack is executable.'),
   {
     names: ['--clear-execstack'],
     values: [],
-    help: 'Asks for a stack that is not executable.',
+    help: 'Requests a non-executable stack.',
     apply: (draft) => set(draft, {execStack: false}),
   },
   {
     names: ['--set-execstack'],
     values: [],
-    help: 'Asks for an executable stack.',
+    help: 'Requests an executable stack.',
     // Beside --clear-execstack it does not count.
     apply: (draft) => set(draft, {execStack: draft.execStack ?? true}),
   },
@@ -289,7 +289,7 @@ const options: readonly Option[] = [
   {
     names: ['--output'],
     values: ['FILE'],
-    help: 'Writes to FILE; the original stays.',
+    help: 'Writes to FILE; the original is unchanged.',
     apply: (draft, file) => {
       draft.output = resolve(file);
     },
@@ -297,14 +297,19 @@ const options: readonly Option[] = [
   {
     names: ['--debug', '-d'],
     values: [],
-    help: 'Says what changes (as PATCHELF_DEBUG does).',
+    help: 'Prints what changes (as PATCHELF_DEBUG does).',
     apply: (draft) => set(draft, {debug: true}),
   },
-  {names: ['--help', '-h'], values: [], help: 'Shows this.', apply: (draft) => set(draft, {action: 'help'})},
+  {
+    names: ['--help', '-h'],
+    values: [],
+    help: 'Shows this help.',
+    apply: (draft) => set(draft, {action: 'help'}),
+  },
   {
     names: ['--version'],
     values: [],
-    help: 'Shows which patchelf this answers like.',
+    help: 'Shows the version of patchelf that this matches.',
     apply: (draft) => set(draft, {action: 'version'}),
   },
 ];

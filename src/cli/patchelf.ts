@@ -102,7 +102,7 @@ function replaceOrWriteInPlace(file: EditableElf, plan: Plan): readonly string[]
     if (!isUnreplaceable(error)) throw error;
     try {
       const {notes} = applyPlanSync(file, plan, {inPlace: true});
-      return ['written in place: no new file can take its place', ...notes];
+      return ['written in place, because the file cannot be replaced', ...notes];
     } catch {
       throw error;
     }
@@ -205,7 +205,7 @@ function say(error: Error): string {
   if (code === 'NO_DYNAMIC') return missingText('.dynamic');
   if (code === 'NOT_A_FILE') return `reading '${path}': Is a directory`;
   if (code === 'NOT_ELF') return isShort(path) ? 'missing ELF header' : 'not an ELF executable';
-  if (code === 'PAYLOAD') return `${path}: ${error.what}; \`elfinterp edit --payload\` has ways to keep it`;
+  if (code === 'PAYLOAD') return `${path}: ${error.what}; \`elfinterp edit --payload\` can keep it`;
   if (code === 'UNSUPPORTED') return 'wrong ELF type';
   if (code === 'BAD_REQUEST' && error.message.startsWith('unknown OS ABI')) return 'unrecognized OS ABI';
   if ((cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')

@@ -6,7 +6,7 @@ import {type SafeText, safe} from './safe-text.js';
 export function printBundle({manifest, written}: BundleResult, output: Output): void {
   for (const {path, interpreter} of manifest.programs) {
     output.line(
-      interpreter === null ? safe`${path}  (static, copied as it is)` : safe`${path}  ->  ${interpreter}`,
+      interpreter === null ? safe`${path}  (static, copied unchanged)` : safe`${path}  ->  ${interpreter}`,
     );
   }
   for (const {path, source, resolved} of manifest.files.filter(({role}) => role !== 'program'))
@@ -14,8 +14,8 @@ export function printBundle({manifest, written}: BundleResult, output: Output): 
   for (const path of manifest.directories ?? []) output.line(safe`${path}/  (an empty directory)`);
   output.progress(
     written
-      ? safe`the bundle is complete, nothing it needs lies outside`
-      : safe`the bundle is there already, nothing was written`,
+      ? safe`the bundle is complete and self-contained`
+      : safe`the bundle exists already; nothing was written`,
   );
 }
 

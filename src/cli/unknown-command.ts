@@ -18,7 +18,7 @@ function complaint(group: string | undefined, word: string | undefined, argv: re
   const [option = ''] = argv;
   if (option.startsWith('-')) return `unknown option: ${option}${wayOut(option, argv)}`;
   if (word === undefined || word === '')
-    return `a command is missing${group === undefined ? '' : ` behind ${group}`}`;
+    return `a command is missing${group === undefined ? '' : ` after ${group}`}`;
   const path = group === undefined ? '' : `${group} `;
   const names =
     group === undefined
@@ -33,9 +33,8 @@ function complaint(group: string | undefined, word: string | undefined, argv: re
 
 /** What may have been meant by an option that stands first. */
 function wayOut(option: string, argv: readonly string[]): string {
-  if (argv.some((_, i) => findCommand(argv.slice(i)) !== undefined))
-    return '; options stand behind the command';
+  if (argv.some((_, i) => findCommand(argv.slice(i)) !== undefined)) return '; options go after the command';
   if (/^--(set|print|add|remove|replace|shrink|force|clear)-/.test(option))
-    return "; patchelf's options are those of elfinterp-patchelf";
+    return '; use elfinterp-patchelf for the options of patchelf';
   return didYouMean(option, ownOptions);
 }

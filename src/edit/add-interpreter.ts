@@ -18,7 +18,7 @@ import {findRooms, type Place, takePlace} from './space.js';
 export function addInterpreter(draft: Draft, path: string): Step {
   const {view} = draft;
   if (view.interpreter !== undefined) return setInterpreter(draft, path);
-  requireLoaded(view, 'a static-pie program relocates itself and must not be given to a loader');
+  requireLoaded(view, 'a static-pie program relocates itself and cannot have a loader');
   const bytes = encodeString(path);
   const segment = takeProgramHeader(draft, {p_type: PT.PT_INTERP, p_flags: PF.PF_R});
   const place = takePlace(draft, findRooms(draft), bytes.length, 1) ?? takeNewPlace(draft, bytes.length, 1);

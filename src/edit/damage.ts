@@ -72,9 +72,9 @@ export function requireSectionNames(view: ElfView): void {
   const names = view.sectionHeaders[view.e_shstrndx];
   if (names === undefined) throw unsafe(view, `there is no section ${view.e_shstrndx} to hold the names`);
   if (names.sh_type !== SHT.SHT_STRTAB || names.sh_size === 0)
-    throw unsafe(view, `section ${view.e_shstrndx}, which should hold the names, is no string table`);
+    throw unsafe(view, `section ${view.e_shstrndx}, which should hold the names, is not a string table`);
   const stray = view.sectionHeaders.findIndex(({sh_name}) => sh_name >= names.sh_size);
-  if (stray >= 0) throw unsafe(view, `the name of section ${stray} lies outside the section names`);
+  if (stray >= 0) throw unsafe(view, `the name of section ${stray} is outside the section names`);
 }
 
 const findDamage = oncePerView(
@@ -83,7 +83,7 @@ const findDamage = oncePerView(
 );
 
 function unsafe({path}: ElfView, damage: string, cause?: unknown): ElfError {
-  return new ElfError('UNSAFE_EDIT', `the file is damaged, and editing it would damage it more: ${damage}`, {
+  return new ElfError('UNSAFE_EDIT', `the file is damaged, and an edit would damage it further: ${damage}`, {
     path,
     cause,
   });
@@ -125,11 +125,11 @@ function findLost(view: ElfView): string | undefined {
   );
   if (lost === undefined || view.dynamic?.value(sizeTags.get(lost.d_tag) ?? lost.d_tag) === 0n)
     return undefined;
-  return `${dynamicTagName(lost.d_tag, view.header.e_machine)} does not lead into the file`;
+  return `${dynamicTagName(lost.d_tag, view.header.e_machine)} does not point into the file`;
 }
 
 function mappedElsewhere({header}: ElfView, {p_type}: Phdr): string {
-  return `${segmentTypeName(p_type, header.e_machine)} is mapped from another place than it says`;
+  return `${segmentTypeName(p_type, header.e_machine)} is mapped from a different place than its header says`;
 }
 
 function isElsewhere(view: ElfView, {p_vaddr, p_offset}: Phdr): boolean {

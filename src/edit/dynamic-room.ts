@@ -40,7 +40,7 @@ function dropRedundant(draft: Draft): void {
   const [entry] = index < 0 ? [] : draft.entries.splice(index, 1);
   if (entry === undefined) return;
   const name = entry.d_tag === DT.DT_FLAGS ? 'DT_FLAGS' : 'DT_BIND_NOW';
-  draft.notes.push(`${name} gave its place to the new entry; DT_FLAGS_1 says the same`);
+  draft.notes.push(`${name} was replaced by the new entry; DT_FLAGS_1 has the same meaning`);
 }
 
 function repeats(flags1: bigint, flags: bigint): boolean {

@@ -25,7 +25,7 @@ export function requireEditable(view: ElfView): void {
 /** Only core files have so many segments that the header cannot count them; no kernel loads such a program. */
 function requireCountable({header, path}: ElfView): void {
   if (header.e_phnum !== PN_XNUM) return;
-  throw new ElfError('UNSUPPORTED', 'more program headers than a kernel loads', {
+  throw new ElfError('UNSUPPORTED', 'more program headers than the kernel accepts', {
     path,
     expected: `fewer than ${PN_XNUM}`,
     got: `${header.e_phnum} (PN_XNUM)`,
@@ -40,7 +40,7 @@ export function refusePacked(view: ElfView): void {
     'the file is packed: unpack it, change the program or library, and pack it again',
     {
       path: view.path,
-      expected: 'a program or library on its own',
+      expected: 'a program or library that is not packed',
     },
   );
 }
@@ -60,7 +60,7 @@ function requireSegmentsInFile(view: ElfView): void {
   for (const [i, {p_type, p_offset, p_filesz, p_memsz}] of view.programHeaders.entries()) {
     if (p_type === PT.PT_NULL || p_type === PT.PT_GNU_STACK || p_filesz === 0) continue;
     if (p_offset + p_filesz > view.source.size) {
-      throw new ElfError('TRUNCATED', `segment ${i} reaches past the end of the file`, {
+      throw new ElfError('TRUNCATED', `segment ${i} extends past the end of the file`, {
         path: view.path,
         offset: p_offset,
         expected: `${p_filesz} bytes`,
@@ -95,7 +95,7 @@ function requireOrder(view: ElfView): void {
 function requireSectionsInFile(view: ElfView): void {
   for (const [i, {sh_type, sh_offset, sh_size}] of view.sectionHeaders.entries()) {
     if (sh_type === 0 || sh_type === 8 || sh_offset + sh_size <= view.source.size) continue;
-    throw new ElfError('TRUNCATED', `section ${i} reaches past the end of the file`, {
+    throw new ElfError('TRUNCATED', `section ${i} extends past the end of the file`, {
       path: view.path,
       offset: sh_offset,
       expected: `${sh_size} bytes`,

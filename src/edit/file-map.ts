@@ -193,7 +193,7 @@ function tableAreas(view: ElfView): Area[] {
 
 function roomAreas(view: ElfView): Area[] {
   return findRooms(new Draft(view)).map(({kind, offset, size, load}) => {
-    const place = `behind the ${permissions(load.p_flags)} segment`;
+    const place = `after the ${permissions(load.p_flags)} segment`;
     return {offset, size, kind, name: kind === 'slack' ? `slack ${place}` : 'gap between tables'};
   });
 }
@@ -259,7 +259,7 @@ function nameRest(view: ElfView, {segments}: Headers, range: Range, known: reado
     return [{...range, kind: 'padding', name: 'padding'}];
   if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: payloadName(view)}];
   const load = loadAt(segments, range.offset);
-  const name = 'no header describes this';
+  const name = 'not described by any header';
   return [{...range, kind: load === undefined ? 'unknown' : kindOfLoad(load.p_flags), name}];
 }
 

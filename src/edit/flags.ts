@@ -66,7 +66,7 @@ export function addDebugTag(draft: Draft): Step {
   if (dynamic.value(DT.DT_DEBUG) !== undefined) return noStep(view);
   const {p_flags = 0} = view.segment(PT.PT_DYNAMIC) ?? {};
   if ((p_flags & PF.PF_W) === 0) {
-    throw new ElfError('UNSAFE_EDIT', 'ld.so would write DT_DEBUG into a read-only dynamic section', {
+    throw new ElfError('UNSAFE_EDIT', 'ld.so would write to DT_DEBUG in a read-only dynamic section', {
       path: view.path,
       offset: dynamic.offset,
     });

@@ -156,7 +156,7 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   const content = draft.read(start, end - start).slice();
   const tableEnd = table.offset + table.size;
   draft.clear(tableEnd, start + distance - tableEnd, 'more room in .dynstr');
-  draft.write(start + distance, content, 'the tables behind .dynstr, moved toward the slack');
+  draft.write(start + distance, content, 'the tables after .dynstr, moved toward the slack');
   for (const entry of draft.entries) {
     if (isTableTag(draft.view, entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
       entry.d_val += BigInt(distance);

@@ -128,5 +128,5 @@ function layOut(
 }
 
 function outside({path}: ElfView, table: string): ElfError {
-  return new ElfError('BAD_ELF', `${table} does not lead into the file`, {path});
+  return new ElfError('BAD_ELF', `${table} does not point into the file`, {path});
 }

@@ -39,7 +39,7 @@ export function requireDynamic(view: ElfView): DynamicSection {
  */
 export function requireLoaded(
   view: ElfView,
-  consequence = 'a static-pie program has no loader that would heed it',
+  consequence = 'a static-pie program has no loader that would use it',
 ): DynamicSection {
   const dynamic = requireDynamic(view);
   if (!isStaticPie(view)) return dynamic;
@@ -74,7 +74,7 @@ export function refuseGlibcLoader(view: ElfView, what: string): void {
 function brokenLoader(view: ElfView, what: string): ElfError {
   return unsafe(
     view,
-    `glibc's dynamic loader fails with ${what}, and so does every program that asks for it`,
+    `glibc's dynamic loader fails with ${what}, and so does every program that uses it`,
     'the dynamic loader of glibc',
   );
 }

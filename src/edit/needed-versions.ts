@@ -71,7 +71,7 @@ function requireKnownVersions(view: ElfView): void {
   for (const {record} of readDefinedVersions(view)) known.add(versionIndex(record.vd_ndx));
   const stray = readVersym(view, requireSymbols(view).count).find((raw) => !known.has(versionIndex(raw)));
   if (stray === undefined) return;
-  throw new ElfError('UNSAFE_EDIT', 'DT_VERSYM gives a symbol a version that no table has', {
+  throw new ElfError('UNSAFE_EDIT', 'DT_VERSYM gives a symbol a version that is not defined', {
     path: view.path,
     got: `${versionIndex(stray)}`,
     value: stray,

@@ -28,7 +28,7 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
   const others = neededValues(draft).filter((_, i) => names[i] !== name);
   setNeeded(draft, where === 'first' ? [value, ...others] : [...others, value]);
   draft.climb(names.includes(name) ? 1 : 2);
-  draft.changes.push(`needed (DT_NEEDED): ${name} added${where === 'first' ? ' in front' : ''}`);
+  draft.changes.push(`needed (DT_NEEDED): ${name} added${where === 'first' ? ' at the front' : ''}`);
   return draft.finish();
 }
 
@@ -117,12 +117,12 @@ function setNeeded(draft: Draft, values: readonly bigint[]): void {
 
 /** A misspelt name must not pass for a library that is gone. */
 function describeAbsent(name: string, done: string, needed: readonly string[]): string {
-  return `${name} is not needed and was not ${done}; needed: ${needed.join(', ') || 'nothing'}`;
+  return `${name} is not in DT_NEEDED and was not ${done}; in DT_NEEDED: ${needed.join(', ') || 'nothing'}`;
 }
 
 /** Notes are for people: a few names tell which library is missed. */
 function describeRequired(library: string, symbols: readonly string[]): string {
   const shown = symbols.slice(0, 5).join(', ');
   const more = symbols.length > 5 ? ` and ${symbols.length - 5} more` : '';
-  return `${symbols.length} symbol${symbols.length === 1 ? '' : 's'} of ${library} must now be found in another library: ${shown}${more}`;
+  return `${symbols.length} symbol${symbols.length === 1 ? '' : 's'} of ${library} must now come from another library: ${shown}${more}`;
 }

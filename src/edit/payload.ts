@@ -59,13 +59,19 @@ export function decidePayload(
   const payload = {...found, kind: kindByProgram(view, found)};
   const known = choices[payload.kind];
   if (asked !== undefined && known !== undefined && asked !== known)
-    throw unfit(view, payload, `${payload.kind} data behind the program would not be found`, known, asked);
+    throw unfit(
+      view,
+      payload,
+      `${payload.kind} data appended to the program would not be found`,
+      known,
+      asked,
+    );
   const choice = known ?? asked;
   if (choice !== undefined) return {payload, choice: isTrailer(payload, choice) ? 'move' : choice};
   throw unfit(
     view,
     payload,
-    'the edit needs a longer file, and data behind the program would no longer be found',
+    'the edit makes the file longer, and the data appended to the program would no longer be found',
     payloadChoices.join(', '),
     'no choice',
   );
@@ -97,13 +103,13 @@ export function repeatTail(view: ElfView, plan: Plan, {kind, size}: Payload): Pl
   const length = Math.min(size, trailers[kind] ?? longestTrailer);
   const bytes = view.source.read(view.source.size - length, length).slice();
   const offset = plan.outputSize;
-  const reason = 'the last bytes of the data behind the program, repeated';
+  const reason = 'the last bytes of the appended data, repeated';
   return {
     ...plan,
     outputSize: offset + length,
     writes: [...plan.writes, {offset, bytes, before: new Uint8Array(0), reason}],
     regions: [...plan.regions, {offset, size: length, what: reason}],
-    notes: [...plan.notes, `the last ${length} bytes behind the program are repeated at offset ${offset}`],
+    notes: [...plan.notes, `the last ${length} appended bytes are repeated at offset ${offset}`],
   };
 }
 
@@ -129,7 +135,7 @@ export function appendPayload(view: ElfView, plan: Plan, {kind, offset, size}: P
     inputSize: view.source.size,
     outputSize: to + size,
     payload: {from: offset, to, size},
-    notes: [...plan.notes, `${size} bytes behind the program moved from offset ${offset} to ${to}`],
+    notes: [...plan.notes, `${size} appended bytes moved from offset ${offset} to ${to}`],
   };
 }
 

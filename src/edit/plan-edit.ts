@@ -97,7 +97,7 @@ const mostGrowth = 2 ** 30;
 
 function requireBoundedGrowth({path, source}: ElfView, {size}: Step): void {
   if (size - source.size <= mostGrowth) return;
-  throw new ElfError('NO_ROOM', 'the file would grow beyond reason', {
+  throw new ElfError('NO_ROOM', 'the file would grow too much', {
     path,
     expected: `at most ${mostGrowth} bytes more`,
     got: `${size - source.size}`,

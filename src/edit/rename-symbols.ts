@@ -40,7 +40,7 @@ export function renameSymbols(draft: Draft, names: Readonly<Record<string, strin
   });
   const found = new Set(renamed.map(({from}) => from));
   const absent = Object.entries(names).filter(([from, to]) => from !== to && !found.has(from));
-  const notes = absent.slice(0, mostNotes).map(([from]) => `there is no dynamic symbol ${from} to rename`);
+  const notes = absent.slice(0, mostNotes).map(([from]) => `no dynamic symbol ${from} to rename`);
   if (renamed.length === 0) return {...noStep(view), notes};
   const places = placeNames(draft, table, renamed);
   const symbols = readSymbols(draft, table);
@@ -81,7 +81,7 @@ const mostNotes = 5;
 const mostSymbols = 1 << 22;
 
 function tooMany({path}: ElfView, count: number): ElfError {
-  return new ElfError('BAD_ELF', 'absurd number of dynamic symbols', {
+  return new ElfError('BAD_ELF', 'too many dynamic symbols', {
     path,
     expected: `at most ${mostSymbols}`,
     got: `${count}`,

@@ -64,12 +64,12 @@ export interface EditRequest {
  */
 export function checkRequest(request: EditRequest): void {
   if (typeof request !== 'object' || request === null)
-    throw new ElfError('BAD_REQUEST', 'this is no request', {expected: 'an object', got: String(request)});
+    throw new ElfError('BAD_REQUEST', 'not a request', {expected: 'an object', got: String(request)});
   for (const [field, value] of Object.entries(request)) checkField(field, value);
   const {interpreter, allowRelative = false} = request;
   if (interpreter !== undefined) checkInterpreter(interpreter, allowRelative);
   else if (request.addInterpreter === true)
-    throw new ElfError('BAD_REQUEST', 'goes with an interpreter', {fields: ['addInterpreter']});
+    throw new ElfError('BAD_REQUEST', 'requires an interpreter', {fields: ['addInterpreter']});
   if (request.osAbi !== undefined) checkOsAbi(request.osAbi);
   checkExclusive(request, ['rpath', 'runpath', 'convertRpath', 'removeRpath']);
   checkExclusive(request, ['addRpath', 'removeRpath']);
@@ -116,8 +116,7 @@ function checkField(field: string, value: unknown): void {
   const check: Check | undefined = Object.hasOwn(checks, field)
     ? checks[field as keyof EditRequest]
     : undefined;
-  if (check === undefined)
-    throw new ElfError('BAD_REQUEST', `there is no edit called ${quote(field)}`, {value});
+  if (check === undefined) throw new ElfError('BAD_REQUEST', `unknown edit ${quote(field)}`, {value});
   if (value !== undefined) check(field, value);
 }
 
@@ -144,8 +143,7 @@ function checkString(field: string, value: unknown): asserts value is string {
 
 function checkName(field: string, value: unknown): void {
   checkString(field, value);
-  if (value === '')
-    throw new ElfError('BAD_REQUEST', 'wants a name that is not empty', {fields: [field], value});
+  if (value === '') throw new ElfError('BAD_REQUEST', 'requires a non-empty name', {fields: [field], value});
 }
 
 function checkNames(field: string, value: unknown): void {
@@ -161,7 +159,7 @@ function checkMap(field: string, value: unknown): void {
 
 function wrong(field: string, expected: string, value: unknown): ElfError {
   const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
-  return new ElfError('BAD_REQUEST', 'has a value of another kind', {
+  return new ElfError('BAD_REQUEST', 'has a value of the wrong type', {
     fields: [field],
     expected,
     got: typeof value === 'string' ? quote(value) : got,
@@ -172,7 +170,7 @@ function wrong(field: string, expected: string, value: unknown): ElfError {
 function checkExclusive(request: EditRequest, fields: readonly (keyof EditRequest)[]): void {
   const given = fields.filter((field) => request[field] !== undefined && request[field] !== false);
   if (given.length < 2) return;
-  throw new ElfError('BAD_REQUEST', 'exclude one another', {fields: given});
+  throw new ElfError('BAD_REQUEST', 'are mutually exclusive', {fields: given});
 }
 
 function checkOsAbi(name: string): void {

@@ -16,7 +16,7 @@ export function setSoname(draft: Draft, name: string): Step {
   const dynamic = requireLoaded(view);
   if (dynamic.soname === name) return noStep(view);
   if (isProgram(view)) {
-    throw new ElfError('UNSUPPORTED', 'a program has no use for a soname', {
+    throw new ElfError('UNSUPPORTED', 'a program does not need a soname', {
       path: view.path,
       expected: 'a shared library',
       got: 'a program',

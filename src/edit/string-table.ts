@@ -103,7 +103,7 @@ function readTable(view: ElfView): Uint8Array {
     throw new ElfError('NO_DYNAMIC', 'there is no dynamic section', {path: view.path});
   const {offset, size} = dynamic.stringTable;
   if (size > largestTable) {
-    throw new ElfError('BAD_ELF', 'absurd DT_STRSZ', {
+    throw new ElfError('BAD_ELF', 'DT_STRSZ is too large', {
       path: view.path,
       expected: `at most ${largestTable}`,
       got: `${size}`,
@@ -189,7 +189,7 @@ function tableOffset(draft: Draft): number {
   const address = draft.entries.find((entry) => entry.d_tag === DT.DT_STRTAB)?.d_val;
   const offset = address === undefined ? undefined : draft.offsetOfAddress(address);
   if (offset !== undefined) return offset;
-  throw new ElfError('BAD_ELF', 'DT_STRTAB does not lead into the file', {
+  throw new ElfError('BAD_ELF', 'DT_STRTAB does not point into the file', {
     path: draft.view.path,
     value: address,
   });

@@ -61,9 +61,13 @@ function moveReferences(draft: Draft, table: RelocationTable, places: ReadonlyMa
 
 function requireKnownTables(view: ElfView): void {
   const refuse = (what: string) =>
-    new ElfError('UNSAFE_EDIT', `the renamed symbols would change places, and ${what} may count them`, {
-      path: view.path,
-    });
+    new ElfError(
+      'UNSAFE_EDIT',
+      `the renamed symbols would change places, and ${what} may depend on their order`,
+      {
+        path: view.path,
+      },
+    );
   if (view.header.e_machine === EM.EM_MIPS) throw refuse('the GOT of a MIPS file');
   for (const {d_tag} of view.dynamic?.entries ?? []) {
     const name = dynamicTagName(d_tag, view.header.e_machine);

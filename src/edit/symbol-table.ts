@@ -25,7 +25,7 @@ export function requireSymbols(view: ElfView): SymbolTable {
     if (st_name !== 0) count = i + 1;
   });
   if (largestName < size) return {...table, count};
-  throw new ElfError('UNSAFE_EDIT', 'nothing says how many dynamic symbols there are', {
+  throw new ElfError('UNSAFE_EDIT', 'cannot determine the number of dynamic symbols', {
     path: view.path,
     expected: 'section headers, DT_HASH, or exported symbols',
     got: 'none of them',
@@ -39,7 +39,7 @@ const versymSize = 2;
 export function readVersym(view: ElfView, count: number): Uint16Array {
   const offset = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n);
   if (offset === undefined)
-    throw new ElfError('BAD_ELF', 'DT_VERSYM does not lead into the file', {path: view.path});
+    throw new ElfError('BAD_ELF', 'DT_VERSYM does not point into the file', {path: view.path});
   const bytes = view.source.read(offset, count * versymSize);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Uint16Array.from({length: count}, (_, i) =>

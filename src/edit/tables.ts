@@ -28,7 +28,7 @@ export function distanceMoved(draft: Draft, tag: bigint): number {
   const from = draft.view.offsetOfAddress(before);
   const to = now === undefined ? undefined : draft.offsetOfAddress(now);
   if (from !== undefined && to !== undefined) return to - from;
-  throw new ElfError('BAD_ELF', 'a table that an edit writes to does not lie in the file', {
+  throw new ElfError('BAD_ELF', 'a table to be edited is outside the file', {
     path: draft.view.path,
     value: now,
     got: now === undefined ? 'no entry' : hex(now),

@@ -106,7 +106,10 @@ function apply(rule: Rule, view: ElfView): Problem[] {
   try {
     for (const problem of rule(view)) {
       if (problems.length === mostOfARule) {
-        problems.push({...problem, message: `${problem.message}; more of this kind are not listed`});
+        problems.push({
+          ...problem,
+          message: `${problem.message}; further problems of this kind are not listed`,
+        });
         break;
       }
       problems.push(problem);

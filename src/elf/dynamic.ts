@@ -132,17 +132,17 @@ export class DynamicSection {
     const size = this.value(DT.DT_STRSZ);
     const offset = address === undefined ? undefined : this.#file.offsetOfAddress(address);
     if (address === undefined || size === undefined || offset === undefined) {
-      throw this.#bad('DT_STRTAB does not lead to a string table', address);
+      throw this.#bad('DT_STRTAB does not point to a string table', address);
     }
     if (offset + Number(size) > this.#file.source.size)
-      throw this.#bad('DT_STRSZ leads outside the file', size);
+      throw this.#bad('DT_STRSZ extends past the end of the file', size);
     return {address, offset, size: Number(size)};
   }
 
   /** The string at an offset of the dynamic string table. */
   stringAt(index: bigint): string {
     const {stringTable} = this;
-    if (index >= BigInt(stringTable.size)) throw this.#bad('a string offset lies outside DT_STRTAB', index);
+    if (index >= BigInt(stringTable.size)) throw this.#bad('a string offset is outside DT_STRTAB', index);
     this.#strings ??= new StringReader(this.#file.source, stringTable);
     return this.#strings.at(Number(index));
   }

@@ -79,7 +79,7 @@ export function nameKind(view: ElfView): string {
 
 /** Say why a file has no interpreter. */
 export function noInterpreter(view: ElfView): ElfError {
-  return new ElfError('NO_INTERPRETER', 'there is no interpreter: the file has no PT_INTERP', {
+  return new ElfError('NO_INTERPRETER', 'no interpreter: the file has no PT_INTERP', {
     path: view.path,
     expected: 'a dynamically linked program',
     got: nameKind(view),

@@ -63,7 +63,7 @@ function plainBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
   const kind = Object.prototype.toString.call(bytes).slice('[object '.length, -1);
   if (kind === 'Uint8Array') return bytes as Uint8Array;
   if (kind === 'ArrayBuffer') return new Uint8Array(bytes as ArrayBuffer);
-  throw new ElfError('BAD_REQUEST', 'these are no bytes', {
+  throw new ElfError('BAD_REQUEST', 'not bytes', {
     expected: 'a Uint8Array or an ArrayBuffer',
     got: typeof bytes,
   });

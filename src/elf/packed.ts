@@ -65,7 +65,7 @@ export function packedContents(view: ElfView): PackedContents | undefined {
   const contents = parse(note.description);
   // The note is behind the program, so that no file is inside itself.
   if (isContents(contents, view) && (contents.parts[0]?.size ?? 0) <= note.offset) return contents;
-  throw new ElfError('BAD_ELF', 'the list of what is packed inside is damaged', {
+  throw new ElfError('BAD_ELF', 'the list of packed files is damaged', {
     path: view.path,
     offset: note.offset,
   });

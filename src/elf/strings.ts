@@ -68,10 +68,10 @@ function badString({path}: ByteSource, tableOffset: number, tableSize: number, i
   const facts = {path, offset: tableOffset + index, value: index};
   if (index >= tableSize) {
     const expected = `an index below ${tableSize}`;
-    return new ElfError('BAD_ELF', 'a string lies outside its table', {...facts, expected, got: `${index}`});
+    return new ElfError('BAD_ELF', 'a string is outside its table', {...facts, expected, got: `${index}`});
   }
   const searched = Math.min(tableSize - index, longestString);
-  return new ElfError('BAD_ELF', 'a string has no end', {
+  return new ElfError('BAD_ELF', 'a string is not terminated', {
     ...facts,
     expected: `a NUL within ${searched} bytes`,
   });
@@ -103,8 +103,7 @@ export class StringBudget {
   /** @throws ElfError BAD_ELF when the strings taken so far come to more than a sound table holds */
   take(length: number): void {
     this.spend(length);
-    if (this.#left < 0)
-      throw new ElfError('BAD_ELF', 'strings lie over one another without end', this.#facts);
+    if (this.#left < 0) throw new ElfError('BAD_ELF', 'strings overlap excessively', this.#facts);
   }
 
   /** The same without an error; the next `take` will have it. */

@@ -102,7 +102,7 @@ export function readVersym(view: ElfView, count: number): Uint16Array {
   if (address === undefined) return new Uint16Array();
   const offset = view.offsetOfTable(DT.DT_VERSYM);
   if (offset !== undefined) return readU16s(view, offset, count);
-  throw new ElfError('BAD_ELF', 'DT_VERSYM does not lead into the file', {path: view.path, value: address});
+  throw new ElfError('BAD_ELF', 'DT_VERSYM does not point into the file', {path: view.path, value: address});
 }
 
 function countFromSection(view: ElfView, address: bigint): number | undefined {

@@ -64,7 +64,7 @@ function walk<T>(
   const count = Number(view.dynamic?.value(countTag) ?? 0n);
   let offset = view.offsetOfTable(tableTag);
   if (offset === undefined) {
-    throw new ElfError('BAD_ELF', 'a version table lies outside the file', {path: view.path, value: address});
+    throw new ElfError('BAD_ELF', 'a version table is outside the file', {path: view.path, value: address});
   }
   const items: T[] = [];
   while (items.length < count) {
@@ -119,7 +119,7 @@ class RecordReader {
     const {format, path} = this.#view;
     this.#left -= 1;
     if (this.#left < 0) {
-      throw new ElfError('BAD_ELF', 'a version table without end', {
+      throw new ElfError('BAD_ELF', 'a version table does not end', {
         path,
         offset,
         expected: `at most ${mostRecords} records`,

@@ -181,7 +181,7 @@ export class ElfView {
   #interpreterOf({p_offset: offset, p_filesz: size}: Phdr): Interpreter {
     const index = this.#segmentTable().keys.indexOf(PT.PT_INTERP);
     if (size < 2 || size > longestInterpreter) {
-      throw new ElfError('BAD_ELF', 'PT_INTERP has a size that the kernel refuses', {
+      throw new ElfError('BAD_ELF', 'the kernel refuses the size of PT_INTERP', {
         expected: `2 to ${longestInterpreter} bytes`,
         got: `${size}`,
         value: size,
@@ -238,7 +238,7 @@ export class ElfView {
       });
     }
     if (count > mostHeaders) {
-      throw new ElfError('BAD_ELF', `absurd number of ${what}s`, {
+      throw new ElfError('BAD_ELF', `too many ${what}s`, {
         expected: `at most ${mostHeaders}`,
         got: `${count}`,
         value: count,

@@ -24,5 +24,5 @@ export function requireOpenToAuthor(nodes: readonly ResolvedTree['nodes'][number
 /** Why a program's loader is not run here; undefined where it may be. */
 export function whyNotRun(author: Author): string | undefined {
   if (author === undefined || process.geteuid?.() !== 0) return undefined;
-  return `${author === 'anybody' ? 'others' : `user ${author}`} can change what is copied, and root runs nothing of theirs`;
+  return `${author === 'anybody' ? 'others' : `user ${author}`} can change what is copied, and root must not run files of other users`;
 }

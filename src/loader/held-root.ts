@@ -205,9 +205,9 @@ export class HeldRoot extends Root implements Disposable {
 
   #requireOwn(trust: Trust, {stats, inside}: Node, path: string): void {
     if (mayChange(trust, stats)) return;
-    throw new ElfError('OUTSIDE', `a link of user ${trust.linkedBy} leads to a directory that is not his`, {
+    throw new ElfError('OUTSIDE', `a link of user ${trust.linkedBy} points to a directory of another user`, {
       path: this.hostPath(posix.join('/', path)),
-      expected: 'the directory itself, by its own path',
+      expected: 'the path of the directory itself',
       got: this.hostPath(inside),
     });
   }
@@ -318,7 +318,7 @@ class Stop {
 
 function directoryOf({held, inside}: Node): HeldDirectory {
   if (held instanceof HeldDirectory) return held;
-  throw new ElfError('CHANGED', 'not a directory any more', {path: inside});
+  throw new ElfError('CHANGED', 'no longer a directory', {path: inside});
 }
 
 /** A file that was let go is found again by its name, if it is the same. */
@@ -328,7 +328,7 @@ function holdAgain(node: Node): Held {
   const {dev, ino} = held.bigStats;
   node.held = held;
   if (dev === node.stats.dev && ino === node.stats.ino) return held;
-  throw new ElfError('CHANGED', 'another file was put in its place meanwhile', {path: held.real});
+  throw new ElfError('CHANGED', 'another file has replaced it', {path: held.real});
 }
 
 /** Who could change the link meanwhile is whoever owns the directory, and that counts already. */
@@ -338,7 +338,7 @@ function readLink(link: Node): string {
     link.text ??= above === undefined ? '' : readlinkSync(directoryOf(above).at(name));
     return link.text;
   } catch (cause) {
-    throw new ElfError('CHANGED', 'the link was replaced while it was followed', {path: link.inside, cause});
+    throw new ElfError('CHANGED', 'the link was replaced while being followed', {path: link.inside, cause});
   }
 }
 
@@ -356,8 +356,12 @@ function makeAll({node, resolution}: Stop, onMade: (path: string) => void): Held
 
 function notForAll(path: string, {foreigner}: Trust): ElfError {
   const who = foreigner === 'anybody' ? 'others' : `user ${foreigner}`;
-  return new ElfError('OUTSIDE', `${who} can change where this path leads, and may not read what is there`, {
-    path,
-    expected: 'a file that is open to all, or directories on the way that only root or you may change',
-  });
+  return new ElfError(
+    'OUTSIDE',
+    `${who} can change where this path points, and may not read the file there`,
+    {
+      path,
+      expected: 'a file readable by everyone, or a path whose directories only root or you may change',
+    },
+  );
 }

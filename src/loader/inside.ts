@@ -23,8 +23,8 @@ export function findOwn(root: Root, path: string): string | undefined {
   if (end !== path || (!there.found && there.code === 'ELOOP')) {
     throw new ElfError('OUTSIDE', `${path} is reached through a symbolic link`, {
       path: root.host,
-      expected: 'directories and files of its own',
-      got: end === path ? 'links in a circle' : `a way to ${end}`,
+      expected: 'real directories and files',
+      got: end === path ? 'a symbolic link loop' : `a way to ${end}`,
     });
   }
   if (there.found) return there.host;

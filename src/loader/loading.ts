@@ -105,7 +105,7 @@ export class Loading {
   #noteMissingInterpreter(): void {
     const name = this.#options.interpreter ?? this.#interpreter?.requested;
     if (name === undefined) return;
-    const why = 'no such file, or not a loader for it';
+    const why = 'no such file, or not a loader for this program';
     this.#misses.push({
       name,
       kind: 'interpreter',

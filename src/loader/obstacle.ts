@@ -43,5 +43,5 @@ export function findObstacle(
   const [symbol] = symbols ? findUndefinedSymbols(tree, root) : [];
   if (symbol === undefined) return undefined;
   const name = symbol.version === undefined ? symbol.name : `${symbol.name}@${symbol.version}`;
-  return {what: `nothing defines the symbol ${name}`, asker: pathOf(symbol.requiredBy)};
+  return {what: `the symbol ${name} is not defined`, asker: pathOf(symbol.requiredBy)};
 }

@@ -64,7 +64,7 @@ export function settingsOf(options: ResolveTreeOptions, facts: LoaderFacts, mach
 function hwcapsUpTo(best: string | undefined, {hwcaps}: LoaderFacts): readonly string[] {
   if (best === undefined || hwcaps.length === 0) return [];
   if (!hwcaps.includes(best)) {
-    throw new ElfError('BAD_REQUEST', 'the loader does not know this hwcaps level', {
+    throw new ElfError('BAD_REQUEST', 'unknown hwcaps level', {
       expected: hwcaps.join(', '),
       got: best,
       value: best,

@@ -53,7 +53,7 @@ export class Searches {
   /** @throws ElfError TOO_LARGE */
   countLookUp(): void {
     if (++this.#lookUps <= mostLookUps) return;
-    throw new ElfError('TOO_LARGE', 'resolving it takes too many look-ups', {
+    throw new ElfError('TOO_LARGE', 'resolving it needs too many lookups', {
       expected: `at most ${mostLookUps}`,
     });
   }
@@ -62,13 +62,9 @@ export class Searches {
   countExpansion(characters: number): void {
     this.#expansion += characters;
     if (this.#expansion <= mostExpansion) return;
-    throw new ElfError(
-      'TOO_LARGE',
-      'its names and search paths are too long once their tokens are replaced',
-      {
-        expected: `at most ${mostExpansion} characters more`,
-      },
-    );
+    throw new ElfError('TOO_LARGE', 'its names and search paths are too long after token expansion', {
+      expected: `at most ${mostExpansion} characters more`,
+    });
   }
 }
 

@@ -82,9 +82,9 @@ export function findCalls(loader: ElfView): CallSite[] {
     );
   const missing = required.find((names) => !sites.some(({call}) => names.includes(call)));
   if (missing !== undefined) {
-    throw new ElfError('UNSUPPORTED', `the loader's system call ${missing.join(' or ')} was not found`, {
+    throw new ElfError('UNSUPPORTED', `the system call ${missing.join(' or ')} was not found in the loader`, {
       path: loader.path,
-      expected: "glibc's loader, with the code that it has had since 2.28",
+      expected: 'the loader of glibc 2.28 or later',
       value: missing[0],
     });
   }
@@ -152,10 +152,10 @@ function armNumberBefore(data: DataView, at: number): number | undefined {
 }
 
 function unknownCode(call: string, offset: number, path: string | undefined): ElfError {
-  return new ElfError('UNSUPPORTED', `the loader makes the system call ${call} in an unknown way`, {
+  return new ElfError('UNSUPPORTED', `unrecognized code at the loader's system call ${call}`, {
     path,
-    expected: 'a comparison of the result with -4096 behind it',
+    expected: 'a comparison of the result with -4096 after it',
     value: call,
-    got: `other code at 0x${offset.toString(16)} of its code`,
+    got: `other code at 0x${offset.toString(16)}`,
   });
 }

@@ -19,9 +19,9 @@ export function checkProgram(view: ElfView): void {
   if (view.format.elfClass !== 64 || !view.format.littleEndian) throw wrongMachine(view);
   if (view.interpreter === undefined) throw noInterpreter(view);
   if (findPayload(view) !== undefined) {
-    throw new ElfError('PAYLOAD', 'the program has something appended that it would no longer find', {
+    throw new ElfError('PAYLOAD', 'the program would no longer find the data appended to it', {
       path,
-      expected: 'nothing behind the ELF image',
+      expected: 'no data after the ELF image',
     });
   }
 }
@@ -31,16 +31,16 @@ export function checkPart(view: ElfView, program: ElfView): void {
   requireEditable(view);
   const [wanted, got] = [machineOf(program), machineOf(view)];
   if (wanted.name !== got.name) {
-    throw new ElfError('UNSUPPORTED', 'this file is for another machine than the program', {
+    throw new ElfError('UNSUPPORTED', 'the file is for a different machine than the program', {
       path: view.path,
       expected: wanted.name,
       got: got.name,
     });
   }
   if (view.header.e_type === ET.ET_DYN && view.dynamic !== undefined && view.segment(PT.PT_LOAD)) return;
-  throw new ElfError('UNSUPPORTED', 'this is no shared library', {
+  throw new ElfError('UNSUPPORTED', 'not a shared library', {
     path: view.path,
-    expected: 'ET_DYN with a dynamic section and something to load',
+    expected: 'ET_DYN with a dynamic section and loadable segments',
     got: `e_type ${view.header.e_type}`,
   });
 }
@@ -53,7 +53,7 @@ export function checkNames(
   for (const {names, view} of parts) {
     for (const name of names) {
       if (!isFileName(name)) {
-        throw new ElfError('BAD_REQUEST', 'this is not the name of a library', {
+        throw new ElfError('BAD_REQUEST', 'not a library name', {
           path: view.path,
           expected: 'a name without a slash',
           got: name,
@@ -61,7 +61,7 @@ export function checkNames(
       }
       const other = known.get(name);
       if (other !== undefined) {
-        throw new ElfError('CONFLICT', `two files would be ${name} inside`, {
+        throw new ElfError('CONFLICT', `two files would be called ${name} inside`, {
           expected: other.path,
           got: view.path,
           value: name,
@@ -95,7 +95,7 @@ function glibcBuild({source}: ElfView): string | undefined {
 }
 
 function wrongMachine(view: ElfView): ElfError {
-  return new ElfError('UNSUPPORTED', 'a program of this machine cannot be packed', {
+  return new ElfError('UNSUPPORTED', 'programs for this machine cannot be packed', {
     path: view.path,
     expected: 'x86_64 or aarch64',
     got: machineOf(view).name,

@@ -59,7 +59,9 @@ export function planLibcIsolation(view: ElfView): Plan | undefined {
   const writes = [...text.matchAll(/(?<=\0)\/[\w.+/-]*\/gconv(?:\/[\w.-]+)?(?=\0)/g)].map((match) =>
     write(match.index, match[0], nowhere(match[0]), `${match[0]} becomes a path that cannot exist`),
   );
-  return writes.length === 0 ? undefined : planOf(view, writes, ['iconv opens no modules of the machine']);
+  return writes.length === 0
+    ? undefined
+    : planOf(view, writes, ['iconv does not open gconv modules of the machine']);
 }
 
 function planOf({path, source: {size}}: ElfView, writes: readonly Write[], changes: readonly string[]): Plan {
@@ -85,7 +87,7 @@ function replaceDirectories(text: string): Write[] {
     let offset = at;
     for (const directory of directories) {
       writes.push(
-        write(offset, directory, nowhere(directory), `the built-in directory ${directory} is gone`),
+        write(offset, directory, nowhere(directory), `the built-in directory ${directory} is removed`),
       );
       offset += directory.length + 1;
     }
@@ -165,7 +167,7 @@ function findPrefixTest(view: ElfView, text: string, isChanged = false): Write[]
     ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_X) !== 0,
   );
   const test = isArm ? (isChanged ? armDeafTest : armPrefixTest) : isChanged ? deafTest : prefixTest;
-  const reason = 'the test for LD_ now is one for LD%';
+  const reason = 'the test for LD_ becomes a test for LD%';
   return code.flatMap(({p_offset, p_filesz}) =>
     [...text.slice(p_offset, p_offset + p_filesz).matchAll(test)].map((match) => {
       const end = p_offset + match.index + match[0].length;

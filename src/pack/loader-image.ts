@@ -45,9 +45,9 @@ export function loaderImage(
     loads.every((load) => load === data || load.p_offset + load.p_filesz <= data.p_offset) &&
     data.p_memsz < 1 << 24;
   if (!isUsual) {
-    throw new ElfError('UNSUPPORTED', 'the loader is laid out in an unknown way', {
+    throw new ElfError('UNSUPPORTED', 'the loader has an unknown layout', {
       path: loader.path,
-      expected: 'segments from address 0 on, the last one and no other writable',
+      expected: 'segments starting at address 0, of which only the last is writable',
     });
   }
   const end = roundUp(Number(data.p_vaddr) + data.p_memsz, page);

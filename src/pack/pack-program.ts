@@ -98,7 +98,7 @@ function packTree(tree: ResolvedTree, root: HeldRoot, options: PackOptions): Pac
     refuseInputs(options.output, sources);
     const parts = sources.map((source, i) => partOf(source, orderOf(nodes, tree)[i], tree, options));
     const [own, loader, ...libraries] = parts;
-    if (own === undefined || loader === undefined) throw new ElfError('NOT_FOUND', 'there is no loader');
+    if (own === undefined || loader === undefined) throw new ElfError('NOT_FOUND', 'no loader found');
     const closed = options.closed ?? isEmulator(own.names[0] ?? '');
     const plan = planPack({program: own, loader, libraries, closed, isolate: options.isolate});
     const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
@@ -175,7 +175,7 @@ function partOf(
   tree: ResolvedTree,
   {recordSources, onProgress}: PackOptions,
 ): PartRequest {
-  if (node === undefined) throw new ElfError('NOT_FOUND', 'there is no such file', {path: source.path});
+  if (node === undefined) throw new ElfError('NOT_FOUND', 'no such file', {path: source.path});
   return {
     view: new ElfView(source),
     names: node.index === 0 ? [posix.basename(node.path)] : namesOf(node, tree),
@@ -221,7 +221,7 @@ function complaintsOf(tree: ResolvedTree): string[] {
     if (optional) continue;
     if (name === alwaysNeeded && kind === 'library') {
       if (tree.interpreter?.libc !== 'musl')
-        notes.push(`${alwaysNeeded} is not ${where}: a program that cancels a thread would abort`);
+        notes.push(`${alwaysNeeded} is not ${where}: programs that cancel a thread will abort`);
       continue;
     }
     const places = placesInWords(tree, miss);
@@ -238,7 +238,7 @@ function complaintsOf(tree: ResolvedTree): string[] {
   if (problem !== undefined) {
     throw new ElfError('NOT_CLOSED', `a library does not define the symbol version ${problem.version}`, {
       path: tree.nodes[problem.missingIn]?.path,
-      got: `wanted by ${tree.nodes[problem.requiredBy]?.path}`,
+      got: `required by ${tree.nodes[problem.requiredBy]?.path}`,
       value: problem.version,
     });
   }
@@ -249,16 +249,16 @@ function complaintsOf(tree: ResolvedTree): string[] {
   }
   if (tree.interpreter.substituted) {
     const {requested, path} = tree.interpreter;
-    notes.push(`${program?.path} asks for ${requested}, which is not ${where}; ${path} stands in`);
+    notes.push(`${program?.path} asks for ${requested}, which is not ${where}; using ${path} instead`);
   }
   return notes;
 }
 
 function refusePacked({packed, nodes}: ResolvedTree): void {
   if (packed === undefined) return;
-  throw new ElfError('PACKED', 'the file is packed already: unpack it first', {
+  throw new ElfError('PACKED', 'the file is already packed: unpack it first', {
     path: nodes[0]?.path,
-    expected: 'a program as it was linked',
+    expected: 'a program that is not packed',
   });
 }
 
@@ -266,7 +266,10 @@ function refuseInputs(output: string, sources: readonly FileSource[]): void {
   const there = statSync(output, {throwIfNoEntry: false});
   const same = sources.find(({stats}) => there?.ino === stats.ino && there.dev === stats.dev);
   if (same === undefined) return;
-  throw new ElfError('CONFLICT', 'the output is one of the files to pack', {path: output, got: same.path});
+  throw new ElfError('CONFLICT', 'the output is also one of the files to pack', {
+    path: output,
+    got: same.path,
+  });
 }
 
 function isEmulator(name: string): boolean {
@@ -280,9 +283,9 @@ function copyStatic(
   {output, dryRun, onProgress}: PackOptions,
 ): PackResult {
   const [program] = tree.nodes;
-  if (program === undefined) throw new ElfError('NOT_FOUND', 'there is no program');
+  if (program === undefined) throw new ElfError('NOT_FOUND', 'no program specified');
   const notes = [
-    `${program.path} is linked statically and needs no packing: ${dryRun ? 'it would be' : 'it was'} copied as it is`,
+    `${program.path} is static and needs no packing: ${dryRun ? 'it would be' : 'it was'} copied unchanged`,
   ];
   const result = {output, contents: undefined, plan: undefined, listing: undefined, notes};
   requireOpenToAuthor([program], root);

@@ -319,7 +319,7 @@ function headerOf(
 function requireOnePage(count: number, {path, format}: ElfView): void {
   const most = Math.floor(4096 / Phdr.size(format.elfClass));
   if (count <= most) return;
-  throw new ElfError('UNSUPPORTED', 'the packed file would have more program headers than fit into a page', {
+  throw new ElfError('UNSUPPORTED', 'the packed file would have more program headers than fit in a page', {
     path,
     expected: `at most ${most}`,
     got: `${count}`,

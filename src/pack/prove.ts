@@ -22,7 +22,7 @@ interface Inside {
  */
 export function provePacked(view: ElfView): PackedContents {
   const contents = packedContents(view);
-  if (contents === undefined) throw new ElfError('BAD_ELF', 'the file is no packed one', {path: view.path});
+  if (contents === undefined) throw new ElfError('BAD_ELF', 'not a packed file', {path: view.path});
   const inside = contents.parts.map((part): Inside & {names: readonly string[]} => {
     const own = new ElfView(partSource(view, contents, part));
     const soname = part.soname === undefined ? [] : [part.soname];
@@ -47,9 +47,9 @@ export function provePacked(view: ElfView): PackedContents {
 }
 
 function notClosed({path}: ElfView, {name}: Inside, what: string): ElfError {
-  return new ElfError('NOT_CLOSED', `the packed file does not stand on its own: ${what}`, {
+  return new ElfError('NOT_CLOSED', `the packed file is not self-contained: ${what}`, {
     path,
-    expected: 'everything inside',
-    got: `asked for by ${name}`,
+    expected: 'everything inside the file',
+    got: `an unmet dependency of ${name}`,
   });
 }

@@ -86,7 +86,7 @@ function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirec
   try {
     return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
   } catch (error) {
-    throw systemError(into, error, 'cannot make the directory');
+    throw systemError(into, error, 'cannot create the directory');
   }
 }
 
@@ -139,7 +139,7 @@ function create(directory: HeldDirectory, name: string): number {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const path = `${directory.real}/${name}`;
-    throw new ElfError('CONFLICT', 'a file of this name is there already', {path, expected: 'a free name'});
+    throw new ElfError('CONFLICT', 'a file of this name already exists', {path, expected: 'an unused name'});
   }
 }
 

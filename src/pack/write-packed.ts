@@ -80,7 +80,7 @@ export function writePackedAt(
 function requireSame(place: Place, before: Stats | undefined, path: string): void {
   const now = place.look();
   if (now?.ino === before?.ino && now?.dev === before?.dev && now?.mtimeMs === before?.mtimeMs) return;
-  throw new ElfError('CHANGED', 'the output changed while the program was packed', {path});
+  throw new ElfError('CHANGED', 'the output changed during packing', {path});
 }
 
 /** Everybody may read and run it who may run the program; set-ID bits are a grant for the program's own file. */
@@ -132,5 +132,5 @@ function copyPart(
 }
 
 function changed({path}: ByteSource): ElfError {
-  return new ElfError('CHANGED', 'the file changed while it was packed', {path});
+  return new ElfError('CHANGED', 'the file changed during packing', {path});
 }

@@ -63,7 +63,7 @@ function raisers({versions}: Floor, limit: string): string {
     .flatMap(({symbols, version}) => symbols.map((symbol) => `${symbol} (${version})`))
     .slice(0, 5);
   const count = above.reduce((sum, version) => sum + version.count, 0);
-  if (shown.length === 0) return 'no symbol uses that version, but the file asks for it';
+  if (shown.length === 0) return 'no symbol uses that version, but the file requires it';
   return `${shown.join(', ')}${count > shown.length ? ` and ${count - shown.length} more` : ''}`;
 }
 
@@ -75,7 +75,7 @@ function versionFindings({unknownVersions}: FileAudit, say: Say): PackageFinding
           'error',
           'uses private symbols of glibc (GLIBC_PRIVATE), which change with each release',
         )
-      : say('unknown-version', 'warning', `asks for ${version}, which no table of elfinterp knows`),
+      : say('unknown-version', 'warning', `requires ${version}, which elfinterp does not know`),
   );
 }
 
@@ -87,7 +87,7 @@ function requestFindings({requests, path: file}: FileAudit, say: Say): PackageFi
     say(
       'node-symbols',
       'note',
-      `uses ${name}, but Node.js exports symbols of its own copy, which come first`,
+      `uses ${name}, but Node.js exports the symbols of its own copy, which take precedence`,
     ),
   );
   const findings = requests.flatMap(({name, from, path, throughLink}) => {
@@ -104,7 +104,7 @@ function requestFindings({requests, path: file}: FileAudit, say: Say): PackageFi
 }
 
 function outsideWords(name: string, path: string | undefined): string {
-  const where = path === undefined ? '' : ` (looked for at ${path})`;
+  const where = path === undefined ? '' : ` (searched at ${path})`;
   return `needs ${name}, which is neither in the package nor part of every system${where}`;
 }
 
@@ -118,7 +118,7 @@ function pathFindings(file: FileAudit, rules: Rules, say: Say): PackageFinding[]
         say(
           'current-directory',
           'error',
-          `${tag} has ${element === '' ? 'an empty element' : `the relative path ${element}`}: libraries are loaded from wherever the user happens to be`,
+          `${tag} has ${element === '' ? 'an empty element' : `the relative path ${element}`}: libraries are loaded from the user's current directory`,
         ),
       );
     else if (element.startsWith('/') && !rules.isAllowedPath(element))
@@ -163,7 +163,7 @@ function hardeningFindings({hardening, kind, pageSize, target}: FileAudit, say: 
       say(
         'executable-stack',
         'error',
-        'wants an executable stack, which glibc 2.41 refuses to a library and SELinux to all',
+        'requests an executable stack, which glibc 2.41 refuses for libraries and SELinux for all files',
       ),
     );
   if (hardening?.textRelocations)
@@ -177,7 +177,7 @@ function hardeningFindings({hardening, kind, pageSize, target}: FileAudit, say: 
       say(
         'page-size',
         'warning',
-        `is aligned for pages of ${pageSize / 1024} KiB, so kernels with larger ones (64 KiB on RHEL 8, 16 KiB on Raspberry Pi 5 and Asahi) cannot load it`,
+        `is aligned for pages of ${pageSize / 1024} KiB, so kernels with larger pages (64 KiB on RHEL 8, 16 KiB on Raspberry Pi 5 and Asahi) cannot load it`,
       ),
     );
   return findings;

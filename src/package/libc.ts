@@ -11,7 +11,7 @@ import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {npmCpu} from './platforms.js';
 
-/** `none`: it asks for no C library, being static or free of any. */
+/** `none`: it needs no C library, being static or free of any. */
 export type PackageLibc = 'glibc' | 'musl' | 'bionic' | 'none';
 
 /** What a file was made for, in the words of package.json where it has them. */

@@ -37,7 +37,7 @@ function fieldFindings(files: readonly FileAudit[], fields: PackageFields): Pack
       code: 'no-libc-field',
       severity: 'note',
       file: undefined,
-      message: `every file is for ${only}, but package.json has no "libc": ["${only}"], so that other systems install it too`,
+      message: `every file is for ${only}, but package.json has no "libc": ["${only}"], so it is also installed on other systems`,
     });
   return findings;
 }
@@ -76,6 +76,6 @@ function unusedFindings(files: readonly FileAudit[]): PackageFinding[] {
       code: 'bundled-but-unused',
       severity: 'warning',
       file: path,
-      message: `no addon will use it: Node.js has the system's ${soname} loaded under the same name`,
+      message: `no addon will use it: Node.js has already loaded the system's ${soname} under this name`,
     }));
 }

@@ -51,24 +51,24 @@ export function rulesOf(policy: Policy = {}, limits: Limits = {}): Rules {
 
 function baseOf(name: string) {
   if (Object.hasOwn(policies, name)) return policies[name];
-  throw wrong('there is no policy of this name', policyNames.join(', '), name);
+  throw wrong('no such policy', policyNames.join(', '), name);
 }
 
 const families: readonly Family[] = ['glibc', 'musl', 'glibcxx', 'cxxabi', 'gcc'];
 
 function checkLimit(family: string, version: unknown): void {
   if (!families.includes(family as Family))
-    throw wrong('a policy limits something unknown', families.join(', '), family);
+    throw wrong('the policy has an unknown limit', families.join(', '), family);
   if (typeof version !== 'string' || !isVersion(version))
-    throw wrong(`the limit for ${family} is not a version`, 'one like 2.28', String(version));
+    throw wrong(`the limit for ${family} is not a version`, 'a version such as 2.28', String(version));
 }
 
 function checkPolicy(policy: Policy): void {
   if (typeof policy !== 'object' || policy === null || Array.isArray(policy))
-    throw wrong('this is not a policy', 'an object', typeof policy);
+    throw wrong('not a policy', 'an object', typeof policy);
   const known = ['extends', 'limits', 'allow', 'paths', 'ignore'];
   const stray = Object.keys(policy).find((field) => !known.includes(field));
-  if (stray !== undefined) throw wrong('a policy has an unknown field', known.join(', '), stray);
+  if (stray !== undefined) throw wrong('the policy has an unknown field', known.join(', '), stray);
   if (policy.extends !== undefined && typeof policy.extends !== 'string')
     throw wrong('extends does not name a policy', policyNames.join(', '), typeof policy.extends);
   if (policy.limits !== undefined && (typeof policy.limits !== 'object' || policy.limits === null))

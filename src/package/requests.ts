@@ -87,7 +87,7 @@ function findVersionProblems(top: Top, trees: ReadonlyMap<string, ResolvedTree>)
         (node) => node && insidePath(top, node.path)?.path,
       );
       if (library === undefined || file === undefined) continue;
-      const words = `wants ${version} of ${library}, which does not define it`;
+      const words = `requires ${version} of ${library}, which does not define it`;
       const known = problems.get(file) ?? [];
       if (!known.includes(words)) problems.set(file, [...known, words]);
     }

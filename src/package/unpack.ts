@@ -57,7 +57,7 @@ export async function unpackPackage(tarball: string, into: string): Promise<void
     if (failure === undefined) parser.end();
     // Entries are taken as they come, so that nothing is left to wait for; an archive that is cut off never ends.
     if (!isEnded) await nextTurn();
-    failure ??= isEnded ? undefined : new Error('it ends too early');
+    failure ??= isEnded ? undefined : new Error('unexpected end');
     unpacking.requireSound();
     if (failure !== undefined) throw badArchive(tarball, failure);
     unpacking.requireSomething();
@@ -75,7 +75,7 @@ function nextTurn(): Promise<void> {
 function badArchive(path: string, cause: unknown): unknown {
   if (cause instanceof ElfError) return cause;
   const {message = String(cause)} = cause as Error;
-  return new ElfError('BAD_PACKAGE', 'not a package tarball that can be read', {
+  return new ElfError('BAD_PACKAGE', 'not a readable package tarball', {
     path,
     got: printable(message),
     cause,
@@ -139,20 +139,20 @@ class Unpacking {
       );
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (path.startsWith('/') || parts.includes('..') || /[\0\\]/.test(path))
-      throw this.#bad('an entry leads out of the package', 'paths below one directory', printable(path));
+      throw this.#bad('an entry points outside the package', 'paths below one directory', printable(path));
     if (!fileTypes.has(type))
       throw this.#bad(
-        `the archive has something that is not a file: ${printable(path)}`,
+        `the archive contains something other than files and directories: ${printable(path)}`,
         'files and directories',
         type,
       );
     this.#bytes += size;
     if (this.#bytes > this.#mostBytes)
-      throw this.#bad('the archive unpacks to too much', `at most ${this.#mostBytes} bytes`, 'more');
+      throw this.#bad('the unpacked archive is too large', `at most ${this.#mostBytes} bytes`, 'more');
     const name = parts.slice(1).join('/');
     if (type === 'Directory' || name === '') return undefined;
     if (this.#names.has(name))
-      throw this.#bad(`the archive has a file twice: ${printable(name)}`, 'each once', 'two');
+      throw this.#bad(`the archive contains a file twice: ${printable(name)}`, 'each once', 'two');
     this.#names.add(name);
     return name;
   }

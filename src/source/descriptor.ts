@@ -32,7 +32,7 @@ let isProcThere: boolean | undefined;
 function requireProc(): void {
   isProcThere ??= isOnProc('/proc/self/fd');
   if (isProcThere) return;
-  throw new ElfError('UNSUPPORTED', 'files cannot be held open without /proc', {
+  throw new ElfError('UNSUPPORTED', 'cannot keep files open without /proc', {
     expected: 'the proc file system, mounted on /proc',
   });
 }

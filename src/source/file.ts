@@ -159,7 +159,7 @@ class OpenFile implements FileSource {
     while (done < length) {
       const count = this.#readSome(bytes, done, length - done, offset + done);
       if (count === 0) {
-        throw new ElfError('CHANGED', 'the file became shorter while it was read', {
+        throw new ElfError('CHANGED', 'the file was truncated while being read', {
           path: this.path,
           offset: offset + done,
           expected: `${length} bytes at ${offset}`,

@@ -178,9 +178,9 @@ function openReal(real: string, flags: number): number {
   const got = whereIs(fd, real);
   if (got === real) return fd;
   closeQuietly(fd);
-  throw new ElfError('CHANGED', 'the path was led elsewhere while it was looked up', {
+  throw new ElfError('CHANGED', 'the path changed while it was being resolved', {
     path: real,
-    expected: 'no directory on the way to be moved or to become a link',
+    expected: 'no directory in the path to be moved or replaced by a link',
     got: printable(got),
   });
 }
@@ -209,17 +209,17 @@ function makeDirectory(path: string, real: string, mode: number): void {
     mkdirSync(path, {mode});
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-      throw systemError(real, error, 'cannot make the directory');
+      throw systemError(real, error, 'cannot create the directory');
   }
 }
 
 function notOwn(real: string): ElfError {
-  const expected = 'a directory, and no link to one';
-  return new ElfError('OUTSIDE', 'not a directory of its own', {path: real, expected});
+  const expected = 'a directory, not a symbolic link';
+  return new ElfError('OUTSIDE', 'not a real directory', {path: real, expected});
 }
 
 /** A single name, so that nothing but the directory itself decides where it leads. */
 function checkName(name: string): void {
   if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return;
-  throw new ElfError('OUTSIDE', 'not the name of a file', {expected: 'a name without a slash', got: name});
+  throw new ElfError('OUTSIDE', 'not a file name', {expected: 'a name without a slash', got: name});
 }

@@ -233,8 +233,8 @@ class Link {
   doubt(target: Stats): ElfError | undefined {
     if (this.#isTrusted(target)) return undefined;
     return new ElfError('UNTRUSTED_LINK', `the symbolic link ${this.#path} is not followed`, {
-      expected: 'a link of your own or of the owner of what it leads to; name the file itself',
-      got: `a link of user ${this.#owner} to what belongs to user ${target.uid}`,
+      expected: 'a link owned by you or by the owner of its target; specify the file itself',
+      got: `a link owned by user ${this.#owner} to a file owned by user ${target.uid}`,
       value: this.#path,
     });
   }
@@ -272,7 +272,7 @@ function readLink(directory: HeldDirectory, name: string): Link | undefined {
       return new Link(text, join(directory.real, name), Number(before.uid), directory.stats);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, coarseness);
   }
-  throw new ElfError('CHANGED', 'the symbolic link changes all the time', {path: join(directory.real, name)});
+  throw new ElfError('CHANGED', 'the symbolic link keeps changing', {path: join(directory.real, name)});
 }
 
 const mostTries = 20;
@@ -289,7 +289,7 @@ function matters({uid}: BigIntStats, {stats}: HeldDirectory): boolean {
 }
 
 function notFollowed({path}: Link): ElfError {
-  return new ElfError('NOT_A_FILE', 'a symbolic link, which is not to be followed', {
+  return new ElfError('NOT_A_FILE', 'a symbolic link, which is not followed', {
     path,
     expected: 'a regular file',
   });

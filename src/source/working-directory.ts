@@ -11,7 +11,7 @@ export function workingDirectory(): string {
     return process.cwd();
   } catch (cause) {
     throw new ElfError('FILE_SYSTEM', 'the working directory was deleted', {
-      expected: 'absolute paths, or a working directory that is there',
+      expected: 'absolute paths, or a working directory that exists',
       cause,
     });
   }

@@ -100,7 +100,7 @@ function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void
   batch.add(output ?? path, (workspaces, closeLater) => {
     requirePlan(path, plan);
     if (output !== undefined && inPlace)
-      throw new ElfError('BAD_REQUEST', 'output and inPlace exclude one another', {path});
+      throw new ElfError('BAD_REQUEST', 'output and inPlace are mutually exclusive', {path});
     if (output === undefined && plan.writes.length === 0) return undefined;
     const target = open(file, follow, closeLater);
     target.requireTrusted();

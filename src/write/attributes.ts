@@ -32,10 +32,10 @@ export interface AttributeCopy {
 
 /** What is said of a file where no one can copy attributes, and so no one knows whether it has any. */
 export const attributesUnknown =
-  'attributes, ACLs and capabilities can be kept only with cp of GNU coreutils';
+  'attributes, ACLs and capabilities are not kept: that needs cp from GNU coreutils';
 
 const noPrivatePlace =
-  'attributes, ACLs and capabilities are not kept: this file system has no private directories';
+  'attributes, ACLs and capabilities are not kept: the file system does not support private directories';
 
 /** Never by PATH, in which somebody else's directory may stand. The last two are NixOS's and Guix's. */
 const directories = [
@@ -102,7 +102,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
   if (status === 0) return undefined;
   if (error !== undefined) return `attributes, ACLs and capabilities could not be copied: ${error.message}`;
   if (/unrecognized option|built without/.test(stderr)) return attributesUnknown;
-  return `not all is kept that belongs to the file: ${shorten(stderr) || `cp ended with ${signal ?? status}`}`;
+  return `not all attributes of the file were kept: ${shorten(stderr) || `cp ended with ${signal ?? status}`}`;
 }
 
 /**

@@ -45,7 +45,7 @@ export class Batch {
   #conflict(name: string, change: Change | undefined): ElfError | undefined {
     if (change === undefined || this.#ready.every((item) => item.change.path !== change.path))
       return undefined;
-    return new ElfError('CHANGED', 'another edit of this file is under way', {path: name});
+    return new ElfError('CHANGED', 'another edit of this file is in progress', {path: name});
   }
 
   /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */

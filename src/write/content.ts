@@ -31,9 +31,9 @@ export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
 export function requirePlan(path: string | undefined, plan: Plan): void {
   const isBytes = (value: unknown) => value instanceof Uint8Array;
   if (plan?.writes?.every?.((write) => isBytes(write.bytes) && isBytes(write.before))) return;
-  throw new ElfError('BAD_REQUEST', 'this is no plan', {
+  throw new ElfError('BAD_REQUEST', 'not an edit plan', {
     path,
-    expected: 'what planEdit returned, or a structuredClone of it; JSON does not keep its bytes',
+    expected: 'the result of planEdit, or a structuredClone of it; JSON does not preserve its bytes',
   });
 }
 
@@ -47,8 +47,8 @@ export function requireUnchanged(source: ByteSource, plan: Plan): void {
   if (source.size === plan.inputSize && plan.writes.every(isSame)) return;
   throw new ElfError('CHANGED', 'the file changed after the edit was planned', {
     path: source.path,
-    expected: `the ${plan.inputSize} bytes of then`,
-    got: source.size === plan.inputSize ? 'other content' : `${source.size} bytes`,
+    expected: `the original ${plan.inputSize} bytes`,
+    got: source.size === plan.inputSize ? 'different content' : `${source.size} bytes`,
   });
 }
 

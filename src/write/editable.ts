@@ -96,9 +96,9 @@ export class Target {
  */
 function requireOwnLink({nlink, uid}: Stats, directory: Stats): void {
   if (process.geteuid?.() !== 0 || nlink === 1 || !mayBeLinked(uid, directory) || hasProtectedLinks()) return;
-  throw new ElfError('UNTRUSTED_LINK', 'somebody else may have put this hard link here', {
-    expected: 'one name, or a directory that only root and the owner of the file may write',
-    got: `${nlink} names, in a directory of user ${directory.uid} with mode 0${(directory.mode & 0o7777).toString(8)}`,
+  throw new ElfError('UNTRUSTED_LINK', 'another user may have created this hard link', {
+    expected: 'a single link, or a directory that only root and the owner of the file may write to',
+    got: `${nlink} links, in a directory of user ${directory.uid} with mode 0${(directory.mode & 0o7777).toString(8)}`,
   });
 }
 

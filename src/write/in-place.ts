@@ -21,7 +21,7 @@ export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspace
   if (plan.payload !== undefined) {
     throw new ElfError(
       'BAD_REQUEST',
-      'the data behind the program cannot move while the file is written in place',
+      'the data appended to the program cannot move when the file is written in place',
       {path: target.path},
     );
   }
@@ -117,9 +117,9 @@ class InPlace implements Change {
   }
 }
 
-const othersWrite = 'others may write into the file meanwhile; they are kept without --in-place';
+const othersWrite = 'other users may write to the file during the edit; without --in-place they are kept';
 
-function lossNote(complaint = 'there is no room to keep them meanwhile', isCertain = false): string {
+function lossNote(complaint = 'no space to save them during the edit', isCertain = false): string {
   if (isCertain || complaint.includes('security.capability'))
     return `the file capabilities are lost: ${complaint}`;
   return `file capabilities, if there were any, are lost: ${complaint}`;

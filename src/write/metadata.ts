@@ -34,7 +34,7 @@ export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
   if ((now.mode & allBits) !== wanted) fchmodSync(fd, wanted);
   return isOwner || isSaid || (input.mode & setIds) === 0
     ? []
-    : ['the set-user-ID or set-group-ID bit is left out: the owner is another'];
+    : ['the set-user-ID or set-group-ID bit is dropped: the owner differs'];
 }
 
 /**
@@ -44,12 +44,12 @@ export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
 export function keepMode(fd: number, old: Stats): string[] {
   if (fstatSync(fd).mode === old.mode) return [];
   if (!isRestorable(old))
-    return ['the set-user-ID or set-group-ID bit is lost: others may write into the file, too'];
+    return ['the set-user-ID or set-group-ID bit is dropped: others may also write to the file'];
   try {
     fchmodSync(fd, old.mode & allBits);
     return [];
   } catch {
-    return ['the set-user-ID or set-group-ID bit is lost: only the owner could keep it'];
+    return ['the set-user-ID or set-group-ID bit is dropped: only the owner of the file can keep it'];
   }
 }
 

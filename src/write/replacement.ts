@@ -68,7 +68,7 @@ export function prepareReplacement(
       throw error;
     }
   } catch (error) {
-    throw systemError(destination.path, error, 'cannot write a new file beside it');
+    throw systemError(destination.path, error, 'cannot write a new file next to it');
   }
 }
 
@@ -146,16 +146,16 @@ class Replacement implements Change {
     try {
       now = lstatSync(path, {throwIfNoEntry: false});
     } catch (error) {
-      throw systemError(this.path, error, 'written, but it cannot be looked at');
+      throw systemError(this.path, error, 'written, but the result cannot be checked');
     }
     if (now?.ino === ino && now.dev === dev) return;
-    throw new ElfError('CHANGED', 'written, but somebody has put something else in its place at once', {
+    throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
       path: this.path,
     });
   }
 
   #changed(): ElfError {
-    return new ElfError('CHANGED', 'the file changed while the edit was made', {path: this.path});
+    return new ElfError('CHANGED', 'the file changed during the edit', {path: this.path});
   }
 }
 
@@ -183,5 +183,5 @@ function hardLinkNote({nlink}: Stats): string {
 /** Writing in place keeps all but the capabilities, which only root can give back. */
 function lossNote(complaint: string, isEdit: boolean): string {
   if (!isEdit || complaint.includes('security.capability')) return complaint;
-  return `${complaint}; --in-place keeps all but capabilities`;
+  return `${complaint}; --in-place keeps everything except capabilities`;
 }

@@ -141,12 +141,12 @@ export class Workspaces {
 /** Hold a directory of our own; for root it has to be private. @throws ElfError UNSUPPORTED, CHANGED */
 function openOwn(parent: HeldDirectory, name: string): HeldDirectory {
   const held = parent.directory(name);
-  if (held === undefined) throw new ElfError('CHANGED', 'somebody took the workspace away');
+  if (held === undefined) throw new ElfError('CHANGED', 'another process removed the temporary directory');
   if (isPrivate(held.stats) || (isOwn(held.stats) && process.geteuid?.() !== 0)) return held;
   held[Symbol.dispose]();
-  throw new ElfError('UNSUPPORTED', 'no private directory can be made beside the file', {
-    expected: 'a file system that keeps owners and modes, and nobody who exchanges directories',
-    got: `one of user ${held.stats.uid} with mode 0${(held.stats.mode & 0o7777).toString(8)}`,
+  throw new ElfError('UNSUPPORTED', 'cannot create a private directory next to the file', {
+    expected: 'a file system that supports owners and modes, and no process that replaces the directory',
+    got: `a directory of user ${held.stats.uid} with mode 0${(held.stats.mode & 0o7777).toString(8)}`,
   });
 }
 

@@ -46,7 +46,7 @@ test('another delimiter is taken where a field holds a colon', (t) => {
 test('fields that hold every delimiter leave none', (t) => {
   t.throws(() => formatRegistration(registration({interpreter: '/:|,;!#%=~+'})), {
     code: 'BAD_REQUEST',
-    message: /no character is left to separate the fields with/,
+    message: /no character left to separate the fields/,
   });
 });
 
@@ -61,10 +61,10 @@ test('a binfmt.d line with mixed escapes is understood', (t) => {
 });
 
 const refusedRegistrations: readonly (readonly [string, Registration, RegExp])[] = [
-  ['an empty name', registration({name: ''}), /not a name for an entry/],
-  ["the name '..'", registration({name: '..'}), /not a name for an entry/],
-  ['a name with a slash', registration({name: 'a/b'}), /not a name for an entry/],
-  ["the name 'register'", registration({name: 'register'}), /has a file of this name already/],
+  ['an empty name', registration({name: ''}), /not a valid name for an entry/],
+  ["the name '..'", registration({name: '..'}), /not a valid name for an entry/],
+  ['a name with a slash', registration({name: 'a/b'}), /not a valid name for an entry/],
+  ["the name 'register'", registration({name: 'register'}), /the name is reserved/],
   ['a name of 256 bytes', registration({name: 'é'.repeat(128)}), /expected at most 255 bytes, got 256 bytes/],
   ['an empty magic', withMagic({magic: new Uint8Array(0)}), /the magic is empty/],
   [
@@ -84,7 +84,7 @@ const refusedRegistrations: readonly (readonly [string, Registration, RegExp])[]
     /not a file name extension/,
   ],
   ['no interpreter', registration({interpreter: ''}), /the interpreter is missing/],
-  ['an interpreter with a newline', registration({interpreter: '/a\nb'}), /holds a NUL or a newline/],
+  ['an interpreter with a newline', registration({interpreter: '/a\nb'}), /contains a NUL or a newline/],
   ['flags that are no letters', registration({flags: 'p:'}), /unknown flags/],
   [
     '1,921 bytes',

@@ -167,7 +167,7 @@ test(
     await t.throwsAsync(packProgram('/bin/program', {root, output: join(into, 'packed')}), expected);
     const whole = makeRoot(t, {'/bin/true': '/bin/true'});
     t.deepEqual((await bundle(['/bin/true'], {root: whole, into})).notes, [
-      'libgcc_s.so.1 is not in that root: a program that cancels a thread would abort',
+      'libgcc_s.so.1 is not in that root: programs that cancel a thread will abort',
     ]);
   }),
 );

@@ -119,14 +119,14 @@ test('a directory of data that holds a link to the directory around it is refuse
 
 test('what is no list of programs is refused as a request', async (t) => {
   const one = bundle('/bin/true' as unknown as string[], {into: tempDirectory(t)});
-  await refused(t, one, 'BAD_REQUEST', /no list of programs/);
+  await refused(t, one, 'BAD_REQUEST', /not a list of programs/);
 });
 
 test('a directory where a file of the bundle goes is refused, and stays with what is in it', async (t) => {
   const into = tempDirectory(t);
   mkdirSync(path.join(into, 'debootstrap/true'), {recursive: true});
   writeFileSync(path.join(into, 'debootstrap/true/kept'), '');
-  await refused(t, bundle([program], {into}), 'CONFLICT', /no bundle put this here/);
+  await refused(t, bundle([program], {into}), 'CONFLICT', /not installed by a bundle/);
   t.deepEqual(files(into), ['/debootstrap/true/kept']);
 });
 
@@ -153,7 +153,7 @@ test('data that would lie outside the prefix, or be the manifest, is refused', a
 test('data in the place of a library is a conflict that names both', async (t) => {
   const into = tempDirectory(t);
   const data = [{source: '/etc/hostname', target: 'qemu-libs/libc.so.6'}];
-  const message = /libc\.so\.6.*\/libc\.so\.6, for \/bin\/true.*\/etc\/hostname \(the file .*asked for/;
+  const message = /libc\.so\.6.*\/libc\.so\.6, for \/bin\/true.*\/etc\/hostname \(the requested file/;
   await refused(t, bundle([program], {into, files: data}), 'CONFLICT', message);
 });
 

@@ -102,7 +102,7 @@ createTest('no file of an emulator was ever in it', (t) => {
 createTest('a second creation in the same directory is refused, and says how to go on', (t) => {
   const {status, stderr} = elfinterp(['chroot', 'create', 'bookworm', target, '--arch', 'armel']);
   t.is(status, 1);
-  t.regex(stderr, /first stage is done here already \(expected chroot create --resume/);
+  t.regex(stderr, /first stage of debootstrap is already done here \(expected chroot create --resume/);
 });
 
 createTest('--resume finishes it', (t) => {
@@ -151,7 +151,7 @@ createTest('a failing first stage says where the log is', (t) => {
   t.is(status, 1);
   t.regex(
     stderr,
-    /other\/debootstrap\/debootstrap\.log: debootstrap's first stage failed, this is its log; another try may use the same directory/,
+    /other\/debootstrap\/debootstrap\.log: debootstrap's first stage failed; its log follows; you can retry with the same directory/,
   );
   t.true(existsSync(join(other, 'debootstrap/debootstrap.log')));
 });
@@ -177,7 +177,10 @@ test('a directory that holds something is not used', async (t) => {
   const error = await t.throwsAsync(createChroot('bookworm', directory, {architecture: 'armel'}), {
     instanceOf: ElfError,
   });
-  t.regex(String(error), /the directory is not empty \(expected an empty one, or none, got mine\)/);
+  t.regex(
+    String(error),
+    /the directory is not empty \(expected an empty directory, or a new one, got mine\)/,
+  );
   t.deepEqual(readdirSync(directory), ['mine']);
 });
 
@@ -239,7 +242,7 @@ test('a wrong command line is told, and nothing is made', (t) => {
   for (const [args, message] of [
     [['bookworm'], /an argument is missing/],
     [['bookworm', '/tmp/none'], /--arch is missing/],
-    [['bookworm', '/tmp/none', '--resume', '/tmp/none'], /--resume goes without/],
+    [['bookworm', '/tmp/none', '--resume', '/tmp/none'], /--resume cannot be combined/],
   ] as const) {
     const {status, stderr} = elfinterp(['chroot', 'create', ...args]);
     t.is(status, 2);

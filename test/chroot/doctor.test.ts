@@ -63,7 +63,7 @@ const cases: Readonly<Record<string, Case>> = {
     evidence: /ld\.so is .*GLIBC.*libc\.so\.6 is .*GLIBC/,
     runs: true,
   },
-  'the emulator may not be executed': {
+  'the emulator is not executable': {
     spoil: (root) => chmodSync(join(root, 'debootstrap/qemu-arm'), 0o644),
     code: 'NOT_EXECUTABLE',
     evidence: /mode 644/,
@@ -182,7 +182,7 @@ test(
     await installEmulator(root);
     t.is(run(root).stdout, greeting, 'chroot run goes by the program itself');
     const finding = diagnose(root).find(({code}) => code === 'FOREIGN_PROGRAM');
-    t.regex(finding?.what ?? '', /\/bin\/sh is for arm, the chroot for arm64/);
+    t.regex(finding?.what ?? '', /\/bin\/sh is for arm, but the chroot is for arm64/);
     if (finding === undefined) return;
     follow(t, finding);
     t.is(run(root).stdout, greeting);
@@ -194,7 +194,7 @@ test('what is no chroot at all', (t) => {
   t.is(status, 1);
   t.regex(
     stdout,
-    /^broken: nothing tells the architecture of this chroot: is it one\? \[ARCHITECTURE\]\n {2}seen: /,
+    /^broken: cannot determine the architecture of this directory; it may not be a chroot \[ARCHITECTURE\]\n {2}evidence: /,
   );
 });
 
@@ -230,7 +230,7 @@ const tableCases: Readonly<Record<string, TableCase>> = {
     code: 'ENTRY_WITHOUT_INTERPRETER',
     evidence: /qemu-arm: \/opt\/nowhere\/qemu-arm/,
     remedy: (root) =>
-      `elfinterp chroot run ${root} does without; elfinterp binfmt disable qemu-arm puts it aside`,
+      `elfinterp chroot run ${root} does not need the entry; elfinterp binfmt disable qemu-arm disables it`,
   },
   'an entry with flag F and a shared emulator': {
     entries: [enter('qemu-arm', '/usr/bin/qemu-arm', 'F')],
@@ -263,7 +263,7 @@ test(
     const register = enter('qemu-arm', '/usr/bin/qemu-arm', 'F');
     const start = `chroot ${root} /bin/sh 2>&1 || true`;
     const text = inTable(
-      `${register}; ${start}; (${doctor} || true) | sed -n 's/^  do: *//p' > ${root}/remedy; . ${root}/remedy >/dev/null; ${start}; ${doctor}`,
+      `${register}; ${start}; (${doctor} || true) | sed -n 's/^  remedy: *//p' > ${root}/remedy; . ${root}/remedy >/dev/null; ${start}; ${doctor}`,
     );
     t.regex(text, /No such file or directory\n/);
     t.true(text.endsWith(greeting), text);
@@ -280,7 +280,7 @@ test(
     const text = inTable(`${hide}; elfinterp doctor ${root} || elfinterp chroot run ${root} 2>&1 || true`);
     t.regex(
       text,
-      /there is no emulator for arm: .* \[NO_EMULATOR\]\n {2}seen: none in the chroot, none in PATH\n/,
+      /there is no emulator for arm: .* \[NO_EMULATOR\]\n {2}evidence: none in the chroot, none in PATH\n/,
     );
     t.regex(text, /expected qemu-arm or qemu-arm-static in PATH/);
   }),
@@ -298,8 +298,8 @@ test(
       `${good}; ${bad}; ${enterChroot}; elfinterp doctor ${root}; elfinterp binfmt disable bad; ${enterChroot}`,
     );
     t.regex(text, /^chroot: .*No such file or directory/);
-    t.regex(text, /doubtful: a broken entry stands before one that works \(good\) \[ENTRY_SHADOWS\]/);
-    t.regex(text, /do: {3}elfinterp binfmt disable bad\n/);
+    t.regex(text, /doubtful: a broken entry precedes a working one \(good\) \[ENTRY_SHADOWS\]/);
+    t.regex(text, /remedy: {3}elfinterp binfmt disable bad\n/);
     t.true(text.endsWith(greeting), text);
   }),
 );
@@ -314,7 +314,7 @@ test(
     const text = inTable(`${loop}; elfinterp doctor ${root} || true; ${emulator} 2>&1 || true`);
     t.regex(text, /"Too many levels of symbolic links" \[ENTRY_LOOP\]/);
     t.regex(text, /\/bin\/emulator: Too many levels of symbolic links\n$/);
-    const remedy = /do: {3}(elfinterp binfmt unregister .*)/.exec(text)?.[1];
+    const remedy = /remedy: {3}(elfinterp binfmt unregister .*)/.exec(text)?.[1];
     const works = enter('works', '/usr/bin/qemu-arm', 'P');
     t.regex(inTable(`${works}; ${loop}; ${remedy}; ${emulator}`), /^hello from ARM/);
   }),
@@ -335,7 +335,7 @@ test(
     await installEmulator(root);
     const text = inTable(`elfinterp doctor ${root}; chroot ${root} /bin/sh 2>&1 || true`);
     t.regex(text, /Exec format error\n$/);
-    const remedy = /\[TABLE_HIDES\]\n.*\n {2}do: {3}(elfinterp .*) \(unmounting/.exec(text)?.[1];
+    const remedy = /\[TABLE_HIDES\]\n.*\n {2}remedy: {3}(elfinterp .*) \(unmounting/.exec(text)?.[1];
     t.true(inTable(`${remedy}; chroot ${root} /bin/sh`).endsWith(greeting), remedy);
   }),
 );
@@ -347,8 +347,8 @@ test(
     await installEmulator(root);
     const script = `mount --bind ${root} ${root}; mount -o remount,bind,noexec,nodev ${root}; elfinterp doctor ${root} || true`;
     const text = inTable(script);
-    t.regex(text, /may be executed: "Permission denied" \[NOEXEC\]/);
-    const remedy = /do: {3}(mount -o remount,bind,exec .*)/.exec(text)?.[1];
+    t.regex(text, /cannot be executed \(noexec\): "Permission denied" \[NOEXEC\]/);
+    const remedy = /remedy: {3}(mount -o remount,bind,exec .*)/.exec(text)?.[1];
     const again = inTable(
       `mount --bind ${root} ${root}; mount -o remount,bind,noexec ${root}; ${remedy}; elfinterp doctor ${root}`,
     );

@@ -96,13 +96,13 @@ test(
     const root = guestRoot(t);
     const native = await installEmulator(root, [], {architecture: 'amd64'});
     t.is(native.bundle, undefined);
-    t.regex(native.notes.join(), /runs amd64 programs itself/);
+    t.regex(native.notes.join(), /runs amd64 programs natively/);
     mkdirSync(join(root, 'usr/bin'), {recursive: true});
     copyFileSync(fixture('x86_64/hello-static').path, join(root, 'usr/bin/qemu-arm-static'));
     const {own, bundle, notes} = await installEmulator(root);
     t.is(own, '/usr/bin/qemu-arm-static');
     t.is(bundle, undefined);
-    t.regex(notes.join(), /an emulator of its own, \/usr\/bin\/qemu-arm-static/);
+    t.regex(notes.join(), /own emulator, \/usr\/bin\/qemu-arm-static/);
   }),
 );
 
@@ -217,7 +217,7 @@ test(
     t.deepEqual(tree(root), before);
     await install();
     writeFileSync(join(root, 'debootstrap/share/a/mine'), '');
-    t.deepEqual(removeBundle(root).notes, ['/debootstrap/share/a/ stays: mine is not of the bundle']);
+    t.deepEqual(removeBundle(root).notes, ['/debootstrap/share/a/ is kept: mine is not part of the bundle']);
     t.false(existsSync(join(root, 'debootstrap/share/a/b')));
   }),
 );
@@ -230,7 +230,7 @@ test(
     writeFileSync(join(root, 'debootstrap/debootstrap.log'), 'mine');
     const {notes} = removeBundle(root);
     t.deepEqual(tree(join(root, 'debootstrap')), ['debootstrap.log']);
-    t.regex(notes.join(), /debootstrap\.log is not of the bundle/);
+    t.regex(notes.join(), /debootstrap\.log is not part of the bundle/);
   }),
 );
 
@@ -246,7 +246,7 @@ test(
       t,
       () => removeBundle(root),
       'CHANGED',
-      /libc\.so\.6: this is not the file that was installed/,
+      /libc\.so\.6: the file was changed after it was installed/,
     );
     t.deepEqual(tree(root), before);
     removeBundle(root, {force: true});
@@ -303,7 +303,7 @@ test(
     );
     const {status, stdout} = elfinterp(['chroot', 'verify', root]);
     t.is(status, 1);
-    t.regex(stdout, /^\/debootstrap\/qemu-libs\/libz\.so\.1: the file is gone \[MISSING\]$/m);
+    t.regex(stdout, /^\/debootstrap\/qemu-libs\/libz\.so\.1: the file is missing \[MISSING\]$/m);
   }),
 );
 
@@ -389,7 +389,7 @@ test(
     );
     await refused(t, () => installEmulator('/', []), 'BAD_REQUEST');
     const empty = tempDirectory(t);
-    await refused(t, () => installEmulator(empty), 'NOT_FOUND', /nothing tells the architecture/);
+    await refused(t, () => installEmulator(empty), 'NOT_FOUND', /cannot determine the architecture/);
     addProgram(root, 'aarch64/probe-exec', '/bin/ls');
     t.regex(elfinterp(['chroot', 'run', '--global', root, '--', '/bin/ls']).stderr, /no emulator for it/);
   }),

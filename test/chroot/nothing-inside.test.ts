@@ -61,7 +61,7 @@ test.serial(
       env: {ELFINTERP_CACHE: '/proc/nowhere'},
     });
     t.is(stdout, greeting, stderr);
-    t.regex(stderr, /made for this run alone, there is no cache: \/proc/);
+    t.regex(stderr, /cannot use the cache, so the emulator is packed only for this run: \/proc/);
   }),
 );
 
@@ -114,7 +114,7 @@ test.serial(
         `^qemu-arm  ${ownCache}/[0-9a-f]{40}/qemu-arm\n${greeting.replace(/[[\]]/g, '\\$&')}register\nstatus\n$`,
       ),
     );
-    t.regex(stderr, /the name is taken already/);
+    t.regex(stderr, /the name is already in use/);
   }),
 );
 
@@ -124,12 +124,12 @@ test.serial(
     const kept = join(tempDirectory(t), 'kept');
     const line = inNamespace(`elfinterp binfmt register qemu-arm --export binfmt.d --into ${kept}`);
     t.regex(line.stdout, new RegExp(`:${kept}/qemu-arm:PF\n$`));
-    t.regex(line.stderr, new RegExp(`kept as one file, ${kept}/qemu-arm\n`));
+    t.regex(line.stderr, new RegExp(`packed into one file, ${kept}/qemu-arm\n`));
     t.deepEqual(readdirSync(kept), ['qemu-arm', 'qemu-arm.json']);
     const wrong = inNamespace(
       `elfinterp binfmt register /bin/true --target arm --flags F --into ${kept}; ls /proc/sys/fs/binfmt_misc`,
     );
-    t.regex(wrong.stderr, /'qemu-arm' is registered, and a program for arm does not run/);
+    t.regex(wrong.stderr, /'qemu-arm' is registered, but a program for arm does not run/);
     t.is(wrong.stdout, 'register\nstatus\n');
     t.deepEqual(readdirSync(kept), ['qemu-arm', 'qemu-arm.json']);
   }),

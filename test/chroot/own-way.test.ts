@@ -54,7 +54,7 @@ async function refused(t: ExecutionContext, base: string, call: () => unknown): 
   const before = everything(base);
   await t.throwsAsync(async () => call(), {
     code: 'OUTSIDE',
-    message: /can change where this path leads while debootstrap works there as root/,
+    message: /can change where this path points while debootstrap works there as root/,
   } as object);
   t.deepEqual(everything(base), before);
 }

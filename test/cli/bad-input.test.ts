@@ -43,7 +43,7 @@ function patched(offset: number, text: string): Buffer {
 
 const notElf = (got: string) => `not an ELF file (at offset 0x0, expected 7f 45 4c 46, got ${got})`;
 const noInterpreter = (got: string) =>
-  `there is no interpreter: the file has no PT_INTERP (expected a dynamically linked program, got ${got})`;
+  `no interpreter: the file has no PT_INTERP (expected a dynamically linked program, got ${got})`;
 
 const damaged: Readonly<Record<string, readonly [Uint8Array, Complaint]>> = {
   'a text': [Buffer.from('just a text\n'), {get: notElf('6a 75 73 74')}],
@@ -81,7 +81,7 @@ const damaged: Readonly<Record<string, readonly [Uint8Array, Complaint]>> = {
     withInterpreter(() => ({p_offset: 2 ** 30})),
     {
       get: 'the file ends too early (at offset 0x40000000, expected 28 bytes, got 0 bytes)',
-      set: 'segment 1 reaches past the end of the file (at offset 0x40000000, expected 28 bytes, got 0 bytes)',
+      set: 'segment 1 extends past the end of the file (at offset 0x40000000, expected 28 bytes, got 0 bytes)',
     },
   ],
 };
@@ -270,36 +270,33 @@ const usage: readonly (readonly [readonly string[], string])[] = [
   [['get', '-x', 'FILE'], 'unknown option: -x; see elfinterp get --help'],
   [
     ['get', '--rpath', '--soname', 'FILE'],
-    '--rpath and --soname exclude one another; see elfinterp get --help',
+    '--rpath and --soname are mutually exclusive; see elfinterp get --help',
   ],
   [['set', 'FILE'], 'an argument is missing: elfinterp set FILE INTERPRETER; see elfinterp set --help'],
   [['set', 'FILE', '/a', '/b'], 'unexpected argument: /b; see elfinterp set --help'],
   [['binfmt', 'list', 'x'], 'unexpected argument: x; see elfinterp binfmt list --help'],
   [['set', 'FILE', '/a', '--output'], '--output FILE is missing its value; see elfinterp set --help'],
   [['set', 'FILE', '/a', '-o', 'x', '-o', 'y'], '--output is given more than once; see elfinterp set --help'],
-  [['set', 'FILE', '/a', '-o', 'x', '--in-place'], '--output and --in-place exclude one another'],
+  [['set', 'FILE', '/a', '-o', 'x', '--in-place'], '--output and --in-place are mutually exclusive'],
   [
     ['show', 'FILE', '--format', 'jsn'],
     '--format cannot be jsn (did you mean json?); it is one of text, json, svg, html',
   ],
   [['bundle', 'FILE'], '--into DIR is missing; see elfinterp bundle --help'],
-  [['edit', 'FILE'], 'nothing to edit: give at least one change; see elfinterp edit --help'],
+  [['edit', 'FILE'], 'nothing to edit: specify at least one change; see elfinterp edit --help'],
   [['needed'], 'name a file, or a directory with -r; see elfinterp needed --help'],
-  [['chroot', ''], 'a command is missing behind chroot; see elfinterp chroot --help'],
-  [
-    ['--json', 'get', 'FILE'],
-    'unknown option: --json; options stand behind the command; see elfinterp --help',
-  ],
+  [['chroot', ''], 'a command is missing after chroot; see elfinterp chroot --help'],
+  [['--json', 'get', 'FILE'], 'unknown option: --json; options go after the command; see elfinterp --help'],
   [
     ['--set-rpath', '/x', 'FILE'],
-    "unknown option: --set-rpath; patchelf's options are those of elfinterp-patchelf",
+    'unknown option: --set-rpath; use elfinterp-patchelf for the options of patchelf',
   ],
   [['GET', 'FILE'], 'unknown command: GET (did you mean get?); see elfinterp --help'],
   [['version'], 'unknown command: version (did you mean --version?); see elfinterp --help'],
   [['-v'], 'unknown option: -v (did you mean -V?); see elfinterp --help'],
   [
     ['show', 'FILE', '--json', '--format', 'svg'],
-    '--json and --format svg exclude one another; see elfinterp show --help',
+    '--json and --format svg are mutually exclusive; see elfinterp show --help',
   ],
   [['chroot', 'frob'], 'unknown command: chroot frob; see elfinterp chroot --help'],
   [['chroot', 'rnu', './c'], 'unknown command: chroot rnu (did you mean run?); see elfinterp chroot --help'],

@@ -74,7 +74,7 @@ test('elfinterp --help names each command; each group its own', (t) => {
   const help = stdoutOf(t, ['--help']);
   for (const command of commands)
     t.regex(help, new RegExp(`^  ${groupOf(command) ?? nameOf(command)} .*  `, 'm'));
-  t.regex(help, /Exit status: 0 done, 1 could not be done, 2 wrong command line/);
+  t.regex(help, /Exit status: 0 success, 1 failure, 2 wrong command line/);
   t.is(stdoutOf(t, ['help']), help);
   for (const group of Object.keys(groups)) {
     const text = stdoutOf(t, [group, '--help']);

@@ -85,7 +85,7 @@ test(
       const word = completed.trim().split(' ').at(-1) ?? '';
       if (typed !== completed) t.true(words.includes(word), `${typed}: ${words.join(', ')}`);
     }
-    t.true(ask('elfinterp ').includes('needed\tprint the libraries (DT_NEEDED) that each file asks for\n'));
+    t.true(ask('elfinterp ').includes('needed\tprint the libraries that each file needs (DT_NEEDED)\n'));
   }),
 );
 
@@ -116,7 +116,7 @@ test('what has no command yet is offered options, and the value of an option is 
       .slice(0, 2),
     ['--help', '--version'],
   );
-  // FILE and INTERPRETER are given; what stands behind --output is neither.
+  // FILE and INTERPRETER are given; what goes after --output is neither.
   t.deepEqual(words('set', '--output', 'o', 'FILE', '/ld.so', ''), words('set', 'FILE', '/ld.so', ''));
 });
 

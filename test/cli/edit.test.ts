@@ -141,7 +141,7 @@ test('a wrong command line is named, and nothing is written', (t) => {
     t.is(elfinterp(['edit', file, ...args]).status, 2, args.join(' '));
   t.is(
     elfinterp(['edit', file, '--rpath', '/a', '--remove-rpath']).stderr,
-    'elfinterp: --rpath and --remove-rpath exclude one another; see elfinterp edit --help\n',
+    'elfinterp: --rpath and --remove-rpath are mutually exclusive; see elfinterp edit --help\n',
   );
   for (const flag of ['--dry-run=yes', '-n=1', '--no-exec-stack=on'])
     t.regex(
@@ -155,9 +155,15 @@ test('a wrong command line is named, and nothing is written', (t) => {
 test('what an edit does not find is noted, not passed over in silence', (t) => {
   const file = copyFixture(t, 'x86_64/probe-pie');
   for (const [args, note] of [
-    [['--remove-needed', 'libnone.so'], /libnone\.so is not needed and was not removed; needed: libc\.so\.6/],
-    [['--replace-needed', 'libnone.so=x'], /libnone\.so is not needed and was not replaced; needed: libc/],
-    [['--rename-symbol', 'none=x'], /there is no dynamic symbol none to rename/],
+    [
+      ['--remove-needed', 'libnone.so'],
+      /libnone\.so is not in DT_NEEDED and was not removed; in DT_NEEDED: libc\.so\.6/,
+    ],
+    [
+      ['--replace-needed', 'libnone.so=x'],
+      /libnone\.so is not in DT_NEEDED and was not replaced; in DT_NEEDED: libc/,
+    ],
+    [['--rename-symbol', 'none=x'], /no dynamic symbol none to rename/],
     [['--clear-symbol-version', 'none'], /no symbol none has a version/],
   ] as const) {
     const {status, stderr} = elfinterp(['edit', file, ...args]);

@@ -168,7 +168,7 @@ test(
     const words = ['-m', 'sh', '-c', line, process.execPath, patchelf, file, other];
     const {status, stderr} = run('unshare', process.geteuid?.() === 0 ? words : ['-Ur', ...words]);
     t.is(status, 0, stderr);
-    t.regex(stderr, /^warning: .*: written in place: no new file can take its place\n$/);
+    t.regex(stderr, /^warning: .*: written in place, because the file cannot be replaced\n$/);
     t.is(elfinterpPatchelf(['--print-rpath', file]).stdout, '/bound\n');
     const hint = 'mount --bind "$2" "$3" && "$0" "$1" edit --rpath /x "$3"';
     const elfinterp = ['-m', 'sh', '-c', hint, process.execPath, program, file, other];

@@ -63,7 +63,7 @@ test(
       `├── ${lib('b')} [runpath] + libc1.so, libc.so.6`,
       `└── /lib/x86_64-linux-gnu/libc.so.6 [ld.so.cache]`,
       `    └── ${systemLoader} [interpreter]`,
-      '5 libraries; + is for those that stand elsewhere in the tree (4 times)',
+      '5 libraries; + marks those shown elsewhere in the tree (4 times)',
     ]);
   }),
 );
@@ -107,7 +107,7 @@ test(
     writeFileSync(lib('c'), 'x'.repeat(100));
     const {status, stdout} = elfinterp('tree', program);
     t.is(status, 1);
-    t.regex(stdout, /libc1\.so stops the loader: invalid ELF header/);
+    t.regex(stdout, /libc1\.so makes the loader fail: invalid ELF header/);
     t.regex(run(program, []).stderr, /invalid ELF header/);
   }),
 );
@@ -120,7 +120,7 @@ test(
     copyFileSync(fixture('armel/hello-static').path, path.join(directory, 'first/liba1.so'));
     const {status, stdout} = elfinterp('tree', '--library-path', path.join(directory, 'first'), program);
     t.is(status, 0);
-    t.regex(stdout, new RegExp(`passed over ${directory}/first/liba1\\.so: wrong ELF class: ELFCLASS32`));
+    t.regex(stdout, new RegExp(`skipped ${directory}/first/liba1\\.so: wrong ELF class: ELFCLASS32`));
     t.true(stdout.includes(lib('a')));
   }),
 );
@@ -253,7 +253,7 @@ test(
     const arrows = (text: string) => text.match(/ -> /g)?.length;
     t.is(arrows(dot), 6, 'program to a and b, both to c, c to libc, libc to its loader');
     t.is(arrows(elfinterp('tree', '--all', '--format', 'dot', program).stdout), 9);
-    t.regex(dot, /3 arrows are left out/);
+    t.regex(dot, /3 arrows are omitted/);
   }),
 );
 
@@ -528,9 +528,9 @@ test(
 
 for (const [args, message] of [
   [[], 'name a file, or a directory with -r'],
-  [['--list', '--json', '/bin/true'], 'exclude one another'],
-  [['--why', 'a', '--reverse', 'b', '/bin/true'], 'exclude one another'],
-  [['--why', 'a', '--format', 'svg', '/bin/true'], 'prints text or JSON'],
+  [['--list', '--json', '/bin/true'], 'are mutually exclusive'],
+  [['--why', 'a', '--reverse', 'b', '/bin/true'], 'are mutually exclusive'],
+  [['--why', 'a', '--format', 'svg', '/bin/true'], 'supports only text and JSON'],
   [['--format', 'gif', '/bin/true'], 'gif'],
 ] as const) {
   test(`usage: tree ${args.join(' ')}`, (t) => {

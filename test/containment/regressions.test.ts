@@ -88,7 +88,7 @@ for (const [title, link] of [
       symlinkSync(link(outside), join(root, 'etc/resolv.conf'));
       const {status, stderr} = elfinterp(['chroot', 'run', '--resolv-conf', root, '--', '/bin/sh']);
       t.is(status, 1);
-      t.regex(stderr, /a link to no place where a file can be made/);
+      t.regex(stderr, /a symbolic link to a place where no file can be created/);
       t.deepEqual(readdirSync(outside), []);
     }),
   );

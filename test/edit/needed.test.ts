@@ -98,7 +98,7 @@ for (const toolchain of ['x86_64', 'armhf', 's390x'] as const) {
       const {notes} = planFor(bytes, request);
       t.regex(
         notes.join(),
-        /2 symbols? of libprobe\.so\.1 must now be found in another library: .*probe_answer/,
+        /2 symbols? of libprobe\.so\.1 must now come from another library: .*probe_answer/,
       );
       const edited = edit(bytes, request);
       const other = edit(fixtureBytes(`${toolchain}/libprobe.so.1`), {soname: 'libother.so'});

@@ -55,7 +55,7 @@ test('golden: .dynstr grows by sliding the tables behind it', (t) => {
     'rung 2, 14656 -> 14656 bytes',
     '0xd0 PT_LOAD in the table of headers',
     '0x4e7 the string /debootstrap/qemu-libs',
-    '0x500 the tables behind .dynstr, moved toward the slack',
+    '0x500 the tables after .dynstr, moved toward the slack',
     '0x2eb0 DT_STRSZ',
     '0x2f10 DT_JMPREL',
     '0x2f20 DT_RELA',

@@ -32,7 +32,7 @@ for (const toolchain of ['x86_64', 'armhf', 's390x'] as const) {
   }
 }
 
-test('a program has no use for a soname', (t) => {
+test('a program does not need a soname', (t) => {
   for (const name of ['x86_64/probe-pie', 'x86_64/probe-exec', 'armel/probe-pie'])
     t.throws(() => planFor(fixtureBytes(name), {soname: 'x.so'}), {code: 'UNSUPPORTED'});
 });

@@ -115,7 +115,7 @@ for (const format of formats) {
     });
     t.throws(() => interpreterOf(Buffer.from(`/${'x'.repeat(longestInterpreter - 1)}\0`)), {
       code: 'BAD_ELF',
-      message: 'f: PT_INTERP has a size that the kernel refuses (expected 2 to 4096 bytes, got 4097)',
+      message: 'f: the kernel refuses the size of PT_INTERP (expected 2 to 4096 bytes, got 4097)',
     });
     t.throws(() => interpreterOf(Buffer.from('\0')), {code: 'BAD_ELF', message: /got 1\)$/});
     t.throws(() => interpreterOf(Buffer.from('')), {code: 'BAD_ELF', message: /got 0\)$/});

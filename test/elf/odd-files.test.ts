@@ -209,7 +209,7 @@ test('section names in a section that holds none: no section is added', (t) => {
   const dynsym = sectionHeaders.findIndex(({sh_type}) => sh_type === 11);
   for (const [e_shstrndx, message] of [
     [sectionHeaders.length, /there is no section \d+ to hold the names/],
-    [dynsym, /section \d+, which should hold the names, is no string table/],
+    [dynsym, /section \d+, which should hold the names, is not a string table/],
   ] as const) {
     const bytes = Buffer.from(library);
     bytes.set(Ehdr.encode({...header, e_shstrndx}, format), EI_NIDENT);
@@ -227,7 +227,7 @@ test('segments that would have to follow their bytes, and are not where they say
       () => planEdit(viewOf(withSegment(bytes, p_type, {p_vaddr: address})), {addNeeded: ['libmore.so']}),
       {code: 'UNSAFE_EDIT'},
     );
-    t.regex(error.message, /is mapped from another place than it says/);
+    t.regex(error.message, /is mapped from a different place than its header says/);
   }
 });
 
@@ -235,7 +235,7 @@ test('a segment that reaches into the symbols is damage', (t) => {
   const bytes = withSegment(fixtureBytes('riscv64/probe-pie'), 0x70000003, {p_filesz: 0x268});
   t.throws(() => planEdit(viewOf(bytes), {addNeeded: ['libmore.so']}), {
     code: 'UNSAFE_EDIT',
-    message: /lie over one another/,
+    message: /overlap/,
   });
 });
 

@@ -23,11 +23,11 @@ test('a string ends at its NUL, and may start in the middle of another one', (t)
 test('a string outside its table, and one without an end, are errors that say where', (t) => {
   t.throws(() => readString(source, 3, 7, 7), {
     code: 'BAD_ELF',
-    message: 'a-file: a string lies outside its table (at offset 0xa, expected an index below 7, got 7)',
+    message: 'a-file: a string is outside its table (at offset 0xa, expected an index below 7, got 7)',
   });
   t.throws(() => readString(source, 3, 11, 7), {
     code: 'BAD_ELF',
-    message: 'a-file: a string has no end (at offset 0xa, expected a NUL within 4 bytes)',
+    message: 'a-file: a string is not terminated (at offset 0xa, expected a NUL within 4 bytes)',
   });
   t.throws(() => readString(source, 3, 0, 0), {code: 'BAD_ELF'});
 });

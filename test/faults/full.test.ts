@@ -51,7 +51,7 @@ test(
     t.is(
       stderr,
       kept
-        .map((one) => `elfinterp: ${one}: cannot write a new file beside it: no space left on device\n`)
+        .map((one) => `elfinterp: ${one}: cannot write a new file next to it: no space left on device\n`)
         .join(''),
     );
     t.is(stdout, 'status 1\n');

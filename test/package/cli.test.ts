@@ -69,7 +69,7 @@ test('one package that cannot be read does not hide the others', (t) => {
     path.join(directory, 'program'),
   ]);
   t.is(status, 1);
-  t.regex(stderr, /x\.tgz: not a package tarball/);
+  t.regex(stderr, /x\.tgz: not a readable package tarball/);
   t.regex(stdout, /linux x64/);
 });
 

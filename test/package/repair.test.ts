@@ -219,7 +219,7 @@ test(
     const into = path.join(directory, 'fixed');
     const {notes, after} = await repairPackage(pkg, {into, vendor: ['libstdc++.so.6']});
     t.true(
-      notes.some((note) => /GLIBCXX_3\.4\S* is no longer asked of the system/.test(note)),
+      notes.some((note) => /GLIBCXX_3\.4\S* is no longer required from the system/.test(note)),
       notes.join('\n'),
     );
     t.true(

@@ -117,7 +117,7 @@ test('a file that becomes shorter while it is read is CHANGED, not half an answe
   truncateSync(copy, 50_000);
   t.throws(() => source.read(48_000, 5000), {
     code: 'CHANGED',
-    message: `${copy}: the file became shorter while it was read (at offset 0xc350, expected 5000 bytes at 48000, got 2000 bytes)`,
+    message: `${copy}: the file was truncated while being read (at offset 0xc350, expected 5000 bytes at 48000, got 2000 bytes)`,
   });
 });
 

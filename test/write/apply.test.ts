@@ -106,12 +106,15 @@ for (const inPlace of [false, true]) {
     const longer = readFileSync(file);
     t.throws(() => applyPlanSync(file, plan, {inPlace}), {
       code: 'CHANGED',
-      message: `${file}: the file changed after the edit was planned (expected the 16624 bytes of then, got 16628 bytes)`,
+      message: `${file}: the file changed after the edit was planned (expected the original 16624 bytes, got 16628 bytes)`,
     });
     t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': longer});
     writeFileSync(file, edit(old, {interpreter: '/other/ld.so'}));
     const other = readFileSync(file);
-    t.throws(() => applyPlanSync(file, plan, {inPlace}), {code: 'CHANGED', message: /got other content\)$/});
+    t.throws(() => applyPlanSync(file, plan, {inPlace}), {
+      code: 'CHANGED',
+      message: /got different content\)$/,
+    });
     t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': other});
   });
 
@@ -264,14 +267,14 @@ if (isRoot) {
     writeFileSync(result, 'his');
     chownSync(result, 1, 1);
     t.deepEqual(apply(file, {output: result}).notes, [
-      'the set-user-ID or set-group-ID bit is left out: the owner is another',
+      'the set-user-ID or set-group-ID bit is dropped: the owner differs',
     ]);
     const {uid, mode} = statSync(result);
     t.deepEqual([uid, mode & 0o7777], [1, 0o755]);
   });
 }
 
-test('output and inPlace exclude one another', (t) => {
+test('output and inPlace are mutually exclusive', (t) => {
   const file = copyFixture(t, name);
   t.throws(() => apply(file, {output: `${file}.out`, inPlace: true}), {code: 'BAD_REQUEST'});
   t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': old});
@@ -337,7 +340,7 @@ test('a directory that this user may not write', (t) => {
   t.teardown(() => chmodSync(directory, 0o755));
   const {status, stderr} = elfinterpAsNobody(['set', file, '/ld.so']);
   const hint = '--in-place writes into the file itself';
-  t.is(stderr, `elfinterp: ${file}: cannot write a new file beside it: permission denied; ${hint}\n`);
+  t.is(stderr, `elfinterp: ${file}: cannot write a new file next to it: permission denied; ${hint}\n`);
   t.is(status, 1);
   t.deepEqual(contentOf(directory), {'probe-pie': old});
   const inPlace = elfinterpAsNobody(['set', file, '/ld.so', '--in-place']);
@@ -354,7 +357,7 @@ test('in place, an ordinary owner keeps the set-user-ID bit; whoever else writes
     [
       1,
       0o4777,
-      `elfinterp: ${file}: the set-user-ID or set-group-ID bit is lost: only the owner could keep it\n`,
+      `elfinterp: ${file}: the set-user-ID or set-group-ID bit is dropped: only the owner of the file can keep it\n`,
     ],
   ] as const) {
     if (!isRoot && owner === 1) continue;
@@ -403,7 +406,7 @@ test(
     ]);
     t.is(
       stderr,
-      `elfinterp: ${directory}/program: cannot write a new file beside it: no space left on device\n`,
+      `elfinterp: ${directory}/program: cannot write a new file next to it: no space left on device\n`,
     );
     t.is(stdout, 'status 1\nprogram\n');
     t.is(status, 0);
@@ -477,7 +480,7 @@ test('a plan can be copied; what came back from JSON is none, and nothing is wri
   const {view} = openElfBuffer(before);
   const plan = planEdit(view, {interpreter: '/opt/ld.so'});
   const read = JSON.parse(JSON.stringify(plan)) as Plan;
-  await t.throwsAsync(() => applyPlan(file, read), {code: 'BAD_REQUEST', message: /this is no plan/});
+  await t.throwsAsync(() => applyPlan(file, read), {code: 'BAD_REQUEST', message: /not an edit plan/});
   await t.throwsAsync(() => applyPlan(file, undefined as unknown as Plan), {code: 'BAD_REQUEST'});
   t.throws(() => planEdit(view, null as unknown as EditRequest), {code: 'BAD_REQUEST'});
   t.deepEqual(readFileSync(file), before);

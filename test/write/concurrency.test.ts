@@ -51,7 +51,7 @@ test('two edits of one file at once: each is whole or refused, and nothing is le
     t.true(results.some(({status}) => status === 0));
     for (const {status, stderr} of results.filter((result) => result.status !== 0)) {
       t.is(status, 1);
-      t.regex(stderr, /: the file changed (after the edit was planned|while the edit was made)/);
+      t.regex(stderr, /: the file changed (after the edit was planned|during the edit)/);
     }
   }
 });
@@ -73,7 +73,7 @@ for (const [what, change] of [
     batch.complete();
     batch.sync();
     t.like(batch.finish(), [
-      {error: {code: 'CHANGED', message: `${file}: the file changed while the edit was made`}},
+      {error: {code: 'CHANGED', message: `${file}: the file changed during the edit`}},
     ]);
     t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': changed});
   });

@@ -80,7 +80,7 @@ if (isRoot) {
         t.is(status, 1, way);
         t.regex(
           stderr,
-          /the symbolic link .* is not followed \(.*got a link of user 12345 to what belongs to user 0\)/,
+          /the symbolic link .* is not followed \(.*got a link owned by user 12345 to a file owned by user 0\)/,
         );
       }
       t.deepEqual(readFileSync(program), old);
@@ -145,7 +145,7 @@ if (isRoot) {
       t.is(status, 1);
       t.regex(
         stderr,
-        /somebody else may have put this hard link here \(expected one name, .*, got 3 names, in /,
+        /another user may have created this hard link \(expected a single link, .*, got 3 links, in /,
       );
       t.deepEqual(readFileSync(program), old);
       t.is(run('unshare', [...isOff, ...set, '--in-place', own, interpreter]).status, 0);
@@ -209,7 +209,7 @@ test('--no-follow refuses a link at the end of the path, whosever it is', (t) =>
     status: 1,
     signal: null,
     stdout: '',
-    stderr: `elfinterp: ${refused}: a symbolic link, which is not to be followed (expected a regular file)\n`,
+    stderr: `elfinterp: ${refused}: a symbolic link, which is not followed (expected a regular file)\n`,
   });
   t.is(elfinterp(['set', file, interpreter, '-o', refused, '--no-follow']).status, 1);
   t.deepEqual(readFileSync(file), old);

@@ -108,7 +108,7 @@ for (const {way, args, result} of ways) {
         output('setcap', ['cap_net_raw=ep', file]);
         const {status, stderr} = elfinterpAsNobody(set(file));
         const reason = "setting attribute 'security.capability': Operation not permitted";
-        const said = `not all is kept that belongs to the file: ${reason}`;
+        const said = `not all attributes of the file were kept: ${reason}`;
         t.is(
           stderr,
           `elfinterp: ${file}: ${way === 'in place' ? 'the file capabilities are lost: ' : ''}${said}\n`,
@@ -126,9 +126,9 @@ for (const {way, args, result} of ways) {
       for (const cp of [tempFile(t, ''), output('sh', ['-c', 'command -v busybox']).trim()]) {
         const file = copyFixture(t, name);
         const {status, stderr} = runWithCp(cp, set(file));
-        const what = 'attributes, ACLs and capabilities can be kept only with cp of GNU coreutils';
+        const what = 'attributes, ACLs and capabilities are not kept: that needs cp from GNU coreutils';
         const [before, after] = {
-          'by rename': ['', '; --in-place keeps all but capabilities'],
+          'by rename': ['', '; --in-place keeps everything except capabilities'],
           'in place': ['file capabilities, if there were any, are lost: ', ''],
           'to an output': ['', ''],
         }[way];
@@ -176,7 +176,7 @@ if (isRoot)
         const isKept = owner === 0 && mode === 0o755;
         const {status, stderr} = elfinterp(['set', '--in-place', file, interpreter]);
         const lost =
-          'the file capabilities are lost: others may write into the file meanwhile; they are kept without --in-place';
+          'the file capabilities are lost: other users may write to the file during the edit; without --in-place they are kept';
         t.is(stderr, has && !isKept ? `elfinterp: ${file}: ${lost}\n` : '');
         t.is(status, 0);
         t.is(capabilitiesOf(file), isKept ? ' cap_net_raw=ep\n' : '');
@@ -238,7 +238,7 @@ if (isRoot)
       for (const his of [directory, ...files]) chownSync(his, nobody, nobody);
       output('setcap', ['cap_net_raw=ep', path.join(directory, 'b')]);
       const {status, stderr} = elfinterpAsNobody(['edit', '--interpreter', interpreter, ...files]);
-      t.regex(stderr, new RegExp(`^elfinterp: ${directory}/b: not all is kept .*\n$`));
+      t.regex(stderr, new RegExp(`^elfinterp: ${directory}/b: not all attributes .*\n$`));
       t.is(status, 0);
       t.deepEqual(Object.values(contentOf(directory)), [edited, edited, edited]);
     }),

@@ -100,9 +100,9 @@ function realPath(path: string): string | undefined {
 export function requireOwn(path: string, {uid, mode}: Stats): void {
   const own = process.geteuid?.() ?? 0;
   if (uid === own && (mode & 0o022) === 0) return;
-  throw new ElfError('OUTSIDE', 'others could put an emulator here, so it is not used', {
+  throw new ElfError('OUTSIDE', 'other users could put an emulator here, so the directory is not used', {
     path,
-    expected: `user ${own} as the owner, and nobody else who may write`,
+    expected: `user ${own} as the owner, and no write permission for others`,
     got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
   });
 }
@@ -114,9 +114,9 @@ function requireTrusted(path: string, {uid, gid, mode}: Stats): void {
   const others = gid === process.getegid?.() ? 0o002 : 0o022;
   const isClosed = (mode & others) === 0 || (mode & sticky) !== 0;
   if (isClosed && (uid === 0 || uid === process.geteuid?.() || uid === unmappedRoot())) return;
-  throw new ElfError('OUTSIDE', 'others could lead this directory elsewhere, so nothing under it is used', {
+  throw new ElfError('OUTSIDE', 'other users could replace this directory, so nothing below it is used', {
     path,
-    expected: 'root or yourself as the owner, and nobody else who may write',
+    expected: 'root or yourself as the owner, and no write permission for others',
     got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
   });
 }

@@ -68,7 +68,7 @@ function openCache(onWarning: (message: string) => void): HeldDirectory | undefi
     return openOwnDirectory(cachePath());
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    onWarning(`the emulator is made for this run alone, there is no cache: ${error.message}`);
+    onWarning(`cannot use the cache, so the emulator is packed only for this run: ${error.message}`);
     return undefined;
   }
 }
@@ -87,7 +87,7 @@ async function fromCache(
   const key = keyOf(planned.contents);
   const found = findCached(cache, key, name);
   if (found !== undefined) return {path: found, program, isStatic: false, [Symbol.dispose]: () => {}};
-  onProgress(`${program} is made one file, in ${cache.real}`);
+  onProgress(`packing ${program} into one file in ${cache.real}`);
   const path = await makeCached(cache, key, name, async (output) => {
     const {contents} = await packProgram(program, {output, closed: true});
     if (keyOf(contents) !== key) throw changed(program);
@@ -105,9 +105,9 @@ function keyOf(contents: PackedContents | undefined): string {
 
 /** An upgrade while the file was made would leave it under the wrong key. */
 function changed(program: string): ElfError {
-  return new ElfError('CHANGED', 'the emulator or one of its libraries changed while it was read', {
+  return new ElfError('CHANGED', 'the emulator or one of its libraries changed while being read', {
     path: program,
-    expected: 'no upgrade meanwhile',
+    expected: 'no upgrade at the same time',
   });
 }
 
@@ -135,7 +135,7 @@ async function makeTemporary(
   };
   try {
     const path = join(directory, name);
-    onProgress(`${program} is made one file`);
+    onProgress(`packing ${program} into one file`);
     await packProgram(program, {output: path, closed: true});
     return {path, program, isStatic: false, [Symbol.dispose]: dispose};
   } catch (error) {

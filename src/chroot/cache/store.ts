@@ -72,7 +72,7 @@ export async function makeCached(
     moveInto(cache, staging, key, name);
   } catch (error) {
     removeEntry(cache, staging);
-    throw systemError(cache.real, error, 'cannot keep an emulator');
+    throw systemError(cache.real, error, 'cannot store an emulator');
   }
   evict(cache, limit, key);
   return posix.join(cache.real, key, name);

@@ -54,14 +54,14 @@ function presence(
   const names = targets.map(({name}) => name).join(' or ');
   if (bundled !== undefined)
     return fine('EMULATOR', `the chroot has a bundled emulator for ${names}`, bundled);
-  if (own !== undefined) return fine('EMULATOR', `the chroot has an emulator for ${names} of its own`, own);
+  if (own !== undefined) return fine('EMULATOR', `the chroot has its own emulator for ${names}`, own);
   const ofMachine = lookForHostEmulator(targets);
   if (ofMachine !== undefined)
-    return fine('EMULATOR', `chroot run takes this machine's emulator for ${names}`, ofMachine);
+    return fine('EMULATOR', `chroot run uses this machine's emulator for ${names}`, ofMachine);
   const evidence =
     manifest === undefined
       ? 'none in the chroot, none in PATH'
-      : `none in PATH; the bundle has ${manifest.programs.map(({path}) => path).join(', ')}`;
+      : `none in PATH; the bundle contains ${manifest.programs.map(({path}) => path).join(', ')}`;
   const what = `there is no emulator for ${names}: "Exec format error"`;
   const remedy = 'apt-get install --no-install-recommends qemu-user, or elfinterp chroot run --emulator FILE';
   return broken('NO_EMULATOR', what, evidence, remedy);
@@ -78,7 +78,7 @@ function unusable(root: Root, error: ElfError): Finding {
       : `rm ${quoted(`${root.host}${link}`)} && ${again}`;
   return broken(
     'BUNDLE_UNUSABLE',
-    'the bundle is refused: somebody changed what it is',
+    'the bundle is not used, because its files were changed',
     error.message,
     remedy,
   );
@@ -109,10 +109,11 @@ const codes: Readonly<Record<BundleProblem['code'], FindingCode>> = {
 
 function problemFinding({code, path, message}: BundleProblem, root: Root, again: string): Finding {
   if (code === 'EXTRA') {
-    const what = 'a file lies in the library directory that is not of the bundle, and would be found there';
+    const what =
+      'the library directory contains a file that is not part of the bundle, and the loader would find it';
     return doubtful('FILE_EXTRA', what, path, `rm ${quoted(root.hostPath(path))}`);
   }
-  return broken(codes[code], `the bundle is not whole: ${message}`, path, again);
+  return broken(codes[code], `the bundle is incomplete: ${message}`, path, again);
 }
 
 function examineProgram(root: Root, path: string, again: string): readonly Finding[] {
@@ -121,13 +122,13 @@ function examineProgram(root: Root, path: string, again: string): readonly Findi
   const findings: Finding[] = [];
   const {mode} = lstatSync(host);
   if ((mode & 0o111) === 0) {
-    const what = 'the emulator may not be executed: "Permission denied"';
+    const what = 'the emulator is not executable: "Permission denied"';
     findings.push(broken('NOT_EXECUTABLE', what, `${path} has mode ${(mode & 0o7777).toString(8)}`, again));
   }
   const head = readHead(root, path);
   const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
   if (target !== undefined && !isNativeTarget(target)) {
-    const what = `the emulator itself is a program for ${target.name}: "Exec format error"`;
+    const what = `the emulator is itself a program for ${target.name}: "Exec format error"`;
     findings.push(broken('WRONG_MACHINE', what, `the ELF header of ${path}`, again));
   }
   return [...findings, ...examineSearchPath(root, path, again)];
@@ -143,7 +144,7 @@ function examineSearchPath(root: Root, path: string, again: string): readonly Fi
       const runpath = file.view.dynamic?.runpath;
       if (runpath === undefined) return [];
       const what =
-        'the emulator has RUNPATH, which the libraries of its libraries do not inherit, and which LD_LIBRARY_PATH beats';
+        'the emulator has a RUNPATH, which does not apply to the libraries of its libraries and which LD_LIBRARY_PATH overrides';
       return [doubtful('RUNPATH', what, `${path}: RUNPATH ${runpath}`, again)];
     } finally {
       void file.close();
@@ -161,7 +162,7 @@ function examineBuilds(root: Root, {files}: Manifest, again: string): readonly F
   if (loader === undefined || libc === undefined) return [];
   const [a, b] = [buildOf(root, loader), buildOf(root, libc)];
   if (a === undefined || b === undefined || a === b) return [];
-  const what = 'loader and libc are of different builds: "symbol lookup error", GLIBC_PRIVATE';
+  const what = 'loader and libc are from different builds: "symbol lookup error", GLIBC_PRIVATE';
   return [broken('DIFFERENT_BUILDS', what, `${loader} is ${a}, ${libc} is ${b}`, again)];
 }
 

@@ -11,15 +11,15 @@ export function examineCache(): readonly Finding[] {
   const path = cachePath();
   try {
     using cache = findOwnDirectory(path);
-    if (cache === undefined) return [fine('CACHE', 'no emulator was made one file yet', path)];
+    if (cache === undefined) return [fine('CACHE', 'the cache of packed emulators is empty', path)];
     const files = listCached(cache);
     const size = files.reduce((sum, file) => sum + file.size, 0);
     const evidence = `${path}: ${toMebibytes(size)} of at most ${toMebibytes(cacheLimit)} MiB`;
-    return [fine('CACHE', `emulators that were made one file: ${files.length}`, evidence)];
+    return [fine('CACHE', `packed emulators in the cache: ${files.length}`, evidence)];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    const what = 'the cache of emulators is not used, so each run makes its own';
-    const remedy = `take it away or make it yours alone: chmod 700 ${quoted(error.path ?? path)}`;
+    const what = 'the cache of packed emulators is not used, so each run packs its own';
+    const remedy = `remove it, or make it accessible only to you: chmod 700 ${quoted(error.path ?? path)}`;
     return [doubtful('CACHE', what, error.message, remedy)];
   }
 }

@@ -23,11 +23,11 @@ export function examineHost(): readonly Finding[] {
 function examineKernel(): readonly Finding[] {
   const evidence = `Linux ${release()}`;
   if (hasPrivateTables())
-    return [fine('KERNEL', 'the kernel gives each user namespace a binfmt_misc of its own', evidence)];
+    return [fine('KERNEL', 'the kernel gives each user namespace its own binfmt_misc table', evidence)];
   return [
     doubtful(
       'KERNEL',
-      'before Linux 6.7 an emulator can be registered only for the whole machine',
+      'before Linux 6.7, an emulator can be registered only for the whole machine',
       evidence,
       'elfinterp binfmt register qemu-TARGET --global, then elfinterp chroot run --global CHROOT',
     ),
@@ -53,7 +53,7 @@ function examineUserNamespaces(): readonly Finding[] {
     .map(([file, bad, remedy]) =>
       broken(
         'USER_NAMESPACES',
-        'this machine forbids user namespaces',
+        'user namespaces are disabled on this machine',
         `/proc/sys/${file} is ${bad}`,
         remedy,
       ),
@@ -64,15 +64,15 @@ function examineIds(): readonly Finding[] {
   try {
     const {kind} = planIdMap();
     if (kind !== 'single')
-      return [fine('SUBORDINATE_IDS', 'files inside can belong to many users', `${kind} map of ids`)];
+      return [fine('SUBORDINATE_IDS', 'files in a chroot can belong to different users', `${kind} id map`)];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
   }
   return [
     doubtful(
       'SUBORDINATE_IDS',
-      'programs run as a single user: dpkg, and whatever else gives files away, fails',
-      'newuidmap and newgidmap, and ranges in /etc/subuid and /etc/subgid, are not all there',
+      'programs run with a single user id: dpkg and other programs that change the owner of files fail',
+      'newuidmap, newgidmap, or a range in /etc/subuid or /etc/subgid is missing',
       `apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName()}`,
     ),
   ];
@@ -96,7 +96,7 @@ function examineLowestAddress(): readonly Finding[] {
   return [
     doubtful(
       'MMAP_MIN_ADDR',
-      'emulators need low addresses for some programs',
+      'vm.mmap_min_addr is too high: emulators need low addresses for some programs',
       evidence,
       `sysctl vm.mmap_min_addr=${usualLowest}`,
     ),

@@ -27,9 +27,9 @@ export function examineSystem(root: Root, architecture: Architecture | undefined
 /** The second stage takes /debootstrap away when it is done. */
 function examineStage(root: Root): readonly Finding[] {
   if (!firstStageDone(root)) return [];
-  const what = 'the second stage of debootstrap is not done: packages are unpacked, but not set up';
+  const what = 'the second stage of debootstrap is not done: packages are unpacked but not configured';
   const remedy = `elfinterp chroot create --resume ${quoted(root.host)}`;
-  return [doubtful('SECOND_STAGE', what, '/debootstrap/debootstrap is there', remedy)];
+  return [doubtful('SECOND_STAGE', what, '/debootstrap/debootstrap exists', remedy)];
 }
 
 function examineMount(root: Root): readonly Finding[] {
@@ -43,7 +43,7 @@ function examineMount(root: Root): readonly Finding[] {
     findings.push(
       broken(
         'NOEXEC',
-        'nothing on this mount may be executed: "Permission denied"',
+        'programs on this mount cannot be executed (noexec): "Permission denied"',
         evidence,
         remount('exec'),
       ),
@@ -51,7 +51,7 @@ function examineMount(root: Root): readonly Finding[] {
   }
   if (options.includes('nodev')) {
     const what =
-      'device nodes on this mount do not work; chroot run brings a /dev of its own, debootstrap as root refuses';
+      'device nodes on this mount do not work (nodev); chroot run provides its own /dev, but debootstrap fails when run as root';
     findings.push(doubtful('NODEV', what, evidence, remount('dev')));
   }
   return findings;
@@ -64,7 +64,7 @@ function examineProc(root: Root): readonly Finding[] {
   return [
     doubtful(
       'PROC_LINK',
-      '/proc is a link to itself, as a first stage in a container leaves it: no /proc is mounted',
+      '/proc is a symbolic link to itself (left by a first stage in a container), so /proc cannot be mounted',
       `${root.host}/proc`,
       `rm ${path} && mkdir ${path}`,
     ),
@@ -75,20 +75,20 @@ function examineOwner(root: Root): readonly Finding[] {
   const uid = process.geteuid?.() ?? 0;
   const {uid: owner} = statSync(root.host);
   if (uid === 0 || owner === uid) return [];
-  const what = 'the chroot belongs to another user: its programs run, but cannot change it';
+  const what = 'the chroot belongs to another user: its programs run, but cannot modify it';
   return [
     doubtful(
       'OWNER',
       what,
-      `${root.host} belongs to user ${owner}, this is ${uid}`,
-      `be that user, or make one of your own`,
+      `${root.host} belongs to user ${owner}, but you are user ${uid}`,
+      `run as that user, or create your own chroot`,
     ),
   ];
 }
 
 function examineArchitecture(root: Root, architecture: Architecture | undefined): readonly Finding[] {
   if (architecture === undefined) {
-    const what = 'nothing tells the architecture of this chroot: is it one?';
+    const what = 'cannot determine the architecture of this directory; it may not be a chroot';
     return [broken('ARCHITECTURE', what, `${root.host} has no dpkg, no debootstrap/arch, no /bin/sh`)];
   }
   const {name, evidence, isNative, targets} = architecture;
@@ -96,7 +96,7 @@ function examineArchitecture(root: Root, architecture: Architecture | undefined)
     return [broken('ARCHITECTURE', `no qemu-user target runs ${name} programs`, evidence)];
   }
   const who = isNative
-    ? 'this machine runs its programs itself'
+    ? 'this machine runs its programs natively'
     : `qemu-${targets[0]?.name} runs its programs`;
   return [fine('ARCHITECTURE', `the chroot is for ${name}: ${who}`, evidence)];
 }
@@ -110,7 +110,7 @@ function examinePrograms(root: Root, architecture: Architecture | undefined): re
     const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
     if (target === undefined) return [];
     if (architecture !== undefined && isForeign(target, architecture)) {
-      const what = `${path} is for ${target.name}, the chroot for ${architecture.name}: "Exec format error"`;
+      const what = `${path} is for ${target.name}, but the chroot is for ${architecture.name}: "Exec format error"`;
       const remedy = `elfinterp chroot install ${quoted(root.host)} qemu-${target.name}`;
       return [
         doubtful('FOREIGN_PROGRAM', what, `the ELF header of ${path}; ${architecture.evidence}`, remedy),

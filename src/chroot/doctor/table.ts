@@ -24,12 +24,15 @@ export interface Guest {
 export function examineTable(guest: Guest | undefined): readonly Finding[] {
   const mount = findTable();
   if (mount === undefined) {
-    return [fine('TABLE', 'binfmt_misc is not mounted, and chroot run needs none', '/proc/self/mountinfo')];
+    return [
+      fine('TABLE', 'binfmt_misc is not mounted (chroot run does not need it)', '/proc/self/mountinfo'),
+    ];
   }
   const table = read(mount.mountPoint);
-  if (table instanceof ElfError) return [doubtful('TABLE', 'the table cannot be read', table.message)];
+  if (table instanceof ElfError)
+    return [doubtful('TABLE', 'the binfmt_misc table cannot be read', table.message)];
   const whose = mount.hostWide ? "the machine's own table" : 'the table of a user namespace';
-  const state = table.enabled ? `${table.entries.length} entries` : 'switched off as a whole';
+  const state = table.enabled ? `${table.entries.length} entries` : 'disabled';
   return [
     fine('TABLE', `binfmt_misc is ${whose}`, `${mount.mountPoint}, ${state}`),
     ...examineHiding(mount, table, guest),
@@ -57,9 +60,9 @@ function examineHiding(
   return [
     doubtful(
       'TABLE_HIDES',
-      "this user namespace has an empty table of its own, which hides the machine's",
+      "this user namespace has its own empty table, which hides the machine's",
       mountPoint,
-      `elfinterp binfmt register ${emulator} (unmounting the table does not bring the other one back, only leaving the namespace does)`,
+      `elfinterp binfmt register ${emulator} (unmounting the table does not restore the other one; only leaving the namespace does)`,
     ),
   ];
 }
@@ -74,7 +77,7 @@ function examineLoops({entries}: BinfmtTable, hostWide: boolean): readonly Findi
         ? undefined
         : entries.find((entry) => entryMatches(entry, {path: interpreter, head}));
     if (catching === undefined) return [];
-    const what = 'an interpreter is caught by an entry itself: "Too many levels of symbolic links"';
+    const what = 'an entry matches the interpreter of an entry: "Too many levels of symbolic links"';
     const evidence = `${printable(interpreter)}, of ${printable(name)}, matches ${printable(catching.registration.name)}`;
     const remedy = `elfinterp binfmt unregister ${quoted(catching.registration.name)}${hostWide ? ' --global' : ''}`;
     return [broken('ENTRY_LOOP', what, evidence, remedy)];
@@ -100,13 +103,13 @@ function examineGuest(guest: Guest, {entries}: BinfmtTable, hostWide: boolean): 
     return [
       fine(
         'ENTRY_WINS',
-        `outside, an entry for ${guest.target.name} programs is registered that works`,
+        `outside, a working entry for ${guest.target.name} programs is registered`,
         evidence,
       ),
     ];
   }
   if (works === undefined) return [problem];
-  const what = `a broken entry stands before one that works (${works.registration.name})`;
+  const what = `a broken entry precedes a working one (${works.registration.name})`;
   const severity = guest.hasEmulator ? doubtful : broken;
   const remedy = `elfinterp binfmt disable ${quoted(name)}${hostWide ? ' --global' : ''}`;
   return [severity('ENTRY_SHADOWS', what, `${name}: ${problem.evidence}`, remedy)];
@@ -123,7 +126,7 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
   const {name, interpreter, flags} = registration;
   const severity = guest.hasEmulator ? doubtful : broken;
   const remedy = guest.hasEmulator
-    ? `elfinterp chroot run ${quoted(guest.root.host)} does without; elfinterp binfmt disable ${quoted(name)}${hostWide ? ' --global' : ''} puts it aside`
+    ? `elfinterp chroot run ${quoted(guest.root.host)} does not need the entry; elfinterp binfmt disable ${quoted(name)}${hostWide ? ' --global' : ''} disables it`
     : registerAgain(name, guest.target, hostWide);
   const opened = flags.includes('F');
   const where = opened ? new Root() : guest.root;
@@ -137,7 +140,7 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
   const loader = loaderOf(() => where.source(there.host));
   if (loader === undefined || guest.root.resolve(loader).found) return undefined;
   const what = opened
-    ? 'flag F keeps the emulator at hand, but it is shared and its loader is not in the chroot: "No such file or directory"'
+    ? 'flag F keeps the emulator open, but it is shared and its loader is not in the chroot: "No such file or directory"'
     : 'the registered interpreter is shared and its loader is not in the chroot: "No such file or directory"';
   const code = opened ? 'ENTRY_F_SHARED' : 'ENTRY_WITHOUT_INTERPRETER';
   const evidence = `${name}: ${printable(interpreter)} asks for ${printable(loader)}`;

@@ -12,7 +12,7 @@ type Format = 'table' | 'json' | 'sarif' | 'github';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   if (args.json && args.format !== undefined) {
-    output.note(safe`--json and --format exclude one another; see elfinterp audit --help`);
+    output.note(safe`--json and --format are mutually exclusive; see elfinterp audit --help`);
     return exitStatus.usage;
   }
   const format = args.json ? 'json' : ((args.format as Format | undefined) ?? 'table');

@@ -16,7 +16,7 @@ function forEachName(change: Change) {
     for (const name of args.names as string[]) {
       try {
         const removed = change(name, options);
-        if (typeof removed === 'string') output.progress(safe`${removed} is removed`);
+        if (typeof removed === 'string') output.progress(safe`${removed} removed`);
       } catch (error) {
         output.error(error);
       }

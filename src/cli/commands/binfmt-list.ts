@@ -16,7 +16,7 @@ export function run(args: Arguments, output: Output): undefined {
     );
     return;
   }
-  if (!enabled) output.note(safe`${mountPoint}: binfmt_misc is switched off as a whole`);
+  if (!enabled) output.note(safe`${mountPoint}: binfmt_misc is disabled`);
   for (const entry of entries) {
     const {name, flags, interpreter} = entry.registration;
     const state = entry.enabled ? 'enabled' : 'disabled';

@@ -32,7 +32,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 function problemOf({chroot, interpreter, inherit, table}: Arguments): string | undefined {
   if ((chroot === undefined) === (interpreter === undefined))
     return 'name an interpreter, or a chroot with --chroot';
-  return inherit && table === undefined ? '--inherit goes with --table' : undefined;
+  return inherit && table === undefined ? '--inherit requires --table' : undefined;
 }
 
 /** What is registered with flag F, as one file: by its name, or because it is shared and F is asked for. */
@@ -40,7 +40,7 @@ function emulatorOfThisMachine(args: Arguments, output: Output): string | undefi
   if (args.chroot !== undefined) {
     if (hasBundle(args.chroot as string)) return undefined;
     const emulator = emulatorForChroot(args.chroot as string);
-    if (emulator === undefined) output.note(safe`this machine runs the programs of this chroot itself`);
+    if (emulator === undefined) output.note(safe`this machine runs the programs of this chroot natively`);
     return emulator;
   }
   const interpreter = args.interpreter as string;
@@ -64,7 +64,7 @@ async function everywhere(emulator: string, args: Arguments, output: Output): Pr
     ? registerEverywhere(emulator, options)
     : keepEmulator(emulator, options));
   for (const note of kept.notes) output.warn(note);
-  if (kept.file !== undefined) output.note(safe`${emulator} is kept as one file, ${kept.file}`);
+  if (kept.file !== undefined) output.note(safe`${emulator} is packed into one file, ${kept.file}`);
   const {registration} = kept;
   if (format !== undefined) output.document(exportRegistration(registration, format).trimEnd());
   else output.line(safe`${registration.name}  ${registration.interpreter}`);

@@ -6,7 +6,7 @@ import {safe} from '../safe-text.js';
 export async function run(args: Arguments, output: Output): Promise<number> {
   const command = args['--'] as string[] | undefined;
   if (command === undefined || command.length === 0) {
-    output.note(safe`what is to be run? A command goes behind --; see elfinterp binfmt run --help`);
+    output.note(safe`no command to run; give it after --; see elfinterp binfmt run --help`);
     return exitStatus.usage;
   }
   const {exitCode} = await runEmulated(args.architectures as string[], command, {

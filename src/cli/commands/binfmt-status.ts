@@ -16,7 +16,7 @@ export function run(args: Arguments, output: Output): undefined {
   if (mountPoint === null) output.line(safe`binfmt_misc is not mounted`);
   else output.line(safe`${mountPoint}: ${whose}, ${state}, ${counted(entries ?? 0, 'entry', 'entries')}`);
   const can = privateTables
-    ? 'gives each user namespace a table of its own'
-    : 'has one table for all; 6.7 and newer give each user namespace one of its own';
+    ? 'gives each user namespace its own table'
+    : 'has one table for all; Linux 6.7 and later give each user namespace its own';
   output.line(safe`Linux ${kernel} ${can}`);
 }

@@ -32,7 +32,7 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
   );
   if (fixed.length > 0 || args.isolate === false) {
     output.note(
-      safe`--relocatable goes without ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}; see elfinterp bundle --help`,
+      safe`--relocatable cannot be combined with ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}; see elfinterp bundle --help`,
     );
     return exitStatus.usage;
   }

@@ -13,16 +13,19 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   if (args.json) output.json({target, architecture: architecture.name, emulators, prefix: prefix ?? null});
   else output.data(target);
   output.progress(
-    prefix === undefined ? safe`no emulator was left in it` : safe`the emulator stays in ${target}${prefix}`,
+    prefix === undefined
+      ? safe`the emulator was removed from it`
+      : safe`the emulator stays in ${target}${prefix}`,
   );
   return undefined;
 }
 
 function problemOf({resume, suite, target, arch}: Arguments): string | undefined {
-  if (resume !== undefined) return suite === undefined ? undefined : '--resume goes without SUITE and TARGET';
+  if (resume !== undefined)
+    return suite === undefined ? undefined : '--resume cannot be combined with SUITE and TARGET';
   if (suite === undefined || target === undefined)
     return 'an argument is missing: SUITE TARGET, or --resume TARGET';
-  return arch === undefined ? 'which architecture? --arch is missing' : undefined;
+  return arch === undefined ? 'no architecture: --arch is missing' : undefined;
 }
 
 function create(args: Arguments, output: Output): Promise<CreateResult> {

@@ -33,6 +33,6 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     });
     return;
   }
-  output.progress(safe`the chroot is for ${architecture.name}, by ${architecture.evidence}`);
+  output.progress(safe`the architecture of the chroot is ${architecture.name} (${architecture.evidence})`);
   if (bundle !== undefined) printBundle(bundle, output);
 }

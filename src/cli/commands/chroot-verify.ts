@@ -20,7 +20,9 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   if (problems.length > 0) return exitStatus.failed;
   if (args.run) await tryProgram(args.run as string, args.chroot as string, manifest.prefix, output);
   if (output.failed) return undefined;
-  output.progress(safe`${counted(manifest.files.length, 'file')} as installed, and nothing else is needed`);
+  output.progress(
+    safe`${counted(manifest.files.length, 'file')} as installed, and the bundle is self-contained`,
+  );
   return undefined;
 }
 

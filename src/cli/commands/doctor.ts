@@ -11,13 +11,12 @@ export function run(args: Arguments, output: Output): number | undefined {
   if (args.json) output.json(findings.map((finding) => ({...finding, remedy: finding.remedy ?? null})));
   else for (const finding of findings) if (args.all || finding.severity !== 'fine') print(finding, output);
   if (findings.some(({severity}) => severity === 'broken')) return exitStatus.failed;
-  if (findings.every(({severity}) => severity === 'fine'))
-    output.progress(safe`nothing is wrong that could be seen`);
+  if (findings.every(({severity}) => severity === 'fine')) output.progress(safe`no problem found`);
   return undefined;
 }
 
 function print({severity, code, what, evidence, remedy}: Finding, output: Output): void {
   output.line(safe`${severity}: ${what} [${code}]`);
-  output.line(safe`  seen: ${evidence}`);
-  if (remedy !== undefined) output.line(safe`  do:   ${remedy}`);
+  output.line(safe`  evidence: ${evidence}`);
+  if (remedy !== undefined) output.line(safe`  remedy:   ${remedy}`);
 }

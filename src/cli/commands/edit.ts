@@ -23,7 +23,7 @@ export function run(args: Arguments, output: Output): number | undefined | Promi
     if (contradiction !== undefined) return complain(contradiction);
     const isShrunk = args['shrink-rpath'] === true;
     const isEmpty = Object.keys(request).every((key) => modifiers.has(key));
-    if (isEmpty && !isShrunk) return complain('nothing to edit: give at least one change');
+    if (isEmpty && !isShrunk) return complain('nothing to edit: specify at least one change');
     // What is wrong with an interpreter is said of each file, as `set` does.
     const {interpreter: _, addInterpreter: __, ...others} = request;
     checkRequest(others);
@@ -68,10 +68,10 @@ class UsageError extends Error {}
 /** What makes no sense for any file, of options that are no field of a request. */
 function contradictionIn(args: Arguments, request: EditRequest): string | undefined {
   if (args['shrink-rpath'] === true && changesPath(request))
-    return '--shrink-rpath goes with no other change of the search path';
+    return '--shrink-rpath cannot be combined with other changes of the search path';
   if (args['add-interpreter'] === true && args.interpreter === undefined)
-    return '--add-interpreter goes with --interpreter';
-  if (args.null === true && args['files-from'] === undefined) return '--null goes with --files-from';
+    return '--add-interpreter requires --interpreter';
+  if (args.null === true && args['files-from'] === undefined) return '--null requires --files-from';
   return undefined;
 }
 
@@ -118,7 +118,7 @@ function pairs(
   return Object.fromEntries(
     values.map((value) => {
       const at = value.indexOf('=');
-      if (at < 1) throw new UsageError(`--${option} wants OLD=NEW`);
+      if (at < 1) throw new UsageError(`--${option} requires OLD=NEW`);
       return [value.slice(0, at), value.slice(at + 1)];
     }),
   );

@@ -10,7 +10,7 @@ type Field = 'interpreter' | 'rpath' | 'soname';
 export function run(args: Arguments, output: Output): number | undefined {
   const files = args.files as string[];
   if (args.rpath && args.soname) {
-    output.note(safe`--rpath and --soname exclude one another; see elfinterp get --help`);
+    output.note(safe`--rpath and --soname are mutually exclusive; see elfinterp get --help`);
     return exitStatus.usage;
   }
   const field: Field = args.rpath ? 'rpath' : args.soname ? 'soname' : 'interpreter';

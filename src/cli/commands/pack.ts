@@ -21,7 +21,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   });
   for (const note of result.notes) output.warn(note);
   if (args.json) output.json(resultToJson(result, args['dry-run'] === true));
-  else if (result.plan === undefined) output.line(safe`${result.output}  (static, copied as it is)`);
+  else if (result.plan === undefined) output.line(safe`${result.output}  (static, copied unchanged)`);
   else if (args['dry-run']) printMap(result.plan, output);
   else printParts(result.plan, result.contents, output);
   if (result.listing !== undefined) output.progress(safe`${proofOf(result)}`);
@@ -41,7 +41,7 @@ function printParts({size}: PackPlan, contents: PackedContents | undefined, outp
 
 function proofOf({listing}: PackResult): string {
   if (listing?.kind !== 'listed')
-    return `the loader inside was not tried: ${listing?.kind === 'not-run' ? listing.why : ''}`;
+    return `the loader inside was not tested: ${listing?.kind === 'not-run' ? listing.why : ''}`;
   const where = listing.emptyRoot ? ' in an empty root' : '';
   return `the loader inside found ${counted(listing.libraries.length, 'library', 'libraries')}${where}; no code of the program was run`;
 }

@@ -31,10 +31,8 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 function usageProblem(args: Arguments): string | undefined {
   const into = args.into !== undefined;
   const inPlace = args['in-place'] === true;
-  if (into && inPlace) return '--into and --in-place exclude one another';
-  return into || inPlace || args['dry-run']
-    ? undefined
-    : 'say where the result goes: --into DIR or --in-place';
+  if (into && inPlace) return '--into and --in-place are mutually exclusive';
+  return into || inPlace || args['dry-run'] ? undefined : 'specify --into DIR or --in-place';
 }
 
 function print({files, notes, written, before, after}: RepairResult, output: Output): void {
@@ -42,10 +40,7 @@ function print({files, notes, written, before, after}: RepairResult, output: Out
   for (const note of notes) output.warn(note);
   const fixed = before.findings.length - after.findings.length;
   if (files.length === 0) output.progress(safe`the package needs no repair`);
-  else
-    output.progress(
-      written ? safe`repaired; ${fixed} findings fewer than before` : safe`nothing was written`,
-    );
+  else output.progress(written ? safe`repaired; ${fixed} findings fixed` : safe`nothing was written`);
 }
 
 function toJson({directory, written, libraries, files, after, notes}: RepairResult): object {

@@ -35,7 +35,7 @@ const twoFiles: Renderer<Comparison> = {
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   if (args.json && args.format !== undefined && args.format !== 'json') {
     output.note(
-      safe`--json and --format ${String(args.format)} exclude one another; see elfinterp show --help`,
+      safe`--json and --format ${String(args.format)} are mutually exclusive; see elfinterp show --help`,
     );
     return exitStatus.usage;
   }

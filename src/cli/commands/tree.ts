@@ -71,13 +71,14 @@ function usageProblem(args: Arguments): string | undefined {
     return 'name a file, or a directory with -r';
   }
   const formats = [args.list, args.json, args.format !== undefined].filter(Boolean);
-  if (formats.length > 1) return '--list, --json and --format exclude one another';
-  if (args.why !== undefined && args.reverse !== undefined) return '--why and --reverse exclude one another';
+  if (formats.length > 1) return '--list, --json and --format are mutually exclusive';
+  if (args.why !== undefined && args.reverse !== undefined)
+    return '--why and --reverse are mutually exclusive';
   const format = formatOf(args);
   if (args.why !== undefined && format !== 'text' && format !== 'json') {
-    return '--why prints text or JSON';
+    return '--why supports only text and JSON';
   }
-  if (args.reverse !== undefined && format === 'list') return '--reverse does not print lists';
+  if (args.reverse !== undefined && format === 'list') return '--reverse does not support --list';
   return undefined;
 }
 
@@ -172,7 +173,7 @@ function reportProblems({file, tree, undefinedSymbols = []}: Resolved, format: F
 function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, withPlaces: boolean): ElfError {
   const [first] = misses;
   const {name = '', fatal} = first ?? {};
-  const what = fatal === undefined ? 'is not found' : `stops the loader: ${shortened(fatal)}`;
+  const what = fatal === undefined ? 'is not found' : `makes the loader fail: ${shortened(fatal)}`;
   const askers = misses.flatMap(({requestedBy = 0}) =>
     requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? ''],
   );

@@ -1,33 +1,33 @@
 import type {Command} from '../command.js';
 import {choice, flag, jsonOption, text} from '../options.js';
 
-const entryNames = {names: {describe: 'names of entries', type: 'string', complete: 'nothing'}} as const;
+const entryNames = {names: {describe: 'entry names', type: 'string', complete: 'nothing'}} as const;
 
 const tableOption = {
-  table: text('DIR', 'where binfmt_misc is mounted (default: the mount that is seen)'),
+  table: text('DIR', 'mount point of binfmt_misc (default: where it is mounted)'),
 } as const;
 
-const changeOptions = {...tableOption, global: flag("allow a change of the machine's own table")} as const;
+const changeOptions = {...tableOption, global: flag("allow changes to the machine's own table")} as const;
 
 const exportOption = (more = '') =>
-  choice('FORMAT', ['binfmt.d', 'update-binfmts'], `print it in the format of another tool${more}`);
+  choice('FORMAT', ['binfmt.d', 'update-binfmts'], `print the entry in the format of another tool${more}`);
 
 const verbs = {
-  unregister: 'take entries out of the table, and the files that register kept for them',
-  enable: 'switch entries on',
-  disable: 'switch entries off: older ones that match have their turn',
+  unregister: 'remove entries, and the files that register kept for them',
+  enable: 'enable entries',
+  disable: 'disable entries, so that older matching entries apply',
 } as const;
 
 export const binfmtCommands: readonly Command[] = [
   {
     usage: 'binfmt list',
-    summary: 'list what is registered with binfmt_misc, the newest entry first: it wins',
+    summary: 'list the binfmt_misc entries, newest first (the newest match wins)',
     positionals: {},
     options: {...tableOption, ...jsonOption},
     examples: [
       {
         line: 'elfinterp binfmt list',
-        meaning: 'name, state, flags, interpreter, and which qemu-user target it is for',
+        meaning: 'name, state, flags, interpreter and qemu-user target',
       },
     ],
     load: () => import('../commands/binfmt-list.js'),
@@ -45,13 +45,13 @@ export const binfmtCommands: readonly Command[] = [
   },
   {
     usage: 'binfmt status',
-    summary: 'tell whether binfmt_misc is mounted, where, and whose table it is',
+    summary: 'show whether binfmt_misc is mounted, where, and whose table it is',
     positionals: {},
     options: {...tableOption, ...jsonOption},
     examples: [
       {
         line: 'elfinterp binfmt status',
-        meaning: 'and whether the kernel gives each user namespace one of its own',
+        meaning: 'also whether the kernel gives each user namespace its own table',
       },
     ],
     load: () => import('../commands/binfmt-status.js'),
@@ -62,27 +62,27 @@ export const binfmtCommands: readonly Command[] = [
     positionals: {
       interpreter: {
         describe:
-          'an emulator of this machine by its name, to start in every root; or the path at which one will be looked up',
+          'name of an emulator on this machine, to start in every root; or the path where the kernel will look for one',
         type: 'string',
       },
     },
     options: {
       chroot: text(
         'DIR',
-        "the emulators of this chroot's bundle, which serve chroots with the same prefix; without a bundle, the one of this machine for it",
+        "register the emulators in this chroot's bundle, for all chroots with the same prefix; without a bundle, this machine's emulator for it",
       ),
-      target: text('TARGET', 'qemu-user target (default: by the name, qemu-TARGET)'),
+      target: text('TARGET', 'qemu-user target (default: taken from the name, qemu-TARGET)'),
       name: text('NAME', 'name of the entry (default: qemu-TARGET)'),
-      flags: text('FLAGS', 'out of P, O, C, F (default: P, and F for a name)'),
+      flags: text('FLAGS', 'flags, from P, O, C, F (default: P; for a name also F)'),
       into: text(
         'DIR',
-        'where the one file of a shared emulator is kept (default: /var/lib/elfinterp; for a private table, the cache)',
+        'directory for the packed copy of a shared emulator (default: /var/lib/elfinterp; for a private table, the cache)',
       ),
       inherit: flag(
-        'with --table: register there first what it hides, the enabled entries of the table outside',
+        'with --table: first register the enabled entries of the outer table, which this table hides',
       ),
       test: flag(
-        'start a tiny program that needs it, and fail if it does not run; with --chroot, inside; always done for a name',
+        'run a tiny program with the emulator, and fail if it does not start; with --chroot, inside; always done for a name',
       ),
       export: exportOption('; register nothing'),
       ...changeOptions,
@@ -94,7 +94,7 @@ export const binfmtCommands: readonly Command[] = [
       },
       {
         line: 'elfinterp binfmt register qemu-aarch64 --export binfmt.d | sudo tee /etc/binfmt.d/qemu-aarch64.conf',
-        meaning: 'at each boot',
+        meaning: 'register it at each boot',
       },
       {
         line: 'elfinterp binfmt register --chroot ./chroot --global',
@@ -102,18 +102,18 @@ export const binfmtCommands: readonly Command[] = [
       },
       {
         line: 'elfinterp binfmt register /debootstrap/qemu-arm --export binfmt.d',
-        meaning: 'print it only',
+        meaning: 'only print the entry',
       },
     ],
     load: () => import('../commands/binfmt-register.js'),
   },
   {
     usage: 'binfmt run <architectures..>',
-    summary: 'run a command of this machine with emulators that are registered for it alone',
+    summary: 'run a command on this machine with emulators registered only for it',
     positionals: {
       architectures: {
         describe:
-          'Debian architectures (arm64), qemu-user targets (aarch64), or emulators of this machine (./qemu-arm)',
+          'Debian architectures (arm64), qemu-user targets (aarch64), or emulators on this machine (./qemu-arm)',
         type: 'string',
         complete: 'nothing',
       },
@@ -123,8 +123,8 @@ export const binfmtCommands: readonly Command[] = [
       'id-map': choice(
         'HOW',
         ['auto', 'identity', 'subordinate', 'single', 'own'],
-        'the user ids inside; own: you stay who you are, without rights',
-        {usual: 'what the user may have, you as root'},
+        'user ids inside; own: keep your own id, with no privileges',
+        {usual: 'the ids that you may use, with you as root'},
       ),
     },
     rest: {name: 'COMMAND', describe: 'the command to run'},
@@ -135,11 +135,11 @@ export const binfmtCommands: readonly Command[] = [
       },
       {
         line: 'QEMU_LD_PREFIX=/usr/aarch64-linux-gnu elfinterp binfmt run arm64 --id-map own -- make check',
-        meaning: 'a test suite that was compiled for another architecture',
+        meaning: 'a test suite compiled for another architecture',
       },
     ],
     epilogue:
-      "The command's exit status becomes that of elfinterp. Containers that the command starts see the emulators too; a shared emulator is made one file for that, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.",
+      'elfinterp exits with the exit status of the command. Containers that the command starts see the emulators too: a shared emulator is packed into one file for them, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
     load: () => import('../commands/binfmt-run.js'),
   },
   ...(['unregister', 'enable', 'disable'] as const).map(

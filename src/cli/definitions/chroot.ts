@@ -3,33 +3,33 @@ import {bundleOptions, choice, flag, jsonOption, list, placeOptions, text} from 
 
 const chrootPositional = {
   chroot: {
-    describe: 'the root directory of a system, foreign or not',
+    describe: 'root directory of a system, of any architecture',
     type: 'string',
     complete: 'directories',
   },
 } as const;
 
 const idMap = (...choices: readonly string[]) =>
-  choice('HOW', choices, 'the user ids inside', {usual: 'what the user may have'});
+  choice('HOW', choices, 'user ids inside', {usual: 'the ids that you may use'});
 
-const oneFile = flag('install a shared emulator as one file, with its loader and its libraries inside');
+const oneFile = flag('install a shared emulator as one file, with its loader and libraries inside');
 
 export const chrootCommands: readonly Command[] = [
   {
     usage: 'chroot install <chroot> [programs..]',
-    summary: 'bundle the emulator that a chroot needs into it',
+    summary: 'install into a chroot the emulator that it needs',
     positionals: {
       ...chrootPositional,
       programs: {
-        describe: "emulators of this machine, shared or static (default: qemu-user's, out of PATH)",
+        describe: "emulators on this machine, shared or static (default: qemu-user's, from PATH)",
         type: 'string',
       },
     },
     options: {
-      arch: text('ARCH', "the chroot's Debian architecture (default: found out from what is in it)"),
+      arch: text('ARCH', "the chroot's Debian architecture (default: detected)"),
       prefix: text(
         'DIR',
-        'where it goes, as seen from inside (default: where a bundle is already, else /debootstrap; for a chroot that will stay, /usr/libexec/elfinterp)',
+        'directory for the bundle, as seen from inside (default: that of an existing bundle, else /debootstrap; for a permanent chroot use /usr/libexec/elfinterp)',
       ),
       'one-file': oneFile,
       ...bundleOptions,
@@ -43,75 +43,69 @@ export const chrootCommands: readonly Command[] = [
       {line: 'elfinterp chroot install ./chroot ./build/qemu-arm', meaning: 'an emulator of your own'},
       {
         line: 'elfinterp chroot install --prefix /usr/libexec/elfinterp ./chroot',
-        meaning: 'out of the way of debootstrap',
+        meaning: 'outside the directory that debootstrap removes',
       },
     ],
     load: () => import('../commands/chroot-install.js'),
   },
   {
     usage: 'chroot run <chroot>',
-    summary: 'run a command in a chroot, with an emulator that is registered for this run alone',
+    summary: 'run a command in a chroot, with an emulator registered only for this run',
     positionals: chrootPositional,
     options: {
       ...placeOptions,
-      cwd: text(
-        'DIR',
-        'working directory inside (default: the one you are in, if it is seen inside, else /)',
-      ),
-      bind: list('SRC[:DST]', 'show a directory of this machine inside'),
-      emulator: list(
-        'FILE',
-        "an emulator of this machine to use (default: the chroot's, else qemu-user's, out of PATH)",
-      ),
-      flags: text('FLAGS', 'binfmt_misc flags of the emulator (default: P); PC lets setuid programs be such'),
+      cwd: text('DIR', 'working directory inside (default: the current one if it exists inside, else /)'),
+      bind: list('SRC[:DST]', 'mount a directory of this machine inside'),
+      emulator: list('FILE', "emulator to use (default: the chroot's, else qemu-user's, from PATH)"),
+      flags: text('FLAGS', 'binfmt_misc flags of the emulator (default: P); PC honours setuid bits'),
       env: list('NAME=VALUE', 'set a variable for the command'),
       'keep-env': flag(
-        'pass the environment on; --no-keep-env leaves PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
+        'pass on the environment; --no-keep-env passes only PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
         {default: true},
       ),
       'resolv-conf': flag(
-        "show this machine's /etc/resolv.conf inside (default: where the chroot's own is empty)",
+        "mount this machine's /etc/resolv.conf inside (default: if the chroot's own is empty)",
       ),
       'id-map': idMap('auto', 'identity', 'subordinate', 'single'),
-      global: flag('rely on what is registered for the whole machine; for kernels before 6.7'),
+      global: flag('use the host-wide binfmt_misc table; for kernels before 6.7'),
     },
-    rest: {name: 'COMMAND', describe: 'the command to run there (default: /bin/sh)'},
+    rest: {name: 'COMMAND', describe: 'the command to run (default: /bin/sh)'},
     examples: [
       {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
       {line: 'elfinterp chroot run ./chroot', meaning: 'a shell'},
     ],
     epilogue:
-      "The command's exit status becomes that of elfinterp. An emulator of this machine is not put into the chroot: a shared one is made one file, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.",
+      'elfinterp exits with the exit status of the command. An emulator of this machine is not copied into the chroot: a shared one is packed into one file in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
     load: () => import('../commands/chroot-run.js'),
   },
   {
     usage: 'chroot create [suite] [target] [mirror]',
     summary: 'make a Debian system of another architecture with debootstrap, both stages',
     positionals: {
-      suite: {describe: "the release's code name, as in bookworm", type: 'string', complete: 'nothing'},
-      target: {describe: 'the directory to make it in', type: 'string', complete: 'directories'},
-      mirror: {describe: "where to get packages (default: debootstrap's)", type: 'string'},
+      suite: {describe: 'code name of the release, such as bookworm', type: 'string', complete: 'nothing'},
+      target: {describe: 'directory for the new system', type: 'string', complete: 'directories'},
+      mirror: {describe: "mirror to download packages from (default: debootstrap's)", type: 'string'},
     },
     options: {
-      arch: text('ARCH', 'its Debian architecture, as in armel, arm64, riscv64'),
-      keep: flag('leave the emulator in it, in /usr/libexec/elfinterp, for others than chroot run'),
-      resume: text('DIR', 'go on with this directory, whose first stage is done; without SUITE and TARGET'),
-      variant: text('NAME', 'as debootstrap has it: minbase, buildd'),
-      include: text('A,B,C', 'install these packages as well'),
-      components: text('A,B,C', 'use these components of the archive'),
-      keyring: text('FILE', 'check the archive with the keys of this file'),
-      'check-gpg': flag('check signatures, which root does anyhow; --no-check-gpg takes packages unchecked'),
-      'cache-dir': text('DIR', 'keep downloaded packages in this directory'),
-      emulator: list(
-        'FILE',
-        "an emulator of this machine, shared or static (default: qemu-user's, out of PATH)",
+      arch: text('ARCH', 'Debian architecture of the system, such as armel, arm64, riscv64'),
+      keep: flag('leave the emulator in the system, in /usr/libexec/elfinterp, for use without chroot run'),
+      resume: text(
+        'DIR',
+        'continue with this directory, whose first stage is done; without SUITE and TARGET',
       ),
+      variant: text('NAME', 'variant of debootstrap: minbase, buildd'),
+      include: text('A,B,C', 'also install these packages'),
+      components: text('A,B,C', 'archive components to use'),
+      keyring: text('FILE', 'verify the archive with the keys in this file'),
+      'check-gpg': flag('verify signatures (always on for root); --no-check-gpg accepts unsigned packages'),
+      'cache-dir': text('DIR', 'keep downloaded packages in this directory'),
+      emulator: list('FILE', "emulator to use, shared or static (default: qemu-user's, from PATH)"),
       'one-file': oneFile,
       isolate: bundleOptions.isolate,
       'id-map': idMap('auto', 'identity', 'subordinate'),
       ...jsonOption,
     },
-    rest: {name: 'OPTION', describe: 'what debootstrap alone knows'},
+    rest: {name: 'OPTION', describe: 'further options of debootstrap'},
     examples: [
       {
         line: 'elfinterp chroot create bookworm ./c --arch armel --variant minbase',
@@ -119,24 +113,24 @@ export const chrootCommands: readonly Command[] = [
       },
       {
         line: 'elfinterp chroot create bookworm ./c --arch riscv64 -- --merged-usr',
-        meaning: 'what stands behind -- goes to debootstrap',
+        meaning: 'arguments after -- go to debootstrap',
       },
       {
         line: 'elfinterp chroot create --resume ./c',
-        meaning: 'what was interrupted, or `debootstrap --foreign` made',
+        meaning: 'after an interruption, or after `debootstrap --foreign`',
       },
     ],
     epilogue:
-      "debootstrap's messages go to standard error, its log is in TARGET/debootstrap until it is done.",
+      "debootstrap's messages go to standard error; its log stays in TARGET/debootstrap until it finishes.",
     load: () => import('../commands/chroot-create.js'),
   },
   {
     usage: 'chroot verify <chroot>',
-    summary: 'check that the bundle in a chroot is what was installed, and stands on its own',
+    summary: 'check that the bundle in a chroot is unchanged and self-contained',
     positionals: chrootPositional,
     options: {
       ...placeOptions,
-      run: text('FILE', 'run this program of the chroot as well, as in /bin/true'),
+      run: text('FILE', 'also run this program of the chroot, such as /bin/true'),
       ...jsonOption,
     },
     examples: [
@@ -149,15 +143,15 @@ export const chrootCommands: readonly Command[] = [
   },
   {
     usage: 'chroot remove <chroot>',
-    summary: 'take out what chroot install put in, and nothing else',
+    summary: 'remove what chroot install installed, and nothing else',
     positionals: chrootPositional,
     options: {
       ...placeOptions,
-      force: flag('remove files that were changed since as well'),
+      force: flag('also remove files that were changed since'),
       ...jsonOption,
     },
     examples: [
-      {line: 'elfinterp chroot remove ./chroot', meaning: 'what is in use, or was changed, is refused'},
+      {line: 'elfinterp chroot remove ./chroot', meaning: 'refuses if a file is in use or was changed'},
     ],
     load: () => import('../commands/chroot-remove.js'),
   },
@@ -168,15 +162,15 @@ export const doctorCommand: Command = {
   summary: 'find out why the programs of a chroot do not run',
   positionals: {
     chroot: {
-      describe: 'the root directory; without it, only this machine is looked at',
+      describe: 'root directory; without it, only this machine is checked',
       type: 'string',
       complete: 'directories',
     },
   },
-  options: {...placeOptions, all: flag('say what is fine as well', {alias: 'a'}), ...jsonOption},
+  options: {...placeOptions, all: flag('also report what is fine', {alias: 'a'}), ...jsonOption},
   examples: [
-    {line: 'elfinterp doctor ./chroot', meaning: 'what is wrong, how that shows, and what to do about it'},
-    {line: 'elfinterp doctor --all', meaning: 'what this machine allows'},
+    {line: 'elfinterp doctor ./chroot', meaning: 'what is wrong, the evidence, and what to do'},
+    {line: 'elfinterp doctor --all', meaning: 'what this machine allows and has'},
   ],
   epilogue: 'Exit status 1 when something is broken.',
   load: () => import('../commands/doctor.js'),

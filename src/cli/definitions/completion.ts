@@ -7,10 +7,10 @@ export const completionCommand: Command = {
   options: {},
   examples: [
     {line: 'source <(elfinterp completion bash)', meaning: 'for ~/.bashrc'},
-    {line: 'source <(elfinterp completion zsh)', meaning: 'for ~/.zshrc, behind compinit'},
+    {line: 'source <(elfinterp completion zsh)', meaning: 'for ~/.zshrc, after compinit'},
     {
       line: 'elfinterp completion fish > ~/.config/fish/completions/elfinterp.fish',
-      meaning: 'for fish, once and for all',
+      meaning: 'for fish, once',
     },
   ],
   load: () => import('../commands/completion.js'),

@@ -9,14 +9,14 @@ import type {Page} from './page.js';
 export const dropInPages: readonly Page[] = [
   {
     name: 'elfinterp-patchelf',
-    summary: "change ELF programs by patchelf's command line",
+    summary: 'change ELF programs with the command line of patchelf',
     usage: 'elfinterp-patchelf OPTION... FILE...',
     sections: [{title: 'Options', entries: patchelfEntries}],
     examples: [
-      {line: 'elfinterp-patchelf --print-rpath program', meaning: 'where it looks for libraries'},
+      {line: 'elfinterp-patchelf --print-rpath program', meaning: 'its library search path'},
       {
         line: "elfinterp-patchelf --set-rpath '$ORIGIN/lib' --set-interpreter /opt/q/ld.so program",
-        meaning: 'one run, and one new file, for all that shall change',
+        meaning: 'all changes in one run, which replaces the file once',
       },
       {
         line: 'export VSCODE_SERVER_PATCHELF_PATH=$(command -v elfinterp-patchelf)',
@@ -24,25 +24,25 @@ export const dropInPages: readonly Page[] = [
       },
     ],
     notes: [
-      'Options may stand in any order and are carried out in that of patchelf; what is printed is what stands in the \
-file before. A value that begins with @ names a file that holds it.',
-      'The file is replaced at once by a finished one: an interruption leaves the old one or the new one.',
+      'The order of the options does not matter: edits are made in the order of patchelf, and printed values are those of the \
+file before the edit. A value that begins with @ names a file that contains the value.',
+      'The file is replaced atomically: an interruption leaves either the old or the new one.',
     ],
     exitStatus:
-      '0: done. 1: a file could not be changed, and those behind it were left alone, or the command line is wrong.',
+      '0: success. 1: a file could not be changed, and the files after it were left unchanged, or the command line is wrong.',
     related: ['elfinterp', 'elfinterp edit', 'elfinterp-chrpath'],
   },
   {
     name: 'elfinterp-chrpath',
-    summary: "list or change the search path of ELF programs by chrpath's command line",
+    summary: 'list or change the search path of ELF programs with the command line of chrpath',
     usage: 'elfinterp-chrpath [OPTION...] PROGRAM...',
     sections: [{title: 'Options', entries: chrpathEntries}],
     examples: [
       {line: 'elfinterp-chrpath -l program', meaning: 'prints program: RUNPATH=$ORIGIN'},
       {line: 'elfinterp-chrpath -r /opt/lib program', meaning: 'the new path may be longer than the old one'},
     ],
-    notes: ['Only a path that is there is replaced; elfinterp edit --rpath adds one.'],
-    exitStatus: '0: done. 1: something that was asked for could not be done. 2: a program has no path.',
+    notes: ['Only an existing path is replaced; use elfinterp edit --rpath to add one.'],
+    exitStatus: '0: success. 1: an operation failed. 2: a program has no path.',
     related: ['elfinterp', 'elfinterp edit', 'elfinterp-patchelf'],
   },
 ];

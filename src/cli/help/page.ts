@@ -70,28 +70,29 @@ export function groupPage(group: string): Page {
       {title: 'Options', entries: [helpOption]},
     ],
     examples: [],
-    notes: [`elfinterp ${group} COMMAND --help tells more.`],
+    notes: [`elfinterp ${group} COMMAND --help shows its options.`],
   };
 }
 
 export function overviewPage(): Page {
   return {
     name: 'elfinterp',
-    summary: 'change the dynamic loader, search path and libraries of ELF programs, and carry them elsewhere',
+    summary:
+      'change the dynamic loader, search path and libraries of ELF programs, and make them run elsewhere',
     usage: 'elfinterp COMMAND ...',
     sections: [
       ...Object.entries(chapters).map(([title, members]) => ({title, entries: describeChapter(members)})),
       {title: 'Options', entries: [helpOption, {term: '-V, --version', text: 'show the version'}]},
     ],
     examples: [
-      {line: 'elfinterp needed qemu-arm', meaning: 'what does it ask for?'},
-      {line: 'elfinterp set qemu-arm /debootstrap/qemu-libs/ld.so', meaning: 'ask for a relocated loader'},
-      {line: 'elfinterp chroot install ./chroot', meaning: 'bring an ARM root its emulator'},
+      {line: 'elfinterp needed qemu-arm', meaning: 'which libraries it needs'},
+      {line: 'elfinterp set qemu-arm /debootstrap/qemu-libs/ld.so', meaning: 'use a loader in another place'},
+      {line: 'elfinterp chroot install ./chroot', meaning: 'install the emulator that an ARM root needs'},
       {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
     ],
     notes: [
-      'elfinterp COMMAND --help tells more.',
-      'Exit status: 0 done, 1 could not be done, 2 wrong command line.',
+      'elfinterp COMMAND --help shows its options.',
+      'Exit status: 0 success, 1 failure, 2 wrong command line.',
     ],
   };
 }

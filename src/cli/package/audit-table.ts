@@ -70,13 +70,13 @@ function shortened(symbol: string): string {
 }
 
 function meaning({libc, floors, runsOn}: TargetAudit): string {
-  if (libc === 'none') return 'asks for no C library';
+  if (libc === 'none') return 'needs no C library';
   if (runsOn === undefined) return `for ${libc}`;
   const oldest = runsOn.oldest.length === 0 ? 'no known release' : `${runsOn.oldest.join(', ')} and newer`;
   const tooOld = runsOn.tooOld.length === 0 ? '' : `; not ${runsOn.tooOld.join(', ')}`;
   const unversioned =
     libc === 'musl' && !floors.some(({family}) => family === 'musl')
-      ? ' (musl has no symbol versions; nothing here tells of a newer one)'
+      ? ' (musl has no symbol versions; no sign of a newer one)'
       : '';
   return `${oldest}${tooOld}${unversioned}`;
 }

@@ -89,7 +89,7 @@ export function regionTable(map: readonly FileRegion[], size: number): Markup {
         offset,
       )}</td><td class="num">${count(length)}</td><td class="num wide">${share(length, size)}</td><td class="mono">${flags}</td></tr>`,
   );
-  const more = left === 0 ? '' : html`<p class="soft">${count(left)} smaller regions are left out.</p>`;
+  const more = left === 0 ? '' : html`<p class="soft">${count(left)} smaller regions are omitted.</p>`;
   return html`${table('Regions of the file', ['region', '.kind', '#offset', '#bytes', '#.share', 'mapped'], rows)}${more}`;
 }
 

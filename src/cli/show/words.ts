@@ -128,11 +128,7 @@ function insideInWords({packed}: ElfFacts): FactValue[] {
     return `${role} ${names.join(', ')}: ${bytes(size)}, ${identity}${from}`;
   });
   const isolated = packed.isolated ? 'the loader ignores LD_* variables' : 'the loader reads LD_* variables';
-  return plain(
-    packed.closed ? 'closed: nothing else is opened by the loader' : undefined,
-    isolated,
-    ...parts,
-  );
+  return plain(packed.closed ? 'closed: the loader opens nothing else' : undefined, isolated, ...parts);
 }
 
 function searchPath({kind, rpath, runpath, needed}: ElfFacts): FactValue[] {
@@ -154,13 +150,13 @@ function hardeningInWords(hardening: Hardening, kind: ElfKind): FactValue[] {
       : {text: hardening.bindNow ? 'bind now' : 'lazy binding', good: hardening.bindNow ? true : undefined},
     executableStack === undefined
       ? {text: 'no PT_GNU_STACK', good: false}
-      : {text: executableStack ? 'executable stack' : 'stack not executable', good: !executableStack},
+      : {text: executableStack ? 'executable stack' : 'non-executable stack', good: !executableStack},
     hardening.textRelocations ? {text: 'relocations in code', good: false} : undefined,
     hardening.writableCode ? {text: 'a segment is writable and executable', good: false} : undefined,
     stackProtector === undefined
       ? undefined
       : {
-          text: stackProtector ? 'stack protector' : 'no stack protector seen',
+          text: stackProtector ? 'stack protector' : 'no stack protector found',
           good: stackProtector || undefined,
         },
     fortified

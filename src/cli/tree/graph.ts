@@ -176,12 +176,10 @@ export function captionOf(graph: Graph): string[] {
   const directory = usualDirectory(graph);
   const libraries = number('library') + number('interpreter');
   const lines = [
-    `${counted(libraries, 'library', 'libraries')}; an arrow leads from a file to one that it needs.`,
+    `${counted(libraries, 'library', 'libraries')}; an arrow points from a file to one that it needs.`,
   ];
   if (graph.leftOut > 0)
-    lines.push(
-      `${counted(graph.leftOut, 'arrow is', 'arrows are')} left out where a longer way leads there.`,
-    );
+    lines.push(`${counted(graph.leftOut, 'arrow is', 'arrows are')} omitted where a longer path exists.`);
   if (directory !== '')
     lines.push(`Libraries are in ${shortened(directory)} unless another directory is named.`);
   return lines;

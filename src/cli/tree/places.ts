@@ -33,7 +33,7 @@ export class PlaceList {
     const isPlain = rejected.length === 0;
     const known = isPlain ? this.#told.get(key) : undefined;
     if (this.#lines >= mostOfAll) {
-      const same = known === undefined ? '' : `in the places of ${shortened(known)}`;
+      const same = known === undefined ? '' : `in the directories of ${shortened(known)}`;
       return same === '' ? [] : [aside(same)];
     }
     if (isPlain && known === undefined) this.#told.set(key, miss.name);
@@ -48,6 +48,6 @@ export class PlaceList {
       lines.push(safe`${number} ${shortened(path)} ${reason(`[${words}]`)} ${shortened(why)}`);
     }
     this.#lines += lines.length;
-    return lines.length === 0 ? [aside('no place to look for it')] : lines;
+    return lines.length === 0 ? [aside('no directory to search')] : lines;
   }
 }

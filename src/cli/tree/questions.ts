@@ -65,7 +65,7 @@ function missesToText(tree: ResolvedTree, name: string, paint: Painter): SafeTex
   return [
     ...misses.slice(0, mostAnswers).flatMap((miss) => {
       const {requestedBy, fatal} = miss;
-      const what = `${name} ${fatal === undefined ? 'is not found' : `stops the loader: ${fatal}`}`;
+      const what = `${name} ${fatal === undefined ? 'is not found' : `makes the loader fail: ${fatal}`}`;
       const asker = tree.nodes[requestedBy ?? 0]?.path ?? '';
       return [
         safe`${paint.problem(what)}, needed by ${asker}; tried in this order:`,

@@ -90,7 +90,7 @@ class Drawing {
       return safe`${program} ${this.#paint.reason('[static, nothing is loaded]')}`;
     const {libc, version, path, requested, substituted} = interpreter;
     const build = [libc, version].filter((part) => part !== undefined && part !== 'unknown').join(' ');
-    const instead = substituted ? `, stands in for ${requested ?? ''}, which is not there` : '';
+    const instead = substituted ? `, used instead of ${requested ?? ''}, which does not exist` : '';
     const loader = `${path ?? requested ?? 'no loader'}${build && `, ${build}`}${instead}`;
     const form = packed === undefined ? '' : packed.closed ? 'packed and closed, ' : 'packed, ';
     return safe`${program} ${this.#paint.reason(`[${form}loader ${loader}]`)}`;
@@ -140,7 +140,7 @@ class Drawing {
     const plus =
       this.#folded === 0
         ? ''
-        : `; + is for those that stand elsewhere in the tree (${counted(this.#folded, 'time')})`;
+        : `; + marks those shown elsewhere in the tree (${counted(this.#folded, 'time')})`;
     return [safe`${this.#paint.aside(`${libraries}${plus}`)}${ending}`];
   }
 
@@ -222,9 +222,11 @@ class Drawing {
   #miss(miss: Miss): Branch {
     const {name, kind, fatal, optional} = miss;
     const {problem, aside, reason} = this.#paint;
-    const what = fatal === undefined ? 'not found' : `stops the loader: ${shortened(fatal)}`;
+    const what = fatal === undefined ? 'not found' : `makes the loader fail: ${shortened(fatal)}`;
     const asked = kindInWords(kind);
-    const words = [asked, optional ? 'it starts without' : undefined].filter((part) => part !== undefined);
+    const words = [asked, optional ? 'the program starts without it' : undefined].filter(
+      (part) => part !== undefined,
+    );
     const brackets = words.length === 0 ? '' : safe` ${reason(`[${words.join(', ')}]`)}`;
     return {
       text: safe`${(optional ? aside : problem)(`${name} ${what}`)}${brackets}`,
@@ -235,7 +237,7 @@ class Drawing {
   /** What else there is to say of a node: files passed over, versions it misses, what it opens at run time. */
   #notes(node: TreeNode): Branch[] {
     const {aside, problem} = this.#paint;
-    const passed = node.passedOver.map(({path, why}) => aside(`passed over ${shortened(path)}: ${why}`));
+    const passed = node.passedOver.map(({path, why}) => aside(`skipped ${shortened(path)}: ${why}`));
     const problems = this.#versionProblems.get(node.index) ?? [];
     const versions = problems.slice(0, mostProblems).map((each) => problem(versionInWords(each, this.#tree)));
     const follows = new Set(node.edges.filter(({kind}) => kind === 'dlopen').map(({name}) => name));

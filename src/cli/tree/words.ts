@@ -116,6 +116,6 @@ export function modulesInWords(modules: readonly ModuleLoading[], {nodes}: Resol
 const ways: Readonly<Record<ModuleLoading['what'], string>> = {
   nss: 'name service modules, libnss_*.so.2',
   gconv: 'character set converters of gconv',
-  dlopen: 'whatever it opens with dlopen',
+  dlopen: 'anything that it opens with dlopen',
   libgcc_s: 'libgcc_s.so.1',
 };

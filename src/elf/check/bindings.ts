@@ -36,13 +36,13 @@ export function checkBindings(view: ElfView): Problem[] {
           offset: table.offset + index * entrySize,
         });
       const st_name = read(words, at, name);
-      if (st_name >= size) say('STRING_OUTSIDE', `st_name ${hex(st_name)} lies outside DT_STRTAB`);
+      if (st_name >= size) say('STRING_OUTSIDE', `st_name ${hex(st_name)} is outside DT_STRTAB`);
       if (isAddress(read(words, at, section), read(words, at, info)))
         if (!memory.has(distance(words, at, value, memory.base)))
-          say('SYMBOL_OUTSIDE', `st_value ${hex(address(words, at, value))} is in no PT_LOAD`);
+          say('SYMBOL_OUTSIDE', `st_value ${hex(address(words, at, value))} is not in a PT_LOAD`);
       const version = versionIndex(versym[index] ?? 0);
       if (version > 1 && isVersion[version] !== 1)
-        say('NO_SUCH_VERSION', `DT_VERSYM says ${version}, which no version has`);
+        say('NO_SUCH_VERSION', `DT_VERSYM has index ${version}, which is not defined`);
     }
     return problems.length > enough;
   });

@@ -35,7 +35,7 @@ export function* checkBehindEnd(view: ElfView, dynamic: DynamicSection): Generat
     if (d_tag === DT.DT_NULL) continue;
     const name = dynamicTagName(d_tag, view.header.e_machine);
     const offset = dynamic.offset + (start + i) * size;
-    yield {code: 'ENTRY_AFTER_NULL', message: `${name} stands behind the first DT_NULL`, offset};
+    yield {code: 'ENTRY_AFTER_NULL', message: `${name} is after the first DT_NULL`, offset};
     return;
   }
 }
@@ -70,7 +70,7 @@ export function* checkCompany(view: ElfView, dynamic: DynamicSection): Generator
     const missing = others.find((other) => dynamic.value(other) === undefined);
     if (missing === undefined) continue;
     const name = dynamicTagName(missing, view.header.e_machine);
-    yield say(view, dynamic, i, 'TAG_MISSING', `there is no ${name} with it`);
+    yield say(view, dynamic, i, 'TAG_MISSING', `there is no ${name}`);
   }
 }
 

@@ -56,8 +56,7 @@ const singleTags: ReadonlySet<bigint> = new Set([
 function* checkTwice(view: ElfView, dynamic: DynamicSection): Generator<Problem> {
   const seen = new Set<bigint>();
   for (const [i, {d_tag}] of dynamic.entries.entries()) {
-    if (singleTags.has(d_tag) && seen.has(d_tag))
-      yield say(view, dynamic, i, 'SECOND_TAG', 'there is one already');
+    if (singleTags.has(d_tag) && seen.has(d_tag)) yield say(view, dynamic, i, 'SECOND_TAG', 'duplicate');
     seen.add(d_tag);
   }
 }
@@ -74,7 +73,7 @@ function* checkStrings(view: ElfView, dynamic: DynamicSection): Generator<Proble
   for (const [i, {d_tag, d_val}] of dynamic.entries.entries()) {
     if (!stringTags.has(d_tag)) continue;
     if (d_val >= BigInt(size)) {
-      const what = `string ${hex(d_val)} lies outside DT_STRTAB of ${hex(size)} bytes`;
+      const what = `string ${hex(d_val)} is outside DT_STRTAB of ${hex(size)} bytes`;
       yield say(view, dynamic, i, 'STRING_OUTSIDE', what);
     } else if (d_tag === DT.DT_NEEDED && dynamic.stringAt(d_val) === '')
       yield say(view, dynamic, i, 'EMPTY_NEEDED', 'the name of a library is empty');
@@ -95,7 +94,7 @@ function* checkLocated(view: ElfView, dynamic: DynamicSection): Generator<Proble
   const known = new Set(dynamicTables(view).map(({tag}) => tag));
   for (const [i, {d_tag, d_val}] of dynamic.entries.entries()) {
     if (!locatedTags.includes(d_tag) || known.has(d_tag) || d_val === 0n) continue;
-    yield say(view, dynamic, i, 'TABLE_OUTSIDE', `${hex(d_val)} does not lead into the file`);
+    yield say(view, dynamic, i, 'TABLE_OUTSIDE', `${hex(d_val)} is not an address in the file`);
   }
 }
 
@@ -153,7 +152,7 @@ function* checkEntrySizes(view: ElfView, dynamic: DynamicSection): Generator<Pro
       yield say(view, dynamic, i, 'BAD_ENTRY_SIZE', `${d_val}, not ${size}`);
     const unit = multiples.find(([tag]) => tag === d_tag)?.[1];
     if (unit !== undefined && d_val % BigInt(unit) !== 0n)
-      yield say(view, dynamic, i, 'BROKEN_RECORD', `${d_val} is no multiple of ${unit}`);
+      yield say(view, dynamic, i, 'BROKEN_RECORD', `${d_val} is not a multiple of ${unit}`);
     if (d_tag === DT.DT_PLTREL && d_val !== DT.DT_RELA && d_val !== DT.DT_REL)
       yield say(view, dynamic, i, 'BAD_PLTREL', `${d_val} is neither DT_REL nor DT_RELA`);
   }

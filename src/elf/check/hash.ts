@@ -42,7 +42,7 @@ class Names {
     this.#table = table;
   }
 
-  /** @throws ElfError BAD_ELF when the names lie over one another without end */
+  /** @throws ElfError BAD_ELF when the names overlap excessively */
   hashes(hash: NameHash): Uint32Array {
     const bytes = this.#read();
     const budget = new StringBudget(this.#view.source, bytes.length);
@@ -100,8 +100,8 @@ function* checkChains(
   for (let bucket = 0; bucket < nbucket; bucket++) {
     for (let i = buckets[bucket] ?? 0; i !== 0; i = chains[i] ?? 0) {
       steps += 1;
-      if (i >= nchain) yield say('CHAIN_OUTSIDE', `bucket ${bucket} leads to symbol ${i} of ${nchain}`);
-      if (steps > nchain) yield say('CHAIN_RING', `bucket ${bucket} does not end`);
+      if (i >= nchain) yield say('CHAIN_OUTSIDE', `bucket ${bucket} points to symbol ${i} of ${nchain}`);
+      if (steps > nchain) yield say('CHAIN_RING', `the chain of bucket ${bucket} does not end`);
       if (i >= nchain || steps > nchain) return;
       if ((hashes[i] ?? 0) % nbucket !== bucket)
         yield say('WRONG_CHAIN', `symbol ${i} (${names.at(i)}) is in the chain of another hash`);
@@ -118,13 +118,14 @@ function* checkGnu(view: ElfView, {exact, count}: SymbolTable, names: Names): Ge
     yield say('ABSURD_COUNT', `${nbuckets} buckets, ${bloom_size} bloom words`);
     return;
   }
-  if (!isPowerOfTwo(bloom_size)) yield say('BAD_BLOOM', `${bloom_size} bloom words are no power of two`);
+  if (!isPowerOfTwo(bloom_size))
+    yield say('BAD_BLOOM', `the number of bloom words, ${bloom_size}, is not a power of two`);
   if (nbuckets === 0) yield say('NO_BUCKETS', 'there are no buckets');
   const buckets = readU32s(view, table.buckets, nbuckets);
   const astray = buckets.findIndex(
     (first) => first !== 0 && (first < symoffset || (exact && first >= count)),
   );
-  if (astray >= 0) yield say('CHAIN_OUTSIDE', `bucket ${astray} leads to symbol ${buckets[astray]}`);
+  if (astray >= 0) yield say('CHAIN_OUTSIDE', `bucket ${astray} points to symbol ${buckets[astray]}`);
   else if (table.symbolCount === undefined && buckets.some((first) => first !== 0))
     yield say('CHAIN_OUTSIDE', 'the last chain does not end');
   if (!isPowerOfTwo(bloom_size) || nbuckets === 0 || table.symbolCount === undefined || !exact) return;
@@ -159,9 +160,9 @@ function* checkHashed(
     const isFirst = bucket !== previous;
     const isReached = isFirst ? buckets[bucket] === i : ((chains[i - symoffset - 1] ?? 1) & 1) === 0;
     if (!isReached || (chain | 1) >>> 0 !== (hash | 1) >>> 0)
-      yield say('NOT_FOUND', `symbol ${i} (${names.at(i)}) is not where its hash leads`);
+      yield say('NOT_FOUND', `symbol ${i} (${names.at(i)}) is not in the bucket of its hash`);
     else if (!isSet(word, hash % elfClass) || !isSet(word, (hash >>> bloom_shift) % elfClass))
-      yield say('NOT_FOUND', `symbol ${i} (${names.at(i)}) does not pass the bloom filter`);
+      yield say('NOT_FOUND', `symbol ${i} (${names.at(i)}) is rejected by the bloom filter`);
     previous = bucket;
   }
 }

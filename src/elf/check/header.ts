@@ -36,7 +36,7 @@ export function* checkHeader(view: ElfView): Generator<Problem> {
     );
   const isLoaded = header.e_type === ET.ET_EXEC || header.e_type === ET.ET_DYN;
   if (isLoaded && view.programHeaders.length === 0)
-    yield say('NO_SEGMENTS', 'e_phnum', 'there are no program headers, so nothing would be loaded');
+    yield say('NO_SEGMENTS', 'e_phnum', 'there are no program headers, so nothing is loaded');
   if (isProgramFile(view) && header.e_entry !== 0n && !isExecutable(view, header.e_entry))
     yield say('ENTRY_NOT_CODE', 'e_entry', `e_entry ${hex(header.e_entry)} is not in an executable segment`);
 }

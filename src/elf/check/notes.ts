@@ -9,7 +9,7 @@ import type {Problem} from './problem.js';
 export function* checkNotes(view: ElfView): Generator<Problem> {
   if (isWithoutBytes(view, PT.PT_NOTE)) return;
   for (const {offset, end, limit} of findBrokenNotes(view)) {
-    const message = `the note at ${hex(offset)} reaches to ${hex(end)}, past the end of the notes at ${hex(limit)}`;
+    const message = `the note at ${hex(offset)} ends at ${hex(end)}, past the end of the notes at ${hex(limit)}`;
     yield {code: 'BAD_NOTE', message, offset};
   }
 }

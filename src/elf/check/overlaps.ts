@@ -34,7 +34,7 @@ export function findOverlap(view: ElfView): string | undefined {
   let widest: Owned | undefined;
   for (const next of owned) {
     if (widest !== undefined && next.start < widest.end && next.group !== widest.group)
-      return `${widest.what} and ${next.what} lie over one another`;
+      return `${widest.what} and ${next.what} overlap`;
     if (widest === undefined || next.end > widest.end) widest = next;
   }
   return undefined;
@@ -123,7 +123,7 @@ export function findOverrun(view: ElfView): string | undefined {
       .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),
   );
   const hit = tables(view).find(({start, end}) => end > (loads.endAt(start) ?? end));
-  return hit && `${hit.what} is longer than the segment that holds it`;
+  return hit && `${hit.what} is larger than its segment`;
 }
 
 /** A section with content of the program's own where a header or a table of the linker's stands. */
@@ -152,7 +152,7 @@ export function findIntruder(view: ElfView): string | undefined {
   const hit = linkers.find(
     ({start, end}) => content.touches({offset: start, size: end - start}) && !describesHeaders(start, end),
   );
-  return hit === undefined ? undefined : `a section reaches into ${hit.what}`;
+  return hit === undefined ? undefined : `a section overlaps ${hit.what}`;
 }
 
 const contentTypes: ReadonlySet<number> = new Set([

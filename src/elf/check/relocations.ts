@@ -30,7 +30,7 @@ export function checkRelocations(view: ElfView): Problem[] {
         const number = read(words, at, symbol);
         if (number >= most) say('NO_SUCH_SYMBOL', `symbol ${number} of ${most}`);
         if (!memory.has(distance(words, at, place, memory.base)) && address(words, at, info) !== 0n)
-          say('RELOCATION_OUTSIDE', `r_offset ${hex(address(words, at, place))} is in no PT_LOAD`);
+          say('RELOCATION_OUTSIDE', `r_offset ${hex(address(words, at, place))} is not in a PT_LOAD`);
       }
       return problems.length > enough;
     });

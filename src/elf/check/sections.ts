@@ -37,7 +37,7 @@ function nameOf(view: ElfView, section: Shdr): string {
 function* checkName(view: ElfView, {sh_name}: Shdr, i: number): Generator<Problem> {
   const names = view.sectionHeaders[view.e_shstrndx];
   if (names !== undefined && view.e_shstrndx !== 0 && sh_name >= names.sh_size)
-    yield say(view, i, 'STRING_OUTSIDE', `sh_name ${hex(sh_name)} lies outside the section names`);
+    yield say(view, i, 'STRING_OUTSIDE', `sh_name ${hex(sh_name)} is outside the section names`);
 }
 
 function* checkLinks(view: ElfView, section: Shdr, i: number): Generator<Problem> {
@@ -45,19 +45,19 @@ function* checkLinks(view: ElfView, section: Shdr, i: number): Generator<Problem
   if (sh_addralign > 1 && !isPowerOfTwo(sh_addralign))
     yield say(view, i, 'BAD_ALIGNMENT', `sh_addralign ${hex(sh_addralign)} is not a power of two`);
   if (sh_link >= view.sectionHeaders.length)
-    yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is no section`);
+    yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is not a section`);
   const {elfClass} = view.format;
   const size = recordSizes[sh_type]?.(elfClass);
   if (size === undefined || sh_size === 0) return;
   if (sh_entsize !== size) yield say(view, i, 'BAD_ENTRY_SIZE', `sh_entsize is ${sh_entsize}, not ${size}`);
   else if (sh_size % size !== 0)
-    yield say(view, i, 'BROKEN_RECORD', `sh_size ${hex(sh_size)} is no multiple of ${size}`);
+    yield say(view, i, 'BROKEN_RECORD', `sh_size ${hex(sh_size)} is not a multiple of ${size}`);
   const isSymbols = sh_type === SHT.SHT_SYMTAB || sh_type === SHT.SHT_DYNSYM;
   if (!isSymbols) return;
   if (view.sectionHeaders[sh_link]?.sh_type !== SHT.SHT_STRTAB && !isStripped(view, sh_link))
-    yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is no string table`);
+    yield say(view, i, 'BAD_LINK', `sh_link ${sh_link} is not a string table`);
   if (sh_info > sh_size / size)
-    yield say(view, i, 'BAD_INFO', `sh_info ${sh_info} is above the number of symbols`);
+    yield say(view, i, 'BAD_INFO', `sh_info ${sh_info} is greater than the number of symbols`);
 }
 
 /** In a debug file what the program holds is NOBITS. */
@@ -75,7 +75,7 @@ const recordSizes: Readonly<Record<number, (elfClass: 32 | 64) => number>> = {
 function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem> {
   const {sh_offset, sh_size, sh_addr, sh_flags} = section;
   if (sh_offset + sh_size > view.source.size) {
-    yield say(view, i, 'SECTION_OUTSIDE_FILE', 'reaches past the end of the file');
+    yield say(view, i, 'SECTION_OUTSIDE_FILE', 'extends past the end of the file');
     return;
   }
   const expected = pointedAt(view, section);
@@ -85,7 +85,7 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
   } else if (isMappedSection(view, section) && view.offsetOfAddress(sh_addr) !== sh_offset)
     yield say(view, i, 'SECTION_NOT_IN_LOAD', `no PT_LOAD maps it at ${hex(sh_addr)}`);
   if (isMappedUnsaid(view, section))
-    yield say(view, i, 'SECTION_NOT_ALLOC', `lies at ${hex(sh_addr)} in memory, but has no SHF_ALLOC`);
+    yield say(view, i, 'SECTION_NOT_ALLOC', `has the address ${hex(sh_addr)}, but no SHF_ALLOC`);
   if (section.sh_type !== SHT.SHT_STRTAB || sh_size === 0 || (sh_flags & SHF.SHF_COMPRESSED) !== 0) return;
   if (view.source.read(sh_offset + sh_size - 1, 1)[0] !== 0)
     yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
@@ -118,7 +118,7 @@ function* checkOverlaps(view: ElfView): Generator<Problem> {
   let last = placed[0];
   for (const section of placed.slice(1)) {
     if (last !== undefined && section.start < last.end)
-      yield say(view, section.i, 'SECTIONS_OVERLAP', `begins inside section ${last.i}`);
+      yield say(view, section.i, 'SECTIONS_OVERLAP', `starts inside section ${last.i}`);
     if (last === undefined || section.end > last.end) last = section;
   }
 }

@@ -26,8 +26,7 @@ const singleTypes: ReadonlySet<number> = new Set([
 export function* checkTable(view: ElfView): Generator<Problem> {
   const seen = new Set<number>();
   for (const [i, {p_type}] of view.programHeaders.entries()) {
-    if (singleTypes.has(p_type) && seen.has(p_type))
-      yield say(view, i, 'SECOND_SEGMENT', 'there is one already');
+    if (singleTypes.has(p_type) && seen.has(p_type)) yield say(view, i, 'SECOND_SEGMENT', 'duplicate');
     seen.add(p_type);
   }
 }
@@ -44,13 +43,18 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
       p_type !== PT.PT_NULL
     ) {
       const end = hex(view.source.size);
-      const what = `${hex(p_offset)}+${hex(p_filesz)} reaches past the end of the file at ${end}`;
+      const what = `${hex(p_offset)}+${hex(p_filesz)} extends past the end of the file at ${end}`;
       yield say(view, i, 'SEGMENT_OUTSIDE_FILE', what);
     }
     if (p_align > 1 && p_type !== PT.PT_NULL && !isPowerOfTwo(p_align))
       yield say(view, i, 'BAD_ALIGNMENT', `p_align ${hex(p_align)} is not a power of two`);
     if (p_filesz > p_memsz && (p_memsz > 0 || p_type === PT.PT_LOAD))
-      yield say(view, i, 'FILESZ_ABOVE_MEMSZ', `p_filesz ${hex(p_filesz)} is above p_memsz ${hex(p_memsz)}`);
+      yield say(
+        view,
+        i,
+        'FILESZ_ABOVE_MEMSZ',
+        `p_filesz ${hex(p_filesz)} is greater than p_memsz ${hex(p_memsz)}`,
+      );
     // An empty one maps nothing, wherever it says that it does.
     if (p_type !== PT.PT_LOAD || (p_memsz === 0 && p_filesz === 0)) continue;
     if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
@@ -58,7 +62,7 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
       yield say(view, i, 'NOT_CONGRUENT', what);
     }
     if (last !== undefined && p_vaddr < last.p_vaddr + BigInt(last.p_memsz)) {
-      const what = `p_vaddr ${hex(p_vaddr)} lies below the end of the PT_LOAD before it`;
+      const what = `p_vaddr ${hex(p_vaddr)} is below the end of the previous PT_LOAD`;
       yield say(view, i, 'LOADS_OUT_OF_ORDER', what);
     }
     last = load;
@@ -86,7 +90,7 @@ export function* checkCovered(view: ElfView): Generator<Problem> {
     if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped())
       yield say(view, i, 'NOT_IN_LOAD', 'not covered by a PT_LOAD');
     if (segment.p_type === PT.PT_PHDR && i > firstLoad)
-      yield say(view, i, 'AFTER_LOAD', 'stands behind the first PT_LOAD');
+      yield say(view, i, 'AFTER_LOAD', 'is after the first PT_LOAD');
   }
 }
 
@@ -118,11 +122,11 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
       yield say(view, i, 'PHDR_SIZE', `p_filesz ${hex(p_filesz)} is not the size of the table`);
     if (p_type === PT.PT_PHDR && first !== undefined && p_filesz > 0) {
       const seen = first.p_vaddr - BigInt(first.p_offset) + BigInt(header.e_phoff);
-      const what = `Linux before 5.18 and qemu-user tell the program that it is at ${hex(seen)}`;
+      const what = `Linux before 5.18 and qemu-user pass ${hex(seen)} to the program as its address`;
       if (p_vaddr !== seen) yield say(view, i, 'PHDR_NOT_SEEN', what);
     }
     if (p_type === PT.PT_GNU_RELRO && p_memsz > 0 && !isInside(segment, loads))
-      yield say(view, i, 'RELRO_OUTSIDE', 'does not begin in a writable PT_LOAD');
+      yield say(view, i, 'RELRO_OUTSIDE', 'does not start in a writable PT_LOAD');
   }
 }
 

@@ -23,7 +23,7 @@ export function* checkSharedPages(view: ElfView): Generator<Problem> {
     if (before === undefined) continue;
     const claimed = Math.max(before.p_align, load.p_align);
     if (claimed <= smallestPage || claimed > largestPage || !isOver(before, load, BigInt(claimed))) continue;
-    const what = `on one page of ${hex(claimed)} with segment ${before.index}, although one of them is aligned for such pages`;
+    const what = `shares a page of ${hex(claimed)} with segment ${before.index}, although one of them is aligned for such pages`;
     yield {
       code: 'SHARED_PAGE',
       message: `segment ${load.index} (PT_LOAD): ${what}`,

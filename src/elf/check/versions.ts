@@ -17,9 +17,9 @@ export function* checkVersions(view: ElfView): Generator<Problem> {
     if (record.vn_version !== 1)
       yield say('BAD_VERSION', `DT_VERNEED for ${file}: vn_version is ${record.vn_version}, not 1`, offset);
     if (versions.length < record.vn_cnt)
-      yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt says`, offset);
+      yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt`, offset);
     if (!needed.has(file))
-      yield say('NOT_NEEDED', `DT_VERNEED wants versions of ${file}, which is not in DT_NEEDED`, offset);
+      yield say('NOT_NEEDED', `DT_VERNEED requires versions of ${file}, which is not in DT_NEEDED`, offset);
     yield* checkEnd('DT_VERNEED', 'vna_next', versions.at(-1)?.record.vna_next, offset);
     for (const version of versions) {
       const {vna_name, vna_hash} = version.record;

@@ -81,7 +81,7 @@ function prepare(
     try {
       linkSync(directory.at(name), replaced.at(String(number)));
     } catch (error) {
-      throw systemError(posix.join(top.real, path), error, 'cannot keep the old file');
+      throw systemError(posix.join(top.real, path), error, 'cannot save the old file');
     }
   });
   return inDirectoryOf(made, path, (directory, name) => {
@@ -108,7 +108,7 @@ function requireSame(now: Stats | undefined, before: Stats | undefined, path: st
     now?.dev === before?.dev &&
     now?.size === before?.size &&
     now?.mtimeMs === before?.mtimeMs;
-  if (!isSame) throw new ElfError('CHANGED', 'the file changed while the package was repaired', {path});
+  if (!isSame) throw new ElfError('CHANGED', 'the file changed during the repair', {path});
 }
 
 /** Put the old files back and take the new ones out. A file that was not replaced yet is the same as its second name. */

@@ -29,11 +29,11 @@ function compareTarget(old: TargetAudit, now: TargetAudit, after: PackageAudit):
     if (was === undefined && is === undefined) return [];
     if (was === undefined && is !== undefined) return [`${name}: ${raised(is, undefined, now, after)}`];
     if (was !== undefined && is === undefined)
-      return [`${name}: ${floorName(was)} is no longer asked of the system`];
+      return [`${name}: ${floorName(was)} is no longer required from the system`];
     if (was === undefined || is === undefined) return [];
     const order = compareVersions(is.version, was.version);
     if (order > 0) return [`${name}: ${raised(is, was, now, after)}`];
-    return order < 0 ? [`${name}: the floor falls from ${floorName(was)} to ${floorName(is)}`] : [];
+    return order < 0 ? [`${name}: the floor drops from ${floorName(was)} to ${floorName(is)}`] : [];
   });
 }
 

@@ -120,7 +120,7 @@ export function holdFile(top: HeldDirectory, path: string): Held {
 }
 
 function gone(top: HeldDirectory, path: string): ElfError {
-  return new ElfError('CHANGED', 'the file is gone, or is no file any more', {
+  return new ElfError('CHANGED', 'the file is missing, or no longer a regular file', {
     path: posix.join(top.real, path),
   });
 }

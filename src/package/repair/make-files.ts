@@ -41,7 +41,7 @@ function editFile(top: HeldDirectory, path: string, request: EditRequest, strip:
   return inDirectoryOf(top, path, (directory, name) => {
     const copy = `${name.slice(0, 200)}.elfinterp-new`;
     using old = directory.hold(name);
-    if (!old?.stats.isFile()) throw new ElfError('CHANGED', 'the file is gone', {path});
+    if (!old?.stats.isFile()) throw new ElfError('CHANGED', 'the file is missing', {path});
     copyFileSync(old.path, directory.at(copy), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     const changes = change(directory, copy, request, strip, path);
     chmodSync(directory.at(copy), old.stats.mode & 0o7777);
@@ -57,7 +57,7 @@ function makeLibrary(top: HeldDirectory, library: VendoredLibrary, root: Root, s
     using there = directory.hold(name);
     if (there !== undefined) {
       if (!there.stats.isFile())
-        throw new ElfError('CONFLICT', 'something is in the place of a library', {path});
+        throw new ElfError('CONFLICT', 'another file is in the place of a library', {path});
       unlinkSync(directory.at(name));
     }
     root.lend(host, (input) =>

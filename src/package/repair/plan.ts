@@ -270,7 +270,7 @@ function notesOf(
   const opening = [...found.values()]
     .filter(({opens}) => opens.length > 0)
     .map(({name, opens}) =>
-      printable(`${name} opens ${opens.join(', ')} at run time, if it is there; not copied`),
+      printable(`${name} opens ${opens.join(', ')} at run time if it exists; not copied`),
     );
   const {files} = audit.fields ?? {};
   const left = new Set(
@@ -279,7 +279,8 @@ function notesOf(
   return [
     ...opening,
     ...[...left].map(
-      (directory) => `"files" in package.json leaves out ${directory}: add it, or npm pack will`,
+      (directory) =>
+        `"files" in package.json does not include ${directory}: add it, or npm pack leaves it out`,
     ),
   ];
 }

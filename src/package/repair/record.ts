@@ -66,7 +66,7 @@ function readRecord(top: HeldDirectory, path: string): RecordedLibrary[] {
     if (Array.isArray(libraries) && libraries.every(isLibrary)) return libraries;
     throw new TypeError('not a record');
   } catch (cause) {
-    throw new ElfError('CONFLICT', 'not a record of an earlier repair', {path, cause});
+    throw new ElfError('CONFLICT', 'not the record of an earlier repair', {path, cause});
   }
 }
 

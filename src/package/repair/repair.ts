@@ -101,21 +101,25 @@ interface Request {
 
 function checkOptions({into, inPlace = false, dryRun = false, libs, vendor = []}: RepairOptions): void {
   if ((into !== undefined) === inPlace && !dryRun)
-    throw new ElfError('BAD_REQUEST', 'a repair goes into another directory or takes place in the package', {
-      expected: 'one of into and inPlace',
-    });
+    throw new ElfError(
+      'BAD_REQUEST',
+      'a repair writes either to another directory or to the package itself',
+      {
+        expected: 'either into or inPlace',
+      },
+    );
   const isPlain =
     libs === undefined || (posix.normalize(libs) === libs && !/^(\/|\.\.(\/|$))|\/$/.test(libs));
   if (!isPlain)
-    throw new ElfError('BAD_REQUEST', 'the library directory is not a plain path in the package', {
-      expected: 'a path like lib/vendored',
+    throw new ElfError('BAD_REQUEST', 'the library directory is not a relative path in the package', {
+      expected: 'a path such as lib/vendored',
       got: libs,
     });
   const libc = vendor.find(isLibc);
   if (libc !== undefined)
     throw new ElfError(
       'BAD_REQUEST',
-      'the C library cannot come along: the loader of the system has its own',
+      'the C library cannot be copied: the loader of the system has its own',
       {
         got: libc,
       },
@@ -195,7 +199,7 @@ function auditMade(made: HeldDirectory, rules: Rules, source: string): PackageAu
   using there = enter(machine, made.real);
   const [a, b] = [there.bigStats, made.bigStats];
   if (a.dev !== b.dev || a.ino !== b.ino)
-    throw new ElfError('CHANGED', 'somebody took the staging directory away', {path: made.real});
+    throw new ElfError('CHANGED', 'another process removed the staging directory', {path: made.real});
   return auditFiles(source, findPackageFiles(made), rules, {}, {root: machine});
 }
 
@@ -208,7 +212,7 @@ function prove(after: PackageAudit, before: PackageAudit): void {
       ((code === 'missing-version' || code === 'bad-elf') && !known.has(`${code} ${message}`)),
   );
   if (problem === undefined) return;
-  throw new ElfError('NOT_CLOSED', `the package does not stand on its own: it ${problem.message}`, {
+  throw new ElfError('NOT_CLOSED', `the package is not self-contained: it ${problem.message}`, {
     path: problem.file,
     expected: 'everything from the package',
   });
@@ -294,7 +298,7 @@ async function repairInto(top: HeldDirectory, into: string, request: Request): P
   using parent = enter(request.machine, dirname(absolutePath(into)));
   const target = posix.join(parent.real, basename(absolutePath(into)));
   if (isWithin(top.real, target) || isWithin(target, top.real))
-    throw new ElfError('BAD_REQUEST', 'the target lies in the package, or the package in it', {
+    throw new ElfError('BAD_REQUEST', 'the target is inside the package, or the package inside the target', {
       path: into,
       expected: 'a directory elsewhere',
     });

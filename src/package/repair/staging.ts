@@ -67,9 +67,9 @@ function openOwn(parent: HeldDirectory, name: string): HeldDirectory {
   }
   const got = held === undefined ? 'nothing' : `a directory of user ${held.stats.uid}`;
   held?.[Symbol.dispose]();
-  throw new ElfError('CHANGED', 'somebody took the staging directory away', {
+  throw new ElfError('CHANGED', 'another process removed the staging directory', {
     path: `${parent.real}/${name}`,
-    expected: 'a private, empty directory of our own',
+    expected: 'a private, empty directory owned by you',
     got,
   });
 }
@@ -109,9 +109,9 @@ function requireAlone(parent: HeldDirectory, own: string): void {
     .names()
     .find((name) => isStaging(name) && name !== own && isRunning(holderOf(name)) !== false);
   if (other === undefined) return;
-  throw new ElfError('BUSY', 'another elfinterp is at work here', {
+  throw new ElfError('BUSY', 'another elfinterp process is working here', {
     path: parent.real,
-    expected: `${other} to go`,
+    expected: `${other} to disappear`,
     got: `process ${holderOf(other)}`,
   });
 }
