@@ -136,7 +136,7 @@ export const distributions: readonly Distribution[] = [
   ]),
 ];
 
-/** The glibc that the official binaries of Node.js 18 to 26 need themselves (BUILDING.md, and their symbol versions). */
+/** The glibc that the official binaries of Node.js 18 to 26 need themselves (Node's build instructions, and their symbol versions). */
 export const nodeGlibc = '2.28';
 
 /**
