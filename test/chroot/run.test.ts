@@ -326,7 +326,7 @@ chrootTest('a foreign program without an emulator is explained', (t) => {
   // Else the emulator of this machine is taken.
   const {status, stderr} = run(['/bin/guest'], {root, options: {global: true}});
   t.is(status, 199);
-  t.regex(stderr, /\/bin\/guest: this is a program for arm, and there is no emulator for it/);
+  t.regex(stderr, /\/bin\/guest: the program is for arm, and there is no emulator for it/);
 });
 
 chrootTest('two runs at a time do not see each other', async (t) => {
@@ -716,7 +716,7 @@ chrootTest('what is registered outside is registered again inside, or named', (t
   t.regex(stdout, /interpreter \/debootstrap\/qemu-arm\nflags: P\n/);
   t.regex(
     stderr,
-    /^warning: 'gone' is registered outside, but not inside: .*flag F opens the interpreter now/,
+    /^warning: 'gone' is registered outside, but not inside: .*flag F opens the interpreter at registration/,
   );
   t.is(stderr.trim().split('\n').length, 1);
 });
