@@ -168,6 +168,6 @@ test('an error told what a private link says, to whoever had root follow it', as
     bundle(['/bin/true'], {into: join(directory, 'into'), files: [{source: link}]}),
     {code: 'OUTSIDE'} as object,
   );
-  t.regex(error.message, /\/link: user 65534 can change where this path leads/);
+  t.regex(error.message, /\/link: user 65534 can change where this path points/);
   t.notRegex(error.message, /secret/);
 });
