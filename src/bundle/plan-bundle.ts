@@ -9,6 +9,7 @@ import {machineOf} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {Libc} from '../loader/loader-facts.js';
+import {refuseMisses, whereIn} from '../loader/missing.js';
 import {longestHead} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
@@ -16,7 +17,6 @@ import {type BundleFile, FileSet, generated} from './file-set.js';
 import {type Layout, loaderName} from './layout.js';
 import {addLibrary, plainNames, planFor, withView} from './libraries.js';
 import type {ManifestProgram} from './manifest.js';
-import {refuseMisses, whereIn} from './missing.js';
 import {type FilesOptions, planFiles} from './plan-files.js';
 
 export interface BundlePlan {

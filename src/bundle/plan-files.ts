@@ -16,6 +16,7 @@ import type {MachineFacts} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {sameMachine} from '../loader/candidate.js';
+import {refuseMisses} from '../loader/missing.js';
 import type {Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
 import type {FileSource} from '../source/file.js';
 import {isElfMagic} from '../source/source.js';
@@ -24,7 +25,6 @@ import type {FileResolver} from './file-resolver.js';
 import type {BundleFile, FileSet} from './file-set.js';
 import {loaderName} from './layout.js';
 import {addLibrary, type LibraryOptions, plainNames, planFor, withView} from './libraries.js';
-import {refuseMisses} from './missing.js';
 
 /** What files are planned with. */
 export interface FilesOptions extends LibraryOptions {

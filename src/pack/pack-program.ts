@@ -7,10 +7,10 @@ import {posix} from 'node:path';
 import type {PackedContents} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {placesInWords} from '../loader/attempts.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import type {DlopenPriority} from '../loader/dlopen-notes.js';
 import {HeldRoot} from '../loader/held-root.js';
+import {alwaysNeeded, refuseMisses, whereIn} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
@@ -59,9 +59,6 @@ export interface PackResult {
   readonly listing: Listing | undefined;
   readonly notes: readonly string[];
 }
-
-/** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
-const alwaysNeeded = 'libgcc_s.so.1';
 
 /**
  * Make one file of a program, its loader and its libraries, which runs in any root and from any directory.
@@ -214,26 +211,7 @@ function hashOf(source: FileSource, onProgress: OnProgress = () => {}): string {
 function complaintsOf(tree: ResolvedTree): string[] {
   const notes: string[] = [];
   const [program] = tree.nodes;
-  const inRoot = tree.root === '/' ? '' : ' in that root';
-  const where = inRoot === '' ? 'on this machine' : 'in that root';
-  for (const miss of tree.misses) {
-    const {name, kind, fatal, optional} = miss;
-    if (optional) continue;
-    if (name === alwaysNeeded && kind === 'library') {
-      if (tree.interpreter?.libc !== 'musl')
-        notes.push(`${alwaysNeeded} is not ${where}: programs that cancel a thread will abort`);
-      continue;
-    }
-    const places = placesInWords(tree, miss);
-    const asker = kind === 'library' ? program : tree.nodes[miss.requestedBy ?? 0];
-    const forWhom = asker === program ? '' : `, which ${asker?.path} asks for,`;
-    throw new ElfError('NOT_FOUND', `${name}${forWhom} is not found${inRoot}`, {
-      path: program?.path,
-      expected: places === '' ? 'a file' : `one of ${places}`,
-      got: fatal ?? 'none of them',
-      value: name,
-    });
-  }
+  if (program !== undefined) refuseMisses(program, tree, tree.misses, notes);
   const problem = tree.versionProblems[0];
   if (problem !== undefined) {
     throw new ElfError('NOT_CLOSED', `a library does not define the symbol version ${problem.version}`, {
@@ -249,7 +227,9 @@ function complaintsOf(tree: ResolvedTree): string[] {
   }
   if (tree.interpreter.substituted) {
     const {requested, path} = tree.interpreter;
-    notes.push(`${program?.path} asks for ${requested}, which is not ${where}; using ${path} instead`);
+    notes.push(
+      `${program?.path} asks for ${requested}, which is not ${whereIn(tree)}; using ${path} instead`,
+    );
   }
   return notes;
 }

@@ -2,8 +2,8 @@
  * What is to be said of a library that is nowhere.
  */
 import {ElfError} from '../errors.js';
-import {placesInWords} from '../loader/attempts.js';
-import type {Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
+import {placesInWords} from './attempts.js';
+import type {Miss, ResolvedTree, TreeNode} from './tree.js';
 
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
 export const alwaysNeeded = 'libgcc_s.so.1';
