@@ -1,7 +1,7 @@
 #!/bin/bash
 # Run all tests on a fresh Debian machine that has Node: install the tools, run every test on this Node, then run the
-# portable tests (`test.js --portable`) on each supported release of Node. Prints the counts for each Node; the last line
-# is the total, `N passed, N failed`.
+# portable tests (`test.js --portable`) on each supported release of Node. Prints what failed, and the counts and minutes
+# for each Node; the last line is the total, `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -39,12 +39,13 @@ install_node() {
 
 # Run tests and add the counts in their last line; a run without counts has failed.
 count_tests() {
-    local title=$1 line
+    local title=$1 line start=$SECONDS
     shift
     "$@" 2>&1 | tee "$scratch/log"
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$scratch/log" | tail -n 1)
     [ -n "$line" ] || line='0 passed, 1 failed'
-    echo "$title: $line" >>"$scratch/counts"
+    sed -n "s/^failed tests:$/$title, &/; /, failed tests:$/,\$p" "$scratch/log" >>"$scratch/counts"
+    echo "$title: $line, in $(((SECONDS - start + 59) / 60)) minutes" >>"$scratch/counts"
     passed=$((passed + ${line%% *}))
     line=${line#*, }
     failed=$((failed + ${line%% *}))

@@ -34,8 +34,11 @@ const notPortable = [
   'test/single-file',
   'test/workflow',
 ];
-/** What the last test came to: its comments follow it. */
+/** What the last test came to, and its line: its comments follow it. */
 let last;
+let lastResult;
+/** The lines of the tests that failed, which the report repeats: a long log hides them. */
+const failures = [];
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 if (compile())
@@ -77,17 +80,21 @@ function readLine(line) {
     const [, status, directive] = result;
     last = directive !== undefined ? 'skipped' : status === 'ok' ? 'passed' : 'failed';
     counts[last] += 1;
+    lastResult = line;
   } else if (last === 'passed' && /^\s*#\s+skipped: /.test(line)) {
     counts.passed -= 1;
     counts.skipped += 1;
     last = 'skipped';
+    if (inCi) failures.push(lastResult);
   }
+  if (last === 'failed' || (last === 'skipped' && inCi)) failures.push(line);
   if (line !== '' && !/^(TAP version|\d+\.\.\d+$|# (tests|pass|skip|fail) \d+$)/.test(line))
     console.log(line);
 }
 
 function fail(reason) {
   console.log(`not ok - ${reason}`);
+  failures.push(`not ok - ${reason}`);
   counts.failed += 1;
 }
 
@@ -97,6 +104,7 @@ function report() {
     counts.failed += counts.skipped;
     counts.skipped = 0;
   }
+  if (failures.length > 0) console.log(`failed tests:\n${failures.filter((line) => line !== '').join('\n')}`);
   const {passed, failed, skipped} = counts;
   process.exitCode = failed > 0 ? 1 : 0;
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
