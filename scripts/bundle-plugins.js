@@ -36,6 +36,16 @@ export const directImports = {
   },
 };
 
+/** What is only imported when it is asked for stays out of the bundle. */
+export const withoutDynamicImports = {
+  name: 'without dynamic imports',
+  setup({onResolve}) {
+    onResolve({filter: /.*/}, ({path: specifier, kind}) =>
+      kind === 'dynamic-import' ? {path: specifier, external: true} : undefined,
+    );
+  },
+};
+
 function namesIn(list) {
   return list
     .split(',')

@@ -8,24 +8,26 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {build, transform} from 'esbuild';
-import {directImports, randomNames, yargsWithoutHelp} from './bundle-plugins.js';
+import {directImports, randomNames, withoutDynamicImports, yargsWithoutHelp} from './bundle-plugins.js';
 
-const entryPoints = {cli: 'src/cli/main.ts', patchelf: 'src/cli/patchelf.ts', chrpath: 'src/cli/chrpath.ts'};
-
-const command = (name) => `src/cli/commands/${name}.ts`;
+const entryPoints = {
+  cli: 'src/cli/main.ts',
+  patchelf: 'src/cli/drop-ins/patchelf.ts',
+  chrpath: 'src/cli/drop-ins/chrpath.ts',
+};
 
 /** The files, by the modules in them that are loaded from outside; a part that several need is in the first. */
 const packs = {
-  cli: ['src/cli/main.ts', command('get'), command('needed')],
-  edit: [command('set'), command('edit'), command('check')],
+  cli: ['src/cli/main.ts', 'src/cli/inspect/get.ts', 'src/cli/inspect/needed.ts'],
+  edit: ['src/cli/edit/set.ts', 'src/cli/edit/edit.ts', 'src/cli/inspect/check.ts'],
   help: ['src/cli/help/help.ts'],
   parse: ['src/cli/parse.ts', 'src/cli/unknown-command.ts'],
-  completion: ['src/cli/completion/complete.ts', command('completion')],
-  patchelf: ['src/cli/patchelf.ts'],
-  chrpath: ['src/cli/chrpath.ts'],
-  show: [command('show')],
-  tree: [command('tree')],
-  package: [command('audit'), command('repair')],
+  completion: ['src/cli/completion/complete.ts', 'src/cli/completion/completion.ts'],
+  patchelf: ['src/cli/drop-ins/patchelf.ts'],
+  chrpath: ['src/cli/drop-ins/chrpath.ts'],
+  show: ['src/cli/show/show.ts'],
+  tree: ['src/cli/tree/tree.ts'],
+  package: ['src/cli/package/audit.ts', 'src/cli/package/repair.ts'],
 };
 /** Where everything else is. */
 const lastPack = 'chroots';
@@ -156,8 +158,7 @@ export async function importSource(module) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    plugins: [directImports],
-    external: ['yargs', '@viz-js/viz', 'tar', 'tmp', './commands/*', '../commands/*'],
+    plugins: [directImports, withoutDynamicImports],
   });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }

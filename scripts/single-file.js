@@ -22,8 +22,8 @@ const sentinelFuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const main = `
   import {basename} from 'node:path';
   import {main as elfinterp} from './src/cli/main.ts';
-  import {main as patchelf} from './src/cli/patchelf.ts';
-  import {main as chrpath} from './src/cli/chrpath.ts';
+  import {main as patchelf} from './src/cli/drop-ins/patchelf.ts';
+  import {main as chrpath} from './src/cli/drop-ins/chrpath.ts';
   const others = {'elfinterp-patchelf': patchelf, 'elfinterp-chrpath': chrpath};
   const other = others[basename(process.argv0)];
   if (other === undefined) elfinterp(process.argv.slice(2));

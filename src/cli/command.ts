@@ -1,8 +1,11 @@
 import type {Options} from 'yargs';
 import type {Output} from './output.js';
 
-/** One subcommand: its one definition of arguments, from which parsing, help, manual, completion and errors come. */
-export interface Command {
+/**
+ * What there is to say of a subcommand: the one place from which parsing, the types of its arguments, help, manual,
+ * completion and errors come.
+ */
+export interface Definition {
   /** As yargs writes it: `get <files..>`. */
   readonly usage: string;
   readonly summary: string;
@@ -15,8 +18,29 @@ export interface Command {
   readonly epilogue?: string;
   /** What stands behind `--`, if it is not the rest of the files. */
   readonly rest?: {readonly name: string; readonly describe: string};
+}
+
+/** A subcommand: its definition, and where its code is. */
+export interface Command extends Definition {
   /** Load the code that does the work. */
-  load(): Promise<{run(args: Arguments, output: Output): number | undefined | Promise<number | undefined>}>;
+  load(): Promise<Runnable<Arguments>>;
+}
+
+/** The code of a command; `run` returns the exit status, if it is not for `output` to say. */
+interface Runnable<A> {
+  readonly run: (args: A, output: Output) => number | undefined | Promise<number | undefined>;
+}
+
+/** The command line is wrong; the message says how, as the part of a sentence that `see COMMAND --help` ends. */
+export class UsageError extends Error {}
+
+/** A command; the compiler compares the arguments of its code with those of its definition. */
+export function command<D extends Definition>(
+  definition: D,
+  load: () => Promise<Runnable<ArgumentsOf<D>>>,
+): Command {
+  // The parser makes what the definition says.
+  return {...definition, load: load as Command['load']};
 }
 
 export interface Positional {
@@ -43,8 +67,47 @@ export interface Example {
   readonly meaning: string;
 }
 
-/** The parsed command line, typed by the command that knows its own options. */
+/** The parsed command line of any command. */
 export type Arguments = Readonly<Record<string, unknown>>;
+
+/** The parsed command line of one command. */
+export type ArgumentsOf<D extends Pick<Definition, 'usage' | 'options' | 'rest'>> = {
+  readonly [W in Words<D['usage']> as ArgumentName<W>]: ArgumentValue<W>;
+} & OptionsOf<D['options']> &
+  (D extends {rest: object} ? {readonly '--': readonly string[] | undefined} : unknown);
+
+/** The parsed values of some options; `undefined` is one that was not given. */
+export type OptionsOf<O extends Definition['options']> = {
+  readonly [Name in keyof O]:
+    | OptionValue<O[Name]>
+    | (IsAlwaysThere<O[Name]> extends true ? never : undefined);
+};
+
+type OptionValue<O extends Option> = O extends {type: 'boolean'}
+  ? boolean
+  : O extends {array: true}
+    ? readonly string[]
+    : O extends {choices: readonly (infer Choice)[]}
+      ? Choice
+      : string;
+
+type IsAlwaysThere<O extends Option> = O extends {default: string | boolean} | {demandOption: true}
+  ? true
+  : false;
+
+type Words<Usage extends string> = Usage extends `${infer Word} ${infer Others}`
+  ? Word | Words<Others>
+  : Usage;
+
+type ArgumentName<Word extends string> = Word extends `<${infer Name}..>` | `[${infer Name}..]`
+  ? Name
+  : Word extends `<${infer Name}>` | `[${infer Name}]`
+    ? Name
+    : never;
+
+type ArgumentValue<Word extends string> =
+  | (Word extends `${string}..${string}` ? readonly string[] : string)
+  | (Word extends `[${string}` ? undefined : never);
 
 /** An argument as `usage` has it. */
 export interface Argument {

@@ -1,15 +1,17 @@
 /*
  * Every command's definition, and none of their code: a run loads only the command that it is.
  */
-import {type Command, parseUsage} from './command.js';
-import {binfmtCommands} from './definitions/binfmt.js';
-import {bundleCommands} from './definitions/bundle.js';
-import {chrootCommands, doctorCommand} from './definitions/chroot.js';
-import {completionCommand} from './definitions/completion.js';
-import {editCommands} from './definitions/edit.js';
-import {inspectCommands} from './definitions/inspect.js';
-import {packCommands} from './definitions/pack.js';
-import {packageCommands} from './definitions/package.js';
+import * as binfmt from './binfmt/definition.js';
+import {bundle} from './bundle/definition.js';
+import * as chroot from './chroot/definition.js';
+import {type Command, command, parseUsage} from './command.js';
+import {completion} from './completion/definition.js';
+import {edit, set} from './edit/definition.js';
+import {check, get, needed} from './inspect/definition.js';
+import {pack, unpack} from './pack/definition.js';
+import {audit, repair} from './package/definition.js';
+import {show} from './show/definition.js';
+import {tree} from './tree/definition.js';
 
 /** What `elfinterp GROUP --help` says a group of commands is for. */
 export const groups: Readonly<Record<string, string>> = {
@@ -19,17 +21,41 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** The commands as the help lists them. */
 export const chapters: Readonly<Record<string, readonly Command[]>> = {
-  'Inspect a program': inspectCommands,
-  'Change a program': editCommands,
-  'Run it elsewhere': [
-    ...packCommands,
-    ...bundleCommands,
-    ...chrootCommands,
-    doctorCommand,
-    ...binfmtCommands,
+  'Inspect a program': [
+    command(get, () => import('./inspect/get.js')),
+    command(needed, () => import('./inspect/needed.js')),
+    command(show, () => import('./show/show.js')),
+    command(tree, () => import('./tree/tree.js')),
+    command(check, () => import('./inspect/check.js')),
   ],
-  'Publish a package': packageCommands,
-  'In the shell': [completionCommand],
+  'Change a program': [
+    command(set, () => import('./edit/set.js')),
+    command(edit, () => import('./edit/edit.js')),
+  ],
+  'Run it elsewhere': [
+    command(pack, () => import('./pack/pack.js')),
+    command(unpack, () => import('./pack/unpack.js')),
+    command(bundle, () => import('./bundle/bundle.js')),
+    command(chroot.chrootInstall, () => import('./chroot/install.js')),
+    command(chroot.chrootRun, () => import('./chroot/run.js')),
+    command(chroot.chrootCreate, () => import('./chroot/create.js')),
+    command(chroot.chrootVerify, () => import('./chroot/verify.js')),
+    command(chroot.chrootRemove, () => import('./chroot/remove.js')),
+    command(chroot.doctor, () => import('./chroot/doctor.js')),
+    command(binfmt.binfmtList, () => import('./binfmt/list.js')),
+    command(binfmt.binfmtShow, () => import('./binfmt/show.js')),
+    command(binfmt.binfmtStatus, () => import('./binfmt/status.js')),
+    command(binfmt.binfmtRegister, () => import('./binfmt/register.js')),
+    command(binfmt.binfmtRun, () => import('./binfmt/run.js')),
+    command(binfmt.binfmtUnregister, async () => ({run: (await import('./binfmt/change.js')).unregister})),
+    command(binfmt.binfmtEnable, async () => ({run: (await import('./binfmt/change.js')).enable})),
+    command(binfmt.binfmtDisable, async () => ({run: (await import('./binfmt/change.js')).disable})),
+  ],
+  'Publish a package': [
+    command(audit, () => import('./package/audit.js')),
+    command(repair, () => import('./package/repair.js')),
+  ],
+  'In the shell': [command(completion, () => import('./completion/completion.js'))],
 };
 
 export const commands: readonly Command[] = Object.values(chapters).flat();

@@ -6,7 +6,7 @@
  * printed, and of the commands the one that it is.
  */
 import {version} from '../index.js';
-import type {Arguments, Command} from './command.js';
+import {type Arguments, type Command, UsageError} from './command.js';
 import {findCommand, groups, nameOf} from './commands.js';
 import {createOutput, errorToJson, exitStatus, type Output} from './output.js';
 import {plainArguments} from './plain.js';
@@ -55,7 +55,11 @@ async function runParsed(command: Command, words: readonly string[], output: Out
   const {parseArguments} = await import('./parse.js');
   const parsed = parseArguments(command, words);
   if ('args' in parsed) return runCommand(command, parsed.args, output);
-  output.note(safe`${parsed.complaint}; see elfinterp ${nameOf(command)} --help`);
+  return complain(command, parsed.complaint, output);
+}
+
+function complain(command: Command, what: string, output: Output): number {
+  output.note(safe`${what}; see elfinterp ${nameOf(command)} --help`);
   return exitStatus.usage;
 }
 
@@ -64,6 +68,7 @@ async function runCommand(command: Command, args: Arguments, output: Output): Pr
   try {
     return (await run(args, output)) ?? (output.failed ? exitStatus.failed : exitStatus.done);
   } catch (error) {
+    if (error instanceof UsageError) return complain(command, error.message, output);
     output.error(error);
     if (args.json === true && output.isEmpty) output.json({error: errorToJson(error)});
     return exitStatus.failed;

@@ -3,30 +3,37 @@
  */
 import type {Option} from './command.js';
 
+type More = Partial<Option>;
+type Nothing = Record<never, never>;
+
 /** An option with a value. */
-export const text = (value: string, describe: string, more: Partial<Option> = {}) =>
-  ({type: 'string', requiresArg: true, value, describe, ...more}) as const;
+export const text = <const M extends More = Nothing>(value: string, describe: string, more?: M) =>
+  ({type: 'string', requiresArg: true, value, describe, ...(more as NoInfer<M>)}) as const;
 
 /** An option with a value that may be given several times. */
-export const list = (value: string, describe: string) =>
+export const list = <const M extends More = Nothing>(value: string, describe: string, more?: M) =>
   ({
     type: 'string',
     array: true,
     requiresArg: true,
     value,
     describe: `${describe}; may be repeated`,
+    ...(more as NoInfer<M>),
   }) as const;
 
 /** An option whose value is one of a few words. */
-export const choice = (
+export const choice = <const C extends readonly string[], const M extends More = Nothing>(
   value: string,
-  choices: readonly string[],
+  choices: C,
   describe: string,
-  more: Partial<Option> = {},
-) => ({type: 'string', choices, requiresArg: true, value, describe, ...more}) as const;
+  more?: M,
+) => ({type: 'string', choices, requiresArg: true, value, describe, ...(more as NoInfer<M>)}) as const;
 
-export const flag = (describe: string, more: Partial<Option> = {}) =>
-  ({type: 'boolean', describe, ...more}) as const;
+export const flag = <const M extends More = Nothing>(describe: string, more?: M) =>
+  ({type: 'boolean', describe, ...(more as NoInfer<M>)}) as const;
+
+export const recursive = (what: string) =>
+  ({recursive: list('DIR', `every ${what} below this directory`, {alias: 'r'})}) as const;
 
 export const files = {files: {describe: 'ELF files', type: 'string'}} as const;
 
@@ -61,13 +68,11 @@ export const bundleOptions = {
     },
   ),
   symbols: flag('fail if a required symbol is not defined in the bundle'),
-  launcher: {
-    ...choice(
-      'HOW',
-      ['interp', 'wrapper'],
-      'change PT_INTERP, or replace a program that cannot be changed with a shell script',
-    ),
-    default: 'interp',
-  },
+  launcher: choice(
+    'HOW',
+    ['interp', 'wrapper'],
+    'change PT_INTERP, or replace a program that cannot be changed with a shell script',
+    {default: 'interp'},
+  ),
   shell: text('FILE', 'static shell that runs these scripts'),
 } as const;

@@ -2,8 +2,8 @@
  * The manual of the two programs that stand in for others. Their help is laid out as theirs is; the options are the
  * same.
  */
-import {chrpathEntries} from '../chrpath.js';
-import {patchelfEntries} from '../patchelf-options.js';
+import {chrpathEntries} from '../drop-ins/chrpath.js';
+import {patchelfEntries} from '../drop-ins/patchelf-options.js';
 import type {Page} from './page.js';
 
 export const dropInPages: readonly Page[] = [

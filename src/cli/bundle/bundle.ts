@@ -1,0 +1,69 @@
+import {bundle, bundleRelocatable, type DataFile} from '../../index.js';
+import {type ArgumentsOf, UsageError} from '../command.js';
+import type {Output} from '../output.js';
+import {showProgress} from '../progress.js';
+import {safe} from '../safe-text.js';
+import type {bundle as definition} from './definition.js';
+import {bundleToJson, printBundle, resolvedInWords} from './print-bundle.js';
+
+type Arguments = ArgumentsOf<typeof definition>;
+
+export async function run(args: Arguments, output: Output): Promise<number | undefined> {
+  if (args.relocatable) return relocatable(args, output);
+  const result = await bundle(args.programs, {
+    into: args.into,
+    prefix: args.prefix,
+    libs: args.libs,
+    root: args.root,
+    library: args.library,
+    files: filesOf(args),
+    isolate: args.isolate,
+    symbols: args.symbols,
+    launcher: args.launcher,
+    shell: args.shell,
+    onProgress: showProgress(output),
+  });
+  for (const note of result.notes) output.warn(note);
+  if (args.json) output.json(bundleToJson(result));
+  else printBundle(result, output);
+  return undefined;
+}
+
+async function relocatable(args: Arguments, output: Output): Promise<number | undefined> {
+  const fixed = (['prefix', 'launcher', 'shell'] as const).filter(
+    (name) => args[name] !== undefined && args[name] !== 'interp',
+  );
+  if (fixed.length > 0 || args.isolate === false)
+    throw new UsageError(
+      `--relocatable cannot be combined with ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}`,
+    );
+  const result = await bundleRelocatable(args.programs, {
+    into: args.into,
+    root: args.root,
+    library: args.library,
+    files: filesOf(args),
+    onProgress: showProgress(output),
+  });
+  for (const note of result.notes) output.warn(note);
+  const {directory, files, directories} = result;
+  if (args.json) output.json({directory, files, directories});
+  else {
+    for (const {path, source, resolved} of files)
+      output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);
+    for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
+  }
+  return undefined;
+}
+
+function filesOf(args: Arguments): DataFile[] {
+  const resolve = args['resolve-files'];
+  return (args.file ?? []).map((text) => ({...parseFile(text), resolve}));
+}
+
+/** SRC[=DST]; a name with an equals sign in it is written as SRC=DST. */
+function parseFile(text: string): {source: string; target: string | undefined} {
+  const equals = text.lastIndexOf('=');
+  return equals < 0
+    ? {source: text, target: undefined}
+    : {source: text.slice(0, equals), target: text.slice(equals + 1)};
+}

@@ -1,0 +1,50 @@
+import type {Definition} from '../command.js';
+import {bundleOptions, flag, jsonOption, list, text} from '../options.js';
+
+export const bundle = {
+  usage: 'bundle <programs..>',
+  summary: 'copy programs with their loader and libraries into a directory where they run',
+  positionals: {
+    programs: {
+      describe: 'the programs, dynamically linked or static: paths, or names in PATH',
+      type: 'string',
+    },
+  },
+  options: {
+    into: text('DIR', 'directory that will be / for the programs: a chroot', {demandOption: true}),
+    prefix: text('DIR', 'directory for the programs, as seen from inside (default: /debootstrap)'),
+    relocatable: flag(
+      'make DIR work wherever it is moved: programs in bin with their loader inside, libraries in lib, files below DIR',
+    ),
+    ...bundleOptions,
+    file: list('SRC[=DST]', 'copy a file or directory that the programs read; DST is below the prefix'),
+    'resolve-files': flag(
+      'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
+      {default: true},
+    ),
+    ...jsonOption,
+  },
+  examples: [
+    {
+      line: 'elfinterp bundle /usr/bin/qemu-arm --into ./chroot',
+      meaning: 'makes ./chroot/debootstrap/qemu-arm and qemu-libs/',
+    },
+    {
+      line: 'elfinterp bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp',
+      meaning: 'for a permanent chroot',
+    },
+    {
+      line: 'elfinterp bundle --relocatable /usr/bin/curl --into ./curl',
+      meaning: 'makes ./curl/bin/curl and ./curl/lib, which can be moved anywhere',
+    },
+    {line: 'elfinterp bundle /bin/ls --root ./armel --into ./out', meaning: 'from another root'},
+    {
+      line: 'elfinterp bundle ./viewer --into ./out --file /etc/viewer.conf=etc/viewer.conf',
+      meaning: 'with a file for it',
+    },
+    {
+      line: 'elfinterp bundle --relocatable /usr/bin/python3.11 --into ./py --file /usr/lib/python3.11=lib/python3.11',
+      meaning: 'and a tree whose modules bring their libraries',
+    },
+  ],
+} as const satisfies Definition;

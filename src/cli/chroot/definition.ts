@@ -1,0 +1,170 @@
+import type {Definition} from '../command.js';
+import {bundleOptions, choice, flag, jsonOption, list, placeOptions, text} from '../options.js';
+
+const chrootPositional = {
+  chroot: {
+    describe: 'root directory of a system, of any architecture',
+    type: 'string',
+    complete: 'directories',
+  },
+} as const;
+
+const idMap = <const C extends readonly string[]>(...choices: C) =>
+  choice('HOW', choices, 'user ids inside', {usual: 'the ids that you may use'});
+
+const oneFile = flag('install a shared emulator as one file, with its loader and libraries inside');
+
+export const chrootInstall = {
+  usage: 'chroot install <chroot> [programs..]',
+  summary: 'install into a chroot the emulator that it needs',
+  positionals: {
+    ...chrootPositional,
+    programs: {
+      describe: "emulators on this machine, shared or static (default: qemu-user's, from PATH)",
+      type: 'string',
+    },
+  },
+  options: {
+    arch: text('ARCH', "the chroot's Debian architecture (default: detected)"),
+    prefix: text(
+      'DIR',
+      'directory for the bundle, as seen from inside (default: that of an existing bundle, else /debootstrap; for a permanent chroot use /usr/libexec/elfinterp)',
+    ),
+    'one-file': oneFile,
+    ...bundleOptions,
+    ...jsonOption,
+  },
+  examples: [
+    {
+      line: 'elfinterp chroot install ./chroot',
+      meaning: 'qemu-arm for an armel chroot, in ./chroot/debootstrap',
+    },
+    {line: 'elfinterp chroot install ./chroot ./build/qemu-arm', meaning: 'an emulator of your own'},
+    {
+      line: 'elfinterp chroot install --prefix /usr/libexec/elfinterp ./chroot',
+      meaning: 'outside the directory that debootstrap removes',
+    },
+  ],
+} as const satisfies Definition;
+
+export const chrootRun = {
+  usage: 'chroot run <chroot>',
+  summary: 'run a command in a chroot, with an emulator registered only for this run',
+  positionals: chrootPositional,
+  options: {
+    ...placeOptions,
+    cwd: text('DIR', 'working directory inside (default: the current one if it exists inside, else /)'),
+    bind: list('SRC[:DST]', 'mount a directory of this machine inside'),
+    emulator: list('FILE', "emulator to use (default: the chroot's, else qemu-user's, from PATH)"),
+    flags: text('FLAGS', 'binfmt_misc flags of the emulator (default: P); PC honours setuid bits'),
+    env: list('NAME=VALUE', 'set a variable for the command'),
+    'keep-env': flag(
+      'pass on the environment; --no-keep-env passes only PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
+      {default: true},
+    ),
+    'resolv-conf': flag(
+      "mount this machine's /etc/resolv.conf inside (default: if the chroot's own is empty)",
+    ),
+    'id-map': idMap('auto', 'identity', 'subordinate', 'single'),
+    global: flag('use the host-wide binfmt_misc table; for kernels before 6.7'),
+  },
+  rest: {name: 'COMMAND', describe: 'the command to run (default: /bin/sh)'},
+  examples: [
+    {line: 'elfinterp chroot run ./chroot -- /bin/uname -m', meaning: 'prints armv7l'},
+    {line: 'elfinterp chroot run ./chroot', meaning: 'a shell'},
+  ],
+  epilogue:
+    'elfinterp exits with the exit status of the command. An emulator of this machine is not copied into the chroot: a shared one is packed into one file in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
+} as const satisfies Definition;
+
+export const chrootCreate = {
+  usage: 'chroot create [suite] [target] [mirror]',
+  summary: 'make a Debian system of another architecture with debootstrap, both stages',
+  positionals: {
+    suite: {describe: 'code name of the release, such as bookworm', type: 'string', complete: 'nothing'},
+    target: {describe: 'directory for the new system', type: 'string', complete: 'directories'},
+    mirror: {describe: "mirror to download packages from (default: debootstrap's)", type: 'string'},
+  },
+  options: {
+    arch: text('ARCH', 'Debian architecture of the system, such as armel, arm64, riscv64'),
+    keep: flag('leave the emulator in the system, in /usr/libexec/elfinterp, for use without chroot run'),
+    resume: text('DIR', 'continue with this directory, whose first stage is done; without SUITE and TARGET'),
+    variant: text('NAME', 'variant of debootstrap: minbase, buildd'),
+    include: text('A,B,C', 'also install these packages'),
+    components: text('A,B,C', 'archive components to use'),
+    keyring: text('FILE', 'verify the archive with the keys in this file'),
+    'check-gpg': flag('verify signatures (always on for root); --no-check-gpg accepts unsigned packages'),
+    'cache-dir': text('DIR', 'keep downloaded packages in this directory'),
+    emulator: list('FILE', "emulator to use, shared or static (default: qemu-user's, from PATH)"),
+    'one-file': oneFile,
+    isolate: bundleOptions.isolate,
+    'id-map': idMap('auto', 'identity', 'subordinate'),
+    ...jsonOption,
+  },
+  rest: {name: 'OPTION', describe: 'further options of debootstrap'},
+  examples: [
+    {
+      line: 'elfinterp chroot create bookworm ./c --arch armel --variant minbase',
+      meaning: 'as root, or as a user with subordinate ids',
+    },
+    {
+      line: 'elfinterp chroot create bookworm ./c --arch riscv64 -- --merged-usr',
+      meaning: 'arguments after -- go to debootstrap',
+    },
+    {
+      line: 'elfinterp chroot create --resume ./c',
+      meaning: 'after an interruption, or after `debootstrap --foreign`',
+    },
+  ],
+  epilogue:
+    "debootstrap's messages go to standard error; its log stays in TARGET/debootstrap until it finishes.",
+} as const satisfies Definition;
+
+export const chrootVerify = {
+  usage: 'chroot verify <chroot>',
+  summary: 'check that the bundle in a chroot is unchanged and self-contained',
+  positionals: chrootPositional,
+  options: {
+    ...placeOptions,
+    run: text('FILE', 'also run this program of the chroot, such as /bin/true'),
+    ...jsonOption,
+  },
+  examples: [
+    {
+      line: 'elfinterp chroot verify ./chroot && echo sound',
+      meaning: 'exit status 1 when there is a problem',
+    },
+  ],
+} as const satisfies Definition;
+
+export const chrootRemove = {
+  usage: 'chroot remove <chroot>',
+  summary: 'remove what chroot install installed, and nothing else',
+  positionals: chrootPositional,
+  options: {
+    ...placeOptions,
+    force: flag('also remove files that were changed since'),
+    ...jsonOption,
+  },
+  examples: [
+    {line: 'elfinterp chroot remove ./chroot', meaning: 'refuses if a file is in use or was changed'},
+  ],
+} as const satisfies Definition;
+
+export const doctor = {
+  usage: 'doctor [chroot]',
+  summary: 'find out why the programs of a chroot do not run',
+  positionals: {
+    chroot: {
+      describe: 'root directory; without it, only this machine is checked',
+      type: 'string',
+      complete: 'directories',
+    },
+  },
+  options: {...placeOptions, all: flag('also report what is fine', {alias: 'a'}), ...jsonOption},
+  examples: [
+    {line: 'elfinterp doctor ./chroot', meaning: 'what is wrong, the evidence, and what to do'},
+    {line: 'elfinterp doctor --all', meaning: 'what this machine allows and has'},
+  ],
+  epilogue: 'Exit status 1 when something is broken.',
+} as const satisfies Definition;

@@ -1,0 +1,25 @@
+import {hex, type Plan} from '../../index.js';
+import type {Output} from '../output.js';
+import {safe} from '../safe-text.js';
+import {counted} from '../size.js';
+
+const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;
+
+/** Say in one line what a plan changes, and what that costs. */
+export function summarize(plan: Plan): string {
+  const bytes = plan.writes.reduce((sum, write) => sum + write.bytes.length, 0);
+  const growth = plan.outputSize - plan.inputSize;
+  const size = growth === 0 ? 'size unchanged' : `${growth > 0 ? '+' : ''}${counted(growth, 'byte')}`;
+  return plan.writes.length === 0
+    ? 'nothing to do'
+    : `${plan.changes.join('; ')} (${rungNames[plan.rung]}: ${counted(bytes, 'byte')} written, ${size})`;
+}
+
+/** Print what would be written where, and why. */
+export function printPlan(path: string, plan: Plan, output: Output): void {
+  output.line(safe`${path}: ${summarize(plan)}`);
+  for (const {offset, bytes, reason} of plan.writes) {
+    output.line(safe`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} bytes  ${reason}`);
+  }
+  for (const note of plan.notes) output.line(safe`  note: ${note}`);
+}
