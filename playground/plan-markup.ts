@@ -1,9 +1,10 @@
 /*
  * A plan for people: what changes, which rung it took, which bytes and why, and the same as a command line.
  */
-import type {Comparison} from '../src/cli/show/exhibit.js';
+
 import {changeTable, factTable, legendList, mapsOf, table} from '../src/cli/show/fragments.js';
 import {html, type Markup} from '../src/cli/show/markup.js';
+import type {Comparison} from '../src/cli/show/report.js';
 import {bytes, count} from '../src/cli/show/words.js';
 import type {Plan, Rung, Write} from '../src/edit/plan.js';
 import type {EditRequest} from '../src/edit/request.js';

@@ -2,7 +2,7 @@
  * The engine in a worker: the library's own source, view, plan and check stages, on bytes in memory. A file of
  * 100 MB is read once; a plan looks at it through an overlay and copies nothing.
  */
-import {type Comparison, type Exhibit, exhibitOf} from '../src/cli/show/exhibit.js';
+
 import {
   dynamicTable,
   factList,
@@ -12,6 +12,7 @@ import {
   segmentTable,
 } from '../src/cli/show/fragments.js';
 import {html} from '../src/cli/show/markup.js';
+import {type Comparison, type FileReport, reportOf} from '../src/cli/show/report.js';
 import {factsInWords, headline} from '../src/cli/show/words.js';
 import {compareMaps} from '../src/edit/compare-maps.js';
 import type {Plan} from '../src/edit/plan.js';
@@ -28,7 +29,7 @@ import type {Answer, Field, Opened, Planned, Question} from './protocol.js';
 
 interface OpenFile {
   readonly view: ElfView;
-  readonly exhibit: Exhibit;
+  readonly report: FileReport;
 }
 
 let current: OpenFile | undefined;
@@ -56,13 +57,13 @@ async function open(file: File): Promise<Opened> {
   if (disguise !== undefined)
     throw new ElfError('NOT_ELF', `not an ELF file, but ${disguise}`, {path: file.name});
   const view = new ElfView(bufferSource(bytes, file.name));
-  const exhibit = exhibitOf(view, file.name);
-  current = {view, exhibit};
-  return describe(view, exhibit);
+  const report = reportOf(view, file.name);
+  current = {view, report};
+  return describe(view, report);
 }
 
-function describe(view: ElfView, exhibit: Exhibit): Opened {
-  const {facts, map, segments, dynamic} = exhibit;
+function describe(view: ElfView, report: FileReport): Opened {
+  const {facts, map, segments, dynamic} = report;
   const problems = checkElf(view).map(({message}) => ({text: message, good: false}));
   const rows = [
     ...factsInWords(facts),
@@ -71,16 +72,16 @@ function describe(view: ElfView, exhibit: Exhibit): Opened {
   return {
     headline: headline(facts),
     facts: factList(rows).markup,
-    map: html`${legendList(map, facts.size)}${mapOf(exhibit)}`.markup,
+    map: html`${legendList(map, facts.size)}${mapOf(report)}`.markup,
     tables: html`<details><summary>Regions</summary>${regionTable(map, facts.size)}</details>
 <details><summary>Segments</summary>${segmentTable(segments)}</details>
 <details><summary>Dynamic entries</summary>${dynamicTable(dynamic)}</details>`.markup,
-    interpreter: interpreterField(exhibit),
-    searchPath: searchPathField(view, exhibit),
+    interpreter: interpreterField(report),
+    searchPath: searchPathField(view, report),
   };
 }
 
-function interpreterField({facts: {interpreter, kindName, kind}}: Exhibit): Field {
+function interpreterField({facts: {interpreter, kindName, kind}}: FileReport): Field {
   const value = interpreter ?? '';
   if (value !== '') return {value, whyNot: undefined};
   const whyNot =
@@ -90,7 +91,10 @@ function interpreterField({facts: {interpreter, kindName, kind}}: Exhibit): Fiel
   return {value, whyNot};
 }
 
-function searchPathField(view: ElfView, {facts: {rpath, runpath, kindName}}: Exhibit): Opened['searchPath'] {
+function searchPathField(
+  view: ElfView,
+  {facts: {rpath, runpath, kindName}}: FileReport,
+): Opened['searchPath'] {
   const tag = runpath !== undefined ? 'runpath' : rpath !== undefined ? 'rpath' : undefined;
   return {value: runpath ?? rpath ?? '', tag, whyNot: whyNoPath(view, kindName)};
 }
@@ -103,12 +107,12 @@ function whyNoPath(view: ElfView, kindName: string): string | undefined {
   }
 }
 
-function plan({view, exhibit: before}: OpenFile, request: EditRequest): Planned {
+function plan({view, report: before}: OpenFile, request: EditRequest): Planned {
   const made = planEdit(view, request);
   const after = new ElfView(overlaySource(view.source, made.writes, made.outputSize));
   const comparison: Comparison = {
     before,
-    after: exhibitOf(after, before.path),
+    after: reportOf(after, before.path),
     pairs: compareMaps(view, after),
     changed: made.writes.map(({offset, bytes}) => ({offset, size: bytes.length})),
   };

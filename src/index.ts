@@ -37,6 +37,7 @@ export type {DebootstrapOptions} from './chroot/debootstrap.js';
 export {diagnose} from './chroot/doctor/diagnose.js';
 export type {Finding, FindingCode} from './chroot/doctor/finding.js';
 export {bundledEmulators} from './chroot/emulators.js';
+export {inheritEntries} from './chroot/host-entries.js';
 export type {IdMapKind} from './chroot/idmap.js';
 export {type InstallOptions, type InstallResult, installEmulator} from './chroot/install.js';
 export {
@@ -51,7 +52,6 @@ export {emulatorForChroot} from './chroot/machine-emulators.js';
 export {type BundlePlace, hasBundle} from './chroot/manifest.js';
 export type {BindMount, MountOptions} from './chroot/mounts.js';
 export type {Stream} from './chroot/namespace.js';
-export {inheritEntries} from './chroot/outer.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export {type EmulatedRunOptions, runEmulated} from './chroot/run-emulated.js';

@@ -87,7 +87,7 @@ export function parseRegistration(text: string): Registration {
 }
 
 /** @throws ElfError BAD_REQUEST naming the first rule of the kernel that is broken */
-export function checkRegistration({name, match, interpreter, flags}: Registration): void {
+function checkRegistration({name, match, interpreter, flags}: Registration): void {
   checkEntryName(name);
   if (match.type === 'magic') checkMagic(name, match);
   else checkExtension(name, match.extension);

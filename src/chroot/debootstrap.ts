@@ -32,7 +32,7 @@ export interface DebootstrapOptions {
   readonly debootstrapOptions?: readonly string[] | undefined;
 }
 
-export interface FirstStageOptions extends DebootstrapOptions {
+interface FirstStageOptions extends DebootstrapOptions {
   readonly idMap: IdMap;
   readonly stdio: readonly [Stream, Stream, Stream];
   readonly onWarning?: ((message: string) => void) | undefined;

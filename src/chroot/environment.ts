@@ -10,7 +10,7 @@ import type {Root} from '../loader/root.js';
 import {defaultPath} from './program.js';
 import {findTool} from './tools.js';
 
-export interface GuestEnvironment {
+interface GuestEnvironment {
   /** For every program on the way, and for the command. */
   readonly env: Readonly<Record<string, string>>;
   /** What stands before the last program of the machine, and what before the command: empty, or an env(1). */

@@ -45,7 +45,7 @@ export function locateEmulator(program: string): string {
 }
 
 /** An emulator that a chroot has of its own, as seen from inside. */
-export interface OwnEmulator {
+interface OwnEmulator {
   readonly path: string;
   readonly target: QemuTarget;
 }

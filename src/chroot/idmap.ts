@@ -16,7 +16,7 @@ import {findTool, hasTool} from './tools.js';
 export type IdMapKind = 'identity' | 'subordinate' | 'single';
 
 /** `count` ids, beginning with `inside` in the namespace and `outside` here (user_namespaces(7)). */
-export interface IdRange {
+interface IdRange {
   readonly inside: number;
   readonly outside: number;
   readonly count: number;

@@ -22,13 +22,13 @@ import {ElfError} from '../errors.js';
 import {openOwnDirectory} from './cache/place.js';
 import {type SelfContainedOptions, selfContained} from './cache/self-contained.js';
 import {locateEmulator} from './find-emulator.js';
+import {inheritEntries} from './host-entries.js';
 import {keepFile, removeKept} from './kept-file.js';
 import {targetOfEmulator} from './machine-emulators.js';
-import {inheritEntries} from './outer.js';
 import {tryEmulator} from './try-emulator.js';
 
 /** Where files are kept that are registered for the whole machine. */
-export const keptDirectory = '/var/lib/elfinterp';
+const keptDirectory = '/var/lib/elfinterp';
 
 /** How an emulator is kept and registered. */
 export interface KeepOptions extends EmulatorOptions, SelfContainedOptions {

@@ -21,7 +21,7 @@ export interface WantedEmulator {
 }
 
 /** Registrations of emulators of this machine. Dispose of it when they are registered. */
-export interface MachineEmulators extends Disposable {
+interface MachineEmulators extends Disposable {
   readonly registrations: readonly Registration[];
 }
 

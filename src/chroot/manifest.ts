@@ -8,7 +8,7 @@ import {Root} from '../loader/root.js';
 /** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
 export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
 
-export const defaultLibs = 'qemu-libs';
+const defaultLibs = 'qemu-libs';
 
 /** Where to look for a chroot's bundle. */
 export interface BundlePlace {

@@ -1,6 +1,6 @@
 import {readFileSync} from 'node:fs';
 
-export interface Mount {
+interface Mount {
   /** Its mount point. */
   readonly path: string;
   /** Of the mount, not of its file system: noexec, nodev, ... */

@@ -30,7 +30,7 @@ import {findTool} from './tools.js';
 /** One of the command's standard streams: the caller's own, none, or an open file. */
 export type Stream = 'inherit' | 'ignore' | number;
 
-export interface NamespaceOptions {
+interface NamespaceOptions {
   /** Lines of shell that make the mounts, out of `step` and `attempt`. */
   readonly setup: string;
   /** What runs in the end, as a process of the mount namespace that still sees the machine's files. */

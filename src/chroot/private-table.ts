@@ -6,22 +6,22 @@ import {hasPrivateTables} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {type BinfmtEntry, register} from '../binfmt/registry.js';
 import {ElfError} from '../errors.js';
+import {registerAgain} from './host-entries.js';
 import {binfmtMountPoint, binfmtStep} from './mounts.js';
 import type {Namespace} from './namespace.js';
-import {registerAgain} from './outer.js';
 
 /** What goes into a private table. */
-export interface TableContent {
+interface TableContent {
   readonly registrations: readonly Registration[];
   /** The entries of the table that it hides. */
-  readonly outer: readonly BinfmtEntry[];
+  readonly hostEntries: readonly BinfmtEntry[];
   readonly onWarning: (message: string) => void;
 }
 
 /** Fill a namespace's own table, reached through the root directory of a process in it. */
-export function fillTable(namespace: Namespace, {registrations, outer, onWarning}: TableContent): void {
+export function fillTable(namespace: Namespace, {registrations, hostEntries, onWarning}: TableContent): void {
   const table = `/proc/${namespace.pid}/root${binfmtMountPoint}`;
-  registerAgain(table, outer, new Set(registrations.map(({name}) => name)), onWarning);
+  registerAgain(table, hostEntries, new Set(registrations.map(({name}) => name)), onWarning);
   // Last, because the newest entry that matches wins.
   for (const registration of registrations) register(table, registration);
 }

@@ -11,11 +11,11 @@ import {ElfError, printable} from '../errors.js';
 import {workingDirectory} from '../source/working-directory.js';
 import {describeArchitecture} from './architecture.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
+import {readHostEntries} from './host-entries.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {fetchEmulators, targetOfEmulator, type WantedEmulator} from './machine-emulators.js';
 import {planMachineMounts, planPrivateTable} from './mounts.js';
 import {openNamespace, type Stream} from './namespace.js';
-import {readOuterEntries} from './outer.js';
 import {explainMount, fillTable} from './private-table.js';
 import {type ChrootRunResult, dropRights} from './run.js';
 import {findTool} from './tools.js';
@@ -60,7 +60,7 @@ export async function runEmulated(
   if (command.length === 0) throw new ElfError('BAD_REQUEST', 'no command to run');
   using files = await fetchEmulators(emulators.map(wantedFor), options.flags, options);
   const {registrations} = files;
-  const outer = readOuterEntries(onWarning);
+  const hostEntries = readHostEntries(onWarning);
   const keepsId = options.idMap === 'own';
   const idMap = planIdMap(options.idMap === 'own' ? 'auto' : options.idMap);
   const namespace = await openNamespace({
@@ -73,7 +73,7 @@ export async function runEmulated(
   try {
     writeIdMap(namespace.pid, idMap);
     await namespace.proceed('mounted').catch(explainMount);
-    fillTable(namespace, {registrations, outer, onWarning});
+    fillTable(namespace, {registrations, hostEntries, onWarning});
     return {exitCode: await namespace.run()};
   } finally {
     namespace.close();

@@ -15,13 +15,13 @@ import {inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {checkRunnable, enabledEntry, nameOf, planEmulators, planOwnEmulator} from './emulators.js';
 import {chooseEnvironment, splitEnvironment} from './environment.js';
+import {readHostEntries} from './host-entries.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {fetchEmulators, wantedEmulators} from './machine-emulators.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {mountOf} from './mount-of.js';
 import {type MountOptions, ownTerminal, planMounts} from './mounts.js';
 import {openNamespace, type Stream} from './namespace.js';
-import {readOuterEntries} from './outer.js';
 import {explainMount, fillTable} from './private-table.js';
 import {defaultPath, findCommand, type ProgramInside} from './program.js';
 import {inOwnTerminal} from './terminal.js';
@@ -120,8 +120,8 @@ interface RunPlanOptions extends ChrootRunOptions, ReturnType<typeof chooseEmula
 function planRun(root: Root, command: readonly string[], options: RunPlanOptions) {
   const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
   const {cwd, env, program, registrations} = options;
-  const outer = readOuterEntries(onWarning);
-  if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...outer]);
+  const hostEntries = readHostEntries(onWarning);
+  if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...hostEntries]);
   const idMap = planIdMap(options.idMap);
   warnOfLimits(root, idMap, onWarning);
   const guest = splitEnvironment(root, env, onWarning);
@@ -130,7 +130,7 @@ function planRun(root: Root, command: readonly string[], options: RunPlanOptions
   const terminal = own === entering ? terminalOf(stdio[0]) : ownTerminal;
   return {
     registrations,
-    outer,
+    hostEntries,
     idMap,
     env: guest.env,
     stdio,

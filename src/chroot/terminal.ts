@@ -32,7 +32,7 @@ export function inOwnTerminal(
 }
 
 /** Whether one of the streams is a terminal. */
-export function hasTerminal(streams: readonly (number | undefined)[]): boolean {
+function hasTerminal(streams: readonly (number | undefined)[]): boolean {
   return streams.some((fd) => fd !== undefined && isatty(fd));
 }
 

@@ -15,7 +15,7 @@ const packages = {
   debootstrap: 'debootstrap',
 } as const;
 
-export type Tool = keyof typeof packages;
+type Tool = keyof typeof packages;
 
 /** Find a program of the machine, whatever PATH says: a user's PATH often lacks the sbin directories. */
 export function findTool(tool: Tool): string {

@@ -43,7 +43,7 @@ export function command<D extends Definition>(
   return {...definition, load: load as Command['load']};
 }
 
-export interface Positional {
+interface Positional {
   readonly describe: string;
   readonly type: 'string';
   readonly choices?: readonly string[];

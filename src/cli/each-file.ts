@@ -16,7 +16,7 @@ export type FileResult<T> =
   | {readonly file: string; readonly skipped: string}
   | {readonly file: string; readonly error: unknown};
 
-export interface EachFileOptions {
+interface EachFileOptions {
   /** Why an error is no failure but a file to pass over; undefined for every other error. */
   readonly skip?: (error: unknown) => string | undefined;
   /** See `FileSourceOptions`: the result of `work` has no bytes of the file in it. */

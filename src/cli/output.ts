@@ -49,7 +49,7 @@ export interface Output {
 }
 
 /** A JSON array in the making. */
-export interface JsonList {
+interface JsonList {
   add(value: unknown): void;
   end(): void;
 }
@@ -183,7 +183,7 @@ function statusLine() {
 }
 
 /** One line for an error. What elfinterp did not throw on purpose is a bug, and shows where it happened. */
-export function describeError(error: unknown, path?: string): SafeText {
+function describeError(error: unknown, path?: string): SafeText {
   if (error instanceof ElfError) {
     const {message} = error.path === undefined && path !== undefined ? error.at(path) : error;
     return safe`${message}`;

@@ -6,14 +6,6 @@ import {PT} from './constants.js';
 import type {Phdr} from './records.js';
 import {type Base, baseOf} from './scan.js';
 
-/** The LOAD that maps `size` bytes of the file at an offset. */
-export function loadAtOffset(programHeaders: readonly Phdr[], offset: number, size = 1): Phdr | undefined {
-  return programHeaders.find(
-    ({p_type, p_offset, p_filesz}) =>
-      p_type === PT.PT_LOAD && offset >= p_offset && offset + size <= p_offset + p_filesz,
-  );
-}
-
 /** The LOAD that has an address in memory, its BSS included. */
 export function loadAtAddress(programHeaders: readonly Phdr[], address: bigint): Phdr | undefined {
   return programHeaders.find(
@@ -30,7 +22,7 @@ export function mappedLoads(programHeaders: readonly Phdr[]): Phdr[] {
 }
 
 /** Where in memory the LOADs lie, for a scan (see scan.ts): distances from the lowest of them. */
-export interface MemoryRanges {
+interface MemoryRanges {
   readonly base: Base;
   has(distance: number): boolean;
 }

@@ -68,7 +68,7 @@ function noteSections({sectionHeaders}: ElfView): NoteRange[] {
 }
 
 /** A note that says it is longer than what holds it. */
-export interface BrokenNote {
+interface BrokenNote {
   readonly offset: number;
   /** The file offset to which it would reach. */
   readonly end: number;

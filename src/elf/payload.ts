@@ -51,7 +51,7 @@ export function findPayload(view: ElfView): Payload | undefined {
 }
 
 /** The file offset behind the last byte that belongs to a header table, a segment or a section. */
-export function imageEnd(view: ElfView): number {
+function imageEnd(view: ElfView): number {
   const {elfClass} = view.format;
   const {e_phoff, e_shoff} = view.header;
   const segments = view.programHeaders.filter((phdr) => phdr.p_type !== PT.PT_NULL && phdr.p_filesz > 0);

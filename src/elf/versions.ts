@@ -27,7 +27,7 @@ export interface NeededVersions {
 }
 
 /** One version of DT_VERDEF; the first name is its own, the others are its parents. */
-export interface DefinedVersion {
+interface DefinedVersion {
   readonly record: Verdef;
   readonly offset: number;
   readonly names: readonly {readonly record: Verdaux; readonly offset: number}[];

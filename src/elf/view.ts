@@ -6,7 +6,6 @@
  * but readable is returned as it is, and `checkElf` is where problems are named.
  */
 import {ElfError} from '../errors.js';
-import {bufferSource} from '../source/buffer.js';
 import {type ByteSource, elfMagic, isElfMagic} from '../source/source.js';
 import {DT, PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
@@ -265,11 +264,6 @@ export function offsetOfAddress(programHeaders: readonly Phdr[], address: bigint
     if (distance < BigInt(phdr.p_filesz)) return phdr.p_offset + Number(distance);
   }
   return undefined;
-}
-
-/** View bytes in memory as ELF. No file system is touched. */
-export function viewBuffer(bytes: Uint8Array, path?: string): ElfView {
-  return new ElfView(bufferSource(bytes, path));
 }
 
 function readIdent(source: ByteSource): Ident {

@@ -6,7 +6,7 @@ import type {MachineFacts} from '../elf/machine.js';
 import {type CacheEntry, cacheEntry, type LdCache} from './ld-cache.js';
 
 /** What decides which entry serves. */
-export interface CacheQuery {
+interface CacheQuery {
   readonly machine: MachineFacts;
   /** Names of glibc-hwcaps subdirectories that are acceptable, best first. */
   readonly hwcaps: readonly string[];

@@ -43,7 +43,7 @@ interface Node {
 const mostFiles = 1000;
 
 /** How a root is held. */
-export interface HeldOptions {
+interface HeldOptions {
   /** Hold what is found until the root is closed; without it, what lies there may change. */
   readonly keep?: boolean;
   /** Whether what is read is for others to see, so that nobody may lead a path to what is private. Default: true. */

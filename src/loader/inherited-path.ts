@@ -2,11 +2,7 @@ import type {Member, Process} from './process.js';
 import type {SearchList} from './searches.js';
 
 /** Makes the list of a member's own search path, in front of another; that one itself where the member has none. */
-export type OwnPath = (
-  process: Process,
-  member: Member,
-  next: SearchList | undefined,
-) => SearchList | undefined;
+type OwnPath = (process: Process, member: Member, next: SearchList | undefined) => SearchList | undefined;
 
 /**
  * The search paths of an object, of the one that loaded it, and so on up, then of the program. Made from the top down,

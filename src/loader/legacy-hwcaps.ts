@@ -8,7 +8,7 @@ import type {MachineFacts} from '../elf/machine.js';
 import type {LoaderFacts} from './loader-facts.js';
 
 /** Whether this loader is one of the old ones. An unknown version counts as new. */
-export function hasLegacyHwcaps({version}: Pick<LoaderFacts, 'version'>): boolean {
+function hasLegacyHwcaps({version}: Pick<LoaderFacts, 'version'>): boolean {
   const [major, minor] = (version ?? '').split('.').map(Number);
   return major === 2 && minor !== undefined && minor <= 36;
 }

@@ -19,13 +19,13 @@ import {type DlopenNote, readDlopenNotes} from './dlopen-notes.js';
 import {type ObjectVersions, readVersions} from './versions.js';
 
 /** A library that an object asks for in its dynamic section. */
-export interface Need {
+interface Need {
   readonly name: string;
   readonly kind: 'needed' | 'auxiliary' | 'filter';
 }
 
 /** What the dynamic section says to the loader. */
-export interface DynamicFacts {
+interface DynamicFacts {
   /** DT_NEEDED, DT_AUXILIARY and DT_FILTER in the order of their entries. */
   readonly needs: readonly Need[];
   readonly soname: string | undefined;
@@ -39,7 +39,7 @@ export interface DynamicFacts {
 }
 
 /** What the program headers say to the loader. */
-export interface SegmentFacts {
+interface SegmentFacts {
   readonly interpreter: string | undefined;
   readonly loadable: boolean;
 }

@@ -15,7 +15,7 @@ export interface Obstacle {
 }
 
 /** What counts as an obstacle. */
-export interface ObstacleOptions {
+interface ObstacleOptions {
   /** Look for symbols that nothing defines, too. Default: false. */
   readonly symbols?: boolean | undefined;
   /** Whether the program is started as `ld.so PROGRAM`, so that nobody looks for its interpreter. Default: false. */

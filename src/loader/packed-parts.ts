@@ -13,7 +13,7 @@ import {describeObject, withSource} from './object.js';
 import type {Root} from './root.js';
 
 /** A file inside. */
-export interface InsideFile extends LookedUpFile {
+interface InsideFile extends LookedUpFile {
   /** As in "qemu-arm(libz.so.1)", the way that archives' members are written. */
   readonly path: string;
 }

@@ -31,7 +31,7 @@ export interface Member {
 }
 
 /** An edge whose end is not numbered yet. */
-export interface PendingEdge extends Omit<Edge, 'to'> {
+interface PendingEdge extends Omit<Edge, 'to'> {
   readonly to: Member | undefined;
 }
 

@@ -34,7 +34,7 @@ export interface RaisingVersion {
 }
 
 /** The floors of a file, with what else its versions say. */
-export interface Floors {
+interface Floors {
   readonly floors: readonly Floor[];
   /** Versions of system libraries that no table knows: GLIBC_PRIVATE, those of a future release. */
   readonly unknown: readonly string[];

@@ -136,9 +136,6 @@ export const distributions: readonly Distribution[] = [
   ]),
 ];
 
-/** The glibc that the official binaries of Node.js 18 to 26 need themselves (Node's build instructions, and their symbol versions). */
-export const nodeGlibc = '2.28';
-
 /**
  * Libraries that the official binaries of Node.js 20 to 26 contain and whose symbols they export (`nm -D node`; zstd from
  * late releases of 22 on). Symbols of the program come first for every addon, whatever library it was linked with and whatever that is called.
@@ -147,7 +144,7 @@ export const nodeExports =
   /^lib(z|zstd|ssl|crypto|uv|nghttp2|cares|brotli(common|dec|enc)|llhttp)(-[0-9a-f]{8})?\.so\./;
 
 /** What glibc's own packages are: never to be vendored, since loader, libc and these come from one build. */
-export const glibcLibraries: readonly string[] = [
+const glibcLibraries: readonly string[] = [
   'libc.so.6',
   'libm.so.6',
   'libmvec.so.1',

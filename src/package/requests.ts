@@ -32,14 +32,14 @@ export interface PackageRequest {
 }
 
 /** What the files of a package ask for, by their paths in it. */
-export interface RequestTable {
+interface RequestTable {
   readonly requests: ReadonlyMap<string, readonly PackageRequest[]>;
   /** Symbol versions that a library in the package does not define, in words, by the file that wants them. */
   readonly versionProblems: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What decides where a request may be answered. */
-export interface RequestRules {
+interface RequestRules {
   /** Whether a library is the system's to provide. */
   isAllowed(name: string): boolean;
   /** Names of the packages that this one is installed with. */

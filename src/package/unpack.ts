@@ -17,7 +17,7 @@ import {elfMagic, isElfMagic} from '../source/source.js';
 type ReadEntry = import('tar').ReadEntry;
 
 /** Bounds of what is taken for a package; the largest on npm has some 30,000 entries and 1 GB. */
-export const unpackLimits = {entries: 100_000, bytes: 4 * 2 ** 30, ratio: 250, name: 1024} as const;
+const unpackLimits = {entries: 100_000, bytes: 4 * 2 ** 30, ratio: 250, name: 1024} as const;
 
 /** How much of the ratio a small archive gets for free. */
 const freeBytes = 2 ** 26;

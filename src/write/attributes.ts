@@ -18,7 +18,7 @@ import {closeQuietly} from '../source/descriptor.js';
 import type {Workspace} from './workspace.js';
 
 /** What of a file is copied, as cp names it. */
-export type AttributeKind = 'mode' | 'xattr';
+type AttributeKind = 'mode' | 'xattr';
 
 /** An open file, and its partner in a workspace. */
 export interface AttributeCopy {

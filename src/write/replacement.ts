@@ -17,7 +17,7 @@ import {keepOwner, setMode} from './metadata.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Where the new file goes. */
-export interface Destination {
+interface Destination {
   readonly place: Place;
   /** For messages. */
   readonly path: string;

@@ -23,7 +23,7 @@ import {removeTree} from './remove-tree.js';
 export const workspacePrefix = '.elfinterp-edit';
 
 /** The files of a workspace have the numbers of descriptors, which begin after those that every process has. */
-export const firstNumber = 3;
+const firstNumber = 3;
 /** cp gets each of them as a descriptor. */
 const mostFiles = 128;
 

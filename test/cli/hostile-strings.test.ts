@@ -7,12 +7,12 @@ import {chmodSync, copyFileSync, mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {planEdit} from '../../src/edit/plan-edit.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {growLibrary} from '../fuzz/grown.js';
 import {program, projectDirectory} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 /** A title, a colour, a CSI of one byte, an override of the direction, a new line, and the words of four languages. */
 const hostile = [

@@ -5,13 +5,14 @@ import test from 'ava';
 import fc from 'fast-check';
 import {PT} from '../../src/elf/constants.js';
 import {Phdr} from '../../src/elf/records.js';
-import {ElfView, longestInterpreter, viewBuffer} from '../../src/elf/view.js';
+import {ElfView, longestInterpreter} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
 import {bufferSource} from '../../src/source/buffer.js';
 import {readEverything} from '../helpers/everything.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
 import {describeFormat, formats} from '../helpers/format.js';
 import {elfHeader, fileWithInterpreter, headerSize, programHeader} from '../helpers/synthetic.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 /** Small ones of each class and byte order; there is no big-endian 32-bit toolchain, so that one is synthetic. */
 const small = {

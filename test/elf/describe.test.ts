@@ -9,12 +9,13 @@ import {describeElf, type ElfFacts} from '../../src/elf/describe.js';
 import type {ElfKind} from '../../src/elf/kind.js';
 import {listDynamic, listSections, listSegments} from '../../src/elf/listing.js';
 import {oldestGlibc} from '../../src/elf/version-names.js';
-import {ElfView, viewBuffer} from '../../src/elf/view.js';
+import {ElfView} from '../../src/elf/view.js';
 import {fileSource} from '../../src/source/file.js';
 import {debugFile, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfDynamic, readelfSections, readelfSegments} from '../helpers/readelf.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 function describeFile(t: ExecutionContext, file: string): ElfFacts {
   const source = fileSource(file);

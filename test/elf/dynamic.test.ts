@@ -2,10 +2,10 @@ import test from 'ava';
 import {DT, dynamicTagName} from '../../src/elf/constants.js';
 import {stringTags} from '../../src/elf/dynamic.js';
 import {Dyn} from '../../src/elf/records.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {euReadelfStrings, readelfDynamic} from '../helpers/readelf.js';
 import {withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 for (const {name, path, e_machine, needed} of fixtures) {
   test(

@@ -4,8 +4,8 @@
  */
 import test from 'ava';
 import elfy from 'elfy';
-import {viewBuffer} from '../../src/elf/view.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 for (const {name} of fixtures.filter((fixture) => fixture.hasSections)) {
   test(`${name}: elfy reads the same header, segments and sections`, (t) => {

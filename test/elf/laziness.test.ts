@@ -6,14 +6,15 @@ import test from 'ava';
 import {PT, SHT} from '../../src/elf/constants.js';
 import {readNotes} from '../../src/elf/notes.js';
 import {Dyn} from '../../src/elf/records.js';
-import {ElfView, viewBuffer} from '../../src/elf/view.js';
+import {ElfView} from '../../src/elf/view.js';
 import {bufferSource} from '../../src/source/buffer.js';
-import {countingSource} from '../../src/source/counting.js';
 import {fileSource} from '../../src/source/file.js';
+import {countingSource} from '../helpers/counting.js';
 import {readEverything} from '../helpers/everything.js';
 import {dynamicPrograms, fixtureBytes} from '../helpers/fixtures.js';
 import {elfHeader, headerSize, programHeader} from '../helpers/synthetic.js';
 import {copyFixture} from '../helpers/temp.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 const threeGigabytes = 3 * 2 ** 30;
 

@@ -1,12 +1,12 @@
 import test from 'ava';
 import {PT} from '../../src/elf/constants.js';
 import {describeMachine, machineOf} from '../../src/elf/machine.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader} from '../helpers/readelf.js';
 import {elfHeader} from '../helpers/synthetic.js';
 import {tempFile} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 for (const {name, machine, debianArchitecture, command} of fixtures) {
   test(`${name}: runs on ${debianArchitecture}, is emulated by qemu's ${machine} target`, (t) => {

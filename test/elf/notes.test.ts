@@ -2,13 +2,13 @@ import test from 'ava';
 import {NT, PT} from '../../src/elf/constants.js';
 import {readNotes, roundUp} from '../../src/elf/notes.js';
 import {Ehdr, Nhdr} from '../../src/elf/records.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {describeFormat, formats} from '../helpers/format.js';
 import {readelfNotes} from '../helpers/readelf.js';
 import {elfHeader, headerSize, programHeader} from '../helpers/synthetic.js';
 import {tempFile} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 for (const {name} of fixtures.filter((fixture) => fixture.e_type !== 'ET_REL')) {
   test(

@@ -6,12 +6,12 @@ import test from 'ava';
 import {PN_XNUM, PT, SHN, SHT} from '../../src/elf/constants.js';
 import type {Format} from '../../src/elf/record.js';
 import {Phdr, type Shdr} from '../../src/elf/records.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {describeFormat, formats} from '../helpers/format.js';
 import {readelfHeader, readelfSections} from '../helpers/readelf.js';
 import {elfHeader, headerSize, programHeader, sectionHeader} from '../helpers/synthetic.js';
 import {tempFile} from '../helpers/temp.js';
 import {withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 const phnum = 65_540;
 const shnum = 65_300;

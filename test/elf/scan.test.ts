@@ -14,7 +14,7 @@ import {
   wideColumn,
 } from '../../src/elf/scan.js';
 import {bufferSource} from '../../src/source/buffer.js';
-import {countingSource} from '../../src/source/counting.js';
+import {countingSource} from '../helpers/counting.js';
 import {describeFormat, formats} from '../helpers/format.js';
 import {seededRandom} from '../helpers/random.js';
 

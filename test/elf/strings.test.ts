@@ -9,7 +9,7 @@ import {
   readStringBytes,
 } from '../../src/elf/strings.js';
 import {bufferSource} from '../../src/source/buffer.js';
-import {countingSource} from '../../src/source/counting.js';
+import {countingSource} from '../helpers/counting.js';
 
 const table = Buffer.from('xx\0hello\0\0worl', 'latin1');
 const source = bufferSource(table, 'a-file');

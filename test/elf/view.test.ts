@@ -2,10 +2,10 @@ import {runInNewContext} from 'node:vm';
 import test from 'ava';
 import {PF, SHF, SHT, segmentTypeName} from '../../src/elf/constants.js';
 import {openElf, openElfBuffer} from '../../src/elf/open.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader, readelfInterpreter, readelfSections, readelfSegments} from '../helpers/readelf.js';
 import {withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 for (const {name, path, elfClass, littleEndian, e_machine, e_type, interpreter, hasSections} of fixtures) {
   test(

@@ -6,8 +6,8 @@ import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {createOutput, type Output} from '../../src/cli/output.js';
-import {exhibitOf} from '../../src/cli/show/exhibit.js';
 import {layoutMap} from '../../src/cli/show/layout.js';
+import {reportOf} from '../../src/cli/show/report.js';
 import {createPainter} from '../../src/cli/tree/paint.js';
 import {whyToText} from '../../src/cli/tree/questions.js';
 import {createReport} from '../../src/cli/tree/report.js';
@@ -18,7 +18,6 @@ import {checkElf} from '../../src/elf/check.js';
 import {DT} from '../../src/elf/constants.js';
 import {Vernaux} from '../../src/elf/records.js';
 import {readNeededVersions} from '../../src/elf/versions.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
 import {describeObject} from '../../src/loader/object.js';
 import {chainTo} from '../../src/loader/queries.js';
@@ -29,6 +28,7 @@ import {bufferSource} from '../../src/source/buffer.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 import {type Counts, growLibrary, libraryName, symbolName} from './grown.js';
 import {countSteps} from './steps.js';
 
@@ -39,7 +39,7 @@ const readers: Readonly<Record<string, (bytes: Uint8Array) => void>> = {
   read: (bytes) => readEverything(bufferSource(bytes)),
   check: (bytes) => checkElf(viewBuffer(bytes)),
   show(bytes) {
-    const {map, segments} = exhibitOf(viewBuffer(bytes), 'grown');
+    const {map, segments} = reportOf(viewBuffer(bytes), 'grown');
     layoutMap(map, segments, bytes.length);
   },
   'read for the resolver': (bytes) => describeObject(bufferSource(bytes), true),

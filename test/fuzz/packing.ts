@@ -3,12 +3,13 @@
  * must come out as the plan says.
  */
 import {packedContents, partSource, programInside} from '../../src/elf/packed.js';
-import {type ElfView, viewBuffer} from '../../src/elf/view.js';
+import type {ElfView} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
 import type {PackPlan} from '../../src/pack/plan.js';
 import {type PackRequest, type PartRequest, planPack} from '../../src/pack/plan-pack.js';
 import {provePacked} from '../../src/pack/prove.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 const sound = {
   program: part(fixtureBytes('x86_64/probe-pie'), 'program'),

@@ -6,12 +6,12 @@
 import {mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {planEdit} from '../../src/edit/plan-edit.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
 import {chainTo, findNodes, loadingRequests} from '../../src/loader/queries.js';
 import {Resolver, type ResolveTreeOptions} from '../../src/loader/resolve.js';
 import {findModuleLoading, findUndefinedSymbols} from '../../src/loader/unresolved.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 import {mutate} from './mutate.js';
 import type {Random} from './random.js';
 import {parts} from './seeds.js';

@@ -3,8 +3,8 @@
  * that are no ELF files. Small ones come often, so that a run gets far.
  */
 import {readFileSync} from 'node:fs';
-import {viewBuffer} from '../../src/elf/view.js';
 import {debugFile, fixtureBytes, fixtures} from '../helpers/fixtures.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 import {buildCache, namedHwcap} from '../loader/cache-builder.js';
 import type {Seed} from './mutate.js';
 import {packedSeed} from './packing.js';

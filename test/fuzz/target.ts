@@ -8,8 +8,8 @@ import {parseRegistration} from '../../src/binfmt/registration.js';
 import {parseEntry} from '../../src/binfmt/registry.js';
 import {targetOfFile} from '../../src/binfmt/targets.js';
 import {parseManifest} from '../../src/bundle/manifest.js';
-import {exhibitOf} from '../../src/cli/show/exhibit.js';
 import {layoutMap} from '../../src/cli/show/layout.js';
+import {reportOf} from '../../src/cli/show/report.js';
 import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {compareMaps} from '../../src/edit/compare-maps.js';
 import type {Plan} from '../../src/edit/plan.js';
@@ -75,7 +75,7 @@ function readFile(view: ElfView): void {
   readEverything(view.source);
   for (const read of [dynamicTables, findPayload, readDynamicSymbols]) attempt(() => read(view));
   describeObject(view.source, true);
-  const {map, segments} = exhibitOf(view, 'input');
+  const {map, segments} = reportOf(view, 'input');
   layoutMap(map, segments, view.source.size);
   tryPacking(view);
 }

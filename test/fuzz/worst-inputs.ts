@@ -2,7 +2,7 @@
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {Dyn, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable} from '../../src/elf/symbols.js';
-import {viewBuffer} from '../../src/elf/view.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 import {buildCache} from '../loader/cache-builder.js';
 import {growLibrary} from './grown.js';
 

@@ -7,16 +7,16 @@ import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {exhibitOf} from '../../src/cli/show/exhibit.js';
+import {reportOf} from '../../src/cli/show/report.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import {checkElf} from '../../src/elf/check.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
 import {readLdCache} from '../../src/loader/ld-cache.js';
 import {readLoaderFacts} from '../../src/loader/loader-facts.js';
 import {describeObject} from '../../src/loader/object.js';
 import {readDynamicSymbols} from '../../src/loader/symbols.js';
 import {bufferSource} from '../../src/source/buffer.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 import {worstInputs} from './worst-inputs.js';
 
 const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
@@ -24,7 +24,7 @@ const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as
 /** What is done with each. */
 const works: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   check: (bytes) => checkElf(viewBuffer(bytes)),
-  show: (bytes) => exhibitOf(viewBuffer(bytes), 'worst'),
+  show: (bytes) => reportOf(viewBuffer(bytes), 'worst'),
   resolve(bytes) {
     describeObject(bufferSource(bytes), true);
     readLdCache(bytes, machine);

@@ -3,7 +3,8 @@
  */
 import {readFileSync} from 'node:fs';
 import {SHF, SHT} from '../../src/elf/constants.js';
-import {type ElfView, viewBuffer} from '../../src/elf/view.js';
+import type {ElfView} from '../../src/elf/view.js';
+import {viewBuffer} from './view-buffer.js';
 
 const contentTypes: ReadonlySet<number> = new Set([
   SHT.SHT_PROGBITS,

@@ -6,7 +6,6 @@ import {setTimeout} from 'node:timers/promises';
 import test from 'ava';
 import {PT} from '../../src/elf/constants.js';
 import {packedContents} from '../../src/elf/packed.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {findCalls} from '../../src/pack/calls.js';
 import {encodeContents} from '../../src/pack/note.js';
 import {type PartRequest, planPack} from '../../src/pack/plan-pack.js';
@@ -14,6 +13,7 @@ import {unpack} from '../../src/pack/unpack.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 import {compileTorture, pack, runInEmptyRoot} from './packing.js';
 
 const xz = '/usr/bin/xz';

@@ -2,12 +2,12 @@ import {chmodSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {testIsolation} from '../../src/bundle/self-test.js';
-import {viewBuffer} from '../../src/elf/view.js';
 import {planIsolation} from '../../src/pack/isolate.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {elfHeader, programHeader} from '../helpers/synthetic.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 const loader = '/lib64/ld-linux-x86-64.so.2';
 const muslLoader = '/lib/ld-musl-x86_64.so.1';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {bufferSource} from '../../src/source/buffer.js';
-import {countingSource} from '../../src/source/counting.js';
+import {countingSource} from '../helpers/counting.js';
 
 test('counts reads and bytes, and is otherwise the source that it wraps', (t) => {
   const source = countingSource(bufferSource(Buffer.from('0123456789'), 'digits'));

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {bufferSource} from '../../src/source/buffer.js';
-import {countingSource} from '../../src/source/counting.js';
 import {overlaySource} from '../../src/source/overlay.js';
+import {countingSource} from '../helpers/counting.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 const digits = bufferSource(Buffer.from('0123456789'), 'digits');

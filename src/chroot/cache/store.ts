@@ -25,7 +25,7 @@ export const cacheLimit = 1 << 30;
 const stagingPrefix = '.elfinterp-cache-';
 
 /** A file of the cache. */
-export interface CachedFile {
+interface CachedFile {
   readonly key: string;
   readonly name: string;
   /** Bytes. */

@@ -1,5 +1,5 @@
 /*
- * The emulator in the chroot: is it whole, of one build, closed, deaf, and for this machine?
+ * The emulator in the chroot: is it whole, of one build, closed, isolated, and for this machine?
  */
 import {lstatSync} from 'node:fs';
 import {isNativeTarget, type QemuTarget, targetOfFile} from '../../binfmt/targets.js';
@@ -16,7 +16,7 @@ import {quoted} from '../shell-word.js';
 import {type BundleProblem, verifyBundle} from '../verify.js';
 import {broken, doubtful, type Finding, type FindingCode, fine} from './finding.js';
 
-export interface EmulatorReport {
+interface EmulatorReport {
   readonly findings: readonly Finding[];
   /** Whether `chroot run` has an emulator to register for the chroot's programs, in it or on this machine. */
   readonly hasEmulator: boolean;

@@ -1,7 +1,7 @@
 import {readText} from '../../index.js';
 import {parseSymbolMap} from '../edit/symbol-map.js';
 
-export type PrintOption = 'interpreter' | 'os-abi' | 'soname' | 'rpath' | 'execstack' | 'needed';
+type PrintOption = 'interpreter' | 'os-abi' | 'soname' | 'rpath' | 'execstack' | 'needed';
 
 /** patchelf's command line, taken apart. */
 export interface PatchelfOptions {

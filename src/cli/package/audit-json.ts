@@ -48,6 +48,6 @@ export function floorsToJson(floors: readonly Floor[]): object {
   );
 }
 
-export function findingToJson({code, severity, file, message}: PackageFinding): object {
+function findingToJson({code, severity, file, message}: PackageFinding): object {
   return {code, severity, file: file ?? null, message};
 }

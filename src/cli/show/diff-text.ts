@@ -6,7 +6,7 @@ import {printable, type RegionPair} from '../../index.js';
 import {type SafeText, safe} from '../safe-text.js';
 import type {Terminal} from '../terminal.js';
 import {differentFacts, story} from './differences.js';
-import type {Comparison, Exhibit} from './exhibit.js';
+import type {Comparison, FileReport} from './report.js';
 import {touched} from './scale.js';
 import {cutLine, legend, mark, section, strip, stripWidth} from './text.js';
 import {paint} from './tones.js';
@@ -26,7 +26,7 @@ export function comparisonToText(comparison: Comparison, terminal: Terminal): Sa
   ];
 }
 
-function factsToText(before: Exhibit, after: Exhibit, terminal: Terminal): SafeText[] {
+function factsToText(before: FileReport, after: FileReport, terminal: Terminal): SafeText[] {
   return differentFacts(before, after).flatMap(({label, old, now}) => [
     ...(old === '' ? [] : [safe`${paint('-', 'bad', terminal)} ${label.padEnd(14)}${old}`]),
     ...(now === '' ? [] : [safe`${paint('+', 'good', terminal)} ${label.padEnd(14)}${now}`]),

@@ -1,22 +1,22 @@
 import {hex, type RegionPair} from '../../index.js';
-import type {Exhibit} from './exhibit.js';
+import type {FileReport} from './report.js';
 import {bytes, count, factsInWords} from './words.js';
 
 /** A fact that two files do not share, in words; empty where a file has none of it. */
-export interface DifferentFact {
+interface DifferentFact {
   readonly label: string;
   readonly old: string;
   readonly now: string;
 }
 
-export function differentFacts(before: Exhibit, after: Exhibit): DifferentFact[] {
+export function differentFacts(before: FileReport, after: FileReport): DifferentFact[] {
   const [old, now] = [textByLabel(before), textByLabel(after)];
   return [...new Set([...old.keys(), ...now.keys()])]
     .map((label) => ({label, old: old.get(label) ?? '', now: now.get(label) ?? ''}))
     .filter((fact) => fact.old !== fact.now);
 }
 
-function textByLabel({facts}: Exhibit): Map<string, string> {
+function textByLabel({facts}: FileReport): Map<string, string> {
   return new Map(
     factsInWords(facts).map(({label, values}) => [label, values.map(({text}) => text).join(', ')]),
   );

@@ -3,9 +3,9 @@
  */
 import {type DynamicLine, type FileRegion, hex, type RegionPair, type SegmentLine} from '../../index.js';
 import {differentFacts, story} from './differences.js';
-import type {Comparison, Exhibit, Span} from './exhibit.js';
 import {layoutMap, type MapLayout, type Strip} from './layout.js';
 import {html, type Markup} from './markup.js';
+import type {Comparison, FileReport, Span} from './report.js';
 import {largestRegions, totals} from './scale.js';
 import {bytes, changeNames, count, type Fact, kindNames, kinds, lineLabels, share} from './words.js';
 
@@ -30,7 +30,7 @@ export function legendList(map: readonly FileRegion[], size: number): Markup {
 }
 
 /** A file's map: the whole on one scale, and its parts enlarged. */
-export function mapOf({map, segments, facts: {size}}: Exhibit, changed: readonly Span[] = []): Markup {
+export function mapOf({map, segments, facts: {size}}: FileReport, changed: readonly Span[] = []): Markup {
   const layout = layoutMap(map, segments, size, changed);
   return html`<div class="map">${wholeRow(layout)}${layout.parts.map((part) => row(part, ''))}</div>`;
 }

@@ -1,8 +1,8 @@
 import type {FileRegion, RegionPair} from '../../index.js';
-import type {Comparison, Exhibit} from './exhibit.js';
+import type {Comparison, FileReport} from './report.js';
 
 /** The facts as data. A fact that the file does not have is null. */
-export function exhibitToJson({path, facts, segments, dynamic, map}: Exhibit): object {
+export function reportToJson({path, facts, segments, dynamic, map}: FileReport): object {
   return {
     file: path,
     ...withNulls(facts),
@@ -16,8 +16,8 @@ export function exhibitToJson({path, facts, segments, dynamic, map}: Exhibit): o
 /** Two files as data; `regions` leaves out what is unchanged. */
 export function comparisonToJson({before, after, pairs, changed}: Comparison): object {
   return {
-    before: exhibitToJson(before),
-    after: exhibitToJson(after),
+    before: reportToJson(before),
+    after: reportToJson(after),
     changed,
     regions: pairs.filter(({change}) => change !== 'same').map(pairToJson),
   };

@@ -4,7 +4,7 @@
  */
 import type {FileRegion, RegionKind, SegmentLine} from '../../index.js';
 import {short} from '../size.js';
-import type {Span} from './exhibit.js';
+import type {Span} from './report.js';
 import {bytes, count, kindNames} from './words.js';
 
 /** A stretch of one colour; positions are parts of the strip, from 0 to 1. */

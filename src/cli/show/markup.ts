@@ -30,6 +30,6 @@ function insert(value: Insertion): string {
 }
 
 /** Text for use between tags and in quoted attributes, in HTML and in XML. */
-export function escapeMarkup(text: string): string {
+function escapeMarkup(text: string): string {
   return printable(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,7 +1,7 @@
 /*
  * `show --format html`: one file that a browser opens, without scripts, and without anything from a network.
  */
-import type {Comparison, Exhibit} from './exhibit.js';
+
 import {
   changeTable,
   dynamicTable,
@@ -14,16 +14,17 @@ import {
   segmentTable,
 } from './fragments.js';
 import {html, type Markup, trusted} from './markup.js';
+import type {Comparison, FileReport} from './report.js';
 import {pageStyle} from './style.js';
 import {factsInWords, headline} from './words.js';
 
-export function exhibitToPage(exhibit: Exhibit): string {
-  const {path, facts, map, segments, dynamic} = exhibit;
+export function reportToPage(report: FileReport): string {
+  const {path, facts, map, segments, dynamic} = report;
   return page(
     path,
     html`<h1>${path}</h1><p class="soft">${headline(facts)}</p>
 ${factList(factsInWords(facts))}
-<h2>Map</h2>${legendList(map, facts.size)}${mapOf(exhibit)}
+<h2>Map</h2>${legendList(map, facts.size)}${mapOf(report)}
 <h2>Regions</h2>${regionTable(map, facts.size)}
 <h2>Segments</h2>${segmentTable(segments)}
 <h2>Dynamic entries</h2>${dynamicTable(dynamic)}`,

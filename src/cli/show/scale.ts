@@ -3,7 +3,7 @@
  * the largest one there, so that lengths stay true; what must be seen nevertheless is marked beside the map.
  */
 import type {FileRegion, RegionKind} from '../../index.js';
-import type {Span} from './exhibit.js';
+import type {Span} from './report.js';
 
 /** Divide the first `size` bytes into `places` equal parts, and tell the kind that has most of each. */
 export function sample(map: readonly FileRegion[], size: number, places: number): (RegionKind | undefined)[] {

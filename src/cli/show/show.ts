@@ -6,11 +6,11 @@ import {type SafeText, trusted} from '../safe-text.js';
 import {type Terminal, terminalOf} from '../terminal.js';
 import type {show as definition} from './definition.js';
 import {comparisonToText} from './diff-text.js';
-import {type Comparison, type Exhibit, exhibitOf} from './exhibit.js';
-import {comparisonToJson, exhibitToJson} from './json.js';
-import {comparisonToPage, exhibitToPage} from './page.js';
-import {comparisonToSvg, exhibitToSvg} from './svg.js';
-import {exhibitToText} from './text.js';
+import {comparisonToJson, reportToJson} from './json.js';
+import {comparisonToPage, reportToPage} from './page.js';
+import {type Comparison, type FileReport, reportOf} from './report.js';
+import {comparisonToSvg, reportToSvg} from './svg.js';
+import {reportToText} from './text.js';
 
 type Arguments = ArgumentsOf<typeof definition>;
 
@@ -22,11 +22,11 @@ interface Renderer<T> {
   json(shown: T): object;
 }
 
-const oneFile: Renderer<Exhibit> = {
-  text: exhibitToText,
-  svg: exhibitToSvg,
-  html: exhibitToPage,
-  json: exhibitToJson,
+const oneFile: Renderer<FileReport> = {
+  text: reportToText,
+  svg: reportToSvg,
+  html: reportToPage,
+  json: reportToJson,
 };
 const twoFiles: Renderer<Comparison> = {
   text: comparisonToText,
@@ -41,7 +41,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   const {file: path, diff: other} = args;
   const file = openNamed(path);
   try {
-    if (other === undefined) print(exhibitOf(file.view, path), oneFile, args, output);
+    if (other === undefined) print(reportOf(file.view, path), oneFile, args, output);
     else await printComparison(file, path, other, args, output);
   } finally {
     await file.close();
@@ -58,8 +58,8 @@ async function printComparison(
   const second = openNamed(other);
   try {
     const comparison = {
-      before: exhibitOf(view, path),
-      after: exhibitOf(second.view, other),
+      before: reportOf(view, path),
+      after: reportOf(second.view, other),
       pairs: compareMaps(view, second.view),
       changed: differentRanges(view, second.view),
     };

@@ -4,9 +4,9 @@
  */
 import type {RegionKind} from '../../index.js';
 import {differentFacts} from './differences.js';
-import type {Comparison, Exhibit} from './exhibit.js';
 import {layoutMap, type Strip} from './layout.js';
 import {html, type Markup, trusted} from './markup.js';
+import type {Comparison, FileReport} from './report.js';
 import {totals} from './scale.js';
 import {themes} from './style.js';
 import {bytes, type Fact, factsInWords, headline, kindNames, kinds, share} from './words.js';
@@ -17,8 +17,8 @@ const inner = width - 2 * margin;
 /** Width of a character of the monospaced 12px font; a little more than any has. */
 const em = 7.4;
 
-export function exhibitToSvg(exhibit: Exhibit): string {
-  const {path, facts, map, segments} = exhibit;
+export function reportToSvg(report: FileReport): string {
+  const {path, facts, map, segments} = report;
   const layout = layoutMap(map, segments, facts.size);
   const label = `whole file, ${bytes(facts.size)}`;
   return picture(path, headline(facts), [
@@ -115,7 +115,7 @@ function factLines({label, values}: Fact): Drawing[] {
   }));
 }
 
-function legend(map: Exhibit['map']): Drawing {
+function legend(map: FileReport['map']): Drawing {
   const sums = totals(map);
   const size = [...sums.values()].reduce((a, b) => a + b, 0);
   let [x, line] = [margin, 0];

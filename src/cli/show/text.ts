@@ -12,7 +12,7 @@ import {
 } from '../../index.js';
 import {joined, type SafeText, safe} from '../safe-text.js';
 import type {Terminal} from '../terminal.js';
-import type {Exhibit} from './exhibit.js';
+import type {FileReport} from './report.js';
 import {largestRegions, sample, totals} from './scale.js';
 import {paint, tones} from './tones.js';
 import {
@@ -28,13 +28,13 @@ import {
 } from './words.js';
 
 /** Write a file's facts, map, segments and dynamic entries; the lines. */
-export function exhibitToText(exhibit: Exhibit, terminal: Terminal): SafeText[] {
-  const {facts, segments, dynamic, map, path} = exhibit;
+export function reportToText(report: FileReport, terminal: Terminal): SafeText[] {
+  const {facts, segments, dynamic, map, path} = report;
   return [
     safe`${paint(path, 'bold', terminal)}: ${headline(facts)}`,
     safe``,
     ...factsToText(factsInWords(facts), terminal),
-    ...section('map', mapToText(exhibit, terminal), terminal),
+    ...section('map', mapToText(report, terminal), terminal),
     ...section('regions', regionsToText(map, terminal), terminal),
     ...section('segments', segmentsToText(segments, terminal), terminal),
     ...section('dynamic entries', dynamicToText(dynamic, terminal), terminal),
@@ -104,7 +104,7 @@ function wrapText(text: string, width: number): string[] {
   return [...lines, rest];
 }
 
-function mapToText({map, facts: {size}, segments}: Exhibit, terminal: Terminal): SafeText[] {
+function mapToText({map, facts: {size}, segments}: FileReport, terminal: Terminal): SafeText[] {
   if (map.length === 0) return [];
   const places = stripWidth(terminal);
   const label = (text: string) => `  ${text.padEnd(labelWidth)}`;

@@ -19,7 +19,7 @@ export interface GraphNode {
   readonly reason: string;
 }
 
-export interface GraphEdge {
+interface GraphEdge {
   readonly from: number;
   readonly to: number;
   /** Whether the program starts without it. */

@@ -7,7 +7,7 @@ import {PlaceList} from './places.js';
 import {baseName, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
 
 /** A library, how it came in, and everything that asks for it. */
-export interface WhyAnswer {
+interface WhyAnswer {
   readonly path: string;
   /** From the program down to the library. */
   readonly chain: readonly {

@@ -34,7 +34,7 @@ export interface Report {
 
 export type Format = 'text' | 'list' | 'json' | 'dot' | 'svg' | 'mermaid';
 
-export interface ReportOptions {
+interface ReportOptions {
   readonly format: Format;
   /** Say how this library came in. */
   readonly why: string | undefined;

@@ -22,7 +22,7 @@ import type {Painter} from './paint.js';
 import {PlaceList} from './places.js';
 import {baseName, directoryPart, enumerate, groupBy, kindInWords, reasonInWords} from './words.js';
 
-export interface TextStyle {
+interface TextStyle {
   readonly paint: Painter;
   /** Give every request a line, also those for libraries that stand elsewhere. */
   readonly all: boolean;

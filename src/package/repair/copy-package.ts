@@ -75,7 +75,7 @@ function copyFile(entry: Held, copy: string, copying: Copying, path: string): vo
 }
 
 /** A private copy of a file that is held, with its mode. */
-export function copyHeld(entry: Held, copy: string): void {
+function copyHeld(entry: Held, copy: string): void {
   copyFileSync(entry.path, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   // A mode that forbids writing comes when the file is complete.
   chmodSync(copy, entry.stats.mode & 0o777);

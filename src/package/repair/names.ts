@@ -66,7 +66,7 @@ function reachedFrom(library: FoundLibrary, libraries: ReadonlyMap<string, Found
 }
 
 /** `libvips.so.42` as `libvips-1a2b3c4d.so.42`. What could mean something in a search path or a shell is replaced. */
-export function withHash(name: string, hash: string): string {
+function withHash(name: string, hash: string): string {
   const base = name.slice(name.lastIndexOf('/') + 1).replace(/[^\w.+-]/g, '_');
   const [, stem = base, ending = ''] = /^(.*?)(\.so(?:\..*)?)$/.exec(base) ?? [];
   return `${stem.slice(0, longestStem)}-${hash}${ending.slice(0, longestEnding)}`;

@@ -32,7 +32,7 @@ export interface VendoredLibrary {
 }
 
 /** A file of the package that changes. */
-export interface RepairedFile {
+interface RepairedFile {
   readonly path: string;
   /** Empty where the file is stripped and nothing else. */
   readonly request: EditRequest;
@@ -46,7 +46,7 @@ export interface RepairPlan {
 }
 
 /** What the plan is made for. */
-export interface PlanContext {
+interface PlanContext {
   /** The package's directory, real. */
   readonly directory: string;
   readonly audit: PackageAudit;
@@ -154,7 +154,7 @@ class Places {
 }
 
 /** The deepest directory that all of some files are in. */
-export function commonDirectory(paths: readonly string[]): string {
+function commonDirectory(paths: readonly string[]): string {
   const split = paths.map((path) => posix.dirname(path).split('/'));
   const [first = []] = split;
   const length = first.findIndex((part, i) => split.some((parts) => parts[i] !== part));

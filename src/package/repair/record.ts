@@ -12,7 +12,7 @@ import type {RepairPlan} from './plan.js';
 import {inDirectoryOf} from './staging.js';
 
 /** Its name in each directory of libraries. */
-export const recordName = 'elfinterp.json';
+const recordName = 'elfinterp.json';
 
 /** One library, as the record has it. */
 export interface RecordedLibrary {

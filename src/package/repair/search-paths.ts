@@ -4,20 +4,20 @@
 import {join, posix} from 'node:path';
 
 /** How a directory is written relative to a file's own. */
-export function originPath(file: string, directory: string): string {
+function originPath(file: string, directory: string): string {
   const relative = posix.relative(posix.dirname(file), directory);
   return relative === '' ? '$ORIGIN' : `$ORIGIN/${relative}`;
 }
 
 /** An element of a search path, and where it leads in the package. */
-export interface PathElement {
+interface PathElement {
   readonly text: string;
   /** Directory in the package, `.` for its own; undefined where it leads elsewhere. */
   readonly inside: string | undefined;
 }
 
 /** Take a search path apart. Elements are read as glibc and musl do: `$ORIGIN` is where the file lies. */
-export function pathElements(file: string, list: string | undefined): PathElement[] {
+function pathElements(file: string, list: string | undefined): PathElement[] {
   return (list === undefined ? [] : list.split(':')).map((text) => ({text, inside: insideOf(file, text)}));
 }
 

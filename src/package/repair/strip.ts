@@ -16,7 +16,7 @@ import {fileSource} from '../../source/file.js';
 import {writeFully} from '../../write/content.js';
 
 /** What a file is after stripping: its first bytes as they are, then others. */
-export interface StripPlan {
+interface StripPlan {
   readonly keep: number;
   readonly tail: Uint8Array;
   /** The ELF header, behind e_ident. */
@@ -27,7 +27,7 @@ export interface StripPlan {
  * Plan what to cut off; undefined where there is nothing to gain, or where bytes stand behind the image that are not
  * the linker's.
  */
-export function planStrip(view: ElfView): StripPlan | undefined {
+function planStrip(view: ElfView): StripPlan | undefined {
   const {sectionHeaders} = view;
   if (sectionHeaders.length === 0 || findPayload(view) !== undefined) return undefined;
   const keep = imageLength(view);

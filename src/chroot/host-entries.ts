@@ -16,7 +16,7 @@ import {ElfError} from '../errors.js';
  *
  * @param except where another table is mounted already, which hides that one
  */
-export function readOuterEntries(
+export function readHostEntries(
   onWarning: (message: string) => void,
   except?: string,
 ): readonly BinfmtEntry[] {
@@ -27,12 +27,14 @@ export function readOuterEntries(
     return enabled ? entries.filter((entry) => entry.enabled) : [];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    onWarning(`cannot read the outer binfmt_misc table, so its entries are missing inside: ${error.message}`);
+    onWarning(
+      `cannot read the binfmt_misc table of the host, so its entries are missing inside: ${error.message}`,
+    );
     return [];
   }
 }
 
-/** Register entries of the outer table in a private one; each that cannot be is warned of. */
+/** Register entries of the host's table in a private one; each that cannot be is warned of. */
 export function registerAgain(
   mountPoint: string,
   entries: readonly BinfmtEntry[],
@@ -63,5 +65,5 @@ export function inheritEntries(
   onWarning: (message: string) => void,
 ): void {
   refuseHostWide(mustFindTable(table), false);
-  registerAgain(table, readOuterEntries(onWarning, table), new Set(taken), onWarning);
+  registerAgain(table, readHostEntries(onWarning, table), new Set(taken), onWarning);
 }

@@ -16,7 +16,7 @@ import {
   type SegmentLine,
 } from '../../index.js';
 
-export interface Exhibit {
+export interface FileReport {
   readonly path: string;
   readonly facts: ElfFacts;
   readonly segments: readonly SegmentLine[];
@@ -26,8 +26,8 @@ export interface Exhibit {
 
 /** Two files, or one before and after an edit. */
 export interface Comparison {
-  readonly before: Exhibit;
-  readonly after: Exhibit;
+  readonly before: FileReport;
+  readonly after: FileReport;
   readonly pairs: readonly RegionPair[];
   /** Where bytes differ at the same offset. */
   readonly changed: readonly Span[];
@@ -40,7 +40,7 @@ export interface Span {
 }
 
 /** Look at a file. What cannot be read is left out, and the facts say so. */
-export function exhibitOf(view: ElfView, path: string): Exhibit {
+export function reportOf(view: ElfView, path: string): FileReport {
   const unreadable: string[] = [];
   const attempt = <T>(read: () => T[]): T[] => {
     try {

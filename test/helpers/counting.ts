@@ -1,4 +1,4 @@
-import type {ByteSource} from './source.js';
+import type {ByteSource} from '../../src/source/source.js';
 
 /** A source that counts what is read through it. */
 export interface CountingSource extends ByteSource {
