@@ -34,7 +34,7 @@ export interface ErrorFacts {
   offset?: number | undefined;
   expected?: string | undefined;
   got?: string | undefined;
-  /** The fields of a request that the sentence is about: they stand before its words. */
+  /** The fields of a request that the sentence is about: they precede its words. */
   fields?: readonly string[] | undefined;
   /** The offending value itself, for programs. */
   value?: unknown;
@@ -43,7 +43,7 @@ export interface ErrorFacts {
 
 /**
  * Every error that elfinterp throws on purpose. `message` reads
- * `FILE: what is wrong (at offset 0x40, expected X, got Y)`, fit for a terminal whatever names stand in it; the parts are
+ * `FILE: what is wrong (at offset 0x40, expected X, got Y)`, safe for a terminal whatever names it contains; the parts are
  * properties too, as they are.
  */
 export class ElfError extends Error {
@@ -151,7 +151,7 @@ const systemMessages: Readonly<Record<string, string>> = {
  * Say in words what a system call reported, keeping the original as `cause`.
  *
  * @param doing what was tried, as in "cannot write"; left out when the reason alone says it
- * @throws a mistake of the program, which is no system's
+ * @throws a mistake of the program, which is not a system error
  */
 export function systemError(path: string, cause: unknown, doing?: string): ElfError {
   if (cause instanceof ElfError) return cause;

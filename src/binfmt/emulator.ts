@@ -135,7 +135,7 @@ export function isSharedProgram(path: string): boolean {
   return loaderOf(() => fileSource(path)) !== undefined;
 }
 
-/** The loader that a program asks for; undefined for a static one and for what is no readable program. */
+/** The loader that a program asks for; undefined for a static one and for what is not a readable program. */
 export function loaderOf(open: () => FileSource): string | undefined {
   try {
     const file = openElfSource(open());

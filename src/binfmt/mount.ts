@@ -92,7 +92,7 @@ function isHostWide(device: string): boolean {
   return ofInit.some((mount) => mount.device === device) && !sharesUserNamespaceWithInit();
 }
 
-/** What cannot be read belongs to somebody else. */
+/** What cannot be read belongs to another user. */
 function sharesUserNamespaceWithInit(): boolean {
   try {
     return readlinkSync('/proc/1/ns/user') === readlinkSync('/proc/self/ns/user');

@@ -10,7 +10,7 @@ import {ElfError, printable} from '../errors.js';
 /** Files that begin with certain bytes. */
 export interface MagicMatch {
   readonly type: 'magic';
-  /** Where the magic stands in the file, in bytes. */
+  /** Offset of the magic in the file, in bytes. */
   readonly offset: number;
   readonly magic: Uint8Array;
   /** The bits that count, as long as the magic; undefined when all do. */

@@ -163,7 +163,7 @@ function explainAccess(error: unknown, mountPoint: string, name: string): ElfErr
   return systemError(path, error);
 }
 
-/** What the errno of `register` stands for, with the checks of registration.ts done already. */
+/** What the errno of `register` means, with the checks of registration.ts done already. */
 function explainRegister(error: unknown, mountPoint: string, registration: Registration): ElfError {
   const {code, syscall} = error as NodeJS.ErrnoException;
   if (syscall === 'open') return explainAccess(error, mountPoint, 'register');

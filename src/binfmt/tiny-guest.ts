@@ -1,6 +1,6 @@
 /*
  * The smallest program of each qemu-user target: it exits with a status of its own. An entry that reads back as it was
- * written may still lead to an emulator that cannot start, and the kernel tells nobody; running one of these does.
+ * written may still lead to an emulator that cannot start, and the kernel does not say so; running one of these does.
  *
  * A file is an ELF header, one program header and the machine code of `exit(23)`, all in one segment. The system call's
  * number is Linux's for the architecture, in the register that its ABI wants it in. 23 fits the immediate operand of
@@ -16,7 +16,7 @@ export const guestStatus = 23;
 interface Code {
   /** In hexadecimal, the highest byte of each unit first. */
   readonly units: readonly string[];
-  /** Whether the bytes of a unit stand in the byte order of the machine. */
+  /** Whether the bytes of a unit are in the byte order of the machine. */
   readonly ordered: boolean;
 }
 
@@ -77,7 +77,7 @@ const codes: Readonly<Record<string, Code>> = {
 const address = 0x40_0000;
 const pageSize = 0x1_0000;
 
-/** EF_MIPS_ABI2 is n32; in ABI 2 of PPC64 e_entry is no function descriptor's address; Hexagon names its processor. */
+/** EF_MIPS_ABI2 is n32; in ABI 2 of PPC64 e_entry is not a function descriptor's address; Hexagon names its processor. */
 const flags: Readonly<Record<string, number>> = {
   mipsn32: 0x20,
   mipsn32el: 0x20,

@@ -16,7 +16,7 @@ export interface Definition {
   readonly examples: readonly Example[];
   /** What else the help should say. */
   readonly epilogue?: string;
-  /** What stands behind `--`, if it is not the rest of the files. */
+  /** What follows `--`, if it is not the rest of the files. */
   readonly rest?: {readonly name: string; readonly describe: string};
 }
 

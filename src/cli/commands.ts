@@ -60,7 +60,7 @@ export const chapters: Readonly<Record<string, readonly Command[]>> = {
 
 export const commands: readonly Command[] = Object.values(chapters).flat();
 
-/** The command that these words begin with, and the words behind its name. */
+/** The command that these words begin with, and the words after its name. */
 export function findCommand(words: readonly string[]): {command: Command; words: string[]} | undefined {
   for (const command of commands) {
     const name = nameOf(command).split(' ');

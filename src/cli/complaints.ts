@@ -39,7 +39,7 @@ export function wordComplaint(command: Command, message: string): string {
   return line.charAt(0).toLowerCase() + line.slice(1);
 }
 
-/** yargs takes the word behind an option that it does not know for its value, and then misses that word. */
+/** yargs takes the word after an option that it does not know for its value, and then misses that word. */
 export function unknownOption(command: Command, words: readonly string[]): string | undefined {
   const known = Object.entries(command.options).flatMap(([name, {alias, type}]) => [
     `--${name}`,
@@ -65,7 +65,7 @@ export function valueOfFlag({options}: Command, words: readonly string[]): strin
   return undefined;
 }
 
-/** What stands behind `--` is no option. */
+/** What follows `--` is not an option. */
 function beforeDashes(words: readonly string[]): readonly string[] {
   const end = words.indexOf('--');
   return end < 0 ? words : words.slice(0, end);

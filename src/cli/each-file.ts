@@ -17,7 +17,7 @@ export type FileResult<T> =
   | {readonly file: string; readonly error: unknown};
 
 interface EachFileOptions {
-  /** Why an error is no failure but a file to pass over; undefined for every other error. */
+  /** Why an error is not a failure but a file to skip; undefined for every other error. */
   readonly skip?: (error: unknown) => string | undefined;
   /** See `FileSourceOptions`: the result of `work` has no bytes of the file in it. */
   readonly recycle?: boolean;

@@ -37,7 +37,7 @@ async function runCommandLine(argv: readonly string[], output: Output): Promise<
   return (await import('./unknown-command.js')).complainOf(topic ?? argv, output);
 }
 
-/** What help is asked for, by `help` or `--help` anywhere; what stands behind `--` is somebody else's. */
+/** What help is asked for, by `help` or `--help` anywhere; what follows `--` is for another program. */
 function helpTopic(argv: readonly string[]): string[] | undefined {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);

@@ -20,7 +20,7 @@ export function optimizeLate(): Disposable {
   return {[Symbol.dispose]: () => setBudget(usualBudget)};
 }
 
-/** node:v8 loads streams, which a run that does not come here shall not pay for. */
+/** node:v8 loads streams; a run that does not come here should not pay for them. */
 function setBudget(bytes: number): void {
   if (hasBudget) process.getBuiltinModule('node:v8').setFlagsFromString(`--interrupt-budget=${bytes}`);
 }

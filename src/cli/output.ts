@@ -18,7 +18,7 @@ export interface Output {
   document(text: string): void;
   /** Print data as JSON; the result of the whole command at once. */
   json(value: unknown): void;
-  /** Write data that is no text. */
+  /** Write data that is not text. */
   bytes(data: Uint8Array): void;
   /**
    * Print a JSON array whose items come one by one, so that not all of them are held at once. A field that is

@@ -1,5 +1,5 @@
 /*
- * What yargs makes of the words behind a command's name. It is given that one command alone, and its own help is not
+ * What yargs makes of the words after a command's name. It is given that one command alone, and its own help is not
  * used: it knows no chapters and no names for values.
  */
 import yargs from 'yargs';
@@ -47,7 +47,7 @@ function asDefault({usage}: Command): string {
 }
 
 /**
- * Behind `--` stands the command that a chroot shall run, and elsewhere files, whose names may begin with a dash;
+ * After `--` comes the command to run in a chroot, and elsewhere files, whose names may begin with a dash;
  * yargs would not take those for positional arguments.
  */
 function endOptions({rest}: Command, words: readonly string[]): string[] {
@@ -57,7 +57,7 @@ function endOptions({rest}: Command, words: readonly string[]): string[] {
   return [...words.slice(0, end), ...files];
 }
 
-/** yargs loses a file that is called `-`. What follows `--` is somebody else's. */
+/** yargs loses a file that is called `-`. What follows `--` is for another program. */
 function nameStandardInput(words: readonly string[]): string[] {
   const end = words.indexOf('--');
   return words.map((word, i) => (word === '-' && (end < 0 || i < end) ? standardInput : word));

@@ -3,7 +3,7 @@
  *
  * Names and paths come out of files and file systems that may be anybody's. They can hold escape sequences, newlines,
  * and characters that turn the writing around. So what is printed is not a string but a SafeText, and the way to make
- * one is the template tag `safe`: its literals are ours, every string that is put into it is escaped. Whoever forgets
+ * one is the template tag `safe`: its literals are ours, every string that is put into it is escaped. Code that forgets
  * it is told by the compiler.
  *
  *     output.line(safe`${path}: ${problem.message}`);

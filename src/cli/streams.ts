@@ -7,10 +7,10 @@ import {printable} from '../index.js';
 
 export type Descriptor = 1 | 2;
 
-/** Somebody else may have made a pipe that we share non-blocking; that is how long to wait before it is tried again. */
+/** Another process may have made a shared pipe non-blocking; wait this long before the next attempt. */
 const millisecondsBetweenTries = 5;
 
-/** Write all of it, however long that takes. Ends the process where nobody reads or nothing can be written. */
+/** Write all of it, however long that takes. Ends the process when no one reads or nothing can be written. */
 export function writeTo(descriptor: Descriptor, data: string | Uint8Array): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   for (let done = 0; done < bytes.length; ) {
@@ -32,12 +32,12 @@ export function printTo(descriptor: Descriptor, lines: readonly string[]): void 
 }
 
 /**
- * Output that nobody takes. A reader that went away, as in `elfinterp needed -r / | head`, has what it wanted: 141 is
+ * Output without a reader. A reader that went away, as in `elfinterp needed -r / | head`, has what it wanted: 141 is
  * what a shell reports for SIGPIPE. Anything else, a full disk above all, is a failure.
  */
 function leave(error: NodeJS.ErrnoException, descriptor: Descriptor): never {
   if (error.code === 'EPIPE') process.exit(141);
-  // Node's message has a code before and the system call behind it.
+  // Node's message begins with a code and ends with the system call.
   const reason = error.message.replace(/^[A-Z0-9]+: |, write$/g, '');
   if (descriptor === 1) writeTo(2, `elfinterp: cannot write the output: ${reason}\n`);
   process.exit(1);

@@ -1,4 +1,4 @@
-/** What to say behind a misspelt word: ` (did you mean set?)`, or nothing. */
+/** What to say after a misspelt word: ` (did you mean set?)`, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const best = suggest(word, candidates);
   return best === undefined ? '' : ` (did you mean ${best}?)`;

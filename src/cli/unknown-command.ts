@@ -31,7 +31,7 @@ function complaint(group: string | undefined, word: string | undefined, argv: re
   return `unknown command: ${path}${word}${didYouMean(word, names)}`;
 }
 
-/** What may have been meant by an option that stands first. */
+/** What may have been meant by an option that comes first. */
 function wayOut(option: string, argv: readonly string[]): string {
   if (argv.some((_, i) => findCommand(argv.slice(i)) !== undefined)) return '; options go after the command';
   if (/^--(set|print|add|remove|replace|shrink|force|clear)-/.test(option))

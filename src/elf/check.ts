@@ -115,7 +115,7 @@ function apply(rule: Rule, view: ElfView): Problem[] {
       problems.push(problem);
     }
   } catch (error) {
-    // What the disk does not give is no fault of the file.
+    // A read error of the disk is not a problem of the file.
     if (!(error instanceof ElfError) || error.code === 'FILE_SYSTEM') throw error;
     problems.push({code: 'UNREADABLE', message: error.reason, offset: error.offset ?? 0});
   }

@@ -1,6 +1,6 @@
 /*
  * What a file is, in facts that a person asks for. Nothing here decides an edit. A fact that cannot be read does not
- * hide the others: it is left out, and the reason stands in `unreadable`.
+ * hide the others: it is left out, and the reason is in `unreadable`.
  */
 import {ElfError} from '../errors.js';
 import {SHT} from './constants.js';
@@ -30,7 +30,7 @@ export interface ElfFacts {
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
   readonly soname: string | undefined;
-  /** Undefined for what is no program and no library. */
+  /** Undefined for what is neither a program nor a library. */
   readonly hardening: Hardening | undefined;
   /** NT_GNU_BUILD_ID in hexadecimal digits. */
   readonly buildId: string | undefined;

@@ -20,7 +20,7 @@ export interface DynamicFile {
   offsetOfAddress(address: bigint): number | undefined;
 }
 
-/** Where the dynamic string table lies. */
+/** Where the dynamic string table is. */
 export interface StringTable {
   readonly address: bigint;
   readonly offset: number;
@@ -120,7 +120,7 @@ export class DynamicSection {
   /**
    * The dynamic string table, from DT_STRTAB and DT_STRSZ.
    *
-   * @throws ElfError BAD_ELF when it is not there or does not lie in the file
+   * @throws ElfError BAD_ELF when it is missing or not in the file
    */
   get stringTable(): StringTable {
     this.#stringTable ??= this.#findStringTable();

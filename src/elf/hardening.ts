@@ -15,7 +15,7 @@ import type {ElfView} from './view.js';
 
 /** Which protections a program or library was linked with. */
 export interface Hardening {
-  /** Loaded at an address of the kernel's choice; undefined for what is no program. */
+  /** Loaded at an address of the kernel's choice; undefined for what is not a program. */
   readonly pie: boolean | undefined;
   /** Read-only after relocation: `full` when the procedure linkage table is too. */
   readonly relro: 'none' | 'partial' | 'full';

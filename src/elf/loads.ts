@@ -21,13 +21,13 @@ export function mappedLoads(programHeaders: readonly Phdr[]): Phdr[] {
   );
 }
 
-/** Where in memory the LOADs lie, for a scan (see scan.ts): distances from the lowest of them. */
+/** Where in memory the LOADs are, for a scan (see scan.ts): distances from the lowest of them. */
 interface MemoryRanges {
   readonly base: Base;
   has(distance: number): boolean;
 }
 
-/** @param slack bytes behind each LOAD that count too */
+/** @param slack bytes after each LOAD that count too */
 export function memoryRanges(
   programHeaders: readonly Phdr[],
   slack: (load: Phdr) => number = () => 0,

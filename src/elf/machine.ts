@@ -50,7 +50,7 @@ function machine(
   return {name, maxPageSize, qemuTarget, debianArchitectures};
 }
 
-/** One entry an e_machine: what it is, given class, byte order and flags; undefined for a combination nobody has. */
+/** One entry an e_machine: what it is, given class, byte order and flags; undefined for an unknown combination. */
 const machines: Readonly<Record<number, (facts: MachineFacts) => Machine | undefined>> = {
   2: () => machine('sparc', page64K, 'sparc'),
   3: () => machine('i386', page4K, 'i386'),

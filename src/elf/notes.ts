@@ -15,7 +15,7 @@ export interface Note {
   readonly offset: number;
 }
 
-/** More bytes of notes than this are damage, or a core file's; what lies behind them is not read. */
+/** More bytes of notes than this are damage, or a core file's; what follows them is not read. */
 const mostBytes = 1 << 20;
 
 /**

@@ -14,7 +14,7 @@ export interface ElfFile {
 /** How to open a file. */
 export interface OpenOptions {
   /**
-   * Whether closing gives the memory of what was read to the next file: for whoever takes a few strings out of each of
+   * Whether closing gives the memory of what was read to the next file: for callers that take a few strings out of each of
    * thousands of files, and looks at no bytes of one after it is closed.
    */
   readonly recycle?: boolean;

@@ -19,7 +19,7 @@ export function osAbiName(value: number): string {
   return names[value]?.[0] ?? `0x${value.toString(16).padStart(2, '0').toUpperCase()}`;
 }
 
-/** The EI_OSABI value of a name, in any case; undefined for a name that nobody has. */
+/** The EI_OSABI value of a name, in any case; undefined for an unknown name. */
 export function osAbiValue(name: string): number | undefined {
   const wanted = name.trim().toLowerCase();
   const found = Object.entries(names).find(([, known]) => known.some((k) => k.toLowerCase() === wanted));

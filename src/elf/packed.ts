@@ -63,7 +63,7 @@ export function packedContents(view: ElfView): PackedContents | undefined {
   const note = readNotes(view, NT_PACKED).find(({name}) => name === packedOwner);
   if (note === undefined) return undefined;
   const contents = parse(note.description);
-  // The note is behind the program, so that no file is inside itself.
+  // The note is after the program, so that no file is inside itself.
   if (isContents(contents, view) && (contents.parts[0]?.size ?? 0) <= note.offset) return contents;
   throw new ElfError('BAD_ELF', 'the list of packed files is damaged', {
     path: view.path,
@@ -79,7 +79,7 @@ function parse(description: Uint8Array): unknown {
   }
 }
 
-/** View the program inside a packed file as it was; undefined when the file is no packed one. */
+/** View the program inside a packed file as it was; undefined when the file is not packed. */
 export function programInside(view: ElfView): ElfView | undefined {
   const contents = packedContents(view);
   const program = contents?.parts.find(({role}) => role === 'program');
@@ -150,7 +150,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A plain name: what it is unpacked as lies in one directory. */
+/** A plain name: all parts are unpacked into one directory. */
 export function isFileName(value: unknown): value is string {
   return (
     typeof value === 'string' &&

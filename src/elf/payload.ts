@@ -1,11 +1,11 @@
 /*
- * Bytes behind the ELF image: a squashfs (AppImage), a script or archive with a trailer (programs compiled by deno,
+ * Bytes after the ELF image: a squashfs (AppImage), a script or archive with a trailer (programs compiled by deno,
  * older bun, nexe), files at offsets that the program knows (pkg). Such a program finds them in one of three ways:
  * from the end of the file, at an offset that was written into it, or where the image ends as the section headers
  * tell it (AppImage's runtime). An edit that leaves the length of the file alone satisfies all three; one that
  * makes it longer cannot.
  *
- * What the program headers map is no payload: a blob that postject injects has a segment of its own.
+ * What the program headers map is not a payload: a blob that postject injects has a segment of its own.
  */
 import {isZero} from '../source/source.js';
 import {PT, SHT} from './constants.js';
@@ -50,7 +50,7 @@ export function findPayload(view: ElfView): Payload | undefined {
   return {kind: isAppImage(view) ? 'AppImage' : kindByTail(view, size), offset, size};
 }
 
-/** The file offset behind the last byte that belongs to a header table, a segment or a section. */
+/** The file offset after the last byte that belongs to a header table, a segment or a section. */
 function imageEnd(view: ElfView): number {
   const {elfClass} = view.format;
   const {e_phoff, e_shoff} = view.header;
@@ -110,7 +110,7 @@ export function kindByProgram({source}: ElfView, {offset, kind}: Payload): Paylo
   return findText(source, image, 'PAYLOAD_POSITION') === undefined ? 'unknown' : 'pkg';
 }
 
-/** SHA-256 of ".net core bundle", behind which the host has the offset of its bundle (bundle_marker.cpp). */
+/** SHA-256 of ".net core bundle", after which the host has the offset of its bundle (bundle_marker.cpp). */
 const bundleMark = Uint8Array.of(
   ...[0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32],
   ...[0x13, 0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae],

@@ -1,7 +1,7 @@
 import type {ElfClass, Format} from './record.js';
 
 /**
- * Records that lie one behind the other, told apart by one field: segments by `p_type`, dynamic entries by `d_tag`.
+ * Consecutive records, distinguished by one field: segments by `p_type`, dynamic entries by `d_tag`.
  * That field of each is decoded at once and the rest of a record when it is asked for, because who looks for one kind
  * needs few of them.
  */
@@ -22,7 +22,7 @@ export class RecordTable<T, Key extends keyof T> {
     this.#decode = (index) => type.decodeIn(data, format, index * size);
   }
 
-  /** The record at an index that lies in the table. */
+  /** The record at an index in the table. */
   at(index: number): T {
     this.#records[index] ??= this.#decode(index);
     return this.#records[index];

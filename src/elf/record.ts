@@ -2,7 +2,7 @@
  * One table of fields per on-disk record; decoding, encoding, size and the TypeScript type all derive from it.
  *
  * ELF writes each record in two widths and two byte orders, and the two widths do not always list the same
- * fields in the same order (`p_flags` stands second in Elf64_Phdr and last but one in Elf32_Phdr). So a table
+ * fields in the same order (`p_flags` is second in Elf64_Phdr and last but one in Elf32_Phdr). So a table
  * holds the names and kinds in the order of ELFCLASS64, and the order of ELFCLASS32 where that differs.
  *
  * Two kinds of number, decided once: what counts bytes of a file is a `number`, checked to be a safe integer
@@ -13,7 +13,7 @@ import {ElfError} from '../errors.js';
 /** ELFCLASS32 or ELFCLASS64, as a number of bits. */
 export type ElfClass = 32 | 64;
 
-/** What decides how a record lies in the file. */
+/** What decides the layout of a record in the file. */
 export interface Format {
   readonly elfClass: ElfClass;
   readonly littleEndian: boolean;
@@ -38,7 +38,7 @@ export interface RecordType<F extends Fields> {
   readonly name: string;
   /** Length of one record in bytes. */
   size(elfClass: ElfClass): number;
-  /** Where a field lies in the record, in bytes from its start. */
+  /** The offset of a field in the record, in bytes. */
   offsetOf(field: keyof F, elfClass: ElfClass): number;
   /** How many bytes a field has. */
   widthOf(field: keyof F, elfClass: ElfClass): number;
@@ -46,7 +46,7 @@ export interface RecordType<F extends Fields> {
   decode(bytes: Uint8Array, format: Format, offset?: number): Decoded<F>;
   /** The same where many records are read out of one piece of memory: a DataView for each costs more than to decode it. */
   decodeIn(data: DataView, format: Format, offset: number): Decoded<F>;
-  /** Decode as many records as `bytes` holds, one behind the other. */
+  /** Decode as many consecutive records as `bytes` holds. */
   decodeAll(bytes: Uint8Array, format: Format): Decoded<F>[];
   /** Decode one field of each of them. */
   decodeField<Name extends keyof F>(field: Name, bytes: Uint8Array, format: Format): Decoded<F>[Name][];

@@ -118,11 +118,11 @@ export const Verdef = defineRecord('Verdef', {
 
 export const Verdaux = defineRecord('Verdaux', {vda_name: 'word', vda_next: 'word'});
 
-/** The head of DT_HASH; behind it nbucket and nchain words. */
+/** The head of DT_HASH; nbucket and nchain words follow. */
 export const HashHeader = defineRecord('Hash', {nbucket: 'word', nchain: 'word'});
 /** The same on alpha and s390x, whose 64-bit psABI makes every word of the table 64 bits wide. */
 export const WideHashHeader = defineRecord('Hash', {nbucket: 'size', nchain: 'size'});
-/** The head of DT_GNU_HASH; behind it the bloom filter, the buckets, and a chain word for each hashed symbol. */
+/** The head of DT_GNU_HASH; the bloom filter, the buckets, and a chain word for each hashed symbol follow. */
 export const GnuHashHeader = defineRecord('GnuHash', {
   nbuckets: 'word',
   symoffset: 'word',

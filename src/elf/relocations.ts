@@ -1,6 +1,6 @@
 /*
  * The addresses that dynamic relocations hold without naming a symbol: the addend of each DT_RELA or DT_JMPREL
- * entry, and for DT_REL and DT_RELR the word that stands at the place itself. They are the only pointers into a
+ * entry, and for DT_REL and DT_RELR the word at the place itself. They are the only pointers into a
  * loaded file that a moved table could break, so before one is moved they are looked through.
  */
 import type {ByteSource} from '../source/source.js';
@@ -30,7 +30,7 @@ export function isAddressRelocated(view: ElfView, start: bigint, end: bigint): b
   );
 }
 
-/** Addresses that somebody asks for. */
+/** Addresses that a caller asks for. */
 interface Target {
   readonly base: Base;
   readonly size: number;
@@ -69,7 +69,7 @@ function hasPlaceIn(view: ElfView, table: RelocationTable, places: Places): bool
   return isFound;
 }
 
-/** DT_RELR: an even word is an address; an odd one is a bitmap of the words behind the last address (gABI). */
+/** DT_RELR: an even word is an address; an odd one is a bitmap of the words after the last address (gABI). */
 function hasPackedPlaceIn(view: ElfView, places: Places): boolean {
   const offset = view.offsetOfTable(DT.DT_RELR);
   const size = Number(view.dynamic?.value(DT.DT_RELRSZ) ?? 0n);
@@ -96,7 +96,7 @@ function hasPackedPlaceIn(view: ElfView, places: Places): boolean {
   return isFound;
 }
 
-/** Words of the image that a relocation adds to, read through a window: they lie near one another. */
+/** Words of the image that a relocation adds to, read through a window: they are near one another. */
 class Places {
   /** The address from which places are measured. */
   readonly base: Base;
@@ -153,7 +153,7 @@ export function recordsOf({format}: ElfView, {offset, size, hasAddend}: Relocati
   return {offset, count: Math.floor(size / (hasAddend ? Rela : Rel).size(format.elfClass))};
 }
 
-/** Where the number of the symbol stands in a relocation; see `relocationSymbol`. */
+/** Where the symbol's number is in a relocation; see `relocationSymbol`. */
 export function symbolColumn({format, header}: ElfView, type: typeof Rel | typeof Rela): Column {
   const info: WideColumn = wideColumn(type as typeof Rel, 'r_info', format);
   const {step} = info;

@@ -3,7 +3,7 @@
  *
  * A program can have a million symbols and relocations. To make a record of each, with a bigint for each address, costs
  * a hundred times what it costs to look at the words. So a scan reads a table in pieces of some 64 KiB, as 32-bit words in the order
- * of this processor, and asks where in a record's words a field stands. Both widths and byte orders and the places of
+ * of this processor, and asks where in a record's words a field is. Both widths and byte orders and the places of
  * fields come from the record's own table (see records.ts). There is one loop for all of them: which words to look at
  * is settled before it begins.
  *
@@ -13,7 +13,7 @@
  *     });
  *
  * An address has two words, or one in a 32-bit file. It is never put together: what a scan wants to know of it is how
- * far it lies from some other address, and that is a number (see `distance`).
+ * far it is from some other address, and that is a number (see `distance`).
  */
 import type {ByteSource} from '../source/source.js';
 import type {Format, RecordType} from './record.js';
@@ -32,7 +32,7 @@ export interface RecordRange {
   readonly count: number;
 }
 
-/** Where a field of at most 32 bits stands: in which word of the record, and where in that word. */
+/** Where a field of at most 32 bits is: in which word of the record, and where in that word. */
 export interface Column {
   readonly word: number;
   readonly shift: number;
@@ -41,7 +41,7 @@ export interface Column {
   readonly step: number;
 }
 
-/** Where an address stands; `high` is -1 in a 32-bit file. */
+/** Where an address is; `high` is -1 in a 32-bit file. */
 export interface WideColumn {
   readonly low: number;
   readonly high: number;
@@ -90,7 +90,7 @@ export function baseOf(address: bigint): Base {
   return {low: Number(address & 0xffffffffn), high: Number((address >> 32n) & 0xffffffffn)};
 }
 
-/** How far the address in a record lies behind a base. Exact up to 2^53; what is further away is as far as that, too. */
+/** How far the address in a record is after a base. Exact up to 2^53, which is also the result for anything further away. */
 export function distance(words: Uint32Array, at: number, {low, high}: WideColumn, base: Base): number {
   const near = (words[at + low] as number) - base.low;
   return high < 0 ? near : ((words[at + high] as number) - base.high) * 2 ** 32 + near;
@@ -158,7 +158,7 @@ export function readU16s({source, format}: File, offset: number, count: number):
 
 const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** The same memory where it lies as words do, else a copy. */
+/** The same memory where it is aligned, else a copy. */
 function toWords(bytes: Uint8Array, littleEndian: boolean): Uint32Array {
   const isSwapped = littleEndian !== isLittleEndian;
   const isReady = !isSwapped && bytes.byteOffset % 4 === 0;

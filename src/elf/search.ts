@@ -6,7 +6,7 @@ const pieceSize = 1 << 20;
 
 /**
  * Find text in a range of a file: the offset in the file where it begins, or undefined. The characters of the text
- * stand for one byte each, as `byteString` has them. Reads a megabyte at a time.
+ * are one byte each, as `byteString` has them. Reads a megabyte at a time.
  */
 export function findText(source: ByteSource, {offset, size}: Range, text: string): number | undefined {
   for (let done = 0; done < size; done += pieceSize) {

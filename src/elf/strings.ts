@@ -26,7 +26,7 @@ export function byteString(bytes: Uint8Array): string {
   return text;
 }
 
-/** A call takes only so many. */
+/** The most arguments of one call. */
 const mostArguments = 4096;
 
 /** Text in that form. */

@@ -1,7 +1,7 @@
 /*
  * How many dynamic symbols are there? ld.so never needs to know, so nothing says it outright. DT_HASH and
  * DT_MIPS_SYMTABNO give the number; a section header gives it too; DT_GNU_HASH gives it where symbols are
- * exported, as those stand last. Failing all of these the table is taken to reach to the next thing that has an
+ * exported, since those come last. Failing all of these the table is taken to reach to the next thing that has an
  * address, which is never too few.
  */
 import {ElfError} from '../errors.js';
@@ -38,7 +38,7 @@ export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = on
   return {address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false};
 });
 
-/** Visit symbols of a table that lies at a file offset, in order, with bounded memory. */
+/** Visit symbols of a table at a file offset, in order, with bounded memory. */
 export function eachSymbol(
   view: ElfView,
   offset: number,
@@ -180,7 +180,7 @@ function largestOf(view: ElfView, offset: number, count: number): number[] {
 }
 
 /**
- * The index behind the last symbol of the chain that begins with symbol `first`, whose word is at an offset: the last
+ * The index after the last symbol of the chain that begins with symbol `first`, whose word is at an offset: the last
  * one's word has the lowest bit set. The chain is looked for as far as it is mapped.
  */
 function endOfChain(view: ElfView, offset: number, end: number, first: number): number | undefined {

@@ -102,7 +102,7 @@ interface ReadableType<T> {
 /** More records than any file has (libc.so.6 has about 80). Lists that overlap one another share this limit. */
 const mostRecords = 1 << 16;
 
-/** Records of one table mostly lie one behind the other, so what is read at once serves for many of them. */
+/** Records of one table mostly follow one another, so one read serves many of them. */
 const windowLength = 1024;
 
 class RecordReader {

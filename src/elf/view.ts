@@ -15,7 +15,7 @@ import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
 import {decodeString, StringReader} from './strings.js';
 import {isWithoutBytes} from './without-bytes.js';
 
-/** The value of PT_INTERP and where it stands. */
+/** The value of PT_INTERP and where it is. */
 export interface Interpreter {
   readonly path: string;
   /** Index of PT_INTERP in the program header table. */
@@ -62,7 +62,7 @@ export class ElfView {
   }
 
   /**
-   * The program header table. With 65,535 entries or more, the count stands in section header 0 (PN_XNUM).
+   * The program header table. With 65,535 entries or more, the count is in section header 0 (PN_XNUM).
    *
    * @throws ElfError TRUNCATED or BAD_ELF when the table cannot be read
    */
@@ -120,7 +120,7 @@ export class ElfView {
    * The interpreter that PT_INTERP names; undefined when the file has none, or only its bytes in another file. The
    * kernel wants it within PATH_MAX bytes, the last of them NUL (load_elf_binary in fs/binfmt_elf.c).
    *
-   * @throws ElfError TRUNCATED when it lies outside the file, BAD_ELF when the kernel would refuse it
+   * @throws ElfError TRUNCATED when it is outside the file, BAD_ELF when the kernel would refuse it
    */
   get interpreter(): Interpreter | undefined {
     this.#interpreter ??= this.#located(() => this.#readInterpreter()) ?? null;

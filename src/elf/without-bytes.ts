@@ -1,6 +1,6 @@
 /*
  * `objcopy --only-keep-debug` and `eu-strip -f` leave the program headers as they were, and of the sections in them
- * only the headers. What such a segment speaks of is in another file; at its offset here lies something else, or nothing.
+ * only the headers. What such a segment describes is in another file; at its offset here is something else, or nothing.
  */
 import {SHF, SHT} from './constants.js';
 import type {Phdr, Shdr} from './records.js';

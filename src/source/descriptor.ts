@@ -1,7 +1,7 @@
 /*
  * A descriptor as a path.
  *
- * Node has no openat(2), fchownat(2) or renameat(2). But on Linux /proc/self/fd/N stands for whatever descriptor N is,
+ * Node has no openat(2), fchownat(2) or renameat(2). But on Linux /proc/self/fd/N is whatever descriptor N is,
  * no matter what has become of its name: opening it opens that very file again, and `/proc/self/fd/N/name` is what
  * openat(N, "name") would find.
  */
@@ -15,7 +15,7 @@ export const O_PATH = process.platform === 'linux' ? 0o10000000 : 0;
 const procMagic = 0x9fa0;
 
 /**
- * A path that leads to an open file, whoever renames or replaces it.
+ * A path that leads to an open file even when it is renamed or replaced.
  *
  * @param otherwise its name, for systems that have no such paths
  * @throws ElfError UNSUPPORTED on a Linux without /proc
@@ -51,6 +51,6 @@ export function closeQuietly(fd: number): void {
   try {
     closeSync(fd);
   } catch {
-    // It is closed all the same (close(2)).
+    // It is closed even so (close(2)).
   }
 }

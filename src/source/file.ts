@@ -18,12 +18,12 @@ export interface FileSource extends ByteSource {
   recycle(): void;
 }
 
-/** What is asked of a file is mostly short and lies close together: three pages are all that `needed` looks at. */
+/** Most reads are short and close together: `needed` looks at three pages. */
 const pageLength = 4096;
 /** So many pages of one file are kept. */
 const mostPages = 64;
 
-/** Whoever asks for more at once follows a length that a damaged file claims. Node itself stops at 2 GB. */
+/** A read of more at once comes from a length in a damaged file. Node itself stops at 2 GB. */
 const longestRead = 2 ** 30;
 
 /**
@@ -77,7 +77,7 @@ function kindOf(stats: Stats): string {
 const slabLength = 64 * pageLength;
 let slab = new Uint8Array(0);
 let used = 0;
-/** Pages that nobody looks at any more. */
+/** Pages that are no longer in use. */
 const free: Uint8Array[] = [];
 
 function takePage(): Uint8Array {
@@ -129,7 +129,7 @@ class OpenFile implements FileSource {
     this.close();
   }
 
-  /** What does not lie in one page is put together from two, or read for itself and not kept. */
+  /** What is not in one page is put together from two, or read for itself and not kept. */
   #readAcross(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     if (length > pageLength) {

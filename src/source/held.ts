@@ -1,8 +1,8 @@
 /*
- * Files and directories that are held by descriptor, so that nobody can put another one in their place.
+ * Files and directories that are held by descriptor, so that no one can put another one in their place.
  *
- * Between looking at a path and using it, whoever owns a directory on the way can swap that directory for a link:
- * as root in a chroot that somebody else prepared one would then read, replace or delete a file of the machine.
+ * Between looking at a path and using it, the owner of a directory on the way can swap that directory for a link:
+ * root, in a chroot that another user prepared, would then read, replace or delete a file of the machine.
  * openat2(2) with RESOLVE_BENEATH is the kernel's answer, and Node has neither it nor openat(2); paths through
  * descriptors (descriptor.ts) do as well, for open as for lstat, mkdir, rename and unlink.
  *

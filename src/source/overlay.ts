@@ -1,6 +1,6 @@
 import {type ByteSource, checkRange} from './source.js';
 
-/** Bytes that stand at an offset instead of what was there, or past the end. */
+/** Bytes that replace those at an offset, or extend the file. */
 export interface Patch {
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -39,7 +39,7 @@ export function overlaySource(inner: ByteSource, patches: readonly Patch[], size
   return source;
 }
 
-/** The index of the first of ordered, disjoint patches that ends behind an offset. */
+/** The index of the first of ordered, disjoint patches that ends after an offset. */
 export function firstBehind(patches: readonly Patch[], offset: number): number {
   let [low, high] = [0, patches.length];
   while (low < high) {

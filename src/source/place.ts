@@ -3,7 +3,7 @@
  * becomes of the path. The path is walked here, one name after the other, because the kernel does not say through whose
  * links it went.
  *
- * Links are followed, with care. Somebody who owns a directory can put a link there to a program that he may not
+ * Links are followed, with care. The owner of a directory can put a link there to a program that he may not
  * write, and wait for root to edit it. So for root a link counts only if it belongs to root or to the owner of what it
  * leads to. For others the rule is the kernel's protected_symlinks (proc_sys_fs(5)), which a walk like this would get
  * around: in a sticky directory that everybody may write, a link counts for its owner, and if it is the directory's
@@ -201,7 +201,7 @@ function workingDirectoryIfAny(): string {
   }
 }
 
-/** Undefined for what is no directory, a link too. */
+/** Undefined for what is not a directory; a link is not one. */
 function tryToOpen(path: string, flags: number): number | undefined {
   try {
     return openSync(path, O_PATH | constants.O_DIRECTORY | flags);
@@ -256,7 +256,7 @@ function first<T>(values: readonly (T | undefined)[]): T | undefined {
 const stickyAndShared = 0o1002;
 
 /**
- * Read a link, and whose it is; undefined for what is no link. Its owner cannot change what it says, but somebody could
+ * Read a link, and its owner; undefined for what is not a link. Its owner cannot change its content, but another user could
  * exchange two links in between: then the time of its last change, to which a rename counts too, is another. That time
  * is as coarse as the kernel's clock, so a link that has just been changed is looked at again.
  */
@@ -283,7 +283,7 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
   return a.ino === b.ino && a.dev === b.dev && a.ctimeNs === b.ctimeNs;
 }
 
-/** Only for root, and only root's own links in directories where somebody else can move them. */
+/** Only for root, and only root's own links in directories where another user can move them. */
 function matters({uid}: BigIntStats, {stats}: HeldDirectory): boolean {
   return process.geteuid?.() === 0 && uid === 0n && (stats.uid !== 0 || (stats.mode & 0o022) !== 0);
 }

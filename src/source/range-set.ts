@@ -33,7 +33,7 @@ export class RangeSet {
     return (this.#starts[this.#firstBehind(offset)] ?? Number.POSITIVE_INFINITY) < offset + size;
   }
 
-  /** The parts of a range that lie in these. */
+  /** The parts of a range that are in these. */
   within({offset, size}: Range): readonly Range[] {
     const parts: Range[] = [];
     const end = offset + size;
@@ -44,7 +44,7 @@ export class RangeSet {
     return parts;
   }
 
-  /** The index of the first range that ends behind an offset. */
+  /** The index of the first range that ends after an offset. */
   #firstBehind(offset: number): number {
     let [low, high] = [0, this.#ends.length];
     while (low < high) {

@@ -12,12 +12,12 @@ export interface ByteSource {
   /**
    * Read `length` bytes at `offset`. The result may share memory with the source: do not write to it.
    *
-   * @throws ElfError TRUNCATED when the range does not lie inside the source
+   * @throws ElfError TRUNCATED when the range is not inside the source
    */
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Check that a range lies inside a source, as each implementation of `read` does first. No bytes are everywhere. */
+/** Check that a range is inside a source, as each implementation of `read` does first. No bytes are everywhere. */
 export function checkRange(source: ByteSource, offset: number, length: number): void {
   if (offset >= 0 && length >= 0 && (offset + length <= source.size || length === 0)) return;
   throw new ElfError('TRUNCATED', 'the file ends too early', {
@@ -58,7 +58,7 @@ export const elfMagic = [0x7f, 0x45, 0x4c, 0x46] as const;
 export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   let at = 0;
   if (a.length >= 64 && a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
-    // Four at a time, where they lie so in memory.
+    // Four at a time, where memory is aligned so.
     const words = new Uint32Array(a.buffer, a.byteOffset, a.length >> 2);
     const others = new Uint32Array(b.buffer, b.byteOffset, Math.min(a.length, b.length) >> 2);
     for (let i = 0; i < words.length; i++) if (words[i] !== others[i]) return false;
@@ -78,7 +78,7 @@ export function isZero(source: Pick<ByteSource, 'read'>, offset: number, length:
   return true;
 }
 
-/** How many bytes are zero before the first that is not: four at a time, up to where they lie so in memory. */
+/** How many bytes are zero before the first that is not: four at a time once memory is aligned. */
 export function leadingZeros(bytes: Uint8Array): number {
   const {buffer, byteOffset, length} = bytes;
   let at = 0;

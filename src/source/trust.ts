@@ -2,7 +2,7 @@
  * Whose word a path is.
  *
  * Root copies `/home/eve/data` for everybody to read. Eve owns the directory: she can make `data` a link to a file that
- * only root may read, or put a private file of root's that lies there under that name, before root looks or while he
+ * only root may read, or put a private file of root's there under that name, before root looks or while he
  * does. No look at the path alone tells that apart from what root meant. So a path that goes through something that
  * another user can change may end only at what that user could read himself: then he gains nothing by it. This is the
  * kernel's protected_symlinks (proc_sys_fs(5)), drawn a little wider and a little finer: for each directory on the way
@@ -68,7 +68,7 @@ export function mayShow({foreigner, isOpen}: Trust, {uid, mode}: BigIntStats): b
   return isOpen && (foreigner === uid || (mode & 0o004n) !== 0n);
 }
 
-/** Whether what is in a directory that a path ends at may be changed: a link of somebody's leads only to his own. */
+/** Whether what is in a directory that a path ends at may be changed: a user's link leads only to that user's files. */
 export function mayChange({linkedBy}: Trust, {uid}: BigIntStats): boolean {
   return linkedBy === undefined || linkedBy === uid;
 }

@@ -30,7 +30,7 @@ export function* findElfFiles(directory: string, onUnreadable: OnUnreadable = ()
   }
 }
 
-/** A directory that only its owner may read is no reason to stop. */
+/** A directory that only its owner may read does not stop the walk. */
 function* findBelow(directory: string, onUnreadable: OnUnreadable): Generator<string> {
   try {
     yield* findElfFiles(directory, onUnreadable);

@@ -4,7 +4,7 @@ import {ElfError} from '../errors.js';
 /**
  * The directory that relative paths start in.
  *
- * @throws ElfError FILE_SYSTEM when somebody has deleted it
+ * @throws ElfError FILE_SYSTEM when it was deleted
  */
 export function workingDirectory(): string {
   try {

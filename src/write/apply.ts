@@ -52,7 +52,7 @@ export function applyPlanSync(path: string | EditableElf, plan: Plan, options: A
 /**
  * Carry out plans for many files, far faster than one after another: the disk is waited for once, not for each.
  *
- * @returns what became of each edit, in the order of the edits; an edit of a file that stands in the list before is
+ * @returns the outcome of each edit, in the order of the edits; a later edit of a file that is already in the list is
  *   refused, because its plan was made for another content
  * @example
  *   const edits = ['qemu-arm', 'chroot/bin/hello'].map((path) => {
@@ -73,7 +73,7 @@ export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome
 
 /**
  * Write what a file is after a plan to a name that is free, without the detour of a workspace: for a directory that
- * nobody else looks into.
+ * no one else can look into.
  *
  * @throws ElfError CHANGED, FILE_SYSTEM
  */

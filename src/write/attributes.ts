@@ -37,7 +37,7 @@ export const attributesUnknown =
 const noPrivatePlace =
   'attributes, ACLs and capabilities are not kept: the file system does not support private directories';
 
-/** Never by PATH, in which somebody else's directory may stand. The last two are NixOS's and Guix's. */
+/** Never by PATH, which may contain another user's directory. The last two are NixOS's and Guix's. */
 const directories = [
   '/usr/bin',
   '/bin',
@@ -85,7 +85,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
   const cp = process.platform === 'linux' ? findCp() : undefined;
   if (first === undefined || cp === undefined) return attributesUnknown;
   const {workspace, kinds, to} = first;
-  // cp is root's, and would follow a link that somebody puts there.
+  // cp runs as root, and would follow a link that another user puts there.
   if (!workspace.isPrivate) return noPrivatePlace;
   const descriptors: (number | 'ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
   for (const {fd, number} of batch) descriptors[number] = fd;
@@ -106,7 +106,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
 }
 
 /**
- * Whether root has copied file capabilities into a file of a workspace: somebody without rights who tries to copy them
+ * Whether root has copied file capabilities into a file of a workspace: an unprivileged user who tries to copy them
  * further is told that he may not. Undefined where that cannot be tried.
  */
 export function hasCapabilities({workspace, number}: AttributeCopy): boolean | undefined {

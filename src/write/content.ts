@@ -1,5 +1,5 @@
 /*
- * The bytes of a plan, written to an open file or into a copy in memory. Whoever calls has made sure that the file
+ * The bytes of a plan, written to an open file or into a copy in memory. The caller has made sure that the file
  * may be changed; that it is the one that was planned for is made sure here.
  */
 import {fstatSync, ftruncateSync, readSync, writeSync} from 'node:fs';
@@ -10,7 +10,7 @@ import {type ByteSource, isSameBytes, readInPieces} from '../source/source.js';
 /**
  * Carry out a plan on bytes in memory; the result is new bytes.
  *
- * @throws ElfError CHANGED, BAD_REQUEST for what is no plan
+ * @throws ElfError CHANGED, BAD_REQUEST for what is not a plan
  * @example
  *   const bytes = await readFile('qemu-arm');
  *   const patched = applyPlanToBuffer(bytes, planEdit(openElfBuffer(bytes).view, {runpath: '$ORIGIN/lib'}));

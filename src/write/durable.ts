@@ -8,7 +8,7 @@ export function syncDirectory(path: string): void {
     fd = openSync(path, 'r');
     fsyncSync(fd);
   } catch (error) {
-    // Some file systems cannot, and a directory need not be readable; what was renamed is renamed all the same.
+    // Some file systems cannot, and a directory need not be readable; what was renamed stays renamed.
     if (diskFailures.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
     if (fd !== undefined) closeQuietly(fd);

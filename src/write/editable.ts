@@ -8,7 +8,7 @@ import {findPlace, type Place, type PlaceOptions} from '../source/place.js';
 
 /**
  * An ELF file that is open to be edited. What `applyPlan` does with it is done to the file that was opened, in the
- * directory in which it was found, whoever renames or replaces either in the meantime.
+ * directory in which it was found, even when either is renamed or replaced in the meantime.
  */
 export interface EditableElf extends ElfFile {
   readonly path: string;

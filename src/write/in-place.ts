@@ -89,7 +89,7 @@ class InPlace implements Change {
     this.notes.push(...keepMode(this.fd, stats));
   }
 
-  /** What somebody else could write while the capabilities are away would have them afterwards. */
+  /** What another user could write while the capabilities are away would have them afterwards. */
   #planRestoring(complaint: string | undefined, stats: Stats): void {
     const {attributes} = this;
     if (complaint !== undefined || attributes === undefined) {

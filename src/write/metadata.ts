@@ -1,6 +1,6 @@
 /*
  * Owner and mode of a file that takes the place of another. The set-user-ID bit of a file is a grant by its owner: on
- * a file of somebody else it would grant what nobody granted.
+ * a file of another user it would grant what no one granted.
  */
 import {fchmodSync, fchownSync, fstatSync, type Stats} from 'node:fs';
 
@@ -39,7 +39,7 @@ export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
 
 /**
  * The kernel takes set-ID bits from a file that an ordinary user writes into; its owner may give them back. But it takes
- * them from whoever else writes into it as well, and to give them back then would be to grant them to what he wrote.
+ * them when another process writes into it as well, and to give them back would grant them to what that process wrote.
  */
 export function keepMode(fd: number, old: Stats): string[] {
   if (fstatSync(fd).mode === old.mode) return [];
@@ -62,7 +62,7 @@ function isRestorable(file: Stats): boolean {
   return (file.mode & othersMayWrite) === 0 && (isOwn || (file.mode & 0o2000) === 0);
 }
 
-/** Whether nobody but this user may write into a file. The bits of the group are those of an ACL as well. */
+/** Whether only this user may write into a file. The bits of the group are those of an ACL as well. */
 export function isOnlyOurs({uid, mode}: Stats): boolean {
   return uid === (process.geteuid?.() ?? uid) && (mode & othersMayWrite) === 0;
 }

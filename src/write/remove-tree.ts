@@ -4,7 +4,7 @@ import type {HeldDirectory} from '../source/held.js';
 
 /**
  * Remove what is under a name, with all that is in it; nothing is as good. Node's own `rm` goes by paths, and would
- * empty a directory elsewhere for which somebody swaps one on its way.
+ * empty a directory elsewhere that another user swaps for one on its way.
  *
  * @throws ElfError FILE_SYSTEM
  */

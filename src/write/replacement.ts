@@ -1,5 +1,5 @@
 /*
- * A new file in the place of another: made ready in a workspace beside it, then renamed. Whoever opens the path sees
+ * A new file in the place of another: made ready in a workspace beside it, then renamed. A reader of the path sees
  * the old file or the new one, also after a crash, and a program that is running keeps its old file.
  */
 import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats} from 'node:fs';
@@ -28,7 +28,7 @@ interface Destination {
 }
 
 /**
- * Look at what stands where a new file is to go. A link that leads to nothing is replaced itself.
+ * Look at what is where a new file is to go. A link that leads to nothing is replaced itself.
  *
  * @throws ElfError UNTRUSTED_LINK, NOT_A_FILE
  */
@@ -129,7 +129,7 @@ class Replacement implements Change {
     return replaced?.ino === ino && replaced.dev === dev;
   }
 
-  /** Whoever put something there since it was looked at, or changed it, would lose that. */
+  /** Something put there, or changed, since it was looked at would be lost. */
   #requireSameTarget(): void {
     const {place, replaced} = this.#destination;
     const now = place.look();
@@ -138,7 +138,7 @@ class Replacement implements Change {
     throw this.#changed();
   }
 
-  /** In a directory of somebody else's, he has the last word about what stands under a name. */
+  /** In another user's directory, that user decides what a name is. */
   #requireInPlace(): void {
     const {path} = this.#destination.place;
     const {ino, dev} = fstatSync(this.fd);

@@ -1,5 +1,5 @@
 /*
- * Output that is no regular file: /dev/null, /dev/stdout, a FIFO. Nothing can take its place, it is written to.
+ * Output that is not a regular file: /dev/null, /dev/stdout, a FIFO. It is written to, not replaced.
  */
 import {closeSync, constants, openSync, writeSync} from 'node:fs';
 import {systemError} from '../errors.js';
@@ -9,7 +9,7 @@ import {findPlace} from '../source/place.js';
 const own = /^(?:\/dev\/(?:null|stdout|stderr|fd\/\d+)|\/proc\/self\/fd\/\d+)$/;
 
 /**
- * Write all of it, if what stands at a path is written to and not replaced.
+ * Write all of it, if what is at a path is written to and not replaced.
  *
  * @returns whether it is
  * @throws ElfError UNTRUSTED_LINK, FILE_SYSTEM

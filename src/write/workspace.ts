@@ -1,10 +1,10 @@
 /*
  * Where a file is made ready that is to take the place of another: a directory beside the target, so that the rename
- * stays inside one file system, and of mode 0700, so that nobody else meets a file that has not yet its owner and mode.
+ * stays inside one file system, and of mode 0700, so that no one else sees a file that does not have its owner and mode yet.
  *
- * The directory that it is in may be somebody else's, who can rename it, or put another one in its place, at any
+ * The directory that it is in may belong to another user, who can rename it, or put another one in its place, at any
  * moment. So it is held by a descriptor, and it counts only if it is what it should be: ours, and closed to all others.
- * Then it does not matter where it lies by now: only we can make, replace or remove a name in it.
+ * Then it does not matter where it is by now: only we can make, replace or remove a name in it.
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
  * `elfinterp-tree`. The workspace's name tells the process that made it, and a later run in the same place removes what
@@ -53,7 +53,7 @@ export class Workspace {
     }
   }
 
-  /** Whether nobody else can reach what is in it: not where a file system gives every directory one mode. */
+  /** Whether no one else can reach what is in it: not where a file system gives every directory one mode. */
   get isPrivate(): boolean {
     return isPrivate(this.held.stats);
   }
@@ -181,7 +181,7 @@ function namesIn(directory: HeldDirectory): string[] {
   }
 }
 
-/** Remove a workspace that somebody left, with what a workspace can have in it and nothing else. */
+/** Remove a workspace that a process left, with what a workspace can have in it and nothing else. */
 function removeLeft(directory: HeldDirectory, name: string, onlyIfOld: boolean): void {
   using left = directory.directory(name);
   if (left === undefined || !isPrivate(left.stats)) return;

@@ -19,7 +19,7 @@ export function printBundle({manifest, written}: BundleResult, output: Output): 
   );
 }
 
-/** What was made of an ELF file that came along, to stand behind its line. */
+/** What was made of an ELF file that came along, for the end of its line. */
 export function resolvedInWords(resolved: ManifestFile['resolved']): SafeText {
   if (resolved === undefined) return safe``;
   return resolved === 'program'

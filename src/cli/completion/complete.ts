@@ -1,7 +1,7 @@
 /*
  * What a shell's completion offers for a command line that is being typed. The shells' own scripts only ask
  * `elfinterp __complete WORD...`, the last word being the one under the cursor, and print what it answers: one
- * candidate a line, a tab and what it is, and last, after a colon, which files the shell shall offer besides.
+ * candidate a line, a tab and what it is, and last, after a colon, which files the shell should offer besides.
  */
 import {debianArchitectures} from '../../index.js';
 import {type Command, type Option, parseUsage} from '../command.js';
@@ -17,7 +17,7 @@ interface Offer {
   readonly files: Files;
 }
 
-/** Print what may stand in the place of the last of these words. */
+/** Print what may replace the last of these words. */
 export function complete(words: readonly string[], output: Output): void {
   const current = words.at(-1) ?? '';
   const offer = offerFor(words.slice(0, -1), current);

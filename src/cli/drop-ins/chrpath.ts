@@ -34,7 +34,7 @@ export function main(argv: readonly string[]): number {
     (...lines) => answers.push(...lines),
     (...lines) => messages.push(...lines.map(printable)),
   );
-  // One write each, and after the edits: whoever reads a pipe may leave when it has seen what it wants.
+  // One write each, and after the edits: the reader of a pipe may leave when it has seen what it wants.
   printTo(1, answers);
   printTo(2, messages);
   return status;

@@ -68,7 +68,7 @@ export function parsePatchelf(argv: readonly string[], env: NodeJS.ProcessEnv): 
     const word = argv[i] ?? '';
     const option = options.find(({names}) => names.includes(word));
     if (option === undefined) {
-      // As there: whatever is no option is a file, also what looks like one.
+      // As in patchelf: what is not an option is a file, even if it looks like an option.
       draft.files.push(word);
       continue;
     }

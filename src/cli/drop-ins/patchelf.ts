@@ -3,7 +3,7 @@
  *
  * As there, options come in any order and are carried out in a fixed one: print and set what concerns the header,
  * the SONAME, the interpreter, the stack, the search path, the libraries, then symbols. Print options print what
- * stands in the file before the edits. Messages and exit statuses are those that scripts look for; docs/patchelf.md
+ * is in the file before the edits. Messages and exit statuses are those that scripts look for; docs/patchelf.md
  * lists where the answers differ, and why.
  */
 import {statSync} from 'node:fs';
@@ -44,7 +44,7 @@ interface Printed {
 export function main(argv: readonly string[]): number {
   const printed: Printed = {answers: [], messages: []};
   const status = run(argv, printed);
-  // One write each, and after the edits: whoever reads a pipe may leave when it has seen what it wants.
+  // One write each, and after the edits: the reader of a pipe may leave when it has seen what it wants.
   printTo(1, printed.answers);
   printTo(2, printed.messages);
   return status;
@@ -182,7 +182,7 @@ function pathRequest(view: ElfView, options: PatchelfOptions): EditRequest {
   if (rpathEdit === undefined) return {};
   const old = (view.dynamic ?? missing('.dynamic')).runpath ?? view.dynamic?.rpath;
   if (rpathEdit === 'remove') return {removeRpath: true};
-  // Nothing is no search path to begin with.
+  // An empty path adds nothing.
   if (old === undefined && rpath === '' && rpathEdit !== 'shrink') return {};
   const under = (path: string) => (forceRpath ? {rpath: path} : {runpath: path});
   if (rpathEdit === 'set') return under(rpath);

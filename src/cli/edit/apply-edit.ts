@@ -1,6 +1,6 @@
 /*
  * One request for each of many files: planned, applied and reported in lots, since files that are written together
- * wait for the disk together. What there is to say comes in the order of the files all the same.
+ * wait for the disk together. Messages still come in the order of the files.
  */
 import {
   type Applied,
@@ -218,7 +218,7 @@ function withHint(error: unknown, args: Arguments): unknown {
 /** Make the function that says what a file has come to. */
 function reporter(args: Arguments, output: Output): (result: FileResult<Edited>) => void {
   let isSaid = false;
-  /** That nobody can tell whether a file has attributes is true of all files, and said of the first. */
+  /** That this system cannot tell whether a file has attributes is true of all files, and said of the first. */
   const isNew = (note: string) => !note.includes(attributesUnknown) || !isSaid;
   return (result) => {
     if ('error' in result) return output.error(withHint(result.error, args), result.file);

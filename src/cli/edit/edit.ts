@@ -24,7 +24,7 @@ export function run(args: Arguments, output: Output): Promise<undefined> {
   return applyToFiles(filesOf(args), wanted, args, output);
 }
 
-/** The option that stands for a field of a request. */
+/** The option for a field of a request. */
 function optionOf(field: string): string {
   return optionNames[field] ?? field;
 }

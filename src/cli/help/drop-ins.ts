@@ -1,5 +1,5 @@
 /*
- * The manual of the two programs that stand in for others. Their help is laid out as theirs is; the options are the
+ * The manual of the two programs that replace others. Their help is laid out as theirs is; the options are the
  * same.
  */
 import {chrpathEntries} from '../drop-ins/chrpath.js';

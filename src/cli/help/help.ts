@@ -17,7 +17,7 @@ export function helpOn(topic: readonly string[], output: Output): number | undef
   return exitStatus.done;
 }
 
-/** Answer a command line that stops before its command: with the help, which is no data when nobody asked for it. */
+/** Answer a command line that stops before its command: with the help, on standard error when it was not asked for. */
 export function helpToGoOn(topic: readonly string[]): number {
   const page = pageOn(topic) ?? overviewPage();
   writeTo(2, `${pageToText(page, terminalOf(2, process.env))}\n`);

@@ -44,7 +44,7 @@ function pageToMan(page: Page, pages: readonly Page[]): string {
   ].join('\n');
 }
 
-/** What is typed stands in bold, what is to be put in its place does not. */
+/** What is typed is in bold, placeholders are not. */
 function synopsis({name, usage}: Page): string {
   return `.B ${roff(name)}\n${roff(usage.slice(name.length + 1))}`;
 }

@@ -46,7 +46,7 @@ function layOutExamples({examples}: Page, width: number): string[] {
   return examples.flatMap(({line, meaning}) => [...wrap(`# ${meaning}`, width, '  '), `  $ ${line}`]);
 }
 
-/** What stands in brackets, as `[-- COMMAND...]`, stays together. */
+/** What is in brackets, as `[-- COMMAND...]`, stays together. */
 const unbracketedSpace = / (?![^[]*\])/;
 
 function wrap(text: string, width: number, indent: string): string[] {

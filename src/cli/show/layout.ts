@@ -12,9 +12,9 @@ export interface Block {
   readonly start: number;
   readonly width: number;
   readonly kind: RegionKind;
-  /** What to write on it; empty when it stands for several regions. */
+  /** What to write on it; empty when it is for several regions. */
   readonly name: string;
-  /** What to say when somebody points at it. */
+  /** What to say when the pointer is on it. */
   readonly title: string;
 }
 
@@ -34,7 +34,7 @@ export interface MapLayout {
   readonly parts: readonly Strip[];
 }
 
-/** Lay out a file. `changed` are the places to mark; `scale` is how many bytes the whole strip stands for. */
+/** Lay out a file. `changed` are the places to mark; `scale` is how many bytes the whole strip shows. */
 export function layoutMap(
   map: readonly FileRegion[],
   segments: readonly SegmentLine[],
@@ -64,7 +64,7 @@ interface Part {
 /** More parts than this are not drawn: a core file has one for each mapping of a process. */
 const mostParts = 12;
 
-/** Each LOAD with the bytes behind it, up to the next one; then what no LOAD maps. */
+/** Each LOAD with the bytes after it, up to the next one; then what no LOAD maps. */
 function partsOf(segments: readonly SegmentLine[], size: number): Part[] {
   const loads = segments
     .filter(({type, size: length, offset}) => type === 'PT_LOAD' && length > 0 && offset < size)

@@ -1,6 +1,6 @@
 import {kinds} from './words.js';
 
-/** The colours of both themes, as custom properties. Text stands on each with a contrast of 4.5 or more. */
+/** The colours of both themes, as custom properties. Text has a contrast of 4.5 or more on each. */
 const light = `
   --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --panel: #f6f8fa; --link: #0550ae;
   --good: #116329; --bad: #b3261e; --accent: #0550ae; --on-accent: #ffffff; --changed: #cf222e;

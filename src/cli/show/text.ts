@@ -180,7 +180,7 @@ export function legend(map: readonly FileRegion[], size: number, terminal: Termi
   return lines;
 }
 
-/** More lines than this nobody reads; `--json` lists all. */
+/** At most this many lines; `--json` lists all. */
 const mostRegions = 100;
 
 function regionsToText(map: readonly FileRegion[], terminal: Terminal): SafeText[] {

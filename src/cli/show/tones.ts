@@ -4,7 +4,7 @@ import type {Terminal} from '../terminal.js';
 
 type Color = 'bold' | 'dim' | 'good' | 'bad' | RegionKind;
 
-/** What stands for a kind of region in a line of characters. */
+/** The character for a kind of region in a line. */
 export const tones: Readonly<
   Record<RegionKind, {readonly ascii: string; readonly unicode: string; readonly color: Color}>
 > = {

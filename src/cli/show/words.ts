@@ -73,7 +73,7 @@ export interface Fact {
   readonly values: readonly FactValue[];
 }
 
-/** Facts whose values stand on a line each. */
+/** Facts whose values have a line each. */
 export const lineLabels: ReadonlySet<string> = new Set(['versions', 'inside']);
 
 /** What it is, in one line: "PIE program for x86_64, 64-bit, little-endian". */

@@ -159,7 +159,7 @@ export function sourcesOf({edges}: Graph): Map<number, number[]> {
   return sources;
 }
 
-/** The directory in which most of a graph's libraries lie. */
+/** The directory with most of a graph's libraries. */
 export function usualDirectory({nodes}: Graph): string {
   const counts = new Map<string, number>();
   for (const {path, kind} of nodes) {

@@ -28,7 +28,7 @@ function labelOf({path, kind, reason}: GraphNode, directory: string): string {
 
 /**
  * Whatever is not plain becomes an entity code of Mermaid, as in `#37;`: `%%{init: ...}%%` would be Mermaid's
- * configuration wherever it stands, in a comment too.
+ * configuration wherever it is, even in a comment.
  */
 function encode(text: string): string {
   return printable(shortened(text)).replace(

@@ -1,6 +1,6 @@
 /*
  * Where a library was looked for, as text. A program can name thousands of libraries that are in none of thousands of
- * directories, so only so many places are told of each, and only so many in all; what a request shares with one before
+ * directories, so the number of places printed for each, and in all, is limited; what a request shares with one before
  * it is not told again.
  */
 import {attemptsOf, countPlaces, type Miss, type ResolvedTree, shortened} from '../../index.js';

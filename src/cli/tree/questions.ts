@@ -135,7 +135,7 @@ class Askers {
     }
   }
 
-  /** The direct askers; what stands elsewhere already is only named. */
+  /** The direct askers; what is elsewhere already is only named. */
   #lines(id: number): {text: SafeText; id: number | undefined}[] {
     const own = (this.#sources.get(id) ?? []).flatMap((source) => this.#nodes.get(source) ?? []);
     const fresh = own.filter((node) => !this.#drawn.has(node.id));

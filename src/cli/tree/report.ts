@@ -19,7 +19,7 @@ export interface Resolved {
   /** The path as it was given. */
   readonly file: string;
   readonly tree: ResolvedTree;
-  /** Undefined when nobody asked. */
+  /** Undefined when it was not asked for. */
   readonly undefinedSymbols: readonly UndefinedSymbol[] | undefined;
   readonly moduleLoading: readonly ModuleLoading[] | undefined;
 }

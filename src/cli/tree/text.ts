@@ -3,7 +3,7 @@
  * brackets.
  *
  * What is needed again elsewhere is not drawn again, or ffmpeg's 213 libraries would be 42,000 lines: after a plus
- * sign each object's line names those of its libraries that stand elsewhere, or their number where a terminal is too
+ * sign each object's line names those of its libraries that are elsewhere, or their number where a terminal is too
  * narrow for the names.
  */
 import {
@@ -24,9 +24,9 @@ import {baseName, directoryPart, enumerate, groupBy, kindInWords, reasonInWords}
 
 interface TextStyle {
   readonly paint: Painter;
-  /** Give every request a line, also those for libraries that stand elsewhere. */
+  /** Give every request a line, also those for libraries that are elsewhere. */
   readonly all: boolean;
-  /** Characters in a line: of the names after a plus sign only so many are given as fit. */
+  /** Characters in a line: as many of the names after a plus sign are given as fit. */
   readonly columns?: number | undefined;
 }
 
@@ -41,9 +41,9 @@ export function* treeToText(tree: ResolvedTree, style: TextStyle): Generator<Saf
 /** One line below a node, with the lines that hang from it. */
 interface Branch {
   readonly text: SafeText;
-  /** Names of libraries that it needs and that stand elsewhere. */
+  /** Names of libraries that it needs and that are elsewhere. */
   readonly elsewhere?: readonly string[];
-  /** What stands below: branches, or lines that are not drawn as such. */
+  /** What is below: branches, or lines that are not drawn as such. */
   readonly branches?: () => readonly Branch[];
   readonly lines?: () => readonly SafeText[];
 }
@@ -115,7 +115,7 @@ class Drawing {
     }
   }
 
-  /** The end of a line, which names what stands elsewhere. */
+  /** The end of a line, which names what is elsewhere. */
   #fold(names: readonly string[], line: SafeText): SafeText {
     if (names.length === 0) return safe``;
     this.#folded += names.length;
@@ -166,7 +166,7 @@ class Drawing {
     return this.#loading[to]?.edge === edge;
   }
 
-  /** What a node needs that stands elsewhere. */
+  /** What a node needs that is elsewhere. */
   #elsewhere(index: number): string[] {
     if (this.#all) return [];
     const edges = this.#tree.nodes[index]?.edges ?? [];
@@ -175,7 +175,7 @@ class Drawing {
     );
   }
 
-  /** An interpreter that nobody needs, and one that is missing, stand below the program. */
+  /** An interpreter that no object needs, and one that is missing, are below the program. */
   #unasked(index: number): Branch[] {
     if (index !== 0) return [];
     const {interpreter, nodes, misses} = this.#tree;

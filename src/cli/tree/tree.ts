@@ -55,7 +55,7 @@ function resolveAll(args: Arguments, format: Format, report: Report, output: Out
   }
 }
 
-/** Object files and the like lie about in a directory, and no loader touches them. */
+/** Directories also hold object files and the like, which no loader touches. */
 function isUnlinked(error: unknown): boolean {
   return error instanceof ElfError && error.code === 'UNSUPPORTED';
 }
@@ -125,7 +125,7 @@ function lookCloser(
   };
 }
 
-/** So many problems of one kind are told of a program, and where so many of the libraries were looked for. */
+/** At most this many problems of one kind are printed for a program, and for this many libraries the places tried. */
 const mostProblems = 1000;
 const mostWithPlaces = 100;
 
@@ -155,7 +155,7 @@ function reportProblems({file, tree, undefinedSymbols = []}: Resolved, format: F
   );
 }
 
-/** One error for a name, whoever asks for it; where it was looked for is said of the first who does. */
+/** One error for a name, whatever asks for it; the places tried are those of the first request. */
 function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, withPlaces: boolean): ElfError {
   const [first] = misses;
   const {name = '', fatal} = first ?? {};

@@ -8,13 +8,13 @@ import {readDefinedVersions, readNeededVersions, versionIndex} from '../versions
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
 
-/** Dynamic symbols: their names, their versions, and that what is defined here lies in memory. */
+/** Dynamic symbols: their names, their versions, and that what is defined here is in memory. */
 export function checkBindings(view: ElfView): Problem[] {
   const table = dynamicSymbolTable(view);
   const {dynamic, format} = view;
   if (table === undefined || !table.exact || dynamic === undefined) return [];
   const {size} = dynamic.stringTable;
-  // A symbol at the end of a LOAD marks the end; some linkers let it stand on the next page.
+  // A symbol at the end of a LOAD marks the end; some linkers put it on the next page.
   const memory = memoryRanges(view.programHeaders, ({p_align}) => p_align + 1);
   const isVersion = versionNumbers(view);
   const versym = readVersym(view, table.count);

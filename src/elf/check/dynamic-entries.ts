@@ -24,7 +24,7 @@ export function say(
   };
 }
 
-/** What follows the first DT_NULL is read by nobody, so an entry there was meant to be one. */
+/** Loaders do not read what follows the first DT_NULL, so an entry there was meant to be one. */
 export function* checkBehindEnd(view: ElfView, dynamic: DynamicSection): Generator<Problem> {
   const size = Dyn.size(view.format.elfClass);
   const start = dynamic.entries.length + 1;

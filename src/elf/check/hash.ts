@@ -1,6 +1,6 @@
 /*
  * Do the hash tables lead to every symbol? They are asked as ld.so asks them (do_lookup_x in elf/dl-lookup.c): by the
- * bucket of the name's hash, along the chain, through the bloom filter. Names are hashed where they stand; only one
+ * bucket of the name's hash, along the chain, through the bloom filter. Names are hashed in place; only one
  * that is to be complained of is read.
  */
 import {DT} from '../constants.js';

@@ -1,5 +1,5 @@
 /*
- * Structures that lie over one another, so that whoever changes one changes another: headers, segments that speak of
+ * Structures that overlap, so that changing one changes another: headers, segments that describe
  * bytes of their own, tables that DT_* entries lead to, and sections with the program's own content.
  */
 import {ElfError} from '../../errors.js';
@@ -63,7 +63,7 @@ function owned(what: string, start: number, size: number, group = what): Owned {
   return {what, start, end: start + size, group};
 }
 
-/** Segments that speak of bytes of their own; the others contain what belongs to somebody else. */
+/** Segments that describe bytes of their own; the others contain what belongs to something else. */
 function segments(view: ElfView): Owned[] {
   return view.programHeaders
     .filter(
@@ -85,7 +85,7 @@ function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boole
 }
 
 /**
- * PT_GNU_PROPERTY lies in a note like any other. Where patchelf 0.14 made room for more program headers, it
+ * PT_GNU_PROPERTY is in a note like any other. Where patchelf 0.14 made room for more program headers, it
  * moved the note and left this pointing at the headers: such programs run, are many, and can be edited.
  */
 const containers: ReadonlySet<number> = new Set([
@@ -126,7 +126,7 @@ export function findOverrun(view: ElfView): string | undefined {
   return hit && `${hit.what} is larger than its segment`;
 }
 
-/** A section with content of the program's own where a header or a table of the linker's stands. */
+/** A section with content of the program's own where a header or a table of the linker's is. */
 export function findIntruder(view: ElfView): string | undefined {
   const interpreter = view.segment(PT.PT_INTERP);
   const isInterpreter = ({sh_offset, sh_size}: Shdr) =>

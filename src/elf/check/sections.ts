@@ -25,7 +25,7 @@ function say(view: ElfView, index: number, code: string, what: string): Problem 
   return {code, message: `section ${index} (${name}): ${what}`, offset};
 }
 
-/** A damaged name is no reason to lose the problem. */
+/** A damaged name must not hide the problem. */
 function nameOf(view: ElfView, section: Shdr): string {
   try {
     return view.sectionName(section);
@@ -91,7 +91,7 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
     yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
 }
 
-/** What a separate debug file keeps of the loaded sections lies where it found room. */
+/** What a separate debug file keeps of the loaded sections is wherever there was space. */
 function isMappedSection(view: ElfView, {sh_flags, sh_size}: Shdr): boolean {
   const isLoaded = (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
   return isLoaded && view.segment(PT.PT_LOAD) !== undefined && !isDebugFile(view);

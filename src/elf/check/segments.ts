@@ -31,7 +31,7 @@ export function* checkTable(view: ElfView): Generator<Problem> {
   }
 }
 
-/** LOADs ascend, do not overlap, lie in the file, and are congruent to their offsets. */
+/** LOADs ascend, do not overlap, are in the file, and are congruent to their offsets. */
 export function* checkLoads(view: ElfView): Generator<Problem> {
   let last: Phdr | undefined;
   for (const [i, load] of view.programHeaders.entries()) {
@@ -70,7 +70,7 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
 }
 
 /**
- * PT_PHDR, PT_DYNAMIC, PT_INTERP, PT_TLS, ... describe mapped bytes, and PT_PHDR stands before any PT_LOAD. The gABI
+ * PT_PHDR, PT_DYNAMIC, PT_INTERP, PT_TLS, ... describe mapped bytes, and PT_PHDR precedes any PT_LOAD. The gABI
  * wants that of PT_INTERP as well; but patchelf writes it elsewhere, and no kernel, loader or tool minds.
  */
 export function* checkCovered(view: ElfView): Generator<Problem> {
@@ -130,7 +130,7 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
   }
 }
 
-/** RELRO may end on the page boundary behind its LOAD. */
+/** RELRO may end on the page boundary after its LOAD. */
 function isInside({p_vaddr}: Phdr, loads: readonly Phdr[]): boolean {
   return loads.some(
     (load) =>
