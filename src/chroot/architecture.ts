@@ -67,7 +67,7 @@ export function architectureOf(root: Root, name?: string): Architecture {
   });
 }
 
-/** dpkg's list of architectures: its native one stands first. */
+/** dpkg's list of architectures: its native one comes first. */
 function fromDpkgArch(root: Root): Architecture | undefined {
   return fromNote(root, '/var/lib/dpkg/arch', (text) => text.split('\n')[0]);
 }
@@ -93,7 +93,7 @@ function fromNote(
   find: (text: string) => string | undefined,
 ): Architecture | undefined {
   const name = find(readText(root, path))?.trim();
-  // A chroot of an architecture that nobody emulates can still be told from one of unknown architecture.
+  // A chroot of an architecture that no emulator supports can still be told from one of unknown architecture.
   if (name === undefined || !architectureName.test(name)) return undefined;
   const targets = targetsForDebianArchitecture(name);
   return {name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0])};

@@ -2,7 +2,7 @@
  * Calling debootstrap.
  *
  * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
- * namespace nobody may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
+ * namespace no process may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
 import {readFileSync, renameSync, truncateSync} from 'node:fs';
 import {inInitialUserNamespace} from '../binfmt/mount.js';

@@ -13,7 +13,7 @@ import {findTool} from './tools.js';
 interface GuestEnvironment {
   /** For every program on the way, and for the command. */
   readonly env: Readonly<Record<string, string>>;
-  /** What stands before the last program of the machine, and what before the command: empty, or an env(1). */
+  /** What precedes the last program of the machine, and what precedes the command: empty, or an env(1). */
   readonly outside: readonly string[];
   readonly inside: readonly string[];
 }
@@ -43,7 +43,7 @@ export function splitEnvironment(
   return {env, outside: [findTool('env'), ...late], inside: []};
 }
 
-/** What a command needs of the environment even when the rest is left behind. */
+/** What a command needs of the environment even when the rest is left out. */
 const essential = /^(TERM|COLORTERM|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY|QEMU_\w+)$/;
 
 /** The environment of a command that gets none of its own. */

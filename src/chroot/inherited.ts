@@ -9,7 +9,7 @@ import {closeSync, openSync, readdirSync, readFileSync} from 'node:fs';
 const closeOnExec = 0o2000000;
 
 /**
- * Do something that starts a process, with what stands behind its standard streams: in the place of each descriptor
+ * Do something that starts a process, with what is open beyond its standard streams: in the place of each descriptor
  * that would be inherited it gets /dev/null.
  *
  * @param first the number of the first descriptor to look at

@@ -1,6 +1,6 @@
 /*
  * The file of an emulator that is registered for the whole machine. A record beside it says that we put it there, so
- * that whoever takes the entry out takes the file along, and no file of anybody else.
+ * that removing the entry removes the file, and no other user's file.
  *
  *   /var/lib/elfinterp/qemu-aarch64         the emulator, its loader and its libraries
  *   /var/lib/elfinterp/qemu-aarch64.json    its hash, and what it was made from
@@ -29,7 +29,7 @@ import {workspacePrefix} from '../write/workspace.js';
 import {findOwnDirectory, openOwnDirectory} from './cache/place.js';
 import type {SelfContained} from './cache/self-contained.js';
 
-/** What lies beside a kept file. */
+/** What is beside a kept file. */
 interface KeptRecord extends Pick<Content, 'sha256' | 'size'> {
   readonly version: 1;
   readonly generator: string;
@@ -42,7 +42,7 @@ export function keepFile({path, program}: SelfContained, into: string): string {
   using directory = openOwnDirectory(absolutePath(into), 0o755);
   const name = basename(program);
   return inWords(directory.real, () => {
-    // Known to be ours before it is there: an interrupted run leaves a record without a file, which harms nobody.
+    // Known to be ours before it is there: an interrupted run leaves a record without a file, which does no harm.
     const {sha256, size} = contentOf(fileSource(path));
     const record: KeptRecord = {version: 1, generator: `elfinterp ${version}`, source: program, sha256, size};
     place(
@@ -79,7 +79,7 @@ function sync(path: string): void {
   }
 }
 
-/** Remove a kept file and its record; false for a file that we did not put there, or that somebody changed. */
+/** Remove a kept file and its record; false for a file that we did not put there, or that was changed. */
 export function removeKept(path: string): boolean {
   const directory = findQuietly(dirname(path));
   if (directory === undefined) return false;

@@ -3,7 +3,7 @@
  * mount namespace and ends with it.
  *
  * /proc first replaces the machine's own in that namespace: it shows the new pid namespace, it is free of systemd's
- * automount (which would mount binfmt_misc on the host as soon as somebody looks), and its sys/fs/binfmt_misc is
+ * automount (which would mount binfmt_misc on the host as soon as a process looks), and its sys/fs/binfmt_misc is
  * where the private table goes, so that the programs in the chroot see that table and no other.
  *
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
@@ -154,7 +154,7 @@ function planResolvConf(root: Root): string {
   return [...make, step(`mount ${resolver}`, 'mount', '--bind', sourceOf(resolver).host, file)].join('\n');
 }
 
-/** `missing/../way/file` leads on through `way`, which nobody has looked at: it may be a link out of the chroot. */
+/** `missing/../way/file` leads on through `way`, which was not looked at: it may be a link out of the chroot. */
 function requireNewPlace(root: Root, path: string): void {
   const there = root.resolve(path);
   const isNew = !there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === path;

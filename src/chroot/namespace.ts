@@ -142,7 +142,7 @@ export class Namespace {
     );
     this.#onWarning = onWarning;
     this.#exit = exitOf(this.#child);
-    // Whoever awaits the exit handles its failure; until then it must not count as unhandled.
+    // The code that awaits the exit handles its failure; until then it must not count as unhandled.
     this.#exit.catch(() => {});
     this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
     this.#talk = this.#pipe(3) as Duplex;

@@ -2,7 +2,7 @@
  * Directories that debootstrap works in.
  *
  * debootstrap goes by paths. As root it must have none that another user can lead elsewhere, because it would create and
- * overwrite files wherever that user likes. To look before the directory is made is not enough: in /tmp somebody else
+ * overwrite files wherever that user likes. To look before the directory is made is not enough: in /tmp another user
  * may make it first.
  */
 import {ElfError, systemError} from '../errors.js';

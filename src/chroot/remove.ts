@@ -98,7 +98,7 @@ function isDirectory(root: Root, path: string): boolean {
   return there.found && there.stats.isDirectory();
 }
 
-/** What else lies in a directory of the bundle: not ours to remove. */
+/** What else is in a directory of the bundle: not ours to remove. */
 function leftIn(top: HeldDirectory, path: string, directories: readonly string[]): string[] {
   using directory = enter(top, path);
   const names = (directory?.names() ?? []).filter((name) => !directories.includes(posix.join(path, name)));

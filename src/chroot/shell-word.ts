@@ -3,7 +3,7 @@ export function singleQuoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A word of a command that is shown to somebody: quotes only where a shell needs them. */
+/** A word of a command that is printed: quotes only where a shell needs them. */
 export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : singleQuoted(text);
 }

@@ -2,7 +2,7 @@
  * Signals sent to elfinterp belong to the command that it runs.
  *
  * A terminal sends its signals to every process of the foreground group, so the command has had its own copy of
- * Ctrl-C; passing on ours would interrupt it twice. Nobody can tell such a signal from one of kill(1), so SIGINT
+ * Ctrl-C; passing on ours would interrupt it twice. Such a signal cannot be told from one of kill(1), so SIGINT
  * and SIGQUIT are passed on only when we are not in a terminal's foreground.
  */
 import type {ChildProcess} from 'node:child_process';

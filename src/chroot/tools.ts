@@ -2,7 +2,7 @@ import {accessSync, constants} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError} from '../errors.js';
 
-/** The machine's programs that this part stands on, and the Debian package of each. */
+/** The machine's programs that this part needs, and the Debian package of each. */
 const packages = {
   env: 'coreutils',
   script: 'bsdutils',

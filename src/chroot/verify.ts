@@ -1,6 +1,6 @@
 /*
- * Does an installed bundle still stand on its own? Everything is read, nothing of it is run: what lies in a chroot
- * may be somebody else's by now.
+ * Is an installed bundle still self-contained? Everything is read, nothing of it is run: what is in a chroot
+ * may belong to another user by now.
  */
 import {posix} from 'node:path';
 import {isInPlace, isThere} from '../bundle/in-place.js';

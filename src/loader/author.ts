@@ -1,5 +1,5 @@
 /*
- * Whose word a program is. Its owner chose its loader and where its libraries are looked for, and whoever can write to a
+ * Whose word a program is. Its owner chose its loader and where its libraries are looked for, and anyone who can write to a
  * library chose what that one asks for.
  */
 import {type Trust, together} from '../source/trust.js';
@@ -10,7 +10,7 @@ import type {ResolvedTree} from './tree.js';
 export type Author = Trust['foreigner'];
 
 /**
- * Find who says what a program's files ask for, and make sure that he could read each of them himself: nobody gets a
+ * Find who says what a program's files ask for, and make sure that this user could read each of them: no one gets a
  * copy of a private library by naming it in a file of his own.
  *
  * @throws ElfError OUTSIDE

@@ -62,7 +62,7 @@ function isBetter({hwcaps}: CacheEntry, best: CacheEntry | undefined, query: Cac
   return rank >= 0 && (others < 0 || rank < others);
 }
 
-/** The entries of a name, in the order of the file; one whose path lies outside the cache is left out. */
+/** The entries of a name, in the order of the file; one whose path is outside the cache is left out. */
 function* entriesOf(cache: LdCache, name: string): Generator<CacheEntry> {
   const bytes = encoder.encode(name);
   const {first, last} = bisect(cache, bytes);
@@ -94,7 +94,7 @@ function bisect(cache: LdCache, name: Uint8Array): {first: number; last: number}
   return {first: 0, last: -1};
 }
 
-/** How a name compares with that of an entry; undefined when the entry's lies outside the cache. */
+/** How a name compares with that of an entry; undefined when the entry's is outside the cache. */
 function compareAt({entries, strings}: LdCache, index: number, name: Uint8Array): number | undefined {
   const key = entries.keys[index];
   return key === undefined || key >= strings.length ? undefined : compareNames(name, strings, key);

@@ -12,14 +12,14 @@ export interface Directory {
   readonly host: string;
 }
 
-/** What is known of what may lie in a directory, and how often that was asked. */
+/** What is known of the content of a directory, and how often it was asked for. */
 interface Parent {
   /** The directory, or the error code where there is none. */
   readonly directory: Directory | string;
   asked: number;
 }
 
-/** After so many questions about what lies in one directory, it is listed. */
+/** After this many questions about one directory, it is listed. */
 const mostQuestions = 64;
 
 export class Directories {
@@ -108,12 +108,12 @@ function indexKey(name: string): string {
   return name.toLowerCase();
 }
 
-/** What can stand in a listing; with any other name the kernel is asked. */
+/** What can be in a listing; with any other name the kernel is asked. */
 export function isFileName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && name.length <= 255;
 }
 
-/** A path's last component, and what it lies in; that is undefined for the root and the current directory. */
+/** A path's last component, and the directory that contains it; that is undefined for the root and the current directory. */
 function split(path: string): {parent: string | undefined; name: string} {
   const end = path.endsWith('/') ? path.length - 1 : path.length;
   const slash = path.lastIndexOf('/', end - 1);

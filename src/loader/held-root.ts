@@ -1,5 +1,5 @@
 /*
- * A root of which every directory is held by its descriptor, for work in places that somebody else may change.
+ * A root of which every directory is held by its descriptor, for work in places that another user may change.
  *
  * `Root` walks by paths, which is fast, and makes sure afterwards that what it opened is where it was found. Here each
  * name is looked up in the directory that is held, so that no path is looked up a second time, and the walk knows
@@ -44,9 +44,9 @@ const mostFiles = 1000;
 
 /** How a root is held. */
 interface HeldOptions {
-  /** Hold what is found until the root is closed; without it, what lies there may change. */
+  /** Hold what is found until the root is closed; without it, what is there may change. */
   readonly keep?: boolean;
-  /** Whether what is read is for others to see, so that nobody may lead a path to what is private. Default: true. */
+  /** Whether what is read is for others to see, so that no path may lead to what is private. Default: true. */
   readonly forOthers?: boolean;
   readonly cwd?: string;
 }
@@ -142,7 +142,7 @@ export class HeldRoot extends Root implements Disposable {
    *
    * @param make make it, and those above it, where they do not exist
    * @param onMade told of each that was made, by its path inside
-   * @throws ElfError OUTSIDE when somebody's link leads to a directory that is not his
+   * @throws ElfError OUTSIDE when a user's link leads to a directory of another user
    */
   enter(path: string, make = false, onMade: (path: string) => void = () => {}): HeldDirectory {
     return this.#walk(path, true, (end) => {
@@ -331,7 +331,7 @@ function holdAgain(node: Node): Held {
   throw new ElfError('CHANGED', 'another file has replaced it', {path: held.real});
 }
 
-/** Who could change the link meanwhile is whoever owns the directory, and that counts already. */
+/** Only the owner of the directory could change the link meanwhile, and that owner is already checked. */
 function readLink(link: Node): string {
   const {above, name} = link;
   try {

@@ -1,7 +1,7 @@
 /*
  * Paths of a root that elfinterp changes, and those that both sides use: elfinterp from outside, the kernel and the
  * programs from inside. A symbolic link on the way could mean a different file to each, and a root may have been
- * prepared by somebody who hopes for that. `bundle` writes no such link, so none is followed.
+ * prepared by a user who hopes for that. `bundle` writes no such link, so none is followed.
  */
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
@@ -14,7 +14,7 @@ import type {Root} from './root.js';
  *
  * @param path absolute and normal, seen from inside
  * @returns its path on this machine; undefined when it does not exist
- * @throws ElfError OUTSIDE when a symbolic link stands on the way, wherever it leads; FILE_SYSTEM when that cannot be
+ * @throws ElfError OUTSIDE when there is a symbolic link on the way, wherever it leads; FILE_SYSTEM when that cannot be
  *   known
  */
 export function findOwn(root: Root, path: string): string | undefined {
@@ -45,7 +45,7 @@ export function openOwn(root: Root, path: string): FileSource | undefined {
  * @param path absolute and normal, seen from there
  * @param make make those on the way that do not exist
  * @returns undefined when it does not exist
- * @throws ElfError OUTSIDE when a link or a file stands on the way
+ * @throws ElfError OUTSIDE when there is a link or a file on the way
  */
 export function enter(top: HeldDirectory, path: string, make?: 'make'): HeldDirectory | undefined {
   let here = top.again();

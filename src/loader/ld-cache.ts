@@ -3,8 +3,8 @@
  * names up in it.
  *
  * Two layouts. The new one starts with `glibc-ld.so.cache1.1`; its offsets count from that. The old one starts with
- * `ld.so-1.7.0`, has 12-byte entries and mostly carries a new one behind them, aligned; then the new one counts.
- * A cache that is damaged or written for another byte order is no cache: nothing in it is an error, as nothing in it
+ * `ld.so-1.7.0`, has 12-byte entries and mostly carries a new one after them, aligned; then the new one counts.
+ * A cache that is damaged or written for another byte order is ignored: nothing in it is an error, as nothing in it
  * is one to ld.so.
  */
 import {defineRecord, type Format} from '../elf/record.js';
@@ -33,13 +33,13 @@ interface RawEntry {
 export interface CacheEntry {
   readonly path: string;
   readonly flags: number;
-  /** The subdirectory of glibc-hwcaps it lies in; undefined for an ordinary entry. */
+  /** The subdirectory of glibc-hwcaps it is in; undefined for an ordinary entry. */
   readonly hwcaps: string | undefined;
   /** The legacy hwcap bits of an ordinary entry, 0 mostly. */
   readonly legacyHwcap: bigint;
 }
 
-/** The entry at an index; undefined when its path lies outside the cache. */
+/** The entry at an index; undefined when its path is outside the cache. */
 export function cacheEntry(cache: LdCache, index: number): CacheEntry | undefined {
   const {value, flags, hwcap = 0n} = cache.entries.at(index);
   const path = stringAt(cache.strings, value);
@@ -165,7 +165,7 @@ const hwcapExtension = 1n << 62n;
 const hwcapIndexBits = 0xffffffffn;
 const hwcapIsaBits = 0x3ffn << 32n;
 
-/** An index that leads nowhere names a level that nobody has, so nobody takes the entry. */
+/** An index that leads nowhere names a level that no CPU has, so no loader takes the entry. */
 function describeHwcap(hwcap: bigint, names: readonly string[]): Pick<CacheEntry, 'hwcaps' | 'legacyHwcap'> {
   if ((hwcap & ~(hwcapIndexBits | hwcapIsaBits)) !== hwcapExtension)
     return {hwcaps: undefined, legacyHwcap: hwcap};

@@ -4,7 +4,7 @@
  *
  * Distributions configure these differently (Debian's multiarch directories, Fedora's /lib64, a store path on Nix
  * and Guix), and `ld.so --list-diagnostics` would tell, but running a foreign loader is out of the question. All
- * of it stands in the binary as plain C strings, so it is read from there:
+ * of it is in the binary as plain C strings, so it is read from there:
  *
  *   system_dirs      the strings that follow one another and each read `/.../`   (elf/dl-load.c)
  *   LD_SO_CACHE      the string that ends in `/ld.so.cache`                      (sysdeps/generic/dl-cache.h)
@@ -30,7 +30,7 @@ export interface LoaderFacts {
   /** Of glibc, as in "2.36". */
   readonly version: string | undefined;
   readonly systemDirectories: readonly string[];
-  /** What `$LIB` stands for. */
+  /** The value of `$LIB`. */
   readonly lib: string | undefined;
   /** The subdirectories of glibc-hwcaps that it knows, best first. */
   readonly hwcaps: readonly string[];
@@ -148,7 +148,7 @@ const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(
 
 /**
  * The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. What
- * lies before the first of them is no string and need not end with a NUL, so of several such rows the longest counts.
+ * is before the first of them is not a string and need not end with a NUL, so of several such rows the longest counts.
  */
 export function readSystemDirectories(text: string): readonly string[] {
   const rows = rowsOfDirectories(text);

@@ -183,7 +183,7 @@ export class Loading {
     this.#takeFirst(moved);
   }
 
-  /** What a filter stands for is looked at right after it (_dl_map_object_deps puts it before the filter). */
+  /** The library that a filter replaces is looked at right after it (_dl_map_object_deps puts it before the filter). */
   #takeFirst(members: readonly Member[]): void {
     for (const member of members) this.#queue.splice(this.#queue.indexOf(member), 1);
     this.#queue.unshift(...members);
@@ -310,5 +310,5 @@ function refused(soughtAs: string, place: Place, path: string, why: string) {
   return {soughtAs, searches: [], rejected: [rejection], moreRejected: 0};
 }
 
-/** Requests without which a program starts all the same; a preload that fails costs a message. */
+/** Requests without which a program still starts; a preload that fails costs a message. */
 const optional: ReadonlySet<RequestKind> = new Set(['auxiliary', 'preload', 'audit', 'dlopen']);

@@ -1,5 +1,5 @@
 /*
- * The members of a process that nobody asked for by DT_NEEDED, the program and its interpreter, and what all
+ * The members of a process that no DT_NEEDED asks for, the program and its interpreter, and what all
  * members come to in the result.
  */
 import type {MachineFacts} from '../elf/machine.js';
@@ -59,7 +59,7 @@ export function interpreterName(interpreter: Interpreter | undefined, {direct}: 
   return (direct || substituted ? path : (requested ?? path)) ?? '';
 }
 
-/** Every name that the interpreter answers to: PT_INTERP as it stands in the program, its own path, its SONAME. */
+/** Every name that the interpreter answers to: PT_INTERP as it is in the program, its own path, its SONAME. */
 export function interpreterNames(
   {interpreter, interpreterName}: Process,
   found: Interpreter | undefined,

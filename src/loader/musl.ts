@@ -134,7 +134,7 @@ type ListPlace =
   | {readonly kind: 'library-path' | 'system-directory'};
 
 /**
- * Make a list of directories; what comes after it if it is empty. One that cannot be looked at is tried all the same,
+ * Make a list of directories; what comes after it if it is empty. One that cannot be looked at is still tried,
  * since what open(2) says then may end the search.
  */
 function listOf(

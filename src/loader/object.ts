@@ -105,7 +105,7 @@ export function describeObject(source: ByteSource, withVersions = false): Object
   return facts;
 }
 
-/** Fill in what stands in the header, the program headers and the dynamic section, as far as it can be read. */
+/** Fill in what is in the header, the program headers and the dynamic section, as far as it can be read. */
 function describeView(facts: Writable<ObjectFile>, view: ElfView, withVersions: boolean): void {
   facts.header = view.header;
   const {e_machine, e_flags} = view.header;

@@ -18,7 +18,7 @@ export interface Obstacle {
 interface ObstacleOptions {
   /** Look for symbols that nothing defines, too. Default: false. */
   readonly symbols?: boolean | undefined;
-  /** Whether the program is started as `ld.so PROGRAM`, so that nobody looks for its interpreter. Default: false. */
+  /** Whether the program is started as `ld.so PROGRAM`, so that its interpreter is not looked for. Default: false. */
   readonly direct?: boolean | undefined;
   /** The root that the tree was resolved in, where it is not to be reached by its path. */
   readonly root?: Root | undefined;

@@ -19,7 +19,7 @@ export interface ResolveTreeOptions {
   readonly library?: readonly string[];
   /** The best glibc-hwcaps subdirectory that the CPU may use, as in "x86-64-v3"; none unless said otherwise. */
   readonly hwcaps?: string;
-  /** What `$PLATFORM` stands for; the usual value of the architecture unless said otherwise. */
+  /** The value of `$PLATFORM`; the usual value of the architecture unless said otherwise. */
   readonly platform?: string;
   /** Whether the program runs with other rights than its caller (AT_SECURE: set-user-ID, file capabilities). */
   readonly secure?: boolean;

@@ -13,7 +13,7 @@ import type {Attempt, Edge, Place, Reason, RequestKind} from './tree.js';
 
 /** An object in memory. */
 export interface Member {
-  /** Position in the order of loading; -1 for an interpreter that nobody asked for yet. */
+  /** Position in the order of loading; -1 for an interpreter that was not asked for yet. */
   index: number;
   readonly name: string;
   /** The path as the loader names it. */
@@ -24,7 +24,7 @@ export interface Member {
   /** The object whose request loaded it. */
   readonly loader: Member | undefined;
   readonly reason: Reason;
-  /** What $ORIGIN stands for in it. */
+  /** The value of $ORIGIN in it. */
   readonly origin: string | undefined;
   readonly edges: PendingEdge[];
   readonly passedOver: readonly Attempt[];
@@ -56,7 +56,7 @@ export interface Process {
 export class Memo {
   readonly #values = new Map<unknown, Map<string, unknown>>();
 
-  /** The value, made if it is not there yet. Each name stands for values of one type. */
+  /** The value, made if it is not there yet. Each name has values of one type. */
   get<T>(of: Member | undefined, name: string, make: () => T): T {
     const values = this.#values.get(of) ?? new Map<string, unknown>();
     this.#values.set(of, values);

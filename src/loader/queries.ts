@@ -40,7 +40,7 @@ export function requestsByTarget({nodes}: ResolvedTree): Request[][] {
   return requests;
 }
 
-/** For each node the request that loaded it; undefined for the program, and for an interpreter nobody asks for. */
+/** For each node the request that loaded it; undefined for the program, and for an interpreter that no object asks for. */
 export function loadingRequests(tree: ResolvedTree): (Request | undefined)[] {
   return requestsByTarget(tree).map((requests, index) => {
     if (index === 0) return undefined;

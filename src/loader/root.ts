@@ -5,7 +5,7 @@
  * root. So no path leads outside, whatever the links in it say; a bind mount or a hard link is not a path and
  * passes. Limits are the kernel's (fs/namei.c): 40 links, PATH_MAX. The real `/` goes straight to the kernel.
  *
- * Between resolving and opening somebody may swap a directory for a link. So what was found is opened by `source`
+ * Between resolving and opening another user may swap a directory for a link. So what was found is opened by `source`
  * or `lend`, which make sure that it still is where it was found; the path alone is good for messages.
  */
 import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
@@ -58,7 +58,7 @@ export class Root {
     this.#cwd = cwd;
   }
 
-  /** Where relative paths start, seen from inside. Whoever has none never asks. */
+  /** Where relative paths start, seen from inside. A caller that has none never asks. */
   get cwd(): string {
     this.#cwd ??= this.isTrivial ? workingDirectory() : '/';
     return this.#cwd;
@@ -229,7 +229,7 @@ function step(reached: string, name: string): string {
   return reached === '/' ? `/${name}` : `${reached}/${name}`;
 }
 
-/** @throws what is no error of the system */
+/** @throws what is not a system error */
 export function codeOf(error: unknown): string {
   const {code} = error as NodeJS.ErrnoException;
   if (code === undefined || !code.startsWith('E')) throw error;

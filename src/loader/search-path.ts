@@ -6,7 +6,7 @@
  */
 
 /**
- * Take a list apart; a directory that stands in it twice counts once.
+ * Take a list apart; a directory that is in it twice counts once.
  *
  * @param expand replaces the tokens of one element; undefined drops it. An element that is empty as written means
  * the current directory, one that becomes empty is dropped.
@@ -30,7 +30,7 @@ export function withSlash(directory: string): string {
   return `${directory.replace(/\/+$/, '')}/`;
 }
 
-/** Where a file lies, without a slash at the end; `/` for the root. */
+/** The directory of a file, without a slash at the end; `/` for the root. */
 export function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '/';
 }

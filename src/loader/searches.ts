@@ -13,7 +13,7 @@ export interface Stop {
   /** Index in the list's places. */
   readonly position: number;
   readonly place: Place;
-  /** What stands before the name of a file in it. */
+  /** What precedes the name of a file in it. */
   readonly prefix: string;
   readonly directory: Directory;
 }
@@ -77,7 +77,7 @@ export class SearchList {
   readonly #stops: readonly Stop[];
   /** The first stop at each directory: further ones have the same files. */
   #byDirectory: ReadonlyMap<Directory, Stop> | undefined;
-  /** Those that could not be listed; undefined while nobody tried. */
+  /** Those that could not be listed; undefined until the first attempt. */
   #unlisted: readonly Stop[] | undefined;
   /** The next list that has a stop, and the next one to look at for a name that no listed directory holds. */
   readonly #following: SearchList | undefined;
@@ -138,7 +138,7 @@ export class SearchList {
 /** So many files that do not serve are kept of one request; of the others only the number. */
 const mostRejections = 32;
 
-/** What a search has come upon that is no answer. */
+/** What a search has come upon that is not an answer. */
 export class Rejections {
   readonly kept: Rejection[] = [];
   /** How many more there were. */

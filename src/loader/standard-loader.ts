@@ -1,6 +1,6 @@
 /*
  * Where the psABIs and the C libraries put the dynamic loader of each architecture: PT_INTERP as compilers write
- * it. It stands in where a program's own PT_INTERP was rewritten to a place that does not exist here.
+ * it. It is used where a program's own PT_INTERP was rewritten to a place that does not exist here.
  */
 import type {MachineFacts} from '../elf/machine.js';
 

@@ -5,7 +5,7 @@
  * without a value makes the whole text unusable.
  */
 
-/** What the tokens stand for; undefined where the loader does not know. */
+/** The values of the tokens; undefined where the loader does not know. */
 export interface TokenValues {
   readonly origin: string | undefined;
   readonly lib: string | undefined;

@@ -44,7 +44,7 @@ export type RequestKind =
 
 /** One request for a library. */
 export interface Edge {
-  /** The name as it stands in the file, tokens included. */
+  /** The name as it is in the file, tokens included. */
   readonly name: string;
   readonly kind: RequestKind;
   /** Index of the node that answers it; undefined when nothing does (see `misses`). */
@@ -82,7 +82,7 @@ export interface Rejection extends Attempt {
   readonly search: number | undefined;
   /** Index in the places of that search. */
   readonly position: number;
-  /** What the loader leaves out after that: the places behind it in the same search, or all that are left. */
+  /** What the loader leaves out after that: the places after it in the same search, or all that are left. */
   readonly ends: 'nothing' | 'search' | 'request';
 }
 
@@ -150,7 +150,7 @@ export interface InterpreterInfo {
   readonly version: string | undefined;
   /** Of musl: the file with its library directories, to be looked for under the prefix of PT_INTERP. */
   readonly pathFile: string | undefined;
-  /** Whether another loader than PT_INTERP stands in. */
+  /** Whether a loader other than PT_INTERP is used. */
   readonly substituted: boolean;
   /** Index of its node. */
   readonly node: number | undefined;

@@ -25,7 +25,7 @@ import {isTarball, unpackPackage} from './unpack.js';
 export interface AuditOptions {
   /** What it may ask of the system. */
   readonly policy?: Policy | undefined;
-  /** Limits that stand above the policy's, as in `{glibc: '2.28'}`. */
+  /** Limits that override the policy's, as in `{glibc: '2.28'}`. */
   readonly limits?: Limits | undefined;
   /** Told which file is being looked at. */
   readonly onProgress?: OnProgress | undefined;
@@ -101,7 +101,7 @@ async function auditTarball(source: string, rules: Rules, options: AuditOptions)
   }
 }
 
-/** Where a tarball was unpacked is nobody's business: paths start where the package is. */
+/** Where a tarball was unpacked is not reported: paths start where the package is. */
 function withoutScratch(audit: PackageAudit, directory: string): PackageAudit {
   const scope = join(directory, '..');
   const nodeModules = join(scope, '..');

@@ -185,7 +185,7 @@ function hardeningFindings({hardening, kind, pageSize, target}: FileAudit, say: 
 
 /**
  * Names by which loaders of addons choose a file: prebuildify's `linux-arm64/addon.musl.node` and napi-rs's
- * `addon.linux-x64-gnu.node`. A file that is something else is chosen all the same, and fails.
+ * `addon.linux-x64-gnu.node`. A file that is something else is still chosen, and fails.
  */
 function nameFindings({path, target}: FileAudit): string[] {
   const [, os, cpu] =

@@ -33,6 +33,6 @@ export interface PackageFinding {
   readonly severity: Severity;
   /** Path in the package; undefined for the package as a whole. */
   readonly file: string | undefined;
-  /** One sentence. Names from files stand in it as they are: escape it before it reaches a terminal or a page. */
+  /** One sentence. Names from files are in it as they are: escape it before it reaches a terminal or a page. */
   readonly message: string;
 }

@@ -35,12 +35,12 @@ export function findPackageFiles(directory: string | HeldDirectory): PackageFile
 
 type OnProblem = (error: ElfError) => void;
 
-/** Each directory is held while its names are used, so that no link is followed whoever puts one there. */
+/** Each directory is held while its names are used, so that no link is followed, even one put there meanwhile. */
 function* elfFilesIn(directory: HeldDirectory, path: string, onProblem: OnProblem): Generator<string> {
   for (const name of directory.names().filter((one) => one !== 'node_modules')) {
     using entry = tryTo(() => stepIn(directory, name), onProblem);
     if (entry instanceof HeldDirectory) {
-      // Only its owner may read some directories, which is no reason to stop.
+      // Only its owner may read some directories, which does not stop the walk.
       if (tryTo(() => entry.names(), onProblem) !== undefined)
         yield* elfFilesIn(entry, posix.join(path, name), onProblem);
     } else if (entry?.stats.isFile() && tryTo(() => isElf(entry), onProblem)) yield posix.join(path, name);

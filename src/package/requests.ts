@@ -110,7 +110,7 @@ function tryToResolve(resolver: Resolver, path: string): ResolvedTree | undefine
   }
 }
 
-/** The processes of other files in which a file occurs. A file that nobody else asks for starts its own. */
+/** The processes of other files in which a file occurs. A file that no other asks for starts its own. */
 function contextsOf(top: Top, trees: ReadonlyMap<string, ResolvedTree>): Map<string, Context[]> {
   const contexts = new Map<string, Context[]>();
   for (const [file, tree] of trees) {
@@ -133,7 +133,7 @@ function requestsOf(top: Top, {tree, node}: Context, rules: RequestRules): Packa
   return node.edges
     .filter(({kind}) => kind === 'needed' || kind === 'filter')
     .map((edge) => {
-      // Node.js has the base set in memory before it opens an addon, which gets those whatever lies beside it.
+      // Node.js has the base set in memory before it opens an addon, which gets those whatever is beside it.
       if (!isProgram && isBase(edge.name) && rules.isAllowed(edge.name)) return answer(edge.name, 'platform');
       return answerOf(top, tree, node, edge, rules);
     });

@@ -24,7 +24,7 @@ const freeBytes = 2 ** 26;
 const chunkSize = 1 << 16;
 
 /**
- * Unpack a tarball into a directory that is there, empty, and nobody else's.
+ * Unpack a tarball into an existing, empty directory that only we can enter.
  *
  * @throws ElfError BAD_PACKAGE for an archive that is damaged or hostile, FILE_SYSTEM
  */

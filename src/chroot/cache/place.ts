@@ -1,10 +1,10 @@
 /*
  * Where the cache of emulators is, and whether only we can write there.
  *
- * What lies in it is executed for every user of a chroot, as root with the rights of root. So each directory on the
- * way belongs to root or to us and is writable by nobody else, or is sticky as /tmp is (there, nobody renames what is
+ * What is in it is executed for every user of a chroot, as root with the rights of root. So each directory on the
+ * way belongs to root or to us and is writable by no one else, or is sticky as /tmp is (there, no one renames what is
  * ours); the cache itself is ours alone. The way is walked with descriptors, one name at a time, so that what was
- * checked is what is used. Nobody but us and root can change it afterwards, and its path stays true.
+ * checked is what is used. Only we and root can change it afterwards, and its path stays true.
  */
 import {realpathSync, type Stats} from 'node:fs';
 import {homedir} from 'node:os';
@@ -32,7 +32,7 @@ export function cachePath(env: Environment = process.env, isRoot = isRealRoot())
   return join(home !== undefined && isAbsolute(home) ? home : homedir(), '.cache', 'elfinterp');
 }
 
-/** Root of a user namespace is somebody else outside, to whom /var/cache does not belong. */
+/** Root of a user namespace is another user outside, who does not own /var/cache. */
 function isRealRoot(): boolean {
   return process.geteuid?.() === 0 && inInitialUserNamespace();
 }
@@ -96,7 +96,7 @@ function realPath(path: string): string | undefined {
   }
 }
 
-/** @throws ElfError OUTSIDE unless a file is ours, and nobody else may write it */
+/** @throws ElfError OUTSIDE unless a file is ours, and no one else may write it */
 export function requireOwn(path: string, {uid, mode}: Stats): void {
   const own = process.geteuid?.() ?? 0;
   if (uid === own && (mode & 0o022) === 0) return;

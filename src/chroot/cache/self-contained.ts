@@ -111,7 +111,7 @@ function changed(program: string): ElfError {
   });
 }
 
-/** TMPDIR may lie below somebody else's directory, who could have another emulator registered. */
+/** TMPDIR may be below another user's directory, who could then have another emulator registered. */
 function openTemporary(directory: string): HeldDirectory {
   try {
     return openOwnDirectory(directory);

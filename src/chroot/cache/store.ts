@@ -4,7 +4,7 @@
  *   CACHE/KEY/qemu-arm             the file, complete
  *   CACHE/.elfinterp-cache-IDENTITY-RANDOM/   one in the making; a later run removes it when that process is gone
  *
- * A key stands for the whole content, so a file that is there is right, and two who make the same one at the same
+ * A key identifies the whole content, so a file that is there is right, and two who make the same one at the same
  * time both succeed: the directory is renamed into place, and the second one finds it there. What was not used for
  * longest goes when the files are together larger than the limit; a kernel that holds one open (flag F) keeps it.
  */
@@ -98,7 +98,7 @@ function moveInto(cache: HeldDirectory, staging: string, key: string, name: stri
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-    // Somebody made the same a moment ago and may be about to use it; what is not whole gives way.
+    // Another run made the same a moment ago and may be about to use it; an incomplete one is replaced.
     const isWhole = findCached(cache, key, name) !== undefined;
     removeEntry(cache, isWhole ? staging : key);
     if (!isWhole) renameSync(cache.at(staging), cache.at(key));
@@ -112,10 +112,10 @@ export function listCached(cache: HeldDirectory): readonly CachedFile[] {
   return keys.flatMap((key) => filesOf(cache, key)).sort((a, b) => b.used - a.used);
 }
 
-/** What may be a key; whatever else lies in the directory is not ours. */
+/** What may be a key; anything else in the directory is not ours. */
 const keyPattern = /^[0-9a-f]{40}$/;
 
-/** None for what is no directory of its own, which is not ours either. */
+/** None for what is not a directory, which is not ours either. */
 function filesOf(cache: HeldDirectory, key: string): CachedFile[] {
   using there = cache.hold(key);
   if (!there?.stats.isDirectory()) return [];

@@ -2,7 +2,7 @@
 export interface Finding {
   /** Stable, for scripts; docs/doctor.md lists them. */
   readonly code: FindingCode;
-  /** `broken` keeps programs from running; `doubtful` will surprise somebody; `fine` is said for completeness. */
+  /** `broken` keeps programs from running; `doubtful` may surprise; `fine` is said for completeness. */
   readonly severity: 'broken' | 'doubtful' | 'fine';
   /** What is the matter, in one sentence. */
   readonly what: string;

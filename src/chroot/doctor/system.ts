@@ -1,5 +1,5 @@
 /*
- * The chroot as such: the mount that it lies on, its architecture, and whether its own programs are complete.
+ * The chroot itself: the mount that it is on, its architecture, and whether its own programs are complete.
  */
 import {statSync} from 'node:fs';
 import {isNativeTarget, type QemuTarget, targetOfFile} from '../../binfmt/targets.js';

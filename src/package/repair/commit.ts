@@ -101,7 +101,7 @@ function moveIn(top: HeldDirectory, made: HeldDirectory, {path, before}: Change)
   });
 }
 
-/** Whoever changed the file since it was read would lose what he wrote. Its new name has changed ctime. */
+/** A change of the file since it was read would be lost. Its new name has changed ctime. */
 function requireSame(now: Stats | undefined, before: Stats | undefined, path: string): void {
   const isSame =
     now?.ino === before?.ino &&

@@ -2,7 +2,7 @@
  * The package as it is, copied into a staging directory: the whole of it for a new one, or its ELF files alone, to prove
  * on them what the package will be.
  *
- * Directories are held and names taken in them, so that nobody can lead the copy elsewhere. A link is copied as what it
+ * Directories are held and names taken in them, so that no one can lead the copy elsewhere. A link is copied as what it
  * is; hard links among the files stay hard links.
  */
 import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, type Stats, symlinkSync} from 'node:fs';
@@ -15,7 +15,7 @@ import {inDirectoryOf, isStaging} from './staging.js';
  * Copy everything.
  *
  * @returns the paths of the files
- * @throws ElfError UNSUPPORTED for what is no file, directory or link; FILE_SYSTEM
+ * @throws ElfError UNSUPPORTED for what is not a file, directory or link; FILE_SYSTEM
  */
 export function copyPackage(from: HeldDirectory, to: HeldDirectory): string[] {
   const copied: string[] = [];

@@ -1,5 +1,5 @@
 /*
- * What a repair did, kept beside the libraries that it brought: for whoever has to say which software a package ships,
+ * What a repair did, kept beside the libraries that it brought: for those who have to say which software a package ships,
  * and for a later repair. It holds nothing that differs from run to run.
  */
 import {readFileSync, unlinkSync, writeFileSync} from 'node:fs';

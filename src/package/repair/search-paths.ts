@@ -16,7 +16,7 @@ interface PathElement {
   readonly inside: string | undefined;
 }
 
-/** Take a search path apart. Elements are read as glibc and musl do: `$ORIGIN` is where the file lies. */
+/** Take a search path apart. Elements are read as glibc and musl do: `$ORIGIN` is the directory of the file. */
 function pathElements(file: string, list: string | undefined): PathElement[] {
   return (list === undefined ? [] : list.split(':')).map((text) => ({text, inside: insideOf(file, text)}));
 }

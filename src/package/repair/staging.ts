@@ -1,6 +1,6 @@
 /*
- * A directory of our own, beside or in the one that will change, in which everything is made ready: nobody else can
- * look into it, and a run that is killed leaves nothing else behind.
+ * A directory of our own, beside or in the one that will change, in which everything is made ready: no one else can
+ * look into it, and a run that is killed leaves nothing else.
  *
  * The directory that it is in may belong to another user, who can rename it or put another one in its place at any
  * moment. So it is held, it counts only if it is ours, private and empty, and what is in it is removed through its
@@ -90,14 +90,14 @@ function leaveGroup(held: HeldDirectory): void {
 /** The list goes first: without it there is nothing to undo any more. */
 const parts: readonly string[] = [journalName, `${journalName}.new`, 'new', 'replaced'];
 
-/** Whatever the name stands for by now, only this directory is emptied. */
+/** Whatever the name is by now, only this directory is emptied. */
 export function removeStaging(parent: HeldDirectory, name: string, held: HeldDirectory): void {
   for (const part of parts) removeTree(held, part);
   try {
     rmdirSync(parent.at(name));
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException;
-    // Somebody has renamed it, or put something else in its place.
+    // It was renamed, or something else is in its place.
     if (!['ENOENT', 'ENOTDIR', 'ENOTEMPTY'].includes(code ?? ''))
       throw systemError(`${parent.real}/${name}`, error, 'cannot remove');
   }
@@ -116,7 +116,7 @@ function requireAlone(parent: HeldDirectory, own: string): void {
   });
 }
 
-/** Who made it: what `ownIdentity` says, with random letters behind it. */
+/** Who made it: what `ownIdentity` says, followed by random letters. */
 function holderOf(name: string): string {
   return new RegExp(`^${identityPattern}(?=-)`).exec(name.slice(prefix.length))?.[0] ?? '';
 }
@@ -128,7 +128,7 @@ export function staleNames(parent: HeldDirectory): string[] {
 
 /**
  * Hold what a killed run of this user left; undefined for anything else of such a name. The owner of the package could
- * give the name to a directory of root's that lies there, so one with other things in it is left alone.
+ * give the name to a directory of root's, so one with other things in it is left alone.
  */
 export function openStale(parent: HeldDirectory, name: string): HeldDirectory | undefined {
   using entry = parent.hold(name);
@@ -140,7 +140,7 @@ export function openStale(parent: HeldDirectory, name: string): HeldDirectory | 
   return undefined;
 }
 
-/** Do something with the directory in which a path of the package lies, which is made when it does not exist. */
+/** Do something with the directory of a path of the package, which is made when it does not exist. */
 export function inDirectoryOf<T>(
   top: HeldDirectory,
   path: string,
@@ -152,7 +152,7 @@ export function inDirectoryOf<T>(
   return work(directory, posix.basename(path));
 }
 
-/** The directory in which a path of the package lies, as `enter` wants it: nothing for the package's own. */
+/** The directory of a path of the package, as `enter` wants it: nothing for the package's own. */
 export function parentOf(path: string): string {
   const parent = posix.dirname(path);
   return parent === '.' ? '' : parent;

@@ -1,7 +1,7 @@
 /*
  * Taking symbol tables and debugging information out of a file.
  *
- * They lie behind everything that is loaded, so that stripping is to cut there and to write the section headers anew.
+ * They follow everything that is loaded, so that stripping is to cut there and to write the section headers anew.
  * Whatever a segment covers stays where it is, byte for byte. Sections keep their numbers, because dynamic symbols
  * refer to them (st_shndx); one that is gone leaves an unused header.
  */
@@ -19,12 +19,12 @@ import {writeFully} from '../../write/content.js';
 interface StripPlan {
   readonly keep: number;
   readonly tail: Uint8Array;
-  /** The ELF header, behind e_ident. */
+  /** The ELF header, after e_ident. */
   readonly header: Uint8Array;
 }
 
 /**
- * Plan what to cut off; undefined where there is nothing to gain, or where bytes stand behind the image that are not
+ * Plan what to cut off; undefined where there is nothing to gain, or where bytes follow the image that are not
  * the linker's.
  */
 function planStrip(view: ElfView): StripPlan | undefined {
@@ -51,7 +51,7 @@ function imageLength({programHeaders, header, format}: ElfView): number {
 const SHT_LOPROC = 0x70000000;
 const SHT_HIPROC = 0x7fffffff;
 
-/** What is loaded, what lies among it, and what a processor's ABI wants to be there (.ARM.attributes). */
+/** What is loaded, what is among it, and what a processor's ABI wants to be there (.ARM.attributes). */
 function isKept({sh_type, sh_flags}: Shdr, name: string): boolean {
   if (sh_type === SHT.SHT_NULL) return false;
   if ((Number(sh_flags) & SHF.SHF_ALLOC) !== 0) return true;
@@ -134,7 +134,7 @@ class Names {
   }
 }
 
-/** Strip a file that is nobody else's yet. @returns whether it changed */
+/** Strip a file that only we can open yet. @returns whether it changed */
 export function stripFile(path: string): boolean {
   const source = fileSource(path);
   let plan: StripPlan | undefined;
