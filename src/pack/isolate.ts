@@ -1,5 +1,5 @@
 /*
- * Making the bundled loader deaf.
+ * Isolating the bundled loader.
  *
  * In a foreign chroot the environment belongs to the guest, but the host's loader reads it first: a guest's
  * LD_PRELOAD costs an error message on every exec, `ldd` (LD_TRACE_LOADED_OBJECTS) lists the emulator's libraries

@@ -368,7 +368,7 @@ test(
 );
 
 test(
-  'in the chroot the emulator is deaf to what the environment has for the guest',
+  'in the chroot the emulator ignores what the environment has for the guest',
   withTools(async (t) => {
     const into = tempDirectory(t);
     await bundle([needEmulator()], {into});

@@ -109,11 +109,11 @@ function* specialAttempts(): Generator<Attempt> {
     if (!texts.includes(path) && !path.endsWith('manifest.json')) continue;
     yield {
       operation,
-      name: `a file of 8 GB at ${path}`,
+      name: `a file of 5 GB at ${path}`,
       prepare: ({root}) =>
         replace(root, path, (to) => {
           writeFileSync(to, '');
-          truncateSync(to, 8 * 2 ** 30);
+          truncateSync(to, 5 * 2 ** 30);
         }),
     };
   }

@@ -8,7 +8,7 @@ import {runCampaign} from './campaign.js';
 import {describeSummary} from './run.js';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
-const inputs = Number(process.env.ELFINTERP_FUZZ_INPUTS ?? (inCi ? 50_000 : 4000));
+const inputs = Number(process.env.ELFINTERP_FUZZ_INPUTS ?? (inCi ? 10_000 : 4000));
 const first = Number(process.env.ELFINTERP_FUZZ_FIRST ?? 1);
 
 test('a damaged file is read, planned for, or refused; nothing else is thrown and no plan is wrong', async (t) => {

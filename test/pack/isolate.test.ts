@@ -13,7 +13,7 @@ const loader = '/lib64/ld-linux-x86-64.so.2';
 const muslLoader = '/lib/ld-musl-x86_64.so.1';
 
 test(
-  "glibc's loader of this machine is made deaf by byte edits of the same length",
+  "glibc's loader of this machine is isolated by byte edits of the same length",
   withTools((t) => {
     const before = readFileSync(loader);
     const {plan, isDeaf, warnings} = planIsolation(viewBuffer(before, loader));
@@ -40,7 +40,7 @@ test('the self-test says why a loader could not be tested', (t) => {
 });
 
 test(
-  "musl's loader is made deaf by the names that it looks up",
+  "musl's loader is isolated through the names that it looks up",
   withTools((t) => {
     const before = readFileSync(muslLoader);
     const {plan, isDeaf} = planIsolation(viewBuffer(before, muslLoader));
