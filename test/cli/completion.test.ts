@@ -25,6 +25,11 @@ const completions = [
   ['elfinterp completion z', 'elfinterp completion zsh '],
   ['elfinterp help doc', 'elfinterp help doctor '],
   ['elfinterp nonsense -', 'elfinterp nonsense -'],
+  ['elfinterp-patchelf --set-int', 'elfinterp-patchelf --set-interpreter '],
+  ['elfinterp-patchelf --set-interpreter prog', 'elfinterp-patchelf --set-interpreter program.elf '],
+  ['elfinterp-patchelf --set-rpath prog', 'elfinterp-patchelf --set-rpath prog'],
+  ['elfinterp-chrpath --repl', 'elfinterp-chrpath --replace '],
+  ['elfinterp-chrpath --list prog', 'elfinterp-chrpath --list program.elf '],
 ] as const;
 
 /** A directory with some files, where `elfinterp` is in the first directory of PATH. */

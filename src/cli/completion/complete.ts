@@ -1,11 +1,14 @@
 /*
  * What a shell's completion offers for a command line that is being typed. The shells' own scripts only ask
  * `elfinterp __complete WORD...`, the last word being the one under the cursor, and print what it answers: one
- * candidate a line, a tab and what it is, and last, after a colon, which files the shell should offer besides.
+ * candidate a line, a tab and what it is, and last, after a colon, which files the shell should offer besides. For the
+ * drop-ins the first word is their name.
  */
 import {debianArchitectures} from '../../index.js';
 import {type Command, type Option, parseUsage} from '../command.js';
 import {commands, commandsIn, findCommand, groupOf, groups, nameOf} from '../commands.js';
+import {chrpathEntries} from '../drop-ins/chrpath.js';
+import {patchelfEntries} from '../drop-ins/patchelf-options.js';
 import type {Output} from '../output.js';
 import {trusted} from '../safe-text.js';
 
@@ -27,6 +30,8 @@ export function complete(words: readonly string[], output: Output): void {
 }
 
 function offerFor(before: readonly string[], current: string): Offer {
+  const [first = '', ...others] = before;
+  if (Object.hasOwn(dropIns, first)) return inDropIn(dropIns[first] ?? [], others, current);
   const found = findCommand(before);
   if (found !== undefined) return inCommand(found.command, found.words, current);
   const [group] = before;
@@ -34,6 +39,30 @@ function offerFor(before: readonly string[], current: string): Offer {
   if (before.length === 1 && Object.hasOwn(groups, group))
     return {words: secondWords(group), files: 'nothing'};
   return before.length === 1 && group === 'help' ? {words: firstWords(''), files: 'nothing'} : nothing;
+}
+
+interface Entry {
+  /** The option in each of its forms, then the names of its values: `-r, --replace PATH`. */
+  readonly term: string;
+  readonly text: string;
+}
+
+const dropIns: Readonly<Record<string, readonly Entry[]>> = {
+  'elfinterp-patchelf': patchelfEntries,
+  'elfinterp-chrpath': chrpathEntries,
+};
+
+function inDropIn(entries: readonly Entry[], before: readonly string[], current: string): Offer {
+  const spelt = entries.map(({term, text}) => ({words: term.split(/[ ,=]+/), text}));
+  const last = spelt.find(({words}) => words.includes(before.at(-1) ?? ''));
+  const value = last?.words.find((word) => !word.startsWith('-'));
+  if (value !== undefined)
+    return {words: new Map(), files: /^(FILE|INTERPRETER|MAP)/.test(value) ? 'files' : 'nothing'};
+  if (!current.startsWith('-')) return {words: new Map(), files: 'files'};
+  const options = spelt.flatMap(({words, text}) =>
+    words.filter((word) => word.startsWith('--')).map((word): [string, string] => [word, text]),
+  );
+  return {words: new Map(options), files: 'nothing'};
 }
 
 const nothing: Offer = {words: new Map(), files: 'nothing'};

@@ -6,7 +6,10 @@ export const shells = ['bash', 'zsh', 'fish'] as const;
 export const scripts: Readonly<Record<(typeof shells)[number], string>> = {
   bash: `# bash completion of elfinterp
 _elfinterp() {
-    local current=\${COMP_WORDS[COMP_CWORD]} line more
+    local current=\${COMP_WORDS[COMP_CWORD]} line more asked=\${1%-patchelf}
+    local -a words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+    asked=\${asked%-chrpath}
+    [ "$asked" = "$1" ] || words=("\${1##*/}" "\${words[@]}")
     [ "$current" != = ] || current=
     COMPREPLY=()
     while IFS=$'\\t' read -r line _; do
@@ -19,12 +22,14 @@ _elfinterp() {
             ;;
         *) COMPREPLY+=("$line") ;;
         esac
-    done < <("$1" __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    done < <("$asked" __complete "\${words[@]}" 2>/dev/null)
 }
-complete -F _elfinterp elfinterp`,
-  zsh: `#compdef elfinterp
+complete -F _elfinterp elfinterp elfinterp-patchelf elfinterp-chrpath`,
+  zsh: `#compdef elfinterp elfinterp-patchelf elfinterp-chrpath
 _elfinterp() {
-    local line files tab=$'\\t'
+    local line files tab=$'\\t' asked=\${\${words[1]%-patchelf}%-chrpath}
+    local -a name
+    [[ $asked = $words[1] ]] || name=("\${words[1]:t}")
     local -a candidates
     while IFS= read -r line; do
         case $line in
@@ -33,18 +38,21 @@ _elfinterp() {
         :directories) files='_files -/' ;;
         *) candidates+=("\${\${line//:/\\\\:}/$tab/:}") ;;
         esac
-    done < <("$words[1]" __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)
+    done < <("$asked" __complete $name "\${(@)words[2,CURRENT]}" 2>/dev/null)
     compset -P '--*='
     candidates=("\${(@)candidates#$IPREFIX}")
     (( ! $#candidates )) || _describe elfinterp candidates
     [[ -z $files ]] || \${=files}
 }
-if [[ $funcstack[1] = _elfinterp ]]; then _elfinterp "$@"; else compdef _elfinterp elfinterp; fi`,
+if [[ $funcstack[1] = _elfinterp ]]; then _elfinterp "$@"; else compdef _elfinterp elfinterp elfinterp-patchelf elfinterp-chrpath; fi`,
   fish: `# fish completion of elfinterp
 function __elfinterp_complete
     set -l current (commandline --current-token)
     set -l words (commandline --tokenize --cut-at-cursor --current-process) "$current"
-    for line in ($words[1] __complete $words[2..] 2>/dev/null)
+    set -l asked (string replace --regex -- '-(patchelf|chrpath)$' '' $words[1])
+    set -l name
+    test $asked = $words[1]; or set name (path basename $words[1])
+    for line in ($asked __complete $name $words[2..] 2>/dev/null)
         switch $line
             case :nothing
             case :files
@@ -56,5 +64,7 @@ function __elfinterp_complete
         end
     end
 end
-complete --command elfinterp --no-files --arguments '(__elfinterp_complete)'`,
+for name in elfinterp elfinterp-patchelf elfinterp-chrpath
+    complete --command $name --no-files --arguments '(__elfinterp_complete)'
+end`,
 };
