@@ -95,6 +95,7 @@ export type {WantedVersions} from './elf/version-names.js';
 export {ElfView, type Interpreter} from './elf/view.js';
 export {ElfError, type ErrorCode, type ErrorFacts, hex, printable, shortened} from './errors.js';
 export {attemptsOf, countPlaces, placesInWords, type Sought} from './loader/attempts.js';
+export type {DlopenLevel} from './loader/dlopen-needs.js';
 export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
 export {findElfFilesInside} from './loader/find-programs.js';
 export type {Libc} from './loader/loader-facts.js';

@@ -4,11 +4,12 @@
 import {posix} from 'node:path';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
+import {type DlopenLevel, dlopenedNames, dlopenOption} from '../loader/dlopen-needs.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
 import {alwaysNeeded, nameServices} from '../loader/missing.js';
 import {resolveProgram} from '../loader/named-program.js';
-import {Resolver} from '../loader/resolve.js';
+import {Resolver, type ResolveTreeOptions} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import type {HeldDirectory} from '../source/held.js';
@@ -47,6 +48,8 @@ export interface BundleOptions {
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
+  /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  readonly dlopen?: DlopenLevel | undefined;
   /** Other files to carry along, for the programs to read. */
   readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
@@ -176,7 +179,7 @@ function prepare(
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
   const {trees, library, resolver} = resolveAll(
     wanted.programs,
-    [...(options.library ?? []), alwaysNeeded],
+    {...dlopenOption(options.dlopen), library: [...(options.library ?? []), alwaysNeeded]},
     root,
   );
   const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
@@ -193,6 +196,7 @@ function prepare(
     isolate,
     shell,
     targetOf,
+    dlopen: options.dlopen,
     data,
     directories,
     relocatable: false,
@@ -203,7 +207,7 @@ function prepare(
     earlier,
     plan,
     manifest: describe(plan, request.onProgress),
-    library,
+    library: [...library, ...trees.flatMap(dlopenedNames)],
     symbols: options.symbols ?? false,
     native: root.isTrivial,
     author: together([...authors, fileResolver.author]),
@@ -352,11 +356,11 @@ function readManifestIn(libs: HeldDirectory): Manifest | undefined {
 /** Resolve programs, once more with what their C library opens by itself where that is an old one. */
 function resolveAll(
   programs: readonly string[],
-  library: readonly string[],
+  {library, ...settings}: ResolveTreeOptions & {readonly library: readonly string[]},
   root: Root,
 ): {trees: ResolvedTree[]; library: readonly string[]; resolver: Resolver} {
   const resolveWith = (names: readonly string[]) => {
-    const resolver = new Resolver({library: names, preloadFile: false}, root);
+    const resolver = new Resolver({...settings, library: names, preloadFile: false}, root);
     return {trees: programs.map((program) => resolveProgram(resolver, program)), library: names, resolver};
   };
   const first = resolveWith(library);

@@ -8,6 +8,7 @@ import {posix} from 'node:path';
 import {machineOf} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import {refuseUnopenable} from '../loader/dlopen-needs.js';
 import type {Libc} from '../loader/loader-facts.js';
 import {refuseMisses, whereIn} from '../loader/missing.js';
 import {longestHead} from '../loader/named-program.js';
@@ -99,6 +100,7 @@ function planProgram(
   }
   const interpreter = posix.join(libs, loaderName);
   refuseMisses(program, tree, tree.misses, notes);
+  refuseUnopenable({program, tree, level: options.dlopen}, tree.nodes, notes);
   if (tree.interpreter.substituted) {
     notes.push(
       `${program.path} asks for ${tree.interpreter.requested}, which is not ${whereIn(tree)}; using ${tree.interpreter.path} instead`,

@@ -16,6 +16,7 @@ import {openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {requireOpenToAuthor} from '../loader/author.js';
+import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {alwaysNeeded} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
@@ -49,6 +50,8 @@ export interface RelocatableOptions {
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
+  /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  readonly dlopen?: DlopenLevel | undefined;
   /** Other files to carry along; targets are below the directory. */
   readonly files?: readonly DataFile[] | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -118,6 +121,7 @@ function refuseOccupied(above: HeldDirectory, name: string): void {
 
 /** Everything that is decided before anything is written. What was found is held by the root. */
 interface Prepared {
+  readonly dlopen: DlopenLevel | undefined;
   readonly plan: BundlePlan;
 }
 
@@ -127,15 +131,25 @@ function prepare(
   options: RelocatableOptions,
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
-  const resolver = new Resolver({library, preloadFile: false}, root);
+  const resolver = new Resolver({...dlopenOption(options.dlopen), library, preloadFile: false}, root);
   const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
   for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
   const {files: data, directories} = findDataFiles(root, options.files ?? [], layout, notes);
   const [isolate, shell, targetOf] = [true, undefined, () => null];
+  const {dlopen} = options;
   const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
-  const plan = planBundle(trees, {...places, isolate, shell, targetOf, data, directories, relocatable: true});
-  return {plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
+  const plan = planBundle(trees, {
+    ...places,
+    isolate,
+    shell,
+    targetOf,
+    data,
+    directories,
+    dlopen,
+    relocatable: true,
+  });
+  return {dlopen, plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
 }
 
 /** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
@@ -158,7 +172,7 @@ function write(
         files.push(staged);
       }
       for (const path of prepared.plan.directories) makeDirectories(top, belowTop(path))[Symbol.dispose]();
-      prove(workspace.held, prepared.plan.files);
+      prove(workspace.held, prepared);
       moveIntoPlace(workspace.held, top, above, name);
       return files;
     } finally {
@@ -236,9 +250,9 @@ function writeProgram(
 }
 
 /** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
-function prove(workspace: HeldDirectory, files: readonly BundleFile[]): void {
+function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): void {
   using root = new HeldRoot(workspace.again());
-  const resolver = new Resolver({preloadFile: false}, root);
+  const resolver = new Resolver({...dlopenOption(dlopen), preloadFile: false}, root);
   const prefix = `/${treeName}`;
   const placed = files.map((file) => {
     const resolved = file.role === 'program' ? 'program' : file.resolved;

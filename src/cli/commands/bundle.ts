@@ -1,4 +1,4 @@
-import {bundle, bundleRelocatable, type DataFile} from '../../index.js';
+import {bundle, bundleRelocatable, type DataFile, type DlopenLevel} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {bundleToJson, printBundle, resolvedInWords} from '../print-bundle.js';
@@ -13,6 +13,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
     libs: args.libs as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
+    dlopen: args.dlopen as DlopenLevel | undefined,
     files: filesOf(args),
     isolate: args.isolate as boolean,
     symbols: args.symbols as boolean | undefined,
@@ -40,6 +41,7 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
     into: args.into as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
+    dlopen: args.dlopen as DlopenLevel | undefined,
     files: filesOf(args),
     onProgress: showProgress(output),
   });

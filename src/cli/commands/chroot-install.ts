@@ -1,4 +1,4 @@
-import {installEmulator} from '../../index.js';
+import {type DlopenLevel, installEmulator} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
 import {bundleToJson, printBundle} from '../print-bundle.js';
@@ -14,6 +14,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       libs: args.libs as string,
       root: args.root as string | undefined,
       library: args.library as string[] | undefined,
+      dlopen: args.dlopen as DlopenLevel | undefined,
       oneFile: args['one-file'] as boolean | undefined,
       isolate: args.isolate as boolean,
       symbols: args.symbols as boolean | undefined,

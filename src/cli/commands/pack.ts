@@ -1,4 +1,11 @@
-import {hex, type PackedContents, type PackPlan, type PackResult, packProgram} from '../../index.js';
+import {
+  type DlopenLevel,
+  hex,
+  type PackedContents,
+  type PackPlan,
+  type PackResult,
+  packProgram,
+} from '../../index.js';
 import type {Arguments} from '../command.js';
 import type {Output} from '../output.js';
 import {showProgress} from '../progress.js';
@@ -11,7 +18,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     root: args.root as string | undefined,
     libraryPath: args['library-path'] as string | undefined,
     libraries: args.library as string[] | undefined,
-    dlopen: args.dlopen as 'required' | undefined,
+    dlopen: args.dlopen as DlopenLevel | undefined,
     closed: args.closed as boolean | undefined,
     isolate: args.isolate as boolean,
     loaderOnly: args['loader-only'] as boolean | undefined,
