@@ -24,6 +24,8 @@ export {
   type RelocatableOptions,
   type RelocatableResult,
 } from './bundle/relocatable.js';
+export {type TracedRun, traceCommand} from './bundle/trace/strace.js';
+export {findUnbundled, type TracedBundle, type TracedOption, type Unbundled} from './bundle/trace/trace.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
 export type {SelfContainedOptions} from './chroot/cache/self-contained.js';
 export {

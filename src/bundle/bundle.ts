@@ -21,7 +21,7 @@ import {hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
 import {FileResolver} from './file-resolver.js';
-import {type BundleFile, contentOfFile} from './file-set.js';
+import {type BundleFile, contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInPlace, linkAt} from './in-place.js';
 import type {Layout} from './layout.js';
@@ -80,6 +80,8 @@ export interface BundleResult {
   readonly written: boolean;
   /** Whether the bundled loader ignores the guest's LD_* variables; undefined for static programs. */
   readonly isolated: boolean | undefined;
+  /** Paths on this machine of the files that it has copies of. */
+  readonly sources: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -267,6 +269,7 @@ function resultOf(
     manifestPath: target.hostPath(manifestPath(plan.layout)),
     written,
     isolated: isolationIn(plan),
+    sources: sourcesOf(plan),
     notes: [...found, ...plan.notes, ...notes],
   };
 }
@@ -382,6 +385,10 @@ function carried({files}: BundlePlan, library: readonly string[]): string[] {
 
 function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
   return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
+}
+
+function sourcesOf({files}: BundlePlan): string[] {
+  return [...new Set(files.map(({source}) => source))].filter((source) => source !== generated);
 }
 
 function describe(

@@ -14,7 +14,12 @@ export interface Command {
   /** What else the help should say. */
   readonly epilogue?: string;
   /** What stands behind `--`, if it is not the rest of the files. */
-  readonly rest?: {readonly name: string; readonly describe: string};
+  readonly rest?: {
+    readonly name: string;
+    readonly describe: string;
+    /** The flag without which it is the rest of the files after all. */
+    readonly needs?: string;
+  };
   /** Load the code that does the work. */
   load(): Promise<{run(args: Arguments, output: Output): number | undefined | Promise<number | undefined>}>;
 }

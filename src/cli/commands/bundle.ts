@@ -1,12 +1,32 @@
-import {bundle, bundleRelocatable, type DataFile, type DlopenLevel} from '../../index.js';
+import {
+  bundle,
+  bundleRelocatable,
+  type DataFile,
+  type DlopenLevel,
+  findUnbundled,
+  type TracedRun,
+  traceCommand,
+} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {bundleToJson, printBundle, resolvedInWords} from '../print-bundle.js';
+import {printUnbundled, traceProblem, unbundledToJson} from '../print-unbundled.js';
 import {showProgress} from '../progress.js';
 import {safe} from '../safe-text.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
-  if (args.relocatable) return relocatable(args, output);
+  const wrong = traceProblem(args) ?? (args.relocatable ? relocatableProblem(args) : undefined);
+  if (wrong !== undefined) {
+    output.note(safe`${wrong}; see elfinterp bundle --help`);
+    return exitStatus.usage;
+  }
+  const traced = args.trace ? await traceCommand(args['--'] as string[]) : undefined;
+  const make = args.relocatable ? relocatable : fixed;
+  await make(args, traced, output);
+  return undefined;
+}
+
+async function fixed(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
   const result = await bundle(args.programs as string[], {
     into: args.into as string,
     prefix: args.prefix as string | undefined,
@@ -22,21 +42,22 @@ export async function run(args: Arguments, output: Output): Promise<number | und
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  if (args.json) output.json(bundleToJson(result));
+  const lacking =
+    traced && findUnbundled(traced, {programs: args.programs as string[], sources: result.sources});
+  if (args.json) output.json({...bundleToJson(result), ...unbundledToJson(traced, lacking)});
   else printBundle(result, output);
-  return undefined;
+  if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
 }
 
-async function relocatable(args: Arguments, output: Output): Promise<number | undefined> {
+function relocatableProblem(args: Arguments): string | undefined {
   const fixed = ['prefix', 'launcher', 'shell'].filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',
   );
-  if (fixed.length > 0 || args.isolate === false) {
-    output.note(
-      safe`--relocatable cannot be combined with ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}; see elfinterp bundle --help`,
-    );
-    return exitStatus.usage;
-  }
+  if (fixed.length === 0 && args.isolate !== false) return undefined;
+  return `--relocatable cannot be combined with ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}`;
+}
+
+async function relocatable(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
   const result = await bundleRelocatable(args.programs as string[], {
     into: args.into as string,
     root: args.root as string | undefined,
@@ -47,13 +68,15 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
   });
   for (const note of result.notes) output.warn(note);
   const {directory, files, directories} = result;
-  if (args.json) output.json({directory, files, directories});
+  const sources = files.map(({source}) => source);
+  const lacking = traced && findUnbundled(traced, {programs: args.programs as string[], sources});
+  if (args.json) output.json({directory, files, directories, ...unbundledToJson(traced, lacking)});
   else {
     for (const {path, source, resolved} of files)
       output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);
     for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
   }
-  return undefined;
+  if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
 }
 
 function filesOf(args: Arguments): DataFile[] {

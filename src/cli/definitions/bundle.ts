@@ -23,7 +23,15 @@ export const bundleCommands: readonly Command[] = [
         'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
         {default: true},
       ),
+      trace: flag(
+        'run COMMAND once with strace, and print options that add the files which it opened and the bundle lacks',
+      ),
       ...jsonOption,
+    },
+    rest: {
+      name: 'COMMAND',
+      describe: 'with --trace, a command of this machine that uses the programs; it is not run in the bundle',
+      needs: 'trace',
     },
     examples: [
       {
@@ -46,6 +54,10 @@ export const bundleCommands: readonly Command[] = [
       {
         line: 'elfinterp bundle --relocatable /usr/bin/python3.11 --into ./py --file /usr/lib/python3.11=lib/python3.11',
         meaning: 'and a tree whose modules bring their libraries',
+      },
+      {
+        line: 'elfinterp bundle /usr/bin/file --into ./out --trace -- file /bin/ls',
+        meaning: 'and print which files are still missing',
       },
     ],
     load: () => import('../commands/bundle.js'),
