@@ -25,6 +25,7 @@ import {type BundleFile, contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInPlace, linkAt} from './in-place.js';
 import type {Layout} from './layout.js';
+import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
@@ -37,7 +38,7 @@ import {requireOwnDirectories, withTarget} from './target.js';
 import {type Staged, writeBundle} from './write-bundle.js';
 
 /** Where a bundle goes, and what comes along. */
-export interface BundleOptions {
+export interface BundleOptions extends LibcDataRequest {
   /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
   readonly into: string;
   /** Where the programs go, seen from inside. Default: `/debootstrap`. */
@@ -80,6 +81,8 @@ export interface BundleResult {
   readonly written: boolean;
   /** Whether the bundled loader ignores the guest's LD_* variables; undefined for static programs. */
   readonly isolated: boolean | undefined;
+  /** Variables to set when the programs are started, so that they find the data of their C library. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Paths on this machine of the files that it has copies of. */
   readonly sources: readonly string[];
   readonly notes: readonly string[];
@@ -158,6 +161,7 @@ function bundleInto(target: HeldRoot, programs: readonly string[], request: Requ
 /** Everything that is decided before anything is written. */
 interface Prepared {
   readonly notes: readonly string[];
+  readonly environment: BundleResult['environment'];
   readonly earlier: Manifest | undefined;
   readonly plan: BundlePlan;
   readonly manifest: Manifest;
@@ -187,8 +191,10 @@ function prepare(
   const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
-  const found = findDataFiles(root, wanted.files, layout, notes);
-  const data = [...found.files, ...linksToKeep(target, earlier, found.files)];
+  const kept = new Set(earlier?.files.map(({path}) => path));
+  const libcData = findLibcData(trees, options, {root, layout, relocatable: false, kept});
+  const found = findDataFiles(root, [...wanted.files, ...libcData.files], layout, notes);
+  const data = [...found.files, ...libcData.made, ...linksToKeep(target, earlier, found.files)];
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
   const from = {root, machine, fileResolver};
@@ -199,13 +205,15 @@ function prepare(
     shell,
     targetOf,
     dlopen: options.dlopen,
+    gconv: gconvIn(data, layout),
     data,
     directories,
     relocatable: false,
   });
   requireOwnDirectories(target, directoriesOf(plan));
   return {
-    notes: [...notes, ...rightsLeftBehind(plan.files)],
+    notes: [...notes, ...libcData.notes, ...rightsLeftBehind(plan.files)],
+    environment: libcData.environment,
     earlier,
     plan,
     manifest: describe(plan, request.onProgress),
@@ -260,7 +268,7 @@ function write(
 
 function resultOf(
   target: Root,
-  {notes: found, plan, manifest}: Prepared,
+  {notes: found, environment, plan, manifest}: Prepared,
   written: boolean,
   notes: readonly string[] = [],
 ): BundleResult {
@@ -269,6 +277,7 @@ function resultOf(
     manifestPath: target.hostPath(manifestPath(plan.layout)),
     written,
     isolated: isolationIn(plan),
+    environment,
     sources: sourcesOf(plan),
     notes: [...found, ...plan.notes, ...notes],
   };

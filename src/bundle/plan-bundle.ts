@@ -126,10 +126,16 @@ function planProgram(
 function addPathFile(
   {interpreter}: ResolvedTree,
   loader: string,
-  {layout: {prefix, libs}, root: from}: PlanBundleOptions,
+  {layout: {prefix, libs}, root: from, relocatable}: PlanBundleOptions,
   files: FileSet,
 ): void {
   if (interpreter?.pathFile === undefined) return;
+  if (relocatable) {
+    throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {
+      path: interpreter.path,
+      expected: 'a bundle with a prefix',
+    });
+  }
   const path = posix.join(posix.dirname(posix.dirname(loader)), interpreter.pathFile);
   if (!path.startsWith(`${prefix}/`)) return;
   const why = `the library directories of ${interpreter.path}`;

@@ -35,6 +35,7 @@ import {type DataFile, findDataFiles} from './data-files.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
 import type {Layout} from './layout.js';
+import {findLibcData, type LibcData, type LibcDataRequest} from './libc-data/libc-data.js';
 import type {ManifestFile} from './manifest.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
 import {rightsLeftBehind} from './privileges.js';
@@ -43,7 +44,7 @@ import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
 
 /** What comes along in a relocatable bundle. */
-export interface RelocatableOptions {
+export interface RelocatableOptions extends LibcDataRequest {
   /** The directory to make: one that does not exist, or is empty. */
   readonly into: string;
   /** Take programs and libraries from this root; their paths are inside it. */
@@ -74,6 +75,8 @@ export interface RelocatableResult {
   readonly files: readonly RelocatableFile[];
   /** Carried directories in which nothing is, below the directory. */
   readonly directories: readonly string[];
+  /** Variables to set when the programs are started, so that they find the data of their C library; below the directory. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
 }
 
@@ -104,7 +107,8 @@ export async function bundleRelocatable(
     const prepared = inWords(directory, () => prepare(programs, from, options));
     const files = write(prepared, above, name, options.onProgress);
     const directories = prepared.plan.directories.map((path) => belowTop(path).slice(1));
-    return {directory, files, directories, notes: prepared.plan.notes};
+    const {environment, plan} = prepared;
+    return {directory, files, directories, environment, notes: plan.notes};
   });
 }
 
@@ -121,6 +125,7 @@ function refuseOccupied(above: HeldDirectory, name: string): void {
 
 /** Everything that is decided before anything is written. What was found is held by the root. */
 interface Prepared {
+  readonly environment: LibcData['environment'];
   readonly dlopen: DlopenLevel | undefined;
   readonly plan: BundlePlan;
 }
@@ -135,7 +140,10 @@ function prepare(
   const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
   for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
-  const {files: data, directories} = findDataFiles(root, options.files ?? [], layout, notes);
+  const libcData = findLibcData(trees, options, {root, layout, relocatable: true, kept: new Set()});
+  const wanted = [...(options.files ?? []), ...libcData.files];
+  const {files: found, directories} = findDataFiles(root, wanted, layout, notes);
+  const data = [...found, ...libcData.made];
   const [isolate, shell, targetOf] = [true, undefined, () => null];
   const {dlopen} = options;
   const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
@@ -149,7 +157,12 @@ function prepare(
     dlopen,
     relocatable: true,
   });
-  return {dlopen, plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
+  const {environment} = libcData;
+  return {
+    dlopen,
+    environment,
+    plan: {...plan, notes: [...notes, ...libcData.notes, ...plan.notes, ...rightsLeftBehind(plan.files)]},
+  };
 }
 
 /** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
@@ -192,8 +205,6 @@ function stage(
   onProgress: OnProgress,
 ): RelocatableFile {
   const {role, source, plan, linkTo, resolved} = file;
-  if (file.content !== undefined)
-    throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {path: source});
   const path = placeOf(file);
   const result = {path: path.slice(1), source, ...(resolved === undefined ? {} : {resolved})};
   using directory = makeDirectories(top, posix.dirname(path));

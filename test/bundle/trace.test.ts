@@ -77,6 +77,32 @@ test(
 );
 
 test(
+  'data of the C library is printed as the options for it',
+  withTools((t) => {
+    const work = tempDirectory(t);
+    writeFileSync(join(work, 'text'), Buffer.from([0xa4, 0xa2]));
+    const command = ['/usr/bin/iconv', '-f', 'EUC-JP', '-t', 'UTF-8', join(work, 'text')];
+    const args = ['bundle', '/usr/bin/iconv', '--into', join(work, 'out')];
+    const env = {LC_ALL: 'C.UTF-8'};
+    const {status, stdout, stderr} = elfinterp([...args, '--trace', '--', ...command], {env});
+    t.is(status, 0, stderr);
+    const options = stdout.split('\n').filter((line) => line.startsWith('  --'));
+    t.deepEqual(
+      options
+        .map((line) => line.trim().replace(/ \\$/, ''))
+        .filter((line) => !line.startsWith('--file /usr/')),
+      ['--locale C.utf8', '--gconv', `--file ${work}/text=${work.slice(1)}/text`],
+    );
+    const again = [...args, '--locale', 'C.utf8', '--gconv', '--json', '--trace', '--', ...command];
+    const {trace: traced} = JSON.parse(elfinterp(again, {env}).stdout);
+    t.deepEqual(
+      traced.options.filter(({option}: {option: string}) => option !== '--file'),
+      [],
+    );
+  }),
+);
+
+test(
   'so is it of a relocatable bundle, and as JSON',
   withTools((t) => {
     const {work} = build(t);

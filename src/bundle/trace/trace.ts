@@ -3,7 +3,7 @@
  *
  * A program that is started comes with --file, which brings its loader and libraries along. A library that the loader
  * finds by its name comes with --library, and so do the libraries that it asks for; any other module is a file at its
- * own place, like data.
+ * own place, like data. Data of glibc has options of its own.
  */
 import {statSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -19,8 +19,9 @@ import type {TracedRun} from './strace.js';
 
 /** An option for `bundle`. */
 export interface TracedOption {
-  readonly option: '--file' | '--library';
-  readonly value: string;
+  readonly option: '--file' | '--library' | '--gconv' | '--locale';
+  /** Undefined for an option without one. */
+  readonly value?: string;
   /** Both as words of a shell. */
   readonly text: string;
 }
@@ -57,6 +58,10 @@ export function findUnbundled({paths, skipped}: TracedRun, bundle: TracedBundle)
 /** Never part of a bundle. */
 const outside = /^\/(?:proc|dev|sys)(?:\/|$)|^\/etc\/ld\.so\.(?:cache|preload)$|^\/etc\/ld-musl-[^/]*\.path$/;
 
+const gconvCache = /\/gconv\/gconv-modules\.cache$/;
+const gconvFile = /\/gconv\/[^/]+\.so$|\/gconv\/gconv-modules(?:\.d\/[^/]+\.conf)?$/;
+const localeFile = /\/lib\/locale\/([\w.@-]+)\/LC_\w+(?:\/SYS_LC_MESSAGES)?$/;
+
 class Additions {
   readonly list: TracedOption[] = [];
   unnameable = 0;
@@ -78,14 +83,25 @@ class Additions {
   consider(path: string): void {
     const identity = outside.test(path) ? undefined : identityOf(path);
     if (identity === undefined || this.#present.has(identity)) return;
+    this.#present.add(identity);
+    if (this.#addLibcData(path)) return;
     const kind = this.#kindOf(path);
     if (kind === 'library' && this.#addLibrary(path, identity)) return;
     if (kind === 'program') this.#addClosure(path);
     if (kind === 'library' && this.#opener !== undefined) this.#addClosure(this.#opener, path);
-    this.#present.add(identity);
     this.#addFile(path);
     const interpreter = kind === 'data' ? scriptInterpreter(this.#root, path) : undefined;
     if (interpreter !== undefined) this.consider(posix.resolve('/', interpreter));
+  }
+
+  /** Whether it is data of glibc. The cache of gconv is opened whether or not a module is. */
+  #addLibcData(path: string): boolean {
+    if (gconvCache.test(path)) return true;
+    const locale = localeFile.exec(path)?.[1];
+    if (locale !== undefined) this.#add('--locale', locale);
+    else if (gconvFile.test(path)) this.#add('--gconv');
+    else return false;
+    return true;
   }
 
   /** Whether the loader finds a library by its name, so that the option for libraries brings it. */
@@ -108,8 +124,10 @@ class Additions {
     else this.#add('--file', value);
   }
 
-  #add(option: TracedOption['option'], value: string): void {
-    this.list.push({option, value, text: `${option} ${quoted(value)}`});
+  #add(option: TracedOption['option'], value?: string): void {
+    const text = value === undefined ? option : `${option} ${quoted(value)}`;
+    if (this.list.some((other) => other.text === text)) return;
+    this.list.push({option, ...(value !== undefined && {value}), text});
   }
 
   #addClosure(program: string, ...library: string[]): void {

@@ -35,6 +35,8 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
     library: args.library as string[] | undefined,
     dlopen: args.dlopen as DlopenLevel | undefined,
     files: filesOf(args),
+    gconv: args.gconv as boolean | undefined,
+    locales: args.locale as string[] | undefined,
     isolate: args.isolate as boolean,
     symbols: args.symbols as boolean | undefined,
     launcher: args.launcher as 'interp' | 'wrapper',
@@ -64,13 +66,16 @@ async function relocatable(args: Arguments, traced: TracedRun | undefined, outpu
     library: args.library as string[] | undefined,
     dlopen: args.dlopen as DlopenLevel | undefined,
     files: filesOf(args),
+    gconv: args.gconv as boolean | undefined,
+    locales: args.locale as string[] | undefined,
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  const {directory, files, directories} = result;
+  const {directory, files, directories, environment} = result;
   const sources = files.map(({source}) => source);
   const lacking = traced && findUnbundled(traced, {programs: args.programs as string[], sources});
-  if (args.json) output.json({directory, files, directories, ...unbundledToJson(traced, lacking)});
+  if (args.json)
+    output.json({directory, files, directories, environment, ...unbundledToJson(traced, lacking)});
   else {
     for (const {path, source, resolved} of files)
       output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);

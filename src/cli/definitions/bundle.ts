@@ -23,6 +23,8 @@ export const bundleCommands: readonly Command[] = [
         'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
         {default: true},
       ),
+      gconv: flag('include the modules with which iconv converts character sets'),
+      locale: list('NAME', 'include a locale of the C library, such as de_DE.UTF-8'),
       trace: flag(
         'run COMMAND once with strace, and print options that add the files which it opened and the bundle lacks',
       ),
