@@ -23,6 +23,7 @@ import {withEarlier} from './earlier.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
+import {findVariants, levelsAmong} from './hwcaps.js';
 import {isInPlace, linkAt} from './in-place.js';
 import type {Layout} from './layout.js';
 import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
@@ -51,6 +52,8 @@ export interface BundleOptions extends LibcDataRequest {
   readonly library?: readonly string[] | undefined;
   /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
   readonly dlopen?: DlopenLevel | undefined;
+  /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
+  readonly hwcaps?: 'all' | 'none' | undefined;
   /** Other files to carry along, for the programs to read. */
   readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
@@ -183,15 +186,21 @@ function prepare(
   const {layout, shell, root, machine, ...options} = request;
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
+  const settings = dlopenOption(options.dlopen);
   const {trees, library, resolver} = resolveAll(
     wanted.programs,
-    {...dlopenOption(options.dlopen), library: [...(options.library ?? []), alwaysNeeded]},
+    {...settings, library: [...(options.library ?? []), alwaysNeeded]},
     root,
   );
-  const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
+  const resolverFor = (hwcaps: string) =>
+    new Resolver({...settings, library, hwcaps, preloadFile: false}, root);
+  const kept = new Set(earlier?.files.map(({path}) => path));
+  const hwcaps = options.hwcaps ?? (levelsAmong(kept, layout.libs).length > 0 ? 'all' : 'none');
+  const variants = hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
+  const all = [...trees, ...variants.map(({tree}) => tree)];
+  const authors = all.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
-  const kept = new Set(earlier?.files.map(({path}) => path));
   const libcData = findLibcData(trees, options, {root, layout, relocatable: false, kept});
   const found = findDataFiles(root, [...wanted.files, ...libcData.files], layout, notes);
   const data = [...found.files, ...libcData.made, ...linksToKeep(target, earlier, found.files)];
@@ -204,6 +213,7 @@ function prepare(
     isolate,
     shell,
     targetOf,
+    variants,
     dlopen: options.dlopen,
     gconv: gconvIn(data, layout),
     data,

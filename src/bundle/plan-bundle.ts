@@ -15,6 +15,7 @@ import {longestHead} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
+import {addVariant, type Variant} from './hwcaps.js';
 import {type Layout, loaderName} from './layout.js';
 import {addLibrary, plainNames, planFor, withView} from './libraries.js';
 import type {ManifestProgram} from './manifest.js';
@@ -36,6 +37,8 @@ export interface BundlePlan {
 }
 
 export interface PlanBundleOptions extends FilesOptions {
+  /** The programs on newer CPUs, if variants of their libraries come along. */
+  readonly variants: readonly Variant[];
   /** Empty directories to carry along; one in which a file comes to lie is none. */
   readonly directories: readonly string[];
   /** This machine's, where a wrapper's shell is from. */
@@ -57,6 +60,7 @@ export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOp
   const notes: string[] = [];
   const files = new FileSet();
   const programs = trees.map((tree) => planProgram(tree, options, files, notes));
+  for (const variant of options.variants) addVariant(variant, options, files, notes);
   for (const file of planFiles(trees, options, files, notes)) files.add(file);
   const loader = files.get(posix.join(options.layout.libs, loaderName));
   const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;

@@ -318,6 +318,7 @@ function kindIn(view: ElfView): Look['kind'] {
   return kind === 'shared-library' && view.dynamic !== undefined ? 'module' : 'other';
 }
 
-function machineFacts({header: {e_machine, e_flags}, format}: ElfView): MachineFacts {
+/** What of a file says whether a loader takes it. */
+export function machineFacts({header: {e_machine, e_flags}, format}: ElfView): MachineFacts {
   return {e_machine, e_flags, ...format};
 }

@@ -34,6 +34,7 @@ import {type Content, contentOf} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
+import {findVariants, levelsAmong} from './hwcaps.js';
 import type {Layout} from './layout.js';
 import {findLibcData, type LibcData, type LibcDataRequest} from './libc-data/libc-data.js';
 import type {ManifestFile} from './manifest.js';
@@ -53,6 +54,8 @@ export interface RelocatableOptions extends LibcDataRequest {
   readonly library?: readonly string[] | undefined;
   /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
   readonly dlopen?: DlopenLevel | undefined;
+  /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
+  readonly hwcaps?: 'all' | 'none' | undefined;
   /** Other files to carry along; targets are below the directory. */
   readonly files?: readonly DataFile[] | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -138,7 +141,10 @@ function prepare(
   const library = [...(options.library ?? []), alwaysNeeded];
   const resolver = new Resolver({...dlopenOption(options.dlopen), library, preloadFile: false}, root);
   const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
-  for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
+  const resolverFor = (hwcaps: string) =>
+    new Resolver({...dlopenOption(options.dlopen), library, hwcaps, preloadFile: false}, root);
+  const variants = options.hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
+  for (const {nodes} of [...trees, ...variants.map(({tree}) => tree)]) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
   const libcData = findLibcData(trees, options, {root, layout, relocatable: true, kept: new Set()});
   const wanted = [...(options.files ?? []), ...libcData.files];
@@ -155,6 +161,7 @@ function prepare(
     data,
     directories,
     dlopen,
+    variants,
     relocatable: true,
   });
   const {environment} = libcData;
@@ -263,19 +270,23 @@ function writeProgram(
 /** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
 function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): void {
   using root = new HeldRoot(workspace.again());
-  const resolver = new Resolver({...dlopenOption(dlopen), preloadFile: false}, root);
   const prefix = `/${treeName}`;
   const placed = files.map((file) => {
     const resolved = file.role === 'program' ? 'program' : file.resolved;
     return {path: `${prefix}${placeOf(file)}`, role: file.role, resolved} as const;
   });
   const dynamic = files.find(({role, plan}) => role === 'program' && plan !== undefined);
-  const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
-  const failure = findFileObstacle(resolver, placed, opener, prefix);
-  if (failure === undefined) return;
-  throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${failure.what}`, {
-    path: failure.path.slice(prefix.length + 1),
-  });
+  const paths = files.map(({path}) => path);
+  for (const level of [undefined, ...levelsAmong(paths, layout.libs)]) {
+    const hwcaps = level === undefined ? {} : {hwcaps: level};
+    const resolver = new Resolver({...dlopenOption(dlopen), ...hwcaps, preloadFile: false}, root);
+    const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
+    const failure = findFileObstacle(resolver, placed, opener, prefix);
+    if (failure === undefined) continue;
+    throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${failure.what}`, {
+      path: failure.path.slice(prefix.length + 1),
+    });
+  }
 }
 
 function moveIntoPlace(

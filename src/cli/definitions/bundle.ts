@@ -1,5 +1,5 @@
 import type {Command} from '../command.js';
-import {bundleOptions, flag, jsonOption, list, text} from '../options.js';
+import {bundleOptions, choice, flag, jsonOption, list, text} from '../options.js';
 
 export const bundleCommands: readonly Command[] = [
   {
@@ -22,6 +22,12 @@ export const bundleCommands: readonly Command[] = [
       'resolve-files': flag(
         'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
         {default: true},
+      ),
+      hwcaps: choice(
+        'WHICH',
+        ['none', 'all'],
+        'include variants of libraries for newer CPUs (glibc-hwcaps), which the loader chooses at run time',
+        {usual: 'none'},
       ),
       gconv: flag('include the modules with which iconv converts character sets'),
       locale: list('NAME', 'include a locale of the C library, such as de_DE.UTF-8'),
