@@ -24,6 +24,8 @@ export {
   type RelocatableOptions,
   type RelocatableResult,
 } from './bundle/relocatable.js';
+export {type TracedRun, traceCommand} from './bundle/trace/strace.js';
+export {findUnbundled, type TracedBundle, type TracedOption, type Unbundled} from './bundle/trace/trace.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
 export type {SelfContainedOptions} from './chroot/cache/self-contained.js';
 export {
@@ -95,6 +97,7 @@ export type {WantedVersions} from './elf/version-names.js';
 export {ElfView, type Interpreter} from './elf/view.js';
 export {ElfError, type ErrorCode, type ErrorFacts, hex, printable, shortened} from './errors.js';
 export {attemptsOf, countPlaces, placesInWords, type Sought} from './loader/attempts.js';
+export type {DlopenLevel} from './loader/dlopen-needs.js';
 export type {DlopenNote, DlopenPriority} from './loader/dlopen-notes.js';
 export {findElfFilesInside} from './loader/find-programs.js';
 export type {Libc} from './loader/loader-facts.js';

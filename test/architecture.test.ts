@@ -38,6 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   bundle: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'pack'],
     node: true,
+    packages: ['tmp'],
   },
   package: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],

@@ -4,11 +4,12 @@
 import {posix} from 'node:path';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
+import {type DlopenLevel, dlopenedNames, dlopenOption} from '../loader/dlopen-needs.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {enter, findOwn, openOwn} from '../loader/inside.js';
 import {alwaysNeeded, nameServices} from '../loader/missing.js';
 import {resolveProgram} from '../loader/named-program.js';
-import {Resolver} from '../loader/resolve.js';
+import {Resolver, type ResolveTreeOptions} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
 import type {HeldDirectory} from '../source/held.js';
@@ -20,10 +21,12 @@ import {hasContent} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {withEarlier} from './earlier.js';
 import {FileResolver} from './file-resolver.js';
-import {type BundleFile, contentOfFile} from './file-set.js';
+import {type BundleFile, contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
+import {findVariants, levelsAmong} from './hwcaps.js';
 import {isInPlace, linkAt} from './in-place.js';
 import type {Layout} from './layout.js';
+import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
@@ -36,7 +39,7 @@ import {requireOwnDirectories, withTarget} from './target.js';
 import {type Staged, writeBundle} from './write-bundle.js';
 
 /** Where a bundle goes, and what comes along. */
-export interface BundleOptions {
+export interface BundleOptions extends LibcDataRequest {
   /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
   readonly into: string;
   /** Where the programs go, seen from inside. Default: `/debootstrap`. */
@@ -47,6 +50,10 @@ export interface BundleOptions {
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
+  /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  readonly dlopen?: DlopenLevel | undefined;
+  /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
+  readonly hwcaps?: 'all' | 'none' | undefined;
   /** Other files to carry along, for the programs to read. */
   readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
@@ -77,6 +84,10 @@ export interface BundleResult {
   readonly written: boolean;
   /** Whether the bundled loader ignores the guest's LD_* variables; undefined for static programs. */
   readonly isolated: boolean | undefined;
+  /** Variables to set when the programs are started, so that they find the data of their C library. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Paths on this machine of the files that it has copies of. */
+  readonly sources: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -153,6 +164,7 @@ function bundleInto(target: HeldRoot, programs: readonly string[], request: Requ
 /** Everything that is decided before anything is written. */
 interface Prepared {
   readonly notes: readonly string[];
+  readonly environment: BundleResult['environment'];
   readonly earlier: Manifest | undefined;
   readonly plan: BundlePlan;
   readonly manifest: Manifest;
@@ -174,16 +186,24 @@ function prepare(
   const {layout, shell, root, machine, ...options} = request;
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
+  const settings = dlopenOption(options.dlopen);
   const {trees, library, resolver} = resolveAll(
     wanted.programs,
-    [...(options.library ?? []), alwaysNeeded],
+    {...settings, library: [...(options.library ?? []), alwaysNeeded]},
     root,
   );
-  const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
+  const resolverFor = (hwcaps: string) =>
+    new Resolver({...settings, library, hwcaps, preloadFile: false}, root);
+  const kept = new Set(earlier?.files.map(({path}) => path));
+  const hwcaps = options.hwcaps ?? (levelsAmong(kept, layout.libs).length > 0 ? 'all' : 'none');
+  const variants = hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
+  const all = [...trees, ...variants.map(({tree}) => tree)];
+  const authors = all.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
-  const found = findDataFiles(root, wanted.files, layout, notes);
-  const data = [...found.files, ...linksToKeep(target, earlier, found.files)];
+  const libcData = findLibcData(trees, options, {root, layout, relocatable: false, kept});
+  const found = findDataFiles(root, [...wanted.files, ...libcData.files], layout, notes);
+  const data = [...found.files, ...libcData.made, ...linksToKeep(target, earlier, found.files)];
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
   const from = {root, machine, fileResolver};
@@ -193,17 +213,21 @@ function prepare(
     isolate,
     shell,
     targetOf,
+    variants,
+    dlopen: options.dlopen,
+    gconv: gconvIn(data, layout),
     data,
     directories,
     relocatable: false,
   });
   requireOwnDirectories(target, directoriesOf(plan));
   return {
-    notes: [...notes, ...rightsLeftBehind(plan.files)],
+    notes: [...notes, ...libcData.notes, ...rightsLeftBehind(plan.files)],
+    environment: libcData.environment,
     earlier,
     plan,
     manifest: describe(plan, request.onProgress),
-    library,
+    library: [...library, ...trees.flatMap(dlopenedNames)],
     symbols: options.symbols ?? false,
     native: root.isTrivial,
     author: together([...authors, fileResolver.author]),
@@ -254,7 +278,7 @@ function write(
 
 function resultOf(
   target: Root,
-  {notes: found, plan, manifest}: Prepared,
+  {notes: found, environment, plan, manifest}: Prepared,
   written: boolean,
   notes: readonly string[] = [],
 ): BundleResult {
@@ -263,6 +287,8 @@ function resultOf(
     manifestPath: target.hostPath(manifestPath(plan.layout)),
     written,
     isolated: isolationIn(plan),
+    environment,
+    sources: sourcesOf(plan),
     notes: [...found, ...plan.notes, ...notes],
   };
 }
@@ -352,11 +378,11 @@ function readManifestIn(libs: HeldDirectory): Manifest | undefined {
 /** Resolve programs, once more with what their C library opens by itself where that is an old one. */
 function resolveAll(
   programs: readonly string[],
-  library: readonly string[],
+  {library, ...settings}: ResolveTreeOptions & {readonly library: readonly string[]},
   root: Root,
 ): {trees: ResolvedTree[]; library: readonly string[]; resolver: Resolver} {
   const resolveWith = (names: readonly string[]) => {
-    const resolver = new Resolver({library: names, preloadFile: false}, root);
+    const resolver = new Resolver({...settings, library: names, preloadFile: false}, root);
     return {trees: programs.map((program) => resolveProgram(resolver, program)), library: names, resolver};
   };
   const first = resolveWith(library);
@@ -378,6 +404,10 @@ function carried({files}: BundlePlan, library: readonly string[]): string[] {
 
 function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
   return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
+}
+
+function sourcesOf({files}: BundlePlan): string[] {
+  return [...new Set(files.map(({source}) => source))].filter((source) => source !== generated);
 }
 
 function describe(

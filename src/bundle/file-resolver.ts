@@ -1,5 +1,6 @@
 import {type Author, requireOpenToAuthor} from '../loader/author.js';
 import type {HeldRoot} from '../loader/held-root.js';
+import {alwaysNeeded} from '../loader/missing.js';
 import type {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {together} from '../source/trust.js';
@@ -16,9 +17,9 @@ export class FileResolver {
     this.#root = root;
   }
 
-  /** What a program loads. @throws as `Resolver.resolve` does */
+  /** What a program loads; libraries that were asked for by hand are for others. @throws as `Resolver.resolve` does */
   program(path: string): ResolvedTree {
-    return this.#resolver.resolve(path);
+    return this.#resolver.resolve(path, [alwaysNeeded]);
   }
 
   /** What a program and a module that it opens load. @throws as `Resolver.resolve` does */

@@ -23,6 +23,8 @@ export interface LibraryOptions {
   readonly layout: Layout;
   /** Make the loader deaf, and the C library blind to the machine's modules. */
   readonly isolate: boolean;
+  /** The directory of gconv modules that the C library is to know, if it is part of the bundle. */
+  readonly gconv?: string | undefined;
 }
 
 /**
@@ -33,10 +35,15 @@ export interface LibraryOptions {
 export function addLibrary(
   node: TreeNode,
   tree: ResolvedTree,
-  {layout: {libs}, root: from, isolate}: LibraryOptions,
+  options: LibraryOptions,
   files: FileSet,
   notes: string[],
 ): void {
+  const {
+    layout: {libs},
+    root: from,
+    isolate,
+  } = options;
   const file = {source: node.host, from, identity: node.identity};
   if (node.index === tree.interpreter?.node) {
     const path = posix.join(libs, loaderName);
@@ -50,16 +57,29 @@ export function addLibrary(
   const [first, ...others] = namesOf(node, tree);
   if (first === undefined) return;
   const path = posix.join(libs, first);
-  const hasPath = node.rpath !== undefined || node.runpath !== undefined;
-  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
-  const isLibc = isolate && tree.interpreter?.libc === 'glibc' && first === 'libc.so.6';
-  const isolation = isLibc ? withView(from.source(node.host), planLibcIsolation) : undefined;
-  const plan = Object.keys(request).length > 0 ? planFor(from.source(node.host), request) : isolation;
   const why = whyOf(node, tree);
-  files.add({...file, path, role: 'library', plan, why});
+  // One process of many has it; what it becomes is planned once.
+  if (!files.has({...file, path}))
+    files.add({...file, path, role: 'library', plan: planLibrary(node, first, tree, options), why});
   for (const other of others) {
     files.add({...file, path: posix.join(libs, other), role: 'library', why, linkTo: path});
   }
+}
+
+function planLibrary(
+  node: TreeNode,
+  name: string,
+  tree: ResolvedTree,
+  {root, isolate, gconv}: LibraryOptions,
+): Plan | undefined {
+  const hasPath = node.rpath !== undefined || node.runpath !== undefined;
+  const request = {...(hasPath && {removeRpath: true}), ...plainNames(node, tree)};
+  if (Object.keys(request).length > 0) return planFor(root.source(node.host), request);
+  const isOpen = isolate || gconv !== undefined;
+  const isLibc = tree.interpreter?.libc === 'glibc' && name === 'libc.so.6';
+  return isOpen && isLibc
+    ? withView(root.source(node.host), (view) => planLibcIsolation(view, gconv))
+    : undefined;
 }
 
 /** Every name by which a node is asked for, and its SONAME, which answers to later requests. */

@@ -8,12 +8,14 @@ import {posix} from 'node:path';
 import {machineOf} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import {refuseUnopenable} from '../loader/dlopen-needs.js';
 import type {Libc} from '../loader/loader-facts.js';
 import {refuseMisses, whereIn} from '../loader/missing.js';
 import {longestHead} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
+import {addVariant, type Variant} from './hwcaps.js';
 import {type Layout, loaderName} from './layout.js';
 import {addLibrary, plainNames, planFor, withView} from './libraries.js';
 import type {ManifestProgram} from './manifest.js';
@@ -35,6 +37,8 @@ export interface BundlePlan {
 }
 
 export interface PlanBundleOptions extends FilesOptions {
+  /** The programs on newer CPUs, if variants of their libraries come along. */
+  readonly variants: readonly Variant[];
   /** Empty directories to carry along; one in which a file comes to lie is none. */
   readonly directories: readonly string[];
   /** This machine's, where a wrapper's shell is from. */
@@ -56,6 +60,7 @@ export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOp
   const notes: string[] = [];
   const files = new FileSet();
   const programs = trees.map((tree) => planProgram(tree, options, files, notes));
+  for (const variant of options.variants) addVariant(variant, options, files, notes);
   for (const file of planFiles(trees, options, files, notes)) files.add(file);
   const loader = files.get(posix.join(options.layout.libs, loaderName));
   const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;
@@ -99,6 +104,7 @@ function planProgram(
   }
   const interpreter = posix.join(libs, loaderName);
   refuseMisses(program, tree, tree.misses, notes);
+  refuseUnopenable({program, tree, level: options.dlopen}, tree.nodes, notes);
   if (tree.interpreter.substituted) {
     notes.push(
       `${program.path} asks for ${tree.interpreter.requested}, which is not ${whereIn(tree)}; using ${tree.interpreter.path} instead`,
@@ -124,10 +130,16 @@ function planProgram(
 function addPathFile(
   {interpreter}: ResolvedTree,
   loader: string,
-  {layout: {prefix, libs}, root: from}: PlanBundleOptions,
+  {layout: {prefix, libs}, root: from, relocatable}: PlanBundleOptions,
   files: FileSet,
 ): void {
   if (interpreter?.pathFile === undefined) return;
+  if (relocatable) {
+    throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {
+      path: interpreter.path,
+      expected: 'a bundle with a prefix',
+    });
+  }
   const path = posix.join(posix.dirname(posix.dirname(loader)), interpreter.pathFile);
   if (!path.startsWith(`${prefix}/`)) return;
   const why = `the library directories of ${interpreter.path}`;

@@ -16,6 +16,7 @@ import type {MachineFacts} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {sameMachine} from '../loader/candidate.js';
+import {type DlopenLevel, refuseUnopenable} from '../loader/dlopen-needs.js';
 import {refuseMisses} from '../loader/missing.js';
 import type {Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
 import type {FileSource} from '../source/file.js';
@@ -30,6 +31,8 @@ import {addLibrary, type LibraryOptions, plainNames, planFor, withView} from './
 export interface FilesOptions extends LibraryOptions {
   readonly data: readonly BundleFile[];
   readonly fileResolver: FileResolver;
+  /** Which libraries that files open with dlopen(3) the trees have. */
+  readonly dlopen: DlopenLevel | undefined;
   /** Whether search paths begin with `$ORIGIN`. */
   readonly relocatable: boolean;
 }
@@ -178,7 +181,10 @@ class Planner {
 
   #requireAll(part: Part, nodes: readonly TreeNode[]): void {
     this.#options.fileResolver.requireOpen(nodes);
-    refuseMisses(part.top, part.tree, this.#missesOf(part, nodes), this.#notes);
+    const {top, tree} = part;
+    refuseMisses(top, tree, this.#missesOf(part, nodes), this.#notes);
+    const hasName = (name: string) => this.#carried.hasName(name);
+    refuseUnopenable({program: top, tree, level: this.#options.dlopen, hasName}, nodes, this.#notes);
   }
 
   /** What is missing and does not come along either. */
@@ -312,6 +318,7 @@ function kindIn(view: ElfView): Look['kind'] {
   return kind === 'shared-library' && view.dynamic !== undefined ? 'module' : 'other';
 }
 
-function machineFacts({header: {e_machine, e_flags}, format}: ElfView): MachineFacts {
+/** What of a file says whether a loader takes it. */
+export function machineFacts({header: {e_machine, e_flags}, format}: ElfView): MachineFacts {
   return {e_machine, e_flags, ...format};
 }

@@ -3,8 +3,8 @@
  * need not own the program, and who unpacks one should not come by such a program unawares.
  */
 import {spawnSync} from 'node:child_process';
-import {existsSync} from 'node:fs';
 import type {FileSource} from '../source/file.js';
+import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
 
 /** So many programs are asked for capabilities: each is open for that. */
@@ -39,7 +39,7 @@ function setIdOf({from, source}: BundleFile): string[] {
 
 /** Node cannot read extended attributes; where getfattr is not installed, nothing is known. */
 function withCapabilities(files: readonly BundleFile[]): BundleFile[] {
-  const tool = ['/usr/bin/getfattr', '/bin/getfattr'].find((path) => existsSync(path));
+  const tool = findFixedProgram('getfattr');
   if (tool === undefined || files.length === 0) return [];
   const sources: FileSource[] = [];
   try {

@@ -1,8 +1,9 @@
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import {findObstacle} from '../loader/obstacle.js';
-import {Resolver} from '../loader/resolve.js';
+import {Resolver, type ResolveTreeOptions} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
+import {levelsAmong} from './hwcaps.js';
 import {type Layout, loaderName} from './layout.js';
 import type {Manifest} from './manifest.js';
 import {findFileObstacle, type ProvenFile} from './prove-files.js';
@@ -19,20 +20,27 @@ export interface Proven extends Layout, Pick<Manifest, 'programs'> {
  * @param symbols look for symbols that nothing defines, too
  * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
  */
-export function proveClosed(
+export function proveClosed(root: Root, proven: Proven, library: readonly string[], symbols = false): void {
+  const paths = proven.files.map(({path}) => path);
+  proveAt(root, proven, {library}, symbols);
+  for (const hwcaps of levelsAmong(paths, proven.libs)) proveAt(root, proven, {library, hwcaps}, symbols);
+}
+
+/** The same on a CPU of one level. */
+function proveAt(
   root: Root,
   {prefix, libs, programs, files}: Proven,
-  library: readonly string[],
-  symbols = false,
+  settings: ResolveTreeOptions,
+  symbols: boolean,
 ): void {
-  const patched = new Resolver({library}, root);
+  const patched = new Resolver(settings, root);
   const byLoader = {
     interpreter: posix.join(libs, loaderName),
     libraryPath: libs,
     inhibitCache: true,
     direct: true,
   };
-  const wrapped = new Resolver({library, ...byLoader}, root);
+  const wrapped = new Resolver({...settings, ...byLoader}, root);
   for (const program of programs) {
     const resolver = program.wraps === undefined ? patched : wrapped;
     const path = program.wraps ?? program.path;

@@ -16,6 +16,7 @@ import {openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {requireOpenToAuthor} from '../loader/author.js';
+import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {alwaysNeeded} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
@@ -33,7 +34,9 @@ import {type Content, contentOf} from './contents.js';
 import {type DataFile, findDataFiles} from './data-files.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
+import {findVariants, levelsAmong} from './hwcaps.js';
 import type {Layout} from './layout.js';
+import {findLibcData, type LibcData, type LibcDataRequest} from './libc-data/libc-data.js';
 import type {ManifestFile} from './manifest.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
 import {rightsLeftBehind} from './privileges.js';
@@ -42,13 +45,17 @@ import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
 
 /** What comes along in a relocatable bundle. */
-export interface RelocatableOptions {
+export interface RelocatableOptions extends LibcDataRequest {
   /** The directory to make: one that does not exist, or is empty. */
   readonly into: string;
   /** Take programs and libraries from this root; their paths are inside it. */
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
+  /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  readonly dlopen?: DlopenLevel | undefined;
+  /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
+  readonly hwcaps?: 'all' | 'none' | undefined;
   /** Other files to carry along; targets are below the directory. */
   readonly files?: readonly DataFile[] | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -71,6 +78,8 @@ export interface RelocatableResult {
   readonly files: readonly RelocatableFile[];
   /** Carried directories in which nothing is, below the directory. */
   readonly directories: readonly string[];
+  /** Variables to set when the programs are started, so that they find the data of their C library; below the directory. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
 }
 
@@ -101,7 +110,8 @@ export async function bundleRelocatable(
     const prepared = inWords(directory, () => prepare(programs, from, options));
     const files = write(prepared, above, name, options.onProgress);
     const directories = prepared.plan.directories.map((path) => belowTop(path).slice(1));
-    return {directory, files, directories, notes: prepared.plan.notes};
+    const {environment, plan} = prepared;
+    return {directory, files, directories, environment, notes: plan.notes};
   });
 }
 
@@ -118,6 +128,8 @@ function refuseOccupied(above: HeldDirectory, name: string): void {
 
 /** Everything that is decided before anything is written. What was found is held by the root. */
 interface Prepared {
+  readonly environment: LibcData['environment'];
+  readonly dlopen: DlopenLevel | undefined;
   readonly plan: BundlePlan;
 }
 
@@ -127,15 +139,37 @@ function prepare(
   options: RelocatableOptions,
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
-  const resolver = new Resolver({library, preloadFile: false}, root);
+  const resolver = new Resolver({...dlopenOption(options.dlopen), library, preloadFile: false}, root);
   const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
-  for (const {nodes} of trees) requireOpenToAuthor(nodes, root);
+  const resolverFor = (hwcaps: string) =>
+    new Resolver({...dlopenOption(options.dlopen), library, hwcaps, preloadFile: false}, root);
+  const variants = options.hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
+  for (const {nodes} of [...trees, ...variants.map(({tree}) => tree)]) requireOpenToAuthor(nodes, root);
   const notes: string[] = [];
-  const {files: data, directories} = findDataFiles(root, options.files ?? [], layout, notes);
+  const libcData = findLibcData(trees, options, {root, layout, relocatable: true, kept: new Set()});
+  const wanted = [...(options.files ?? []), ...libcData.files];
+  const {files: found, directories} = findDataFiles(root, wanted, layout, notes);
+  const data = [...found, ...libcData.made];
   const [isolate, shell, targetOf] = [true, undefined, () => null];
+  const {dlopen} = options;
   const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
-  const plan = planBundle(trees, {...places, isolate, shell, targetOf, data, directories, relocatable: true});
-  return {plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]}};
+  const plan = planBundle(trees, {
+    ...places,
+    isolate,
+    shell,
+    targetOf,
+    data,
+    directories,
+    dlopen,
+    variants,
+    relocatable: true,
+  });
+  const {environment} = libcData;
+  return {
+    dlopen,
+    environment,
+    plan: {...plan, notes: [...notes, ...libcData.notes, ...plan.notes, ...rightsLeftBehind(plan.files)]},
+  };
 }
 
 /** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
@@ -158,7 +192,7 @@ function write(
         files.push(staged);
       }
       for (const path of prepared.plan.directories) makeDirectories(top, belowTop(path))[Symbol.dispose]();
-      prove(workspace.held, prepared.plan.files);
+      prove(workspace.held, prepared);
       moveIntoPlace(workspace.held, top, above, name);
       return files;
     } finally {
@@ -178,8 +212,6 @@ function stage(
   onProgress: OnProgress,
 ): RelocatableFile {
   const {role, source, plan, linkTo, resolved} = file;
-  if (file.content !== undefined)
-    throw new ElfError('UNSUPPORTED', 'musl needs a file at a fixed place', {path: source});
   const path = placeOf(file);
   const result = {path: path.slice(1), source, ...(resolved === undefined ? {} : {resolved})};
   using directory = makeDirectories(top, posix.dirname(path));
@@ -236,21 +268,25 @@ function writeProgram(
 }
 
 /** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
-function prove(workspace: HeldDirectory, files: readonly BundleFile[]): void {
+function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): void {
   using root = new HeldRoot(workspace.again());
-  const resolver = new Resolver({preloadFile: false}, root);
   const prefix = `/${treeName}`;
   const placed = files.map((file) => {
     const resolved = file.role === 'program' ? 'program' : file.resolved;
     return {path: `${prefix}${placeOf(file)}`, role: file.role, resolved} as const;
   });
   const dynamic = files.find(({role, plan}) => role === 'program' && plan !== undefined);
-  const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
-  const failure = findFileObstacle(resolver, placed, opener, prefix);
-  if (failure === undefined) return;
-  throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${failure.what}`, {
-    path: failure.path.slice(prefix.length + 1),
-  });
+  const paths = files.map(({path}) => path);
+  for (const level of [undefined, ...levelsAmong(paths, layout.libs)]) {
+    const hwcaps = level === undefined ? {} : {hwcaps: level};
+    const resolver = new Resolver({...dlopenOption(dlopen), ...hwcaps, preloadFile: false}, root);
+    const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
+    const failure = findFileObstacle(resolver, placed, opener, prefix);
+    if (failure === undefined) continue;
+    throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${failure.what}`, {
+      path: failure.path.slice(prefix.length + 1),
+    });
+  }
 }
 
 function moveIntoPlace(

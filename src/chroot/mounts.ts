@@ -12,8 +12,8 @@ import {existsSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 import {type Found, Root} from '../loader/root.js';
+import {singleQuoted} from '../source/shell-word.js';
 import {absolutePath} from '../source/working-directory.js';
-import {singleQuoted} from './shell-word.js';
 import {findTool} from './tools.js';
 
 /** A file or directory of the machine that is shown inside. */

@@ -1,7 +1,7 @@
 import {constants} from 'node:os';
 import {ElfError} from '../errors.js';
+import {quoted} from '../source/shell-word.js';
 import {findLog} from './debootstrap.js';
-import {quoted} from './shell-word.js';
 
 /** What a shell reports of a command that Ctrl-C, a closed terminal or kill(1) ended. */
 const interruptions = [

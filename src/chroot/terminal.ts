@@ -8,7 +8,7 @@
  */
 import {readFileSync} from 'node:fs';
 import {isatty} from 'node:tty';
-import {singleQuoted} from './shell-word.js';
+import {singleQuoted} from '../source/shell-word.js';
 import {findTool, hasTool} from './tools.js';
 
 /**

@@ -17,7 +17,12 @@ export interface Definition {
   /** What else the help should say. */
   readonly epilogue?: string;
   /** What follows `--`, if it is not the rest of the files. */
-  readonly rest?: {readonly name: string; readonly describe: string};
+  readonly rest?: {
+    readonly name: string;
+    readonly describe: string;
+    /** The flag without which it is the rest of the files after all. */
+    readonly needs?: string;
+  };
 }
 
 /** A subcommand: its definition, and where its code is. */

@@ -73,7 +73,9 @@ function beforeDashes(words: readonly string[]): readonly string[] {
 
 /** For those who forget the `--`. */
 function behindDashes({rest}: Command): string {
-  return rest === undefined ? '' : `; ${rest.describe.replace(/ \(.*/, '')} goes after --`;
+  return rest === undefined || rest.needs !== undefined
+    ? ''
+    : `; ${rest.describe.replace(/ \(.*/, '')} goes after --`;
 }
 
 /** An option that takes one value and was given two. */

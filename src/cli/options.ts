@@ -56,11 +56,22 @@ export const placeOptions = {
   libs: text('NAME', 'name of the library directory below the prefix'),
 } as const;
 
+/** Which libraries of dlopen(3) a copy of a program takes along. */
+export const dlopenLevelOption = {
+  dlopen: choice(
+    'LEVEL',
+    ['required', 'recommended', 'suggested', 'none'],
+    'include libraries that files declare for dlopen (.note.dlopen), down to this priority',
+    {usual: 'recommended'},
+  ),
+} as const;
+
 /** How to make a bundle. */
 export const bundleOptions = {
   libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
   root: text('DIR', 'take programs and libraries from this root directory'),
   library: list('NAME', 'additional library to bundle'),
+  ...dlopenLevelOption,
   isolate: flag(
     'make the bundled loader ignore LD_* variables, ld.so.preload, ld.so.cache and its built-in directories',
     {

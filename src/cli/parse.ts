@@ -47,12 +47,14 @@ function asDefault({usage}: Command): string {
 }
 
 /**
- * After `--` comes the command to run in a chroot, and elsewhere files, whose names may begin with a dash;
+ * After `--` comes a command to run where there is one, and elsewhere files, whose names may begin with a dash;
  * yargs would not take those for positional arguments.
  */
 function endOptions({rest}: Command, words: readonly string[]): string[] {
   const end = words.indexOf('--');
-  if (end < 0 || rest !== undefined) return [...words];
+  const hasRest =
+    rest !== undefined && (rest.needs === undefined || words.slice(0, end).includes(`--${rest.needs}`));
+  if (end < 0 || hasRest) return [...words];
   const files = words.slice(end + 1).map((file) => (file.startsWith('-') ? `./${file}` : file));
   return [...words.slice(0, end), ...files];
 }

@@ -44,7 +44,8 @@ export function refuseMisses(
   }
 }
 
-function notFound(program: TreeNode, tree: ResolvedTree, miss: Miss): ElfError {
+/** The error about a library that is nowhere. */
+export function notFound(program: TreeNode, tree: ResolvedTree, miss: Miss): ElfError {
   const {name, requestedBy, kind, fatal} = miss;
   const asker = kind === 'library' ? undefined : tree.nodes[requestedBy ?? 0];
   const forWhom = asker === undefined || asker === program ? '' : `, which ${asker.path} asks for,`;

@@ -52,7 +52,7 @@ export function resolveProgram(resolver: Resolver, path: string): ResolvedTree {
 }
 
 /** What the first line of a script says; the kernel reads no more of it (BINPRM_BUF_SIZE). */
-function scriptInterpreter(root: Root, path: string): string | undefined {
+export function scriptInterpreter(root: Root, path: string): string | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;
   const source = root.source(there.host);

@@ -57,8 +57,7 @@ export function findUndefinedSymbols(tree: ResolvedTree, root = new Root(tree.ro
  * Say which objects call functions that load modules: NSS for names and addresses, gconv for character sets, any
  * plugin by dlopen, libgcc_s for leaving a thread or walking the stack. The C library itself is not listed.
  */
-export function findModuleLoading(tree: ResolvedTree): ModuleLoading[] {
-  const root = new Root(tree.root);
+export function findModuleLoading(tree: ResolvedTree, root = new Root(tree.root)): ModuleLoading[] {
   return tree.nodes.filter(isOrdinary(tree)).flatMap((node) =>
     symbolsOf(node, root).flatMap(({name, defined}) => {
       const what = defined ? undefined : loadingFunctions.get(name);

@@ -53,15 +53,26 @@ export function planIsolation(view: ElfView, {directories: lose = true} = {}): I
   };
 }
 
-/** Plan the byte edits for a C library: it no longer opens modules for character sets by the paths of the machine. */
-export function planLibcIsolation(view: ElfView): Plan | undefined {
+/**
+ * Plan the byte edits for a C library: it no longer opens modules for character sets by the paths of the machine.
+ *
+ * @param gconv the directory in which it finds such modules instead, if the path that it replaces is long enough
+ */
+export function planLibcIsolation(view: ElfView, gconv?: string): Plan | undefined {
   const text = byteString(view.source.read(0, view.source.size));
   const writes = [...text.matchAll(/(?<=\0)\/[\w.+/-]*\/gconv(?:\/[\w.-]+)?(?=\0)/g)].map((match) =>
-    write(match.index, match[0], nowhere(match[0]), `${match[0]} becomes a path that cannot exist`),
+    writeGconv(match.index, match[0], gconv),
   );
   return writes.length === 0
     ? undefined
     : planOf(view, writes, ['iconv does not open gconv modules of the machine']);
+}
+
+/** The cache has absolute paths, and is of no use elsewhere. Slashes at the end of a directory are harmless. */
+function writeGconv(offset: number, path: string, gconv: string | undefined): Write {
+  if (gconv === undefined || gconv.length > path.length || !path.endsWith('/gconv'))
+    return write(offset, path, nowhere(path), `${path} becomes a path that cannot exist`);
+  return write(offset, path, gconv.padEnd(path.length, '/'), `${path} becomes ${gconv}`);
 }
 
 function planOf({path, source: {size}}: ElfView, writes: readonly Write[], changes: readonly string[]): Plan {

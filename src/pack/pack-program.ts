@@ -8,7 +8,7 @@ import type {PackedContents} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
-import type {DlopenPriority} from '../loader/dlopen-notes.js';
+import {type DlopenLevel, dlopenOption, refuseUnopenable} from '../loader/dlopen-needs.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {alwaysNeeded, refuseMisses, whereIn} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
@@ -33,8 +33,8 @@ export interface PackOptions {
   readonly libraryPath?: string | undefined;
   /** Libraries to pack besides those that are asked for, such as plugins; names, or paths inside the root. */
   readonly libraries?: readonly string[] | undefined;
-  /** Pack what the files say that they open with dlopen(3), down to this priority. */
-  readonly dlopen?: DlopenPriority | undefined;
+  /** Pack what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  readonly dlopen?: DlopenLevel | undefined;
   /** Whether the loader opens nothing but what is inside. Default: true for an emulator, `qemu-TARGET`. */
   readonly closed?: boolean | undefined;
   /** Whether the loader ignores LD_* variables, ld.so.preload and ld.so.cache. Default: true. */
@@ -76,7 +76,7 @@ export async function packProgram(program: string, options: PackOptions): Promis
   using root = HeldRoot.toCopyFrom(options.root);
   const settings = {
     ...(options.libraryPath !== undefined && {libraryPath: options.libraryPath}),
-    ...(options.dlopen !== undefined && {dlopen: options.dlopen}),
+    ...(options.loaderOnly ? {} : dlopenOption(options.dlopen)),
     library: [...(options.libraries ?? []), alwaysNeeded],
     preloadFile: false,
   };
@@ -87,7 +87,7 @@ export async function packProgram(program: string, options: PackOptions): Promis
 }
 
 function packTree(tree: ResolvedTree, root: HeldRoot, options: PackOptions): PackResult {
-  const notes = complaintsOf(tree);
+  const notes = complaintsOf(tree, options);
   const nodes = options.loaderOnly ? tree.nodes.filter(isProgramOrLoader(tree)) : tree.nodes;
   const author = requireOpenToAuthor(nodes, root);
   const sources = openAll(nodes, tree, root);
@@ -208,10 +208,13 @@ function hashOf(source: FileSource, onProgress: OnProgress = () => {}): string {
 }
 
 /** What the tree lacks. @throws ElfError NOT_FOUND, NOT_CLOSED */
-function complaintsOf(tree: ResolvedTree): string[] {
+function complaintsOf(tree: ResolvedTree, {dlopen, loaderOnly}: PackOptions): string[] {
   const notes: string[] = [];
   const [program] = tree.nodes;
-  if (program !== undefined) refuseMisses(program, tree, tree.misses, notes);
+  if (program !== undefined) {
+    refuseMisses(program, tree, tree.misses, notes);
+    if (!loaderOnly) refuseUnopenable({program, tree, level: dlopen}, tree.nodes, notes);
+  }
   const problem = tree.versionProblems[0];
   if (problem !== undefined) {
     throw new ElfError('NOT_CLOSED', `a library does not define the symbol version ${problem.version}`, {

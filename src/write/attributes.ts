@@ -13,8 +13,9 @@
  * this comes after the last write.
  */
 import {spawnSync} from 'node:child_process';
-import {accessSync, constants, fchmodSync, openSync} from 'node:fs';
+import {constants, fchmodSync, openSync} from 'node:fs';
 import {closeQuietly} from '../source/descriptor.js';
+import {findFixedProgram} from '../source/fixed-program.js';
 import type {Workspace} from './workspace.js';
 
 /** What of a file is copied, as cp names it. */
@@ -36,15 +37,6 @@ export const attributesUnknown =
 
 const noPrivatePlace =
   'attributes, ACLs and capabilities are not kept: the file system does not support private directories';
-
-/** Never by PATH, which may contain another user's directory. The last two are NixOS's and Guix's. */
-const directories = [
-  '/usr/bin',
-  '/bin',
-  '/usr/local/bin',
-  '/run/current-system/sw/bin',
-  '/run/current-system/profile/bin',
-];
 
 /** Copy attributes. @returns what of each file's could not be copied, as cp says it */
 export function copyAttributes(copies: readonly (AttributeCopy | undefined)[]): (string | undefined)[] {
@@ -82,7 +74,7 @@ function inBatches(copies: readonly (AttributeCopy | undefined)[]): Numbered[][]
 
 function runCp(batch: readonly AttributeCopy[]): string | undefined {
   const [first] = batch;
-  const cp = process.platform === 'linux' ? findCp() : undefined;
+  const cp = process.platform === 'linux' ? findFixedProgram('cp') : undefined;
   if (first === undefined || cp === undefined) return attributesUnknown;
   const {workspace, kinds, to} = first;
   // cp runs as root, and would follow a link that another user puts there.
@@ -116,7 +108,7 @@ export function hasCapabilities({workspace, number}: AttributeCopy): boolean | u
     fchmodSync(from, 0o444);
     fchmodSync(to, 0o666);
     const args = ['--attributes-only', '--preserve=xattr', '--', '/proc/self/fd/3', '/proc/self/fd/4'];
-    const {stderr, error} = spawnSync(findCp() ?? '', args, {
+    const {stderr, error} = spawnSync(findFixedProgram('cp') ?? '', args, {
       stdio: ['ignore', 'ignore', 'pipe', from, to],
       env: {LC_ALL: 'C'},
       cwd: '/',
@@ -133,19 +125,6 @@ export function hasCapabilities({workspace, number}: AttributeCopy): boolean | u
 
 /** The overflow user of the kernel (proc_sys_kernel(5)). */
 const nobody = 65_534;
-
-function findCp(): string | undefined {
-  return directories.map((directory) => `${directory}/cp`).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** What cp says, without the names of files. */
 function shorten(stderr: string): string {

@@ -8,11 +8,11 @@ import {openElfSource} from '../../elf/open.js';
 import {ElfError} from '../../errors.js';
 import {findOwn, openOwn} from '../../loader/inside.js';
 import type {Root} from '../../loader/root.js';
+import {quoted} from '../../source/shell-word.js';
 import type {Architecture} from '../architecture.js';
 import {findOwnEmulator, lookForHostEmulator} from '../find-emulator.js';
 import {type BundlePlace, findManifest} from '../manifest.js';
 import {isElf, readHead} from '../program.js';
-import {quoted} from '../shell-word.js';
 import {type BundleProblem, verifyBundle} from '../verify.js';
 import {broken, doubtful, type Finding, type FindingCode, fine} from './finding.js';
 

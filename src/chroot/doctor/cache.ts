@@ -2,9 +2,9 @@
  * The cache of emulators that were made one file: what is in it, and whether it can be used.
  */
 import {ElfError} from '../../errors.js';
+import {quoted} from '../../source/shell-word.js';
 import {cachePath, findOwnDirectory} from '../cache/place.js';
 import {cacheLimit, listCached} from '../cache/store.js';
-import {quoted} from '../shell-word.js';
 import {doubtful, type Finding, fine} from './finding.js';
 
 export function examineCache(): readonly Finding[] {

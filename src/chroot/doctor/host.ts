@@ -5,8 +5,8 @@ import {readFileSync} from 'node:fs';
 import {release, userInfo} from 'node:os';
 import {hasPrivateTables} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
+import {quoted} from '../../source/shell-word.js';
 import {planIdMap} from '../idmap.js';
-import {quoted} from '../shell-word.js';
 import {examineCache} from './cache.js';
 import {broken, doubtful, type Finding, fine} from './finding.js';
 

@@ -6,11 +6,11 @@ import {isNativeTarget, type QemuTarget, targetOfFile} from '../../binfmt/target
 import {ElfError, shortened} from '../../errors.js';
 import {Resolver} from '../../loader/resolve.js';
 import type {Root} from '../../loader/root.js';
+import {quoted} from '../../source/shell-word.js';
 import type {Architecture} from '../architecture.js';
 import {firstStageDone} from '../debootstrap.js';
 import {mountOf} from '../mount-of.js';
 import {isElf, readHead} from '../program.js';
-import {quoted} from '../shell-word.js';
 import {broken, doubtful, type Finding, fine} from './finding.js';
 
 export function examineSystem(root: Root, architecture: Architecture | undefined): readonly Finding[] {

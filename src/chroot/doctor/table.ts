@@ -9,8 +9,8 @@ import {type BinfmtEntry, type BinfmtTable, entryMatches, readTable} from '../..
 import type {QemuTarget} from '../../binfmt/targets.js';
 import {ElfError, printable} from '../../errors.js';
 import {Root} from '../../loader/root.js';
+import {quoted} from '../../source/shell-word.js';
 import {readHead} from '../program.js';
-import {quoted} from '../shell-word.js';
 import {broken, doubtful, type Finding, fine} from './finding.js';
 
 /** A chroot whose programs need an emulator. */

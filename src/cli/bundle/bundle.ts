@@ -1,22 +1,41 @@
-import {bundle, bundleRelocatable, type DataFile} from '../../index.js';
+import {
+  bundle,
+  bundleRelocatable,
+  type DataFile,
+  findUnbundled,
+  type TracedRun,
+  traceCommand,
+} from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import type {Output} from '../output.js';
 import {showProgress} from '../progress.js';
 import {safe} from '../safe-text.js';
 import type {bundle as definition} from './definition.js';
 import {bundleToJson, printBundle, resolvedInWords} from './print-bundle.js';
+import {checkTrace, printUnbundled, unbundledToJson} from './print-unbundled.js';
 
 type Arguments = ArgumentsOf<typeof definition>;
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
-  if (args.relocatable) return relocatable(args, output);
+  checkUsage(args);
+  const traced = args.trace ? await traceCommand(args['--'] ?? []) : undefined;
+  const make = args.relocatable ? relocatable : fixed;
+  await make(args, traced, output);
+  return undefined;
+}
+
+async function fixed(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
   const result = await bundle(args.programs, {
     into: args.into,
     prefix: args.prefix,
     libs: args.libs,
     root: args.root,
     library: args.library,
+    dlopen: args.dlopen,
     files: filesOf(args),
+    hwcaps: args.hwcaps,
+    gconv: args.gconv,
+    locales: args.locale,
     isolate: args.isolate,
     symbols: args.symbols,
     launcher: args.launcher,
@@ -24,12 +43,15 @@ export async function run(args: Arguments, output: Output): Promise<number | und
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  if (args.json) output.json(bundleToJson(result));
+  const lacking = traced && findUnbundled(traced, {programs: args.programs, sources: result.sources});
+  if (args.json) output.json({...bundleToJson(result), ...unbundledToJson(traced, lacking)});
   else printBundle(result, output);
-  return undefined;
+  if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
 }
 
-async function relocatable(args: Arguments, output: Output): Promise<number | undefined> {
+function checkUsage(args: Arguments): void {
+  checkTrace(args);
+  if (!args.relocatable) return;
   const fixed = (['prefix', 'launcher', 'shell'] as const).filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',
   );
@@ -37,22 +59,32 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
     throw new UsageError(
       `--relocatable cannot be combined with ${fixed[0] ? `--${fixed[0]}` : '--no-isolate'}`,
     );
+}
+
+async function relocatable(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
   const result = await bundleRelocatable(args.programs, {
     into: args.into,
     root: args.root,
     library: args.library,
+    dlopen: args.dlopen,
     files: filesOf(args),
+    hwcaps: args.hwcaps,
+    gconv: args.gconv,
+    locales: args.locale,
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  const {directory, files, directories} = result;
-  if (args.json) output.json({directory, files, directories});
+  const {directory, files, directories, environment} = result;
+  const sources = files.map(({source}) => source);
+  const lacking = traced && findUnbundled(traced, {programs: args.programs, sources});
+  if (args.json)
+    output.json({directory, files, directories, environment, ...unbundledToJson(traced, lacking)});
   else {
     for (const {path, source, resolved} of files)
       output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);
     for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
   }
-  return undefined;
+  if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
 }
 
 function filesOf(args: Arguments): DataFile[] {

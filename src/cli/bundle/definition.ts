@@ -1,5 +1,5 @@
 import type {Definition} from '../command.js';
-import {bundleOptions, flag, jsonOption, list, text} from '../options.js';
+import {bundleOptions, choice, flag, jsonOption, list, text} from '../options.js';
 
 export const bundle = {
   usage: 'bundle <programs..>',
@@ -22,7 +22,23 @@ export const bundle = {
       'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files carries them as they are',
       {default: true},
     ),
+    hwcaps: choice(
+      'WHICH',
+      ['none', 'all'],
+      'include variants of libraries for newer CPUs (glibc-hwcaps), which the loader chooses at run time',
+      {usual: 'none'},
+    ),
+    gconv: flag('include the modules with which iconv converts character sets'),
+    locale: list('NAME', 'include a locale of the C library, such as de_DE.UTF-8'),
+    trace: flag(
+      'run COMMAND once with strace, and print options that add the files which it opened and the bundle lacks',
+    ),
     ...jsonOption,
+  },
+  rest: {
+    name: 'COMMAND',
+    describe: 'with --trace, a command of this machine that uses the programs; it is not run in the bundle',
+    needs: 'trace',
   },
   examples: [
     {
@@ -45,6 +61,10 @@ export const bundle = {
     {
       line: 'elfinterp bundle --relocatable /usr/bin/python3.11 --into ./py --file /usr/lib/python3.11=lib/python3.11',
       meaning: 'and a tree whose modules bring their libraries',
+    },
+    {
+      line: 'elfinterp bundle /usr/bin/file --into ./out --trace -- file /bin/ls',
+      meaning: 'and print which files are still missing',
     },
   ],
 } as const satisfies Definition;

@@ -27,6 +27,6 @@ export function resolvedInWords(resolved: ManifestFile['resolved']): SafeText {
     : safe`  (a module: finds its libraries in the bundle)`;
 }
 
-export function bundleToJson({manifest, manifestPath, written, isolated}: BundleResult): object {
-  return {...manifest, manifestPath, written, isolated: isolated ?? null};
+export function bundleToJson({manifest, manifestPath, written, isolated, environment}: BundleResult): object {
+  return {...manifest, manifestPath, written, isolated: isolated ?? null, environment};
 }

@@ -17,6 +17,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       libs: args.libs,
       root: args.root,
       library: args.library,
+      dlopen: args.dlopen,
       oneFile: args['one-file'],
       isolate: args.isolate,
       symbols: args.symbols,

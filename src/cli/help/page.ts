@@ -114,8 +114,12 @@ function describeGroup(group: string): string {
 }
 
 function describeCommand(command: Command, group = ''): Entry {
+  // What a flag only asks for is in the command's own help.
+  const {rest, ...always} = command;
   return {
-    term: `${nameOf(command)}${placeholders(command)}`.slice(group.length).trim(),
+    term: `${nameOf(command)}${placeholders(rest?.needs === undefined ? command : always)}`
+      .slice(group.length)
+      .trim(),
     text: command.summary,
   };
 }

@@ -1,5 +1,5 @@
 import type {Definition} from '../command.js';
-import {choice, flag, jsonOption, list, text} from '../options.js';
+import {dlopenLevelOption, flag, jsonOption, list, text} from '../options.js';
 
 export const pack = {
   usage: 'pack <program> <output>',
@@ -12,11 +12,7 @@ export const pack = {
     root: text('DIR', 'take the program and its libraries from this root directory'),
     'library-path': text('DIRS', 'directories to search for libraries first'),
     library: list('NAME', 'additional library to pack, for example a plugin'),
-    dlopen: choice(
-      'LEVEL',
-      ['required', 'recommended', 'suggested'],
-      'pack the libraries that files declare for dlopen (.note.dlopen), down to this priority',
-    ),
+    ...dlopenLevelOption,
     closed: flag('let the loader open only what is inside (default for qemu-user emulators)', {
       twoWays: true,
     }),
