@@ -18,7 +18,7 @@ import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import type {Draft} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
-import {extendLoad, findRooms, type Place, type Room, takePlace, vacate} from './space.js';
+import {extendLoad, findRooms, ofKind, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
  * Make DT_STRTAB `size` bytes long, zeros added at its end.
@@ -37,10 +37,6 @@ export function growStringTable(draft: Draft, size: number): void {
   if (!done) moveToExtension(draft, size);
   setEntry(draft, DT.DT_STRSZ, BigInt(size));
   draft.climb(2);
-}
-
-function ofKind(rooms: readonly Room[], kind: Room['kind']): Room[] {
-  return rooms.filter((room) => room.kind === kind);
 }
 
 function stringTable(draft: Draft): DynamicTable {

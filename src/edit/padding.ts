@@ -6,7 +6,7 @@
  * themselves: `bun build --compile` enlarges the LOAD that holds its data over whatever stands behind it in the file,
  * and sets section headers right afterwards, but not program headers.
  */
-import {PF, PT, SHT} from '../elf/constants.js';
+import {PF, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
 import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
@@ -32,24 +32,14 @@ export function takeWritablePlace(draft: Draft, size: number, align: number): Pl
   for (const [i, {end}] of claims.entries()) {
     const gap = {offset: end, size: (claims[i + 1]?.start ?? end) - end};
     const offset = roundUp(end, align);
+    const load = draft.loadAt(offset, size);
     if (offset + size > end + gap.size || !isPadding(draft, gap) || !isZero(draft, end, gap.size)) continue;
-    const address = writableAddress(draft, {offset, size});
-    if (address === undefined) continue;
+    if (load === undefined || (load.p_flags & (PF.PF_W | PF.PF_X)) !== PF.PF_W) continue;
+    const address = load.p_vaddr + BigInt(offset - load.p_offset);
     const range = {low: address, high: address + BigInt(size)};
     if (isNamed(draft.view, range) || isAddressed(draft, range)) continue;
     draft.taken.push({offset, size});
     return {offset, address};
   }
   return undefined;
-}
-
-function writableAddress({programHeaders}: Draft, {offset, size}: Range): bigint | undefined {
-  const load = programHeaders.find(
-    ({p_type, p_flags, p_offset, p_filesz}) =>
-      p_type === PT.PT_LOAD &&
-      (p_flags & (PF.PF_W | PF.PF_X)) === PF.PF_W &&
-      offset >= p_offset &&
-      offset + size <= p_offset + p_filesz,
-  );
-  return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
 }

@@ -37,12 +37,13 @@ export interface Place {
 /** List the rooms of a draft, gaps between tables first. `vacated` is a range whose content the edit gave up. */
 export function findRooms(draft: Draft, vacated?: Range): Room[] {
   const claims = mergeClaims(listClaims(draft, vacated));
-  const {gaps, paddings} =
-    draft.view.sectionHeaders.length > 0
-      ? findGaps(draft, claims)
-      : {gaps: placeOf(draft, vacated), paddings: []};
+  const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(draft, claims) : placeOf(draft, vacated);
   const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(draft, load, claims));
-  return [...gaps, ...slacks, ...paddings, ...extensionRooms(draft, vacated)];
+  return [...ofKind(gaps, 'gap'), ...slacks, ...ofKind(gaps, 'padding'), ...extensionRooms(draft, vacated)];
+}
+
+export function ofKind(rooms: readonly Room[], kind: Room['kind']): Room[] {
+  return rooms.filter((room) => room.kind === kind);
 }
 
 /** In the LOAD that an earlier edit added, whatever is zero and has no owner is free. */
@@ -120,22 +121,19 @@ export function vacate(draft: Draft, {offset, size}: Range, reason: string): voi
 }
 
 /** Between two tables, and between a table and what is aligned behind it. */
-function findGaps(draft: Draft, claims: readonly Claim[]): {gaps: Room[]; paddings: Room[]} {
-  const gaps: Room[] = [];
-  const paddings: Room[] = [];
-  for (const [i, before] of claims.entries()) {
+function findGaps(draft: Draft, claims: readonly Claim[]): Room[] {
+  return claims.flatMap((before, i): Room[] => {
     const after = claims[i + 1];
-    if (after === undefined || !before.isTable) continue;
+    if (after === undefined || !before.isTable) return [];
     const load = draft.readOnlyLoads.find(
       (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz,
     );
     const gap = {offset: before.end, size: after.start - before.end};
-    if (load === undefined || gap.size === 0 || gap.size > mostZeros) continue;
-    if (!isFiller(draft, gap.offset, gap.size)) continue;
-    if (after.isTable) gaps.push({kind: 'gap', ...gap, load});
-    else if (isPadding(draft, gap)) paddings.push({kind: 'padding', ...gap, load});
-  }
-  return {gaps, paddings};
+    if (load === undefined || gap.size === 0 || gap.size > mostZeros) return [];
+    const isTrusted = after.isTable || isPadding(draft, gap);
+    if (!isTrusted || !isFiller(draft, gap.offset, gap.size)) return [];
+    return [{kind: after.isTable ? 'gap' : 'padding', ...gap, load}];
+  });
 }
 
 /** Without section headers the only gap to trust is the place that the edit itself gave up. */
