@@ -12,8 +12,7 @@ import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {isAddressed, isNamed} from './addressed.js';
 import {listClaims, mergeClaims} from './claims.js';
-import type {Draft} from './draft.js';
-import type {Place} from './space.js';
+import type {Draft, DynamicPlace} from './draft.js';
 
 /** Would the section that ends a gap begin elsewhere if its alignment let it? */
 export function isPadding({sectionHeaders}: Draft, {offset, size}: Range): boolean {
@@ -27,7 +26,11 @@ export function isPadding({sectionHeaders}: Draft, {offset, size}: Range): boole
 }
 
 /** Take a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
-export function takeWritablePlace(draft: Draft, size: number, align: number): Place | undefined {
+export function takeWritablePlace(
+  draft: Draft,
+  size: number,
+  align: number,
+): Omit<DynamicPlace, 'capacity'> | undefined {
   const claims = mergeClaims(listClaims(draft));
   for (const [i, {end}] of claims.entries()) {
     const gap = {offset: end, size: (claims[i + 1]?.start ?? end) - end};
