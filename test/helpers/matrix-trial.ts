@@ -15,7 +15,7 @@ import {
 import {binutil, type MatrixProgram, outputOf, runMatrixProgram} from './matrix.js';
 import {damagedSections} from './memory.js';
 import {elflint, euReadelfStrings, freshComplaints, readelfInterpreter} from './readelf.js';
-import {stripperNames, strippers} from './strippers.js';
+import {installedStrippers, strippers} from './strippers.js';
 import {run} from './tools.js';
 
 export interface Trial {
@@ -162,7 +162,7 @@ function strippersFor(program: MatrixProgram, plans: readonly Plan[]): readonly 
   const own = binutil(program, 'strip');
   const gnu = {name: own, command: (from: string, to: string) => [own, from, '-o', to]};
   if (!plans.some(hasMovedTable)) return [gnu];
-  const names = program.command.length > 0 ? (['eu-strip'] as const) : stripperNames;
+  const names = program.command.length > 0 ? (['eu-strip'] as const) : installedStrippers;
   return names.map((name) => ({name, command: (from, to) => [name, ...strippers[name](from, to)]}));
 }
 
