@@ -1,4 +1,4 @@
-import {PF, PT, SHF, SHT} from '../elf/constants.js';
+import {PF, PT} from '../elf/constants.js';
 import {encodeString} from '../elf/strings.js';
 import {addSection} from './add-section.js';
 import type {Draft, Step} from './draft.js';
@@ -6,7 +6,7 @@ import {takeNewPlace} from './extension.js';
 import {setInterpreter} from './interpreter.js';
 import {requireLoaded} from './loaded.js';
 import {takeProgramHeader} from './program-header.js';
-import {findRooms, type Place, takePlace} from './space.js';
+import {findRooms, takePlace} from './space.js';
 
 /**
  * Plan an interpreter for a file that may have none, as a shared library that shall be run. The string goes into
@@ -28,22 +28,8 @@ export function addInterpreter(draft: Draft, path: string): Step {
   segment.p_filesz = bytes.length;
   segment.p_memsz = bytes.length;
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
-  describe(draft, place, bytes.length);
+  addSection(draft, '.interp', {...place, size: bytes.length, align: 1});
   draft.climb(2);
   draft.changes.push(`interpreter: none -> ${path}`);
   return draft.finish();
-}
-
-function describe(draft: Draft, {offset, address}: Place, size: number): void {
-  addSection(draft, '.interp', {
-    sh_type: SHT.SHT_PROGBITS,
-    sh_flags: SHF.SHF_ALLOC,
-    sh_addr: address,
-    sh_offset: offset,
-    sh_size: size,
-    sh_link: 0,
-    sh_info: 0,
-    sh_addralign: 1,
-    sh_entsize: 0,
-  });
 }

@@ -3,7 +3,7 @@
  * describe, not what segments do. It comes last, so that no index anywhere changes. The table of headers moves when
  * something stands behind it, and so do the names.
  */
-import {SHN} from '../elf/constants.js';
+import {SHF, SHN, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
 import {Shdr} from '../elf/records.js';
 import {byteString, encodeString} from '../elf/strings.js';
@@ -12,8 +12,14 @@ import {listKnown} from './claims.js';
 import {requireSectionNames} from './damage.js';
 import type {Draft} from './draft.js';
 
-/** Describe bytes by a section. A file without section headers, or with very many, stays as it is. */
-export function addSection(draft: Draft, name: string, fields: Omit<Shdr, 'sh_name'>): void {
+/** Loaded bytes that a section is to describe. */
+export interface Described extends Range {
+  readonly address: bigint;
+  readonly align: number;
+}
+
+/** Describe loaded bytes by a section. A file without section headers, or with very many, stays as it is. */
+export function addSection(draft: Draft, name: string, {offset, size, address, align}: Described): void {
   const {view, sectionHeaders} = draft;
   requireSectionNames(view);
   const names = sectionHeaders[view.e_shstrndx];
@@ -23,7 +29,18 @@ export function addSection(draft: Draft, name: string, fields: Omit<Shdr, 'sh_na
   draft.clear(old.offset, old.size, 'the place of the section headers');
   const sh_name = placeName(draft, names, encodeString(name), old);
   const end = old.offset + old.size === draft.size ? endOfKnown(draft, old) : draft.size;
-  sectionHeaders.push({...fields, sh_name});
+  sectionHeaders.push({
+    sh_name,
+    sh_type: SHT.SHT_PROGBITS,
+    sh_flags: SHF.SHF_ALLOC,
+    sh_addr: address,
+    sh_offset: offset,
+    sh_size: size,
+    sh_link: 0,
+    sh_info: 0,
+    sh_addralign: align,
+    sh_entsize: 0,
+  });
   draft.sectionHeaderOffset = roundUp(end, 8);
   draft.size = Math.max(draft.size, draft.sectionHeaderOffset + sizeOfHeaders(draft));
 }

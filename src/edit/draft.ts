@@ -5,6 +5,7 @@
  */
 
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
+import {loadAtOffset} from '../elf/loads.js';
 import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../elf/records.js';
 import {eachSymbolOf} from '../elf/symbols.js';
 import {type DynamicTable, dynamicTables} from '../elf/tables.js';
@@ -121,24 +122,24 @@ export class Draft {
 
   /**
    * The LOADs that may take more bytes: mapped from the file to their last byte, readable, not writable. A
-   * writable one is left alone, because what follows its file bytes in memory is BSS.
+   * writable one is left alone, because what follows its file bytes in memory is BSS; and so is one to which the program
+   * header table moved (move-table.ts).
    */
   get readOnlyLoads(): Phdr[] {
+    const ofTable = this.loadAt(this.programHeaderOffset);
     return this.programHeaders.filter(
-      ({p_type, p_flags, p_filesz, p_memsz}) =>
-        p_type === PT.PT_LOAD &&
-        (p_flags & PF.PF_W) === 0 &&
-        (p_flags & PF.PF_R) !== 0 &&
-        p_filesz > 0 &&
-        p_filesz === p_memsz,
+      (load) =>
+        load.p_type === PT.PT_LOAD &&
+        (load.p_flags & (PF.PF_W | PF.PF_R)) === PF.PF_R &&
+        load.p_filesz > 0 &&
+        load.p_filesz === load.p_memsz &&
+        (load !== ofTable || load.p_offset === 0),
     );
   }
 
   /** The LOAD that maps a range of the file. */
   loadAt(offset: number, size = 1): Phdr | undefined {
-    return this.programHeaders.find(
-      (p) => p.p_type === PT.PT_LOAD && offset >= p.p_offset && offset + size <= p.p_offset + p.p_filesz,
-    );
+    return loadAtOffset(this.programHeaders, offset, size);
   }
 
   /** The dynamic-linking tables, where they are in this draft; their bytes are the view's. */

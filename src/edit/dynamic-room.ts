@@ -1,16 +1,17 @@
 /*
  * Room for one more entry in the dynamic section. Most linkers leave spare DT_NULLs; lld leaves none.
  *
- * Then an entry that says what another one says gives its slot. Failing that the section moves to a LOAD of its own,
- * writable if it was, because ld.so writes DT_DEBUG and relocated pointers into it. Its old bytes stay, for code
+ * Then an entry that says what another one says gives its slot. Failing that the section moves, into padding of a
+ * writable LOAD or to a LOAD of its own, writable if it was, because ld.so writes DT_DEBUG and relocated pointers into it. Its old bytes stay, for code
  * that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`) finds the new place.
  */
 import {DF, DF_1, DT, PF, PT, SHT} from '../elf/constants.js';
 import {Dyn, type Phdr} from '../elf/records.js';
-import type {Draft} from './draft.js';
+import type {Draft, DynamicPlace} from './draft.js';
 import {takeNewPlace} from './extension.js';
 import {headroom} from './find-extension.js';
 import {openLoad} from './open-load.js';
+import {takeWritablePlace} from './padding.js';
 import type {Place} from './space.js';
 
 /** Slots that a moved section gets besides those that it needs. */
@@ -26,7 +27,7 @@ export function makeDynamicRoom(draft: Draft, more = 0): void {
   if (dynamicPlace === undefined) return;
   const needed = () => draft.entries.length + more + 1;
   if (needed() > dynamicPlace.capacity) dropRedundant(draft);
-  if (needed() > dynamicPlace.capacity) moveSection(draft, needed() + spareSlots);
+  if (needed() > dynamicPlace.capacity) moveSection(draft, needed());
 }
 
 /** DT_FLAGS whose every bit stands in DT_FLAGS_1 too, and DT_BIND_NOW beside DF_1_NOW, say nothing of their own. */
@@ -52,13 +53,13 @@ function repeats(flags1: bigint, flags: bigint): boolean {
   return (flags & ~known) === 0n;
 }
 
-function moveSection(draft: Draft, capacity: number): void {
-  const {view} = draft;
+function moveSection(draft: Draft, slots: number): void {
   const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_DYNAMIC);
   if (segment === undefined) return;
-  const size = capacity * Dyn.size(view.format.elfClass);
-  const place = takeDynamicPlace(draft, segment, size);
-  if (isReadOnlyAfterRelocation(draft, segment)) {
+  const place = takeDynamicPlace(draft, segment, slots);
+  const size = place.capacity * Dyn.size(draft.view.format.elfClass);
+  const wasProtected = isInRelro(draft, segment.p_vaddr, segment.p_memsz);
+  if (wasProtected && !isInRelro(draft, place.address, size)) {
     draft.leavesRelro = true;
     draft.notes.push('the dynamic section moved out of the part that is read-only after relocation (RELRO)');
   }
@@ -74,13 +75,27 @@ function moveSection(draft: Draft, capacity: number): void {
   segment.p_offset = place.offset;
   segment.p_filesz = size;
   segment.p_memsz = size;
-  draft.dynamicPlace = {...place, capacity};
+  draft.dynamicPlace = place;
 }
 
 /** MIPS keeps the section in a read-only segment; anywhere else it wants a LOAD that ld.so can write to. */
-function takeDynamicPlace(draft: Draft, segment: Phdr, size: number): Place {
-  const flags = (draft.loadAt(segment.p_offset)?.p_flags ?? PF.PF_W) & PF.PF_W;
-  if (flags === 0) return takeNewPlace(draft, size, 16);
+function takeDynamicPlace(draft: Draft, segment: Phdr, slots: number): DynamicPlace {
+  const entry = Dyn.size(draft.view.format.elfClass);
+  const isWritable = ((draft.loadAt(segment.p_offset)?.p_flags ?? PF.PF_W) & PF.PF_W) !== 0;
+  const capacities = [slots + spareSlots, slots];
+  for (const capacity of isWritable ? capacities : []) {
+    const place = takeWritablePlace(draft, capacity * entry, 16);
+    if (place === undefined) continue;
+    draft.climb(2);
+    return {...place, capacity};
+  }
+  const capacity = slots + spareSlots;
+  const size = capacity * entry;
+  const place = isWritable ? openOwnLoad(draft, size) : takeNewPlace(draft, size, 16);
+  return {...place, capacity};
+}
+
+function openOwnLoad(draft: Draft, size: number): Place {
   draft.climb(3);
   const load = openLoad(draft, {flags: PF.PF_R | PF.PF_W, size});
   const place = {offset: load.p_offset + headroom, address: load.p_vaddr + BigInt(headroom)};
@@ -88,11 +103,9 @@ function takeDynamicPlace(draft: Draft, segment: Phdr, size: number): Place {
   return place;
 }
 
-function isReadOnlyAfterRelocation({programHeaders}: Draft, {p_vaddr, p_memsz}: Phdr): boolean {
+function isInRelro({programHeaders}: Draft, address: bigint, size: number): boolean {
   return programHeaders.some(
-    (p) =>
-      p.p_type === PT.PT_GNU_RELRO &&
-      p_vaddr >= p.p_vaddr &&
-      p_vaddr + BigInt(p_memsz) <= p.p_vaddr + BigInt(p.p_memsz),
+    ({p_type, p_vaddr, p_memsz}) =>
+      p_type === PT.PT_GNU_RELRO && address >= p_vaddr && address + BigInt(size) <= p_vaddr + BigInt(p_memsz),
   );
 }

@@ -65,8 +65,7 @@ function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
       section.sh_type === SHT.SHT_NOBITS ||
       isLinkerTable(section) ||
       section.sh_type === SHT.SHT_DYNAMIC ||
-      section.sh_offset === interpreter?.p_offset ||
-      section.sh_offset === draft.programHeaderOffset,
+      section.sh_offset === interpreter?.p_offset,
   );
 }
 

@@ -1,11 +1,11 @@
 /*
  * Growing .dynstr, if possible without growing the file.
  *
- * Four ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
+ * Five ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
  * (the layout of GNU ld on x86-64 and i386), those behind .dynstr move toward the slack at the LOAD's end; only
  * DT_* entries, section headers and symbols point at them, and all three follow. As a whole, into slack that is
- * large enough for all of it; its old bytes become zeros. As a whole, into a new LOAD at the end of the file, which
- * it may then extend in place.
+ * large enough for all of it; its old bytes become zeros. By sliding into padding: lld puts .rodata behind these tables.
+ * As a whole, into a new LOAD at the end of the file, which it may then extend in place.
  */
 
 import {DT, PT, SHF, SHT} from '../elf/constants.js';
@@ -18,7 +18,7 @@ import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import type {Draft} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
-import {extendLoad, findRooms, type Room, takePlace, vacate} from './space.js';
+import {extendLoad, findRooms, ofKind, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
  * Make DT_STRTAB `size` bytes long, zeros added at its end.
@@ -30,9 +30,11 @@ export function growStringTable(draft: Draft, size: number): void {
   const rooms = findRooms(draft);
   const done =
     growInto(draft, table, size, rooms) ||
-    slideFollowers(draft, table, size, rooms) ||
-    growAtEnd(draft, table, size);
-  if (!done) moveWhole(draft, size);
+    slideFollowers(draft, table, size, ofKind(rooms, 'slack')) ||
+    growAtEnd(draft, table, size) ||
+    moveInto(draft, size, rooms) ||
+    slideFollowers(draft, table, size, ofKind(rooms, 'padding'));
+  if (!done) moveToExtension(draft, size);
   setEntry(draft, DT.DT_STRSZ, BigInt(size));
   draft.climb(2);
 }
@@ -71,16 +73,19 @@ function slideFollowers(draft: Draft, table: DynamicTable, size: number, rooms: 
     (p) => table.offset >= p.p_offset && table.offset < p.p_offset + p.p_filesz,
   );
   if (load === undefined) return false;
-  const followers = findFollowers(draft, load, table);
-  const first = followers[0];
+  const behind = rooms.filter((room) => room.load === load && room.offset > table.offset + table.size);
+  return behind.some((room) => slideInto(draft, room, table, size));
+}
+
+function slideInto(draft: Draft, room: Room, table: DynamicTable, size: number): boolean {
+  const {load, offset: end} = room;
+  const first = findFollowers(draft, table, end)[0];
   if (first === undefined) return false;
-  const end = load.p_offset + load.p_filesz;
   const distance = roundUp(table.offset + size - first.offset, alignmentOf(draft, first.offset, end));
-  const slack = rooms.find((room) => room.kind === 'slack' && room.load === load);
-  if (slack === undefined || slack.size < distance) return false;
+  if (room.size < distance) return false;
   const low = load.p_vaddr + BigInt(first.offset - load.p_offset);
-  if (isAddressed(draft, {low, high: load.p_vaddr + BigInt(load.p_memsz)})) return false;
-  slide(draft, load, table, first.offset, distance);
+  if (isAddressed(draft, {low, high: load.p_vaddr + BigInt(end - load.p_offset)})) return false;
+  slide(draft, room, {table, start: first.offset, distance});
   draft.moveSection(table, {offset: table.offset, size, address: table.address});
   return true;
 }
@@ -92,9 +97,8 @@ function interpreterOf({programHeaders}: Draft): Range[] {
     .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
 }
 
-/** The tables behind .dynstr, if nothing but tables is there up to the end of the LOAD; else none. */
-function findFollowers(draft: Draft, load: Phdr, table: DynamicTable): Range[] {
-  const end = load.p_offset + load.p_filesz;
+/** The tables behind .dynstr, if nothing but tables is there up to `end`; else none. */
+function findFollowers(draft: Draft, table: DynamicTable, end: number): Range[] {
   const start = table.offset + table.size;
   const followers: Range[] = [...draft.tables, ...interpreterOf(draft)]
     .filter((t) => t.offset >= start && t.offset < end && t.size > 0)
@@ -149,10 +153,16 @@ function alignmentOf(draft: Draft, start: number, end: number): number {
   return Math.max(word, ...sections.map((section) => section.sh_addralign));
 }
 
-function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, distance: number): void {
-  const end = load.p_offset + load.p_filesz;
+/** How far what stands behind .dynstr, from `start` on, moves. */
+interface Slide {
+  readonly table: DynamicTable;
+  readonly start: number;
+  readonly distance: number;
+}
+
+function slide(draft: Draft, {load, offset: end}: Room, {table, start, distance}: Slide): void {
   const low = load.p_vaddr + BigInt(start - load.p_offset);
-  const high = load.p_vaddr + BigInt(load.p_filesz);
+  const high = load.p_vaddr + BigInt(end - load.p_offset);
   const content = draft.read(start, end - start).slice();
   const tableEnd = table.offset + table.size;
   draft.clear(tableEnd, start + distance - tableEnd, 'more room in .dynstr');
@@ -187,15 +197,21 @@ function slide(draft: Draft, load: Phdr, table: DynamicTable, start: number, dis
   extendLoad(load, end + distance);
 }
 
-/** Into a room that is large enough for all of it, else into the extension. */
-function moveWhole(draft: Draft, size: number): void {
-  let place = takePlace(draft, findRooms(draft), size, 1);
-  if (place === undefined) {
-    requireExtension(draft, size);
-    // Making the extension may have moved the table into it.
-    if (growAtEnd(draft, stringTable(draft), size)) return;
-    place = takeNewPlace(draft, size, 1);
-  }
+/** Into a room that is large enough for all of it. */
+function moveInto(draft: Draft, size: number, rooms: readonly Room[]): boolean {
+  const place = takePlace(draft, rooms, size, 1);
+  if (place === undefined) return false;
+  moveWhole(draft, size, place);
+  return true;
+}
+
+function moveToExtension(draft: Draft, size: number): void {
+  requireExtension(draft, size);
+  // Making the extension may have moved the table into it.
+  if (!growAtEnd(draft, stringTable(draft), size)) moveWhole(draft, size, takeNewPlace(draft, size, 1));
+}
+
+function moveWhole(draft: Draft, size: number, place: Place): void {
   const table = stringTable(draft);
   const content = draft.read(table.offset, table.size).slice();
   vacate(draft, table, 'the place of the old .dynstr');

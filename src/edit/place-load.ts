@@ -2,8 +2,8 @@
  * Where in memory does a new LOAD go, and where in the file?
  *
  * In the file, behind everything. In memory, on pages of its own as the file's other LOADs have them: into a gap
- * between two of them that is wide enough, else above all. Programs that append to themselves (bun build --compile)
- * enlarge their last LOAD over whatever comes above it, so a gap is better. An ET_EXEC's base never sinks.
+ * between two of them that is wide enough, else above all. Programs that append to themselves may enlarge their last
+ * LOAD over whatever comes above it, so a gap is better. An ET_EXEC's base never sinks.
  *
  * Linux before 5.18 and qemu-user before 8.1 do not look for the program header table: they take AT_PHDR as e_phoff
  * plus the difference of address and offset, Linux that of the first LOAD, qemu the smallest of all LOADs, counted

@@ -1,7 +1,8 @@
 import {PT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
 import type {Draft} from './draft.js';
-import {dropNull, makeSlot} from './open-load.js';
+import {dropNull} from './insert-load.js';
+import {makeSlot} from './open-load.js';
 
 /**
  * Take a slot of the program header table for another segment. One that must stand before the LOADs (PT_INTERP,

@@ -4,8 +4,9 @@
  * Two kinds of bytes belong to nobody. Slack: the zero padding behind the last byte of a non-writable LOAD,
  * before the next one's file bytes. Growing the LOAD over it changes no mapped byte, since the kernel maps whole
  * pages. A gap: zero bytes between two of the linker's own tables (headers, .interp, notes, hash, symbol, string,
- * version and relocation tables), left by alignment or by an earlier edit. Gaps are trusted only with section
- * headers, which say that nothing else lies there, and only between tables that no code addresses.
+ * version and relocation tables), left by alignment or by an earlier edit, or padding (padding.ts) between such a table
+ * and any other section. Gaps are trusted only with section headers, which say that nothing else lies there, and only
+ * behind tables that no code addresses.
  */
 import {PT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
@@ -16,11 +17,12 @@ import {type Claim, listClaims, mergeClaims} from './claims.js';
 import type {Draft} from './draft.js';
 import {isFiller} from './filler.js';
 import {findExtension, findHoles} from './find-extension.js';
+import {isPadding} from './padding.js';
 import {roomInMemory} from './room-in-memory.js';
 
 /** Free bytes inside, or right behind, a mapped segment. */
 export interface Room {
-  readonly kind: 'gap' | 'slack';
+  readonly kind: 'gap' | 'slack' | 'padding';
   readonly offset: number;
   readonly size: number;
   readonly load: Phdr;
@@ -32,12 +34,16 @@ export interface Place {
   readonly address: bigint;
 }
 
-/** List the rooms of a draft, gaps first. `vacated` is a range whose content the edit gave up. */
+/** List the rooms of a draft, gaps between tables first. `vacated` is a range whose content the edit gave up. */
 export function findRooms(draft: Draft, vacated?: Range): Room[] {
   const claims = mergeClaims(listClaims(draft, vacated));
   const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(draft, claims) : placeOf(draft, vacated);
   const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(draft, load, claims));
-  return [...gaps, ...slacks, ...extensionRooms(draft, vacated)];
+  return [...ofKind(gaps, 'gap'), ...slacks, ...ofKind(gaps, 'padding'), ...extensionRooms(draft, vacated)];
+}
+
+export function ofKind(rooms: readonly Room[], kind: Room['kind']): Room[] {
+  return rooms.filter((room) => room.kind === kind);
 }
 
 /** In the LOAD that an earlier edit added, whatever is zero and has no owner is free. */
@@ -114,16 +120,19 @@ export function vacate(draft: Draft, {offset, size}: Range, reason: string): voi
   load.p_memsz -= size;
 }
 
+/** Between two tables, and between a table and what is aligned behind it. */
 function findGaps(draft: Draft, claims: readonly Claim[]): Room[] {
   return claims.flatMap((before, i): Room[] => {
     const after = claims[i + 1];
-    if (after === undefined || !before.isTable || !after.isTable) return [];
+    if (after === undefined || !before.isTable) return [];
     const load = draft.readOnlyLoads.find(
       (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz,
     );
-    const size = after.start - before.end;
-    if (load === undefined || size === 0 || size > mostZeros || !isFiller(draft, before.end, size)) return [];
-    return [{kind: 'gap', offset: before.end, size, load}];
+    const gap = {offset: before.end, size: after.start - before.end};
+    if (load === undefined || gap.size === 0 || gap.size > mostZeros) return [];
+    const isTrusted = after.isTable || isPadding(draft, gap);
+    if (!isTrusted || !isFiller(draft, gap.offset, gap.size)) return [];
+    return [{kind: after.isTable ? 'gap' : 'padding', ...gap, load}];
   });
 }
 

@@ -120,27 +120,25 @@ function tableOf(rows: ReadonlyMap<string, readonly string[]>): string[] {
 
 /** Counts to print: combinations and their highest rungs for each linker and machine. */
 class Tally {
-  readonly #rows = new Map<string, {runs: number; rungs: number[]; moved: number; unstripped: number}>();
+  readonly #rows = new Map<string, {runs: number; rungs: number[]; moved: number}>();
 
-  add({toolchain, linker}: MatrixProgram, {plans, notStripped}: Trial): void {
+  add({toolchain, linker}: MatrixProgram, {plans}: Trial): void {
     const name = `${toolchain} ${linker}`;
-    const row = this.#rows.get(name) ?? {runs: 0, rungs: [0, 0, 0, 0], moved: 0, unstripped: 0};
+    const row = this.#rows.get(name) ?? {runs: 0, rungs: [0, 0, 0, 0], moved: 0};
     row.runs += 1;
     const highest = Math.max(...plans.map(({rung}) => rung));
     row.rungs[highest] = (row.rungs[highest] ?? 0) + 1;
     if (plans.some(hasMovedTable)) row.moved += 1;
-    if (notStripped !== undefined) row.unstripped += 1;
     this.#rows.set(name, row);
   }
 
   lines(): string[] {
     const rows = [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1));
     return [
-      'machine and linker      runs  rung 0   1   2   3  table moved  not stripped',
-      ...rows.map(([name, {runs: count, rungs, moved, unstripped}]) => {
+      'machine and linker      runs  rung 0   1   2   3  table moved',
+      ...rows.map(([name, {runs: count, rungs, moved}]) => {
         const cells = rungs.map((n) => String(n).padStart(4)).join('');
-        const rest = `${String(moved).padStart(5)}${String(unstripped).padStart(14)}`;
-        return `${name.padEnd(22)} ${String(count).padStart(5)}     ${cells} ${rest}`;
+        return `${name.padEnd(22)} ${String(count).padStart(5)}     ${cells} ${String(moved).padStart(5)}`;
       }),
     ];
   }

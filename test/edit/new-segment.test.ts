@@ -18,6 +18,7 @@ import {
 } from '../../src/index.js';
 import {edit, editOrNoRoom, planFor, programFile} from '../helpers/edits.js';
 import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
+import {stripperNames, stripWith} from '../helpers/strippers.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, runProgram, withTools} from '../helpers/tools.js';
 
@@ -54,21 +55,11 @@ function newLoads(before: ElfView, after: ElfView): readonly Phdr[] {
   return loadsOf(after).filter(({p_vaddr}) => !known.has(p_vaddr));
 }
 
-const strippers = {
-  'llvm-strip-14': (from, to) => ['-o', to, from],
-  'llvm-strip-19': (from, to) => ['-o', to, from],
-  'llvm-objcopy-14': (from, to) => [from, to],
-  'llvm-objcopy-19': (from, to) => [from, to],
-  'eu-strip': (from, to) => ['-o', to, from],
-  strip: (from, to) => ['-o', to, from],
-  objcopy: (from, to) => [from, to],
-} as const satisfies Readonly<Record<string, (from: string, to: string) => readonly string[]>>;
-
 /** Which strippers make something of a program that does not run as it did. */
 function brokenBy(file: string, expected: RegExp): string[] {
-  return Object.entries(strippers).flatMap(([tool, argumentsFor]) => {
+  return stripperNames.flatMap((tool) => {
     const copy = `${file}.${tool}`;
-    output(tool, argumentsFor(file, copy));
+    stripWith(tool, file, copy);
     const {stdout, stderr} = run(copy, []);
     return expected.test(stdout) ? [] : [`${tool}: ${stdout}${stderr}`];
   });
@@ -298,22 +289,26 @@ test('program headers inside a PT_NOTE are no damage', (t) => {
   }
 });
 
-test(
-  'where the program headers had to move, what GNU strip and newer LLVM strippers make of the program runs',
-  withTools((t) => {
-    // Code may read the string of the interpreter by its name, so it stays, and the table has to go.
-    const source = `${hello}const char keep[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";\n`;
-    const file = compile(tempDirectory(t), source, '-Wl,--no-dynamic-linker');
-    const before = viewOf(file);
-    editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
-    t.not(viewOf(file).header.e_phoff, before.header.e_phoff);
-    t.is(run(file, []).stdout, 'hello\n');
-    t.deepEqual(
-      brokenBy(file, /^hello\n$/).filter((line) => !/^(eu-strip|llvm-.*-14)/.test(line)),
-      [],
-    );
-  }),
-);
+/** Code may read the string of the interpreter by its name, so it stays, and the table has to go. */
+const namedInterpreter = `${hello}const char keep[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";\n`;
+
+for (const [kind, ...options] of [['PIE'], ['non-PIE', '-no-pie']] as const)
+  test(
+    `${kind}: where the program headers had to move, what each stripper makes of the program runs`,
+    withTools((t) => {
+      const file = compile(tempDirectory(t), namedInterpreter, '-Wl,--no-dynamic-linker', ...options);
+      const before = viewOf(file);
+      editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
+      const {e_phoff} = viewOf(file).header;
+      t.not(e_phoff, before.header.e_phoff);
+      t.is(run(file, []).stdout, 'hello\n');
+      t.deepEqual(brokenBy(file, /^hello\n$/), []);
+      const libraries = Array.from({length: 60}, (_, i) => `lib${'n'.repeat(200)}${i}.so`);
+      editFile(file, [{addNeeded: libraries}, {removeNeeded: libraries}, {addDebugTag: true}]);
+      t.is(viewOf(file).header.e_phoff, e_phoff, 'the table grows where it is');
+      t.deepEqual(brokenBy(file, /^hello\n$/), []);
+    }),
+  );
 
 test('every program of the fixtures that takes a long path without a new place for its headers keeps them', (t) => {
   const moved = dynamicPrograms.filter(({name}) => {

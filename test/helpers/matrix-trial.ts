@@ -15,14 +15,13 @@ import {
 import {binutil, type MatrixProgram, outputOf, runMatrixProgram} from './matrix.js';
 import {damagedSections} from './memory.js';
 import {elflint, euReadelfStrings, freshComplaints, readelfInterpreter} from './readelf.js';
+import {installedStrippers, strippers} from './strippers.js';
 import {run} from './tools.js';
 
 export interface Trial {
   readonly plans: readonly Plan[];
   /** What is wrong with the result; undefined when nothing is. */
   readonly problem: string | undefined;
-  /** Why no stripped copy was run. */
-  readonly notStripped: string | undefined;
 }
 
 /** Edit a copy in `file`, at once or step by step. */
@@ -34,15 +33,14 @@ export function tryEdits(
 ): Trial {
   copyFileSync(program.path, file);
   const plans = atOnce ? [applyTo(file, requests)] : requests.map((request) => applyTo(file, [request]));
-  const notStripped = reasonNotToStrip(program, plans);
   const problem =
     findMisreading(program, file, requests) ??
     findFailure(program, file, 'the edited file') ??
     freshComplaints(complaintsBefore(program), elflint(file))[0] ??
     damagedSections(program.path, file)[0] ??
     checkedAnew(program, file) ??
-    (notStripped === undefined ? tryStripped(program, file) : undefined);
-  return {plans, problem, notStripped};
+    tryStripped(program, file, plans);
+  return {plans, problem};
 }
 
 function applyTo(file: string, requests: readonly EditRequest[]): Plan {
@@ -137,23 +135,40 @@ export function hasMovedTable({notes}: Plan): boolean {
   return notes.some((note) => note.startsWith('the program header table moved'));
 }
 
-/**
- * strip puts a program header table that has moved right behind the writable data in the file, without the hole that
- * kept its difference of address and offset (open-load.ts). Linux since 5.18 finds it there, this qemu does not.
- */
-function reasonNotToStrip({command}: MatrixProgram, plans: readonly Plan[]): string | undefined {
-  return command.length > 0 && plans.some(hasMovedTable) ? 'the table of segments moved' : undefined;
+/** Not every stripped program ran before. */
+function tryStripped(program: MatrixProgram, file: string, plans: readonly Plan[]): string | undefined {
+  const original = `${file}.original`;
+  for (const stripper of strippersFor(program, plans)) {
+    const stripped = `${file}.stripped`;
+    const problem = strip(stripper, file, stripped) ?? findFailure(program, stripped, stripper.name);
+    if (problem === undefined) continue;
+    const before = strip(stripper, program.path, original) ?? findFailure(program, original, stripper.name);
+    if (before === undefined) return problem;
+  }
+  return undefined;
 }
 
-/** Not every stripped program ran before. */
-function tryStripped(program: MatrixProgram, file: string): string | undefined {
-  const strip = binutil(program, 'strip');
-  const stripped = `${file}.stripped`;
-  const {status, stderr} = run(strip, [file, '-o', stripped]);
-  if (status === 0 && readelfInterpreter(stripped) !== readelfInterpreter(file))
-    return 'the stripped copy has lost its interpreter';
-  const problem = status === 0 ? findFailure(program, stripped, 'the stripped copy') : `${strip}: ${stderr}`;
-  if (problem === undefined) return undefined;
-  run(strip, [program.path, '-o', stripped]);
-  return findFailure(program, stripped, 'a stripped original') === undefined ? problem : undefined;
+interface NamedStripper {
+  readonly name: string;
+  readonly command: (from: string, to: string) => readonly string[];
+}
+
+/**
+ * All of them where the program header table moved. GNU's and LLVM's put it right behind the writable data in the file,
+ * without the hole that kept its difference of address and offset (place-load.ts). Linux since 5.18 finds it there, this
+ * qemu does not; so programs that it runs are only stripped by elfutils', which leaves everything where it is.
+ */
+function strippersFor(program: MatrixProgram, plans: readonly Plan[]): readonly NamedStripper[] {
+  const own = binutil(program, 'strip');
+  const gnu = {name: own, command: (from: string, to: string) => [own, from, '-o', to]};
+  if (!plans.some(hasMovedTable)) return [gnu];
+  const names = program.command.length > 0 ? (['eu-strip'] as const) : installedStrippers;
+  return names.map((name) => ({name, command: (from, to) => [name, ...strippers[name](from, to)]}));
+}
+
+function strip({name, command}: NamedStripper, from: string, to: string): string | undefined {
+  const [tool = '', ...args] = command(from, to);
+  const {status, stderr} = run(tool, args);
+  if (status !== 0) return `${name}: ${stderr}`;
+  return readelfInterpreter(to) === readelfInterpreter(from) ? undefined : `${name}: lost the interpreter`;
 }
