@@ -6,6 +6,14 @@ import {PT} from './constants.js';
 import type {Phdr} from './records.js';
 import {type Base, baseOf} from './scan.js';
 
+/** The LOAD that maps `size` bytes of the file at an offset. */
+export function loadAtOffset(programHeaders: readonly Phdr[], offset: number, size = 1): Phdr | undefined {
+  return programHeaders.find(
+    ({p_type, p_offset, p_filesz}) =>
+      p_type === PT.PT_LOAD && offset >= p_offset && offset + size <= p_offset + p_filesz,
+  );
+}
+
 /** The LOAD that has an address in memory, its BSS included. */
 export function loadAtAddress(programHeaders: readonly Phdr[], address: bigint): Phdr | undefined {
   return programHeaders.find(
