@@ -5,9 +5,9 @@ import {posix} from 'node:path';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
-import {enter, findOwn, openOwn} from '../loader/inside.js';
+import {enter, findOwn} from '../loader/inside.js';
 import {alwaysNeeded, nameServices} from '../loader/missing.js';
-import {resolveProgram} from '../loader/named-program.js';
+import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
@@ -16,17 +16,17 @@ import type {OnProgress} from '../source/progress.js';
 import {together} from '../source/trust.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
-import {hasContent} from './contents.js';
-import {type DataFile, findDataFiles} from './data-files.js';
-import {withEarlier} from './earlier.js';
+import {type DataFile, findDataFiles, placeOf} from './data-files.js';
+import {type Kept, keepEarlier} from './earlier.js';
 import {FileResolver} from './file-resolver.js';
-import {type BundleFile, contentOfFile} from './file-set.js';
+import {contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
-import {isInPlace, linkAt} from './in-place.js';
+import {isInPlace} from './in-place.js';
+import {isolationOf} from './isolation.js';
 import type {Layout} from './layout.js';
 import {withLock} from './lock.js';
-import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
-import {readManifestFile} from './manifest-file.js';
+import {formatManifest, type Manifest, type ManifestFile, manifestName, manifestPath} from './manifest.js';
+import {readManifestFile, requireReadable} from './manifest-file.js';
 import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
 import {rightsLeftBehind} from './privileges.js';
 import {proveClosed} from './prove.js';
@@ -62,15 +62,26 @@ export interface BundleOptions {
   readonly qemuTarget?: string | undefined;
   /** Fail when a program or a library asks for a symbol that nothing in the bundle defines. Default: false. */
   readonly symbols?: boolean | undefined;
+  /** Record in the manifest where each file came from; it then depends on the machine. Default: false. */
+  readonly recordSources?: boolean | undefined;
   /** Called before a bundle that is there already gives way to another one; it stays when this throws. */
   readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
   /** Told which file is read or copied, and how far it is. */
   readonly onProgress?: OnProgress | undefined;
 }
 
+/** A file of a bundle, and where it came from. */
+export interface BundledFile extends ManifestFile {
+  /** A file of this machine; `generated` when there was none, `kept` for a file of the bundle that was there before. */
+  readonly source: string;
+}
+
 /** What was bundled. */
 export interface BundleResult {
+  /** As it was written. */
   readonly manifest: Manifest;
+  /** The files of the manifest, each with where it came from. */
+  readonly files: readonly BundledFile[];
   /** The manifest's file on this machine. */
   readonly manifestPath: string;
   /** False when everything was there already. */
@@ -84,14 +95,14 @@ export interface BundleResult {
  * Bundle programs so that they run with `into` as their root.
  *
  * A dynamic program is copied with PT_INTERP and DT_RPATH leading to the library directory, which gets its loader
- * and its libraries; a static one is copied as it is. Programs that an earlier bundle put under the same prefix
- * stay and are made anew from their sources. The bundle is proved before it is moved into place.
+ * and its libraries; a static one is copied as it is. Programs and data that an earlier bundle put under the same
+ * prefix stay as they are, if they need the same libraries. The bundle is proved before it is moved into place.
  *
  * @param programs paths, inside `root` if one is given
- * @throws ElfError NOT_FOUND, CONFLICT, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
+ * @throws ElfError NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
  * @example
- *   const {manifest} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
- *   for (const {path, source} of manifest.files) console.log(path, source);
+ *   const {files} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
+ *   for (const {path, source} of files) console.log(path, source);
  */
 export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
   if (!Array.isArray(programs))
@@ -139,7 +150,7 @@ function bundleInto(target: HeldRoot, programs: readonly string[], request: Requ
     const stale = recover(top);
     // Held from here on, so that no other directory can be taken for the one that gives way.
     using libs = enter(top, request.layout.libs);
-    const earlier = libs && readManifestIn(libs);
+    const earlier = libs && readManifestIn(libs, request.layout);
     // Another run may have been faster.
     const isAsBefore = stale.length === 0 && textOf(earlier) === textOf(prepared.earlier);
     const current = isAsBefore ? prepared : prepare(programs, target, request, earlier);
@@ -156,6 +167,7 @@ interface Prepared {
   readonly earlier: Manifest | undefined;
   readonly plan: BundlePlan;
   readonly manifest: Manifest;
+  readonly files: readonly BundledFile[];
   /** Names of libraries that the programs do not ask for themselves. */
   readonly library: readonly string[];
   readonly symbols: boolean;
@@ -173,21 +185,20 @@ function prepare(
 ): Prepared {
   const {layout, shell, root, machine, ...options} = request;
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
-  const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
+  const files = options.files ?? [];
   const {trees, library, resolver} = resolveAll(
-    wanted.programs,
+    programs.map((program) => pathOfProgram(root, program)),
     [...(options.library ?? []), alwaysNeeded],
     root,
   );
   const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
-  const found = findDataFiles(root, wanted.files, layout, notes);
-  const data = [...found.files, ...linksToKeep(target, earlier, found.files)];
+  const {files: data, ...found} = findDataFiles(root, files, layout, notes);
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
   const from = {root, machine, fileResolver};
-  const plan = planBundle(trees, {
+  const coming = planBundle(trees, {
     ...from,
     layout,
     isolate,
@@ -197,12 +208,20 @@ function prepare(
     directories,
     relocatable: false,
   });
-  requireOwnDirectories(target, directoriesOf(plan));
+  requireOwnDirectories(target, directoriesOf(coming));
+  const made = describe(coming, request.onProgress);
+  const places = files.map((file) => placeOf(file.source, file.target, layout.prefix));
+  const kept = keepEarlier(target, earlier, {programs: coming.programs, files: made, places});
+  const plan = withKept(coming, kept);
+  const all = [...made, ...kept.files.map(({listed}) => ({...listed, source: listed.source ?? 'kept'}))];
+  const manifest = list(plan, all, options.recordSources ?? false);
+  requireReadable(manifest);
   return {
-    notes: [...notes, ...rightsLeftBehind(plan.files)],
+    notes: [...notes, ...rightsLeftBehind(coming.files)],
     earlier,
     plan,
-    manifest: describe(plan, request.onProgress),
+    manifest,
+    files: all,
     library,
     symbols: options.symbols ?? false,
     native: root.isTrivial,
@@ -210,20 +229,8 @@ function prepare(
   };
 }
 
-/** The links among the data of the bundle that is there, where nothing else comes to their places. */
-function linksToKeep(
-  target: Root,
-  earlier: Manifest | undefined,
-  coming: readonly BundleFile[],
-): BundleFile[] {
-  const taken = new Set(coming.map(({path}) => path));
-  return (earlier?.files ?? []).flatMap(({role, path, source}) => {
-    const text = role === 'link' && !taken.has(path) ? linkAt(target, path) : undefined;
-    if (text === undefined) return [];
-    return [
-      {path, role, source, from: target, identity: `link:${text}`, why: 'a link that stays', target: text},
-    ];
-  });
+function withKept(plan: BundlePlan, {programs, files}: Kept): BundlePlan {
+  return {...plan, programs: [...plan.programs, ...programs], files: [...plan.files, ...files]};
 }
 
 function write(
@@ -254,15 +261,16 @@ function write(
 
 function resultOf(
   target: Root,
-  {notes: found, plan, manifest}: Prepared,
+  {notes: found, plan, manifest, files}: Prepared,
   written: boolean,
   notes: readonly string[] = [],
 ): BundleResult {
   return {
     manifest,
+    files,
     manifestPath: target.hostPath(manifestPath(plan.layout)),
     written,
-    isolated: isolationIn(plan),
+    isolated: plan.loader === undefined ? isolationOf(target, manifest) : plan.isolated !== undefined,
     notes: [...found, ...plan.notes, ...notes],
   };
 }
@@ -324,25 +332,26 @@ function targetsOf(
   return (name) => targetOfName(name) ?? known.get(name) ?? null;
 }
 
-/** The programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
-function obsoleteFiles(target: Root, earlier: Manifest | undefined, now: Manifest): string[] {
-  const kept = new Set(now.files.map(({path}) => path));
+/** Files of an earlier bundle that have no place in the new one, unless somebody changed them. */
+function obsoleteFiles(target: Root, earlier: Manifest | undefined, {libs, files}: Manifest): string[] {
+  const kept = new Set(files.map(({path}) => path));
   return (earlier?.files ?? [])
-    .filter(({role, path}) => role === 'program' && !kept.has(path) && posix.dirname(path) === now.prefix)
-    .filter((file) => hasContent(() => openOwn(target, file.path), file))
+    .filter(({path}) => !kept.has(path) && !path.startsWith(`${libs}/`))
+    .filter((file) => isInPlace(target, file))
     .map(({path}) => path);
 }
 
-function readManifest(target: HeldRoot, {libs}: Layout): Manifest | undefined {
-  using directory = enter(target.top, libs);
-  return directory && readManifestIn(directory);
+function readManifest(target: HeldRoot, layout: Layout): Manifest | undefined {
+  using directory = enter(target.top, layout.libs);
+  return directory && readManifestIn(directory, layout);
 }
 
 /** What is there but is no manifest, or none that may be believed, counts for nothing: the bundle is made anew. */
-function readManifestIn(libs: HeldDirectory): Manifest | undefined {
+function readManifestIn(libs: HeldDirectory, layout: Layout): Manifest | undefined {
   try {
     const source = libs.open(manifestName);
-    return source && readManifestFile(source);
+    const manifest = source && readManifestFile(source);
+    return manifest?.prefix === layout.prefix && manifest.libs === layout.libs ? manifest : undefined;
   } catch (error) {
     if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
     throw error;
@@ -376,27 +385,31 @@ function carried({files}: BundlePlan, library: readonly string[]): string[] {
   return files.some(({role}) => role === 'loader') ? wanted.filter((name) => names.has(name)) : [];
 }
 
-function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
-  return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
+function describe({files}: BundlePlan, onProgress: OnProgress | undefined): BundledFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  return files.map((file) => {
+    const {path, role, source, resolved} = file;
+    const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
+    const content = contentOfFile(original ?? file, onProgress);
+    return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
+  });
 }
 
-function describe(
-  {layout, programs, files, directories}: BundlePlan,
-  onProgress: OnProgress | undefined,
+/** The manifest of a bundle: without the sources, the same on every machine. */
+function list(
+  {layout, programs, directories}: BundlePlan,
+  files: readonly BundledFile[],
+  recordSources: boolean,
 ): Manifest {
-  const byPath = new Map(files.map((file) => [file.path, file]));
   return {
     version: 1,
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
     ...(directories.length > 0 && {directories}),
-    files: files.map((file) => {
-      const {path, role, source, resolved} = file;
-      const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
-      const content = contentOfFile(original ?? file, onProgress);
-      return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
-    }),
+    files: files.map(({source, ...file}) =>
+      recordSources || source === generated ? {...file, source} : file,
+    ),
   };
 }
 

@@ -31,8 +31,8 @@ export interface ManifestFile {
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
-  /** The file on the machine that made the bundle; `generated` when there was none. */
-  readonly source: string;
+  /** The file that it was made of, if that was to be recorded; `generated` when there was none. */
+  readonly source?: string | undefined;
   /** Of data: an ELF file that finds its libraries, and a program its loader, in the bundle. */
   readonly resolved?: 'program' | 'module' | undefined;
 }
@@ -90,7 +90,7 @@ export function formatManifest(manifest: Manifest): string {
         sha256,
         size,
         mode,
-        source,
+        ...(source === undefined ? {} : {source}),
         ...(resolved === undefined ? {} : {resolved}),
       }))
       .sort(byPath),
@@ -185,7 +185,7 @@ class Reader {
       sha256,
       size: this.count(size, `${where}.size`, Number.MAX_SAFE_INTEGER),
       mode: this.count(mode, `${where}.mode`, 0o7777),
-      source: this.string(source, `${where}.source`),
+      ...(source === undefined ? {} : {source: this.string(source, `${where}.source`)}),
       ...(resolved === undefined ? {} : {resolved}),
     };
   }

@@ -60,6 +60,7 @@ export const bundleOptions = {
       default: true,
     },
   ),
+  'record-sources': flag('record in manifest.json where each file came from'),
   symbols: flag('fail if a required symbol is not defined in the bundle'),
   launcher: {
     ...choice(

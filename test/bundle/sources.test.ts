@@ -69,7 +69,7 @@ test('a data file goes into the prefix under its own name, or to the place that 
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   const source = path.join(from, 'a.conf');
   writeFileSync(source, 'key = value\n', {mode: 0o600});
-  const {manifest} = await bundle([program], {
+  const {files: carried} = await bundle([program], {
     into,
     files: [{source}, {source, target: 'etc/b.conf'}, {source, target: '/debootstrap/share/'}],
   });
@@ -78,7 +78,7 @@ test('a data file goes into the prefix under its own name, or to the place that 
     t.is(readFileSync(file, 'utf8'), 'key = value\n');
     t.is(statSync(file).mode & 0o777, 0o644, 'everybody may read it');
   }
-  const data = manifest.files.filter(({role}) => role === 'data');
+  const data = carried.filter(({role}) => role === 'data');
   t.deepEqual(
     data.map((file) => [file.path, file.source]),
     ['/debootstrap/a.conf', '/debootstrap/etc/b.conf', '/debootstrap/share/a.conf'].map((place) => [
@@ -310,9 +310,9 @@ test(
     if (plugin === undefined) throw new MissingTool('zlib1g');
     const copy = path.join(from, path.basename(plugin));
     cpSync(plugin, copy, {dereference: true});
-    const {manifest} = await bundle([program], {into, library: [copy]});
+    const {files: carried} = await bundle([program], {into, library: [copy]});
     const place = `/debootstrap/qemu-libs/${path.basename(plugin)}`;
-    t.is(manifest.files.find((file) => file.path === place)?.source, copy);
+    t.is(carried.find((file) => file.path === place)?.source, copy);
   }),
 );
 
@@ -326,8 +326,8 @@ test(
       '-fPIC',
       '-Wl,-soname,libanswer.so',
     ]);
-    const {manifest} = await bundle([file], {into});
-    const carried = manifest.files.find((other) => other.path.endsWith('/libanswer.so'));
+    const {files: all} = await bundle([file], {into});
+    const carried = all.find((other) => other.path.endsWith('/libanswer.so'));
     t.is(carried?.source, path.join(from, 'lib/libanswer.so'));
     t.is(run('chroot', [into, '/debootstrap/answer']).stdout, '42\n');
   }),
@@ -347,9 +347,9 @@ for (const [triplet, emulator] of Object.entries({
       const [root, into] = [tempDirectory(t), tempDirectory(t)];
       cpSync(path.join(sysroot, 'lib'), path.join(root, 'lib'), {recursive: true, verbatimSymlinks: true});
       answering(path.join(root, 'opt'), `${triplet}-gcc`, '/opt/lib');
-      const {manifest, isolated} = await bundle(['/opt/answer'], {root, into});
+      const {files: carried, isolated} = await bundle(['/opt/answer'], {root, into});
       t.is(isolated, triplet === 'aarch64-linux-gnu', 'besides x86-64, only the aarch64 loader is known');
-      for (const {source} of manifest.files) t.true(source.startsWith(`${root}/`), source);
+      for (const {source} of carried) t.true(source.startsWith(`${root}/`), source);
       const bundled = path.join(into, 'debootstrap/answer');
       t.is(readelfInterpreter(bundled), '/debootstrap/qemu-libs/ld.so');
       t.is(run(emulator, ['-L', into, bundled]).stdout, '42\n');

@@ -1,4 +1,5 @@
 /* What was found wrong with roots and bundles, each by what it did. */
+import {createHash} from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -40,27 +42,33 @@ test('a manifest had a private file copied to where everybody reads it', async (
   const source = join(tempDirectory(t), 'private');
   writeFileSync(source, 'secret', {mode: 0o600});
   const into = await lyingBundle(t, {role: 'data', path: '/debootstrap/x', source});
-  await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'OUTSIDE', message: /name it again/});
+  await t.throwsAsync(bundle(['/bin/false'], {into}), {
+    code: 'CHANGED',
+    message: /name what is there already again/,
+  });
   t.false(existsSync(join(into, 'debootstrap/x')));
   // Named by the caller, it is what he wants.
   await bundle(['/bin/false'], {into, files: [{source, target: 'x'}]});
   t.is(readFileSync(join(into, 'debootstrap/x'), 'utf8'), 'secret');
 });
 
-test(
-  "a manifest had somebody's program bundled, and its loader run",
-  withTools(async (t) => {
-    const directory = tempDirectory(t);
-    chmodSync(directory, 0o755);
-    const source = join(directory, 'program');
-    output('cp', ['/bin/true', source]);
-    chmodSync(source, 0o777);
-    const into = await lyingBundle(t, {role: 'program', path: '/debootstrap/program', source});
-    await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'OUTSIDE'});
-    chmodSync(source, 0o755);
-    await t.notThrowsAsync(bundle(['/bin/false'], {into}), 'what only its owner, who asks, may change');
-  }),
-);
+test('a manifest had a private file of the root copied under another mode, or a program get the set-user-ID bit', async (t) => {
+  for (const mode of [0o600, 0o4755, 0o777]) {
+    const sha256 = createHash('sha256').update('secret').digest('hex');
+    const into = await lyingBundle(t, {role: 'data', path: '/debootstrap/x', sha256, size: 6, mode});
+    writeFileSync(join(into, 'debootstrap/x'), 'secret');
+    chmodSync(join(into, 'debootstrap/x'), mode);
+    await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'CHANGED', message: /cannot stay/});
+    t.is(statSync(join(into, 'debootstrap/x')).mode & 0o7777, mode);
+  }
+});
+
+test('a manifest that names sources has none of them opened', async (t) => {
+  const source = join(tempDirectory(t), 'program');
+  output('mkfifo', [source]);
+  const into = await lyingBundle(t, {role: 'library', path: '/debootstrap/qemu-libs/libx.so', source});
+  await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'CHANGED', message: /libx\.so cannot stay/});
+});
 
 test(
   'a FIFO in the place of a manifest made bundle wait for ever',

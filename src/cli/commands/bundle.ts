@@ -16,6 +16,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
     files: filesOf(args),
     isolate: args.isolate as boolean,
     symbols: args.symbols as boolean | undefined,
+    recordSources: args['record-sources'] as boolean | undefined,
     launcher: args.launcher as 'interp' | 'wrapper',
     shell: args.shell as string | undefined,
     onProgress: showProgress(output),
@@ -27,7 +28,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 }
 
 async function relocatable(args: Arguments, output: Output): Promise<number | undefined> {
-  const fixed = ['prefix', 'launcher', 'shell'].filter(
+  const fixed = ['prefix', 'launcher', 'shell', 'record-sources'].filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',
   );
   if (fixed.length > 0 || args.isolate === false) {

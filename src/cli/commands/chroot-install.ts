@@ -17,6 +17,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       oneFile: args['one-file'] as boolean | undefined,
       isolate: args.isolate as boolean,
       symbols: args.symbols as boolean | undefined,
+      recordSources: args['record-sources'] as boolean | undefined,
       launcher: args.launcher as 'interp' | 'wrapper',
       shell: args.shell as string | undefined,
     },
