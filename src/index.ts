@@ -18,6 +18,7 @@ export {type BundledFile, type BundleOptions, type BundleResult, bundle} from '.
 export type {Content} from './bundle/contents.js';
 export type {DataFile} from './bundle/data-files.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
+export type {BundleProgram} from './bundle/programs.js';
 export {
   bundleRelocatable,
   type RelocatableFile,

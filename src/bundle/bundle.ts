@@ -2,6 +2,7 @@
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
 import {posix} from 'node:path';
+import {targetOfEmulatorName} from '../binfmt/targets.js';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {HeldRoot} from '../loader/held-root.js';
@@ -16,19 +17,20 @@ import type {OnProgress} from '../source/progress.js';
 import {together} from '../source/trust.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
-import {type DataFile, findDataFiles, placeOf} from './data-files.js';
+import {type DataFile, findDataFiles, placeOf, requirePlace} from './data-files.js';
 import {type Kept, keepEarlier} from './earlier.js';
 import {FileResolver} from './file-resolver.js';
 import {contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInPlace} from './in-place.js';
 import {isolationOf} from './isolation.js';
-import type {Layout} from './layout.js';
+import {type Layout, layoutOf} from './layout.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, type ManifestFile, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile, requireReadable} from './manifest-file.js';
-import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
+import {type BundlePlan, planBundle} from './plan-bundle.js';
 import {rightsLeftBehind} from './privileges.js';
+import {type BundleProgram, namedPrograms} from './programs.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -39,9 +41,12 @@ import {type Staged, writeBundle} from './write-bundle.js';
 export interface BundleOptions {
   /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
   readonly into: string;
-  /** Where the programs go, seen from inside. Default: `/debootstrap`. */
+  /**
+   * Where the programs go, seen from inside. Default: `/debootstrap` for emulators of qemu-user, else `/opt/NAME` by the
+   * name of the first program.
+   */
   readonly prefix?: string | undefined;
-  /** Name of the library directory under the prefix. Default: `qemu-libs`. */
+  /** Name of the library directory under the prefix. Default: `qemu-libs` for emulators, else `lib`. */
   readonly libs?: string | undefined;
   /** Take programs and libraries from this root instead of the machine's own; the programs' paths are inside it. */
   readonly root?: string | undefined;
@@ -98,29 +103,28 @@ export interface BundleResult {
  * and its libraries; a static one is copied as it is. Programs and data that an earlier bundle put under the same
  * prefix stay as they are, if they need the same libraries. The bundle is proved before it is moved into place.
  *
- * @param programs paths, inside `root` if one is given
- * @throws ElfError NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
+ * @param programs paths, inside `root` if one is given, or with a place for each
+ * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
  * @example
  *   const {files} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
  *   for (const {path, source} of files) console.log(path, source);
  */
-export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
-  if (!Array.isArray(programs))
-    throw new ElfError('BAD_REQUEST', 'not a list of programs', {
-      expected: 'an array of paths',
-      got: typeof programs,
-    });
-  layoutOf(options);
+export async function bundle(
+  programs: readonly (string | BundleProgram)[],
+  options: BundleOptions,
+): Promise<BundleResult> {
+  layoutOf(namedPrograms(programs), options);
   return withTarget(options.into, (target) => bundleAt(target, programs, options));
 }
 
 /** The same in a directory that is held. */
 export function bundleAt(
   target: HeldRoot,
-  programs: readonly string[],
+  wanted: readonly (string | BundleProgram)[],
   options: Omit<BundleOptions, 'into'>,
 ): BundleResult {
-  const layout = layoutOf(options);
+  const programs = namedPrograms(wanted);
+  const layout = layoutOf(programs, options);
   const shell = shellOf(options);
   using machine = new HeldRoot(undefined, {keep: true});
   using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
@@ -141,24 +145,39 @@ interface Request extends Omit<BundleOptions, 'shell' | 'root' | 'into'> {
   readonly machine: HeldRoot;
 }
 
-function bundleInto(target: HeldRoot, programs: readonly string[], request: Request): BundleResult {
+function bundleInto(target: HeldRoot, programs: readonly BundleProgram[], request: Request): BundleResult {
   const {top} = target;
   settle(top);
-  const prepared = prepare(programs, target, request, readManifest(target, request.layout));
-  if (isThere(target, prepared)) return resultOf(target, prepared, false);
+  const prepared = tryToPrepare(programs, target, request);
+  if (prepared !== undefined && isThere(target, prepared)) return resultOf(target, prepared, false);
   return withLock(top, () => {
     const stale = recover(top);
     // Held from here on, so that no other directory can be taken for the one that gives way.
     using libs = enter(top, request.layout.libs);
     const earlier = libs && readManifestIn(libs, request.layout);
     // Another run may have been faster.
-    const isAsBefore = stale.length === 0 && textOf(earlier) === textOf(prepared.earlier);
-    const current = isAsBefore ? prepared : prepare(programs, target, request, earlier);
+    const isAsBefore = stale.length === 0 && textOf(earlier) === textOf(prepared?.earlier);
+    const current =
+      isAsBefore && prepared !== undefined ? prepared : prepare(programs, target, request, earlier);
     if (isThere(target, current)) return resultOf(target, current, false);
     refuseForeignFiles(top, earlier, current.manifest, libs);
     if (earlier !== undefined) request.beforeReplacing?.(earlier);
     return write(target, libs, current, request.onProgress);
   });
+}
+
+/** Undefined where another run takes away what would stay: only with the lock is it known what there is. */
+function tryToPrepare(
+  programs: readonly BundleProgram[],
+  target: HeldRoot,
+  request: Request,
+): Prepared | undefined {
+  try {
+    return prepare(programs, target, request, readManifest(target, request.layout));
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'CHANGED') return undefined;
+    throw error;
+  }
 }
 
 /** Everything that is decided before anything is written. */
@@ -178,7 +197,7 @@ interface Prepared {
 }
 
 function prepare(
-  programs: readonly string[],
+  programs: readonly BundleProgram[],
   target: HeldRoot,
   request: Request,
   earlier: Manifest | undefined,
@@ -187,13 +206,14 @@ function prepare(
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
   const files = options.files ?? [];
   const {trees, library, resolver} = resolveAll(
-    programs.map((program) => pathOfProgram(root, program)),
+    programs.map(({source}) => pathOfProgram(root, source)),
     [...(options.library ?? []), alwaysNeeded],
     root,
   );
   const authors = trees.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
+  const places = programs.map(({source, target}) => requirePlace(source, target, layout));
   const {files: data, ...found} = findDataFiles(root, files, layout, notes);
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
@@ -201,6 +221,7 @@ function prepare(
   const coming = planBundle(trees, {
     ...from,
     layout,
+    places,
     isolate,
     shell,
     targetOf,
@@ -210,8 +231,8 @@ function prepare(
   });
   requireOwnDirectories(target, directoriesOf(coming));
   const made = describe(coming, request.onProgress);
-  const places = files.map((file) => placeOf(file.source, file.target, layout.prefix));
-  const kept = keepEarlier(target, earlier, {programs: coming.programs, files: made, places});
+  const asked = files.map((file) => placeOf(file.source, file.target, layout.prefix));
+  const kept = keepEarlier(target, earlier, {programs: coming.programs, files: made, places: asked});
   const plan = withKept(coming, kept);
   const all = [...made, ...kept.files.map(({listed}) => ({...listed, source: listed.source ?? 'kept'}))];
   const manifest = list(plan, all, options.recordSources ?? false);
@@ -275,38 +296,6 @@ function resultOf(
   };
 }
 
-function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: Omit<BundleOptions, 'into'>): Layout {
-  for (const [what, name] of [
-    ['the prefix', prefix],
-    ['the library directory', libs],
-  ] as const) {
-    if (!/[:$]/.test(name)) continue;
-    throw new ElfError(
-      'BAD_REQUEST',
-      `${what} has a colon or a dollar sign, which a search path cannot hold`,
-      {
-        expected: 'a path without them',
-        got: name,
-      },
-    );
-  }
-  const isPlain =
-    prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
-  if (!isPlain) {
-    throw new ElfError('BAD_REQUEST', 'the prefix is not a plain absolute path', {
-      expected: 'a path such as /debootstrap',
-      got: prefix,
-    });
-  }
-  if (libs === '' || libs.includes('/') || libs === '.' || libs === '..') {
-    throw new ElfError('BAD_REQUEST', 'the library directory is not a plain name', {
-      expected: 'a name such as qemu-libs',
-      got: libs,
-    });
-  }
-  return {prefix, libs: posix.join(prefix, libs)};
-}
-
 function shellOf({launcher = 'interp', shell}: Omit<BundleOptions, 'into'>): string | undefined {
   if ((launcher === 'wrapper') === (shell !== undefined))
     return shell === undefined ? undefined : absolutePath(shell);
@@ -321,15 +310,16 @@ function directoriesOf({files, directories}: BundlePlan): Set<string> {
 
 /** What a program's name says, else what the caller or the earlier bundle says. */
 function targetsOf(
-  programs: readonly string[],
+  programs: readonly BundleProgram[],
   earlier: Manifest | undefined,
   qemuTarget: string | undefined,
 ): (name: string) => string | null {
   const known = new Map(
     earlier?.programs.map((program) => [posix.basename(program.path), program.qemuTarget]),
   );
-  if (qemuTarget !== undefined) for (const path of programs) known.set(posix.basename(path), qemuTarget);
-  return (name) => targetOfName(name) ?? known.get(name) ?? null;
+  if (qemuTarget !== undefined)
+    for (const {source} of programs) known.set(posix.basename(source), qemuTarget);
+  return (name) => targetOfEmulatorName(name)?.name ?? known.get(name) ?? null;
 }
 
 /** Files of an earlier bundle that have no place in the new one, unless somebody changed them. */

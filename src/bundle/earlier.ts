@@ -111,7 +111,7 @@ function keep(target: Root, listed: ManifestFile): KeptFile {
   const isPlain = mode === ((mode & 0o755) | 0o444);
   const isSame = role === 'link' ? saysSo(() => text, listed) : isPlain && isInPlace(target, listed);
   if (!isSame) {
-    throw new ElfError('CHANGED', `${path} cannot stay: it was changed after it was installed`, {
+    throw new ElfError('CHANGED', 'cannot stay: it is missing, or was changed after it was installed', {
       path: target.hostPath(path),
       expected: `sha256 ${sha256} and mode ${((mode & 0o755) | 0o444).toString(8)}; name what is there already again to have it made anew`,
     });

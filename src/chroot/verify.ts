@@ -11,7 +11,7 @@ import {ElfError, inWords} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
 import {findOwn} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
-import {type BundlePlace, findManifest} from './manifest.js';
+import {type BundlePlace, findBundle} from './manifest.js';
 
 /** One thing that is not as the manifest says. */
 export interface BundleProblem {
@@ -46,7 +46,7 @@ export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyRes
 }
 
 function verifyIn(root: Root, place: BundlePlace): VerifyResult {
-  const found = findManifest(root, place);
+  const found = findBundle(root, place);
   if (found === undefined) {
     throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
   }

@@ -46,12 +46,15 @@ export const interpreterOptions = {
 /** Where to look for a chroot's bundle. */
 export const placeOptions = {
   prefix: text('DIR', 'directory of the bundle (default: /debootstrap, then /usr/libexec/elfinterp)'),
-  libs: text('NAME', 'name of the library directory below the prefix'),
+  libs: text('NAME', 'name of the library directory below the prefix (default: qemu-libs, then lib)'),
 } as const;
 
 /** How to make a bundle. */
 export const bundleOptions = {
-  libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
+  libs: text(
+    'NAME',
+    'name of the library directory below the prefix (default: lib; for emulators qemu-libs)',
+  ),
   root: text('DIR', 'take programs and libraries from this root directory'),
   library: list('NAME', 'additional library to bundle'),
   isolate: flag(

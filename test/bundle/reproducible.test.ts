@@ -206,6 +206,6 @@ test(
     const options = {into: tempDirectory(t), root, prefix, libs};
     await bundle(['/opt/first'], options);
     chmodSync(path.join(options.into, prefix, 'first'), 0o4755);
-    await t.throwsAsync(bundle(['/opt/second'], options), {code: 'CHANGED', message: /first cannot stay/});
+    await t.throwsAsync(bundle(['/opt/second'], options), {code: 'CHANGED', message: /first: cannot stay/});
   }),
 );

@@ -1,4 +1,4 @@
-import {bundle, bundleRelocatable, type DataFile} from '../../index.js';
+import {type BundleProgram, bundle, bundleRelocatable, type DataFile} from '../../index.js';
 import type {Arguments} from '../command.js';
 import {exitStatus, type Output} from '../output.js';
 import {bundleToJson, printBundle, resolvedInWords} from '../print-bundle.js';
@@ -7,10 +7,10 @@ import {safe} from '../safe-text.js';
 
 export async function run(args: Arguments, output: Output): Promise<number | undefined> {
   if (args.relocatable) return relocatable(args, output);
-  const result = await bundle(args.programs as string[], {
+  const result = await bundle(programsOf(args), {
     into: args.into as string,
     prefix: args.prefix as string | undefined,
-    libs: args.libs as string,
+    libs: args.libs as string | undefined,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
     files: filesOf(args),
@@ -37,7 +37,7 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
     );
     return exitStatus.usage;
   }
-  const result = await bundleRelocatable(args.programs as string[], {
+  const result = await bundleRelocatable(programsOf(args), {
     into: args.into as string,
     root: args.root as string | undefined,
     library: args.library as string[] | undefined,
@@ -53,6 +53,10 @@ async function relocatable(args: Arguments, output: Output): Promise<number | un
     for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
   }
   return undefined;
+}
+
+function programsOf(args: Arguments): BundleProgram[] {
+  return (args.programs as string[]).map(parseFile);
 }
 
 function filesOf(args: Arguments): DataFile[] {

@@ -11,7 +11,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     {
       architecture: args.arch as string | undefined,
       prefix: args.prefix as string | undefined,
-      libs: args.libs as string,
+      libs: args.libs as string | undefined,
       root: args.root as string | undefined,
       library: args.library as string[] | undefined,
       oneFile: args['one-file'] as boolean | undefined,

@@ -33,6 +33,7 @@ export const chrootCommands: readonly Command[] = [
       ),
       'one-file': oneFile,
       ...bundleOptions,
+      libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
       ...jsonOption,
     },
     examples: [
