@@ -19,10 +19,10 @@ if (programs.length === 0) {
   process.exit(2);
 }
 
-const {manifest} = await bundle(programs, {into, prefix: '/bin', libs: 'libs', isolate: false});
+const {files} = await bundle(programs, {into, prefix: '/bin', libs: 'libs', isolate: false});
 for (const directory of ['etc', 'proc', 'sys', 'dev', 'tmp', 'root'])
   mkdirSync(path.join(into, directory), {recursive: true});
 writeFileSync(path.join(into, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\n');
 writeFileSync(path.join(into, 'etc/os-release'), 'ID=tools\nPRETTY_NAME="only what is needed"\n');
 
-for (const {path: inside, source} of manifest.files) console.log(`${inside}  <-  ${source}`);
+for (const {path: inside, source} of files) console.log(`${inside}  <-  ${source}`);

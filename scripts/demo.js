@@ -80,7 +80,8 @@ function demonstrateOnAnyProgram() {
   const directory = join(work, 'empty');
   mkdirSync(directory);
   show(['bundle', program, '--into', directory]);
-  const inside = `/debootstrap/${program.split('/').at(-1)}`;
+  const name = program.split('/').at(-1);
+  const inside = `/opt/${name}/${name}`;
   show(['chroot', 'run', directory, '--', inside, ...(inside.endsWith('uname') ? ['-sm'] : ['--version'])]);
 }
 

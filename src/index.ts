@@ -14,10 +14,11 @@ export type {ExtensionMatch, MagicMatch, Registration} from './binfmt/registrati
 export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
 export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
 export {debianArchitectures, type QemuTarget, targetOfFile} from './binfmt/targets.js';
-export {type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export {type BundledFile, type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export type {Content} from './bundle/contents.js';
 export type {DataFile} from './bundle/data-files.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
+export type {BundleProgram} from './bundle/programs.js';
 export {
   bundleRelocatable,
   type RelocatableFile,

@@ -36,7 +36,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['tmp'],
   },
   bundle: {
-    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'pack'],
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'pack', 'binfmt'],
     node: true,
     packages: ['tmp'],
   },

@@ -110,6 +110,12 @@ export function targetByName(name: string): QemuTarget | undefined {
   return qemuTargets.find((target) => target.name === name);
 }
 
+/** The target of an emulator by the name that it usually has: `qemu-TARGET`, or `qemu-TARGET-static`. */
+export function targetOfEmulatorName(name: string): QemuTarget | undefined {
+  const target = /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1];
+  return target === undefined ? undefined : targetByName(target);
+}
+
 /** List Debian's names of the architectures whose programs qemu-user runs, in alphabetical order. */
 export function debianArchitectures(): string[] {
   return [...new Set(qemuTargets.flatMap((target) => target.debianArchitectures))].sort();

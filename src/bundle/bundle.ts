@@ -2,13 +2,14 @@
  * Carry programs, their loader and their libraries to a place where they run together: resolve, plan, prove, write.
  */
 import {posix} from 'node:path';
+import {targetOfEmulatorName} from '../binfmt/targets.js';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {type DlopenLevel, dlopenedNames, dlopenOption} from '../loader/dlopen-needs.js';
 import {HeldRoot} from '../loader/held-root.js';
-import {enter, findOwn, openOwn} from '../loader/inside.js';
+import {enter, findOwn} from '../loader/inside.js';
 import {alwaysNeeded, nameServices} from '../loader/missing.js';
-import {resolveProgram} from '../loader/named-program.js';
+import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {Resolver, type ResolveTreeOptions} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
@@ -17,21 +18,22 @@ import type {OnProgress} from '../source/progress.js';
 import {together} from '../source/trust.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
-import {hasContent} from './contents.js';
-import {type DataFile, findDataFiles} from './data-files.js';
-import {withEarlier} from './earlier.js';
+import {type DataFile, findDataFiles, placeOf, requirePlace} from './data-files.js';
+import {type Kept, keepEarlier} from './earlier.js';
 import {FileResolver} from './file-resolver.js';
-import {type BundleFile, contentOfFile, generated} from './file-set.js';
+import {contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {findVariants, levelsAmong} from './hwcaps.js';
-import {isInPlace, linkAt} from './in-place.js';
-import type {Layout} from './layout.js';
+import {isInPlace} from './in-place.js';
+import {isolationOf} from './isolation.js';
+import {type Layout, layoutOf} from './layout.js';
 import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
 import {withLock} from './lock.js';
-import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
-import {readManifestFile} from './manifest-file.js';
-import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
+import {formatManifest, type Manifest, type ManifestFile, manifestName, manifestPath} from './manifest.js';
+import {readManifestFile, requireReadable} from './manifest-file.js';
+import {type BundlePlan, planBundle} from './plan-bundle.js';
 import {rightsLeftBehind} from './privileges.js';
+import {type BundleProgram, namedPrograms} from './programs.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -42,9 +44,12 @@ import {type Staged, writeBundle} from './write-bundle.js';
 export interface BundleOptions extends LibcDataRequest {
   /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
   readonly into: string;
-  /** Where the programs go, seen from inside. Default: `/debootstrap`. */
+  /**
+   * Where the programs go, seen from inside. Default: `/debootstrap` for emulators of qemu-user, else `/opt/NAME` by the
+   * name of the first program.
+   */
   readonly prefix?: string | undefined;
-  /** Name of the library directory under the prefix. Default: `qemu-libs`. */
+  /** Name of the library directory under the prefix. Default: `qemu-libs` for emulators, else `lib`. */
   readonly libs?: string | undefined;
   /** Take programs and libraries from this root instead of the machine's own; the programs' paths are inside it. */
   readonly root?: string | undefined;
@@ -69,15 +74,26 @@ export interface BundleOptions extends LibcDataRequest {
   readonly qemuTarget?: string | undefined;
   /** Fail when a program or a library asks for a symbol that nothing in the bundle defines. Default: false. */
   readonly symbols?: boolean | undefined;
+  /** Record in the manifest where each file came from; it then depends on the machine. Default: false. */
+  readonly recordSources?: boolean | undefined;
   /** Called before a bundle that is there already gives way to another one; it stays when this throws. */
   readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
   /** Told which file is read or copied, and how far it is. */
   readonly onProgress?: OnProgress | undefined;
 }
 
+/** A file of a bundle, and where it came from. */
+export interface BundledFile extends ManifestFile {
+  /** A file of this machine; `generated` when there was none, `kept` for a file of the bundle that was there before. */
+  readonly source: string;
+}
+
 /** What was bundled. */
 export interface BundleResult {
+  /** As it was written. */
   readonly manifest: Manifest;
+  /** The files of the manifest, each with where it came from. */
+  readonly files: readonly BundledFile[];
   /** The manifest's file on this machine. */
   readonly manifestPath: string;
   /** False when everything was there already. */
@@ -95,32 +111,31 @@ export interface BundleResult {
  * Bundle programs so that they run with `into` as their root.
  *
  * A dynamic program is copied with PT_INTERP and DT_RPATH leading to the library directory, which gets its loader
- * and its libraries; a static one is copied as it is. Programs that an earlier bundle put under the same prefix
- * stay and are made anew from their sources. The bundle is proved before it is moved into place.
+ * and its libraries; a static one is copied as it is. Programs and data that an earlier bundle put under the same
+ * prefix stay as they are, if they need the same libraries. The bundle is proved before it is moved into place.
  *
- * @param programs paths, inside `root` if one is given
- * @throws ElfError NOT_FOUND, CONFLICT, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
+ * @param programs paths, inside `root` if one is given, or with a place for each
+ * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
  * @example
- *   const {manifest} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
- *   for (const {path, source} of manifest.files) console.log(path, source);
+ *   const {files} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
+ *   for (const {path, source} of files) console.log(path, source);
  */
-export async function bundle(programs: readonly string[], options: BundleOptions): Promise<BundleResult> {
-  if (!Array.isArray(programs))
-    throw new ElfError('BAD_REQUEST', 'not a list of programs', {
-      expected: 'an array of paths',
-      got: typeof programs,
-    });
-  layoutOf(options);
+export async function bundle(
+  programs: readonly (string | BundleProgram)[],
+  options: BundleOptions,
+): Promise<BundleResult> {
+  layoutOf(namedPrograms(programs), options);
   return withTarget(options.into, (target) => bundleAt(target, programs, options));
 }
 
 /** The same in a directory that is held. */
 export function bundleAt(
   target: HeldRoot,
-  programs: readonly string[],
+  wanted: readonly (string | BundleProgram)[],
   options: Omit<BundleOptions, 'into'>,
 ): BundleResult {
-  const layout = layoutOf(options);
+  const programs = namedPrograms(wanted);
+  const layout = layoutOf(programs, options);
   const shell = shellOf(options);
   using machine = new HeldRoot(undefined, {keep: true});
   using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
@@ -141,24 +156,39 @@ interface Request extends Omit<BundleOptions, 'shell' | 'root' | 'into'> {
   readonly machine: HeldRoot;
 }
 
-function bundleInto(target: HeldRoot, programs: readonly string[], request: Request): BundleResult {
+function bundleInto(target: HeldRoot, programs: readonly BundleProgram[], request: Request): BundleResult {
   const {top} = target;
   settle(top);
-  const prepared = prepare(programs, target, request, readManifest(target, request.layout));
-  if (isThere(target, prepared)) return resultOf(target, prepared, false);
+  const prepared = tryToPrepare(programs, target, request);
+  if (prepared !== undefined && isThere(target, prepared)) return resultOf(target, prepared, false);
   return withLock(top, () => {
     const stale = recover(top);
     // Held from here on, so that no other directory can be taken for the one that gives way.
     using libs = enter(top, request.layout.libs);
-    const earlier = libs && readManifestIn(libs);
+    const earlier = libs && readManifestIn(libs, request.layout);
     // Another run may have been faster.
-    const isAsBefore = stale.length === 0 && textOf(earlier) === textOf(prepared.earlier);
-    const current = isAsBefore ? prepared : prepare(programs, target, request, earlier);
+    const isAsBefore = stale.length === 0 && textOf(earlier) === textOf(prepared?.earlier);
+    const current =
+      isAsBefore && prepared !== undefined ? prepared : prepare(programs, target, request, earlier);
     if (isThere(target, current)) return resultOf(target, current, false);
     refuseForeignFiles(top, earlier, current.manifest, libs);
     if (earlier !== undefined) request.beforeReplacing?.(earlier);
     return write(target, libs, current, request.onProgress);
   });
+}
+
+/** Undefined where another run takes away what would stay: only with the lock is it known what there is. */
+function tryToPrepare(
+  programs: readonly BundleProgram[],
+  target: HeldRoot,
+  request: Request,
+): Prepared | undefined {
+  try {
+    return prepare(programs, target, request, readManifest(target, request.layout));
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'CHANGED') return undefined;
+    throw error;
+  }
 }
 
 /** Everything that is decided before anything is written. */
@@ -168,6 +198,7 @@ interface Prepared {
   readonly earlier: Manifest | undefined;
   readonly plan: BundlePlan;
   readonly manifest: Manifest;
+  readonly files: readonly BundledFile[];
   /** Names of libraries that the programs do not ask for themselves. */
   readonly library: readonly string[];
   readonly symbols: boolean;
@@ -178,38 +209,40 @@ interface Prepared {
 }
 
 function prepare(
-  programs: readonly string[],
+  programs: readonly BundleProgram[],
   target: HeldRoot,
   request: Request,
   earlier: Manifest | undefined,
 ): Prepared {
   const {layout, shell, root, machine, ...options} = request;
   const targetOf = targetsOf(programs, earlier, options.qemuTarget);
-  const wanted = withEarlier({programs, files: options.files ?? []}, {root, earlier, layout, targetOf});
+  const files = options.files ?? [];
   const settings = dlopenOption(options.dlopen);
   const {trees, library, resolver} = resolveAll(
-    wanted.programs,
+    programs.map(({source}) => pathOfProgram(root, source)),
     {...settings, library: [...(options.library ?? []), alwaysNeeded]},
     root,
   );
   const resolverFor = (hwcaps: string) =>
     new Resolver({...settings, library, hwcaps, preloadFile: false}, root);
-  const kept = new Set(earlier?.files.map(({path}) => path));
-  const hwcaps = options.hwcaps ?? (levelsAmong(kept, layout.libs).length > 0 ? 'all' : 'none');
+  const there = new Set(earlier?.files.map(({path}) => path));
+  const hwcaps = options.hwcaps ?? (levelsAmong(there, layout.libs).length > 0 ? 'all' : 'none');
   const variants = hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
-  const all = [...trees, ...variants.map(({tree}) => tree)];
-  const authors = all.map(({nodes}) => requireOpenToAuthor(nodes, root));
+  const resolved = [...trees, ...variants.map(({tree}) => tree)];
+  const authors = resolved.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
-  const libcData = findLibcData(trees, options, {root, layout, relocatable: false, kept});
-  const found = findDataFiles(root, [...wanted.files, ...libcData.files], layout, notes);
-  const data = [...found.files, ...libcData.made, ...linksToKeep(target, earlier, found.files)];
+  const libcData = findLibcData(trees, options, {root, layout, relocatable: false, kept: there});
+  const places = programs.map(({source, target}) => requirePlace(source, target, layout));
+  const found = findDataFiles(root, [...files, ...libcData.files], layout, notes);
+  const data = [...found.files, ...libcData.made];
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
   const from = {root, machine, fileResolver};
-  const plan = planBundle(trees, {
+  const coming = planBundle(trees, {
     ...from,
     layout,
+    places,
     isolate,
     shell,
     targetOf,
@@ -220,13 +253,21 @@ function prepare(
     directories,
     relocatable: false,
   });
-  requireOwnDirectories(target, directoriesOf(plan));
+  requireOwnDirectories(target, directoriesOf(coming));
+  const made = describe(coming, request.onProgress);
+  const asked = files.map((file) => placeOf(file.source, file.target, layout.prefix));
+  const kept = keepEarlier(target, earlier, {programs: coming.programs, files: made, places: asked});
+  const plan = withKept(coming, kept);
+  const all = [...made, ...kept.files.map(({listed}) => ({...listed, source: listed.source ?? 'kept'}))];
+  const manifest = list(plan, all, options.recordSources ?? false);
+  requireReadable(manifest);
   return {
-    notes: [...notes, ...libcData.notes, ...rightsLeftBehind(plan.files)],
+    notes: [...notes, ...libcData.notes, ...rightsLeftBehind(coming.files)],
     environment: libcData.environment,
     earlier,
     plan,
-    manifest: describe(plan, request.onProgress),
+    manifest,
+    files: all,
     library: [...library, ...trees.flatMap(dlopenedNames)],
     symbols: options.symbols ?? false,
     native: root.isTrivial,
@@ -234,20 +275,8 @@ function prepare(
   };
 }
 
-/** The links among the data of the bundle that is there, where nothing else comes to their places. */
-function linksToKeep(
-  target: Root,
-  earlier: Manifest | undefined,
-  coming: readonly BundleFile[],
-): BundleFile[] {
-  const taken = new Set(coming.map(({path}) => path));
-  return (earlier?.files ?? []).flatMap(({role, path, source}) => {
-    const text = role === 'link' && !taken.has(path) ? linkAt(target, path) : undefined;
-    if (text === undefined) return [];
-    return [
-      {path, role, source, from: target, identity: `link:${text}`, why: 'a link that stays', target: text},
-    ];
-  });
+function withKept(plan: BundlePlan, {programs, files}: Kept): BundlePlan {
+  return {...plan, programs: [...plan.programs, ...programs], files: [...plan.files, ...files]};
 }
 
 function write(
@@ -278,51 +307,20 @@ function write(
 
 function resultOf(
   target: Root,
-  {notes: found, environment, plan, manifest}: Prepared,
+  {notes: found, environment, plan, manifest, files}: Prepared,
   written: boolean,
   notes: readonly string[] = [],
 ): BundleResult {
   return {
     manifest,
+    files,
     manifestPath: target.hostPath(manifestPath(plan.layout)),
     written,
-    isolated: isolationIn(plan),
+    isolated: plan.loader === undefined ? isolationOf(target, manifest) : plan.isolated !== undefined,
     environment,
     sources: sourcesOf(plan),
     notes: [...found, ...plan.notes, ...notes],
   };
-}
-
-function layoutOf({prefix = '/debootstrap', libs = 'qemu-libs'}: Omit<BundleOptions, 'into'>): Layout {
-  for (const [what, name] of [
-    ['the prefix', prefix],
-    ['the library directory', libs],
-  ] as const) {
-    if (!/[:$]/.test(name)) continue;
-    throw new ElfError(
-      'BAD_REQUEST',
-      `${what} has a colon or a dollar sign, which a search path cannot hold`,
-      {
-        expected: 'a path without them',
-        got: name,
-      },
-    );
-  }
-  const isPlain =
-    prefix.startsWith('/') && posix.normalize(prefix) === prefix && prefix !== '/' && !prefix.endsWith('/');
-  if (!isPlain) {
-    throw new ElfError('BAD_REQUEST', 'the prefix is not a plain absolute path', {
-      expected: 'a path such as /debootstrap',
-      got: prefix,
-    });
-  }
-  if (libs === '' || libs.includes('/') || libs === '.' || libs === '..') {
-    throw new ElfError('BAD_REQUEST', 'the library directory is not a plain name', {
-      expected: 'a name such as qemu-libs',
-      got: libs,
-    });
-  }
-  return {prefix, libs: posix.join(prefix, libs)};
 }
 
 function shellOf({launcher = 'interp', shell}: Omit<BundleOptions, 'into'>): string | undefined {
@@ -339,36 +337,38 @@ function directoriesOf({files, directories}: BundlePlan): Set<string> {
 
 /** What a program's name says, else what the caller or the earlier bundle says. */
 function targetsOf(
-  programs: readonly string[],
+  programs: readonly BundleProgram[],
   earlier: Manifest | undefined,
   qemuTarget: string | undefined,
 ): (name: string) => string | null {
   const known = new Map(
     earlier?.programs.map((program) => [posix.basename(program.path), program.qemuTarget]),
   );
-  if (qemuTarget !== undefined) for (const path of programs) known.set(posix.basename(path), qemuTarget);
-  return (name) => targetOfName(name) ?? known.get(name) ?? null;
+  if (qemuTarget !== undefined)
+    for (const {source} of programs) known.set(posix.basename(source), qemuTarget);
+  return (name) => targetOfEmulatorName(name)?.name ?? known.get(name) ?? null;
 }
 
-/** The programs of an earlier bundle that have no place in the new one, unless somebody changed them. */
-function obsoleteFiles(target: Root, earlier: Manifest | undefined, now: Manifest): string[] {
-  const kept = new Set(now.files.map(({path}) => path));
+/** Files of an earlier bundle that have no place in the new one, unless somebody changed them. */
+function obsoleteFiles(target: Root, earlier: Manifest | undefined, {libs, files}: Manifest): string[] {
+  const kept = new Set(files.map(({path}) => path));
   return (earlier?.files ?? [])
-    .filter(({role, path}) => role === 'program' && !kept.has(path) && posix.dirname(path) === now.prefix)
-    .filter((file) => hasContent(() => openOwn(target, file.path), file))
+    .filter(({path}) => !kept.has(path) && !path.startsWith(`${libs}/`))
+    .filter((file) => isInPlace(target, file))
     .map(({path}) => path);
 }
 
-function readManifest(target: HeldRoot, {libs}: Layout): Manifest | undefined {
-  using directory = enter(target.top, libs);
-  return directory && readManifestIn(directory);
+function readManifest(target: HeldRoot, layout: Layout): Manifest | undefined {
+  using directory = enter(target.top, layout.libs);
+  return directory && readManifestIn(directory, layout);
 }
 
 /** What is there but is no manifest, or none that may be believed, counts for nothing: the bundle is made anew. */
-function readManifestIn(libs: HeldDirectory): Manifest | undefined {
+function readManifestIn(libs: HeldDirectory, layout: Layout): Manifest | undefined {
   try {
     const source = libs.open(manifestName);
-    return source && readManifestFile(source);
+    const manifest = source && readManifestFile(source);
+    return manifest?.prefix === layout.prefix && manifest.libs === layout.libs ? manifest : undefined;
   } catch (error) {
     if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
     throw error;
@@ -402,31 +402,35 @@ function carried({files}: BundlePlan, library: readonly string[]): string[] {
   return files.some(({role}) => role === 'loader') ? wanted.filter((name) => names.has(name)) : [];
 }
 
-function isolationIn({files, isolated}: BundlePlan): boolean | undefined {
-  return files.some(({role}) => role === 'loader') ? isolated !== undefined : undefined;
+function describe({files}: BundlePlan, onProgress: OnProgress | undefined): BundledFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  return files.map((file) => {
+    const {path, role, source, resolved} = file;
+    const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
+    const content = contentOfFile(original ?? file, onProgress);
+    return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
+  });
 }
 
 function sourcesOf({files}: BundlePlan): string[] {
   return [...new Set(files.map(({source}) => source))].filter((source) => source !== generated);
 }
 
-function describe(
-  {layout, programs, files, directories}: BundlePlan,
-  onProgress: OnProgress | undefined,
+/** The manifest of a bundle: without the sources, the same on every machine. */
+function list(
+  {layout, programs, directories}: BundlePlan,
+  files: readonly BundledFile[],
+  recordSources: boolean,
 ): Manifest {
-  const byPath = new Map(files.map((file) => [file.path, file]));
   return {
     version: 1,
     generator: `elfinterp ${version}`,
     ...layout,
     programs,
     ...(directories.length > 0 && {directories}),
-    files: files.map((file) => {
-      const {path, role, source, resolved} = file;
-      const original = file.linkTo === undefined ? undefined : byPath.get(file.linkTo);
-      const content = contentOfFile(original ?? file, onProgress);
-      return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
-    }),
+    files: files.map(({source, ...file}) =>
+      recordSources || source === generated ? {...file, source} : file,
+    ),
   };
 }
 

@@ -5,7 +5,7 @@ import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {Found, Root} from '../loader/root.js';
 import type {BundleFile} from './file-set.js';
-import type {Layout} from './layout.js';
+import {isBelow, type Layout} from './layout.js';
 import {manifestPath} from './manifest.js';
 
 /** A file, or a directory with all that is in it, to carry along. */
@@ -44,7 +44,7 @@ export function findDataFiles(
   const dangling: string[] = [];
   const directories: string[] = [];
   const found = files.flatMap(({source, target, resolve = true}) => {
-    const place = targetOf(source, target, layout);
+    const place = requirePlace(source, target, layout);
     const why = `the requested file ${source}`;
     return new Carrier(root, {why, resolve}, {dangling, directories}).carry(source, place);
   });
@@ -73,9 +73,10 @@ export function placeOf(source: string, target: string | undefined, prefix: stri
   return posix.resolve(prefix, target?.endsWith('/') ? posix.join(target, name) : (target ?? name));
 }
 
-function targetOf(source: string, target: string | undefined, layout: Layout): string {
+/** Where a file goes. @throws ElfError BAD_REQUEST for a place that is none of the bundle's */
+export function requirePlace(source: string, target: string | undefined, layout: Layout): string {
   const path = placeOf(source, target, layout.prefix);
-  const isInside = path.startsWith(`${layout.prefix}/`) && path !== manifestPath(layout);
+  const isInside = isBelow(path, layout.prefix) && path !== manifestPath(layout) && target !== '';
   if (isInside && !/[\0\n]/.test(path)) return path;
   throw new ElfError('BAD_REQUEST', `${source} cannot go there`, {
     expected: `a path under ${layout.prefix} that is not the manifest's`,

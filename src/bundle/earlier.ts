@@ -1,110 +1,145 @@
 /*
  * What stays of the bundle that is there already: its other programs, and its data.
  *
- * They are made anew, from the files that the manifest says they are made of. But the manifest lies in the chroot,
- * and whoever prepared that may have written it: "data, made of /etc/shadow" would have root copy that file to where
- * everybody reads it, and of a program the loader is run once (self-test.ts). So a file that nothing but the manifest
- * names is taken only if everybody may read it anyhow and nobody but root, or who runs this, may change it.
+ * They stay byte by byte. What they were made of is not known, for a manifest is the same on every machine, and may be
+ * gone or newer by now. So libraries that both the old and the new ask for have to be the same; where they are not, the
+ * old has to be asked for again.
+ *
+ * Manifest and files lie in the chroot, and whoever prepared that may have written them. A file is taken only if it has
+ * the content that is listed, which who lists it knows already, and no right that a bundle gives to nobody.
  */
 import {posix} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
-import {pathOfProgram} from '../loader/named-program.js';
+import {ElfError} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {absolutePath} from '../source/working-directory.js';
-import {type DataFile, placeOf} from './data-files.js';
-import {generated} from './file-set.js';
-import type {Layout} from './layout.js';
-import type {Manifest, ManifestFile} from './manifest.js';
+import {saysSo} from './contents.js';
+import {type BundleFile, generated} from './file-set.js';
+import {isInPlace, linkAt} from './in-place.js';
+import type {Manifest, ManifestFile, ManifestProgram} from './manifest.js';
 
-export interface Wanted {
-  /** Absolute, inside the root that the bundle is made from. */
-  readonly programs: readonly string[];
-  readonly files: readonly DataFile[];
+/** What comes to a place where a bundle may be already. */
+export interface Coming extends Pick<Manifest, 'programs' | 'files'> {
+  /** The places of the files and directories that were asked for: what is below one gives way. */
+  readonly places: readonly string[];
 }
 
-export interface Before {
-  /** The root that the bundle is made from. */
-  readonly root: Root;
-  readonly earlier: Manifest | undefined;
-  readonly layout: Layout;
-  readonly targetOf: (name: string) => string | null;
+/** What stays. */
+export interface Kept {
+  readonly programs: readonly ManifestProgram[];
+  readonly files: readonly KeptFile[];
+}
+
+/** A file that stays, and how it is listed. */
+export interface KeptFile extends BundleFile {
+  readonly listed: ManifestFile;
 }
 
 /**
- * Add to what is asked for what an earlier bundle has besides: programs, since one library directory serves all
- * emulators of a prefix, except those of the same name or for the same target; and data, unless something else goes
- * to its place.
+ * Find what stays of an earlier bundle: programs, except those in the place of a new one or for the same target, since
+ * one library directory serves all emulators of a prefix; data, unless something else goes to its place; and the
+ * libraries of both.
  *
- * @throws ElfError OUTSIDE when the manifest names a file that it has no business with
+ * @throws ElfError CONFLICT for a library that differs from the new one, CHANGED for a file that is not what is listed
  */
-export function withEarlier(wanted: Wanted, before: Before): Wanted {
-  const programs = wanted.programs.map((name) => pathInside(before.root, pathOfProgram(before.root, name)));
-  const files = wanted.files.map(({source, target, resolve}) => ({
-    source: pathInside(before.root, source),
-    target: placeOf(source, target, before.layout.prefix),
-    resolve,
-  }));
-  const keptPrograms = programsToKeep(programs, before).map((file) => trustedSource(file, before.root));
-  const keptFiles = filesToKeep(files, before).map((file) => ({
-    source: trustedSource(file, before.root),
-    target: file.path,
-    resolve: file.resolved !== undefined,
-  }));
-  return {programs: [...keptPrograms, ...programs], files: [...keptFiles, ...files]};
+export function keepEarlier(target: Root, earlier: Manifest | undefined, coming: Coming): Kept {
+  if (earlier === undefined) return {programs: [], files: []};
+  const programs = earlier.programs.filter((program) => !isReplaced(program, coming));
+  const files = filesToKeep(earlier, programs, coming);
+  const added = new Map(coming.files.map((file) => [file.path, file]));
+  refuseOtherLibraries(files, added);
+  const missing = files.filter(({path}) => !added.has(path));
+  return {programs, files: withLinks(missing.map((file) => keep(target, file)))};
 }
 
-function pathInside(root: Root, path: string): string {
-  return root.isTrivial ? absolutePath(path) : posix.join('/', path);
-}
-
-function programsToKeep(programs: readonly string[], {earlier, targetOf}: Before): readonly ManifestFile[] {
-  const names = new Set(programs.map((path) => posix.basename(path)));
-  const targets = new Set([...names].map(targetOf).filter((name) => name !== null));
-  return (earlier?.files ?? []).filter(({role, path}) => {
-    const name = posix.basename(path);
-    return role === 'program' && !names.has(name) && !targets.has(targetOf(name) ?? '');
-  });
-}
-
-function filesToKeep(files: readonly {target: string}[], {earlier}: Before): readonly ManifestFile[] {
-  const isReplaced = (path: string) =>
-    files.some(({target}) => path === target || path.startsWith(`${target}/`));
-  return (earlier?.files ?? []).filter(
-    ({role, source, path}) => role === 'data' && source !== generated && !isReplaced(path),
+function isReplaced({path, qemuTarget}: ManifestProgram, {programs, files}: Coming): boolean {
+  return (
+    files.some((file) => file.path === path) ||
+    (qemuTarget !== null && programs.some((program) => program.qemuTarget === qemuTarget))
   );
 }
 
-/** The path inside the root of a file that a manifest says it is made of. */
-function trustedSource({source, path}: ManifestFile, root: Root): string {
-  const inside =
-    !root.isTrivial && source.startsWith(`${root.host}/`) ? source.slice(root.host.length) : source;
-  const there = root.resolve(inside);
-  if (!there.found) throw systemError(source, Object.assign(new Error(there.code), {code: there.code}));
-  // As it is named, since links on the way may be somebody's, and as it is reached.
-  const ways = [...waysTo(posix.normalize(inside)), ...waysTo(there.inside)];
-  if (there.stats.isFile() && ways.every((way) => mayTake(root, way))) return inside;
-  const who = root.isTrivial ? ' and only root or you may change' : '';
-  throw new ElfError('OUTSIDE', `${path} cannot stay: the manifest in the root says what it is made of`, {
-    path: source,
-    expected: `a file that everybody may read${who}; name it again to have it taken all the same`,
-    value: source,
+/** Those that come again included: they have to be the same, as far as they are libraries. */
+function filesToKeep(
+  {files, programs: all}: Manifest,
+  programs: readonly ManifestProgram[],
+  {places}: Coming,
+): ManifestFile[] {
+  const ofKept = new Set(programs.flatMap(partsOf));
+  const ofReplaced = new Set(all.flatMap(partsOf).filter((path) => !ofKept.has(path)));
+  const isDynamic = programs.some(({interpreter}) => interpreter !== null);
+  const data = files.filter(
+    ({role, path, source}) =>
+      (role === 'data' || role === 'link') &&
+      !ofReplaced.has(path) &&
+      (isDynamic || source !== generated) &&
+      !places.some((place) => path === place || path.startsWith(`${place}/`)),
+  );
+  const kept = new Set([...files.filter(({path}) => ofKept.has(path)), ...data]);
+  const needsLibraries = isDynamic || data.some(({resolved}) => resolved !== undefined);
+  return files.filter((file) => kept.has(file) || (needsLibraries && isLibrary(file)));
+}
+
+/** A wrapper has a shell and starts something. */
+function partsOf({path, wraps, interpreter}: ManifestProgram): string[] {
+  return wraps === undefined ? [path] : [path, wraps, interpreter ?? path];
+}
+
+function isLibrary({role}: ManifestFile): boolean {
+  return role === 'library' || role === 'loader';
+}
+
+function refuseOtherLibraries(kept: readonly ManifestFile[], added: ReadonlyMap<string, ManifestFile>): void {
+  const other = kept.find((file) => isLibrary(file) && (added.get(file.path) ?? file).sha256 !== file.sha256);
+  if (other === undefined) return;
+  const users = kept.filter(({role, resolved}) => role === 'program' || resolved !== undefined);
+  const [first = other, ...others] = users;
+  const more = others.length > 0 ? `, and ${others.length} more` : '';
+  throw new ElfError(
+    'CONFLICT',
+    `${first.path}${more}, which is there already, has another ${posix.basename(other.path)}`,
+    {
+      path: other.path,
+      expected: 'the same library for all; name what is there already again to have it made anew',
+      got: `sha256 ${other.sha256} there, and ${added.get(other.path)?.sha256} now`,
+      value: other.path,
+    },
+  );
+}
+
+function keep(target: Root, listed: ManifestFile): KeptFile {
+  const {path, role, mode, sha256} = listed;
+  const text = role === 'link' ? linkAt(target, path) : undefined;
+  const isPlain = mode === ((mode & 0o755) | 0o444);
+  const isSame = role === 'link' ? saysSo(() => text, listed) : isPlain && isInPlace(target, listed);
+  if (!isSame) {
+    throw new ElfError('CHANGED', 'cannot stay: it is missing, or was changed after it was installed', {
+      path: target.hostPath(path),
+      expected: `sha256 ${sha256} and mode ${((mode & 0o755) | 0o444).toString(8)}; name what is there already again to have it made anew`,
+    });
+  }
+  const why = 'of the bundle that is there';
+  const file = {
+    path,
+    role,
+    source: target.hostPath(path),
+    from: target,
+    identity: identityOf(target, path),
+    why,
+  };
+  return {...file, listed, ...(text !== undefined && {target: text})};
+}
+
+function identityOf(target: Root, path: string): string {
+  const there = target.resolve(path, {follow: false});
+  return there.found ? `${there.stats.dev}:${there.stats.ino}` : path;
+}
+
+/** What has several names keeps them. */
+function withLinks(files: readonly KeptFile[]): KeptFile[] {
+  const first = new Map<string, KeptFile>();
+  return files.map((file) => {
+    const original = first.get(file.identity) ?? file;
+    first.set(file.identity, original);
+    const isLink = original !== file && original.listed.sha256 === file.listed.sha256;
+    return isLink ? {...file, linkTo: original.path} : file;
   });
-}
-
-/** A path and the directories above it. */
-function waysTo(path: string): string[] {
-  return path === '/' ? ['/'] : [path, ...waysTo(posix.dirname(path))];
-}
-
-function mayTake(root: Root, path: string): boolean {
-  const there = root.resolve(path, {follow: false});
-  if (!there.found) return false;
-  const {mode, uid} = there.stats;
-  const isOwn = uid === 0n || uid === BigInt(process.geteuid?.() ?? 0);
-  if (there.stats.isSymbolicLink()) return isOwn || !root.isTrivial;
-  const isDirectory = there.stats.isDirectory();
-  const isOpen = (mode & (isDirectory ? 0o001n : 0o004n)) !== 0n;
-  // With the sticky bit, only the owner of a file can put another in its place.
-  const isFirm = (mode & 0o022n) === 0n || (isDirectory && (mode & 0o1000n) !== 0n);
-  return isOpen && ((isOwn && isFirm) || !root.isTrivial);
 }

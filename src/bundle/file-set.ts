@@ -58,9 +58,10 @@ export class FileSet {
   /** @throws ElfError CONFLICT with both files and the reasons for both */
   add(file: BundleFile): void {
     const there = this.#files.get(file.path);
-    // A library that comes along as a file, too, and goes to the same place, is that file.
-    const isBoth = there?.role === 'library' && file.role === 'data' && there.identity === file.identity;
-    if (there === undefined || isBoth) this.#files.set(file.path, file);
+    // A library that comes along as a file, too, and goes to the same place, is that file; a program is the program.
+    const isSecond = file.role === 'data' && there?.identity === file.identity;
+    if (there === undefined || (isSecond && there.role === 'library')) this.#files.set(file.path, file);
+    else if (isSecond && there.role === 'program') return;
     else if (!isSame(there, file)) {
       throw new ElfError('CONFLICT', `two different files would be ${file.path}`, {
         expected: `${there.source} (${there.why})`,

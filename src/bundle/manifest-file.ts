@@ -1,9 +1,28 @@
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
-import {type Manifest, parseManifest} from './manifest.js';
+import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
 
-/** In bytes; a manifest of a hundred emulators has a twentieth of it. */
-const longestManifest = 1 << 22;
+/** In bytes: a bundle of some 60,000 files. A longer one would cost whoever reads it hundreds of megabytes. */
+const longestManifest = 1 << 24;
+
+/**
+ * Make sure that a manifest can be read back.
+ *
+ * @throws ElfError UNSUPPORTED for one that is too long
+ */
+export function requireReadable(manifest: Manifest): void {
+  const size = Buffer.byteLength(formatManifest(manifest));
+  if (size <= longestManifest) return;
+  throw new ElfError(
+    'UNSUPPORTED',
+    `too many files for a bundle: the list of ${manifest.files.length} is too long`,
+    {
+      path: manifestPath(manifest),
+      expected: `at most ${longestManifest} bytes`,
+      got: `${size} bytes`,
+    },
+  );
+}
 
 /**
  * Read a manifest from its file, which is closed.

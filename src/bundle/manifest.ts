@@ -5,6 +5,7 @@
  */
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
+import {isBelow} from './layout.js';
 
 /** What a file is for. */
 export type ManifestRole = 'library' | 'loader' | 'program' | 'data' | 'link';
@@ -31,8 +32,8 @@ export interface ManifestFile {
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
-  /** The file on the machine that made the bundle; `generated` when there was none. */
-  readonly source: string;
+  /** The file that it was made of, if that was to be recorded; `generated` when there was none. */
+  readonly source?: string | undefined;
   /** Of data: an ELF file that finds its libraries, and a program its loader, in the bundle. */
   readonly resolved?: 'program' | 'module' | undefined;
 }
@@ -64,6 +65,8 @@ export function ownDirectories({prefix, libs, files, directories = []}: Manifest
     for (let above = posix.dirname(path); above.length > prefix.length; above = posix.dirname(above))
       found.add(above);
   }
+  // The root is nobody's.
+  found.delete('/');
   return [...found].sort().reverse();
 }
 
@@ -90,7 +93,7 @@ export function formatManifest(manifest: Manifest): string {
         sha256,
         size,
         mode,
-        source,
+        ...(source === undefined ? {} : {source}),
         ...(resolved === undefined ? {} : {resolved}),
       }))
       .sort(byPath),
@@ -109,7 +112,7 @@ export function parseManifest(text: string, path: string): Manifest {
   const reader = new Reader(path);
   const root = reader.object(parseJson(text, path), 'the manifest');
   if (root.version !== 1) throw reader.bad('version', '1', root.version);
-  const prefix = reader.absolutePath(root.prefix, 'prefix');
+  const prefix = root.prefix === '/' ? '/' : reader.absolutePath(root.prefix, 'prefix');
   const libs = reader.pathUnder(root.libs, 'libs', prefix);
   const manifest: Manifest = {
     version: 1,
@@ -185,7 +188,7 @@ class Reader {
       sha256,
       size: this.count(size, `${where}.size`, Number.MAX_SAFE_INTEGER),
       mode: this.count(mode, `${where}.mode`, 0o7777),
-      source: this.string(source, `${where}.source`),
+      ...(source === undefined ? {} : {source: this.string(source, `${where}.source`)}),
       ...(resolved === undefined ? {} : {resolved}),
     };
   }
@@ -220,7 +223,7 @@ class Reader {
 
   pathUnder(value: unknown, where: string, prefix: string): string {
     const path = this.absolutePath(value, where);
-    if (path.startsWith(`${prefix}/`)) return path;
+    if (isBelow(path, prefix)) return path;
     throw this.outside(where, `a path under ${prefix}`, path);
   }
 

@@ -16,9 +16,9 @@ import type {Root} from '../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type BundleFile, FileSet, generated} from './file-set.js';
 import {addVariant, type Variant} from './hwcaps.js';
-import {type Layout, loaderName} from './layout.js';
+import {isBelow, type Layout, loaderName} from './layout.js';
 import {addLibrary, plainNames, planFor, withView} from './libraries.js';
-import type {ManifestProgram} from './manifest.js';
+import {type ManifestProgram, manifestPath} from './manifest.js';
 import {type FilesOptions, planFiles} from './plan-files.js';
 
 export interface BundlePlan {
@@ -39,6 +39,8 @@ export interface BundlePlan {
 export interface PlanBundleOptions extends FilesOptions {
   /** The programs on newer CPUs, if variants of their libraries come along. */
   readonly variants: readonly Variant[];
+  /** Where the programs go, in their order. */
+  readonly places: readonly string[];
   /** Empty directories to carry along; one in which a file comes to lie is none. */
   readonly directories: readonly string[];
   /** This machine's, where a wrapper's shell is from. */
@@ -59,14 +61,15 @@ export interface PlanBundleOptions extends FilesOptions {
 export function planBundle(trees: readonly ResolvedTree[], options: PlanBundleOptions): BundlePlan {
   const notes: string[] = [];
   const files = new FileSet();
-  const programs = trees.map((tree) => planProgram(tree, options, files, notes));
+  const programs = trees.map((tree, i) => planProgram(tree, options.places[i] ?? '', options, files, notes));
   for (const variant of options.variants) addVariant(variant, options, files, notes);
   for (const file of planFiles(trees, options, files, notes)) files.add(file);
+  refuseFilesAbove(files, options);
   const loader = files.get(posix.join(options.layout.libs, loaderName));
   const isolated = loader?.plan !== undefined && loader.plan.changes.length > 0 ? loader.path : undefined;
   return {
     layout: options.layout,
-    programs,
+    programs: [...new Map(programs.map((program) => [program.path, program])).values()],
     files: files.list(),
     directories: stillEmpty(options.directories, files.list()),
     isolated,
@@ -83,24 +86,44 @@ function stillEmpty(directories: readonly string[], files: readonly BundleFile[]
   return [...new Set(directories)].filter((path) => !taken.has(path)).sort();
 }
 
+/** @throws ElfError CONFLICT for a file in whose place others need a directory */
+function refuseFilesAbove(files: FileSet, {layout, directories, relocatable}: PlanBundleOptions): void {
+  const below = files.list().map(({path, source, why}) => ({path, what: `${source} (${why})`}));
+  if (!relocatable) below.push({path: manifestPath(layout), what: 'the manifest'});
+  below.push(...directories.map((path) => ({path: posix.join(path, '.'), what: 'an empty directory'})));
+  const seen = new Set<string>();
+  for (const {path, what} of below) {
+    for (let at = posix.dirname(path); at !== '/' && !seen.has(at); at = posix.dirname(at)) {
+      seen.add(at);
+      const above = files.get(at);
+      if (above === undefined) continue;
+      throw new ElfError('CONFLICT', `${at} would be a file and a directory`, {
+        expected: `${above.source} (${above.why})`,
+        got: `${what} at ${path}`,
+        value: at,
+      });
+    }
+  }
+}
+
 function planProgram(
   tree: ResolvedTree,
+  path: string,
   options: PlanBundleOptions,
   files: FileSet,
   notes: string[],
 ): ManifestProgram {
   const [program] = tree.nodes;
   if (program === undefined) throw new ElfError('BAD_REQUEST', 'no program to bundle');
-  const {prefix, libs} = options.layout;
-  const name = posix.basename(program.path);
-  const path = posix.join(prefix, name);
+  const {libs} = options.layout;
+  const qemuTarget = options.targetOf(posix.basename(program.path)) ?? options.targetOf(posix.basename(path));
   const {host: source, identity} = program;
   const from = options.root;
   const file = {path, role: 'program', source, from, identity} as const;
   if (tree.interpreter === undefined || tree.packed !== undefined) {
     const why = tree.packed === undefined ? 'a static program' : 'a packed program';
     files.add({...file, why});
-    return {path, interpreter: null, qemuTarget: options.targetOf(name)};
+    return {path, interpreter: null, qemuTarget};
   }
   const interpreter = posix.join(libs, loaderName);
   refuseMisses(program, tree, tree.misses, notes);
@@ -112,9 +135,8 @@ function planProgram(
   }
   for (const node of tree.nodes.slice(1)) addLibrary(node, tree, options, files, notes);
   addPathFile(tree, interpreter, options, files);
-  const qemuTarget = options.targetOf(name);
   if (options.shell !== undefined) {
-    return planWrapper(program, tree, options, options.shell, files, qemuTarget);
+    return planWrapper({program, path, qemuTarget}, tree, options, options.shell, files);
   }
   const request = plainNames(program, tree);
   const plan = planFor(from.source(source), {interpreter, rpath: libs, ...request});
@@ -141,7 +163,7 @@ function addPathFile(
     });
   }
   const path = posix.join(posix.dirname(posix.dirname(loader)), interpreter.pathFile);
-  if (!path.startsWith(`${prefix}/`)) return;
+  if (!isBelow(path, prefix)) return;
   const why = `the library directories of ${interpreter.path}`;
   const content = new TextEncoder().encode(`${libs}\n`);
   files.add({path, role: 'data', source: generated, from, identity: generated, why, content});
@@ -153,19 +175,13 @@ function addPathFile(
  * and the kernel's note that argv[0] was passed on (flag P) does not survive them.
  */
 function planWrapper(
-  program: TreeNode,
+  {program, path, qemuTarget}: {program: TreeNode; path: string; qemuTarget: string | null},
   {interpreter}: ResolvedTree,
-  {layout: {prefix, libs}, root: from, machine}: PlanBundleOptions,
+  {layout: {libs}, root: from, machine}: PlanBundleOptions,
   shell: string,
   files: FileSet,
-  qemuTarget: string | null,
 ): ManifestProgram {
-  const name = posix.basename(program.path);
-  const [path, wraps, interpreterPath] = [
-    posix.join(prefix, name),
-    posix.join(libs, name),
-    posix.join(libs, 'sh'),
-  ];
+  const [wraps, interpreterPath] = [posix.join(libs, posix.basename(path)), posix.join(libs, 'sh')];
   if (/[^\w@%+=:,./-]/.test(path)) {
     throw new ElfError('BAD_REQUEST', 'a wrapper cannot be made for this path', {
       path,
@@ -211,9 +227,4 @@ function checkShell(machine: Root, shell: string, wanted: string): void {
     expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
     got: isStatic ? `one for ${name}` : 'a shared one',
   });
-}
-
-/** An emulator usually goes by the name of its qemu-user target. */
-export function targetOfName(name: string): string | null {
-  return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1] ?? null;
 }

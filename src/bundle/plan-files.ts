@@ -287,7 +287,8 @@ function pathOf({named, source}: BundleFile): string {
   return named ?? source;
 }
 
-function fromOrigin(directory: string, to: string): string {
+/** The entry of a search path that leads from a file's directory to another one. */
+export function fromOrigin(directory: string, to: string): string {
   const way = posix.relative(directory, to);
   return way === '' ? '$ORIGIN' : `$ORIGIN/${way}`;
 }

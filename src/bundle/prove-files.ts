@@ -6,6 +6,7 @@ import {posix} from 'node:path';
 import {findObstacle, type Obstacle} from '../loader/obstacle.js';
 import type {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree} from '../loader/tree.js';
+import {isBelow} from './layout.js';
 import type {ManifestFile} from './manifest.js';
 
 /** What is looked at of a file. */
@@ -84,7 +85,7 @@ function obstacleIn(tree: ResolvedTree, prefix: string, direct: boolean): Obstac
   const {nodes} = tree;
   // What is packed into a program is the same file.
   const stray = nodes.find(
-    ({host, path}) => host !== nodes[0]?.host && !posix.normalize(path).startsWith(`${prefix}/`),
+    ({host, path}) => host !== nodes[0]?.host && !isBelow(posix.normalize(path), prefix),
   );
   const asker = nodes[stray?.requestedBy ?? 0]?.path;
   return stray && {what: `${stray.name} would come from ${stray.path}`, asker};

@@ -31,7 +31,7 @@ import {absolutePath} from '../source/working-directory.js';
 import {syncDirectory} from '../write/durable.js';
 import {treeName, workspaceIn} from '../write/workspace.js';
 import {type Content, contentOf} from './contents.js';
-import {type DataFile, findDataFiles} from './data-files.js';
+import {type DataFile, findDataFiles, requirePlace} from './data-files.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
 import {findVariants, levelsAmong} from './hwcaps.js';
@@ -39,7 +39,9 @@ import type {Layout} from './layout.js';
 import {findLibcData, type LibcData, type LibcDataRequest} from './libc-data/libc-data.js';
 import type {ManifestFile} from './manifest.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
+import {fromOrigin} from './plan-files.js';
 import {rightsLeftBehind} from './privileges.js';
+import {type BundleProgram, namedPrograms} from './programs.js';
 import {findFileObstacle} from './prove-files.js';
 import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
@@ -86,20 +88,34 @@ export interface RelocatableResult {
 /** A place-holder for the directory: everything in it is planned as below one. */
 const layout: Layout = {prefix: '/bundle', libs: '/bundle/lib'};
 
+/** Make sure that a file goes to a place below the directory. */
+function requireRelative({source, target = '.'}: BundleProgram | DataFile): void {
+  const isRelative =
+    target !== '' && !target.startsWith('/') && !/^\.\.(?:\/|$)/.test(posix.normalize(target));
+  if (isRelative) return;
+  throw new ElfError('BAD_REQUEST', `${source} cannot go there`, {
+    expected: 'a path below the directory, and relative to it',
+    got: target,
+    value: target,
+  });
+}
+
 /**
  * Bundle programs so that they run wherever the directory is moved or copied.
  *
- * @param programs paths, inside `root` if one is given
- * @throws ElfError NOT_FOUND, CONFLICT (something is there), NOT_CLOSED, OUTSIDE, CHANGED, FILE_SYSTEM, and what
+ * @param programs paths, inside `root` if one is given, or with a place below the directory for each; default: `bin/NAME`
+ * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT (something is there), NOT_CLOSED, OUTSIDE, CHANGED, FILE_SYSTEM, and what
  *   `planEdit` and `planPack` throw; nothing is written then
  * @example
  *   const {files} = await bundleRelocatable(['/usr/bin/xz'], {into: './xz'});
  *   console.log(files[0]?.path); // bin/xz
  */
 export async function bundleRelocatable(
-  programs: readonly string[],
+  programs: readonly (string | BundleProgram)[],
   options: RelocatableOptions,
 ): Promise<RelocatableResult> {
+  const named = namedPrograms(programs);
+  for (const file of [...named, ...(options.files ?? [])]) requireRelative(file);
   const directory = absolutePath(options.into);
   return withTarget(posix.dirname(directory), ({top: above}) => {
     const name = posix.basename(directory);
@@ -107,7 +123,7 @@ export async function bundleRelocatable(
     using machine = new HeldRoot(undefined, {keep: true});
     using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
     const from = {machine, root: other ?? machine};
-    const prepared = inWords(directory, () => prepare(programs, from, options));
+    const prepared = inWords(directory, () => prepare(named, from, options));
     const files = write(prepared, above, name, options.onProgress);
     const directories = prepared.plan.directories.map((path) => belowTop(path).slice(1));
     const {environment, plan} = prepared;
@@ -134,13 +150,14 @@ interface Prepared {
 }
 
 function prepare(
-  programs: readonly string[],
+  programs: readonly BundleProgram[],
   {machine, root}: {machine: HeldRoot; root: HeldRoot},
   options: RelocatableOptions,
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
   const resolver = new Resolver({...dlopenOption(options.dlopen), library, preloadFile: false}, root);
-  const trees = programs.map((program) => resolveProgram(resolver, pathOfProgram(root, program)));
+  const trees = programs.map(({source}) => resolveProgram(resolver, pathOfProgram(root, source)));
+  const places = programs.map(({source, target = 'bin/'}) => requirePlace(source, target, layout));
   const resolverFor = (hwcaps: string) =>
     new Resolver({...dlopenOption(options.dlopen), library, hwcaps, preloadFile: false}, root);
   const variants = options.hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
@@ -152,9 +169,10 @@ function prepare(
   const data = [...found, ...libcData.made];
   const [isolate, shell, targetOf] = [true, undefined, () => null];
   const {dlopen} = options;
-  const places = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
+  const from = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
   const plan = planBundle(trees, {
-    ...places,
+    ...from,
+    places,
     isolate,
     shell,
     targetOf,
@@ -212,7 +230,7 @@ function stage(
   onProgress: OnProgress,
 ): RelocatableFile {
   const {role, source, plan, linkTo, resolved} = file;
-  const path = placeOf(file);
+  const path = belowTop(file.path);
   const result = {path: path.slice(1), source, ...(resolved === undefined ? {} : {resolved})};
   using directory = makeDirectories(top, posix.dirname(path));
   const name = posix.basename(path);
@@ -232,17 +250,13 @@ function stage(
 }
 
 /** Where a file lies below the directory; begins with a slash. */
-function placeOf({role, path}: BundleFile): string {
-  return role === 'program' ? posix.join('/bin', belowTop(path)) : belowTop(path);
-}
-
 function belowTop(path: string): string {
   return path.slice(layout.prefix.length);
 }
 
 /** The program, edited to look for its libraries beside it, with the loader inside. */
 function writeProgram(
-  {source, from, request}: BundleFile,
+  {path, source, from, request}: BundleFile,
   loaderFile: BundleFile,
   place: Place,
   onProgress: OnProgress,
@@ -250,7 +264,7 @@ function writeProgram(
   const original = openElfSource(from.source(source));
   const loader = openElfSource(loaderFile.from.source(loaderFile.source));
   try {
-    const plan = planEdit(original.view, {rpath: '$ORIGIN/../lib', ...request});
+    const plan = planEdit(original.view, {rpath: fromOrigin(posix.dirname(path), layout.libs), ...request});
     const edited = new ElfView(overlaySource(original.view.source, plan.writes, plan.outputSize));
     const {sha256, mode} = contentOf(from.source(source), plan);
     const loaderContent = contentOf(loaderFile.from.source(loaderFile.source));
@@ -273,14 +287,14 @@ function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): voi
   const prefix = `/${treeName}`;
   const placed = files.map((file) => {
     const resolved = file.role === 'program' ? 'program' : file.resolved;
-    return {path: `${prefix}${placeOf(file)}`, role: file.role, resolved} as const;
+    return {path: `${prefix}${belowTop(file.path)}`, role: file.role, resolved} as const;
   });
   const dynamic = files.find(({role, plan}) => role === 'program' && plan !== undefined);
   const paths = files.map(({path}) => path);
   for (const level of [undefined, ...levelsAmong(paths, layout.libs)]) {
     const hwcaps = level === undefined ? {} : {hwcaps: level};
     const resolver = new Resolver({...dlopenOption(dlopen), ...hwcaps, preloadFile: false}, root);
-    const opener = dynamic && {path: `${prefix}${placeOf(dynamic)}`, resolver};
+    const opener = dynamic && {path: `${prefix}${belowTop(dynamic.path)}`, resolver};
     const failure = findFileObstacle(resolver, placed, opener, prefix);
     if (failure === undefined) continue;
     throw new ElfError('NOT_CLOSED', `the bundle is not self-contained: ${failure.what}`, {

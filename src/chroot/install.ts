@@ -11,10 +11,15 @@ import {type Architecture, architectureOf} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
 import {findProcesses, refuseUses} from './in-use.js';
 import {fetchFiles} from './machine-emulators.js';
-import {defaultPrefixes, findManifest, readManifest} from './manifest.js';
+import {defaultLibs, defaultPrefixes, findManifest, readManifest} from './manifest.js';
 
 /** Which emulators to install, and where. */
-export interface InstallOptions extends Omit<BundleOptions, 'into' | 'qemuTarget' | 'beforeReplacing'> {
+export interface InstallOptions
+  extends Omit<BundleOptions, 'into' | 'prefix' | 'libs' | 'qemuTarget' | 'beforeReplacing'> {
+  /** Where the emulators go, seen from inside. Default: where a bundle is already, else `/debootstrap`. */
+  readonly prefix?: string | undefined;
+  /** Name of the library directory under the prefix. Default: `qemu-libs`. */
+  readonly libs?: string | undefined;
   /** The chroot's Debian architecture. Default: found out from what is in it. */
   readonly architecture?: string | undefined;
   /** Install each shared emulator as one file, with its loader and its libraries inside. Default: false. */
@@ -79,6 +84,7 @@ export async function installEmulator(
   const bundled = bundleAt(root, files.paths, {
     ...options,
     prefix: prefixFor(root, options),
+    libs: options.libs ?? defaultLibs,
     qemuTarget: programs.length === 1 ? architecture.targets[0]?.name : undefined,
     // A program that starts between two renames would find no loader.
     beforeReplacing: (earlier) => refuseUses(root, earlier, findProcesses(root, earlier)),
@@ -113,7 +119,8 @@ function noteOnTargets({programs}: Manifest, {name, targets}: Architecture): str
 
 /** Where a bundle is already, or goes; one that is there must be one that can be replaced. */
 function prefixFor(root: Root, {prefix, libs}: InstallOptions): string {
-  if (prefix === undefined) return findManifest(root, {libs})?.manifest.prefix ?? defaultPrefixes[0];
-  if (prefix.startsWith('/')) readManifest(root, prefix, libs);
+  if (prefix === undefined)
+    return findManifest(root, {libs: libs ?? defaultLibs})?.manifest.prefix ?? defaultPrefixes[0];
+  if (prefix.startsWith('/')) readManifest(root, prefix, libs ?? defaultLibs);
   return prefix;
 }

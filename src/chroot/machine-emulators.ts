@@ -5,7 +5,7 @@
 import {posix} from 'node:path';
 import {describeEmulator} from '../binfmt/emulator.js';
 import type {Registration} from '../binfmt/registration.js';
-import {isNativeTarget, type QemuTarget, targetByName} from '../binfmt/targets.js';
+import {isNativeTarget, type QemuTarget, targetOfEmulatorName} from '../binfmt/targets.js';
 import {ElfError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {architectureOf, findArchitecture} from './architecture.js';
@@ -73,8 +73,7 @@ export function targetOfEmulator(program: string): QemuTarget {
 }
 
 function toldBy(program: string): QemuTarget | undefined {
-  const name = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(program))?.[1];
-  return name === undefined ? undefined : targetByName(name);
+  return targetOfEmulatorName(posix.basename(program));
 }
 
 /**

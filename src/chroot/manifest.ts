@@ -8,13 +8,16 @@ import {Root} from '../loader/root.js';
 /** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
 export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
 
-const defaultLibs = 'qemu-libs';
+export const defaultLibs = 'qemu-libs';
+
+/** Of the bundles of other programs. */
+const generalLibs = 'lib';
 
 /** Where to look for a chroot's bundle. */
 export interface BundlePlace {
   /** Default: the first of `defaultPrefixes` that has a manifest. */
   readonly prefix?: string | undefined;
-  /** Name of the library directory under the prefix. Default: `qemu-libs`. */
+  /** Name of the library directory under the prefix. Default: `qemu-libs`, then `lib`. */
   readonly libs?: string | undefined;
 }
 
@@ -29,13 +32,49 @@ export interface FoundManifest {
  *
  * @throws ElfError NOT_FOUND (nothing under the prefix asked for), OUTSIDE, BAD_MANIFEST
  */
-export function findManifest(root: Root, {prefix, libs = defaultLibs}: BundlePlace = {}) {
+export function findManifest(root: Root, {prefix, libs}: BundlePlace = {}): FoundManifest | undefined {
   for (const candidate of prefix === undefined ? defaultPrefixes : [prefix]) {
-    const found = readManifest(root, candidate, libs);
-    if (found !== undefined) return found;
+    for (const name of libs === undefined ? [defaultLibs, generalLibs] : [libs]) {
+      const found = readManifest(root, candidate, name);
+      if (found !== undefined) return found;
+    }
   }
   if (prefix === undefined) return undefined;
   throw new ElfError('NOT_FOUND', 'no bundle is installed under this prefix', {path: root.hostPath(prefix)});
+}
+
+/**
+ * The same for any bundle: of the programs that are no emulators, too, in a directory of `/opt` or in `/`.
+ *
+ * @throws ElfError BAD_REQUEST when there are several, and as `findManifest` does
+ */
+export function findBundle(root: Root, place: BundlePlace = {}): FoundManifest | undefined {
+  const emulators = findManifest(root, place);
+  if (emulators !== undefined || place.prefix !== undefined) return emulators;
+  const prefixes = ['/', ...namesIn(root, '/opt').map((name) => posix.join('/opt', name))];
+  const found = prefixes.flatMap((prefix) => readIfBundle(root, prefix, place.libs ?? generalLibs) ?? []);
+  if (found.length < 2) return found[0];
+  throw new ElfError('BAD_REQUEST', 'several bundles are installed in this root', {
+    path: root.host,
+    expected: 'the prefix of one of them',
+    got: found.map(({manifest}) => manifest.prefix).join(', '),
+  });
+}
+
+function namesIn(root: Root, path: string): string[] {
+  const there = root.resolve(path, {follow: false});
+  return there.found && there.stats.isDirectory() ? root.names(there.host) : [];
+}
+
+/** Others have a lib and a manifest.json, too, or a link to a directory. */
+function readIfBundle(root: Root, prefix: string, libs: string): FoundManifest | undefined {
+  try {
+    return readManifest(root, prefix, libs);
+  } catch (error) {
+    if (error instanceof ElfError && (error.code === 'OUTSIDE' || error.code === 'BAD_MANIFEST'))
+      return undefined;
+    throw error;
+  }
 }
 
 /** Tell whether a chroot has a bundle. @throws ElfError as `findManifest` does */

@@ -14,7 +14,7 @@ import {enter} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
 import type {HeldDirectory} from '../source/held.js';
 import {findUses, refuseUses} from './in-use.js';
-import {type BundlePlace, findManifest} from './manifest.js';
+import {type BundlePlace, findBundle} from './manifest.js';
 
 /** Which bundle to remove, and how strictly. */
 export interface RemoveOptions extends BundlePlace {
@@ -46,13 +46,13 @@ export function removeBundle(chroot: string, options: RemoveOptions = {}): Remov
 function removeFrom(root: HeldRoot, options: RemoveOptions): RemoveResult {
   const {top} = root;
   const stale = settle(top).map((name) => `/${name}`);
-  if (findManifest(root, options) === undefined) {
+  if (findBundle(root, options) === undefined) {
     if (stale.length === 0) throw nothingThere(root);
     return {removed: stale, notes: []};
   }
   return withLock(top, () => {
     recover(top);
-    const manifest = findManifest(root, options)?.manifest;
+    const manifest = findBundle(root, options)?.manifest;
     if (manifest === undefined) throw nothingThere(root);
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));

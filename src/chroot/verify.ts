@@ -4,15 +4,14 @@
  */
 import {posix} from 'node:path';
 import {isInPlace, isThere} from '../bundle/in-place.js';
+import {isolationOf} from '../bundle/isolation.js';
 import {type Manifest, type ManifestFile, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
-import {openElfSource} from '../elf/open.js';
 import {ElfError, inWords} from '../errors.js';
 import {HeldRoot} from '../loader/held-root.js';
-import {findOwn, openOwn} from '../loader/inside.js';
+import {findOwn} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
-import {isIsolated} from '../pack/isolate.js';
-import {type BundlePlace, findManifest} from './manifest.js';
+import {type BundlePlace, findBundle} from './manifest.js';
 
 /** One thing that is not as the manifest says. */
 export interface BundleProblem {
@@ -47,7 +46,7 @@ export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyRes
 }
 
 function verifyIn(root: Root, place: BundlePlace): VerifyResult {
-  const found = findManifest(root, place);
+  const found = findBundle(root, place);
   if (found === undefined) {
     throw new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
   }
@@ -93,23 +92,6 @@ function checkClosed(root: Root, manifest: Manifest): BundleProblem[] {
     return [];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    return [{code: 'NOT_CLOSED', path: error.path ?? manifest.prefix, message: error.message}];
-  }
-}
-
-function isolationOf(root: Root, {files}: Manifest): boolean | undefined {
-  const loader = files.find(({role}) => role === 'loader');
-  try {
-    const source = loader && openOwn(root, loader.path);
-    if (source === undefined) return undefined;
-    const file = openElfSource(source);
-    try {
-      return isIsolated(file.view);
-    } finally {
-      void file.close();
-    }
-  } catch (error) {
-    if (error instanceof ElfError) return undefined;
-    throw error;
+    return [{code: 'NOT_CLOSED', path: error.path ?? manifest.prefix, message: error.reason}];
   }
 }

@@ -53,7 +53,7 @@ export const interpreterOptions = {
 /** Where to look for a chroot's bundle. */
 export const placeOptions = {
   prefix: text('DIR', 'directory of the bundle (default: /debootstrap, then /usr/libexec/elfinterp)'),
-  libs: text('NAME', 'name of the library directory below the prefix'),
+  libs: text('NAME', 'name of the library directory below the prefix (default: qemu-libs, then lib)'),
 } as const;
 
 /** Which libraries of dlopen(3) a copy of a program takes along. */
@@ -68,7 +68,10 @@ export const dlopenLevelOption = {
 
 /** How to make a bundle. */
 export const bundleOptions = {
-  libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
+  libs: text(
+    'NAME',
+    'name of the library directory below the prefix (default: lib; for emulators qemu-libs)',
+  ),
   root: text('DIR', 'take programs and libraries from this root directory'),
   library: list('NAME', 'additional library to bundle'),
   ...dlopenLevelOption,
@@ -78,6 +81,7 @@ export const bundleOptions = {
       default: true,
     },
   ),
+  'record-sources': flag('record in manifest.json where each file came from'),
   symbols: flag('fail if a required symbol is not defined in the bundle'),
   launcher: choice(
     'HOW',

@@ -19,6 +19,7 @@ import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {elfinterp} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -139,14 +140,17 @@ test(
   withTools(async (t) => {
     const {program, tree} = makeTree(t);
     const into = tempDirectory(t);
-    await bundle([program], {into, files: [{source: tree, target: 'share'}]});
-    await bundle(['/bin/true'], {into});
+    await bundle([program], {...place, into, files: [{source: tree, target: 'share'}]});
+    await bundle(['/bin/true'], {...place, into});
     const libs = join(into, 'debootstrap/qemu-libs');
-    const problems = () => verifyBundle(into).problems.map(({code, message}) => `${code} ${message}`);
+    const problems = () =>
+      verifyBundle(into).problems.map((problem) => `${problem.code} ${problem.path}: ${problem.message}`);
     t.deepEqual(problems(), []);
     rmSync(join(libs, 'libdeep.so'));
     t.regex(problems().join('\n'), /NOT_CLOSED .*helpers\/again.*libdeep\.so is missing/);
-    await bundle([program], {into});
+    const missing = {code: 'CHANGED', message: /libdeep\.so: cannot stay: it is missing, or was changed/};
+    await t.throwsAsync(bundle([program], {...place, into}), missing);
+    await bundle([program], {...place, into, files: [{source: tree, target: 'share'}]});
     t.deepEqual(problems(), []);
     rmSync(join(into, 'debootstrap/share/own/libown.so'));
     t.regex(problems().join('\n'), /NOT_CLOSED .*modules\/private\.so.*libown\.so is missing/);
@@ -177,7 +181,7 @@ test(
   withTools((t) => {
     const {program, tree} = makeTree(t);
     const [into, plain] = [tempDirectory(t), tempDirectory(t)];
-    const file = ['--file', `${tree}=share`];
+    const file = ['--file', `${tree}=share`, '--prefix', '/p'];
     const made = elfinterp(['bundle', program, '--into', into, ...file]);
     t.is(made.status, 0, made.stderr);
     t.regex(
@@ -190,12 +194,8 @@ test(
     t.is(left.status, 0, left.stderr);
     t.notRegex(left.stdout, /libdeep|\(a /);
     const module = 'share/modules/runpath.so';
-    t.deepEqual(
-      readFileSync(join(plain, 'debootstrap', module)),
-      readFileSync(join(tree, 'modules/runpath.so')),
-    );
-    const opened = (root: string) =>
-      run('chroot', [root, '/debootstrap/opens', `/debootstrap/${module}`]).stdout;
+    t.deepEqual(readFileSync(join(plain, 'p', module)), readFileSync(join(tree, 'modules/runpath.so')));
+    const opened = (root: string) => run('chroot', [root, '/p/opens', `/p/${module}`]).stdout;
     t.is(opened(into), '41 ');
     t.regex(opened(plain), /libdeep\.so: cannot open/);
   }),
@@ -216,10 +216,10 @@ test(
     );
     const source = 'int later(void); int answer(void) { return later(); }';
     compile(join(tree, 'modules'), 'needs.so', source, ...shared, needs);
-    await bundle([program], {into, files});
+    await bundle([program], {...place, into, files});
     t.deepEqual(verifyBundle(into).problems, []);
     rmSync(needs);
-    await t.throwsAsync(bundle([program], {into: tempDirectory(t), files}), {
+    await t.throwsAsync(bundle([program], {...place, into: tempDirectory(t), files}), {
       code: 'NOT_FOUND',
       message: /modules\/needs\.so: later\.so is not found \(expected one of/,
     });
@@ -231,7 +231,7 @@ test(
     rmSync(join(out, 'libdeep.so'));
     for (const name of modules) rmSync(join(tree, 'modules', name));
     rmSync(join(tree, 'helpers'), {recursive: true});
-    await t.throwsAsync(bundle([program], {into: tempDirectory(t), files}), {
+    await t.throwsAsync(bundle([program], {...place, into: tempDirectory(t), files}), {
       code: 'NOT_FOUND',
       message:
         /needs\.so: libdeep\.so, which .*\/out\/libmiddle\.so asks for, is not found \(expected one of/,
@@ -248,13 +248,14 @@ test(
     copyFileSync(foreign, join(tree, 'foreign'));
     copyFileSync(foreign, join(tree, 'other'));
     writeFileSync(join(tree, 'damaged.so'), readFileSync(program).subarray(0, 40));
-    const {notes} = await bundle([program], {into, files: [{source: tree, target: 'share'}]});
+    const {notes} = await bundle([program], {...place, into, files: [{source: tree, target: 'share'}]});
     t.deepEqual(notes, [
       `${tree}/damaged.so begins like an ELF file and cannot be read as one: it is carried as it is`,
       `${tree}/foreign is for another machine than the programs: it is carried as it is, and so are 1 more`,
     ]);
     t.deepEqual(readFileSync(join(into, 'debootstrap/share/foreign')), readFileSync(foreign));
     const alone = await bundle(['/bin/true'], {
+      ...place,
       into: tempDirectory(t),
       files: [{source: join(tree, 'notes.txt')}],
     });

@@ -57,6 +57,12 @@ test('it lies in the library directory', (t) => {
   t.is(manifestPath(manifest), '/debootstrap/qemu-libs/manifest.json');
 });
 
+test('the root is a prefix, under which everything is', (t) => {
+  const whole = {...manifest, prefix: '/'};
+  t.deepEqual(parseManifest(formatManifest(whole), 'm'), whole);
+  t.throws(() => parseManifest(formatManifest({...whole, libs: '/'}), 'm'), {code: 'OUTSIDE'});
+});
+
 const hostile: readonly (readonly [string, ErrorCode, string, RegExp])[] = [
   ['not JSON', 'BAD_MANIFEST', '{', /not JSON/],
   ['an array', 'BAD_MANIFEST', '[]', /the manifest \(expected an object, got \[\]\)/],
@@ -90,7 +96,7 @@ const hostile: readonly (readonly [string, ErrorCode, string, RegExp])[] = [
     /a path under/,
   ],
   ['a NUL', 'OUTSIDE', changed((m) => (m.files[1].path = '/debootstrap/\0')), /got \/debootstrap\/\\x00/],
-  ['the root as prefix', 'OUTSIDE', changed((m) => (m.prefix = '/')), /prefix/],
+  ['a slash after the prefix', 'OUTSIDE', changed((m) => (m.prefix = '/debootstrap/')), /prefix/],
   ['libraries elsewhere', 'OUTSIDE', changed((m) => (m.libs = '/etc')), /libs/],
   [
     'an interpreter elsewhere',

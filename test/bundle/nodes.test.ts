@@ -38,7 +38,7 @@ test(
       const verified = run(node, [program, 'chroot', 'verify', into, '--json']);
       t.is(verified.status, 0, verified.stderr);
       t.true(JSON.parse(verified.stdout).isolated, node);
-      const loader = join(into, 'debootstrap/qemu-libs/ld.so');
+      const loader = join(into, 'opt/ls/lib/ld.so');
       t.is(output(loader, ['--version'], {env: {LD_SHOW_AUXV: '1'}}).includes('AT_PHDR'), false, node);
       t.true(output(loader, ['--version'], {env: {'LD%SHOW_AUXV': '1'}}).includes('AT_PHDR'), node);
       return digest(into);

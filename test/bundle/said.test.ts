@@ -6,6 +6,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {packProgram} from '../../src/pack/pack-program.js';
 import {elfinterp} from '../helpers/cli.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -40,11 +41,11 @@ test('rights that a program has by its file are not carried, and that is said', 
     `${program} has the set-user-ID bit and the set-group-ID bit, and its copy has not`,
     `${helper} has the set-group-ID bit, and its copy has not`,
   ];
-  t.deepEqual((await bundle([program], {into, files})).notes, expected);
+  t.deepEqual((await bundle([program], {...place, into, files})).notes, expected);
   t.is(statSync(join(into, 'debootstrap/program')).mode & 0o7777, 0o755);
   const moved = {into: join(into, 'relocatable'), files};
   t.deepEqual((await bundleRelocatable([program], moved)).notes, expected);
-  t.deepEqual((await bundle(['/bin/true'], {into: tempDirectory(t)})).notes, []);
+  t.deepEqual((await bundle(['/bin/true'], {...place, into: tempDirectory(t)})).notes, []);
 });
 
 const asRoot = process.geteuid?.() === 0 && existsSync('/usr/bin/getfattr') ? test : test.skip;
@@ -56,7 +57,7 @@ asRoot(
     const program = join(work, 'program');
     copyFileSync('/bin/true', program);
     output('setcap', ['cap_net_raw+ep', program]);
-    const {notes} = await bundle(['/bin/cat', program], {into: tempDirectory(t)});
+    const {notes} = await bundle(['/bin/cat', program], {...place, into: tempDirectory(t)});
     t.deepEqual(notes, [`${program} has file capabilities, and its copy has not`]);
   }),
 );
@@ -68,7 +69,7 @@ test(
     // "#!", the prefix, "/qemu-libs/sh" and the end of the line.
     const prefixOf = (size: number) => `/${'p'.repeat(size - 2 - 1 - '/qemu-libs/sh\n'.length)}`;
     const wrapped = (prefix: string) =>
-      bundle(['/bin/true'], {into: tempDirectory(t), prefix, launcher: 'wrapper', shell});
+      bundle(['/bin/true'], {...place, into: tempDirectory(t), prefix, launcher: 'wrapper', shell});
     await t.notThrowsAsync(wrapped(prefixOf(256)));
     await t.throwsAsync(wrapped(prefixOf(257)), {
       code: 'BAD_REQUEST',
@@ -80,7 +81,7 @@ test(
 test('a colon in the prefix is refused as a colon', async (t) => {
   const into = tempDirectory(t);
   const refused = (options: {prefix?: string; libs?: string}) =>
-    t.throwsAsync(bundle(['/bin/true'], {into, ...options}), {
+    t.throwsAsync(bundle(['/bin/true'], {...place, into, ...options}), {
       code: 'BAD_REQUEST',
       message: /has a colon or a dollar sign, which a search path cannot hold/,
     });
@@ -94,7 +95,7 @@ test('a script names its interpreter', async (t) => {
   const script = join(work, 'script');
   writeFileSync(script, '#! /usr/bin/perl -w\nprint 1;\n', {mode: 0o755});
   const attempts = [
-    () => bundle([script], {into: join(work, 'a')}),
+    () => bundle([script], {...place, into: join(work, 'a')}),
     () => bundleRelocatable([script], {into: join(work, 'b')}),
     () => packProgram(script, {output: join(work, 'c')}),
   ];
@@ -106,7 +107,7 @@ test('a script names its interpreter', async (t) => {
     });
   }
   writeFileSync(script, 'print 1;\n');
-  await t.throwsAsync(bundle([script], {into: work}), {message: /not an ELF file/});
+  await t.throwsAsync(bundle([script], {...place, into: work}), {message: /not an ELF file/});
 });
 
 test(
@@ -130,12 +131,12 @@ test(
     const root = makeRoot(t, {'/usr/bin/own-name': '/bin/true'});
     const inRoot = elfinterp(['bundle', '--root', root, '--into', into('d'), 'own-name'], options);
     t.is(inRoot.status, 0, inRoot.stderr);
-    t.is(run('chroot', [into('d'), '/debootstrap/own-name']).status, 0);
-    t.not(run('chroot', [into('a'), '/debootstrap/own-name', '--version']).stdout, '', 'it is cat');
+    t.is(run('chroot', [into('d'), '/opt/own-name/own-name']).status, 0);
+    t.not(run('chroot', [into('a'), '/opt/own-name/own-name', '--version']).stdout, '', 'it is cat');
     // A file of that name that lies here is a path as ever.
     copyFileSync('/bin/true', join(work, 'own-name'));
     t.is(elfinterp(['bundle', '--into', into('e'), 'own-name'], options).status, 0);
-    t.is(run('chroot', [into('e'), '/debootstrap/own-name', 'no-such-file']).status, 0, 'it is true');
+    t.is(run('chroot', [into('e'), '/opt/own-name/own-name', 'no-such-file']).status, 0, 'it is true');
     t.is(elfinterp(['bundle', '--into', into('f'), 'no-such-program'], options).status, 1);
   }),
 );
@@ -163,10 +164,10 @@ test(
         /libgone\.so, which \/lib\/x86_64-linux-gnu\/libuses\.so asks for, is not found in that root \(/,
     };
     const into = tempDirectory(t);
-    await t.throwsAsync(bundle(['/bin/program'], {root, into}), expected);
+    await t.throwsAsync(bundle(['/bin/program'], {...place, root, into}), expected);
     await t.throwsAsync(packProgram('/bin/program', {root, output: join(into, 'packed')}), expected);
     const whole = makeRoot(t, {'/bin/true': '/bin/true'});
-    t.deepEqual((await bundle(['/bin/true'], {root: whole, into})).notes, [
+    t.deepEqual((await bundle(['/bin/true'], {...place, root: whole, into})).notes, [
       'libgcc_s.so.1 is not in that root: programs that cancel a thread will abort',
     ]);
   }),
@@ -180,7 +181,7 @@ test(
     writeFileSync(source, 'int main(void) { return 0; }');
     const program = join(work, 'program');
     output('musl-gcc', ['-o', program, source]);
-    const {isolated, notes} = await bundle([program], {into});
+    const {isolated, notes} = await bundle([program], {...place, into});
     t.true(isolated);
     t.deepEqual(notes, []);
     t.regex(readFileSync(join(into, 'debootstrap/qemu-libs/ld.so'), 'latin1'), /LD%PRELOAD/);

@@ -16,6 +16,7 @@ import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
 import {ElfError} from '../../src/errors.js';
 import {resolveTree} from '../../src/loader/resolve.js';
+import {place} from '../helpers/place.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {MissingTool, output, run, withTools} from '../helpers/tools.js';
@@ -69,7 +70,8 @@ test('a data file goes into the prefix under its own name, or to the place that 
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   const source = path.join(from, 'a.conf');
   writeFileSync(source, 'key = value\n', {mode: 0o600});
-  const {manifest} = await bundle([program], {
+  const {files: carried} = await bundle([program], {
+    ...place,
     into,
     files: [{source}, {source, target: 'etc/b.conf'}, {source, target: '/debootstrap/share/'}],
   });
@@ -78,7 +80,7 @@ test('a data file goes into the prefix under its own name, or to the place that 
     t.is(readFileSync(file, 'utf8'), 'key = value\n');
     t.is(statSync(file).mode & 0o777, 0o644, 'everybody may read it');
   }
-  const data = manifest.files.filter(({role}) => role === 'data');
+  const data = carried.filter(({role}) => role === 'data');
   t.deepEqual(
     data.map((file) => [file.path, file.source]),
     ['/debootstrap/a.conf', '/debootstrap/etc/b.conf', '/debootstrap/share/a.conf'].map((place) => [
@@ -93,7 +95,7 @@ test('a directory of data is carried with all that is in it, links as links', as
   mkdirSync(path.join(from, 'maps/deep'), {recursive: true});
   writeFileSync(path.join(from, 'maps/deep/one'), '1');
   symlinkSync('deep/one', path.join(from, 'maps/two'));
-  await bundle([program], {into, files: [{source: path.join(from, 'maps'), target: 'keymaps'}]});
+  await bundle([program], {...place, into, files: [{source: path.join(from, 'maps'), target: 'keymaps'}]});
   const there = path.join(into, 'debootstrap/keymaps');
   t.deepEqual(files(there), ['/deep/one']);
   t.is(readlinkSync(path.join(there, 'two')), 'deep/one');
@@ -103,7 +105,7 @@ test('a directory of data is carried with all that is in it, links as links', as
 test('a directory of data that holds a link to itself is carried with the link', async (t) => {
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   symlinkSync('.', path.join(from, 'again'));
-  const {notes} = await bundle([program], {into, files: [{source: from, target: 'share'}]});
+  const {notes} = await bundle([program], {...place, into, files: [{source: from, target: 'share'}]});
   t.is(readlinkSync(path.join(into, 'debootstrap/share/again')), '.');
   t.deepEqual(notes, []);
 });
@@ -112,7 +114,7 @@ test('a directory of data that holds a link to the directory around it is refuse
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   mkdirSync(path.join(from, 'sub'));
   symlinkSync('..', path.join(from, 'sub/again'));
-  const work = bundle([program], {into, files: [{source: path.join(from, 'sub')}]});
+  const work = bundle([program], {...place, into, files: [{source: path.join(from, 'sub')}]});
   await refused(t, work, 'BAD_REQUEST', /a link to itself/);
   t.deepEqual(readdirSync(into), []);
 });
@@ -126,7 +128,7 @@ test('a directory where a file of the bundle goes is refused, and stays with wha
   const into = tempDirectory(t);
   mkdirSync(path.join(into, 'debootstrap/true'), {recursive: true});
   writeFileSync(path.join(into, 'debootstrap/true/kept'), '');
-  await refused(t, bundle([program], {into}), 'CONFLICT', /not installed by a bundle/);
+  await refused(t, bundle([program], {...place, into}), 'CONFLICT', /not installed by a bundle/);
   t.deepEqual(files(into), ['/debootstrap/true/kept']);
 });
 
@@ -134,7 +136,7 @@ test('data that is neither a file nor a directory is refused, and nothing is wri
   const into = path.join(tempDirectory(t), 'out');
   await refused(
     t,
-    bundle([program], {into, files: [{source: '/dev/null'}]}),
+    bundle([program], {...place, into, files: [{source: '/dev/null'}]}),
     'NOT_A_FILE',
     /^\/dev\/null: neither/,
   );
@@ -144,7 +146,7 @@ test('data that is neither a file nor a directory is refused, and nothing is wri
 test('data that would lie outside the prefix, or be the manifest, is refused', async (t) => {
   const into = tempDirectory(t);
   for (const target of ['/etc/passwd', '../etc/passwd', '', 'qemu-libs/manifest.json']) {
-    const work = bundle([program], {into, files: [{source: '/etc/hostname', target}]});
+    const work = bundle([program], {...place, into, files: [{source: '/etc/hostname', target}]});
     await refused(t, work, 'BAD_REQUEST', /cannot go there/);
   }
   t.deepEqual(readdirSync(into), []);
@@ -154,14 +156,14 @@ test('data in the place of a library is a conflict that names both', async (t) =
   const into = tempDirectory(t);
   const data = [{source: '/etc/hostname', target: 'qemu-libs/libc.so.6'}];
   const message = /libc\.so\.6.*\/libc\.so\.6, for \/bin\/true.*\/etc\/hostname \(the requested file/;
-  await refused(t, bundle([program], {into, files: data}), 'CONFLICT', message);
+  await refused(t, bundle([program], {...place, into, files: data}), 'CONFLICT', message);
 });
 
 test('data never goes through a link that the chroot holds', async (t) => {
   const [into, outside] = [tempDirectory(t), tempDirectory(t)];
   mkdirSync(path.join(into, 'debootstrap'));
   symlinkSync(outside, path.join(into, 'debootstrap/etc'));
-  const work = bundle([program], {into, files: [{source: '/etc/hostname', target: 'etc/x'}]});
+  const work = bundle([program], {...place, into, files: [{source: '/etc/hostname', target: 'etc/x'}]});
   await refused(t, work, 'OUTSIDE', /debootstrap\/etc is not a directory of its own/);
   t.deepEqual(readdirSync(outside), []);
   t.deepEqual(readdirSync(path.join(into, 'debootstrap')), ['etc']);
@@ -169,11 +171,11 @@ test('data never goes through a link that the chroot holds', async (t) => {
 
 test('data of an earlier bundle stays when another program is added', async (t) => {
   const into = tempDirectory(t);
-  await bundle([program], {into, files: [{source: '/etc/hostname', target: 'etc/x'}]});
-  const {manifest} = await bundle(['/bin/cat'], {into});
+  await bundle([program], {...place, into, files: [{source: '/etc/hostname', target: 'etc/x'}]});
+  const {manifest} = await bundle(['/bin/cat'], {...place, into});
   t.deepEqual(manifest.files.filter(({role}) => role === 'data').length, 1);
   t.true(existsSync(path.join(into, 'debootstrap/etc/x')));
-  const again = await bundle(['/bin/cat'], {into});
+  const again = await bundle(['/bin/cat'], {...place, into});
   t.false(again.written);
 });
 
@@ -181,7 +183,7 @@ test(
   'a musl program comes with its own path file and runs without any other library in the chroot',
   withTools(async (t) => {
     const [into, from] = [tempDirectory(t), tempDirectory(t)];
-    const {manifest, notes} = await bundle([answering(from, 'musl-gcc')], {into});
+    const {manifest, notes} = await bundle([answering(from, 'musl-gcc')], {...place, into});
     t.deepEqual(
       notes.filter((note) => note.includes('libgcc_s')),
       [],
@@ -190,7 +192,7 @@ test(
     t.is(readFileSync(path.join(into, pathFile), 'utf8'), '/debootstrap/qemu-libs\n');
     t.is(manifest.files.find((file) => file.path === pathFile)?.role, 'data');
     t.is(run('chroot', [into, '/debootstrap/answer']).stdout, '42\n');
-    t.false((await bundle([path.join(from, 'answer')], {into})).written);
+    t.false((await bundle([path.join(from, 'answer')], {...place, into})).written);
   }),
 );
 
@@ -202,7 +204,7 @@ test(
       int main(void) { return dlopen("libplugin.so", RTLD_NOW) ? 0 : 3; }`;
     compile(from, 'libplugin.so', 'int plugin;', ['-shared', '-fPIC'], 'musl-gcc');
     const opener = compile(from, 'opener', source, [], 'musl-gcc');
-    await bundle([opener], {into, library: [path.join(from, 'libplugin.so')]});
+    await bundle([opener], {...place, into, library: [path.join(from, 'libplugin.so')]});
     t.is(run('chroot', [into, '/debootstrap/opener']).status, 0);
     // Without RPATH, which musl honours as well, only the path file leads there.
     output('patchelf', ['--remove-rpath', path.join(into, 'debootstrap/opener')]);
@@ -216,7 +218,7 @@ test(
   'programs of two C libraries cannot share a library directory, and both loaders are named',
   withTools(async (t) => {
     const [into, from] = [tempDirectory(t), tempDirectory(t)];
-    const work = bundle([program, answering(from, 'musl-gcc')], {into});
+    const work = bundle([program, answering(from, 'musl-gcc')], {...place, into});
     const message =
       /qemu-libs\/ld\.so.*ld-linux-x86-64\.so\.2 \(the loader of \/bin\/true\).*ld-musl.*answer/;
     await refused(t, work, 'CONFLICT', message);
@@ -235,7 +237,7 @@ test(
       '-Wl,-soname,libanswer.so',
     ]);
     renameSync(second, path.join(two, 'other'));
-    const work = bundle([first, path.join(two, 'other')], {into});
+    const work = bundle([first, path.join(two, 'other')], {...place, into});
     await refused(t, work, 'CONFLICT', /libanswer\.so, for .*answer\).*libanswer\.so, for .*other\)/);
     t.deepEqual(readdirSync(into), []);
   }),
@@ -257,7 +259,7 @@ test(
         `-Wl,-rpath,${path.join(other, name)}`,
       ]),
     );
-    await bundle([first, ...programs], {into});
+    await bundle([first, ...programs], {...place, into});
     for (const name of ['answer', 'by-lib', 'by-link']) {
       t.is(run('chroot', [into, `/debootstrap/${name}`]).status, 0, name);
     }
@@ -291,7 +293,7 @@ for (const compiler of ['gcc', 'musl-gcc']) {
         output('patchelf', ['--replace-needed', '$ORIGIN/libouter.so', outer, file]);
       t.regex(output('readelf', ['-d', outer]), new RegExp(`NEEDED.*\\[${inner}\\]`));
       t.is(run(file, []).stdout, '42\n');
-      await bundle([file], {into});
+      await bundle([file], {...place, into});
       for (const name of ['p', 'qemu-libs/libouter.so', 'qemu-libs/inner.so']) {
         t.notRegex(output('readelf', ['-d', path.join(into, 'debootstrap', name)]), /NEEDED.*\//, name);
       }
@@ -310,9 +312,9 @@ test(
     if (plugin === undefined) throw new MissingTool('zlib1g');
     const copy = path.join(from, path.basename(plugin));
     cpSync(plugin, copy, {dereference: true});
-    const {manifest} = await bundle([program], {into, library: [copy]});
-    const place = `/debootstrap/qemu-libs/${path.basename(plugin)}`;
-    t.is(manifest.files.find((file) => file.path === place)?.source, copy);
+    const {files: carried} = await bundle([program], {...place, into, library: [copy]});
+    const library = `/debootstrap/qemu-libs/${path.basename(plugin)}`;
+    t.is(carried.find((file) => file.path === library)?.source, copy);
   }),
 );
 
@@ -326,8 +328,8 @@ test(
       '-fPIC',
       '-Wl,-soname,libanswer.so',
     ]);
-    const {manifest} = await bundle([file], {into});
-    const carried = manifest.files.find((other) => other.path.endsWith('/libanswer.so'));
+    const {files: all} = await bundle([file], {...place, into});
+    const carried = all.find((other) => other.path.endsWith('/libanswer.so'));
     t.is(carried?.source, path.join(from, 'lib/libanswer.so'));
     t.is(run('chroot', [into, '/debootstrap/answer']).stdout, '42\n');
   }),
@@ -347,9 +349,9 @@ for (const [triplet, emulator] of Object.entries({
       const [root, into] = [tempDirectory(t), tempDirectory(t)];
       cpSync(path.join(sysroot, 'lib'), path.join(root, 'lib'), {recursive: true, verbatimSymlinks: true});
       answering(path.join(root, 'opt'), `${triplet}-gcc`, '/opt/lib');
-      const {manifest, isolated} = await bundle(['/opt/answer'], {root, into});
+      const {files: carried, isolated} = await bundle(['/opt/answer'], {...place, root, into});
       t.is(isolated, triplet === 'aarch64-linux-gnu', 'besides x86-64, only the aarch64 loader is known');
-      for (const {source} of manifest.files) t.true(source.startsWith(`${root}/`), source);
+      for (const {source} of carried) t.true(source.startsWith(`${root}/`), source);
       const bundled = path.join(into, 'debootstrap/answer');
       t.is(readelfInterpreter(bundled), '/debootstrap/qemu-libs/ld.so');
       t.is(run(emulator, ['-L', into, bundled]).stdout, '42\n');

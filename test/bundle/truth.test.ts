@@ -19,6 +19,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {removeBundle} from '../../src/chroot/remove.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -66,12 +67,12 @@ test(
   'a library without the version that is asked for is no proof',
   withTools(async (t) => {
     const into = tempDirectory(t);
-    await t.throwsAsync(bundle(['/bin/p'], {root: versionedRoot(t, ['V1']), into}), {
+    await t.throwsAsync(bundle(['/bin/p'], {...place, root: versionedRoot(t, ['V1']), into}), {
       code: 'NOT_CLOSED',
       message:
         /version V2 is not in \/debootstrap\/qemu-libs\/libv\.so\.1.*an unmet dependency of \/debootstrap\/p/,
     });
-    await bundle(['/bin/p'], {root: versionedRoot(t, ['V1', 'V2']), into});
+    await bundle(['/bin/p'], {...place, root: versionedRoot(t, ['V1', 'V2']), into});
     t.deepEqual(verifyBundle(into).problems, []);
     const old = join(versionedRoot(t, ['V1']), system, 'libv.so.1');
     writeFileSync(join(into, 'debootstrap/qemu-libs/libv.so.1'), readFileSync(old));
@@ -95,11 +96,11 @@ test(
       `-Wl,-rpath,${work}`,
     );
     compile(work, 'libs.so', 'int g(void) { return 0; }', '-shared', '-fPIC');
-    await t.throwsAsync(bundle([program], {into, symbols: true}), {
+    await t.throwsAsync(bundle([program], {...place, into, symbols: true}), {
       code: 'NOT_CLOSED',
       message: /the symbol f is not defined/,
     });
-    await t.notThrowsAsync(bundle([program], {into}));
+    await t.notThrowsAsync(bundle([program], {...place, into}));
   }),
 );
 
@@ -122,7 +123,7 @@ test(
     const program = compile(work, 'opens', source);
     const opensIn = async (isolate: boolean) => {
       const into = tempDirectory(t);
-      await bundle([program], {into, isolate});
+      await bundle([program], {...place, into, isolate});
       // What a machine has that the bundle is taken to.
       mkdirSync(join(into, system), {recursive: true});
       mkdirSync(join(into, 'usr/lib/x86_64-linux-gnu'), {recursive: true});
@@ -169,7 +170,7 @@ test('links and hard links of a tree stay what they are', async (t) => {
     'lib/out': ['../../elsewhere', undefined],
   };
   for (const [name, [says]] of Object.entries(links)) symlinkSync(says, join(tree, name));
-  const options = {into, files: [{source: tree, target: 'share'}]};
+  const options = {...place, into, files: [{source: tree, target: 'share'}]};
   const {notes} = await bundle(['/bin/true'], options);
   t.regex(notes.join(), /dangling symbolic link, copied unchanged: .*lib\/self, and 1 more/);
   const share = join(into, 'debootstrap/share');
@@ -202,19 +203,19 @@ test('empty directories of a tree come along, are missed, stay and go', async (t
   const files = [{source: join(work, 'tree'), target: 'share'}];
   // One that exists already is not replaced.
   mkdirSync(join(into, 'debootstrap/share'), {recursive: true});
-  const {manifest} = await bundle(['/bin/true'], {into, files});
+  const {manifest} = await bundle(['/bin/true'], {...place, into, files});
   t.deepEqual(manifest.directories, ['/debootstrap/share/var/empty']);
   const empty = join(into, 'debootstrap/share/var/empty');
   t.is(statSync(empty).mode & 0o777, 0o755);
   t.deepEqual(verifyBundle(into).problems, []);
-  t.false((await bundle(['/bin/true'], {into, files})).written);
+  t.false((await bundle(['/bin/true'], {...place, into, files})).written);
   rmSync(empty, {recursive: true});
   t.deepEqual(
     verifyBundle(into).problems.map(({code, path}) => [code, path]),
     [['MISSING', '/debootstrap/share/var/empty']],
   );
-  t.true((await bundle(['/bin/true'], {into, files})).written);
-  t.true((await bundle(['/bin/cat'], {into})).written);
+  t.true((await bundle(['/bin/true'], {...place, into, files})).written);
+  t.true((await bundle(['/bin/cat'], {...place, into})).written);
   t.deepEqual(readdirSync(empty), [], 'it stays in the next bundle');
   const moved = await bundleRelocatable(['/bin/true'], {into: join(work, 'moved'), files});
   t.deepEqual(moved.directories, ['share/var/empty']);

@@ -20,6 +20,7 @@ import {ElfError} from '../../src/errors.js';
 import {elfinterp} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import '../helpers/own-cache.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 import {addProgram, greeting, guestRoot} from './guest-root.js';
@@ -211,7 +212,7 @@ test(
     const root = guestRoot(t);
     const before = tree(root);
     const install = () =>
-      bundle(['/bin/true'], {into: root, files: [{source: '/etc/hostname', target: 'share/a/b/'}]});
+      bundle(['/bin/true'], {...place, into: root, files: [{source: '/etc/hostname', target: 'share/a/b/'}]});
     await install();
     t.deepEqual(removeBundle(root).notes, []);
     t.deepEqual(tree(root), before);

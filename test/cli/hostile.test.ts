@@ -145,7 +145,7 @@ test(
     const into = path.join(path.dirname(root), 'into');
     const from = traced(trap, ['bundle', '/bin/p', '--root', root, '--into', into]);
     t.regex(from.stderr, /is not found/);
-    t.false(existsSync(path.join(into, 'debootstrap')));
+    t.false(existsSync(path.join(into, 'opt')));
     for (const [link, target] of [
       ['debootstrap', outside],
       ['opt', `..${outside}`],
@@ -187,6 +187,6 @@ test(
       '/etc/data',
     ]);
     t.regex(result.stderr, /\/etc\/data: no such file or directory/);
-    t.false(existsSync(path.join(into, 'debootstrap')));
+    t.false(existsSync(path.join(into, 'opt')));
   }),
 );

@@ -78,7 +78,7 @@ test('a bundle tells what it reads and what it copies', async (t) => {
   copyFileSync('/bin/true', data);
   truncateSync(data, 3 << 20);
   const reports: Progress[] = [];
-  const {manifest} = await bundle(['/bin/true'], {
+  const {files} = await bundle(['/bin/true'], {
     into: path.join(tempDirectory(t), 'chroot'),
     files: [{source: data}],
     onProgress: (report) => reports.push(report),
@@ -91,6 +91,6 @@ test('a bundle tells what it reads and what it copies', async (t) => {
   const copied = reports.filter(({step, done}) => step === 'copying' && done === 0);
   t.deepEqual(
     copied.map(({path: file, total}) => [file, total]),
-    manifest.files.map(({source, size}) => [source, size]),
+    files.map(({source, size}) => [source, size]),
   );
 });

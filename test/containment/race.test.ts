@@ -30,6 +30,7 @@ import {resolveTree} from '../../src/loader/resolve-tree.js';
 import {Root} from '../../src/loader/root.js';
 import {projectDirectory} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 import {filesWithSecret, makePlace, type Place, secret, snapshot} from './place.js';
@@ -61,7 +62,7 @@ const races: Readonly<Record<string, Race>> = {
   'bundle carries a data file': {
     withBundle: false,
     swapped: 'etc',
-    run: ({root, into}) => bundle(['/bin/p'], {root, into, files: [{source: '/etc/data'}]}),
+    run: ({root, into}) => bundle(['/bin/p'], {...place, root, into, files: [{source: '/etc/data'}]}),
     changes: true,
   },
   'the architecture is read': {

@@ -1,4 +1,5 @@
 /* What was found wrong with roots and bundles, each by what it did. */
+import {createHash} from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -20,6 +22,7 @@ import {enter, findOwn} from '../../src/loader/inside.js';
 import {Root} from '../../src/loader/root.js';
 import {holdDirectory} from '../../src/source/held.js';
 import {elfinterp} from '../helpers/cli.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -29,7 +32,7 @@ const list = 'debootstrap/qemu-libs/manifest.json';
 async function lyingBundle(t: ExecutionContext, file: object): Promise<string> {
   const into = tempDirectory(t);
   chmodSync(into, 0o755);
-  await bundle(['/bin/true'], {into});
+  await bundle(['/bin/true'], {...place, into});
   const manifest = JSON.parse(readFileSync(join(into, list), 'utf8'));
   manifest.files.push({...manifest.files[0], ...file});
   writeFileSync(join(into, list), JSON.stringify(manifest));
@@ -40,27 +43,36 @@ test('a manifest had a private file copied to where everybody reads it', async (
   const source = join(tempDirectory(t), 'private');
   writeFileSync(source, 'secret', {mode: 0o600});
   const into = await lyingBundle(t, {role: 'data', path: '/debootstrap/x', source});
-  await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'OUTSIDE', message: /name it again/});
+  await t.throwsAsync(bundle(['/bin/false'], {...place, into}), {
+    code: 'CHANGED',
+    message: /name what is there already again/,
+  });
   t.false(existsSync(join(into, 'debootstrap/x')));
   // Named by the caller, it is what he wants.
-  await bundle(['/bin/false'], {into, files: [{source, target: 'x'}]});
+  await bundle(['/bin/false'], {...place, into, files: [{source, target: 'x'}]});
   t.is(readFileSync(join(into, 'debootstrap/x'), 'utf8'), 'secret');
 });
 
-test(
-  "a manifest had somebody's program bundled, and its loader run",
-  withTools(async (t) => {
-    const directory = tempDirectory(t);
-    chmodSync(directory, 0o755);
-    const source = join(directory, 'program');
-    output('cp', ['/bin/true', source]);
-    chmodSync(source, 0o777);
-    const into = await lyingBundle(t, {role: 'program', path: '/debootstrap/program', source});
-    await t.throwsAsync(bundle(['/bin/false'], {into}), {code: 'OUTSIDE'});
-    chmodSync(source, 0o755);
-    await t.notThrowsAsync(bundle(['/bin/false'], {into}), 'what only its owner, who asks, may change');
-  }),
-);
+test('a manifest had a private file of the root copied under another mode, or a program get the set-user-ID bit', async (t) => {
+  for (const mode of [0o600, 0o4755, 0o777]) {
+    const sha256 = createHash('sha256').update('secret').digest('hex');
+    const into = await lyingBundle(t, {role: 'data', path: '/debootstrap/x', sha256, size: 6, mode});
+    writeFileSync(join(into, 'debootstrap/x'), 'secret');
+    chmodSync(join(into, 'debootstrap/x'), mode);
+    await t.throwsAsync(bundle(['/bin/false'], {...place, into}), {code: 'CHANGED', message: /cannot stay/});
+    t.is(statSync(join(into, 'debootstrap/x')).mode & 0o7777, mode);
+  }
+});
+
+test('a manifest that names sources has none of them opened', async (t) => {
+  const source = join(tempDirectory(t), 'program');
+  output('mkfifo', [source]);
+  const into = await lyingBundle(t, {role: 'library', path: '/debootstrap/qemu-libs/libx.so', source});
+  await t.throwsAsync(bundle(['/bin/false'], {...place, into}), {
+    code: 'CHANGED',
+    message: /libx\.so: cannot stay/,
+  });
+});
 
 test(
   'a FIFO in the place of a manifest made bundle wait for ever',
@@ -68,7 +80,8 @@ test(
     const into = tempDirectory(t);
     mkdirSync(join(into, 'debootstrap/qemu-libs'), {recursive: true});
     output('mkfifo', [join(into, list)]);
-    const {status, stderr} = elfinterp(['bundle', '/bin/true', '--into', into], {timeout: 60_000});
+    const at = ['--into', into, '--prefix', place.prefix, '--libs', place.libs];
+    const {status, stderr} = elfinterp(['bundle', '/bin/true', ...at], {timeout: 60_000});
     t.is(status, 0, stderr);
     t.deepEqual(verifyBundle(into).problems, []);
   }),
@@ -96,7 +109,7 @@ for (const [title, link] of [
 
 test('an installation that failed in the middle lost the bundle that was there', async (t) => {
   const into = tempDirectory(t);
-  const {manifest} = await bundle(['/bin/true'], {into});
+  const {manifest} = await bundle(['/bin/true'], {...place, into});
   using top = holdDirectory(new Root(into).host);
   const interrupted = () =>
     changeBundle(top, manifest, (staging) => {
@@ -115,10 +128,10 @@ test('an installation that failed in the middle lost the bundle that was there',
 
 test('what a run left that was killed after its work was never cleared away', async (t) => {
   const into = tempDirectory(t);
-  await bundle(['/bin/true'], {into});
+  await bundle(['/bin/true'], {...place, into});
   mkdirSync(join(into, '.elfinterp-staging-999999999-x/replaced'), {recursive: true, mode: 0o700});
   symlinkSync('999999999-1', join(into, '.elfinterp-lock'));
-  const {written} = await bundle(['/bin/true'], {into});
+  const {written} = await bundle(['/bin/true'], {...place, into});
   t.false(written);
   t.deepEqual(readdirSync(into), ['debootstrap']);
 });
@@ -144,12 +157,7 @@ test(
     const words = ['sh', '-c', 'umask 077; exec "$@"', 'sh', process.execPath, 'bin/elfinterp.js'];
     const [tool = '', ...args] = [...words, 'bundle', '/bin/true', '--into', into];
     t.is(run(tool, args).status, 0);
-    const modes = output('stat', [
-      '-c',
-      '%a',
-      join(into, 'debootstrap'),
-      join(into, 'debootstrap/qemu-libs'),
-    ]);
+    const modes = output('stat', ['-c', '%a', join(into, 'opt'), join(into, 'opt/true/lib')]);
     t.is(modes, '755\n755\n');
   }),
 );
@@ -165,7 +173,7 @@ test('an error told what a private link says, to whoever had root follow it', as
   symlinkSync(join(priv, 'current'), link);
   lchownSync(link, 65534, 65534);
   const error = await t.throwsAsync(
-    bundle(['/bin/true'], {into: join(directory, 'into'), files: [{source: link}]}),
+    bundle(['/bin/true'], {...place, into: join(directory, 'into'), files: [{source: link}]}),
     {code: 'OUTSIDE'} as object,
   );
   t.regex(error.message, /\/link: user 65534 can change where this path points/);

@@ -10,6 +10,7 @@ import {ElfError} from '../../src/errors.js';
 import {packProgram} from '../../src/pack/pack-program.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 
@@ -55,9 +56,9 @@ rootTest(
     const [bundled, relocatable] = [join(base, 'bundled'), join(base, 'relocatable')];
     const attempts = [
       () => packProgram(program, {output: packed}),
-      () => bundle([program], {into: bundled}),
-      () => bundle(['/bin/true'], {into: bundled, files: [{source: program}]}),
-      () => bundle(['/bin/true'], {into: bundled, files: [{source: pkg}]}),
+      () => bundle([program], {...place, into: bundled}),
+      () => bundle(['/bin/true'], {...place, into: bundled, files: [{source: program}]}),
+      () => bundle(['/bin/true'], {...place, into: bundled, files: [{source: pkg}]}),
       () => bundleRelocatable([program], {into: relocatable}),
       () => repairPackage(pkg, {into}),
       () => repairPackage(pkg, {inPlace: true}),
@@ -73,7 +74,7 @@ rootTest(
     t.true((await repairPackage(pkg, {into})).written);
     const {listing} = await packProgram(program, {output: packed});
     t.is(listing?.kind, 'not-run', 'root runs no loader that the user can choose');
-    const {notes} = await bundle([program], {into: bundled});
+    const {notes} = await bundle([program], {...place, into: bundled});
     t.true(notes.some((note) => note.includes(`user ${user} can change what is copied`)));
     await t.notThrowsAsync(bundleRelocatable([program], {into: relocatable}));
   }),
@@ -84,9 +85,9 @@ rootTest(
   withTools(async (t) => {
     const {base, program, library} = prepare(t);
     chmodSync(library, 0o600);
-    await refused(t, bundle([program], {into: join(base, 'into')}));
+    await refused(t, bundle([program], {...place, into: join(base, 'into')}));
     chmodSync(base, 0o700);
-    await t.notThrowsAsync(bundle([program], {into: join(base, 'into')}));
+    await t.notThrowsAsync(bundle([program], {...place, into: join(base, 'into')}));
     await t.notThrowsAsync(packProgram(program, {output: join(base, 'packed')}));
   }),
 );

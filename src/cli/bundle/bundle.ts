@@ -1,4 +1,5 @@
 import {
+  type BundleProgram,
   bundle,
   bundleRelocatable,
   type DataFile,
@@ -25,10 +26,11 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 }
 
 async function fixed(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
-  const result = await bundle(args.programs, {
+  const result = await bundle(programsOf(args), {
     into: args.into,
     prefix: args.prefix,
     libs: args.libs,
+    recordSources: args['record-sources'],
     root: args.root,
     library: args.library,
     dlopen: args.dlopen,
@@ -52,7 +54,7 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
 function checkUsage(args: Arguments): void {
   checkTrace(args);
   if (!args.relocatable) return;
-  const fixed = (['prefix', 'launcher', 'shell'] as const).filter(
+  const fixed = (['prefix', 'launcher', 'shell', 'record-sources'] as const).filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',
   );
   if (fixed.length > 0 || args.isolate === false)
@@ -62,7 +64,7 @@ function checkUsage(args: Arguments): void {
 }
 
 async function relocatable(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
-  const result = await bundleRelocatable(args.programs, {
+  const result = await bundleRelocatable(programsOf(args), {
     into: args.into,
     root: args.root,
     library: args.library,
@@ -85,6 +87,10 @@ async function relocatable(args: Arguments, traced: TracedRun | undefined, outpu
     for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
   }
   if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
+}
+
+function programsOf(args: Arguments): BundleProgram[] {
+  return args.programs.map(parseFile);
 }
 
 function filesOf(args: Arguments): DataFile[] {

@@ -6,13 +6,17 @@ export const bundle = {
   summary: 'copy programs with their loader and libraries into a directory where they run',
   positionals: {
     programs: {
-      describe: 'the programs, dynamically linked or static: paths, or names in PATH',
+      describe:
+        'the programs, dynamically linked or static: paths, or names in PATH; PROGRAM=DST puts one at DST, below the prefix',
       type: 'string',
     },
   },
   options: {
     into: text('DIR', 'directory that will be / for the programs: a chroot', {demandOption: true}),
-    prefix: text('DIR', 'directory for the programs, as seen from inside (default: /debootstrap)'),
+    prefix: text(
+      'DIR',
+      'directory for the programs, as seen from inside (default: /opt/NAME; for emulators /debootstrap)',
+    ),
     relocatable: flag(
       'make DIR work wherever it is moved: programs in bin with their loader inside, libraries in lib, files below DIR',
     ),
@@ -48,6 +52,10 @@ export const bundle = {
     {
       line: 'elfinterp bundle qemu-arm --into ./c --prefix /usr/libexec/elfinterp',
       meaning: 'for a permanent chroot',
+    },
+    {
+      line: 'elfinterp bundle /usr/sbin/nginx=sbin/ --into ./root --prefix / --file /etc/nginx=etc/nginx',
+      meaning: 'for an image FROM scratch: ./root/sbin/nginx, ./root/lib and ./root/etc/nginx',
     },
     {
       line: 'elfinterp bundle --relocatable /usr/bin/curl --into ./curl',

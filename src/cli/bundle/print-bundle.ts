@@ -3,13 +3,13 @@ import type {Output} from '../output.js';
 import {type SafeText, safe} from '../safe-text.js';
 
 /** Print what a bundle consists of: where each program looks for its loader, and where each file came from. */
-export function printBundle({manifest, written}: BundleResult, output: Output): void {
+export function printBundle({manifest, files, written}: BundleResult, output: Output): void {
   for (const {path, interpreter} of manifest.programs) {
     output.line(
       interpreter === null ? safe`${path}  (static, copied unchanged)` : safe`${path}  ->  ${interpreter}`,
     );
   }
-  for (const {path, source, resolved} of manifest.files.filter(({role}) => role !== 'program'))
+  for (const {path, source, resolved} of files.filter(({role}) => role !== 'program'))
     output.line(safe`${path}  <-  ${source}${resolvedInWords(resolved)}`);
   for (const path of manifest.directories ?? []) output.line(safe`${path}/  (an empty directory)`);
   output.progress(
@@ -27,6 +27,7 @@ export function resolvedInWords(resolved: ManifestFile['resolved']): SafeText {
     : safe`  (a module: finds its libraries in the bundle)`;
 }
 
-export function bundleToJson({manifest, manifestPath, written, isolated, environment}: BundleResult): object {
-  return {...manifest, manifestPath, written, isolated: isolated ?? null, environment};
+export function bundleToJson(result: BundleResult): object {
+  const {manifest, files, manifestPath, written, isolated, environment} = result;
+  return {...manifest, files, manifestPath, written, isolated: isolated ?? null, environment};
 }

@@ -32,6 +32,7 @@ export const chrootInstall = {
     ),
     'one-file': oneFile,
     ...bundleOptions,
+    libs: text('NAME', 'name of the library directory below the prefix', {default: 'qemu-libs'}),
     ...jsonOption,
   },
   examples: [

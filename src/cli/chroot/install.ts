@@ -17,6 +17,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
       libs: args.libs,
       root: args.root,
       library: args.library,
+      recordSources: args['record-sources'],
       dlopen: args.dlopen,
       oneFile: args['one-file'],
       isolate: args.isolate,

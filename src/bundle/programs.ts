@@ -1,0 +1,29 @@
+import {posix} from 'node:path';
+import {ElfError} from '../errors.js';
+
+/** A program to bundle, and the place for it. */
+export interface BundleProgram {
+  /** Its path in the root that the bundle is made from, or a name to look up in PATH. */
+  readonly source: string;
+  /**
+   * Where it goes: absolute, under the prefix, or relative to it; with a slash at the end, under its own name there.
+   * Default: its name, in the prefix.
+   */
+  readonly target?: string | undefined;
+}
+
+/** Bring the programs that were asked for into one form. @throws ElfError BAD_REQUEST for what is none */
+export function namedPrograms(programs: readonly (string | BundleProgram)[]): BundleProgram[] {
+  if (Array.isArray(programs))
+    return programs.map((program) => (typeof program === 'string' ? {source: program} : program));
+  throw new ElfError('BAD_REQUEST', 'not a list of programs', {
+    expected: 'an array of paths',
+    got: typeof programs,
+  });
+}
+
+/** The name that a program will have. */
+export function nameOf({source, target}: BundleProgram): string {
+  const name = posix.basename(target === undefined || target.endsWith('/') ? source : target);
+  return name === '' || name === '.' || name === '..' ? 'program' : name;
+}
