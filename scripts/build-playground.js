@@ -84,7 +84,7 @@ function withoutZeros(bytes) {
   let start;
   let end = 0;
   for (let i = 0; i <= bytes.length; i++) {
-    const isLong = start !== undefined && i - end > 16;
+    const isLong = start !== undefined && i - end > 8;
     if (start !== undefined && (i === bytes.length || isLong)) {
       pieces.push([start, bytes.subarray(start, end).toString('base64')]);
       start = undefined;

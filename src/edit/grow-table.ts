@@ -1,11 +1,12 @@
 /*
  * Growing .dynstr, if possible without growing the file.
  *
- * Five ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
+ * Six ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
  * (the layout of GNU ld on x86-64 and i386), those behind .dynstr move toward the slack at the LOAD's end; only
  * DT_* entries, section headers and symbols point at them, and all three follow. As a whole, into slack that is
  * large enough for all of it; its old bytes become zeros. By sliding into padding: lld puts .rodata behind these tables.
- * As a whole, into a new LOAD at the end of the file, which it may then extend in place.
+ * Over what follows it, where it is large and that is not, and that moves to a new LOAD at the end of the file. As a whole,
+ * into such a LOAD, which it may then extend in place.
  */
 
 import {DT, PT, SHF, SHT} from '../elf/constants.js';
@@ -18,6 +19,7 @@ import {isZero} from '../source/source.js';
 import {isAddressed} from './addressed.js';
 import type {Draft} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
+import {findNeighbours, moveNeighbour} from './neighbours.js';
 import {extendLoad, findRooms, ofKind, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
@@ -33,7 +35,8 @@ export function growStringTable(draft: Draft, size: number): void {
     slideFollowers(draft, table, size, ofKind(rooms, 'slack')) ||
     growAtEnd(draft, table, size) ||
     moveInto(draft, size, rooms) ||
-    slideFollowers(draft, table, size, ofKind(rooms, 'padding'));
+    slideFollowers(draft, table, size, ofKind(rooms, 'padding')) ||
+    moveFollowers(draft, size);
   if (!done) moveToExtension(draft, size);
   setEntry(draft, DT.DT_STRSZ, BigInt(size));
   draft.climb(2);
@@ -203,6 +206,25 @@ function moveInto(draft: Draft, size: number, rooms: readonly Room[]): boolean {
   if (place === undefined) return false;
   moveWhole(draft, size, place);
   return true;
+}
+
+/** A larger one takes time and memory to move; what follows it is mostly smaller (37 MB and 3 MB in Debian's pandoc). */
+const largeTable = 1 << 20;
+
+/** What stands behind a large table goes into the extension, and the table grows over its place. */
+function moveFollowers(draft: Draft, size: number): boolean {
+  const table = stringTable(draft);
+  const range = {offset: table.offset + table.size, size: size - table.size};
+  const followers = table.size < largeTable ? undefined : findNeighbours(draft, range);
+  const moved = followers?.reduce((sum, {size: length, align}) => sum + length + align, 0) ?? 0;
+  if (moved === 0 || moved >= table.size) return false;
+  requireExtension(draft, moved);
+  // Making the extension may have moved some of them.
+  for (const follower of findNeighbours(draft, range) ?? []) {
+    if (follower.kind !== 'tables') return false;
+    moveNeighbour(draft, follower, takeNewPlace(draft, follower.size, follower.align));
+  }
+  return growInto(draft, stringTable(draft), size, findRooms(draft));
 }
 
 function moveToExtension(draft: Draft, size: number): void {

@@ -3,7 +3,6 @@
  */
 import {PT} from '../elf/constants.js';
 import type {Phdr} from '../elf/records.js';
-import {ElfError} from '../errors.js';
 import type {Draft} from './draft.js';
 import {headroom} from './find-extension.js';
 import {type LoadContent, placeLoad} from './place-load.js';
@@ -56,15 +55,9 @@ export function dropNull(draft: Draft): void {
 export function isUnused(draft: Draft, phdr: Phdr): boolean {
   if (phdr.p_type === PT.PT_NULL) return true;
   const isEmpty = phdr.p_type === PT.PT_LOAD && phdr.p_memsz === 0 && phdr.p_filesz === 0;
-  return isEmpty && phdr !== draft.extension && phdr !== firstLoad(draft);
-}
-
-function firstLoad(draft: Draft): Phdr {
-  const load = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_LOAD);
-  if (load === undefined) throw noRoom(draft, 'a LOAD', 'none');
-  return load;
-}
-
-export function noRoom(draft: Draft, expected: string, got: string): ElfError {
-  return new ElfError('NO_ROOM', 'no room for another segment', {path: draft.view.path, expected, got});
+  return (
+    isEmpty &&
+    phdr !== draft.extension &&
+    phdr !== draft.programHeaders.find(({p_type}) => p_type === PT.PT_LOAD)
+  );
 }

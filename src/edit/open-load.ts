@@ -9,9 +9,10 @@ import {PF, PN_XNUM} from '../elf/constants.js';
 import {Phdr} from '../elf/records.js';
 import type {Draft} from './draft.js';
 import {findExtension} from './find-extension.js';
-import {insertLoad, isUnused, noRoom, type WantedLoad} from './insert-load.js';
+import {insertLoad, isUnused, type WantedLoad} from './insert-load.js';
 import {moveTable} from './move-table.js';
 import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';
+import {noRoom} from './place-load.js';
 import {appendTo, moveSectionHeaders} from './space.js';
 
 /** What comes into an extension besides what makes way for the table: bytes, and entries of the table. */
@@ -69,10 +70,7 @@ function makeSlotAtHand(draft: Draft): boolean {
   }
   const extension = slots.movesTable ? undefined : findExtension(draft, sizeOf(slots));
   if (extension === undefined) return false;
-  const own = draft.extension;
-  draft.extension = extension;
-  makeRoom(draft, slots);
-  draft.extension = own;
+  makeRoom(draft, extension, slots);
   return true;
 }
 
@@ -84,8 +82,9 @@ function openLoads(draft: Draft, others: readonly WantedLoad[], {size = 0, entri
   if (slots.movesTable) moveTable(draft, findSlots(draft, count + 1).entries);
   const loads = others.map((wanted) => insertLoad(draft, wanted));
   if (size > 0 || slots.evict.length > 0) {
-    draft.extension = insertLoad(draft, {flags: PF.PF_R, size: 0}, {size: size + sizeOf(slots)});
-    makeRoom(draft, slots);
+    const extension = insertLoad(draft, {flags: PF.PF_R, size: 0}, {size: size + sizeOf(slots)});
+    draft.extension = extension;
+    makeRoom(draft, extension, slots);
   }
   return loads;
 }
@@ -123,8 +122,7 @@ function findSlots(draft: Draft, count: number): Slots {
 const largestTable = 4096;
 
 /** Clear the way for entries. */
-function makeRoom(draft: Draft, {evict}: Slots): void {
-  const extension = extensionOf(draft);
+function makeRoom(draft: Draft, extension: Phdr, {evict}: Slots): void {
   for (const neighbour of evict) {
     // Go's linker puts them right behind the program headers.
     if (neighbour.kind === 'section headers') moveSectionHeaders(draft, draft.size);

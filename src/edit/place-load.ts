@@ -42,11 +42,11 @@ export function placeLoad(draft: Draft, {size, holdsTable}: LoadContent): LoadPl
     const end = place.address + BigInt(free.isLast ? Math.max(size, mostBytes) : size);
     if (end <= free.high && isFoundByQemu(draft, loads, place)) return {...place, align};
   }
-  throw new ElfError('NO_ROOM', 'no room for another segment', {
-    path: draft.view.path,
-    expected: 'free addresses above the last LOAD',
-    got: hex(highestOf(loads)),
-  });
+  throw noRoom(draft, 'free addresses above the last LOAD', hex(highestOf(loads)));
+}
+
+export function noRoom(draft: Draft, expected: string, got: string): ElfError {
+  return new ElfError('NO_ROOM', 'no room for another segment', {path: draft.view.path, expected, got});
 }
 
 /** Addresses from `low` up to, but not including, `high`. */
@@ -127,14 +127,9 @@ function besideTable(draft: Draft, {low}: FreeAddresses, align: number): Omit<Lo
 }
 
 /** In the order of their addresses. */
-function loadsOf({programHeaders, view}: Draft): Phdr[] {
-  const loads = programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-  if (loads.length === 0)
-    throw new ElfError('NO_ROOM', 'no room for another segment', {
-      path: view.path,
-      expected: 'a LOAD',
-      got: 'none',
-    });
+function loadsOf(draft: Draft): Phdr[] {
+  const loads = draft.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
+  if (loads.length === 0) throw noRoom(draft, 'a LOAD', 'none');
   return loads.sort((a, b) => (a.p_vaddr < b.p_vaddr ? -1 : 1));
 }
 
