@@ -19,6 +19,7 @@ export async function run(args: Arguments, output: Output): Promise<number> {
     emulators: args.emulator as string[] | undefined,
     binds: ((args.bind as string[] | undefined) ?? []).map(parseBind),
     resolvConf: args['resolv-conf'] as boolean | undefined,
+    hosts: args.hosts as boolean | undefined,
     idMap: args['id-map'] as ChrootRunOptions['idMap'],
     global: args.global as boolean | undefined,
     keepEnv: args['keep-env'] as boolean,
