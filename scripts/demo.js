@@ -78,7 +78,7 @@ function demonstrateOnAnyProgram() {
   show(['needed', program]);
   rewrite(program, 'program', `${bundled}/ld.so`);
   const directory = join(work, 'empty');
-  mkdirSync(directory);
+  for (const name of ['dev', 'proc']) mkdirSync(join(directory, name), {recursive: true});
   show(['bundle', program, '--into', directory]);
   const name = program.split('/').at(-1);
   const inside = `/opt/${name}/${name}`;
@@ -97,7 +97,7 @@ function rewrite(source, name, interpreter) {
 /** A root directory that holds ARM files only. */
 function makeChroot() {
   const chroot = join(work, 'chroot');
-  mkdirSync(join(chroot, 'bin'), {recursive: true});
+  for (const name of ['bin', 'dev', 'proc']) mkdirSync(join(chroot, name), {recursive: true});
   cpSync(join(root, 'test-binaries/armel/hello-static'), join(chroot, 'bin/hello'));
   say(
     `A chroot with one program in it, /bin/hello, for ${machineOfFile(join(chroot, 'bin/hello'))}: ${chroot}`,

@@ -36,7 +36,8 @@ try {
 function prepare() {
   const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-record-'));
   chmodSync(directory, 0o755);
-  mkdirSync(path.join(directory, 'chroot', 'bin'), {recursive: true});
+  for (const name of ['bin', 'dev', 'proc'])
+    mkdirSync(path.join(directory, 'chroot', name), {recursive: true});
   mkdirSync(path.join(directory, 'path'));
   cpSync('/usr/bin/qemu-arm', path.join(directory, 'qemu-arm'));
   cpSync(path.join(root, 'test-binaries/armel/hello-static'), path.join(directory, 'chroot/bin/hello'));

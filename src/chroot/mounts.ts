@@ -12,7 +12,7 @@ import {existsSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 import {type Found, Root} from '../loader/root.js';
-import {singleQuoted} from '../source/shell-word.js';
+import {quoted, singleQuoted} from '../source/shell-word.js';
 import {absolutePath} from '../source/working-directory.js';
 import {findTool} from './tools.js';
 
@@ -35,6 +35,8 @@ export interface MountOptions {
   readonly dev?: boolean | undefined;
   /** The machine's /etc/resolv.conf over the chroot's own file. Default: where the chroot's own file is empty. */
   readonly resolvConf?: boolean | undefined;
+  /** The machine's /etc/hosts, in which the machine's own name is. Default: where the chroot's own file is empty. */
+  readonly hosts?: boolean | undefined;
   readonly binds?: readonly BindMount[] | undefined;
 }
 
@@ -60,6 +62,7 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     sys = true,
     dev = true,
     resolvConf = hasEmpty(root, resolver),
+    hosts = hasEmpty(root, hostNames),
     binds = [],
     terminal,
   } = options;
@@ -71,8 +74,10 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
     sys && within(root, '/sys', (target) => attempt('mount /sys', 'mount', '--rbind', '/sys', target)),
     dev && within(root, '/dev', (target) => planDev(target, terminal)),
-    resolvConf && planResolvConf(root),
+    resolvConf && planOwnFile(root, resolver),
+    hosts && planOwnFile(root, hostNames),
     ...binds.map((bind) => planBind(root, bind)),
+    warnOfMissing(root, [...(dev ? ['/dev'] : []), ...(proc ? ['/proc'] : [])]),
   ]
     .filter((line) => typeof line === 'string')
     .join('\n');
@@ -133,6 +138,7 @@ function bindDevice(source: string, target: string): string[] {
 }
 
 const resolver = '/etc/resolv.conf';
+const hostNames = '/etc/hosts';
 
 /** As in the file system of a container image, whose runtime mounts one over it. */
 function hasEmpty(root: Root, path: string): boolean {
@@ -141,39 +147,39 @@ function hasEmpty(root: Root, path: string): boolean {
 }
 
 /** A file to mount on is made where there is none; often that is where a link leads which a service would fill. */
-function planResolvConf(root: Root): string {
-  const there = root.resolve(resolver);
+function planOwnFile(root: Root, path: string): string {
+  const there = root.resolve(path);
   if (there.found) {
-    requireVisible(root, there.inside);
-    return planBind(root, {source: resolver});
+    requireVisible(root, there.inside, path);
+    return planBind(root, {source: path});
   }
   const inside = posix.join(there.reached, ...there.rest);
-  requireNewPlace(root, inside);
+  requireNewPlace(root, inside, path);
   const file = root.hostPath(inside);
   const make = [`mkdir -p ${quote(posix.dirname(file))}`, `: >${quote(file)}`];
-  return [...make, step(`mount ${resolver}`, 'mount', '--bind', sourceOf(resolver).host, file)].join('\n');
+  return [...make, step(`mount ${path}`, 'mount', '--bind', sourceOf(path).host, file)].join('\n');
 }
 
 /** `missing/../way/file` leads on through `way`, which was not looked at: it may be a link out of the chroot. */
-function requireNewPlace(root: Root, path: string): void {
-  const there = root.resolve(path);
-  const isNew = !there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === path;
-  if (!isNew) throw noPlace(root, path);
-  requireVisible(root, path);
+function requireNewPlace(root: Root, place: string, path: string): void {
+  const there = root.resolve(place);
+  const isNew = !there.found && there.code === 'ENOENT' && posix.join(there.reached, ...there.rest) === place;
+  if (!isNew) throw noPlace(root, place, path);
+  requireVisible(root, place, path);
 }
 
 /** By now something else is mounted there than what was looked at, and /proc/self/root leads out of any root. */
-function requireVisible(root: Root, path: string): void {
-  if (/^\/(proc|sys|dev)(\/|$)/.test(path)) throw noPlace(root, path);
+function requireVisible(root: Root, place: string, path: string): void {
+  if (/^\/(proc|sys|dev)(\/|$)/.test(place)) throw noPlace(root, place, path);
 }
 
-function noPlace(root: Root, path: string): ElfError {
+function noPlace(root: Root, place: string, path: string): ElfError {
   return new ElfError(
     'OUTSIDE',
-    `${resolver} of the chroot is a symbolic link to a place where no file can be created`,
+    `${path} of the chroot is a symbolic link to a place where no file can be created`,
     {
       path: root.host,
-      got: printable(path),
+      got: printable(place),
     },
   );
 }
@@ -217,6 +223,15 @@ function within(root: Root, path: string, plan: (target: string) => string): str
   return isLink
     ? `say ${quote(`warning ${path} is not mounted: it is a dangling symbolic link`)}`
     : undefined;
+}
+
+/** A bundle has no directories but its own, and nothing is put into it. */
+function warnOfMissing(root: Root, paths: readonly string[]): string | undefined {
+  const missing = paths.filter((path) => !root.resolve(path, {follow: false}).found);
+  if (missing.length === 0) return undefined;
+  const directories = missing.map((path) => quoted(root.hostPath(path))).join(' ');
+  const what = `the chroot has no ${missing.join(' and no ')}, so nothing is mounted there (mkdir ${directories})`;
+  return `say ${quote(`warning ${what}`)}`;
 }
 
 function step(what: string, ...command: readonly string[]): string {

@@ -377,7 +377,8 @@ test(
   withTools(async (t) => {
     const into = tempDirectory(t);
     await bundle([needEmulator()], {into});
-    for (const directory of ['bin', 'lib', 'etc', 'out']) mkdirSync(path.join(into, directory));
+    for (const directory of ['bin', 'dev', 'lib', 'etc', 'out', 'proc'])
+      mkdirSync(path.join(into, directory));
     const sysroot = '/usr/arm-linux-gnueabi/lib';
     for (const name of ['ld-linux.so.3', 'libc.so.6'])
       output('cp', ['-L', `${sysroot}/${name}`, path.join(into, 'lib', name)]);

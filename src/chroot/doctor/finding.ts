@@ -29,6 +29,7 @@ export type FindingCode =
   | 'NOEXEC'
   | 'NODEV'
   | 'PROC_LINK'
+  | 'SETUID'
   | 'OWNER'
   | 'ARCHITECTURE'
   | 'SECOND_STAGE'

@@ -21,6 +21,7 @@ export function examineSystem(root: Root, architecture: Architecture | undefined
     ...examineArchitecture(root, architecture),
     ...examineStage(root),
     ...examinePrograms(root, architecture),
+    ...examineSudo(root, architecture),
   ];
 }
 
@@ -69,6 +70,16 @@ function examineProc(root: Root): readonly Finding[] {
       `rm ${path} && mkdir ${path}`,
     ),
   ];
+}
+
+/** Every Debian has su; where somebody installed sudo, it is to be used. */
+function examineSudo(root: Root, architecture: Architecture | undefined): readonly Finding[] {
+  const sudo = root.resolve('/usr/bin/sudo');
+  if (!sudo.found || (sudo.stats.mode & 0o4000n) === 0n || architecture?.isNative !== false) return [];
+  const what =
+    'sudo of a user in the chroot fails unless its emulator honours setuid bits: "effective uid is not 0"; without a name for this machine it says "unable to resolve host"';
+  const remedy = `elfinterp chroot run --flags PC --hosts ${quoted(root.host)}`;
+  return [doubtful('SETUID', what, '/usr/bin/sudo has the set-user-ID bit', remedy)];
 }
 
 function examineOwner(root: Root): readonly Finding[] {

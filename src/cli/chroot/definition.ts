@@ -57,7 +57,10 @@ export const chrootRun = {
     cwd: text('DIR', 'working directory inside (default: the current one if it exists inside, else /)'),
     bind: list('SRC[:DST]', 'mount a directory of this machine inside'),
     emulator: list('FILE', "emulator to use (default: the chroot's, else qemu-user's, from PATH)"),
-    flags: text('FLAGS', 'binfmt_misc flags of the emulator (default: P); PC honours setuid bits'),
+    flags: text(
+      'FLAGS',
+      'binfmt_misc flags of the emulator (default: P); PC honours setuid bits, for su and sudo',
+    ),
     env: list('NAME=VALUE', 'set a variable for the command'),
     'keep-env': flag(
       'pass on the environment; --no-keep-env passes only PATH, HOME, TERM, QEMU_*, proxies and what --env sets',
@@ -65,6 +68,9 @@ export const chrootRun = {
     ),
     'resolv-conf': flag(
       "mount this machine's /etc/resolv.conf inside (default: if the chroot's own is empty)",
+    ),
+    hosts: flag(
+      "use this machine's /etc/hosts, for sudo to find the name of the machine (default: if the chroot's own file is empty)",
     ),
     'id-map': idMap('auto', 'identity', 'subordinate', 'single'),
     global: flag('use the host-wide binfmt_misc table; for kernels before 6.7'),

@@ -19,6 +19,7 @@ export async function run(args: Arguments, output: Output): Promise<number> {
     emulators: args.emulator,
     binds: (args.bind ?? []).map(parseBind),
     resolvConf: args['resolv-conf'],
+    hosts: args.hosts,
     idMap: args['id-map'],
     global: args.global,
     keepEnv: args['keep-env'],

@@ -1,0 +1,73 @@
+/* What programs of a root need besides files: devices, the name of the machine, setuid bits. Each is there, or said. */
+import {chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'ava';
+import {bundle} from '../../src/bundle/bundle.js';
+import {diagnose} from '../../src/chroot/doctor/diagnose.js';
+import {elfinterp} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {withTools} from '../helpers/tools.js';
+import {guestRoot} from './guest-root.js';
+
+const cat = '/opt/cat/cat';
+
+test(
+  'a bundle that has no /dev and no /proc is run without them, and that is said',
+  withTools(async (t) => {
+    const into = tempDirectory(t);
+    await bundle(['/bin/cat'], {into});
+    const run = (...args: string[]) => elfinterp(['chroot', 'run', into, ...args]);
+    const without = run('--', cat, '/dev/null');
+    t.is(without.status, 1);
+    const directories = `mkdir ${into}/dev ${into}/proc`;
+    const warning = `the chroot has no /dev and no /proc, so nothing is mounted there (${directories})\n`;
+    t.true(without.stderr.startsWith(`elfinterp: ${warning}`), without.stderr);
+    mkdirSync(join(into, 'dev'));
+    t.regex(run('--', cat, '/dev/null').stderr, /the chroot has no \/proc, so/);
+    mkdirSync(join(into, 'proc'));
+    const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`);
+    const {status, stdout, stderr} = run('--', cat, '/dev/null', '/proc/self/mountinfo');
+    t.deepEqual([status, stderr], [0, '']);
+    for (const device of devices) t.true(stdout.includes(` ${device} `), device);
+  }),
+);
+
+test(
+  "the machine's /etc/hosts is there if it is asked for, and in place of an empty one",
+  withTools(async (t) => {
+    const into = tempDirectory(t);
+    await bundle(['/bin/cat'], {into});
+    for (const name of ['dev', 'proc', 'etc']) mkdirSync(join(into, name));
+    const hosts = join(into, 'etc/hosts');
+    const machine = readFileSync('/etc/hosts', 'utf8');
+    const show = (...args: string[]) => elfinterp(['chroot', 'run', ...args, into, '--', cat, '/etc/hosts']);
+    t.is(show().status, 1, 'there is none');
+    writeFileSync(hosts, 'mine\n');
+    t.is(show().stdout, 'mine\n');
+    t.is(show('--hosts').stdout, machine);
+    t.is(readFileSync(hosts, 'utf8'), 'mine\n');
+    writeFileSync(hosts, '');
+    t.is(show().stdout, machine);
+    t.is(show('--no-hosts').stdout, '');
+    t.is(statSync(hosts).size, 0);
+  }),
+);
+
+test(
+  'doctor says what sudo needs',
+  withTools((t) => {
+    const root = guestRoot(t);
+    const found = () => diagnose(root).filter(({code}) => code === 'SETUID');
+    t.deepEqual(found(), []);
+    mkdirSync(join(root, 'usr/bin'), {recursive: true});
+    const sudo = join(root, 'usr/bin/sudo');
+    copyFileSync(join(root, 'bin/sh'), sudo);
+    chmodSync(sudo, 0o755);
+    t.deepEqual(found(), []);
+    chmodSync(sudo, 0o4755);
+    const [finding] = found();
+    t.is(finding?.severity, 'doubtful');
+    t.regex(finding?.what ?? '', /effective uid is not 0.*unable to resolve host/);
+    t.regex(finding?.remedy ?? '', /chroot run --flags PC --hosts /);
+  }),
+);
