@@ -25,6 +25,7 @@ import {type BundleFile, contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {findVariants, levelsAmong} from './hwcaps.js';
 import {isInPlace, linkAt} from './in-place.js';
+import {keepSetId, requirePrivileged} from './keep-privileges.js';
 import type {Layout} from './layout.js';
 import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
 import {withLock} from './lock.js';
@@ -54,6 +55,11 @@ export interface BundleOptions extends LibcDataRequest {
   readonly dlopen?: DlopenLevel | undefined;
   /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
   readonly hwcaps?: 'all' | 'none' | undefined;
+  /**
+   * Keep the set-ID bits of programs that belong to root. Only root can ask for it, without `isolate`, and for a place
+   * that no other user can change. Default: false.
+   */
+  readonly keepPrivileges?: boolean | undefined;
   /** Other files to carry along, for the programs to read. */
   readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
@@ -206,8 +212,11 @@ function prepare(
   const data = [...found.files, ...libcData.made, ...linksToKeep(target, earlier, found.files)];
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
+  const keepPrivileges = options.keepPrivileges ?? false;
+  if (keepPrivileges)
+    requirePrivileged({isolate, isWrapped: shell !== undefined, layout, root, machine, target});
   const from = {root, machine, fileResolver};
-  const plan = planBundle(trees, {
+  const planned = planBundle(trees, {
     ...from,
     layout,
     isolate,
@@ -220,6 +229,9 @@ function prepare(
     directories,
     relocatable: false,
   });
+  const author = together([...authors, fileResolver.author]);
+  const files = keepPrivileges ? keepSetId(planned.files, author, notes) : planned.files;
+  const plan = {...planned, files};
   requireOwnDirectories(target, directoriesOf(plan));
   return {
     notes: [...notes, ...libcData.notes, ...rightsLeftBehind(plan.files)],
@@ -230,7 +242,7 @@ function prepare(
     library: [...library, ...trees.flatMap(dlopenedNames)],
     symbols: options.symbols ?? false,
     native: root.isTrivial,
-    author: together([...authors, fileResolver.author]),
+    author,
   };
 }
 

@@ -1,8 +1,9 @@
 /*
- * Rights that a program has by its file, and that no copy gets: set-ID bits, and file capabilities. Who makes a bundle
- * need not own the program, and who unpacks one should not come by such a program unawares.
+ * Rights that a program has by its file: set-ID bits, and file capabilities. No copy gets them unawares: who makes a bundle
+ * need not own the program, and who unpacks one should not come by such a program without a word.
  */
 import {spawnSync} from 'node:child_process';
+import type {Stats} from 'node:fs';
 import type {FileSource} from '../source/file.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
@@ -10,7 +11,7 @@ import {type BundleFile, generated} from './file-set.js';
 /** So many programs are asked for capabilities: each is open for that. */
 const mostAsked = 64;
 
-/** Say which files have rights that their copies have not. */
+/** Say which files have rights that their copies do not get. */
 export function rightsLeftBehind(files: readonly BundleFile[]): string[] {
   const copied = files.filter(
     ({role, linkTo, source}) =>
@@ -21,20 +22,30 @@ export function rightsLeftBehind(files: readonly BundleFile[]): string[] {
   const notes = copied.flatMap((file) => {
     const rights = [...setIdOf(file), ...(capable.has(file) ? ['file capabilities'] : [])];
     const path = file.named ?? file.source;
-    return rights.length === 0 ? [] : [`${path} has ${rights.join(' and ')}, and its copy has not`];
+    return rights.length === 0 ? [] : [`the copy of ${path} does not keep ${rights.join(' and ')}`];
   });
   return [...new Set(notes)];
 }
 
-function setIdOf({from, source}: BundleFile): string[] {
-  const file = from.source(source);
-  const {mode} = file.stats;
-  file.close();
-  // Without the right to execute for the group, the other bit once meant mandatory locking.
+/** Names of the set-ID bits that a file has, unless its copy gets them. */
+function setIdOf(file: BundleFile): string[] {
+  const bits = file.setId === undefined ? setIdBits(modeAndOwner(file).mode) : 0;
   return [
-    ...((mode & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),
-    ...((mode & 0o2010) === 0o2010 ? ['the set-group-ID bit'] : []),
+    ...((bits & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),
+    ...((bits & 0o2000) !== 0 ? ['the set-group-ID bit'] : []),
   ];
+}
+
+/** Without the right to execute for the group, its bit once meant mandatory locking. */
+export function setIdBits(mode: number): number {
+  return (mode & 0o4000) | ((mode & 0o2010) === 0o2010 ? 0o2000 : 0);
+}
+
+export function modeAndOwner({from, source}: BundleFile): Pick<Stats, 'mode' | 'uid' | 'gid'> {
+  const file = from.source(source);
+  const {stats} = file;
+  file.close();
+  return stats;
 }
 
 /** Node cannot read extended attributes; where getfattr is not installed, nothing is known. */

@@ -8,6 +8,7 @@ import {
   chmodSync,
   closeSync,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -92,7 +93,7 @@ export function stageFile(
   {sha256, mode}: {sha256: string | undefined; mode: number},
   onProgress: OnProgress,
 ): void {
-  const {content, linkTo, plan, from, source, target} = file;
+  const {content, linkTo, plan, from, source, target, setId} = file;
   if (target !== undefined) {
     symlinkSync(target, path);
     return;
@@ -106,6 +107,8 @@ export function stageFile(
     if (content !== undefined) writeFileSync(fd, content);
     else if (copyContent(from.source(source), plan, fd, onProgress).sha256 !== sha256)
       throw new ElfError('CHANGED', 'the file changed during bundling', {path: source});
+    // A change of owner takes set-ID bits away.
+    if (setId !== undefined) fchownSync(fd, 0, setId.group);
     fchmodSync(fd, mode);
     fsyncSync(fd);
   } finally {

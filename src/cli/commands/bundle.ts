@@ -39,6 +39,7 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
     gconv: args.gconv as boolean | undefined,
     locales: args.locale as string[] | undefined,
     isolate: args.isolate as boolean,
+    keepPrivileges: args['keep-privileges'] as boolean | undefined,
     symbols: args.symbols as boolean | undefined,
     launcher: args.launcher as 'interp' | 'wrapper',
     shell: args.shell as string | undefined,
@@ -53,7 +54,7 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
 }
 
 function relocatableProblem(args: Arguments): string | undefined {
-  const fixed = ['prefix', 'launcher', 'shell'].filter(
+  const fixed = ['prefix', 'launcher', 'shell', 'keep-privileges'].filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',
   );
   if (fixed.length === 0 && args.isolate !== false) return undefined;
