@@ -25,14 +25,14 @@ import {type BundleFile, contentOfFile, generated} from './file-set.js';
 import {refuseForeignFiles} from './foreign.js';
 import {findVariants, levelsAmong} from './hwcaps.js';
 import {isInPlace, linkAt} from './in-place.js';
-import {keepSetId, requirePrivileged} from './keep-privileges.js';
+import {isCopiedProgram, keepRights, requirePrivileged} from './keep-privileges.js';
 import type {Layout} from './layout.js';
 import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile} from './manifest-file.js';
 import {type BundlePlan, planBundle, targetOfName} from './plan-bundle.js';
-import {rightsLeftBehind} from './privileges.js';
+import {capabilitiesOf, rightsLeftBehind} from './privileges.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
 import {recover, settle} from './staging.js';
@@ -56,7 +56,7 @@ export interface BundleOptions extends LibcDataRequest {
   /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
   readonly hwcaps?: 'all' | 'none' | undefined;
   /**
-   * Keep the set-ID bits of programs that belong to root. Only root can ask for it, without `isolate`, and for a place
+   * Keep the set-ID bits and file capabilities of programs that belong to root. Only root can ask for it, without `isolate`, and for a place
    * that no other user can change. Default: false.
    */
   readonly keepPrivileges?: boolean | undefined;
@@ -230,7 +230,7 @@ function prepare(
     relocatable: false,
   });
   const author = together([...authors, fileResolver.author]);
-  const files = keepPrivileges ? keepSetId(planned.files, author, notes) : planned.files;
+  const files = keepPrivileges ? keepRights(planned.files, author, notes) : planned.files;
   const plan = {...planned, files};
   requireOwnDirectories(target, directoriesOf(plan));
   return {
@@ -446,11 +446,21 @@ function textOf(manifest: Manifest | undefined): string | undefined {
   return manifest && formatManifest(manifest);
 }
 
-function isThere(target: Root, {earlier, manifest}: Prepared): boolean {
+function isThere(target: Root, {earlier, manifest, plan}: Prepared): boolean {
   if (textOf(earlier) !== textOf(manifest)) return false;
   const {files, directories = []} = manifest;
   return (
     files.every((file) => isInPlace(target, file)) &&
-    directories.every((path) => findOwn(target, path) !== undefined)
+    directories.every((path) => findOwn(target, path) !== undefined) &&
+    hasCapabilities(target, plan)
   );
+}
+
+/** Whether the programs that are there have the file capabilities that they should have; the list does not say. */
+function hasCapabilities(target: Root, {files}: BundlePlan): boolean {
+  const there = files
+    .filter(isCopiedProgram)
+    .map(({path, capabilities}) => ({from: target, source: target.hostPath(path), capabilities}));
+  const found = capabilitiesOf(there);
+  return there.every((file) => found.get(file) === file.capabilities);
 }

@@ -31,6 +31,8 @@ export interface BundleFile {
   readonly resolved?: ManifestFile['resolved'];
   /** The set-ID bits that it gets, and the group that it then belongs to; without them it has none. */
   readonly setId?: {readonly bits: number; readonly group: number};
+  /** The file capabilities that it gets, as setfattr(1) takes them. */
+  readonly capabilities?: string;
   /** Another file of the bundle that this is a second name of. */
   readonly linkTo?: string;
   /** What it says, when it is a symbolic link. */

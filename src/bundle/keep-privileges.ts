@@ -1,5 +1,5 @@
 /*
- * Copies that keep set-ID bits. Such a copy runs with the rights of root whoever starts it, and it trusts its loader and
+ * Copies that keep set-ID bits and file capabilities. Such a copy runs with rights of root whoever starts it, and it trusts its loader and
  * its libraries, which it finds by the paths that the bundle gives it. So nobody but root may have a say in any of them:
  *
  * - The program belongs to root, and nobody else can change it, its libraries, or a path that leads to one of them.
@@ -14,7 +14,7 @@ import type {Author} from '../loader/author.js';
 import type {HeldRoot} from '../loader/held-root.js';
 import {type BundleFile, generated} from './file-set.js';
 import type {Layout} from './layout.js';
-import {modeAndOwner, setIdBits} from './privileges.js';
+import {capabilitiesOf, modeAndOwner, setIdBits} from './privileges.js';
 
 /** What else a bundle is asked to be. */
 export interface PrivilegedRequest {
@@ -33,11 +33,11 @@ export interface PrivilegedRequest {
 export function requirePrivileged(request: PrivilegedRequest): void {
   const {isolate, isWrapped, layout, root, machine, target} = request;
   const refuse = (what: string, expected: string) => {
-    throw new ElfError('BAD_REQUEST', `set-ID bits cannot be kept: ${what}`, {expected});
+    throw new ElfError('BAD_REQUEST', `privileges cannot be kept: ${what}`, {expected});
   };
   if (process.geteuid?.() !== 0) refuse('only root makes such files', 'root');
   if (isolate) refuse('an isolated loader is not safe for such programs', '--no-isolate');
-  if (isWrapped) refuse('the kernel ignores them on scripts', 'the launcher interp');
+  if (isWrapped) refuse('the kernel gives none to scripts', 'the launcher interp');
   for (const {host} of [root, target]) requireRoots(machine, host);
   for (const path of [layout.prefix, layout.libs]) {
     requireRoots(machine, path);
@@ -51,34 +51,45 @@ function requireRoots(root: HeldRoot, path: string): void {
   const end = there.found ? there : root.resolve(there.reached);
   const isShared = !end.found || (end.stats.mode & 0o022n) !== 0n;
   if (!isShared && root.foreignerOf(path) === undefined) return;
-  throw new ElfError('OUTSIDE', 'set-ID bits cannot be kept: other users can change this directory', {
+  throw new ElfError('OUTSIDE', 'privileges cannot be kept: other users can change this directory', {
     path: root.hostPath(path),
     expected: 'a directory that only root can change, and those above it, too',
   });
 }
 
 /**
- * Give copies of programs the set-ID bits of the originals that belong to root.
+ * Give copies of programs the set-ID bits and file capabilities of the originals that belong to root.
  *
  * @param author who else than root says what is copied
  * @param notes gets a line for each program that belongs to somebody else
  * @throws ElfError OUTSIDE for an author
  */
-export function keepSetId(files: readonly BundleFile[], author: Author, notes: string[]): BundleFile[] {
+export function keepRights(files: readonly BundleFile[], author: Author, notes: string[]): BundleFile[] {
   if (author !== undefined) {
     const who = author === 'anybody' ? 'others' : `user ${author}`;
-    throw new ElfError('OUTSIDE', `set-ID bits cannot be kept: ${who} can change what is copied`, {
+    throw new ElfError('OUTSIDE', `privileges cannot be kept: ${who} can change what is copied`, {
       expected: 'programs, libraries and modules that only root can change',
     });
   }
+  const programs = files.filter(isCopiedProgram);
+  const capable = capabilitiesOf(programs);
   return files.map((file) => {
-    const {role, resolved, linkTo, source, named = source} = file;
-    const isProgram = role === 'program' || resolved === 'program';
-    if (!isProgram || linkTo !== undefined || source === generated) return file;
+    if (!isCopiedProgram(file)) return file;
     const {mode, uid, gid} = modeAndOwner(file);
-    const bits = setIdBits(mode);
-    if (bits !== 0 && uid === 0) return {...file, setId: {bits, group: gid}};
-    if (bits !== 0) notes.push(`${named} belongs to user ${uid}, not to root`);
+    const [bits, capabilities] = [setIdBits(mode), capable.get(file)];
+    if (bits === 0 && capabilities === undefined) return file;
+    if (uid === 0)
+      return {
+        ...file,
+        ...(bits !== 0 && {setId: {bits, group: gid}}),
+        ...(capabilities !== undefined && {capabilities}),
+      };
+    notes.push(`${file.named ?? file.source} belongs to user ${uid}, not to root`);
     return file;
   });
+}
+
+/** Whether a file is a program with an original, and not a second name of another one. */
+export function isCopiedProgram({role, resolved, linkTo, source}: BundleFile): boolean {
+  return (role === 'program' || resolved === 'program') && linkTo === undefined && source !== generated;
 }

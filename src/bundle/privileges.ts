@@ -4,6 +4,7 @@
  */
 import {spawnSync} from 'node:child_process';
 import type {Stats} from 'node:fs';
+import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
@@ -18,7 +19,7 @@ export function rightsLeftBehind(files: readonly BundleFile[]): string[] {
       (role === 'program' || role === 'data') && linkTo === undefined && source !== generated,
   );
   const programs = copied.filter(({role, resolved}) => role === 'program' || resolved === 'program');
-  const capable = new Set(withCapabilities(programs.slice(0, mostAsked)));
+  const capable = capabilitiesOf(programs.filter(({capabilities}) => capabilities === undefined));
   const notes = copied.flatMap((file) => {
     const rights = [...setIdOf(file), ...(capable.has(file) ? ['file capabilities'] : [])];
     const path = file.named ?? file.source;
@@ -48,26 +49,67 @@ export function modeAndOwner({from, source}: BundleFile): Pick<Stats, 'mode' | '
   return stats;
 }
 
-/** Node cannot read extended attributes; where getfattr is not installed, nothing is known. */
-function withCapabilities(files: readonly BundleFile[]): BundleFile[] {
+/**
+ * The file capabilities of the originals, as getfattr(1) and setfattr(1) write them: `0x` and hexadecimal digits. Node
+ * cannot read extended attributes; where getfattr is not installed, nothing is known.
+ */
+export function capabilitiesOf<T extends Pick<BundleFile, 'from' | 'source'>>(
+  all: readonly T[],
+): ReadonlyMap<T, string> {
+  const files = all.slice(0, mostAsked);
   const tool = findFixedProgram('getfattr');
-  if (tool === undefined || files.length === 0) return [];
+  if (tool === undefined || files.length === 0) return new Map();
   const sources: FileSource[] = [];
   try {
     for (const {from, source} of files) sources.push(from.source(source));
     const paths = files.map((_, i) => `/proc/self/fd/${firstDescriptor + i}`);
-    const {stdout} = spawnSync(tool, ['--absolute-names', '--name=security.capability', '--', ...paths], {
+    const {stdout} = spawnSync(tool, [...options, '--', ...paths], {
       stdio: ['ignore', 'pipe', 'ignore', ...sources.map(({fd}) => fd)],
       env: {LC_ALL: 'C'},
       cwd: '/',
       encoding: 'utf8',
     });
-    const lines = new Set(`${stdout ?? ''}`.split('\n'));
-    return files.filter((_, i) => lines.has(`# file: ${paths[i]}`));
+    const found = `${stdout ?? ''}`.matchAll(/^# file: (.+)\nsecurity\.capability=(0x[0-9a-f]+)$/gm);
+    const values = new Map([...found].map(([, path = '', value = '']) => [path, value]));
+    return new Map(
+      files.flatMap((file, i) => {
+        const value = values.get(paths[i] ?? '');
+        return value === undefined ? [] : [[file, value]];
+      }),
+    );
   } finally {
     for (const source of sources) source.close();
   }
 }
 
+const options = ['--absolute-names', '--name=security.capability', '--encoding=hex'];
+
 /** After standard input, output and error. */
 const firstDescriptor = 3;
+
+/**
+ * Give an open file capabilities; what comes after this must not write into it.
+ *
+ * @param value as `capabilitiesOf` has it
+ * @throws ElfError NOT_FOUND without setfattr(1), COMMAND_FAILED when the file system does not take them
+ */
+export function setCapabilities(fd: number, value: string): void {
+  const tool = findFixedProgram('setfattr');
+  if (tool === undefined) {
+    throw new ElfError('NOT_FOUND', 'setfattr is not installed on this machine', {
+      expected: "setfattr, of Debian's package attr, to keep file capabilities",
+    });
+  }
+  const path = `/proc/self/fd/${firstDescriptor}`;
+  const args = ['--name=security.capability', `--value=${value}`, '--', path];
+  const {status, stderr, error} = spawnSync(tool, args, {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    env: {LC_ALL: 'C'},
+    cwd: '/',
+    encoding: 'utf8',
+  });
+  if (status === 0) return;
+  throw new ElfError('COMMAND_FAILED', 'file capabilities cannot be set', {
+    got: error?.message ?? stderr.trim(),
+  });
+}

@@ -1,4 +1,4 @@
-/* Set-ID bits are kept where they are asked for, and where nobody but root has a say in what they make run. */
+/* Set-ID bits and file capabilities are kept where they are asked for, and where nobody but root has a say in what they make run. */
 import {
   chmodSync,
   chownSync,
@@ -72,6 +72,25 @@ test(
 );
 
 test(
+  'file capabilities are kept, too',
+  withTools(async (t) => {
+    const into = targetDirectory(t);
+    const program = build(t);
+    chmodSync(program, 0o755);
+    output('setcap', ['cap_net_raw+ep', program]);
+    const {notes} = await bundle([program], {...keep, into});
+    t.deepEqual(notes, []);
+    const capabilities = () => output('getcap', ['-n', join(into, 'debootstrap/ids')]);
+    t.regex(capabilities(), /ids cap_net_raw=ep/);
+    await bundle([program], {into, isolate: false});
+    t.is(capabilities(), '');
+    // The manifest is the same one.
+    await bundle([program], {...keep, into});
+    t.regex(capabilities(), /ids cap_net_raw=ep/);
+  }),
+);
+
+test(
   'where another user has a say, nothing is written',
   withTools(async (t) => {
     const program = build(t);
@@ -95,7 +114,7 @@ test(
     const link = join(theirs, 'link');
     symlinkSync(program, link);
     lchownSync(link, nobody, nobody);
-    const changed = /set-ID bits cannot be kept: user 65534 can change what is copied/;
+    const changed = /privileges cannot be kept: user 65534 can change what is copied/;
     await refused(changed, {}, link);
     const own = join(targetDirectory(t), 'own');
     copyFileSync(program, own);
@@ -114,7 +133,7 @@ test(
     const args = ['bundle', program, '--into', into, '--keep-privileges'];
     const asNobody = elfinterpAsNobody([...args, '--no-isolate']);
     t.is(asNobody.status, 1);
-    t.regex(asNobody.stderr, /set-ID bits cannot be kept: only root makes such files/);
+    t.regex(asNobody.stderr, /privileges cannot be kept: only root makes such files/);
     const moved = elfinterp([...args, '--relocatable']);
     t.is(moved.status, 2);
     t.regex(moved.stderr, /--relocatable cannot be combined with --keep-privileges/);

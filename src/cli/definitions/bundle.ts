@@ -35,7 +35,7 @@ export const bundleCommands: readonly Command[] = [
         'run COMMAND once with strace, and print options that add the files which it opened and the bundle lacks',
       ),
       'keep-privileges': flag(
-        'keep set-user-ID and set-group-ID bits of programs that belong to root; needs root and --no-isolate',
+        'keep set-ID bits and file capabilities of programs that belong to root; needs root and --no-isolate',
       ),
       ...jsonOption,
     },
