@@ -26,13 +26,14 @@ import {refuseForeignFiles} from './foreign.js';
 import {findVariants, levelsAmong} from './hwcaps.js';
 import {isInPlace} from './in-place.js';
 import {isolationOf} from './isolation.js';
+import {isCopiedProgram, keepRights, requirePrivileged} from './keep-privileges.js';
 import {type Layout, layoutOf} from './layout.js';
 import {findLibcData, gconvIn, type LibcDataRequest} from './libc-data/libc-data.js';
 import {withLock} from './lock.js';
 import {formatManifest, type Manifest, type ManifestFile, manifestName, manifestPath} from './manifest.js';
 import {readManifestFile, requireReadable} from './manifest-file.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
-import {rightsLeftBehind} from './privileges.js';
+import {capabilitiesOf, rightsLeftBehind} from './privileges.js';
 import {type BundleProgram, namedPrograms} from './programs.js';
 import {proveClosed} from './prove.js';
 import {testIsolation} from './self-test.js';
@@ -59,6 +60,11 @@ export interface BundleOptions extends LibcDataRequest {
   readonly dlopen?: DlopenLevel | undefined;
   /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
   readonly hwcaps?: 'all' | 'none' | undefined;
+  /**
+   * Keep the set-ID bits and file capabilities of programs that belong to root. Only root can ask for it, without `isolate`, and for a place
+   * that no other user can change. Default: false.
+   */
+  readonly keepPrivileges?: boolean | undefined;
   /** Other files to carry along, for the programs to read. */
   readonly files?: readonly DataFile[] | undefined;
   /** Make the bundled loader ignore the guest's LD_* variables. Default: true. */
@@ -238,8 +244,11 @@ function prepare(
   const data = [...found.files, ...libcData.made];
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
+  const keepPrivileges = options.keepPrivileges ?? false;
+  if (keepPrivileges)
+    requirePrivileged({isolate, isWrapped: shell !== undefined, layout, root, machine, target});
   const from = {root, machine, fileResolver};
-  const coming = planBundle(trees, {
+  const planned = planBundle(trees, {
     ...from,
     layout,
     places,
@@ -253,6 +262,8 @@ function prepare(
     directories,
     relocatable: false,
   });
+  const author = together([...authors, fileResolver.author]);
+  const coming = keepPrivileges ? {...planned, files: keepRights(planned.files, author, notes)} : planned;
   requireOwnDirectories(target, directoriesOf(coming));
   const made = describe(coming, request.onProgress);
   const asked = files.map((file) => placeOf(file.source, file.target, layout.prefix));
@@ -271,7 +282,7 @@ function prepare(
     library: [...library, ...trees.flatMap(dlopenedNames)],
     symbols: options.symbols ?? false,
     native: root.isTrivial,
-    author: together([...authors, fileResolver.author]),
+    author,
   };
 }
 
@@ -438,11 +449,21 @@ function textOf(manifest: Manifest | undefined): string | undefined {
   return manifest && formatManifest(manifest);
 }
 
-function isThere(target: Root, {earlier, manifest}: Prepared): boolean {
+function isThere(target: Root, {earlier, manifest, plan}: Prepared): boolean {
   if (textOf(earlier) !== textOf(manifest)) return false;
   const {files, directories = []} = manifest;
   return (
     files.every((file) => isInPlace(target, file)) &&
-    directories.every((path) => findOwn(target, path) !== undefined)
+    directories.every((path) => findOwn(target, path) !== undefined) &&
+    hasCapabilities(target, plan)
   );
+}
+
+/** Whether the programs that are there have the file capabilities that they should have; the list does not say. */
+function hasCapabilities(target: Root, {files}: BundlePlan): boolean {
+  const there = files
+    .filter(isCopiedProgram)
+    .map(({path, capabilities}) => ({from: target, source: target.hostPath(path), capabilities}));
+  const found = capabilitiesOf(there);
+  return there.every((file) => found.get(file) === file.capabilities);
 }

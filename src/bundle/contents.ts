@@ -18,7 +18,7 @@ export interface Content {
 }
 
 /**
- * What a file would be after a plan; nothing is written. A bundled file is never setuid, nor writable by others.
+ * What a file would be after a plan; nothing is written. A copy is not writable by others, and has no set-ID bits.
  *
  * @param source is closed
  */

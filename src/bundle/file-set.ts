@@ -29,6 +29,10 @@ export interface BundleFile {
   readonly resolve?: boolean | undefined;
   /** What it is when it was resolved. */
   readonly resolved?: ManifestFile['resolved'];
+  /** The set-ID bits that it gets, and the group that it then belongs to; without them it has none. */
+  readonly setId?: {readonly bits: number; readonly group: number};
+  /** The file capabilities that it gets, as setfattr(1) takes them. */
+  readonly capabilities?: string;
   /** Another file of the bundle that this is a second name of. */
   readonly linkTo?: string;
   /** What it says, when it is a symbolic link. */
@@ -42,13 +46,15 @@ export const generated = 'generated';
 
 /** What a file will be in the bundle. Nothing is written. */
 export function contentOfFile(
-  {content, source, from, plan, role, target}: BundleFile,
+  {content, source, from, plan, role, target, setId}: BundleFile,
   onProgress: OnProgress | undefined,
 ): Content {
   if (target !== undefined) return contentOfLink(target);
-  return content === undefined
-    ? contentOf(from.source(source), plan, onProgress)
-    : contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
+  if (content === undefined) {
+    const copied = contentOf(from.source(source), plan, onProgress);
+    return {...copied, mode: copied.mode | (setId?.bits ?? 0)};
+  }
+  return contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
 /** The files by path; the same one twice is one, two different ones under one path are a conflict. */

@@ -1,8 +1,10 @@
 /*
- * Rights that a program has by its file, and that no copy gets: set-ID bits, and file capabilities. Who makes a bundle
- * need not own the program, and who unpacks one should not come by such a program unawares.
+ * Rights that a program has by its file: set-ID bits, and file capabilities. No copy gets them unawares: who makes a bundle
+ * need not own the program, and who unpacks one should not come by such a program without a word.
  */
 import {spawnSync} from 'node:child_process';
+import type {Stats} from 'node:fs';
+import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
@@ -10,53 +12,104 @@ import {type BundleFile, generated} from './file-set.js';
 /** So many programs are asked for capabilities: each is open for that. */
 const mostAsked = 64;
 
-/** Say which files have rights that their copies have not. */
+/** Say which files have rights that their copies do not get. */
 export function rightsLeftBehind(files: readonly BundleFile[]): string[] {
   const copied = files.filter(
     ({role, linkTo, source}) =>
       (role === 'program' || role === 'data') && linkTo === undefined && source !== generated,
   );
   const programs = copied.filter(({role, resolved}) => role === 'program' || resolved === 'program');
-  const capable = new Set(withCapabilities(programs.slice(0, mostAsked)));
+  const capable = capabilitiesOf(programs.filter(({capabilities}) => capabilities === undefined));
   const notes = copied.flatMap((file) => {
     const rights = [...setIdOf(file), ...(capable.has(file) ? ['file capabilities'] : [])];
     const path = file.named ?? file.source;
-    return rights.length === 0 ? [] : [`${path} has ${rights.join(' and ')}, and its copy has not`];
+    return rights.length === 0 ? [] : [`the copy of ${path} does not keep ${rights.join(' and ')}`];
   });
   return [...new Set(notes)];
 }
 
-function setIdOf({from, source}: BundleFile): string[] {
-  const file = from.source(source);
-  const {mode} = file.stats;
-  file.close();
-  // Without the right to execute for the group, the other bit once meant mandatory locking.
+/** Names of the set-ID bits that a file has, unless its copy gets them. */
+function setIdOf(file: BundleFile): string[] {
+  const bits = file.setId === undefined ? setIdBits(modeAndOwner(file).mode) : 0;
   return [
-    ...((mode & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),
-    ...((mode & 0o2010) === 0o2010 ? ['the set-group-ID bit'] : []),
+    ...((bits & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),
+    ...((bits & 0o2000) !== 0 ? ['the set-group-ID bit'] : []),
   ];
 }
 
-/** Node cannot read extended attributes; where getfattr is not installed, nothing is known. */
-function withCapabilities(files: readonly BundleFile[]): BundleFile[] {
+/** Without the right to execute for the group, its bit once meant mandatory locking. */
+export function setIdBits(mode: number): number {
+  return (mode & 0o4000) | ((mode & 0o2010) === 0o2010 ? 0o2000 : 0);
+}
+
+export function modeAndOwner({from, source}: BundleFile): Pick<Stats, 'mode' | 'uid' | 'gid'> {
+  const file = from.source(source);
+  const {stats} = file;
+  file.close();
+  return stats;
+}
+
+/**
+ * The file capabilities of the originals, as getfattr(1) and setfattr(1) write them: `0x` and hexadecimal digits. Node
+ * cannot read extended attributes; where getfattr is not installed, nothing is known.
+ */
+export function capabilitiesOf<T extends Pick<BundleFile, 'from' | 'source'>>(
+  all: readonly T[],
+): ReadonlyMap<T, string> {
+  const files = all.slice(0, mostAsked);
   const tool = findFixedProgram('getfattr');
-  if (tool === undefined || files.length === 0) return [];
+  if (tool === undefined || files.length === 0) return new Map();
   const sources: FileSource[] = [];
   try {
     for (const {from, source} of files) sources.push(from.source(source));
     const paths = files.map((_, i) => `/proc/self/fd/${firstDescriptor + i}`);
-    const {stdout} = spawnSync(tool, ['--absolute-names', '--name=security.capability', '--', ...paths], {
+    const {stdout} = spawnSync(tool, [...options, '--', ...paths], {
       stdio: ['ignore', 'pipe', 'ignore', ...sources.map(({fd}) => fd)],
       env: {LC_ALL: 'C'},
       cwd: '/',
       encoding: 'utf8',
     });
-    const lines = new Set(`${stdout ?? ''}`.split('\n'));
-    return files.filter((_, i) => lines.has(`# file: ${paths[i]}`));
+    const found = `${stdout ?? ''}`.matchAll(/^# file: (.+)\nsecurity\.capability=(0x[0-9a-f]+)$/gm);
+    const values = new Map([...found].map(([, path = '', value = '']) => [path, value]));
+    return new Map(
+      files.flatMap((file, i) => {
+        const value = values.get(paths[i] ?? '');
+        return value === undefined ? [] : [[file, value]];
+      }),
+    );
   } finally {
     for (const source of sources) source.close();
   }
 }
 
+const options = ['--absolute-names', '--name=security.capability', '--encoding=hex'];
+
 /** After standard input, output and error. */
 const firstDescriptor = 3;
+
+/**
+ * Give an open file capabilities; what comes after this must not write into it.
+ *
+ * @param value as `capabilitiesOf` has it
+ * @throws ElfError NOT_FOUND without setfattr(1), COMMAND_FAILED when the file system does not take them
+ */
+export function setCapabilities(fd: number, value: string): void {
+  const tool = findFixedProgram('setfattr');
+  if (tool === undefined) {
+    throw new ElfError('NOT_FOUND', 'setfattr is not installed on this machine', {
+      expected: "setfattr, of Debian's package attr, to keep file capabilities",
+    });
+  }
+  const path = `/proc/self/fd/${firstDescriptor}`;
+  const args = ['--name=security.capability', `--value=${value}`, '--', path];
+  const {status, stderr, error} = spawnSync(tool, args, {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    env: {LC_ALL: 'C'},
+    cwd: '/',
+    encoding: 'utf8',
+  });
+  if (status === 0) return;
+  throw new ElfError('COMMAND_FAILED', 'file capabilities cannot be set', {
+    got: error?.message ?? stderr.trim(),
+  });
+}

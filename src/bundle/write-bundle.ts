@@ -8,6 +8,7 @@ import {
   chmodSync,
   closeSync,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -26,6 +27,7 @@ import {copyContent} from './contents.js';
 import type {BundleFile} from './file-set.js';
 import {formatManifest, type Manifest, manifestName} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
+import {setCapabilities} from './privileges.js';
 import {changeBundle, type Staging} from './staging.js';
 
 /** The new bundle, complete and not in its place yet. */
@@ -92,7 +94,7 @@ export function stageFile(
   {sha256, mode}: {sha256: string | undefined; mode: number},
   onProgress: OnProgress,
 ): void {
-  const {content, linkTo, plan, from, source, target} = file;
+  const {content, linkTo, plan, from, source, target, setId, capabilities} = file;
   if (target !== undefined) {
     symlinkSync(target, path);
     return;
@@ -106,7 +108,10 @@ export function stageFile(
     if (content !== undefined) writeFileSync(fd, content);
     else if (copyContent(from.source(source), plan, fd, onProgress).sha256 !== sha256)
       throw new ElfError('CHANGED', 'the file changed during bundling', {path: source});
+    // A change of owner takes set-ID bits away.
+    if (setId !== undefined) fchownSync(fd, 0, setId.group);
     fchmodSync(fd, mode);
+    if (capabilities !== undefined) setCapabilities(fd, capabilities);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -38,8 +38,8 @@ test('rights that a program has by its file are not carried, and that is said', 
   chmodSync(helper, 0o2755);
   const files = [{source: helper}];
   const expected = [
-    `${program} has the set-user-ID bit and the set-group-ID bit, and its copy has not`,
-    `${helper} has the set-group-ID bit, and its copy has not`,
+    `the copy of ${program} does not keep the set-user-ID bit and the set-group-ID bit`,
+    `the copy of ${helper} does not keep the set-group-ID bit`,
   ];
   t.deepEqual((await bundle([program], {...place, into, files})).notes, expected);
   t.is(statSync(join(into, 'debootstrap/program')).mode & 0o7777, 0o755);
@@ -58,7 +58,7 @@ asRoot(
     copyFileSync('/bin/true', program);
     output('setcap', ['cap_net_raw+ep', program]);
     const {notes} = await bundle(['/bin/cat', program], {...place, into: tempDirectory(t)});
-    t.deepEqual(notes, [`${program} has file capabilities, and its copy has not`]);
+    t.deepEqual(notes, [`the copy of ${program} does not keep file capabilities`]);
   }),
 );
 

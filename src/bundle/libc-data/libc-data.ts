@@ -105,14 +105,18 @@ function noteOnVariable([name, path]: readonly [string, string], {relocatable}: 
     : `set ${name}=${path} when you start the programs`;
 }
 
+/** Of programs alone: nearly every one has a library that could convert, such as GLib. */
 function noteOnGconv(trees: readonly ResolvedTree[], root: Root): string[] {
-  for (const tree of trees) {
-    const found = findModuleLoading(tree, root).find(({what}) => what === 'gconv');
-    const path = found && tree.nodes[found.node]?.path;
-    if (path !== undefined && tree.interpreter?.libc === 'glibc')
-      return [`not included: the gconv modules with which ${path} converts character sets; see --gconv`];
-  }
-  return [];
+  const converting = trees.filter((tree) => {
+    const program = {...tree, nodes: tree.nodes.slice(0, 1)};
+    return (
+      tree.interpreter?.libc === 'glibc' &&
+      findModuleLoading(program, root).some(({what}) => what === 'gconv')
+    );
+  });
+  const path = converting[0]?.nodes[0]?.path;
+  if (path === undefined) return [];
+  return [`not included: the gconv modules with which ${path} converts character sets; see --gconv`];
 }
 
 /** The directory of gconv modules among the data of a bundle that stays in its place. */

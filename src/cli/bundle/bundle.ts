@@ -31,6 +31,7 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
     prefix: args.prefix,
     libs: args.libs,
     recordSources: args['record-sources'],
+    keepPrivileges: args['keep-privileges'],
     root: args.root,
     library: args.library,
     dlopen: args.dlopen,
@@ -54,7 +55,7 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
 function checkUsage(args: Arguments): void {
   checkTrace(args);
   if (!args.relocatable) return;
-  const fixed = (['prefix', 'launcher', 'shell', 'record-sources'] as const).filter(
+  const fixed = (['prefix', 'launcher', 'shell', 'record-sources', 'keep-privileges'] as const).filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',
   );
   if (fixed.length > 0 || args.isolate === false)

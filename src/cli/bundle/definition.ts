@@ -37,6 +37,9 @@ export const bundle = {
     trace: flag(
       'run COMMAND once with strace, and print options that add the files which it opened and the bundle lacks',
     ),
+    'keep-privileges': flag(
+      'keep set-ID bits and file capabilities of programs that belong to root; needs root and --no-isolate',
+    ),
     ...jsonOption,
   },
   rest: {
