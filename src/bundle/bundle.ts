@@ -238,7 +238,8 @@ function prepare(
   const authors = resolved.map(({nodes}) => requireOpenToAuthor(nodes, root));
   const fileResolver = new FileResolver(resolver, root);
   const notes: string[] = [];
-  const libcData = findLibcData(trees, options, {root, layout, relocatable: false, kept: there});
+  const emulators = programs.every(({source}) => targetOf(posix.basename(source)) !== null);
+  const libcData = findLibcData(trees, options, {root, layout, relocatable: false, emulators, kept: there});
   const places = programs.map(({source, target}) => requirePlace(source, target, layout));
   const found = findDataFiles(root, [...files, ...libcData.files], layout, notes);
   const data = [...found.files, ...libcData.made];

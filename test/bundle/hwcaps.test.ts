@@ -6,6 +6,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {elfinterp} from '../helpers/cli.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 
@@ -98,15 +99,15 @@ test(
     mkdirSync(join(root, 'etc'));
     writeFileSync(join(root, 'etc/ld.so.conf'), '/opt/libs\n');
     output('/sbin/ldconfig', ['-r', root]);
-    await bundle(['/program'], {root, into, hwcaps: 'all'});
+    await bundle(['/program'], {...place, root, into, hwcaps: 'all'});
     t.true(existsSync(join(into, variant('x86-64-v2'))));
     t.is(output('chroot', [into, '/debootstrap/program']), '2\n');
     rmSync(join(root, 'opt/libs/libtwo.so'));
-    await t.throwsAsync(bundle(['/program'], {root, into: tempDirectory(t), hwcaps: 'all'}), {
+    await t.throwsAsync(bundle(['/program'], {...place, root, into: tempDirectory(t), hwcaps: 'all'}), {
       code: 'NOT_FOUND',
       message:
         /libtwo\.so, which \/opt\/libs\/glibc-hwcaps\/x86-64-v2\/liblevel\.so\.1 asks for, is not found/,
     });
-    await t.notThrowsAsync(bundle(['/program'], {root, into: tempDirectory(t)}));
+    await t.notThrowsAsync(bundle(['/program'], {...place, root, into: tempDirectory(t)}));
   }),
 );

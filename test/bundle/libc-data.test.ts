@@ -15,6 +15,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {elfinterp} from '../helpers/cli.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -30,12 +31,12 @@ test(
   'gconv modules are found in an empty root, and nothing has to be set',
   withTools(async (t) => {
     const into = tempDirectory(t);
-    const {notes, environment} = await bundle(['/usr/bin/iconv'], {into, gconv: true});
+    const {notes, environment} = await bundle(['/usr/bin/iconv'], {...place, into, gconv: true});
     t.deepEqual({notes, environment}, {notes: [], environment: {}});
     t.is(convert('chroot', [into, '/debootstrap/iconv']), 'あ');
     t.false(readdirSync(join(into, 'debootstrap/qemu-libs/gconv')).includes('gconv-modules.cache'));
     // Another program comes, and what is there stays.
-    const second = await bundle(['/bin/true'], {into});
+    const second = await bundle(['/bin/true'], {...place, into});
     t.deepEqual(second.notes, []);
     t.is(convert('chroot', [into, '/debootstrap/iconv']), 'あ');
     t.deepEqual(verifyBundle(into).problems, []);
@@ -47,7 +48,7 @@ test(
   withTools(async (t) => {
     const [into, work] = [tempDirectory(t), tempDirectory(t)];
     const prefix = '/usr/libexec/elfinterp';
-    const directory = `${prefix}/qemu-libs/gconv`;
+    const directory = `${prefix}/lib/gconv`;
     const {notes, environment} = await bundle(['/usr/bin/iconv'], {into, prefix, gconv: true});
     t.deepEqual(environment, {GCONV_PATH: directory});
     t.deepEqual(notes, [`set GCONV_PATH=${directory} when you start the programs`]);
@@ -71,7 +72,7 @@ test(
 );
 
 test('that iconv is used and gconv is not included is said', async (t) => {
-  const {notes} = await bundle(['/usr/bin/iconv'], {into: tempDirectory(t)});
+  const {notes} = await bundle(['/usr/bin/iconv'], {...place, into: tempDirectory(t)});
   t.deepEqual(notes, [
     'not included: the gconv modules with which /usr/bin/iconv converts character sets; see --gconv',
   ]);
@@ -109,8 +110,8 @@ test(
       const [root, into] = [germanRoot(t, kind), tempDirectory(t)];
       const options = {root, into, locales: ['de_DE.UTF-8'], prefix: '/opt/point'};
       const {environment, notes} = await bundle(['/point'], options);
-      t.deepEqual(environment, {LOCPATH: '/opt/point/qemu-libs/locale'});
-      t.deepEqual(notes, ['set LOCPATH=/opt/point/qemu-libs/locale when you start the programs']);
+      t.deepEqual(environment, {LOCPATH: '/opt/point/lib/locale'});
+      t.deepEqual(notes, ['set LOCPATH=/opt/point/lib/locale when you start the programs']);
       const start = (env: NodeJS.ProcessEnv) => output('chroot', [into, '/opt/point/point'], {env}).trim();
       t.is(start({...german, ...environment}), ',');
       t.is(start(german), 'none');
@@ -119,7 +120,7 @@ test(
       copyFileSync(join(root, 'point'), join(root, 'point2'));
       await bundle(['/point2'], {root, into, prefix: '/opt/point'});
       t.is(start({...german, ...environment}), ',');
-      const directory = join(into, 'opt/point/qemu-libs/locale/de_DE.utf8');
+      const directory = join(into, 'opt/point/lib/locale/de_DE.utf8');
       const names = readdirSync(directory, {recursive: true, withFileTypes: true}).filter((one) =>
         one.isFile(),
       );
@@ -159,11 +160,11 @@ test(
   withTools(async (t) => {
     const [root, into] = [germanRoot(t, 'archive'), join(tempDirectory(t), 'new')];
     const refused = (locale: string, expected: object) =>
-      t.throwsAsync(bundle(['/point'], {root, into, locales: [locale]}), expected);
+      t.throwsAsync(bundle(['/point'], {...place, root, into, locales: [locale]}), expected);
     const message = /the locale fr_FR is not found \(expected one that is there, such as de_DE\.utf8\)/;
     await refused('fr_FR', {code: 'NOT_FOUND', message});
     await refused('../../etc', {code: 'BAD_REQUEST', message: /not the name of a locale/});
-    await t.throwsAsync(bundle(['/point'], {root, into, gconv: true}), {
+    await t.throwsAsync(bundle(['/point'], {...place, root, into, gconv: true}), {
       code: 'NOT_FOUND',
       message: /\/gconv: no gconv modules are found/,
     });
@@ -187,7 +188,9 @@ test(
     rmSync(archive);
     cpSync('/usr/bin/true', join(root, 'static'));
     output('gcc', ['-static', '-o', join(root, 'static'), join(root, 'point.c')]);
-    await t.throwsAsync(bundle(['/static'], {root, into, locales: ['de_DE.UTF-8']}), {code: 'UNSUPPORTED'});
+    await t.throwsAsync(bundle(['/static'], {...place, root, into, locales: ['de_DE.UTF-8']}), {
+      code: 'UNSUPPORTED',
+    });
     t.throws(() => readdirSync(into), {code: 'ENOENT'});
   }),
 );

@@ -15,6 +15,7 @@ import testAll, {type ExecutionContext} from 'ava';
 import {type BundleOptions, bundle} from '../../src/bundle/bundle.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 
@@ -42,7 +43,7 @@ function targetDirectory(t: ExecutionContext): string {
   return into;
 }
 
-const keep = {isolate: false, keepPrivileges: true} as const;
+const keep = {...place, isolate: false, keepPrivileges: true} as const;
 
 test(
   'a copy with set-ID bits runs with the rights of root and of the group',
@@ -82,7 +83,7 @@ test(
     t.deepEqual(notes, []);
     const capabilities = () => output('getcap', ['-n', join(into, 'debootstrap/ids')]);
     t.regex(capabilities(), /ids cap_net_raw=ep/);
-    await bundle([program], {into, isolate: false});
+    await bundle([program], {...place, into, isolate: false});
     t.is(capabilities(), '');
     // The manifest is the same one.
     await bundle([program], {...keep, into});

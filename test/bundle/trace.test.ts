@@ -65,7 +65,7 @@ test(
         `--file ${work}/helper=${inside}/helper`,
       ],
     );
-    t.true(existsSync(join(work, 'out/debootstrap/program')));
+    t.true(existsSync(join(work, 'out/opt/program/program')));
     const again = run('sh', ['-c', `printf '%s\\n' ${options.join('\n')}`])
       .stdout.trim()
       .split('\n');

@@ -27,6 +27,8 @@ export interface LibcDataPlace {
   readonly layout: Layout;
   /** Whether the bundle may be moved, so that no path of it can be built in. */
   readonly relocatable: boolean;
+  /** Whether all programs are emulators of qemu-user: guests bring their own C library, and its data. */
+  readonly emulators?: boolean;
   /** Paths of the bundle that is there already, all of which stays. */
   readonly kept: ReadonlySet<string>;
 }
@@ -66,7 +68,7 @@ export function findLibcData(
     ...(locales.length > 0 && to !== builtIn.locale && {LOCPATH: shown(to, place)}),
   };
   const variables = Object.entries(environment).map((pair) => noteOnVariable(pair, place));
-  const notes = [...(gconv ? [] : noteOnGconv(trees, place.root)), ...variables];
+  const notes = [...(gconv || place.emulators ? [] : noteOnGconv(trees, place.root)), ...variables];
   return {files: [...converters, ...files], made, environment, notes};
 }
 
