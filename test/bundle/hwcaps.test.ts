@@ -38,6 +38,7 @@ function build(t: ExecutionContext, rpath = true): Built {
   return {program, libs};
 }
 
+const there = ['--prefix', place.prefix, '--libs', place.libs];
 const variant = (level: string) => `debootstrap/qemu-libs/glibc-hwcaps/${level}/liblevel.so.1`;
 
 test(
@@ -49,7 +50,7 @@ test(
     const into = tempDirectory(t);
     const start = () => output('chroot', [into, '/debootstrap/program']);
     const made = (...args: string[]) => {
-      const {status, stderr} = elfinterp(['bundle', program, '--into', into, ...args]);
+      const {status, stderr} = elfinterp(['bundle', program, '--into', into, ...there, ...args]);
       t.is(status, 0, stderr);
     };
     made();
@@ -61,7 +62,7 @@ test(
     t.true(existsSync(join(into, 'debootstrap/qemu-libs/libtwo.so')));
     t.deepEqual(verifyBundle(into).problems, []);
     // What is there stays when another program comes.
-    elfinterp(['bundle', '/bin/true', '--into', into]);
+    elfinterp(['bundle', '/bin/true', '--into', into, ...there]);
     t.is(start(), best);
     rmSync(join(into, 'debootstrap/qemu-libs/libtwo.so'));
     t.true(verifyBundle(into).problems.some(({code}) => code === 'NOT_CLOSED'));

@@ -53,7 +53,7 @@ test(
       output('chroot', [`--userspec=${nobody}:${nobody}`, into, '/debootstrap/ids'], {
         env: {LD_PRELOAD: '/no-such-library'},
       });
-    const args = ['bundle', program, '--into', into, '--no-isolate'];
+    const args = ['bundle', program, '--into', into, '--no-isolate', '--prefix', place.prefix];
     const without = elfinterp(args);
     t.regex(without.stderr, /the copy of \S*ids does not keep the set-user-ID bit and the set-group-ID bit/);
     t.is(start(), `${nobody} ${nobody}\n`);
