@@ -1,0 +1,103 @@
+#!/bin/bash
+# Bundle real programs with their data and do real work with each in a root that has nothing else.
+#
+#   scripts/bundle-acceptance.sh [NAME]...
+#
+# Each program becomes a plain bundle and a relocatable one. strace watches what it opens from its start to its end. Needs
+# Linux 6.7, root or user namespaces, and strace; python3 serves a repository for git. A program that this machine does not
+# have is skipped. Prints a line for each; the exit status is 1 if one of them failed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+elfinterp=$PWD/bin/elfinterp.js
+work=$(mktemp -d)
+chmod 755 "$work"
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
+wanted=("$@")
+passed=0 failed=0 skipped=0
+
+report() {
+    case $2 in ok) passed=$((passed + 1)) ;; skipped*) skipped=$((skipped + 1)) ;; *) failed=$((failed + 1)) ;; esac
+    printf '%-24s %s%s\n' "$1" "$2" "${3:+: $(tail -3 <<<"$3" | tr '\n' ' ' | head -c 300)}"
+}
+
+is_wanted() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
+
+# try NAME PROGRAM[=DST] OPTIONS... -- COMMAND...: @ is where the bundle lies.
+try() {
+    local name=$1 program=$2 options=()
+    is_wanted "$name" || return
+    shift 2
+    while [ "$1" != -- ]; do options+=("$1"); shift; done
+    shift
+    if ! [ -e "${program%=*}" ]; then report "$name" 'skipped: not on this machine' ''; return; fi
+    form "$name" plain /opt/it "$program" "${options[@]}" --prefix /opt/it -- "$@"
+    form "$name" relocatable /moved "$program" "${options[@]}" --relocatable -- "$@"
+}
+
+form() {
+    local name=$1 form=$2 place=$3 root=$work/root said into options=()
+    shift 3
+    while [ "$1" != -- ]; do options+=("$1"); shift; done
+    shift
+    rm -rf "$root"
+    mkdir -p "$root"/{dev,proc,tmp,etc}
+    into=$root
+    [ "$form" = plain ] || into=$root/built
+    if ! said=$("$elfinterp" bundle "${options[@]}" --into "$into" 2>&1); then
+        report "$name, $form" 'not bundled' "$said"
+        return
+    fi
+    [ "$form" = plain ] || mv "$root/built" "$root$place"
+    # The tracer is in the namespace, the program in the root: what it opens is written down as it sees it.
+    if ! said=$(strace -qq -f -o "$work/trace" -e trace=open,openat,execve \
+        "$elfinterp" chroot run --no-keep-env --env HOME=/tmp "$root" -- "${@//@/$place}" 2>&1); then
+        report "$name, $form" "status $?" "$said"
+        return
+    fi
+    if ! grep -q "execve(\"$place/" "$work/trace"; then report "$name, $form" 'not traced' ''; return; fi
+    said=$(opened "$place")
+    if [ -n "$said" ]; then report "$name, $form" 'opened outside' "$said"; else report "$name, $form" ok ''; fi
+}
+
+# What was opened as a program or library after the program of the bundle was started.
+opened() {
+    sed -nE "\#execve\(\"$1/#,\$p" "$work/trace" |
+        grep -vE '= -1 |\+\+\+|\(resumed|<unfinished' |
+        grep -oE '"[^"]*"' | tr -d '"' | grep -E '^/' |
+        grep -vE "^($1|/tmp|/proc|/dev|/sys|/etc)(/|$)|^/$" | head -3
+}
+
+libraries=/usr/lib/$(uname -m)-linux-gnu
+java_home=$(dirname "$(dirname "$(readlink -f /usr/bin/java)")")
+python=$(readlink -f /usr/bin/python3)
+perl_version=$(/usr/bin/perl -e 'printf "%vd", $^V' | cut -d. -f1,2)
+coders=$(ls -d "$libraries"/ImageMagick-*/modules-*/coders 2>/dev/null | head -1)
+
+if is_wanted git && [ -e /usr/bin/git ]; then
+    git init -q "$work/origin"
+    git -C "$work/origin" -c user.name=x -c user.email=x@y commit -q --allow-empty -m first
+    git -C "$work/origin" update-server-info
+    python3 -m http.server --bind 127.0.0.1 --directory "$work/origin/.git" 0 >"$work/server" 2>&1 &
+    server=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do grep -q port "$work/server" 2>/dev/null && break; sleep 0.5; done
+    port=$(sed -nE 's/.* port ([0-9]+).*/\1/p' "$work/server" | head -1)
+    try git /usr/bin/git=bin/git --file /usr/lib/git-core=lib/git-core --file /usr/share/git-core/templates=share/templates -- \
+        @/bin/git --exec-path=@/lib/git-core clone --template=@/share/templates "http://127.0.0.1:$port/" /tmp/clone
+fi
+try python3 "$python=bin/" --file "/usr/lib/${python##*/}=lib/${python##*/}" -- \
+    "@/bin/${python##*/}" -c 'import ssl, sqlite3, ctypes, decimal, lzma, venv; venv.create("/tmp/venv"); print(ssl.OPENSSL_VERSION)'
+try java "$java_home/bin/java=bin/" --file "$java_home/lib=lib" --file "$java_home/conf=conf" -- @/bin/java -version
+try perl /usr/bin/perl=bin/perl --file "/usr/share/perl/$perl_version=share" --file "$libraries/perl-base=arch" \
+    --file "$libraries/perl/$perl_version=more" -- \
+    @/bin/perl -I@/more -I@/share -I@/arch -e 'use POSIX; use Data::Dumper; use Socket; use Digest::SHA; print Digest::SHA::sha1_hex("")'
+try imagemagick /usr/bin/convert-im6.q16=bin/convert --file "$coders=coders" -- \
+    @/bin/convert -size 8x8 xc:red /tmp/red.ppm
+try ffmpeg /usr/bin/ffmpeg=bin/ffmpeg -- @/bin/ffmpeg -v error -f lavfi -i testsrc=duration=1 -f null -
+try node "$(readlink -f /usr/bin/node)=bin/node" -- @/bin/node -p 'require("crypto").randomBytes(4).length'
+try psql "$(ls -d /usr/lib/postgresql/*/bin/psql 2>/dev/null | tail -1)=bin/psql" -- @/bin/psql --version
+try vim "$(readlink -f /usr/bin/vim)=bin/vim" --file "$(ls -d /usr/share/vim/vim[0-9]* | head -1)=share" -- \
+    @/bin/vim -u NONE -es -c 'call writefile(["x"], "/tmp/x")' -c 'qa!'
+try nginx /usr/sbin/nginx=sbin/nginx --file /etc/nginx=etc/nginx -- @/sbin/nginx -v
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
