@@ -46,8 +46,10 @@ export interface TracedBundle {
  * do not count, nor does the loader's cache.
  *
  * @example
+ *   const {files} = await bundle(['/usr/bin/file'], {into: './out'});
+ *   const sources = files.map(({source}) => source);
  *   const run = await traceCommand(['/usr/bin/file', '/bin/ls']);
- *   for (const {option, value} of findUnbundled(run, bundled).options) console.log(option, value);
+ *   for (const {text} of findUnbundled(run, {programs: ['/usr/bin/file'], sources}).options) console.log(text);
  */
 export function findUnbundled({paths, skipped}: TracedRun, bundle: TracedBundle): Unbundled {
   const additions = new Additions(bundle);
