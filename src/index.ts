@@ -17,6 +17,7 @@ export {debianArchitectures, type QemuTarget, targetOfFile} from './binfmt/targe
 export {type BundledFile, type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
 export type {Content} from './bundle/contents.js';
 export type {DataFile} from './bundle/data-files.js';
+export type {LibcDataRequest} from './bundle/libc-data/libc-data.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
 export type {BundleProgram} from './bundle/programs.js';
 export {
