@@ -108,8 +108,6 @@ export interface BundleResult {
   readonly isolated: boolean | undefined;
   /** Variables to set when the programs are started, so that they find the data of their C library. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Paths on this machine of the files that it has copies of. */
-  readonly sources: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -241,7 +239,8 @@ function prepare(
   const emulators = programs.every(({source}) => targetOf(posix.basename(source)) !== null);
   const libcData = findLibcData(trees, options, {root, layout, relocatable: false, emulators, kept: there});
   const places = programs.map(({source, target}) => requirePlace(source, target, layout));
-  const found = findDataFiles(root, [...files, ...libcData.files], layout, notes);
+  const wanted = [...files, ...libcData.files];
+  const found = findDataFiles(root, wanted, layout, notes);
   const data = [...found.files, ...libcData.made];
   const directories = [...found.directories, ...(earlier?.directories ?? [])];
   const isolate = options.isolate ?? true;
@@ -267,7 +266,7 @@ function prepare(
   const coming = keepPrivileges ? {...planned, files: keepRights(planned.files, author, notes)} : planned;
   requireOwnDirectories(target, directoriesOf(coming));
   const made = describe(coming, request.onProgress);
-  const asked = files.map((file) => placeOf(file.source, file.target, layout.prefix));
+  const asked = wanted.map((file) => placeOf(file.source, file.target, layout.prefix));
   const kept = keepEarlier(target, earlier, {programs: coming.programs, files: made, places: asked});
   const plan = withKept(coming, kept);
   const all = [...made, ...kept.files.map(({listed}) => ({...listed, source: listed.source ?? 'kept'}))];
@@ -330,7 +329,6 @@ function resultOf(
     written,
     isolated: plan.loader === undefined ? isolationOf(target, manifest) : plan.isolated !== undefined,
     environment,
-    sources: sourcesOf(plan),
     notes: [...found, ...plan.notes, ...notes],
   };
 }
@@ -422,10 +420,6 @@ function describe({files}: BundlePlan, onProgress: OnProgress | undefined): Bund
     const content = contentOfFile(original ?? file, onProgress);
     return {path, role, ...content, source, ...(resolved === undefined ? {} : {resolved})};
   });
-}
-
-function sourcesOf({files}: BundlePlan): string[] {
-  return [...new Set(files.map(({source}) => source))].filter((source) => source !== generated);
 }
 
 /** The manifest of a bundle: without the sources, the same on every machine. */

@@ -9,7 +9,7 @@ import {statSync} from 'node:fs';
 import {posix} from 'node:path';
 import {kindOf} from '../../elf/kind.js';
 import {ElfError} from '../../errors.js';
-import {scriptInterpreter} from '../../loader/named-program.js';
+import {pathOfProgram, scriptInterpreter} from '../../loader/named-program.js';
 import {Resolver} from '../../loader/resolve.js';
 import {Root} from '../../loader/root.js';
 import {quoted} from '../../source/shell-word.js';
@@ -35,9 +35,9 @@ export interface Unbundled {
 
 /** What a bundle is made of. */
 export interface TracedBundle {
-  /** Its programs. */
+  /** Its programs: paths, or names in PATH. */
   readonly programs: readonly string[];
-  /** Paths on this machine of the files that it has copies of. */
+  /** Absolute paths on this machine of the files that it has copies of; other words do not count. */
   readonly sources: readonly string[];
 }
 
@@ -74,12 +74,14 @@ class Additions {
   readonly #present = new Set<string>();
 
   constructor({programs, sources}: TracedBundle) {
-    this.#opener = programs[0];
-    for (const source of sources) {
+    const paths = programs.map((program) => pathOfProgram(this.#root, program));
+    this.#opener = paths[0];
+    // What a bundle makes itself has a word instead of a path.
+    for (const source of sources.filter((path) => path.startsWith('/'))) {
       const identity = identityOf(source);
       if (identity !== undefined) this.#present.add(identity);
     }
-    for (const program of programs) this.#addClosure(program);
+    for (const program of paths) this.#addClosure(program);
   }
 
   consider(path: string): void {

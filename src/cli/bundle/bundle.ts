@@ -26,7 +26,8 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 }
 
 async function fixed(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
-  const result = await bundle(programsOf(args), {
+  const programs = programsOf(args);
+  const result = await bundle(programs, {
     into: args.into,
     prefix: args.prefix,
     libs: args.libs,
@@ -46,7 +47,8 @@ async function fixed(args: Arguments, traced: TracedRun | undefined, output: Out
     onProgress: showProgress(output),
   });
   for (const note of result.notes) output.warn(note);
-  const lacking = traced && findUnbundled(traced, {programs: args.programs, sources: result.sources});
+  const lacking =
+    traced && findUnbundled(traced, {programs: sourcesIn(programs), sources: sourcesIn(result.files)});
   if (args.json) output.json({...bundleToJson(result), ...unbundledToJson(traced, lacking)});
   else printBundle(result, output);
   if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
@@ -65,7 +67,8 @@ function checkUsage(args: Arguments): void {
 }
 
 async function relocatable(args: Arguments, traced: TracedRun | undefined, output: Output): Promise<void> {
-  const result = await bundleRelocatable(programsOf(args), {
+  const programs = programsOf(args);
+  const result = await bundleRelocatable(programs, {
     into: args.into,
     root: args.root,
     library: args.library,
@@ -78,8 +81,7 @@ async function relocatable(args: Arguments, traced: TracedRun | undefined, outpu
   });
   for (const note of result.notes) output.warn(note);
   const {directory, files, directories, environment} = result;
-  const sources = files.map(({source}) => source);
-  const lacking = traced && findUnbundled(traced, {programs: args.programs, sources});
+  const lacking = traced && findUnbundled(traced, {programs: sourcesIn(programs), sources: sourcesIn(files)});
   if (args.json)
     output.json({directory, files, directories, environment, ...unbundledToJson(traced, lacking)});
   else {
@@ -88,6 +90,10 @@ async function relocatable(args: Arguments, traced: TracedRun | undefined, outpu
     for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
   }
   if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
+}
+
+function sourcesIn(files: readonly {readonly source: string}[]): string[] {
+  return files.map(({source}) => source);
 }
 
 function programsOf(args: Arguments): BundleProgram[] {
