@@ -359,7 +359,7 @@ function targetsOf(
   return (name) => targetOfEmulatorName(name)?.name ?? known.get(name) ?? null;
 }
 
-/** Files of an earlier bundle that have no place in the new one, unless somebody changed them. */
+/** Files of an earlier bundle that have no place in the new one, unless they were changed. */
 function obsoleteFiles(target: Root, earlier: Manifest | undefined, {libs, files}: Manifest): string[] {
   const kept = new Set(files.map(({path}) => path));
   return (earlier?.files ?? [])
@@ -373,7 +373,7 @@ function readManifest(target: HeldRoot, layout: Layout): Manifest | undefined {
   return directory && readManifestIn(directory, layout);
 }
 
-/** What is there but is no manifest, or none that may be believed, counts for nothing: the bundle is made anew. */
+/** What is there but is not a manifest, or not one to trust, does not count: the bundle is made anew. */
 function readManifestIn(libs: HeldDirectory, layout: Layout): Manifest | undefined {
   try {
     const source = libs.open(manifestName);

@@ -48,7 +48,7 @@ export class Carried {
   /**
    * The directories of a search path that come along, in their order.
    *
-   * @param list as it stands in a file
+   * @param list as it is in a file
    * @param origin the directory of that file, inside the root
    * @param place where that directory goes
    */

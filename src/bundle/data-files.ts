@@ -30,7 +30,7 @@ export interface DataFound {
 
 /**
  * Find the files to carry, each with its place. What is named may be a link and is followed inside the root; in a tree
- * links stay links, as far as they lead to something in it or to nothing. What lies elsewhere is carried in their place.
+ * links stay links, as far as they lead to something in it or to nothing. What is elsewhere is carried in their place.
  *
  * @param notes gets a line for what is not as one might expect
  * @throws ElfError FILE_SYSTEM, NOT_A_FILE, or BAD_REQUEST for a target that is not under the prefix

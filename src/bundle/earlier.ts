@@ -5,8 +5,8 @@
  * gone or newer by now. So libraries that both the old and the new ask for have to be the same; where they are not, the
  * old has to be asked for again.
  *
- * Manifest and files lie in the chroot, and whoever prepared that may have written them. A file is taken only if it has
- * the content that is listed, which who lists it knows already, and no right that a bundle gives to nobody.
+ * Manifest and files are in the chroot, and its owner may have written them. A file is taken only if it has
+ * the content that is listed, which the author of the list knows already, and no right that a bundle does not give.
  */
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';

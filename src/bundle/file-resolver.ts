@@ -27,7 +27,7 @@ export class FileResolver {
     return this.#resolver.resolve(program, [path]);
   }
 
-  /** Make sure that whoever says that these files be copied could read them himself. @throws ElfError OUTSIDE */
+  /** Make sure that the user who has these files copied could read them, too. @throws ElfError OUTSIDE */
   requireOpen(nodes: readonly TreeNode[]): void {
     this.#authors.add(requireOpenToAuthor(nodes, this.#root));
   }

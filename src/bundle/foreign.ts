@@ -1,5 +1,5 @@
 /*
- * What lies where a bundle goes and is none of a bundle's: nobody asked for it to be replaced.
+ * What is where a bundle goes and does not belong to a bundle: no one asked for it to be replaced.
  */
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
@@ -11,7 +11,7 @@ import {hasFile} from './staging.js';
 
 /**
  * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the
- * bundle's, with whatever came into it since (`verify` tells). What is replaced by the same bytes is no loss.
+ * bundle's, with whatever came into it since (`verify` tells). Replacing something by the same bytes loses nothing.
  *
  * @param earlier the bundle that is there, whose files give way
  * @param coming the bundle that takes its place
@@ -24,7 +24,7 @@ export function refuseForeignFiles(
   coming: Manifest,
   libs: HeldDirectory | undefined,
 ): void {
-  // Where a list lies that nobody can read any more, a bundle is made anew over it.
+  // Over a list that can no longer be read, a bundle is made anew.
   if (earlier === undefined && libs !== undefined && hasFile(libs, `/${manifestName}`)) return;
   const own = new Set(earlier?.files.map(({path}) => path));
   const planned = new Map(coming.files.map((file) => [file.path, file]));
@@ -32,7 +32,7 @@ export function refuseForeignFiles(
     ...(earlier === undefined ? (libs?.names() ?? []) : []).map((name) => posix.join(coming.libs, name)),
     ...planned.keys(),
   ]);
-  // In the library directory that is held and gives way, not in what stands under its name by now.
+  // In the library directory that is held and gives way, not in what has its name by now.
   const isLost = (path: string, file: ManifestFile | undefined) => {
     if (!path.startsWith(`${coming.libs}/`)) return isOther(root, path, file);
     return libs !== undefined && isOther(libs, path.slice(coming.libs.length), file);
@@ -47,7 +47,7 @@ export function refuseForeignFiles(
   });
 }
 
-/** Whether something stands at a path in a directory that is other than what comes. */
+/** Whether a path in a directory has something other than what comes. */
 function isOther(top: HeldDirectory, path: string, planned: ManifestFile | undefined): boolean {
   if (!hasFile(top, path)) return false;
   using directory = enter(top, posix.dirname(path));

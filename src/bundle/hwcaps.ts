@@ -1,6 +1,6 @@
 /*
  * Variants of libraries for newer CPUs. In each directory of its search path glibc's loader looks first into
- * glibc-hwcaps/LEVEL for the levels of the CPU, the best one first; so variants lie below the library directory under
+ * glibc-hwcaps/LEVEL for the levels of the CPU, the best one first; so variants are below the library directory under
  * the same names.
  */
 import {posix} from 'node:path';

@@ -1,5 +1,5 @@
 /*
- * Whether a file or a link of a bundle lies where the manifest says, as it says.
+ * Whether a file or a link of a bundle is where the manifest says, as it says.
  */
 import {readlinkSync} from 'node:fs';
 import {posix} from 'node:path';

@@ -1,11 +1,11 @@
 /*
- * Copies that keep set-ID bits and file capabilities. Such a copy runs with rights of root whoever starts it, and it trusts its loader and
- * its libraries, which it finds by the paths that the bundle gives it. So nobody but root may have a say in any of them:
+ * Copies that keep set-ID bits and file capabilities. Such a copy runs with rights of root for any user who starts it, and it trusts its loader and
+ * its libraries, which it finds by the paths that the bundle gives it. So only root may have a say in any of them:
  *
- * - The program belongs to root, and nobody else can change it, its libraries, or a path that leads to one of them.
- * - The bundle: nobody else can change a directory above it.
- * - The prefix: on the machine that makes the bundle, too, it must be root's or nobody else's to make. There the kernel
- *   would look for the loader if somebody started the copy where it is made.
+ * - The program belongs to root, and no one else can change it, its libraries, or a path that leads to one of them.
+ * - The bundle: no one else can change a directory above it.
+ * - The prefix: on the machine that makes the bundle, too, it must be root's, or only root can make it. There the kernel
+ *   would look for the loader if a user started the copy where it is made.
  * - The loader: it is not isolated. An isolated one reads variables such as LD%PRELOAD, and since glibc removes only
  *   those that it knows, a child that no longer counts as set-user-ID would obey what the user set.
  */
@@ -45,7 +45,7 @@ export function requirePrivileged(request: PrivilegedRequest): void {
   }
 }
 
-/** Whether nobody but root says what is at a path, or can make it, where it does not exist. */
+/** Whether only root says what is at a path, or can make it, where it does not exist. */
 function requireRoots(root: HeldRoot, path: string): void {
   const there = root.resolve(path);
   const end = there.found ? there : root.resolve(there.reached);
@@ -61,7 +61,7 @@ function requireRoots(root: HeldRoot, path: string): void {
  * Give copies of programs the set-ID bits and file capabilities of the originals that belong to root.
  *
  * @param author who else than root says what is copied
- * @param notes gets a line for each program that belongs to somebody else
+ * @param notes gets a line for each program that belongs to another user
  * @throws ElfError OUTSIDE for an author
  */
 export function keepRights(files: readonly BundleFile[], author: Author, notes: string[]): BundleFile[] {

@@ -3,7 +3,7 @@ import {targetOfEmulatorName} from '../binfmt/targets.js';
 import {ElfError} from '../errors.js';
 import {type BundleProgram, nameOf} from './programs.js';
 
-/** Where things lie, as seen from inside the root that the bundle is for. */
+/** Where things are, as seen from inside the root that the bundle is for. */
 export interface Layout {
   /** Directory of the programs. */
   readonly prefix: string;
@@ -66,7 +66,7 @@ function refuseSeparators(what: string, name: string): void {
   });
 }
 
-/** Whether a path, absolute and normal, lies in a directory, at any depth. */
+/** Whether a path, absolute and normal, is in a directory, at any depth. */
 export function isBelow(path: string, directory: string): boolean {
   return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== '/';
 }

@@ -1,5 +1,5 @@
 /*
- * The libraries of a bundle: each lies in the library directory under the names by which it is asked for. A library's own
+ * The libraries of a bundle: each is in the library directory under the names by which it is asked for. A library's own
  * RPATH or RUNPATH is removed, because it would win and lead out of the bundle.
  */
 import {posix} from 'node:path';
@@ -21,7 +21,7 @@ export interface LibraryOptions {
   /** The root that the library was found in. */
   readonly root: Root;
   readonly layout: Layout;
-  /** Make the loader deaf, and the C library blind to the machine's modules. */
+  /** Isolate the loader, and keep the C library from the machine's modules. */
   readonly isolate: boolean;
   /** The directory of gconv modules that the C library is to know, if it is part of the bundle. */
   readonly gconv?: string | undefined;
@@ -110,7 +110,7 @@ export function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?:
   return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
 }
 
-/** Requests that stand in the file itself. */
+/** Requests that are in the file itself. */
 const entryKinds: ReadonlySet<string> = new Set(['needed', 'filter', 'auxiliary', 'audit']);
 
 function whyOf(node: TreeNode, {nodes}: ResolvedTree): string {

@@ -85,7 +85,7 @@ function takeAway(root: HeldDirectory, dead: string): void {
   const aside = root.at(`${lockName}-${process.pid}`);
   try {
     renameSync(root.at(lockName), aside);
-    // Somebody was faster, and this is his lock: he gets it back.
+    // Another run was faster, and this is its lock: it gets it back.
     if (readlinkSync(aside) !== dead) linkSync(aside, root.at(lockName));
     unlinkSync(aside);
   } catch (error) {

@@ -2,7 +2,7 @@ import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
 
-/** In bytes: a bundle of some 60,000 files. A longer one would cost whoever reads it hundreds of megabytes. */
+/** In bytes: a bundle of some 60,000 files. A longer one would cost its reader hundreds of megabytes. */
 const longestManifest = 1 << 24;
 
 /**

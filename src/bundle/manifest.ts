@@ -1,6 +1,6 @@
 /*
- * The list of what a bundle put where. It is written by `bundle` and believed by nobody: who reads it back may be
- * root in a chroot that somebody else prepared, so every path must be normal, absolute and under the prefix
+ * The list of what a bundle put where. It is written by `bundle` and never trusted: its reader may be
+ * root in a chroot that another user prepared, so every path must be normal, absolute and under the prefix
  * before anything is done with it.
  */
 import {posix} from 'node:path';
@@ -53,19 +53,19 @@ export interface Manifest {
 
 export const manifestName = 'manifest.json';
 
-/** Where the manifest of a bundle lies, as seen from inside its root. */
+/** Where the manifest of a bundle is, as seen from inside its root. */
 export function manifestPath({libs}: Pick<Manifest, 'libs'>): string {
   return posix.join(libs, manifestName);
 }
 
-/** The directories of a bundle up to its prefix, each before the one that it lies in. */
+/** The directories of a bundle up to its prefix, each before the one that contains it. */
 export function ownDirectories({prefix, libs, files, directories = []}: Manifest): readonly string[] {
   const found = new Set([prefix, libs, ...directories]);
   for (const path of [...files.map((file) => file.path), ...directories]) {
     for (let above = posix.dirname(path); above.length > prefix.length; above = posix.dirname(above))
       found.add(above);
   }
-  // The root is nobody's.
+  // The root belongs to no bundle.
   found.delete('/');
   return [...found].sort().reverse();
 }
@@ -165,7 +165,7 @@ function shown(value: unknown): string {
   }
 }
 
-/** Takes values apart, and says of each wrong one where it stands, what was expected and what is there. */
+/** Takes values apart, and says of each wrong one where it is, what was expected and what is there. */
 class Reader {
   readonly #path: string;
 

@@ -27,7 +27,7 @@ export interface BundlePlan {
   readonly files: readonly BundleFile[];
   /** Directories in which nothing is. */
   readonly directories: readonly string[];
-  /** The bundled loader that was made deaf and can be tested here; undefined when there is none. */
+  /** The bundled loader that was isolated and can be tested here; undefined when there is none. */
   readonly isolated: string | undefined;
   /** The loader of the programs; undefined when all are static. */
   readonly loader: BundleFile | undefined;
@@ -41,7 +41,7 @@ export interface PlanBundleOptions extends FilesOptions {
   readonly variants: readonly Variant[];
   /** Where the programs go, in their order. */
   readonly places: readonly string[];
-  /** Empty directories to carry along; one in which a file comes to lie is none. */
+  /** Empty directories to carry along; one that gets a file does not count. */
   readonly directories: readonly string[];
   /** This machine's, where a wrapper's shell is from. */
   readonly machine: Root;
@@ -147,7 +147,7 @@ function planProgram(
 /**
  * musl reads its library directories from a file under its own prefix, which is PT_INTERP without the last two
  * components. In the chroot that file would be the guest's or missing, so the bundle brings one: a second line
- * behind DT_RPATH, for what is opened at run time.
+ * after DT_RPATH, for what is opened at run time.
  */
 function addPathFile(
   {interpreter}: ResolvedTree,

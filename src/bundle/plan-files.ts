@@ -6,7 +6,7 @@
  * that off, and either could lead out of the bundle. So a file keeps of its search path only the directories that come
  * along, under DT_RPATH; a library that it finds there stays there, and any other one goes into the library directory.
  *
- * Which program opens a module is not known. The first of the bundle in which nothing is missing stands for it; a
+ * Which program opens a module is not known. The first of the bundle in which nothing is missing is taken for it; a
  * library that is nowhere, but comes along as a file, counts for one that the program has opened by then.
  */
 import {posix} from 'node:path';
@@ -60,11 +60,11 @@ export function planFiles(
 
 /** Why an ELF file is carried as it is, in words. */
 const reasons = {
-  foreign: 'is for another machine than the programs',
-  damaged: 'begins like an ELF file and cannot be read as one',
-  loader: 'asks for another loader than the programs',
-  alone: 'is a module, and no program that would open it is dynamic',
-  refused: 'is no module that the loader takes',
+  foreign: 'is for a different machine than the programs',
+  damaged: 'looks like an ELF file but cannot be read as one',
+  loader: 'uses a different loader than the programs',
+  alone: 'is a module, but no program is dynamic and could open it',
+  refused: 'is not a module that the loader accepts',
 };
 
 type Reason = keyof typeof reasons;
@@ -107,7 +107,7 @@ class Planner {
   sayWhatIsLeft(): void {
     for (const [reason, [first, ...others]] of this.#left) {
       const more = others.length > 0 ? `, and so are ${others.length} more` : '';
-      this.#notes.push(`${first} ${reasons[reason]}: it is carried as it is${more}`);
+      this.#notes.push(`${first} ${reasons[reason]}: it is copied unchanged${more}`);
     }
   }
 

@@ -21,7 +21,7 @@ export interface Opener {
 /**
  * Find the first file that lacks something, or would take it from elsewhere.
  *
- * @param resolver of the root that the bundle lies in
+ * @param resolver of the root that the bundle is in
  * @param opener the program that opens modules; default: the first among the files
  * @param prefix the directory of the bundle
  */

@@ -4,10 +4,10 @@
  *   DIR/bin/curl          the program, its loader inside (pack, form 1), DT_RPATH -> $ORIGIN/../lib
  *   DIR/lib/libz.so.1     the libraries, without search paths of their own
  *
- * The kernel knows no `$ORIGIN` in PT_INTERP, so the loader cannot lie beside the program: it is packed into it. The
+ * The kernel knows no `$ORIGIN` in PT_INTERP, so the loader cannot be beside the program: it is packed into it. The
  * loader then finds the program by /proc/self/exe, which is real whatever links led to it. The directory is made in
  * a workspace beside its place and renamed, so it is there as a whole or not at all. As in any bundle, what is read and
- * where it goes is held by descriptor, for root may run this in a directory of somebody else's.
+ * where it goes is held by descriptor, for root may run this in a directory of another user.
  */
 import {chmodSync, lstatSync, renameSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -190,7 +190,7 @@ function prepare(
   };
 }
 
-/** Write the bundle where nobody else can reach it, prove it there, and rename it to its place. */
+/** Write the bundle where no one else can reach it, prove it there, and rename it to its place. */
 function write(
   prepared: Prepared,
   above: HeldDirectory,
@@ -249,7 +249,7 @@ function stage(
   return {...result, sha256, size, mode};
 }
 
-/** Where a file lies below the directory; begins with a slash. */
+/** The path of a file below the directory; begins with a slash. */
 function belowTop(path: string): string {
   return path.slice(layout.prefix.length);
 }

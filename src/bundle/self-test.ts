@@ -11,9 +11,9 @@ import type {Libc} from '../loader/loader-facts.js';
 export function testIsolation(loader: string, libc: Libc = 'glibc'): string | undefined {
   // musl's loader prints nothing that tells. Its variables have other names now, or the plan had a warning.
   if (libc === 'musl') return undefined;
-  const deaf = showsAuxv(loader, 'LD_SHOW_AUXV');
-  if (typeof deaf === 'string') return `the isolated loader could not be tested: ${deaf}`;
-  if (deaf) return 'the isolated loader still reads LD_* variables';
+  const reads = showsAuxv(loader, 'LD_SHOW_AUXV');
+  if (typeof reads === 'string') return `the isolated loader could not be tested: ${reads}`;
+  if (reads) return 'the isolated loader still reads LD_* variables';
   return showsAuxv(loader, 'LD%SHOW_AUXV') === true
     ? undefined
     : 'the isolated loader does not behave as expected';

@@ -3,13 +3,13 @@
  *
  * A staging directory in the root holds, beside the list of the bundle that is coming or going:
  *
- *   new/       the new bundle, complete, as it will lie in the root; missing when a bundle is taken out
+ *   new/       the new bundle, complete, as it will be in the root; missing when a bundle is taken out
  *   replaced/  what had to give way, as it lay in the root
  *
  * A directory cannot take the place of another in one step (Node has no RENAME_EXCHANGE), so what is moved last is
  * the manifest, alone or with the directory of the libraries, and that is the moment that counts: before it, whoever
  * finds the staging directory of a process that is gone puts everything back; after it he only clears away.
- * `withLock` sees to it that a staging directory that is found belongs to nobody.
+ * `withLock` sees to it that a staging directory that is found belongs to no running process.
  */
 import {linkSync, lstatSync, mkdtempSync, renameSync, rmdirSync, unlinkSync, writeFileSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -47,12 +47,12 @@ export function recover(root: HeldDirectory): readonly string[] {
   return done;
 }
 
-/** What stands beside one another in a staging directory. */
+/** The entries of a staging directory. */
 const parts: readonly string[] = [manifestName, 'new', 'replaced'];
 
 /**
- * Whether a directory of such a name is one of ours: nobody else got into it, and nothing else is in it. In a root that
- * is somebody's he could give the name to a directory of root's that lies there, to have it cleared away.
+ * Whether a directory of such a name is one of ours: no one else got into it, and nothing else is in it. In a root that
+ * belongs to another user, who could give the name to a directory of root's, to have it cleared away.
  */
 function isStaging(directory: HeldDirectory): boolean {
   const {mode, uid} = directory.stats;
@@ -60,7 +60,7 @@ function isStaging(directory: HeldDirectory): boolean {
   return directory.names().every((name) => parts.includes(name));
 }
 
-/** What is in it goes by the directory itself, whatever its name stands for by now; then it is empty. */
+/** What is in it goes by the directory itself, whatever its name is by now; then it is empty. */
 function removeStaging(root: HeldDirectory, name: string, directory: HeldDirectory): void {
   try {
     // The list goes first: without it there is nothing to be undone any more.
@@ -117,10 +117,10 @@ export class Staging {
   }
 
   /**
-   * Put the file that stands at a path aside.
+   * Put the file at a path aside.
    *
    * @param leave it stays in its place as well until something takes it, where that is possible
-   * @throws ElfError CONFLICT for a directory, even one that somebody puts there at the last moment
+   * @throws ElfError CONFLICT for a directory, even one that is put there at the last moment
    */
   putAside(path: string, leave?: 'leave'): void {
     this.#move(path, leave, (moved) => {
@@ -136,7 +136,7 @@ export class Staging {
     });
   }
 
-  /** What is moved is looked at where nobody can change it any more. What should not have been moved goes back. */
+  /** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
   #move(path: string, leave: 'leave' | undefined, check: (moved: Held) => void): void {
     const [parent, name] = [posix.dirname(path), posix.basename(path)];
     using from = enter(this.#root, parent);
@@ -258,7 +258,7 @@ function openOwn(root: HeldDirectory, name: string): HeldDirectory | undefined {
   }
 }
 
-/** Undefined when it was not written to its end, or by somebody else. */
+/** Undefined when it was not written to its end, or not by us. */
 function readList(directory: HeldDirectory): Manifest | undefined {
   try {
     const source = directory.open(manifestName);
@@ -303,7 +303,7 @@ export function removeEmpty(root: HeldDirectory, path: string): boolean {
   }
 }
 
-/** An empty directory that stays is no reason to leave the rest undone. */
+/** An empty directory that stays does not keep the rest from being done. */
 function tryToRemoveEmpty(root: HeldDirectory, path: string): boolean {
   try {
     return removeEmpty(root, path);
@@ -326,7 +326,7 @@ function isThere(directory: HeldDirectory, name: string): boolean {
   return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
 }
 
-/** Whether anything stands at a path. */
+/** Whether there is anything at a path. */
 export function hasFile(top: HeldDirectory, path: string): boolean {
   using directory = enter(top, posix.dirname(path));
   return directory !== undefined && isThere(directory, posix.basename(path));

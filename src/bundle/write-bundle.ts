@@ -34,7 +34,7 @@ import {changeBundle, type Staging} from './staging.js';
 export interface Staged {
   /** What looks like the root with nothing but the bundle in it. */
   readonly root: Root;
-  /** A path that leads to a file of it even if somebody moves the staging directory away. */
+  /** A path that leads to a file of it even if the staging directory is moved away. */
   locate(path: string): string;
 }
 

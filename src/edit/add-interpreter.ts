@@ -9,7 +9,7 @@ import {takeProgramHeader} from './program-header.js';
 import {findRooms, takePlace} from './space.js';
 
 /**
- * Plan an interpreter for a file that may have none, as a shared library that shall be run. The string goes into
+ * Plan an interpreter for a file that may have none, as a shared library that should be executable. The string goes into
  * the first room of a non-writable LOAD, and PT_INTERP into a slot of the program header table.
  *
  * @throws ElfError NO_ROOM when either cannot be made; UNSAFE_EDIT for a static-pie program, which would be

@@ -1,7 +1,7 @@
 /*
  * One more section header, for bytes that strip and objcopy would leave out otherwise: they copy what sections
  * describe, not what segments do. It comes last, so that no index anywhere changes. The table of headers moves when
- * something stands behind it, and so do the names.
+ * something follows it, and so do the names.
  */
 import {SHF, SHN, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
@@ -49,7 +49,7 @@ function sizeOfHeaders({view, sectionHeaders}: Draft): number {
   return sectionHeaders.length * Shdr.size(view.format.elfClass);
 }
 
-/** Find a name, or the end of a longer one, or put it behind the others; they go to the end if there is no room. */
+/** Find a name, or the end of a longer one, or put it after the others; they go to the end if there is no room. */
 function placeName(draft: Draft, names: Shdr, name: Uint8Array, freed: Range): number {
   const content = draft.read(names.sh_offset, names.sh_size).slice();
   const found = byteString(content).indexOf(byteString(name));

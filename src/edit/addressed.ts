@@ -40,7 +40,7 @@ function isDynamicSymbolIn(view: ElfView, range: AddressRange): boolean {
   return isFound;
 }
 
-/** Visit the symbols of a table whose value lies in the range. */
+/** Visit the symbols of a table whose value is in the range. */
 function scanSymbolsIn(
   view: ElfView,
   table: RecordRange,

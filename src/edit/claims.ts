@@ -1,5 +1,5 @@
 /*
- * Which bytes of a file belong to somebody, as far as headers and DT_* entries tell. Whatever else is zero may be
+ * Which bytes of a file are in use, as far as headers and DT_* entries tell. Anything else that is zero may be
  * free; see space.ts for which of it is trusted to be.
  */
 import {PT, SHT} from '../elf/constants.js';
@@ -8,7 +8,7 @@ import {isLinkerTable, isTableSegment} from '../elf/table-kinds.js';
 import type {Range} from '../source/range-set.js';
 import type {Draft} from './draft.js';
 
-/** Bytes of the file that somebody uses. */
+/** Bytes of the file that are in use. */
 export interface Claim {
   readonly start: number;
   readonly end: number;
@@ -16,13 +16,13 @@ export interface Claim {
   readonly isTable: boolean;
 }
 
-/** Everything in the file that belongs to somebody. Without section headers, all of every LOAD does. */
+/** Everything in the file that is in use. Without section headers, all of every LOAD is. */
 export function listClaims(draft: Draft, except?: Range): Claim[] {
   const loads = draft.sectionHeaders.length === 0 ? loadClaims(draft.programHeaders) : [];
   return [...listKnown(draft, except), ...loads];
 }
 
-/** The same without what is only known to lie somewhere in a LOAD. */
+/** The same without what is only known to be somewhere in a LOAD. */
 export function listKnown(draft: Draft, except?: Range): Claim[] {
   const {view, programHeaders, sectionHeaders} = draft;
   const {elfClass} = view.format;

@@ -20,7 +20,7 @@ export interface RegionPair {
 }
 
 /**
- * Pair the regions of two files, in the order of the second one; those that are gone stand where they were.
+ * Pair the regions of two files, in the order of the second one; those that are gone are where they were.
  *
  * @throws ElfError when a file cannot be mapped or read
  * @example
@@ -40,7 +40,7 @@ export function compareMaps(before: ElfView, after: ElfView): RegionPair[] {
   return [...pairs, ...gone].sort((a, b) => placeOf(a) - placeOf(b));
 }
 
-/** Gaps and padding are many and have no names: each is known by what stands before it. */
+/** Gaps and padding are many and have no names: each is known by what precedes it. */
 function keyed(regions: readonly FileRegion[]): Map<string, FileRegion> {
   const turns = new Map<string, number>();
   return new Map(

@@ -1,9 +1,9 @@
 /*
- * Damage that no edit can do justice to: structures that lie over one another, so that changing one changes another,
+ * Damage that no edit can work around: structures that overlap, so that changing one changes another,
  * and structures of which there are two where kernel and loader each take the one that they like. Such a file is
  * refused before anything is planned.
  *
- * Whose fault is a plan that the checker refuses all the same? Of a sound file it is elfinterp's, an internal error to
+ * What is the cause of a plan that the checker still refuses? Of a sound file it is elfinterp's, an internal error to
  * be reported. In one that is damaged in some other way no planner could do better: then the file is named, and what
  * is wrong with it.
  */

@@ -1,7 +1,7 @@
 /*
  * A draft is a file on its way to its next state: copies of the records that an edit may change, and the bytes
  * that it writes. Edits change the records; `finish` encodes whichever differ. So no edit ever computes where in
- * the file a header field stands, and a header that two edits touch is written once.
+ * the file a header field is, and a header that two edits touch is written once.
  */
 
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
@@ -64,7 +64,7 @@ export class Draft {
   programHeaderOffset: number;
   /** File offset of the section header table; 0 when there is none. */
   sectionHeaderOffset: number;
-  /** Where the dynamic section lies; undefined for a static program. */
+  /** Where the dynamic section is; undefined for a static program. */
   dynamicPlace: DynamicPlace | undefined;
   /** Places that this draft gave to something; the view cannot know of them. */
   readonly taken: Range[] = [];
@@ -72,7 +72,7 @@ export class Draft {
   extension: Phdr | undefined;
   #rung: Rung = 0;
   readonly #patches: ReasonedPatch[] = [];
-  /** The file as it stands; undefined when a write has come since it was last asked for. */
+  /** The file as it is now; undefined when a write has come since it was last asked for. */
   #now: ByteSource | undefined;
   readonly #regions: Region[] = [];
   #tables: readonly DynamicTable[] | undefined;
@@ -114,7 +114,7 @@ export class Draft {
     if (size > 0) this.write(offset, new Uint8Array(size), reason);
   }
 
-  /** Read the file as it stands in this draft, records that were changed excepted. */
+  /** Read the file as it is in this draft, records that were changed excepted. */
   read(offset: number, length: number): Uint8Array {
     if (this.#now?.size !== this.size) this.#now = overlaySource(this.view.source, this.#patches, this.size);
     return this.#now.read(offset, length);
@@ -148,7 +148,7 @@ export class Draft {
     return this.#tables;
   }
 
-  /** Note that the tables which lie in a range of the file went elsewhere. */
+  /** Note that the tables in a range of the file went elsewhere. */
   shiftTables({offset, size}: Range, fileDistance: number, distance: bigint): void {
     this.#tables = this.tables.map((table) =>
       table.offset >= offset && table.offset < offset + size
@@ -313,7 +313,7 @@ export class Draft {
     if (dynamic === undefined || place === undefined) return;
     const size = Dyn.size(format.elfClass);
     const isMoved = place.address !== dynamic.address;
-    // One slot more: what stands behind the old DT_NULL need not be another one, and would come to life.
+    // One slot more: what follows the old DT_NULL need not be another one, and would come to life.
     const longest = Math.max(this.entries.length, dynamic.entries.length) + 1;
     const end = isMoved ? place.capacity : Math.min(longest, place.capacity);
     for (let i = 0; i < end; i++) {
@@ -327,7 +327,7 @@ export class Draft {
     }
   }
 
-  /** What stands in a slot behind the entries. A DT_NULL is one whatever its value. */
+  /** What is in a slot after the entries. A DT_NULL is one whatever its value. */
   #spareEntry(index: number): Dyn {
     const {dynamic, source, format} = this.view;
     const size = Dyn.size(format.elfClass);
@@ -347,7 +347,7 @@ export class Draft {
   }
 }
 
-/** Where a dynamic section lies, and how many entries it can hold with its DT_NULL. */
+/** Where a dynamic section is, and how many entries it can hold with its DT_NULL. */
 export interface DynamicPlace {
   readonly offset: number;
   readonly address: bigint;
@@ -361,7 +361,7 @@ function same<T extends object>(a: T, b: T | undefined): boolean {
 }
 
 /**
- * A symbol with the number of a section that it does not lie in is damage, and does not go where that goes. One at its
+ * A symbol with the number of a section that does not contain it is damage, and does not go where that goes. One at its
  * end is as likely to mark the end of the image (_end), which stays.
  */
 function isWithin({st_value}: Sym, address: bigint, size: number): boolean {

@@ -30,7 +30,7 @@ export function makeDynamicRoom(draft: Draft, more = 0): void {
   if (needed() > dynamicPlace.capacity) moveSection(draft, needed());
 }
 
-/** DT_FLAGS whose every bit stands in DT_FLAGS_1 too, and DT_BIND_NOW beside DF_1_NOW, say nothing of their own. */
+/** DT_FLAGS whose every bit is in DT_FLAGS_1 too, and DT_BIND_NOW beside DF_1_NOW, say nothing of their own. */
 function dropRedundant(draft: Draft): void {
   const flags1 = draft.entries.findLast((entry) => entry.d_tag === DT.DT_FLAGS_1)?.d_val ?? 0n;
   const index = draft.entries.findIndex(({d_tag, d_val}) => {

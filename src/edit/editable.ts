@@ -11,7 +11,7 @@ import type {ElfView} from '../elf/view.js';
 import {isDebugFile, isWithoutBytes} from '../elf/without-bytes.js';
 import {ElfError} from '../errors.js';
 
-/** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is no program or library, PACKED */
+/** @throws ElfError TRUNCATED or BAD_ELF naming what is wrong, UNSUPPORTED for what is not a program or library, PACKED */
 export function requireEditable(view: ElfView): void {
   requireLinked(view.header, view.path);
   requireCountable(view);

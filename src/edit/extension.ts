@@ -18,7 +18,7 @@ export function takeNewPlace(draft: Draft, size: number, align: number): Place {
   return appendTo(draft, load, size, align);
 }
 
-/** See that there is an extension with `size` bytes to come. What stood behind the program header table may move there. */
+/** See that there is an extension with `size` bytes to come. What followed the program header table may move there. */
 export function requireExtension(draft: Draft, size: number): void {
   if (findExtension(draft, size) === undefined) openExtension(draft, size);
 }

@@ -3,7 +3,7 @@
  *
  * Who owns a byte is asked in this order: the tables of headers; sections; what DT_* entries and segments point at,
  * which is all there is where the section headers were stripped; the free rooms that an edit would use; the LOADs.
- * What remains is padding when it is zero, a payload when it stands behind everything else, and else unknown.
+ * What remains is padding when it is zero, a payload when it follows everything else, and else unknown.
  */
 import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../elf/constants.js';
 import {permissions} from '../elf/listing.js';
@@ -22,7 +22,7 @@ import {findRooms} from './space.js';
  * What the bytes are for. `header`: the three tables of headers. `linking`: what only the dynamic loader reads.
  * `code`, `constant`, `data`: mapped executable, read-only, writable. `unloaded`: for debuggers and linkers.
  * `gap`, `slack`: free, and an edit may use it (see space.ts). `padding`: zero, and not ours to use. `payload`:
- * appended behind the ELF image. `unknown`: no header speaks of it.
+ * appended to the ELF image. `unknown`: no header describes it.
  */
 export type RegionKind =
   | 'header'

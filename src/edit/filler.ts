@@ -3,7 +3,7 @@ import type {Draft} from './draft.js';
 
 /**
  * Do bytes that no header speaks of say nothing? Zeros do. So do the letters X and Z where section headers vouch for
- * it that nothing lies there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
+ * it that nothing is there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
  */
 export function isFiller(draft: Draft, offset: number, size: number): boolean {
   if (size === 0 || isZero(draft, offset, size)) return true;

@@ -73,7 +73,7 @@ function isZeroElsewhere(draft: Draft, load: Phdr): boolean {
   return findHoles(draft, load).every(({offset, size}) => isZero(draft, offset, size));
 }
 
-/** List the ranges of an extension that nobody claims. `vacated` is a range whose content an edit gave up. */
+/** List the ranges of an extension that are not in use. `vacated` is a range whose content an edit gave up. */
 export function findHoles(draft: Draft, load: Phdr, vacated?: Range): Range[] {
   const holes: Range[] = [];
   const end = load.p_offset + load.p_filesz;

@@ -2,9 +2,9 @@
  * Growing .dynstr, if possible without growing the file.
  *
  * Six ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
- * (the layout of GNU ld on x86-64 and i386), those behind .dynstr move toward the slack at the LOAD's end; only
+ * (the layout of GNU ld on x86-64 and i386), those after .dynstr move toward the slack at the LOAD's end; only
  * DT_* entries, section headers and symbols point at them, and all three follow. As a whole, into slack that is
- * large enough for all of it; its old bytes become zeros. By sliding into padding: lld puts .rodata behind these tables.
+ * large enough for all of it; its old bytes become zeros. By sliding into padding: lld puts .rodata after these tables.
  * Over what follows it, where it is large and that is not, and that moves to a new LOAD at the end of the file. As a whole,
  * into such a LOAD, which it may then extend in place.
  */
@@ -52,7 +52,7 @@ function setEntry(draft: Draft, tag: bigint, value: bigint): void {
   for (const entry of draft.entries) if (entry.d_tag === tag) entry.d_val = value;
 }
 
-/** Zeros right behind the table: a gap, or the slack of a LOAD that ends with it. */
+/** Zeros right after the table: a gap, or the slack of a LOAD that ends with it. */
 function growInto(draft: Draft, table: DynamicTable, size: number, rooms: readonly Room[]): boolean {
   const end = table.offset + table.size;
   const room = rooms.find((candidate) => candidate.offset === end);
@@ -93,14 +93,14 @@ function slideInto(draft: Draft, room: Room, table: DynamicTable, size: number):
   return true;
 }
 
-/** PT_INTERP, which an earlier edit may have put behind the tables, slides with them. */
+/** PT_INTERP, which an earlier edit may have put after the tables, slides with them. */
 function interpreterOf({programHeaders}: Draft): Range[] {
   return programHeaders
     .filter((phdr) => phdr.p_type === PT.PT_INTERP)
     .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
 }
 
-/** The tables behind .dynstr, if nothing but tables is there up to `end`; else none. */
+/** The tables after .dynstr, if nothing but tables is there up to `end`; else none. */
 function findFollowers(draft: Draft, table: DynamicTable, end: number): Range[] {
   const start = table.offset + table.size;
   const followers: Range[] = [...draft.tables, ...interpreterOf(draft)]
@@ -156,7 +156,7 @@ function alignmentOf(draft: Draft, start: number, end: number): number {
   return Math.max(word, ...sections.map((section) => section.sh_addralign));
 }
 
-/** How far what stands behind .dynstr, from `start` on, moves. */
+/** How far what follows .dynstr, from `start` on, moves. */
 interface Slide {
   readonly table: DynamicTable;
   readonly start: number;
@@ -211,7 +211,7 @@ function moveInto(draft: Draft, size: number, rooms: readonly Room[]): boolean {
 /** A larger one takes time and memory to move; what follows it is mostly smaller (37 MB and 3 MB in Debian's pandoc). */
 const largeTable = 1 << 20;
 
-/** What stands behind a large table goes into the extension, and the table grows over its place. */
+/** What follows a large table goes into the extension, and the table grows over its place. */
 function moveFollowers(draft: Draft, size: number): boolean {
   const table = stringTable(draft);
   const range = {offset: table.offset + table.size, size: size - table.size};

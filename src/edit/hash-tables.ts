@@ -19,7 +19,7 @@ export interface HashedName {
 }
 
 /**
- * Fill DT_GNU_HASH. What is returned is the order that it wants: for each place the symbol that shall stand there.
+ * Fill DT_GNU_HASH. What is returned is the order that it wants: for each place the symbol to put there.
  */
 export function fillGnuHash(draft: Draft, names: readonly HashedName[]): number[] {
   const {view} = draft;
@@ -44,7 +44,7 @@ export function fillGnuHash(draft: Draft, names: readonly HashedName[]): number[
   return [...order.slice(0, first), ...hashed];
 }
 
-/** Fill DT_MIPS_XHASH, which is DT_GNU_HASH with a list of symbol numbers behind it. */
+/** Fill DT_MIPS_XHASH, which is DT_GNU_HASH followed by a list of symbol numbers. */
 export function fillXhash(draft: Draft, names: readonly HashedName[], tag: bigint): void {
   const {view} = draft;
   const {elfClass} = view.format;

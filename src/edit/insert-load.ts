@@ -7,7 +7,7 @@ import type {Draft} from './draft.js';
 import {headroom} from './find-extension.js';
 import {type LoadContent, placeLoad} from './place-load.js';
 
-/** A LOAD to be; `size` bytes of it, behind the headroom, are given to the caller. */
+/** A LOAD to be; `size` bytes of it, after the headroom, are given to the caller. */
 export interface WantedLoad {
   readonly flags: number;
   readonly size: number;

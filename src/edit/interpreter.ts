@@ -37,7 +37,7 @@ function findPlace(draft: Draft, size: number): Place | undefined {
   return takePlace(draft, rooms, size, 1, homeIn(draft, rooms, size) ?? draft.view.interpreter?.offset);
 }
 
-/** In the extension. From the start: making it may move the old string, which must stand where it was until then. */
+/** In the extension. From the start: making it may move the old string, which must stay where it was until then. */
 function moveTo(draft: Draft, bytes: Uint8Array, path: string): Step {
   requireExtension(draft, bytes.length);
   giveUp(draft, bytes.length);
@@ -54,7 +54,7 @@ function write(draft: Draft, place: Place, bytes: Uint8Array, path: string): Ste
 }
 
 /**
- * Linkers put .interp right behind the program headers. A string that an edit moved away goes back there when it
+ * Linkers put .interp right after the program headers. A string that an edit moved away goes back there when it
  * fits again, so that setting the old interpreter gives the old file.
  */
 function homeIn(draft: Draft, rooms: readonly Room[], size: number): number | undefined {

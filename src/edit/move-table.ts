@@ -2,10 +2,10 @@
  * The program header table, to a LOAD of its own.
  *
  * Strippers lose a table in places where no linker puts one. GNU's place it first in the LOAD that contains it, and what
- * else is in there must lie right behind it: so nothing is. elfutils' fill with zeros what no section describes: so a
+ * else is in there must follow it directly: so nothing is. elfutils' fill with zeros what no section describes: so a
  * section does. LLVM's before version 17 lose the LOAD when the table is the first thing in it: so headroom is.
  *
- * The LOAD has as many bytes again behind the table. There it grows when a later edit needs an entry, and there GNU's
+ * The LOAD has as many bytes again after the table. There it grows when a later edit needs an entry, and there GNU's
  * strippers put the section's copy of it.
  */
 import {PF} from '../elf/constants.js';

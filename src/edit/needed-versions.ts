@@ -3,7 +3,7 @@
  *
  * The table is two levels of lists whose links are distances, and sections and DT_VERNEED point at its head. So
  * what is kept is laid out anew from the same start, each library followed by its versions, and the rest becomes
- * zeros. A version index (vna_other) that is gone must not stand in DT_VERSYM either: ld.so would read past the
+ * zeros. A version index (vna_other) that is gone must not be in DT_VERSYM either: ld.so would read past the
  * end of its version array. The symbols that had it get VER_NDX_GLOBAL, which is "no particular version".
  */
 import {DT, SHN, SHT, STB, STT} from '../elf/constants.js';
@@ -153,7 +153,7 @@ function removeTable(draft: Draft): void {
   for (const section of unused) Object.assign(section, unusedSection);
 }
 
-/** The symbols that linkers make for each section are nobody's once it is gone. */
+/** The symbols that linkers make for each section have no use once it is gone. */
 function forgetSectionSymbols(draft: Draft, sections: ReadonlySet<number>): void {
   const {view} = draft;
   const size = Sym.size(view.format.elfClass);
@@ -187,7 +187,7 @@ function sizeOf({format}: ElfView, index: number | undefined): number {
   return (index === undefined ? Verneed : Vernaux).size(format.elfClass);
 }
 
-/** One library's records, one behind the other. */
+/** One library's records, in a row. */
 function layOut({format}: ElfView, {record, versions}: NeededVersions, isLast: boolean): Uint8Array[] {
   const [headSize, size] = [Verneed.size(format.elfClass), Vernaux.size(format.elfClass)];
   const vn_next = isLast ? 0 : headSize + versions.length * size;

@@ -1,6 +1,6 @@
 /*
  * DT_NEEDED. Only the order among these entries means something (ld.so loads breadth-first in that order), so an
- * entry more takes a spare slot behind the last entry of whatever kind, and the values move, not the slots.
+ * entry more takes a spare slot after the last entry of any kind, and the values move, not the slots.
  */
 import {DT} from '../elf/constants.js';
 import {Verneed} from '../elf/records.js';

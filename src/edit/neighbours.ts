@@ -1,5 +1,5 @@
 /*
- * What stands behind the program header table, and can it go elsewhere? .interp, notes and the dynamic-linking
+ * What follows the program header table, and can it go elsewhere? .interp, notes and the dynamic-linking
  * tables are found by segments and DT_* entries, so they can. Several of them may share bytes (PT_NOTE covers
  * several notes, PT_GNU_PROPERTY points at one of them again), and those go together.
  *
@@ -24,7 +24,7 @@ export interface Neighbour extends Range {
 }
 
 /**
- * Find what has to move so that a range behind the program header table is free; undefined when it cannot be.
+ * Find what has to move so that a range after the program header table is free; undefined when it cannot be.
  * An empty list says that it is free already.
  */
 export function findNeighbours(draft: Draft, range: Range): Neighbour[] | undefined {
@@ -100,7 +100,7 @@ function sectionsIn(draft: Draft, {offset, size}: Range): number[] {
   });
 }
 
-/** Filler where nothing stands; without section headers no more of it than alignment makes. */
+/** Filler where nothing is; without section headers no more of it than alignment makes. */
 function isFillerBetween(draft: Draft, {offset, size}: Range, neighbours: readonly Neighbour[]): boolean {
   const widest = draft.sectionHeaders.length > 0 ? Number.POSITIVE_INFINITY : 16;
   let at = offset;
@@ -121,7 +121,7 @@ function isFree(draft: Draft, neighbour: Neighbour): boolean {
   return !isNamed(draft.view, range) && !isAddressed(draft, range);
 }
 
-/** A segment of a type that nobody here knows speaks of these bytes. It does not follow them, so they stay. */
+/** A segment of an unknown type describes these bytes. It does not follow them, so they stay. */
 function isPinned({programHeaders, view}: Draft, {offset, size}: Range): boolean {
   return programHeaders.some(
     ({p_type, p_offset, p_filesz}) =>

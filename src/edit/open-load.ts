@@ -1,7 +1,7 @@
 /*
  * A new LOAD at the end of the file.
  *
- * It needs an entry in the program header table. A PT_NULL becomes one; or the table grows over zeros behind it;
+ * It needs an entry in the program header table. A PT_NULL becomes one; or the table grows over zeros after it;
  * or over neighbours that can go elsewhere (neighbours.ts). Failing these the table itself moves, into a LOAD of its own
  * (move-table.ts). Where in memory a LOAD goes is decided in place-load.ts.
  */
@@ -124,7 +124,7 @@ const largestTable = 4096;
 /** Clear the way for entries. */
 function makeRoom(draft: Draft, extension: Phdr, {evict}: Slots): void {
   for (const neighbour of evict) {
-    // Go's linker puts them right behind the program headers.
+    // Go's linker puts them right after the program headers.
     if (neighbour.kind === 'section headers') moveSectionHeaders(draft, draft.size);
   }
   for (const neighbour of evict) {

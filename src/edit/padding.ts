@@ -1,9 +1,9 @@
 /*
  * Padding: zeros between two sections, because the second is aligned so that it cannot begin earlier. Section headers
- * vouch for it that nothing else lies there.
+ * show that nothing else is there.
  *
  * What goes there neither makes the file longer nor takes a segment. So the file still suits programs that append to
- * themselves: `bun build --compile` enlarges the LOAD that holds its data over whatever stands behind it in the file,
+ * themselves: `bun build --compile` enlarges the LOAD that holds its data over whatever follows it in the file,
  * and sets section headers right afterwards, but not program headers.
  */
 import {PF, SHT} from '../elf/constants.js';

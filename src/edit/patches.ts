@@ -28,7 +28,7 @@ function cut(patch: ReasonedPatch, start: number, end: number): ReasonedPatch[] 
   return [{...patch, offset: start, bytes: patch.bytes.subarray(start - patch.offset, end - patch.offset)}];
 }
 
-/** Turn patches into writes: what stands there already is left out, at both ends and as a whole. */
+/** Turn patches into writes: what is there already is left out, at both ends and as a whole. */
 export function toWrites(source: ByteSource, patches: readonly ReasonedPatch[]): Write[] {
   return patches.flatMap(({offset, bytes, reason}) => {
     const old = source.read(

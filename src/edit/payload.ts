@@ -1,7 +1,7 @@
 /*
- * A longer file and bytes behind its image (elf/payload.ts). A program finds them from the end of the file, at an
+ * A longer file and bytes after its image (elf/payload.ts). A program finds them from the end of the file, at an
  * offset that was written into it, or both; an AppImage where its section headers end. Of the kinds that are known
- * it is known which; of others nobody can know. So the edit is refused until the user says what to keep.
+ * it is known which; of others it cannot be known. So the edit is refused until the user says what to keep.
  */
 import {findPayload, kindByProgram, type Payload, type PayloadKind} from '../elf/payload.js';
 import {Shdr} from '../elf/records.js';
@@ -13,7 +13,7 @@ import type {Plan} from './plan.js';
 import {moveSectionHeaders} from './space.js';
 
 /**
- * What to do with a payload when the file has to grow: `keep` its offset, the new bytes go behind it; `move` it to the
+ * What to do with a payload when the file has to grow: `keep` its offset, the new bytes go after it; `move` it to the
  * new end of the file; `keep-and-repeat`: keep it, and repeat its last bytes at the new end.
  */
 export type PayloadChoice = 'keep' | 'move' | 'keep-and-repeat';
@@ -21,7 +21,7 @@ export type PayloadChoice = 'keep' | 'move' | 'keep-and-repeat';
 /**
  * How the known kinds find their payload. .NET's host and pkg's node hold its offset. Dart and deno read a trailer at
  * the end of the file that holds offsets. The trailers of bun, nexe and PyInstaller and the end of a zip hold lengths,
- * from which the reader counts back. AppImage looks behind the section headers.
+ * from which the reader counts back. AppImage looks after the section headers.
  */
 const choices: Readonly<Record<PayloadKind, PayloadChoice | undefined>> = {
   AppImage: 'move',
@@ -47,7 +47,7 @@ export interface PayloadDecision {
 /**
  * Decide what is to become of the payload of a file that a plan makes longer; undefined when there is none.
  *
- * @throws ElfError PAYLOAD when nobody said what to do with one of an unknown kind, or a known kind would not survive it
+ * @throws ElfError PAYLOAD when the request does not say what to do with one of an unknown kind, or a known kind would not survive it
  */
 export function decidePayload(
   view: ElfView,
@@ -87,7 +87,7 @@ function unfit({path}: ElfView, payload: Payload, message: string, expected: str
   });
 }
 
-/** After an earlier edit the trailer alone is behind the image; the rest stays where it is between segments. */
+/** After an earlier edit the trailer alone is after the image; the rest stays where it is between segments. */
 function isTrailer({kind, size}: Payload, choice: PayloadChoice): boolean {
   return choice === 'keep-and-repeat' && size === trailers[kind];
 }
@@ -127,7 +127,7 @@ export function moveSectionHeadersLast(draft: Draft): Step {
   return draft.finish();
 }
 
-/** The same plan with the payload behind the image that it makes. */
+/** The same plan with the payload after the image that it makes. */
 export function appendPayload(view: ElfView, plan: Plan, {kind, offset, size}: Payload): Plan {
   const to = kind === 'AppImage' ? plan.outputSize : sameInPage(plan.outputSize, offset);
   return {

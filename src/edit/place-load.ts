@@ -1,7 +1,7 @@
 /*
  * Where in memory does a new LOAD go, and where in the file?
  *
- * In the file, behind everything. In memory, on pages of its own as the file's other LOADs have them: into a gap
+ * In the file, after everything. In memory, on pages of its own as the file's other LOADs have them: into a gap
  * between two of them that is wide enough, else above all. Programs that append to themselves may enlarge their last
  * LOAD over whatever comes above it, so a gap is better. An ET_EXEC's base never sinks.
  *

@@ -8,7 +8,7 @@ export type Rung = 0 | 1 | 2 | 3;
 
 /** Bytes to write at an offset of the file, and why. */
 export interface Write extends Patch {
-  /** What stands there now, as far as the file reaches; applying a plan checks it. */
+  /** What is there now, as far as the file reaches; applying a plan checks it. */
   readonly before: Uint8Array;
   readonly reason: string;
 }
@@ -27,14 +27,14 @@ export interface PayloadMove {
   readonly size: number;
 }
 
-/** What shall happen to a file: plain data, to be printed, tested, or applied by `applyPlan`. */
+/** What to do to a file: plain data, to be printed, tested, or applied by `applyPlan`. */
 export interface Plan {
   readonly path: string | undefined;
   readonly rung: Rung;
   /** Length of the file in bytes, before and after. */
   readonly inputSize: number;
   readonly outputSize: number;
-  /** Bytes behind the image that move as they are, before anything is written. `writes` fit the file without them. */
+  /** Bytes after the image that move as they are, before anything is written. `writes` fit the file without them. */
   readonly payload?: PayloadMove;
   /** Disjoint, in the order of their offsets; empty on rung 0. */
   readonly writes: readonly Write[];

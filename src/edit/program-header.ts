@@ -5,8 +5,8 @@ import {dropNull} from './insert-load.js';
 import {makeSlot} from './open-load.js';
 
 /**
- * Take a slot of the program header table for another segment. One that must stand before the LOADs (PT_INTERP,
- * gABI) is put there; the entries behind move up by one.
+ * Take a slot of the program header table for another segment. One that must precede the LOADs (PT_INTERP,
+ * gABI) is put there; the entries after it move up by one.
  *
  * @throws ElfError NO_ROOM when the table cannot have another entry
  */

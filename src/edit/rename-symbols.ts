@@ -1,7 +1,7 @@
 /*
  * Renaming dynamic symbols.
  *
- * A name stands in .dynstr, and its hash decides where ld.so looks for it. DT_HASH lists symbols in chains of any
+ * A name is in .dynstr, and its hash decides where ld.so looks for it. DT_HASH lists symbols in chains of any
  * order, so it is filled anew and nothing else moves. DT_GNU_HASH wants the exported symbols sorted by bucket, so
  * they change places, and with them what counts symbols by their place: DT_VERSYM and the relocations. MIPS cannot
  * sort its symbols (they follow the GOT), so DT_MIPS_XHASH has a table of places instead, and only that is sorted.
@@ -108,7 +108,7 @@ function placeNames(draft: Draft, table: SymbolTable, renamed: readonly Renamed[
   return placeStrings(draft, texts, {released: [...new Set(released)], withdrawn: {symbols}});
 }
 
-/** The symbols as they stand in the draft: those of sections that moved have new values. */
+/** The symbols as they are in the draft: those of sections that moved have new values. */
 function readSymbols(draft: Draft, {offset, count}: SymbolTable): Sym[] {
   const size = Sym.size(draft.view.format.elfClass);
   const bytes = draft.read(offset + distanceMoved(draft, DT.DT_SYMTAB), count * size);

@@ -4,13 +4,13 @@ import {longestInterpreter} from '../elf/view.js';
 import {ElfError, printable} from '../errors.js';
 import {type PayloadChoice, payloadChoices} from './payload.js';
 
-/** What shall be changed. The fields are carried out in the order in which they stand here. */
+/** What to change. The fields are carried out in the order in which they are declared here. */
 export interface EditRequest {
   /** The dynamic loader that PT_INTERP names; an absolute path of at most 4,095 bytes. */
   readonly interpreter?: string;
   /** Accept an interpreter path that the kernel would look up from the current directory. Default false. */
   readonly allowRelative?: boolean;
-  /** Give `interpreter` also to a file that has none, as a library that shall be run. Default false. */
+  /** Give `interpreter` also to a file that has none, as a library that should be executable. Default false. */
   readonly addInterpreter?: boolean;
   /** Search path under DT_RPATH; replaces DT_RUNPATH too. */
   readonly rpath?: string;
@@ -32,15 +32,15 @@ export interface EditRequest {
   readonly replaceNeeded?: Readonly<Record<string, string>>;
   /** The name that a library goes by. */
   readonly soname?: string;
-  /** Whether ld.so shall leave its default directories and cache out of the search (DF_1_NODEFLIB). */
+  /** Whether ld.so leaves its default directories and cache out of the search (DF_1_NODEFLIB). */
   readonly noDefaultLib?: boolean;
-  /** Whether the stack shall be executable (PT_GNU_STACK). */
+  /** Whether the stack is executable (PT_GNU_STACK). */
   readonly execStack?: boolean;
   /** Name of the OS ABI in the ELF header: `System V`, `Linux`, `FreeBSD`, ... */
   readonly osAbi?: string;
   /** Add DT_DEBUG. */
   readonly addDebugTag?: boolean;
-  /** Dynamic symbols that shall have no version. */
+  /** Dynamic symbols that lose their version. */
   readonly clearSymbolVersions?: readonly string[];
   /** Old name of a dynamic symbol to its new one. */
   readonly renameSymbols?: Readonly<Record<string, string>>;
@@ -50,7 +50,7 @@ export interface EditRequest {
    */
   readonly pageSize?: number;
   /**
-   * What to do with bytes behind the program when the file has to grow: `keep` their offset, `move` them to the new
+   * What to do with bytes after the program when the file has to grow: `keep` their offset, `move` them to the new
    * end, or `keep-and-repeat`: keep them and repeat the last ones at the new end. Known kinds survive only one of the
    * three, which is taken without being asked for; with bytes of another kind such an edit is refused without it.
    */

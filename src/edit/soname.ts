@@ -9,7 +9,7 @@ import {placeString} from './string-table.js';
  * Plan the name that a library goes by (DT_SONAME), added where there is none. The base entry of DT_VERDEF, which
  * linkers give the same name, stays: nothing looks it up.
  *
- * @throws ElfError UNSUPPORTED for a program, which nobody asks for by such a name
+ * @throws ElfError UNSUPPORTED for a program, which no file asks for by such a name
  */
 export function setSoname(draft: Draft, name: string): Step {
   const {view} = draft;

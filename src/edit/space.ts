@@ -1,12 +1,12 @@
 /*
  * Where is there room in a file that must not grow?
  *
- * Two kinds of bytes belong to nobody. Slack: the zero padding behind the last byte of a non-writable LOAD,
+ * Two kinds of bytes are free. Slack: the zero padding after the last byte of a non-writable LOAD,
  * before the next one's file bytes. Growing the LOAD over it changes no mapped byte, since the kernel maps whole
  * pages. A gap: zero bytes between two of the linker's own tables (headers, .interp, notes, hash, symbol, string,
  * version and relocation tables), left by alignment or by an earlier edit, or padding (padding.ts) between such a table
- * and any other section. Gaps are trusted only with section headers, which say that nothing else lies there, and only
- * behind tables that no code addresses.
+ * and any other section. Gaps are trusted only with section headers, which say that nothing else is there, and only
+ * after tables that no code addresses.
  */
 import {PT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
@@ -20,7 +20,7 @@ import {findExtension, findHoles} from './find-extension.js';
 import {isPadding} from './padding.js';
 import {roomInMemory} from './room-in-memory.js';
 
-/** Free bytes inside, or right behind, a mapped segment. */
+/** Free bytes inside, or right after, a mapped segment. */
 export interface Room {
   readonly kind: 'gap' | 'slack' | 'padding';
   readonly offset: number;
@@ -76,7 +76,7 @@ export function takePlace(
   return {offset: choice.start, address: p_vaddr + BigInt(choice.start - p_offset)};
 }
 
-/** Take a place behind the last byte of a LOAD that nothing but section headers follows. */
+/** Take a place after the last byte of a LOAD that nothing but section headers follows. */
 export function appendTo(draft: Draft, load: Phdr, size: number, align: number): Place {
   const end = load.p_offset + load.p_filesz;
   const offset = roundUp(end, align);
@@ -87,14 +87,14 @@ export function appendTo(draft: Draft, load: Phdr, size: number, align: number):
   return {offset, address: load.p_vaddr + BigInt(offset - load.p_offset)};
 }
 
-/** Section headers behind the LOAD stay behind it. */
+/** Section headers after the LOAD stay after it. */
 function giveWay(draft: Draft, end: number, newEnd: number): void {
   const start = draft.sectionHeaderOffset;
   if (start < end || draft.sectionHeaders.length === 0 || start >= newEnd) return;
   moveSectionHeaders(draft, newEnd);
 }
 
-/** Put the section headers behind an offset at which nothing stands; anywhere is as good for them. */
+/** Put the section headers after an offset at which nothing is; anywhere is as good for them. */
 export function moveSectionHeaders(draft: Draft, end: number): void {
   const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
   draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
@@ -120,7 +120,7 @@ export function vacate(draft: Draft, {offset, size}: Range, reason: string): voi
   load.p_memsz -= size;
 }
 
-/** Between two tables, and between a table and what is aligned behind it. */
+/** Between two tables, and between a table and what is aligned after it. */
 function findGaps(draft: Draft, claims: readonly Claim[]): Room[] {
   return claims.flatMap((before, i): Room[] => {
     const after = claims[i + 1];

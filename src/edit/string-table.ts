@@ -2,8 +2,8 @@
  * Adding a string to .dynstr and taking one out.
  *
  * The table has to stay in one piece: readers and ld.so take every string as an offset from DT_STRTAB. So a new
- * string goes, in this order: where an equal one stands already; into the bytes that the old one leaves free;
- * into a hole that an earlier edit left; behind the last string, and then the table itself grows.
+ * string goes, in this order: where an equal one is already; into the bytes that the old one leaves free;
+ * into a hole that an earlier edit left; after the last string, and then the table itself grows.
  */
 
 import {DT} from '../elf/constants.js';
@@ -78,7 +78,7 @@ function fillHole(
   return hole;
 }
 
-/** Put strings behind the last one; the table grows once for all of them. */
+/** Put strings after the last one; the table grows once for all of them. */
 function appendStrings(
   draft: Draft,
   table: Uint8Array,
@@ -112,7 +112,7 @@ function readTable(view: ElfView): Uint8Array {
   return view.source.read(offset, size).slice();
 }
 
-/** Find strings that stand in the table already, and keep them from being cleared. */
+/** Find strings that are in the table already, and keep them from being cleared. */
 function findStrings(table: Uint8Array, use: StringUse, texts: readonly string[]): Map<string, number> {
   const places = new Map<string, number>();
   for (const text of new Set(texts)) {
@@ -154,7 +154,7 @@ function clearUnused(draft: Draft, table: Uint8Array, use: StringUse, start: num
   table.fill(0, start, end);
 }
 
-/** Find unused zeros behind a terminating NUL; first where an old string was. */
+/** Find unused zeros after a terminating NUL; first where an old string was. */
 function findHole(table: Uint8Array, use: StringUse, size: number, released: readonly number[]): number {
   const isFree = (at: number) => at < table.length && table[at] === 0 && !use.has(at);
   const old = released.find((start) => {
@@ -184,7 +184,7 @@ function writeInto(draft: Draft, start: number, bytes: Uint8Array): void {
   draft.write(tableOffset(draft) + start, bytes, `the string ${decodeString(bytes.subarray(0, -1))}`);
 }
 
-/** Where the table lies in this draft; growing may have moved it. */
+/** Where the table is in this draft; growing may have moved it. */
 function tableOffset(draft: Draft): number {
   const address = draft.entries.find((entry) => entry.d_tag === DT.DT_STRTAB)?.d_val;
   const offset = address === undefined ? undefined : draft.offsetOfAddress(address);

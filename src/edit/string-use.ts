@@ -7,7 +7,7 @@
  * unless the file was prelinked, and then every byte counts as used.
  *
  * A table can have tens of megabytes, and an edit asks about some hundred of its bytes. So what is kept is one bit for each
- * place that a reference leads to; how far it reaches is looked up where somebody asks.
+ * place that a reference leads to; how far it reaches is looked up where it is asked for.
  */
 import {DT, EM, machineDT} from '../elf/constants.js';
 import {stringTags} from '../elf/dynamic.js';

@@ -17,7 +17,7 @@ import {writeAtTable} from './tables.js';
 /**
  * Write the dynamic symbols in an order.
  *
- * @param order for each place the number of the symbol that shall stand there
+ * @param order for each place the number of the symbol to put there
  */
 export function reorderSymbols(draft: Draft, symbols: readonly Sym[], order: readonly number[]): void {
   const {view} = draft;

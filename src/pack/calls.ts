@@ -2,7 +2,7 @@
  * The places in glibc's loader where it enters the kernel to open and map files, found by what the code does.
  *
  * On x86-64 each wrapper sets eax, executes `syscall` and compares the result with -4096. `syscall` and the comparison
- * together are long enough for a jump. On aarch64 `svc #0` is as long as a branch, and the number stands in x8.
+ * together are long enough for a jump. On aarch64 `svc #0` is as long as a branch, and the number is in x8.
  *
  * Which wrappers a loader has differs: fstat and newfstatat come and go, stat was there until 2.32. `required` names what
  * every loader must have; without one of them nothing is packed, because a library would be opened by a call that is not
@@ -119,7 +119,7 @@ function findX86Calls(code: Uint8Array, path: string | undefined): Found[] {
   return sites;
 }
 
-/** The value of eax: `mov $N,%eax`, or `xor %eax,%eax`; the one that stands next to the call counts. */
+/** The value of eax: `mov $N,%eax`, or `xor %eax,%eax`; the one next to the call counts. */
 function x86NumberBefore(code: Uint8Array, at: number): number | undefined {
   for (let i = at - 2; i >= Math.max(0, at - mostBytesBefore); i--) {
     if (code[i] === 0x31 && code[i + 1] === 0xc0) return 0;

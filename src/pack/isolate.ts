@@ -89,7 +89,7 @@ function planOf({path, source: {size}}: ElfView, writes: readonly Write[], chang
   };
 }
 
-/** The row of directories as it stands in the loader, each place where it does. */
+/** The row of directories as it is in the loader, at each place where it is. */
 function replaceDirectories(text: string): Write[] {
   const directories = readSystemDirectories(text);
   const row = directories.map((directory) => `${directory}\0`).join('');
@@ -106,7 +106,7 @@ function replaceDirectories(text: string): Write[] {
   return writes;
 }
 
-/** A path of the same length that nobody can make: in /proc, or for the shortest, of those of the kernel. */
+/** A path of the same length that cannot be made: in /proc, or for the shortest, of those of the kernel. */
 function nowhere(path: string): string {
   const short: Readonly<Record<number, string>> = {5: '/sys/', 6: '/proc/', 7: '/sys/-/', 8: '/proc/-/'};
   return short[path.length] ?? `/proc/-${path.slice('/proc/-'.length)}`;
@@ -190,7 +190,7 @@ function findPrefixTest(view: ElfView, text: string, isChanged = false): Write[]
   );
 }
 
-/** Same length; the new paths lie in a directory that /proc cannot have, mounted or not. */
+/** Same length; the new paths are in a directory that /proc cannot have, mounted or not. */
 const glibcStrings: readonly (readonly [string, string])[] = [
   ['/etc/ld.so.preload', '/proc/-/ld.preload'],
   ['/etc/ld.so.cache', '/proc/-/ld.cache'],

@@ -1,6 +1,6 @@
 /*
  * The copy of the loader that runs: its segments as the kernel would map them, its system calls led to the stub, and the
- * handler's own data behind its data.
+ * handler's own data after its data.
  */
 import type {Plan} from '../edit/plan.js';
 import {PF, PT} from '../elf/constants.js';

@@ -94,7 +94,7 @@ interface Placed {
   readonly front: Spot;
   /** File offset of each part, the program first. */
   readonly offsets: readonly number[];
-  /** File offset behind the last part. */
+  /** File offset after the last part. */
   readonly end: number;
 }
 

@@ -1,6 +1,6 @@
 import type {PackedContents} from '../elf/packed.js';
 
-/** A range of the packed file: bytes that were made, or bytes of a part. What lies between pieces is zero. */
+/** A range of the packed file: bytes that were made, or bytes of a part. What is between pieces is zero. */
 export type PackPiece = {
   /** File offset. */
   readonly offset: number;

@@ -16,7 +16,7 @@ interface Inside {
 }
 
 /**
- * Prove that a packed file stands on its own.
+ * Prove that a packed file is self-contained.
  *
  * @throws ElfError NOT_CLOSED naming what is missing and who asks for it
  */

@@ -1,5 +1,5 @@
 /*
- * The segment of the stub: its code, the configuration right behind it, the names, the trampolines.
+ * The segment of the stub: its code, the configuration right after it, the names, the trampolines.
  */
 import {EM} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
@@ -12,7 +12,7 @@ import {commonOffset, trampoline} from './trampolines.js';
 /** A name inside, and the file that it leads to. */
 export interface InsideName {
   readonly name: string;
-  /** Where the file lies in the mapped range. */
+  /** Where the file is in the mapped range. */
   readonly offset: number;
   readonly size: number;
   /** Bytes of its first segment, up to a whole page. */

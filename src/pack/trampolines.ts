@@ -4,12 +4,12 @@
 import {EM} from '../elf/constants.js';
 import type {CallSite} from './calls.js';
 
-/** Where `common` stands in the stub's code (stub.c). */
+/** Where `common` is in the stub's code (stub.c). */
 export const commonOffset = 64;
 
 /** Code for one call site. */
 export interface Trampoline {
-  /** Stands in the stub's segment. */
+  /** Is in the stub's segment. */
   readonly code: Uint8Array;
   /** Takes the place of the call in the loader; as long as the site. */
   readonly jump: Uint8Array;
@@ -33,7 +33,7 @@ function x86Trampoline({address, length, after}: CallSite, at: bigint, common: b
   code.push(0xe8, ...relative(here() + 5n, common)); // call common
   code.push(0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0); // lea 128(%rsp),%rsp
   code.push(...after);
-  code.push(0xe9, ...relative(here() + 5n, address + BigInt(length))); // jmp behind the site
+  code.push(0xe9, ...relative(here() + 5n, address + BigInt(length))); // jmp after the site
   const jump = [0xe9, ...relative(address + 5n, at)];
   const nops = new Array<number>(length - jump.length).fill(0x90);
   return {code: Uint8Array.from(code), jump: Uint8Array.from([...jump, ...nops])};
@@ -50,7 +50,7 @@ function armTrampoline({address}: CallSite, at: bigint, common: bigint): Trampol
     0xa9bf7bfd, // stp x29, x30, [sp, #-16]!
     branch(at + 4n, common, 0x94000000), // bl common
     0xa8c17bfd, // ldp x29, x30, [sp], #16
-    branch(at + 12n, address + 4n), // b behind the site
+    branch(at + 12n, address + 4n), // b after the site
   ];
   return {code: wordBytes(words), jump: wordBytes([branch(address, at)])};
 }

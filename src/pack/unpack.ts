@@ -39,7 +39,7 @@ export interface UnpackResult {
  * Unpack a packed file.
  *
  * @throws ElfError UNSUPPORTED for a file that is not packed, CONFLICT when a file of that name is there, BAD_ELF for one
- *   that is damaged, FILE_SYSTEM; nothing is left behind then
+ *   that is damaged, FILE_SYSTEM; nothing is left then
  * @example
  *   const {files} = await unpack('qemu-arm-packed', {into: 'parts'});
  *   console.log(files[0]); // qemu-arm

@@ -76,7 +76,7 @@ export function writePackedAt(
   }
 }
 
-/** Whoever put something there since it was looked at would lose that. */
+/** Something put there since it was looked at would be lost. */
 function requireSame(place: Place, before: Stats | undefined, path: string): void {
   const now = place.look();
   if (now?.ino === before?.ino && now?.dev === before?.dev && now?.mtimeMs === before?.mtimeMs) return;

@@ -250,8 +250,8 @@ test(
     writeFileSync(join(tree, 'damaged.so'), readFileSync(program).subarray(0, 40));
     const {notes} = await bundle([program], {...place, into, files: [{source: tree, target: 'share'}]});
     t.deepEqual(notes, [
-      `${tree}/damaged.so begins like an ELF file and cannot be read as one: it is carried as it is`,
-      `${tree}/foreign is for another machine than the programs: it is carried as it is, and so are 1 more`,
+      `${tree}/damaged.so looks like an ELF file but cannot be read as one: it is copied unchanged`,
+      `${tree}/foreign is for a different machine than the programs: it is copied unchanged, and so are 1 more`,
     ]);
     t.deepEqual(readFileSync(join(into, 'debootstrap/share/foreign')), readFileSync(foreign));
     const alone = await bundle(['/bin/true'], {

@@ -56,7 +56,7 @@ export class LocaleArchive implements Disposable {
   /**
    * @param source is closed with the archive
    * @param path for messages
-   * @throws ElfError BAD_REQUEST for a file that is no archive
+   * @throws ElfError BAD_REQUEST for a file that is not an archive
    */
   constructor(source: FileSource, path: string) {
     this.#source = source;

@@ -22,7 +22,7 @@ export interface LocaleFiles {
  *
  * @param builtIn the directory of a root's locales
  * @param to the directory that they go to
- * @throws ElfError BAD_REQUEST for what is no name of a locale, NOT_FOUND with the names that there are
+ * @throws ElfError BAD_REQUEST for what is not the name of a locale, NOT_FOUND with the names that there are
  */
 export function localeFiles(names: readonly string[], root: Root, builtIn: string, to: string): LocaleFiles {
   const files: DataFile[] = [];

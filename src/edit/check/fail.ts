@@ -22,7 +22,7 @@ interface FileRange {
   readonly p_filesz: number;
 }
 
-/** Compare what stood in a range before with what stands in another one after. */
+/** Compare what was in a range before with what is in another one after. */
 export function requireSameBytes(
   before: ElfView,
   after: ElfView,

@@ -54,7 +54,7 @@ function isSameName(before: ElfView, a: number, after: ElfView, b: number): bool
   return x.length === y.length && isSameBytes(x, y);
 }
 
-/** A name that lies outside the table is none, before and after. */
+/** A name that is outside the table is none, before and after. */
 function nameAt(view: ElfView, index: number): Uint8Array {
   const {offset = 0, size = 0} = view.dynamic?.stringTable ?? {};
   return index >= size ? new Uint8Array() : readStringBytes(view.source, offset, size, index);
@@ -94,7 +94,7 @@ function startOfString({source}: ElfView, table: number, from: number): number {
   return 0;
 }
 
-/** Compare in steps of so many bytes; only a step that differs is looked at more closely. */
+/** Compare in steps of this many bytes; only a step that differs is looked at more closely. */
 const stepLength = 1 << 12;
 
 function differences(before: ElfView, old: number, after: ElfView, now: number, length: number): Zone[] {
@@ -119,7 +119,7 @@ function add(zones: Zone[], at: number): void {
   else zones.push({start: at, end: at + 1});
 }
 
-/** The indices of symbols whose names lie outside the string table: no edit speaks of them, wherever it moves the table. */
+/** The indices of symbols whose names are outside the string table: no edit changes them, wherever it moves the table. */
 export function namelessSymbols(view: ElfView, count: number): ReadonlySet<number> {
   const {size = 0} = view.dynamic?.stringTable ?? {};
   const nameless = new Set<number>();

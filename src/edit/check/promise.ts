@@ -16,7 +16,7 @@ export interface Promised {
 }
 
 export interface PromisedWrite extends Patch {
-  /** What stands there now. */
+  /** What is there now. */
   readonly before: Uint8Array;
   readonly reason: string;
 }

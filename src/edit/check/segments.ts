@@ -1,7 +1,7 @@
 /*
  * The part of the check of a plan that is about segments: what kernel and loader map before and after.
  *
- * Old LOADs stay where they are, with the permissions they had; only a read-only one may grow. A new one lies on pages
+ * Old LOADs stay where they are, with the permissions they had; only a read-only one may grow. A new one is on pages
  * of its own above the first, is never writable and executable, and has no BSS. A segment that describes bytes
  * describes the same ones. The table of segments is where AT_PHDR and PT_PHDR say.
  */
@@ -60,7 +60,7 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
   }
 }
 
-/** New LOADs stand above the first one, on bytes that no old LOAD has, and keep every promise. */
+/** New LOADs are above the first one, on bytes that no old LOAD has, and keep every promise. */
 function checkNewLoads(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const old = loadsOf(before);
   const known = new Set(old.map(({p_vaddr}) => p_vaddr));
@@ -166,7 +166,7 @@ const segmentsThatMayChange: ReadonlySet<number> = new Set([
 const segmentsWithoutContent: ReadonlySet<number> = new Set([PT.PT_GNU_RELRO, PT.PT_GNU_STACK]);
 
 /**
- * GNU properties lie in a note. patchelf 0.14 moves that note to make room for program headers and leaves
+ * GNU properties are in a note. patchelf 0.14 moves that note to make room for program headers and leaves
  * PT_GNU_PROPERTY pointing at them: it describes no bytes that one could keep.
  */
 function isStrayProperty(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {

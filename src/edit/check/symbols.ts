@@ -72,7 +72,7 @@ function checkWrittenSymbols(before: ElfView, after: ElfView, plan: Promised, ta
   }
 }
 
-/** Compare all symbols, in whatever order they stand now, and what refers to them. */
+/** Compare all symbols, in whatever order they are now, and what refers to them. */
 function checkRenamed(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const count = dynamicSymbolTable(before)?.count ?? 0;
   const renames = requests.flatMap(({renameSymbols}) => (renameSymbols === undefined ? [] : [renameSymbols]));
@@ -86,7 +86,7 @@ function checkRenamed(before: ElfView, after: ElfView, requests: readonly Reques
   if (wrong !== undefined) failCheck(before, wrong.message, 'every symbol in the hash tables', wrong.code);
 }
 
-/** What a symbol is, in one string, under the name that it shall have. Its value counts only with its section. */
+/** What a symbol is, in one string, under the name that it should have. Its value counts only with its section. */
 function symbolsOf(
   view: ElfView,
   count: number,
