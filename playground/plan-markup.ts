@@ -1,12 +1,12 @@
 /*
- * A plan for people: what changes, which rung it took, which bytes and why, and the same as a command line.
+ * A plan for people: what changes, where its bytes go, which bytes and why, and the same as a command line.
  */
 
 import {changeTable, factTable, legendList, mapsOf, table} from '../src/cli/show/fragments.js';
 import {html, type Markup} from '../src/cli/show/markup.js';
 import type {Comparison} from '../src/cli/show/report.js';
 import {bytes, count} from '../src/cli/show/words.js';
-import type {Plan, Rung, Write} from '../src/edit/plan.js';
+import type {Placement, Plan, Write} from '../src/edit/plan.js';
 import type {EditRequest} from '../src/edit/request.js';
 import {hex} from '../src/errors.js';
 
@@ -15,25 +15,25 @@ export function planMarkup(plan: Plan, request: EditRequest, name: string): Mark
     plan.changes.length === 0
       ? html`<p>The file already has these values; nothing changes.</p>`
       : html`<ul class="changes">${plan.changes.map((change) => html`<li>${change}</li>`)}</ul>`;
-  return html`${changes}${ladder(plan.rung)}
+  return html`${changes}${ladder(plan.placement)}
 <p>${sum(plan)}</p>
 ${plan.notes.map((note) => html`<p class="note">${note}</p>`)}
 ${plan.writes.length === 0 ? undefined : writeTable(plan.writes)}
 <p class="soft">The same on the command line:</p><pre tabindex="0"><code>${commandLine(request, name)}</code></pre>`;
 }
 
-const rungs: readonly {readonly name: string; readonly meaning: string}[] = [
-  {name: 'nothing to do', meaning: 'the file already has the value'},
-  {name: 'in place', meaning: 'the new value fits in the place of the old one'},
-  {name: 'existing slack', meaning: 'uses padding that the linker left; the file does not grow'},
-  {name: 'a new segment', meaning: 'the file has no room, so it grows at its end'},
+const places: readonly (readonly [placement: Placement, name: string, meaning: string])[] = [
+  ['none', 'nothing to do', 'the file already has the value'],
+  ['in-place', 'in place', 'the new value fits in the place of the old one'],
+  ['slack', 'existing slack', 'uses padding that the linker left; the file does not grow'],
+  ['new-segment', 'a new segment', 'the file has no room, so it grows at its end'],
 ];
 
-/** The four rungs that are tried in turn, the one that was taken marked. */
-function ladder(taken: Rung): Markup {
-  return html`<ol class="ladder" start="0" aria-label="Where the new bytes go">${rungs.map(
-    ({name, meaning}, rung) =>
-      rung === taken
+/** The places in the order in which they are tried, the one that was taken marked. */
+function ladder(taken: Placement): Markup {
+  return html`<ol class="ladder" start="0" aria-label="Where the new bytes go">${places.map(
+    ([placement, name, meaning]) =>
+      placement === taken
         ? html`<li class="taken" aria-current="step"><strong>${name}</strong> <span>${meaning}</span></li>`
         : html`<li>${name}</li>`,
   )}</ol>`;

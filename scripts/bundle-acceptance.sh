@@ -1,8 +1,9 @@
 #!/bin/bash
 # Bundle real programs with their data and do real work with each in a root that has nothing else.
 #
-#   scripts/bundle-acceptance.sh [NAME]...
+#   [ROOT=DIR] scripts/bundle-acceptance.sh [NAME]...
 #
+# With ROOT the programs come out of that root directory, another release of Debian say, else from this machine.
 # Each program becomes a plain bundle and a relocatable one. strace watches what it opens from its start to its end. Needs
 # Linux 6.7, root or user namespaces, and strace; python3 serves a repository for git. A program that this machine does not
 # have is skipped. Prints a line for each; the exit status is 1 if one of them failed.
@@ -14,6 +15,7 @@ chmod 755 "$work"
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
 wanted=("$@")
+from=${ROOT:+$(realpath "$ROOT")}
 passed=0 failed=0 skipped=0
 
 report() {
@@ -26,11 +28,12 @@ is_wanted() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
 # try NAME PROGRAM[=DST] OPTIONS... -- COMMAND...: @ is where the bundle lies.
 try() {
     local name=$1 program=$2 options=()
+    [ -z "$from" ] || options+=(--root "$from")
     is_wanted "$name" || return
     shift 2
     while [ "$1" != -- ]; do options+=("$1"); shift; done
     shift
-    if ! [ -e "${program%=*}" ]; then report "$name" 'skipped: not on this machine' ''; return; fi
+    if ! [ -x "$from${program%=*}" ]; then report "$name" 'skipped: not installed' ''; return; fi
     form "$name" plain /opt/it "$program" "${options[@]}" --prefix /opt/it -- "$@"
     form "$name" relocatable /moved "$program" "${options[@]}" --relocatable -- "$@"
 }
@@ -68,13 +71,17 @@ opened() {
         grep -vE "^($1|/tmp|/proc|/dev|/sys|/etc)(/|$)|^/$" | head -3
 }
 
-libraries=/usr/lib/$(uname -m)-linux-gnu
-java_home=$(dirname "$(dirname "$(readlink -f /usr/bin/java)")")
-python=$(readlink -f /usr/bin/python3)
-perl_version=$(/usr/bin/perl -e 'printf "%vd", $^V' | cut -d. -f1,2)
-coders=$(ls -d "$libraries"/ImageMagick-*/modules-*/coders 2>/dev/null | head -1)
+inside() { if [ -n "$from" ]; then chroot "$from" "$@"; else "$@"; fi; }
+find_inside() { inside sh -c "ls -d $1" 2>/dev/null | tail -1; }
 
-if is_wanted git && [ -e /usr/bin/git ]; then
+libraries=/usr/lib/$(uname -m)-linux-gnu
+java_home=$(dirname "$(dirname "$(inside readlink -f /usr/bin/java)")")
+python=$(inside readlink -f /usr/bin/python3)
+perl_version=$(inside perl -e 'printf "%vd", $^V' | cut -d. -f1,2)
+convert=$(find_inside '/usr/bin/convert-im*.q16')
+coders=$(find_inside "$libraries/ImageMagick-*/modules-*/coders")
+
+if is_wanted git && [ -x "$from/usr/bin/git" ] && command -v git >/dev/null; then
     git init -q "$work/origin"
     git -C "$work/origin" -c user.name=x -c user.email=x@y commit -q --allow-empty -m first
     git -C "$work/origin" update-server-info
@@ -91,12 +98,12 @@ try java "$java_home/bin/java=bin/" --file "$java_home/lib=lib" --file "$java_ho
 try perl /usr/bin/perl=bin/perl --file "/usr/share/perl/$perl_version=share" --file "$libraries/perl-base=arch" \
     --file "$libraries/perl/$perl_version=more" -- \
     @/bin/perl -I@/more -I@/share -I@/arch -e 'use POSIX; use Data::Dumper; use Socket; use Digest::SHA; print Digest::SHA::sha1_hex("")'
-try imagemagick /usr/bin/convert-im6.q16=bin/convert --file "$coders=coders" -- \
+try imagemagick "$convert=bin/convert" --file "$coders=coders" -- \
     @/bin/convert -size 8x8 xc:red /tmp/red.ppm
 try ffmpeg /usr/bin/ffmpeg=bin/ffmpeg -- @/bin/ffmpeg -v error -f lavfi -i testsrc=duration=1 -f null -
-try node "$(readlink -f /usr/bin/node)=bin/node" -- @/bin/node -p 'require("crypto").randomBytes(4).length'
-try psql "$(ls -d /usr/lib/postgresql/*/bin/psql 2>/dev/null | tail -1)=bin/psql" -- @/bin/psql --version
-try vim "$(readlink -f /usr/bin/vim)=bin/vim" --file "$(ls -d /usr/share/vim/vim[0-9]* | head -1)=share" -- \
+try node "$(inside readlink -f /usr/bin/node)=bin/node" -- @/bin/node -p 'require("crypto").randomBytes(4).length'
+try psql "$(find_inside '/usr/lib/postgresql/*/bin/psql')=bin/psql" -- @/bin/psql --version
+try vim "$(inside readlink -f /usr/bin/vim)=bin/vim" --file "$(find_inside '/usr/share/vim/vim[0-9]*')=share" -- \
     @/bin/vim -u NONE -es -c 'call writefile(["x"], "/tmp/x")' -c 'qa!'
 try nginx /usr/sbin/nginx=sbin/nginx --file /etc/nginx=etc/nginx -- @/sbin/nginx -v
 echo "$passed passed, $failed failed, $skipped skipped"

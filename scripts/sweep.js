@@ -57,7 +57,10 @@ function sweep(file) {
     else count(`refused: ${error.code}: ${reasonOf(error)}`, file);
     return;
   }
-  const rows = [`rung ${plan.rung}`, ...plan.notes.map((note) => `note: ${note.replaceAll(/\d+/g, 'N')}`)];
+  const rows = [
+    `placement ${plan.placement}`,
+    ...plan.notes.map((note) => `note: ${note.replaceAll(/\d+/g, 'N')}`),
+  ];
   for (const row of rows) count(row, file);
   checkResult(file, known);
 }

@@ -65,7 +65,7 @@ export {compareMaps, differentRanges, type RegionChange, type RegionPair} from '
 export {type FileRegion, mapFile, type RegionKind} from './edit/file-map.js';
 export {isProgram} from './edit/loaded.js';
 export type {PayloadChoice} from './edit/payload.js';
-export type {PayloadMove, Plan, Region, Rung, Write} from './edit/plan.js';
+export type {PayloadMove, Placement, Plan, Region, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
 export {checkRequest, type EditRequest} from './edit/request.js';
 export {checkElf, checkElfNotes, type Problem} from './elf/check.js';

@@ -29,7 +29,7 @@ export function addInterpreter(draft: Draft, path: string): Step {
   segment.p_memsz = bytes.length;
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
   addSection(draft, '.interp', {...place, size: bytes.length, align: 1});
-  draft.climb(2);
+  draft.placed('slack');
   draft.changes.push(`interpreter: none -> ${path}`);
   return draft.finish();
 }

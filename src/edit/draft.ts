@@ -15,11 +15,11 @@ import {overlaySource} from '../source/overlay.js';
 import type {Range} from '../source/range-set.js';
 import type {ByteSource} from '../source/source.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
-import type {Region, Rung} from './plan.js';
+import {laterPlacement, type Placement, type Region} from './plan.js';
 
 /** What one edit did, ready to become the ground of the next. */
 export interface Step {
-  readonly rung: Rung;
+  readonly placement: Placement;
   readonly size: number;
   readonly patches: readonly ReasonedPatch[];
   readonly regions: readonly Region[];
@@ -31,7 +31,7 @@ export interface Step {
 /** The step that changes nothing. */
 export function noStep(view: ElfView): Step {
   return {
-    rung: 0,
+    placement: 'none',
     size: view.source.size,
     patches: [],
     regions: [],
@@ -70,7 +70,7 @@ export class Draft {
   readonly taken: Range[] = [];
   /** The LOAD that this draft added at the end of the file for strings and tables. */
   extension: Phdr | undefined;
-  #rung: Rung = 0;
+  #placement: Placement = 'none';
   readonly #patches: ReasonedPatch[] = [];
   /** The file as it is now; undefined when a write has come since it was last asked for. */
   #now: ByteSource | undefined;
@@ -96,9 +96,9 @@ export class Draft {
     return new Draft(this.view, this.layout);
   }
 
-  /** Note that an edit needed this rung. */
-  climb(rung: Rung): void {
-    if (rung > this.#rung) this.#rung = rung;
+  /** Note where an edit put its bytes. */
+  placed(placement: Placement): void {
+    this.#placement = laterPlacement(this.#placement, placement);
   }
 
   /** Write content. The range becomes one that the plan declares. */
@@ -215,7 +215,7 @@ export class Draft {
     );
     this.#writeHeader();
     return {
-      rung: this.#rung,
+      placement: this.#placement,
       size: this.size,
       patches: this.#patches,
       regions: this.#regions,

@@ -86,7 +86,7 @@ function takeDynamicPlace(draft: Draft, segment: Phdr, slots: number): DynamicPl
   for (const capacity of isWritable ? capacities : []) {
     const place = takeWritablePlace(draft, capacity * entry, 16);
     if (place === undefined) continue;
-    draft.climb(2);
+    draft.placed('slack');
     return {...place, capacity};
   }
   const capacity = slots + spareSlots;
@@ -96,7 +96,7 @@ function takeDynamicPlace(draft: Draft, segment: Phdr, slots: number): DynamicPl
 }
 
 function openOwnLoad(draft: Draft, size: number): Place {
-  draft.climb(3);
+  draft.placed('new-segment');
   const load = openLoad(draft, {flags: PF.PF_R | PF.PF_W, size});
   const place = {offset: load.p_offset + headroom, address: load.p_vaddr + BigInt(headroom)};
   draft.taken.push({offset: place.offset, size});

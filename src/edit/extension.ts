@@ -1,5 +1,5 @@
 /*
- * Rung 3: bytes that fit nowhere in the file go to a LOAD at its end, the extension. One is enough for all edits:
+ * A new segment: bytes that fit nowhere in the file go to a LOAD at its end, the extension. One is enough for all edits:
  * see find-extension.ts for how the next edit finds it, open-load.ts for how it is made.
  */
 import type {Draft} from './draft.js';
@@ -14,7 +14,7 @@ import {appendTo, type Place} from './space.js';
  */
 export function takeNewPlace(draft: Draft, size: number, align: number): Place {
   const load = findExtension(draft, size + align) ?? openExtension(draft, size + align);
-  draft.climb(3);
+  draft.placed('new-segment');
   return appendTo(draft, load, size, align);
 }
 
@@ -27,7 +27,7 @@ export function requireExtension(draft: Draft, size: number): void {
 export function growExtension(draft: Draft, end: number, size: number): boolean {
   const load = findExtension(draft, size);
   if (load === undefined || load.p_offset + load.p_filesz !== end) return false;
-  draft.climb(3);
+  draft.placed('new-segment');
   appendTo(draft, load, size, 1);
   return true;
 }

@@ -24,7 +24,7 @@ export function setNoDefaultLib(draft: Draft, wanted: boolean): Step {
     draft.entries.push({d_tag: DT.DT_FLAGS_1, d_val: changed});
   } else if (changed !== 0n) entry.d_val = changed;
   else draft.entries = draft.entries.filter((other) => other !== entry);
-  draft.climb(entry === undefined ? 2 : 1);
+  draft.placed(entry === undefined ? 'slack' : 'in-place');
   draft.changes.push(`default library directories: ${wanted ? 'not searched' : 'searched'} (DF_1_NODEFLIB)`);
   return draft.finish();
 }
@@ -42,7 +42,7 @@ export function setExecStack(draft: Draft, wanted: boolean): Step {
     draft.programHeaders.find(({p_type}) => p_type === PT.PT_GNU_STACK) ??
     takeProgramHeader(draft, {p_type: PT.PT_GNU_STACK, p_flags: PF.PF_R | PF.PF_W, p_align: 16});
   segment.p_flags = wanted ? segment.p_flags | PF.PF_X : segment.p_flags & ~PF.PF_X;
-  draft.climb(1);
+  draft.placed('in-place');
   draft.changes.push(`executable stack: ${wanted ? 'yes' : 'no'} (PT_GNU_STACK)`);
   return draft.finish();
 }
@@ -54,7 +54,7 @@ export function setOsAbi(draft: Draft, wanted: number): Step {
   if (EI_OSABI === wanted) return noStep(view);
   const offset = Ident.offsetOf('EI_OSABI', view.format.elfClass);
   draft.write(offset, Uint8Array.of(wanted), 'EI_OSABI');
-  draft.climb(1);
+  draft.placed('in-place');
   draft.changes.push(`OS ABI: ${osAbiName(EI_OSABI)} -> ${osAbiName(wanted)}`);
   return draft.finish();
 }
@@ -73,7 +73,7 @@ export function addDebugTag(draft: Draft): Step {
   }
   makeDynamicRoom(draft, 1);
   draft.entries.push({d_tag: DT.DT_DEBUG, d_val: 0n});
-  draft.climb(2);
+  draft.placed('slack');
   draft.changes.push('DT_DEBUG added');
   return draft.finish();
 }

@@ -39,7 +39,7 @@ export function growStringTable(draft: Draft, size: number): void {
     moveFollowers(draft, size);
   if (!done) moveToExtension(draft, size);
   setEntry(draft, DT.DT_STRSZ, BigInt(size));
-  draft.climb(2);
+  draft.placed('slack');
 }
 
 function stringTable(draft: Draft): DynamicTable {

@@ -48,7 +48,7 @@ function write(draft: Draft, place: Place, bytes: Uint8Array, path: string): Ste
   const {interpreter} = draft.view;
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
   redirect(draft, place, bytes.length);
-  draft.climb(place.offset === interpreter?.offset ? 1 : 2);
+  draft.placed(place.offset === interpreter?.offset ? 'in-place' : 'slack');
   draft.changes.push(`interpreter: ${interpreter?.path} -> ${path}`);
   return draft.finish();
 }

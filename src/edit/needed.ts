@@ -27,7 +27,7 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
   const value = BigInt(placeString(draft, name));
   const others = neededValues(draft).filter((_, i) => names[i] !== name);
   setNeeded(draft, where === 'first' ? [value, ...others] : [...others, value]);
-  draft.climb(names.includes(name) ? 1 : 2);
+  draft.placed(names.includes(name) ? 'in-place' : 'slack');
   draft.changes.push(`needed (DT_NEEDED): ${name} added${where === 'first' ? ' at the front' : ''}`);
   return draft.finish();
 }
@@ -51,7 +51,7 @@ export function removeNeeded(draft: Draft, name: string): Step {
   const dropped = dropNeededVersions(draft, ({file}) => file === name);
   const released = values.filter((_, i) => names[i] === name).map(Number);
   releaseStrings(draft, [...released, ...dropped.strings], {versions: dropped.records});
-  draft.climb(1);
+  draft.placed('in-place');
   draft.changes.push(`needed (DT_NEEDED): ${name} removed`);
   const required = unbindSymbols(draft, dropped.indices);
   if (required.length > 0) draft.notes.push(describeRequired(name, required));
@@ -92,7 +92,7 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
       'a name in DT_VERNEED',
     );
   });
-  draft.climb(1);
+  draft.placed('in-place');
   for (const [from, to] of wanted)
     if (dynamic.needed.includes(from)) draft.changes.push(`needed (DT_NEEDED): ${from} -> ${to}`);
   draft.notes.push(...notes);

@@ -56,7 +56,7 @@ export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
  */
 export function makeSlot(draft: Draft): void {
   if (makeSlotAtHand(draft)) return;
-  draft.climb(3);
+  draft.placed('new-segment');
   openLoads(draft, [], {entries: 1});
 }
 

@@ -31,7 +31,7 @@ export function setSearchPath(draft: Draft, tag: PathTag, path: string): Step {
   const released = old.map((entry) => Number(entry.d_val));
   const d_val = BigInt(placeString(draft, path, {released}));
   draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});
-  draft.climb(old.length === 0 ? 2 : 1);
+  draft.placed(old.length === 0 ? 'slack' : 'in-place');
   draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
   return draft.finish();
 }
@@ -70,7 +70,7 @@ export function removeSearchPath(draft: Draft): Step {
     draft,
     old.map((entry) => Number(entry.d_val)),
   );
-  draft.climb(1);
+  draft.placed('in-place');
   draft.changes.push(`${describeOld(view)} removed`);
   return draft.finish();
 }

@@ -21,7 +21,7 @@ import {addNeeded, removeNeeded, replaceNeeded} from './needed.js';
 import {addPatch, type ReasonedPatch, toWrites} from './patches.js';
 import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './paths.js';
 import {appendPayload, decidePayload, moveSectionHeadersLast, repeatTail, withoutPayload} from './payload.js';
-import type {Plan, Rung} from './plan.js';
+import {laterPlacement, type Plan} from './plan.js';
 import {renameSymbols} from './rename-symbols.js';
 import {checkRequest, type EditRequest} from './request.js';
 import {setSoname} from './soname.js';
@@ -80,7 +80,7 @@ function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: reado
     current = new ElfView(overlaySource(view.source, patches, step.size));
   }
   const plan = summarize(view, current, steps, patches);
-  if (plan.rung >= 2) requireTablesMapped(view);
+  if (plan.placement === 'slack' || plan.placement === 'new-segment') requireTablesMapped(view);
   try {
     if (plan.writes.length > 0) checkPlan(view, plan, requests);
   } catch (error) {
@@ -147,10 +147,10 @@ function summarize(
   patches: readonly ReasonedPatch[],
 ): Plan {
   const writes = toWrites(view.source, patches);
-  const rungs: readonly Rung[] = writes.length === 0 ? [0] : steps.map((step) => step.rung);
+  const changing = writes.length === 0 ? [] : steps;
   return {
     path: view.path,
-    rung: rungs.reduce<Rung>((highest, rung) => (rung > highest ? rung : highest), 0),
+    placement: changing.map((step) => step.placement).reduce(laterPlacement, 'none'),
     inputSize: view.source.size,
     outputSize: after.source.size,
     writes,

@@ -1,10 +1,18 @@
 import type {Patch} from '../source/overlay.js';
 
+/** The places for new bytes, in the order in which they are tried. */
+export const placements = ['none', 'in-place', 'slack', 'new-segment'] as const;
+
 /**
- * Where the new bytes went: 0 nothing to do, 1 in place, 2 existing slack, 3 a new LOAD at the end of the file.
- * A plan's rung is the highest that one of its edits needed.
+ * Where the new bytes went: nowhere, since nothing changes; in the place of the old ones; into existing slack; or into a
+ * new LOAD at the end of the file. A plan's placement is the last in this order that one of its edits needed.
  */
-export type Rung = 0 | 1 | 2 | 3;
+export type Placement = (typeof placements)[number];
+
+/** The one of two that is tried later. */
+export function laterPlacement(a: Placement, b: Placement): Placement {
+  return placements.indexOf(a) > placements.indexOf(b) ? a : b;
+}
 
 /** Bytes to write at an offset of the file, and why. */
 export interface Write extends Patch {
@@ -30,13 +38,13 @@ export interface PayloadMove {
 /** What to do to a file: plain data, to be printed, tested, or applied by `applyPlan`. */
 export interface Plan {
   readonly path: string | undefined;
-  readonly rung: Rung;
+  readonly placement: Placement;
   /** Length of the file in bytes, before and after. */
   readonly inputSize: number;
   readonly outputSize: number;
   /** Bytes after the image that move as they are, before anything is written. `writes` fit the file without them. */
   readonly payload?: PayloadMove;
-  /** Disjoint, in the order of their offsets; empty on rung 0. */
+  /** Disjoint, in the order of their offsets; empty where the placement is `none`. */
   readonly writes: readonly Write[];
   readonly regions: readonly Region[];
   /** What changes, in words, one edit each. */

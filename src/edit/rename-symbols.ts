@@ -52,7 +52,7 @@ export function renameSymbols(draft: Draft, names: Readonly<Record<string, strin
     if (symbol !== undefined) symbol.st_name = places[k] ?? 0;
   });
   writeTables(draft, symbols, newNames.map(hashedName));
-  draft.climb(1);
+  draft.placed('in-place');
   const pairs = new Map(renamed.map(({from, to}) => [from, to]));
   for (const [from, to] of pairs) draft.changes.push(`dynamic symbol: ${from} -> ${to}`);
   draft.notes.push(...notes);

@@ -30,7 +30,7 @@ export function setSoname(draft: Draft, name: string): Step {
   const d_val = BigInt(placeString(draft, name, {released}));
   if (entry === undefined) draft.entries.push({d_tag: DT.DT_SONAME, d_val});
   else entry.d_val = d_val;
-  draft.climb(entry === undefined ? 2 : 1);
+  draft.placed(entry === undefined ? 'slack' : 'in-place');
   draft.changes.push(`soname (DT_SONAME): ${dynamic.soname ?? 'none'} -> ${name}`);
   return draft.finish();
 }

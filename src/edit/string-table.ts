@@ -71,7 +71,7 @@ function fillHole(
 ): number {
   const hole = findHole(table, use, bytes.length, released);
   if (hole < 0) return -1;
-  draft.climb(released.includes(hole) ? 1 : 2);
+  draft.placed(released.includes(hole) ? 'in-place' : 'slack');
   writeInto(draft, hole, bytes);
   table.set(bytes, hole);
   use.add(hole);

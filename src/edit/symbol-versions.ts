@@ -35,7 +35,7 @@ export function clearSymbolVersions(draft: Draft, names: readonly string[]): Ste
   writeVersym(draft, versym);
   const dropped = dropNeededVersions(draft, ({index}) => left.has(index) && !used.has(index));
   releaseStrings(draft, dropped.strings, {versions: dropped.records});
-  draft.climb(1);
+  draft.placed('in-place');
   draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
   draft.notes.push(...absent);
   return draft.finish();

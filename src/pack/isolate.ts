@@ -79,7 +79,7 @@ function planOf({path, source: {size}}: ElfView, writes: readonly Write[], chang
   const sorted = [...writes].sort((a, b) => a.offset - b.offset);
   return {
     path,
-    rung: sorted.length === 0 ? 0 : 1,
+    placement: sorted.length === 0 ? 'none' : 'in-place',
     inputSize: size,
     outputSize: size,
     writes: sorted,

@@ -173,7 +173,7 @@ test('a second set with the same value leaves the time of the file alone', (t) =
   const after = statSync(file, {bigint: true});
   t.deepEqual([after.mtimeNs, after.ctimeNs, after.ino], [before.mtimeNs, before.ctimeNs, before.ino]);
   const [plan] = JSON.parse(stdoutOf(t, ['set', file, '/debootstrap/qemu-libs/ld.so', '-n', '--json']));
-  t.like(plan, {rung: 0, writes: [], changes: []});
+  t.like(plan, {placement: 'none', writes: [], changes: []});
 });
 
 test('--output leaves the file alone', (t) => {
@@ -235,7 +235,7 @@ test('--json: a plan, with bytes as hexadecimal digits', (t) => {
   const expected = {
     file,
     path: file,
-    rung: 1,
+    placement: 'in-place',
     inputSize: 16_624,
     outputSize: 16_624,
     changes: [`interpreter: ${interpreter} -> /l`],

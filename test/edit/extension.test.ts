@@ -208,7 +208,7 @@ test(
       const program = matrixProgram(t, programs, `aarch64-${name}`);
       copyFileSync(program.path, file);
       const plan = planEdit(openElfBuffer(readFileSync(file)).view, {rpath: `/opt/${'r'.repeat(70_000)}`});
-      t.is(plan.rung, 3);
+      t.is(plan.placement, 'new-segment');
       applyPlanSync(file, plan);
       t.is(runMatrixProgram(program, file).stdout, probeOutput, name);
     }

@@ -38,7 +38,7 @@ for (const file of loadedFixtures) {
       }
       t.regex(flags(programFile(t, edited)), /NODEFLIB/);
       if (file.hasSections) t.deepEqual(complaintsSince(t, file, edited), []);
-      t.is(planFor(edited, {noDefaultLib: true}).rung, 0);
+      t.is(planFor(edited, {noDefaultLib: true}).placement, 'none');
       const back = edit(edited, {noDefaultLib: false});
       if (edited.length === bytes.length) t.deepEqual(back, bytes);
       else t.notRegex(flags(programFile(t, back)), /NODEFLIB/);
@@ -70,6 +70,6 @@ test(
   withTools((t) => {
     const edited = edit(fixtureBytes('x86_64/libprobe.so.1'), {addDebugTag: true});
     t.is(readelfDynamic(programFile(t, edited)).filter(({type}) => type === 'DEBUG').length, 1);
-    t.is(planFor(fixtureBytes('x86_64/probe-pie'), {addDebugTag: true}).rung, 0);
+    t.is(planFor(fixtureBytes('x86_64/probe-pie'), {addDebugTag: true}).placement, 'none');
   }),
 );

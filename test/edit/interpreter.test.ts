@@ -26,7 +26,7 @@ const pathOf = (length: number) => `/${'x'.repeat(length - 1)}`;
 test('golden: a shorter path, in place', (t) => {
   t.deepEqual(planFor(new Uint8Array(fixtureBytes('x86_64/probe-pie')), {interpreter: '/l'}), {
     path: undefined,
-    rung: 1,
+    placement: 'in-place',
     inputSize: 16_624,
     outputSize: 16_624,
     writes: [
@@ -65,7 +65,7 @@ test('golden: a longer path, into the slack of a LOAD', (t) => {
   const interpreter = '/debootstrap/qemu-libs/ld.so';
   t.deepEqual(planFor(new Uint8Array(fixtureBytes('i386/probe-exec')), {interpreter}), {
     path: undefined,
-    rung: 2,
+    placement: 'slack',
     inputSize: 13_864,
     outputSize: 13_864,
     writes: [
@@ -163,8 +163,8 @@ for (const program of dynamicPrograms) {
   );
 
   test(`${name}: the same value is nothing to do`, (t) => {
-    const {rung, writes, changes} = planFor(bytes, {interpreter});
-    t.deepEqual({rung, writes, changes}, {rung: 0, writes: [], changes: []});
+    const {placement, writes, changes} = planFor(bytes, {interpreter});
+    t.deepEqual({placement, writes, changes}, {placement: 'none', writes: [], changes: []});
   });
 
   test(`${name}: set and set back reads as before, and is the old file where section headers tell what is free`, (t) => {

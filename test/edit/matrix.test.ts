@@ -7,6 +7,7 @@
  */
 import path from 'node:path';
 import test from 'ava';
+import {type Plan, placements} from '../../src/edit/plan.js';
 import {toolchainNames} from '../helpers/fixtures.js';
 import {buildMatrix, type MatrixProgram} from '../helpers/matrix.js';
 import {editAlone, editNames, type Random, randomEdits} from '../helpers/matrix-edits.js';
@@ -100,34 +101,37 @@ function chosenFrom(group: readonly RowProgram[], random: Random): readonly RowP
   return program === undefined ? [] : [program];
 }
 
-/** The highest rung that an edit needed; `-` where there is no such edit. */
+/** The last placement that an edit needed, by its number; `-` where there is no such edit. */
 function cellOf(trials: readonly (Trial | undefined)[]): string {
-  const rungs = trials.flatMap((trial) => trial?.plans.map(({rung}) => rung) ?? []);
-  return rungs.length === 0 ? '-' : String(Math.max(...rungs));
+  const numbers = trials.flatMap((trial) => trial?.plans.map(numberOf) ?? []);
+  return numbers.length === 0 ? '-' : String(Math.max(...numbers));
 }
+
+/** Placements in the order in which they are tried. */
+const numberOf = ({placement}: Plan) => placements.indexOf(placement);
 
 function tableOf(rows: ReadonlyMap<string, readonly string[]>): string[] {
   const heads = editNames.map((name, i) => `${String(i + 1).padStart(2)} ${name}`);
   const columns = editNames.map((_, i) => String(i + 1).padStart(3)).join('');
   return [
     `edits: ${heads.join(', ')}`,
-    `${'rung that each needed'.padEnd(26)}${columns}`,
+    `${'placement of each (0-3)'.padEnd(26)}${columns}`,
     ...[...rows].map(
       ([name, cells]) => `${name.padEnd(26)}${cells.map((cell) => cell.padStart(3)).join('')}`,
     ),
   ];
 }
 
-/** Counts to print: combinations and their highest rungs for each linker and machine. */
+/** Counts to print: combinations and their last placements for each linker and machine. */
 class Tally {
-  readonly #rows = new Map<string, {runs: number; rungs: number[]; moved: number}>();
+  readonly #rows = new Map<string, {runs: number; counts: number[]; moved: number}>();
 
   add({toolchain, linker}: MatrixProgram, {plans}: Trial): void {
     const name = `${toolchain} ${linker}`;
-    const row = this.#rows.get(name) ?? {runs: 0, rungs: [0, 0, 0, 0], moved: 0};
+    const row = this.#rows.get(name) ?? {runs: 0, counts: [0, 0, 0, 0], moved: 0};
     row.runs += 1;
-    const highest = Math.max(...plans.map(({rung}) => rung));
-    row.rungs[highest] = (row.rungs[highest] ?? 0) + 1;
+    const last = Math.max(...plans.map(numberOf));
+    row.counts[last] = (row.counts[last] ?? 0) + 1;
     if (plans.some(hasMovedTable)) row.moved += 1;
     this.#rows.set(name, row);
   }
@@ -135,10 +139,12 @@ class Tally {
   lines(): string[] {
     const rows = [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1));
     return [
-      'machine and linker      runs  rung 0   1   2   3  table moved',
-      ...rows.map(([name, {runs: count, rungs, moved}]) => {
-        const cells = rungs.map((n) => String(n).padStart(4)).join('');
-        return `${name.padEnd(22)} ${String(count).padStart(5)}     ${cells} ${String(moved).padStart(5)}`;
+      'machine and linker      runs  none  in place  slack  new segment  table moved',
+      ...rows.map(([name, {runs: count, counts, moved}]) => {
+        const cells = [...counts, moved]
+          .map((n, i) => String(n).padStart([6, 10, 7, 13, 13][i] ?? 0))
+          .join('');
+        return `${name.padEnd(22)} ${String(count).padStart(5)}${cells}`;
       }),
     ];
   }

@@ -22,8 +22,11 @@ const dynamic = fixtures.filter(
 );
 
 test('golden: another search path over the old one, in place', (t) => {
-  const {rung, writes, regions, changes} = planOf('x86_64/needs-libprobe', {runpath: '$ORIG'});
-  t.deepEqual({rung, changes}, {rung: 1, changes: ['runpath (DT_RUNPATH): DT_RUNPATH $ORIGIN -> $ORIG']});
+  const {placement, writes, regions, changes} = planOf('x86_64/needs-libprobe', {runpath: '$ORIG'});
+  t.deepEqual(
+    {placement, changes},
+    {placement: 'in-place', changes: ['runpath (DT_RUNPATH): DT_RUNPATH $ORIGIN -> $ORIG']},
+  );
   t.deepEqual(writes, [
     {
       offset: 0x56d,
@@ -52,7 +55,7 @@ test('golden: the same path under the other tag is one byte', (t) => {
 
 test('golden: .dynstr grows by sliding the tables behind it', (t) => {
   t.deepEqual(summary('x86_64/probe-exec', {rpath: '/debootstrap/qemu-libs'}), [
-    'rung 2, 14656 -> 14656 bytes',
+    'slack, 14656 -> 14656 bytes',
     '0xd0 PT_LOAD in the table of headers',
     '0x4e7 the string /debootstrap/qemu-libs',
     '0x500 the tables after .dynstr, moved toward the slack',
@@ -72,7 +75,7 @@ test('golden: .dynstr grows by sliding the tables behind it', (t) => {
 
 test('golden: .dynstr moves whole into slack, and a spare DT_NULL takes the new entry', (t) => {
   t.deepEqual(summary('ppc64/probe-exec', {runpath: '$ORIGIN/lib'}), [
-    'rung 2, 67952 -> 67952 bytes',
+    'slack, 67952 -> 67952 bytes',
     '0xd7 PT_LOAD in the table of headers',
     '0x371 the place of the old .dynstr',
     '0xb4d .dynstr, moved as a whole',
@@ -89,9 +92,9 @@ function planOf(name: string, request: EditRequest) {
 }
 
 function summary(name: string, request: EditRequest): string[] {
-  const {rung, inputSize, outputSize, writes} = planOf(name, request);
+  const {placement, inputSize, outputSize, writes} = planOf(name, request);
   return [
-    `rung ${rung}, ${inputSize} -> ${outputSize} bytes`,
+    `${placement}, ${inputSize} -> ${outputSize} bytes`,
     ...writes.map(({offset, reason}) => `0x${offset.toString(16)} ${reason}`),
   ];
 }
@@ -177,8 +180,8 @@ for (const file of dynamic) {
   test(`${name}: the same path again is nothing to do, and so is removing what is not there`, (t) => {
     const edited = editOrNoRoom(bytes, {rpath: '/debootstrap/qemu-libs'});
     if (edited === undefined) return expectNoRoom(t, file);
-    t.like(planFor(edited, {rpath: '/debootstrap/qemu-libs'}), {rung: 0, writes: []});
-    t.like(planFor(edit(edited, {removeRpath: true}), {removeRpath: true}), {rung: 0, writes: []});
+    t.like(planFor(edited, {rpath: '/debootstrap/qemu-libs'}), {placement: 'none', writes: []});
+    t.like(planFor(edit(edited, {removeRpath: true}), {removeRpath: true}), {placement: 'none', writes: []});
   });
 }
 

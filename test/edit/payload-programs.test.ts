@@ -127,7 +127,7 @@ test(
       interpreter: loaderLink(t, program, 250),
       runpath: `/opt/${'r'.repeat(3000)}`,
     });
-    t.is(plan.rung, 3);
+    t.is(plan.placement, 'new-segment');
     t.is(output(file, ['a', 'b']), hello);
   }),
 );

@@ -94,7 +94,7 @@ test('an empty request is byte-identical', (t) => {
   for (const {name, e_type} of fixtures) {
     if (e_type === 'ET_REL' || name.endsWith('.debug')) continue;
     const plan = planFor(fixtureBytes(name), {});
-    t.like(plan, {rung: 0, writes: [], regions: [], changes: [], notes: []});
+    t.like(plan, {placement: 'none', writes: [], regions: [], changes: [], notes: []});
     t.is(countDifferent(applyPlanToBuffer(fixtureBytes(name), plan), fixtureBytes(name)), 0);
   }
 });
@@ -127,7 +127,7 @@ function check(
   });
   const plan: Plan = {
     path: undefined,
-    rung: 1,
+    placement: 'in-place',
     inputSize: before.length,
     outputSize: after.length,
     writes,

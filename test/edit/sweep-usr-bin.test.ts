@@ -142,7 +142,7 @@ function setInterpreter(file: string, link: string, edited: string, counts: Coun
     const elf = openElfSync(file);
     const plan = planEdit(elf.view, {interpreter: link});
     void elf.close();
-    if (plan.rung === 3) {
+    if (plan.placement === 'new-segment') {
       counts.newSegment.push(file);
       return false;
     }

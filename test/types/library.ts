@@ -60,11 +60,11 @@ request.soname = 'libx.so';
 
 // A plan is data that cannot be changed by accident.
 const plan = planEdit(view, {});
-same<Plan['rung'], 0 | 1 | 2 | 3>(true);
+same<Plan['placement'], 'none' | 'in-place' | 'slack' | 'new-segment'>(true);
 // @ts-expect-error its list of writes is read-only
 plan.writes.push({offset: 0, bytes: new Uint8Array(), before: new Uint8Array(), reason: ''});
-// @ts-expect-error and so is its rung
-plan.rung = 0;
+// @ts-expect-error and so is its placement
+plan.placement = 'none';
 
 // Applying: to a file, with options, or to bytes.
 same<ReturnType<typeof applyPlan>, Promise<Applied>>(true);

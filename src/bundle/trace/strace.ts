@@ -28,7 +28,7 @@ export interface TracedRun {
  * @param command the program and its arguments
  * @throws ElfError NOT_FOUND without strace, COMMAND_FAILED when the command did not start
  * @example
- *   const {paths} = await traceCommand(['/bin/cat', '/etc/hosts']);
+ *   const {paths} = await traceCommand(['/bin/cp', '/etc/hosts', '/dev/null']);
  *   console.log(paths.includes('/etc/hosts')); // true
  */
 export async function traceCommand(command: readonly string[]): Promise<TracedRun> {

@@ -48,7 +48,7 @@ export interface TracedBundle {
  * @example
  *   const {files} = await bundle(['/usr/bin/file'], {into: './out'});
  *   const sources = files.map(({source}) => source);
- *   const run = await traceCommand(['/usr/bin/file', '/bin/ls']);
+ *   const run = await traceCommand(['/bin/sh', '-c', 'file /bin/ls >/dev/null']);
  *   for (const {text} of findUnbundled(run, {programs: ['/usr/bin/file'], sources}).options) console.log(text);
  */
 export function findUnbundled({paths, skipped}: TracedRun, bundle: TracedBundle): Unbundled {

@@ -1,9 +1,14 @@
-import {hex, type Plan} from '../../index.js';
+import {hex, type Placement, type Plan} from '../../index.js';
 import type {Output} from '../output.js';
 import {safe} from '../safe-text.js';
 import {counted} from '../size.js';
 
-const rungNames = ['nothing to do', 'in place', 'existing slack', 'a new segment'] as const;
+const placeNames: Readonly<Record<Placement, string>> = {
+  none: 'nothing to do',
+  'in-place': 'in place',
+  slack: 'existing slack',
+  'new-segment': 'a new segment',
+};
 
 /** Say in one line what a plan changes, and what that costs. */
 export function summarize(plan: Plan): string {
@@ -12,7 +17,7 @@ export function summarize(plan: Plan): string {
   const size = growth === 0 ? 'size unchanged' : `${growth > 0 ? '+' : ''}${counted(growth, 'byte')}`;
   return plan.writes.length === 0
     ? 'nothing to do'
-    : `${plan.changes.join('; ')} (${rungNames[plan.rung]}: ${counted(bytes, 'byte')} written, ${size})`;
+    : `${plan.changes.join('; ')} (${placeNames[plan.placement]}: ${counted(bytes, 'byte')} written, ${size})`;
 }
 
 /** Print what would be written where, and why. */
