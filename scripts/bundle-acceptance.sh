@@ -25,7 +25,7 @@ report() {
 
 is_wanted() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
 
-# try NAME PROGRAM[=DST] OPTIONS... -- COMMAND...: @ is where the bundle lies.
+# try NAME PROGRAM[=DST] OPTIONS... -- [VARIABLE=VALUE...] COMMAND...: @ is the place of the bundle.
 try() {
     local name=$1 program=$2 options=()
     [ -z "$from" ] || options+=(--root "$from")
@@ -39,10 +39,11 @@ try() {
 }
 
 form() {
-    local name=$1 form=$2 place=$3 root=$work/root said into options=()
+    local name=$1 form=$2 place=$3 root=$work/root said into options=() variables=()
     shift 3
     while [ "$1" != -- ]; do options+=("$1"); shift; done
     shift
+    while [[ $1 == *=* ]]; do variables+=(--env "${1//@/$place}"); shift; done
     rm -rf "$root"
     mkdir -p "$root"/{dev,proc,tmp,etc}
     into=$root
@@ -54,7 +55,7 @@ form() {
     [ "$form" = plain ] || mv "$root/built" "$root$place"
     # The tracer is in the namespace, the program in the root: what it opens is written down as it sees it.
     if ! said=$(strace -qq -f -o "$work/trace" -e trace=open,openat,execve \
-        "$elfinterp" chroot run --no-keep-env --env HOME=/tmp "$root" -- "${@//@/$place}" 2>&1); then
+        "$elfinterp" chroot run --no-keep-env --env HOME=/tmp "${variables[@]}" "$root" -- "${@//@/$place}" 2>&1); then
         report "$name, $form" "status $?" "$said"
         return
     fi
@@ -99,9 +100,20 @@ try perl /usr/bin/perl=bin/perl --file "/usr/share/perl/$perl_version=share" --f
     --file "$libraries/perl/$perl_version=more" -- \
     @/bin/perl -I@/more -I@/share -I@/arch -e 'use POSIX; use Data::Dumper; use Socket; use Digest::SHA; print Digest::SHA::sha1_hex("")'
 try imagemagick "$convert=bin/convert" --file "$coders=coders" -- \
-    @/bin/convert -size 8x8 xc:red /tmp/red.ppm
+    MAGICK_CODER_MODULE_PATH=@/coders @/bin/convert -size 8x8 xc:red /tmp/red.ppm
 try ffmpeg /usr/bin/ffmpeg=bin/ffmpeg -- @/bin/ffmpeg -v error -f lavfi -i testsrc=duration=1 -f null -
-try node "$(inside readlink -f /usr/bin/node)=bin/node" -- @/bin/node -p 'require("crypto").randomBytes(4).length'
+node=$(inside readlink -f /usr/bin/node)
+if [ -n "$(find_inside /usr/share/nodejs/undici)" ]; then
+    # Debian's node reads some of its modules from a path that is compiled in.
+    options=(${from:+--root "$from"} --prefix /)
+    for module in undici cjs-module-lexer acorn acorn-walk minimatch; do
+        [ ! -d "$from/usr/share/nodejs/$module" ] || options+=(--file "/usr/share/nodejs/$module=usr/share/nodejs/$module")
+    done
+    ! is_wanted node || form node plain '' "$node=bin/node" "${options[@]}" -- \
+        @/bin/node -p 'require("crypto").randomBytes(4).length'
+else
+    try node "$node=bin/node" -- @/bin/node -p 'require("crypto").randomBytes(4).length'
+fi
 try psql "$(find_inside '/usr/lib/postgresql/*/bin/psql')=bin/psql" -- @/bin/psql --version
 try vim "$(inside readlink -f /usr/bin/vim)=bin/vim" --file "$(find_inside '/usr/share/vim/vim[0-9]*')=share" -- \
     @/bin/vim -u NONE -es -c 'call writefile(["x"], "/tmp/x")' -c 'qa!'
