@@ -24,9 +24,9 @@ ${plan.writes.length === 0 ? undefined : writeTable(plan.writes)}
 
 const places: readonly (readonly [placement: Placement, name: string, meaning: string])[] = [
   ['none', 'nothing to do', 'the file already has the value'],
-  ['in-place', 'in place', 'the new value fits in the place of the old one'],
-  ['slack', 'existing slack', 'uses padding that the linker left; the file does not grow'],
-  ['new-segment', 'a new segment', 'the file has no room, so it grows at its end'],
+  ['in-place', 'in place', 'the value fits in the old place'],
+  ['slack', 'existing slack', 'uses padding; the file does not grow'],
+  ['new-segment', 'a new segment', 'the file grows at its end'],
 ];
 
 /** The places in the order in which they are tried, the one that was taken marked. */

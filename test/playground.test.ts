@@ -176,7 +176,7 @@ test.serial(
     await fill(page, {interpreter: 'relative/ld.so'});
     await page.locator('#plan-error:not([hidden])').waitFor();
     t.regex(await page.innerText('#plan-error'), /relative/);
-    await page.getByRole('button', {name: 'Reset to the values of the file'}).click();
+    await page.getByRole('button', {name: 'Reset'}).click();
     await page.locator('#plan-error').waitFor({state: 'hidden'});
     t.is(await page.getByLabel('Interpreter').inputValue(), '/lib64/ld-linux-x86-64.so.2');
     t.true(await page.locator('#plan-box').isHidden());

@@ -4,6 +4,7 @@
  */
 
 import {DT} from '../elf/constants.js';
+import {relativeInWords} from '../elf/search-path.js';
 import type {ElfView} from '../elf/view.js';
 import {type Draft, noStep, type Step} from './draft.js';
 import {makeDynamicRoom} from './dynamic-room.js';
@@ -33,6 +34,8 @@ export function setSearchPath(draft: Draft, tag: PathTag, path: string): Step {
   draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});
   draft.placed(old.length === 0 ? 'slack' : 'in-place');
   draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
+  const relative = relativeInWords(path);
+  if (relative !== undefined) draft.notes.push(`search path: ${relative}`);
   return draft.finish();
 }
 

@@ -7,7 +7,7 @@
  */
 import {ElfError} from '../errors.js';
 import {checkBindings} from './check/bindings.js';
-import {checkDynamic} from './check/dynamic.js';
+import {checkDynamic, noteRelativePath} from './check/dynamic.js';
 import {checkHashTables} from './check/hash.js';
 import {checkHeader} from './check/header.js';
 import {checkNotes} from './check/notes.js';
@@ -73,11 +73,11 @@ export const checkHeaders: (view: ElfView) => readonly Problem[] = oncePerView((
 );
 
 /**
- * List what is unusual in a file and right where it stands: a boot loader, firmware or kernel whose segments can be
- * written to and executed. Empty for nearly every file.
+ * List what is unusual in a file but not wrong: segments that can be written to and executed, in a boot loader, firmware
+ * or kernel; a search path that depends on the working directory. Empty for nearly every file.
  */
 export function checkElfNotes(view: ElfView): Problem[] {
-  return apply(noteWritableCode, view);
+  return [...apply(noteWritableCode, view), ...apply(noteRelativePath, view)];
 }
 
 function rulesFor(view: ElfView): readonly Rule[] {

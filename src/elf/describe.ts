@@ -10,6 +10,7 @@ import {describeKind, type ElfKind, kindOf} from './kind.js';
 import {machineOf} from './machine.js';
 import {readNotes, readSectionNotes} from './notes.js';
 import {type PackedContents, packedContents, partSource} from './packed.js';
+import {relativeInWords} from './search-path.js';
 import {oldestGlibc, type WantedVersions, wantedVersions} from './version-names.js';
 import {ElfView} from './view.js';
 
@@ -29,6 +30,8 @@ export interface ElfFacts {
   readonly needed: readonly string[];
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
+  /** Which elements of the search path depend on the working directory, in words; undefined if none do. */
+  readonly relativePath: string | undefined;
   readonly soname: string | undefined;
   /** Undefined for what is neither a program nor a library. */
   readonly hardening: Hardening | undefined;
@@ -85,6 +88,7 @@ export function describeElf(file: ElfView): ElfFacts {
     needed: attempt(() => view.dynamic?.needed) ?? [],
     rpath: attempt(() => view.dynamic?.rpath),
     runpath: attempt(() => view.dynamic?.runpath),
+    relativePath: attempt(() => relativeInWords(view.dynamic?.runpath ?? view.dynamic?.rpath)),
     soname: attempt(() => view.dynamic?.soname),
     hardening: isLoaded(kind) ? attempt(() => hardeningOf(view, kind, notes)) : undefined,
     buildId: buildId(notes),

@@ -9,7 +9,7 @@ import {DT} from '../../src/elf/constants.js';
 import {dynamicSymbolTable, eachSymbol} from '../../src/elf/symbols.js';
 import {readDefinedVersions, readNeededVersions} from '../../src/elf/versions.js';
 import type {ElfView} from '../../src/elf/view.js';
-import {type EditRequest, openElfBuffer} from '../../src/index.js';
+import {checkElfNotes, describeElf, type EditRequest, openElfBuffer} from '../../src/index.js';
 import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../helpers/edits.js';
 import {type Fixture, fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {euReadelfStrings, newComplaints, readelfDynamic} from '../helpers/readelf.js';
@@ -339,3 +339,21 @@ test('two of rpath, runpath and removeRpath are refused, and so are NUL and newl
   ])
     t.throws(() => planFor(bytes, request), {code: 'BAD_REQUEST'});
 });
+
+for (const [path, named] of [
+  ['/tmp/x::.:lib', "'', '.', 'lib'"],
+  ['$ORIGIN/lib:/opt/lib:', "''"],
+  ['/opt/lib:$ORIGIN', undefined],
+] as const) {
+  test(`elements that depend on the working directory are named: ${path}`, (t) => {
+    const note = named && `relative to the working directory: ${named}`;
+    const bytes = fixtureBytes('x86_64/needs-libprobe');
+    t.deepEqual(planFor(bytes, {runpath: path}).notes, note === undefined ? [] : [`search path: ${note}`]);
+    const {view} = openElfBuffer(edit(bytes, {runpath: path}));
+    t.deepEqual(
+      checkElfNotes(view).map(({code, message}) => [code, message]),
+      note === undefined ? [] : [['RELATIVE_PATH', `search path: ${note}`]],
+    );
+    t.is(describeElf(view).relativePath, note);
+  });
+}

@@ -7,6 +7,7 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {elfinterp, program} from '../helpers/cli.js';
+import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 import {chrootScenarios} from './chroots.js';
@@ -92,21 +93,23 @@ test(
   }),
 );
 
+const there = ['--prefix', place.prefix, '--libs', place.libs];
+
 test(
   'a limit on the size of files leaves the bundle that was there',
   withTools((t) => {
     for (const kilobytes of [1, 20, 100, 1000]) {
       const root = tempDirectory(t);
       mkdirSync(join(root, 'bin'));
-      t.is(elfinterp(['bundle', '/bin/true', '--into', root]).status, 0);
+      t.is(elfinterp(['bundle', '/bin/true', '--into', root, ...there]).status, 0);
       const limited = `ulimit -f ${kilobytes * 2}; exec "$@"`;
-      const words = [process.execPath, program, 'bundle', '/bin/false', '--into', root];
+      const words = [process.execPath, program, 'bundle', '/bin/false', '--into', root, ...there];
       const {status, signal, stderr} = run('sh', ['-c', limited, 'sh', ...words]);
       t.true(status === 1 || signal !== null, stderr);
       if (status === 1) t.regex(stderr, /file too large/);
       if (signal === null) t.deepEqual(readdirSync(root).sort(), ['bin', 'debootstrap']);
       t.deepEqual(verifyBundle(root).problems, []);
-      t.is(elfinterp(['bundle', '/bin/false', '--into', root]).status, 0);
+      t.is(elfinterp(['bundle', '/bin/false', '--into', root, ...there]).status, 0);
       t.deepEqual(readdirSync(root).sort(), ['bin', 'debootstrap']);
       t.is(verifyBundle(root).manifest.programs.length, 2);
     }

@@ -131,11 +131,12 @@ function insideInWords({packed}: ElfFacts): FactValue[] {
   return plain(packed.closed ? 'closed: the loader opens nothing else' : undefined, isolated, ...parts);
 }
 
-function searchPath({kind, rpath, runpath, needed}: ElfFacts): FactValue[] {
+function searchPath({kind, rpath, runpath, relativePath, needed}: ElfFacts): FactValue[] {
   const tags = plain(
     rpath === undefined ? undefined : `${rpath} (DT_RPATH)`,
     runpath === undefined ? undefined : `${runpath} (DT_RUNPATH)`,
   );
+  if (relativePath !== undefined) return [...tags, {text: relativePath, good: false}];
   if (tags.length > 0) return tags;
   return needed.length > 0 && kind !== 'debug-file' ? plain('none of its own') : [];
 }

@@ -2,6 +2,7 @@ import {hex} from '../../errors.js';
 import {DT, dynamicTagName, PT} from '../constants.js';
 import {type DynamicSection, stringTags} from '../dynamic.js';
 import {Rel, Rela, Sym} from '../records.js';
+import {relativeInWords} from '../search-path.js';
 import {dynamicTables} from '../tables.js';
 import type {ElfView} from '../view.js';
 import {checkBehindEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
@@ -23,6 +24,13 @@ export function* checkDynamic(view: ElfView): Generator<Problem> {
   yield* checkLocated(view, dynamic);
   yield* checkRanges(view, dynamic);
   yield* checkEntrySizes(view, dynamic);
+}
+
+/** A search path from which libraries of the working directory are loaded. */
+export function* noteRelativePath({dynamic}: ElfView): Generator<Problem> {
+  const relative = relativeInWords(dynamic?.runpath ?? dynamic?.rpath);
+  if (dynamic === undefined || relative === undefined) return;
+  yield {code: 'RELATIVE_PATH', message: `search path: ${relative}`, offset: dynamic.offset};
 }
 
 /** Tags of which the last one would win in silence. */

@@ -1,0 +1,11 @@
+import {shortened} from '../errors.js';
+
+/**
+ * Say which elements of a search path depend on the working directory, from which anyone may then supply a library: an
+ * empty element, and a relative path (ld.so(8)). Undefined if there are none, as in an empty path.
+ */
+export function relativeInWords(path = ''): string | undefined {
+  const found = path.split(':').filter((element) => !/^[/$]/.test(element));
+  if (path === '' || found.length === 0) return undefined;
+  return shortened(`relative to the working directory: '${found.join("', '")}'`);
+}
