@@ -5,7 +5,7 @@
 #
 # With ROOT the programs come out of that root directory, another release of Debian say, else from this machine.
 # Each program becomes a plain bundle and a relocatable one. strace watches what it opens from its start to its end. Needs
-# Linux 6.7, root or user namespaces, and strace; python3 serves a repository for git. A program that this machine does not
+# Linux 6.7, root or user namespaces, and strace; python3 and openssl serve a repository for git. A program that this machine does not
 # have is skipped. Prints a line for each; the exit status is 1 if one of them failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -72,6 +72,21 @@ opened() {
         grep -vE "^($1|/tmp|/proc|/dev|/sys|/etc)(/|$)|^/$" | head -3
 }
 
+# Serve a directory over TLS, and print the port.
+serve_https() {
+    exec python3 -u - "$1" "$work/certificate" "$work/key" <<'END'
+import functools, http.server, ssl, sys
+directory, certificate, key = sys.argv[1:]
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=directory)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port)
+server.serve_forever()
+END
+}
+
 inside() { if [ -n "$from" ]; then chroot "$from" "$@"; else "$@"; fi; }
 find_inside() { inside sh -c "ls -d $1" 2>/dev/null | tail -1; }
 
@@ -86,12 +101,13 @@ if is_wanted git && [ -x "$from/usr/bin/git" ] && command -v git >/dev/null; the
     git init -q "$work/origin"
     git -C "$work/origin" -c user.name=x -c user.email=x@y commit -q --allow-empty -m first
     git -C "$work/origin" update-server-info
-    python3 -m http.server --bind 127.0.0.1 --directory "$work/origin/.git" 0 >"$work/server" 2>&1 &
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout "$work/key" -out "$work/certificate" 2>/dev/null
+    serve_https "$work/origin/.git" >"$work/server" 2>/dev/null &
     server=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10; do grep -q port "$work/server" 2>/dev/null && break; sleep 0.5; done
-    port=$(sed -nE 's/.* port ([0-9]+).*/\1/p' "$work/server" | head -1)
+    for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$work/server" ] && break; sleep 0.5; done
+    port=$(cat "$work/server")
     try git /usr/bin/git=bin/git --file /usr/lib/git-core=lib/git-core --file /usr/share/git-core/templates=share/templates -- \
-        @/bin/git --exec-path=@/lib/git-core clone --template=@/share/templates "http://127.0.0.1:$port/" /tmp/clone
+        GIT_SSL_NO_VERIFY=1 @/bin/git --exec-path=@/lib/git-core clone --template=@/share/templates "https://localhost:$port/" /tmp/clone
 fi
 try python3 "$python=bin/" --file "/usr/lib/${python##*/}=lib/${python##*/}" -- \
     "@/bin/${python##*/}" -c 'import ssl, sqlite3, ctypes, decimal, lzma, venv; venv.create("/tmp/venv"); print(ssl.OPENSSL_VERSION)'
@@ -117,6 +133,7 @@ fi
 try psql "$(find_inside '/usr/lib/postgresql/*/bin/psql')=bin/psql" -- @/bin/psql --version
 try vim "$(inside readlink -f /usr/bin/vim)=bin/vim" --file "$(find_inside '/usr/share/vim/vim[0-9]*')=share" -- \
     @/bin/vim -u NONE -es -c 'call writefile(["x"], "/tmp/x")' -c 'qa!'
+try screen /usr/bin/screen=bin/screen -- @/bin/screen --version
 try nginx /usr/sbin/nginx=sbin/nginx --file /etc/nginx=etc/nginx -- @/sbin/nginx -v
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
