@@ -107,7 +107,7 @@ if is_wanted git && [ -x "$from/usr/bin/git" ] && command -v git >/dev/null; the
     for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$work/server" ] && break; sleep 0.5; done
     port=$(cat "$work/server")
     try git /usr/bin/git=bin/git --file /usr/lib/git-core=lib/git-core --file /usr/share/git-core/templates=share/templates -- \
-        GIT_SSL_NO_VERIFY=1 @/bin/git --exec-path=@/lib/git-core clone --template=@/share/templates "https://localhost:$port/" /tmp/clone
+        GIT_SSL_NO_VERIFY=1 @/bin/git --exec-path=@/lib/git-core clone --template=@/share/templates "https://127.0.0.1:$port/" /tmp/clone
 fi
 try python3 "$python=bin/" --file "/usr/lib/${python##*/}=lib/${python##*/}" -- \
     "@/bin/${python##*/}" -c 'import ssl, sqlite3, ctypes, decimal, lzma, venv; venv.create("/tmp/venv"); print(ssl.OPENSSL_VERSION)'
