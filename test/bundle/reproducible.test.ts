@@ -1,6 +1,7 @@
 /* The same input gives the same bytes, wherever it lies; and what is there already stays without its sources. */
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   linkSync,
@@ -42,8 +43,7 @@ function rootWith(directory: string, numbers: Readonly<Record<string, number>>):
   }
   for (const line of output('ldd', ['/bin/true']).matchAll(/\s(\/\S+) \(/g)) carry(line[1] ?? '', directory);
   const libgcc = output('gcc', ['-print-file-name=libgcc_s.so.1']).trim();
-  if (libgcc.startsWith('/'))
-    cpSync(libgcc, path.join(directory, 'opt/lib/libgcc_s.so.1'), {dereference: true});
+  if (libgcc.startsWith('/')) copyFileSync(libgcc, path.join(directory, 'opt/lib/libgcc_s.so.1'));
   mkdirSync(path.join(directory, 'data/empty'), {recursive: true});
   writeFileSync(path.join(directory, 'data/one'), '1');
   linkSync(path.join(directory, 'data/one'), path.join(directory, 'data/two'));
@@ -53,7 +53,7 @@ function rootWith(directory: string, numbers: Readonly<Record<string, number>>):
 
 function carry(file: string, directory: string): void {
   mkdirSync(path.join(directory, path.dirname(file)), {recursive: true});
-  cpSync(file, path.join(directory, file), {dereference: true});
+  copyFileSync(file, path.join(directory, file));
 }
 
 /** All that is in a directory, in words. */
