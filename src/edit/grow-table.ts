@@ -20,6 +20,7 @@ import {isAddressed} from './addressed.js';
 import type {Draft} from './draft.js';
 import {growExtension, requireExtension, takeNewPlace} from './extension.js';
 import {findNeighbours, moveNeighbour} from './neighbours.js';
+import {mostTried} from './padding.js';
 import {extendLoad, findRooms, ofKind, type Place, type Room, takePlace, vacate} from './space.js';
 
 /**
@@ -77,7 +78,7 @@ function slideFollowers(draft: Draft, table: DynamicTable, size: number, rooms: 
   );
   if (load === undefined) return false;
   const behind = rooms.filter((room) => room.load === load && room.offset > table.offset + table.size);
-  return behind.some((room) => slideInto(draft, room, table, size));
+  return behind.slice(0, mostTried).some((room) => slideInto(draft, room, table, size));
 }
 
 function slideInto(draft: Draft, room: Room, table: DynamicTable, size: number): boolean {

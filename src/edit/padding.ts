@@ -8,21 +8,32 @@
  */
 import {PF, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
+import type {Shdr} from '../elf/records.js';
 import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {isAddressed, isNamed} from './addressed.js';
 import {listClaims, mergeClaims} from './claims.js';
 import type {Draft, DynamicPlace} from './draft.js';
 
-/** Would the section that ends a gap begin elsewhere if its alignment let it? */
-export function isPadding({sectionHeaders}: Draft, {offset, size}: Range): boolean {
-  return sectionHeaders.some(
-    ({sh_type, sh_offset, sh_addr, sh_addralign: align}) =>
-      sh_type !== SHT.SHT_NOBITS &&
-      sh_offset === offset + size &&
-      size < align &&
-      sh_addr % BigInt(align) === 0n,
-  );
+/** As much room as any table needs; a sparse file may have more zeros than memory could hold. */
+export const mostZeros = 1 << 24;
+
+/** At most this many places are tried: each costs a look at all symbols and relocations. */
+export const mostTried = 16;
+
+/** Make the test of a gap: would the section that ends it begin elsewhere if its alignment let it? */
+export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
+  const byOffset = new Map<number, Shdr[]>();
+  for (const section of sectionHeaders) {
+    if (section.sh_type === SHT.SHT_NOBITS) continue;
+    const others = byOffset.get(section.sh_offset);
+    if (others === undefined) byOffset.set(section.sh_offset, [section]);
+    else others.push(section);
+  }
+  return ({offset, size}) =>
+    (byOffset.get(offset + size) ?? []).some(
+      ({sh_addr, sh_addralign: align}) => size < align && sh_addr % BigInt(align) === 0n,
+    );
 }
 
 /** Take a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
@@ -31,13 +42,17 @@ export function takeWritablePlace(
   size: number,
   align: number,
 ): Omit<DynamicPlace, 'capacity'> | undefined {
+  const isPadding = paddingTest(draft);
   const claims = mergeClaims(listClaims(draft));
+  let tried = 0;
   for (const [i, {end}] of claims.entries()) {
     const gap = {offset: end, size: (claims[i + 1]?.start ?? end) - end};
     const offset = roundUp(end, align);
+    if (offset + size > end + gap.size || gap.size > mostZeros || !isPadding(gap)) continue;
+    if (tried++ === mostTried) break;
     const load = draft.loadAt(offset, size);
-    if (offset + size > end + gap.size || !isPadding(draft, gap) || !isZero(draft, end, gap.size)) continue;
     if (load === undefined || (load.p_flags & (PF.PF_W | PF.PF_X)) !== PF.PF_W) continue;
+    if (!isZero(draft, end, gap.size)) continue;
     const address = load.p_vaddr + BigInt(offset - load.p_offset);
     const range = {low: address, high: address + BigInt(size)};
     if (isNamed(draft.view, range) || isAddressed(draft, range)) continue;

@@ -17,7 +17,7 @@ import {type Claim, listClaims, mergeClaims} from './claims.js';
 import type {Draft} from './draft.js';
 import {isFiller} from './filler.js';
 import {findExtension, findHoles} from './find-extension.js';
-import {isPadding} from './padding.js';
+import {mostZeros, paddingTest} from './padding.js';
 import {roomInMemory} from './room-in-memory.js';
 
 /** Free bytes inside, or right after, a mapped segment. */
@@ -122,15 +122,15 @@ export function vacate(draft: Draft, {offset, size}: Range, reason: string): voi
 
 /** Between two tables, and between a table and what is aligned after it. */
 function findGaps(draft: Draft, claims: readonly Claim[]): Room[] {
+  const isPadding = paddingTest(draft);
+  const loads = draft.readOnlyLoads;
   return claims.flatMap((before, i): Room[] => {
     const after = claims[i + 1];
     if (after === undefined || !before.isTable) return [];
-    const load = draft.readOnlyLoads.find(
-      (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz,
-    );
+    const load = loads.find((p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz);
     const gap = {offset: before.end, size: after.start - before.end};
     if (load === undefined || gap.size === 0 || gap.size > mostZeros) return [];
-    const isTrusted = after.isTable || isPadding(draft, gap);
+    const isTrusted = after.isTable || isPadding(gap);
     if (!isTrusted || !isFiller(draft, gap.offset, gap.size)) return [];
     return [{kind: after.isTable ? 'gap' : 'padding', ...gap, load}];
   });
@@ -157,9 +157,6 @@ function slackOf(draft: Draft, load: Phdr, claims: readonly Claim[]): Room[] {
   const size = zerosAt(draft, start, Math.min(inFile, roomInMemory(draft, load)));
   return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
 }
-
-/** As much room as any table needs; a sparse file may have more zeros than memory could hold. */
-const mostZeros = 1 << 24;
 
 /** How many of the bytes at an offset are zero before the first that is not, as far as that matters. */
 function zerosAt(draft: Draft, offset: number, length: number): number {

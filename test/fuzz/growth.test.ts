@@ -28,6 +28,7 @@ import {bufferSource} from '../../src/source/buffer.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
+import {output, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
 import {type Counts, growLibrary, libraryName, symbolName} from './grown.js';
 import {countSteps} from './steps.js';
@@ -141,6 +142,33 @@ for (const [one, other] of products) {
       );
     }
   });
+}
+
+test.serial(
+  'twice as many paddings, each with a name in it: an edit does at most twice as much',
+  withTools((t) => {
+    const request = {addNeeded: Array.from({length: 30}, (_, i) => libraryName(1000 + i))};
+    const [once, twice] = [withPaddings(t, 400), withPaddings(t, 800)];
+    expectLinear(
+      t,
+      'edit',
+      () => planEdit(viewBuffer(once), request),
+      () => planEdit(viewBuffer(twice), request),
+    );
+  }),
+);
+
+/** A library with writable sections aligned to 2,048 bytes, and a symbol in the padding after each. */
+function withPaddings(t: ExecutionContext, count: number): Uint8Array {
+  const directory = tempDirectory(t);
+  const sections = Array.from(
+    {length: count},
+    (_, i) => `.section .d${i}, "aw"\n.balign 2048\n.L${i}: .byte 1\n.globl s${i}\n.set s${i}, .L${i} + 100`,
+  );
+  const [source, library] = [path.join(directory, 'a.s'), path.join(directory, 'a.so')];
+  writeFileSync(source, `${sections.join('\n')}\n`);
+  output('gcc', ['-shared', '-nostdlib', '-o', library, source]);
+  return readFileSync(library);
 }
 
 /** What a command does with a resolved tree, output and all. */

@@ -1,5 +1,6 @@
 import {hex} from '../../errors.js';
 import {PT, SHF, SHT} from '../constants.js';
+import {oncePerView} from '../once.js';
 import {Rel, Rela, Shdr, Sym} from '../records.js';
 import {tagsOfSections} from '../tables.js';
 import type {ElfView} from '../view.js';
@@ -94,8 +95,11 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
 /** What a separate debug file keeps of the loaded sections is wherever there was space. */
 function isMappedSection(view: ElfView, {sh_flags, sh_size}: Shdr): boolean {
   const isLoaded = (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
-  return isLoaded && view.segment(PT.PT_LOAD) !== undefined && !isDebugFile(view);
+  return isLoaded && view.segment(PT.PT_LOAD) !== undefined && !isOfDebugFile(view);
 }
+
+/** It takes a look at all sections, and is asked for each. */
+const isOfDebugFile = oncePerView((view) => isDebugFile(view));
 
 /** strip leaves such a section out of the program that needs it. */
 function isMappedUnsaid(view: ElfView, {sh_flags, sh_addr, sh_offset, sh_size}: Shdr): boolean {
