@@ -1,6 +1,7 @@
 /*
  * The two streams. Data goes to stdout, everything else to stderr; a run that reported an error exits 1.
  */
+import {fstatSync} from 'node:fs';
 import {ElfError, printable} from '../index.js';
 import {type SafeText, safe, safeJson} from './safe-text.js';
 import {columnsOf, isTerminal, writeTo} from './streams.js';
@@ -58,7 +59,8 @@ export function createOutput(): Output {
   let failed = false;
   const status = statusLine();
   const chunks = inChunks(() => {
-    if (status.isShown() && isTerminal(1)) status.clear();
+    // What reads a pipe, as in `| head`, may print on the same terminal.
+    if (status.isShown() && !isFile(1)) status.clear();
   });
   let isEmpty = true;
   let isWatched: boolean | undefined;
@@ -141,6 +143,14 @@ function inChunks(beforeWrite: () => void) {
       if (waiting.length > chunkLength || Date.now() - since > millisecondsToWait) flush();
     },
   };
+}
+
+function isFile(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** An item is printed when it is known whether a comma follows. */
