@@ -8,7 +8,6 @@
  */
 import {PF, SHT} from '../elf/constants.js';
 import {roundUp} from '../elf/notes.js';
-import type {Shdr} from '../elf/records.js';
 import type {Range} from '../source/range-set.js';
 import {isZero} from '../source/source.js';
 import {isAddressed, isNamed} from './addressed.js';
@@ -23,17 +22,12 @@ export const mostTried = 16;
 
 /** Make the test of a gap: would the section that ends it begin elsewhere if its alignment let it? */
 export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
-  const byOffset = new Map<number, Shdr[]>();
-  for (const section of sectionHeaders) {
-    if (section.sh_type === SHT.SHT_NOBITS) continue;
-    const others = byOffset.get(section.sh_offset);
-    if (others === undefined) byOffset.set(section.sh_offset, [section]);
-    else others.push(section);
+  const alignments = new Map<number, number>();
+  for (const {sh_type, sh_offset, sh_addr, sh_addralign: align} of sectionHeaders) {
+    if (sh_type === SHT.SHT_NOBITS || align === 0 || sh_addr % BigInt(align) !== 0n) continue;
+    alignments.set(sh_offset, Math.max(align, alignments.get(sh_offset) ?? 0));
   }
-  return ({offset, size}) =>
-    (byOffset.get(offset + size) ?? []).some(
-      ({sh_addr, sh_addralign: align}) => size < align && sh_addr % BigInt(align) === 0n,
-    );
+  return ({offset, size}) => size < (alignments.get(offset + size) ?? 0);
 }
 
 /** Take a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
