@@ -1,6 +1,6 @@
 /*
- * Rights that a program has by its file: set-ID bits, and file capabilities. No copy gets them unawares: who makes a bundle
- * need not own the program, and who unpacks one should not come by such a program without a word.
+ * Rights that a program has by its file: set-ID bits, and file capabilities. No copy gets them unless that is asked for: the
+ * user who makes a bundle need not own the program, and one who unpacks it must not get such a program unawares.
  */
 import {spawnSync} from 'node:child_process';
 import type {Stats} from 'node:fs';
@@ -9,8 +9,8 @@ import type {FileSource} from '../source/file.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
 
-/** So many programs are asked for capabilities: each is open for that. */
-const mostAsked = 64;
+/** So many files are asked for capabilities at once: each is open for that. */
+const atOnce = 64;
 
 /** Say which files have rights that their copies do not get. */
 export function rightsLeftBehind(files: readonly BundleFile[]): string[] {
@@ -53,12 +53,18 @@ export function modeAndOwner({from, source}: BundleFile): Pick<Stats, 'mode' | '
  * The file capabilities of the originals, as getfattr(1) and setfattr(1) write them: `0x` and hexadecimal digits. Node
  * cannot read extended attributes; where getfattr is not installed, nothing is known.
  */
-export function capabilitiesOf<T extends Pick<BundleFile, 'from' | 'source'>>(
-  all: readonly T[],
-): ReadonlyMap<T, string> {
-  const files = all.slice(0, mostAsked);
+export function capabilitiesOf<T extends Original>(files: readonly T[]): ReadonlyMap<T, string> {
   const tool = findFixedProgram('getfattr');
-  if (tool === undefined || files.length === 0) return new Map();
+  const found = new Map<T, string>();
+  for (let start = 0; tool !== undefined && start < files.length; start += atOnce)
+    for (const [file, value] of readCapabilities(tool, files.slice(start, start + atOnce)))
+      found.set(file, value);
+  return found;
+}
+
+type Original = Pick<BundleFile, 'from' | 'source'>;
+
+function readCapabilities<T extends Original>(tool: string, files: readonly T[]): [T, string][] {
   const sources: FileSource[] = [];
   try {
     for (const {from, source} of files) sources.push(from.source(source));
@@ -71,12 +77,10 @@ export function capabilitiesOf<T extends Pick<BundleFile, 'from' | 'source'>>(
     });
     const found = `${stdout ?? ''}`.matchAll(/^# file: (.+)\nsecurity\.capability=(0x[0-9a-f]+)$/gm);
     const values = new Map([...found].map(([, path = '', value = '']) => [path, value]));
-    return new Map(
-      files.flatMap((file, i) => {
-        const value = values.get(paths[i] ?? '');
-        return value === undefined ? [] : [[file, value]];
-      }),
-    );
+    return files.flatMap((file, i): [T, string][] => {
+      const value = values.get(paths[i] ?? '');
+      return value === undefined ? [] : [[file, value]];
+    });
   } finally {
     for (const source of sources) source.close();
   }

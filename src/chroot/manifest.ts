@@ -44,20 +44,35 @@ export function findManifest(root: Root, {prefix, libs}: BundlePlace = {}): Foun
 }
 
 /**
- * The same for any bundle: of the programs that are no emulators, too, in a directory of `/opt` or in `/`.
+ * The same for any bundle: of programs that are not emulators, too, in a directory of `/opt` or in `/`.
  *
  * @throws ElfError BAD_REQUEST when there are several, and as `findManifest` does
  */
 export function findBundle(root: Root, place: BundlePlace = {}): FoundManifest | undefined {
   const emulators = findManifest(root, place);
   if (emulators !== undefined || place.prefix !== undefined) return emulators;
-  const prefixes = ['/', ...namesIn(root, '/opt').map((name) => posix.join('/opt', name))];
-  const found = prefixes.flatMap((prefix) => readIfBundle(root, prefix, place.libs ?? generalLibs) ?? []);
-  if (found.length < 2) return found[0];
-  throw new ElfError('BAD_REQUEST', 'several bundles are installed in this root', {
+  const {libs = generalLibs} = place;
+  const found: FoundManifest[] = [];
+  let unreadable = 0;
+  for (const prefix of ['/', ...namesIn(root, '/opt').map((name) => posix.join('/opt', name))]) {
+    const one = readIfBundle(root, prefix, libs);
+    if (one === 'unreadable') unreadable++;
+    else if (one !== undefined) found.push(one);
+    if (found.length > 1) throw ambiguous(root, 'several bundles are installed in this root', found);
+    if (unreadable > mostUnreadable) throw ambiguous(root, 'too many manifests cannot be read', found);
+  }
+  return found[0];
+}
+
+/** Each may have megabytes, and one file many names. */
+const mostUnreadable = 16;
+
+function ambiguous(root: Root, what: string, found: readonly FoundManifest[]): ElfError {
+  const got = found.map(({manifest}) => manifest.prefix).join(', ');
+  return new ElfError('BAD_REQUEST', what, {
     path: root.host,
-    expected: 'the prefix of one of them',
-    got: found.map(({manifest}) => manifest.prefix).join(', '),
+    expected: 'the prefix of a bundle',
+    ...(got !== '' && {got}),
   });
 }
 
@@ -67,12 +82,12 @@ function namesIn(root: Root, path: string): string[] {
 }
 
 /** Others have a lib and a manifest.json, too, or a link to a directory. */
-function readIfBundle(root: Root, prefix: string, libs: string): FoundManifest | undefined {
+function readIfBundle(root: Root, prefix: string, libs: string): FoundManifest | 'unreadable' | undefined {
   try {
     return readManifest(root, prefix, libs);
   } catch (error) {
-    if (error instanceof ElfError && (error.code === 'OUTSIDE' || error.code === 'BAD_MANIFEST'))
-      return undefined;
+    if (error instanceof ElfError && error.code === 'OUTSIDE') return undefined;
+    if (error instanceof ElfError && error.code === 'BAD_MANIFEST') return 'unreadable';
     throw error;
   }
 }

@@ -1,6 +1,6 @@
-import {accessSync, constants} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError} from '../errors.js';
+import {isExecutable} from '../source/fixed-program.js';
 
 /** The machine's programs that this part needs, and the Debian package of each. */
 const packages = {
@@ -34,13 +34,4 @@ export function locateProgram(name: string): string | undefined {
   const own = (process.env.PATH ?? '').split(':').filter((directory) => directory.startsWith('/'));
   const directories = [...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
   return directories.map((directory) => join(directory, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

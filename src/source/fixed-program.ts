@@ -1,6 +1,6 @@
 import {accessSync, constants} from 'node:fs';
 
-/** Never by PATH, in which somebody else's directory may stand. The last two are NixOS's and Guix's. */
+/** Never by PATH, which may contain another user's directory. The last two are those of NixOS and Guix. */
 const directories = [
   '/usr/bin',
   '/bin',
@@ -14,7 +14,8 @@ export function findFixedProgram(name: string): string | undefined {
   return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
 }
 
-function isExecutable(path: string): boolean {
+/** Whether this process may run a file. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -15,6 +15,9 @@ export interface BuiltIn {
   readonly locale: string;
 }
 
+/** Longer than any C library; of a longer file only this much is looked at. */
+const mostBytes = 1 << 24;
+
 /** As glibc has them without any configuration. */
 const usual: BuiltIn = {gconv: '/usr/lib/gconv', locale: '/usr/lib/locale'};
 
@@ -23,7 +26,9 @@ export function builtInOf(trees: readonly ResolvedTree[], root: Root): BuiltIn |
   for (const {interpreter, nodes} of trees) {
     const libc = interpreter?.libc === 'glibc' ? nodes.find(isLibc) : undefined;
     if (libc === undefined) continue;
-    const text = withView(root.source(libc.host), ({source}) => byteString(source.read(0, source.size)));
+    const text = withView(root.source(libc.host), ({source}) =>
+      byteString(source.read(0, Math.min(source.size, mostBytes))),
+    );
     return {
       gconv: /(?<=\0)\/[\w.+/-]+\/gconv(?=\/gconv-modules\.cache\0)/.exec(text)?.[0] ?? usual.gconv,
       locale: /(?<=\0)\/[\w.+/-]+(?=\/locale-archive\0)/.exec(text)?.[0] ?? usual.locale,

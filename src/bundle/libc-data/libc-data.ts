@@ -45,18 +45,24 @@ export interface LibcData {
 /**
  * Find the data that is asked for, and that an earlier bundle has.
  *
- * @throws ElfError NOT_FOUND for what is not there, UNSUPPORTED for programs without glibc, BAD_REQUEST for what is no
- *   name of a locale
+ * @throws ElfError NOT_FOUND for what is not there, UNSUPPORTED for programs without glibc, BAD_REQUEST for what is not
+ *   the name of a locale
  */
 export function findLibcData(
   trees: readonly ResolvedTree[],
   request: LibcDataRequest,
   place: LibcDataPlace,
 ): LibcData {
-  const builtIn = builtInOf(trees, place.root);
+  const isAsked = request.gconv || (request.locales ?? []).length > 0;
+  const builtIn = isAsked || place.kept.size > 0 ? builtInOf(trees, place.root) : undefined;
   if (builtIn === undefined) {
-    refuseWithoutGlibc(request);
-    return {files: [], made: [], environment: {}, notes: []};
+    if (isAsked) refuseWithoutGlibc();
+    return {
+      files: [],
+      made: [],
+      environment: {},
+      notes: place.emulators ? [] : noteOnGconv(trees, place.root),
+    };
   }
   const to = localeDirectory(builtIn, place);
   const gconv = request.gconv ?? place.kept.has(posix.join(gconvDirectory(place.layout), gconvList));
@@ -72,8 +78,7 @@ export function findLibcData(
   return {files: [...converters, ...files], made, environment, notes};
 }
 
-function refuseWithoutGlibc({gconv, locales = []}: LibcDataRequest): void {
-  if (!gconv && locales.length === 0) return;
+function refuseWithoutGlibc(): never {
   throw new ElfError('UNSUPPORTED', 'no program of the bundle uses the data of glibc', {
     expected: 'neither gconv modules nor locales, which musl and static programs do not read',
   });

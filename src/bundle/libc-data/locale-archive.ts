@@ -42,7 +42,7 @@ const nameEntrySize = 12;
 const recordSize = 4 + categories.length * 8;
 /** No archive of a distribution has more than a thousand names, and no category has more than a few megabytes. */
 const mostNames = 1 << 16;
-const largestCategory = 1 << 26;
+const largestCategory = 1 << 24;
 const longestName = 256;
 
 /** An archive that is open. What is read of it is copied, so that it can be closed. */
@@ -74,8 +74,13 @@ export class LocaleArchive implements Disposable {
     }
   }
 
-  get names(): string[] {
-    return [...this.#records.keys()];
+  /** At most this many of its names, to be printed. */
+  someNames(most: number): string[] {
+    return [...this.#records.keys()].slice(0, most);
+  }
+
+  has(name: string): boolean {
+    return this.#records.has(name);
   }
 
   /** The files of a locale; undefined for one that is not there. @throws ElfError BAD_REQUEST for a damaged one */

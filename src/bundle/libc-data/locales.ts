@@ -27,11 +27,12 @@ export interface LocaleFiles {
 export function localeFiles(names: readonly string[], root: Root, builtIn: string, to: string): LocaleFiles {
   const files: DataFile[] = [];
   const made: BundleFile[] = [];
+  if (names.length === 0) return {files, made};
   using archive = archiveIn(root, builtIn);
   for (const name of new Set(names)) {
     const spellings = spellingsOf(name);
     const directory = spellings.find((one) => isDirectory(root, posix.join(builtIn, one)));
-    const stored = spellings.find((one) => archive?.names.includes(one));
+    const stored = spellings.find((one) => archive?.has(one));
     if (directory !== undefined) {
       const source = posix.join(builtIn, directory);
       files.push({source, target: posix.join(to, directory), resolve: false});
@@ -89,7 +90,7 @@ function archiveIn(root: Root, builtIn: string): LocaleArchive | undefined {
 const archiveName = 'locale-archive';
 
 function notFound(name: string, builtIn: string, archive: LocaleArchive | undefined): ElfError {
-  const others = (archive?.names ?? []).slice(0, 10);
+  const others = archive?.someNames(10) ?? [];
   return new ElfError('NOT_FOUND', `the locale ${name} is not found`, {
     path: builtIn,
     expected:

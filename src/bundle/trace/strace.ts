@@ -15,7 +15,7 @@ import {findFixedProgram} from '../../source/fixed-program.js';
 export interface TracedRun {
   /** Absolute paths of the files that were opened to be read, or run, each once, in that order. */
   readonly paths: readonly string[];
-  /** How many names are no UTF-8, or came after the first hundred thousand. */
+  /** How many names are not UTF-8, or came after the first hundred thousand. */
   readonly skipped: number;
   /** Exit status of the command; null when a signal ended it. */
   readonly status: number | null;
@@ -64,7 +64,7 @@ const options = [
   ...['-e', 'trace=?open,openat,?openat2,execve,execveat'],
 ];
 
-/** So many names are kept. */
+/** At most this many names are kept. */
 const mostPaths = 100_000;
 
 /** Calls that do not read a file: they write one, or hold a directory. */

@@ -1,5 +1,5 @@
 /*
- * What a run opens and a bundle has not: the options that would bring it.
+ * What a run opens and a bundle lacks: the options that bring it.
  *
  * A program that is started comes with --file, which brings its loader and libraries along. A library that the loader
  * finds by its name comes with --library, and so do the libraries that it asks for; any other module is a file at its
@@ -26,7 +26,7 @@ export interface TracedOption {
   readonly text: string;
 }
 
-/** What a bundle has not. */
+/** What a bundle lacks. */
 export interface Unbundled {
   readonly options: readonly TracedOption[];
   /** How many files no option can name: their names are not UTF-8 or have an equals sign, or there are too many. */
@@ -67,6 +67,7 @@ const localeFile = /\/lib\/locale\/([\w.@-]+)\/LC_\w+(?:\/SYS_LC_MESSAGES)?$/;
 class Additions {
   readonly list: TracedOption[] = [];
   unnameable = 0;
+  readonly #texts = new Set<string>();
   readonly #root = new Root();
   readonly #resolver = new Resolver({preloadFile: false}, this.#root);
   readonly #opener: string | undefined;
@@ -130,7 +131,8 @@ class Additions {
 
   #add(option: TracedOption['option'], value?: string): void {
     const text = value === undefined ? option : `${option} ${quoted(value)}`;
-    if (this.list.some((other) => other.text === text)) return;
+    if (this.#texts.has(text)) return;
+    this.#texts.add(text);
     this.list.push({option, ...(value !== undefined && {value}), text});
   }
 

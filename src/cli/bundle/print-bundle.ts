@@ -1,4 +1,4 @@
-import type {BundleResult, ManifestFile} from '../../index.js';
+import type {BundleResult, ManifestFile, RelocatableResult} from '../../index.js';
 import type {Output} from '../output.js';
 import {type SafeText, safe} from '../safe-text.js';
 
@@ -19,8 +19,15 @@ export function printBundle({manifest, files, written}: BundleResult, output: Ou
   );
 }
 
+/** Print what a relocatable bundle consists of: where each file came from. */
+export function printRelocatable({files, directories}: RelocatableResult, output: Output): void {
+  for (const {path, source, resolved} of files)
+    output.line(safe`${path}  ${source}${resolvedInWords(resolved)}`);
+  for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
+}
+
 /** What was made of an ELF file that came along, for the end of its line. */
-export function resolvedInWords(resolved: ManifestFile['resolved']): SafeText {
+function resolvedInWords(resolved: ManifestFile['resolved']): SafeText {
   if (resolved === undefined) return safe``;
   return resolved === 'program'
     ? safe`  (a program: finds loader and libraries in the bundle)`
