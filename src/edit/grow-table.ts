@@ -209,7 +209,7 @@ function moveInto(draft: Draft, size: number, rooms: readonly Room[]): boolean {
   return true;
 }
 
-/** A larger one takes time and memory to move; what follows it is mostly smaller (37 MB and 3 MB in Debian's pandoc). */
+/** A larger one takes time and memory to move; what follows it is mostly smaller. */
 const largeTable = 1 << 20;
 
 /** What follows a large table goes into the extension, and the table grows over its place. */
