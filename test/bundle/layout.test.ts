@@ -251,3 +251,16 @@ test(
     t.is(readFileSync(path.join(into, 'opt/other/lib/manifest.json'), 'utf8'), '{}');
   }),
 );
+
+test('a root with many files that are not manifests is not searched to its end', (t) => {
+  const root = tempDirectory(t);
+  for (let i = 0; i < 40; i++) {
+    const libs = path.join(root, `opt/d${i}/lib`);
+    mkdirSync(libs, {recursive: true});
+    writeFileSync(path.join(libs, 'manifest.json'), '{}');
+  }
+  t.throws(() => verifyBundle(root), {
+    code: 'BAD_REQUEST',
+    message: /too many manifests cannot be read \(expected the prefix of a bundle\)/,
+  });
+});

@@ -185,6 +185,7 @@ test(
     }
     writeFileSync(archive, good.subarray(0, good.length >> 1));
     await refused('de_DE.UTF-8', {code: 'BAD_REQUEST', message: /the locale archive is damaged \(at offset/});
+    await t.notThrowsAsync(bundle(['/point'], {...place, root, into: tempDirectory(t)}), 'none is asked for');
     rmSync(archive);
     cpSync('/usr/bin/true', join(root, 'static'));
     output('gcc', ['-static', '-o', join(root, 'static'), join(root, 'point.c')]);

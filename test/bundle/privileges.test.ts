@@ -13,7 +13,9 @@ import {
 import {join} from 'node:path';
 import testAll, {type ExecutionContext} from 'ava';
 import {type BundleOptions, bundle} from '../../src/bundle/bundle.js';
+import {capabilitiesOf} from '../../src/bundle/privileges.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
+import {Root} from '../../src/loader/root.js';
 import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -90,6 +92,18 @@ test(
     t.regex(capabilities(), /ids cap_net_raw=ep/);
   }),
 );
+
+test('capabilities are found however many programs there are', (t) => {
+  const work = tempDirectory(t);
+  const programs = Array.from({length: 70}, (_, i) => join(work, `p${i}`));
+  for (const program of programs) copyFileSync('/bin/true', program);
+  output('setcap', ['cap_net_raw+ep', programs[0] ?? '', 'cap_net_raw+ep', programs[69] ?? '']);
+  const files = programs.map((source) => ({from: new Root(), source}));
+  t.deepEqual(
+    [...capabilitiesOf(files).keys()].map(({source}) => source),
+    [programs[0], programs[69]],
+  );
+});
 
 test(
   'where another user has a say, nothing is written',
