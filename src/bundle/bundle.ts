@@ -61,8 +61,8 @@ export interface BundleOptions extends LibcDataRequest {
   /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
   readonly hwcaps?: 'all' | 'none' | undefined;
   /**
-   * Keep the set-ID bits and file capabilities of programs that belong to root. Only root can ask for it, without `isolate`, and for a place
-   * that no other user can change. Default: false.
+   * Keep the set-ID bits and file capabilities of programs that belong to root. Only root can ask for it, without
+   * `isolate`, and for a place that no other user can change. Default: false.
    */
   readonly keepPrivileges?: boolean | undefined;
   /** Other files to carry along, for the programs to read. */

@@ -1,6 +1,7 @@
 /*
- * Copies that keep set-ID bits and file capabilities. Such a copy runs with rights of root for any user who starts it, and it trusts its loader and
- * its libraries, which it finds by the paths that the bundle gives it. So only root may have a say in any of them:
+ * Copies that keep set-ID bits and file capabilities. Such a copy runs with rights of root for any user who starts it,
+ * and it trusts its loader and its libraries, which it finds by the paths that the bundle gives it. So only root may have
+ * a say in any of them:
  *
  * - The program belongs to root, and no one else can change it, its libraries, or a path that leads to one of them.
  * - The bundle: no one else can change a directory above it.

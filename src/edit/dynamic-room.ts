@@ -2,7 +2,8 @@
  * Room for one more entry in the dynamic section. Most linkers leave spare DT_NULLs; lld leaves none.
  *
  * Then an entry that says what another one says gives its slot. Failing that the section moves, into padding of a
- * writable LOAD or to a LOAD of its own, writable if it was, because ld.so writes DT_DEBUG and relocated pointers into it. Its old bytes stay, for code
+ * writable LOAD or to a LOAD of its own, writable if it was, because ld.so writes DT_DEBUG and relocated pointers into
+ * it. Its old bytes stay, for code
  * that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`) finds the new place.
  */
 import {DF, DF_1, DT, PF, PT, SHT} from '../elf/constants.js';
