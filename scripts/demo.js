@@ -41,48 +41,70 @@ function demonstrateEmulator(emulator) {
   rewrite(host, 'qemu-arm', `${bundled}/ld.so`);
   const chroot = makeChroot();
   say('Bundle the emulator with its loader and libraries:');
-  show([
-    'bundle',
-    emulator.path,
-    '--into',
-    chroot,
-    ...(emulator.root === undefined ? [] : ['--root', emulator.root]),
-  ]);
+  show(['bundle', emulator.path, '--into', chroot, ...rootOption(emulator.root)]);
   say('Run the ARM program in the chroot. The emulator is registered only for this command:');
   runInside(chroot);
   prove(chroot);
+  say('The same as one file, for containers and for kernels that know no private binfmt_misc:');
+  pack(emulator.path, 'qemu-arm', emulator.root);
 }
 
-/** Newer Debian ships qemu-user as static-pie: nothing to relocate there, so the rewriting is shown elsewhere. */
-function demonstrateStatic({path}) {
-  say(`${path} is a static program: it has no loader to relocate, so it is copied unchanged.`);
-  const example =
-    ['/usr/bin/env', '/bin/ls'].find(isShared) ??
-    fail('no dynamically linked program to demonstrate the edit');
-  say(`The edit, demonstrated on ${example}:`);
-  show(['get', example]);
-  rewrite(example, 'program', `${bundled}/ld.so`);
+/** Newer Debian ships qemu-user as static-pie: nothing to relocate there, so a program shows it that is shared everywhere. */
+function demonstrateStatic({path, root: packages}) {
+  say(
+    `${path} is a static program: it has no loader to change and nothing to bundle, so it is copied as it is.`,
+  );
   const chroot = makeChroot();
-  show(['bundle', path, '--into', chroot]);
+  show(['bundle', path, '--into', chroot, ...rootOption(packages)]);
   runInside(chroot);
-  say('The static emulator is the only x86-64 file in that chroot.');
+  const program = sharedProgram();
+  say(`What a shared emulator needs, shown on ${program}, which is shared on every distribution:`);
+  demonstrateProgram(program);
 }
 
-/** Without an emulator to be had, any program will do: into an empty directory with it. */
+/** Without an emulator to be had, any program will do. */
 function demonstrateOnAnyProgram() {
-  const program =
-    ['/usr/bin/uname', '/bin/uname', '/usr/bin/env'].find(isShared) ??
-    fail('no dynamically linked program on this machine');
+  const program = sharedProgram();
   say(`This machine has no qemu-arm and no Debian packages to get one from; using ${program} instead.`);
+  demonstrateProgram(program);
+}
+
+function sharedProgram() {
+  const programs = ['/usr/bin/uname', '/bin/uname', '/usr/bin/env', '/bin/ls'];
+  return programs.find(isShared) ?? fail('no dynamically linked program on this machine');
+}
+
+/** Another loader, a bundle in a directory with nothing else, and one file. */
+function demonstrateProgram(program) {
   show(['get', program]);
   show(['needed', program]);
   rewrite(program, 'program', `${bundled}/ld.so`);
-  const directory = join(work, 'empty');
-  for (const name of ['dev', 'proc']) mkdirSync(join(directory, name), {recursive: true});
-  show(['bundle', program, '--into', directory]);
   const name = program.split('/').at(-1);
-  const inside = `/opt/${name}/${name}`;
-  show(['chroot', 'run', directory, '--', inside, ...(inside.endsWith('uname') ? ['-sm'] : ['--version'])]);
+  const args = name === 'uname' ? ['-sm'] : ['--version'];
+  say('Bundle it with its loader and libraries into an empty directory, and run it with that as its root:');
+  const directory = emptyRoot('empty');
+  show(['bundle', program, '--into', directory]);
+  show(['chroot', 'run', directory, '--', `/opt/${name}/${name}`, ...args]);
+  say('The same as one file:');
+  pack(program, name);
+  const another = emptyRoot('one-file');
+  cpSync(join(work, `${name}-packed`), join(another, name));
+  show(['chroot', 'run', another, '--', `/${name}`, ...args]);
+}
+
+function emptyRoot(name) {
+  const directory = join(work, name);
+  for (const mountPoint of ['dev', 'proc']) mkdirSync(join(directory, mountPoint), {recursive: true});
+  return directory;
+}
+
+function pack(program, name, packages) {
+  show(['pack', program, `${name}-packed`, ...rootOption(packages)]);
+  show(['get', `${name}-packed`]);
+}
+
+function rootOption(packages) {
+  return packages === undefined ? [] : ['--root', packages];
 }
 
 /** @param {string} source @param {string} name @param {string} interpreter */
