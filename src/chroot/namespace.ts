@@ -18,7 +18,7 @@
  * that is not mapped yet would drop them, and a later program that regains them would lose its death signal).
  * Before the command starts, the ambient ones are dropped.
  */
-import {type ChildProcess, spawn} from 'node:child_process';
+import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
 import {constants} from 'node:os';
 import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
@@ -56,6 +56,21 @@ export async function openNamespace(options: NamespaceOptions): Promise<Namespac
     namespace.close();
     throw error;
   }
+}
+
+/** Try the namespaces of a run with a command that does nothing. @returns what unshare(1) complains of */
+export function whyNoNamespace(): string | undefined {
+  const command = ['--user', '--keep-caps', '--mount', '--pid', '--fork', findTool('sh'), '-c', ':'];
+  const options = {
+    cwd: '/',
+    env: {LC_ALL: 'C'},
+    encoding: 'utf8',
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  } as const;
+  const {error, status, stderr} = spawnSync(findTool('unshare'), command, options);
+  if (status === 0) return undefined;
+  return error?.message ?? (stderr.trim().split('\n')[0] || `unshare ended with status ${status}`);
 }
 
 /** Arguments and environment may be more than the kernel takes. */
@@ -221,7 +236,7 @@ export class Namespace {
     const [status] = await Promise.all([this.#exit, this.#closed]);
     const complaint = this.#complaint.trim().split('\n').pop();
     return new ElfError('UNSUPPORTED', 'cannot create a user namespace on this machine', {
-      expected: userNamespaceHint,
+      expected: process.geteuid?.() === 0 ? rootHint : userHint,
       got: complaint || `exit status ${status}`,
     });
   }
@@ -233,8 +248,10 @@ function stepFailed(line: string): ElfError {
   return new ElfError('UNSUPPORTED', `cannot ${what}`, {got: message.join(': '), value: what});
 }
 
-const userNamespaceHint =
-  'unprivileged user namespaces allowed (kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or root';
+const rootHint =
+  'user.max_user_namespaces above 0, no chroot around this process, and in a container --privileged';
+const userHint =
+  'unprivileged user namespaces allowed (kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), and no chroot around this process';
 
 /** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
 function exitOf(child: ChildProcess): Promise<number> {

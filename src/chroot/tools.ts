@@ -21,8 +21,13 @@ type Tool = keyof typeof packages;
 export function findTool(tool: Tool): string {
   const path = locateProgram(tool);
   if (path !== undefined) return path;
-  const expected = `${tool}, of Debian's package ${packages[tool]}`;
+  const expected = `${tool}, of Debian's package ${packageOf(tool)}`;
   throw new ElfError('NOT_FOUND', `the program ${tool} is not installed on this machine`, {expected});
+}
+
+/** The Debian package of a program. */
+export function packageOf(tool: Tool): string {
+  return packages[tool];
 }
 
 export function hasTool(tool: Tool): boolean {

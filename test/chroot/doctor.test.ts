@@ -205,6 +205,44 @@ test('a machine without a chroot, and what is fine, as JSON', (t) => {
   t.true(findings.every(({severity}) => ['broken', 'doubtful', 'fine'].includes(severity)));
 });
 
+/** The findings about this machine, after a script that spoils it for a mount namespace alone. */
+function findingsAfter(spoil: string): Finding[] {
+  const script = `set -e; ${spoil} "$@" || true`;
+  const words = ['--map-root-user', '--mount', 'sh', '-c', script, 'sh', process.execPath, program];
+  return JSON.parse(output('unshare', [...words, 'doctor', '--json'])) as Finding[];
+}
+
+test(
+  'in a chroot, no user namespace can be created',
+  withTools((t) => {
+    const root = tempDirectory(t);
+    const findings = findingsAfter(`mount --rbind / ${root}; chroot ${root}`);
+    t.like(
+      findings.find(({code}) => code === 'USER_NAMESPACES'),
+      {severity: 'broken', evidence: 'unshare: unshare failed: Operation not permitted'},
+    );
+  }),
+);
+
+test(
+  'a program that is not installed is named with its package',
+  withTools((t) => {
+    const findings = findingsAfter('mount --bind /dev/null "$(command -v setpriv)";');
+    t.like(
+      findings.find(({code}) => code === 'TOOLS'),
+      {severity: 'broken', evidence: 'setpriv is not in PATH', remedy: 'apt-get install util-linux'},
+    );
+  }),
+);
+
+test(
+  'where user namespaces can be created, doctor says so',
+  withTools((t) => {
+    const {severity} = diagnose().find(({code}) => code === 'USER_NAMESPACES') ?? {};
+    t.is(severity, 'fine');
+  }),
+);
+
 /** What a script prints in a namespace with a table of its own, in whose directory it starts. */
 function inTable(script: string): string {
   const {status, stdout, stderr} = inNamespace(`set -e; cd /proc/sys/fs/binfmt_misc; ${script}`);

@@ -1,6 +1,6 @@
 /*
  * Why does it not run? The kernel has four answers for a dozen causes; here each cause is looked for where it shows.
- * Nothing is run and nothing is changed.
+ * Nothing is changed, and nothing of the chroot is run.
  */
 import {Root} from '../../loader/root.js';
 import {findArchitecture} from '../architecture.js';

@@ -15,6 +15,7 @@ export interface Finding {
 /** What a finding is about; docs/doctor.md explains each. */
 export type FindingCode =
   | 'KERNEL'
+  | 'TOOLS'
   | 'USER_NAMESPACES'
   | 'SUBORDINATE_IDS'
   | 'MMAP_MIN_ADDR'

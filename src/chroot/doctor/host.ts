@@ -7,12 +7,15 @@ import {hasPrivateTables} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
 import {quoted} from '../../source/shell-word.js';
 import {planIdMap} from '../idmap.js';
+import {whyNoNamespace} from '../namespace.js';
+import {hasTool, packageOf} from '../tools.js';
 import {examineCache} from './cache.js';
 import {broken, doubtful, type Finding, fine} from './finding.js';
 
 export function examineHost(): readonly Finding[] {
   return [
     ...examineKernel(),
+    ...examineTools(),
     ...examineUserNamespaces(),
     ...examineIds(),
     ...examineLowestAddress(),
@@ -47,7 +50,7 @@ const switches = [
 
 function examineUserNamespaces(): readonly Finding[] {
   const isRoot = process.geteuid?.() === 0;
-  return switches
+  const forbidding = switches
     .filter(([file]) => !isRoot || file === 'user/max_user_namespaces')
     .filter(([file, bad]) => readSetting(`/proc/sys/${file}`) === bad)
     .map(([file, bad, remedy]) =>
@@ -56,6 +59,37 @@ function examineUserNamespaces(): readonly Finding[] {
         'user namespaces are disabled on this machine',
         `/proc/sys/${file} is ${bad}`,
         remedy,
+      ),
+    );
+  const canTry = hasPrivateTables() && hasTool('sh') && hasTool('unshare');
+  return forbidding.length > 0 || !canTry ? forbidding : [tryUserNamespace()];
+}
+
+/** A chroot, a container's system call filter and security modules forbid them too, and none of these can be read. */
+function tryUserNamespace(): Finding {
+  const complaint = whyNoNamespace();
+  if (complaint === undefined)
+    return fine('USER_NAMESPACES', 'user namespaces can be created', 'unshare --user succeeded');
+  return broken(
+    'USER_NAMESPACES',
+    'user namespaces cannot be created here',
+    complaint,
+    'run elfinterp outside chroots; in a container, start that with --privileged',
+  );
+}
+
+/** The programs that chroot run starts on this machine. */
+const runTools = ['env', 'mount', 'setpriv', 'sh', 'unshare'] as const;
+
+function examineTools(): readonly Finding[] {
+  return runTools
+    .filter((tool) => !hasTool(tool))
+    .map((tool) =>
+      broken(
+        'TOOLS',
+        'a program that chroot run needs is not installed',
+        `${tool} is not in PATH`,
+        `apt-get install ${packageOf(tool)}`,
       ),
     );
 }
