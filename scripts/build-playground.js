@@ -50,11 +50,19 @@ async function bundle(entry, define) {
     charset: 'utf8',
     external: ['node:*', 'tar', 'tmp'],
     define,
+    plugins: [{name: 'leave-out-renaming', setup: leaveOutRenaming}],
     logLevel: 'warning',
   });
   const foreign = Object.values(metafile.outputs).flatMap(({imports}) => imports.map(({path}) => path));
   if (foreign.length > 0) throw new Error(`${entry} must do without ${foreign.join(', ')}`);
   return outputFiles[0].text;
+}
+
+/** The page offers no renaming of symbols, so it does without that code. */
+function leaveOutRenaming({onLoad}) {
+  onLoad({filter: /\/rename-symbols\.ts$/}, () => ({
+    contents: "export function renameSymbols() { throw new Error('not on this page'); }",
+  }));
 }
 
 async function style() {

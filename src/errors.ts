@@ -34,6 +34,8 @@ export interface ErrorFacts {
   offset?: number | undefined;
   expected?: string | undefined;
   got?: string | undefined;
+  /** The field of a request that would have allowed it: named after what was expected. */
+  allowedBy?: string | undefined;
   /** The fields of a request that the sentence is about: they precede its words. */
   fields?: readonly string[] | undefined;
   /** The offending value itself, for programs. */
@@ -77,7 +79,12 @@ export class ElfError extends Error {
 
   /** The message with other names for its fields: the options of a command line. */
   messageFor(nameOf: (field: string) => string): string {
-    return composeMessage(this.#what, {...this.#facts, fields: this.#facts.fields?.map(nameOf)});
+    const {fields, allowedBy} = this.#facts;
+    return composeMessage(this.#what, {
+      ...this.#facts,
+      fields: fields?.map(nameOf),
+      allowedBy: allowedBy && nameOf(allowedBy),
+    });
   }
 
   /** The same error, said of a file: for code that learns the path later than the problem. */
@@ -86,10 +93,13 @@ export class ElfError extends Error {
   }
 }
 
-function composeMessage(what: string, {path, offset, expected, got, fields = []}: ErrorFacts): string {
+function composeMessage(
+  what: string,
+  {path, offset, expected, got, allowedBy, fields = []}: ErrorFacts,
+): string {
   const details = [
     offset !== undefined && `at offset ${hex(offset)}`,
-    expected !== undefined && `expected ${expected}`,
+    expected !== undefined && `expected ${expected}${allowedBy === undefined ? '' : `, or ${allowedBy}`}`,
     got !== undefined && `got ${got}`,
   ].filter((detail) => typeof detail === 'string');
   const sentence = fields.length > 0 ? `${fields.join(' and ')} ${what}` : what;

@@ -51,7 +51,8 @@ export function describeEmulator(interpreter: string, options: EmulatorOptions =
   if (wanted === undefined) {
     throw new ElfError('BAD_REQUEST', 'cannot determine the target of this emulator from its name', {
       path: interpreter,
-      expected: 'a name such as qemu-arm, or --target',
+      expected: 'a name such as qemu-arm',
+      allowedBy: 'target',
     });
   }
   const target = targetByName(wanted);

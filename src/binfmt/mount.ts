@@ -67,8 +67,10 @@ export function findBinfmtMount(mountinfo: string, except?: string): string | un
 /** @throws ElfError BAD_REQUEST for the machine's own table, unless it was asked for */
 export function refuseHostWide({mountPoint, hostWide}: BinfmtMount, global: boolean): void {
   if (!hostWide || global) return;
-  throw new ElfError('BAD_REQUEST', "this is the machine's own table; use --global to change it", {
+  throw new ElfError('BAD_REQUEST', "this is the machine's own table", {
     path: mountPoint,
+    expected: 'a private one',
+    allowedBy: 'global',
   });
 }
 

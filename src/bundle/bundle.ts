@@ -337,7 +337,7 @@ function shellOf({launcher = 'interp', shell}: Omit<BundleOptions, 'into'>): str
   if ((launcher === 'wrapper') === (shell !== undefined))
     return shell === undefined ? undefined : absolutePath(shell);
   throw new ElfError('BAD_REQUEST', 'a wrapper and its static shell go together', {
-    expected: '--launcher wrapper --shell FILE, or neither',
+    expected: 'both, or the launcher interp',
   });
 }
 

@@ -43,7 +43,7 @@ export function refuseForeignFiles(
   const more = foreign.length > 1 ? `, and ${foreign.length - 1} more` : '';
   throw new ElfError('CONFLICT', `this file was not installed by a bundle, and would be replaced${more}`, {
     path: posix.join(root.real, first),
-    expected: 'nothing, or a file that the manifest lists; move it away, or choose another --prefix',
+    expected: 'nothing, or a file that the manifest lists; move it away, or choose another prefix',
   });
 }
 

@@ -37,7 +37,7 @@ export function requirePrivileged(request: PrivilegedRequest): void {
     throw new ElfError('BAD_REQUEST', `privileges cannot be kept: ${what}`, {expected});
   };
   if (process.geteuid?.() !== 0) refuse('only root makes such files', 'root');
-  if (isolate) refuse('an isolated loader is not safe for such programs', '--no-isolate');
+  if (isolate) refuse('an isolated loader is not safe for such programs', 'no isolation');
   if (isWrapped) refuse('the kernel gives none to scripts', 'the launcher interp');
   for (const {host} of [root, target]) requireRoots(machine, host);
   for (const path of [layout.prefix, layout.libs]) {

@@ -63,7 +63,8 @@ export function architectureOf(root: Root, name?: string): Architecture {
   throw new ElfError('NOT_FOUND', 'cannot determine the architecture of this chroot', {
     path: root.host,
     expected:
-      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh; otherwise use --arch',
+      '/var/lib/dpkg/arch, dpkg in /var/lib/dpkg/status, /debootstrap/arch, or a program such as /bin/sh',
+    allowedBy: 'architecture',
   });
 }
 

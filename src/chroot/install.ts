@@ -101,7 +101,7 @@ async function oneFileEach(
   if (!oneFile) return {paths: emulators, [Symbol.dispose]: () => {}};
   if (root !== undefined || !isolate) {
     throw new ElfError('BAD_REQUEST', 'only an emulator of this machine can be packed, and always isolated', {
-      expected: 'neither another root nor --no-isolate',
+      expected: 'no other root, and isolation',
     });
   }
   return fetchFiles(emulators);

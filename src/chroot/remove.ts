@@ -81,7 +81,8 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
     const others = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
     throw new ElfError('CHANGED', `the file was changed after it was installed${others}`, {
       path: root.hostPath(first.path),
-      expected: `sha256 ${first.sha256}, as in the manifest; --force removes the file anyway`,
+      expected: `sha256 ${first.sha256}, as in the manifest`,
+      allowedBy: 'force',
     });
   }
   const directory = there.find(({path}) => isDirectory(root, path));

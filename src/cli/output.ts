@@ -3,6 +3,7 @@
  */
 import {fstatSync} from 'node:fs';
 import {ElfError, printable} from '../index.js';
+import {optionFor} from './option-for.js';
 import {type SafeText, safe, safeJson} from './safe-text.js';
 import {columnsOf, isTerminal, writeTo} from './streams.js';
 import {hasColor} from './terminal.js';
@@ -195,8 +196,8 @@ function statusLine() {
 /** One line for an error. What elfinterp did not throw on purpose is a bug, and shows where it happened. */
 function describeError(error: unknown, path?: string): SafeText {
   if (error instanceof ElfError) {
-    const {message} = error.path === undefined && path !== undefined ? error.at(path) : error;
-    return safe`${message}`;
+    const named = error.path === undefined && path !== undefined ? error.at(path) : error;
+    return safe`${named.messageFor(optionFor)}`;
   }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const lines = detail.split('\n').map((line, i) => (i === 0 ? safe`${line}` : safe`\n${line}`));
@@ -206,7 +207,7 @@ function describeError(error: unknown, path?: string): SafeText {
 /** An error as data. */
 export function errorToJson(error: unknown): {code: string; message: string} {
   return error instanceof ElfError
-    ? {code: error.code, message: error.message}
+    ? {code: error.code, message: error.messageFor(optionFor)}
     : {code: 'INTERNAL', message: printable(String(error))};
 }
 

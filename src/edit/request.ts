@@ -199,7 +199,7 @@ function checkInterpreter(path: string, allowRelative: boolean): void {
     throw new ElfError(
       'BAD_REQUEST',
       'the interpreter path is relative: the kernel would look it up from the current directory',
-      {expected: 'an absolute path, or --allow-relative', got: quote(path), value: path},
+      {expected: 'an absolute path', allowedBy: 'allowRelative', got: quote(path), value: path},
     );
   }
   const length = encodeString(path).length;

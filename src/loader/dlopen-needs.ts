@@ -65,7 +65,7 @@ const mostNamed = 8;
 function leftOut(libraries: readonly string[]): string {
   const all = [...new Set(libraries)];
   const more = all.length > mostNamed ? `, and ${all.length - mostNamed} more` : '';
-  return `not included, opened with dlopen only: ${all.slice(0, mostNamed).join(', ')}${more}; see --dlopen`;
+  return `not included, opened with dlopen only: ${all.slice(0, mostNamed).join(', ')}${more}; the option dlopen includes them`;
 }
 
 /** Whether one of the alternatives was found, under whatever name. */

@@ -117,7 +117,8 @@ class InPlace implements Change {
   }
 }
 
-const othersWrite = 'other users may write to the file during the edit; without --in-place they are kept';
+const othersWrite =
+  'other users may write to the file during the edit in place; replacing the file would keep them';
 
 function lossNote(complaint = 'no space to save them during the edit', isCertain = false): string {
   if (isCertain || complaint.includes('security.capability'))

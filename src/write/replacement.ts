@@ -177,11 +177,11 @@ function isSame(a: Stats, b: Stats): boolean {
 
 function hardLinkNote({nlink}: Stats): string {
   const others = nlink === 2 ? 'another hard link keeps' : `${nlink - 1} other hard links keep`;
-  return `${others} the old content; --in-place would change ${nlink === 2 ? 'it' : 'them'} too`;
+  return `${others} the old content; an edit in place would change ${nlink === 2 ? 'it' : 'them'} too`;
 }
 
 /** Writing in place keeps all but the capabilities, which only root can give back. */
 function lossNote(complaint: string, isEdit: boolean): string {
   if (!isEdit || complaint.includes('security.capability')) return complaint;
-  return `${complaint}; --in-place keeps everything except capabilities`;
+  return `${complaint}; an edit in place keeps everything except capabilities`;
 }

@@ -68,7 +68,7 @@ test(
   'what is required and recommended comes along, unless another level is asked for',
   withTools(async (t) => {
     const {program, libs} = build(t);
-    const left = `not included, opened with dlopen only: libsug.so (suggested, for ${libs}/libopener.so); see --dlopen`;
+    const left = `not included, opened with dlopen only: libsug.so (suggested, for ${libs}/libopener.so); the option dlopen includes them`;
     const made = async (dlopen?: 'required' | 'suggested' | 'none') => {
       const into = tempDirectory(t);
       const {notes} = await bundle([program], {...place, into, dlopen});

@@ -74,7 +74,7 @@ test(
 test('that iconv is used and gconv is not included is said', async (t) => {
   const {notes} = await bundle(['/usr/bin/iconv'], {...place, into: tempDirectory(t)});
   t.deepEqual(notes, [
-    'not included: the gconv modules with which /usr/bin/iconv converts character sets; see --gconv',
+    'not included: the gconv modules with which /usr/bin/iconv converts character sets; the option gconv includes them',
   ]);
 });
 

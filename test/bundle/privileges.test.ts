@@ -114,7 +114,7 @@ test(
       await t.throwsAsync(bundle([named], {...keep, ...options, into}), {message: what});
       t.false(existsSync(join(into, 'debootstrap')));
     };
-    await refused(/an isolated loader is not safe for such programs \(expected --no-isolate\)/, {
+    await refused(/an isolated loader is not safe for such programs \(expected no isolation\)/, {
       isolate: true,
     });
     const shared = /other users can change this directory/;

@@ -227,7 +227,7 @@ test('what is no path is refused before the file is looked at', (t) => {
     ['', /is empty/],
     ['/a\0b', /contains a NUL.*got "\/a\\x00b"/],
     ['/a\nb', /contains a newline.*got "\/a\\x0ab"/],
-    ['ld.so', /is relative.*or --allow-relative/],
+    ['ld.so', /is relative.*or allowRelative/],
   ] as const)
     t.throws(() => edit(bytes, {interpreter}), {code: 'BAD_REQUEST', message});
 });

@@ -154,7 +154,7 @@ test('by rename, other hard links keep the old content, and that is said', (t) =
   linkSync(file, `${file}.link`);
   linkSync(file, `${file}.link2`);
   t.deepEqual(apply(file).notes, [
-    '2 other hard links keep the old content; --in-place would change them too',
+    '2 other hard links keep the old content; an edit in place would change them too',
   ]);
   t.deepEqual(readFileSync(file), edited);
   t.deepEqual(readFileSync(`${file}.link`), old);

@@ -128,7 +128,7 @@ for (const {way, args, result} of ways) {
         const {status, stderr} = runWithCp(cp, set(file));
         const what = 'attributes, ACLs and capabilities are not kept: that needs cp from GNU coreutils';
         const [before, after] = {
-          'by rename': ['', '; --in-place keeps everything except capabilities'],
+          'by rename': ['', '; an edit in place keeps everything except capabilities'],
           'in place': ['file capabilities, if there were any, are lost: ', ''],
           'to an output': ['', ''],
         }[way];
@@ -176,7 +176,7 @@ if (isRoot)
         const isKept = owner === 0 && mode === 0o755;
         const {status, stderr} = elfinterp(['set', '--in-place', file, interpreter]);
         const lost =
-          'the file capabilities are lost: other users may write to the file during the edit; without --in-place they are kept';
+          'the file capabilities are lost: other users may write to the file during the edit in place; replacing the file would keep them';
         t.is(stderr, has && !isKept ? `elfinterp: ${file}: ${lost}\n` : '');
         t.is(status, 0);
         t.is(capabilitiesOf(file), isKept ? ' cap_net_raw=ep\n' : '');

@@ -123,7 +123,9 @@ function noteOnGconv(trees: readonly ResolvedTree[], root: Root): string[] {
   });
   const path = converting[0]?.nodes[0]?.path;
   if (path === undefined) return [];
-  return [`not included: the gconv modules with which ${path} converts character sets; see --gconv`];
+  return [
+    `not included: the gconv modules with which ${path} converts character sets; the option gconv includes them`,
+  ];
 }
 
 /** The directory of gconv modules among the data of a bundle that stays in its place. */

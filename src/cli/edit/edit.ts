@@ -8,6 +8,7 @@ import {
 } from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import {given} from '../given.js';
+import {optionFor} from '../option-for.js';
 import type {Output} from '../output.js';
 import {applyToFiles} from './apply-edit.js';
 import type {edit as definition} from './definition.js';
@@ -23,26 +24,6 @@ export function run(args: Arguments, output: Output): Promise<undefined> {
     args['shrink-rpath'] ? withShrunkPath(file, request, prefixes) : request;
   return applyToFiles(filesOf(args), wanted, args, output);
 }
-
-/** The option for a field of a request. */
-function optionOf(field: string): string {
-  return optionNames[field] ?? field;
-}
-
-const optionNames: Readonly<Record<string, string>> = {
-  rpath: '--rpath',
-  runpath: '--runpath',
-  convertRpath: '--convert-rpath',
-  addRpath: '--add-rpath',
-  removeRpath: '--remove-rpath',
-  addNeeded: '--add-needed',
-  addNeededFirst: '--add-needed-first',
-  removeNeeded: '--remove-needed',
-  replaceNeeded: '--replace-needed',
-  soname: '--soname',
-  clearSymbolVersions: '--clear-symbol-version',
-  renameSymbols: '--rename-symbol',
-};
 
 /** Fields that change nothing by themselves. */
 const modifiers: ReadonlySet<string> = new Set(['allowRelative', 'addInterpreter', 'pageSize', 'payload']);
@@ -62,7 +43,7 @@ function checkUsage(args: Arguments, request: EditRequest): void {
     checkRequest(others);
   } catch (error) {
     if (error instanceof ElfError && error.code === 'BAD_REQUEST')
-      throw new UsageError(error.messageFor(optionOf));
+      throw new UsageError(error.messageFor(optionFor));
     throw error;
   }
 }
