@@ -269,7 +269,10 @@ test(
       t.true(svg.includes(`>${name}</text>`), name);
       t.true(mermaid.includes(`["${name}`), name);
     }
-    t.is(svg.match(/class="node"/g)?.length, 6);
+    const classes = [...svg.matchAll(/class="node (\w+)"/g)].map(([, kind]) => kind);
+    t.deepEqual(classes.sort(), ['interpreter', 'library', 'library', 'library', 'missing', 'program']);
+    const fills = [...svg.matchAll(/<path fill="(#\w+)"/g)].map(([, color]) => color);
+    t.deepEqual(fills.sort(), ['#1f4e79', '#eef4fb', '#eef4fb', '#eef4fb', '#fbdcdc', '#fdf0d5']);
     t.regex(mermaid, /^flowchart LR$/m);
     t.regex(mermaid, /\["libc1\.so<br>not found"\]:::missing$/m);
   }),

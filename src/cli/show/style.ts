@@ -5,13 +5,13 @@ const light = `
   --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --panel: #f6f8fa; --link: #0550ae;
   --good: #116329; --bad: #b3261e; --accent: #0550ae; --on-accent: #ffffff; --changed: #cf222e;
   --header: #d7c1f0; --linking: #aedbe6; --code: #b6cbf7; --constant: #c4e5bd; --data: #f6d994;
-  --unloaded: #d9dce0; --gap: #1f883d; --slack: #1f883d; --padding: #eff1f3; --payload: #f6bcd3;
+  --unloaded: #d9dce0; --gap: #1f883d; --slack: #0f766e; --padding: #eff1f3; --payload: #f6bcd3;
   --unknown: #f2b2a4; --on-free: #ffffff;`;
 const dark = `
   --paper: #0f1318; --ink: #e6eaef; --soft: #9ba5b0; --line: #343b44; --panel: #171c23; --link: #79b8ff;
   --good: #56d364; --bad: #ff8a80; --accent: #2f6fd6; --on-accent: #ffffff; --changed: #ff7b72;
   --header: #5a3f85; --linking: #1c5c6e; --code: #2a4a96; --constant: #2a6431; --data: #77560f;
-  --unloaded: #474c53; --gap: #4ad15f; --slack: #4ad15f; --padding: #232930; --payload: #862d55;
+  --unloaded: #474c53; --gap: #4ad15f; --slack: #2dd4bf; --padding: #232930; --payload: #862d55;
   --unknown: #8c3425; --on-free: #04260c;`;
 
 export const themes = `:root { color-scheme: light dark; ${light} }

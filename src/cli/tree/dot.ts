@@ -15,7 +15,8 @@ export function graphToDot(graph: Graph): string {
     .join('');
   return [
     'digraph elfinterp {',
-    '  graph [rankdir=LR, ranksep=0.9, nodesep=0.14, fontname="Helvetica", fontsize=11, fontcolor="#555555",',
+    '  graph [rankdir=LR, ranksep=0.9, nodesep=0.14, fontname="Helvetica", fontsize=11, fontcolor="#6e7781",',
+    '    bgcolor=transparent,',
     `    labelloc=b, labeljust=l, label="${caption}"];`,
     '  node [shape=box, style="rounded,filled", fontname="Courier", fontsize=11, height=0.3, margin="0.12,0.04",',
     '    color="#8aa4c0", fillcolor="#eef4fb"];',
@@ -38,13 +39,17 @@ function nodeAttributes({path, kind, reason}: GraphNode, directory: string): Rec
   const isElsewhere = kind !== 'missing' && place !== directory && place !== '';
   const second = kind === 'missing' ? reason : isElsewhere ? place : undefined;
   const label = second === undefined ? baseName(path) : `${baseName(path)}\n${second}`;
-  return {label, tooltip: `${path}\n${reason}`, ...looks[kind]};
+  return {label: quoteLines(label), tooltip: quoteLines(`${path}\n${reason}`), class: kind, ...looks[kind]};
 }
 
 function attributes(values: Readonly<Record<string, string>>): string {
   return `[${Object.entries(values)
-    .map(([name, value]) => `${name}="${value.split('\n').map(quote).join('\\n')}"`)
+    .map(([name, value]) => `${name}="${value}"`)
     .join(', ')}]`;
+}
+
+function quoteLines(text: string): string {
+  return text.split('\n').map(quote).join('\\n');
 }
 
 /**

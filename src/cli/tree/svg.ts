@@ -8,9 +8,26 @@ import {firstOf, type Graph} from './graph.js';
 /** The time of the layout grows faster than the graph; a picture of more boxes than this shows nothing. */
 const mostBoxes = 500;
 
+/** Colours for a dark page; those for a light one are attributes, which a style overrides. */
+const darkStyle = `<style>
+svg { color-scheme: light dark; }
+@media (prefers-color-scheme: dark) {
+  .graph > text { fill: #9ba5b0; }
+  .edge path { stroke: #8b949e; }
+  .edge polygon { fill: #8b949e; stroke: #8b949e; }
+  .library path { fill: #172536; stroke: #54708f; }
+  .library text { fill: #e6eaef; }
+  .interpreter path { fill: #3a2d0d; stroke: #c89b3c; }
+  .interpreter text { fill: #f6e3b4; }
+  .missing path { fill: #451b19; stroke: #ff8a80; }
+  .missing text { fill: #ff8a80; }
+}
+</style>`;
+
 /** Lay a graph out as an SVG document. */
 export async function graphToSvg(graph: Graph): Promise<string> {
   const {instance} = await import('@viz-js/viz');
   const graphviz = await instance();
-  return graphviz.renderString(graphToDot(firstOf(graph, mostBoxes)), {format: 'svg'}).trimEnd();
+  const svg = graphviz.renderString(graphToDot(firstOf(graph, mostBoxes)), {format: 'svg'}).trimEnd();
+  return svg.replace(/<svg[^>]*>/, (start) => `${start}\n${darkStyle}`);
 }
