@@ -92,7 +92,7 @@ test('the strip is drawn to scale', (t) => {
   const share = (kind: string) =>
     map.filter((region) => region.kind === kind).reduce((sum, region) => sum + region.size, 0) / size;
   for (const [kind, mark] of [
-    ['slack', '_'],
+    ['slack', '-'],
     ['header', 'H'],
     ['unloaded', ':'],
     ['data', 'w'],
