@@ -60,7 +60,8 @@ export async function applyToFiles(
     if (start > 0) output.status(safe`${start} of ${files.length} files`);
     for (const result of await applyToSome(files.slice(start, start + filesAtOnce), wanted, args, output)) {
       say(result);
-      results.push('value' in result ? {file: result.file, value: result.value.plan} : result);
+      // Only --json needs them at the end, and there may be a hundred thousand.
+      if (args.json) results.push('value' in result ? {file: result.file, value: result.value.plan} : result);
     }
   }
   if (args.json) output.json(resultsToJson(results));
