@@ -1,7 +1,7 @@
 /*
  * How words become arguments: without yargs where there is no option, and then just as with it.
  */
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
 import {type Command, parseUsage} from '../../src/cli/command.js';
 import {commands, findCommand, nameOf} from '../../src/cli/commands.js';
 import {parseArguments} from '../../src/cli/parse.js';
@@ -17,35 +17,100 @@ function* fittingWords({usage}: Command): Generator<string[]> {
     yield Array.from({length: count}, (_, i) => ['7', './a b', '1.50', 'true', 'é'][i] ?? 'x');
 }
 
-/** What a command can see of its arguments. */
+/** What a command can see of its arguments; yargs makes of no files sometimes nothing, sometimes an empty list. */
 function seen(args: Readonly<Record<string, unknown>>, {usage, options}: Command): Record<string, unknown> {
   const names = [...parseUsage(usage).parameters.map(({name}) => name), ...Object.keys(options), '--'];
-  return Object.fromEntries(names.map((name) => [name, args[name]]));
+  const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+  return Object.fromEntries(names.map((name) => [name, isEmpty(args[name]) ? undefined : args[name]]));
+}
+
+/** Each option of a command with a value that fits it, in the ways to write that. */
+function* fittingOptions({options}: Command): Generator<string[]> {
+  for (const [name, {type, choices}] of Object.entries(options)) {
+    if (type === 'boolean') yield [`--${name}`];
+    else {
+      const value = choices?.[0] ?? './a=b c';
+      yield [`--${name}`, value];
+      yield [`--${name}=${value}`];
+    }
+  }
+}
+
+/** Options without which a command line is not complete, where they are not among the words. */
+function demanded({options}: Command, words: readonly string[]): string[] {
+  return Object.keys(options)
+    .filter((name) => options[name]?.demandOption && !words.some((word) => word.startsWith(`--${name}`)))
+    .flatMap((name) => [`--${name}`, 'needed']);
+}
+
+/** Have both parse the words, which are plain. */
+function compare(t: ExecutionContext, command: Command, words: readonly string[]): void {
+  const plain = plainArguments(command, words);
+  const parsed = parseArguments(command, words);
+  t.truthy(plain, `${words.join(' ')}: yargs was asked`);
+  if ('args' in parsed) t.deepEqual(seen(plain ?? {}, command), seen(parsed.args, command), words.join(' '));
+  else t.fail(parsed.complaint);
 }
 
 for (const command of commands) {
-  const hasDefaults = Object.values(command.options).some(
-    (option) => 'default' in option || 'demandOption' in option,
-  );
-  test(`${nameOf(command)}: without an option ${hasDefaults ? 'yargs is asked' : 'yargs would say the same'}`, (t) => {
+  test(`${nameOf(command)}: of plain words yargs would make the same`, (t) => {
     for (const words of fittingWords(command)) {
-      const plain = plainArguments(command, words);
-      const parsed = parseArguments(command, words);
-      if (hasDefaults) t.is(plain, undefined);
-      else if ('args' in parsed) t.deepEqual(seen(plain ?? {}, command), seen(parsed.args, command));
-      else t.fail(parsed.complaint);
+      if (words.includes('true')) t.is(plainArguments(command, words), undefined);
+      else compare(t, command, [...words, ...demanded(command, words)]);
+    }
+    const [few = []] = fittingWords(command);
+    const options = [...fittingOptions(command)];
+    for (const [i, first] of options.entries()) {
+      for (const words of [
+        [...few, ...first],
+        [...first, ...few],
+      ])
+        compare(t, command, [...words, ...demanded(command, words)]);
+      const second = options[(i + 2) % options.length] ?? [];
+      const isSame = first[0]?.split('=')[0] === second[0]?.split('=')[0];
+      const words = [...first, ...few, ...(isSame ? [] : second)];
+      compare(t, command, [...words, ...demanded(command, words)]);
     }
   });
   test(`${nameOf(command)}: what is not plain, or wrong, is left to yargs`, (t) => {
     const [few = []] = fittingWords(command);
     const {parameters} = parseUsage(command.usage);
-    for (const word of ['-', '--', '--json', '-o', ''])
-      t.is(plainArguments(command, [...few, word]), undefined);
-    if (few.length > 0) t.is(plainArguments(command, few.slice(1)), undefined);
+    const complete = [...few, ...demanded(command, few)];
+    for (const more of [
+      ['-'],
+      ['--'],
+      ['--no-json'],
+      ['--json=yes'],
+      ['-o'],
+      [''],
+      ['--frobnicate'],
+      ['true'],
+    ])
+      t.is(plainArguments(command, [...complete, ...more]), undefined, more.join(' '));
+    for (const [name, {type, array, choices}] of Object.entries(command.options)) {
+      if (type === 'boolean') continue;
+      const rest = [...few, ...demanded(command, [`--${name}`])];
+      const value = choices?.[0] ?? 'x';
+      const twice = [`--${name}`, value, `--${name}`, value];
+      if (array) compare(t, command, [...rest, ...twice]);
+      else t.is(plainArguments(command, [...rest, ...twice]), undefined);
+      for (const wrong of [[], ['-x'], [''], ['"quoted"'], ...(choices === undefined ? [] : [['x']])])
+        t.is(plainArguments(command, [...rest, `--${name}`, ...wrong]), undefined, name);
+      t.is(plainArguments(command, [...rest, `--${name}=`]), undefined, name);
+    }
+    if (few.length > 0) t.is(plainArguments(command, complete.slice(1)), undefined);
     if (!parameters.some(({isVariadic}) => isVariadic))
-      t.is(plainArguments(command, [...parameters.map(() => 'x'), 'x']), undefined);
+      t.is(plainArguments(command, [...parameters.map(() => 'x'), 'x', ...demanded(command, [])]), undefined);
   });
 }
+
+test('options that are wanted and not given are left to yargs', (t) => {
+  const wanting = commands.filter(({options}) =>
+    Object.values(options).some(({demandOption}) => demandOption),
+  );
+  t.deepEqual(wanting.map(nameOf), ['unpack', 'bundle']);
+  for (const command of wanting) t.is(plainArguments(command, ['x']), undefined);
+});
 
 test('a command is found by all of its words', (t) => {
   t.is(findCommand(['chroot', 'run', 'x'])?.command.usage, 'chroot run <chroot>');

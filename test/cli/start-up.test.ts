@@ -70,11 +70,8 @@ test('the first run leaves compiled code of what it loaded, the next one uses it
   t.deepEqual(cached(cache), ['cli']);
   const {stdout, stderr} = watched('get', file);
   t.deepEqual([stdout, stderr], [interpreter, 'cli.cjs false\n']);
-  t.regex(
-    watched('get', '--json', file).stderr,
-    /^cli.cjs false\nparse.cjs undefined\nparse.cjs undefined\n$/,
-  );
-  t.is(watched('get', '--json', file).stderr, 'cli.cjs false\nparse.cjs false\n');
+  t.regex(watched('get', '--', file).stderr, /^cli.cjs false\nparse.cjs undefined\nparse.cjs undefined\n$/);
+  t.is(watched('get', '--', file).stderr, 'cli.cjs false\nparse.cjs false\n');
   t.deepEqual(cached(cache), ['cli', 'parse']);
 });
 
@@ -201,6 +198,27 @@ test('get and needed load neither yargs nor what writes, and no part of Node tha
     t.deepEqual(files, ['cli']);
     for (const name of ['tty', 'net', 'crypto', 'stream', 'url'])
       t.false(builtins.includes(`NativeModule ${name}`), name);
+  }
+});
+
+test('options that are written plainly need no yargs', (t) => {
+  const lines = [
+    ['get', '--json', file],
+    ['needed', '--json', file],
+    ['set', '--dry-run', file, '/ld.so'],
+    ['edit', file, '--rpath', '/opt/a', '--dry-run'],
+    ['check', file],
+  ];
+  for (const line of lines) {
+    const script = `${loadCode}
+      load('cli').main(process.argv.slice(1)).then(() => console.error(JSON.stringify([...loaded.keys()])));`;
+    const loaded = JSON.parse(
+      run(process.execPath, ['-e', script, '--', ...line])
+        .stderr.trim()
+        .split('\n')
+        .at(-1) ?? '',
+    );
+    t.false(loaded.includes('parse'), line.join(' '));
   }
 });
 
