@@ -20,9 +20,6 @@ export function encodeString(text: string): Uint8Array {
  * Node follow to the letter, so that 0x80 becomes U+20AC.
  */
 export function byteString(bytes: Uint8Array): string {
-  // Seventy times as fast, where there is one: not in a browser.
-  if (bytes.length > mostArguments && globalThis.Buffer !== undefined)
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   let text = '';
   for (let at = 0; at < bytes.length; at += mostArguments)
     text += String.fromCharCode(...bytes.subarray(at, at + mostArguments));

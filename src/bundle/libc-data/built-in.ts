@@ -2,9 +2,9 @@
  * Where a C library looks for its own data. Both directories are built into glibc as plain strings, and systems differ:
  * Debian has its multiarch directory, NixOS a path in its store.
  */
-import {byteString} from '../../elf/strings.js';
 import type {Root} from '../../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../../loader/tree.js';
+import {longByteString} from '../../source/byte-string.js';
 import {withView} from '../libraries.js';
 
 /** Directories as a C library has them built in, without a slash at the end. */
@@ -27,7 +27,7 @@ export function builtInOf(trees: readonly ResolvedTree[], root: Root): BuiltIn |
     const libc = interpreter?.libc === 'glibc' ? nodes.find(isLibc) : undefined;
     if (libc === undefined) continue;
     const text = withView(root.source(libc.host), ({source}) =>
-      byteString(source.read(0, Math.min(source.size, mostBytes))),
+      longByteString(source.read(0, Math.min(source.size, mostBytes))),
     );
     return {
       gconv: /(?<=\0)\/[\w.+/-]+\/gconv(?=\/gconv-modules\.cache\0)/.exec(text)?.[0] ?? usual.gconv,
