@@ -1,12 +1,14 @@
 #!/bin/bash
 # Run all tests on a fresh Debian machine that has Node: install the tools, run every test on this Node, then run the
-# portable tests (`test.js --portable`) on each supported release of Node. Prints what failed, and the counts and minutes
-# for each Node; the last line is the total, `N passed, N failed`.
+# tests that depend on Node on others: `test.js --portable` on each later line, and on the oldest supported release, or only
+# `--runtime` where this Node is of its line. Prints what failed, and the counts and minutes for each Node; the last line
+# is the total, `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The oldest supported release, and the newest release of each later line.
-nodes=(20.19.0 22 24)
+oldest=20.19.0
+nodes=("$oldest" 22 24)
 passed=0
 failed=0
 
@@ -15,10 +17,12 @@ main() {
     trap 'rm -rf "$scratch"' EXIT
     scripts/install-test-tools.sh && npm ci --no-audit --no-fund || give_up 'cannot install the tools'
     count_tests "Node $(node --version), all tests" npm test
-    local release
+    local release tests
     for release in "${nodes[@]}"; do
         install_node "$release" || give_up "cannot install Node $release"
-        PATH="$scratch/$release/bin:$PATH" count_tests "Node $release, portable tests" node scripts/test.js --portable
+        tests=portable
+        [ "$release" = "$oldest" ] && [[ $(node --version) = "v${oldest%%.*}."* ]] && tests=runtime
+        PATH="$scratch/$release/bin:$PATH" count_tests "Node $release, $tests tests" node scripts/test.js "--$tests"
     done
     cat "$scratch/counts"
     echo "$passed passed, $failed failed"

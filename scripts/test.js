@@ -4,7 +4,8 @@
  * AVA's own closing words differ with its reporter and with what went wrong, so the tests are counted here, in its
  * TAP output; a test that passed by saying `skipped: ...` counts as skipped. With CI in the environment a skipped
  * test has failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`; `--portable` stands
- * for the tests that show whether another release of Node does the same: no chroots, no matrix, no campaigns.
+ * for the tests that show whether another release of Node does the same: no chroots, no matrix, no campaigns;
+ * `--runtime` for those of them that show it for another release of the same line: the command line, files, processes.
  */
 import {spawn, spawnSync} from 'node:child_process';
 import {readdirSync, rmSync} from 'node:fs';
@@ -14,13 +15,22 @@ import {fileURLToPath} from 'node:url';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
 const counts = {passed: 0, failed: 0, skipped: 0};
-/** What `--portable` leaves out: what depends on the kernel, on other systems or on time more than on Node. */
+/** What `--portable` leaves out: what depends on the kernel, on other programs or on time more than on Node. */
 const notPortable = [
+  'test/architecture',
   'test/binfmt/registry',
+  'test/bundle/hwcaps',
+  'test/bundle/libc-data',
+  'test/bundle/reproducible',
   'test/chroot/',
   'test/cli/binfmt',
   'test/cli/chroot',
+  'test/cli/completion',
+  'test/cli/hostile-strings',
+  'test/cli/manual',
+  'test/cli/show',
   'test/containment/',
+  'test/docs',
   'test/edit/damaged-fields',
   'test/edit/matrix',
   'test/edit/payload-programs',
@@ -29,10 +39,20 @@ const notPortable = [
   'test/fuzz/',
   'test/loader/machine',
   'test/package.test',
+  'test/pack/stub',
   'test/playground',
   'test/readme',
   'test/single-file',
   'test/workflow',
+];
+/** What `--runtime` leaves out besides: what computes, and asks nothing of Node. */
+const notRuntime = [
+  ...notPortable,
+  'test/binfmt/',
+  'test/edit/',
+  'test/elf/',
+  'test/loader/',
+  'test/examples',
 ];
 /** What the last test came to, and its line: its comments follow it. */
 let last;
@@ -41,8 +61,7 @@ let lastResult;
 const failures = [];
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-if (compile())
-  await runTests(process.argv.slice(2).flatMap((arg) => (arg === '--portable' ? portableTests() : [arg])));
+if (compile()) await runTests(process.argv.slice(2).flatMap(testsFor));
 else fail('the tests do not compile');
 report();
 
@@ -51,10 +70,15 @@ function compile() {
   return spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {stdio: 'inherit'}).status === 0;
 }
 
-function portableTests() {
+function testsFor(arg) {
+  if (arg === '--portable') return testsWithout(notPortable);
+  return arg === '--runtime' ? testsWithout(notRuntime) : [arg];
+}
+
+function testsWithout(prefixes) {
   return readdirSync('test', {recursive: true})
     .map((name) => path.join('test', name))
-    .filter((name) => name.endsWith('.test.ts') && !notPortable.some((prefix) => name.startsWith(prefix)))
+    .filter((name) => name.endsWith('.test.ts') && !prefixes.some((prefix) => name.startsWith(prefix)))
     .sort();
 }
 

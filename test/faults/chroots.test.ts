@@ -13,7 +13,7 @@ import {run, withTools} from '../helpers/tools.js';
 import {chrootScenarios} from './chroots.js';
 import {listPoints, type Point, runPoints} from './walk.js';
 
-const seconds = Number(process.env.ELFINTERP_FAULT_SECONDS ?? 15);
+const seconds = Number(process.env.ELFINTERP_FAULT_SECONDS ?? 8);
 
 for (const scenario of chrootScenarios) {
   test.serial(
