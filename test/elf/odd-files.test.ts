@@ -161,6 +161,27 @@ test('a LOAD on a page of its neighbour, at the alignment that the others claim,
   t.deepEqual([...new Set(checkElf(viewOf(bytes)).map(({code}) => code))], ['SHARED_PAGE']);
 });
 
+test('a LOAD that patchelf put on a page of .bss is named, although both are writable', (t) => {
+  const {programHeaders, format, header} = viewOf(fixed);
+  const index = programHeaders.findIndex(({p_type, p_flags}) => p_type === PT.PT_LOAD && p_flags & PF.PF_W);
+  const data = programHeaders[index] as Phdr;
+  const stack = programHeaders.findIndex(({p_type}) => p_type === PT.PT_GNU_STACK);
+  const end = (data.p_vaddr + BigInt(data.p_filesz) + 0xfffn) & ~0xfffn;
+  const sharing = (bss: number) => {
+    const bytes = Buffer.from(fixed);
+    const put = (at: number, phdr: Phdr) =>
+      bytes.set(Phdr.encode(phdr, format), header.e_phoff + at * Phdr.size(format.elfClass));
+    put(index, {...data, p_memsz: data.p_filesz + bss, p_align: 0x10000});
+    const p_offset = data.p_offset + Number(end - data.p_vaddr);
+    put(stack, {...data, p_offset, p_vaddr: end, p_paddr: end, p_filesz: 8, p_memsz: 8, p_align: 0x1000});
+    const offset = header.e_phoff + stack * Phdr.size(format.elfClass);
+    const problems = checkElf(viewOf(Buffer.concat([bytes, Buffer.alloc(0x1000)])));
+    return problems.filter((problem) => problem.offset === offset).map(({code}) => code);
+  };
+  t.deepEqual(sharing(8), ['SHARED_PAGE'], 'the new LOAD would bring bytes of the file into .bss');
+  t.deepEqual(sharing(0), [], 'without .bss both bring the same bytes');
+});
+
 /** Damage that patchelf refuses, and what an edit says of it. */
 const damage: Readonly<Record<string, [(bytes: Buffer, view: ElfView) => void, RegExp]>> = {
   'a string table without an end': [

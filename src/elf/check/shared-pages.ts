@@ -23,19 +23,23 @@ export function* checkSharedPages(view: ElfView): Generator<Problem> {
     if (before === undefined) continue;
     const claimed = Math.max(before.p_align, load.p_align);
     if (claimed <= smallestPage || claimed > largestPage || !isOver(before, load, BigInt(claimed))) continue;
-    const what = `shares a page of ${hex(claimed)} with segment ${before.index}, although one of them is aligned for such pages`;
     yield {
       code: 'SHARED_PAGE',
-      message: `segment ${load.index} (PT_LOAD): ${what}`,
+      message: `segment ${load.index} (PT_LOAD): shares a page of ${hex(claimed)} with segment ${before.index}, but one is aligned for such pages`,
       offset: view.header.e_phoff + load.index * Phdr.size(view.format.elfClass),
     };
   }
 }
 
-/** Two that map the same bytes of the file to a page, with the same permissions, do not disturb one another. */
+/**
+ * Two that map the same bytes of the file to a page, with the same permissions, do not disturb one another, unless the
+ * first has zeros there that are not in the file.
+ */
 function isOver(before: Phdr, load: Phdr, page: bigint): boolean {
   const last = before.p_vaddr + BigInt(before.p_memsz) - 1n;
   if (last / page !== load.p_vaddr / page) return false;
   const distance = ({p_vaddr, p_offset}: Phdr) => p_vaddr - BigInt(p_offset);
-  return before.p_flags !== load.p_flags || distance(before) !== distance(load);
+  return (
+    before.p_memsz > before.p_filesz || before.p_flags !== load.p_flags || distance(before) !== distance(load)
+  );
 }
