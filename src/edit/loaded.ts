@@ -93,8 +93,8 @@ function isGlibcLoader(view: ElfView): boolean {
   const symbols = dynamicSymbolTable(view);
   let isFound = false;
   if (symbols === undefined || symbols.count > mostSymbols) return false;
-  eachSymbol(view, symbols.offset, symbols.count, ({st_name, st_shndx}) => {
-    isFound ||= st_shndx !== SHN.SHN_UNDEF && view.dynamic?.stringAt(BigInt(st_name)) === '_rtld_global';
+  eachSymbol(view, symbols.offset, symbols.count, (name, _, section) => {
+    isFound ||= section !== SHN.SHN_UNDEF && view.dynamic?.stringAt(BigInt(name)) === '_rtld_global';
   });
   return isFound;
 }

@@ -9,7 +9,7 @@
 import {DT, SHN, SHT, STB, STT} from '../elf/constants.js';
 import {type Shdr, Sym, Vernaux, Verneed} from '../elf/records.js';
 import {concatenate} from '../elf/strings.js';
-import {eachSymbol} from '../elf/symbols.js';
+import {eachSymbol, eachSymbolOf} from '../elf/symbols.js';
 import {
   type NeededVersions,
   readDefinedVersions,
@@ -159,8 +159,9 @@ function forgetSectionSymbols(draft: Draft, sections: ReadonlySet<number>): void
   const size = Sym.size(view.format.elfClass);
   const table = view.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_SYMTAB);
   if (table === undefined || table.sh_entsize !== size) return;
-  eachSymbol(view, table.sh_offset, Math.floor(table.sh_size / size), (symbol, i) => {
-    if (!sections.has(symbol.st_shndx) || (symbol.st_info & 0xf) !== STT.STT_SECTION) return;
+  const range = {offset: table.sh_offset, count: Math.floor(table.sh_size / size)};
+  eachSymbolOf(view, range, sections, (symbol, i) => {
+    if ((symbol.st_info & 0xf) !== STT.STT_SECTION) return;
     const unused = {...symbol, st_info: 0, st_shndx: SHN.SHN_ABS, st_value: 0n};
     draft.write(
       table.sh_offset + i * size,
@@ -205,11 +206,11 @@ export function unbindSymbols(draft: Draft, indices: ReadonlySet<number>): strin
   const table = requireSymbols(view);
   const versym = readVersym(view, table.count);
   const required: string[] = [];
-  eachSymbol(view, table.offset, table.count, ({st_name, st_info, st_shndx}, i) => {
+  eachSymbol(view, table.offset, table.count, (name, i, section, info) => {
     if (!indices.has(versionIndex(versym[i] ?? 0))) return;
     versym[i] = VER_NDX_GLOBAL;
-    const isWeak = st_info >> 4 === STB.STB_WEAK && st_shndx === SHN.SHN_UNDEF;
-    if (!isWeak) required.push(view.dynamic?.stringAt(BigInt(st_name)) ?? '');
+    const isWeak = info >> 4 === STB.STB_WEAK && section === SHN.SHN_UNDEF;
+    if (!isWeak) required.push(view.dynamic?.stringAt(BigInt(name)) ?? '');
   });
   writeVersym(draft, versym);
   return required;

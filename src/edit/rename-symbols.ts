@@ -89,7 +89,8 @@ function tooMany({path}: ElfView, count: number): ElfError {
 }
 
 function hashedName(name: string): HashedName {
-  const bytes = Uint8Array.from(name, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(name.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = name.charCodeAt(i);
   return {isEmpty: bytes.length === 0, sysv: sysvHash(bytes), gnu: gnuHash(bytes)};
 }
 
@@ -101,8 +102,8 @@ interface Renamed {
 function placeNames(draft: Draft, table: SymbolTable, renamed: readonly Renamed[]): number[] {
   const symbols = new Set(renamed.map(({i}) => i));
   const released: number[] = [];
-  eachSymbol(draft.view, table.offset, table.count, ({st_name}, i) => {
-    if (symbols.has(i)) released.push(st_name);
+  eachSymbol(draft.view, table.offset, table.count, (name, i) => {
+    if (symbols.has(i)) released.push(name);
   });
   const texts = renamed.map(({to}) => to);
   return placeStrings(draft, texts, {released: [...new Set(released)], withdrawn: {symbols}});

@@ -20,9 +20,9 @@ export function requireSymbols(view: ElfView): SymbolTable {
   if (table.exact) return table;
   const size = view.dynamic?.stringTable.size ?? 0;
   let [largestName, count] = [0, 1];
-  eachSymbol(view, table.offset, table.count, ({st_name}, i) => {
-    largestName = Math.max(largestName, st_name);
-    if (st_name !== 0) count = i + 1;
+  eachSymbol(view, table.offset, table.count, (name, i) => {
+    largestName = Math.max(largestName, name);
+    if (name !== 0) count = i + 1;
   });
   if (largestName < size) return {...table, count};
   throw new ElfError('UNSAFE_EDIT', 'cannot determine the number of dynamic symbols', {

@@ -21,9 +21,9 @@ export function clearSymbolVersions(draft: Draft, names: readonly string[]): Ste
   const versym = readVersym(view, table.count);
   const left = new Set<number>();
   const cleared = new Set<string>();
-  eachSymbol(view, table.offset, table.count, ({st_name}, i) => {
+  eachSymbol(view, table.offset, table.count, (start, i) => {
     const index = versionIndex(versym[i] ?? 0);
-    const name = index > VER_NDX_GLOBAL ? dynamic.stringAt(BigInt(st_name)) : '';
+    const name = index > VER_NDX_GLOBAL ? dynamic.stringAt(BigInt(start)) : '';
     if (name === '' || !wanted.has(name)) return;
     versym[i] = VER_NDX_GLOBAL;
     left.add(index);

@@ -22,7 +22,7 @@ export function encodeString(text: string): Uint8Array {
 export function byteString(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length; at += mostArguments)
-    text += String.fromCharCode(...bytes.subarray(at, at + mostArguments));
+    text += String.fromCharCode.apply(null, bytes.subarray(at, at + mostArguments) as unknown as number[]);
   return text;
 }
 

@@ -38,21 +38,17 @@ export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = on
   return {address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false};
 });
 
-/** Visit symbols of a table at a file offset, in order, with bounded memory. */
-export function eachSymbol(
-  view: ElfView,
-  offset: number,
-  count: number,
-  visit: (symbol: Sym, index: number) => void,
-): void {
-  const size = Sym.size(view.format.elfClass);
-  const perPiece = 4096;
-  for (let first = 0; first < count; first += perPiece) {
-    const length = Math.min(perPiece, count - first);
-    const bytes = view.source.read(offset + first * size, length * size);
-    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let i = 0; i < length; i++) visit(Sym.decodeIn(data, view.format, i * size), first + i);
-  }
+/** Gets st_name, the number of the symbol, st_shndx and st_info. */
+type SymbolVisitor = (name: number, index: number, section: number, info: number) => void;
+
+/** Visit symbols of a table at a file offset, in order, with bounded memory. Values and sizes are not decoded. */
+export function eachSymbol(view: ElfView, offset: number, count: number, visit: SymbolVisitor): void {
+  const place = (field: 'st_name' | 'st_shndx' | 'st_info') => column(Sym, field, view.format);
+  const [name, section, info] = [place('st_name'), place('st_shndx'), place('st_info')];
+  scan(view, Sym, {offset, count}, (words, length, first) => {
+    for (let i = 0, at = 0; i < length; i++, at += name.step)
+      visit(read(words, at, name), first + i, read(words, at, section), read(words, at, info));
+  });
 }
 
 /** Visit only the symbols of some sections; no other is decoded. */
@@ -83,9 +79,9 @@ export function dynamicSymbolNames(view: ElfView, count: number): string[] {
   const bytes = view.source.read(strings.offset, strings.size);
   const names: string[] = [];
   const budget = new StringBudget(view.source, strings.size);
-  eachSymbol(view, symbols.offset, count, ({st_name}) => {
-    const end = bytes.indexOf(0, st_name);
-    const name = bytes.subarray(st_name, end < 0 ? bytes.length : end);
+  eachSymbol(view, symbols.offset, count, (start) => {
+    const end = bytes.indexOf(0, start);
+    const name = bytes.subarray(start, end < 0 ? bytes.length : end);
     budget.take(name.length);
     names.push(byteString(name));
   });

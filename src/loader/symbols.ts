@@ -39,14 +39,14 @@ export function readDynamicSymbols(view: ElfView): DynamicSymbol[] {
   const versionOf = readSymbolVersions(view, table.count);
   const symbols: DynamicSymbol[] = [];
   const budget = new StringBudget(source, size);
-  eachSymbol(view, table.offset, table.count, ({st_name, st_info, st_shndx}, index) => {
-    const binding = st_info >> 4;
-    if (st_name === 0 || st_name >= size || binding === STB_LOCAL) return;
-    const end = strings.indexOf(0, st_name);
-    const bytes = strings.subarray(st_name, end < 0 ? size : end);
+  eachSymbol(view, table.offset, table.count, (start, index, section, info) => {
+    const binding = info >> 4;
+    if (start === 0 || start >= size || binding === STB_LOCAL) return;
+    const end = strings.indexOf(0, start);
+    const bytes = strings.subarray(start, end < 0 ? size : end);
     budget.take(bytes.length);
     const name = decodeString(bytes);
-    const defined = st_shndx !== SHN.SHN_UNDEF;
+    const defined = section !== SHN.SHN_UNDEF;
     symbols.push({name, version: versionOf(index), defined, weak: binding === STB_WEAK});
   });
   return symbols;

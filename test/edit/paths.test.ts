@@ -208,8 +208,7 @@ function stringsOf(view: ElfView): (string | undefined)[] {
   const read = (index: number) => dynamic.stringAt(BigInt(index));
   const strings: (string | undefined)[] = [...dynamic.needed, dynamic.soname];
   const symbols = dynamicSymbolTable(view);
-  if (symbols?.exact)
-    eachSymbol(view, symbols.offset, symbols.count, ({st_name}) => strings.push(read(st_name)));
+  if (symbols?.exact) eachSymbol(view, symbols.offset, symbols.count, (name) => strings.push(read(name)));
   for (const {record, versions} of readNeededVersions(view))
     strings.push(read(record.vn_file), ...versions.map((version) => read(version.record.vna_name)));
   for (const {names} of readDefinedVersions(view))

@@ -125,8 +125,8 @@ export function namelessSymbols(view: ElfView, count: number): ReadonlySet<numbe
   const nameless = new Set<number>();
   const table = dynamicSymbolTable(view);
   if (table === undefined) return nameless;
-  eachSymbol(view, table.offset, count, ({st_name}, i) => {
-    if (st_name >= size) nameless.add(i);
+  eachSymbol(view, table.offset, count, (name, i) => {
+    if (name >= size) nameless.add(i);
   });
   return nameless;
 }

@@ -9,7 +9,7 @@ import {EM} from '../../elf/constants.js';
 import {Rel, Rela, Sym} from '../../elf/records.js';
 import {relocationSymbol, relocationTables} from '../../elf/relocations.js';
 import {toByteString} from '../../elf/strings.js';
-import {dynamicSymbolNames, dynamicSymbolTable, eachSymbol, type SymbolTable} from '../../elf/symbols.js';
+import {dynamicSymbolNames, dynamicSymbolTable, type SymbolTable} from '../../elf/symbols.js';
 import type {ElfView} from '../../elf/view.js';
 import {RangeSet} from '../../source/range-set.js';
 import {failCheck} from './fail.js';
@@ -96,18 +96,13 @@ function symbolsOf(
     (names) => new Map(Object.entries(names).map((pair) => [toByteString(pair[0]), toByteString(pair[1])])),
   );
   const old = dynamicSymbolNames(view, count);
-  const found: string[] = [];
-  forEachSymbol(view, count, ({st_info, st_other, st_shndx, st_size, st_value}, i) => {
+  const {offset = 0} = dynamicSymbolTable(view) ?? {};
+  const bytes = view.source.read(offset, count * Sym.size(view.format.elfClass));
+  return Sym.decodeAll(bytes, view.format).map(({st_info, st_other, st_shndx, st_size, st_value}, i) => {
     const name = maps.reduce((current, names) => names.get(current) ?? current, old[i] ?? '');
     const base = view.sectionHeaders[st_shndx]?.sh_addr ?? 0n;
-    found.push([name, st_info, st_other, st_shndx, st_size, st_value - base].join(' '));
+    return [name, st_info, st_other, st_shndx, st_size, st_value - base].join(' ');
   });
-  return found;
-}
-
-function forEachSymbol(view: ElfView, count: number, visit: (symbol: Sym, index: number) => void): void {
-  const table = dynamicSymbolTable(view);
-  if (table !== undefined) eachSymbol(view, table.offset, count, visit);
 }
 
 /** Each relocation is of the same kind, at the same place, and speaks of the same symbol. */

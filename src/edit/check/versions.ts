@@ -87,10 +87,10 @@ function bindingsOf(view: ElfView, count: number, nameless: ReadonlySet<number>)
   if (table === undefined || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
   const versym = readVersym(view, count);
   const bindings: Binding[] = [];
-  eachSymbol(view, table.offset, count, ({st_name}, i) => {
+  eachSymbol(view, table.offset, count, (start, i) => {
     const raw = versym[i] ?? 0;
     if (versionIndex(raw) <= 1) return;
-    const name = nameless.has(i) ? undefined : view.dynamic?.stringAt(BigInt(st_name));
+    const name = nameless.has(i) ? undefined : view.dynamic?.stringAt(BigInt(start));
     bindings.push({name: name ?? '', index: versionIndex(raw), raw});
   });
   return bindings;
