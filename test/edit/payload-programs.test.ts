@@ -1,6 +1,6 @@
 /*
- * Programs that carry data with them still find it after an edit: one that looks for it in each of the three ways, and
- * a single executable application of Node's.
+ * Programs that carry data with them still find it after an edit: one that looks for it in each of the three ways,
+ * a single executable application of Node's, and what bun compiles.
  */
 import {copyFileSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import test, {type ExecutionContext} from 'ava';
 import {applyPlanSync, type EditRequest, openElfSync, type Plan, planEdit} from '../../src/index.js';
 import {loaderLink} from '../helpers/edits.js';
 import {fixture} from '../helpers/fixtures.js';
+import {elfinterpPatchelf} from '../helpers/patchelf.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
@@ -129,5 +130,44 @@ test(
     });
     t.is(plan.placement, 'new-segment');
     t.is(output(file, ['a', 'b']), hello);
+  }),
+);
+
+/** Fetch bun as its users get it: 52 MB, the program in it 107 MB. Its version is one that docs/editing.md speaks of. */
+function fetchBun(directory: string): string {
+  const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', directory];
+  output('npm', [...pack, '@oven/bun-linux-x64@1.4.5'], {timeout: 600_000});
+  output('tar', ['-xzf', path.join(directory, 'oven-bun-linux-x64-1.4.5.tgz'), '-C', directory]);
+  return path.join(directory, 'package', 'bin', 'bun');
+}
+
+test(
+  'an edited bun compiles a script, and what it made runs, also when it is edited itself',
+  withTools((t) => {
+    t.timeout(15 * 60_000, 'bun is fetched');
+    const directory = tempDirectory(t);
+    const bun = fetchBun(directory);
+    const {size} = statSync(bun);
+    const made = path.join(directory, 'made');
+    writeFileSync(path.join(directory, 'hello.js'), 'console.log("made", process.argv.slice(2).join())\n');
+    const interpreter = loaderLink(t, program, 250);
+    for (const args of [
+      ['--set-rpath', '/opt/lib'],
+      ['--set-rpath', `$ORIGIN/../lib:/opt/${'r'.repeat(300)}`],
+      ['--set-interpreter', interpreter],
+    ]) {
+      t.like(elfinterpPatchelf([...args, bun]), {status: 0, stderr: ''});
+      t.is(statSync(bun).size, size, 'the edit fits into padding');
+      const options = {cwd: directory, env: {HOME: directory}};
+      output(bun, ['build', '--compile', 'hello.js', '--outfile', made], options);
+      t.is(output(made, ['a', 'b']), 'made a,b\n', args.join(' '));
+    }
+    t.is(readelfInterpreter(made), interpreter);
+    const plan = editFile(made, {
+      interpreter: loaderLink(t, program, 60),
+      runpath: `/opt/${'r'.repeat(3000)}`,
+    });
+    t.is(plan.placement, 'new-segment');
+    t.is(output(made, ['c']), 'made c\n');
   }),
 );
