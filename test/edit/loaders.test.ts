@@ -1,11 +1,11 @@
 /*
  * What a dynamic loader and a static-pie program may be given: decided by what they do, which is tried here.
  */
-import {copyFileSync, existsSync, writeFileSync} from 'node:fs';
+import {copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import type {EditRequest} from '../../src/edit/request.js';
-import {applyPlanSync, openElfSync, planEdit} from '../../src/index.js';
+import {applyPlanSync, type ElfView, kindOf, openElfBuffer, openElfSync, planEdit} from '../../src/index.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {MissingTool, output, run, withTools} from '../helpers/tools.js';
@@ -20,6 +20,10 @@ function editFile(file: string, request: EditRequest): void {
   } finally {
     elf.close();
   }
+}
+
+function viewOf(file: string): ElfView {
+  return openElfBuffer(readFileSync(file)).view;
 }
 
 const breaking: readonly EditRequest[] = [
@@ -78,12 +82,17 @@ test(
     const directory = tempDirectory(t);
     const source = path.join(directory, 'hello.c');
     writeFileSync(source, '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n');
-    for (const [compiler, isAllowed] of [
-      ['musl-gcc', true],
-      ['gcc', false],
+    // musl-gcc takes -static-pie and links a program with an interpreter all the same.
+    const musl = '/usr/lib/x86_64-linux-musl';
+    const ends = ['rcrt1.o', 'crti.o', 'crtn.o'].map((name) => `${musl}/${name}`);
+    const muslOptions = ['-static', '-nostartfiles', '-fPIE', '-Wl,-pie,--no-dynamic-linker', ...ends];
+    for (const [compiler, options, isAllowed] of [
+      ['musl-gcc', muslOptions, true],
+      ['gcc', ['-static-pie'], false],
     ] as const) {
       const file = path.join(directory, compiler);
-      output(compiler, ['-static-pie', source, '-o', file]);
+      output(compiler, [...options, source, '-o', file]);
+      t.is(kindOf(viewOf(file)), 'static-pie-program', compiler);
       if (isAllowed) editFile(file, {runpath: '/x'});
       else t.throws(() => editFile(file, {runpath: '/x'}), {code: 'UNSAFE_EDIT', message: /static-pie/});
       t.is(run(file, []).stdout, 'hello\n');
