@@ -150,6 +150,7 @@ const systemMessages: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'file name too long',
   ETXTBSY: 'the program is running (text file busy)',
   EXDEV: 'not on the same file system',
+  EBUSY: 'device or resource busy',
   ENOTEMPTY: 'directory not empty',
   EEXIST: 'already exists',
   E2BIG: 'argument list too long',
