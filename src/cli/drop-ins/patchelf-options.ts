@@ -1,4 +1,4 @@
-import {readText} from '../../index.js';
+import {ElfError, readText} from '../../index.js';
 import {parseSymbolMap} from '../edit/symbol-map.js';
 
 type PrintOption = 'interpreter' | 'os-abi' | 'soname' | 'rpath' | 'execstack' | 'needed';
@@ -35,6 +35,17 @@ export class PatchelfUsage extends Error {
   constructor(message: string, showsHelp = false) {
     super(message);
     this.showsHelp = showsHelp;
+  }
+}
+
+/** patchelf has words of its own for a map that is not there. */
+function readMap(file: string): string {
+  try {
+    return readText(file);
+  } catch (error) {
+    const {code} = ((error as ElfError).cause ?? {}) as NodeJS.ErrnoException;
+    if (!(error instanceof ElfError) || code !== 'ENOENT') throw error;
+    throw new PatchelfUsage(`Cannot open map file ${file}: No such file or directory`);
   }
 }
 
@@ -275,7 +286,7 @@ const options: readonly Option[] = [
     values: ['NAME_MAP_FILE'],
     help: 'Renames dynamic symbols (lines of OLD NEW).',
     apply: (draft, file) => {
-      draft.renameSymbols = {...draft.renameSymbols, ...parseSymbolMap(readText(file), file)};
+      draft.renameSymbols = {...draft.renameSymbols, ...parseSymbolMap(readMap(file), file)};
     },
   },
   {

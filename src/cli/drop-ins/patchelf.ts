@@ -204,7 +204,8 @@ function say(error: Error): string {
   if (code === 'NO_INTERPRETER') return missingText('.interp');
   if (code === 'NO_DYNAMIC') return missingText('.dynamic');
   if (code === 'NOT_A_FILE') return `reading '${path}': Is a directory`;
-  if (code === 'NOT_ELF') return isShort(path) ? 'missing ELF header' : 'not an ELF executable';
+  if (code === 'NOT_ELF') return isShort(path) ? missingHeader : 'not an ELF executable';
+  if (code === 'TRUNCATED' && (error.offset ?? longestHeader) < longestHeader) return missingHeader;
   if (code === 'PAYLOAD') return `${path}: ${error.what}; \`elfinterp edit --payload\` can keep it`;
   if (code === 'UNSUPPORTED') return 'wrong ELF type';
   if (code === 'BAD_REQUEST' && error.message.startsWith('unknown OS ABI')) return 'unrecognized OS ABI';
@@ -212,6 +213,11 @@ function say(error: Error): string {
     return `getting info about '${path}': No such file or directory`;
   return error.message;
 }
+
+const missingHeader = 'missing ELF header';
+
+/** Bytes of the header of a 64-bit file. */
+const longestHeader = 64;
 
 /** Shorter than the smallest ELF header. */
 function isShort(path: string): boolean {
