@@ -1,40 +1,110 @@
 /*
- * Write docs/patchelf.md: every command line of the comparison, with the results of Debian's patchelf and of
- * elfinterp-patchelf. Run after `npm run build` and `npx tsc`.
+ * Compare elfinterp-patchelf with releases of patchelf, on every command line of the list in test/helpers/patchelf.ts.
+ * Prints each result that is not the one of the list, and ends with 1 if there is any.
+ *
+ *     npm run acceptance:patchelf                  Debian 12's and 13's, fetched and packed
+ *     npm run acceptance:patchelf -- PROGRAM...    others
+ *     npm run acceptance:patchelf -- --write       and write docs/patchelf.md
  */
 import {execFileSync} from 'node:child_process';
-import {writeFileSync} from 'node:fs';
-import {compare, comparisons, isSame} from '../build/test/helpers/patchelf.js';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {unpackDebian} from '../build/test/helpers/debian.js';
+import {
+  comparisons,
+  expected,
+  isSame,
+  ourAnswer,
+  theirAnswer,
+  versionOf,
+} from '../build/test/helpers/patchelf.js';
 
-const version = execFileSync('patchelf', ['--version'], {encoding: 'utf8'}).trim();
-const rows = comparisons.map((comparison) => {
-  const answers = compare(comparison);
-  const same = isSame(answers);
-  if (same !== (comparison.difference === undefined))
-    throw new Error(`unexpected answer: ${JSON.stringify({comparison, ...answers})}`);
+const isWriting = process.argv.includes('--write');
+const given = process.argv.slice(2).filter((word) => word !== '--write');
+const scratch = mkdtempSync(join(tmpdir(), 'elfinterp-patchelf-'));
+const unexpected = [];
+let rows;
+let versions;
+
+try {
+  const programs = given.length > 0 ? given : ['bookworm', 'trixie'].map(fetchPatchelf);
+  versions = programs.map(versionOf);
+  rows = comparisons.map((comparison) => rowOf(comparison, programs));
+} finally {
+  rmSync(scratch, {recursive: true});
+}
+for (const line of unexpected) console.log(line);
+const count = `${comparisons.length} command lines, patchelf ${versions.join(' and ')}`;
+console.log(
+  `${count}: ${unexpected.length === 0 ? 'as expected' : `${unexpected.length} unexpected answers`}`,
+);
+process.exitCode = unexpected.length > 0 ? 1 : 0;
+if (isWriting && unexpected.length === 0) writePage();
+
+/** A release's patchelf, with its libraries in it. */
+function fetchPatchelf(release) {
+  const [root, program] = [join(scratch, release), join(scratch, `patchelf-${release}`)];
+  // base-files has the links to /usr/lib, where Debian 13 keeps its loader.
+  unpackDebian(release, ['patchelf', 'base-files'], root);
+  const pack = ['bin/elfinterp.js', 'pack', '--root', root, '/usr/bin/patchelf', program];
+  execFileSync(process.execPath, pack, {stdio: ['ignore', 'ignore', 'inherit']});
+  return program;
+}
+
+function rowOf(comparison, programs) {
   const command = comparison.args.map((word) => (word === '' ? "''" : word)).join(' ');
-  const {stdout, stderr, status} = answers.ours;
+  const ours = ourAnswer(comparison);
+  const verdicts = programs.map((program, i) => {
+    const verdict = expected(comparison, versions[i]);
+    if (verdict === 'lacks') return 'no such option';
+    const theirs = theirAnswer(comparison, program);
+    if (isSame(theirs, ours) !== (verdict === 'same'))
+      unexpected.push(
+        `${comparison.fixture} ${command}: ${verdict} expected`,
+        `  patchelf ${versions[i]}: ${JSON.stringify(theirs)}`,
+        `  elfinterp-patchelf: ${JSON.stringify(ours)}`,
+      );
+    return verdict === 'same' ? 'same' : `**differs**: ${comparison.difference}`;
+  });
+  const {stdout, stderr, status} = ours;
   const said = stdout === '' && stderr === '' ? 'nothing' : `\`${firstLine(stdout || stderr)}\``;
-  const verdict = same ? 'same' : `**differs**: ${comparison.difference}`;
-  return `| ${comparison.fixture} | \`${command.replaceAll('|', '\\|')}\` | ${said} | ${status} | ${verdict} |`;
-});
+  const cells = [
+    comparison.fixture,
+    `\`${command.replaceAll('|', '\\|')}\``,
+    said,
+    status,
+    ...shortened(verdicts),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** A difference from all of them is told once. */
+function shortened(verdicts) {
+  return verdicts.map((verdict, i) =>
+    verdict === verdicts[i + 1] && verdict.startsWith('**') ? '**differs**' : verdict,
+  );
+}
 
 function firstLine(text) {
   const lines = text.trimEnd().split('\n');
   return `${lines[0]}${lines.length > 1 ? ' ...' : ''}`.replaceAll('|', '\\|') || ' ';
 }
 
-writeFileSync(
-  'docs/patchelf.md',
-  `# elfinterp-patchelf compared with patchelf
+function writePage() {
+  writeFileSync(
+    'docs/patchelf.md',
+    `# elfinterp-patchelf compared with patchelf
 
-\`elfinterp-patchelf\` accepts the command line of patchelf 0.19. For this table, it and Debian's ${version} edited
-copies of the same file with the same arguments. "Same" means that standard output, standard error and exit status are
-equal, and that \`readelf -d\` and \`readelf -l\` show the same interpreter, search path, soname and flags, and the same
-libraries in the same order. \`scripts/patchelf-table.js\` writes this page, and fails if a result is not the expected one.
+\`elfinterp-patchelf\` accepts the command line of patchelf 0.19. For this table, it and two releases of patchelf, Debian
+12's 0.14.3 and Debian 13's 0.18.0, edited copies of the same file with the same arguments. "Same" means that standard
+output, standard error and exit status are equal, and that readelf shows the same interpreter, search path, soname, flags,
+symbols and stack, and the same libraries in the same order. Debian has no later release; what this page says of 0.19 was
+observed once, with 0.19.0. \`npm run acceptance:patchelf -- --write\` writes this page, and fails if a result is not the
+expected one. It also takes other patchelf programs to compare with.
 
-| file | arguments | printed | status | |
-|---|---|---|--:|---|
+| file | arguments | printed | status | ${versions.join(' | ')} |
+|---|---|---|--:|${versions.map(() => '---|').join('')}
 ${rows.join('\n')}
 
 ## Intentional differences
@@ -57,14 +127,14 @@ ${rows.join('\n')}
   static-pie program of glibc no longer starts (one of musl does, and may have it); the other two would have no effect.
   patchelf writes them.
 - **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--clear-symbol-version ''\`) are refused.
-- **Data appended to the program** (AppImage, a packed application): if the file would have to grow, the edit is refused,
-  because the program would no longer find the data. \`elfinterp edit --payload\` offers choices. patchelf leaves the data
-  somewhere in the middle.
+- **Data appended to the program**: if the file has to grow, data of a known kind (AppImage, zip, .NET, Dart, deno, pkg and
+  others) stays or moves to where the program looks for it; with other data the edit is refused, and \`elfinterp edit
+  --payload\` offers choices. patchelf leaves the data somewhere in the middle.
 - **\`--build-resolution-cache\`** is not supported.
 - **Files without section headers** can be edited. patchelf looks up what it edits by section name.
 
-Where 0.14.3 and 0.19 differ, elfinterp-patchelf follows 0.19, and the table says so. Options that ${version} lacks
-(\`--print-os-abi\`, \`--set-os-abi\`, \`--print-execstack\`, \`--set-execstack\`, \`--clear-execstack\`, \`--add-debug-tag\`,
-\`--rename-dynamic-symbols\`) match the observed behaviour of 0.19.0.
+Where 0.14.3 and a later release differ, elfinterp-patchelf follows the later one, and the table says so.
+\`--no-clobber-old-sections\` exists only in 0.19.
 `,
-);
+  );
+}

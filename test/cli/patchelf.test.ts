@@ -1,23 +1,35 @@
 /*
- * elfinterp-patchelf beside Debian's patchelf 0.14.3, and the answers of 0.19 to the options that 0.14.3 lacks.
+ * elfinterp-patchelf beside the patchelf of this Debian, and the answers of 0.19 to the options that 0.14.3 lacks.
  */
 import {chmodSync, copyFileSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {program, projectDirectory} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
-import {compare, comparisons, elfinterpPatchelf, isSame} from '../helpers/patchelf.js';
+import {
+  comparisons,
+  elfinterpPatchelf,
+  expected,
+  isSame,
+  ourAnswer,
+  theirAnswer,
+  versionOf,
+} from '../helpers/patchelf.js';
 import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
+const version = versionOf('patchelf');
+
 for (const comparison of comparisons) {
-  const {fixture: name, args, difference} = comparison;
+  const {fixture: name, args} = comparison;
+  const verdict = expected(comparison, version);
+  if (verdict === 'lacks') continue;
   test(
-    `${name}: patchelf ${args.join(' ')}: ${difference === undefined ? 'the same answer' : 'differs as documented'}`,
+    `${name}: patchelf ${args.join(' ')}: ${verdict === 'same' ? 'the same answer' : 'differs as documented'}`,
     withTools((t) => {
-      const answers = compare(comparison);
-      if (difference === undefined) t.deepEqual(answers.ours, answers.theirs);
-      else t.false(isSame(answers), 'the difference that docs/patchelf.md tells of is gone');
+      const [ours, theirs] = [ourAnswer(comparison), theirAnswer(comparison)];
+      if (verdict === 'same') t.deepEqual(ours, theirs);
+      else t.false(isSame(ours, theirs), 'the difference that docs/patchelf.md tells of is gone');
     }),
   );
 }
@@ -174,7 +186,7 @@ test(
     const elfinterp = ['-m', 'sh', '-c', hint, process.execPath, program, file, other];
     const said = run('unshare', process.geteuid?.() === 0 ? elfinterp : ['-Ur', ...elfinterp]);
     t.is(said.status, 1);
-    t.regex(said.stderr, /--in-place writes into the file itself/);
+    t.regex(said.stderr, /cannot write: device or resource busy; --in-place writes into the file itself\n$/);
   }),
 );
 

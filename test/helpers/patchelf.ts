@@ -1,14 +1,23 @@
 /*
- * Debian's patchelf and elfinterp-patchelf on copies of the same file with the same arguments: what each printed, its
- * exit status, and what readelf reads in the result. docs/patchelf.md is made from this.
+ * patchelf and elfinterp-patchelf on copies of the same file with the same arguments: what each printed, its exit status,
+ * and what readelf reads in the result. docs/patchelf.md is made from this.
  */
-import {chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {projectDirectory} from './cli.js';
 import {fixture} from './fixtures.js';
-import {readelfDynamic, readelfInterpreter} from './readelf.js';
-import {type RunResult, run} from './tools.js';
+import {readelfDynamic, readelfInterpreter, readelfSegments} from './readelf.js';
+import {output, type RunResult, run} from './tools.js';
 
 export const patchelfProgram = path.join(projectDirectory, 'bin', 'elfinterp-patchelf.js');
 
@@ -23,6 +32,10 @@ export interface Comparison {
   readonly args: readonly string[];
   /** What differs, and why, where something does. */
   readonly difference?: string;
+  /** The first of the tried releases that answers as we do; without it, a difference is one from all of them. */
+  readonly fixedIn?: string;
+  /** The first of the tried releases that has the option. */
+  readonly since?: string;
 }
 
 const program = 'x86_64/needs-libprobe';
@@ -33,6 +46,9 @@ const fixed = 'x86_64/probe-exec';
 const arm = 'armhf/needs-libprobe';
 const big = 's390x/needs-libprobe';
 const isStatic = 'x86_64/hello-static';
+
+/** Options that 0.14.3 lacks. */
+const newer = (file: string, ...args: string[]): Comparison => ({fixture: file, args, since: '0.18'});
 
 const each = (files: readonly string[], ...args: string[]): Comparison[] =>
   files.map((file) => ({fixture: file, args}));
@@ -58,14 +74,14 @@ export const comparisons: readonly Comparison[] = [
   {
     fixture: plain,
     args: ['--set-rpath', '', 'FILE'],
-    difference:
-      '0.14.3 adds an empty DT_RUNPATH; 0.19 changes nothing where there is no path, and so does this',
+    difference: 'adds an empty DT_RUNPATH',
+    fixedIn: '0.18',
   },
   {
     fixture: plain,
     args: ['--add-rpath', '', 'FILE'],
-    difference:
-      '0.14.3 adds an empty DT_RUNPATH; 0.19 changes nothing where there is no path, and so does this',
+    difference: 'adds an empty DT_RUNPATH',
+    fixedIn: '0.18',
   },
   ...each([isStatic], '--set-rpath', '/a', 'FILE'),
   ...each([program, withRpath], '--shrink-rpath', 'FILE'),
@@ -76,7 +92,7 @@ export const comparisons: readonly Comparison[] = [
   {
     fixture: program,
     args: ['--add-needed', 'libc.so.6', 'FILE'],
-    difference: 'patchelf lists it twice; here it moves to the front, which loads the same in the same order',
+    difference: 'lists it twice; here it moves to the front, which loads the same in the same order',
   },
   ...each([plain], '--remove-needed', 'libnone.so', 'FILE'),
   ...each([plain], '--remove-needed', '', 'FILE'),
@@ -94,8 +110,7 @@ export const comparisons: readonly Comparison[] = [
   {
     fixture: plain,
     args: ['--set-soname', 'x.so', 'FILE'],
-    difference:
-      'a PIE is a program; patchelf takes it for a library and gives it a name that nobody asks for',
+    difference: 'takes a PIE for a library, and gives it a name that nobody asks for',
   },
   ...each([plain, library, arm], '--no-default-lib', 'FILE'),
   ...each([program], '--clear-symbol-version', 'probe_version', 'FILE'),
@@ -117,8 +132,55 @@ export const comparisons: readonly Comparison[] = [
   ...each(['x86_64/probe.o'], '--print-interpreter', 'FILE'),
   ...each([program], '--print-interpreter', 'TEXT'),
   ...each([program], '--print-rpath', 'SHORT'),
+  ...each([program], '--set-rpath', '/a', '--remove-rpath', 'FILE'),
+  ...each([program], '--set-rpath', '/a', '--shrink-rpath', 'FILE'),
+  ...each([program], '--add-rpath', '/a', '--add-rpath', '/b', 'FILE'),
+  ...each([program], '--set-interpreter', '@ARGUMENT', 'FILE'),
+  ...each([program], '--add-needed', '@ARGUMENT', 'FILE'),
+  ...each([program], '--set-rpath', '@NOTHING', 'FILE'),
+  ...each([program], '--print-rpath', 'TRUNCATED'),
+  newer(plain, '--print-os-abi', 'FILE'),
+  newer(plain, '--set-os-abi', 'linux', 'FILE'),
+  newer(plain, '--set-os-abi', 'nonsense', 'FILE'),
+  newer(plain, '--set-os-abi', '77', 'FILE'),
+  newer(plain, '--print-execstack', 'FILE'),
+  newer('ppc64/probe-pie', '--print-execstack', 'FILE'),
+  newer(plain, '--set-execstack', 'FILE'),
+  newer(library, '--set-execstack', 'FILE'),
+  newer('ppc64/probe-pie', '--set-execstack', 'FILE'),
+  newer(plain, '--clear-execstack', '--set-execstack', 'FILE'),
+  newer(plain, '--print-execstack', '--set-execstack', 'FILE'),
+  newer(library, '--add-debug-tag', 'FILE'),
+  newer(fixed, '--add-debug-tag', 'FILE'),
+  newer(library, '--rename-dynamic-symbols', 'MAP', 'FILE'),
+  newer(library, '--rename-dynamic-symbols', 'BADMAP', 'FILE'),
+  newer(library, '--rename-dynamic-symbols', 'NOTHING', 'FILE'),
+  newer(plain, '--no-sort', '--set-rpath', '/a', 'FILE'),
   {fixture: program, args: ['--version'], difference: 'the options and answers here are those of 0.19.0'},
 ];
+
+/** How a release of patchelf answers, as far as is known: as we do, otherwise, or not at all. */
+export function expected(
+  {difference, fixedIn, since}: Comparison,
+  version: string,
+): 'same' | 'differs' | 'lacks' {
+  if (since !== undefined && isBefore(version, since)) return 'lacks';
+  if (difference === undefined || (fixedIn !== undefined && !isBefore(version, fixedIn))) return 'same';
+  return 'differs';
+}
+
+function isBefore(version: string, other: string): boolean {
+  return version.localeCompare(other, 'en', {numeric: true}) < 0;
+}
+
+/** The release of a patchelf; an empty string where it is not there. */
+export function versionOf(patchelf: string): string {
+  try {
+    return output(patchelf, ['--version']).replace('patchelf', '').trim();
+  } catch {
+    return '';
+  }
+}
 
 export interface Answer {
   readonly stdout: string;
@@ -128,12 +190,14 @@ export interface Answer {
   readonly reads: string;
 }
 
-/** What Debian's patchelf and ours make of a command line. */
-export function compare({fixture: name, args}: Comparison): {theirs: Answer; ours: Answer} {
-  return {
-    theirs: answer(name, args, (words, cwd) => run('patchelf', words, {cwd})),
-    ours: answer(name, args, elfinterpPatchelf),
-  };
+/** What a patchelf makes of a command line. */
+export function theirAnswer({fixture: name, args}: Comparison, patchelf = 'patchelf'): Answer {
+  return answer(name, args, (words, cwd) => run(patchelf, words, {cwd}));
+}
+
+/** What ours makes of it. */
+export function ourAnswer({fixture: name, args}: Comparison): Answer {
+  return answer(name, args, elfinterpPatchelf);
 }
 
 function answer(
@@ -151,6 +215,12 @@ function answer(
       'no ELF file, but long enough to be one, if only it began otherwise\n',
     );
     writeFileSync(path.join(directory, 'SHORT'), 'short\n');
+    writeFileSync(path.join(directory, 'MAP'), 'probe_answer renamed_answer\nprobe_version pv\n');
+    writeFileSync(path.join(directory, 'BADMAP'), 'probe_answer\n');
+    writeFileSync(
+      path.join(directory, 'TRUNCATED'),
+      readFileSync(path.join(directory, 'FILE')).subarray(0, 60),
+    );
     const {stdout, stderr, status} = start(args, directory);
     return {stdout, stderr, status, reads: readBack(directory)};
   } finally {
@@ -158,7 +228,7 @@ function answer(
   }
 }
 
-/** The dynamic strings and flags, and the interpreter, of each file that is there. */
+/** The interpreter, dynamic strings and flags, OS ABI, stack and symbols of each file that is there. */
 function readBack(directory: string): string {
   return ['FILE', 'OUT']
     .map((file) => path.join(directory, file))
@@ -167,11 +237,19 @@ function readBack(directory: string): string {
       const strings = readelfDynamic(file)
         .filter(({string}) => string !== undefined)
         .map(({type, string}) => `${type} ${string}`);
-      const flags = readelfDynamic(file).some(({type}) => type === 'FLAGS_1');
+      const has = (tag: string) => readelfDynamic(file).some(({type}) => type === tag);
+      const stack = readelfSegments(file).find(({type}) => type === 'GNU_STACK')?.p_flags;
+      const header = [readFileSync(file)[7], stack, has('FLAGS_1'), has('DEBUG')];
       // The order among different tags means nothing.
-      return [readelfInterpreter(file), ...strings.sort(byTag), flags].join('; ');
+      return [readelfInterpreter(file), ...strings.sort(byTag), ...header, ...symbolNames(file)].join('; ');
     })
     .join('\n');
+}
+
+/** Versions left out: only here do they go with the library that had them. */
+function symbolNames(file: string): string[] {
+  const lines = output('readelf', ['-W', '--dyn-syms', file]).split('\n');
+  return lines.flatMap((line) => line.trim().split(/\s+/)[7]?.replace(/@.*/, '') ?? []).sort();
 }
 
 function byTag(a: string, b: string): number {
@@ -179,6 +257,6 @@ function byTag(a: string, b: string): number {
 }
 
 /** Are two answers the same in all that a script can see? */
-export function isSame({theirs, ours}: {theirs: Answer; ours: Answer}): boolean {
+export function isSame(theirs: Answer, ours: Answer): boolean {
   return JSON.stringify(theirs) === JSON.stringify(ours);
 }
