@@ -3,7 +3,8 @@
  * result stands in matrix-trial.ts. The tables of what was tried are printed.
  *
  * ELFINTERP_RUNS says how many random combinations are tried, ELFINTERP_SEED which random numbers are used;
- * with ELFINTERP_EVERY=1 each edit is tried alone on every layout, else on one of each linker's.
+ * with ELFINTERP_EVERY=1 each edit is tried alone on every layout, else on one of each linker's; with
+ * ELFINTERP_STRIPPERS=all every stripper strips each result, else they take turns.
  */
 import path from 'node:path';
 import test from 'ava';
@@ -37,6 +38,7 @@ for (const [index, toolchain] of toolchainNames.entries()) {
       const random = seededRandom(seed * 100 + index);
       const directory = tempDirectory(t);
       const rows = new Map<string, string[]>();
+      const unfit = new Set<string>();
       for (const group of linkersOf(programsOf(toolchain))) {
         const cells = editNames.map((name) => {
           const trials = chosenFrom(group, random).map((program) => {
@@ -44,13 +46,14 @@ for (const [index, toolchain] of toolchainNames.entries()) {
             if (requests === undefined) return undefined;
             const trial = tryEdits(program, requests, path.join(directory, 'edited'), {atOnce: false});
             t.is(trial.problem, undefined, `${program.name}, seed ${seed}: ${JSON.stringify(requests)}`);
+            for (const name of trial.unfit) unfit.add(`${name} breaks ${program.name} unedited`);
             return trial;
           });
           return cellOf(trials);
         });
         rows.set(group[0]?.row ?? '', cells);
       }
-      for (const line of tableOf(rows)) t.log(line);
+      for (const line of [...tableOf(rows), ...unfit]) t.log(line);
     }),
   );
 

@@ -1,7 +1,7 @@
 /*
  * One trial: a program of the matrix is edited and judged. The independent readers find what was asked for, the
  * program runs with the output that it had (it checks its own BSS, thread-local and relocated data), eu-elflint has
- * no new complaint, nothing that code addresses has changed, and a stripped copy runs too.
+ * no new complaint, nothing that code addresses has changed, and stripped copies run too.
  */
 import {copyFileSync} from 'node:fs';
 import {
@@ -15,13 +15,15 @@ import {
 import {binutil, type MatrixProgram, outputOf, runMatrixProgram} from './matrix.js';
 import {damagedSections} from './memory.js';
 import {elflint, euReadelfStrings, freshComplaints, readelfInterpreter} from './readelf.js';
-import {installedStrippers, strippers} from './strippers.js';
+import {installedStrippers, type Stripper, strippers} from './strippers.js';
 import {run} from './tools.js';
 
 export interface Trial {
   readonly plans: readonly Plan[];
   /** What is wrong with the result; undefined when nothing is. */
   readonly problem: string | undefined;
+  /** The strippers whose copy of the unedited program does not run. */
+  readonly unfit: readonly string[];
 }
 
 /** Edit a copy in `file`, at once or step by step. */
@@ -32,6 +34,7 @@ export function tryEdits(
   {atOnce}: {atOnce: boolean},
 ): Trial {
   copyFileSync(program.path, file);
+  const unfit: string[] = [];
   const plans = atOnce ? [applyTo(file, requests)] : requests.map((request) => applyTo(file, [request]));
   const problem =
     findMisreading(program, file, requests) ??
@@ -39,8 +42,8 @@ export function tryEdits(
     freshComplaints(complaintsBefore(program), elflint(file))[0] ??
     damagedSections(program.path, file)[0] ??
     checkedAnew(program, file) ??
-    tryStripped(program, file, plans);
-  return {plans, problem};
+    tryStripped(program, file, plans, unfit);
+  return {plans, problem, unfit};
 }
 
 function applyTo(file: string, requests: readonly EditRequest[]): Plan {
@@ -135,8 +138,13 @@ export function hasMovedTable({notes}: Plan): boolean {
   return notes.some((note) => note.startsWith('the program header table moved'));
 }
 
-/** Not every stripped program ran before. */
-function tryStripped(program: MatrixProgram, file: string, plans: readonly Plan[]): string | undefined {
+/** Not every stripped program ran before: `unfit` gets the names of those that did not. */
+function tryStripped(
+  program: MatrixProgram,
+  file: string,
+  plans: readonly Plan[],
+  unfit: string[],
+): string | undefined {
   const original = `${file}.original`;
   for (const stripper of strippersFor(program, plans)) {
     const stripped = `${file}.stripped`;
@@ -144,6 +152,7 @@ function tryStripped(program: MatrixProgram, file: string, plans: readonly Plan[
     if (problem === undefined) continue;
     const before = strip(stripper, program.path, original) ?? findFailure(program, original, stripper.name);
     if (before === undefined) return problem;
+    unfit.push(stripper.name);
   }
   return undefined;
 }
@@ -153,17 +162,31 @@ interface NamedStripper {
   readonly command: (from: string, to: string) => readonly string[];
 }
 
+/** Whose turn it is; ELFINTERP_STRIPPERS=all lets each of them strip each result. */
+let turn = 0;
+const isAll = process.env.ELFINTERP_STRIPPERS === 'all';
+
 /**
- * All of them where the program header table moved. GNU's and LLVM's put it right behind the writable data in the file,
- * without the hole that kept its difference of address and offset (place-load.ts). Linux since 5.18 finds it there, this
- * qemu does not; so programs that it runs are only stripped by elfutils', which leaves everything where it is.
+ * GNU strip, and one of the others: they take turns, so that each meets every linker and machine. Where the program header
+ * table moved all of them strip. GNU's and LLVM's then put it right behind the writable data in the file, without the hole
+ * that kept its difference of address and offset (place-load.ts). Linux since 5.18 finds it there, this qemu does not; so
+ * programs that it runs are only stripped by elfutils', which leaves everything where it is.
  */
 function strippersFor(program: MatrixProgram, plans: readonly Plan[]): readonly NamedStripper[] {
-  const own = binutil(program, 'strip');
-  const gnu = {name: own, command: (from: string, to: string) => [own, from, '-o', to]};
-  if (!plans.some(hasMovedTable)) return [gnu];
-  const names = program.command.length > 0 ? (['eu-strip'] as const) : installedStrippers;
-  return names.map((name) => ({name, command: (from, to) => [name, ...strippers[name](from, to)]}));
+  const isMoved = plans.some(hasMovedTable);
+  const all = installedStrippers.map((name) => namedStripper(program, name));
+  if (isMoved && program.command.length > 0) return all.filter(({name}) => name === 'eu-strip');
+  if (isMoved || isAll) return all;
+  const strip = namedStripper(program, 'strip');
+  const others = all.filter(({name}) => name !== strip.name);
+  const other = others[turn++ % others.length];
+  return other === undefined ? [strip] : [strip, other];
+}
+
+/** GNU's is that of the program's machine. */
+function namedStripper(program: MatrixProgram, stripper: Stripper): NamedStripper {
+  const name = stripper === 'strip' || stripper === 'objcopy' ? binutil(program, stripper) : stripper;
+  return {name, command: (from, to) => [name, ...strippers[stripper](from, to)]};
 }
 
 function strip({name, command}: NamedStripper, from: string, to: string): string | undefined {
