@@ -199,3 +199,17 @@ test(
     t.regex(output('readelf', ['-lW', file]), /LOAD .* 0x4000$/m);
   }),
 );
+
+test('appended data of an unknown kind is not lost, and the refusal names an option that exists', (t) => {
+  const file = copyFixture(t, 'x86_64/probe-mold-pie');
+  const before = Buffer.concat([readFileSync(file), Buffer.from('data that the program reads')]);
+  writeFileSync(file, before);
+  const said = elfinterpPatchelf(['--set-rpath', `/${'x'.repeat(4000)}`, file]);
+  t.is(said.status, 1);
+  t.regex(
+    said.stderr,
+    /^patchelf: .*: the edit makes the file longer, .* no longer be found; `elfinterp edit --payload` can keep it\n$/,
+  );
+  t.deepEqual(readFileSync(file), before);
+  t.like(run(program, ['edit', '--payload', 'keep', '--rpath', `/${'x'.repeat(4000)}`, file]), {status: 0});
+});
