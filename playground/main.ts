@@ -2,7 +2,7 @@
  * The page: takes a file, asks the worker, puts the answers in place. It never looks into the file itself, so it
  * stays fluid whatever the file's size; the patched file is a Blob of slices of the old one and the new bytes.
  */
-import type {EditRequest} from '../src/edit/request.js';
+import type {EditRequest} from '../src/edit/request/request.js';
 import type {Answer, Field, Opened, Planned, Question} from './protocol.js';
 
 /** Put in by the build. */

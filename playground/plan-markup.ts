@@ -7,7 +7,7 @@ import {html, type Markup} from '../src/cli/show/markup.js';
 import type {Comparison} from '../src/cli/show/report.js';
 import {bytes, count} from '../src/cli/show/words.js';
 import type {Placement, Plan, Write} from '../src/edit/plan.js';
-import type {EditRequest} from '../src/edit/request.js';
+import type {EditRequest} from '../src/edit/request/request.js';
 import {hex} from '../src/errors.js';
 
 export function planMarkup(plan: Plan, request: EditRequest, name: string): Markup {

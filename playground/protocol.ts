@@ -2,7 +2,7 @@
  * What the page and its worker say to each other. The worker holds the file's bytes, does the work, and writes the
  * markup; the page only puts it in place. Every question has a number, and the answer to an old one is dropped.
  */
-import type {EditRequest} from '../src/edit/request.js';
+import type {EditRequest} from '../src/edit/request/request.js';
 
 export type Question =
   | {readonly id: number; readonly ask: 'open'; readonly file: File}

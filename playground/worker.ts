@@ -14,10 +14,10 @@ import {
 import {html} from '../src/cli/show/markup.js';
 import {type Comparison, type FileReport, reportOf} from '../src/cli/show/report.js';
 import {factsInWords, headline} from '../src/cli/show/words.js';
-import {compareMaps} from '../src/edit/compare-maps.js';
+import {compareMaps} from '../src/edit/map/compare-maps.js';
 import type {Plan} from '../src/edit/plan.js';
 import {planEdit} from '../src/edit/plan-edit.js';
-import type {EditRequest} from '../src/edit/request.js';
+import type {EditRequest} from '../src/edit/request/request.js';
 import {checkElf} from '../src/elf/check.js';
 import {ElfView} from '../src/elf/view.js';
 import {ElfError} from '../src/errors.js';

@@ -61,13 +61,13 @@ export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot
 export {type EmulatedRunOptions, runEmulated} from './chroot/run-emulated.js';
 export {tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
-export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/compare-maps.js';
-export {type FileRegion, mapFile, type RegionKind} from './edit/file-map.js';
-export {isProgram} from './edit/loaded.js';
-export type {PayloadChoice} from './edit/payload.js';
+export type {PayloadChoice} from './edit/layout/payload.js';
+export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/map/compare-maps.js';
+export {type FileRegion, mapFile, type RegionKind} from './edit/map/file-map.js';
 export type {PayloadMove, Placement, Plan, Region, Write} from './edit/plan.js';
 export {planEdit} from './edit/plan-edit.js';
-export {checkRequest, type EditRequest} from './edit/request.js';
+export {isProgram} from './edit/request/loaded.js';
+export {checkRequest, type EditRequest} from './edit/request/request.js';
 export {checkElf, checkElfNotes, type Problem} from './elf/check.js';
 export {describeElf, type ElfFacts} from './elf/describe.js';
 export type {DynamicFile, DynamicSection, StringTable} from './elf/dynamic.js';

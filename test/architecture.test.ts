@@ -258,16 +258,31 @@ test('planning an edit on bytes in memory loads nothing of Node', (t) => {
   t.true(loadedWith('elf/open.ts').has('node:fs'), 'where there is such an import, it is found');
 });
 
-test('the check of a plan shares nothing with what made the plan', (t) => {
-  const foreign = (file: SourceFile) =>
-    importsOf(file)
+test('an edit is asked for, laid out and checked in folders of their own, and no folder knows the next one', (t) => {
+  const allowed: Readonly<Record<string, RegExp>> = {
+    'edit/layout/': /^(elf\/|source\/|errors\.ts$|edit\/layout\/|edit\/(plan|damage)\.ts$)/,
+    'edit/request/': /^(elf\/|source\/|errors\.ts$|edit\/(layout|request)\/|edit\/(plan|damage)\.ts$)/,
+    'edit/map/': /^(elf\/|source\/|errors\.ts$|edit\/(layout|map)\/)/,
+    // What checks a plan shares nothing with what made it.
+    'edit/check/': /^(elf\/|source\/|errors\.ts$|edit\/check\/)/,
+  };
+  const foreign = (file: SourceFile) => {
+    const folder = Object.keys(allowed).find((name) => file.name.startsWith(name)) ?? '';
+    return importsOf(file)
       .map((specifier) => resolveImport(file.name, specifier))
-      .filter((target) => !/^(elf\/|source\/|errors\.ts$|edit\/check\/)/.test(target));
-  const checkers = files.filter(({name}) => name.startsWith('edit/check/'));
-  t.true(checkers.length > 5);
-  for (const file of checkers) t.deepEqual(foreign(file), [], file.name);
-  t.deepEqual(foreign({name: 'edit/check/x.ts', text: "import {Draft} from '../draft.js';\n"}), [
-    'edit/draft.ts',
+      .filter((target) => !allowed[folder]?.test(target));
+  };
+  for (const folder of Object.keys(allowed)) {
+    const inside = files.filter(({name}) => name.startsWith(folder));
+    t.true(inside.length > 1, folder);
+    for (const file of inside) t.deepEqual(foreign(file), [], file.name);
+  }
+  for (const name of ['edit/check/x.ts', 'edit/layout/x.ts', 'edit/map/x.ts'])
+    t.deepEqual(foreign({name, text: "import {setSoname} from '../request/soname.js';\n"}), [
+      'edit/request/soname.ts',
+    ]);
+  t.deepEqual(foreign({name: 'edit/check/x.ts', text: "import {Draft} from '../layout/draft.js';\n"}), [
+    'edit/layout/draft.ts',
   ]);
 });
 

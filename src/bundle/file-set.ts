@@ -1,5 +1,5 @@
 import type {Plan} from '../edit/plan.js';
-import type {EditRequest} from '../edit/request.js';
+import type {EditRequest} from '../edit/request/request.js';
 import {ElfError} from '../errors.js';
 import type {Root} from '../loader/root.js';
 import type {OnProgress} from '../source/progress.js';

@@ -5,7 +5,7 @@
 import {posix} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {planEdit} from '../edit/plan-edit.js';
-import type {EditRequest} from '../edit/request.js';
+import type {EditRequest} from '../edit/request/request.js';
 import {openElfSource} from '../elf/open.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';

@@ -10,7 +10,7 @@
  * library that is nowhere, but comes along as a file, counts for one that the program has opened by then.
  */
 import {posix} from 'node:path';
-import type {EditRequest} from '../edit/request.js';
+import type {EditRequest} from '../edit/request/request.js';
 import {kindOf} from '../elf/kind.js';
 import type {MachineFacts} from '../elf/machine.js';
 import type {ElfView} from '../elf/view.js';

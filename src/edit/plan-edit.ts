@@ -1,5 +1,6 @@
 /*
- * From a request to a plan.
+ * From a request to a plan: request/ has what is asked, each edit with its rules; layout/ finds where new bytes go and
+ * lets everything follow that moves for them; check/ looks at the result and shares nothing with the other two.
  *
  * Each edit is planned on the file as the edits before it would leave it, seen through an overlay. So several
  * edits in one request give the same file as one after another, not by care but by construction. No byte is
@@ -10,24 +11,30 @@ import {osAbiValue} from '../elf/os-abi.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
-import {addInterpreter} from './add-interpreter.js';
 import {checkPlan} from './check/plan.js';
 import {explainFailedCheck, requireTablesMapped, requireUndamaged} from './damage.js';
-import {Draft, type Layout, type Step} from './draft.js';
 import {requireEditable} from './editable.js';
-import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './flags.js';
-import {setInterpreter} from './interpreter.js';
-import {addNeeded, removeNeeded, replaceNeeded} from './needed.js';
-import {addPatch, type ReasonedPatch, toWrites} from './patches.js';
-import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './paths.js';
-import {appendPayload, decidePayload, moveSectionHeadersLast, repeatTail, withoutPayload} from './payload.js';
+import {Draft, type EditResult, type Layout} from './layout/draft.js';
+import {addPatch, type ReasonedPatch, toWrites} from './layout/patches.js';
+import {
+  appendPayload,
+  decidePayload,
+  moveSectionHeadersLast,
+  repeatTail,
+  withoutPayload,
+} from './layout/payload.js';
 import {laterPlacement, type Plan} from './plan.js';
-import {renameSymbols} from './rename-symbols.js';
-import {checkRequest, type EditRequest} from './request.js';
-import {setSoname} from './soname.js';
-import {clearSymbolVersions} from './symbol-versions.js';
+import {addInterpreter} from './request/add-interpreter.js';
+import {addDebugTag, setExecStack, setNoDefaultLib, setOsAbi} from './request/flags.js';
+import {setInterpreter} from './request/interpreter.js';
+import {addNeeded, removeNeeded, replaceNeeded} from './request/needed.js';
+import {addToSearchPath, convertSearchPath, removeSearchPath, setSearchPath} from './request/paths.js';
+import {renameSymbols} from './request/rename-symbols.js';
+import {checkRequest, type EditRequest} from './request/request.js';
+import {setSoname} from './request/soname.js';
+import {clearSymbolVersions} from './request/symbol-versions.js';
 
-type Edit = (draft: Draft) => Step;
+type Edit = (draft: Draft) => EditResult;
 
 /** An edit with what its request says of the layout. */
 interface PlannedEdit extends Layout {
@@ -71,7 +78,7 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
 function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: readonly EditRequest[]): Plan {
   let current = view;
   const patches: ReasonedPatch[] = [];
-  const steps: Step[] = [];
+  const steps: EditResult[] = [];
   for (const {edit, pageSize} of edits) {
     const step = edit(new Draft(current, {pageSize}));
     requireBoundedGrowth(current, step);
@@ -95,7 +102,7 @@ function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: reado
  */
 const mostGrowth = 2 ** 30;
 
-function requireBoundedGrowth({path, source}: ElfView, {size}: Step): void {
+function requireBoundedGrowth({path, source}: ElfView, {size}: EditResult): void {
   if (size - source.size <= mostGrowth) return;
   throw new ElfError('NO_ROOM', 'the file would grow too much', {
     path,
@@ -134,7 +141,7 @@ function each<T>(value: T | readonly T[] | undefined, edit: (value: T) => Edit):
   return (Array.isArray(value) ? (value as readonly T[]) : [value as T]).map(edit);
 }
 
-function interpreterEdit(draft: Draft, path: string, {addInterpreter: isAdded}: EditRequest): Step {
+function interpreterEdit(draft: Draft, path: string, {addInterpreter: isAdded}: EditRequest): EditResult {
   return isAdded === true ? addInterpreter(draft, path) : setInterpreter(draft, path);
 }
 
@@ -143,7 +150,7 @@ const pathTags = {rpath: DT.DT_RPATH, runpath: DT.DT_RUNPATH} as const;
 function summarize(
   view: ElfView,
   after: ElfView,
-  steps: readonly Step[],
+  steps: readonly EditResult[],
   patches: readonly ReasonedPatch[],
 ): Plan {
   const writes = toWrites(view.source, patches);

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {basename, dirname, join} from 'node:path';
-import type {EditRequest} from '../../src/edit/request.js';
+import type {EditRequest} from '../../src/edit/request/request.js';
 import {ElfError} from '../../src/errors.js';
 import {edit} from '../helpers/edits.js';
 import {output} from '../helpers/tools.js';

@@ -3,8 +3,8 @@
  */
 import {existsSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
-import {compareMaps, differentRanges} from '../../src/edit/compare-maps.js';
-import {type FileRegion, mapFile} from '../../src/edit/file-map.js';
+import {compareMaps, differentRanges} from '../../src/edit/map/compare-maps.js';
+import {type FileRegion, mapFile} from '../../src/edit/map/file-map.js';
 import {ElfView} from '../../src/elf/view.js';
 import {fileSource} from '../../src/source/file.js';
 import {edit, editOrNoRoom, planFor} from '../helpers/edits.js';

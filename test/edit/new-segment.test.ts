@@ -5,7 +5,7 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import type {EditRequest} from '../../src/edit/request.js';
+import type {EditRequest} from '../../src/edit/request/request.js';
 import {PT, SHF, SHT} from '../../src/elf/constants.js';
 import {Phdr, Shdr} from '../../src/elf/records.js';
 import {

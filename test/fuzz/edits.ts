@@ -2,7 +2,7 @@
  * The edits that every input is planned for: each kind that a request can ask for, small and large, and some together.
  * Beside each stands what a reader must find in the result.
  */
-import type {EditRequest} from '../../src/edit/request.js';
+import type {EditRequest} from '../../src/edit/request/request.js';
 import type {Found} from './own-reader.js';
 
 /** A request, and whether the edited file answers it; `before` is what was found in the file as it was. */

@@ -6,7 +6,7 @@ import test from 'ava';
 import {parseManifest} from '../../src/bundle/manifest.js';
 import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
-import type {EditRequest} from '../../src/edit/request.js';
+import type {EditRequest} from '../../src/edit/request/request.js';
 import {checkElf} from '../../src/elf/check.js';
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {describeElf} from '../../src/elf/describe.js';

@@ -13,7 +13,7 @@ import {whyToText} from '../../src/cli/tree/questions.js';
 import {createReport} from '../../src/cli/tree/report.js';
 import {treeToText} from '../../src/cli/tree/text.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
-import type {EditRequest} from '../../src/edit/request.js';
+import type {EditRequest} from '../../src/edit/request/request.js';
 import {checkElf} from '../../src/elf/check.js';
 import {DT} from '../../src/elf/constants.js';
 import {Vernaux} from '../../src/elf/records.js';

@@ -11,7 +11,7 @@ import {parseManifest} from '../../src/bundle/manifest.js';
 import {layoutMap} from '../../src/cli/show/layout.js';
 import {reportOf} from '../../src/cli/show/report.js';
 import {checkPlanFully} from '../../src/edit/check/plan.js';
-import {compareMaps} from '../../src/edit/compare-maps.js';
+import {compareMaps} from '../../src/edit/map/compare-maps.js';
 import type {Plan} from '../../src/edit/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import {checkElf} from '../../src/elf/check.js';

@@ -4,7 +4,7 @@
 import {copyFileSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
-import type {EditRequest} from '../../src/edit/request.js';
+import type {EditRequest} from '../../src/edit/request/request.js';
 import {applyPlanToBuffer, ElfError, openElfBuffer, type Plan, planEdit} from '../../src/index.js';
 import {type Fixture, toolchains} from './fixtures.js';
 import {tempDirectory} from './temp.js';

@@ -12,7 +12,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import {planEdit} from '../../edit/plan-edit.js';
-import type {EditRequest} from '../../edit/request.js';
+import type {EditRequest} from '../../edit/request/request.js';
 import {ElfView} from '../../elf/view.js';
 import {ElfError, systemError} from '../../errors.js';
 import type {Root} from '../../loader/root.js';

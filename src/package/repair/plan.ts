@@ -3,7 +3,7 @@
  * written here.
  */
 import {join, posix} from 'node:path';
-import type {EditRequest} from '../../edit/request.js';
+import type {EditRequest} from '../../edit/request/request.js';
 import {ElfView} from '../../elf/view.js';
 import {ElfError, printable} from '../../errors.js';
 import type {HeldRoot} from '../../loader/held-root.js';

@@ -1,0 +1,187 @@
+/*
+ * The appended segment: a LOAD at the end of the file for bytes that fit nowhere else. One is enough for all edits; see
+ * find-appended-segment.ts for how the next edit finds it.
+ *
+ * A LOAD needs an entry in the program header table. A PT_NULL becomes one; or the table grows over zeros after it;
+ * or over neighbours that can go elsewhere (neighbours.ts). Failing these the table itself moves, into a LOAD of its own
+ * (move-program-headers.ts). Where in memory a LOAD goes is decided in place-load.ts.
+ */
+import {PF, PN_XNUM, PT} from '../../elf/constants.js';
+import {Phdr} from '../../elf/records.js';
+import type {Draft} from './draft.js';
+import {findAppended} from './find-appended-segment.js';
+import {appendTo, moveSectionHeaders, type Place} from './free-space.js';
+import {dropNull, insertLoad, isUnused, type WantedLoad} from './insert-load.js';
+import {moveTable} from './move-program-headers.js';
+import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';
+import {noRoom} from './place-load.js';
+
+/**
+ * Take a place at the end of the appended segment, which is made if there is none.
+ *
+ * @throws ElfError NO_ROOM when the file cannot have another segment
+ */
+export function takeAppended(draft: Draft, size: number, align: number): Place {
+  const load = findAppended(draft, size + align) ?? openAppended(draft, size + align);
+  draft.placed('new-segment');
+  return appendTo(draft, load, size, align);
+}
+
+/** See that there is an appended segment with `size` bytes to come. What followed the program header table may move there. */
+export function requireAppended(draft: Draft, size: number): void {
+  if (findAppended(draft, size) === undefined) openAppended(draft, size);
+}
+
+/** Let the appended segment reach `size` bytes further, if it ends at `end`. */
+export function growAppended(draft: Draft, end: number, size: number): boolean {
+  const load = findAppended(draft, size);
+  if (load === undefined || load.p_offset + load.p_filesz !== end) return false;
+  draft.placed('new-segment');
+  appendTo(draft, load, size, 1);
+  return true;
+}
+
+/**
+ * Take a slot of the program header table for another segment. One that must precede the LOADs (PT_INTERP,
+ * gABI) is put there; the entries after it move up by one.
+ *
+ * @throws ElfError NO_ROOM when the table cannot have another entry
+ */
+export function takeProgramHeader(draft: Draft, fields: Partial<Phdr> & Pick<Phdr, 'p_type'>): Phdr {
+  const {programHeaders} = draft;
+  const segment = {...emptySegment, ...fields};
+  makeSlot(draft);
+  dropNull(draft);
+  const firstLoad = programHeaders.findIndex(({p_type}) => p_type === PT.PT_LOAD);
+  const isEarly = segment.p_type === PT.PT_INTERP && firstLoad >= 0;
+  programHeaders.splice(isEarly ? firstLoad : programHeaders.length, 0, segment);
+  return segment;
+}
+
+const emptySegment: Omit<Phdr, 'p_type'> = {
+  p_flags: 0,
+  p_offset: 0,
+  p_vaddr: 0n,
+  p_paddr: 0n,
+  p_filesz: 0,
+  p_memsz: 0,
+  p_align: 1,
+};
+
+/** What comes into an appended segment besides what makes way for the table: bytes, and entries of the table. */
+interface ToCome {
+  readonly size?: number;
+  readonly entries?: number;
+}
+
+/** How the table gets its entries: `evict` moves away first, or the table itself does. */
+interface Slots {
+  readonly evict: readonly Neighbour[];
+  readonly movesTable: boolean;
+  /** Of the table, afterwards. */
+  readonly entries: number;
+}
+
+/**
+ * Add a read-only LOAD, empty yet, that becomes the draft's appended segment; `size` bytes are to go into it.
+ *
+ * @throws ElfError NO_ROOM when a file cannot have another one
+ */
+export function openAppended(draft: Draft, size: number): Phdr {
+  openLoads(draft, [], {size});
+  return appendedOf(draft);
+}
+
+/**
+ * Add a LOAD of another kind. When its entry in the table takes moving things, an appended segment is made for these too.
+ *
+ * @throws ElfError NO_ROOM when a file cannot have another one
+ */
+export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
+  if (makeSlotAtHand(draft)) return insertLoad(draft, wanted);
+  return openLoads(draft, [wanted], {})[0] ?? appendedOf(draft);
+}
+
+/**
+ * See that the table can take one more entry, of whatever kind.
+ *
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be made
+ */
+export function makeSlot(draft: Draft): void {
+  if (makeSlotAtHand(draft)) return;
+  draft.placed('new-segment');
+  openLoads(draft, [], {entries: 1});
+}
+
+/** Without a new one, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
+function makeSlotAtHand(draft: Draft): boolean {
+  const slots = findSlots(draft, 1);
+  if (!slots.movesTable && slots.evict.every(({kind}) => kind === 'section headers')) {
+    // They go without one, and a segment in which nothing is would be no LOAD.
+    if (slots.evict.length > 0) moveSectionHeaders(draft, draft.size);
+    return true;
+  }
+  const appended = slots.movesTable ? undefined : findAppended(draft, sizeOf(slots));
+  if (appended === undefined) return false;
+  makeRoom(draft, appended, slots);
+  return true;
+}
+
+/** Open several, the appended segment last, so that it can grow later. */
+function openLoads(draft: Draft, others: readonly WantedLoad[], {size = 0, entries = 0}: ToCome): Phdr[] {
+  const count = others.length + 1 + entries;
+  const slots = findSlots(draft, count);
+  // The one that the table moves to takes an entry too.
+  if (slots.movesTable) moveTable(draft, findSlots(draft, count + 1).entries);
+  const loads = others.map((wanted) => insertLoad(draft, wanted));
+  if (size > 0 || slots.evict.length > 0) {
+    const appended = insertLoad(draft, {flags: PF.PF_R, size: 0}, {size: size + sizeOf(slots)});
+    draft.appended = appended;
+    makeRoom(draft, appended, slots);
+  }
+  return loads;
+}
+
+/** How many bytes of it the making of slots takes at most. */
+function sizeOf({evict}: Slots): number {
+  const moved = evict.filter(({kind}) => kind !== 'section headers').map(({size, align}) => size + align);
+  return moved.reduce((sum, size) => sum + size, 0);
+}
+
+function appendedOf(draft: Draft): Phdr {
+  if (draft.appended === undefined) throw noRoom(draft, 'an appended segment', 'none');
+  return draft.appended;
+}
+
+function findSlots(draft: Draft, count: number): Slots {
+  const {view, programHeaders} = draft;
+  const size = Phdr.size(view.format.elfClass);
+  const nulls = programHeaders.filter((phdr) => isUnused(draft, phdr)).length;
+  const entries = programHeaders.length + Math.max(0, count - nulls);
+  if (entries * size > largestTable || entries >= PN_XNUM) {
+    throw noRoom(draft, `at most ${Math.floor(largestTable / size)} program headers`, `${entries}`);
+  }
+  if (count <= nulls) return {evict: [], movesTable: false, entries};
+  const end = draft.programHeaderOffset + programHeaders.length * size;
+  const isMapped = draft.loadAt(draft.programHeaderOffset) !== undefined;
+  const range = {offset: end, size: (count - nulls) * size};
+  const isReachable =
+    !isMapped || draft.loadAt(draft.programHeaderOffset, end + range.size - draft.programHeaderOffset);
+  const evict = isReachable ? findNeighbours(draft, range) : undefined;
+  return {evict: evict ?? [], movesTable: evict === undefined, entries};
+}
+
+/** A longer table than one page is refused by some kernels (ELF_MIN_ALIGN in load_elf_phdrs). */
+const largestTable = 4096;
+
+/** Clear the way for entries. */
+function makeRoom(draft: Draft, appended: Phdr, {evict}: Slots): void {
+  for (const neighbour of evict) {
+    // Go's linker puts them right after the program headers.
+    if (neighbour.kind === 'section headers') moveSectionHeaders(draft, draft.size);
+  }
+  for (const neighbour of evict) {
+    if (neighbour.kind === 'section headers') continue;
+    moveNeighbour(draft, neighbour, appendTo(draft, appended, neighbour.size, neighbour.align));
+  }
+}

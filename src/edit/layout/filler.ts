@@ -1,0 +1,20 @@
+import {isZero} from '../../source/source.js';
+import type {Draft} from './draft.js';
+
+/**
+ * Do bytes that no header speaks of say nothing? Zeros do. So do the letters X and Z where section headers vouch for
+ * it that nothing is there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
+ */
+export function isFiller(draft: Draft, offset: number, size: number): boolean {
+  if (size === 0 || isZero(draft, offset, size)) return true;
+  const [first] = draft.read(offset, 1);
+  if (draft.sectionHeaders.length === 0 || size > mostFiller || (first !== letterX && first !== letterZ))
+    return false;
+  return draft.read(offset, size).every((byte) => byte === first || byte === 0);
+}
+
+const letterX = 0x58;
+const letterZ = 0x5a;
+
+/** The largest table that anybody moved. */
+const mostFiller = 1 << 24;

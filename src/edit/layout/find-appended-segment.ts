@@ -1,0 +1,94 @@
+/*
+ * The appended segment is a LOAD at the end of the file, read-only, with nothing in it but strings and tables that edits
+ * put there. Nothing marks it: a file that another tool, or an older version, brought into that shape is as good.
+ * What counts is that it is last in the file, so that it can grow, and that every byte of it either is zero or belongs
+ * to a table that DT_* entries, segments or section headers name. So what an earlier edit gave up is free for the next,
+ * and the file grows with what is needed now, not with the number of edits.
+ */
+import {PF, PT, SHT} from '../../elf/constants.js';
+import type {Phdr} from '../../elf/records.js';
+import {isLinkerTable} from '../../elf/table-kinds.js';
+import type {Range} from '../../source/range-set.js';
+import {isZero} from '../../source/source.js';
+import type {Draft} from './draft.js';
+import {knownRanges} from './occupied.js';
+import {roomInMemory} from './place-load.js';
+import {isAddressed} from './references.js';
+
+/**
+ * A LOAD of ours begins with these bytes, which are zero and belong to nothing. Where another segment begins at the
+ * same offset, LLVM's objcopy and strip take that for the one that contains the LOAD and move the LOAD off its page
+ * (before version 17; whichever comes first in the table wins).
+ */
+export const headroom = 16;
+
+/**
+ * The LOAD that may grow at the end of the file by `size` bytes; undefined when there is none.
+ */
+export function findAppended(draft: Draft, size = 0): Phdr | undefined {
+  const load = draft.appended ?? draft.readOnlyLoads.find((candidate) => isAppended(draft, candidate));
+  return load !== undefined && roomInMemory(draft, load) >= size ? load : undefined;
+}
+
+function isAppended(draft: Draft, load: Phdr): boolean {
+  return (
+    load.p_flags === PF.PF_R &&
+    isLast(draft, load) &&
+    holdsOnlyTables(draft, load) &&
+    isZeroElsewhere(draft, load)
+  );
+}
+
+/** Behind it in the file there may be section headers, which can give way. */
+function isLast(draft: Draft, load: Phdr): boolean {
+  const end = load.p_offset + load.p_filesz;
+  const isBehind = (offset: number, size: number) => size > 0 && offset + size > end;
+  const loads = draft.programHeaders.filter((p) => p.p_type === PT.PT_LOAD && p !== load);
+  if (loads.length === 0 || loads.some((p) => isBehind(p.p_offset, p.p_filesz))) return false;
+  const strangers = knownRanges(draft).filter(({start, end: stop}) => isBehind(start, stop - start));
+  const isSectionTable = strangers.length === 1 && strangers[0]?.start === draft.sectionHeaderOffset;
+  if (isSectionTable) return strangers[0]?.end === draft.size && strangers[0].start >= end;
+  return strangers.length === 0 && end === draft.size;
+}
+
+function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
+  const end = load.p_offset + load.p_filesz;
+  const interpreter = draft.programHeaders.find((p) => p.p_type === PT.PT_INTERP);
+  if (draft.sectionHeaders.length === 0) {
+    const range = {low: load.p_vaddr, high: load.p_vaddr + BigInt(load.p_memsz)};
+    return occupiedIn(draft, load).length > 0 && !isAddressed(draft, range);
+  }
+  return draft.sectionHeaders.every(
+    (section) =>
+      section.sh_offset >= end ||
+      section.sh_offset + section.sh_size <= load.p_offset ||
+      section.sh_type === SHT.SHT_NULL ||
+      section.sh_type === SHT.SHT_NOBITS ||
+      isLinkerTable(section) ||
+      section.sh_type === SHT.SHT_DYNAMIC ||
+      section.sh_offset === interpreter?.p_offset,
+  );
+}
+
+function isZeroElsewhere(draft: Draft, load: Phdr): boolean {
+  return findHoles(draft, load).every(({offset, size}) => isZero(draft, offset, size));
+}
+
+/** List the ranges of an appended segment that are not in use. `vacated` is a range whose content an edit gave up. */
+export function findHoles(draft: Draft, load: Phdr, vacated?: Range): Range[] {
+  const holes: Range[] = [];
+  const end = load.p_offset + load.p_filesz;
+  let at = load.p_offset + headroom;
+  for (const range of [...occupiedIn(draft, load, vacated), {start: end, end}]) {
+    if (range.start > at) holes.push({offset: at, size: range.start - at});
+    at = Math.max(at, range.end);
+  }
+  return holes;
+}
+
+function occupiedIn(draft: Draft, load: Phdr, vacated?: Range) {
+  const end = load.p_offset + load.p_filesz;
+  return knownRanges(draft, vacated)
+    .filter((range) => range.start < end && range.end > load.p_offset)
+    .sort((a, b) => a.start - b.start);
+}

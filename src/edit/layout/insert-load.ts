@@ -1,0 +1,63 @@
+/*
+ * A LOAD with its entry in the table, for which there is room already (appended-segment.ts).
+ */
+import {PT} from '../../elf/constants.js';
+import type {Phdr} from '../../elf/records.js';
+import type {Draft} from './draft.js';
+import {headroom} from './find-appended-segment.js';
+import {type LoadContent, placeLoad} from './place-load.js';
+
+/** A LOAD to be; `size` bytes of it, after the headroom, are given to the caller. */
+export interface WantedLoad {
+  readonly flags: number;
+  readonly size: number;
+}
+
+/** Add a LOAD at the end of the file. `content` says what it is to hold when it has grown. */
+export function insertLoad(
+  draft: Draft,
+  {flags, size}: WantedLoad,
+  content: Partial<LoadContent> = {},
+): Phdr {
+  dropNull(draft);
+  const wanted = {size, holdsTable: false, ...content};
+  const {offset, address, align} = placeLoad(draft, {...wanted, size: headroom + wanted.size});
+  const load: Phdr = {
+    p_type: PT.PT_LOAD,
+    p_flags: flags,
+    p_offset: offset,
+    p_vaddr: address,
+    p_paddr: address,
+    p_filesz: headroom + size,
+    p_memsz: headroom + size,
+    p_align: align,
+  };
+  const {programHeaders} = draft;
+  const last = programHeaders.findLastIndex(
+    ({p_type, p_vaddr}) => p_type === PT.PT_LOAD && p_vaddr < address,
+  );
+  programHeaders.splice(last + 1, 0, load);
+  draft.size = Math.max(draft.size, offset + headroom + size);
+  return load;
+}
+
+/** An unused entry gives way to what takes its slot. */
+export function dropNull(draft: Draft): void {
+  const {programHeaders} = draft;
+  const index = programHeaders.findIndex((phdr) => isUnused(draft, phdr));
+  if (index >= 0) programHeaders.splice(index, 1);
+}
+
+/**
+ * PT_NULL, or a LOAD that maps nothing: what strip and objcopy make of one out of which an edit took everything. The
+ * first LOAD is not looked at, since kernels count from it.
+ */
+export function isUnused(draft: Draft, phdr: Phdr): boolean {
+  if (phdr.p_type === PT.PT_NULL) return true;
+  const isEmpty = phdr.p_type === PT.PT_LOAD && phdr.p_memsz === 0 && phdr.p_filesz === 0;
+  return (
+    isEmpty &&
+    phdr !== draft.appended &&
+    phdr !== draft.programHeaders.find(({p_type}) => p_type === PT.PT_LOAD)
+  );
+}

@@ -1,0 +1,36 @@
+/*
+ * Writing into a table that the same edit may have moved: growing .dynstr slides its neighbours or moves them, so
+ * an offset that was read from the file need not be where the bytes are in the draft.
+ */
+import {ElfError, hex} from '../../errors.js';
+import type {Draft} from './draft.js';
+
+/**
+ * Write content into the table that a tag points at.
+ *
+ * @param offset where it would go in the file as it was
+ */
+export function writeAtTable(
+  draft: Draft,
+  tag: bigint,
+  offset: number,
+  bytes: Uint8Array,
+  reason: string,
+): void {
+  draft.write(offset + distanceMoved(draft, tag), bytes, reason);
+}
+
+/** How far a table has moved in the file since the draft began. */
+export function distanceMoved(draft: Draft, tag: bigint): number {
+  const before = draft.view.dynamic?.value(tag);
+  const now = draft.entries.findLast((entry) => entry.d_tag === tag)?.d_val;
+  if (before === now || before === undefined) return 0;
+  const from = draft.view.offsetOfAddress(before);
+  const to = now === undefined ? undefined : draft.offsetOfAddress(now);
+  if (from !== undefined && to !== undefined) return to - from;
+  throw new ElfError('BAD_ELF', 'a table to be edited is outside the file', {
+    path: draft.view.path,
+    value: now,
+    got: now === undefined ? 'no entry' : hex(now),
+  });
+}

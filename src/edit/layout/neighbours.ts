@@ -1,0 +1,173 @@
+/*
+ * What follows the program header table, and can it go elsewhere? .interp, notes and the dynamic-linking
+ * tables are found by segments and DT_* entries, so they can. Several of them may share bytes (PT_NOTE covers
+ * several notes, PT_GNU_PROPERTY points at one of them again), and those go together.
+ *
+ * Code that reads such a thing directly has a symbol for it, or a relocation; then it stays. `__abi_tag`, which
+ * glibc's start files define in every program, and mapping symbols are names that nothing reads.
+ */
+import {EM, machineDT, SHF, SHT} from '../../elf/constants.js';
+import {Phdr, Shdr} from '../../elf/records.js';
+import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
+import {isTableTag} from '../../elf/tables.js';
+import type {Range} from '../../source/range-set.js';
+import type {Draft} from './draft.js';
+import {isFiller} from './filler.js';
+import type {Place} from './free-space.js';
+import {isContainer, knownRanges} from './occupied.js';
+import {isAddressed, isNamed} from './references.js';
+
+/** Bytes that move in one piece. */
+export interface Neighbour extends Range {
+  readonly kind: 'tables' | 'section headers';
+  readonly align: number;
+}
+
+/**
+ * Find what has to move so that a range after the program header table is free; undefined when it cannot be.
+ * An empty list says that it is free already.
+ */
+export function findNeighbours(draft: Draft, range: Range): Neighbour[] | undefined {
+  const end = range.offset + range.size;
+  const neighbours = listMovable(draft).filter((n) => n.offset + n.size > range.offset && n.offset < end);
+  const isInside = (start: number, stop: number) =>
+    neighbours.some((n) => start >= n.offset && stop <= n.offset + n.size);
+  const hasStranger = knownRanges(draft).some(
+    (known) => known.start < end && known.end > range.offset && !isInside(known.start, known.end),
+  );
+  if (hasStranger || neighbours.some((n) => n.offset < range.offset)) return undefined;
+  if (!isFillerBetween(draft, range, neighbours)) return undefined;
+  return neighbours.every((neighbour) => isFree(draft, neighbour)) ? neighbours : undefined;
+}
+
+function listMovable(draft: Draft): Neighbour[] {
+  const {view, programHeaders, sectionHeaders} = draft;
+  const found: Neighbour[] = draft.tables.map((table) => ({...table, kind: 'tables'}));
+  for (const section of sectionHeaders) {
+    if (!isMachineTable(section, view.header.e_machine)) continue;
+    const {sh_offset: offset, sh_size: size, sh_addralign: align} = section;
+    found.push({kind: 'tables', offset, size, align});
+  }
+  for (const {p_type, p_offset, p_filesz, p_align} of programHeaders) {
+    if (!isTableSegment(p_type, view.header.e_machine) || holdsHeaders(draft, p_offset, p_filesz)) continue;
+    found.push({kind: 'tables', offset: p_offset, size: p_filesz, align: p_align});
+  }
+  const merged: Neighbour[] = [];
+  for (const next of found.filter(({size}) => size > 0).sort((a, b) => a.offset - b.offset)) {
+    const last = merged.at(-1);
+    if (last === undefined || next.offset >= last.offset + last.size) merged.push(next);
+    else {
+      const end = Math.max(last.offset + last.size, next.offset + next.size);
+      merged[merged.length - 1] = {
+        ...last,
+        size: end - last.offset,
+        align: Math.max(last.align, next.align),
+      };
+    }
+  }
+  const whole = merged.map((neighbour) => widen(draft, neighbour));
+  const size = sectionHeaders.length * Shdr.size(view.format.elfClass);
+  const table: Neighbour = {kind: 'section headers', offset: draft.sectionHeaderOffset, size, align: 8};
+  return size > 0 ? [...whole, table].sort((a, b) => a.offset - b.offset) : whole;
+}
+
+/** patchelf may leave a PT_NOTE where it puts program headers; what speaks of them cannot make way for them. */
+function holdsHeaders(
+  {programHeaderOffset, programHeaders, view}: Draft,
+  offset: number,
+  size: number,
+): boolean {
+  const end = programHeaderOffset + programHeaders.length * Phdr.size(view.format.elfClass);
+  return offset < end && offset + size > programHeaderOffset;
+}
+
+/** To the end and the alignment of the sections that begin in it. */
+function widen(draft: Draft, neighbour: Neighbour): Neighbour {
+  const end = neighbour.offset + neighbour.size;
+  const inside = sectionsIn(draft, neighbour).map((index) => draft.sectionHeaders[index]);
+  const ends = inside.map((section) => (section?.sh_offset ?? 0) + (section?.sh_size ?? 0));
+  return {
+    ...neighbour,
+    size: Math.max(end, ...ends) - neighbour.offset,
+    align: Math.max(1, neighbour.align, ...inside.map((section) => section?.sh_addralign ?? 1)),
+  };
+}
+
+function sectionsIn(draft: Draft, {offset, size}: Range): number[] {
+  return draft.sectionHeaders.flatMap(({sh_type, sh_flags, sh_offset, sh_size}, index) => {
+    const isMapped = sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+    return isMapped && sh_offset >= offset && sh_offset < offset + size ? [index] : [];
+  });
+}
+
+/** Filler where nothing is; without section headers no more of it than alignment makes. */
+function isFillerBetween(draft: Draft, {offset, size}: Range, neighbours: readonly Neighbour[]): boolean {
+  const widest = draft.sectionHeaders.length > 0 ? Number.POSITIVE_INFINITY : 16;
+  let at = offset;
+  for (const next of [...neighbours, {offset: offset + size, size: 0}]) {
+    const length = next.offset - at;
+    if (length >= widest || !isFiller(draft, at, length)) return false;
+    at = Math.max(at, next.offset + next.size);
+  }
+  return true;
+}
+
+function isFree(draft: Draft, neighbour: Neighbour): boolean {
+  if (neighbour.kind === 'section headers') return true;
+  if (isPinned(draft, neighbour)) return false;
+  const low = addressOf(draft, neighbour);
+  if (low === undefined) return false;
+  const range = {low, high: low + BigInt(neighbour.size)};
+  return !isNamed(draft.view, range) && !isAddressed(draft, range);
+}
+
+/** A segment of an unknown type describes these bytes. It does not follow them, so they stay. */
+function isPinned({programHeaders, view}: Draft, {offset, size}: Range): boolean {
+  return programHeaders.some(
+    ({p_type, p_offset, p_filesz}) =>
+      !isContainer(p_type) &&
+      !isTableSegment(p_type, view.header.e_machine) &&
+      p_offset < offset + size &&
+      p_offset + p_filesz > offset,
+  );
+}
+
+function addressOf(draft: Draft, {offset, size}: Range): bigint | undefined {
+  const load = draft.loadAt(offset, size);
+  return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
+}
+
+/** Carry a neighbour to a place, zeros where it was, and let everything that points at it follow. */
+export function moveNeighbour(draft: Draft, from: Neighbour, place: Place): void {
+  const low = addressOf(draft, from);
+  if (low === undefined) return;
+  const content = draft.read(from.offset, from.size).slice();
+  draft.clear(from.offset, from.size, 'the place of tables that made room for a program header');
+  draft.write(place.offset, content, 'tables that made room for a program header');
+  const distance = place.address - low;
+  const fileDistance = place.offset - from.offset;
+  const isInside = (address: bigint) => address >= low && address < low + BigInt(from.size);
+  for (const segment of draft.programHeaders) {
+    const isMirror = isTableSegment(segment.p_type, draft.view.header.e_machine);
+    if (!isMirror || segment.p_filesz === 0 || !isInside(segment.p_vaddr)) continue;
+    segment.p_offset += fileDistance;
+    segment.p_vaddr += distance;
+    segment.p_paddr += distance;
+  }
+  for (const entry of draft.entries) {
+    if (pointsAtTable(draft, entry.d_tag) && isInside(entry.d_val)) entry.d_val += distance;
+  }
+  draft.shiftTables(from, fileDistance, distance);
+  const sections = sectionsIn(draft, from);
+  for (const section of sections.map((index) => draft.sectionHeaders[index])) {
+    if (section === undefined) continue;
+    section.sh_offset += fileDistance;
+    section.sh_addr += distance;
+  }
+  draft.shiftSymbols(new Set(sections), distance);
+}
+
+function pointsAtTable({view}: Draft, tag: bigint): boolean {
+  const isOptions = view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
+  return isOptions || isTableTag(view, tag);
+}

@@ -1,0 +1,87 @@
+/*
+ * Which bytes of a file are in use, as far as headers and DT_* entries tell. Anything else that is zero may be
+ * free; see free-space.ts for which of it is trusted to be.
+ */
+import {PT, SHT} from '../../elf/constants.js';
+import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
+import {isLinkerTable, isTableSegment} from '../../elf/table-kinds.js';
+import type {Range} from '../../source/range-set.js';
+import type {Draft} from './draft.js';
+
+/** Bytes of the file that are in use. */
+export interface Occupied {
+  readonly start: number;
+  readonly end: number;
+  /** One of the linker's own tables, which no code addresses. */
+  readonly isTable: boolean;
+}
+
+/** Everything in the file that is in use. Without section headers, all of every LOAD is. */
+export function occupiedRanges(draft: Draft, except?: Range): Occupied[] {
+  const loads = draft.sectionHeaders.length === 0 ? occupiedByLoads(draft.programHeaders) : [];
+  return [...knownRanges(draft, except), ...loads];
+}
+
+/** The same without what is only known to be somewhere in a LOAD. */
+export function knownRanges(draft: Draft, except?: Range): Occupied[] {
+  const {view, programHeaders, sectionHeaders} = draft;
+  const {elfClass} = view.format;
+  const occupied: Occupied[] = [
+    range(0, EI_NIDENT + Ehdr.size(elfClass), true),
+    range(draft.programHeaderOffset, programHeaders.length * Phdr.size(elfClass), true),
+    range(draft.sectionHeaderOffset, sectionHeaders.length * Shdr.size(elfClass), false),
+  ];
+  for (const section of sectionHeaders) {
+    if (section.sh_type === SHT.SHT_NOBITS || section.sh_type === SHT.SHT_NULL) continue;
+    occupied.push(range(section.sh_offset, section.sh_size, isLinkerTable(section)));
+  }
+  for (const {p_type, p_offset, p_filesz} of programHeaders) {
+    if (isContainer(p_type)) continue;
+    occupied.push(range(p_offset, p_filesz, isTableSegment(p_type, view.header.e_machine)));
+  }
+  for (const table of draft.tables) occupied.push(range(table.offset, table.size, true));
+  for (const {offset, size} of draft.taken) occupied.push(range(offset, size, true));
+  return occupied.filter(
+    ({start, end}) =>
+      end > start && !(except !== undefined && start === except.offset && end === start + except.size),
+  );
+}
+
+/** A segment of this type contains what belongs to others, or speaks of no bytes. */
+export function isContainer(p_type: number): boolean {
+  return containers.has(p_type);
+}
+
+const containers: ReadonlySet<number> = new Set([
+  PT.PT_NULL,
+  PT.PT_LOAD,
+  PT.PT_PHDR,
+  PT.PT_GNU_RELRO,
+  PT.PT_GNU_STACK,
+]);
+
+function range(start: number, size: number, isTable: boolean): Occupied {
+  return {start, end: start + size, isTable};
+}
+
+/** Without section headers nothing says what a LOAD holds, so all of it is taken. */
+function occupiedByLoads(programHeaders: readonly Phdr[]): Occupied[] {
+  return programHeaders
+    .filter((phdr) => phdr.p_type === PT.PT_LOAD)
+    .map(({p_offset, p_filesz}) => range(p_offset, p_filesz, false));
+}
+
+export function mergeOccupied(occupied: readonly Occupied[]): Occupied[] {
+  const merged: Occupied[] = [];
+  for (const next of [...occupied].sort((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = merged.at(-1);
+    if (last !== undefined && next.start < last.end) {
+      merged[merged.length - 1] = {
+        start: last.start,
+        end: Math.max(last.end, next.end),
+        isTable: next.end > last.end ? last.isTable && next.isTable : last.isTable,
+      };
+    } else merged.push(next);
+  }
+  return merged;
+}

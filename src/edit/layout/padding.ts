@@ -1,0 +1,57 @@
+/*
+ * Padding: zeros between two sections, because the second is aligned so that it cannot begin earlier. Section headers
+ * show that nothing else is there.
+ *
+ * What goes there neither makes the file longer nor takes a segment. So the file still suits programs that append to
+ * themselves: `bun build --compile` enlarges the LOAD that holds its data over whatever follows it in the file,
+ * and sets section headers right afterwards, but not program headers.
+ */
+import {PF, SHT} from '../../elf/constants.js';
+import {roundUp} from '../../elf/notes.js';
+import type {Range} from '../../source/range-set.js';
+import {isZero} from '../../source/source.js';
+import type {Draft, DynamicPlace} from './draft.js';
+import {mergeOccupied, occupiedRanges} from './occupied.js';
+import {isAddressed, isNamed} from './references.js';
+
+/** As much room as any table needs; a sparse file may have more zeros than memory could hold. */
+export const mostZeros = 1 << 24;
+
+/** At most this many places are tried: each costs a look at all symbols and relocations. */
+export const mostTried = 16;
+
+/** Make the test of a gap: would the section that ends it begin elsewhere if its alignment let it? */
+export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
+  const alignments = new Map<number, number>();
+  for (const {sh_type, sh_offset, sh_addr, sh_addralign: align} of sectionHeaders) {
+    if (sh_type === SHT.SHT_NOBITS || align === 0 || sh_addr % BigInt(align) !== 0n) continue;
+    alignments.set(sh_offset, Math.max(align, alignments.get(sh_offset) ?? 0));
+  }
+  return ({offset, size}) => size < (alignments.get(offset + size) ?? 0);
+}
+
+/** Take a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
+export function takeWritablePlace(
+  draft: Draft,
+  size: number,
+  align: number,
+): Omit<DynamicPlace, 'capacity'> | undefined {
+  const isPadding = paddingTest(draft);
+  const occupied = mergeOccupied(occupiedRanges(draft));
+  let tried = 0;
+  for (const [i, {end}] of occupied.entries()) {
+    const gap = {offset: end, size: (occupied[i + 1]?.start ?? end) - end};
+    const offset = roundUp(end, align);
+    if (offset + size > end + gap.size || gap.size > mostZeros || !isPadding(gap)) continue;
+    if (tried++ === mostTried) break;
+    const load = draft.loadAt(offset, size);
+    if (load === undefined || (load.p_flags & (PF.PF_W | PF.PF_X)) !== PF.PF_W) continue;
+    if (!isZero(draft, end, gap.size)) continue;
+    const address = load.p_vaddr + BigInt(offset - load.p_offset);
+    const range = {low: address, high: address + BigInt(size)};
+    if (isNamed(draft.view, range) || isAddressed(draft, range)) continue;
+    draft.taken.push({offset, size});
+    return {offset, address};
+  }
+  return undefined;
+}

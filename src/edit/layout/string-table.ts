@@ -1,0 +1,196 @@
+/*
+ * Adding a string to .dynstr and taking one out.
+ *
+ * The table has to stay in one piece: readers and ld.so take every string as an offset from DT_STRTAB. So a new
+ * string goes, in this order: where an equal one is already; into the bytes that the old one leaves free;
+ * into a hole that an earlier edit left; after the last string, and then the table itself grows.
+ */
+
+import {DT} from '../../elf/constants.js';
+import {decodeString, encodeString} from '../../elf/strings.js';
+import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
+import type {Draft} from './draft.js';
+import {growStringTable} from './grow-string-table.js';
+import {markUsedStrings, type StringUse, type Withdrawn} from './string-use.js';
+
+/** A larger .dynstr than any program has; reading it whole would not be bounded memory. */
+const largestTable = 1 << 28;
+
+export interface PlaceOptions {
+  /** Offsets in the table that something referred to before this edit, and does no longer. */
+  readonly released?: readonly number[];
+  /** Which symbols and versions no longer refer to their old strings. */
+  readonly withdrawn?: Withdrawn;
+}
+
+/**
+ * Make strings part of the table and clear the released ones that nothing refers to any more.
+ *
+ * `draft.entries` must already lack the entries that go.
+ *
+ * @returns the offset of each string in the table
+ * @throws ElfError NO_ROOM when the table cannot grow as far as it would have to
+ */
+export function placeStrings(
+  draft: Draft,
+  texts: readonly string[],
+  {released = [], withdrawn = {}}: PlaceOptions = {},
+): number[] {
+  const table = readTable(draft.view);
+  const use = markUsedStrings(draft.view, table, draft.entries, withdrawn);
+  const places = findStrings(table, use, texts);
+  for (const start of released) clearUnused(draft, table, use, start);
+  const missing = [...new Set(texts)].filter((text) => !places.has(text));
+  const behind = missing.filter((text) => {
+    const hole = fillHole(draft, table, use, encodeString(text), released);
+    if (hole >= 0) places.set(text, hole);
+    return hole < 0;
+  });
+  for (const [text, start] of appendStrings(draft, table, use, behind)) places.set(text, start);
+  return texts.map((text) => places.get(text) ?? 0);
+}
+
+/** The same for one string. */
+export function placeString(draft: Draft, text: string, options: PlaceOptions = {}): number {
+  return placeStrings(draft, [text], options)[0] ?? 0;
+}
+
+/** Only clear what is no longer used. */
+export function releaseStrings(draft: Draft, released: readonly number[], withdrawn: Withdrawn = {}): void {
+  placeStrings(draft, [], {released, withdrawn});
+}
+
+/** Put a string into a hole; -1 when none is large enough. */
+function fillHole(
+  draft: Draft,
+  table: Uint8Array,
+  use: StringUse,
+  bytes: Uint8Array,
+  released: readonly number[],
+): number {
+  const hole = findHole(table, use, bytes.length, released);
+  if (hole < 0) return -1;
+  draft.placed(released.includes(hole) ? 'in-place' : 'slack');
+  writeInto(draft, hole, bytes);
+  table.set(bytes, hole);
+  use.add(hole);
+  return hole;
+}
+
+/** Put strings after the last one; the table grows once for all of them. */
+function appendStrings(
+  draft: Draft,
+  table: Uint8Array,
+  use: StringUse,
+  texts: readonly string[],
+): Map<string, number> {
+  const places = new Map<string, number>();
+  if (texts.length === 0) return places;
+  let end = table.length - freeTail(table, use);
+  for (const text of texts) {
+    places.set(text, end);
+    end += encodeString(text).length;
+  }
+  growStringTable(draft, end);
+  for (const [text, start] of places) writeInto(draft, start, encodeString(text));
+  return places;
+}
+
+function readTable(view: ElfView): Uint8Array {
+  const {dynamic} = view;
+  if (dynamic === undefined)
+    throw new ElfError('NO_DYNAMIC', 'there is no dynamic section', {path: view.path});
+  const {offset, size} = dynamic.stringTable;
+  if (size > largestTable) {
+    throw new ElfError('BAD_ELF', 'DT_STRSZ is too large', {
+      path: view.path,
+      expected: `at most ${largestTable}`,
+      got: `${size}`,
+    });
+  }
+  return view.source.read(offset, size).slice();
+}
+
+/** Find strings that are in the table already, and keep them from being cleared. */
+function findStrings(table: Uint8Array, use: StringUse, texts: readonly string[]): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const text of new Set(texts)) {
+    const start = findString(table, use, encodeString(text));
+    if (start < 0) continue;
+    use.add(start);
+    places.set(text, start);
+  }
+  return places;
+}
+
+/** Find an equal string, in use by preference: one that is about to be cleared would have to be kept for it. */
+function findString(table: Uint8Array, use: StringUse, sought: Uint8Array): number {
+  let unused = -1;
+  // From one NUL to the next, which is where it would have to end.
+  for (let end = table.indexOf(0); end >= 0; end = table.indexOf(0, end + 1)) {
+    const start = end + 1 - sought.length;
+    if (start < 0 || !isAt(table, start, sought)) continue;
+    if (use.has(start)) return start;
+    if (unused < 0) unused = start;
+  }
+  return unused;
+}
+
+function isAt(table: Uint8Array, start: number, sought: Uint8Array): boolean {
+  for (let i = sought.length - 1; i >= 0; i--) if (table[start + i] !== sought[i]) return false;
+  return true;
+}
+
+/** Zero a string up to the first byte that something else still uses. */
+function clearUnused(draft: Draft, table: Uint8Array, use: StringUse, start: number): void {
+  const end = use.endOfUnused(start);
+  if (end === start) return;
+  draft.clear(
+    tableOffset(draft) + start,
+    end - start,
+    `the string ${decodeString(table.subarray(start, end))}, no longer used`,
+  );
+  table.fill(0, start, end);
+}
+
+/** Find unused zeros after a terminating NUL; first where an old string was. */
+function findHole(table: Uint8Array, use: StringUse, size: number, released: readonly number[]): number {
+  const isFree = (at: number) => at < table.length && table[at] === 0 && !use.has(at);
+  const old = released.find((start) => {
+    for (let i = start; i < start + size; i++) if (!isFree(i)) return false;
+    return table[start - 1] === 0;
+  });
+  if (old !== undefined) return old;
+  for (let end = table.indexOf(0); end >= 0; ) {
+    let at = end + 1;
+    for (let run = 0; table[at] === 0; at++) {
+      run = use.has(at) ? 0 : run + 1;
+      if (run === size) return at - size + 1;
+    }
+    end = table.indexOf(0, at);
+  }
+  return -1;
+}
+
+/** Unused zeros at the end of the table. */
+function freeTail(table: Uint8Array, use: StringUse): number {
+  let start = table.length;
+  while (start > 1 && table[start - 1] === 0 && table[start - 2] === 0 && !use.has(start - 1)) start -= 1;
+  return table.length - start;
+}
+
+function writeInto(draft: Draft, start: number, bytes: Uint8Array): void {
+  draft.write(tableOffset(draft) + start, bytes, `the string ${decodeString(bytes.subarray(0, -1))}`);
+}
+
+/** Where the table is in this draft; growing may have moved it. */
+function tableOffset(draft: Draft): number {
+  const address = draft.entries.find((entry) => entry.d_tag === DT.DT_STRTAB)?.d_val;
+  const offset = address === undefined ? undefined : draft.offsetOfAddress(address);
+  if (offset !== undefined) return offset;
+  throw new ElfError('BAD_ELF', 'DT_STRTAB does not point into the file', {
+    path: draft.view.path,
+    value: address,
+  });
+}

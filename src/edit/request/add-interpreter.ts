@@ -1,0 +1,35 @@
+import {PF, PT} from '../../elf/constants.js';
+import {encodeString} from '../../elf/strings.js';
+import {addSection} from '../layout/add-section.js';
+import {takeAppended, takeProgramHeader} from '../layout/appended-segment.js';
+import type {Draft, EditResult} from '../layout/draft.js';
+import {findFreeSpace, takePlace} from '../layout/free-space.js';
+import {setInterpreter} from './interpreter.js';
+import {requireLoaded} from './loaded.js';
+
+/**
+ * Plan an interpreter for a file that may have none, as a shared library that should be executable. The string goes into
+ * the first free range of a non-writable LOAD, and PT_INTERP into a slot of the program header table.
+ *
+ * @throws ElfError NO_ROOM when either cannot be made; UNSAFE_EDIT for a static-pie program, which would be
+ *   relocated twice
+ */
+export function addInterpreter(draft: Draft, path: string): EditResult {
+  const {view} = draft;
+  if (view.interpreter !== undefined) return setInterpreter(draft, path);
+  requireLoaded(view, 'a static-pie program relocates itself and cannot have a loader');
+  const bytes = encodeString(path);
+  const segment = takeProgramHeader(draft, {p_type: PT.PT_INTERP, p_flags: PF.PF_R});
+  const place =
+    takePlace(draft, findFreeSpace(draft), bytes.length, 1) ?? takeAppended(draft, bytes.length, 1);
+  segment.p_offset = place.offset;
+  segment.p_vaddr = place.address;
+  segment.p_paddr = place.address;
+  segment.p_filesz = bytes.length;
+  segment.p_memsz = bytes.length;
+  draft.write(place.offset, bytes, `the interpreter, ${path}`);
+  addSection(draft, '.interp', {...place, size: bytes.length, align: 1});
+  draft.placed('slack');
+  draft.changes.push(`interpreter: none -> ${path}`);
+  return draft.finish();
+}

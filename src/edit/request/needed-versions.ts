@@ -1,0 +1,217 @@
+/*
+ * Taking entries out of DT_VERNEED.
+ *
+ * The table is two levels of lists whose links are distances, and sections and DT_VERNEED point at its head. So
+ * what is kept is laid out anew from the same start, each library followed by its versions, and the rest becomes
+ * zeros. A version index (vna_other) that is gone must not be in DT_VERSYM either: ld.so would read past the
+ * end of its version array. The symbols that had it get VER_NDX_GLOBAL, which is "no particular version".
+ */
+import {DT, SHN, SHT, STB, STT} from '../../elf/constants.js';
+import {type Shdr, Sym, Vernaux, Verneed} from '../../elf/records.js';
+import {concatenate} from '../../elf/strings.js';
+import {eachSymbol, eachSymbolOf} from '../../elf/symbols.js';
+import {
+  type NeededVersions,
+  readDefinedVersions,
+  readNeededVersions,
+  VER_NDX_GLOBAL,
+  versionIndex,
+} from '../../elf/versions.js';
+import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
+import type {Draft} from '../layout/draft.js';
+import {distanceMoved} from '../layout/moved-tables.js';
+import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
+
+/** One version of one library, as a choice is made among them. */
+export interface NeededVersion {
+  /** The library's name. */
+  readonly file: string;
+  /** vna_other: the number that DT_VERSYM has for it. */
+  readonly index: number;
+}
+
+/** What is gone. */
+export interface DroppedVersions {
+  /** File offsets of the records. */
+  readonly records: ReadonlySet<number>;
+  /** Offsets of the names in .dynstr. */
+  readonly strings: readonly number[];
+  /** Their numbers, which no symbol may have any longer; see `unbindSymbols`. */
+  readonly indices: ReadonlySet<number>;
+}
+
+/** Drop versions; a library all of whose versions go is dropped too. */
+export function dropNeededVersions(
+  draft: Draft,
+  isDropped: (version: NeededVersion) => boolean,
+): DroppedVersions {
+  const {view} = draft;
+  const before = readNeededVersions(view);
+  const after = before.flatMap((library) => keep(view, library, isDropped));
+  const [all, kept] = [listRecords(before), listRecords(after)];
+  const keptOffsets = new Set(kept.map(({offset}) => offset));
+  const gone = all.filter(({offset}) => !keptOffsets.has(offset));
+  if (gone.length === 0) return {records: new Set(), strings: [], indices: new Set()};
+  requireKnownVersions(view);
+  writeNeededVersions(draft, after);
+  return {
+    records: new Set(gone.map(({offset}) => offset)),
+    strings: gone.map(({name}) => name),
+    indices: new Set(gone.flatMap(({index}) => (index === undefined ? [] : [index]))),
+  };
+}
+
+/** A symbol with a version that no table has might be bound to one of those that go, or to one that stays. */
+function requireKnownVersions(view: ElfView): void {
+  if (view.dynamic?.value(DT.DT_VERSYM) === undefined) return;
+  const known = new Set([0, VER_NDX_GLOBAL]);
+  for (const {versions} of readNeededVersions(view))
+    for (const {record} of versions) known.add(versionIndex(record.vna_other));
+  for (const {record} of readDefinedVersions(view)) known.add(versionIndex(record.vd_ndx));
+  const stray = readVersym(view, requireSymbols(view).count).find((raw) => !known.has(versionIndex(raw)));
+  if (stray === undefined) return;
+  throw new ElfError('UNSAFE_EDIT', 'DT_VERSYM gives a symbol a version that is not defined', {
+    path: view.path,
+    got: `${versionIndex(stray)}`,
+    value: stray,
+  });
+}
+
+function keep(
+  view: ElfView,
+  library: NeededVersions,
+  isDropped: (version: NeededVersion) => boolean,
+): NeededVersions[] {
+  const file = view.dynamic?.stringAt(BigInt(library.record.vn_file)) ?? '';
+  const versions = library.versions.filter(
+    ({record}) => !isDropped({file, index: versionIndex(record.vna_other)}),
+  );
+  return versions.length === 0 ? [] : [{...library, versions}];
+}
+
+interface ListedRecord {
+  readonly offset: number;
+  /** Offset of its name in .dynstr. */
+  readonly name: number;
+  readonly index: number | undefined;
+}
+
+function listRecords(libraries: readonly NeededVersions[]): ListedRecord[] {
+  return libraries.flatMap(({record, offset, versions}): ListedRecord[] => [
+    {offset, name: record.vn_file, index: undefined},
+    ...versions.map((version) => ({
+      offset: version.offset,
+      name: version.record.vna_name,
+      index: versionIndex(version.record.vna_other),
+    })),
+  ]);
+}
+
+function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[]): void {
+  const {view} = draft;
+  const start = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERNEED) ?? 0n) ?? 0;
+  const end = listRecords(readNeededVersions(view)).reduce(
+    (last, {offset, index}) => Math.max(last, offset + sizeOf(view, index)),
+    0,
+  );
+  const bytes = concatenate(
+    libraries.flatMap((library, i) => layOut(view, library, i + 1 === libraries.length)),
+  );
+  const moved = distanceMoved(draft, DT.DT_VERNEED);
+  draft.write(start + moved, bytes, 'DT_VERNEED without what is no longer needed');
+  draft.clear(start + moved + bytes.length, end - start - bytes.length, 'the rest of the old DT_VERNEED');
+  for (const entry of draft.entries) {
+    if (entry.d_tag === DT.DT_VERNEEDNUM) entry.d_val = BigInt(libraries.length);
+  }
+  if (libraries.length === 0) {
+    removeTable(draft);
+    return;
+  }
+  const section = draft.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_GNU_VERNEED);
+  if (section === undefined) return;
+  section.sh_info = libraries.length;
+  section.sh_size = bytes.length;
+}
+
+/**
+ * ld.so reads the first record without a look at the number, so an empty table must not be pointed at. DT_VERSYM
+ * serves DT_VERDEF too, and goes only where that is not there. The section headers become unused ones.
+ */
+function removeTable(draft: Draft): void {
+  const isLast = !draft.entries.some(({d_tag}) => d_tag === DT.DT_VERDEF);
+  const gone: bigint[] = [DT.DT_VERNEED, DT.DT_VERNEEDNUM];
+  const types: number[] = [SHT.SHT_GNU_VERNEED];
+  if (isLast) {
+    writeVersym(draft, new Uint16Array(requireSymbols(draft.view).count));
+    gone.push(DT.DT_VERSYM);
+    types.push(SHT.SHT_GNU_VERSYM);
+  }
+  draft.entries = draft.entries.filter((entry) => !gone.includes(entry.d_tag));
+  const unused = draft.sectionHeaders.filter(({sh_type}) => types.includes(sh_type));
+  forgetSectionSymbols(draft, new Set(unused.map((section) => draft.sectionHeaders.indexOf(section))));
+  for (const section of unused) Object.assign(section, unusedSection);
+}
+
+/** The symbols that linkers make for each section have no use once it is gone. */
+function forgetSectionSymbols(draft: Draft, sections: ReadonlySet<number>): void {
+  const {view} = draft;
+  const size = Sym.size(view.format.elfClass);
+  const table = view.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_SYMTAB);
+  if (table === undefined || table.sh_entsize !== size) return;
+  const range = {offset: table.sh_offset, count: Math.floor(table.sh_size / size)};
+  eachSymbolOf(view, range, sections, (symbol, i) => {
+    if ((symbol.st_info & 0xf) !== STT.STT_SECTION) return;
+    const unused = {...symbol, st_info: 0, st_shndx: SHN.SHN_ABS, st_value: 0n};
+    draft.write(
+      table.sh_offset + i * size,
+      Sym.encode(unused, view.format),
+      'the symbol of an unused section',
+    );
+  });
+}
+
+const unusedSection: Shdr = {
+  sh_name: 0,
+  sh_type: SHT.SHT_NULL,
+  sh_flags: 0,
+  sh_addr: 0n,
+  sh_offset: 0,
+  sh_size: 0,
+  sh_link: 0,
+  sh_info: 0,
+  sh_addralign: 0,
+  sh_entsize: 0,
+};
+
+function sizeOf({format}: ElfView, index: number | undefined): number {
+  return (index === undefined ? Verneed : Vernaux).size(format.elfClass);
+}
+
+/** One library's records, in a row. */
+function layOut({format}: ElfView, {record, versions}: NeededVersions, isLast: boolean): Uint8Array[] {
+  const [headSize, size] = [Verneed.size(format.elfClass), Vernaux.size(format.elfClass)];
+  const vn_next = isLast ? 0 : headSize + versions.length * size;
+  const head = Verneed.encode({...record, vn_cnt: versions.length, vn_aux: headSize, vn_next}, format);
+  const tail = versions.map((version, i) =>
+    Vernaux.encode({...version.record, vna_next: i + 1 === versions.length ? 0 : size}, format),
+  );
+  return [head, ...tail];
+}
+
+/** Take the versions with these numbers off their symbols; returns the names of those that are not weak. */
+export function unbindSymbols(draft: Draft, indices: ReadonlySet<number>): string[] {
+  const {view} = draft;
+  if (indices.size === 0 || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];
+  const table = requireSymbols(view);
+  const versym = readVersym(view, table.count);
+  const required: string[] = [];
+  eachSymbol(view, table.offset, table.count, (name, i, section, info) => {
+    if (!indices.has(versionIndex(versym[i] ?? 0))) return;
+    versym[i] = VER_NDX_GLOBAL;
+    const isWeak = info >> 4 === STB.STB_WEAK && section === SHN.SHN_UNDEF;
+    if (!isWeak) required.push(view.dynamic?.stringAt(BigInt(name)) ?? '');
+  });
+  writeVersym(draft, versym);
+  return required;
+}

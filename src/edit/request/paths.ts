@@ -1,0 +1,98 @@
+/*
+ * DT_RPATH and DT_RUNPATH. glibc takes one of them: an object with both has its DT_RPATH ignored. So setting one
+ * replaces the other, and an object never ends up with two.
+ */
+
+import {DT} from '../../elf/constants.js';
+import {relativeInWords} from '../../elf/search-path.js';
+import type {ElfView} from '../../elf/view.js';
+import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
+import {makeDynamicRoom} from '../layout/dynamic-room.js';
+import {placeString, releaseStrings} from '../layout/string-table.js';
+import {requireDynamic, requireSearchable} from './loaded.js';
+
+/** DT_RPATH or DT_RUNPATH. */
+export type PathTag = typeof DT.DT_RPATH | typeof DT.DT_RUNPATH;
+
+const pathTags: readonly bigint[] = [DT.DT_RPATH, DT.DT_RUNPATH];
+
+/**
+ * Plan a library search path under one tag, replacing whatever DT_RPATH or DT_RUNPATH there was.
+ *
+ * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack
+ */
+export function setSearchPath(draft: Draft, tag: PathTag, path: string): EditResult {
+  const {view} = draft;
+  const dynamic = requireSearchable(view);
+  const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
+  if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return unchanged(view);
+  const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
+  draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
+  makeDynamicRoom(draft, 1);
+  const released = old.map((entry) => Number(entry.d_val));
+  const d_val = BigInt(placeString(draft, path, {released}));
+  draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});
+  draft.placed(old.length === 0 ? 'slack' : 'in-place');
+  draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
+  const relative = relativeInWords(path);
+  if (relative !== undefined) draft.notes.push(`search path: ${relative}`);
+  return draft.finish();
+}
+
+/**
+ * Plan directories at the end of the search path that counts, or a DT_RUNPATH where there is none. A directory
+ * that is in the path already would never be reached a second time and is not added.
+ */
+export function addToSearchPath(draft: Draft, path: string): EditResult {
+  const {view} = draft;
+  requireDynamic(view);
+  const {tag, path: old} = searchPathOf(view);
+  if (tag === undefined) return setSearchPath(draft, DT.DT_RUNPATH, path);
+  const present = old.split(':');
+  const fresh = path.split(':').filter((directory) => !present.includes(directory));
+  if (fresh.length === 0) return unchanged(view);
+  return setSearchPath(draft, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
+}
+
+/** Plan the same search path under the other tag; nothing where there is no path. */
+export function convertSearchPath(draft: Draft, to: PathTag): EditResult {
+  const {view} = draft;
+  requireDynamic(view);
+  const {tag, path} = searchPathOf(view);
+  return tag === undefined ? unchanged(view) : setSearchPath(draft, to, path);
+}
+
+/** Plan the removal of DT_RPATH and DT_RUNPATH, and of their strings where nothing else uses them. */
+export function removeSearchPath(draft: Draft): EditResult {
+  const {view} = draft;
+  const dynamic = requireDynamic(view);
+  const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
+  if (old.length === 0) return unchanged(view);
+  draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
+  releaseStrings(
+    draft,
+    old.map((entry) => Number(entry.d_val)),
+  );
+  draft.placed('in-place');
+  draft.changes.push(`${describeOld(view)} removed`);
+  return draft.finish();
+}
+
+/** The path that ld.so takes: DT_RUNPATH where there is one. */
+function searchPathOf({dynamic}: ElfView): {tag: PathTag | undefined; path: string} {
+  if (dynamic?.runpath !== undefined) return {tag: DT.DT_RUNPATH, path: dynamic.runpath};
+  if (dynamic?.rpath !== undefined) return {tag: DT.DT_RPATH, path: dynamic.rpath};
+  return {tag: undefined, path: ''};
+}
+
+function tagName(tag: bigint): string {
+  return tag === DT.DT_RPATH ? 'rpath (DT_RPATH)' : 'runpath (DT_RUNPATH)';
+}
+
+function describeOld({dynamic}: ElfView): string {
+  const old = [
+    dynamic?.rpath === undefined ? undefined : `DT_RPATH ${dynamic.rpath}`,
+    dynamic?.runpath === undefined ? undefined : `DT_RUNPATH ${dynamic.runpath}`,
+  ].filter((text) => text !== undefined);
+  return old.length > 0 ? old.join(', ') : 'none';
+}

@@ -1,0 +1,218 @@
+import {osAbiNames, osAbiValue} from '../../elf/os-abi.js';
+import {encodeString} from '../../elf/strings.js';
+import {longestInterpreter} from '../../elf/view.js';
+import {ElfError, printable} from '../../errors.js';
+import {type PayloadChoice, payloadChoices} from '../layout/payload.js';
+
+/** What to change. The fields are carried out in the order in which they are declared here. */
+export interface EditRequest {
+  /** The dynamic loader that PT_INTERP names; an absolute path of at most 4,095 bytes. */
+  readonly interpreter?: string;
+  /** Accept an interpreter path that the kernel would look up from the current directory. Default false. */
+  readonly allowRelative?: boolean;
+  /** Give `interpreter` also to a file that has none, as a library that should be executable. Default false. */
+  readonly addInterpreter?: boolean;
+  /** Search path under DT_RPATH; replaces DT_RUNPATH too. */
+  readonly rpath?: string;
+  /** Search path under DT_RUNPATH; replaces DT_RPATH too. */
+  readonly runpath?: string;
+  /** Keep the search path that there is, under this tag. */
+  readonly convertRpath?: 'rpath' | 'runpath';
+  /** Directories to append to the search path that there is, else to a new DT_RUNPATH. */
+  readonly addRpath?: string;
+  /** Remove DT_RPATH and DT_RUNPATH. */
+  readonly removeRpath?: boolean;
+  /** Libraries to append to DT_NEEDED, in this order; one that is there already stays where it is. */
+  readonly addNeeded?: readonly string[];
+  /** Libraries to put in front of all others, each before those given earlier; one that is there already moves. */
+  readonly addNeededFirst?: readonly string[];
+  /** Libraries to take out of DT_NEEDED and DT_VERNEED; one that is not there is passed over. */
+  readonly removeNeeded?: readonly string[];
+  /** Old name of a library to its new one, in DT_NEEDED and DT_VERNEED. */
+  readonly replaceNeeded?: Readonly<Record<string, string>>;
+  /** The name that a library goes by. */
+  readonly soname?: string;
+  /** Whether ld.so leaves its default directories and cache out of the search (DF_1_NODEFLIB). */
+  readonly noDefaultLib?: boolean;
+  /** Whether the stack is executable (PT_GNU_STACK). */
+  readonly execStack?: boolean;
+  /** Name of the OS ABI in the ELF header: `System V`, `Linux`, `FreeBSD`, ... */
+  readonly osAbi?: string;
+  /** Add DT_DEBUG. */
+  readonly addDebugTag?: boolean;
+  /** Dynamic symbols that lose their version. */
+  readonly clearSymbolVersions?: readonly string[];
+  /** Old name of a dynamic symbol to its new one. */
+  readonly renameSymbols?: Readonly<Record<string, string>>;
+  /**
+   * Alignment in bytes of a new segment, a power of two from 4096 to 2^30. Without it a new segment is aligned like
+   * the file's own.
+   */
+  readonly pageSize?: number;
+  /**
+   * What to do with bytes after the program when the file has to grow: `keep` their offset, `move` them to the new
+   * end, or `keep-and-repeat`: keep them and repeat the last ones at the new end. Known kinds survive only one of the
+   * three, which is taken without being asked for; with bytes of another kind such an edit is refused without it.
+   */
+  readonly payload?: PayloadChoice;
+}
+
+/**
+ * Refuse a request that no file could carry out.
+ *
+ * @throws ElfError BAD_REQUEST naming the value
+ */
+export function checkRequest(request: EditRequest): void {
+  if (typeof request !== 'object' || request === null)
+    throw new ElfError('BAD_REQUEST', 'not a request', {expected: 'an object', got: String(request)});
+  for (const [field, value] of Object.entries(request)) checkField(field, value);
+  const {interpreter, allowRelative = false} = request;
+  if (interpreter !== undefined) checkInterpreter(interpreter, allowRelative);
+  else if (request.addInterpreter === true)
+    throw new ElfError('BAD_REQUEST', 'requires an interpreter', {fields: ['addInterpreter']});
+  if (request.osAbi !== undefined) checkOsAbi(request.osAbi);
+  checkExclusive(request, ['rpath', 'runpath', 'convertRpath', 'removeRpath']);
+  checkExclusive(request, ['addRpath', 'removeRpath']);
+  for (const name of Object.values(request.renameSymbols ?? {})) checkSymbol(name);
+}
+
+type Check = (field: string, value: unknown) => void;
+
+/** JavaScript callers have no compiler to tell them. */
+const checks: Readonly<Record<keyof EditRequest, Check>> = {
+  interpreter: checkString,
+  allowRelative: checkBoolean,
+  addInterpreter: checkBoolean,
+  rpath: checkString,
+  runpath: checkString,
+  convertRpath: (field, value) => {
+    if (value !== 'rpath' && value !== 'runpath') throw wrong(field, '"rpath" or "runpath"', value);
+  },
+  addRpath: checkName,
+  removeRpath: checkBoolean,
+  addNeeded: checkNames,
+  addNeededFirst: checkNames,
+  removeNeeded: checkNames,
+  replaceNeeded: checkMap,
+  soname: checkName,
+  noDefaultLib: checkBoolean,
+  execStack: checkBoolean,
+  osAbi: checkString,
+  addDebugTag: checkBoolean,
+  clearSymbolVersions: checkNames,
+  renameSymbols: checkMap,
+  pageSize: (field, value) => {
+    const isSize =
+      typeof value === 'number' && value >= 4096 && value <= 2 ** 30 && Number.isInteger(Math.log2(value));
+    if (!isSize) throw wrong(field, 'a power of two from 4096 to 2^30', value);
+  },
+  payload: (field, value) => {
+    if (!payloadChoices.some((choice) => choice === value))
+      throw wrong(field, payloadChoices.join(' or '), value);
+  },
+};
+
+function checkField(field: string, value: unknown): void {
+  const check: Check | undefined = Object.hasOwn(checks, field)
+    ? checks[field as keyof EditRequest]
+    : undefined;
+  if (check === undefined) throw new ElfError('BAD_REQUEST', `unknown edit ${quote(field)}`, {value});
+  if (value !== undefined) check(field, value);
+}
+
+function checkBoolean(field: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw wrong(field, 'true or false', value);
+}
+
+function checkString(field: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw wrong(field, 'a string', value);
+  for (const [name, character] of [
+    ['NUL', '\0'],
+    ['newline', '\n'],
+  ] as const) {
+    if (!value.includes(character)) continue;
+    const isInterpreter = field === 'interpreter';
+    throw new ElfError('BAD_REQUEST', `${isInterpreter ? 'the interpreter path ' : ''}contains a ${name}`, {
+      ...(isInterpreter ? {} : {fields: [field]}),
+      expected: 'a string without one',
+      got: quote(value),
+      value,
+    });
+  }
+}
+
+function checkName(field: string, value: unknown): void {
+  checkString(field, value);
+  if (value === '') throw new ElfError('BAD_REQUEST', 'requires a non-empty name', {fields: [field], value});
+}
+
+function checkNames(field: string, value: unknown): void {
+  if (!Array.isArray(value)) throw wrong(field, 'a list of names', value);
+  for (const name of value) checkName(field, name);
+}
+
+function checkMap(field: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrong(field, 'an object of old and new names', value);
+  for (const names of Object.entries(value)) for (const name of names) checkName(field, name);
+}
+
+function wrong(field: string, expected: string, value: unknown): ElfError {
+  const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+  return new ElfError('BAD_REQUEST', 'has a value of the wrong type', {
+    fields: [field],
+    expected,
+    got: typeof value === 'string' ? quote(value) : got,
+    value,
+  });
+}
+
+function checkExclusive(request: EditRequest, fields: readonly (keyof EditRequest)[]): void {
+  const given = fields.filter((field) => request[field] !== undefined && request[field] !== false);
+  if (given.length < 2) return;
+  throw new ElfError('BAD_REQUEST', 'are mutually exclusive', {fields: given});
+}
+
+function checkOsAbi(name: string): void {
+  if (osAbiValue(name) !== undefined) return;
+  throw new ElfError('BAD_REQUEST', 'unknown OS ABI', {
+    expected: osAbiNames.join(', '),
+    got: quote(name),
+    value: name,
+  });
+}
+
+/** readelf and linkers take what follows an @ for a version. */
+function checkSymbol(name: string): void {
+  if (!name.includes('@')) return;
+  throw new ElfError('BAD_REQUEST', 'a symbol name contains an @', {got: quote(name), value: name});
+}
+
+function checkInterpreter(path: string, allowRelative: boolean): void {
+  if (path === '')
+    throw new ElfError('BAD_REQUEST', 'the interpreter path is empty', {
+      expected: 'an absolute path',
+      got: quote(path),
+      value: path,
+    });
+  if (!path.startsWith('/') && !allowRelative) {
+    throw new ElfError(
+      'BAD_REQUEST',
+      'the interpreter path is relative: the kernel would look it up from the current directory',
+      {expected: 'an absolute path', allowedBy: 'allowRelative', got: quote(path), value: path},
+    );
+  }
+  const length = encodeString(path).length;
+  if (length > longestInterpreter) {
+    throw new ElfError('BAD_REQUEST', 'the interpreter path is too long for the kernel', {
+      expected: `at most ${longestInterpreter - 1} bytes`,
+      got: `${length - 1}`,
+      value: path,
+    });
+  }
+}
+
+function quote(text: string): string {
+  const shown = printable(text);
+  return JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}...` : shown).replaceAll('\\\\', '\\');
+}

@@ -1,0 +1,36 @@
+import {DT} from '../../elf/constants.js';
+import {ElfError} from '../../errors.js';
+import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
+import {makeDynamicRoom} from '../layout/dynamic-room.js';
+import {placeString} from '../layout/string-table.js';
+import {isProgram, refuseGlibcLoader, requireLoaded} from './loaded.js';
+
+/**
+ * Plan the name that a library goes by (DT_SONAME), added where there is none. The base entry of DT_VERDEF, which
+ * linkers give the same name, stays: nothing looks it up.
+ *
+ * @throws ElfError UNSUPPORTED for a program, which no file asks for by such a name
+ */
+export function setSoname(draft: Draft, name: string): EditResult {
+  const {view} = draft;
+  const dynamic = requireLoaded(view);
+  if (dynamic.soname === name) return unchanged(view);
+  if (isProgram(view)) {
+    throw new ElfError('UNSUPPORTED', 'a program does not need a soname', {
+      path: view.path,
+      expected: 'a shared library',
+      got: 'a program',
+    });
+  }
+  refuseGlibcLoader(view, 'another soname');
+  const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_SONAME);
+  const released = entry === undefined ? [] : [Number(entry.d_val)];
+  if (entry === undefined) makeDynamicRoom(draft, 1);
+  else entry.d_val = 0n;
+  const d_val = BigInt(placeString(draft, name, {released}));
+  if (entry === undefined) draft.entries.push({d_tag: DT.DT_SONAME, d_val});
+  else entry.d_val = d_val;
+  draft.placed(entry === undefined ? 'slack' : 'in-place');
+  draft.changes.push(`soname (DT_SONAME): ${dynamic.soname ?? 'none'} -> ${name}`);
+  return draft.finish();
+}
