@@ -6,10 +6,9 @@
 
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT, segmentTypeName} from '../../elf/constants.js';
 import {loadAtOffset} from '../../elf/loads.js';
-import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr, Sym} from '../../elf/records.js';
-import {eachSymbolOf} from '../../elf/symbols.js';
+import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import {type DynamicTable, dynamicTables} from '../../elf/tables.js';
-import {ElfView, offsetOfAddress} from '../../elf/view.js';
+import {type ElfView, offsetOfAddress} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
 import {overlaySource} from '../../source/overlay.js';
 import type {Range} from '../../source/range-set.js';
@@ -75,7 +74,7 @@ export class Draft {
   /** The file as it is now; undefined when a write has come since it was last asked for. */
   #now: ByteSource | undefined;
   readonly #regions: Region[] = [];
-  #tables: readonly DynamicTable[] | undefined;
+  #tables: readonly MovableTable[] | undefined;
   readonly #entryIndex: ReadonlyMap<Dyn, number>;
 
   constructor(view: ElfView, layout: Layout = {}) {
@@ -116,8 +115,13 @@ export class Draft {
 
   /** Read the file as it is in this draft, records that were changed excepted. */
   read(offset: number, length: number): Uint8Array {
+    return this.snapshot().read(offset, length);
+  }
+
+  /** The file as `read` sees it; later writes do not change it. */
+  snapshot(): ByteSource {
     if (this.#now?.size !== this.size) this.#now = overlaySource(this.view.source, this.#patches, this.size);
-    return this.#now.read(offset, length);
+    return this.#now;
   }
 
   /**
@@ -143,58 +147,13 @@ export class Draft {
   }
 
   /** The dynamic-linking tables, where they are in this draft; their bytes are the view's. */
-  get tables(): readonly DynamicTable[] {
-    this.#tables ??= dynamicTables(this.view);
+  get tables(): readonly MovableTable[] {
+    this.#tables ??= dynamicTables(this.view).map((table) => ({...table}));
     return this.#tables;
-  }
-
-  /** Note that the tables in a range of the file went elsewhere. */
-  shiftTables({offset, size}: Range, fileDistance: number, distance: bigint): void {
-    this.#tables = this.tables.map((table) =>
-      table.offset >= offset && table.offset < offset + size
-        ? {...table, offset: table.offset + fileDistance, address: table.address + distance}
-        : table,
-    );
   }
 
   offsetOfAddress(address: bigint): number | undefined {
     return offsetOfAddress(this.programHeaders, address);
-  }
-
-  /** Let a section header follow its bytes. A file without one for this range is none the worse. */
-  moveSection(from: Range, to: Range & {readonly address: bigint}): void {
-    const index = this.sectionHeaders.findIndex(
-      (s) => s.sh_type !== SHT.SHT_NOBITS && s.sh_offset === from.offset && s.sh_size === from.size,
-    );
-    const section = this.sectionHeaders[index];
-    if (section === undefined) return;
-    const distance = to.address - section.sh_addr;
-    section.sh_offset = to.offset;
-    section.sh_size = to.size;
-    section.sh_addr = to.address;
-    this.shiftSymbols(new Set([index]), distance);
-  }
-
-  /** Let the symbols of sections that have moved, all by one distance, follow them. */
-  shiftSymbols(sections: ReadonlySet<number>, distance: bigint): void {
-    if (distance === 0n) return;
-    const size = Sym.size(this.view.format.elfClass);
-    const now = new ElfView(overlaySource(this.view.source, this.#patches, this.size));
-    this.view.sectionHeaders.forEach((table, index) => {
-      const isSymbolTable = table.sh_type === SHT.SHT_SYMTAB || table.sh_type === SHT.SHT_DYNSYM;
-      if (!isSymbolTable || table.sh_entsize !== size) return;
-      const offset = this.sectionHeaders[index]?.sh_offset ?? table.sh_offset;
-      const range = {offset, count: Math.floor(table.sh_size / size)};
-      eachSymbolOf(now, range, sections, (symbol, i) => {
-        const section = this.sectionHeaders[symbol.st_shndx];
-        if (section === undefined) return;
-        // What the section had, not what it was given: gold counts _end to the first section of the data.
-        const {sh_size} = this.view.sectionHeaders[symbol.st_shndx] ?? section;
-        if (!isWithin(symbol, section.sh_addr - distance, sh_size)) return;
-        const moved = {...symbol, st_value: symbol.st_value + distance};
-        this.write(offset + i * size, Sym.encode(moved, this.view.format), 'a symbol of a moved section');
-      });
-    });
   }
 
   finish(): EditResult {
@@ -347,6 +306,9 @@ export class Draft {
   }
 }
 
+/** A dynamic-linking table of a draft. */
+export type MovableTable = {-readonly [field in keyof DynamicTable]: DynamicTable[field]};
+
 /** Where a dynamic section is, and how many entries it can hold with its DT_NULL. */
 export interface DynamicPlace {
   readonly offset: number;
@@ -358,12 +320,4 @@ function same<T extends object>(a: T, b: T | undefined): boolean {
   if (b === undefined) return false;
   for (const name in a) if (a[name] !== b[name]) return false;
   return true;
-}
-
-/**
- * A symbol with the number of a section that does not contain it is damage, and does not go where that goes. One at its
- * end is as likely to mark the end of the image (_end), which stays.
- */
-function isWithin({st_value}: Sym, address: bigint, size: number): boolean {
-  return st_value === address || (st_value > address && st_value < address + BigInt(size));
 }

@@ -6,13 +6,14 @@
  * it. Its old bytes stay, for code
  * that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`) finds the new place.
  */
-import {DF, DF_1, DT, PF, PT, SHT} from '../../elf/constants.js';
+import {DF, DF_1, DT, PF, PT} from '../../elf/constants.js';
 import {Dyn, type Phdr} from '../../elf/records.js';
 import {openLoad, takeAppended} from './appended-segment.js';
 import type {Draft, DynamicPlace} from './draft.js';
 import {headroom} from './find-appended-segment.js';
 import type {Place} from './free-space.js';
 import {takeWritablePlace} from './padding.js';
+import {relocate} from './relocate.js';
 
 /** Slots that a moved section gets besides those that it needs. */
 const spareSlots = 16;
@@ -63,18 +64,8 @@ function moveSection(draft: Draft, slots: number): void {
     draft.leavesRelro = true;
     draft.notes.push('the dynamic section moved out of the part that is read-only after relocation (RELRO)');
   }
-  draft.sectionHeaders.forEach((section, index) => {
-    if (section.sh_type !== SHT.SHT_DYNAMIC || section.sh_addr !== segment.p_vaddr) return;
-    section.sh_offset = place.offset;
-    section.sh_addr = place.address;
-    section.sh_size = size;
-    draft.shiftSymbols(new Set([index]), place.address - segment.p_vaddr);
-  });
-  segment.p_paddr += place.address - segment.p_vaddr;
-  segment.p_vaddr = place.address;
-  segment.p_offset = place.offset;
-  segment.p_filesz = size;
-  segment.p_memsz = size;
+  const {p_offset: offset, p_filesz, p_vaddr: address} = segment;
+  relocate(draft, {offset, size: p_filesz, address}, {...place, size});
   draft.dynamicPlace = place;
 }
 

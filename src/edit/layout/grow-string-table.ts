@@ -9,10 +9,10 @@
  * into such a LOAD, which it may then extend in place.
  */
 
-import {DT, PT, SHF, SHT} from '../../elf/constants.js';
+import {DT, PT, SHT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import type {Phdr} from '../../elf/records.js';
-import {type DynamicTable, isTableTag} from '../../elf/tables.js';
+import type {DynamicTable} from '../../elf/tables.js';
 import {ElfError} from '../../errors.js';
 import type {Range} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
@@ -30,6 +30,7 @@ import {
 import {findNeighbours, moveNeighbour} from './neighbours.js';
 import {mostTried} from './padding.js';
 import {isAddressed} from './references.js';
+import {relocate} from './relocate.js';
 
 /**
  * Make DT_STRTAB `size` bytes long, zeros added at its end.
@@ -68,7 +69,7 @@ function growInto(draft: Draft, table: DynamicTable, size: number, free: readonl
   if (range === undefined || range.size < size - table.size) return false;
   if (range.kind === 'slack') extendLoad(range.load, table.offset + size);
   draft.clear(end, size - table.size, 'more room in .dynstr');
-  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  relocate(draft, table, {...table, size});
   return true;
 }
 
@@ -76,7 +77,7 @@ function growInto(draft: Draft, table: DynamicTable, size: number, free: readonl
 function growAtEnd(draft: Draft, table: DynamicTable, size: number): boolean {
   if (!growAppended(draft, table.offset + table.size, size - table.size)) return false;
   draft.clear(table.offset + table.size, size - table.size, 'more room in .dynstr');
-  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  relocate(draft, table, {...table, size});
   return true;
 }
 
@@ -103,7 +104,7 @@ function slideInto(draft: Draft, range: FreeRange, table: DynamicTable, size: nu
   const low = load.p_vaddr + BigInt(first.offset - load.p_offset);
   if (isAddressed(draft, {low, high: load.p_vaddr + BigInt(end - load.p_offset)})) return false;
   slide(draft, range, {table, start: first.offset, distance});
-  draft.moveSection(table, {offset: table.offset, size, address: table.address});
+  relocate(draft, table, {...table, size});
   return true;
 }
 
@@ -179,38 +180,13 @@ interface Slide {
 
 function slide(draft: Draft, {load, offset: end}: FreeRange, {table, start, distance}: Slide): void {
   const low = load.p_vaddr + BigInt(start - load.p_offset);
-  const high = load.p_vaddr + BigInt(end - load.p_offset);
   const content = draft.read(start, end - start).slice();
   const tableEnd = table.offset + table.size;
   draft.clear(tableEnd, start + distance - tableEnd, 'more room in .dynstr');
   draft.write(start + distance, content, 'the tables after .dynstr, moved toward the slack');
-  for (const entry of draft.entries) {
-    if (isTableTag(draft.view, entry.d_tag) && entry.d_val >= low && entry.d_val <= high)
-      entry.d_val += BigInt(distance);
-  }
-  draft.shiftTables({offset: start, size: end - start}, distance, BigInt(distance));
-  for (const segment of draft.programHeaders) {
-    if (segment.p_type !== PT.PT_INTERP || segment.p_vaddr < low || segment.p_vaddr >= high) continue;
-    segment.p_offset += distance;
-    segment.p_vaddr += BigInt(distance);
-    segment.p_paddr += BigInt(distance);
-  }
-  const moved = new Set<number>();
-  draft.sectionHeaders.forEach((section, i) => {
-    const isMapped = (section.sh_flags & SHF.SHF_ALLOC) !== 0;
-    const isAround = section.sh_addr >= low && section.sh_addr <= high && section.sh_offset <= end;
-    // A section that lost its SHF_ALLOC still describes the bytes that move.
-    const isInside =
-      section.sh_type !== SHT.SHT_NOBITS &&
-      section.sh_size > 0 &&
-      section.sh_offset >= start &&
-      section.sh_offset < end;
-    if (!isInside && !(isMapped && isAround)) return;
-    moved.add(i);
-    section.sh_offset += distance;
-    section.sh_addr += BigInt(distance);
-  });
-  draft.shiftSymbols(moved, BigInt(distance));
+  // An empty table at their end moves too: it is where the free space begins.
+  const from = {offset: start, size: end - start + 1, address: low};
+  relocate(draft, from, {...from, offset: start + distance, address: low + BigInt(distance)});
   extendLoad(load, end + distance);
 }
 
@@ -253,7 +229,5 @@ function moveWhole(draft: Draft, size: number, place: Place): void {
   vacate(draft, table, 'the place of the old .dynstr');
   draft.write(place.offset, content, '.dynstr, moved as a whole');
   draft.clear(place.offset + table.size, size - table.size, 'more room in .dynstr');
-  draft.moveSection(table, {offset: place.offset, size, address: place.address});
-  draft.shiftTables(table, place.offset - table.offset, place.address - table.address);
-  setEntry(draft, DT.DT_STRTAB, place.address);
+  relocate(draft, table, {...place, size});
 }

@@ -6,16 +6,16 @@
  * Code that reads such a thing directly has a symbol for it, or a relocation; then it stays. `__abi_tag`, which
  * glibc's start files define in every program, and mapping symbols are names that nothing reads.
  */
-import {EM, machineDT, SHF, SHT} from '../../elf/constants.js';
+import {SHF, SHT} from '../../elf/constants.js';
 import {Phdr, Shdr} from '../../elf/records.js';
 import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
-import {isTableTag} from '../../elf/tables.js';
 import type {Range} from '../../source/range-set.js';
 import type {Draft} from './draft.js';
 import {isFiller} from './filler.js';
 import type {Place} from './free-space.js';
 import {isContainer, knownRanges} from './occupied.js';
 import {isAddressed, isNamed} from './references.js';
+import {relocate} from './relocate.js';
 
 /** Bytes that move in one piece. */
 export interface Neighbour extends Range {
@@ -144,30 +144,5 @@ export function moveNeighbour(draft: Draft, from: Neighbour, place: Place): void
   const content = draft.read(from.offset, from.size).slice();
   draft.clear(from.offset, from.size, 'the place of tables that made room for a program header');
   draft.write(place.offset, content, 'tables that made room for a program header');
-  const distance = place.address - low;
-  const fileDistance = place.offset - from.offset;
-  const isInside = (address: bigint) => address >= low && address < low + BigInt(from.size);
-  for (const segment of draft.programHeaders) {
-    const isMirror = isTableSegment(segment.p_type, draft.view.header.e_machine);
-    if (!isMirror || segment.p_filesz === 0 || !isInside(segment.p_vaddr)) continue;
-    segment.p_offset += fileDistance;
-    segment.p_vaddr += distance;
-    segment.p_paddr += distance;
-  }
-  for (const entry of draft.entries) {
-    if (pointsAtTable(draft, entry.d_tag) && isInside(entry.d_val)) entry.d_val += distance;
-  }
-  draft.shiftTables(from, fileDistance, distance);
-  const sections = sectionsIn(draft, from);
-  for (const section of sections.map((index) => draft.sectionHeaders[index])) {
-    if (section === undefined) continue;
-    section.sh_offset += fileDistance;
-    section.sh_addr += distance;
-  }
-  draft.shiftSymbols(new Set(sections), distance);
-}
-
-function pointsAtTable({view}: Draft, tag: bigint): boolean {
-  const isOptions = view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
-  return isOptions || isTableTag(view, tag);
+  relocate(draft, {...from, address: low}, {...place, size: from.size});
 }

@@ -21,7 +21,7 @@ import {findFreeSpace} from '../layout/free-space.js';
 /**
  * What the bytes are for. `header`: the three tables of headers. `linking`: what only the dynamic loader reads.
  * `code`, `constant`, `data`: mapped executable, read-only, writable. `unloaded`: for debuggers and linkers.
- * `gap`, `slack`: free, and an edit may use it (see free-space.ts). `padding`: zero, and not ours to use. `payload`:
+ * `gap`, `slack`: free, and an edit may use it. `padding`: zero, and not ours to use. `payload`:
  * appended to the ELF image. `unknown`: no header describes it.
  */
 export type RegionKind =

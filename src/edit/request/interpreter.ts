@@ -14,6 +14,7 @@ import {requireAppended, takeAppended} from '../layout/appended-segment.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
 import {type FreeRange, findFreeSpace, type Place, takePlace, vacate} from '../layout/free-space.js';
 import {isNamed} from '../layout/references.js';
+import {type MappedRange, relocate} from '../layout/relocate.js';
 
 /**
  * Plan another interpreter. The path is taken as it is; see `checkRequest` for what is refused.
@@ -47,7 +48,7 @@ function moveTo(draft: Draft, bytes: Uint8Array, path: string): EditResult {
 function write(draft: Draft, place: Place, bytes: Uint8Array, path: string): EditResult {
   const {interpreter} = draft.view;
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
-  redirect(draft, place, bytes.length);
+  relocate(draft, rangeOf(draft), {...place, size: bytes.length});
   draft.placed(place.offset === interpreter?.offset ? 'in-place' : 'slack');
   draft.changes.push(`interpreter: ${interpreter?.path} -> ${path}`);
   return draft.finish();
@@ -71,9 +72,10 @@ function giveUp(draft: Draft, size: number): Range | undefined {
   return old;
 }
 
-function rangeOf({programHeaders}: Draft): Range {
+function rangeOf({programHeaders}: Draft): MappedRange {
   const segment = programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
-  return {offset: segment?.p_offset ?? 0, size: segment?.p_filesz ?? 0};
+  const {p_offset: offset = 0, p_filesz: size = 0, p_vaddr: address = 0n} = segment ?? {};
+  return {offset, size, address};
 }
 
 /**
@@ -83,15 +85,4 @@ function rangeOf({programHeaders}: Draft): Range {
 function hasSymbolAt(view: ElfView, {size}: Range): boolean {
   const low = view.segment(PT.PT_INTERP)?.p_vaddr ?? 0n;
   return isNamed(view, {low, high: low + BigInt(size)});
-}
-
-function redirect(draft: Draft, place: Place, size: number): void {
-  const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_INTERP);
-  if (segment === undefined) return;
-  draft.moveSection(rangeOf(draft), {offset: place.offset, size, address: place.address});
-  segment.p_paddr += place.address - segment.p_vaddr;
-  segment.p_offset = place.offset;
-  segment.p_vaddr = place.address;
-  segment.p_filesz = size;
-  segment.p_memsz = size;
 }

@@ -1,7 +1,7 @@
 import test from 'ava';
-import {type EditRequest, openElfBuffer, planEdit} from '../../src/index.js';
-import {planFor} from '../helpers/edits.js';
-import {fixtureBytes} from '../helpers/fixtures.js';
+import {type EditRequest, openElfBuffer, planEdit} from '../../../src/index.js';
+import {planFor} from '../../helpers/edits.js';
+import {fixtureBytes} from '../../helpers/fixtures.js';
 
 /** Requests as a JavaScript caller may write them. */
 const refused: readonly (readonly [string, unknown])[] = [

@@ -6,9 +6,9 @@ import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
-import {applyPlanSync, type EditRequest, openElfBuffer, openElfSync, planEdit} from '../../src/index.js';
-import {edit, programFile} from '../helpers/edits.js';
-import {fixture, fixtureBytes, toolchains} from '../helpers/fixtures.js';
+import {applyPlanSync, type EditRequest, openElfBuffer, openElfSync, planEdit} from '../../../src/index.js';
+import {edit, programFile} from '../../helpers/edits.js';
+import {fixture, fixtureBytes, toolchains} from '../../helpers/fixtures.js';
 import {
   newComplaints,
   readelfDynamic,
@@ -16,11 +16,11 @@ import {
   readelfInterpreter,
   readelfNotes,
   readelfSections,
-} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, runProgram, withTools} from '../helpers/tools.js';
+} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, runProgram, withTools} from '../../helpers/tools.js';
 
-const sources = fileURLToPath(new URL('../../../test-binaries/sources/', import.meta.url));
+const sources = fileURLToPath(new URL('../../../../test-binaries/sources/', import.meta.url));
 const versionScript = `-Wl,--version-script=${sources}libprobe.map`;
 const longInterpreter = `/opt/${'i'.repeat(3900)}`;
 

@@ -3,15 +3,15 @@
  */
 import {existsSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
-import {compareMaps, differentRanges} from '../../src/edit/map/compare-maps.js';
-import {type FileRegion, mapFile} from '../../src/edit/map/file-map.js';
-import {ElfView} from '../../src/elf/view.js';
-import {fileSource} from '../../src/source/file.js';
-import {edit, editOrNoRoom, planFor} from '../helpers/edits.js';
-import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
-import {readelfSections} from '../helpers/readelf.js';
-import {withTools} from '../helpers/tools.js';
-import {viewBuffer} from '../helpers/view-buffer.js';
+import {compareMaps, differentRanges} from '../../../src/edit/map/compare-maps.js';
+import {type FileRegion, mapFile} from '../../../src/edit/map/file-map.js';
+import {ElfView} from '../../../src/elf/view.js';
+import {fileSource} from '../../../src/source/file.js';
+import {edit, editOrNoRoom, planFor} from '../../helpers/edits.js';
+import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
+import {readelfSections} from '../../helpers/readelf.js';
+import {withTools} from '../../helpers/tools.js';
+import {viewBuffer} from '../../helpers/view-buffer.js';
 
 /** Every byte belongs to one region, in order. */
 function assertCovers(t: ExecutionContext, map: readonly FileRegion[], size: number, where = ''): void {

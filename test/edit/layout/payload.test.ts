@@ -1,11 +1,11 @@
 import {readFileSync, writeFileSync} from 'node:fs';
 import test from 'ava';
-import {findPayload} from '../../src/elf/payload.js';
-import {applyPlanSync, applyPlanToBuffer, type ElfError, openElfBuffer} from '../../src/index.js';
-import {edit, loaderLink, planFor, programFile} from '../helpers/edits.js';
-import {fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
-import {readelfHeader} from '../helpers/readelf.js';
-import {output, runProgram, withTools} from '../helpers/tools.js';
+import {findPayload} from '../../../src/elf/payload.js';
+import {applyPlanSync, applyPlanToBuffer, type ElfError, openElfBuffer} from '../../../src/index.js';
+import {edit, loaderLink, planFor, programFile} from '../../helpers/edits.js';
+import {fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
+import {readelfHeader} from '../../helpers/readelf.js';
+import {output, runProgram, withTools} from '../../helpers/tools.js';
 
 const payload = Buffer.from(`#!payload\n${'data '.repeat(5000)}`);
 const trailer = Buffer.from('d3n0l4nd');

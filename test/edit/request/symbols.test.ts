@@ -5,13 +5,13 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {applyPlanSync, checkElf, openElfBuffer, openElfSync, planEdit} from '../../src/index.js';
-import {complaintsSince, runBeside} from '../helpers/edited.js';
-import {edit, planFor, programFile} from '../helpers/edits.js';
-import {fixture, fixtureBytes, type ToolchainName, toolchains} from '../helpers/fixtures.js';
-import {newComplaints} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, run, withTools} from '../helpers/tools.js';
+import {applyPlanSync, checkElf, openElfBuffer, openElfSync, planEdit} from '../../../src/index.js';
+import {complaintsSince, runBeside} from '../../helpers/edited.js';
+import {edit, planFor, programFile} from '../../helpers/edits.js';
+import {fixture, fixtureBytes, type ToolchainName, toolchains} from '../../helpers/fixtures.js';
+import {newComplaints} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, run, withTools} from '../../helpers/tools.js';
 
 const names = {
   alpha: 'theta_that_is_longer',

@@ -4,11 +4,11 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {openElfBuffer} from '../../src/index.js';
-import {edit, planFor} from '../helpers/edits.js';
-import {euReadelfStrings, newComplaints, readelfDynamic} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {openElfBuffer} from '../../../src/index.js';
+import {edit, planFor} from '../../helpers/edits.js';
+import {euReadelfStrings, newComplaints, readelfDynamic} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, withTools} from '../../helpers/tools.js';
 
 const runpath = `/opt/${'r'.repeat(5000)}`;
 

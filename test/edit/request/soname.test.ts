@@ -1,9 +1,9 @@
 import test from 'ava';
-import {complaintsSince, runBeside} from '../helpers/edited.js';
-import {edit, planFor, programFile} from '../helpers/edits.js';
-import {fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {readelfDynamic} from '../helpers/readelf.js';
-import {withTools} from '../helpers/tools.js';
+import {complaintsSince, runBeside} from '../../helpers/edited.js';
+import {edit, planFor, programFile} from '../../helpers/edits.js';
+import {fixture, fixtureBytes} from '../../helpers/fixtures.js';
+import {readelfDynamic} from '../../helpers/readelf.js';
+import {withTools} from '../../helpers/tools.js';
 
 for (const toolchain of ['x86_64', 'armhf', 's390x'] as const) {
   const file = fixture(`${toolchain}/libprobe.so.1`);

@@ -5,16 +5,16 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {DT} from '../../src/elf/constants.js';
-import {dynamicSymbolTable, eachSymbol} from '../../src/elf/symbols.js';
-import {readDefinedVersions, readNeededVersions} from '../../src/elf/versions.js';
-import type {ElfView} from '../../src/elf/view.js';
-import {checkElfNotes, describeElf, type EditRequest, openElfBuffer} from '../../src/index.js';
-import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../helpers/edits.js';
-import {type Fixture, fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
-import {euReadelfStrings, newComplaints, readelfDynamic} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, run, runProgram, withTools} from '../helpers/tools.js';
+import {DT} from '../../../src/elf/constants.js';
+import {dynamicSymbolTable, eachSymbol} from '../../../src/elf/symbols.js';
+import {readDefinedVersions, readNeededVersions} from '../../../src/elf/versions.js';
+import type {ElfView} from '../../../src/elf/view.js';
+import {checkElfNotes, describeElf, type EditRequest, openElfBuffer} from '../../../src/index.js';
+import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../../helpers/edits.js';
+import {type Fixture, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
+import {euReadelfStrings, newComplaints, readelfDynamic} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, run, runProgram, withTools} from '../../helpers/tools.js';
 
 /** Programs and libraries with a dynamic section that may have a search path. */
 const dynamic = fixtures.filter(

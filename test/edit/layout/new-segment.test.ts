@@ -5,9 +5,9 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import type {EditRequest} from '../../src/edit/request/request.js';
-import {PT, SHF, SHT} from '../../src/elf/constants.js';
-import {Phdr, Shdr} from '../../src/elf/records.js';
+import type {EditRequest} from '../../../src/edit/request/request.js';
+import {PT, SHF, SHT} from '../../../src/elf/constants.js';
+import {Phdr, Shdr} from '../../../src/elf/records.js';
 import {
   applyPlanSync,
   ElfError,
@@ -15,12 +15,12 @@ import {
   openElfBuffer,
   openElfSync,
   planEdit,
-} from '../../src/index.js';
-import {edit, editOrNoRoom, planFor, programFile} from '../helpers/edits.js';
-import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../helpers/fixtures.js';
-import {stripperNames, stripWith} from '../helpers/strippers.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, run, runProgram, withTools} from '../helpers/tools.js';
+} from '../../../src/index.js';
+import {edit, editOrNoRoom, planFor, programFile} from '../../helpers/edits.js';
+import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
+import {stripperNames, stripWith} from '../../helpers/strippers.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, run, runProgram, withTools} from '../../helpers/tools.js';
 
 const longPath = `/${'x'.repeat(4000)}`;
 const hello = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n';

@@ -2,12 +2,12 @@
  * DT_NEEDED and DT_VERNEED: read back by readelf, obeyed by the real loader with every symbol bound at start.
  */
 import test from 'ava';
-import {openElfBuffer} from '../../src/index.js';
-import {complaintsSince, librariesOf, loadedFixtures, runBeside, runsAsBefore} from '../helpers/edited.js';
-import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../helpers/edits.js';
-import {fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {readelfDynamic} from '../helpers/readelf.js';
-import {output, withTools} from '../helpers/tools.js';
+import {openElfBuffer} from '../../../src/index.js';
+import {complaintsSince, librariesOf, loadedFixtures, runBeside, runsAsBefore} from '../../helpers/edited.js';
+import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../../helpers/edits.js';
+import {fixture, fixtureBytes} from '../../helpers/fixtures.js';
+import {readelfDynamic} from '../../helpers/readelf.js';
+import {output, withTools} from '../../helpers/tools.js';
 
 function neededOf(file: string): (string | undefined)[] {
   return readelfDynamic(file)

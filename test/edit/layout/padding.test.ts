@@ -5,13 +5,13 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {PF, PT} from '../../src/elf/constants.js';
-import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../src/elf/records.js';
-import {type EditRequest, type ElfView, openElfBuffer, type Plan} from '../../src/index.js';
-import {edit, planFor, programFile} from '../helpers/edits.js';
-import {newComplaints} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, run, withTools} from '../helpers/tools.js';
+import {PF, PT} from '../../../src/elf/constants.js';
+import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../../src/elf/records.js';
+import {type EditRequest, type ElfView, openElfBuffer, type Plan} from '../../../src/index.js';
+import {edit, planFor, programFile} from '../../helpers/edits.js';
+import {newComplaints} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, run, withTools} from '../../helpers/tools.js';
 
 /** As bun's linker leaves it: no spare DT_NULL, a slot for an address, pages of constants and of variables. */
 const source = `#include <stdio.h>

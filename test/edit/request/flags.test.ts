@@ -1,9 +1,9 @@
 import test from 'ava';
-import {complaintsSince, loadedFixtures, runsAsBefore} from '../helpers/edited.js';
-import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../helpers/edits.js';
-import {fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {readelfDynamic, readelfSegments} from '../helpers/readelf.js';
-import {output, withTools} from '../helpers/tools.js';
+import {complaintsSince, loadedFixtures, runsAsBefore} from '../../helpers/edited.js';
+import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../../helpers/edits.js';
+import {fixture, fixtureBytes} from '../../helpers/fixtures.js';
+import {readelfDynamic, readelfSegments} from '../../helpers/readelf.js';
+import {output, withTools} from '../../helpers/tools.js';
 
 for (const file of loadedFixtures) {
   const {name} = file;

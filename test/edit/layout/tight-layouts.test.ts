@@ -12,16 +12,16 @@ import {
   openElfBuffer,
   openElfSync,
   planEdit,
-} from '../../src/index.js';
+} from '../../../src/index.js';
 import {
   newComplaints,
   readelfDynamic,
   readelfHeader,
   readelfInterpreter,
   readelfSegments,
-} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, withTools} from '../../helpers/tools.js';
 
 const source = 'int add(int a, int b) { return a + b; }';
 

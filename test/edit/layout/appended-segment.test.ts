@@ -9,15 +9,15 @@ import {
   ElfView,
   openElfBuffer,
   planEdit,
-} from '../../src/index.js';
-import {edit, loaderLink, planFor, programFile} from '../helpers/edits.js';
-import {dynamicPrograms, fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {buildMatrix, type MatrixProgram, probeOutput, runMatrixProgram} from '../helpers/matrix.js';
-import {newComplaints, readelfHeader, readelfSegments} from '../helpers/readelf.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, run, runProgram, withTools} from '../helpers/tools.js';
+} from '../../../src/index.js';
+import {edit, loaderLink, planFor, programFile} from '../../helpers/edits.js';
+import {dynamicPrograms, fixture, fixtureBytes} from '../../helpers/fixtures.js';
+import {buildMatrix, type MatrixProgram, probeOutput, runMatrixProgram} from '../../helpers/matrix.js';
+import {newComplaints, readelfHeader, readelfSegments} from '../../helpers/readelf.js';
+import {tempDirectory} from '../../helpers/temp.js';
+import {output, run, runProgram, withTools} from '../../helpers/tools.js';
 
-const sources = fileURLToPath(new URL('../../../test-binaries/sources/', import.meta.url));
+const sources = fileURLToPath(new URL('../../../../test-binaries/sources/', import.meta.url));
 const long = `/opt/${'r'.repeat(2990)}`;
 
 /** The LOADs of the result that the original does not have. */

@@ -6,7 +6,7 @@ import {spawnSync} from 'node:child_process';
 import {readFileSync, symlinkSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {openElfBuffer} from '../../src/index.js';
+import {openElfBuffer} from '../../../src/index.js';
 import {
   countDifferent,
   edit,
@@ -15,10 +15,10 @@ import {
   loaderLink,
   planFor,
   programFile,
-} from '../helpers/edits.js';
-import {dynamicPrograms, fixture, fixtureBytes, fixtures, toolchains} from '../helpers/fixtures.js';
-import {newComplaints, readelfInterpreter} from '../helpers/readelf.js';
-import {output, runProgram, withTools} from '../helpers/tools.js';
+} from '../../helpers/edits.js';
+import {dynamicPrograms, fixture, fixtureBytes, fixtures, toolchains} from '../../helpers/fixtures.js';
+import {newComplaints, readelfInterpreter} from '../../helpers/readelf.js';
+import {output, runProgram, withTools} from '../../helpers/tools.js';
 
 /** As `/xxxx`, of that many bytes. */
 const pathOf = (length: number) => `/${'x'.repeat(length - 1)}`;
