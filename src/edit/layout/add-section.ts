@@ -42,7 +42,7 @@ export function addSection(draft: Draft, name: string, {offset, size, address, a
     sh_entsize: 0,
   });
   draft.sectionHeaderOffset = roundUp(end, 8);
-  draft.size = Math.max(draft.size, draft.sectionHeaderOffset + sizeOfHeaders(draft));
+  draft.reach(draft.sectionHeaderOffset + sizeOfHeaders(draft));
 }
 
 function sizeOfHeaders({view, sectionHeaders}: Draft): number {

@@ -8,9 +8,9 @@
  */
 import {PF, PN_XNUM, PT} from '../../elf/constants.js';
 import {Phdr} from '../../elf/records.js';
-import type {Draft} from './draft.js';
+import type {Draft, Place} from './draft.js';
 import {findAppended} from './find-appended-segment.js';
-import {appendTo, moveSectionHeaders, type Place} from './free-space.js';
+import {appendTo, moveSectionHeaders} from './free-space.js';
 import {dropNull, insertLoad, isUnused, type WantedLoad} from './insert-load.js';
 import {moveTable} from './move-program-headers.js';
 import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';

@@ -1,16 +1,21 @@
-import {isZero} from '../../source/source.js';
+import type {Range} from '../../source/range-set.js';
+import {type ByteSource, isZero} from '../../source/source.js';
 import type {Draft} from './draft.js';
 
 /**
  * Do bytes that no header speaks of say nothing? Zeros do. So do the letters X and Z where section headers vouch for
  * it that nothing is there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
  */
-export function isFiller(draft: Draft, offset: number, size: number): boolean {
-  if (size === 0 || isZero(draft, offset, size)) return true;
-  const [first] = draft.read(offset, 1);
+export function isFiller(
+  draft: Draft,
+  {offset, size}: Range,
+  bytes: Pick<ByteSource, 'read'> = draft,
+): boolean {
+  if (size === 0 || isZero(bytes, offset, size)) return true;
+  const [first] = bytes.read(offset, 1);
   if (draft.sectionHeaders.length === 0 || size > mostFiller || (first !== letterX && first !== letterZ))
     return false;
-  return draft.read(offset, size).every((byte) => byte === first || byte === 0);
+  return bytes.read(offset, size).every((byte) => byte === first || byte === 0);
 }
 
 const letterX = 0x58;

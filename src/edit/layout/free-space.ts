@@ -11,9 +11,10 @@
 import {PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import {type Phdr, Shdr} from '../../elf/records.js';
+import {overlaySource} from '../../source/overlay.js';
 import type {Range} from '../../source/range-set.js';
-import {leadingZeros} from '../../source/source.js';
-import type {Draft} from './draft.js';
+import {type ByteSource, leadingZeros} from '../../source/source.js';
+import type {Draft, Place} from './draft.js';
 import {isFiller} from './filler.js';
 import {findAppended, findHoles} from './find-appended-segment.js';
 import {mergeOccupied, type Occupied, occupiedRanges} from './occupied.js';
@@ -28,18 +29,44 @@ export interface FreeRange {
   readonly load: Phdr;
 }
 
-/** A place that was taken from free space. */
-export interface Place {
-  readonly offset: number;
-  readonly address: bigint;
+/** A place in free space, and the LOAD that has to reach over it if none does. */
+export interface FreePlace extends Place {
+  readonly size: number;
+  readonly reaching?: Phdr;
 }
 
-/** List the free ranges of a draft, gaps between tables first. `vacated` is a range whose content the edit gave up. */
+/**
+ * List the free ranges of a draft, gaps between tables first.
+ *
+ * @param vacated a range that is to be given back, seen as if it were: zeros, and no LOAD ends with it
+ */
 export function findFreeSpace(draft: Draft, vacated?: Range): FreeRange[] {
-  const occupied = mergeOccupied(occupiedRanges(draft, vacated));
-  const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(draft, occupied) : placeOf(draft, vacated);
-  const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(draft, load, occupied));
+  const shrinking = vacated && loadThatEndsWith(draft, vacated);
+  const bytes = vacated === undefined ? draft : withZeros(draft, vacated);
+  const occupied = mergeOccupied(occupiedRanges(draft, vacated, shrinking));
+  const ground: Ground = {draft, vacated, shrinking, bytes, occupied};
+  const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(ground) : placeOf(ground);
+  const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(ground, load));
   return [...ofKind(gaps, 'gap'), ...slacks, ...ofKind(gaps, 'padding'), ...freeInAppended(draft, vacated)];
+}
+
+/** A draft as it will be when a range is given back. */
+interface Ground {
+  readonly draft: Draft;
+  readonly vacated: Range | undefined;
+  /** The LOAD that ends with it. */
+  readonly shrinking: Phdr | undefined;
+  readonly bytes: Pick<ByteSource, 'read'>;
+  readonly occupied: readonly Occupied[];
+}
+
+function withZeros(draft: Draft, {offset, size}: Range): ByteSource {
+  return overlaySource(draft.snapshot(), [{offset, bytes: new Uint8Array(size)}]);
+}
+
+/** How many bytes a LOAD will lose. */
+function lossOf({shrinking, vacated}: Ground, load: Phdr): number {
+  return load === shrinking ? (vacated?.size ?? 0) : 0;
 }
 
 export function ofKind(free: readonly FreeRange[], kind: FreeRange['kind']): FreeRange[] {
@@ -54,26 +81,30 @@ function freeInAppended(draft: Draft, vacated: Range | undefined): FreeRange[] {
     : findHoles(draft, load, vacated).map((hole) => ({kind: 'gap', ...hole, load}));
 }
 
-/** Take a place of `size` bytes: at `preferred` if it is free there, else in the first free range that is large enough. */
-export function takePlace(
-  draft: Draft,
+/** Find a place of `size` bytes: at `preferred` if it is free there, else in the first free range that is large enough. */
+export function findPlace(
   free: readonly FreeRange[],
   size: number,
-  align: number,
   preferred?: number,
-): Place | undefined {
-  const starts = free.flatMap((range) => {
-    const first = roundUp(range.offset, align);
-    const end = range.offset + range.size;
-    const candidates = preferred !== undefined && preferred >= range.offset ? [preferred, first] : [first];
-    return candidates.filter((start) => start + size <= end).map((start) => ({start, range}));
+): FreePlace | undefined {
+  const starts = free.flatMap(({kind, load, offset: first, size: length}) => {
+    const candidates = preferred !== undefined && preferred >= first ? [preferred, first] : [first];
+    return candidates
+      .filter((start) => start + size <= first + length)
+      .map((offset) => ({
+        offset,
+        address: load.p_vaddr + BigInt(offset - load.p_offset),
+        size,
+        ...(kind === 'slack' ? {reaching: load} : {}),
+      }));
   });
-  const choice = starts.find(({start}) => start === preferred) ?? starts[0];
-  if (choice === undefined) return undefined;
-  draft.taken.push({offset: choice.start, size});
-  if (choice.range.kind === 'slack') extendLoad(choice.range.load, choice.start + size);
-  const {p_vaddr, p_offset} = choice.range.load;
-  return {offset: choice.start, address: p_vaddr + BigInt(choice.start - p_offset)};
+  return starts.find(({offset}) => offset === preferred) ?? starts[0];
+}
+
+/** Take a place that was found. */
+export function takePlace(draft: Draft, {offset, size, reaching}: FreePlace): void {
+  draft.take({offset, size});
+  if (reaching !== undefined) extendLoad(reaching, offset + size);
 }
 
 /** Take a place after the last byte of a LOAD that nothing but section headers follows. */
@@ -82,8 +113,8 @@ export function appendTo(draft: Draft, load: Phdr, size: number, align: number):
   const offset = roundUp(end, align);
   giveWay(draft, end, offset + size);
   extendLoad(load, offset + size);
-  draft.size = Math.max(draft.size, offset + size);
-  draft.taken.push({offset, size});
+  draft.reach(offset + size);
+  draft.take({offset, size});
   return {offset, address: load.p_vaddr + BigInt(offset - load.p_offset)};
 }
 
@@ -99,7 +130,7 @@ export function moveSectionHeaders(draft: Draft, end: number): void {
   const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
   draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
   draft.sectionHeaderOffset = roundUp(end, 8);
-  draft.size = draft.sectionHeaderOffset + size;
+  draft.reach(draft.sectionHeaderOffset + size);
 }
 
 /** Let a LOAD reach to a file offset. */
@@ -112,39 +143,50 @@ export function extendLoad(load: Phdr, end: number): void {
 /** Give bytes back: zeros instead of content, and a LOAD that ended with them ends before them. */
 export function vacate(draft: Draft, {offset, size}: Range, reason: string): void {
   draft.clear(offset, size, reason);
-  const load = draft.readOnlyLoads.find(
-    (p) => p.p_offset < offset && p.p_offset + p.p_filesz === offset + size,
-  );
-  if (load === undefined || load === findAppended(draft)) return;
+  const load = loadThatEndsWith(draft, {offset, size});
+  if (load === undefined) return;
   load.p_filesz -= size;
   load.p_memsz -= size;
 }
 
+/** The LOAD that ends before a range once this is given back; the appended segment stays as long as it is. */
+function loadThatEndsWith(draft: Draft, {offset, size}: Range): Phdr | undefined {
+  const load = draft.readOnlyLoads.find(
+    (p) => p.p_offset < offset && p.p_offset + p.p_filesz === offset + size,
+  );
+  return load !== undefined && load !== findAppended(draft) ? load : undefined;
+}
+
 /** Between two tables, and between a table and what is aligned after it. */
-function findGaps(draft: Draft, occupied: readonly Occupied[]): FreeRange[] {
+function findGaps(ground: Ground): FreeRange[] {
+  const {draft, occupied, bytes} = ground;
   const isPadding = paddingTest(draft);
   const loads = draft.readOnlyLoads;
   return occupied.flatMap((before, i): FreeRange[] => {
     const after = occupied[i + 1];
     if (after === undefined || !before.isTable) return [];
-    const load = loads.find((p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz);
+    const load = loads.find(
+      (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz - lossOf(ground, p),
+    );
     const gap = {offset: before.end, size: after.start - before.end};
     if (load === undefined || gap.size === 0 || gap.size > mostZeros) return [];
     const isTrusted = after.isTable || isPadding(gap);
-    if (!isTrusted || !isFiller(draft, gap.offset, gap.size)) return [];
+    if (!isTrusted || !isFiller(draft, gap, bytes)) return [];
     return [{kind: after.isTable ? 'gap' : 'padding', ...gap, load}];
   });
 }
 
-/** Without section headers the only gap to trust is the place that the edit itself gave up. */
-function placeOf(draft: Draft, vacated: Range | undefined): FreeRange[] {
-  if (vacated === undefined) return [];
+/** Without section headers the only gap to trust is the place that the edit gives up, where no slack comes of it. */
+function placeOf({draft, vacated, shrinking}: Ground): FreeRange[] {
+  if (vacated === undefined || shrinking !== undefined) return [];
   const load = draft.loadAt(vacated.offset, vacated.size);
-  return load === undefined ? [] : [{kind: 'gap', ...vacated, load}];
+  return load === undefined ? [] : [{kind: 'gap', offset: vacated.offset, size: vacated.size, load}];
 }
 
-function slackOf(draft: Draft, load: Phdr, occupied: readonly Occupied[]): FreeRange[] {
-  const start = load.p_offset + load.p_filesz;
+function slackOf(ground: Ground, load: Phdr): FreeRange[] {
+  const {draft, occupied, bytes} = ground;
+  const loss = lossOf(ground, load);
+  const start = load.p_offset + load.p_filesz - loss;
   const limits = [
     ...occupied.filter((c) => c.end > start).map((c) => Math.max(c.start, start)),
     ...draft.programHeaders
@@ -154,13 +196,13 @@ function slackOf(draft: Draft, load: Phdr, occupied: readonly Occupied[]): FreeR
   if (limits.length === 0) return [];
   const end = limits.reduce((first, limit) => Math.min(first, limit), draft.view.source.size);
   const inFile = end - start;
-  const size = zerosAt(draft, start, Math.min(inFile, roomInMemory(draft, load)));
+  const size = zerosAt(bytes, start, Math.min(inFile, roomInMemory(draft, load) + loss));
   return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
 }
 
 /** How many of the bytes at an offset are zero before the first that is not, as far as that matters. */
-function zerosAt(draft: Draft, offset: number, length: number): number {
+function zerosAt(bytes: Pick<ByteSource, 'read'>, offset: number, length: number): number {
   const limit = Math.min(length, mostZeros);
   if (limit <= 0) return 0;
-  return leadingZeros(draft.read(offset, limit));
+  return leadingZeros(bytes.read(offset, limit));
 }

@@ -37,7 +37,7 @@ export function insertLoad(
     ({p_type, p_vaddr}) => p_type === PT.PT_LOAD && p_vaddr < address,
   );
   programHeaders.splice(last + 1, 0, load);
-  draft.size = Math.max(draft.size, offset + headroom + size);
+  draft.reach(offset + headroom + size);
   return load;
 }
 

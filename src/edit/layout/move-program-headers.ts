@@ -8,8 +8,8 @@
  * The LOAD has as many bytes again after the table. There it grows when a later edit needs an entry, and there GNU's
  * strippers put the section's copy of it.
  */
-import {PF} from '../../elf/constants.js';
-import {Phdr} from '../../elf/records.js';
+import {PF, PT, SHF, SHT} from '../../elf/constants.js';
+import {Phdr, type Shdr} from '../../elf/records.js';
 import {addSection} from './add-section.js';
 import type {Draft} from './draft.js';
 import {headroom} from './find-appended-segment.js';
@@ -22,12 +22,43 @@ export function moveTable(draft: Draft, entries: number): void {
   const size = entries * entry;
   draft.clear(header.e_phoff, header.e_phnum * entry, 'the place of the program header table');
   const {p_offset, p_vaddr} = insertLoad(draft, {flags: PF.PF_R, size: 2 * size}, {holdsTable: true});
-  const isDescribed = draft.sectionOfHeaders() !== undefined;
+  const isDescribed = sectionOfHeaders(draft) !== undefined;
   draft.programHeaderOffset = p_offset + headroom;
   const place = {offset: draft.programHeaderOffset, address: p_vaddr + BigInt(headroom), size, align: 8};
   if (!isDescribed) addSection(draft, '.phdrs', place);
   draft.notes.push(
     'the program header table moved to the end of the file; strip and objcopy move it again, and then Linux before ' +
       '5.18 and qemu-user before 8.1 do not find it',
+  );
+}
+
+/** Let PT_PHDR, and a section if there is one, say where the table is and how long. */
+export function describeProgramHeaders(draft: Draft): void {
+  const {view, programHeaders, programHeaderOffset: offset} = draft;
+  if (offset === view.header.e_phoff && programHeaders.length === view.programHeaders.length) return;
+  const size = programHeaders.length * Phdr.size(view.format.elfClass);
+  const load = draft.loadAt(offset, size);
+  if (load === undefined) return;
+  const address = load.p_vaddr + BigInt(offset - load.p_offset);
+  const section = sectionOfHeaders(draft);
+  if (section !== undefined) Object.assign(section, {sh_offset: offset, sh_addr: address, sh_size: size});
+  for (const segment of programHeaders) {
+    if (segment.p_type !== PT.PT_PHDR) continue;
+    segment.p_paddr += address - segment.p_vaddr;
+    segment.p_vaddr = address;
+    segment.p_offset = offset;
+    segment.p_filesz = size;
+    segment.p_memsz = size;
+  }
+}
+
+/** The section that describes the table and nothing else, where it was or where it goes. */
+function sectionOfHeaders({view, sectionHeaders, programHeaderOffset}: Draft): Shdr | undefined {
+  const size = view.programHeaders.length * Phdr.size(view.format.elfClass);
+  return sectionHeaders.find(
+    ({sh_type, sh_flags, sh_offset, sh_size}) =>
+      sh_type === SHT.SHT_PROGBITS &&
+      (sh_flags & SHF.SHF_ALLOC) !== 0 &&
+      (sh_offset === programHeaderOffset || (sh_offset === view.header.e_phoff && sh_size === size)),
   );
 }

@@ -23,7 +23,7 @@ export function writeAtTable(
 /** How far a table has moved in the file since the draft began. */
 export function distanceMoved(draft: Draft, tag: bigint): number {
   const before = draft.view.dynamic?.value(tag);
-  const now = draft.entries.findLast((entry) => entry.d_tag === tag)?.d_val;
+  const now = draft.value(tag);
   if (before === now || before === undefined) return 0;
   const from = draft.view.offsetOfAddress(before);
   const to = now === undefined ? undefined : draft.offsetOfAddress(now);

@@ -10,9 +10,8 @@ import {SHF, SHT} from '../../elf/constants.js';
 import {Phdr, Shdr} from '../../elf/records.js';
 import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
 import type {Range} from '../../source/range-set.js';
-import type {Draft} from './draft.js';
+import type {Draft, Place} from './draft.js';
 import {isFiller} from './filler.js';
-import type {Place} from './free-space.js';
 import {isContainer, knownRanges} from './occupied.js';
 import {isAddressed, isNamed} from './references.js';
 import {relocate} from './relocate.js';
@@ -106,7 +105,7 @@ function isFillerBetween(draft: Draft, {offset, size}: Range, neighbours: readon
   let at = offset;
   for (const next of [...neighbours, {offset: offset + size, size: 0}]) {
     const length = next.offset - at;
-    if (length >= widest || !isFiller(draft, at, length)) return false;
+    if (length >= widest || !isFiller(draft, {offset: at, size: length})) return false;
     at = Math.max(at, next.offset + next.size);
   }
   return true;

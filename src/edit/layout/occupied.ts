@@ -16,10 +16,19 @@ export interface Occupied {
   readonly isTable: boolean;
 }
 
-/** Everything in the file that is in use. Without section headers, all of every LOAD is. */
-export function occupiedRanges(draft: Draft, except?: Range): Occupied[] {
-  const loads = draft.sectionHeaders.length === 0 ? occupiedByLoads(draft.programHeaders) : [];
-  return [...knownRanges(draft, except), ...loads];
+/**
+ * Everything in the file that is in use. Without section headers, all of every LOAD is.
+ *
+ * @param except a range that is to be given back
+ * @param shrinking the LOAD that will no longer end with it
+ */
+export function occupiedRanges(draft: Draft, except?: Range, shrinking?: Phdr): Occupied[] {
+  const loads = draft.sectionHeaders.length > 0 ? [] : draft.programHeaders.filter(isLoad);
+  const ranges = loads.map((load) => {
+    const loss = load === shrinking ? (except?.size ?? 0) : 0;
+    return range(load.p_offset, load.p_filesz - loss, false);
+  });
+  return [...knownRanges(draft, except), ...ranges];
 }
 
 /** The same without what is only known to be somewhere in a LOAD. */
@@ -64,11 +73,8 @@ function range(start: number, size: number, isTable: boolean): Occupied {
   return {start, end: start + size, isTable};
 }
 
-/** Without section headers nothing says what a LOAD holds, so all of it is taken. */
-function occupiedByLoads(programHeaders: readonly Phdr[]): Occupied[] {
-  return programHeaders
-    .filter((phdr) => phdr.p_type === PT.PT_LOAD)
-    .map(({p_offset, p_filesz}) => range(p_offset, p_filesz, false));
+function isLoad({p_type}: Phdr): boolean {
+  return p_type === PT.PT_LOAD;
 }
 
 export function mergeOccupied(occupied: readonly Occupied[]): Occupied[] {

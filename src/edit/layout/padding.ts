@@ -10,7 +10,7 @@ import {PF, SHT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import type {Range} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
-import type {Draft, DynamicPlace} from './draft.js';
+import type {Draft, Place} from './draft.js';
 import {mergeOccupied, occupiedRanges} from './occupied.js';
 import {isAddressed, isNamed} from './references.js';
 
@@ -30,12 +30,8 @@ export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
   return ({offset, size}) => size < (alignments.get(offset + size) ?? 0);
 }
 
-/** Take a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
-export function takeWritablePlace(
-  draft: Draft,
-  size: number,
-  align: number,
-): Omit<DynamicPlace, 'capacity'> | undefined {
+/** Find a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
+export function findWritablePlace(draft: Draft, size: number, align: number): Place | undefined {
   const isPadding = paddingTest(draft);
   const occupied = mergeOccupied(occupiedRanges(draft));
   let tried = 0;
@@ -50,7 +46,6 @@ export function takeWritablePlace(
     const address = load.p_vaddr + BigInt(offset - load.p_offset);
     const range = {low: address, high: address + BigInt(size)};
     if (isNamed(draft.view, range) || isAddressed(draft, range)) continue;
-    draft.taken.push({offset, size});
     return {offset, address};
   }
   return undefined;

@@ -10,6 +10,7 @@ import {ElfError} from '../../errors.js';
 import {overlaySource} from '../../source/overlay.js';
 import type {Plan} from '../plan.js';
 import {type Draft, type EditResult, unchanged} from './draft.js';
+import {encode} from './encode.js';
 import {moveSectionHeaders} from './free-space.js';
 
 /**
@@ -124,7 +125,7 @@ export function moveSectionHeadersLast(draft: Draft): EditResult {
   const size = draft.sectionHeaders.length * Shdr.size(view.format.elfClass);
   if (size === 0 || draft.sectionHeaderOffset + size === draft.size) return unchanged(view);
   moveSectionHeaders(draft, draft.size);
-  return draft.finish();
+  return encode(draft);
 }
 
 /** The same plan with the payload after the image that it makes. */

@@ -19,11 +19,11 @@ export interface AddressRange {
 }
 
 /** Would anything that cannot follow still point into the range? */
-export function isAddressed({view, entries}: Draft, {low, high}: AddressRange): boolean {
+export function isAddressed({view, values}: Draft, {low, high}: AddressRange): boolean {
   const within = (address: bigint) => address >= low && address < high;
   if (within(view.header.e_entry)) return true;
   const isPointer = (tag: bigint) => !isTableTag(view, tag) && pointerTags.has(tag);
-  if (entries.some(({d_tag, d_val}) => within(d_val) && isPointer(d_tag))) return true;
+  if (values.some(({d_tag, d_val}) => within(d_val) && isPointer(d_tag))) return true;
   return isDynamicSymbolIn(view, {low, high}) || isAddressRelocated(view, low, high);
 }
 

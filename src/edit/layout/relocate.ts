@@ -35,7 +35,7 @@ export function relocate(draft: Draft, range: MappedRange, to: MappedRange): voi
     segment.p_vaddr += shift.address;
     segment.p_paddr += shift.address;
   }
-  for (const entry of draft.entries)
+  for (const entry of draft.values)
     if (pointsAtTable(draft, entry.d_tag) && has(entry.d_val)) entry.d_val += shift.address;
   for (const table of draft.tables) {
     if (!isIn(from, table.offset)) continue;

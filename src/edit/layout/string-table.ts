@@ -7,6 +7,8 @@
  */
 
 import {DT} from '../../elf/constants.js';
+import {stringTags} from '../../elf/dynamic.js';
+import type {Dyn} from '../../elf/records.js';
 import {decodeString, encodeString} from '../../elf/strings.js';
 import type {ElfView} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
@@ -17,48 +19,50 @@ import {markUsedStrings, type StringUse, type Withdrawn} from './string-use.js';
 /** A larger .dynstr than any program has; reading it whole would not be bounded memory. */
 const largestTable = 1 << 28;
 
+/** Which references to strings an edit takes away besides those of dynamic entries. */
 export interface PlaceOptions {
-  /** Offsets in the table that something referred to before this edit, and does no longer. */
+  /** The offsets in the table that they had. */
   readonly released?: readonly number[];
   /** Which symbols and versions no longer refer to their old strings. */
   readonly withdrawn?: Withdrawn;
 }
 
 /**
- * Make strings part of the table and clear the released ones that nothing refers to any more.
+ * Make the strings of the draft's entries part of the table, and others, and clear those that nothing refers to any more.
  *
- * `draft.entries` must already lack the entries that go.
- *
- * @returns the offset of each string in the table
+ * @returns the offset of each of the others in the table
  * @throws ElfError NO_ROOM when the table cannot grow as far as it would have to
  */
 export function placeStrings(
   draft: Draft,
-  texts: readonly string[],
-  {released = [], withdrawn = {}}: PlaceOptions = {},
+  others: readonly string[],
+  {released: rest = [], withdrawn = {}}: PlaceOptions = {},
 ): number[] {
+  const entries = draft.entries.filter((entry) => 'text' in entry);
+  const texts = new Set([...entries.map(({text}) => text), ...others]);
+  const released = [...releasedByEntries(draft), ...rest];
+  if (texts.size + released.length === 0) return [];
   const table = readTable(draft.view);
-  const use = markUsedStrings(draft.view, table, draft.entries, withdrawn);
+  const use = markUsedStrings(draft.view, table, draft.values, withdrawn);
   const places = findStrings(table, use, texts);
   for (const start of released) clearUnused(draft, table, use, start);
-  const missing = [...new Set(texts)].filter((text) => !places.has(text));
-  const behind = missing.filter((text) => {
+  const behind = [...texts].filter((text) => {
+    if (places.has(text)) return false;
     const hole = fillHole(draft, table, use, encodeString(text), released);
     if (hole >= 0) places.set(text, hole);
     return hole < 0;
   });
   for (const [text, start] of appendStrings(draft, table, use, behind)) places.set(text, start);
-  return texts.map((text) => places.get(text) ?? 0);
+  for (const entry of entries) entry.offset = places.get(entry.text) ?? 0;
+  return others.map((text) => places.get(text) ?? 0);
 }
 
-/** The same for one string. */
-export function placeString(draft: Draft, text: string, options: PlaceOptions = {}): number {
-  return placeStrings(draft, [text], options)[0] ?? 0;
-}
-
-/** Only clear what is no longer used. */
-export function releaseStrings(draft: Draft, released: readonly number[], withdrawn: Withdrawn = {}): void {
-  placeStrings(draft, [], {released, withdrawn});
+/** The strings that an entry of the file refers to and no entry of the draft. */
+function releasedByEntries({view, values}: Draft): number[] {
+  const strings = (entries: readonly Dyn[]) =>
+    entries.filter(({d_tag}) => stringTags.has(d_tag)).map(({d_val}) => Number(d_val));
+  const kept = new Set(strings(values));
+  return strings(view.dynamic?.entries ?? []).filter((start) => !kept.has(start));
 }
 
 /** Put a string into a hole; -1 when none is large enough. */
@@ -113,9 +117,9 @@ function readTable(view: ElfView): Uint8Array {
 }
 
 /** Find strings that are in the table already, and keep them from being cleared. */
-function findStrings(table: Uint8Array, use: StringUse, texts: readonly string[]): Map<string, number> {
+function findStrings(table: Uint8Array, use: StringUse, texts: Iterable<string>): Map<string, number> {
   const places = new Map<string, number>();
-  for (const text of new Set(texts)) {
+  for (const text of texts) {
     const start = findString(table, use, encodeString(text));
     if (start < 0) continue;
     use.add(start);
@@ -186,7 +190,7 @@ function writeInto(draft: Draft, start: number, bytes: Uint8Array): void {
 
 /** Where the table is in this draft; growing may have moved it. */
 function tableOffset(draft: Draft): number {
-  const address = draft.entries.find((entry) => entry.d_tag === DT.DT_STRTAB)?.d_val;
+  const address = draft.value(DT.DT_STRTAB);
   const offset = address === undefined ? undefined : draft.offsetOfAddress(address);
   if (offset !== undefined) return offset;
   throw new ElfError('BAD_ELF', 'DT_STRTAB does not point into the file', {

@@ -3,7 +3,8 @@ import {encodeString} from '../../elf/strings.js';
 import {addSection} from '../layout/add-section.js';
 import {takeAppended, takeProgramHeader} from '../layout/appended-segment.js';
 import type {Draft, EditResult} from '../layout/draft.js';
-import {findFreeSpace, takePlace} from '../layout/free-space.js';
+import {encode} from '../layout/encode.js';
+import {findFreeSpace, findPlace, takePlace} from '../layout/free-space.js';
 import {setInterpreter} from './interpreter.js';
 import {requireLoaded} from './loaded.js';
 
@@ -20,8 +21,9 @@ export function addInterpreter(draft: Draft, path: string): EditResult {
   requireLoaded(view, 'a static-pie program relocates itself and cannot have a loader');
   const bytes = encodeString(path);
   const segment = takeProgramHeader(draft, {p_type: PT.PT_INTERP, p_flags: PF.PF_R});
-  const place =
-    takePlace(draft, findFreeSpace(draft), bytes.length, 1) ?? takeAppended(draft, bytes.length, 1);
+  const found = findPlace(findFreeSpace(draft), bytes.length);
+  if (found !== undefined) takePlace(draft, found);
+  const place = found ?? takeAppended(draft, bytes.length, 1);
   segment.p_offset = place.offset;
   segment.p_vaddr = place.address;
   segment.p_paddr = place.address;
@@ -31,5 +33,5 @@ export function addInterpreter(draft: Draft, path: string): EditResult {
   addSection(draft, '.interp', {...place, size: bytes.length, align: 1});
   draft.placed('slack');
   draft.changes.push(`interpreter: none -> ${path}`);
-  return draft.finish();
+  return encode(draft);
 }

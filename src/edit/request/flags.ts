@@ -8,7 +8,7 @@ import {isStackExecutable} from '../../elf/stack.js';
 import {ElfError} from '../../errors.js';
 import {takeProgramHeader} from '../layout/appended-segment.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
-import {makeDynamicRoom} from '../layout/dynamic-room.js';
+import {layOut} from '../layout/lay-out.js';
 import {refuseGlibcLoader, requireLoaded} from './loaded.js';
 
 /** Plan whether ld.so leaves its own directories and its cache out of the search (DF_1_NODEFLIB). */
@@ -18,15 +18,12 @@ export function setNoDefaultLib(draft: Draft, wanted: boolean): EditResult {
   const changed = wanted ? flags | DF_1.DF_1_NODEFLIB : flags & ~DF_1.DF_1_NODEFLIB;
   if (changed === flags) return unchanged(view);
   if (wanted) refuseGlibcLoader(view, 'DF_1_NODEFLIB');
-  const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_FLAGS_1);
-  if (entry === undefined) {
-    makeDynamicRoom(draft, 1);
-    draft.entries.push({d_tag: DT.DT_FLAGS_1, d_val: changed});
-  } else if (changed !== 0n) entry.d_val = changed;
-  else draft.entries = draft.entries.filter((other) => other !== entry);
+  const entry = draft.values.findLast(({d_tag}) => d_tag === DT.DT_FLAGS_1);
+  const kept = changed === 0n ? [] : [{d_tag: DT.DT_FLAGS_1, d_val: changed}];
+  draft.replaceEntries((other) => other === entry, ...kept);
   draft.placed(entry === undefined ? 'slack' : 'in-place');
   draft.changes.push(`default library directories: ${wanted ? 'not searched' : 'searched'} (DF_1_NODEFLIB)`);
-  return draft.finish();
+  return layOut(draft);
 }
 
 /**
@@ -44,7 +41,7 @@ export function setExecStack(draft: Draft, wanted: boolean): EditResult {
   segment.p_flags = wanted ? segment.p_flags | PF.PF_X : segment.p_flags & ~PF.PF_X;
   draft.placed('in-place');
   draft.changes.push(`executable stack: ${wanted ? 'yes' : 'no'} (PT_GNU_STACK)`);
-  return draft.finish();
+  return layOut(draft);
 }
 
 /** Plan the OS ABI of the ELF header (EI_OSABI). Linux's loaders accept System V and Linux. */
@@ -56,7 +53,7 @@ export function setOsAbi(draft: Draft, wanted: number): EditResult {
   draft.write(offset, Uint8Array.of(wanted), 'EI_OSABI');
   draft.placed('in-place');
   draft.changes.push(`OS ABI: ${osAbiName(EI_OSABI)} -> ${osAbiName(wanted)}`);
-  return draft.finish();
+  return layOut(draft);
 }
 
 /** Plan the entry through which debuggers find what is loaded (DT_DEBUG), unless it is there. */
@@ -71,9 +68,8 @@ export function addDebugTag(draft: Draft): EditResult {
       offset: dynamic.offset,
     });
   }
-  makeDynamicRoom(draft, 1);
   draft.entries.push({d_tag: DT.DT_DEBUG, d_val: 0n});
   draft.placed('slack');
   draft.changes.push('DT_DEBUG added');
-  return draft.finish();
+  return layOut(draft);
 }

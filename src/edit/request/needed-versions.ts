@@ -121,9 +121,7 @@ function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[])
   const moved = distanceMoved(draft, DT.DT_VERNEED);
   draft.write(start + moved, bytes, 'DT_VERNEED without what is no longer needed');
   draft.clear(start + moved + bytes.length, end - start - bytes.length, 'the rest of the old DT_VERNEED');
-  for (const entry of draft.entries) {
-    if (entry.d_tag === DT.DT_VERNEEDNUM) entry.d_val = BigInt(libraries.length);
-  }
+  draft.setValue(DT.DT_VERNEEDNUM, BigInt(libraries.length));
   if (libraries.length === 0) {
     removeTable(draft);
     return;
@@ -139,7 +137,7 @@ function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[])
  * serves DT_VERDEF too, and goes only where that is not there. The section headers become unused ones.
  */
 function removeTable(draft: Draft): void {
-  const isLast = !draft.entries.some(({d_tag}) => d_tag === DT.DT_VERDEF);
+  const isLast = draft.value(DT.DT_VERDEF) === undefined;
   const gone: bigint[] = [DT.DT_VERNEED, DT.DT_VERNEEDNUM];
   const types: number[] = [SHT.SHT_GNU_VERNEED];
   if (isLast) {
@@ -147,7 +145,7 @@ function removeTable(draft: Draft): void {
     gone.push(DT.DT_VERSYM);
     types.push(SHT.SHT_GNU_VERSYM);
   }
-  draft.entries = draft.entries.filter((entry) => !gone.includes(entry.d_tag));
+  draft.replaceEntries(({d_tag}) => gone.includes(d_tag));
   const unused = draft.sectionHeaders.filter(({sh_type}) => types.includes(sh_type));
   forgetSectionSymbols(draft, new Set(unused.map((section) => draft.sectionHeaders.indexOf(section))));
   for (const section of unused) Object.assign(section, unusedSection);

@@ -5,10 +5,11 @@
 import {DT} from '../../elf/constants.js';
 import {Verneed} from '../../elf/records.js';
 import {readNeededVersions} from '../../elf/versions.js';
-import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
-import {makeDynamicRoom} from '../layout/dynamic-room.js';
+import {type Draft, type EditResult, type Entry, unchanged} from '../layout/draft.js';
+import {encode} from '../layout/encode.js';
+import {layOut} from '../layout/lay-out.js';
 import {writeAtTable} from '../layout/moved-tables.js';
-import {placeString, placeStrings, releaseStrings} from '../layout/string-table.js';
+import {placeStrings} from '../layout/string-table.js';
 import {refuseGlibcLoader, requireDynamic, requireLoaded} from './loaded.js';
 import {dropNeededVersions, unbindSymbols} from './needed-versions.js';
 
@@ -23,13 +24,13 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
   const names = requireLoaded(view).needed;
   if (where === 'last' ? names.includes(name) : names[0] === name) return unchanged(view);
   refuseGlibcLoader(view, 'a needed library');
-  if (!names.includes(name)) makeDynamicRoom(draft, 1);
-  const value = BigInt(placeString(draft, name));
-  const others = neededValues(draft).filter((_, i) => names[i] !== name);
-  setNeeded(draft, where === 'first' ? [value, ...others] : [...others, value]);
+  const old = neededEntries(draft);
+  const entry = old[names.indexOf(name)] ?? {d_tag: DT.DT_NEEDED, text: name};
+  const others = old.filter((_, i) => names[i] !== name);
+  setNeeded(draft, where === 'first' ? [entry, ...others] : [...others, entry]);
   draft.placed(names.includes(name) ? 'in-place' : 'slack');
   draft.changes.push(`needed (DT_NEEDED): ${name} added${where === 'first' ? ' at the front' : ''}`);
-  return draft.finish();
+  return layOut(draft);
 }
 
 /**
@@ -43,19 +44,17 @@ export function removeNeeded(draft: Draft, name: string): EditResult {
   const {view} = draft;
   const names = requireDynamic(view).needed;
   if (!names.includes(name)) return {...unchanged(view), notes: [describeAbsent(name, 'removed', names)]};
-  const values = neededValues(draft);
   setNeeded(
     draft,
-    values.filter((_, i) => names[i] !== name),
+    neededEntries(draft).filter((_, i) => names[i] !== name),
   );
   const dropped = dropNeededVersions(draft, ({file}) => file === name);
-  const released = values.filter((_, i) => names[i] === name).map(Number);
-  releaseStrings(draft, [...released, ...dropped.strings], {versions: dropped.records});
+  placeStrings(draft, [], {released: dropped.strings, withdrawn: {versions: dropped.records}});
   draft.placed('in-place');
   draft.changes.push(`needed (DT_NEEDED): ${name} removed`);
   const required = unbindSymbols(draft, dropped.indices);
   if (required.length > 0) draft.notes.push(describeRequired(name, required));
-  return draft.finish();
+  return encode(draft);
 }
 
 /**
@@ -67,23 +66,20 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
   const dynamic = requireDynamic(view);
   const wanted = new Map(Object.entries(names).filter(([from, to]) => from !== to));
   const target = (index: number | bigint) => wanted.get(dynamic.stringAt(BigInt(index))) ?? '';
-  const entries = draft.entries.filter((e) => e.d_tag === DT.DT_NEEDED && target(e.d_val) !== '');
+  const entries = draft.values.filter((e) => e.d_tag === DT.DT_NEEDED && target(e.d_val) !== '');
   const files = readNeededVersions(view).filter(({record}) => target(record.vn_file) !== '');
   const notes = [...wanted.keys()]
     .filter((from) => !dynamic.needed.includes(from))
     .map((from) => describeAbsent(from, 'replaced', dynamic.needed));
   if (entries.length + files.length === 0) return {...unchanged(view), notes};
-  const released = [...entries.map((e) => Number(e.d_val)), ...files.map(({record}) => record.vn_file)];
-  const texts = released.map(target);
-  // While the strings are placed these entries refer to none: offset 0 is the empty string.
-  for (const entry of entries) entry.d_val = 0n;
+  draft.entries = draft.entries.map((entry) =>
+    'd_val' in entry && entries.includes(entry) ? {d_tag: entry.d_tag, text: target(entry.d_val)} : entry,
+  );
+  const old = files.map(({record}) => record.vn_file);
   const withdrawn = {versions: new Set(files.map(({offset}) => offset))};
-  const places = placeStrings(draft, texts, {released, withdrawn});
-  entries.forEach((entry, i) => {
-    entry.d_val = BigInt(places[i] ?? 0);
-  });
+  const places = placeStrings(draft, old.map(target), {released: old, withdrawn});
   files.forEach((file, i) => {
-    const changed = {...file.record, vn_file: places[entries.length + i] ?? 0};
+    const changed = {...file.record, vn_file: places[i] ?? 0};
     writeAtTable(
       draft,
       DT.DT_VERNEED,
@@ -96,23 +92,19 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
   for (const [from, to] of wanted)
     if (dynamic.needed.includes(from)) draft.changes.push(`needed (DT_NEEDED): ${from} -> ${to}`);
   draft.notes.push(...notes);
-  return draft.finish();
+  return encode(draft);
 }
 
-function neededValues(draft: Draft): bigint[] {
-  return draft.entries.filter((entry) => entry.d_tag === DT.DT_NEEDED).map((entry) => entry.d_val);
+function neededEntries(draft: Draft): Entry[] {
+  return draft.entries.filter(({d_tag}) => d_tag === DT.DT_NEEDED);
 }
 
-/** Give the DT_NEEDED slots these values in order; slots that are missing are added at the end, spare ones go. */
-function setNeeded(draft: Draft, values: readonly bigint[]): void {
-  const slots = draft.entries.filter((entry) => entry.d_tag === DT.DT_NEEDED);
-  values.forEach((d_val, i) => {
-    const slot = slots[i];
-    if (slot === undefined) draft.entries.push({d_tag: DT.DT_NEEDED, d_val});
-    else slot.d_val = d_val;
-  });
-  const spare = new Set(slots.slice(values.length));
-  draft.entries = draft.entries.filter((entry) => !spare.has(entry));
+/** Give the DT_NEEDED slots these entries in order; slots that are missing are added at the end, spare ones go. */
+function setNeeded(draft: Draft, needed: readonly Entry[]): void {
+  const slots = neededEntries(draft);
+  const fresh = new Map(slots.map((slot, i) => [slot, needed[i]]));
+  const kept = draft.entries.flatMap((entry) => (fresh.has(entry) ? (fresh.get(entry) ?? []) : entry));
+  draft.entries = [...kept, ...needed.slice(slots.length)];
 }
 
 /** A misspelt name must not pass for a library that is gone. */

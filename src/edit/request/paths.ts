@@ -7,14 +7,13 @@ import {DT} from '../../elf/constants.js';
 import {relativeInWords} from '../../elf/search-path.js';
 import type {ElfView} from '../../elf/view.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
-import {makeDynamicRoom} from '../layout/dynamic-room.js';
-import {placeString, releaseStrings} from '../layout/string-table.js';
+import {layOut} from '../layout/lay-out.js';
 import {requireDynamic, requireSearchable} from './loaded.js';
 
 /** DT_RPATH or DT_RUNPATH. */
 export type PathTag = typeof DT.DT_RPATH | typeof DT.DT_RUNPATH;
 
-const pathTags: readonly bigint[] = [DT.DT_RPATH, DT.DT_RUNPATH];
+const isPath = ({d_tag}: {readonly d_tag: bigint}) => d_tag === DT.DT_RPATH || d_tag === DT.DT_RUNPATH;
 
 /**
  * Plan a library search path under one tag, replacing whatever DT_RPATH or DT_RUNPATH there was.
@@ -24,19 +23,14 @@ const pathTags: readonly bigint[] = [DT.DT_RPATH, DT.DT_RUNPATH];
 export function setSearchPath(draft: Draft, tag: PathTag, path: string): EditResult {
   const {view} = draft;
   const dynamic = requireSearchable(view);
-  const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
+  const old = dynamic.entries.filter(isPath);
   if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return unchanged(view);
-  const slot = draft.entries.findIndex((entry) => pathTags.includes(entry.d_tag));
-  draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
-  makeDynamicRoom(draft, 1);
-  const released = old.map((entry) => Number(entry.d_val));
-  const d_val = BigInt(placeString(draft, path, {released}));
-  draft.entries.splice(slot < 0 ? draft.entries.length : slot, 0, {d_tag: tag, d_val});
+  draft.replaceEntries(isPath, {d_tag: tag, text: path});
   draft.placed(old.length === 0 ? 'slack' : 'in-place');
   draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
   const relative = relativeInWords(path);
   if (relative !== undefined) draft.notes.push(`search path: ${relative}`);
-  return draft.finish();
+  return layOut(draft);
 }
 
 /**
@@ -66,16 +60,12 @@ export function convertSearchPath(draft: Draft, to: PathTag): EditResult {
 export function removeSearchPath(draft: Draft): EditResult {
   const {view} = draft;
   const dynamic = requireDynamic(view);
-  const old = dynamic.entries.filter((entry) => pathTags.includes(entry.d_tag));
+  const old = dynamic.entries.filter(isPath);
   if (old.length === 0) return unchanged(view);
-  draft.entries = draft.entries.filter((entry) => !pathTags.includes(entry.d_tag));
-  releaseStrings(
-    draft,
-    old.map((entry) => Number(entry.d_val)),
-  );
+  draft.replaceEntries(isPath);
   draft.placed('in-place');
   draft.changes.push(`${describeOld(view)} removed`);
-  return draft.finish();
+  return layOut(draft);
 }
 
 /** The path that ld.so takes: DT_RUNPATH where there is one. */

@@ -14,6 +14,7 @@ import {dynamicSymbolNames, eachSymbol, type SymbolTable} from '../../elf/symbol
 import type {ElfView} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
+import {encode} from '../layout/encode.js';
 import {distanceMoved} from '../layout/moved-tables.js';
 import {placeStrings} from '../layout/string-table.js';
 import {fillGnuHash, fillSysvHash, fillXhash, type HashedName} from './hash-tables.js';
@@ -56,7 +57,7 @@ export function renameSymbols(draft: Draft, names: Readonly<Record<string, strin
   const pairs = new Map(renamed.map(({from, to}) => [from, to]));
   for (const [from, to] of pairs) draft.changes.push(`dynamic symbol: ${from} -> ${to}`);
   draft.notes.push(...notes);
-  return draft.finish();
+  return encode(draft);
 }
 
 /** Of two definitions of one name it is left to chance which is found; with versions there may well be two. */

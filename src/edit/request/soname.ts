@@ -1,8 +1,7 @@
 import {DT} from '../../elf/constants.js';
 import {ElfError} from '../../errors.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
-import {makeDynamicRoom} from '../layout/dynamic-room.js';
-import {placeString} from '../layout/string-table.js';
+import {layOut} from '../layout/lay-out.js';
 import {isProgram, refuseGlibcLoader, requireLoaded} from './loaded.js';
 
 /**
@@ -24,13 +23,8 @@ export function setSoname(draft: Draft, name: string): EditResult {
   }
   refuseGlibcLoader(view, 'another soname');
   const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_SONAME);
-  const released = entry === undefined ? [] : [Number(entry.d_val)];
-  if (entry === undefined) makeDynamicRoom(draft, 1);
-  else entry.d_val = 0n;
-  const d_val = BigInt(placeString(draft, name, {released}));
-  if (entry === undefined) draft.entries.push({d_tag: DT.DT_SONAME, d_val});
-  else entry.d_val = d_val;
+  draft.replaceEntries((other) => other === entry, {d_tag: DT.DT_SONAME, text: name});
   draft.placed(entry === undefined ? 'slack' : 'in-place');
   draft.changes.push(`soname (DT_SONAME): ${dynamic.soname ?? 'none'} -> ${name}`);
-  return draft.finish();
+  return layOut(draft);
 }

@@ -50,7 +50,7 @@ export function readVersym(view: ElfView, count: number): Uint16Array {
 /** Write DT_VERSYM, unless the draft has given it up. */
 export function writeVersym(draft: Draft, versym: Uint16Array): void {
   const {view} = draft;
-  if (!draft.entries.some(({d_tag}) => d_tag === DT.DT_VERSYM)) return;
+  if (draft.value(DT.DT_VERSYM) === undefined) return;
   const data = new DataView(new ArrayBuffer(versym.length * versymSize));
   versym.forEach((value, i) => {
     data.setUint16(i * versymSize, value, view.format.littleEndian);

@@ -2,7 +2,7 @@ import {DT} from '../../elf/constants.js';
 import {eachSymbol} from '../../elf/symbols.js';
 import {VER_NDX_GLOBAL, versionIndex} from '../../elf/versions.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
-import {releaseStrings} from '../layout/string-table.js';
+import {layOut} from '../layout/lay-out.js';
 import {requireDynamic} from './loaded.js';
 import {dropNeededVersions} from './needed-versions.js';
 import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
@@ -34,9 +34,8 @@ export function clearSymbolVersions(draft: Draft, names: readonly string[]): Edi
   const used = new Set([...versym].map(versionIndex));
   writeVersym(draft, versym);
   const dropped = dropNeededVersions(draft, ({index}) => left.has(index) && !used.has(index));
-  releaseStrings(draft, dropped.strings, {versions: dropped.records});
   draft.placed('in-place');
   draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
   draft.notes.push(...absent);
-  return draft.finish();
+  return layOut(draft, {released: dropped.strings, withdrawn: {versions: dropped.records}});
 }

@@ -1,0 +1,16 @@
+import type {Draft, EditResult} from './draft.js';
+import {makeDynamicRoom} from './dynamic-room.js';
+import {encode} from './encode.js';
+import {type PlaceOptions, placeStrings} from './string-table.js';
+
+/**
+ * Carry out what an edit changed in a draft: make room for its dynamic entries, find places for their strings, move what
+ * has to make way for them, and encode the records.
+ *
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be made
+ */
+export function layOut(draft: Draft, strings: PlaceOptions = {}): EditResult {
+  makeDynamicRoom(draft);
+  placeStrings(draft, [], strings);
+  return encode(draft);
+}
