@@ -64,11 +64,6 @@ function withZeros(draft: Draft, {offset, size}: Range): ByteSource {
   return overlaySource(draft.snapshot(), [{offset, bytes: new Uint8Array(size)}]);
 }
 
-/** How many bytes a LOAD will lose. */
-function lossOf({shrinking, vacated}: Ground, load: Phdr): number {
-  return load === shrinking ? (vacated?.size ?? 0) : 0;
-}
-
 export function ofKind(free: readonly FreeRange[], kind: FreeRange['kind']): FreeRange[] {
   return free.filter((range) => range.kind === kind);
 }
@@ -102,9 +97,11 @@ export function findPlace(
 }
 
 /** Take a place that was found. */
-export function takePlace(draft: Draft, {offset, size, reaching}: FreePlace): void {
+export function takePlace(draft: Draft, place: FreePlace): Place {
+  const {offset, size, reaching} = place;
   draft.take({offset, size});
   if (reaching !== undefined) extendLoad(reaching, offset + size);
+  return place;
 }
 
 /** Take a place after the last byte of a LOAD that nothing but section headers follows. */
@@ -158,16 +155,13 @@ function loadThatEndsWith(draft: Draft, {offset, size}: Range): Phdr | undefined
 }
 
 /** Between two tables, and between a table and what is aligned after it. */
-function findGaps(ground: Ground): FreeRange[] {
-  const {draft, occupied, bytes} = ground;
+function findGaps({draft, occupied, bytes}: Ground): FreeRange[] {
   const isPadding = paddingTest(draft);
   const loads = draft.readOnlyLoads;
   return occupied.flatMap((before, i): FreeRange[] => {
     const after = occupied[i + 1];
     if (after === undefined || !before.isTable) return [];
-    const load = loads.find(
-      (p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz - lossOf(ground, p),
-    );
+    const load = loads.find((p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz);
     const gap = {offset: before.end, size: after.start - before.end};
     if (load === undefined || gap.size === 0 || gap.size > mostZeros) return [];
     const isTrusted = after.isTable || isPadding(gap);
@@ -183,9 +177,8 @@ function placeOf({draft, vacated, shrinking}: Ground): FreeRange[] {
   return load === undefined ? [] : [{kind: 'gap', offset: vacated.offset, size: vacated.size, load}];
 }
 
-function slackOf(ground: Ground, load: Phdr): FreeRange[] {
-  const {draft, occupied, bytes} = ground;
-  const loss = lossOf(ground, load);
+function slackOf({draft, vacated, shrinking, occupied, bytes}: Ground, load: Phdr): FreeRange[] {
+  const loss = load === shrinking ? (vacated?.size ?? 0) : 0;
   const start = load.p_offset + load.p_filesz - loss;
   const limits = [
     ...occupied.filter((c) => c.end > start).map((c) => Math.max(c.start, start)),

@@ -122,8 +122,7 @@ function grow(draft: Draft, size: number, growth: Growth): void {
       lengthen(draft, table, size);
       break;
     case 'elsewhere':
-      takePlace(draft, growth.place);
-      move(draft, size, growth.place);
+      move(draft, size, takePlace(draft, growth.place));
       break;
     case 'over what follows':
       moveFollowers(draft, size, growth.bytes);

@@ -5,11 +5,13 @@ import {type PlaceOptions, placeStrings} from './string-table.js';
 
 /**
  * Carry out what an edit changed in a draft: make room for its dynamic entries, find places for their strings, move what
- * has to make way for them, and encode the records.
+ * has to make way for them, and encode the records. One more entry takes a spare slot, which counts as slack.
  *
  * @throws ElfError NO_ROOM when that takes a segment that cannot be made
  */
 export function layOut(draft: Draft, strings: PlaceOptions = {}): EditResult {
+  const {dynamic} = draft.view;
+  draft.placed(draft.entries.length > (dynamic?.entries.length ?? 0) ? 'slack' : 'in-place');
   makeDynamicRoom(draft);
   placeStrings(draft, [], strings);
   return encode(draft);

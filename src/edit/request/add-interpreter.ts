@@ -22,8 +22,7 @@ export function addInterpreter(draft: Draft, path: string): EditResult {
   const bytes = encodeString(path);
   const segment = takeProgramHeader(draft, {p_type: PT.PT_INTERP, p_flags: PF.PF_R});
   const found = findPlace(findFreeSpace(draft), bytes.length);
-  if (found !== undefined) takePlace(draft, found);
-  const place = found ?? takeAppended(draft, bytes.length, 1);
+  const place = found ? takePlace(draft, found) : takeAppended(draft, bytes.length, 1);
   segment.p_offset = place.offset;
   segment.p_vaddr = place.address;
   segment.p_paddr = place.address;

@@ -21,7 +21,6 @@ export function setNoDefaultLib(draft: Draft, wanted: boolean): EditResult {
   const entry = draft.values.findLast(({d_tag}) => d_tag === DT.DT_FLAGS_1);
   const kept = changed === 0n ? [] : [{d_tag: DT.DT_FLAGS_1, d_val: changed}];
   draft.replaceEntries((other) => other === entry, ...kept);
-  draft.placed(entry === undefined ? 'slack' : 'in-place');
   draft.changes.push(`default library directories: ${wanted ? 'not searched' : 'searched'} (DF_1_NODEFLIB)`);
   return layOut(draft);
 }
@@ -39,7 +38,6 @@ export function setExecStack(draft: Draft, wanted: boolean): EditResult {
     draft.programHeaders.find(({p_type}) => p_type === PT.PT_GNU_STACK) ??
     takeProgramHeader(draft, {p_type: PT.PT_GNU_STACK, p_flags: PF.PF_R | PF.PF_W, p_align: 16});
   segment.p_flags = wanted ? segment.p_flags | PF.PF_X : segment.p_flags & ~PF.PF_X;
-  draft.placed('in-place');
   draft.changes.push(`executable stack: ${wanted ? 'yes' : 'no'} (PT_GNU_STACK)`);
   return layOut(draft);
 }
@@ -51,7 +49,6 @@ export function setOsAbi(draft: Draft, wanted: number): EditResult {
   if (EI_OSABI === wanted) return unchanged(view);
   const offset = Ident.offsetOf('EI_OSABI', view.format.elfClass);
   draft.write(offset, Uint8Array.of(wanted), 'EI_OSABI');
-  draft.placed('in-place');
   draft.changes.push(`OS ABI: ${osAbiName(EI_OSABI)} -> ${osAbiName(wanted)}`);
   return layOut(draft);
 }
@@ -69,7 +66,6 @@ export function addDebugTag(draft: Draft): EditResult {
     });
   }
   draft.entries.push({d_tag: DT.DT_DEBUG, d_val: 0n});
-  draft.placed('slack');
   draft.changes.push('DT_DEBUG added');
   return layOut(draft);
 }

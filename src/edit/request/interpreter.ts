@@ -35,8 +35,7 @@ export function setInterpreter(draft: Draft, path: string): EditResult {
   // Making a segment may move the old string, so that comes first.
   if (found === undefined) requireAppended(draft, bytes.length);
   if (isGivenUp) vacate(draft, rangeOf(draft), 'the place of the old interpreter');
-  const place = found ?? takeAppended(draft, bytes.length, 1);
-  if (found !== undefined) takePlace(draft, found);
+  const place = found ? takePlace(draft, found) : takeAppended(draft, bytes.length, 1);
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
   relocate(draft, rangeOf(draft), {...place, size: bytes.length});
   draft.placed(place.offset === old.offset ? 'in-place' : 'slack');

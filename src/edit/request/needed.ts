@@ -28,7 +28,6 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
   const entry = old[names.indexOf(name)] ?? {d_tag: DT.DT_NEEDED, text: name};
   const others = old.filter((_, i) => names[i] !== name);
   setNeeded(draft, where === 'first' ? [entry, ...others] : [...others, entry]);
-  draft.placed(names.includes(name) ? 'in-place' : 'slack');
   draft.changes.push(`needed (DT_NEEDED): ${name} added${where === 'first' ? ' at the front' : ''}`);
   return layOut(draft);
 }

@@ -26,7 +26,6 @@ export function setSearchPath(draft: Draft, tag: PathTag, path: string): EditRes
   const old = dynamic.entries.filter(isPath);
   if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return unchanged(view);
   draft.replaceEntries(isPath, {d_tag: tag, text: path});
-  draft.placed(old.length === 0 ? 'slack' : 'in-place');
   draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
   const relative = relativeInWords(path);
   if (relative !== undefined) draft.notes.push(`search path: ${relative}`);
@@ -63,7 +62,6 @@ export function removeSearchPath(draft: Draft): EditResult {
   const old = dynamic.entries.filter(isPath);
   if (old.length === 0) return unchanged(view);
   draft.replaceEntries(isPath);
-  draft.placed('in-place');
   draft.changes.push(`${describeOld(view)} removed`);
   return layOut(draft);
 }

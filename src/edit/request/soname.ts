@@ -24,7 +24,6 @@ export function setSoname(draft: Draft, name: string): EditResult {
   refuseGlibcLoader(view, 'another soname');
   const entry = draft.entries.findLast(({d_tag}) => d_tag === DT.DT_SONAME);
   draft.replaceEntries((other) => other === entry, {d_tag: DT.DT_SONAME, text: name});
-  draft.placed(entry === undefined ? 'slack' : 'in-place');
   draft.changes.push(`soname (DT_SONAME): ${dynamic.soname ?? 'none'} -> ${name}`);
   return layOut(draft);
 }

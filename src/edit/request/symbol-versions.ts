@@ -34,7 +34,6 @@ export function clearSymbolVersions(draft: Draft, names: readonly string[]): Edi
   const used = new Set([...versym].map(versionIndex));
   writeVersym(draft, versym);
   const dropped = dropNeededVersions(draft, ({index}) => left.has(index) && !used.has(index));
-  draft.placed('in-place');
   draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
   draft.notes.push(...absent);
   return layOut(draft, {released: dropped.strings, withdrawn: {versions: dropped.records}});

@@ -41,11 +41,11 @@ test('the records are copies: the view keeps its own', (t) => {
 
 test('entries take the place of the first of the old ones, or go to the end', (t) => {
   const draft = sketch({entries: [1n, 2n, 3n].map((d_val) => ({d_tag: needed, d_val}))});
-  draft.replaceEntries((entry) => 'd_val' in entry && entry.d_val > 1n, {d_tag: DT.DT_SONAME, text: 'x'});
+  draft.replaceEntries((entry) => 'd_val' in entry && entry.d_val < 3n, {d_tag: DT.DT_SONAME, text: 'x'});
   draft.replaceEntries(() => false, {d_tag: DT.DT_DEBUG, d_val: 0n});
   t.deepEqual(draft.entries, [
-    {d_tag: needed, d_val: 1n},
     {d_tag: DT.DT_SONAME, text: 'x'},
+    {d_tag: needed, d_val: 3n},
     {d_tag: DT.DT_DEBUG, d_val: 0n},
   ]);
 });
