@@ -64,28 +64,6 @@ export function formatRegistration(registration: Registration): string {
   return text;
 }
 
-/**
- * Read a registration as the kernel reads it.
- *
- * @throws ElfError BAD_REQUEST when the kernel would refuse it
- */
-export function parseRegistration(text: string): Registration {
-  const line = text.endsWith('\n') ? text.slice(0, -1) : text;
-  checkLength(line, line);
-  const delimiter = line.charAt(0);
-  const fields = line.slice(1).split(delimiter);
-  if (fields.length !== 7) {
-    throw refused(line, 'a registration has seven fields', {
-      expected: `${delimiter}name${delimiter}type${delimiter}offset${delimiter}magic${delimiter}mask${delimiter}interpreter${delimiter}flags`,
-      got: `${fields.length} ${fields.length === 1 ? 'field' : 'fields'}`,
-    });
-  }
-  const [name = '', type = '', offset = '', magic = '', mask = '', interpreter = '', flags = ''] = fields;
-  const registration = {name, match: parseMatch(name, type, offset, magic, mask), interpreter, flags};
-  checkRegistration(registration);
-  return registration;
-}
-
 /** @throws ElfError BAD_REQUEST naming the first rule of the kernel that is broken */
 function checkRegistration({name, match, interpreter, flags}: Registration): void {
   checkEntryName(name);
@@ -174,33 +152,4 @@ function escapeBytes(bytes: Uint8Array): string {
 
 function maskField({mask}: MagicMatch): string {
   return mask === undefined ? '' : escapeBytes(mask);
-}
-
-function parseMatch(name: string, type: string, offset: string, magic: string, mask: string) {
-  if (type === 'E') return {type: 'extension', extension: magic} as const;
-  if (type !== 'M') throw refused(name, 'unknown type', {expected: 'M or E', got: `'${printable(type)}'`});
-  if (!/^\d*$/.test(offset)) {
-    throw refused(name, 'not an offset', {expected: 'decimal digits', got: `'${printable(offset)}'`});
-  }
-  return {
-    type: 'magic',
-    offset: Number(offset),
-    magic: unescapeBytes(name, magic),
-    mask: mask === '' ? undefined : unescapeBytes(name, mask),
-  } as const;
-}
-
-/** `\xNN` is a byte; every other character stands for itself. */
-function unescapeBytes(name: string, text: string): Uint8Array {
-  if (/\\x(?![0-9a-fA-F]{2})/.test(text)) {
-    throw refused(name, 'an escape without two hexadecimal digits', {
-      expected: '\\xNN',
-      got: printable(text),
-    });
-  }
-  const bytes = Buffer.from(text).toString('latin1');
-  const decoded = bytes.replace(/\\x([0-9a-fA-F]{2})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
-  return new Uint8Array(Buffer.from(decoded, 'latin1'));
 }

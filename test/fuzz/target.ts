@@ -4,7 +4,6 @@
  * readers find in the result what was asked for, the checker finds nothing new, and doing it again changes nothing.
  */
 
-import {parseRegistration} from '../../src/binfmt/registration.js';
 import {parseEntry} from '../../src/binfmt/registry.js';
 import {targetOfFile} from '../../src/binfmt/targets.js';
 import {parseManifest} from '../../src/bundle/manifest.js';
@@ -68,7 +67,6 @@ function readTexts(bytes: Uint8Array): void {
   const text = new TextDecoder().decode(bytes);
   attempt(() => parseManifest(text, 'manifest.json'));
   attempt(() => parseEntry('entry', text));
-  attempt(() => parseRegistration(text));
 }
 
 function readFile(view: ElfView): void {

@@ -45,7 +45,7 @@ export function renameSymbols(draft: Draft, names: Readonly<Record<string, strin
   if (renamed.length === 0) return {...unchanged(view), notes};
   const places = placeNames(draft, table, renamed);
   const symbols = readSymbols(draft, table);
-  notes.push(...twins(symbols, oldNames, renamed));
+  notes.push(...duplicateDefinitions(symbols, oldNames, renamed));
   const newNames = [...oldNames];
   renamed.forEach(({i, to}, k) => {
     newNames[i] = toByteString(to);
@@ -61,7 +61,7 @@ export function renameSymbols(draft: Draft, names: Readonly<Record<string, strin
 }
 
 /** Of two definitions of one name it is left to chance which is found; with versions there may well be two. */
-function twins(
+function duplicateDefinitions(
   symbols: readonly Sym[],
   names: readonly string[],
   renamed: readonly {readonly i: number; readonly to: string}[],
