@@ -78,15 +78,15 @@ export function planEdit(view: ElfView, request: EditRequest | readonly EditRequ
 function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: readonly EditRequest[]): Plan {
   let current = view;
   const patches: ReasonedPatch[] = [];
-  const steps: EditResult[] = [];
+  const results: EditResult[] = [];
   for (const {edit, pageSize} of edits) {
-    const step = edit(new Draft(current, {pageSize}));
-    requireBoundedGrowth(current, step);
-    steps.push(step);
-    for (const patch of step.patches) addPatch(patches, patch);
-    current = new ElfView(overlaySource(view.source, patches, step.size));
+    const result = edit(new Draft(current, {pageSize}));
+    requireBoundedGrowth(current, result);
+    results.push(result);
+    for (const patch of result.patches) addPatch(patches, patch);
+    current = new ElfView(overlaySource(view.source, patches, result.size));
   }
-  const plan = summarize(view, current, steps, patches);
+  const plan = summarize(view, current, results, patches);
   if (plan.placement === 'slack' || plan.placement === 'new-segment') requireTablesMapped(view);
   try {
     if (plan.writes.length > 0) checkPlan(view, plan, requests);
@@ -150,20 +150,20 @@ const pathTags = {rpath: DT.DT_RPATH, runpath: DT.DT_RUNPATH} as const;
 function summarize(
   view: ElfView,
   after: ElfView,
-  steps: readonly EditResult[],
+  results: readonly EditResult[],
   patches: readonly ReasonedPatch[],
 ): Plan {
   const writes = toWrites(view.source, patches);
-  const changing = writes.length === 0 ? [] : steps;
+  const changing = writes.length === 0 ? [] : results;
   return {
     path: view.path,
-    placement: changing.map((step) => step.placement).reduce(laterPlacement, 'none'),
+    placement: changing.map((result) => result.placement).reduce(laterPlacement, 'none'),
     inputSize: view.source.size,
     outputSize: after.source.size,
     writes,
-    regions: steps.flatMap((step) => step.regions),
-    changes: steps.flatMap((step) => step.changes),
-    notes: steps.flatMap((step) => step.notes),
-    ...(steps.some((step) => step.leavesRelro) ? {leavesRelro: true} : {}),
+    regions: results.flatMap((result) => result.regions),
+    changes: results.flatMap((result) => result.changes),
+    notes: results.flatMap((result) => result.notes),
+    ...(results.some((result) => result.leavesRelro) ? {leavesRelro: true} : {}),
   };
 }

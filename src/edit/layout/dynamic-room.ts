@@ -1,10 +1,10 @@
 /*
- * FreeRange for one more entry in the dynamic section. Most linkers leave spare DT_NULLs; lld leaves none.
+ * Room for one more entry in the dynamic section. Most linkers leave spare DT_NULLs; lld leaves none.
  *
  * Then an entry that says what another one says gives its slot. Failing that the section moves, into padding of a
  * writable LOAD or to a LOAD of its own, writable if it was, because ld.so writes DT_DEBUG and relocated pointers into
- * it. Its old bytes stay, for code
- * that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`) finds the new place.
+ * it. Its old bytes stay, for code that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`)
+ * finds the new place.
  */
 import {DF, DF_1, DT, PF, PT} from '../../elf/constants.js';
 import {Dyn, type Phdr} from '../../elf/records.js';

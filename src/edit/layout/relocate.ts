@@ -20,56 +20,89 @@ export interface MappedRange extends Range {
 }
 
 /** Let what refers to a range refer to another place. */
-export function relocate(draft: Draft, range: MappedRange, to: MappedRange): void {
-  // It may be one of the records that change here.
-  const from = {offset: range.offset, size: range.size, address: range.address};
-  const shift = {bytes: to.offset - from.offset, address: to.address - from.address};
-  const has = (address: bigint) => address >= from.address && address < from.address + BigInt(from.size);
-  const isResized = (offset: number) => to.size !== from.size && offset === from.offset;
-  const {e_machine} = draft.view.header;
+export function relocate(draft: Draft, from: MappedRange, to: MappedRange): void {
+  const move: Move = {
+    // A copy: it may be one of the records that change.
+    from: {offset: from.offset, size: from.size, address: from.address},
+    bytes: to.offset - from.offset,
+    distance: to.address - from.address,
+    size: to.size === from.size ? undefined : to.size,
+  };
+  moveSegments(draft, move);
+  moveEntries(draft, move);
+  moveTables(draft, move);
+  const sections = moveSections(draft, move);
+  if (move.distance !== 0n) shiftSymbols(draft, sections, move.distance);
+}
+
+interface Move {
+  readonly from: MappedRange;
+  /** How far in the file. */
+  readonly bytes: number;
+  /** How far in memory. */
+  readonly distance: bigint;
+  /** The new size of what begins where the range does. */
+  readonly size: number | undefined;
+}
+
+function moveSegments(draft: Draft, {from, bytes, distance, size}: Move): void {
   for (const segment of draft.programHeaders) {
-    const isTable = segment.p_type === PT.PT_DYNAMIC || isTableSegment(segment.p_type, e_machine);
-    if (!isTable || segment.p_filesz === 0 || !has(segment.p_vaddr)) continue;
-    if (isResized(segment.p_offset)) segment.p_filesz = segment.p_memsz = to.size;
-    segment.p_offset += shift.bytes;
-    segment.p_vaddr += shift.address;
-    segment.p_paddr += shift.address;
+    const {p_type, p_offset, p_filesz, p_vaddr} = segment;
+    const isTable = p_type === PT.PT_DYNAMIC || isTableSegment(p_type, draft.view.header.e_machine);
+    if (!isTable || p_filesz === 0 || !isMappedIn(from, p_vaddr)) continue;
+    if (size !== undefined && p_offset === from.offset) segment.p_filesz = segment.p_memsz = size;
+    segment.p_offset += bytes;
+    segment.p_vaddr += distance;
+    segment.p_paddr += distance;
   }
-  for (const entry of draft.values)
-    if (pointsAtTable(draft, entry.d_tag) && has(entry.d_val)) entry.d_val += shift.address;
-  for (const table of draft.tables) {
+}
+
+function moveEntries({view, values}: Draft, {from, distance}: Move): void {
+  const isOptions = (tag: bigint) =>
+    view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
+  for (const entry of values) {
+    const isPointer = isTableTag(view, entry.d_tag) || isOptions(entry.d_tag);
+    if (isPointer && isMappedIn(from, entry.d_val)) entry.d_val += distance;
+  }
+}
+
+function moveTables({tables}: Draft, {from, bytes, distance, size}: Move): void {
+  for (const table of tables) {
     if (!isIn(from, table.offset)) continue;
-    if (isResized(table.offset)) table.size = to.size;
-    table.offset += shift.bytes;
-    table.address += shift.address;
+    if (size !== undefined && table.offset === from.offset) table.size = size;
+    table.offset += bytes;
+    table.address += distance;
   }
+}
+
+/** The indices of the sections that moved are returned. */
+function moveSections({sectionHeaders}: Draft, {from, bytes, distance, size}: Move): Set<number> {
   const moved = new Set<number>();
-  for (const [index, section] of draft.sectionHeaders.entries()) {
+  for (const [index, section] of sectionHeaders.entries()) {
     const {sh_type, sh_flags, sh_addr, sh_offset, sh_size} = section;
     // .tbss has the address of what follows it.
     if (sh_type === SHT.SHT_NOBITS) continue;
     // A section that lost its SHF_ALLOC still describes the bytes that move.
     const hasBytes = sh_size > 0 && isIn(from, sh_offset);
-    const isMapped = (sh_flags & SHF.SHF_ALLOC) !== 0 && has(sh_addr) && sh_offset <= from.offset + from.size;
-    if (!hasBytes && !isMapped) continue;
+    const isLoaded = (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_offset <= from.offset + from.size;
+    if (!hasBytes && !(isLoaded && isMappedIn(from, sh_addr))) continue;
     moved.add(index);
-    if (hasBytes && isResized(sh_offset)) section.sh_size = to.size;
-    section.sh_offset += shift.bytes;
-    section.sh_addr += shift.address;
+    if (size !== undefined && hasBytes && sh_offset === from.offset) section.sh_size = size;
+    section.sh_offset += bytes;
+    section.sh_addr += distance;
   }
-  if (shift.address !== 0n) shiftSymbols(draft, moved, shift.address);
+  return moved;
 }
 
 function isIn({offset, size}: Range, at: number): boolean {
   return at >= offset && at < offset + size;
 }
 
-function pointsAtTable({view}: Draft, tag: bigint): boolean {
-  const isOptions = view.header.e_machine === EM.EM_MIPS && tag === machineDT[8].DT_MIPS_OPTIONS;
-  return isOptions || isTableTag(view, tag);
+function isMappedIn({address, size}: MappedRange, at: bigint): boolean {
+  return at >= address && at < address + BigInt(size);
 }
 
-/** Let the symbols of sections that have moved, all by one distance, follow them. */
+/** Let the symbols of sections that moved follow them. */
 function shiftSymbols(draft: Draft, sections: ReadonlySet<number>, distance: bigint): void {
   const {view, sectionHeaders} = draft;
   const size = Sym.size(view.format.elfClass);
