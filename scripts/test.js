@@ -8,7 +8,7 @@
  * `--runtime` for those of them that show it for another release of the same line: the command line, files, processes.
  */
 import {spawn, spawnSync} from 'node:child_process';
-import {readdirSync, rmSync} from 'node:fs';
+import {readdirSync, rmSync, statSync} from 'node:fs';
 import path from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -66,8 +66,19 @@ else fail('the tests do not compile');
 report();
 
 function compile() {
+  // The command line under test is that of dist.
+  if (isStale() && spawnSync(process.execPath, ['scripts/build.js'], {stdio: 'inherit'}).status !== 0)
+    return false;
   rmSync('build', {recursive: true, force: true});
   return spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {stdio: 'inherit'}).status === 0;
+}
+
+/** Whether a source has changed since dist was built. */
+function isStale() {
+  const built = statSync('dist/bin/cli.cjs', {throwIfNoEntry: false})?.mtimeMs ?? 0;
+  return readdirSync('src', {recursive: true}).some(
+    (name) => statSync(path.join('src', name)).mtimeMs > built,
+  );
 }
 
 function testsFor(arg) {

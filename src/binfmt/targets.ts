@@ -5,6 +5,9 @@
  * Both are ELF headers. The magic is the header that every program of the target has; the mask is a header whose
  * fields hold the bits that must agree. So a target is class, byte order and e_machine, plus what is odd about
  * it. The values are those of QEMU's scripts/qemu-binfmt-conf.sh, except where a note says otherwise.
+ *
+ * A new target needs a line here, one in elf/machine.ts, a program in tiny-guest.ts and a row in test/binfmt/targets.tsv;
+ * where its loaders have paths or rules of their own, also loader/standard-loader.ts, candidate.ts and loader-facts.ts.
  */
 import {endianness} from 'node:os';
 import {ET} from '../elf/constants.js';

@@ -2,6 +2,10 @@
  * From a request to a plan: request/ has what is asked, each edit with its rules; layout/ finds where new bytes go and
  * lets everything follow that moves for them; check/ looks at the result and shares nothing with the other two.
  *
+ * A new edit: its field and the type of that in request/request.ts, its rules in a file of request/, its place in `editsOf`
+ * below, and what it promises in check/promise.ts and check/requested.ts. The command line has it in cli/edit/definition.ts and
+ * edit.ts; the lists of edits in test/fuzz/edits.ts and test/helpers/matrix-edits.ts try it on many files.
+ *
  * Each edit is planned on the file as the edits before it would leave it, seen through an overlay. So several
  * edits in one request give the same file as one after another, not by care but by construction. No byte is
  * written, and a plan that would change anything that it does not declare is refused here (check/plan.ts).

@@ -47,7 +47,7 @@ export function refuseMisses(
 /** The error about a library that is nowhere. */
 export function notFound(program: TreeNode, tree: ResolvedTree, miss: Miss): ElfError {
   const {name, requestedBy, kind, fatal} = miss;
-  const asker = kind === 'library' ? undefined : tree.nodes[requestedBy ?? 0];
+  const asker = kind === 'library' ? undefined : tree.nodes[requestedBy];
   const forWhom = asker === undefined || asker === program ? '' : `, which ${asker.path} asks for,`;
   const places = placesInWords(tree, miss);
   return new ElfError(

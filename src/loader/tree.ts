@@ -103,6 +103,7 @@ export interface TreeNode {
   readonly soname: string | undefined;
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
+  /** Every request of it but the interpreter, whose miss is only in `misses`. */
   readonly edges: readonly Edge[];
   /** What it says itself that it opens with dlopen(3); see the option `dlopen` to have that in the tree. */
   readonly dlopen: readonly DlopenNote[];
@@ -114,7 +115,8 @@ export interface TreeNode {
 export interface Miss {
   readonly name: string;
   readonly kind: RequestKind;
-  readonly requestedBy: number | undefined;
+  /** The node that asks; the program for what is preloaded, and for the interpreter. */
+  readonly requestedBy: number;
   /** The name as it was looked for, its tokens replaced. */
   readonly soughtAs: string;
   /** Where it was looked for: indices in `searches`, in order. See `attemptsOf`. */

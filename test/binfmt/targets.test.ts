@@ -8,6 +8,8 @@ import {
   targetOfFile,
   targetsForDebianArchitecture,
 } from '../../src/binfmt/targets.js';
+import {tinyGuest} from '../../src/binfmt/tiny-guest.js';
+import {describeMachine} from '../../src/elf/machine.js';
 
 const rows = readFileSync('test/binfmt/targets.tsv', 'utf8')
   .trimEnd()
@@ -77,4 +79,17 @@ test("what would catch the machine's own programs is harmful, 32-bit ARM on a 64
   t.deepEqual(harmful('x64'), ['i386', 'i486', 'x86_64']);
   t.deepEqual(harmful('arm64'), ['aarch64']);
   t.deepEqual(harmful('arm'), ['arm', 'aarch64']);
+});
+
+test('what is said of a machine and what is said of its target agree, and each has a program to try', (t) => {
+  for (const target of qemuTargets) {
+    const {name, debianArchitectures, ...format} = target;
+    // EF_MIPS_ABI2, and the ABI that binfmt_misc cannot tell apart.
+    const e_flags = name.startsWith('mipsn32') ? 0x20 : 0;
+    const machine = describeMachine({...format, e_flags});
+    t.is(machine.qemuTarget, name);
+    for (const architecture of machine.debianArchitectures)
+      t.true(debianArchitectures.includes(architecture), architecture);
+    t.is(targetOfFile(tinyGuest(target) ?? new Uint8Array()), target);
+  }
 });

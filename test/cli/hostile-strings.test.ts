@@ -6,6 +6,7 @@
 import {chmodSync, copyFileSync, mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {formats} from '../../src/cli/tree/formats.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {growLibrary} from '../fuzz/grown.js';
@@ -112,10 +113,13 @@ function casesOf({directory, file, sound}: Place): Case[] {
       elfinterp('show', '--format', format, file),
       elfinterp('show', '--format', format, sound, '--diff', file),
     ]),
-    ...['text', 'json', 'dot', 'svg', 'mermaid'].flatMap((format) => [
-      elfinterp('tree', '--format', format, file, sound),
-      elfinterp('tree', '--format', format, '--reverse', `n${hostileName}`, file),
-    ]),
+    // Paths are data, as `--list` prints them.
+    ...formats
+      .filter((format) => format !== 'list')
+      .flatMap((format) => [
+        elfinterp('tree', '--format', format, file, sound),
+        elfinterp('tree', '--format', format, '--reverse', `n${hostileName}`, file),
+      ]),
     data('tree', '--list', file, sound),
     elfinterp('tree', '--all', '-r', directory),
     elfinterp('tree', '--why', `n${hostileName}`, file),

@@ -1,6 +1,7 @@
 import {chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {pictureFormats} from '../../src/cli/tree/formats.js';
 import {elfinterpAsNobody} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -521,7 +522,7 @@ test(
     const program = path.join(directory, 'p');
     link(program, 'int main(void) { return 0; }', []);
     output('patchelf', ['--add-needed', 'lib\x1b[31m.so', program]);
-    for (const format of ['text', 'dot', 'svg', 'mermaid']) {
+    for (const format of ['text', ...pictureFormats]) {
       const {stdout, stderr} = elfinterp('tree', '--format', format, program);
       t.false(`${stdout}${stderr}`.includes('\x1b'), format);
       t.true(stdout.includes('x1b'), format);

@@ -192,6 +192,18 @@ test('checker: a change of nothing passes, so that what follows fails for its ow
 const refused: Readonly<
   Record<string, [RegExp, (view: ElfView) => readonly (readonly [number, Uint8Array])[]]>
 > = {
+  'another bit of DT_FLAGS_1': [
+    /DT_FLAGS_1 would not read as it should \(expected "0x8000000", got "0x1"\)/,
+    (view) => [changedEntry(view, DT.DT_FLAGS_1, () => ({d_val: 1n}))],
+  ],
+  'an entry that no request speaks of': [
+    /a dynamic entry would change \(expected DT_INIT 0x1000, got DT_INIT 0x1008\)/,
+    (view) => [changedEntry(view, DT.DT_INIT, ({d_val}) => ({d_val: d_val + 8n}))],
+  ],
+  'an entry less': [
+    /a dynamic entry would change \(expected DT_RELACOUNT 0xa, got 0x6ffffdf0 0x0\)/,
+    (view) => [changedEntry(view, DT.DT_RELACOUNT, () => ({d_tag: 0x6ffffdf0n, d_val: 0n}))],
+  ],
   'a LOAD that becomes writable and executable': [
     /the LOAD at 0x1000: p_flags changes \(expected 0x5, got 0x7\)/,
     (view) => [changedSegment(view, executable, () => ({p_flags: 7}))],

@@ -8,6 +8,7 @@ import test, {type ExecutionContext} from 'ava';
 import {createOutput, type Output} from '../../src/cli/output.js';
 import {layoutMap} from '../../src/cli/show/layout.js';
 import {reportOf} from '../../src/cli/show/report.js';
+import {formats} from '../../src/cli/tree/formats.js';
 import {createPainter} from '../../src/cli/tree/paint.js';
 import {whyToText} from '../../src/cli/tree/questions.js';
 import {createReport} from '../../src/cli/tree/report.js';
@@ -174,15 +175,18 @@ function withPaddings(t: ExecutionContext, count: number): Uint8Array {
 /** What a command does with a resolved tree, output and all. */
 const resolvers: Readonly<Record<string, (file: string) => void>> = {
   ...Object.fromEntries(
-    (['text', 'list', 'json', 'dot', 'mermaid'] as const).map((format) => [
-      `tree as ${format}`,
-      (file: string) => {
-        const {add, end} = createReport({format, why: undefined, reverse: undefined, all: false}, silent);
-        const tree = resolveTree(file);
-        add({file, tree, undefinedSymbols: undefined, moduleLoading: undefined});
-        void end();
-      },
-    ]),
+    // The layout of SVG is Graphviz's.
+    formats
+      .filter((format) => format !== 'svg')
+      .map((format) => [
+        `tree as ${format}`,
+        (file: string) => {
+          const {add, end} = createReport({format, why: undefined, reverse: undefined, all: false}, silent);
+          const tree = resolveTree(file);
+          add({file, tree, undefinedSymbols: undefined, moduleLoading: undefined});
+          void end();
+        },
+      ]),
   ),
   'tree --why': (file) => whyToText(resolveTree(file), libraryName(1), createPainter(false)),
   'shrink the search path': (file) => shrinkSearchPath(viewBuffer(readFileSync(file))),

@@ -1,5 +1,6 @@
 import type {Definition} from '../command.js';
 import {choice, flag, jsonOption, list, recursive, text} from '../options.js';
+import {formats} from './formats.js';
 
 export const tree = {
   usage: 'tree [files..]',
@@ -20,7 +21,7 @@ export const tree = {
     symbols: flag('also look for undefined symbols'),
     modules: flag('also report how each library loads modules at run time'),
     list: flag('print only paths: the loader and the libraries, one per line'),
-    format: choice('FORMAT', ['text', 'list', 'json', 'dot', 'svg', 'mermaid'], 'output format', {
+    format: choice('FORMAT', formats, 'output format', {
       usual: 'text',
     }),
     why: text('NAME', 'show why this library is loaded'),

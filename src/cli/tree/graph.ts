@@ -1,6 +1,7 @@
 /*
  * Trees as one graph, for pictures and for questions over many programs. A file is one node, however many programs
- * load it; a name that nothing answers is a node too.
+ * load it; a name that nothing answers is a node too. Several requests of one file by another are one edge, without their
+ * names and reasons: those are in the tree.
  *
  * In a picture of a hundred libraries nearly all of a thousand arrows go to libc and say nothing, so an arrow is
  * left out where a longer way leads to the same place (the transitive reduction, as Graphviz's tred makes it).
@@ -48,7 +49,7 @@ export class GraphBuilder {
     for (const {name, requestedBy, optional, fatal} of tree.misses) {
       const reason = shortened(fatal ?? 'not found');
       const id = this.#node(`miss ${name}`, {path: name, kind: 'missing', reason});
-      this.#edge(ids[requestedBy ?? 0], id, optional);
+      this.#edge(ids[requestedBy], id, optional);
     }
   }
 

@@ -28,7 +28,7 @@ export class PlaceList {
   /** One line for each place of a miss that was tried, and how many more there are. */
   lines(miss: Miss): SafeText[] {
     const {aside, reason} = this.#paint;
-    const {requestedBy = 0, searches, rejected} = miss;
+    const {requestedBy, searches, rejected} = miss;
     const key = searches.join(' ');
     const isPlain = rejected.length === 0;
     const known = isPlain ? this.#told.get(key) : undefined;

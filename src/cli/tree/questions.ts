@@ -66,7 +66,7 @@ function missesToText(tree: ResolvedTree, name: string, paint: Painter): SafeTex
     ...misses.slice(0, mostAnswers).flatMap((miss) => {
       const {requestedBy, fatal} = miss;
       const what = `${name} ${fatal === undefined ? 'is not found' : `makes the loader fail: ${fatal}`}`;
-      const asker = tree.nodes[requestedBy ?? 0]?.path ?? '';
+      const asker = tree.nodes[requestedBy]?.path ?? '';
       return [
         safe`${paint.problem(what)}, needed by ${asker}; tried in this order:`,
         ...places.lines(miss).map((line) => safe`    ${line}`),

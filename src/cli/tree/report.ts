@@ -6,6 +6,7 @@ import type {ModuleLoading, ResolvedTree, UndefinedSymbol} from '../../index.js'
 import {errorToJson, type Output} from '../output.js';
 import {safe, trusted} from '../safe-text.js';
 import {graphToDot} from './dot.js';
+import type {Format, PictureFormat} from './formats.js';
 import {type Graph, GraphBuilder, towards, withoutImpliedEdges} from './graph.js';
 import {graphToMermaid} from './mermaid.js';
 import {createPainter} from './paint.js';
@@ -31,8 +32,6 @@ export interface Report {
   /** @returns false when what was asked about occurred nowhere */
   end(): Promise<boolean> | boolean;
 }
-
-export type Format = 'text' | 'list' | 'json' | 'dot' | 'svg' | 'mermaid';
 
 interface ReportOptions {
   readonly format: Format;
@@ -169,12 +168,7 @@ function reverseJsonPrinter(name: string, output: Output) {
   };
 }
 
-function picturePrinter(
-  format: 'dot' | 'svg' | 'mermaid',
-  reverse: string | undefined,
-  all: boolean,
-  output: Output,
-) {
+function picturePrinter(format: PictureFormat, reverse: string | undefined, all: boolean, output: Output) {
   const printers = {dot: graphToDot, svg: graphToSvg, mermaid: graphToMermaid};
   return async (whole: Graph): Promise<boolean> => {
     const part = reverse === undefined ? whole : towards(whole, reverse).graph;

@@ -17,7 +17,8 @@ import {optimizeLate} from '../optimize-late.js';
 import type {Output} from '../output.js';
 import {safe} from '../safe-text.js';
 import type {tree as definition} from './definition.js';
-import {createReport, type Format, type Report, type Resolved} from './report.js';
+import type {Format} from './formats.js';
+import {createReport, type Report, type Resolved} from './report.js';
 import {versionInWords} from './text.js';
 import {enumerate, groupBy, symbolInWords} from './words.js';
 
@@ -160,7 +161,7 @@ function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, wi
   const [first] = misses;
   const {name = '', fatal} = first ?? {};
   const what = fatal === undefined ? 'is not found' : `makes the loader fail: ${shortened(fatal)}`;
-  const askers = misses.flatMap(({requestedBy = 0}) =>
+  const askers = misses.flatMap(({requestedBy}) =>
     requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? ''],
   );
   const by =

@@ -20,6 +20,7 @@ import {overlaySource} from '../../source/overlay.js';
 import {RangeSet} from '../../source/range-set.js';
 import {failCheck, requireSameBytes} from './fail.js';
 import {hasReadableNames} from './names.js';
+import {checkOtherEntries} from './other-entries.js';
 import type {Promised, Requested} from './promise.js';
 import {checkRequested} from './requested.js';
 import {checkSegments} from './segments.js';
@@ -36,6 +37,7 @@ export function checkPlan(before: ElfView, plan: Promised, requests: readonly Re
   checkTables(before, after, changedTables(requests));
   checkSymbols(before, after, plan, requests);
   checkVersions(before, after, plan, requests);
+  checkOtherEntries(before, after, requests);
   checkProblems(before, after, checkHeaders);
 }
 

@@ -1,13 +1,14 @@
 /*
  * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
- * strings, by other code than the edits', and everything that the request does not speak of must read as before.
+ * strings, by other code than the edits', and what else of that the request does not speak of must read as before. (The
+ * entries that no request speaks of: other-entries.ts.)
  */
 import {DF_1, DT, dynamicTagName} from '../../elf/constants.js';
 import {stringTags} from '../../elf/dynamic.js';
 import {osAbiValue} from '../../elf/os-abi.js';
 import {isStackExecutable} from '../../elf/stack.js';
 import type {ElfView} from '../../elf/view.js';
-import {ElfError} from '../../errors.js';
+import {ElfError, hex} from '../../errors.js';
 import type {Requested} from './promise.js';
 
 /** What a request can change and what can be read back. */
@@ -18,6 +19,8 @@ interface Facts {
   readonly needed: readonly string[];
   readonly soname: string | undefined;
   readonly noDefaultLib: boolean;
+  /** The other bits of DT_FLAGS_1, in hexadecimal. */
+  readonly flags1: string;
   readonly execStack: boolean | undefined;
   readonly osAbi: number;
 }
@@ -46,6 +49,7 @@ const labels: Readonly<Record<keyof Facts, string>> = {
   needed: 'DT_NEEDED',
   soname: 'DT_SONAME',
   noDefaultLib: 'DF_1_NODEFLIB',
+  flags1: 'DT_FLAGS_1',
   execStack: 'PT_GNU_STACK',
   osAbi: 'EI_OSABI',
 };
@@ -54,13 +58,15 @@ const changeableTags: ReadonlySet<bigint> = new Set([DT.DT_NEEDED, DT.DT_SONAME,
 
 function factsOf(view: ElfView): Facts {
   const {dynamic} = view;
+  const flags1 = dynamic?.value(DT.DT_FLAGS_1) ?? 0n;
   return {
     interpreter: view.interpreter?.path,
     rpath: dynamic?.rpath,
     runpath: dynamic?.runpath,
     needed: dynamic?.needed ?? [],
     soname: dynamic?.soname,
-    noDefaultLib: ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n,
+    noDefaultLib: (flags1 & DF_1.DF_1_NODEFLIB) !== 0n,
+    flags1: hex(flags1 & ~DF_1.DF_1_NODEFLIB),
     execStack: isStackExecutable(view),
     osAbi: view.ident.EI_OSABI,
   };
@@ -73,6 +79,7 @@ function expect(facts: Facts, request: Requested): Facts {
     needed: expectNeeded(facts.needed, request),
     soname: request.soname ?? facts.soname,
     noDefaultLib: request.noDefaultLib ?? facts.noDefaultLib,
+    flags1: facts.flags1,
     execStack: request.execStack ?? facts.execStack,
     osAbi: request.osAbi === undefined ? facts.osAbi : (osAbiValue(request.osAbi) ?? -1),
   };
