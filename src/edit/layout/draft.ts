@@ -173,7 +173,8 @@ export class Draft {
 
   /** The value of a tag; the last one where there are several, as for ld.so. */
   value(tag: bigint): bigint | undefined {
-    return this.values.findLast(({d_tag}) => d_tag === tag)?.d_val;
+    const entry = this.entries.findLast((other) => other.d_tag === tag && 'd_val' in other);
+    return entry !== undefined && 'd_val' in entry ? entry.d_val : undefined;
   }
 
   /** Give every entry of a tag a value. */

@@ -45,10 +45,11 @@ export function placeStrings(
   const table = readTable(draft.view);
   const use = markUsedStrings(draft.view, table, draft.values, withdrawn);
   const places = findStrings(table, use, texts);
-  for (const start of released) clearUnused(draft, table, use, start);
+  const home = tableOffset(draft);
+  for (const start of released) clearUnused(draft, home, table, use, start);
   const behind = [...texts].filter((text) => {
     if (places.has(text)) return false;
-    const hole = fillHole(draft, table, use, encodeString(text), released);
+    const hole = fillHole(draft, home, table, use, encodeString(text), released);
     if (hole >= 0) places.set(text, hole);
     return hole < 0;
   });
@@ -68,6 +69,7 @@ function releasedByEntries({view, values}: Draft): number[] {
 /** Put a string into a hole; -1 when none is large enough. */
 function fillHole(
   draft: Draft,
+  home: number,
   table: Uint8Array,
   use: StringUse,
   bytes: Uint8Array,
@@ -76,7 +78,7 @@ function fillHole(
   const hole = findHole(table, use, bytes.length, released);
   if (hole < 0) return -1;
   draft.placed(released.includes(hole) ? 'in-place' : 'slack');
-  writeInto(draft, hole, bytes);
+  writeString(draft, home + hole, bytes);
   table.set(bytes, hole);
   use.add(hole);
   return hole;
@@ -97,7 +99,8 @@ function appendStrings(
     end += encodeString(text).length;
   }
   growStringTable(draft, end);
-  for (const [text, start] of places) writeInto(draft, start, encodeString(text));
+  const home = tableOffset(draft);
+  for (const [text, start] of places) writeString(draft, home + start, encodeString(text));
   return places;
 }
 
@@ -147,11 +150,11 @@ function isAt(table: Uint8Array, start: number, sought: Uint8Array): boolean {
 }
 
 /** Zero a string up to the first byte that something else still uses. */
-function clearUnused(draft: Draft, table: Uint8Array, use: StringUse, start: number): void {
+function clearUnused(draft: Draft, home: number, table: Uint8Array, use: StringUse, start: number): void {
   const end = use.endOfUnused(start);
   if (end === start) return;
   draft.clear(
-    tableOffset(draft) + start,
+    home + start,
     end - start,
     `the string ${decodeString(table.subarray(start, end))}, no longer used`,
   );
@@ -184,8 +187,8 @@ function freeTail(table: Uint8Array, use: StringUse): number {
   return table.length - start;
 }
 
-function writeInto(draft: Draft, start: number, bytes: Uint8Array): void {
-  draft.write(tableOffset(draft) + start, bytes, `the string ${decodeString(bytes.subarray(0, -1))}`);
+function writeString(draft: Draft, offset: number, bytes: Uint8Array): void {
+  draft.write(offset, bytes, `the string ${decodeString(bytes.subarray(0, -1))}`);
 }
 
 /** Where the table is in this draft; growing may have moved it. */

@@ -3,7 +3,7 @@
  * entry more takes a spare slot after the last entry of any kind, and the values move, not the slots.
  */
 import {DT} from '../../elf/constants.js';
-import {Verneed} from '../../elf/records.js';
+import {type Dyn, Verneed} from '../../elf/records.js';
 import {readNeededVersions} from '../../elf/versions.js';
 import {type Draft, type EditResult, type Entry, unchanged} from '../layout/draft.js';
 import {encode} from '../layout/encode.js';
@@ -65,14 +65,15 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
   const dynamic = requireDynamic(view);
   const wanted = new Map(Object.entries(names).filter(([from, to]) => from !== to));
   const target = (index: number | bigint) => wanted.get(dynamic.stringAt(BigInt(index))) ?? '';
-  const entries = draft.values.filter((e) => e.d_tag === DT.DT_NEEDED && target(e.d_val) !== '');
+  const isRenamed = (entry: Entry): entry is Dyn =>
+    'd_val' in entry && entry.d_tag === DT.DT_NEEDED && target(entry.d_val) !== '';
   const files = readNeededVersions(view).filter(({record}) => target(record.vn_file) !== '');
   const notes = [...wanted.keys()]
     .filter((from) => !dynamic.needed.includes(from))
     .map((from) => describeAbsent(from, 'replaced', dynamic.needed));
-  if (entries.length + files.length === 0) return {...unchanged(view), notes};
+  if (!draft.entries.some(isRenamed) && files.length === 0) return {...unchanged(view), notes};
   draft.entries = draft.entries.map((entry) =>
-    'd_val' in entry && entries.includes(entry) ? {d_tag: entry.d_tag, text: target(entry.d_val)} : entry,
+    isRenamed(entry) ? {d_tag: entry.d_tag, text: target(entry.d_val)} : entry,
   );
   const old = files.map(({record}) => record.vn_file);
   const withdrawn = {versions: new Set(files.map(({offset}) => offset))};
