@@ -82,12 +82,11 @@ function moveSections({sectionHeaders}: Draft, {from, bytes, distance, size}: Mo
     const {sh_type, sh_flags, sh_addr, sh_offset, sh_size} = section;
     // .tbss has the address of what follows it.
     if (sh_type === SHT.SHT_NOBITS) continue;
-    // A section that lost its SHF_ALLOC still describes the bytes that move.
-    const hasBytes = sh_size > 0 && isIn(from, sh_offset);
-    const isLoaded = (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_offset <= from.offset + from.size;
-    if (!hasBytes && !(isLoaded && isMappedIn(from, sh_addr))) continue;
+    // A section that lost its SHF_ALLOC still describes the bytes that move; one without bytes has only its address.
+    const isEmpty = sh_size === 0 && (sh_flags & SHF.SHF_ALLOC) !== 0 && isMappedIn(from, sh_addr);
+    if (!isEmpty && (sh_size === 0 || !isIn(from, sh_offset))) continue;
     moved.add(index);
-    if (size !== undefined && hasBytes && sh_offset === from.offset) section.sh_size = size;
+    if (size !== undefined && !isEmpty && sh_offset === from.offset) section.sh_size = size;
     section.sh_offset += bytes;
     section.sh_addr += distance;
   }

@@ -106,3 +106,14 @@ test('only tables follow by entries: an address of code stays', (t) => {
   relocate(draft, tables, away);
   t.is(draft.value(DT.DT_INIT), base + 0x248n);
 });
+
+test('a section without bytes follows its address, one with bytes its place in the file', (t) => {
+  const empty = section(SHT.SHT_PROGBITS, 0x250, 0, {sh_offset: 0x10});
+  const stray = section(SHT.SHT_PROGBITS, 0x250, 4, {sh_offset: 0x10});
+  const draft = sketch({sections: [...usual.sections, empty, stray]});
+  relocate(draft, tables, away);
+  t.deepEqual(
+    draft.sectionHeaders.slice(-2).map(({sh_addr}) => sh_addr),
+    [base + 0x350n, base + 0x250n],
+  );
+});
