@@ -6,6 +6,7 @@ import {existsSync, readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {checkPlan, checkPlanFully} from '../../src/edit/check/plan.js';
+import type {Requested} from '../../src/edit/check/promise.js';
 import {DT, PF, PT, SHT} from '../../src/elf/constants.js';
 import {Dyn, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable} from '../../src/elf/symbols.js';
@@ -177,6 +178,16 @@ const writable = isLoad(PF.PF_R | PF.PF_W);
 const executable = isLoad(PF.PF_R | PF.PF_X);
 const readOnly = isLoad(PF.PF_R);
 const ofType = (type: number) => (p: Phdr) => p.p_type === type;
+
+/** Fields of a request that say how to edit, not what comes of it. */
+type Modifiers = 'allowRelative' | 'addInterpreter' | 'payload';
+/** What nothing would check: a new edit has a field in check/promise.ts. */
+type Unchecked = Exclude<keyof EditRequest, keyof Requested | Modifiers>;
+
+test('every edit is known to the checker', (t) => {
+  const isChecked: [Unchecked] extends [never] ? true : false = true;
+  t.true(isChecked);
+});
 
 test('checker: a change of nothing passes, so that what follows fails for its own reason', (t) => {
   t.is(
