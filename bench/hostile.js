@@ -66,13 +66,11 @@ console.log('| command | time | CPU time | peak memory | output |\n|---|--:|--:|
 for (const args of commands) console.log(measure(args));
 
 function measure(args) {
-  const {NODE_EXTRA_CA_CERTS: _, NODE_OPTIONS: __, ...env} = process.env;
   const output = join(work, 'output');
   const fd = openSync(output, 'w');
   const usage = openSync(join(work, 'usage'), 'w');
   const start = performance.now();
   const {signal} = spawnSync(process.execPath, ['--import', meter, cli, ...args], {
-    env,
     stdio: ['ignore', fd, fd, usage],
   });
   const time = ((performance.now() - start) / 1000).toFixed(2);

@@ -16,9 +16,8 @@ import {cli, workDirectory} from './helpers.js';
 
 const rounds = process.argv[2] ?? '60';
 const directory = workDirectory();
-const env = {...process.env, NODE_EXTRA_CA_CERTS: undefined, NODE_OPTIONS: undefined};
 const run = (command, ...args) =>
-  execFileSync(command, args, {env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe']});
+  execFileSync(command, args, {encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe']});
 const compile = (name, text, ...flags) => {
   const source = join(directory, `${name}.c`);
   writeFileSync(source, text);
