@@ -145,3 +145,17 @@ export type Vernaux = ReturnType<typeof Vernaux.decode>;
 export type Verdef = ReturnType<typeof Verdef.decode>;
 export type Verdaux = ReturnType<typeof Verdaux.decode>;
 export type {Decoded};
+
+/** A section header that describes nothing: the first one of a table, and one that is no longer used (SHT_NULL). */
+export const nullSection: Shdr = {
+  sh_name: 0,
+  sh_type: 0,
+  sh_flags: 0,
+  sh_addr: 0n,
+  sh_offset: 0,
+  sh_size: 0,
+  sh_link: 0,
+  sh_info: 0,
+  sh_addralign: 0,
+  sh_entsize: 0,
+};

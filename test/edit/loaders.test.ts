@@ -5,22 +5,14 @@ import {copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import type {EditRequest} from '../../src/edit/request/request.js';
-import {applyPlanSync, type ElfView, kindOf, openElfBuffer, openElfSync, planEdit} from '../../src/index.js';
+import {type ElfView, kindOf, openElfBuffer} from '../../src/index.js';
+import {editFile} from '../helpers/edits.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {MissingTool, output, run, withTools} from '../helpers/tools.js';
 
 const glibcLoader = '/lib64/ld-linux-x86-64.so.2';
 const muslLoader = '/lib/ld-musl-x86_64.so.1';
-
-function editFile(file: string, request: EditRequest): void {
-  const elf = openElfSync(file);
-  try {
-    applyPlanSync(file, planEdit(elf.view, request));
-  } finally {
-    elf.close();
-  }
-}
 
 function viewOf(file: string): ElfView {
   return openElfBuffer(readFileSync(file)).view;

@@ -6,8 +6,7 @@ import {copyFileSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
-import {applyPlanSync, type EditRequest, openElfSync, type Plan, planEdit} from '../../src/index.js';
-import {loaderLink} from '../helpers/edits.js';
+import {editFile, loaderLink} from '../helpers/edits.js';
 import {fixture} from '../helpers/fixtures.js';
 import {elfinterpPatchelf} from '../helpers/patchelf.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
@@ -31,17 +30,6 @@ function pack(t: ExecutionContext, linker: string, isAppImage = false): string {
   writeFileSync(file, Buffer.concat([program, data, trailer]), {mode: 0o755});
   t.is(output(file, []), everywhere);
   return file;
-}
-
-function editFile(file: string, request: EditRequest): Plan {
-  const elf = openElfSync(file);
-  try {
-    const plan = planEdit(elf.view, request);
-    applyPlanSync(file, plan);
-    return plan;
-  } finally {
-    elf.close();
-  }
 }
 
 const program = fixture('x86_64/probe-pie');

@@ -5,7 +5,15 @@ import {copyFileSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
 import type {EditRequest} from '../../src/edit/request/request.js';
-import {applyPlanToBuffer, ElfError, openElfBuffer, type Plan, planEdit} from '../../src/index.js';
+import {
+  applyPlanSync,
+  applyPlanToBuffer,
+  ElfError,
+  openElfBuffer,
+  openElfSync,
+  type Plan,
+  planEdit,
+} from '../../src/index.js';
 import {type Fixture, toolchains} from './fixtures.js';
 import {tempDirectory} from './temp.js';
 
@@ -16,6 +24,18 @@ export function planFor(bytes: Uint8Array, request: EditRequest): Plan {
 /** The bytes of the edited file. */
 export function edit(bytes: Uint8Array, request: EditRequest): Buffer {
   return Buffer.from(applyPlanToBuffer(bytes, planFor(bytes, request)));
+}
+
+/** Edit a file, and return the plan. */
+export function editFile(file: string, request: EditRequest | readonly EditRequest[]): Plan {
+  const elf = openElfSync(file);
+  try {
+    const plan = planEdit(elf.view, request);
+    applyPlanSync(file, plan);
+    return plan;
+  } finally {
+    void elf.close();
+  }
 }
 
 /** The edited file, or undefined when the planner says that there is no room. */

@@ -4,7 +4,7 @@
  */
 import {PT} from '../../src/elf/constants.js';
 import type {Format} from '../../src/elf/record.js';
-import {Ehdr, Ident, Phdr, Shdr} from '../../src/elf/records.js';
+import {Ehdr, Ident, nullSection, Phdr, Shdr} from '../../src/elf/records.js';
 
 const identPadding = 7;
 
@@ -57,7 +57,7 @@ export function programHeader(format: Format, fields: Partial<Phdr>): Uint8Array
 }
 
 export function sectionHeader(format: Format, fields: Partial<Shdr>): Uint8Array {
-  return Shdr.encode({...emptyShdr, ...fields}, format);
+  return Shdr.encode({...nullSection, ...fields}, format);
 }
 
 /** A file of one PT_INTERP: header, program header, then the given bytes. */
@@ -83,17 +83,4 @@ const emptyPhdr: Phdr = {
   p_filesz: 0,
   p_memsz: 0,
   p_align: 0,
-};
-
-const emptyShdr: Shdr = {
-  sh_name: 0,
-  sh_type: 0,
-  sh_flags: 0,
-  sh_addr: 0n,
-  sh_offset: 0,
-  sh_size: 0,
-  sh_link: 0,
-  sh_info: 0,
-  sh_addralign: 0,
-  sh_entsize: 0,
 };

@@ -32,15 +32,6 @@ export function requireAppended(draft: Draft, size: number): void {
   if (findAppended(draft, size) === undefined) openAppended(draft, size);
 }
 
-/** Let the appended segment reach `size` bytes further, if it ends at `end`. */
-export function growAppended(draft: Draft, end: number, size: number): boolean {
-  const load = findAppended(draft, size);
-  if (load === undefined || load.p_offset + load.p_filesz !== end) return false;
-  draft.placed('new-segment');
-  appendTo(draft, load, size, 1);
-  return true;
-}
-
 /**
  * Take a slot of the program header table for another segment. One that must precede the LOADs (PT_INTERP,
  * gABI) is put there; the entries after it move up by one.
@@ -87,7 +78,7 @@ interface Slots {
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
-export function openAppended(draft: Draft, size: number): Phdr {
+function openAppended(draft: Draft, size: number): Phdr {
   openLoads(draft, [], {size});
   return appendedOf(draft);
 }

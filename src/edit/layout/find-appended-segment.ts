@@ -39,13 +39,13 @@ function isAppended(draft: Draft, load: Phdr): boolean {
   );
 }
 
-/** Behind it in the file there may be section headers, which can give way. */
+/** Section headers may follow it in the file, since they can give way. */
 function isLast(draft: Draft, load: Phdr): boolean {
   const end = load.p_offset + load.p_filesz;
-  const isBehind = (offset: number, size: number) => size > 0 && offset + size > end;
+  const isAfter = (offset: number, size: number) => size > 0 && offset + size > end;
   const loads = draft.programHeaders.filter((p) => p.p_type === PT.PT_LOAD && p !== load);
-  if (loads.length === 0 || loads.some((p) => isBehind(p.p_offset, p.p_filesz))) return false;
-  const strangers = knownRanges(draft).filter(({start, end: stop}) => isBehind(start, stop - start));
+  if (loads.length === 0 || loads.some((p) => isAfter(p.p_offset, p.p_filesz))) return false;
+  const strangers = knownRanges(draft).filter(({start, end: stop}) => isAfter(start, stop - start));
   const isSectionTable = strangers.length === 1 && strangers[0]?.start === draft.sectionHeaderOffset;
   if (isSectionTable) return strangers[0]?.end === draft.size && strangers[0].start >= end;
   return strangers.length === 0 && end === draft.size;

@@ -7,7 +7,7 @@
  * end of its version array. The symbols that had it get VER_NDX_GLOBAL, which is "no particular version".
  */
 import {DT, SHN, SHT, STB, STT} from '../../elf/constants.js';
-import {type Shdr, Sym, Vernaux, Verneed} from '../../elf/records.js';
+import {nullSection, Sym, Vernaux, Verneed} from '../../elf/records.js';
 import {concatenate} from '../../elf/strings.js';
 import {eachSymbol, eachSymbolOf} from '../../elf/symbols.js';
 import {
@@ -146,9 +146,9 @@ function removeTable(draft: Draft): void {
     types.push(SHT.SHT_GNU_VERSYM);
   }
   draft.replaceEntries(({d_tag}) => gone.includes(d_tag));
-  const unused = draft.sectionHeaders.filter(({sh_type}) => types.includes(sh_type));
-  forgetSectionSymbols(draft, new Set(unused.map((section) => draft.sectionHeaders.indexOf(section))));
-  for (const section of unused) Object.assign(section, unusedSection);
+  const unused = [...draft.sectionHeaders.entries()].filter(([, {sh_type}]) => types.includes(sh_type));
+  forgetSectionSymbols(draft, new Set(unused.map(([index]) => index)));
+  for (const [, section] of unused) Object.assign(section, nullSection);
 }
 
 /** The symbols that linkers make for each section have no use once it is gone. */
@@ -168,19 +168,6 @@ function forgetSectionSymbols(draft: Draft, sections: ReadonlySet<number>): void
     );
   });
 }
-
-const unusedSection: Shdr = {
-  sh_name: 0,
-  sh_type: SHT.SHT_NULL,
-  sh_flags: 0,
-  sh_addr: 0n,
-  sh_offset: 0,
-  sh_size: 0,
-  sh_link: 0,
-  sh_info: 0,
-  sh_addralign: 0,
-  sh_entsize: 0,
-};
 
 function sizeOf({format}: ElfView, index: number | undefined): number {
   return (index === undefined ? Verneed : Vernaux).size(format.elfClass);

@@ -9,7 +9,7 @@ import {closeSync, ftruncateSync, openSync} from 'node:fs';
 import {PT, SHF, SHN, SHT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import {findPayload} from '../../elf/payload.js';
-import {Ehdr, EI_NIDENT, Phdr, type Shdr, Shdr as ShdrRecord} from '../../elf/records.js';
+import {Ehdr, EI_NIDENT, nullSection, Phdr, type Shdr, Shdr as ShdrRecord} from '../../elf/records.js';
 import {concatenate, encodeString} from '../../elf/strings.js';
 import {ElfView} from '../../elf/view.js';
 import {fileSource} from '../../source/file.js';
@@ -73,7 +73,7 @@ function layOut(view: ElfView, keep: number, kept: readonly boolean[]): StripPla
   };
   const names = new Names();
   const sections = view.sectionHeaders.slice(0, last + 1).map((section, i) => {
-    if (!kept[i]) return unused;
+    if (!kept[i]) return nullSection;
     const sh_name = names.add(view.sectionName(section));
     const isCut = section.sh_type !== SHT.SHT_NOBITS && section.sh_offset + section.sh_size > keep;
     const sh_link = kept[section.sh_link] ? section.sh_link : 0;
@@ -88,7 +88,7 @@ function layOut(view: ElfView, keep: number, kept: readonly boolean[]): StripPla
   const table = names.bytes();
   const sh_offset = place(table, 1);
   sections.push({
-    ...unused,
+    ...nullSection,
     sh_name,
     sh_type: SHT.SHT_STRTAB,
     sh_offset,
@@ -102,19 +102,6 @@ function layOut(view: ElfView, keep: number, kept: readonly boolean[]): StripPla
   const header = {...view.header, e_shoff, e_shnum: sections.length, e_shstrndx: sections.length - 1};
   return {keep, tail: concatenate(pieces), header: Ehdr.encode(header, view.format)};
 }
-
-const unused: Shdr = {
-  sh_name: 0,
-  sh_type: SHT.SHT_NULL,
-  sh_flags: 0,
-  sh_addr: 0n,
-  sh_offset: 0,
-  sh_size: 0,
-  sh_link: 0,
-  sh_info: 0,
-  sh_addralign: 0,
-  sh_entsize: 0,
-};
 
 /** A table of section names. */
 class Names {

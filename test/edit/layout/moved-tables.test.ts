@@ -6,8 +6,8 @@ import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
-import {applyPlanSync, type EditRequest, openElfBuffer, openElfSync, planEdit} from '../../../src/index.js';
-import {edit, programFile} from '../../helpers/edits.js';
+import {type EditRequest, openElfBuffer} from '../../../src/index.js';
+import {edit, editFile, programFile} from '../../helpers/edits.js';
 import {fixture, fixtureBytes, toolchains} from '../../helpers/fixtures.js';
 import {
   newComplaints,
@@ -23,15 +23,6 @@ import {output, runProgram, withTools} from '../../helpers/tools.js';
 const sources = fileURLToPath(new URL('../../../../test-binaries/sources/', import.meta.url));
 const versionScript = `-Wl,--version-script=${sources}libprobe.map`;
 const longInterpreter = `/opt/${'i'.repeat(3900)}`;
-
-function editFile(file: string, request: EditRequest): void {
-  const elf = openElfSync(file);
-  try {
-    applyPlanSync(file, planEdit(elf.view, request));
-  } finally {
-    elf.close();
-  }
-}
 
 /** libprobe and the program that needs it, for mips64el. */
 function buildMips(t: ExecutionContext, style: string): {library: string; user: string; directory: string} {

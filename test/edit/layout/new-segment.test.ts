@@ -5,18 +5,10 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import type {EditRequest} from '../../../src/edit/request/request.js';
 import {PT, SHF, SHT} from '../../../src/elf/constants.js';
 import {Phdr, Shdr} from '../../../src/elf/records.js';
-import {
-  applyPlanSync,
-  ElfError,
-  type ElfView,
-  openElfBuffer,
-  openElfSync,
-  planEdit,
-} from '../../../src/index.js';
-import {edit, editOrNoRoom, planFor, programFile} from '../../helpers/edits.js';
+import {ElfError, type ElfView, openElfBuffer} from '../../../src/index.js';
+import {edit, editFile, editOrNoRoom, planFor, programFile} from '../../helpers/edits.js';
 import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
 import {stripperNames, stripWith} from '../../helpers/strippers.js';
 import {tempDirectory} from '../../helpers/temp.js';
@@ -30,15 +22,6 @@ function compile(directory: string, source: string, ...options: readonly string[
   writeFileSync(`${file}.c`, source);
   output('gcc', [`${file}.c`, '-o', file, ...options]);
   return file;
-}
-
-function editFile(file: string, request: EditRequest | readonly EditRequest[]): void {
-  const elf = openElfSync(file);
-  try {
-    applyPlanSync(file, planEdit(elf.view, request));
-  } finally {
-    elf.close();
-  }
 }
 
 function viewOf(file: string): ElfView {
