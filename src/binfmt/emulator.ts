@@ -8,7 +8,7 @@ import {type FileSource, fileSource} from '../source/file.js';
 import {mustFindTable, refuseHostWide} from './mount.js';
 import {formatRegistration, type Registration} from './registration.js';
 import {entryMatches, readEntry, register, setEnabled, unregister} from './registry.js';
-import {isHarmfulTarget, qemuTargets, targetByName} from './targets.js';
+import {isHarmfulTarget, qemuTargets, targetByName, targetNameIn} from './targets.js';
 
 /** Which table, and whether it may be the machine's own. */
 export interface TableOptions {
@@ -46,8 +46,7 @@ export const flagMeanings: Readonly<Record<string, string>> = {
  *   console.log(exportRegistration(registration, 'binfmt.d'));
  */
 export function describeEmulator(interpreter: string, options: EmulatorOptions = {}): Registration {
-  const guess = /^qemu-(\w+?)(?:-static)?$/.exec(posix.basename(interpreter))?.[1];
-  const wanted = options.target ?? guess;
+  const wanted = options.target ?? targetNameIn(posix.basename(interpreter));
   if (wanted === undefined) {
     throw new ElfError('BAD_REQUEST', 'cannot determine the target of this emulator from its name', {
       path: interpreter,

@@ -115,8 +115,13 @@ export function targetByName(name: string): QemuTarget | undefined {
 
 /** The target of an emulator by the name that it usually has: `qemu-TARGET`, or `qemu-TARGET-static`. */
 export function targetOfEmulatorName(name: string): QemuTarget | undefined {
-  const target = /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1];
+  const target = targetNameIn(name);
   return target === undefined ? undefined : targetByName(target);
+}
+
+/** The target's name in such a name, known or not. */
+export function targetNameIn(name: string): string | undefined {
+  return /^qemu-(\w+?)(?:-static)?$/.exec(name)?.[1];
 }
 
 /** List Debian's names of the architectures whose programs qemu-user runs, in alphabetical order. */
