@@ -8,7 +8,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
 import {ownCache} from '../helpers/own-cache.js';
-import {tempDirectory} from '../helpers/temp.js';
+import {memoryDirectory, tempDirectory} from '../helpers/temp.js';
 import {MissingTool, withTools} from '../helpers/tools.js';
 import {type Group, groups} from './attempts.js';
 import {type OperationName, operations} from './operations.js';
@@ -71,8 +71,8 @@ for (const [name, operation] of Object.entries(operations)) {
 }
 
 async function tryGroup(t: ExecutionContext, group: Group, operation: OperationName): Promise<void> {
-  const parent = tempDirectory(t);
-  const log = join(tempDirectory(t), 'log');
+  const parent = memoryDirectory(t);
+  const log = join(memoryDirectory(t), 'log');
   const strace = ['-f', '--seccomp-bpf', '-y', '-qq', '-s', '8192', '-o', log, '-e', 'trace=%file'];
   const {status, stdout, stderr} = await runWorker([
     ...strace,

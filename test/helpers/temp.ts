@@ -1,4 +1,4 @@
-import {chmodSync, copyFileSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, existsSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
 import tmp from 'tmp';
@@ -6,7 +6,16 @@ import {fixture} from './fixtures.js';
 
 /** Make a directory that is gone, with all that is in it, when the test ends. */
 export function tempDirectory(t: ExecutionContext): string {
-  const {name, removeCallback} = tmp.dirSync({prefix: 'elfinterp-test-', unsafeCleanup: true});
+  return directoryIn(t, undefined);
+}
+
+/** The same in memory where that can be: for thousands of files that no test wants on a disk. */
+export function memoryDirectory(t: ExecutionContext): string {
+  return directoryIn(t, existsSync('/dev/shm') ? '/dev/shm' : undefined);
+}
+
+function directoryIn(t: ExecutionContext, tmpdir: string | undefined): string {
+  const {name, removeCallback} = tmp.dirSync({prefix: 'elfinterp-test-', unsafeCleanup: true, tmpdir});
   t.teardown(removeCallback);
   return name;
 }
