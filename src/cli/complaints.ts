@@ -3,7 +3,11 @@
  */
 import {type Arguments, type Command, placeholders} from './command.js';
 import {nameOf} from './commands.js';
+import {enumerate} from './size.js';
 import {didYouMean} from './suggest.js';
+
+/** Of those that are named: a shell's pattern may have made thousands. */
+const mostWords = 3;
 
 /** What yargs says, and what we say. */
 const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExecArray) => string])[] = [
@@ -18,7 +22,8 @@ const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExec
   [/^Missing required argument: (.*)/, (command, [, name]) => `${spell(command, name)} is missing`],
   [
     /^Unknown arguments?: (.*)/,
-    (command, [, words]) => `unexpected argument: ${words}${behindDashes(command)}`,
+    (command, [, words = '']) =>
+      `unexpected argument: ${enumerate(words.split(', '), mostWords)}${behindDashes(command)}`,
   ],
   [
     /^Invalid values: Argument: ([^,]*), Given: "(.*)", Choices: /,

@@ -274,6 +274,11 @@ const usage: readonly (readonly [readonly string[], string])[] = [
   ],
   [['set', 'FILE'], 'an argument is missing: elfinterp set FILE INTERPRETER; see elfinterp set --help'],
   [['set', 'FILE', '/a', '/b'], 'unexpected argument: /b; see elfinterp set --help'],
+  [['get', 'FILE', '/1', '/2', '/3', '/4', '/5', '--bad'], 'unknown option: --bad; see elfinterp get --help'],
+  [
+    ['set', 'FILE', '/a', '/1', '/2', '/3', '/4', '/5'],
+    'unexpected argument: /1, /2, /3 and 2 more; see elfinterp set --help',
+  ],
   [['binfmt', 'list', 'x'], 'unexpected argument: x; see elfinterp binfmt list --help'],
   [['set', 'FILE', '/a', '--output'], '--output FILE is missing its value; see elfinterp set --help'],
   [['set', 'FILE', '/a', '-o', 'x', '-o', 'y'], '--output is given more than once; see elfinterp set --help'],

@@ -1,10 +1,11 @@
 /* The answers to --why and --reverse, as text. */
 import {chainTo, findMisses, findNodes, type Miss, type ResolvedTree, requestsByTarget} from '../../index.js';
 import {type SafeText, safe} from '../safe-text.js';
+import {enumerate} from '../size.js';
 import {type Graph, type GraphNode, sourcesOf} from './graph.js';
 import type {Painter} from './paint.js';
 import {PlaceList} from './places.js';
-import {baseName, directoryPart, enumerate, kindInWords, reasonInWords} from './words.js';
+import {baseName, directoryPart, kindInWords, reasonInWords} from './words.js';
 
 /** A library, how it came in, and everything that asks for it. */
 interface WhyAnswer {

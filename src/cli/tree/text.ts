@@ -17,10 +17,10 @@ import {
   type VersionProblem,
 } from '../../index.js';
 import {type SafeText, safe} from '../safe-text.js';
-import {counted} from '../size.js';
+import {counted, enumerate} from '../size.js';
 import type {Painter} from './paint.js';
 import {PlaceList} from './places.js';
-import {baseName, directoryPart, enumerate, groupBy, kindInWords, reasonInWords} from './words.js';
+import {baseName, directoryPart, groupBy, kindInWords, reasonInWords} from './words.js';
 
 interface TextStyle {
   readonly paint: Painter;

@@ -16,11 +16,12 @@ import {given} from '../given.js';
 import {optimizeLate} from '../optimize-late.js';
 import type {Output} from '../output.js';
 import {safe} from '../safe-text.js';
+import {enumerate} from '../size.js';
 import type {tree as definition} from './definition.js';
 import type {Format} from './formats.js';
 import {createReport, type Report, type Resolved} from './report.js';
 import {versionInWords} from './text.js';
-import {enumerate, groupBy, symbolInWords} from './words.js';
+import {groupBy, symbolInWords} from './words.js';
 
 type Arguments = ArgumentsOf<typeof definition>;
 

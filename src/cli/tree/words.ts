@@ -8,6 +8,7 @@ import {
   type TreeNode,
   type UndefinedSymbol,
 } from '../../index.js';
+import {enumerate} from '../size.js';
 
 /**
  * Why a request led to a file, in a few words.
@@ -64,13 +65,6 @@ export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K
     else group.push(item);
   }
   return groups;
-}
-
-/** Names with commas between them; from a certain number on, how many more there are. */
-export function enumerate(names: readonly string[], most = 8): string {
-  const shown = names.slice(0, names.length > most + 1 ? most : names.length).map((name) => shortened(name));
-  const rest = names.length - shown.length;
-  return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
 }
 
 const loadedInWords = {
