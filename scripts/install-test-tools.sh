@@ -11,10 +11,9 @@ tools=(
     groff-base libc6-dev libcap2-bin lld lld-19 llvm-19 locales mandoc mmdebstrap mold musl-tools patchelf python3
     qemu-user strace uidmap util-linux xz-utils zsh zstd
 )
-# Packages of a single Debian release: bookworm has LLVM 14, whose strip differs from that of 19, and gold in binutils;
-# trixie has most gconv modules in a package of their own.
+# Packages of a single Debian release: bookworm has LLVM 14, whose strip differs from that of 19, and gold in binutils.
 bookworm=(llvm-14)
-trixie=(binutils-gold libc-gconv-modules-extra)
+trixie=(binutils-gold)
 # The GNU triplet of each cross compiler, and the Debian architecture of its libc.
 targets=(
     aarch64-linux-gnu:arm64 arm-linux-gnueabi:armel arm-linux-gnueabihf:armhf i686-linux-gnu:i386
