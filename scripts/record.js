@@ -14,12 +14,12 @@ import {drawTerminal} from './recording-svg.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const size = {cols: 112, rows: 40};
 const commands = [
-  'elfinterp get qemu-arm',
-  'elfinterp set --dry-run qemu-arm /opt/q/ld.so',
-  'elfinterp bundle /usr/bin/qemu-arm --into ./chroot | head -n 4',
-  'elfinterp chroot run ./chroot -- /bin/hello',
+  'elfinterp tree /usr/bin/xz',
+  'elfinterp pack /usr/bin/xz empty/xz',
+  'unshare -r chroot empty /xz --version',
+  "elfinterp edit --dry-run --rpath '$ORIGIN/lib' program",
 ];
-const title = 'qemu-arm gets a relocated loader, is bundled into a chroot, and runs an ARM program there';
+const title = 'xz is packed into one file, which runs in an empty root; a program gets another search path';
 /** Milliseconds: for a key, and to read before the next command. */
 const pace = {key: 28, pause: 900};
 
@@ -32,15 +32,12 @@ try {
   rmSync(work, {recursive: true, force: true});
 }
 
-/** A directory with a copy of qemu-arm, and a chroot with one ARM program in it; `elfinterp` is on the PATH. */
+/** A directory with a program that has a search path, and an empty one; `elfinterp` is on the PATH. */
 function prepare() {
   const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-record-'));
   chmodSync(directory, 0o755);
-  for (const name of ['bin', 'dev', 'proc'])
-    mkdirSync(path.join(directory, 'chroot', name), {recursive: true});
-  mkdirSync(path.join(directory, 'path'));
-  cpSync('/usr/bin/qemu-arm', path.join(directory, 'qemu-arm'));
-  cpSync(path.join(root, 'test-binaries/armel/hello-static'), path.join(directory, 'chroot/bin/hello'));
+  for (const name of ['empty', 'path']) mkdirSync(path.join(directory, name));
+  cpSync(path.join(root, 'test-binaries/x86_64/needs-libprobe-rpath'), path.join(directory, 'program'));
   symlinkSync(path.join(root, 'bin/elfinterp.js'), path.join(directory, 'path/elfinterp'));
   return directory;
 }

@@ -47,7 +47,7 @@ test.after.always(() => rmSync(directory, {recursive: true, force: true}));
 
 test('the package has the library with its types, the programs, the manual, the documents, and nothing else', (t) => {
   const expected =
-    /^(package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/[\w-]+\.(md|html|svg)|examples\/[\w-]+\.(js|yml|md)|bin\/[\w-]+\.(js|json)|dist\/bin\/\w+\.cjs|man\/elfinterp[\w-]*\.1|share\/elfinterp\/mmdebstrap\/\w+-elfinterp|dist\/(?!cli\/)([\w-]+\/)*[\w-]+\.(d\.ts|js))$/;
+    /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|docs\/[\w-]+\.(md|html|svg)|examples\/[\w-]+\.(js|yml|md)|bin\/[\w-]+\.(js|json)|dist\/bin\/\w+\.cjs|man\/elfinterp[\w-]*\.1|share\/elfinterp\/mmdebstrap\/\w+-elfinterp|dist\/(?!cli\/)([\w-]+\/)*[\w-]+\.(d\.ts|js))$/;
   t.deepEqual(
     contents.filter((name) => !expected.test(name)),
     [],
