@@ -6,14 +6,14 @@ import {targetOfEmulatorName} from '../binfmt/targets.js';
 import {ElfError, inWords} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {type DlopenLevel, dlopenedNames, dlopenOption} from '../loader/dlopen-needs.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {enter, findOwn} from '../loader/inside.js';
 import {alwaysNeeded, nameServices} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
+import {OpenRoot} from '../loader/open-root.js';
 import {Resolver, type ResolveTreeOptions} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {ResolvedTree} from '../loader/tree.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
 import {together} from '../source/trust.js';
 import {absolutePath} from '../source/working-directory.js';
@@ -134,15 +134,15 @@ export async function bundle(
 
 /** The same in a directory that is held. */
 export function bundleAt(
-  target: HeldRoot,
+  target: OpenRoot,
   wanted: readonly (string | BundleProgram)[],
   options: Omit<BundleOptions, 'into'>,
 ): BundleResult {
   const programs = namedPrograms(wanted);
   const layout = layoutOf(programs, options);
   const shell = shellOf(options);
-  using machine = new HeldRoot(undefined, {keep: true});
-  using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
+  using machine = new OpenRoot(undefined, {keep: true});
+  using other = options.root === undefined ? undefined : OpenRoot.at(options.root, {keep: true});
   const from = {machine, root: other ?? machine};
   return inWords(target.host, () => {
     requireOwnDirectories(target, [layout.prefix, layout.libs]);
@@ -155,19 +155,19 @@ interface Request extends Omit<BundleOptions, 'shell' | 'root' | 'into'> {
   readonly layout: Layout;
   readonly shell: string | undefined;
   /** The root that the programs are taken from. What is found in it is opened once and held. */
-  readonly root: HeldRoot;
+  readonly root: OpenRoot;
   /** This machine's. */
-  readonly machine: HeldRoot;
+  readonly machine: OpenRoot;
 }
 
-function bundleInto(target: HeldRoot, programs: readonly BundleProgram[], request: Request): BundleResult {
+function bundleInto(target: OpenRoot, programs: readonly BundleProgram[], request: Request): BundleResult {
   const {top} = target;
   settle(top);
   const prepared = tryToPrepare(programs, target, request);
   if (prepared !== undefined && isThere(target, prepared)) return resultOf(target, prepared, false);
   return withLock(top, () => {
     const stale = recover(top);
-    // Held from here on, so that no other directory can be taken for the one that gives way.
+    // PathFd from here on, so that no other directory can be taken for the one that gives way.
     using libs = enter(top, request.layout.libs);
     const earlier = libs && readManifestIn(libs, request.layout);
     // Another run may have been faster.
@@ -184,7 +184,7 @@ function bundleInto(target: HeldRoot, programs: readonly BundleProgram[], reques
 /** Undefined where another run takes away what would stay: only with the lock is it known what there is. */
 function tryToPrepare(
   programs: readonly BundleProgram[],
-  target: HeldRoot,
+  target: OpenRoot,
   request: Request,
 ): Prepared | undefined {
   try {
@@ -214,7 +214,7 @@ interface Prepared {
 
 function prepare(
   programs: readonly BundleProgram[],
-  target: HeldRoot,
+  target: OpenRoot,
   request: Request,
   earlier: Manifest | undefined,
 ): Prepared {
@@ -291,8 +291,8 @@ function withKept(plan: BundlePlan, {programs, files}: Kept): BundlePlan {
 }
 
 function write(
-  target: HeldRoot,
-  libs: HeldDirectory | undefined,
+  target: OpenRoot,
+  libs: DirFd | undefined,
   prepared: Prepared,
   onProgress: OnProgress | undefined,
 ): BundleResult {
@@ -368,13 +368,13 @@ function obsoleteFiles(target: Root, earlier: Manifest | undefined, {libs, files
     .map(({path}) => path);
 }
 
-function readManifest(target: HeldRoot, layout: Layout): Manifest | undefined {
+function readManifest(target: OpenRoot, layout: Layout): Manifest | undefined {
   using directory = enter(target.top, layout.libs);
   return directory && readManifestIn(directory, layout);
 }
 
 /** What is there but is not a manifest, or not one to trust, does not count: the bundle is made anew. */
-function readManifestIn(libs: HeldDirectory, layout: Layout): Manifest | undefined {
+function readManifestIn(libs: DirFd, layout: Layout): Manifest | undefined {
   try {
     const source = libs.open(manifestName);
     const manifest = source && readManifestFile(source);

@@ -17,13 +17,13 @@ import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {requireOpenToAuthor} from '../loader/author.js';
 import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {alwaysNeeded} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
+import {OpenRoot} from '../loader/open-root.js';
 import {Resolver} from '../loader/resolve.js';
 import {planPack} from '../pack/plan-pack.js';
 import {writePackedAt} from '../pack/write-packed.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {overlaySource} from '../source/overlay.js';
 import {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
@@ -120,8 +120,8 @@ export async function bundleRelocatable(
   return withTarget(posix.dirname(directory), ({top: above}) => {
     const name = posix.basename(directory);
     refuseOccupied(above, name);
-    using machine = new HeldRoot(undefined, {keep: true});
-    using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
+    using machine = new OpenRoot(undefined, {keep: true});
+    using other = options.root === undefined ? undefined : OpenRoot.at(options.root, {keep: true});
     const from = {machine, root: other ?? machine};
     const prepared = inWords(directory, () => prepare(named, from, options));
     const files = write(prepared, above, name, options.onProgress);
@@ -131,7 +131,7 @@ export async function bundleRelocatable(
   });
 }
 
-function refuseOccupied(above: HeldDirectory, name: string): void {
+function refuseOccupied(above: DirFd, name: string): void {
   using directory = above.directory(name);
   const names = directory?.names() ?? [];
   if (names.length === 0) return;
@@ -151,7 +151,7 @@ interface Prepared {
 
 function prepare(
   programs: readonly BundleProgram[],
-  {machine, root}: {machine: HeldRoot; root: HeldRoot},
+  {machine, root}: {machine: OpenRoot; root: OpenRoot},
   options: RelocatableOptions,
 ): Prepared {
   const library = [...(options.library ?? []), alwaysNeeded];
@@ -193,7 +193,7 @@ function prepare(
 /** Write the bundle where no one else can reach it, prove it there, and rename it to its place. */
 function write(
   prepared: Prepared,
-  above: HeldDirectory,
+  above: DirFd,
   name: string,
   onProgress: OnProgress = () => {},
 ): RelocatableFile[] {
@@ -210,8 +210,8 @@ function write(
         files.push(staged);
       }
       for (const path of prepared.plan.directories) makeDirectories(top, belowTop(path))[Symbol.dispose]();
-      prove(workspace.held, prepared);
-      moveIntoPlace(workspace.held, top, above, name);
+      prove(workspace.directory, prepared);
+      moveIntoPlace(workspace.directory, top, above, name);
       return files;
     } finally {
       workspace.remove();
@@ -225,7 +225,7 @@ function write(
 function stage(
   file: BundleFile,
   prepared: Prepared,
-  top: HeldDirectory,
+  top: DirFd,
   made: ReadonlyMap<string, Content>,
   onProgress: OnProgress,
 ): RelocatableFile {
@@ -237,7 +237,7 @@ function stage(
   const {loader} = prepared.plan;
   const isProgram = (role === 'program' || resolved === 'program') && linkTo === undefined;
   if (isProgram && loader !== undefined && plan !== undefined) {
-    using place = new Place(directory.again(), name);
+    using place = new Place(directory.dup(), name);
     writeProgram(file, loader, place, onProgress);
     return {...result, ...contentOf(place.open(path))};
   }
@@ -282,8 +282,8 @@ function writeProgram(
 }
 
 /** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
-function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): void {
-  using root = new HeldRoot(workspace.again());
+function prove(workspace: DirFd, {plan: {files}, dlopen}: Prepared): void {
+  using root = new OpenRoot(workspace.dup());
   const prefix = `/${treeName}`;
   const placed = files.map((file) => {
     const resolved = file.role === 'program' ? 'program' : file.resolved;
@@ -303,12 +303,7 @@ function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): voi
   }
 }
 
-function moveIntoPlace(
-  workspace: HeldDirectory,
-  top: HeldDirectory,
-  above: HeldDirectory,
-  name: string,
-): void {
+function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string): void {
   chmodSync(top.path, 0o755);
   // An empty directory gives way to another in one step (rename(2)).
   renameSync(workspace.at(treeName), above.at(name));

@@ -15,7 +15,7 @@ import {linkSync, lstatSync, mkdtempSync, renameSync, rmdirSync, unlinkSync, wri
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
-import type {Held, HeldDirectory} from '../source/held.js';
+import type {DirFd, PathFd} from '../source/dir-fd.js';
 import {removeTree} from '../write/remove-tree.js';
 import {isIn} from './in-place.js';
 import {lockName, withLock} from './lock.js';
@@ -25,17 +25,17 @@ import {readManifestFile} from './manifest-file.js';
 const stagingPrefix = '.elfinterp-staging-';
 
 /** Whether a run is under way in a root, or was interrupted there. */
-export function isUnsettled(root: HeldDirectory): boolean {
+export function isUnsettled(root: DirFd): boolean {
   return root.names().some((name) => name === lockName || name.startsWith(stagingPrefix));
 }
 
 /** Wait for the run that is under way in a root, and undo what an interrupted one left; the names of what that was. */
-export function settle(root: HeldDirectory): readonly string[] {
+export function settle(root: DirFd): readonly string[] {
   return isUnsettled(root) ? withLock(root, () => recover(root)) : [];
 }
 
 /** Undo or clear away what runs that were interrupted left in a root, which is locked; the names of what there was. */
-export function recover(root: HeldDirectory): readonly string[] {
+export function recover(root: DirFd): readonly string[] {
   const done: string[] = [];
   for (const name of root.names().filter((one) => one.startsWith(stagingPrefix))) {
     using directory = openOwn(root, name);
@@ -54,14 +54,14 @@ const parts: readonly string[] = [manifestName, 'new', 'replaced'];
  * Whether a directory of such a name is one of ours: no one else got into it, and nothing else is in it. In a root that
  * belongs to another user, who could give the name to a directory of root's, to have it cleared away.
  */
-function isStaging(directory: HeldDirectory): boolean {
+function isStaging(directory: DirFd): boolean {
   const {mode, uid} = directory.stats;
   if (uid !== process.geteuid?.() || (mode & 0o077) !== 0) return false;
   return directory.names().every((name) => parts.includes(name));
 }
 
 /** What is in it goes by the directory itself, whatever its name is by now; then it is empty. */
-function removeStaging(root: HeldDirectory, name: string, directory: HeldDirectory): void {
+function removeStaging(root: DirFd, name: string, directory: DirFd): void {
   try {
     // The list goes first: without it there is nothing to be undone any more.
     for (const part of parts) removeTree(directory, part);
@@ -77,11 +77,7 @@ function removeStaging(root: HeldDirectory, name: string, directory: HeldDirecto
  * @param manifest of the bundle that is coming or going
  * @throws ElfError FILE_SYSTEM and what `change` throws; everything is as it was then
  */
-export function changeBundle(
-  root: HeldDirectory,
-  manifest: Manifest,
-  change: (staging: Staging) => void,
-): void {
+export function changeBundle(root: DirFd, manifest: Manifest, change: (staging: Staging) => void): void {
   const name = makeStaging(root);
   using directory = root.directory(name);
   if (directory === undefined || !isStaging(directory) || directory.names().length > 0)
@@ -103,16 +99,16 @@ export function changeBundle(
 
 /** A change that is under way, or was. */
 export class Staging {
-  readonly #root: HeldDirectory;
-  readonly #directory: HeldDirectory;
+  readonly #root: DirFd;
+  readonly #directory: DirFd;
 
-  constructor(root: HeldDirectory, directory: HeldDirectory) {
+  constructor(root: DirFd, directory: DirFd) {
     this.#root = root;
     this.#directory = directory;
   }
 
   /** The directory of the new bundle. */
-  makeNew(): HeldDirectory {
+  makeNew(): DirFd {
     return this.#directory.make('new');
   }
 
@@ -129,7 +125,7 @@ export class Staging {
   }
 
   /** The same for the directory that was there when the change was planned. @throws ElfError CHANGED for another one */
-  putAsideDirectory(path: string, planned: HeldDirectory | undefined): void {
+  putAsideDirectory(path: string, planned: DirFd | undefined): void {
     this.#move(path, undefined, (moved) => {
       if (planned !== undefined && isSame(moved, planned)) return;
       throw new ElfError('CHANGED', 'another directory has replaced it', {path: moved.real});
@@ -137,7 +133,7 @@ export class Staging {
   }
 
   /** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
-  #move(path: string, leave: 'leave' | undefined, check: (moved: Held) => void): void {
+  #move(path: string, leave: 'leave' | undefined, check: (moved: PathFd) => void): void {
     const [parent, name] = [posix.dirname(path), posix.basename(path)];
     using from = enter(this.#root, parent);
     if (from === undefined || !isThere(from, name)) return;
@@ -146,7 +142,7 @@ export class Staging {
     if (to === undefined) return;
     if (leave && tryToLink(from.at(name), to.at(name))) return;
     renameSync(from.at(name), to.at(name));
-    using moved = to.hold(name);
+    using moved = to.openPath(name);
     try {
       if (moved !== undefined) check(moved);
     } catch (error) {
@@ -195,7 +191,7 @@ export class Staging {
   }
 
   /** Remove the files that were moved in and replaced nothing. */
-  #takeOut({files, prefix, libs, directories = []}: Manifest, coming: HeldDirectory): void {
+  #takeOut({files, prefix, libs, directories = []}: Manifest, coming: DirFd): void {
     const removeAbove = (path: string) => {
       for (let at = path; at !== prefix && tryToRemoveEmpty(this.#root, at); ) at = posix.dirname(at);
     };
@@ -214,7 +210,7 @@ export class Staging {
   }
 }
 
-function isSame(a: Held, b: Held): boolean {
+function isSame(a: PathFd, b: PathFd): boolean {
   const [one, other] = [a.bigStats, b.bigStats];
   return one.dev === other.dev && one.ino === other.ino;
 }
@@ -223,7 +219,7 @@ function directoryInTheWay(path: string): ElfError {
   return new ElfError('CONFLICT', 'a directory is in the place of a file of the bundle', {path});
 }
 
-function makeStaging(root: HeldDirectory): string {
+function makeStaging(root: DirFd): string {
   try {
     return posix.basename(mkdtempSync(root.at(`${stagingPrefix}${process.pid}-`)));
   } catch (error) {
@@ -232,7 +228,7 @@ function makeStaging(root: HeldDirectory): string {
 }
 
 /** What is done is done; what is left of the old is cleared away by the next run. */
-function clear(root: HeldDirectory, name: string, directory: HeldDirectory): void {
+function clear(root: DirFd, name: string, directory: DirFd): void {
   try {
     removeStaging(root, name, directory);
   } catch (error) {
@@ -240,7 +236,7 @@ function clear(root: HeldDirectory, name: string, directory: HeldDirectory): voi
   }
 }
 
-function undo(staging: Staging, root: HeldDirectory, name: string): void {
+function undo(staging: Staging, root: DirFd, name: string): void {
   try {
     staging.undo();
   } catch (error) {
@@ -249,7 +245,7 @@ function undo(staging: Staging, root: HeldDirectory, name: string): void {
 }
 
 /** A link of such a name is nothing of ours. */
-function openOwn(root: HeldDirectory, name: string): HeldDirectory | undefined {
+function openOwn(root: DirFd, name: string): DirFd | undefined {
   try {
     return root.directory(name);
   } catch (error) {
@@ -259,7 +255,7 @@ function openOwn(root: HeldDirectory, name: string): HeldDirectory | undefined {
 }
 
 /** Undefined when it was not written to its end, or not by us. */
-function readList(directory: HeldDirectory): Manifest | undefined {
+function readList(directory: DirFd): Manifest | undefined {
   try {
     const source = directory.open(manifestName);
     return source && readManifestFile(source);
@@ -270,10 +266,10 @@ function readList(directory: HeldDirectory): Manifest | undefined {
 }
 
 /** Move all that is in a directory into another, into directories that are there already too. */
-function putBack(from: HeldDirectory, to: HeldDirectory): void {
+function putBack(from: DirFd, to: DirFd): void {
   for (const name of from.names()) {
-    using held = from.hold(name);
-    if (held?.stats.isDirectory() && isThere(to, name)) {
+    using entry = from.openPath(name);
+    if (entry?.stats.isDirectory() && isThere(to, name)) {
       using inner = from.directory(name);
       using target = to.directory(name);
       if (inner !== undefined && target !== undefined) putBack(inner, target);
@@ -289,7 +285,7 @@ function putBack(from: HeldDirectory, to: HeldDirectory): void {
  * @returns whether it was removed: not where something is in it or mounted on it, nor where it is none
  * @throws ElfError FILE_SYSTEM
  */
-export function removeEmpty(root: HeldDirectory, path: string): boolean {
+export function removeEmpty(root: DirFd, path: string): boolean {
   using above = enter(root, posix.dirname(path));
   if (above === undefined) return false;
   const name = posix.basename(path);
@@ -304,7 +300,7 @@ export function removeEmpty(root: HeldDirectory, path: string): boolean {
 }
 
 /** An empty directory that stays does not keep the rest from being done. */
-function tryToRemoveEmpty(root: HeldDirectory, path: string): boolean {
+function tryToRemoveEmpty(root: DirFd, path: string): boolean {
   try {
     return removeEmpty(root, path);
   } catch {
@@ -322,18 +318,18 @@ function tryToLink(from: string, to: string): boolean {
   }
 }
 
-function isThere(directory: HeldDirectory, name: string): boolean {
+function isThere(directory: DirFd, name: string): boolean {
   return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
 }
 
 /** Whether there is anything at a path. */
-export function hasFile(top: HeldDirectory, path: string): boolean {
+export function hasFile(top: DirFd, path: string): boolean {
   using directory = enter(top, posix.dirname(path));
   return directory !== undefined && isThere(directory, posix.basename(path));
 }
 
-function hasDirectory(top: HeldDirectory, path: string): boolean {
+function hasDirectory(top: DirFd, path: string): boolean {
   using directory = enter(top, posix.dirname(path));
-  using there = directory?.hold(posix.basename(path));
+  using there = directory?.openPath(posix.basename(path));
   return there?.stats.isDirectory() === true;
 }

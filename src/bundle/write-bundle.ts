@@ -17,10 +17,10 @@ import {
 } from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {enter} from '../loader/inside.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
 import {syncDirectory} from '../write/durable.js';
 import {copyContent} from './contents.js';
@@ -40,7 +40,7 @@ export interface Staged {
 
 /** What of the bundle before gives way. */
 export interface Replaced {
-  readonly libs: HeldDirectory | undefined;
+  readonly libs: DirFd | undefined;
   /** Files that have no place in the new one. */
   readonly obsolete: readonly string[];
 }
@@ -53,7 +53,7 @@ export interface Replaced {
  * @throws what `prove` throws, or ElfError FILE_SYSTEM; the root then is as it was
  */
 export function writeBundle(
-  root: HeldDirectory,
+  root: DirFd,
   plan: BundlePlan,
   manifest: Manifest,
   replaced: Replaced,
@@ -63,13 +63,13 @@ export function writeBundle(
   changeBundle(root, manifest, (staging) => {
     using made = staging.makeNew();
     stage(made, plan, manifest, onProgress);
-    using staged = new HeldRoot(made.again());
+    using staged = new OpenRoot(made.dup());
     prove({root: staged, locate: (path) => `${made.path}${path}`});
     moveIntoPlace(root, staging, plan, replaced);
   });
 }
 
-function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgress: OnProgress): void {
+function stage(top: DirFd, plan: BundlePlan, manifest: Manifest, onProgress: OnProgress): void {
   const described = new Map(manifest.files.map((file) => [file.path, file]));
   for (const file of plan.files) {
     using directory = makeDirectories(top, posix.dirname(file.path));
@@ -90,7 +90,7 @@ function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgr
 export function stageFile(
   file: BundleFile,
   path: string,
-  top: HeldDirectory,
+  top: DirFd,
   {sha256, mode}: {sha256: string | undefined; mode: number},
   onProgress: OnProgress,
 ): void {
@@ -119,8 +119,8 @@ export function stageFile(
 }
 
 /** Hold a directory below `top`, made where there is none. Whatever the umask: the programs run as many users. */
-export function makeDirectories(top: HeldDirectory, path: string): HeldDirectory {
-  let here = top.again();
+export function makeDirectories(top: DirFd, path: string): DirFd {
+  let here = top.dup();
   for (const name of path.split('/').filter((part) => part !== '')) {
     using above = here;
     here = above.make(name);
@@ -130,7 +130,7 @@ export function makeDirectories(top: HeldDirectory, path: string): HeldDirectory
 }
 
 function moveIntoPlace(
-  root: HeldDirectory,
+  root: DirFd,
   staging: Staging,
   {layout: {prefix, libs}, files, directories}: BundlePlan,
   replaced: Replaced,

@@ -5,7 +5,7 @@ import {type BundleOptions, type BundleResult, bundleAt} from '../bundle/bundle.
 import type {Manifest} from '../bundle/manifest.js';
 import {settle} from '../bundle/staging.js';
 import {ElfError, inWords} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
 import {type Architecture, architectureOf} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
@@ -56,7 +56,7 @@ export async function installEmulator(
   programs: readonly string[] = [],
   options: InstallOptions = {},
 ): Promise<InstallResult> {
-  using root = HeldRoot.at(chroot);
+  using root = OpenRoot.at(chroot);
   if (root.isTrivial)
     throw new ElfError('BAD_REQUEST', 'this is the root directory of the machine, not a chroot', {
       path: chroot,

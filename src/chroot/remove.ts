@@ -9,10 +9,10 @@ import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
 import {ElfError, inWords, printable} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {enter} from '../loader/inside.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {findUses, refuseUses} from './in-use.js';
 import {type BundlePlace, findBundle} from './manifest.js';
 
@@ -39,11 +39,11 @@ export interface RemoveResult {
  *   console.log(removeBundle('./chroot').removed);
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
-  using root = HeldRoot.at(chroot);
+  using root = OpenRoot.at(chroot);
   return inWords(root.host, () => removeFrom(root, options));
 }
 
-function removeFrom(root: HeldRoot, options: RemoveOptions): RemoveResult {
+function removeFrom(root: OpenRoot, options: RemoveOptions): RemoveResult {
   const {top} = root;
   const stale = settle(top).map((name) => `/${name}`);
   if (findBundle(root, options) === undefined) {
@@ -100,7 +100,7 @@ function isDirectory(root: Root, path: string): boolean {
 }
 
 /** What else is in a directory of the bundle: not ours to remove. */
-function leftIn(top: HeldDirectory, path: string, directories: readonly string[]): string[] {
+function leftIn(top: DirFd, path: string, directories: readonly string[]): string[] {
   using directory = enter(top, path);
   const names = (directory?.names() ?? []).filter((name) => !directories.includes(posix.join(path, name)));
   if (names.length === 0) return [];

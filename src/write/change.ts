@@ -1,5 +1,5 @@
 import type {Plan} from '../edit/plan.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
 import type {AttributeCopy} from './attributes.js';
 import type {EditableElf} from './editable.js';
@@ -55,7 +55,7 @@ export interface Change {
   /** The file that has the result in the end, for messages. */
   readonly path: string;
   /** The directory in which that happens. */
-  readonly directory: HeldDirectory;
+  readonly directory: DirFd;
   /** What has to reach the disk. */
   readonly fd: number;
   readonly notes: string[];

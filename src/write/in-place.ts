@@ -8,7 +8,7 @@ import {constants, fstatSync, openSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {type AttributeCopy, hasCapabilities} from './attributes.js';
 import type {Change} from './change.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
@@ -35,9 +35,9 @@ export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspace
 }
 
 /** The very file that was opened, for writing as well. */
-function openToWrite({held, path}: Target): number {
+function openToWrite({fdPath, path}: Target): number {
   try {
-    return openSync(held, constants.O_RDWR);
+    return openSync(fdPath, constants.O_RDWR);
   } catch (error) {
     throw systemError(path, error, 'cannot write');
   }
@@ -56,7 +56,7 @@ function createShadow(target: Target, workspaces: Workspaces): WorkFile | undefi
 
 class InPlace implements Change {
   readonly path: string;
-  readonly directory: HeldDirectory;
+  readonly directory: DirFd;
   readonly fd: number;
   readonly attributes: AttributeCopy | undefined;
   readonly notes: string[] = [];

@@ -6,7 +6,7 @@ import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats} from 'node:fs'
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
 import type {AttributeCopy} from './attributes.js';
@@ -74,7 +74,7 @@ export function prepareReplacement(
 
 class Replacement implements Change {
   readonly path: string;
-  readonly directory: HeldDirectory;
+  readonly directory: DirFd;
   readonly fd: number;
   readonly attributes: AttributeCopy;
   readonly notes: string[];

@@ -20,7 +20,7 @@ import {findArchitecture} from '../../src/chroot/architecture.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {enter, findOwn} from '../../src/loader/inside.js';
 import {Root} from '../../src/loader/root.js';
-import {holdDirectory} from '../../src/source/held.js';
+import {openDirectory} from '../../src/source/dir-fd.js';
 import {elfinterp} from '../helpers/cli.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -110,7 +110,7 @@ for (const [title, link] of [
 test('an installation that failed in the middle lost the bundle that was there', async (t) => {
   const into = tempDirectory(t);
   const {manifest} = await bundle(['/bin/true'], {...place, into});
-  using top = holdDirectory(new Root(into).host);
+  using top = openDirectory(new Root(into).host);
   const interrupted = () =>
     changeBundle(top, manifest, (staging) => {
       using made = staging.makeNew();
