@@ -174,8 +174,8 @@ export {findElfFiles, type OnUnreadable} from './source/walk.js';
 export {readText, readWhole, readWholeElf, standardInput} from './source/whole.js';
 export {version} from './version.js';
 export {applyPlan, applyPlanSync, applyPlans} from './write/apply.js';
+export type {Applied, ApplyOptions, Outcome, PlannedEdit} from './write/apply-options.js';
 export {attributesUnknown} from './write/attributes.js';
-export type {Applied, ApplyOptions, Outcome, PlannedEdit} from './write/change.js';
 export {applyPlanToBuffer} from './write/content.js';
 export {
   type EditableElf,
