@@ -7,7 +7,7 @@ import {enter} from '../loader/inside.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {isIn} from './in-place.js';
 import {type Manifest, type ManifestFile, manifestName} from './manifest.js';
-import {hasFile} from './staging.js';
+import {hasFile} from './steps.js';
 
 /**
  * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the

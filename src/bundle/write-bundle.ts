@@ -2,7 +2,7 @@
  * Writing a bundle: complete in a staging directory inside the target, proved there, then moved into place.
  *
  * Where the prefix does not exist yet, one rename puts everything there. Where it does (debootstrap has made
- * /debootstrap), the library directory with the manifest comes last; see staging.ts for what that is good for.
+ * /debootstrap), the files have to replace others one by one, and the library directory with the manifest comes last.
  */
 import {
   chmodSync,
@@ -17,18 +17,18 @@ import {
 } from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
-import {enter} from '../loader/inside.js';
 import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
-import {syncDirectory} from '../write/durable.js';
 import {copyContent} from './contents.js';
 import type {BundleFile} from './file-set.js';
-import {formatManifest, type Manifest, manifestName} from './manifest.js';
+import type {Journal, Preparation} from './journal.js';
+import {formatManifest, type Manifest, type ManifestFile, manifestName} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
 import {setCapabilities} from './privileges.js';
-import {changeBundle, type Staging} from './staging.js';
+import {changeBundle} from './staging.js';
+import {hasDirectory, inodeOf} from './steps.js';
 
 /** The new bundle, complete and not in its place yet. */
 export interface Staged {
@@ -60,12 +60,12 @@ export function writeBundle(
   prove: (staged: Staged) => void,
   onProgress: OnProgress = () => {},
 ): void {
-  changeBundle(root, manifest, (staging) => {
-    using made = staging.makeNew();
+  changeBundle(root, (staging) => {
+    using made = staging.make('new');
     stage(made, plan, manifest, onProgress);
     using staged = new OpenRoot(made.dup());
     prove({root: staged, locate: (path) => `${made.path}${path}`});
-    moveIntoPlace(root, staging, plan, replaced);
+    return journalOf(root, manifest, replaced);
   });
 }
 
@@ -129,26 +129,40 @@ export function makeDirectories(top: DirFd, path: string): DirFd {
   return here;
 }
 
-function moveIntoPlace(
-  root: DirFd,
-  staging: Staging,
-  {layout: {prefix, libs}, files, directories}: BundlePlan,
-  replaced: Replaced,
-): void {
-  using there = enter(root, prefix);
-  if (there !== undefined) {
-    for (const path of replaced.obsolete) staging.putAside(path);
-    for (const {path} of files.filter((file) => !file.path.startsWith(`${libs}/`))) {
-      staging.putAside(path, 'leave');
-      staging.moveIn(path);
-    }
-    for (const path of directories.filter((one) => !one.startsWith(`${libs}/`)))
-      staging.moveDirectoryIn(path);
-    staging.putAsideDirectory(libs, replaced.libs);
-  }
-  staging.moveIn(libs);
-  for (const path of [prefix, posix.dirname(prefix)]) {
-    using changed = enter(root, path);
-    if (changed !== undefined) syncDirectory(changed.path);
-  }
+/** What is to be done when the new bundle is staged. Only what exists in the root is looked at here. */
+export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): Journal {
+  const {prefix, libs, files, directories = []} = manifest;
+  const missing = missingDirectories(root);
+  const [top] = missing(prefix);
+  if (top !== undefined)
+    return {version: 1, prepare: [], commit: {op: 'moveDirectoryIn', path: top}, finish: []};
+  const isApart = (path: string) => !path.startsWith(`${libs}/`);
+  const make = (path: string) => missing(path).map((one) => ({op: 'makeDirectory', path: one}) as const);
+  const replace = ({path, role, sha256, size}: ManifestFile): Preparation[] => [
+    ...make(posix.dirname(path)),
+    {op: 'keepAside', path},
+    {op: 'moveIn', path, role, sha256, size},
+  ];
+  return {
+    version: 1,
+    prepare: [
+      ...replaced.obsolete.map((path) => ({op: 'putAside', path}) as const),
+      ...files.filter(({path}) => isApart(path)).flatMap(replace),
+      ...directories.filter(isApart).flatMap(make),
+      {op: 'putAsideDirectory', path: libs, inode: replaced.libs ? inodeOf(replaced.libs) : null},
+    ],
+    commit: {op: 'moveDirectoryIn', path: missing(libs)[0] ?? libs},
+    finish: [],
+  };
+}
+
+/** A function that tells which directories have to be made for a path, the outermost first: each of them once. */
+function missingDirectories(root: DirFd): (path: string) => string[] {
+  const known = new Set(['/']);
+  const missing = (path: string): string[] => {
+    if (known.has(path)) return [];
+    known.add(path);
+    return hasDirectory(root, path) ? [] : [...missing(posix.dirname(path)), path];
+  };
+  return missing;
 }

@@ -47,6 +47,8 @@ export function openOwn(root: Root, path: string): FileSource | undefined {
  * @returns undefined when it does not exist
  * @throws ElfError OUTSIDE when there is a link or a file on the way
  */
+export function enter(top: DirFd, path: string, make: 'make'): DirFd;
+export function enter(top: DirFd, path: string, make?: 'make'): DirFd | undefined;
 export function enter(top: DirFd, path: string, make?: 'make'): DirFd | undefined {
   let here = top.dup();
   for (const name of path.split('/').filter((part) => part !== '')) {
