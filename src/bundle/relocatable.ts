@@ -15,10 +15,7 @@ import {planEdit} from '../edit/plan-edit.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
-import {requireOpenToAuthor} from '../loader/author.js';
 import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
-import {alwaysNeeded} from '../loader/missing.js';
-import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
 import {OpenRoot} from '../loader/open-root.js';
 import {Resolver} from '../loader/resolve.js';
 import {planPack} from '../pack/plan-pack.js';
@@ -31,18 +28,21 @@ import {absolutePath} from '../source/working-directory.js';
 import {syncDirectory} from '../write/durable.js';
 import {treeName, workspaceIn} from '../write/workspace.js';
 import {type Content, contentOf} from './contents.js';
-import {type DataFile, findDataFiles, requirePlace} from './data-files.js';
+import {findData} from './data.js';
+import {type DataFile, requirePlace} from './data-files.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
-import {findVariants, levelsAmong} from './hwcaps.js';
+import {levelsAmong} from './hwcaps.js';
 import type {Layout} from './layout.js';
-import {findLibcData, type LibcData, type LibcDataRequest} from './libc-data/libc-data.js';
+import type {LibcData, LibcDataRequest} from './libc-data/libc-data.js';
 import type {ManifestFile} from './manifest.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
 import {fromOrigin} from './plan-files.js';
 import {rightsLeftBehind} from './privileges.js';
 import {type BundleProgram, namedPrograms} from './programs.js';
 import {findFileObstacle} from './prove-files.js';
+import type {Roots} from './request.js';
+import {resolvePrograms} from './resolve-programs.js';
 import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
 
@@ -149,44 +149,29 @@ interface Prepared {
   readonly plan: BundlePlan;
 }
 
-function prepare(
-  programs: readonly BundleProgram[],
-  {machine, root}: {machine: OpenRoot; root: OpenRoot},
-  options: RelocatableOptions,
-): Prepared {
-  const library = [...(options.library ?? []), alwaysNeeded];
-  const resolver = new Resolver({...dlopenOption(options.dlopen), library, preloadFile: false}, root);
-  const trees = programs.map(({source}) => resolveProgram(resolver, pathOfProgram(root, source)));
-  const places = programs.map(({source, target = 'bin/'}) => requirePlace(source, target, layout));
-  const resolverFor = (hwcaps: string) =>
-    new Resolver({...dlopenOption(options.dlopen), library, hwcaps, preloadFile: false}, root);
-  const variants = options.hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
-  for (const {nodes} of [...trees, ...variants.map(({tree}) => tree)]) requireOpenToAuthor(nodes, root);
-  const notes: string[] = [];
-  const libcData = findLibcData(trees, options, {root, layout, relocatable: true, kept: new Set()});
-  const wanted = [...(options.files ?? []), ...libcData.files];
-  const {files: found, directories} = findDataFiles(root, wanted, layout, notes);
-  const data = [...found, ...libcData.made];
-  const [isolate, shell, targetOf] = [true, undefined, () => null];
-  const {dlopen} = options;
-  const from = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
+function prepare(programs: readonly BundleProgram[], roots: Roots, options: RelocatableOptions): Prepared {
+  const {root} = roots;
+  const {trees, variants, resolver} = resolvePrograms(programs, options, root);
+  const place = {root, layout, relocatable: true, kept: new Set<string>()};
+  const {data, directories, environment, notes} = findData(trees, options, place);
   const plan = planBundle(trees, {
-    ...from,
-    places,
-    isolate,
-    shell,
-    targetOf,
+    ...roots,
+    layout,
+    fileResolver: new FileResolver(resolver, root),
+    places: programs.map(({source, target = 'bin/'}) => requirePlace(source, target, layout)),
+    isolate: true,
+    shell: undefined,
+    targetOf: () => null,
     data,
     directories,
-    dlopen,
+    dlopen: options.dlopen,
     variants,
     relocatable: true,
   });
-  const {environment} = libcData;
   return {
-    dlopen,
+    dlopen: options.dlopen,
     environment,
-    plan: {...plan, notes: [...notes, ...libcData.notes, ...plan.notes, ...rightsLeftBehind(plan.files)]},
+    plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]},
   };
 }
 

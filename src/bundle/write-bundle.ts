@@ -1,8 +1,5 @@
 /*
  * Writing a bundle: complete in a staging directory inside the target, proved there, then moved into place.
- *
- * Where the prefix does not exist yet, one rename puts everything there. Where it does (debootstrap has made
- * /debootstrap), the files have to replace others one by one, and the library directory with the manifest comes last.
  */
 import {
   chmodSync,
@@ -23,12 +20,11 @@ import type {DirFd} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
 import {copyContent} from './contents.js';
 import type {BundleFile} from './file-set.js';
-import type {Journal, Preparation} from './journal.js';
-import {formatManifest, type Manifest, type ManifestFile, manifestName} from './manifest.js';
+import {formatManifest, type Manifest, manifestName} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
+import {journalOf, type Replaced} from './plan-steps.js';
 import {setCapabilities} from './privileges.js';
 import {changeBundle} from './staging.js';
-import {hasDirectory, inodeOf} from './steps.js';
 
 /** The new bundle, complete and not in its place yet. */
 export interface Staged {
@@ -38,27 +34,24 @@ export interface Staged {
   locate(path: string): string;
 }
 
-/** What of the bundle before gives way. */
-export interface Replaced {
-  readonly libs: DirFd | undefined;
-  /** Files that have no place in the new one. */
-  readonly obsolete: readonly string[];
+/** What is to be done meanwhile. */
+interface Writing {
+  /** Called with the bundle before anything of the root is changed. */
+  readonly prove: (staged: Staged) => void;
+  readonly onProgress: OnProgress | undefined;
 }
 
 /**
  * Write a planned bundle into a root, which is locked.
  *
  * @param replaced what the bundle before had, and this one has not
- * @param prove called with the bundle before anything of the root is changed
  * @throws what `prove` throws, or ElfError FILE_SYSTEM; the root then is as it was
  */
 export function writeBundle(
   root: DirFd,
-  plan: BundlePlan,
-  manifest: Manifest,
+  {plan, manifest}: {readonly plan: BundlePlan; readonly manifest: Manifest},
   replaced: Replaced,
-  prove: (staged: Staged) => void,
-  onProgress: OnProgress = () => {},
+  {prove, onProgress = () => {}}: Writing,
 ): void {
   changeBundle(root, (staging) => {
     using made = staging.make('new');
@@ -127,42 +120,4 @@ export function makeDirectories(top: DirFd, path: string): DirFd {
     chmodSync(here.path, 0o755);
   }
   return here;
-}
-
-/** What is to be done when the new bundle is staged. Only what exists in the root is looked at here. */
-export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): Journal {
-  const {prefix, libs, files, directories = []} = manifest;
-  const missing = missingDirectories(root);
-  const [top] = missing(prefix);
-  if (top !== undefined)
-    return {version: 1, prepare: [], commit: {op: 'moveDirectoryIn', path: top}, finish: []};
-  const isApart = (path: string) => !path.startsWith(`${libs}/`);
-  const make = (path: string) => missing(path).map((one) => ({op: 'makeDirectory', path: one}) as const);
-  const replace = ({path, role, sha256, size}: ManifestFile): Preparation[] => [
-    ...make(posix.dirname(path)),
-    {op: 'keepAside', path},
-    {op: 'moveIn', path, role, sha256, size},
-  ];
-  return {
-    version: 1,
-    prepare: [
-      ...replaced.obsolete.map((path) => ({op: 'putAside', path}) as const),
-      ...files.filter(({path}) => isApart(path)).flatMap(replace),
-      ...directories.filter(isApart).flatMap(make),
-      {op: 'putAsideDirectory', path: libs, inode: replaced.libs ? inodeOf(replaced.libs) : null},
-    ],
-    commit: {op: 'moveDirectoryIn', path: missing(libs)[0] ?? libs},
-    finish: [],
-  };
-}
-
-/** A function that tells which directories have to be made for a path, the outermost first: each of them once. */
-function missingDirectories(root: DirFd): (path: string) => string[] {
-  const known = new Set(['/']);
-  const missing = (path: string): string[] => {
-    if (known.has(path)) return [];
-    known.add(path);
-    return hasDirectory(root, path) ? [] : [...missing(posix.dirname(path)), path];
-  };
-  return missing;
 }

@@ -1,8 +1,9 @@
 /*
  * The emulator that a chroot needs, found and bundled into it.
  */
-import {type BundleOptions, type BundleResult, bundleAt} from '../bundle/bundle.js';
+import {type BundleResult, bundleAt} from '../bundle/bundle.js';
 import type {Manifest} from '../bundle/manifest.js';
+import type {BundleOptions} from '../bundle/request.js';
 import {settle} from '../bundle/staging.js';
 import {ElfError, inWords} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';

@@ -17,9 +17,9 @@ import test, {type ExecutionContext} from 'ava';
 import {contentOfBytes} from '../../src/bundle/contents.js';
 import {formatJournal, type Journal} from '../../src/bundle/journal.js';
 import type {Manifest} from '../../src/bundle/manifest.js';
+import {journalOf} from '../../src/bundle/plan-steps.js';
 import {changeBundle, recover} from '../../src/bundle/staging.js';
 import {inodeOf, type Sides, take, undo} from '../../src/bundle/steps.js';
-import {journalOf} from '../../src/bundle/write-bundle.js';
 import {openDirectory} from '../../src/source/dir-fd.js';
 import {tempDirectory} from '../helpers/temp.js';
 
