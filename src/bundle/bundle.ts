@@ -69,7 +69,7 @@ export function bundleAt(
   return inWords(target.host, () => {
     requireOwnDirectories(target, [request.layout.prefix, request.layout.libs]);
     settle(target.top);
-    // Without the lock: most runs find that nothing has to be done, and so need not write to the directory at all.
+    // Without the lock: a run that finds everything in its place writes nothing, and need not be allowed to.
     const prepared = tryToPrepare(request, target);
     if (prepared !== undefined && isInstalled(target, prepared)) return resultOf(target, prepared, false);
     return withLock(target.top, () => install(request, target, prepared));
@@ -87,7 +87,11 @@ function tryToPrepare(request: Request, target: OpenRoot): Prepared | undefined 
   }
 }
 
-/** @param before what was prepared without the lock; it counts if no other run has changed anything since */
+/**
+ * Put a bundle into a directory that is locked.
+ *
+ * @param before what was prepared without the lock; it counts if no other run has changed anything since
+ */
 function install(request: Request, target: OpenRoot, before: Prepared | undefined): BundleResult {
   const stale = recover(target.top);
   using installed = openInstalled(target, request.layout);
@@ -103,7 +107,7 @@ function install(request: Request, target: OpenRoot, before: Prepared | undefine
     prove: (staged) => notes.push(...proveStaged(staged, prepared)),
     onProgress: request.onProgress,
   });
-  // Nothing is missing, but what else is in the root may come first, as a preloaded library does.
+  // The first proof showed that nothing is missing; here other files of the root may come first, as a preloaded library.
   proveClosed(target, prepared.manifest, []);
   return resultOf(target, prepared, true, notes);
 }

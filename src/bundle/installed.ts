@@ -25,11 +25,13 @@ export interface Installed extends Disposable {
 /** Look at what is where a bundle goes. It stays open, so that no other directory can be taken for the one that gives way. */
 export function openInstalled(target: OpenRoot, layout: Layout): Installed {
   const libs = enter(target.top, layout.libs);
-  return {
-    libs,
-    manifest: libs && readManifestIn(libs, layout),
-    [Symbol.dispose]: () => libs?.[Symbol.dispose](),
-  };
+  const close = () => libs?.[Symbol.dispose]();
+  try {
+    return {libs, manifest: libs && readManifestIn(libs, layout), [Symbol.dispose]: close};
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 function readManifestIn(libs: DirFd, layout: Layout): Manifest | undefined {

@@ -6,7 +6,7 @@
  *   commit    one rename: with it the change is done
  *   finish    what is left to do then
  *
- * No step is marked as done: where its file is tells.
+ * No step is marked as done: the place of its file tells.
  */
 import {ElfError} from '../errors.js';
 import {type ManifestFile, roles} from './manifest.js';

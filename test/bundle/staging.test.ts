@@ -270,7 +270,7 @@ test('what somebody put into the libraries while they were away is kept beside t
   t.deepEqual(contentOf(sides.path), {...old, 'b/lib/hand': 'made'});
 });
 
-test('a staging directory that others can enter is nobody of ours, and stays', (t) => {
+test('a staging directory that others can enter is left alone', (t) => {
   const directory = tempDirectory(t);
   mkdirSync(path.join(directory, stagingName, 'new'), {recursive: true, mode: 0o755});
   writeFileSync(path.join(directory, stagingName, 'journal.json'), '');
