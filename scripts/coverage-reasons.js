@@ -68,7 +68,7 @@ the pages.`,
     lines: either(
       isIn('chroot/signals.ts', 'chroot/in-use.ts'),
       says(/CHANGED|a moment ago/),
-      both(isIn('bundle/staging.ts'), says(/directoryInTheWay/)),
+      both(isIn('bundle/steps.ts'), says(/requireFile|requireInode/)),
     ),
   },
   {

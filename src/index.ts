@@ -14,11 +14,12 @@ export type {ExtensionMatch, MagicMatch, Registration} from './binfmt/registrati
 export {type BinfmtEntry, type BinfmtTable, readEntry, readTable} from './binfmt/registry.js';
 export {type BinfmtStatus, binfmtStatus} from './binfmt/status.js';
 export {debianArchitectures, type QemuTarget, targetOfFile} from './binfmt/targets.js';
-export {type BundledFile, type BundleOptions, type BundleResult, bundle} from './bundle/bundle.js';
+export {type BundleResult, bundle} from './bundle/bundle.js';
 export type {Content} from './bundle/contents.js';
 export type {DataFile} from './bundle/data-files.js';
 export type {LibcDataRequest} from './bundle/libc-data/libc-data.js';
 export type {Manifest, ManifestFile, ManifestProgram, ManifestRole} from './bundle/manifest.js';
+export type {BundledFile} from './bundle/prepare.js';
 export type {BundleProgram} from './bundle/programs.js';
 export {
   bundleRelocatable,
@@ -26,6 +27,7 @@ export {
   type RelocatableOptions,
   type RelocatableResult,
 } from './bundle/relocatable.js';
+export type {BundleOptions} from './bundle/request.js';
 export {type TracedRun, traceCommand} from './bundle/trace/strace.js';
 export {findUnbundled, type TracedBundle, type TracedOption, type Unbundled} from './bundle/trace/trace.js';
 export {type Architecture, findArchitecture} from './chroot/architecture.js';
@@ -163,8 +165,8 @@ export type {RecordedLibrary} from './package/repair/record.js';
 export {type RepairOptions, type RepairResult, repairPackage} from './package/repair/repair.js';
 export type {PackageRequest} from './package/requests.js';
 export type {RunsOn} from './package/runs-on.js';
+export type {DirFd, PathFd} from './source/dir-fd.js';
 export type {FileSource} from './source/file.js';
-export type {Held, HeldDirectory} from './source/held.js';
 export type {Patch} from './source/overlay.js';
 export type {PlaceOptions} from './source/place.js';
 export type {OnProgress, Progress} from './source/progress.js';
@@ -174,8 +176,8 @@ export {findElfFiles, type OnUnreadable} from './source/walk.js';
 export {readText, readWhole, readWholeElf, standardInput} from './source/whole.js';
 export {version} from './version.js';
 export {applyPlan, applyPlanSync, applyPlans} from './write/apply.js';
+export type {Applied, ApplyOptions, Outcome, PlannedEdit} from './write/apply-options.js';
 export {attributesUnknown} from './write/attributes.js';
-export type {Applied, ApplyOptions, Outcome, PlannedEdit} from './write/change.js';
 export {applyPlanToBuffer} from './write/content.js';
 export {
   type EditableElf,

@@ -1,6 +1,6 @@
 import {type Author, requireOpenToAuthor} from '../loader/author.js';
-import type {HeldRoot} from '../loader/held-root.js';
 import {alwaysNeeded} from '../loader/missing.js';
+import type {OpenRoot} from '../loader/open-root.js';
 import type {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {together} from '../source/trust.js';
@@ -8,11 +8,11 @@ import {together} from '../source/trust.js';
 /** Resolves ELF files among the data of a bundle, and remembers whose word they are. */
 export class FileResolver {
   readonly #resolver: Resolver;
-  readonly #root: HeldRoot;
+  readonly #root: OpenRoot;
   readonly #authors = new Set<Author>();
 
   /** @param resolver for programs that `root` has */
-  constructor(resolver: Resolver, root: HeldRoot) {
+  constructor(resolver: Resolver, root: OpenRoot) {
     this.#resolver = resolver;
     this.#root = root;
   }

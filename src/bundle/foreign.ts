@@ -4,10 +4,10 @@
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import {enter} from '../loader/inside.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {isIn} from './in-place.js';
 import {type Manifest, type ManifestFile, manifestName} from './manifest.js';
-import {hasFile} from './staging.js';
+import {hasFile} from './steps.js';
 
 /**
  * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the
@@ -19,10 +19,10 @@ import {hasFile} from './staging.js';
  * @throws ElfError CONFLICT naming the first file that no bundle put there
  */
 export function refuseForeignFiles(
-  root: HeldDirectory,
+  root: DirFd,
   earlier: Manifest | undefined,
   coming: Manifest,
-  libs: HeldDirectory | undefined,
+  libs: DirFd | undefined,
 ): void {
   // Over a list that can no longer be read, a bundle is made anew.
   if (earlier === undefined && libs !== undefined && hasFile(libs, `/${manifestName}`)) return;
@@ -48,7 +48,7 @@ export function refuseForeignFiles(
 }
 
 /** Whether a path in a directory has something other than what comes. */
-function isOther(top: HeldDirectory, path: string, planned: ManifestFile | undefined): boolean {
+function isOther(top: DirFd, path: string, planned: ManifestFile | undefined): boolean {
   if (!hasFile(top, path)) return false;
   using directory = enter(top, posix.dirname(path));
   return planned === undefined || directory === undefined || !isIn(directory, planned);

@@ -5,7 +5,7 @@ import {readlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {findOwn, openOwn} from '../loader/inside.js';
 import type {Root} from '../loader/root.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {type Content, hasContent, saysSo} from './contents.js';
 import type {ManifestFile} from './manifest.js';
 
@@ -19,7 +19,7 @@ export function isInPlace(root: Root, file: Listed): boolean {
 }
 
 /** The same in a directory that is held. */
-export function isIn(directory: HeldDirectory, file: Listed): boolean {
+export function isIn(directory: DirFd, file: Listed): boolean {
   const name = posix.basename(file.path);
   if (file.role !== 'link') return hasContent(() => directory.open(name), file);
   return saysSo(() => linkIn(directory, name), file);
@@ -37,7 +37,7 @@ export function linkAt(root: Root, path: string): string | undefined {
   return there.found && there.stats.isSymbolicLink() ? root.readLink(there.inside) : undefined;
 }
 
-function linkIn(directory: HeldDirectory, name: string): string | undefined {
-  using held = directory.hold(name);
-  return held?.stats.isSymbolicLink() ? readlinkSync(directory.at(name)) : undefined;
+function linkIn(directory: DirFd, name: string): string | undefined {
+  using entry = directory.openPath(name);
+  return entry?.stats.isSymbolicLink() ? readlinkSync(directory.at(name)) : undefined;
 }

@@ -12,7 +12,7 @@
  */
 import {ElfError} from '../errors.js';
 import type {Author} from '../loader/author.js';
-import type {HeldRoot} from '../loader/held-root.js';
+import type {OpenRoot} from '../loader/open-root.js';
 import {type BundleFile, generated} from './file-set.js';
 import type {Layout} from './layout.js';
 import {capabilitiesOf, modeAndOwner, setIdBits} from './privileges.js';
@@ -23,11 +23,11 @@ export interface PrivilegedRequest {
   readonly isWrapped: boolean;
   readonly layout: Layout;
   /** The root that the programs are from. */
-  readonly root: HeldRoot;
+  readonly root: OpenRoot;
   /** This machine's. */
-  readonly machine: HeldRoot;
+  readonly machine: OpenRoot;
   /** Where the bundle goes. */
-  readonly target: HeldRoot;
+  readonly target: OpenRoot;
 }
 
 /** Make sure that no other user gets rights by such a bundle. @throws ElfError BAD_REQUEST, OUTSIDE */
@@ -47,7 +47,7 @@ export function requirePrivileged(request: PrivilegedRequest): void {
 }
 
 /** Whether only root says what is at a path, or can make it, where it does not exist. */
-function requireRoots(root: HeldRoot, path: string): void {
+function requireRoots(root: OpenRoot, path: string): void {
   const there = root.resolve(path);
   const end = there.found ? there : root.resolve(there.reached);
   const isShared = !end.found || (end.stats.mode & 0o022n) !== 0n;

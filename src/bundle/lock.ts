@@ -8,7 +8,7 @@
  */
 import {linkSync, lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
 import {ElfError, printable, systemError} from '../errors.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {isRunning, ownIdentity} from '../write/process-identity.js';
 
 export const lockName = '.elfinterp-lock';
@@ -24,7 +24,7 @@ const longestWork = 600_000;
  *
  * @throws ElfError BUSY when another one takes too long, FILE_SYSTEM, and what `work` throws
  */
-export function withLock<T>(root: HeldDirectory, work: () => T): T {
+export function withLock<T>(root: DirFd, work: () => T): T {
   take(root);
   try {
     return work();
@@ -34,7 +34,7 @@ export function withLock<T>(root: HeldDirectory, work: () => T): T {
 }
 
 /** A lock that cannot be removed is none any more when this process is gone. */
-function giveBack(root: HeldDirectory): void {
+function giveBack(root: DirFd): void {
   try {
     unlinkSync(root.at(lockName));
   } catch {
@@ -42,7 +42,7 @@ function giveBack(root: HeldDirectory): void {
   }
 }
 
-function take(root: HeldDirectory): void {
+function take(root: DirFd): void {
   const deadline = Date.now() + longestWait;
   const own = ownIdentity();
   while (!tryToTake(root, own)) {
@@ -54,7 +54,7 @@ function take(root: HeldDirectory): void {
   }
 }
 
-function tryToTake(root: HeldDirectory, own: string): boolean {
+function tryToTake(root: DirFd, own: string): boolean {
   try {
     symlinkSync(own, root.at(lockName));
     return true;
@@ -65,7 +65,7 @@ function tryToTake(root: HeldDirectory, own: string): boolean {
 }
 
 /** Undefined when the lock has just been given back. */
-function holderOf(root: HeldDirectory): string | undefined {
+function holderOf(root: DirFd): string | undefined {
   try {
     return readlinkSync(root.at(lockName));
   } catch (error) {
@@ -74,14 +74,14 @@ function holderOf(root: HeldDirectory): string | undefined {
   }
 }
 
-function isHeld(root: HeldDirectory, holder: string): boolean {
+function isHeld(root: DirFd, holder: string): boolean {
   const running = isRunning(holder);
   if (running !== 'unknown') return running;
   const stats = lstatSync(root.at(lockName), {throwIfNoEntry: false});
   return stats !== undefined && Date.now() - stats.ctimeMs < longestWork;
 }
 
-function takeAway(root: HeldDirectory, dead: string): void {
+function takeAway(root: DirFd, dead: string): void {
   const aside = root.at(`${lockName}-${process.pid}`);
   try {
     renameSync(root.at(lockName), aside);
@@ -94,7 +94,7 @@ function takeAway(root: HeldDirectory, dead: string): void {
   }
 }
 
-function busy(root: HeldDirectory, holder: string): ElfError {
+function busy(root: DirFd, holder: string): ElfError {
   return new ElfError('BUSY', 'another elfinterp process is working here', {
     path: root.real,
     expected: `its lock ${lockName} to disappear within ${longestWait / 1000} seconds`,

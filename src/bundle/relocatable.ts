@@ -15,15 +15,12 @@ import {planEdit} from '../edit/plan-edit.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
-import {requireOpenToAuthor} from '../loader/author.js';
 import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
-import {HeldRoot} from '../loader/held-root.js';
-import {alwaysNeeded} from '../loader/missing.js';
-import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
+import {OpenRoot} from '../loader/open-root.js';
 import {Resolver} from '../loader/resolve.js';
 import {planPack} from '../pack/plan-pack.js';
 import {writePackedAt} from '../pack/write-packed.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {overlaySource} from '../source/overlay.js';
 import {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
@@ -31,18 +28,21 @@ import {absolutePath} from '../source/working-directory.js';
 import {syncDirectory} from '../write/durable.js';
 import {treeName, workspaceIn} from '../write/workspace.js';
 import {type Content, contentOf} from './contents.js';
-import {type DataFile, findDataFiles, requirePlace} from './data-files.js';
+import {findData} from './data.js';
+import {type DataFile, requirePlace} from './data-files.js';
 import {FileResolver} from './file-resolver.js';
 import {type BundleFile, contentOfFile} from './file-set.js';
-import {findVariants, levelsAmong} from './hwcaps.js';
+import {levelsAmong} from './hwcaps.js';
 import type {Layout} from './layout.js';
-import {findLibcData, type LibcData, type LibcDataRequest} from './libc-data/libc-data.js';
+import type {LibcData, LibcDataRequest} from './libc-data/libc-data.js';
 import type {ManifestFile} from './manifest.js';
 import {type BundlePlan, planBundle} from './plan-bundle.js';
 import {fromOrigin} from './plan-files.js';
 import {rightsLeftBehind} from './privileges.js';
 import {type BundleProgram, namedPrograms} from './programs.js';
 import {findFileObstacle} from './prove-files.js';
+import type {Roots} from './request.js';
+import {resolvePrograms} from './resolve-programs.js';
 import {withTarget} from './target.js';
 import {makeDirectories, stageFile} from './write-bundle.js';
 
@@ -120,8 +120,8 @@ export async function bundleRelocatable(
   return withTarget(posix.dirname(directory), ({top: above}) => {
     const name = posix.basename(directory);
     refuseOccupied(above, name);
-    using machine = new HeldRoot(undefined, {keep: true});
-    using other = options.root === undefined ? undefined : HeldRoot.at(options.root, {keep: true});
+    using machine = new OpenRoot(undefined, {keep: true});
+    using other = options.root === undefined ? undefined : OpenRoot.at(options.root, {keep: true});
     const from = {machine, root: other ?? machine};
     const prepared = inWords(directory, () => prepare(named, from, options));
     const files = write(prepared, above, name, options.onProgress);
@@ -131,7 +131,7 @@ export async function bundleRelocatable(
   });
 }
 
-function refuseOccupied(above: HeldDirectory, name: string): void {
+function refuseOccupied(above: DirFd, name: string): void {
   using directory = above.directory(name);
   const names = directory?.names() ?? [];
   if (names.length === 0) return;
@@ -149,51 +149,36 @@ interface Prepared {
   readonly plan: BundlePlan;
 }
 
-function prepare(
-  programs: readonly BundleProgram[],
-  {machine, root}: {machine: HeldRoot; root: HeldRoot},
-  options: RelocatableOptions,
-): Prepared {
-  const library = [...(options.library ?? []), alwaysNeeded];
-  const resolver = new Resolver({...dlopenOption(options.dlopen), library, preloadFile: false}, root);
-  const trees = programs.map(({source}) => resolveProgram(resolver, pathOfProgram(root, source)));
-  const places = programs.map(({source, target = 'bin/'}) => requirePlace(source, target, layout));
-  const resolverFor = (hwcaps: string) =>
-    new Resolver({...dlopenOption(options.dlopen), library, hwcaps, preloadFile: false}, root);
-  const variants = options.hwcaps === 'all' ? findVariants(trees, root, resolverFor) : [];
-  for (const {nodes} of [...trees, ...variants.map(({tree}) => tree)]) requireOpenToAuthor(nodes, root);
-  const notes: string[] = [];
-  const libcData = findLibcData(trees, options, {root, layout, relocatable: true, kept: new Set()});
-  const wanted = [...(options.files ?? []), ...libcData.files];
-  const {files: found, directories} = findDataFiles(root, wanted, layout, notes);
-  const data = [...found, ...libcData.made];
-  const [isolate, shell, targetOf] = [true, undefined, () => null];
-  const {dlopen} = options;
-  const from = {root, machine, layout, fileResolver: new FileResolver(resolver, root)};
+function prepare(programs: readonly BundleProgram[], roots: Roots, options: RelocatableOptions): Prepared {
+  const {root} = roots;
+  const {trees, variants, resolver} = resolvePrograms(programs, options, root);
+  const place = {root, layout, relocatable: true, kept: new Set<string>()};
+  const {data, directories, environment, notes} = findData(trees, options, place);
   const plan = planBundle(trees, {
-    ...from,
-    places,
-    isolate,
-    shell,
-    targetOf,
+    ...roots,
+    layout,
+    fileResolver: new FileResolver(resolver, root),
+    places: programs.map(({source, target = 'bin/'}) => requirePlace(source, target, layout)),
+    isolate: true,
+    shell: undefined,
+    targetOf: () => null,
     data,
     directories,
-    dlopen,
+    dlopen: options.dlopen,
     variants,
     relocatable: true,
   });
-  const {environment} = libcData;
   return {
-    dlopen,
+    dlopen: options.dlopen,
     environment,
-    plan: {...plan, notes: [...notes, ...libcData.notes, ...plan.notes, ...rightsLeftBehind(plan.files)]},
+    plan: {...plan, notes: [...notes, ...plan.notes, ...rightsLeftBehind(plan.files)]},
   };
 }
 
 /** Write the bundle where no one else can reach it, prove it there, and rename it to its place. */
 function write(
   prepared: Prepared,
-  above: HeldDirectory,
+  above: DirFd,
   name: string,
   onProgress: OnProgress = () => {},
 ): RelocatableFile[] {
@@ -210,8 +195,8 @@ function write(
         files.push(staged);
       }
       for (const path of prepared.plan.directories) makeDirectories(top, belowTop(path))[Symbol.dispose]();
-      prove(workspace.held, prepared);
-      moveIntoPlace(workspace.held, top, above, name);
+      prove(workspace.directory, prepared);
+      moveIntoPlace(workspace.directory, top, above, name);
       return files;
     } finally {
       workspace.remove();
@@ -225,7 +210,7 @@ function write(
 function stage(
   file: BundleFile,
   prepared: Prepared,
-  top: HeldDirectory,
+  top: DirFd,
   made: ReadonlyMap<string, Content>,
   onProgress: OnProgress,
 ): RelocatableFile {
@@ -237,7 +222,7 @@ function stage(
   const {loader} = prepared.plan;
   const isProgram = (role === 'program' || resolved === 'program') && linkTo === undefined;
   if (isProgram && loader !== undefined && plan !== undefined) {
-    using place = new Place(directory.again(), name);
+    using place = new Place(directory.dup(), name);
     writeProgram(file, loader, place, onProgress);
     return {...result, ...contentOf(place.open(path))};
   }
@@ -282,8 +267,8 @@ function writeProgram(
 }
 
 /** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
-function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): void {
-  using root = new HeldRoot(workspace.again());
+function prove(workspace: DirFd, {plan: {files}, dlopen}: Prepared): void {
+  using root = new OpenRoot(workspace.dup());
   const prefix = `/${treeName}`;
   const placed = files.map((file) => {
     const resolved = file.role === 'program' ? 'program' : file.resolved;
@@ -303,12 +288,7 @@ function prove(workspace: HeldDirectory, {plan: {files}, dlopen}: Prepared): voi
   }
 }
 
-function moveIntoPlace(
-  workspace: HeldDirectory,
-  top: HeldDirectory,
-  above: HeldDirectory,
-  name: string,
-): void {
+function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string): void {
   chmodSync(top.path, 0o755);
   // An empty directory gives way to another in one step (rename(2)).
   renameSync(workspace.at(treeName), above.at(name));

@@ -1,255 +1,90 @@
 /*
  * Changing the bundle of a root so that an interruption at any moment leaves the old one or the new one.
  *
- * A staging directory in the root holds, beside the list of the bundle that is coming or going:
+ * A directory cannot take the place of another in one step (Node has no RENAME_EXCHANGE), so a change has many. A staging
+ * directory in the root holds the new bundle, what gives way, and the journal of the steps between them (journal.ts,
+ * steps.ts):
  *
- *   new/       the new bundle, complete, as it will be in the root; missing when a bundle is taken out
- *   replaced/  what had to give way, as it lay in the root
+ *     made ──▶ filled, proved ──▶ journal written ──▶ prepare ... ──▶ commit ──▶ finish ... ──▶ journal removed ──▶ gone
+ *      └────────────┴── cleared away      └──── undone ────┘             └──── finished ────┘           └── cleared away
  *
- * A directory cannot take the place of another in one step (Node has no RENAME_EXCHANGE), so what is moved last is
- * the manifest, alone or with the directory of the libraries, and that is the moment that counts: before it, whoever
- * finds the staging directory of a process that is gone puts everything back; after it he only clears away.
- * `withLock` sees to it that a staging directory that is found belongs to no running process.
+ * The lower line is what becomes of it when the run ends there. Whoever finds the staging directory of a process that is
+ * gone sees to it; `withLock` sees to it that one that is found belongs to no running process.
  */
-import {linkSync, lstatSync, mkdtempSync, renameSync, rmdirSync, unlinkSync, writeFileSync} from 'node:fs';
+import {closeSync, fsyncSync, mkdtempSync, openSync, renameSync, rmdirSync, writeFileSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
-import {enter} from '../loader/inside.js';
-import type {Held, HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
+import {syncDirectory} from '../write/durable.js';
 import {removeTree} from '../write/remove-tree.js';
-import {isIn} from './in-place.js';
+import {formatJournal, type Journal, longestJournal, parseJournal} from './journal.js';
 import {lockName, withLock} from './lock.js';
-import {formatManifest, type Manifest, manifestName, manifestPath, ownDirectories} from './manifest.js';
-import {readManifestFile} from './manifest-file.js';
+import {carryOut, windUp} from './steps.js';
 
 const stagingPrefix = '.elfinterp-staging-';
+const journalName = 'journal.json';
+/** Under this name it is not complete. */
+const newJournalName = `${journalName}.new`;
+/** What earlier versions had for a journal. */
+const listName = 'manifest.json';
+
+/** The entries of a staging directory. The journal goes first: without it there is nothing to be undone any more. */
+const parts: readonly string[] = [journalName, newJournalName, 'made', 'new', 'replaced'];
 
 /** Whether a run is under way in a root, or was interrupted there. */
-export function isUnsettled(root: HeldDirectory): boolean {
+function isUnsettled(root: DirFd): boolean {
   return root.names().some((name) => name === lockName || name.startsWith(stagingPrefix));
 }
 
 /** Wait for the run that is under way in a root, and undo what an interrupted one left; the names of what that was. */
-export function settle(root: HeldDirectory): readonly string[] {
+export function settle(root: DirFd): readonly string[] {
   return isUnsettled(root) ? withLock(root, () => recover(root)) : [];
 }
 
-/** Undo or clear away what runs that were interrupted left in a root, which is locked; the names of what there was. */
-export function recover(root: HeldDirectory): readonly string[] {
+/**
+ * Undo, finish or clear away what runs that were interrupted left in a root, which is locked.
+ *
+ * @returns the names of what there was
+ * @throws ElfError BAD_MANIFEST for a journal that cannot be read; nothing is touched then. FILE_SYSTEM
+ */
+export function recover(root: DirFd): readonly string[] {
   const done: string[] = [];
   for (const name of root.names().filter((one) => one.startsWith(stagingPrefix))) {
-    using directory = openOwn(root, name);
-    if (directory === undefined || !isStaging(directory)) continue;
-    undo(new Staging(root, directory), root, name);
-    removeStaging(root, name, directory);
+    using staging = openOwn(root, name);
+    if (staging === undefined || !isStaging(staging)) continue;
+    recoverFrom(root, name, staging);
     done.push(name);
   }
   return done;
 }
 
-/** The entries of a staging directory. */
-const parts: readonly string[] = [manifestName, 'new', 'replaced'];
-
-/**
- * Whether a directory of such a name is one of ours: no one else got into it, and nothing else is in it. In a root that
- * belongs to another user, who could give the name to a directory of root's, to have it cleared away.
- */
-function isStaging(directory: HeldDirectory): boolean {
-  const {mode, uid} = directory.stats;
-  if (uid !== process.geteuid?.() || (mode & 0o077) !== 0) return false;
-  return directory.names().every((name) => parts.includes(name));
-}
-
-/** What is in it goes by the directory itself, whatever its name is by now; then it is empty. */
-function removeStaging(root: HeldDirectory, name: string, directory: HeldDirectory): void {
-  try {
-    // The list goes first: without it there is nothing to be undone any more.
-    for (const part of parts) removeTree(directory, part);
-    rmdirSync(root.at(name));
-  } catch (error) {
-    throw systemError(posix.join(root.real, name), error, 'cannot remove');
-  }
-}
-
 /**
  * Change the bundle of a root, which is locked, through a staging directory.
  *
- * @param manifest of the bundle that is coming or going
- * @throws ElfError FILE_SYSTEM and what `change` throws; everything is as it was then
+ * @param plan fills the staging directory and says what to do; nothing of the root is changed yet
+ * @throws ElfError FILE_SYSTEM and what `plan` throws; everything is as it was then, or the change is done
  */
-export function changeBundle(
-  root: HeldDirectory,
-  manifest: Manifest,
-  change: (staging: Staging) => void,
-): void {
+export function changeBundle(root: DirFd, plan: (staging: DirFd) => Journal): void {
   const name = makeStaging(root);
-  using directory = root.directory(name);
-  if (directory === undefined || !isStaging(directory) || directory.names().length > 0)
+  using staging = root.directory(name);
+  if (staging === undefined || !isStaging(staging) || staging.names().length > 0)
     throw new ElfError('CHANGED', 'another process removed the staging directory', {
       path: `${root.real}/${name}`,
     });
-  const staging = new Staging(root, directory);
   try {
-    writeFileSync(directory.at(manifestName), formatManifest(manifest), {flag: 'wx'});
-    change(staging);
+    const journal = plan(staging);
+    writeJournal(staging, journal);
+    carryOut({root, staging}, journal);
   } catch (error) {
     // Where that fails too, the next run does it.
-    staging.undo();
-    removeStaging(root, name, directory);
+    recoverFrom(root, name, staging);
     throw systemError(root.real, error, 'cannot write the bundle');
   }
-  clear(root, name, directory);
-}
-
-/** A change that is under way, or was. */
-export class Staging {
-  readonly #root: HeldDirectory;
-  readonly #directory: HeldDirectory;
-
-  constructor(root: HeldDirectory, directory: HeldDirectory) {
-    this.#root = root;
-    this.#directory = directory;
-  }
-
-  /** The directory of the new bundle. */
-  makeNew(): HeldDirectory {
-    return this.#directory.make('new');
-  }
-
-  /**
-   * Put the file at a path aside.
-   *
-   * @param leave it stays in its place as well until something takes it, where that is possible
-   * @throws ElfError CONFLICT for a directory, even one that is put there at the last moment
-   */
-  putAside(path: string, leave?: 'leave'): void {
-    this.#move(path, leave, (moved) => {
-      if (moved.stats.isDirectory()) throw directoryInTheWay(moved.real);
-    });
-  }
-
-  /** The same for the directory that was there when the change was planned. @throws ElfError CHANGED for another one */
-  putAsideDirectory(path: string, planned: HeldDirectory | undefined): void {
-    this.#move(path, undefined, (moved) => {
-      if (planned !== undefined && isSame(moved, planned)) return;
-      throw new ElfError('CHANGED', 'another directory has replaced it', {path: moved.real});
-    });
-  }
-
-  /** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
-  #move(path: string, leave: 'leave' | undefined, check: (moved: Held) => void): void {
-    const [parent, name] = [posix.dirname(path), posix.basename(path)];
-    using from = enter(this.#root, parent);
-    if (from === undefined || !isThere(from, name)) return;
-    if (leave && hasDirectory(this.#root, path)) throw directoryInTheWay(posix.join(from.real, name));
-    using to = enter(this.#directory, `replaced${parent}`, 'make');
-    if (to === undefined) return;
-    if (leave && tryToLink(from.at(name), to.at(name))) return;
-    renameSync(from.at(name), to.at(name));
-    using moved = to.hold(name);
-    try {
-      if (moved !== undefined) check(moved);
-    } catch (error) {
-      renameSync(to.at(name), from.at(name));
-      throw error;
-    }
-  }
-
-  /** Move a part of the new bundle into its place, with the first directory on the way there that does not exist. */
-  moveIn(path: string): void {
-    const names = path.split('/').slice(1);
-    using place = enter(this.#directory, `new${posix.dirname(path)}`);
-    if (place === undefined || !isThere(place, names.at(-1) ?? '')) return;
-    const depth = names.findIndex((_, i) => !hasDirectory(this.#root, `/${names.slice(0, i + 1).join('/')}`));
-    const [above, name] = [names.slice(0, depth < 0 ? -1 : depth).join('/'), names.at(depth) ?? ''];
-    using from = enter(this.#directory, `new/${above}`);
-    using to = enter(this.#root, above);
-    if (from !== undefined && to !== undefined) renameSync(from.at(name), to.at(name));
-  }
-
-  /** The same for an empty directory, where none is yet. */
-  moveDirectoryIn(path: string): void {
-    if (!hasDirectory(this.#root, path)) this.moveIn(path);
-  }
-
-  /** Put everything back, unless the change is complete. */
-  undo(): void {
-    const manifest = readList(this.#directory);
-    using coming = this.#directory.directory('new');
-    if (manifest === undefined) return;
-    if (!hasFile(coming ?? this.#root, manifestPath(manifest))) {
-      if (coming === undefined)
-        for (const path of ownDirectories(manifest)) tryToRemoveEmpty(this.#root, path);
-      return;
-    }
-    if (coming !== undefined) this.#takeOut(manifest, coming);
-    else this.#makeEmpty(manifest);
-    using from = enter(this.#directory, `replaced${manifest.prefix}`);
-    using to = from && enter(this.#root, manifest.prefix, 'make');
-    if (from !== undefined && to !== undefined) putBack(from, to);
-  }
-
-  /** Directories that a bundle had which was about to be taken out. */
-  #makeEmpty({directories = []}: Manifest): void {
-    for (const path of directories) enter(this.#root, path, 'make')?.[Symbol.dispose]();
-  }
-
-  /** Remove the files that were moved in and replaced nothing. */
-  #takeOut({files, prefix, libs, directories = []}: Manifest, coming: HeldDirectory): void {
-    const removeAbove = (path: string) => {
-      for (let at = path; at !== prefix && tryToRemoveEmpty(this.#root, at); ) at = posix.dirname(at);
-    };
-    for (const path of directories.filter((one) => !one.startsWith(`${libs}/`)))
-      if (!hasFile(coming, path)) removeAbove(path);
-    for (const file of files.filter(({path}) => !path.startsWith(`${libs}/`))) {
-      const {path} = file;
-      using replaced = enter(this.#directory, `replaced${posix.dirname(path)}`);
-      if (hasFile(coming, path) || (replaced !== undefined && isThere(replaced, posix.basename(path))))
-        continue;
-      using directory = enter(this.#root, posix.dirname(path));
-      if (directory === undefined || !isIn(directory, file)) continue;
-      unlinkSync(directory.at(posix.basename(path)));
-      removeAbove(posix.dirname(path));
-    }
-  }
-}
-
-function isSame(a: Held, b: Held): boolean {
-  const [one, other] = [a.bigStats, b.bigStats];
-  return one.dev === other.dev && one.ino === other.ino;
-}
-
-function directoryInTheWay(path: string): ElfError {
-  return new ElfError('CONFLICT', 'a directory is in the place of a file of the bundle', {path});
-}
-
-function makeStaging(root: HeldDirectory): string {
-  try {
-    return posix.basename(mkdtempSync(root.at(`${stagingPrefix}${process.pid}-`)));
-  } catch (error) {
-    throw systemError(root.real, error, 'cannot write');
-  }
-}
-
-/** What is done is done; what is left of the old is cleared away by the next run. */
-function clear(root: HeldDirectory, name: string, directory: HeldDirectory): void {
-  try {
-    removeStaging(root, name, directory);
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-  }
-}
-
-function undo(staging: Staging, root: HeldDirectory, name: string): void {
-  try {
-    staging.undo();
-  } catch (error) {
-    throw systemError(posix.join(root.real, name), error, 'cannot restore what an interrupted run left here');
-  }
+  clear(root, name, staging);
 }
 
 /** A link of such a name is nothing of ours. */
-function openOwn(root: HeldDirectory, name: string): HeldDirectory | undefined {
+function openOwn(root: DirFd, name: string): DirFd | undefined {
   try {
     return root.directory(name);
   } catch (error) {
@@ -258,82 +93,98 @@ function openOwn(root: HeldDirectory, name: string): HeldDirectory | undefined {
   }
 }
 
-/** Undefined when it was not written to its end, or not by us. */
-function readList(directory: HeldDirectory): Manifest | undefined {
-  try {
-    const source = directory.open(manifestName);
-    return source && readManifestFile(source);
-  } catch (error) {
-    if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
-    throw error;
-  }
-}
-
-/** Move all that is in a directory into another, into directories that are there already too. */
-function putBack(from: HeldDirectory, to: HeldDirectory): void {
-  for (const name of from.names()) {
-    using held = from.hold(name);
-    if (held?.stats.isDirectory() && isThere(to, name)) {
-      using inner = from.directory(name);
-      using target = to.directory(name);
-      if (inner !== undefined && target !== undefined) putBack(inner, target);
-    } else {
-      renameSync(from.at(name), to.at(name));
-    }
-  }
-}
-
 /**
- * Remove a directory in which nothing is left.
- *
- * @returns whether it was removed: not where something is in it or mounted on it, nor where it is none
- * @throws ElfError FILE_SYSTEM
+ * Whether a directory of such a name is one of ours: no one else got into it, and nothing else is in it. In a root that
+ * belongs to another user, who could give the name to a directory of root's, to have it cleared away.
  */
-export function removeEmpty(root: HeldDirectory, path: string): boolean {
-  using above = enter(root, posix.dirname(path));
-  if (above === undefined) return false;
-  const name = posix.basename(path);
+function isStaging(directory: DirFd): boolean {
+  const {mode, uid} = directory.stats;
+  if (uid !== process.geteuid?.() || (mode & 0o077) !== 0) return false;
+  return directory.names().every((name) => parts.includes(name) || name === listName);
+}
+
+function recoverFrom(root: DirFd, name: string, staging: DirFd): void {
+  const path = posix.join(root.real, name);
+  const journal = readJournal(staging, path);
   try {
-    rmdirSync(above.at(name));
-    return true;
+    if (journal !== undefined) windUp({root, staging}, journal);
   } catch (error) {
-    const {code = ''} = error as NodeJS.ErrnoException;
-    if (['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY'].includes(code)) return false;
-    throw systemError(posix.join(above.real, name), error, 'cannot remove the empty directory');
+    throw systemError(path, error, 'cannot restore what an interrupted run left here');
   }
+  removeStaging(root, name, staging);
 }
 
-/** An empty directory that stays does not keep the rest from being done. */
-function tryToRemoveEmpty(root: HeldDirectory, path: string): boolean {
+/** Undefined where no step was taken, or everything was done. What cannot be read is for its user to see to. */
+function readJournal(staging: DirFd, path: string): Journal | undefined {
   try {
-    return removeEmpty(root, path);
-  } catch {
-    return false;
+    if (staging.names().includes(listName))
+      throw new ElfError('BAD_MANIFEST', 'the list of another version of elfinterp', {path: listName});
+    return parseFile(staging, posix.join(path, journalName));
+  } catch (error) {
+    const cause = systemError(path, error, 'cannot read');
+    if (cause.code === 'FILE_SYSTEM') throw cause;
+    throw new ElfError('BAD_MANIFEST', 'cannot tell what an interrupted run left here', {
+      path,
+      expected: 'a journal; move back what `replaced` has of the root, and remove this directory',
+      got: cause.message,
+      cause,
+    });
   }
 }
 
-/** A second name costs nothing and leaves no moment without the first; not every file system has them. */
-function tryToLink(from: string, to: string): boolean {
+function parseFile(staging: DirFd, path: string): Journal | undefined {
+  const source = staging.open(journalName, path);
   try {
-    linkSync(from, to);
-    return true;
-  } catch {
-    return false;
+    if (source === undefined) return undefined;
+    if (source.size <= longestJournal)
+      return parseJournal(Buffer.from(source.read(0, source.size)).toString(), path);
+    const expected = `at most ${longestJournal} bytes`;
+    throw new ElfError('BAD_MANIFEST', 'too long for a journal', {
+      path,
+      expected,
+      got: `${source.size} bytes`,
+    });
+  } finally {
+    source?.close();
   }
 }
 
-function isThere(directory: HeldDirectory, name: string): boolean {
-  return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
+/** It is there as a whole, also after a power failure, before anything is done. */
+function writeJournal(staging: DirFd, journal: Journal): void {
+  const fd = openSync(staging.at(newJournalName), 'wx', 0o600);
+  try {
+    writeFileSync(fd, formatJournal(journal));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(staging.at(newJournalName), staging.at(journalName));
+  syncDirectory(staging.path);
 }
 
-/** Whether there is anything at a path. */
-export function hasFile(top: HeldDirectory, path: string): boolean {
-  using directory = enter(top, posix.dirname(path));
-  return directory !== undefined && isThere(directory, posix.basename(path));
+function makeStaging(root: DirFd): string {
+  try {
+    return posix.basename(mkdtempSync(root.at(`${stagingPrefix}${process.pid}-`)));
+  } catch (error) {
+    throw systemError(root.real, error, 'cannot write');
+  }
 }
 
-function hasDirectory(top: HeldDirectory, path: string): boolean {
-  using directory = enter(top, posix.dirname(path));
-  using there = directory?.hold(posix.basename(path));
-  return there?.stats.isDirectory() === true;
+/** What is done is done; what is left of the old is cleared away by the next run. */
+function clear(root: DirFd, name: string, staging: DirFd): void {
+  try {
+    removeStaging(root, name, staging);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+  }
+}
+
+/** What is in it goes by the directory itself, whatever its name is by now; then it is empty. */
+function removeStaging(root: DirFd, name: string, staging: DirFd): void {
+  try {
+    for (const part of parts) removeTree(staging, part);
+    rmdirSync(root.at(name));
+  } catch (error) {
+    throw systemError(posix.join(root.real, name), error, 'cannot remove');
+  }
 }

@@ -4,17 +4,17 @@
 import {rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {absolutePath} from '../source/working-directory.js';
 
 /** Do something in a directory, which is made if it does not exist, and with those above it goes again if that fails. */
-export function withTarget<T>(into: string, work: (target: HeldRoot) => T): T {
-  using machine = new HeldRoot();
+export function withTarget<T>(into: string, work: (target: OpenRoot) => T): T {
+  using machine = new OpenRoot();
   const made: string[] = [];
   try {
-    using target = new HeldRoot(enterTarget(machine, into, made));
+    using target = new OpenRoot(enterTarget(machine, into, made));
     return work(target);
   } catch (error) {
     removeEmptyDirectories(machine, made);
@@ -22,7 +22,7 @@ export function withTarget<T>(into: string, work: (target: HeldRoot) => T): T {
   }
 }
 
-function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirectory {
+function enterTarget(machine: OpenRoot, into: string, made: string[]): DirFd {
   try {
     return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
   } catch (error) {
@@ -31,7 +31,7 @@ function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirec
 }
 
 /** Take away what was made for nothing, the innermost first. */
-function removeEmptyDirectories(machine: HeldRoot, made: readonly string[]): void {
+function removeEmptyDirectories(machine: OpenRoot, made: readonly string[]): void {
   try {
     for (const path of made) {
       using above = machine.enter(posix.dirname(path));

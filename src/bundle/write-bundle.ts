@@ -1,8 +1,5 @@
 /*
  * Writing a bundle: complete in a staging directory inside the target, proved there, then moved into place.
- *
- * Where the prefix does not exist yet, one rename puts everything there. Where it does (debootstrap has made
- * /debootstrap), the library directory with the manifest comes last; see staging.ts for what that is good for.
  */
 import {
   chmodSync,
@@ -17,18 +14,17 @@ import {
 } from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
-import {enter} from '../loader/inside.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
-import {syncDirectory} from '../write/durable.js';
 import {copyContent} from './contents.js';
 import type {BundleFile} from './file-set.js';
 import {formatManifest, type Manifest, manifestName} from './manifest.js';
 import type {BundlePlan} from './plan-bundle.js';
+import {journalOf, type Replaced} from './plan-steps.js';
 import {setCapabilities} from './privileges.js';
-import {changeBundle, type Staging} from './staging.js';
+import {changeBundle} from './staging.js';
 
 /** The new bundle, complete and not in its place yet. */
 export interface Staged {
@@ -38,38 +34,35 @@ export interface Staged {
   locate(path: string): string;
 }
 
-/** What of the bundle before gives way. */
-export interface Replaced {
-  readonly libs: HeldDirectory | undefined;
-  /** Files that have no place in the new one. */
-  readonly obsolete: readonly string[];
+/** What is to be done meanwhile. */
+interface Writing {
+  /** Called with the bundle before anything of the root is changed. */
+  readonly prove: (staged: Staged) => void;
+  readonly onProgress: OnProgress | undefined;
 }
 
 /**
  * Write a planned bundle into a root, which is locked.
  *
  * @param replaced what the bundle before had, and this one has not
- * @param prove called with the bundle before anything of the root is changed
  * @throws what `prove` throws, or ElfError FILE_SYSTEM; the root then is as it was
  */
 export function writeBundle(
-  root: HeldDirectory,
-  plan: BundlePlan,
-  manifest: Manifest,
+  root: DirFd,
+  {plan, manifest}: {readonly plan: BundlePlan; readonly manifest: Manifest},
   replaced: Replaced,
-  prove: (staged: Staged) => void,
-  onProgress: OnProgress = () => {},
+  {prove, onProgress = () => {}}: Writing,
 ): void {
-  changeBundle(root, manifest, (staging) => {
-    using made = staging.makeNew();
+  changeBundle(root, (staging) => {
+    using made = staging.make('new');
     stage(made, plan, manifest, onProgress);
-    using staged = new HeldRoot(made.again());
+    using staged = new OpenRoot(made.dup());
     prove({root: staged, locate: (path) => `${made.path}${path}`});
-    moveIntoPlace(root, staging, plan, replaced);
+    return journalOf(root, manifest, replaced);
   });
 }
 
-function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgress: OnProgress): void {
+function stage(top: DirFd, plan: BundlePlan, manifest: Manifest, onProgress: OnProgress): void {
   const described = new Map(manifest.files.map((file) => [file.path, file]));
   for (const file of plan.files) {
     using directory = makeDirectories(top, posix.dirname(file.path));
@@ -90,7 +83,7 @@ function stage(top: HeldDirectory, plan: BundlePlan, manifest: Manifest, onProgr
 export function stageFile(
   file: BundleFile,
   path: string,
-  top: HeldDirectory,
+  top: DirFd,
   {sha256, mode}: {sha256: string | undefined; mode: number},
   onProgress: OnProgress,
 ): void {
@@ -119,36 +112,12 @@ export function stageFile(
 }
 
 /** Hold a directory below `top`, made where there is none. Whatever the umask: the programs run as many users. */
-export function makeDirectories(top: HeldDirectory, path: string): HeldDirectory {
-  let here = top.again();
+export function makeDirectories(top: DirFd, path: string): DirFd {
+  let here = top.dup();
   for (const name of path.split('/').filter((part) => part !== '')) {
     using above = here;
     here = above.make(name);
     chmodSync(here.path, 0o755);
   }
   return here;
-}
-
-function moveIntoPlace(
-  root: HeldDirectory,
-  staging: Staging,
-  {layout: {prefix, libs}, files, directories}: BundlePlan,
-  replaced: Replaced,
-): void {
-  using there = enter(root, prefix);
-  if (there !== undefined) {
-    for (const path of replaced.obsolete) staging.putAside(path);
-    for (const {path} of files.filter((file) => !file.path.startsWith(`${libs}/`))) {
-      staging.putAside(path, 'leave');
-      staging.moveIn(path);
-    }
-    for (const path of directories.filter((one) => !one.startsWith(`${libs}/`)))
-      staging.moveDirectoryIn(path);
-    staging.putAsideDirectory(libs, replaced.libs);
-  }
-  staging.moveIn(libs);
-  for (const path of [prefix, posix.dirname(prefix)]) {
-    using changed = enter(root, path);
-    if (changed !== undefined) syncDirectory(changed.path);
-  }
 }

@@ -8,9 +8,9 @@
  */
 import {mkdirSync, unlinkSync} from 'node:fs';
 import {ElfError} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
-import {holdDirectory} from '../source/held.js';
+import {openDirectory} from '../source/dir-fd.js';
 import {type Architecture, architectureOf, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
@@ -97,7 +97,7 @@ export async function createChroot(
  * @throws ElfError as `createChroot` does, and NOT_FOUND when there is no first stage to go on from
  */
 export async function resumeChroot(target: string, options: FinishOptions = {}): Promise<CreateResult> {
-  using root = new HeldRoot(enterOwnWay(target));
+  using root = new OpenRoot(enterOwnWay(target));
   if (!firstStageDone(root)) {
     if (isSetUp(root))
       throw new ElfError('NOT_FOUND', 'both stages of debootstrap are already done', {path: root.host});
@@ -183,7 +183,7 @@ function mapForStages({idMap}: FinishOptions): IdMap {
 
 /** The target's absolute path. What a first stage left unfinished there may be done again. */
 function prepareTarget(target: string): string {
-  using root = new HeldRoot(enterOwnWay(target, {make: true}));
+  using root = new OpenRoot(enterOwnWay(target, {make: true}));
   if (firstStageDone(root)) {
     throw new ElfError('CONFLICT', 'the first stage of debootstrap is already done here', {
       path: target,
@@ -204,8 +204,8 @@ function prepareTarget(target: string): string {
 
 /** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */
 function mendProc(target: string): void {
-  using root = holdDirectory(target);
-  using proc = root.hold('proc');
+  using root = openDirectory(target);
+  using proc = root.openPath('proc');
   if (!proc?.stats.isSymbolicLink()) return;
   unlinkSync(root.at('proc'));
   mkdirSync(root.at('proc'), {mode: 0o755});

@@ -7,7 +7,7 @@
 import {readFileSync, renameSync, truncateSync} from 'node:fs';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {Root} from '../loader/root.js';
-import {holdDirectory} from '../source/held.js';
+import {openDirectory} from '../source/dir-fd.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
@@ -83,8 +83,8 @@ export function rewindSecondStage(root: Root): void {
   }
   const sbin = root.resolve('/sbin');
   if (!sbin.found || !sbin.stats.isDirectory()) return;
-  using directory = holdDirectory(sbin.host);
-  using aside = directory.hold('start-stop-daemon.REAL');
+  using directory = openDirectory(sbin.host);
+  using aside = directory.openPath('start-stop-daemon.REAL');
   if (aside?.stats.isFile())
     renameSync(directory.at('start-stop-daemon.REAL'), directory.at('start-stop-daemon'));
 }

@@ -1,11 +1,12 @@
 /*
  * The emulator that a chroot needs, found and bundled into it.
  */
-import {type BundleOptions, type BundleResult, bundleAt} from '../bundle/bundle.js';
+import {type BundleResult, bundleAt} from '../bundle/bundle.js';
 import type {Manifest} from '../bundle/manifest.js';
+import type {BundleOptions} from '../bundle/request.js';
 import {settle} from '../bundle/staging.js';
 import {ElfError, inWords} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
 import {type Architecture, architectureOf} from './architecture.js';
 import {findHostEmulator, findOwnEmulator, locateEmulator} from './find-emulator.js';
@@ -56,7 +57,7 @@ export async function installEmulator(
   programs: readonly string[] = [],
   options: InstallOptions = {},
 ): Promise<InstallResult> {
-  using root = HeldRoot.at(chroot);
+  using root = OpenRoot.at(chroot);
   if (root.isTrivial)
     throw new ElfError('BAD_REQUEST', 'this is the root directory of the machine, not a chroot', {
       path: chroot,

@@ -131,8 +131,8 @@ function refuseTaken(mountPoint: string, name: string): void {
 function prove(registration: Registration, options: TableOptions): readonly string[] {
   const empty = mkdtempSync(join(tmpdir(), 'elfinterp-empty-'));
   try {
-    using held = openOwnDirectory(empty);
-    chmodSync(held.path, 0o755);
+    using opened = openOwnDirectory(empty);
+    chmodSync(opened.path, 0o755);
     tryEmulator(registration, empty);
     return [];
   } catch (error) {

@@ -20,8 +20,8 @@ import tmp from 'tmp';
 import {type Content, contentOf, hasContent} from '../bundle/contents.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {fileSource} from '../source/file.js';
-import type {HeldDirectory} from '../source/held.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
 import {syncDirectory} from '../write/durable.js';
@@ -56,7 +56,7 @@ export function keepFile({path, program}: SelfContained, into: string): string {
   });
 }
 
-function place(directory: HeldDirectory, name: string, write: (path: string) => void, mode: number): void {
+function place(directory: DirFd, name: string, write: (path: string) => void, mode: number): void {
   const copy = directory.at(basename(tmp.tmpNameSync({tmpdir: directory.real, prefix: workspacePrefix})));
   try {
     write(copy);
@@ -100,7 +100,7 @@ function recordOf(name: string): string {
 }
 
 /** The interpreter of an entry may be anywhere, also where others write or nothing is. */
-function findQuietly(path: string): HeldDirectory | undefined {
+function findQuietly(path: string): DirFd | undefined {
   try {
     return findOwnDirectory(path);
   } catch (error) {
@@ -112,7 +112,7 @@ function findQuietly(path: string): HeldDirectory | undefined {
 /** In bytes; a record has three hundred. */
 const longestRecord = 1 << 16;
 
-function readRecord(directory: HeldDirectory, name: string): KeptRecord | undefined {
+function readRecord(directory: DirFd, name: string): KeptRecord | undefined {
   const source = directory.open(name);
   if (source === undefined) return undefined;
   try {

@@ -6,8 +6,8 @@
  * may make it first.
  */
 import {ElfError, systemError} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
-import type {HeldDirectory} from '../source/held.js';
+import {OpenRoot} from '../loader/open-root.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {absolutePath} from '../source/working-directory.js';
 
 /**
@@ -16,21 +16,21 @@ import {absolutePath} from '../source/working-directory.js';
  * @param make make it, and those above it, where they do not exist
  * @throws ElfError OUTSIDE, CHANGED when it was replaced meanwhile, FILE_SYSTEM
  */
-export function enterOwnWay(directory: string, {make = false}: {make?: boolean} = {}): HeldDirectory {
-  using machine = new HeldRoot();
+export function enterOwnWay(directory: string, {make = false}: {make?: boolean} = {}): DirFd {
+  using machine = new OpenRoot();
   requireOwnWay(machine, directory);
-  const held = enter(machine, directory, make);
+  const entered = enter(machine, directory, make);
   try {
-    requireSame(machine, directory, held);
+    requireSame(machine, directory, entered);
     requireOwnWay(machine, directory);
-    return held;
+    return entered;
   } catch (error) {
-    held[Symbol.dispose]();
+    entered[Symbol.dispose]();
     throw error;
   }
 }
 
-function enter(machine: HeldRoot, directory: string, make: boolean): HeldDirectory {
+function enter(machine: OpenRoot, directory: string, make: boolean): DirFd {
   try {
     return machine.enter(absolutePath(directory), make);
   } catch (error) {
@@ -38,7 +38,7 @@ function enter(machine: HeldRoot, directory: string, make: boolean): HeldDirecto
   }
 }
 
-function requireOwnWay(machine: HeldRoot, directory: string): void {
+function requireOwnWay(machine: OpenRoot, directory: string): void {
   if (process.geteuid?.() !== 0) return;
   const foreigner = machine.foreignerOf(absolutePath(directory));
   if (foreigner === undefined) return;
@@ -53,7 +53,7 @@ function requireOwnWay(machine: HeldRoot, directory: string): void {
   );
 }
 
-function requireSame(machine: HeldRoot, directory: string, {bigStats}: HeldDirectory): void {
+function requireSame(machine: OpenRoot, directory: string, {bigStats}: DirFd): void {
   const there = machine.resolve(absolutePath(directory));
   if (there.found && there.stats.dev === bigStats.dev && there.stats.ino === bigStats.ino) return;
   throw new ElfError('CHANGED', 'the directory was replaced while being created', {path: directory});

@@ -7,12 +7,13 @@ import {posix} from 'node:path';
 import {isInPlace, isThere} from '../bundle/in-place.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
-import {changeBundle, recover, removeEmpty, settle} from '../bundle/staging.js';
+import {changeBundle, recover, settle} from '../bundle/staging.js';
+import {hasDirectory} from '../bundle/steps.js';
 import {ElfError, inWords, printable} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {enter} from '../loader/inside.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {findUses, refuseUses} from './in-use.js';
 import {type BundlePlace, findBundle} from './manifest.js';
 
@@ -39,11 +40,11 @@ export interface RemoveResult {
  *   console.log(removeBundle('./chroot').removed);
  */
 export function removeBundle(chroot: string, options: RemoveOptions = {}): RemoveResult {
-  using root = HeldRoot.at(chroot);
+  using root = OpenRoot.at(chroot);
   return inWords(root.host, () => removeFrom(root, options));
 }
 
-function removeFrom(root: HeldRoot, options: RemoveOptions): RemoveResult {
+function removeFrom(root: OpenRoot, options: RemoveOptions): RemoveResult {
   const {top} = root;
   const stale = settle(top).map((name) => `/${name}`);
   if (findBundle(root, options) === undefined) {
@@ -56,14 +57,16 @@ function removeFrom(root: HeldRoot, options: RemoveOptions): RemoveResult {
     if (manifest === undefined) throw nothingThere(root);
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));
-    const directories = ownDirectories(manifest);
-    let empty: readonly string[] = [];
-    changeBundle(top, manifest, (staging) => {
-      for (const path of files) staging.putAside(path);
-      empty = directories.filter((path) => removeEmpty(top, path));
-    });
+    const directories = ownDirectories(manifest).filter((path) => hasDirectory(top, path));
+    changeBundle(top, () => ({
+      version: 1,
+      prepare: files.map((path) => ({op: 'putAside', path})),
+      commit: {op: 'putAside', path: manifestPath(manifest)},
+      finish: directories.map((path) => ({op: 'removeEmpty', path})),
+    }));
+    const gone = directories.filter((path) => !hasDirectory(top, path));
     const notes = directories.flatMap((path) => leftIn(top, path, directories));
-    return {removed: [...stale, ...files, ...empty], notes};
+    return {removed: [...stale, ...files, manifestPath(manifest), ...gone], notes};
   });
 }
 
@@ -71,7 +74,7 @@ function nothingThere(root: Root): ElfError {
   return new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
 }
 
-/** The files to remove, the manifest last (staging.ts). */
+/** The files to remove, but for the manifest. */
 function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
   const there = manifest.files.filter((file) => isThere(root, file));
   // Permission bits aside: who tightens them does not make the file his own.
@@ -91,7 +94,7 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
       path: root.hostPath(directory.path),
     });
   }
-  return [...there.map(({path}) => path), manifestPath(manifest)];
+  return there.map(({path}) => path);
 }
 
 function isDirectory(root: Root, path: string): boolean {
@@ -100,7 +103,7 @@ function isDirectory(root: Root, path: string): boolean {
 }
 
 /** What else is in a directory of the bundle: not ours to remove. */
-function leftIn(top: HeldDirectory, path: string, directories: readonly string[]): string[] {
+function leftIn(top: DirFd, path: string, directories: readonly string[]): string[] {
   using directory = enter(top, path);
   const names = (directory?.names() ?? []).filter((name) => !directories.includes(posix.join(path, name)));
   if (names.length === 0) return [];

@@ -11,7 +11,7 @@ import {targetOfFile} from '../binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../binfmt/tiny-guest.js';
 import {ElfError, printable, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
-import {type HeldDirectory, holdDirectory} from '../source/held.js';
+import {type DirFd, openDirectory} from '../source/dir-fd.js';
 import {findTool} from './tools.js';
 
 /**
@@ -29,7 +29,7 @@ export function tryEmulator({name, match, interpreter}: Registration, chroot = '
   }
   const root = new Root(chroot);
   // In a chroot its root directory is the one place to which no link leads.
-  using directory = holdDirectory(root.isTrivial ? new Root(tmpdir()).host : root.host);
+  using directory = openDirectory(root.isTrivial ? new Root(tmpdir()).host : root.host);
   const file = writeGuest(directory, guest);
   try {
     const said = start(root, root.isTrivial ? posix.join(directory.real, file) : `/${file}`);
@@ -42,7 +42,7 @@ export function tryEmulator({name, match, interpreter}: Registration, chroot = '
 }
 
 /** Write the program under a name that is free. */
-function writeGuest(directory: HeldDirectory, guest: Uint8Array): string {
+function writeGuest(directory: DirFd, guest: Uint8Array): string {
   try {
     const name = posix.basename(tmp.tmpNameSync({tmpdir: directory.real, prefix: '.elfinterp-guest'}));
     const fd = openSync(directory.at(name), 'wx');

@@ -8,8 +8,8 @@ import {isolationOf} from '../bundle/isolation.js';
 import {type Manifest, type ManifestFile, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {proveClosed} from '../bundle/prove.js';
 import {ElfError, inWords} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {findOwn} from '../loader/inside.js';
+import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
 import {type BundlePlace, findBundle} from './manifest.js';
 
@@ -41,7 +41,7 @@ export interface VerifyResult {
  *   console.log(verifyBundle('./chroot').problems); // []
  */
 export function verifyBundle(chroot: string, place: BundlePlace = {}): VerifyResult {
-  using root = HeldRoot.at(chroot);
+  using root = OpenRoot.at(chroot);
   return inWords(root.host, () => verifyIn(root, place));
 }
 

@@ -11,7 +11,7 @@
 import {findIntruder, findOverlap, findOverrun} from '../elf/check/overlaps.js';
 import {checkElf} from '../elf/check.js';
 import {DT, dynamicTagName, PT, SHT, segmentTypeName} from '../elf/constants.js';
-import {oncePerView} from '../elf/once.js';
+import {memoizedPerView} from '../elf/memoized.js';
 import type {Phdr} from '../elf/records.js';
 import {gnuHashTable} from '../elf/symbols.js';
 import {isTableSegment} from '../elf/table-kinds.js';
@@ -45,7 +45,7 @@ export function requireTablesMapped(view: ElfView): void {
   if (strayed !== undefined) throw unsafe(view, mappedElsewhere(view, strayed));
 }
 
-const findBadDynamic = oncePerView((view) => {
+const findBadDynamic = memoizedPerView((view) => {
   const {dynamic, source, format} = view;
   if (dynamic === undefined) return undefined;
   if (dynamic.address % BigInt(format.elfClass / 8) !== 0n) return 'the dynamic section is not aligned';
@@ -77,7 +77,7 @@ export function requireSectionNames(view: ElfView): void {
   if (stray >= 0) throw unsafe(view, `the name of section ${stray} is outside the section names`);
 }
 
-const findDamage = oncePerView(
+const findDamage = memoizedPerView(
   (view) =>
     findDouble(view) ?? findLost(view) ?? findOverrun(view) ?? findOverlap(view) ?? findIntruder(view),
 );

@@ -26,7 +26,7 @@ import {
 } from './check/segments.js';
 import {checkSharedPages} from './check/shared-pages.js';
 import {checkVersions} from './check/versions.js';
-import {oncePerView} from './once.js';
+import {memoizedPerView} from './memoized.js';
 import type {ElfView} from './view.js';
 import {isDebugFile} from './without-bytes.js';
 
@@ -68,7 +68,7 @@ export function checkElf(view: ElfView): Problem[] {
 }
 
 /** The same for the headers alone, whose cost does not grow with the number of symbols. */
-export const checkHeaders: (view: ElfView) => readonly Problem[] = oncePerView((view) =>
+export const checkHeaders: (view: ElfView) => readonly Problem[] = memoizedPerView((view) =>
   rulesFor(view).flatMap((rule) => apply(rule, view)),
 );
 

@@ -8,7 +8,7 @@ import {ElfError} from '../errors.js';
 import {readInPieces} from '../source/source.js';
 import {DT, EM, machineDT, SHT} from './constants.js';
 import {loadAtAddress} from './loads.js';
-import {oncePerView} from './once.js';
+import {memoizedPerView} from './memoized.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
 import {column, type RecordRange, read, readU16s, scan} from './scan.js';
 import {byteString, StringBudget} from './strings.js';
@@ -24,7 +24,7 @@ export interface SymbolTable {
 }
 
 /** Find DT_SYMTAB and its length; undefined when there is none, or none in the file. */
-export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = oncePerView((view) => {
+export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = memoizedPerView((view) => {
   const address = view.dynamic?.value(DT.DT_SYMTAB);
   const offset = view.offsetOfTable(DT.DT_SYMTAB);
   if (address === undefined || offset === undefined) return undefined;
@@ -141,7 +141,7 @@ export interface GnuHashTable {
 }
 
 /** Read DT_GNU_HASH; undefined when there is none, or none in the file. */
-export const gnuHashTable: (view: ElfView) => GnuHashTable | undefined = oncePerView((view) => {
+export const gnuHashTable: (view: ElfView) => GnuHashTable | undefined = memoizedPerView((view) => {
   const address = view.dynamic?.value(DT.DT_GNU_HASH);
   const offset = view.offsetOfTable(DT.DT_GNU_HASH);
   if (address === undefined || offset === undefined) return undefined;

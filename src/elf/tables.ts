@@ -6,7 +6,7 @@
  * addressed by code and stays where it is.
  */
 import {DT, EM, machineDT, SHT} from './constants.js';
-import {oncePerView} from './once.js';
+import {memoizedPerView} from './memoized.js';
 import {GnuHashHeader, Sym, Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import {dynamicSymbolTable, gnuHashTable, hashWordSize, readHashHeader} from './symbols.js';
 import {readDefinedVersions, readNeededVersions} from './versions.js';
@@ -29,7 +29,7 @@ export interface DynamicTable {
  *
  * @throws ElfError when a version table is damaged, so that its length cannot be known
  */
-export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = oncePerView((view) => {
+export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = memoizedPerView((view) => {
   const word = view.format.elfClass / 8;
   const sized = [
     {tag: DT.DT_HASH, size: () => hashSize(view), align: hashWordSize(view)},

@@ -6,7 +6,7 @@
  */
 import {ElfError} from '../errors.js';
 import {DT} from './constants.js';
-import {oncePerView} from './once.js';
+import {memoizedPerView} from './memoized.js';
 import {Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import type {ElfView} from './view.js';
 
@@ -34,7 +34,7 @@ interface DefinedVersion {
 }
 
 /** Read DT_VERNEED; empty when there is none. @throws ElfError when the table is damaged */
-export const readNeededVersions: (view: ElfView) => readonly NeededVersions[] = oncePerView((view) => {
+export const readNeededVersions: (view: ElfView) => readonly NeededVersions[] = memoizedPerView((view) => {
   const reader = new RecordReader(view);
   return walk(view, DT.DT_VERNEED, DT.DT_VERNEEDNUM, (offset) => {
     const record = reader.read(Verneed, offset);
@@ -44,7 +44,7 @@ export const readNeededVersions: (view: ElfView) => readonly NeededVersions[] = 
 });
 
 /** Read DT_VERDEF; empty when there is none. @throws ElfError when the table is damaged */
-export const readDefinedVersions: (view: ElfView) => readonly DefinedVersion[] = oncePerView((view) => {
+export const readDefinedVersions: (view: ElfView) => readonly DefinedVersion[] = memoizedPerView((view) => {
   const reader = new RecordReader(view);
   return walk(view, DT.DT_VERDEF, DT.DT_VERDEFNUM, (offset) => {
     const record = reader.read(Verdef, offset);

@@ -3,7 +3,7 @@
  * library chose what that one asks for.
  */
 import {type Trust, together} from '../source/trust.js';
-import type {HeldRoot} from './held-root.js';
+import type {OpenRoot} from './open-root.js';
 import type {ResolvedTree} from './tree.js';
 
 /** The other user who can say what a file asks for; undefined while only root and this user can. */
@@ -15,7 +15,7 @@ export type Author = Trust['foreigner'];
  *
  * @throws ElfError OUTSIDE
  */
-export function requireOpenToAuthor(nodes: readonly ResolvedTree['nodes'][number][], root: HeldRoot): Author {
+export function requireOpenToAuthor(nodes: readonly ResolvedTree['nodes'][number][], root: OpenRoot): Author {
   const author = together(nodes.map(({path}) => root.authorOf(path)));
   for (const {path} of nodes) root.requireOpenTo(author, path);
   return author;

@@ -5,8 +5,8 @@
  */
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
-import type {HeldDirectory} from '../source/held.js';
 import type {Root} from './root.js';
 
 /**
@@ -40,15 +40,17 @@ export function openOwn(root: Root, path: string): FileSource | undefined {
 }
 
 /**
- * Hold a directory that is reached without links, from one that is held.
+ * Open a directory that is reached without links, from one that is open.
  *
  * @param path absolute and normal, seen from there
  * @param make make those on the way that do not exist
  * @returns undefined when it does not exist
  * @throws ElfError OUTSIDE when there is a link or a file on the way
  */
-export function enter(top: HeldDirectory, path: string, make?: 'make'): HeldDirectory | undefined {
-  let here = top.again();
+export function enter(top: DirFd, path: string, make: 'make'): DirFd;
+export function enter(top: DirFd, path: string, make?: 'make'): DirFd | undefined;
+export function enter(top: DirFd, path: string, make?: 'make'): DirFd | undefined {
+  let here = top.dup();
   for (const name of path.split('/').filter((part) => part !== '')) {
     using above = here;
     const next = make ? above.make(name) : above.directory(name);

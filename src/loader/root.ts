@@ -10,8 +10,8 @@
  */
 import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
+import {type DirFd, openDirectory, openPath} from '../source/dir-fd.js';
 import {type FileSource, fileSource, notAFile} from '../source/file.js';
-import {type HeldDirectory, hold, holdDirectory} from '../source/held.js';
 import {absolutePath, workingDirectory} from '../source/working-directory.js';
 
 /** A path that leads to something. */
@@ -53,7 +53,7 @@ export class Root {
   #cwd: string | undefined;
 
   /** @throws ElfError FILE_SYSTEM when the directory cannot be entered */
-  constructor(directory: string | HeldDirectory = '/', cwd?: string) {
+  constructor(directory: string | DirFd = '/', cwd?: string) {
     this.host = typeof directory === 'string' ? realDirectory(directory) : directory.real;
     this.#cwd = cwd;
   }
@@ -105,8 +105,8 @@ export class Root {
    */
   source(host: string): FileSource {
     if (this.isTrivial) return fileSource(host);
-    using held = hold(host);
-    return held.source();
+    using entry = openPath(host);
+    return entry.source();
   }
 
   /**
@@ -117,12 +117,12 @@ export class Root {
    */
   lend<T>(host: string, call: (path: string) => T): T {
     if (this.isTrivial) return call(host);
-    using held = hold(host);
-    if (!held.stats.isFile()) throw notAFile(host, held.stats);
+    using entry = openPath(host);
+    if (!entry.stats.isFile()) throw notAFile(host, entry.stats);
     try {
-      return call(held.path);
+      return call(entry.path);
     } catch (error) {
-      throw error instanceof ElfError && error.path === held.path ? error.at(host) : error;
+      throw error instanceof ElfError && error.path === entry.path ? error.at(host) : error;
     }
   }
 
@@ -137,9 +137,9 @@ export class Root {
 
   /** The names in a directory that was found. @throws ElfError FILE_SYSTEM, CHANGED */
   names(host: string): string[] {
-    using held = this.isTrivial ? undefined : holdDirectory(host);
+    using entry = this.isTrivial ? undefined : openDirectory(host);
     try {
-      return held?.names() ?? readdirSync(host).sort();
+      return entry?.names() ?? readdirSync(host).sort();
     } catch (error) {
       throw systemError(host, error, 'cannot read');
     }

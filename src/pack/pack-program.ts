@@ -9,9 +9,9 @@ import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {type DlopenLevel, dlopenOption, refuseUnopenable} from '../loader/dlopen-needs.js';
-import {HeldRoot} from '../loader/held-root.js';
 import {alwaysNeeded, refuseMisses, whereIn} from '../loader/missing.js';
 import {pathOfProgram, resolveProgram} from '../loader/named-program.js';
+import {OpenRoot} from '../loader/open-root.js';
 import {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type FileSource, fileSource} from '../source/file.js';
@@ -73,7 +73,7 @@ export interface PackResult {
  *   for (const {names, size} of contents?.parts ?? []) console.log(names[0], size);
  */
 export async function packProgram(program: string, options: PackOptions): Promise<PackResult> {
-  using root = HeldRoot.toCopyFrom(options.root);
+  using root = OpenRoot.toCopyFrom(options.root);
   const settings = {
     ...(options.libraryPath !== undefined && {libraryPath: options.libraryPath}),
     ...(options.loaderOnly ? {} : dlopenOption(options.dlopen)),
@@ -86,7 +86,7 @@ export async function packProgram(program: string, options: PackOptions): Promis
   return packTree(tree, root, options);
 }
 
-function packTree(tree: ResolvedTree, root: HeldRoot, options: PackOptions): PackResult {
+function packTree(tree: ResolvedTree, root: OpenRoot, options: PackOptions): PackResult {
   const notes = complaintsOf(tree, options);
   const nodes = options.loaderOnly ? tree.nodes.filter(isProgramOrLoader(tree)) : tree.nodes;
   const author = requireOpenToAuthor(nodes, root);
@@ -127,7 +127,7 @@ function writeAndProve(
 }
 
 /** Whether the loader inside is run, or why not; undefined for that of another root, which is not run here. */
-function mayRun(author: Author, root: HeldRoot): true | string | undefined {
+function mayRun(author: Author, root: OpenRoot): true | string | undefined {
   return root.isTrivial ? (whyNotRun(author) ?? true) : undefined;
 }
 
@@ -155,7 +155,7 @@ function isProgramOrLoader({interpreter}: ResolvedTree): (node: TreeNode) => boo
   return ({index}) => index === 0 || index === interpreter?.node;
 }
 
-function openAll(nodes: readonly TreeNode[], tree: ResolvedTree, root: HeldRoot): FileSource[] {
+function openAll(nodes: readonly TreeNode[], tree: ResolvedTree, root: OpenRoot): FileSource[] {
   const sources: FileSource[] = [];
   try {
     for (const {host} of orderOf(nodes, tree)) sources.push(root.source(host));
@@ -262,7 +262,7 @@ function isEmulator(name: string): boolean {
 /** A static program is what packing would make of it. */
 function copyStatic(
   tree: ResolvedTree,
-  root: HeldRoot,
+  root: OpenRoot,
   {output, dryRun, onProgress}: PackOptions,
 ): PackResult {
   const [program] = tree.nodes;

@@ -12,9 +12,9 @@ import {openElfSource} from '../elf/open.js';
 import {type PackedContents, type PackedPart, packedContents, partSource} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
-import {HeldRoot} from '../loader/held-root.js';
+import {OpenRoot} from '../loader/open-root.js';
+import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
-import type {HeldDirectory} from '../source/held.js';
 import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
@@ -45,7 +45,7 @@ export interface UnpackResult {
  *   console.log(files[0]); // qemu-arm
  */
 export async function unpack(path: string, {into, onProgress}: UnpackOptions): Promise<UnpackResult> {
-  using machine = HeldRoot.toCopyFrom();
+  using machine = OpenRoot.toCopyFrom();
   const file = openElfSource(open(machine, path));
   try {
     const contents = packedContents(file.view);
@@ -55,14 +55,14 @@ export async function unpack(path: string, {into, onProgress}: UnpackOptions): P
         expected: 'a file that elfinterp packed',
       });
     }
-    const write = (directory: HeldDirectory) => writeParts(file.view, contents, directory, onProgress);
+    const write = (directory: DirFd) => writeParts(file.view, contents, directory, onProgress);
     return {contents, files: inTarget(machine, into, write)};
   } finally {
     await file.close();
   }
 }
 
-function open(machine: HeldRoot, path: string): FileSource {
+function open(machine: OpenRoot, path: string): FileSource {
   try {
     return machine.source(absolutePath(path));
   } catch (error) {
@@ -71,7 +71,7 @@ function open(machine: HeldRoot, path: string): FileSource {
 }
 
 /** The directory is made if it does not exist, and goes again if that was for nothing. */
-function inTarget<T>(machine: HeldRoot, into: string, work: (directory: HeldDirectory) => T): T {
+function inTarget<T>(machine: OpenRoot, into: string, work: (directory: DirFd) => T): T {
   const made: string[] = [];
   try {
     using directory = enterTarget(machine, into, made);
@@ -82,7 +82,7 @@ function inTarget<T>(machine: HeldRoot, into: string, work: (directory: HeldDire
   }
 }
 
-function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirectory {
+function enterTarget(machine: OpenRoot, into: string, made: string[]): DirFd {
   try {
     return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
   } catch (error) {
@@ -90,7 +90,7 @@ function enterTarget(machine: HeldRoot, into: string, made: string[]): HeldDirec
   }
 }
 
-function removeEmpty(machine: HeldRoot, path: string): void {
+function removeEmpty(machine: OpenRoot, path: string): void {
   try {
     using above = machine.enter(posix.dirname(path));
     rmdirSync(above.at(posix.basename(path)));
@@ -102,7 +102,7 @@ function removeEmpty(machine: HeldRoot, path: string): void {
 function writeParts(
   view: ElfView,
   contents: PackedContents,
-  directory: HeldDirectory,
+  directory: DirFd,
   onProgress: OnProgress | undefined,
 ): string[] {
   const written: string[] = [];
@@ -124,7 +124,7 @@ function writeParts(
   }
 }
 
-function removeFile(directory: HeldDirectory, name: string): void {
+function removeFile(directory: DirFd, name: string): void {
   try {
     unlinkSync(directory.at(name));
   } catch {
@@ -132,7 +132,7 @@ function removeFile(directory: HeldDirectory, name: string): void {
   }
 }
 
-function create(directory: HeldDirectory, name: string): number {
+function create(directory: DirFd, name: string): number {
   try {
     const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
     return openSync(directory.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);

@@ -40,7 +40,7 @@ export function writePacked(
 }
 
 /**
- * The same at a place that is held.
+ * The same at a place that is found already.
  *
  * @param output its path for messages
  */

@@ -5,7 +5,7 @@
 import {realpathSync} from 'node:fs';
 import {basename, dirname, join, posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
-import {type Held, HeldDirectory, holdDirectory} from '../source/held.js';
+import {DirFd, openDirectory, type PathFd} from '../source/dir-fd.js';
 import {elfMagic, isElfMagic} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type PackageFields, readPackageFields} from './package-json.js';
@@ -26,8 +26,8 @@ export interface PackageFiles {
  *
  * @throws ElfError FILE_SYSTEM, BAD_PACKAGE
  */
-export function findPackageFiles(directory: string | HeldDirectory): PackageFiles {
-  using top = typeof directory === 'string' ? holdDirectory(realPath(directory)) : directory.again();
+export function findPackageFiles(directory: string | DirFd): PackageFiles {
+  using top = typeof directory === 'string' ? openDirectory(realPath(directory)) : directory.dup();
   const problems: ElfError[] = [];
   const elfFiles = [...elfFilesIn(top, '', (error) => problems.push(error))];
   return {directory: top.real, fields: readFields(top), elfFiles, problems};
@@ -36,10 +36,10 @@ export function findPackageFiles(directory: string | HeldDirectory): PackageFile
 type OnProblem = (error: ElfError) => void;
 
 /** Each directory is held while its names are used, so that no link is followed, even one put there meanwhile. */
-function* elfFilesIn(directory: HeldDirectory, path: string, onProblem: OnProblem): Generator<string> {
+function* elfFilesIn(directory: DirFd, path: string, onProblem: OnProblem): Generator<string> {
   for (const name of directory.names().filter((one) => one !== 'node_modules')) {
     using entry = tryTo(() => stepIn(directory, name), onProblem);
-    if (entry instanceof HeldDirectory) {
+    if (entry instanceof DirFd) {
       // Only its owner may read some directories, which does not stop the walk.
       if (tryTo(() => entry.names(), onProblem) !== undefined)
         yield* elfFilesIn(entry, posix.join(path, name), onProblem);
@@ -47,7 +47,7 @@ function* elfFilesIn(directory: HeldDirectory, path: string, onProblem: OnProble
   }
 }
 
-function stepIn(directory: HeldDirectory, name: string): Held {
+function stepIn(directory: DirFd, name: string): PathFd {
   try {
     return directory.step(name);
   } catch (error) {
@@ -65,7 +65,7 @@ function tryTo<T>(work: () => T, onProblem: OnProblem): T | undefined {
   }
 }
 
-function isElf(entry: Held): boolean {
+function isElf(entry: PathFd): boolean {
   const source = entry.source();
   try {
     return isElfMagic(source.read(0, Math.min(elfMagic.length, source.size)));
@@ -80,8 +80,8 @@ export function singleFile(path: string): PackageFiles {
   return {directory: dirname(real), fields: undefined, elfFiles: [basename(real)], problems: []};
 }
 
-function readFields(directory: HeldDirectory): PackageFields | undefined {
-  using file = directory.hold('package.json');
+function readFields(directory: DirFd): PackageFields | undefined {
+  using file = directory.openPath('package.json');
   if (!file?.stats.isFile()) return undefined;
   const source = file.source();
   try {

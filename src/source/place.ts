@@ -13,8 +13,8 @@ import {type BigIntStats, constants, lstatSync, openSync, readlinkSync, type Sta
 import {join} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {isOnProc, O_PATH} from './descriptor.js';
+import {DirFd} from './dir-fd.js';
 import {type FileSource, notAFile} from './file.js';
-import {HeldDirectory} from './held.js';
 
 /** How a path is followed. */
 export interface PlaceOptions {
@@ -29,13 +29,13 @@ const mostLinks = 40;
 
 /** Where a path leads: a name in a directory that is held. */
 export class Place {
-  readonly directory: HeldDirectory;
+  readonly directory: DirFd;
   readonly name: string;
   /** Says what is wrong with the links that led here, if this is where they lead. */
   readonly #doubt: (target: Stats) => ElfError | undefined;
 
   constructor(
-    directory: HeldDirectory,
+    directory: DirFd,
     name: string,
     doubt: (target: Stats) => ElfError | undefined = () => undefined,
   ) {
@@ -100,8 +100,8 @@ export function findPlace(path: string, options: PlaceOptions = {}): Place {
   }
 }
 
-/** Hold a directory, by whatever links. @throws ElfError FILE_SYSTEM */
-export function findDirectory(path: string): HeldDirectory {
+/** Open a directory, by whatever links. @throws ElfError FILE_SYSTEM */
+export function findDirectory(path: string): DirFd {
   try {
     return new Walk().directory(startOf(path), path.split('/'));
   } catch (error) {
@@ -115,7 +115,7 @@ class Walk {
   #doubt: ElfError | undefined;
 
   /** @param from is given up */
-  place(from: HeldDirectory, path: string, options: PlaceOptions, links: readonly Link[] = []): Place {
+  place(from: DirFd, path: string, options: PlaceOptions, links: readonly Link[] = []): Place {
     const names = path.split('/');
     const name = names.pop() ?? '';
     const directory = this.directory(from, names);
@@ -134,19 +134,14 @@ class Walk {
     }
   }
 
-  #arrive(directory: HeldDirectory, name: string, links: readonly Link[]): Place {
+  #arrive(directory: DirFd, name: string, links: readonly Link[]): Place {
     const known = this.#doubt;
     const doubt = (target: Stats) => known ?? first(links.map((link) => link.doubt(target)));
     return new Place(directory, name, doubt);
   }
 
   /** Undefined where the link is wanted itself, since it leads to nothing. */
-  #follow(
-    link: Link,
-    directory: HeldDirectory,
-    options: PlaceOptions,
-    links: readonly Link[],
-  ): Place | undefined {
+  #follow(link: Link, directory: DirFd, options: PlaceOptions, links: readonly Link[]): Place | undefined {
     try {
       const place = this.place(this.#startOf(link, directory), link.text, options, [...links, link]);
       if (!options.orLink || place.look() !== undefined) return place;
@@ -158,7 +153,7 @@ class Walk {
   }
 
   /** @param from is given up */
-  directory(from: HeldDirectory, names: readonly string[]): HeldDirectory {
+  directory(from: DirFd, names: readonly string[]): DirFd {
     let here = from;
     for (const name of names.filter((one) => one !== '' && one !== '.')) {
       using above = here;
@@ -167,29 +162,29 @@ class Walk {
     return here;
   }
 
-  #enter(directory: HeldDirectory, name: string): HeldDirectory {
+  #enter(directory: DirFd, name: string): DirFd {
     if (name === '..') return directory.parent();
     const there = tryToOpen(directory.at(name), constants.O_NOFOLLOW);
-    if (there !== undefined) return new HeldDirectory(there, join(directory.real, name));
+    if (there !== undefined) return new DirFd(there, join(directory.real, name));
     const link = readLink(directory, name);
     if (link === undefined) throw systemFault('ENOTDIR');
     const jumped = isOnProc(directory.path) ? tryToOpen(directory.at(name), 0) : undefined;
-    if (jumped !== undefined) return new HeldDirectory(jumped, link.text);
+    if (jumped !== undefined) return new DirFd(jumped, link.text);
     const target = this.directory(this.#startOf(link, directory), link.text.split('/'));
     this.#doubt ??= link.doubt(target.stats);
     return target;
   }
 
-  #startOf(link: Link, directory: HeldDirectory): HeldDirectory {
+  #startOf(link: Link, directory: DirFd): DirFd {
     if (++this.#links > mostLinks) throw systemFault('ELOOP');
-    return link.text.startsWith('/') ? startOf('/') : directory.again();
+    return link.text.startsWith('/') ? startOf('/') : directory.dup();
   }
 }
 
-function startOf(path: string): HeldDirectory {
+function startOf(path: string): DirFd {
   const isAbsolute = path.startsWith('/');
   const fd = openSync(isAbsolute ? '/' : '.', O_PATH | constants.O_DIRECTORY);
-  return new HeldDirectory(fd, isAbsolute ? '/' : workingDirectoryIfAny());
+  return new DirFd(fd, isAbsolute ? '/' : workingDirectoryIfAny());
 }
 
 /** One that was deleted has no name, and nothing in it that could be found. */
@@ -260,7 +255,7 @@ const stickyAndShared = 0o1002;
  * exchange two links in between: then the time of its last change, to which a rename counts too, is another. That time
  * is as coarse as the kernel's clock, so a link that has just been changed is looked at again.
  */
-function readLink(directory: HeldDirectory, name: string): Link | undefined {
+function readLink(directory: DirFd, name: string): Link | undefined {
   const path = directory.at(name);
   for (let tries = 0; tries < mostTries; tries++) {
     const before = lstatSync(path, {bigint: true, throwIfNoEntry: false});
@@ -284,7 +279,7 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
 }
 
 /** Only for root, and only root's own links in directories where another user can move them. */
-function matters({uid}: BigIntStats, {stats}: HeldDirectory): boolean {
+function matters({uid}: BigIntStats, {stats}: DirFd): boolean {
   return process.geteuid?.() === 0 && uid === 0n && (stats.uid !== 0 || (stats.mode & 0o022) !== 0);
 }
 

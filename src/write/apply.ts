@@ -10,8 +10,8 @@ import {ElfError, systemError} from '../errors.js';
 import {fileSource} from '../source/file.js';
 import {findPlace} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
+import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './apply-options.js';
 import {Batch} from './batch.js';
-import type {Applied, ApplyOptions, Outcome, PlannedEdit} from './change.js';
 import {requirePlan} from './content.js';
 import {copyChanged} from './copy.js';
 import {type EditableElf, openTarget, type Target, targetOf} from './editable.js';
@@ -44,9 +44,7 @@ export async function applyPlan(
 export function applyPlanSync(path: string | EditableElf, plan: Plan, options: ApplyOptions = {}): Applied {
   const batch = new Batch();
   take(batch, {path, plan, options});
-  batch.complete();
-  batch.sync();
-  return appliedOf(batch.finish()[0]);
+  return appliedOf(batch.runSync()[0]);
 }
 
 /**
@@ -66,9 +64,7 @@ export function applyPlanSync(path: string | EditableElf, plan: Plan, options: A
 export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome[]> {
   const batch = new Batch();
   for (const edit of edits) take(batch, edit);
-  batch.complete();
-  await batch.syncTogether();
-  return batch.finish();
+  return batch.run();
 }
 
 /**

@@ -81,7 +81,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
   if (!workspace.isPrivate) return noPrivatePlace;
   const descriptors: (number | 'ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
   for (const {fd, number} of batch) descriptors[number] = fd;
-  const inside = `/proc/self/fd/${descriptors.push(workspace.held.fd) - 1}`;
+  const inside = `/proc/self/fd/${descriptors.push(workspace.directory.fd) - 1}`;
   const sources = batch.map(({number}) => `${to === 'file' ? inside : '/proc/self/fd'}/${number}`);
   const target = to === 'file' ? '/proc/self/fd' : inside;
   const options = ['--attributes-only', `--preserve=${kinds}`, `--target-directory=${target}`];

@@ -4,20 +4,23 @@
  */
 import {fsync, fsyncSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
+import type {Outcome} from './apply-options.js';
 import {copyAttributes} from './attributes.js';
-import type {Change, Outcome} from './change.js';
 import {syncDirectory} from './durable.js';
+import type {Commit, Transaction} from './transaction.js';
 import {Workspaces} from './workspace.js';
 
 interface Item {
   /** The path by which its user knows the file. */
   readonly name: string;
   /** What there is to do; nothing for a plan that changes nothing. */
-  readonly change?: Change | undefined;
+  readonly change?: Transaction | undefined;
+  /** Known when the change is complete. */
+  commit?: Commit;
   error?: unknown;
 }
 
-type Ready = Item & {readonly change: Change};
+type Ready = Item & {readonly change: Transaction};
 
 /** Files that are changed together; the failure of one is nothing to the others. */
 export class Batch {
@@ -32,7 +35,7 @@ export class Batch {
    */
   add(
     name: string,
-    prepare: (workspaces: Workspaces, closeLater: (close: () => void) => void) => Change | undefined,
+    prepare: (workspaces: Workspaces, closeLater: (close: () => void) => void) => Transaction | undefined,
   ): void {
     try {
       const change = prepare(this.#workspaces, (close) => this.#opened.push({close}));
@@ -42,19 +45,34 @@ export class Batch {
     }
   }
 
-  #conflict(name: string, change: Change | undefined): ElfError | undefined {
+  #conflict(name: string, change: Transaction | undefined): ElfError | undefined {
     if (change === undefined || this.#ready.every((item) => item.change.path !== change.path))
       return undefined;
     return new ElfError('CHANGED', 'another edit of this file is in progress', {path: name});
   }
 
+  /** Take all files through all steps. @returns what became of each */
+  runSync(): Outcome[] {
+    this.#complete();
+    this.#sync();
+    return this.#finish();
+  }
+
+  /** The same, with all files on their way to the disk at once, so that a journal writes them together. */
+  async run(): Promise<Outcome[]> {
+    this.#complete();
+    await this.#syncTogether();
+    return this.#finish();
+  }
+
   /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */
-  complete(): void {
+  #complete(): void {
     const items = this.#ready;
     const complaints = copyAttributes(items.map(({change}) => change.attributes));
-    items.forEach((item, i) => {
-      attempt(item, ({change}) => change.complete(complaints[i]));
-    });
+    for (const [i, item] of items.entries())
+      attempt(item, ({change}) => {
+        item.commit = change.complete(complaints[i]);
+      });
     this.#restore(this.#ready);
   }
 
@@ -65,13 +83,12 @@ export class Batch {
     });
   }
 
-  sync(): void {
+  #sync(): void {
     for (const item of this.#ready) attempt(item, ({change}) => fsyncSync(change.fd));
   }
 
-  /** The same with all files in flight, so that a journal writes them together. */
-  async syncTogether(): Promise<void> {
-    if (this.#ready.length < 2) return this.sync();
+  async #syncTogether(): Promise<void> {
+    if (this.#ready.length < 2) return this.#sync();
     const syncOne = (item: Ready) =>
       new Promise<void>((resolve) => {
         fsync(item.change.fd, (error) => {
@@ -83,9 +100,9 @@ export class Batch {
   }
 
   /** Let the new files take their places, those that failed be as they were, and clean up. */
-  finish(): Outcome[] {
+  #finish(): Outcome[] {
     this.#undo();
-    for (const item of this.#ready) attempt(item, ({change}) => change.finish());
+    for (const item of this.#ready) attempt(item, ({commit}) => commit?.());
     for (const {change} of this.#items) change?.close();
     this.#workspaces.remove();
     this.#syncDirectories();
@@ -96,10 +113,8 @@ export class Batch {
   }
 
   #undo(): void {
-    const failed = this.#items.filter(
-      (item): item is Ready => item.change?.undo !== undefined && item.error !== undefined,
-    );
-    for (const {change} of failed) change.undo?.();
+    const failed = this.#changes.filter(({error}) => error !== undefined);
+    for (const {change} of failed) change.undo();
     this.#restore(failed);
   }
 
@@ -122,7 +137,11 @@ export class Batch {
 
   /** The files that nothing has gone wrong with yet. */
   get #ready(): Ready[] {
-    return this.#items.filter((item): item is Ready => item.change !== undefined && item.error === undefined);
+    return this.#changes.filter(({error}) => error === undefined);
+  }
+
+  get #changes(): Ready[] {
+    return this.#items.filter((item): item is Ready => item.change !== undefined);
   }
 }
 

@@ -61,7 +61,7 @@ export class Target {
   }
 
   /** A path for calls that want one. */
-  get held(): string {
+  get fdPath(): string {
     return descriptorPath(this.source.fd, this.place.real);
   }
 
@@ -78,7 +78,7 @@ export class Target {
   /** A file that the user may not write is not replaced either, though the directory would allow it. */
   requireWritable(): void {
     try {
-      accessSync(this.held, constants.W_OK);
+      accessSync(this.fdPath, constants.W_OK);
     } catch (error) {
       throw systemError(this.path, error, 'cannot write');
     }

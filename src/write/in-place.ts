@@ -8,16 +8,15 @@ import {constants, fstatSync, openSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
-import type {HeldDirectory} from '../source/held.js';
 import {type AttributeCopy, hasCapabilities} from './attributes.js';
-import type {Change} from './change.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
 import type {Target} from './editable.js';
 import {isOnlyOurs, keepMode} from './metadata.js';
+import {type Commit, Transaction} from './transaction.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Open a file for its changes. @throws ElfError BAD_REQUEST, or an error of the system */
-export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspaces): Change {
+export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspaces): Transaction {
   if (plan.payload !== undefined) {
     throw new ElfError(
       'BAD_REQUEST',
@@ -35,9 +34,9 @@ export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspace
 }
 
 /** The very file that was opened, for writing as well. */
-function openToWrite({held, path}: Target): number {
+function openToWrite({fdPath, path}: Target): number {
   try {
-    return openSync(held, constants.O_RDWR);
+    return openSync(fdPath, constants.O_RDWR);
   } catch (error) {
     throw systemError(path, error, 'cannot write');
   }
@@ -54,32 +53,19 @@ function createShadow(target: Target, workspaces: Workspaces): WorkFile | undefi
   }
 }
 
-class InPlace implements Change {
-  readonly path: string;
-  readonly directory: HeldDirectory;
-  readonly fd: number;
+class InPlace extends Transaction {
   readonly attributes: AttributeCopy | undefined;
-  readonly notes: string[] = [];
   readonly #plan: Plan;
-  restore: AttributeCopy | undefined;
   /** What the file was, once writing has begun. */
   #old: Stats | undefined;
 
-  constructor(target: Target, fd: number, plan: Plan, shadow: WorkFile | undefined) {
-    this.path = target.place.real;
-    this.directory = target.place.directory;
-    this.fd = fd;
-    this.attributes = shadow && {
-      fd,
-      workspace: shadow.workspace,
-      number: shadow.number,
-      kinds: ['xattr'],
-      to: 'workspace',
-    };
+  constructor({place}: Target, fd: number, plan: Plan, shadow: WorkFile | undefined) {
+    super(place, fd);
     this.#plan = plan;
+    this.attributes = shadow && {...shadow, fd, kinds: ['xattr'], to: 'workspace'};
   }
 
-  complete(complaint: string | undefined): void {
+  complete(complaint: string | undefined): Commit {
     const stats = fstatSync(this.fd);
     const now = descriptorSource(this.fd, this.path);
     requireUnchanged(now, this.#plan);
@@ -87,6 +73,8 @@ class InPlace implements Change {
     this.#old = stats;
     writePlan(this.fd, this.#plan, now);
     this.notes.push(...keepMode(this.fd, stats));
+    // The file has its new content now.
+    return () => {};
   }
 
   /** What another user could write while the capabilities are away would have them afterwards. */
@@ -102,18 +90,10 @@ class InPlace implements Change {
     }
   }
 
-  undo(): void {
+  override undo(): void {
     if (this.#old === undefined) return;
     unwritePlan(this.fd, this.#plan);
     keepMode(this.fd, this.#old);
-  }
-
-  finish(): void {
-    // The file has its new content already.
-  }
-
-  close(): void {
-    closeQuietly(this.fd);
   }
 }
 

@@ -1,6 +1,6 @@
 import {rmdirSync, unlinkSync} from 'node:fs';
 import {systemError} from '../errors.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 
 /**
  * Remove what is under a name, with all that is in it; nothing is as good. Node's own `rm` goes by paths, and would
@@ -8,7 +8,7 @@ import type {HeldDirectory} from '../source/held.js';
  *
  * @throws ElfError FILE_SYSTEM
  */
-export function removeTree(directory: HeldDirectory, name: string): void {
+export function removeTree(directory: DirFd, name: string): void {
   const path = directory.at(name);
   try {
     if (removeFile(path)) return;

@@ -6,14 +6,13 @@ import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats} from 'node:fs'
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
-import type {HeldDirectory} from '../source/held.js';
 import type {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
 import type {AttributeCopy} from './attributes.js';
-import type {Change} from './change.js';
 import {copyChanged} from './copy.js';
 import type {Target} from './editable.js';
 import {keepOwner, setMode} from './metadata.js';
+import {type Commit, Transaction} from './transaction.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Where the new file goes. */
@@ -55,7 +54,7 @@ export function prepareReplacement(
   destination: Destination,
   workspaces: Workspaces,
   onProgress?: OnProgress,
-): Change {
+): Transaction {
   try {
     const file = workspaces.create(destination.place.directory);
     try {
@@ -72,35 +71,24 @@ export function prepareReplacement(
   }
 }
 
-class Replacement implements Change {
-  readonly path: string;
-  readonly directory: HeldDirectory;
-  readonly fd: number;
+class Replacement extends Transaction {
   readonly attributes: AttributeCopy;
-  readonly notes: string[];
   readonly #target: Target;
   readonly #destination: Destination;
   readonly #file: WorkFile;
 
-  constructor(target: Target, destination: Destination, file: WorkFile, notes: string[]) {
-    const {workspace, number} = file;
-    this.path = destination.place.real;
-    this.directory = destination.place.directory;
-    this.fd = file.fd;
-    this.attributes = {
-      fd: target.source.fd,
-      workspace,
-      number,
-      kinds: destination.ownMode ? ['xattr'] : ['mode', 'xattr'],
-      to: 'workspace',
-    };
-    this.notes = notes;
+  constructor(target: Target, destination: Destination, file: WorkFile, notes: readonly string[]) {
+    super(destination.place, file.fd);
+    const {fd} = target.source;
+    const kinds = destination.ownMode ? (['xattr'] as const) : (['mode', 'xattr'] as const);
+    this.attributes = {...file, fd, kinds, to: 'workspace'};
+    this.notes.push(...notes);
     this.#target = target;
     this.#destination = destination;
     this.#file = file;
   }
 
-  complete(complaint: string | undefined): void {
+  complete(complaint: string | undefined): Commit {
     // The mode of now: who writes into a set-user-ID file takes that bit from it, and his bytes may have been copied.
     const input = fstatSync(this.#target.source.fd);
     if (!isSame(input, this.#target.source.stats)) throw this.#changed();
@@ -109,17 +97,14 @@ class Replacement implements Change {
     else this.notes.push(...setMode(this.fd, input, this.notes.length > 0));
     if (complaint !== undefined) this.notes.push(lossNote(complaint, this.#isEdit));
     if (this.#isEdit && input.nlink > 1) this.notes.push(hardLinkNote(input));
+    return () => this.#moveIn();
   }
 
-  finish(): void {
+  #moveIn(): void {
     const {place} = this.#destination;
     this.#requireSameTarget();
     renameSync(this.#file.workspace.path(this.#file.number), place.path);
     this.#requireInPlace();
-  }
-
-  close(): void {
-    closeQuietly(this.fd);
   }
 
   /** Whether the file takes the place of the one that it was made from. */

@@ -35,10 +35,10 @@ function openStream(path: string): number | undefined {
   if (own.test(path)) return openSync(path, O_WRONLY | O_TRUNC | O_NOCTTY);
   using place = findPlace(path, {orLink: true});
   // What is opened is what was looked at: by its path a file could have taken its place, and be written over.
-  using held = place.directory.hold(place.name);
-  const {stats} = held ?? {};
-  if (held === undefined || stats === undefined) return undefined;
+  using entry = place.directory.openPath(place.name);
+  const {stats} = entry ?? {};
+  if (entry === undefined || stats === undefined) return undefined;
   if (stats.isFile() || stats.isDirectory() || stats.isSymbolicLink()) return undefined;
   place.requireTrusted(stats);
-  return openSync(held.path, O_WRONLY | O_NOCTTY);
+  return openSync(entry.path, O_WRONLY | O_NOCTTY);
 }

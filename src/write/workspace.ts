@@ -14,7 +14,7 @@ import {constants, mkdirSync, mkdtempSync, openSync, rmdirSync, type Stats, unli
 import {tmpdir} from 'node:os';
 import {basename} from 'node:path';
 import {ElfError} from '../errors.js';
-import type {HeldDirectory} from '../source/held.js';
+import type {DirFd} from '../source/dir-fd.js';
 import {findDirectory} from '../source/place.js';
 import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
@@ -32,20 +32,20 @@ export const treeName = 'elfinterp-tree';
 
 /** One private directory. */
 export class Workspace {
-  readonly #parent: HeldDirectory;
+  readonly #parent: DirFd;
   readonly #name: string;
-  readonly held: HeldDirectory;
+  readonly directory: DirFd;
   #next = firstNumber;
   #hasTree = false;
 
   /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
-  constructor(parent: HeldDirectory) {
-    this.#parent = parent.again();
+  constructor(parent: DirFd) {
+    this.#parent = parent.dup();
     let made: string | undefined;
     try {
       made = basename(mkdtempSync(parent.at(`${workspacePrefix}-${ownIdentity()}-`)));
       this.#name = made;
-      this.held = openOwn(parent, made);
+      this.directory = openOwn(parent, made);
     } catch (error) {
       attempt(() => made !== undefined && rmdirSync(parent.at(made)));
       this.#parent[Symbol.dispose]();
@@ -55,11 +55,11 @@ export class Workspace {
 
   /** Whether no one else can reach what is in it: not where a file system gives every directory one mode. */
   get isPrivate(): boolean {
-    return isPrivate(this.held.stats);
+    return isPrivate(this.directory.stats);
   }
 
   /** Whether there is room for another file beside a target in this directory. */
-  isFor({stats}: HeldDirectory): boolean {
+  isFor({stats}: DirFd): boolean {
     const {ino, dev} = this.#parent.stats;
     return this.#next < firstNumber + mostFiles && stats.ino === ino && stats.dev === dev;
   }
@@ -74,23 +74,23 @@ export class Workspace {
   }
 
   /** Make a directory in it, to be filled and renamed from here; it is removed with the workspace until then. */
-  makeTree(): HeldDirectory {
-    mkdirSync(this.held.at(treeName), 0o700);
+  makeTree(): DirFd {
+    mkdirSync(this.directory.at(treeName), 0o700);
     this.#hasTree = true;
-    return this.held.make(treeName);
+    return this.directory.make(treeName);
   }
 
   /** The path of a file in it. */
   path(number: number): string {
-    return this.held.at(String(number));
+    return this.directory.at(String(number));
   }
 
   /** Remove it, with what is left of its files. Where something is in the way, a later run does it. */
   remove(): void {
     for (let number = firstNumber; number < this.#next; number++)
       attempt(() => unlinkSync(this.path(number)));
-    if (this.#hasTree) attempt(() => removeTree(this.held, treeName));
-    this.held[Symbol.dispose]();
+    if (this.#hasTree) attempt(() => removeTree(this.directory, treeName));
+    this.directory[Symbol.dispose]();
     attempt(() => rmdirSync(this.#parent.at(this.#name)));
     this.#parent[Symbol.dispose]();
   }
@@ -104,7 +104,7 @@ export interface WorkFile {
 }
 
 /** Make a private directory in another, for a whole tree. @throws ElfError as `Workspace` does */
-export function workspaceIn(parent: HeldDirectory): Workspace {
+export function workspaceIn(parent: DirFd): Workspace {
   removeStale(parent);
   return new Workspace(parent);
 }
@@ -114,7 +114,7 @@ export class Workspaces {
   readonly #made: Workspace[] = [];
 
   /** Make an empty file in a workspace beside a target. @throws ElfError UNSUPPORTED, or an error of the system */
-  create(directory: HeldDirectory): WorkFile {
+  create(directory: DirFd): WorkFile {
     const found = this.#made.find((one) => one.isFor(directory));
     if (found !== undefined) return found.create();
     const made = workspaceIn(directory);
@@ -123,7 +123,7 @@ export class Workspaces {
   }
 
   /** The same, or elsewhere if the user may not write beside the target. */
-  createAnywhere(directory: HeldDirectory): WorkFile {
+  createAnywhere(directory: DirFd): WorkFile {
     try {
       return this.create(directory);
     } catch {
@@ -139,14 +139,15 @@ export class Workspaces {
 }
 
 /** Hold a directory of our own; for root it has to be private. @throws ElfError UNSUPPORTED, CHANGED */
-function openOwn(parent: HeldDirectory, name: string): HeldDirectory {
-  const held = parent.directory(name);
-  if (held === undefined) throw new ElfError('CHANGED', 'another process removed the temporary directory');
-  if (isPrivate(held.stats) || (isOwn(held.stats) && process.geteuid?.() !== 0)) return held;
-  held[Symbol.dispose]();
+function openOwn(parent: DirFd, name: string): DirFd {
+  const directory = parent.directory(name);
+  if (directory === undefined)
+    throw new ElfError('CHANGED', 'another process removed the temporary directory');
+  if (isPrivate(directory.stats) || (isOwn(directory.stats) && process.geteuid?.() !== 0)) return directory;
+  directory[Symbol.dispose]();
   throw new ElfError('UNSUPPORTED', 'cannot create a private directory next to the file', {
     expected: 'a file system that supports owners and modes, and no process that replaces the directory',
-    got: `a directory of user ${held.stats.uid} with mode 0${(held.stats.mode & 0o7777).toString(8)}`,
+    got: `a directory of user ${directory.stats.uid} with mode 0${(directory.stats.mode & 0o7777).toString(8)}`,
   });
 }
 
@@ -163,7 +164,7 @@ const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
 /** Of a process that cannot be known here this is longer than any edit takes, in milliseconds. */
 const longestEdit = 24 * 60 * 60 * 1000;
 
-function removeStale(directory: HeldDirectory): void {
+function removeStale(directory: DirFd): void {
   for (const name of namesIn(directory)) {
     const owner = stale.exec(name)?.[1];
     if (owner === undefined) continue;
@@ -173,7 +174,7 @@ function removeStale(directory: HeldDirectory): void {
 }
 
 /** A directory that may be written but not read is one where nothing can be looked for. */
-function namesIn(directory: HeldDirectory): string[] {
+function namesIn(directory: DirFd): string[] {
   try {
     return directory.names();
   } catch {
@@ -182,7 +183,7 @@ function namesIn(directory: HeldDirectory): string[] {
 }
 
 /** Remove a workspace that a process left, with what a workspace can have in it and nothing else. */
-function removeLeft(directory: HeldDirectory, name: string, onlyIfOld: boolean): void {
+function removeLeft(directory: DirFd, name: string, onlyIfOld: boolean): void {
   using left = directory.directory(name);
   if (left === undefined || !isPrivate(left.stats)) return;
   if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestEdit) return;

@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import {join} from 'node:path';
 import testAll, {type ExecutionContext} from 'ava';
-import {type BundleOptions, bundle} from '../../src/bundle/bundle.js';
+import {bundle} from '../../src/bundle/bundle.js';
 import {capabilitiesOf} from '../../src/bundle/privileges.js';
+import type {BundleOptions} from '../../src/bundle/request.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {Root} from '../../src/loader/root.js';
 import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';

@@ -1,6 +1,6 @@
 /* A bundle that is moved, copied, linked to and mounted read-only, and runs all the same. */
-import {cpSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
+import {cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
 import test from 'ava';
 import {elfinterp} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -49,6 +49,29 @@ test(
     );
     const mount = `mount --bind "${third}" "${third}" && mount -o remount,bind,ro "${third}" && "${third}/bin/xz" --version`;
     t.regex(output('unshare', ['-Urm', 'sh', '-ec', mount]), /^xz /);
+  }),
+);
+
+test(
+  'until glibc 2.34 the name services were libraries of their own, and come along',
+  withTools((t) => {
+    const root = tempDirectory(t);
+    const libraries = ['libc.so.6', 'libgcc_s.so.1', 'libnss_files.so.2', 'libnss_dns.so.2'];
+    const directory = dirname(output('sh', ['-c', "ldd /bin/true | grep -o '/[^ ]*/libc.so.6'"]).trim());
+    const loader = output('sh', ['-c', "ldd /bin/true | grep -o '/[^ ]*/ld-linux[^ ]*'"]).trim();
+    for (const file of ['/bin/true', loader, ...libraries.map((name) => join(directory, name))]) {
+      mkdirSync(join(root, dirname(file)), {recursive: true});
+      cpSync(file, join(root, file), {dereference: true});
+    }
+    const bytes = readFileSync(join(root, loader));
+    const version = bytes.indexOf('release version 2.');
+    t.true(version > 0);
+    bytes.write('31', version + 'release version 2.'.length);
+    writeFileSync(join(root, loader), bytes);
+    const into = join(root, 'made');
+    const made = elfinterp(['bundle', '--relocatable', '--root', root, '/bin/true', '--into', into]);
+    t.is(made.status, 0, made.stderr);
+    t.deepEqual(readdirSync(join(into, 'lib')).sort(), [...libraries].sort());
   }),
 );
 

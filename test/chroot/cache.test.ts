@@ -40,7 +40,7 @@ test('a file is made once, complete and executable for everybody, and found agai
   t.is(readFileSync(path, 'utf8'), 'one');
   t.deepEqual(cache.names(), [key('a')]);
   t.is(cache.stats.mode & 0o777, 0o700);
-  t.is(cache.directory(key('a'))?.hold('qemu-arm')?.stats.mode, 0o100755);
+  t.is(cache.directory(key('a'))?.openPath('qemu-arm')?.stats.mode, 0o100755);
 });
 
 test('two who make the same at once both get it', async (t) => {

@@ -78,7 +78,7 @@ rootTest("a directory of root's is taken where everybody may make one, and throu
   const base = tempDirectory(t);
   const tmp = makeDirectory(join(base, 'tmp'), 0o1777);
   const link = makeLink(tmp, join(base, 'link'), 0);
-  using held = enterOwnWay(join(link, 'a/b'), {make: true});
-  t.is(held.real, join(tmp, 'a/b'));
+  using opened = enterOwnWay(join(link, 'a/b'), {make: true});
+  t.is(opened.real, join(tmp, 'a/b'));
   t.true(existsSync(join(tmp, 'a/b')));
 });

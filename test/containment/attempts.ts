@@ -310,7 +310,7 @@ function* stagingAttempts(operation: OperationName): Generator<Attempt> {
   };
   yield {
     operation,
-    name: 'a staging directory whose list names files outside',
+    name: 'a staging directory of another version, with a link outside',
     prepare: ({root, outside}) => {
       const list = join(outside, 'debootstrap/qemu-libs/manifest.json');
       mkdirSync(join(root, staging, 'replaced/debootstrap'), {recursive: true, mode: 0o700});
@@ -318,6 +318,29 @@ function* stagingAttempts(operation: OperationName): Generator<Attempt> {
       symlinkSync(outside, join(root, staging, 'replaced/debootstrap/qemu-libs'));
     },
   };
+  for (const [name, path] of [
+    ['goes up', '/debootstrap/../../precious'],
+    ['goes through a link', '/way/precious'],
+    ['is one', '/way'],
+  ] as const)
+    yield {
+      operation,
+      name: `a staging directory with a journal of which a path ${name}`,
+      prepare: ({root, outside}) => {
+        mkdirSync(join(root, staging, `replaced/way`), {recursive: true, mode: 0o700});
+        mkdirSync(join(root, staging, `new/debootstrap`), {recursive: true});
+        writeFileSync(join(root, staging, 'replaced/way/precious'), 'other');
+        symlinkSync(outside, join(root, 'way'));
+        const step = {path, role: 'data', sha256: '0'.repeat(64), size: 5};
+        const journal = {
+          version: 1,
+          prepare: ['putAside', 'moveIn', 'makeDirectory'].map((op) => ({op, ...step})),
+          commit: {op: 'moveDirectoryIn', path: '/debootstrap'},
+          finish: [{op: 'removeEmpty', path}],
+        };
+        writeFileSync(join(root, staging, 'journal.json'), JSON.stringify(journal));
+      },
+    };
   for (const holder of ['1-0', `${process.pid}-0`, '../..', 'x'.repeat(200)]) {
     yield {
       operation,

@@ -18,9 +18,9 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {changeBundle} from '../../src/bundle/staging.js';
 import {findArchitecture} from '../../src/chroot/architecture.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
-import {enter, findOwn} from '../../src/loader/inside.js';
+import {findOwn} from '../../src/loader/inside.js';
 import {Root} from '../../src/loader/root.js';
-import {holdDirectory} from '../../src/source/held.js';
+import {openDirectory} from '../../src/source/dir-fd.js';
 import {elfinterp} from '../helpers/cli.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -110,18 +110,21 @@ for (const [title, link] of [
 test('an installation that failed in the middle lost the bundle that was there', async (t) => {
   const into = tempDirectory(t);
   const {manifest} = await bundle(['/bin/true'], {...place, into});
-  using top = holdDirectory(new Root(into).host);
+  using top = openDirectory(new Root(into).host);
   const interrupted = () =>
-    changeBundle(top, manifest, (staging) => {
-      using made = staging.makeNew();
-      mkdirSync(join(made.path, manifest.libs), {recursive: true});
-      writeFileSync(join(made.path, manifest.libs, 'manifest.json'), '');
-      staging.putAside('/debootstrap/true');
-      using libs = enter(top, manifest.libs);
-      staging.putAsideDirectory(manifest.libs, libs);
-      throw new Error('in the middle');
+    changeBundle(top, (staging) => {
+      mkdirSync(join(staging.path, 'new', manifest.libs), {recursive: true});
+      return {
+        version: 1,
+        prepare: [
+          {op: 'putAside', path: '/debootstrap/true'},
+          {op: 'putAsideDirectory', path: manifest.libs, inode: 'of another one'},
+        ],
+        commit: {op: 'moveDirectoryIn', path: manifest.libs},
+        finish: [],
+      };
     });
-  t.throws(interrupted, {message: /in the middle/});
+  t.throws(interrupted, {code: 'CHANGED'});
   t.deepEqual(verifyBundle(into).problems, []);
   t.deepEqual(readdirSync(into), ['debootstrap']);
 });

@@ -22,7 +22,7 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {withLock} from '../../src/bundle/lock.js';
 import {recover} from '../../src/bundle/staging.js';
-import {holdDirectory} from '../../src/source/held.js';
+import {openDirectory} from '../../src/source/dir-fd.js';
 import {hostEntries, processesWith} from '../chroot/helpers.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -123,7 +123,7 @@ function undisturbed(directory: string, setUp: (directory: string) => readonly s
 
 /** What the next run does first. */
 function putBack(root: string): void {
-  using top = holdDirectory(root);
+  using top = openDirectory(root);
   withLock(top, () => recover(top));
   assert.deepEqual(leftIn(root), [], 'what was left cannot be cleared away');
 }

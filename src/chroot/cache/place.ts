@@ -11,7 +11,7 @@ import {homedir} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 import {inInitialUserNamespace} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
-import {type HeldDirectory, holdDirectory} from '../../source/held.js';
+import {type DirFd, openDirectory} from '../../source/dir-fd.js';
 
 /** What in the environment says where the cache is. */
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,19 +42,19 @@ function isRealRoot(): boolean {
  *
  * @throws ElfError OUTSIDE when others can write there, or to a directory on the way; FILE_SYSTEM
  */
-export function openOwnDirectory(path: string, mode = 0o700): HeldDirectory {
-  const directory = walk(path, (held, name) => held.make(name, mode));
+export function openOwnDirectory(path: string, mode = 0o700): DirFd {
+  const directory = walk(path, (above, name) => above.make(name, mode));
   if (directory === undefined) throw new Error('`make` always finds a directory');
   return checked(directory);
 }
 
 /** The same for one that exists; undefined where none does. @throws ElfError as `openOwnDirectory` does */
-export function findOwnDirectory(path: string): HeldDirectory | undefined {
-  const directory = walk(path, (held, name) => held.directory(name));
+export function findOwnDirectory(path: string): DirFd | undefined {
+  const directory = walk(path, (above, name) => above.directory(name));
   return directory && checked(directory);
 }
 
-function checked(directory: HeldDirectory): HeldDirectory {
+function checked(directory: DirFd): DirFd {
   try {
     requireOwn(directory.real, directory.stats);
     return directory;
@@ -64,18 +64,15 @@ function checked(directory: HeldDirectory): HeldDirectory {
   }
 }
 
-function walk(
-  path: string,
-  enter: (held: HeldDirectory, name: string) => HeldDirectory | undefined,
-): HeldDirectory | undefined {
-  let held: HeldDirectory | undefined = holdDirectory('/');
+function walk(path: string, enter: (above: DirFd, name: string) => DirFd | undefined): DirFd | undefined {
+  let here: DirFd | undefined = openDirectory('/');
   for (const name of realNames(path)) {
-    using above: HeldDirectory = held;
+    using above: DirFd = here;
     requireTrusted(above.real, above.stats);
-    held = enter(above, name);
-    if (held === undefined) return undefined;
+    here = enter(above, name);
+    if (here === undefined) return undefined;
   }
-  return held;
+  return here;
 }
 
 /** The components of a path: real ones as far as it exists, so that a link on the way is followed once and checked. */

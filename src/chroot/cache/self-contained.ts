@@ -14,8 +14,8 @@ import {openElfSource} from '../../elf/open.js';
 import type {PackedContents} from '../../elf/packed.js';
 import {ElfError} from '../../errors.js';
 import {packProgram} from '../../pack/pack-program.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {fileSource} from '../../source/file.js';
-import type {HeldDirectory} from '../../source/held.js';
 import {version} from '../../version.js';
 import {removeTree} from '../../write/remove-tree.js';
 import {cachePath, openOwnDirectory} from './place.js';
@@ -63,7 +63,7 @@ function inspect(program: string): string | undefined {
   }
 }
 
-function openCache(onWarning: (message: string) => void): HeldDirectory | undefined {
+function openCache(onWarning: (message: string) => void): DirFd | undefined {
   try {
     return openOwnDirectory(cachePath());
   } catch (error) {
@@ -74,7 +74,7 @@ function openCache(onWarning: (message: string) => void): HeldDirectory | undefi
 }
 
 async function fromCache(
-  cache: HeldDirectory,
+  cache: DirFd,
   program: string,
   {onProgress = () => {}}: SelfContainedOptions,
 ): Promise<SelfContained> {
@@ -112,7 +112,7 @@ function changed(program: string): ElfError {
 }
 
 /** TMPDIR may be below another user's directory, who could then have another emulator registered. */
-function openTemporary(directory: string): HeldDirectory {
+function openTemporary(directory: string): DirFd {
   try {
     return openOwnDirectory(directory);
   } catch (error) {
@@ -126,11 +126,11 @@ async function makeTemporary(
   {onProgress = () => {}}: SelfContainedOptions,
 ): Promise<SelfContained> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), 'elfinterp-emulator-'));
-  const held = openTemporary(directory);
+  const opened = openTemporary(directory);
   const name = posix.basename(program);
   const dispose = () => {
-    removeTree(held, name);
-    held[Symbol.dispose]();
+    removeTree(opened, name);
+    opened[Symbol.dispose]();
     rmdirSync(directory);
   };
   try {

@@ -13,7 +13,7 @@ import {posix} from 'node:path';
 import tmp from 'tmp';
 import {systemError} from '../../errors.js';
 import {closeQuietly} from '../../source/descriptor.js';
-import type {HeldDirectory} from '../../source/held.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {syncDirectory} from '../../write/durable.js';
 import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
 import {requireOwn} from './place.js';
@@ -35,9 +35,9 @@ interface CachedFile {
 }
 
 /** Find a file by its key, and note that it was used; undefined when it has to be made. */
-export function findCached(cache: HeldDirectory, key: string, name: string): string | undefined {
+export function findCached(cache: DirFd, key: string, name: string): string | undefined {
   using entry = cache.directory(key);
-  using file = entry?.hold(name);
+  using file = entry?.openPath(name);
   if (entry === undefined || file === undefined) return undefined;
   requireOwn(entry.real, entry.stats);
   requireOwn(file.real, file.stats);
@@ -55,7 +55,7 @@ export function findCached(cache: HeldDirectory, key: string, name: string): str
  * @throws ElfError FILE_SYSTEM, OUTSIDE, and what `make` throws; nothing is left then
  */
 export async function makeCached(
-  cache: HeldDirectory,
+  cache: DirFd,
   key: string,
   name: string,
   make: (path: string) => Promise<void>,
@@ -79,8 +79,8 @@ export async function makeCached(
 }
 
 /** Other users of a chroot start it too, as whom they are there. */
-function finish(directory: HeldDirectory, name: string): void {
-  using file = directory.hold(name);
+function finish(directory: DirFd, name: string): void {
+  using file = directory.openPath(name);
   if (file === undefined) return;
   requireOwn(file.real, file.stats);
   chmodSync(file.path, 0o755);
@@ -92,7 +92,7 @@ function finish(directory: HeldDirectory, name: string): void {
   }
 }
 
-function moveInto(cache: HeldDirectory, staging: string, key: string, name: string): void {
+function moveInto(cache: DirFd, staging: string, key: string, name: string): void {
   try {
     renameSync(cache.at(staging), cache.at(key));
   } catch (error) {
@@ -107,7 +107,7 @@ function moveInto(cache: HeldDirectory, staging: string, key: string, name: stri
 }
 
 /** List the files of a cache, the one that was used last first. */
-export function listCached(cache: HeldDirectory): readonly CachedFile[] {
+export function listCached(cache: DirFd): readonly CachedFile[] {
   const keys = cache.names().filter((name) => keyPattern.test(name));
   return keys.flatMap((key) => filesOf(cache, key)).sort((a, b) => b.used - a.used);
 }
@@ -116,18 +116,18 @@ export function listCached(cache: HeldDirectory): readonly CachedFile[] {
 const keyPattern = /^[0-9a-f]{40}$/;
 
 /** None for what is not a directory, which is not ours either. */
-function filesOf(cache: HeldDirectory, key: string): CachedFile[] {
-  using there = cache.hold(key);
+function filesOf(cache: DirFd, key: string): CachedFile[] {
+  using there = cache.openPath(key);
   if (!there?.stats.isDirectory()) return [];
   using entry = cache.directory(key);
   return (entry?.names() ?? []).flatMap((name) => {
-    using file = entry?.hold(name);
+    using file = entry?.openPath(name);
     return file === undefined ? [] : [{key, name, size: file.stats.size, used: file.stats.mtimeMs}];
   });
 }
 
 /** Remove what was not used for longest, until the rest is within the limit. */
-export function evict(cache: HeldDirectory, limit: number, keep?: string): void {
+export function evict(cache: DirFd, limit: number, keep?: string): void {
   let size = 0;
   for (const file of listCached(cache)) {
     size += file.size;
@@ -136,7 +136,7 @@ export function evict(cache: HeldDirectory, limit: number, keep?: string): void 
 }
 
 /** Remove a directory of files, reached through its descriptor; what another run has removed is gone already. */
-function removeEntry(cache: HeldDirectory, name: string): void {
+function removeEntry(cache: DirFd, name: string): void {
   try {
     using entry = cache.directory(name);
     for (const file of entry?.names() ?? []) unlinkSync(entry?.at(file) ?? '');
@@ -146,7 +146,7 @@ function removeEntry(cache: HeldDirectory, name: string): void {
   }
 }
 
-function removeStale(cache: HeldDirectory): void {
+function removeStale(cache: DirFd): void {
   const staging = new RegExp(`^\\${stagingPrefix}(${identityPattern})-`);
   for (const name of cache.names()) {
     const maker = staging.exec(name)?.[1];

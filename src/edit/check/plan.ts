@@ -9,7 +9,7 @@
 
 import {checkElf, checkHeaders, type Problem} from '../../elf/check.js';
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../../elf/constants.js';
-import {oncePerView} from '../../elf/once.js';
+import {memoizedPerView} from '../../elf/memoized.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import {dynamicSymbolTable} from '../../elf/symbols.js';
 import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
@@ -109,7 +109,7 @@ function mappedRanges({programHeaders}: ElfView, flag: number): RangeSet {
 }
 
 /** The ranges whose content is the linker's: headers, PT_INTERP, notes, the dynamic section and its tables. */
-const ownedRanges = oncePerView((view) => {
+const ownedRanges = memoizedPerView((view) => {
   const {elfClass} = view.format;
   const {e_machine, e_phoff, e_shoff} = view.header;
   const segments = view.programHeaders.filter(
@@ -137,7 +137,7 @@ function isPointedAt({dynamic}: ElfView, tag: bigint | undefined, address: bigin
 }
 
 /** The sections that are loaded. */
-const otherSections = oncePerView(
+const otherSections = memoizedPerView(
   (view) =>
     new RangeSet(
       view.sectionHeaders

@@ -59,12 +59,6 @@ const emptySegment: Omit<Phdr, 'p_type'> = {
   p_align: 1,
 };
 
-/** What comes into an appended segment besides what makes way for the table: bytes, and entries of the table. */
-interface ToCome {
-  readonly size?: number;
-  readonly entries?: number;
-}
-
 /** How the table gets its entries: `evict` moves away first, or the table itself does. */
 interface Slots {
   readonly evict: readonly Neighbour[];
@@ -73,13 +67,20 @@ interface Slots {
   readonly entries: number;
 }
 
+/** How LOADs are opened, the appended segment among them. */
+interface Opening extends Slots {
+  readonly others: readonly WantedLoad[];
+  /** What goes into the appended segment, in bytes at most; undefined where none is made. */
+  readonly size: number | undefined;
+}
+
 /**
  * Add a read-only LOAD, empty yet, that becomes the draft's appended segment; `size` bytes are to go into it.
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
 function openAppended(draft: Draft, size: number): Phdr {
-  openLoads(draft, [], {size});
+  openLoads(draft, planOpening(draft, {size}));
   return appendedOf(draft);
 }
 
@@ -89,8 +90,11 @@ function openAppended(draft: Draft, size: number): Phdr {
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
 export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
-  if (makeSlotAtHand(draft)) return insertLoad(draft, wanted);
-  return openLoads(draft, [wanted], {})[0] ?? appendedOf(draft);
+  const slot = findSlotAtHand(draft);
+  if (slot === undefined)
+    return openLoads(draft, planOpening(draft, {others: [wanted]}))[0] ?? appendedOf(draft);
+  makeRoom(draft, slot);
+  return insertLoad(draft, wanted);
 }
 
 /**
@@ -99,42 +103,69 @@ export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
  * @throws ElfError NO_ROOM when that takes a segment that cannot be made
  */
 export function makeSlot(draft: Draft): void {
-  if (makeSlotAtHand(draft)) return;
-  draft.placed('new-segment');
-  openLoads(draft, [], {entries: 1});
-}
-
-/** Without a new one, that is. One that this draft did not make can no longer grow once a LOAD follows it. */
-function makeSlotAtHand(draft: Draft): boolean {
-  const slots = findSlots(draft, 1);
-  if (!slots.movesTable && slots.evict.every(({kind}) => kind === 'section headers')) {
-    // They go without one, and a segment in which nothing is would be no LOAD.
-    if (slots.evict.length > 0) moveSectionHeaders(draft, draft.size);
-    return true;
+  const slot = findSlotAtHand(draft);
+  if (slot === undefined) {
+    draft.placed('new-segment');
+    openLoads(draft, planOpening(draft, {entries: 1}));
+  } else {
+    makeRoom(draft, slot);
   }
-  const appended = slots.movesTable ? undefined : findAppended(draft, sizeOf(slots));
-  if (appended === undefined) return false;
-  makeRoom(draft, appended, slots);
-  return true;
 }
 
-/** Open several, the appended segment last, so that it can grow later. */
-function openLoads(draft: Draft, others: readonly WantedLoad[], {size = 0, entries = 0}: ToCome): Phdr[] {
+/** What moves away, and the segment that it moves to. */
+interface Room extends Pick<Slots, 'evict'> {
+  /** Section headers go without one, and a segment in which nothing is would be no LOAD. */
+  readonly appended: Phdr | undefined;
+}
+
+/**
+ * How the table gets one entry without a new segment; undefined where it cannot. A segment that this draft did not make
+ * can no longer grow once a LOAD follows it.
+ */
+function findSlotAtHand(draft: Draft): Room | undefined {
+  const {movesTable, evict} = findSlots(draft, 1);
+  if (movesTable) return undefined;
+  if (evict.every(({kind}) => kind === 'section headers')) return {evict, appended: undefined};
+  const appended = findAppended(draft, sizeOf(evict));
+  return appended && {evict, appended};
+}
+
+/**
+ * Plan to open LOADs.
+ *
+ * @param toCome besides what makes way for the table: other LOADs, bytes of the appended segment, entries of the table
+ */
+function planOpening(
+  draft: Draft,
+  toCome: {others?: readonly WantedLoad[]; size?: number; entries?: number},
+): Opening {
+  const {others = [], size = 0, entries = 0} = toCome;
   const count = others.length + 1 + entries;
   const slots = findSlots(draft, count);
-  // The one that the table moves to takes an entry too.
-  if (slots.movesTable) moveTable(draft, findSlots(draft, count + 1).entries);
+  const isEmpty = size === 0 && slots.evict.length === 0;
+  return {
+    ...slots,
+    // The one that the table moves to takes an entry too.
+    entries: slots.movesTable ? findSlots(draft, count + 1).entries : slots.entries,
+    others,
+    size: isEmpty ? undefined : size + sizeOf(slots.evict),
+  };
+}
+
+/** Open them, the appended segment last, so that it can grow later. */
+function openLoads(draft: Draft, {evict, movesTable, entries, others, size}: Opening): Phdr[] {
+  if (movesTable) moveTable(draft, entries);
   const loads = others.map((wanted) => insertLoad(draft, wanted));
-  if (size > 0 || slots.evict.length > 0) {
-    const appended = insertLoad(draft, {flags: PF.PF_R, size: 0}, {size: size + sizeOf(slots)});
+  if (size !== undefined) {
+    const appended = insertLoad(draft, {flags: PF.PF_R, size: 0}, {size});
     draft.appended = appended;
-    makeRoom(draft, appended, slots);
+    makeRoom(draft, {evict, appended});
   }
   return loads;
 }
 
-/** How many bytes of it the making of slots takes at most. */
-function sizeOf({evict}: Slots): number {
+/** How many bytes of a segment they take at most. */
+function sizeOf(evict: readonly Neighbour[]): number {
   const moved = evict.filter(({kind}) => kind !== 'section headers').map(({size, align}) => size + align);
   return moved.reduce((sum, size) => sum + size, 0);
 }
@@ -166,13 +197,11 @@ function findSlots(draft: Draft, count: number): Slots {
 const largestTable = 4096;
 
 /** Clear the way for entries. */
-function makeRoom(draft: Draft, appended: Phdr, {evict}: Slots): void {
+function makeRoom(draft: Draft, {evict, appended}: Room): void {
+  // Go's linker puts section headers right after the program headers.
+  if (evict.some(({kind}) => kind === 'section headers')) moveSectionHeaders(draft, draft.size);
   for (const neighbour of evict) {
-    // Go's linker puts them right after the program headers.
-    if (neighbour.kind === 'section headers') moveSectionHeaders(draft, draft.size);
-  }
-  for (const neighbour of evict) {
-    if (neighbour.kind === 'section headers') continue;
+    if (neighbour.kind === 'section headers' || appended === undefined) continue;
     moveNeighbour(draft, neighbour, appendTo(draft, appended, neighbour.size, neighbour.align));
   }
 }

@@ -5,7 +5,7 @@
 import {ElfError} from '../../errors.js';
 import {RangeSet} from '../../source/range-set.js';
 import {DT, dynamicTagName, PT, SHF, SHT, segmentTypeName} from '../constants.js';
-import {oncePerView} from '../once.js';
+import {memoizedPerView} from '../memoized.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../records.js';
 import {dynamicSymbolTable} from '../symbols.js';
 import {dynamicTables, sizedBySymbols} from '../tables.js';
@@ -99,7 +99,7 @@ const containers: ReadonlySet<number> = new Set([
 
 const relocationTags: ReadonlySet<bigint> = new Set([DT.DT_REL, DT.DT_RELA, DT.DT_JMPREL]);
 
-const tables = oncePerView((view): readonly Owned[] => {
+const tables = memoizedPerView((view): readonly Owned[] => {
   try {
     const isGuessed = dynamicSymbolTable(view)?.exact === false;
     return dynamicTables(view).map(({tag, offset, size}) => {

@@ -1,6 +1,6 @@
 import {hex} from '../../errors.js';
 import {PT, SHF, SHT} from '../constants.js';
-import {oncePerView} from '../once.js';
+import {memoizedPerView} from '../memoized.js';
 import {Rel, Rela, Shdr, Sym} from '../records.js';
 import {tagsOfSections} from '../tables.js';
 import type {ElfView} from '../view.js';
@@ -99,7 +99,7 @@ function isMappedSection(view: ElfView, {sh_flags, sh_size}: Shdr): boolean {
 }
 
 /** It takes a look at all sections, and is asked for each. */
-const isOfDebugFile = oncePerView((view) => isDebugFile(view));
+const isOfDebugFile = memoizedPerView((view) => isDebugFile(view));
 
 /** strip leaves such a section out of the program that needs it. */
 function isMappedUnsaid(view: ElfView, {sh_flags, sh_addr, sh_offset, sh_size}: Shdr): boolean {

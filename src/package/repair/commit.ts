@@ -21,7 +21,7 @@ import {
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
-import type {HeldDirectory} from '../../source/held.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {syncDirectory} from '../../write/durable.js';
 import {keepOwner} from '../../write/metadata.js';
 import {inDirectoryOf, journalName, openStale, parentOf, removeStaging, staleNames} from './staging.js';
@@ -39,7 +39,7 @@ interface Step {
 }
 
 /** Move the files `new/PATH` of a staging directory into the package. @returns notes. @throws everything is undone */
-export function commit(top: HeldDirectory, staging: HeldDirectory, changes: readonly Change[]): string[] {
+export function commit(top: DirFd, staging: DirFd, changes: readonly Change[]): string[] {
   const steps = changes.map(({path, before}) => ({path, had: before !== undefined}));
   using made = staging.make('new');
   using replaced = staging.make('replaced', 0o700);
@@ -58,7 +58,7 @@ export function commit(top: HeldDirectory, staging: HeldDirectory, changes: read
 }
 
 /** Undo what runs that were killed left in a package. */
-export function recoverPackage(top: HeldDirectory): void {
+export function recoverPackage(top: DirFd): void {
   for (const name of staleNames(top)) {
     using staging = openStale(top, name);
     if (staging === undefined) continue;
@@ -69,13 +69,7 @@ export function recoverPackage(top: HeldDirectory): void {
 }
 
 /** Give the old file a second name and the new one its owner. */
-function prepare(
-  top: HeldDirectory,
-  made: HeldDirectory,
-  replaced: HeldDirectory,
-  {path, before}: Change,
-  number: number,
-): string[] {
+function prepare(top: DirFd, made: DirFd, replaced: DirFd, {path, before}: Change, number: number): string[] {
   if (before === undefined) return [];
   inDirectoryOf(top, path, (directory, name) => {
     try {
@@ -94,7 +88,7 @@ function prepare(
   });
 }
 
-function moveIn(top: HeldDirectory, made: HeldDirectory, {path, before}: Change): void {
+function moveIn(top: DirFd, made: DirFd, {path, before}: Change): void {
   inDirectoryOf(top, path, (directory, name) => {
     requireSame(lstatSync(directory.at(name), {throwIfNoEntry: false}), before, posix.join(top.real, path));
     inDirectoryOf(made, path, (source, same) => renameSync(source.at(same), directory.at(name)));
@@ -112,7 +106,7 @@ function requireSame(now: Stats | undefined, before: Stats | undefined, path: st
 }
 
 /** Put the old files back and take the new ones out. A file that was not replaced yet is the same as its second name. */
-function undo(top: HeldDirectory, staging: HeldDirectory, steps: readonly Step[]): void {
+function undo(top: DirFd, staging: DirFd, steps: readonly Step[]): void {
   using replaced = staging.directory('replaced');
   using made = staging.directory('new');
   steps.forEach(({path, had}, number) => {
@@ -129,7 +123,7 @@ function putBack(from: string, to: string): void {
   if (lstatSync(from, {throwIfNoEntry: false}) !== undefined) renameSync(from, to);
 }
 
-function isIn(top: HeldDirectory, path: string): boolean {
+function isIn(top: DirFd, path: string): boolean {
   using directory = enter(top, parentOf(path));
   return (
     directory !== undefined &&
@@ -138,7 +132,7 @@ function isIn(top: HeldDirectory, path: string): boolean {
 }
 
 /** Remove a new file, and the directory that was made for it if nothing else is in it. */
-function takeOut(top: HeldDirectory, directory: HeldDirectory, path: string): void {
+function takeOut(top: DirFd, directory: DirFd, path: string): void {
   try {
     unlinkSync(directory.at(posix.basename(path)));
     const parent = parentOf(path);
@@ -149,14 +143,14 @@ function takeOut(top: HeldDirectory, directory: HeldDirectory, path: string): vo
   }
 }
 
-function syncDirectories(top: HeldDirectory, steps: readonly Step[]): void {
+function syncDirectories(top: DirFd, steps: readonly Step[]): void {
   for (const path of new Set(steps.map((step) => parentOf(step.path)))) {
     using directory = enter(top, path);
     if (directory !== undefined) syncDirectory(directory.path);
   }
 }
 
-function writeJournal(staging: HeldDirectory, steps: readonly Step[]): void {
+function writeJournal(staging: DirFd, steps: readonly Step[]): void {
   const fd = openSync(staging.at(`${journalName}.new`), 'wx', 0o600);
   try {
     writeFileSync(fd, JSON.stringify(steps));
@@ -169,8 +163,8 @@ function writeJournal(staging: HeldDirectory, steps: readonly Step[]): void {
 }
 
 /** Undefined where nothing was moved yet. */
-function readJournal(staging: HeldDirectory): Step[] | undefined {
-  using file = staging.hold(journalName);
+function readJournal(staging: DirFd): Step[] | undefined {
+  using file = staging.openPath(journalName);
   if (!file?.stats.isFile()) return undefined;
   const steps: unknown = JSON.parse(readFileSync(file.path, 'utf8'));
   return Array.isArray(steps) ? steps.filter(isStep) : undefined;

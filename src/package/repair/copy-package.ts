@@ -8,7 +8,7 @@
 import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, type Stats, symlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
-import type {Held, HeldDirectory} from '../../source/held.js';
+import type {DirFd, PathFd} from '../../source/dir-fd.js';
 import {inDirectoryOf, isStaging} from './staging.js';
 
 /**
@@ -17,7 +17,7 @@ import {inDirectoryOf, isStaging} from './staging.js';
  * @returns the paths of the files
  * @throws ElfError UNSUPPORTED for what is not a file, directory or link; FILE_SYSTEM
  */
-export function copyPackage(from: HeldDirectory, to: HeldDirectory): string[] {
+export function copyPackage(from: DirFd, to: DirFd): string[] {
   const copied: string[] = [];
   copyInto(from, to, {links: new Map(), top: to, copied}, '');
   return copied;
@@ -27,14 +27,14 @@ export function copyPackage(from: HeldDirectory, to: HeldDirectory): string[] {
 interface Copying {
   /** The first path of each file that has hard links. */
   readonly links: Map<string, string>;
-  readonly top: HeldDirectory;
+  readonly top: DirFd;
   readonly copied: string[];
 }
 
-function copyInto(from: HeldDirectory, to: HeldDirectory, copying: Copying, path: string): void {
+function copyInto(from: DirFd, to: DirFd, copying: Copying, path: string): void {
   for (const name of from.names()) {
     if (isStaging(name)) continue;
-    using entry = from.hold(name);
+    using entry = from.openPath(name);
     if (entry === undefined) continue;
     const inside = posix.join(path, name);
     if (entry.stats.isDirectory()) copyDirectory(from, to, name, copying, inside);
@@ -45,13 +45,7 @@ function copyInto(from: HeldDirectory, to: HeldDirectory, copying: Copying, path
   }
 }
 
-function copyDirectory(
-  from: HeldDirectory,
-  to: HeldDirectory,
-  name: string,
-  copying: Copying,
-  path: string,
-): void {
+function copyDirectory(from: DirFd, to: DirFd, name: string, copying: Copying, path: string): void {
   using inner = from.directory(name);
   if (inner === undefined) return;
   using made = to.make(name);
@@ -59,7 +53,7 @@ function copyDirectory(
   chmodSync(made.path, inner.stats.mode & 0o777);
 }
 
-function copyFile(entry: Held, copy: string, copying: Copying, path: string): void {
+function copyFile(entry: PathFd, copy: string, copying: Copying, path: string): void {
   const {nlink, dev, ino} = entry.stats;
   const {links, top, copied} = copying;
   copied.push(path);
@@ -67,15 +61,15 @@ function copyFile(entry: Held, copy: string, copying: Copying, path: string): vo
   try {
     if (earlier !== undefined)
       inDirectoryOf(top, earlier, (directory, name) => linkSync(directory.at(name), copy));
-    else copyHeld(entry, copy);
+    else copyEntry(entry, copy);
   } catch (error) {
     throw systemError(entry.real, error, 'cannot copy');
   }
   if (nlink > 1 && earlier === undefined) links.set(`${dev}:${ino}`, path);
 }
 
-/** A private copy of a file that is held, with its mode. */
-function copyHeld(entry: Held, copy: string): void {
+/** A private copy of an open file, with its mode. */
+function copyEntry(entry: PathFd, copy: string): void {
   copyFileSync(entry.path, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   // A mode that forbids writing comes when the file is complete.
   chmodSync(copy, entry.stats.mode & 0o777);
@@ -86,16 +80,12 @@ function copyHeld(entry: Held, copy: string): void {
  *
  * @returns what they were: the very files whose content was copied, whatever has taken their names meanwhile
  */
-export function copyFiles(
-  from: HeldDirectory,
-  to: HeldDirectory,
-  paths: readonly string[],
-): Map<string, Stats> {
+export function copyFiles(from: DirFd, to: DirFd, paths: readonly string[]): Map<string, Stats> {
   const copied = new Map<string, Stats>();
   for (const path of paths) {
     inDirectoryOf(to, path, (directory, name) => {
-      using entry = holdFile(from, path);
-      copyHeld(entry, directory.at(name));
+      using entry = openFile(from, path);
+      copyEntry(entry, directory.at(name));
       copied.set(path, entry.stats);
     });
   }
@@ -103,9 +93,9 @@ export function copyFiles(
 }
 
 /** Hold a file of the package. @throws ElfError OUTSIDE when a link is in the way, NOT_FOUND */
-export function holdFile(top: HeldDirectory, path: string): Held {
+export function openFile(top: DirFd, path: string): PathFd {
   const parts = path.split('/');
-  let here = top.again();
+  let here = top.dup();
   for (const part of parts.slice(0, -1)) {
     using above = here;
     const next = above.directory(part);
@@ -113,13 +103,13 @@ export function holdFile(top: HeldDirectory, path: string): Held {
     here = next;
   }
   using directory = here;
-  const entry = directory.hold(parts.at(-1) ?? '');
+  const entry = directory.openPath(parts.at(-1) ?? '');
   if (entry?.stats.isFile()) return entry;
   entry?.[Symbol.dispose]();
   throw gone(top, path);
 }
 
-function gone(top: HeldDirectory, path: string): ElfError {
+function gone(top: DirFd, path: string): ElfError {
   return new ElfError('CHANGED', 'the file is missing, or no longer a regular file', {
     path: posix.join(top.real, path),
   });

@@ -16,8 +16,8 @@ import type {EditRequest} from '../../edit/request/request.js';
 import {ElfView} from '../../elf/view.js';
 import {ElfError, systemError} from '../../errors.js';
 import type {Root} from '../../loader/root.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {fileSource} from '../../source/file.js';
-import type {HeldDirectory} from '../../source/held.js';
 import {applyPlanToNew} from '../../write/apply.js';
 import type {RepairPlan, VendoredLibrary} from './plan.js';
 import {inDirectoryOf} from './staging.js';
@@ -31,16 +31,16 @@ export interface MadeFile {
 }
 
 /** Make all files of a plan. @throws ElfError what `planEdit` throws, of the file in the package; CONFLICT */
-export function makeFiles(top: HeldDirectory, plan: RepairPlan, root: Root, strip: boolean): MadeFile[] {
+export function makeFiles(top: DirFd, plan: RepairPlan, root: Root, strip: boolean): MadeFile[] {
   const files = plan.files.map(({path, request}) => ({path, changes: editFile(top, path, request, strip)}));
   return [...files, ...plan.libraries.map((library) => makeLibrary(top, library, root, strip))];
 }
 
 /** Change a file that is there already. */
-function editFile(top: HeldDirectory, path: string, request: EditRequest, strip: boolean): string[] {
+function editFile(top: DirFd, path: string, request: EditRequest, strip: boolean): string[] {
   return inDirectoryOf(top, path, (directory, name) => {
     const copy = `${name.slice(0, 200)}.elfinterp-new`;
-    using old = directory.hold(name);
+    using old = directory.openPath(name);
     if (!old?.stats.isFile()) throw new ElfError('CHANGED', 'the file is missing', {path});
     copyFileSync(old.path, directory.at(copy), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     const changes = change(directory, copy, request, strip, path);
@@ -51,10 +51,10 @@ function editFile(top: HeldDirectory, path: string, request: EditRequest, strip:
 }
 
 /** A library keeps its content where it is there already: the name has the hash. */
-function makeLibrary(top: HeldDirectory, library: VendoredLibrary, root: Root, strip: boolean): MadeFile {
+function makeLibrary(top: DirFd, library: VendoredLibrary, root: Root, strip: boolean): MadeFile {
   const {path, host, request, source} = library;
   const changes = inDirectoryOf(top, path, (directory, name) => {
-    using there = directory.hold(name);
+    using there = directory.openPath(name);
     if (there !== undefined) {
       if (!there.stats.isFile())
         throw new ElfError('CONFLICT', 'another file is in the place of a library', {path});
@@ -73,7 +73,7 @@ function makeLibrary(top: HeldDirectory, library: VendoredLibrary, root: Root, s
 
 /** Strip and edit a copy; the name then has the result. */
 function change(
-  directory: HeldDirectory,
+  directory: DirFd,
   name: string,
   request: EditRequest,
   strip: boolean,
@@ -89,7 +89,7 @@ function change(
   }
 }
 
-function edit(directory: HeldDirectory, name: string, request: EditRequest): readonly string[] {
+function edit(directory: DirFd, name: string, request: EditRequest): readonly string[] {
   if (Object.keys(request).length === 0) return [];
   const file = directory.at(name);
   const source = fileSource(file);
@@ -110,7 +110,7 @@ function edit(directory: HeldDirectory, name: string, request: EditRequest): rea
 const together = 32;
 
 /** Have files on the disk. All at once costs little more than one after another does for the first few. */
-export async function syncFiles(top: HeldDirectory, paths: readonly string[]): Promise<void> {
+export async function syncFiles(top: DirFd, paths: readonly string[]): Promise<void> {
   const queue = [...paths];
   const work = async () => {
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) await syncFile(top, path);
@@ -120,7 +120,7 @@ export async function syncFiles(top: HeldDirectory, paths: readonly string[]): P
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-async function syncFile(top: HeldDirectory, path: string): Promise<void> {
+async function syncFile(top: DirFd, path: string): Promise<void> {
   const fd = inDirectoryOf(top, path, (directory, name) => openSync(directory.at(name), 'r'));
   try {
     await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,7 @@ import {join, posix} from 'node:path';
 import type {EditRequest} from '../../edit/request/request.js';
 import {ElfView} from '../../elf/view.js';
 import {ElfError, printable} from '../../errors.js';
-import type {HeldRoot} from '../../loader/held-root.js';
+import type {OpenRoot} from '../../loader/open-root.js';
 import type {Root} from '../../loader/root.js';
 import {standardLoader} from '../../loader/standard-loader.js';
 import type {PackageAudit} from '../audit.js';
@@ -54,7 +54,7 @@ interface PlanContext {
   readonly machine: Root;
   readonly rules: Rules;
   /** Where libraries are taken from. */
-  readonly root: HeldRoot;
+  readonly root: OpenRoot;
   readonly libraryPath: string | undefined;
   /** Where libraries go; undefined for `libs` beside the files of each target. */
   readonly libs: string | undefined;

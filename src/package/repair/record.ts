@@ -5,9 +5,9 @@
 import {readFileSync, unlinkSync, writeFileSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError} from '../../errors.js';
-import type {HeldDirectory} from '../../source/held.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {version} from '../../version.js';
-import {holdFile} from './copy-package.js';
+import {openFile} from './copy-package.js';
 import type {RepairPlan} from './plan.js';
 import {inDirectoryOf} from './staging.js';
 
@@ -28,7 +28,7 @@ export interface RecordedLibrary {
 const longest = 1 << 22;
 
 /** Write the records of a plan, with what earlier repairs recorded. @returns their paths in the package */
-export function writeRecords(top: HeldDirectory, {libraries}: RepairPlan): string[] {
+export function writeRecords(top: DirFd, {libraries}: RepairPlan): string[] {
   const directories = [...new Set(libraries.map(({path}) => posix.dirname(path)))].sort();
   return directories.map((directory) => {
     const path = posix.join(directory, recordName);
@@ -47,19 +47,19 @@ export function writeRecords(top: HeldDirectory, {libraries}: RepairPlan): strin
   });
 }
 
-function write(top: HeldDirectory, path: string, text: string): void {
+function write(top: DirFd, path: string, text: string): void {
   inDirectoryOf(top, path, (directory, name) => {
     // In its place may be a hard link's other name, or a link; both stay what they are.
-    using there = directory.hold(name);
+    using there = directory.openPath(name);
     if (there !== undefined) unlinkSync(directory.at(name));
     writeFileSync(directory.at(name), text, {mode: 0o644, flag: 'wx'});
   });
 }
 
 /** What an earlier repair recorded; a file of that name that is something else is refused. */
-function readRecord(top: HeldDirectory, path: string): RecordedLibrary[] {
+function readRecord(top: DirFd, path: string): RecordedLibrary[] {
   if (!exists(top, path)) return [];
-  using file = holdFile(top, path);
+  using file = openFile(top, path);
   try {
     if (file.stats.size > longest) throw new RangeError('too long');
     const {libraries} = JSON.parse(readFileSync(file.path, 'utf8'));
@@ -70,9 +70,9 @@ function readRecord(top: HeldDirectory, path: string): RecordedLibrary[] {
   }
 }
 
-function exists(top: HeldDirectory, path: string): boolean {
+function exists(top: DirFd, path: string): boolean {
   return inDirectoryOf(top, path, (directory, name) => {
-    using there = directory.hold(name);
+    using there = directory.openPath(name);
     return there !== undefined;
   });
 }

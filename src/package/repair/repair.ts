@@ -6,8 +6,8 @@ import {accessSync, constants, renameSync, rmdirSync, type Stats} from 'node:fs'
 import {tmpdir} from 'node:os';
 import {basename, dirname, posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
-import {HeldRoot} from '../../loader/held-root.js';
-import type {HeldDirectory} from '../../source/held.js';
+import {OpenRoot} from '../../loader/open-root.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {together} from '../../source/trust.js';
 import {absolutePath} from '../../source/working-directory.js';
 import {syncDirectory} from '../../write/durable.js';
@@ -17,7 +17,7 @@ import {isLibc} from '../platforms.js';
 import {type Policy, type Rules, rulesOf} from '../policy.js';
 import {type Change, commit, recoverPackage} from './commit.js';
 import {compareFloors} from './compare-floors.js';
-import {copyFiles, copyPackage, holdFile} from './copy-package.js';
+import {copyFiles, copyPackage, openFile} from './copy-package.js';
 import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
 import {planRepair, type RepairPlan} from './plan.js';
 import {type RecordedLibrary, writeRecords} from './record.js';
@@ -80,7 +80,7 @@ export async function repairPackage(directory: string, options: RepairOptions = 
   checkOptions(options);
   using machine = openMachine();
   using top = enter(machine, directory);
-  using root = HeldRoot.toCopyFrom(options.root);
+  using root = OpenRoot.toCopyFrom(options.root);
   const request: Request = {options, rules: rulesFor(options), machine, root, source: directory};
   if (options.dryRun) return await tryOut(top, request);
   return options.into === undefined
@@ -92,9 +92,9 @@ interface Request {
   readonly options: RepairOptions;
   readonly rules: Rules;
   /** By which the package is read: each name once. */
-  readonly machine: HeldRoot;
+  readonly machine: OpenRoot;
   /** Where libraries are taken from. */
-  readonly root: HeldRoot;
+  readonly root: OpenRoot;
   /** The package as it was named. */
   readonly source: string;
 }
@@ -133,11 +133,11 @@ function rulesFor({policy, vendor = [], keep = []}: RepairOptions): Rules {
 }
 
 /** What is read here is not shown to others: the package's files keep their owners and modes. */
-function openMachine(): HeldRoot {
-  return new HeldRoot(undefined, {keep: true, forOthers: false});
+function openMachine(): OpenRoot {
+  return new OpenRoot(undefined, {keep: true, forOthers: false});
 }
 
-function enter(machine: HeldRoot, directory: string): HeldDirectory {
+function enter(machine: OpenRoot, directory: string): DirFd {
   try {
     return machine.enter(absolutePath(directory));
   } catch (error) {
@@ -151,7 +151,7 @@ interface Prepared {
   readonly plan: RepairPlan;
 }
 
-function prepare(top: HeldDirectory, request: Request): Prepared {
+function prepare(top: DirFd, request: Request): Prepared {
   const {options, rules, machine, root, source} = request;
   const before = auditFiles(source, findPackageFiles(top), rules, {}, {root: machine});
   const {libraryPath, libs, strip = false} = options;
@@ -163,7 +163,7 @@ function prepare(top: HeldDirectory, request: Request): Prepared {
 
 /** A file's search path is its author's word: it brings nothing along that he could not read himself. */
 function requireOpen(
-  top: HeldDirectory,
+  top: DirFd,
   {files}: PackageAudit,
   {libraries}: RepairPlan,
   {machine, root}: Request,
@@ -184,7 +184,7 @@ interface Made {
   readonly after: PackageAudit;
 }
 
-function make(made: HeldDirectory, {plan, before}: Prepared, {options, rules, root, source}: Request): Made {
+function make(made: DirFd, {plan, before}: Prepared, {options, rules, root, source}: Request): Made {
   const files = makeFiles(made, plan, root, options.strip ?? false);
   const records = writeRecords(made, plan);
   const after = auditMade(made, rules, source);
@@ -194,7 +194,7 @@ function make(made: HeldDirectory, {plan, before}: Prepared, {options, rules, ro
 }
 
 /** Its name can lead elsewhere by now, and another package be proved; then there is no proof. */
-function auditMade(made: HeldDirectory, rules: Rules, source: string): PackageAudit {
+function auditMade(made: DirFd, rules: Rules, source: string): PackageAudit {
   using machine = openMachine();
   using there = enter(machine, made.real);
   const [a, b] = [there.bigStats, made.bigStats];
@@ -237,45 +237,45 @@ function resultOf(
 }
 
 /** Nothing of the package is touched: its ELF files are copied to a directory that goes away again. */
-async function tryOut(top: HeldDirectory, request: Request): Promise<RepairResult> {
+async function tryOut(top: DirFd, request: Request): Promise<RepairResult> {
   const prepared = prepare(top, request);
   using scratch = enter(request.machine, tmpdir());
-  return await withStaging(scratch, async ({held}) => {
-    using made = held.make('new');
+  return await withStaging(scratch, async ({directory}) => {
+    using made = directory.make('new');
     copyElfFiles(top, made, prepared);
     return resultOf(top.real, false, prepared, make(made, prepared, request));
   });
 }
 
-function copyElfFiles(top: HeldDirectory, made: HeldDirectory, {before}: Prepared): Map<string, Stats> {
+function copyElfFiles(top: DirFd, made: DirFd, {before}: Prepared): Map<string, Stats> {
   const records = before.files.map(({path}) => posix.join(posix.dirname(path), 'elfinterp.json'));
   const extra = ['package.json', ...new Set(records)].filter((path) => statsOf(top, path) !== undefined);
   return copyFiles(top, made, [...before.files.map(({path}) => path), ...extra]);
 }
 
-async function repairInPlace(top: HeldDirectory, request: Request): Promise<RepairResult> {
+async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult> {
   recoverPackage(top);
   const prepared = prepare(top, request);
   const {plan, before} = prepared;
   if (plan.files.length + plan.libraries.length === 0)
     return resultOf(top.real, false, prepared, {files: [], after: before});
   requireWritable(top, plan);
-  const work = async ({held}: StagingDirectory) => {
-    using made = held.make('new');
+  const work = async ({directory}: StagingDirectory) => {
+    using made = directory.make('new');
     const copied = copyElfFiles(top, made, prepared);
     const result = make(made, prepared, request);
     await syncFiles(made, result.paths);
     const changes = result.paths.map((path) => ({path, before: copied.get(path) ?? statsOf(top, path)}));
-    const notes = changes.length === 0 ? [] : commit(top, held, changes satisfies Change[]);
+    const notes = changes.length === 0 ? [] : commit(top, directory, changes satisfies Change[]);
     return resultOf(top.real, changes.length > 0, prepared, result, notes);
   };
   return await withStaging(top, work, 'alone');
 }
 
 /** elfinterp changes no permissions to get in. */
-function requireWritable(top: HeldDirectory, {files}: RepairPlan): void {
+function requireWritable(top: DirFd, {files}: RepairPlan): void {
   for (const {path} of files) {
-    using file = holdFile(top, path);
+    using file = openFile(top, path);
     try {
       accessSync(file.path, constants.W_OK);
     } catch (error) {
@@ -284,9 +284,9 @@ function requireWritable(top: HeldDirectory, {files}: RepairPlan): void {
   }
 }
 
-function statsOf(top: HeldDirectory, path: string): Stats | undefined {
+function statsOf(top: DirFd, path: string): Stats | undefined {
   try {
-    using file = holdFile(top, path);
+    using file = openFile(top, path);
     return file.stats;
   } catch (error) {
     if (error instanceof ElfError && error.code === 'CHANGED') return undefined;
@@ -294,7 +294,7 @@ function statsOf(top: HeldDirectory, path: string): Stats | undefined {
   }
 }
 
-async function repairInto(top: HeldDirectory, into: string, request: Request): Promise<RepairResult> {
+async function repairInto(top: DirFd, into: string, request: Request): Promise<RepairResult> {
   using parent = enter(request.machine, dirname(absolutePath(into)));
   const target = posix.join(parent.real, basename(absolutePath(into)));
   if (isWithin(top.real, target) || isWithin(target, top.real))
@@ -303,24 +303,18 @@ async function repairInto(top: HeldDirectory, into: string, request: Request): P
       expected: 'a directory elsewhere',
     });
   const prepared = prepare(top, request);
-  return await withStaging(parent, async ({held}) => {
-    using made = held.make('new');
+  return await withStaging(parent, async ({directory}) => {
+    using made = directory.make('new');
     const copied = copyPackage(top, made);
     const result = make(made, prepared, request);
     await syncFiles(made, [...new Set([...copied, ...result.paths])]);
-    const written = place(parent, held, made, basename(target), into);
+    const written = place(parent, directory, made, basename(target), into);
     return resultOf(target, written, prepared, result);
   });
 }
 
 /** Give the new package its name. @returns false when the same one is there already */
-function place(
-  parent: HeldDirectory,
-  staging: HeldDirectory,
-  made: HeldDirectory,
-  name: string,
-  into: string,
-): boolean {
+function place(parent: DirFd, staging: DirFd, made: DirFd, name: string, into: string): boolean {
   using there = parent.directory(name);
   if (there?.names().some((entry) => !isStaging(entry))) {
     if (sameTree(made, there)) return false;

@@ -1,17 +1,17 @@
 import {readlinkSync} from 'node:fs';
-import type {HeldDirectory} from '../../source/held.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {isSameBytes, readInPieces} from '../../source/source.js';
 
 /** Whether two directories hold the same files, with the same content and permissions. */
-export function sameTree(a: HeldDirectory, b: HeldDirectory): boolean {
+export function sameTree(a: DirFd, b: DirFd): boolean {
   const names = a.names();
   if (names.join('/') !== b.names().join('/')) return false;
   return names.every((name) => sameEntry(a, b, name));
 }
 
-function sameEntry(a: HeldDirectory, b: HeldDirectory, name: string): boolean {
-  using left = a.hold(name);
-  using right = b.hold(name);
+function sameEntry(a: DirFd, b: DirFd, name: string): boolean {
+  using left = a.openPath(name);
+  using right = b.openPath(name);
   if (left === undefined || right === undefined || left.stats.mode !== right.stats.mode) return false;
   if (left.stats.isDirectory()) {
     using inner = a.directory(name);
@@ -22,7 +22,7 @@ function sameEntry(a: HeldDirectory, b: HeldDirectory, name: string): boolean {
   return left.stats.size === right.stats.size && sameContent(a, b, name);
 }
 
-function sameContent(a: HeldDirectory, b: HeldDirectory, name: string): boolean {
+function sameContent(a: DirFd, b: DirFd, name: string): boolean {
   const [left, right] = [a.open(name), b.open(name)];
   try {
     if (left === undefined || right === undefined || left.size !== right.size) return false;

@@ -10,7 +10,7 @@ import {chmodSync, chownSync, mkdtempSync, rmdirSync, type Stats} from 'node:fs'
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
-import type {HeldDirectory} from '../../source/held.js';
+import type {DirFd} from '../../source/dir-fd.js';
 import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
 import {removeTree} from '../../write/remove-tree.js';
 
@@ -27,7 +27,7 @@ export function isStaging(name: string): boolean {
 /** A staging directory that is held. */
 export interface StagingDirectory {
   readonly name: string;
-  readonly held: HeldDirectory;
+  readonly directory: DirFd;
 }
 
 /**
@@ -37,21 +37,21 @@ export interface StagingDirectory {
  * @throws what `work` throws, or ElfError BUSY
  */
 export async function withStaging<T>(
-  parent: HeldDirectory,
+  parent: DirFd,
   work: (staging: StagingDirectory) => Promise<T>,
   alone?: 'alone',
 ): Promise<T> {
   const name = make(parent);
-  using held = openOwn(parent, name);
+  using directory = openOwn(parent, name);
   try {
     if (alone) requireAlone(parent, name);
-    return await work({name, held});
+    return await work({name, directory});
   } finally {
-    removeStaging(parent, name, held);
+    removeStaging(parent, name, directory);
   }
 }
 
-function make(parent: HeldDirectory): string {
+function make(parent: DirFd): string {
   try {
     return posix.basename(mkdtempSync(parent.at(`${prefix}${ownIdentity()}-`)));
   } catch (error) {
@@ -59,14 +59,14 @@ function make(parent: HeldDirectory): string {
   }
 }
 
-function openOwn(parent: HeldDirectory, name: string): HeldDirectory {
-  const held = parent.directory(name);
-  if (held !== undefined && isOwn(held.stats) && held.names().length === 0) {
-    leaveGroup(held);
-    return held;
+function openOwn(parent: DirFd, name: string): DirFd {
+  const directory = parent.directory(name);
+  if (directory !== undefined && isOwn(directory.stats) && directory.names().length === 0) {
+    leaveGroup(directory);
+    return directory;
   }
-  const got = held === undefined ? 'nothing' : `a directory of user ${held.stats.uid}`;
-  held?.[Symbol.dispose]();
+  const got = directory === undefined ? 'nothing' : `a directory of user ${directory.stats.uid}`;
+  directory?.[Symbol.dispose]();
   throw new ElfError('CHANGED', 'another process removed the staging directory', {
     path: `${parent.real}/${name}`,
     expected: 'a private, empty directory owned by you',
@@ -81,18 +81,18 @@ function isOwn({uid, mode}: Stats): boolean {
 }
 
 /** In a set-group-ID directory new ones get its group, and what root copies would be open to that group. */
-function leaveGroup(held: HeldDirectory): void {
+function leaveGroup(directory: DirFd): void {
   if (process.geteuid?.() !== 0 || process.getegid === undefined) return;
-  chownSync(held.path, 0, process.getegid());
-  chmodSync(held.path, 0o700);
+  chownSync(directory.path, 0, process.getegid());
+  chmodSync(directory.path, 0o700);
 }
 
 /** The list goes first: without it there is nothing to undo any more. */
 const parts: readonly string[] = [journalName, `${journalName}.new`, 'new', 'replaced'];
 
 /** Whatever the name is by now, only this directory is emptied. */
-export function removeStaging(parent: HeldDirectory, name: string, held: HeldDirectory): void {
-  for (const part of parts) removeTree(held, part);
+export function removeStaging(parent: DirFd, name: string, directory: DirFd): void {
+  for (const part of parts) removeTree(directory, part);
   try {
     rmdirSync(parent.at(name));
   } catch (error) {
@@ -104,7 +104,7 @@ export function removeStaging(parent: HeldDirectory, name: string, held: HeldDir
 }
 
 /** Two repairs of one package would each take the other's files for the old ones. */
-function requireAlone(parent: HeldDirectory, own: string): void {
+function requireAlone(parent: DirFd, own: string): void {
   const other = parent
     .names()
     .find((name) => isStaging(name) && name !== own && isRunning(holderOf(name)) !== false);
@@ -122,7 +122,7 @@ function holderOf(name: string): string {
 }
 
 /** The names of staging directories whose makers are gone. */
-export function staleNames(parent: HeldDirectory): string[] {
+export function staleNames(parent: DirFd): string[] {
   return parent.names().filter((name) => isStaging(name) && isRunning(holderOf(name)) === false);
 }
 
@@ -130,22 +130,22 @@ export function staleNames(parent: HeldDirectory): string[] {
  * Hold what a killed run of this user left; undefined for anything else of such a name. The owner of the package could
  * give the name to a directory of root's, so one with other things in it is left alone.
  */
-export function openStale(parent: HeldDirectory, name: string): HeldDirectory | undefined {
-  using entry = parent.hold(name);
+export function openStale(parent: DirFd, name: string): DirFd | undefined {
+  using entry = parent.openPath(name);
   if (!entry?.stats.isDirectory()) return undefined;
-  const held = parent.directory(name);
-  if (held !== undefined && isOwn(held.stats) && held.names().every((one) => parts.includes(one)))
-    return held;
-  held?.[Symbol.dispose]();
+  const directory = parent.directory(name);
+  if (
+    directory !== undefined &&
+    isOwn(directory.stats) &&
+    directory.names().every((one) => parts.includes(one))
+  )
+    return directory;
+  directory?.[Symbol.dispose]();
   return undefined;
 }
 
 /** Do something with the directory of a path of the package, which is made when it does not exist. */
-export function inDirectoryOf<T>(
-  top: HeldDirectory,
-  path: string,
-  work: (directory: HeldDirectory, name: string) => T,
-): T {
+export function inDirectoryOf<T>(top: DirFd, path: string, work: (directory: DirFd, name: string) => T): T {
   using directory = enter(top, parentOf(path), 'make');
   if (directory === undefined)
     throw new ElfError('NOT_FOUND', 'no such directory', {path: posix.join(top.real, path)});

@@ -7,7 +7,7 @@ const known = new WeakMap<ElfView, Map<unknown, unknown>>();
  * Work something out once for each view, however often it is asked for: one plan asks twenty times how many symbols
  * there are. What throws is tried again.
  */
-export function oncePerView<T>(workOut: (view: ElfView) => T): (view: ElfView) => T {
+export function memoizedPerView<T>(workOut: (view: ElfView) => T): (view: ElfView) => T {
   return (view) => {
     let ofView = known.get(view);
     if (ofView === undefined) {

@@ -1,16 +1,16 @@
 /*
- * A root of which every directory is held by its descriptor, for work in places that another user may change.
+ * A root of which every directory is open as a descriptor, for work in places that another user may change.
  *
  * `Root` walks by paths, which is fast, and makes sure afterwards that what it opened is where it was found. Here each
- * name is looked up in the directory that is held, so that no path is looked up a second time, and the walk knows
- * whose directories and links it went through (source/trust.ts). What was found stays held while `keep` is on: a file
+ * name is looked up in the open directory, so that no path is looked up a second time, and the walk knows
+ * whose directories and links it went through (source/trust.ts). What was found stays open while `keep` is on: a file
  * that is planned for is the one that is copied, whatever has been put under its name meanwhile.
  */
 import {type BigIntStats, readlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
+import {DirFd, openDirectory, type PathFd} from '../source/dir-fd.js';
 import {type FileSource, notAFile} from '../source/file.js';
-import {type Held, HeldDirectory, holdDirectory} from '../source/held.js';
 import {
   fullTrust,
   mayChange,
@@ -32,8 +32,8 @@ interface Node {
   readonly inside: string;
   readonly stats: BigIntStats;
   /** Undefined when it was let go again, as files are of which there are too many. */
-  held: Held | undefined;
-  /** What is in it and is held, too. */
+  entry: PathFd | undefined;
+  /** What is in it and is open, too. */
   readonly children: Map<string, Node>;
   /** What a link says, once it was asked. */
   text?: string;
@@ -42,8 +42,8 @@ interface Node {
 /** Files that are kept open at once; directories and links, which are fewer, all are. */
 const mostFiles = 1000;
 
-/** How a root is held. */
-interface HeldOptions {
+/** How a root is opened. */
+interface OpenRootOptions {
   /** Hold what is found until the root is closed; without it, what is there may change. */
   readonly keep?: boolean;
   /** Whether what is read is for others to see, so that no path may lead to what is private. Default: true. */
@@ -51,8 +51,8 @@ interface HeldOptions {
   readonly cwd?: string;
 }
 
-/** A root directory that is held, and all that is found in it. */
-export class HeldRoot extends Root implements Disposable {
+/** An open root directory, and all that is found in it. */
+export class OpenRoot extends Root implements Disposable {
   readonly #top: Node;
   readonly #keep: boolean;
   readonly #forOthers: boolean;
@@ -60,10 +60,7 @@ export class HeldRoot extends Root implements Disposable {
   readonly #files: Node[] = [];
 
   /** @param top is closed with the root */
-  constructor(
-    top: HeldDirectory = holdDirectory('/'),
-    {keep = false, forOthers = true, cwd}: HeldOptions = {},
-  ) {
+  constructor(top: DirFd = openDirectory('/'), {keep = false, forOthers = true, cwd}: OpenRootOptions = {}) {
     super(top, cwd);
     this.#keep = keep;
     this.#forOthers = forOthers;
@@ -72,33 +69,33 @@ export class HeldRoot extends Root implements Disposable {
       above: undefined,
       inside: '/',
       stats: top.bigStats,
-      held: top,
+      entry: top,
       children: new Map(),
     };
     this.#nodes.push(this.#top);
   }
 
-  /** Hold a directory of this machine as a root. @throws ElfError FILE_SYSTEM, OUTSIDE as `enter` does */
-  static at(directory: string, options: HeldOptions = {}): HeldRoot {
-    using machine = new HeldRoot();
+  /** Open a directory of this machine as a root. @throws ElfError FILE_SYSTEM, OUTSIDE as `enter` does */
+  static at(directory: string, options: OpenRootOptions = {}): OpenRoot {
+    using machine = new OpenRoot();
     try {
-      return new HeldRoot(machine.enter(absolutePath(directory)), options);
+      return new OpenRoot(machine.enter(absolutePath(directory)), options);
     } catch (error) {
       throw error instanceof ElfError && error.code === 'FILE_SYSTEM' ? error.at(directory) : error;
     }
   }
 
   /**
-   * Hold a root to copy files from. Who is not root copies only what he may read, wherever links lead.
+   * Open a root to copy files from. Who is not root copies only what he may read, wherever links lead.
    *
    * @throws ElfError as `at` does
    */
-  static toCopyFrom(directory = '/'): HeldRoot {
-    return HeldRoot.at(directory, {keep: true, forOthers: process.geteuid?.() === 0});
+  static toCopyFrom(directory = '/'): OpenRoot {
+    return OpenRoot.at(directory, {keep: true, forOthers: process.geteuid?.() === 0});
   }
 
   /** The directory itself. */
-  get top(): HeldDirectory {
+  get top(): DirFd {
     return directoryOf(this.#top);
   }
 
@@ -113,19 +110,19 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   override source(host: string): FileSource {
-    return this.#at(host, (held) => held.source(host));
+    return this.#at(host, (entry) => entry.source(host));
   }
 
   override lend<T>(host: string, call: (path: string) => T): T {
-    return this.#at(host, (held) => {
-      if (!held.stats.isFile()) throw notAFile(host, held.stats);
-      return call(held.path);
+    return this.#at(host, (entry) => {
+      if (!entry.stats.isFile()) throw notAFile(host, entry.stats);
+      return call(entry.path);
     });
   }
 
   override names(host: string): string[] {
-    return this.#at(host, (held) => {
-      if (held instanceof HeldDirectory) return held.names();
+    return this.#at(host, (entry) => {
+      if (entry instanceof DirFd) return entry.names();
       throw systemError(host, Object.assign(new Error('ENOTDIR'), {code: 'ENOTDIR'}));
     });
   }
@@ -138,23 +135,23 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   /**
-   * Hold a directory of it, to change what is in it.
+   * Open a directory of it, to change what is in it.
    *
    * @param make make it, and those above it, where they do not exist
    * @param onMade told of each that was made, by its path inside
    * @throws ElfError OUTSIDE when a user's link leads to a directory of another user
    */
-  enter(path: string, make = false, onMade: (path: string) => void = () => {}): HeldDirectory {
+  enter(path: string, make = false, onMade: (path: string) => void = () => {}): DirFd {
     return this.#walk(path, true, (end) => {
       if (end instanceof Stop) {
         if (!make || end.resolution.code !== 'ENOENT') throw end.error(path);
         this.#requireOwn(end.trust, end.node, path);
         return makeAll(end, onMade);
       }
-      if (!(end.node.held instanceof HeldDirectory))
+      if (!(end.node.entry instanceof DirFd))
         throw systemError(path, Object.assign(new Error('ENOTDIR'), {code: 'ENOTDIR'}));
       this.#requireOwn(end.trust, end.node, path);
-      return directoryOf(end.node).again();
+      return directoryOf(end.node).dup();
     });
   }
 
@@ -187,7 +184,7 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const node of this.#nodes) node.held?.[Symbol.dispose]();
+    for (const node of this.#nodes) node.entry?.[Symbol.dispose]();
     this.#nodes.length = 0;
   }
 
@@ -212,12 +209,12 @@ export class HeldRoot extends Root implements Disposable {
     });
   }
 
-  #at<T>(host: string, use: (held: Held) => T): T {
+  #at<T>(host: string, use: (entry: PathFd) => T): T {
     const inside = this.isTrivial ? host : host.slice(this.host.length) || '/';
     return this.#walk(inside, true, (end) => {
       if (end instanceof Stop) throw end.error(host);
       this.#requireShown(end.node, end.trust, host);
-      return use(holdAgain(end.node));
+      return use(reopen(end.node));
     });
   }
 
@@ -231,9 +228,9 @@ export class HeldRoot extends Root implements Disposable {
   }
 
   #letGo(before: number): void {
-    for (const {held, above, name} of this.#nodes.splice(before)) {
+    for (const {entry, above, name} of this.#nodes.splice(before)) {
       above?.children.delete(name);
-      held?.[Symbol.dispose]();
+      entry?.[Symbol.dispose]();
     }
     this.#files.length = 0;
   }
@@ -272,12 +269,12 @@ export class HeldRoot extends Root implements Disposable {
     const known = above.children.get(name);
     if (known !== undefined) return known;
     try {
-      const held = directoryOf(above).step(name);
+      const entry = directoryOf(above).step(name);
       const inside = above.inside === '/' ? `/${name}` : `${above.inside}/${name}`;
-      const node: Node = {name, above, inside, stats: held.bigStats, held, children: new Map()};
+      const node: Node = {name, above, inside, stats: entry.bigStats, entry, children: new Map()};
       above.children.set(name, node);
       this.#nodes.push(node);
-      if (!held.stats.isDirectory() && !held.stats.isSymbolicLink()) this.#limitFiles(node);
+      if (!entry.stats.isDirectory() && !entry.stats.isSymbolicLink()) this.#limitFiles(node);
       return node;
     } catch (error) {
       return codeOf(error);
@@ -287,8 +284,8 @@ export class HeldRoot extends Root implements Disposable {
   #limitFiles(node: Node): void {
     this.#files.push(node);
     const oldest = this.#files.length > mostFiles ? this.#files.shift() : undefined;
-    oldest?.held?.[Symbol.dispose]();
-    if (oldest !== undefined) oldest.held = undefined;
+    oldest?.entry?.[Symbol.dispose]();
+    if (oldest !== undefined) oldest.entry = undefined;
   }
 }
 
@@ -316,19 +313,19 @@ class Stop {
   }
 }
 
-function directoryOf({held, inside}: Node): HeldDirectory {
-  if (held instanceof HeldDirectory) return held;
+function directoryOf({entry, inside}: Node): DirFd {
+  if (entry instanceof DirFd) return entry;
   throw new ElfError('CHANGED', 'no longer a directory', {path: inside});
 }
 
 /** A file that was let go is found again by its name, if it is the same. */
-function holdAgain(node: Node): Held {
-  if (node.held !== undefined || node.above === undefined) return node.held ?? directoryOf(node);
-  const held = directoryOf(node.above).step(node.name);
-  const {dev, ino} = held.bigStats;
-  node.held = held;
-  if (dev === node.stats.dev && ino === node.stats.ino) return held;
-  throw new ElfError('CHANGED', 'another file has replaced it', {path: held.real});
+function reopen(node: Node): PathFd {
+  if (node.entry !== undefined || node.above === undefined) return node.entry ?? directoryOf(node);
+  const entry = directoryOf(node.above).step(node.name);
+  const {dev, ino} = entry.bigStats;
+  node.entry = entry;
+  if (dev === node.stats.dev && ino === node.stats.ino) return entry;
+  throw new ElfError('CHANGED', 'another file has replaced it', {path: entry.real});
 }
 
 /** Only the owner of the directory could change the link meanwhile, and that owner is already checked. */
@@ -342,8 +339,8 @@ function readLink(link: Node): string {
   }
 }
 
-function makeAll({node, resolution}: Stop, onMade: (path: string) => void): HeldDirectory {
-  let here = directoryOf(node).again();
+function makeAll({node, resolution}: Stop, onMade: (path: string) => void): DirFd {
+  let here = directoryOf(node).dup();
   let {inside} = node;
   for (const name of resolution.rest.filter((part) => part !== '.')) {
     using above = here;

@@ -1,5 +1,5 @@
 /*
- * Files and directories that are held by descriptor, so that no one can put another one in their place.
+ * Files and directories that are open by descriptor, so that no one can put another one in their place.
  *
  * Between looking at a path and using it, the owner of a directory on the way can swap that directory for a link:
  * root, in a chroot that another user prepared, would then read, replace or delete a file of the machine.
@@ -7,8 +7,8 @@
  * descriptors (descriptor.ts) do as well, for open as for lstat, mkdir, rename and unlink.
  *
  * Two ways to come by such a descriptor: go down by one name after the other without following links
- * (`HeldDirectory.directory`), or, where the real path is known already, open it and ask the kernel afterwards
- * where that was (`hold`). Both open with O_PATH, which starts no device, no automount of the last name, and waits
+ * (`DirFd.directory`), or, where the real path is known already, open it and ask the kernel afterwards
+ * where that was (`openPath`). Both open with O_PATH, which starts no device, no automount of the last name, and waits
  * for no FIFO. Where there is no /proc/self/fd, which is on no Linux, paths are used as they are.
  */
 import {
@@ -27,7 +27,7 @@ import {closeQuietly, descriptorPath, O_PATH} from './descriptor.js';
 import {type FileSource, fileSource, notAFile} from './file.js';
 
 /** What was at a path when it was opened, until it is closed. */
-export class Held {
+export class PathFd {
   /** The path that it had, for messages. */
   readonly real: string;
   readonly stats: Stats;
@@ -66,28 +66,28 @@ export class Held {
   }
 }
 
-/** A directory that is held: what is done by a name in it stays in it. */
-export class HeldDirectory extends Held {
+/** The descriptor of a directory: what is done by a name in it stays in it. */
+export class DirFd extends PathFd {
   /** A path for calls that do not follow a link at its end: lstat, mkdir, rename, unlink, open with O_EXCL. */
   at(name: string): string {
     checkName(name);
     return join(this.path, name);
   }
 
-  /** Hold what is there, a link too; undefined when nothing is. */
-  hold(name: string): Held | undefined {
+  /** Open what is there, a link too; undefined when nothing is. */
+  openPath(name: string): PathFd | undefined {
     const fd = this.#open(name, 0);
-    return fd === undefined ? undefined : new Held(fd, join(this.real, name));
+    return fd === undefined ? undefined : new PathFd(fd, join(this.real, name));
   }
 
-  /** Hold a directory in it; undefined when there is none. @throws ElfError OUTSIDE for a link, or a file */
-  directory(name: string): HeldDirectory | undefined {
+  /** Open a directory in it; undefined when there is none. @throws ElfError OUTSIDE for a link, or a file */
+  directory(name: string): DirFd | undefined {
     const fd = this.#open(name, constants.O_DIRECTORY);
-    return fd === undefined ? undefined : new HeldDirectory(fd, join(this.real, name));
+    return fd === undefined ? undefined : new DirFd(fd, join(this.real, name));
   }
 
-  /** Hold a directory in it, which is made when there is none. */
-  make(name: string, mode = 0o755): HeldDirectory {
+  /** Open a directory in it, which is made when there is none. */
+  make(name: string, mode = 0o755): DirFd {
     for (;;) {
       const there = this.directory(name);
       if (there !== undefined) return there;
@@ -96,18 +96,18 @@ export class HeldDirectory extends Held {
   }
 
   /**
-   * Hold whatever a path goes through here, a directory as one and a link as itself. A directory is asked for first,
+   * Open whatever a path goes through here, a directory as one and a link as itself. A directory is asked for first,
    * because that is how an automounted one comes to be there.
    *
    * @throws an error of the system
    */
-  step(name: string): Held {
+  step(name: string): PathFd {
     const [path, real] = [this.at(name), join(this.real, name)];
     try {
-      return new HeldDirectory(openSync(path, O_PATH | constants.O_NOFOLLOW | constants.O_DIRECTORY), real);
+      return new DirFd(openSync(path, O_PATH | constants.O_NOFOLLOW | constants.O_DIRECTORY), real);
     } catch (error) {
       if (!['ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-      return new Held(openSync(path, O_PATH | constants.O_NOFOLLOW), real);
+      return new PathFd(openSync(path, O_PATH | constants.O_NOFOLLOW), real);
     }
   }
 
@@ -118,18 +118,18 @@ export class HeldDirectory extends Held {
    * @throws ElfError NOT_A_FILE for anything else
    */
   open(name: string, path?: string): FileSource | undefined {
-    using held = this.hold(name);
-    return held?.source(path);
+    using entry = this.openPath(name);
+    return entry?.source(path);
   }
 
-  /** Hold this directory a second time. */
-  again(): HeldDirectory {
-    return new HeldDirectory(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
+  /** Open this directory a second time. */
+  dup(): DirFd {
+    return new DirFd(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
   }
 
-  /** Hold the directory that it is in; the root is in itself. */
-  parent(): HeldDirectory {
-    return new HeldDirectory(openSync(`${this.path}/..`, O_PATH | constants.O_DIRECTORY), dirname(this.real));
+  /** Open the directory that it is in; the root is in itself. */
+  parent(): DirFd {
+    return new DirFd(openSync(`${this.path}/..`, O_PATH | constants.O_DIRECTORY), dirname(this.real));
   }
 
   /** Names in it, sorted. */
@@ -155,17 +155,17 @@ export class HeldDirectory extends Held {
 }
 
 /**
- * Hold what is at a real path: absolute, without links.
+ * Open what is at a real path: absolute, without links.
  *
  * @throws ElfError CHANGED when the path led elsewhere, FILE_SYSTEM
  */
-export function hold(real: string): Held {
-  return new Held(openReal(real, 0), real);
+export function openPath(real: string): PathFd {
+  return new PathFd(openReal(real, 0), real);
 }
 
 /** The same for a directory. */
-export function holdDirectory(real: string): HeldDirectory {
-  return new HeldDirectory(openReal(real, constants.O_DIRECTORY), real);
+export function openDirectory(real: string): DirFd {
+  return new DirFd(openReal(real, constants.O_DIRECTORY), real);
 }
 
 function openReal(real: string, flags: number): number {

@@ -1,0 +1,87 @@
+/*
+ * The bundle that is there already.
+ */
+import {ElfError} from '../errors.js';
+import {enter, findOwn} from '../loader/inside.js';
+import type {OpenRoot} from '../loader/open-root.js';
+import type {Root} from '../loader/root.js';
+import type {DirFd} from '../source/dir-fd.js';
+import {isInPlace} from './in-place.js';
+import {isCopiedProgram} from './keep-privileges.js';
+import type {Layout} from './layout.js';
+import {formatManifest, type Manifest, manifestName} from './manifest.js';
+import {readManifestFile} from './manifest-file.js';
+import type {BundlePlan} from './plan-bundle.js';
+import type {Prepared} from './prepare.js';
+import {capabilitiesOf} from './privileges.js';
+
+/** The library directory of a bundle, and its list. */
+export interface Installed extends Disposable {
+  readonly libs: DirFd | undefined;
+  /** Undefined for what is no manifest, or not one to trust: over it a bundle is made anew. */
+  readonly manifest: Manifest | undefined;
+}
+
+/** Look at what is where a bundle goes. It stays open, so that no other directory can be taken for the one that gives way. */
+export function openInstalled(target: OpenRoot, layout: Layout): Installed {
+  const libs = enter(target.top, layout.libs);
+  const close = () => libs?.[Symbol.dispose]();
+  try {
+    return {libs, manifest: libs && readManifestIn(libs, layout), [Symbol.dispose]: close};
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function readManifestIn(libs: DirFd, layout: Layout): Manifest | undefined {
+  try {
+    const source = libs.open(manifestName);
+    const manifest = source && readManifestFile(source);
+    return manifest?.prefix === layout.prefix && manifest.libs === layout.libs ? manifest : undefined;
+  } catch (error) {
+    if (error instanceof ElfError && error.code !== 'FILE_SYSTEM') return undefined;
+    throw error;
+  }
+}
+
+export function isSameManifest(a: Manifest | undefined, b: Manifest | undefined): boolean {
+  return textOf(a) === textOf(b);
+}
+
+function textOf(manifest: Manifest | undefined): string | undefined {
+  return manifest && formatManifest(manifest);
+}
+
+/** Whether a bundle that was prepared is there already, with every file as it would be. */
+export function isInstalled(target: Root, {earlier, manifest, plan}: Prepared): boolean {
+  if (!isSameManifest(earlier, manifest)) return false;
+  const {files, directories = []} = manifest;
+  return (
+    files.every((file) => isInPlace(target, file)) &&
+    directories.every((path) => findOwn(target, path) !== undefined) &&
+    hasCapabilities(target, plan)
+  );
+}
+
+/** Whether the programs that are there have the file capabilities that they should have; the list does not say. */
+function hasCapabilities(target: Root, {files}: BundlePlan): boolean {
+  const there = files
+    .filter(isCopiedProgram)
+    .map(({path, capabilities}) => ({from: target, source: target.hostPath(path), capabilities}));
+  const found = capabilitiesOf(there);
+  return there.every((file) => found.get(file) === file.capabilities);
+}
+
+/** Files of an earlier bundle that have no place in the new one, unless they were changed. */
+export function obsoleteFiles(
+  target: Root,
+  earlier: Manifest | undefined,
+  {libs, files}: Manifest,
+): string[] {
+  const kept = new Set(files.map(({path}) => path));
+  return (earlier?.files ?? [])
+    .filter(({path}) => !kept.has(path) && !path.startsWith(`${libs}/`))
+    .filter((file) => isInPlace(target, file))
+    .map(({path}) => path);
+}

@@ -1,0 +1,56 @@
+import {posix} from 'node:path';
+import type {DirFd} from '../source/dir-fd.js';
+import type {Journal, Preparation} from './journal.js';
+import type {Manifest, ManifestFile} from './manifest.js';
+import {hasDirectory, inodeOf} from './steps.js';
+
+/** What of the bundle before gives way. */
+export interface Replaced {
+  readonly libs: DirFd | undefined;
+  /** Files that have no place in the new one. */
+  readonly obsolete: readonly string[];
+}
+
+/**
+ * Plan how a new bundle, which is staged, comes into its place. Where the prefix does not exist yet, one rename puts
+ * everything there. Where it does (debootstrap has made /debootstrap), files replace others one by one, and the library
+ * directory with the manifest comes last.
+ *
+ * @param replaced what the bundle before had, and this one has not
+ */
+export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): Journal {
+  const {prefix, libs, files, directories = []} = manifest;
+  const missing = missingDirectories(root);
+  const [top] = missing(prefix);
+  if (top !== undefined)
+    return {version: 1, prepare: [], commit: {op: 'moveDirectoryIn', path: top}, finish: []};
+  const isApart = (path: string) => !path.startsWith(`${libs}/`);
+  const make = (path: string) => missing(path).map((one) => ({op: 'makeDirectory', path: one}) as const);
+  const replace = ({path, role, sha256, size}: ManifestFile): Preparation[] => [
+    ...make(posix.dirname(path)),
+    {op: 'keepAside', path},
+    {op: 'moveIn', path, role, sha256, size},
+  ];
+  return {
+    version: 1,
+    prepare: [
+      ...replaced.obsolete.map((path) => ({op: 'putAside', path}) as const),
+      ...files.filter(({path}) => isApart(path)).flatMap(replace),
+      ...directories.filter(isApart).flatMap(make),
+      {op: 'putAsideDirectory', path: libs, inode: replaced.libs ? inodeOf(replaced.libs) : null},
+    ],
+    commit: {op: 'moveDirectoryIn', path: missing(libs)[0] ?? libs},
+    finish: [],
+  };
+}
+
+/** A function that tells which directories have to be made for a path, the outermost first: each of them once. */
+function missingDirectories(root: DirFd): (path: string) => string[] {
+  const known = new Set(['/']);
+  const missing = (path: string): string[] => {
+    if (known.has(path)) return [];
+    known.add(path);
+    return hasDirectory(root, path) ? [] : [...missing(posix.dirname(path)), path];
+  };
+  return missing;
+}

@@ -1,0 +1,249 @@
+/*
+ * What the steps of a journal do, between a root and the staging directory in it:
+ *
+ *   new/       the new bundle, as it will be in the root
+ *   replaced/  what had to give way, as it lay in the root
+ *
+ * A step moves one file by one rename, by descriptors of the directories. Undoing puts the file back where it came from,
+ * so that its place tells what was done and what was undone, and both may be interrupted and taken up again.
+ */
+import {chmodSync, linkSync, lstatSync, renameSync, rmdirSync} from 'node:fs';
+import {posix} from 'node:path';
+import {ElfError, systemError} from '../errors.js';
+import {enter} from '../loader/inside.js';
+import type {DirFd, PathFd} from '../source/dir-fd.js';
+import {syncDirectory} from '../write/durable.js';
+import {isIn} from './in-place.js';
+import type {Commit, Finish, Journal, MoveIn, Preparation} from './journal.js';
+
+type Located = Pick<Step, 'path'>;
+
+/** The two sides of a change. */
+export interface Sides {
+  readonly root: DirFd;
+  readonly staging: DirFd;
+}
+
+/**
+ * Carry out a change. What it did reaches the disk before what counts, so that a power failure leaves one bundle or the
+ * other, too.
+ *
+ * @throws ElfError CONFLICT, CHANGED, FILE_SYSTEM, or an error of the system
+ */
+export function carryOut(sides: Sides, {prepare, commit, finish}: Journal): void {
+  for (const step of prepare) take(sides, step);
+  syncParents(sides.root, prepare);
+  take(sides, commit);
+  syncParents(sides.root, [commit]);
+  for (const step of finish) take(sides, step);
+}
+
+/** Bring a change that was interrupted to an end: what counts was done, or everything is undone. */
+export function windUp(sides: Sides, {prepare, commit, finish}: Journal): void {
+  if (isDone(sides, commit)) {
+    for (const step of finish) tryToRemoveEmpty(sides, step);
+  } else {
+    for (const step of prepare.toReversed()) undo(sides, step);
+    syncParents(sides.root, prepare);
+  }
+}
+
+type Step = Preparation | Commit | Finish;
+
+interface Effect<T> {
+  /** Where there is nothing to be moved, nothing is. */
+  take(sides: Sides, step: T): void;
+  /** What was not done, or was undone already, is left alone. */
+  undo?(sides: Sides, step: T): void;
+}
+
+const effects: {readonly [Op in Step['op']]: Effect<Extract<Step, {op: Op}>>} = {
+  putAside: {take: (sides, {path}) => putAside(sides, path, requireFile), undo: putBack},
+  keepAside: {take: keepAside, undo: putBack},
+  putAsideDirectory: {
+    take: (sides, {path, inode}) => putAside(sides, path, (moved) => requireInode(moved, inode)),
+    undo: putBack,
+  },
+  makeDirectory: {take: makeDirectory, undo: tryToRemoveEmpty},
+  moveIn: {take: moveIn, undo: takeOut},
+  moveDirectoryIn: {take: moveIn},
+  removeEmpty: {take: removeEmpty},
+};
+
+export function take(sides: Sides, step: Step): void {
+  const effect: Effect<Step> = effects[step.op];
+  effect.take(sides, step);
+}
+
+export function undo(sides: Sides, step: Preparation): void {
+  const effect: Effect<Step> = effects[step.op];
+  effect.undo?.(sides, step);
+}
+
+function isDone({staging}: Sides, {op, path}: Commit): boolean {
+  return op === 'putAside' ? hasFile(staging, `/replaced${path}`) : !hasFile(staging, `/new${path}`);
+}
+
+/** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
+function putAside({root, staging}: Sides, path: string, check: (moved: PathFd) => void): void {
+  const [parent, name] = split(path);
+  using from = enter(root, parent);
+  if (from === undefined || !isThere(from, name)) return;
+  using to = enter(staging, `/replaced${parent}`, 'make');
+  renameSync(from.at(name), to.at(name));
+  using moved = to.openPath(name);
+  try {
+    if (moved !== undefined) check(moved);
+  } catch (error) {
+    renameSync(to.at(name), from.at(name));
+    throw error;
+  }
+}
+
+/** Even one that is put there at the last moment. */
+function requireFile({stats, real}: PathFd): void {
+  if (!stats.isDirectory()) return;
+  throw new ElfError('CONFLICT', 'a directory is in the place of a file of the bundle', {path: real});
+}
+
+function requireInode(moved: PathFd, inode: string | null): void {
+  if (inodeOf(moved) === inode) return;
+  throw new ElfError('CHANGED', 'another directory has replaced it', {path: moved.real});
+}
+
+/** What tells a directory from every other one. */
+export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
+  return `${dev}:${ino}`;
+}
+
+/** A second name costs nothing and leaves no moment without the first; not every file system has them. */
+function keepAside(sides: Sides, {path}: Located): void {
+  const [parent, name] = split(path);
+  using from = enter(sides.root, parent);
+  using there = from?.openPath(name);
+  if (from === undefined || there === undefined) return;
+  requireFile(there);
+  using to = enter(sides.staging, `/replaced${parent}`, 'make');
+  if (!tryToLink(from.at(name), to.at(name))) putAside(sides, path, requireFile);
+}
+
+/** It gets its mode, whatever the umask, where no one can put another directory in its place: many users run the programs. */
+function makeDirectory({root, staging}: Sides, {path}: Located): void {
+  const [parent, name] = split(path);
+  using above = requireDirectory(root, parent);
+  if (isThere(above, name)) return;
+  using made = staging.make('made');
+  chmodSync(made.path, 0o755);
+  renameSync(staging.at('made'), above.at(name));
+}
+
+function moveIn({root, staging}: Sides, {path}: Located): void {
+  const [parent, name] = split(path);
+  using from = requireDirectory(staging, `/new${parent}`);
+  using to = requireDirectory(root, parent);
+  renameSync(from.at(name), to.at(name));
+}
+
+function requireDirectory(top: DirFd, path: string): DirFd {
+  const directory = enter(top, path);
+  if (directory !== undefined) return directory;
+  throw new ElfError('CHANGED', 'another process removed the directory', {path: posix.join(top.real, path)});
+}
+
+/** One that replaced another stays until that one takes its place; any other goes if it is the file that was moved. */
+function takeOut({root, staging}: Sides, step: MoveIn): void {
+  const [parent, name] = split(step.path);
+  if (hasFile(staging, `/new${step.path}`)) return;
+  using from = enter(root, parent);
+  if (from === undefined || !isThere(from, name)) return;
+  const isReplacing = hasFile(staging, `/replaced${step.path}`);
+  if (!isReplacing && !isIn(from, step)) return;
+  using to = enter(staging, `/new${parent}`, 'make');
+  if (!isReplacing || !tryToLink(from.at(name), to.at(name))) renameSync(from.at(name), to.at(name));
+}
+
+function putBack({root, staging}: Sides, {path}: Located): void {
+  const [parent, name] = split(path);
+  using from = enter(staging, `/replaced${parent}`);
+  if (from === undefined || !isThere(from, name)) return;
+  using to = enter(root, parent, 'make');
+  merge(from, to, name);
+}
+
+/** Move what has a name into another directory; of a directory that is there already too, all that is in it. */
+function merge(from: DirFd, to: DirFd, name: string): void {
+  if (isDirectory(from, name) && isDirectory(to, name)) {
+    using inner = from.directory(name);
+    using target = to.directory(name);
+    for (const one of inner?.names() ?? [])
+      if (inner !== undefined && target !== undefined) merge(inner, target, one);
+  } else {
+    renameSync(from.at(name), to.at(name));
+  }
+}
+
+/**
+ * Remove a directory in which nothing is left. One with something in it, or mounted on it, stays, and what is none.
+ *
+ * @throws ElfError FILE_SYSTEM
+ */
+function removeEmpty({root}: Sides, {path}: Located): void {
+  const [parent, name] = split(path);
+  using above = enter(root, parent);
+  try {
+    if (above !== undefined) rmdirSync(above.at(name));
+  } catch (error) {
+    const {code = ''} = error as NodeJS.ErrnoException;
+    if (['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY'].includes(code)) return;
+    throw systemError(posix.join(root.real, path), error, 'cannot remove the empty directory');
+  }
+}
+
+/** An empty directory that stays does not keep the rest from being done. */
+function tryToRemoveEmpty(sides: Sides, step: Located): void {
+  try {
+    removeEmpty(sides, step);
+  } catch {
+    // It is in no one's way.
+  }
+}
+
+function tryToLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function syncParents(root: DirFd, steps: readonly Located[]): void {
+  for (const parent of new Set(steps.map(({path}) => posix.dirname(path)))) {
+    using directory = enter(root, parent);
+    if (directory !== undefined) syncDirectory(directory.path);
+  }
+}
+
+function split(path: string): [parent: string, name: string] {
+  return [posix.dirname(path), posix.basename(path)];
+}
+
+function isThere(directory: DirFd, name: string): boolean {
+  return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
+}
+
+function isDirectory(directory: DirFd, name: string): boolean {
+  using there = directory.openPath(name);
+  return there?.stats.isDirectory() === true;
+}
+
+/** Whether there is anything at a path. */
+export function hasFile(top: DirFd, path: string): boolean {
+  using directory = enter(top, posix.dirname(path));
+  return directory !== undefined && isThere(directory, posix.basename(path));
+}
+
+export function hasDirectory(top: DirFd, path: string): boolean {
+  using directory = enter(top, posix.dirname(path));
+  return directory !== undefined && isDirectory(directory, posix.basename(path));
+}

@@ -1,0 +1,280 @@
+/*
+ * Interrupted changes: a run is stopped after each of its steps, and its rollback after each of its own. The next run
+ * finds the journal, and has to lead to the old bundle or the new one.
+ */
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {contentOfBytes} from '../../src/bundle/contents.js';
+import {formatJournal, type Journal} from '../../src/bundle/journal.js';
+import type {Manifest} from '../../src/bundle/manifest.js';
+import {journalOf} from '../../src/bundle/plan-steps.js';
+import {changeBundle, recover} from '../../src/bundle/staging.js';
+import {inodeOf, type Sides, take, undo} from '../../src/bundle/steps.js';
+import {openDirectory} from '../../src/source/dir-fd.js';
+import {tempDirectory} from '../helpers/temp.js';
+
+type Tree = Readonly<Record<string, string>>;
+
+/** What is in the root, what a new bundle has, and what the root is afterwards. */
+const old: Tree = {
+  'b/old': 'not in the new one',
+  'b/prog': 'one',
+  'b/same': 'alike in both',
+  'b/lib/manifest.json': 'the old list',
+  'b/lib/a': 'library',
+  'b/mine': 'of nobody',
+};
+const coming: Tree = {
+  'b/prog': 'two',
+  'b/same': 'alike in both',
+  'b/share/deep/data': 'new',
+  'b/lib/manifest.json': 'the new list',
+  'b/lib/b': 'library',
+};
+const after: Tree = {...coming, 'b/mine': 'of nobody', 'b/empty': ''};
+
+function fill(directory: string, tree: Tree): void {
+  for (const [name, content] of Object.entries(tree)) {
+    mkdirSync(path.dirname(path.join(directory, name)), {recursive: true});
+    writeFileSync(path.join(directory, name), content);
+  }
+}
+
+/** Every file, and every directory in which nothing is. */
+function contentOf(directory: string, prefix = ''): Record<string, string> {
+  const entries = readdirSync(path.join(directory, prefix)).flatMap((name) => {
+    const inside = path.join(prefix, name);
+    const file = path.join(directory, inside);
+    if (!lstatSync(file).isDirectory()) return [[inside, readFileSync(file, 'utf8')]];
+    return readdirSync(file).length === 0 ? [[inside, '']] : Object.entries(contentOf(directory, inside));
+  });
+  return Object.fromEntries(entries);
+}
+
+const stagingName = '.elfinterp-staging-1-x';
+
+interface Interrupted extends Sides {
+  readonly path: string;
+  readonly staging: Sides['staging'];
+  /** Write the journal, as a run does before its first step. */
+  begin(journal: Journal | string): void;
+}
+
+function makeRoot(t: ExecutionContext): Interrupted {
+  const directory = tempDirectory(t);
+  fill(directory, old);
+  const staging = path.join(directory, stagingName);
+  mkdirSync(staging, {mode: 0o700});
+  fill(path.join(staging, 'new'), coming);
+  const sides = {root: openDirectory(directory), staging: openDirectory(staging)};
+  t.teardown(() => {
+    for (const side of Object.values(sides)) side[Symbol.dispose]();
+  });
+  const begin = (journal: Journal | string) =>
+    writeFileSync(
+      path.join(staging, 'journal.json'),
+      typeof journal === 'string' ? journal : formatJournal(journal),
+    );
+  return {...sides, path: directory, begin};
+}
+
+const file = (name: string) => {
+  const {sha256, size} = contentOfBytes(Buffer.from(coming[name] ?? ''));
+  const role = name === 'b/prog' ? ('program' as const) : ('data' as const);
+  return {path: `/${name}`, role, sha256, size};
+};
+
+const manifest: Manifest = {
+  version: 1,
+  generator: 'test',
+  prefix: '/b',
+  libs: '/b/lib',
+  programs: [],
+  files: Object.keys(coming)
+    .filter((name) => !name.endsWith('.json'))
+    .map((name) => ({...file(name), mode: 0o644})),
+  directories: ['/b/empty'],
+};
+
+/** Take out the old bundle. */
+const removal: Journal = {
+  version: 1,
+  prepare: ['/b/old', '/b/prog', '/b/same', '/b/lib/a'].map((one) => ({op: 'putAside', path: one})),
+  commit: {op: 'putAside', path: '/b/lib/manifest.json'},
+  finish: [
+    {op: 'removeEmpty', path: '/b/lib'},
+    {op: 'removeEmpty', path: '/b'},
+  ],
+};
+
+/** Put the new one in its place. */
+function replacing({root}: Sides): Journal {
+  using libs = root.directory('b')?.directory('lib');
+  return journalOf(root, manifest, {libs, obsolete: ['/b/old']});
+}
+
+test('the steps of a bundle that replaces another', (t) => {
+  const {root} = makeRoot(t);
+  using libs = root.directory('b')?.directory('lib');
+  t.deepEqual(replacing({root, staging: root}), {
+    version: 1,
+    prepare: [
+      {op: 'putAside', path: '/b/old'},
+      {op: 'keepAside', path: '/b/prog'},
+      {op: 'moveIn', ...file('b/prog')},
+      {op: 'keepAside', path: '/b/same'},
+      {op: 'moveIn', ...file('b/same')},
+      {op: 'makeDirectory', path: '/b/share'},
+      {op: 'makeDirectory', path: '/b/share/deep'},
+      {op: 'keepAside', path: '/b/share/deep/data'},
+      {op: 'moveIn', ...file('b/share/deep/data')},
+      {op: 'makeDirectory', path: '/b/empty'},
+      {op: 'putAsideDirectory', path: '/b/lib', inode: libs ? inodeOf(libs) : ''},
+    ],
+    commit: {op: 'moveDirectoryIn', path: '/b/lib'},
+    finish: [],
+  });
+});
+
+test('the only step of a bundle of which nothing exists yet moves the first directory', (t) => {
+  const {root} = makeRoot(t);
+  t.deepEqual(
+    journalOf(root, {...manifest, prefix: '/opt/x', libs: '/opt/x/lib'}, {libs: undefined, obsolete: []}),
+    {
+      version: 1,
+      prepare: [],
+      commit: {op: 'moveDirectoryIn', path: '/opt'},
+      finish: [],
+    },
+  );
+});
+
+for (const [title, journalFor, then] of [
+  ['replaced', replacing, after],
+  ['taken out', () => removal, {'b/mine': 'of nobody'}],
+] as const) {
+  test(`a bundle is ${title}`, (t) => {
+    const {root, path: directory} = makeRoot(t);
+    rmSync(path.join(directory, stagingName), {recursive: true});
+    changeBundle(root, (staging) => {
+      fill(path.join(staging.path, 'new'), coming);
+      return journalFor({root, staging});
+    });
+    t.deepEqual(contentOf(directory), then);
+  });
+
+  test(`a bundle that is ${title} is the old one, whichever step before the last was not taken`, (t) => {
+    const {length} = journalFor(makeRoot(t)).prepare;
+    for (let taken = 0; taken <= length; taken++) {
+      for (let undone = 0; undone <= taken; undone++) {
+        const sides = makeRoot(t);
+        const journal = journalFor(sides);
+        sides.begin(journal);
+        for (const step of journal.prepare.slice(0, taken)) take(sides, step);
+        for (const step of journal.prepare.toReversed().slice(0, undone)) undo(sides, step);
+        const what = `${taken} steps taken, ${undone} undone`;
+        t.deepEqual(recover(sides.root), [stagingName], what);
+        t.deepEqual(contentOf(sides.path), old, what);
+        t.deepEqual(recover(sides.root), [], what);
+        t.deepEqual(contentOf(sides.path), old, what);
+      }
+    }
+  });
+
+  test(`a bundle that is ${title} is the new one, when the step that counts was taken`, (t) => {
+    const {length} = journalFor(makeRoot(t)).finish;
+    for (let finished = 0; finished <= length; finished++) {
+      const sides = makeRoot(t);
+      const journal = journalFor(sides);
+      sides.begin(journal);
+      const {prepare, commit, finish} = journal;
+      for (const step of [...prepare, commit, ...finish.slice(0, finished)]) take(sides, step);
+      t.deepEqual(recover(sides.root), [stagingName]);
+      t.deepEqual(contentOf(sides.path), then, `${finished} finished`);
+      t.deepEqual(recover(sides.root), []);
+    }
+  });
+}
+
+for (const [title, journal] of [
+  ['was cut', '{"version":1,"prepare":[{"op":"putAs'],
+  ['is empty', ''],
+  ['is of another version', '{"version":2}'],
+  ['leads out of the root', JSON.stringify({...removal, commit: {op: 'putAside', path: '/../x'}})],
+] as const)
+  test(`nothing is touched when the journal ${title}`, (t) => {
+    const sides = makeRoot(t);
+    for (const step of replacing(sides).prepare) take(sides, step);
+    sides.begin(journal);
+    const before = contentOf(sides.path);
+    const message =
+      /cannot tell what an interrupted run left here \(expected a journal; move back what `replaced` has/;
+    t.throws(() => recover(sides.root), {code: 'BAD_MANIFEST', message});
+    t.deepEqual(contentOf(sides.path), before);
+  });
+
+test('nothing is touched when an earlier version of elfinterp was interrupted', (t) => {
+  const sides = makeRoot(t);
+  writeFileSync(path.join(sides.path, stagingName, 'manifest.json'), '{}');
+  const before = contentOf(sides.path);
+  t.throws(() => recover(sides.root), {
+    code: 'BAD_MANIFEST',
+    message: /the list of another version of elfinterp/,
+  });
+  t.deepEqual(contentOf(sides.path), before);
+});
+
+test('a journal that was not written to its end is of a run that did nothing', (t) => {
+  const sides = makeRoot(t);
+  writeFileSync(path.join(sides.path, stagingName, 'journal.json.new'), '{"version":1,"prep');
+  t.deepEqual(recover(sides.root), [stagingName]);
+  t.deepEqual(contentOf(sides.path), old);
+});
+
+test('a file that was moved aside, where it cannot have two names, comes back', (t) => {
+  const sides = makeRoot(t);
+  sides.begin(replacing(sides));
+  mkdirSync(path.join(sides.path, stagingName, 'replaced/b'), {recursive: true});
+  renameSync(path.join(sides.path, 'b/prog'), path.join(sides.path, stagingName, 'replaced/b/prog'));
+  recover(sides.root);
+  t.deepEqual(contentOf(sides.path), old);
+});
+
+test('what somebody wrote in the place of a new file stays, and its directory', (t) => {
+  const sides = makeRoot(t);
+  const journal = replacing(sides);
+  sides.begin(journal);
+  for (const step of journal.prepare) take(sides, step);
+  writeFileSync(path.join(sides.path, 'b/share/deep/data'), 'by hand');
+  recover(sides.root);
+  t.deepEqual(contentOf(sides.path), {...old, 'b/share/deep/data': 'by hand'});
+});
+
+test('what somebody put into the libraries while they were away is kept beside them', (t) => {
+  const sides = makeRoot(t);
+  const journal = replacing(sides);
+  sides.begin(journal);
+  for (const step of journal.prepare) take(sides, step);
+  fill(sides.path, {'b/lib/hand': 'made'});
+  recover(sides.root);
+  t.deepEqual(contentOf(sides.path), {...old, 'b/lib/hand': 'made'});
+});
+
+test('a staging directory that others can enter is left alone', (t) => {
+  const directory = tempDirectory(t);
+  mkdirSync(path.join(directory, stagingName, 'new'), {recursive: true, mode: 0o755});
+  writeFileSync(path.join(directory, stagingName, 'journal.json'), '');
+  using root = openDirectory(directory);
+  t.deepEqual(recover(root), []);
+  t.true(existsSync(path.join(directory, stagingName, 'journal.json')));
+});
