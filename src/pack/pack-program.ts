@@ -41,7 +41,10 @@ export interface PackOptions {
   readonly isolate?: boolean | undefined;
   /** Pack the loader alone; libraries are looked for as ever. */
   readonly loaderOnly?: boolean | undefined;
-  /** Whether the file always has the same addresses, and is relocated for them, which makes it start faster. Default: false. */
+  /**
+   * Whether the file always has the same addresses and is relocated for them: it starts faster, without ASLR. Default: true for
+   * an emulator, `qemu-TARGET`.
+   */
   readonly fixedAddress?: boolean | undefined;
   /** Write down in the file where each part was taken from. */
   readonly recordSources?: boolean | undefined;
@@ -98,8 +101,8 @@ function packTree(tree: ResolvedTree, root: HeldRoot, options: PackOptions): Pac
     const parts = sources.map((source, i) => partOf(source, orderOf(nodes, tree)[i], tree, options));
     const [own, loader, ...libraries] = parts;
     if (own === undefined || loader === undefined) throw new ElfError('NOT_FOUND', 'no loader found');
-    const {isolate, fixedAddress} = options;
-    const closed = options.closed ?? isEmulator(own.names[0] ?? '');
+    const emulates = isEmulator(own.names[0] ?? '');
+    const {isolate, closed = emulates, fixedAddress = emulates && !options.loaderOnly} = options;
     const plan = planPack({program: own, loader, libraries, closed, isolate, fixedAddress});
     const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
     if (options.dryRun) return {...result, listing: undefined};

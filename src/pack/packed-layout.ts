@@ -85,4 +85,3 @@ function endOfMemory(view: ElfView, page: number): bigint {
   const size = BigInt(page);
   return ((end + size - 1n) / size) * size;
 }
-

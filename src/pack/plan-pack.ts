@@ -195,7 +195,7 @@ function assemble(
       : []),
     ...kept.filter(({p_type}) => p_type !== PT.PT_LOAD),
     {...noteHeader, p_memsz: isMapped ? note.bytes.length : 0},
-  ].map((one) => ({...one, p_vaddr: one.p_vaddr + base, p_paddr: one.p_paddr + base}));
+  ].map((one) => movedBy(base, one));
   requireOnePage(table.length, view);
   const e_type = fixedAddress ? ET.ET_EXEC : view.header.e_type;
   const header = {e_type, e_entry: stub.address + base, e_phoff: tableAt, e_phnum: table.length};
@@ -214,6 +214,11 @@ function assemble(
     },
   ];
   return {path: view.path, size, pieces, contents, notes};
+}
+
+function movedBy(base: bigint, phdr: Phdr): Phdr {
+  if (phdr.p_type === PT.PT_GNU_STACK) return phdr;
+  return {...phdr, p_vaddr: phdr.p_vaddr + base, p_paddr: phdr.p_paddr + base};
 }
 
 /** A LOAD of the program: of the copy, if there is one. */

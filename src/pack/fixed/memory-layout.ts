@@ -34,7 +34,8 @@ export function memoryLayout(view: ElfView, largestPage: number): MemoryLayout |
   const align = Math.max(smallestPage, ...loads.map(({p_align}) => p_align));
   const first = loads.findIndex(isMoved);
   const [before, data, last] = [loads[first - 1], loads[first], loads.at(-1)];
-  if (before === undefined || data === undefined || last === undefined || align > largestPage) return undefined;
+  if (before === undefined || data === undefined || last === undefined || align > largestPage)
+    return undefined;
   if (!loads.every((load, i) => isInOrder(load, loads[i - 1], align, view.source.size))) return undefined;
   const span = roundUp(Number(last.p_vaddr) + last.p_memsz, align);
   if (span > view.source.size + mostZeros) return undefined;
@@ -55,9 +56,12 @@ function isInOrder(
   page: number,
   fileSize: number,
 ): boolean {
-  const isAligned = p_align >= smallestPage && page % p_align === 0 && (Number(p_vaddr) - p_offset) % page === 0;
+  const isAligned =
+    p_align >= smallestPage && page % p_align === 0 && (Number(p_vaddr) - p_offset) % page === 0;
   if (!isAligned || p_filesz > p_memsz || p_offset + p_filesz > fileSize) return false;
   if (before === undefined) return p_offset === 0;
   const end = Number(before.p_vaddr) + before.p_memsz;
-  return p_offset >= before.p_offset + before.p_filesz && Number(p_vaddr) - (p_offset % page) >= roundUp(end, page);
+  return (
+    p_offset >= before.p_offset + before.p_filesz && Number(p_vaddr) - (p_offset % page) >= roundUp(end, page)
+  );
 }
