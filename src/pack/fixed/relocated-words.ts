@@ -108,12 +108,13 @@ export class RelocatedWords {
   }
 
   #bad(what: string, place: number, offset: number): ElfError {
-    const value = this.#lowest + BigInt(place);
+    // Of one that is further away only the distance is known, and that not exactly.
+    const value = Number.isSafeInteger(place) ? this.#lowest + BigInt(place) : undefined;
     return new ElfError('BAD_ELF', what, {
       path: this.#view.path,
       offset,
       expected: 'an address of data',
-      got: hex(value),
+      got: value === undefined ? undefined : hex(value),
       value,
     });
   }
