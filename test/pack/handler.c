@@ -231,6 +231,11 @@ static void placing(void)
 		CHECK(do_map(base + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, FD + 1, PAGE) == base + 2 * PAGE);
 		CHECK(!memcmp((char *)base + 2 * PAGE, round ? plain + 7 * PAGE : plain + 4 * PAGE, PAGE));
 		((char *)base)[2 * PAGE] ^= 1;
+		/* As far away as in the file, but what is there after the whole was mapped is not the file's. */
+		if (round) {
+			CHECK(do_map(base + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, PAGE) == base + PAGE);
+			CHECK(!memcmp((char *)base + PAGE, plain + 7 * PAGE, PAGE));
+		}
 		CHECK(call(SYS_close, FD + 1, 0, 0, 0, 0, 0) == 0);
 		CHECK(munmap((void *)base, 4 * PAGE) == 0);
 	}

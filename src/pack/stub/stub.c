@@ -12,6 +12,9 @@
  * that flag is only for anonymous memory. There, pages are moved for good once, and copied from the second mapping
  * when they are writable or wanted again.
  *
+ * In a file at fixed addresses the first mapping has the libraries as they are to be in memory, one LOAD for all. There
+ * they are used in place, and only a library that is loaded again comes out of the second mapping, in the way described above.
+ *
  * Whatever directory the loader looks in, a name inside is what it finds, so neither a search path nor a file of the
  * machine can get in the way. Only the subdirectories for special processors do not exist.
  *
@@ -61,7 +64,7 @@ struct state {
 	u64 library; /* the last that was mapped as a whole, and where */
 	u64 address;
 	u64 length;
-	u64 opened; /* the number + 1 of a library that is open, and not yet mapped */
+	u64 opened; /* the number + 1 of the library that is open */
 	struct {
 		u64 position; /* for read() */
 		u64 moved;    /* on old kernels: its pages are gone from the first mapping */
@@ -454,8 +457,8 @@ static i64 map_anywhere(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64
 }
 
 /*
- * At its fixed address a library is laid out as in memory, and relocated. That is for the first time that it is mapped:
- * another time, after dlclose or for another namespace, it is mapped anywhere, as it was before it was packed.
+ * At its fixed address a library is as in memory already, and relocated: only protections are set. That is for the first time
+ * that it is mapped. Another time, after dlclose or for another namespace, it is mapped anywhere, as the file has it.
  */
 static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 {
@@ -467,7 +470,6 @@ static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 	if (!library->span)
 		return map_anywhere(i, address, length, prot, flags, offset);
 	if (!(flags & MAP_FIXED) || (!offset && length > library->head)) {
-		state->opened = 0;
 		if (*placed || up(length) > library->span || (flags & MAP_FIXED && address != place)) {
 			*placed = 2;
 			return map_anywhere(i, address, length, prot, flags, offset);
@@ -475,7 +477,7 @@ static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 		*placed = 1;
 		return protect(place, up(length), prot);
 	}
-	if (*placed != 1 || address - place >= library->span)
+	if (*placed != 1)
 		return map_anywhere(i, address, length, prot, flags, offset);
 	i64 r = sys(NR_mprotect, address, up(length), prot, 0, 0, 0);
 	return r ? r : (i64)address;
