@@ -124,6 +124,27 @@ test(
 );
 
 test(
+  'a program is at fixed addresses, too, when only its loader is packed: of glibc or musl',
+  withTools(async (t) => {
+    const source = tempFile(
+      t,
+      '#include <stdio.h>\nint main(void){printf("%p\\n", (void *)main);}\n',
+      'at.c',
+    );
+    for (const compiler of ['gcc', 'musl-gcc']) {
+      const file = path.join(tempDirectory(t), 'at');
+      output(compiler, ['-fPIE', '-pie', '-o', file, source]);
+      const {output: packed, contents} = await pack(t, file, {loaderOnly: compiler === 'gcc', fixedAddress});
+      t.deepEqual(
+        contents?.parts.map(({role}) => role),
+        ['program', 'loader'],
+      );
+      t.regex(output(packed, []), new RegExp(`^0x${baseOfX86.slice(0, 8)}\\w{4}\n$`), compiler);
+    }
+  }),
+);
+
+test(
   'neither a small or a large stack limit nor the order of mappings is in the way',
   withTools(async (t) => {
     const {output: file} = await pack(t, '/usr/bin/xz', {fixedAddress});
