@@ -1,7 +1,7 @@
 /*
  * What does the start of a packed program cost beside the same program started in other ways? All ways of a program take
- * turns in one run; CPU time (the kernel's work of exec and page faults in it) and wall time, lower quartiles, and the
- * ratios to the program of the system.
+ * turns in one run; CPU time (the kernel's work of exec and page faults in it) and wall time, lower quartiles, the
+ * ratios to the program of the system, and page faults.
  *
  *     npm run bench:pack [-- ROUNDS]
  *
@@ -52,7 +52,9 @@ if (spawnSync(arm[0], ['--version']).status === 0)
 function compare(title, program, args, ownStatic) {
   const name = basename(program);
   const packed = join(directory, `${name}-packed`);
-  run(process.execPath, cli, 'pack', program, packed);
+  const fixed = join(directory, `${name}-fixed`);
+  run(process.execPath, cli, 'pack', '--no-fixed-address', program, packed);
+  run(process.execPath, cli, 'pack', '--fixed-address', program, fixed);
   const libraries = join(directory, `${name}-libraries`);
   run(process.execPath, cli, 'unpack', packed, '--into', libraries);
   const loader = join(libraries, 'ld-linux-x86-64.so.2');
@@ -67,6 +69,7 @@ function compare(title, program, args, ownStatic) {
   const ways = {
     'of the system': program,
     packed,
+    'packed, fixed addresses': fixed,
     bundle: join(bundle, name),
     'ld.so --library-path': `${loader} --library-path ${libraries} ${program}`,
     'static launcher of ld.so': launcher,
@@ -78,9 +81,9 @@ function compare(title, program, args, ownStatic) {
   const times = lines.map((line) => line.split(' ').map(Number));
   console.log(`${title}, ${rounds} rounds`);
   for (const [i, way] of Object.keys(ways).entries()) {
-    const columns = times[i].map(
-      (time, k) => `${String(time).padStart(8)} us ${(time / times[0][k]).toFixed(2).padStart(5)}`,
+    const [cpu, wall, faults] = times[i].map(
+      (value, k) => `${String(value).padStart(8)} ${(value / times[0][k]).toFixed(2).padStart(5)}`,
     );
-    console.log(`  ${way.padEnd(26)} CPU${columns[0]}   wall${columns[1]}`);
+    console.log(`  ${way.padEnd(26)} CPU (us)${cpu}   wall (us)${wall}   page faults${faults}`);
   }
 }

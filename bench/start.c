@@ -1,6 +1,6 @@
 /*
  * start ROUNDS COMMAND...: start each command in turn, ROUNDS times; print for each the lower quartile of its CPU time and of
- * its wall time in microseconds. Starting from a small C program costs the same for all, and little.
+ * its wall time in microseconds, and the page faults of the last round. Starting from a small C program costs the same for all, and little.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +29,7 @@ static int compare(const void *a, const void *b)
 int main(int argc, char **argv)
 {
 	int rounds = atoi(argv[1]), count = argc - 2;
+	long faults[64] = {0};
 	double *cpu = calloc(rounds * count, sizeof *cpu), *wall = calloc(rounds * count, sizeof *wall);
 	char *words[64][16] = {0};
 	for (int j = 0; j < count; j++) {
@@ -56,11 +57,12 @@ int main(int argc, char **argv)
 			}
 			if (round < 0) continue;
 			wall[j * rounds + round] = now() - start;
+			faults[j] = usage.ru_minflt;
 			cpu[j * rounds + round] = of(usage.ru_utime) + of(usage.ru_stime);
 		}
 	for (int j = 0; j < count; j++) {
 		qsort(cpu + j * rounds, rounds, sizeof *cpu, compare);
 		qsort(wall + j * rounds, rounds, sizeof *wall, compare);
-		printf("%.0f %.0f\n", cpu[j * rounds + rounds / 4], wall[j * rounds + rounds / 4]);
+		printf("%.0f %.0f %ld\n", cpu[j * rounds + rounds / 4], wall[j * rounds + rounds / 4], faults[j]);
 	}
 }

@@ -25,12 +25,17 @@ write_job() {
 }
 
 packed_programs='xz bash curl git gdb perl node qemu-arm qemu-aarch64'
+fixed_programs='bash curl gdb'
 
 part_packed() {
     local files=$work/packed name
     rm -rf "$files" && mkdir -p "$files/packed"
     for name in $packed_programs; do
         check "pack $name" elfinterp pack "$(command -v "$name")" "$files/packed/$name"
+    done
+    for name in $fixed_programs; do
+        check "pack $name at fixed addresses" \
+            elfinterp pack --fixed-address "$(command -v "$name")" "$files/packed/$name-fixed"
     done
     mkdir -p "$files/packed/bin" && cp "$project/test-binaries/armel/hello-static" "$files/packed/bin/hello"
     write_job "$files" < "$project/scripts/kernels/jobs/packed.sh"
@@ -82,6 +87,8 @@ part_arm64() {
     rm -rf "$files" && mkdir -p "$files/packed/bin"
     check 'pack xz for arm64' elfinterp pack --root "$sysroot" /usr/bin/xz "$files/packed/xz"
     check 'pack bash for arm64' elfinterp pack --root "$sysroot" /bin/bash "$files/packed/bash"
+    check 'pack bash for arm64 at fixed addresses' \
+        elfinterp pack --fixed-address --root "$sysroot" /bin/bash "$files/packed/bash-fixed"
     write_job "$files" < "$project/scripts/kernels/jobs/arm64.sh"
     count_machine 6.12 arm64 "$files" 'packed programs'
 }

@@ -90,7 +90,9 @@ export function describeElf(file: ElfView): ElfFacts {
     runpath: attempt(() => view.dynamic?.runpath),
     relativePath: attempt(() => relativeInWords(view.dynamic?.runpath ?? view.dynamic?.rpath)),
     soname: attempt(() => view.dynamic?.soname),
-    hardening: isLoaded(kind) ? attempt(() => hardeningOf(view, kind, notes)) : undefined,
+    hardening: isLoaded(kind)
+      ? attempt(() => hardeningIn(packed, hardeningOf(view, kind, notes)))
+      : undefined,
     buildId: buildId(notes),
     abi: abiTag(view, notes),
     versions,
@@ -99,6 +101,11 @@ export function describeElf(file: ElfView): ElfFacts {
     packed,
     unreadable: [...unreadable],
   };
+}
+
+/** A program packed at fixed addresses is no longer loaded where the kernel chooses. */
+function hardeningIn(packed: PackedContents | undefined, own: Hardening): Hardening {
+  return packed?.fixedAddress === true ? {...own, pie: false} : own;
 }
 
 function isLoaded(kind: ElfKind): boolean {

@@ -64,7 +64,8 @@ function bindsNow(view: ElfView): boolean {
   );
 }
 
-function hasTextRelocations(view: ElfView): boolean {
+/** Whether the loader makes segments writable to relocate them. */
+export function hasTextRelocations(view: ElfView): boolean {
   return view.dynamic?.value(DT.DT_TEXTREL) !== undefined || flag(view, DT.DT_FLAGS, DF.DF_TEXTREL);
 }
 

@@ -22,6 +22,8 @@ export interface PackedPart {
   /** File offset in the packed file, and length in bytes. */
   readonly offset: number;
   readonly size: number;
+  /** Where the bytes from `from` on are, if they do not follow the others. */
+  readonly rest?: {readonly from: number; readonly offset: number} | undefined;
   /** Permission bits. */
   readonly mode: number;
   /** Of the part as it was packed: 64 lowercase hexadecimal digits. */
@@ -32,12 +34,15 @@ export interface PackedPart {
 
 /** What is in a packed file. */
 export interface PackedContents {
-  readonly version: 1;
+  /** 2 for a file at fixed addresses. */
+  readonly version: 1 | 2;
   readonly generator: string;
   /** Whether the loader opens nothing but what is inside. */
   readonly closed: boolean;
   /** Whether the loader inside ignores LD_* variables. */
   readonly isolated: boolean;
+  /** Whether the file always has the same addresses, which relocations were applied for. */
+  readonly fixedAddress?: true | undefined;
   /** The ELF header that the program has on its own, in hexadecimal digits. */
   readonly header: string;
   /** The program, the loader, then the libraries in the order of loading. */
@@ -89,13 +94,18 @@ export function programInside(view: ElfView): ElfView | undefined {
 /** The bytes of a part, as it was packed. */
 export function partSource(view: ElfView, contents: PackedContents, part: PackedPart): ByteSource {
   const {source, path} = view;
-  const {offset, size} = part;
+  const {offset, size, rest = {from: size, offset: 0}} = part;
   const range: ByteSource = {
     path,
     size,
     read: (at, length) => {
       checkRange(range, at, length);
-      return source.read(offset + at, length);
+      if (at + length <= rest.from) return source.read(offset + at, length);
+      if (at >= rest.from) return source.read(rest.offset + at - rest.from, length);
+      const bytes = new Uint8Array(length);
+      bytes.set(source.read(offset + at, rest.from - at));
+      bytes.set(source.read(rest.offset, at + length - rest.from), rest.from - at);
+      return bytes;
     },
   };
   return part.role === 'program'
@@ -108,8 +118,9 @@ const mostParts = 4096;
 
 function isContents(value: unknown, view: ElfView): value is PackedContents {
   if (!isRecord(value)) return false;
-  const {version, generator, closed, isolated, header, parts} = value;
-  if (version !== 1 || typeof generator !== 'string' || typeof closed !== 'boolean') return false;
+  const {version, generator, closed, isolated, fixedAddress, header, parts} = value;
+  const isKnown = fixedAddress === undefined ? version === 1 : version === 2 && fixedAddress === true;
+  if (!isKnown || typeof generator !== 'string' || typeof closed !== 'boolean') return false;
   const headerSize = EI_NIDENT + Ehdr.size(view.format.elfClass);
   if (typeof isolated !== 'boolean' || !isHex(header, headerSize) || !Array.isArray(parts)) return false;
   if (parts.length === 0 || parts.length > mostParts || !parts.every((part) => isPart(part, view)))
@@ -119,6 +130,8 @@ function isContents(value: unknown, view: ElfView): value is PackedContents {
   return (
     list[0]?.role === 'program' &&
     list[0].offset === 0 &&
+    list[0].rest === undefined &&
+    (fixedAddress === true || list.every(({rest}) => rest === undefined)) &&
     list[0].size >= headerSize &&
     list.filter(({role}) => role === 'program').length === 1 &&
     new Set(names).size === names.length
@@ -127,7 +140,7 @@ function isContents(value: unknown, view: ElfView): value is PackedContents {
 
 function isPart(value: unknown, {source}: ElfView): boolean {
   if (!isRecord(value)) return false;
-  const {role, names, soname, buildId, offset, size, mode, sha256, source: from} = value;
+  const {role, names, soname, buildId, offset, size, rest, mode, sha256, source: from} = value;
   const isText = (text: unknown) => text === undefined || typeof text === 'string';
   return (
     (role === 'program' || role === 'loader' || role === 'library') &&
@@ -139,11 +152,18 @@ function isPart(value: unknown, {source}: ElfView): boolean {
     isText(from) &&
     isCount(offset) &&
     isCount(size) &&
-    offset + size <= source.size &&
+    (rest === undefined ? offset + size <= source.size : isRest(rest, offset, size, source.size)) &&
     isCount(mode) &&
     mode <= 0o777 &&
     isHex(sha256, 32)
   );
+}
+
+function isRest(value: unknown, start: number, size: number, fileSize: number): boolean {
+  if (!isRecord(value)) return false;
+  const {from, offset} = value;
+  if (!isCount(from) || !isCount(offset) || from > size) return false;
+  return start + from <= fileSize && offset + size - from <= fileSize;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -69,31 +69,42 @@ function hasPlaceIn(view: ElfView, table: RelocationTable, places: Places): bool
   return isFound;
 }
 
-/** DT_RELR: an even word is an address; an odd one is a bitmap of the words after the last address (gABI). */
 function hasPackedPlaceIn(view: ElfView, places: Places): boolean {
-  const offset = view.offsetOfTable(DT.DT_RELR);
-  const size = Number(view.dynamic?.value(DT.DT_RELRSZ) ?? 0n);
-  if (offset === undefined) return false;
-  const width = view.format.elfClass / 8;
-  const entry = wideColumn(Relr, 'entry', view.format);
-  let [next, isFound] = [0, false];
-  scan(view, Relr, {offset, count: Math.floor(size / width)}, (words, count) => {
-    for (let i = 0, at = 0; i < count && !isFound; i++, at += entry.step) {
-      if (((words[at + entry.low] as number) & 1) === 0) {
-        next = distance(words, at, entry, places.base);
-        isFound = places.holds(next);
-        next += width;
-        continue;
-      }
-      for (let bit = 1; bit < width * 8 && !isFound; bit++) {
-        const word = words[at + (bit < 32 ? entry.low : entry.high)] as number;
-        if (((word >>> (bit % 32)) & 1) === 1) isFound = places.holds(next + (bit - 1) * width);
-      }
-      next += (width * 8 - 1) * width;
-    }
+  let isFound = false;
+  eachPackedPlace(view, places.base, (place) => {
+    isFound = places.holds(place);
     return isFound;
   });
   return isFound;
+}
+
+/**
+ * Visit the places of DT_RELR, as distances from a base, until the visitor returns true. An even word is an address; an odd
+ * one is a bitmap of the words after the last address (gABI).
+ */
+export function eachPackedPlace(view: ElfView, base: Base, visit: (place: number) => boolean): void {
+  const offset = view.offsetOfTable(DT.DT_RELR);
+  const size = Number(view.dynamic?.value(DT.DT_RELRSZ) ?? 0n);
+  if (offset === undefined) return;
+  const width = view.format.elfClass / 8;
+  const entry = wideColumn(Relr, 'entry', view.format);
+  let [next, isDone] = [0, false];
+  scan(view, Relr, {offset, count: Math.floor(size / width)}, (words, count) => {
+    for (let i = 0, at = 0; i < count && !isDone; i++, at += entry.step) {
+      if (((words[at + entry.low] as number) & 1) === 0) {
+        next = distance(words, at, entry, base);
+        isDone = visit(next);
+        next += width;
+        continue;
+      }
+      for (let bit = 1; bit < width * 8 && !isDone; bit++) {
+        const word = words[at + (bit < 32 ? entry.low : entry.high)] as number;
+        if (((word >>> (bit % 32)) & 1) === 1) isDone = visit(next + (bit - 1) * width);
+      }
+      next += (width * 8 - 1) * width;
+    }
+    return isDone;
+  });
 }
 
 /** Words of the image that a relocation adds to, read through a window: they are near one another. */

@@ -41,6 +41,11 @@ export interface PackOptions {
   readonly isolate?: boolean | undefined;
   /** Pack the loader alone; libraries are looked for as ever. */
   readonly loaderOnly?: boolean | undefined;
+  /**
+   * Whether the file always has the same addresses and is relocated for them: it starts faster, without ASLR. Default: true for
+   * an emulator, `qemu-TARGET`.
+   */
+  readonly fixedAddress?: boolean | undefined;
   /** Write down in the file where each part was taken from. */
   readonly recordSources?: boolean | undefined;
   /** Plan, and write nothing. */
@@ -96,8 +101,9 @@ function packTree(tree: ResolvedTree, root: OpenRoot, options: PackOptions): Pac
     const parts = sources.map((source, i) => partOf(source, orderOf(nodes, tree)[i], tree, options));
     const [own, loader, ...libraries] = parts;
     if (own === undefined || loader === undefined) throw new ElfError('NOT_FOUND', 'no loader found');
-    const closed = options.closed ?? isEmulator(own.names[0] ?? '');
-    const plan = planPack({program: own, loader, libraries, closed, isolate: options.isolate});
+    const emulates = isEmulator(own.names[0] ?? '');
+    const {isolate, closed = emulates, fixedAddress = emulates && !options.loaderOnly} = options;
+    const plan = planPack({program: own, loader, libraries, closed, isolate, fixedAddress});
     const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
     if (options.dryRun) return {...result, listing: undefined};
     const listing = writeAndProve(plan, sources, mayRun(author, root), options);

@@ -14,9 +14,8 @@
  *
  * Without libraries (form 1) there is no handler, and the parts are there for unpacking only.
  */
-import {PF, PT} from '../elf/constants.js';
+import {ET, PF, PT} from '../elf/constants.js';
 import {buildId} from '../elf/gnu-notes.js';
-import {machineOf} from '../elf/machine.js';
 import {readNotes, readSectionNotes, roundUp} from '../elf/notes.js';
 import type {PackedContents, PackedPart} from '../elf/packed.js';
 import {Ehdr, EI_NIDENT, Phdr} from '../elf/records.js';
@@ -25,12 +24,15 @@ import {ElfError} from '../errors.js';
 import {version} from '../version.js';
 import {type CallSite, findCalls} from './calls.js';
 import {checkNames, checkPart, checkProgram, requireOneBuild} from './check-parts.js';
+import type {CopiedSegment} from './fixed/data-segments.js';
 import {type Isolation, planIsolation} from './isolate.js';
-import {type LoaderImage, loaderImage} from './loader-image.js';
 import {encodeContents} from './note.js';
+import {type Placed, place, type Spot} from './packed-layout.js';
 import type {PackPiece, PackPlan} from './plan.js';
-import {CLOSED, stateSize} from './records.js';
-import {type InsideName, stubSegment, stubSegmentSize} from './stub-segment.js';
+import type {InRange} from './range.js';
+import {dataPieces, rangePieces, sized} from './range-pieces.js';
+import {CLOSED} from './records.js';
+import {stubSegment} from './stub-segment.js';
 
 /** A file to pack. */
 export interface PartRequest {
@@ -57,6 +59,8 @@ export interface PackRequest {
   readonly isolate?: boolean | undefined;
   /** Whether an isolated loader keeps the directories that it was built with. Default: true. */
   readonly keepDirectories?: boolean | undefined;
+  /** Whether the file is always at the same addresses, and relocated for them; see fixed/base.ts. Default: false. */
+  readonly fixedAddress?: boolean | undefined;
 }
 
 /**
@@ -74,7 +78,7 @@ export function planPack(request: PackRequest): PackPlan {
   requireOneBuild(loader.view, libraries);
   const isolation = (request.isolate ?? true) ? isolationOf(request) : undefined;
   const calls = libraries.length > 0 ? findCalls(loader.view) : [];
-  const placed = place(request, isolation, calls);
+  const placed = place(request, isolation?.plan, calls);
   const contents = contentsOf(request, placed, isolation);
   return assemble(request, placed, contents, calls, isolation?.warnings ?? []);
 }
@@ -83,91 +87,19 @@ function isolationOf({loader, keepDirectories = true}: PackRequest): Isolation {
   return planIsolation(loader.view, {directories: !keepDirectories});
 }
 
-/** Where everything is, in file and memory. */
-interface Placed {
-  readonly page: number;
-  readonly names: readonly InsideName[];
-  readonly image: LoaderImage;
-  readonly stub: Spot;
-  readonly loader: Spot;
-  /** The range of the parts. */
-  readonly front: Spot;
-  /** File offset of each part, the program first. */
-  readonly offsets: readonly number[];
-  /** File offset after the last part. */
-  readonly end: number;
-}
-
-interface Spot {
-  readonly offset: number;
-  readonly address: bigint;
-}
-
-function place(
-  {program, loader, libraries}: PackRequest,
-  isolation: Isolation | undefined,
-  calls: readonly CallSite[],
-): Placed {
-  const page = machineOf(program.view).maxPageSize;
-  const inside = libraries.length > 0 ? [loader, ...libraries] : [];
-  const offsets: number[] = [];
-  let end = 0;
-  for (const {view} of [loader, ...libraries]) {
-    offsets.push(end);
-    end = roundUp(end + view.source.size, page);
-  }
-  const names = inside.flatMap((part, i) => namesOf(part, offsets[i] ?? 0));
-  const image = loaderImage(
-    loader.view,
-    isolation?.plan,
-    calls.length > 0 ? stateSize(names.length) : 0,
-    page,
-  );
-  const stub = {offset: roundUp(program.view.source.size, page), address: endOfMemory(program.view, page)};
-  const stubSize = roundUp(stubSegmentSize(program.view, names, calls), page);
-  const loaderSpot = {offset: stub.offset + stubSize, address: stub.address + BigInt(stubSize)};
-  const front = {
-    offset: loaderSpot.offset + image.bytes.length,
-    address: loaderSpot.address + BigInt(image.memorySize),
-  };
-  const placedAt = offsets.map((offset) => front.offset + offset);
-  return {
-    page,
-    names,
-    image,
-    stub,
-    loader: loaderSpot,
-    front,
-    offsets: [0, ...placedAt],
-    end: front.offset + end,
-  };
-}
-
-function namesOf({view, names}: PartRequest, offset: number): InsideName[] {
-  const first = view.segment(PT.PT_LOAD);
-  const head = roundUp((first?.p_offset ?? 0) + (first?.p_filesz ?? 0), 4096);
-  return names.map((name) => ({name, offset, size: view.source.size, head}));
-}
-
-function endOfMemory(view: ElfView, page: number): bigint {
-  const ends = view.segments(PT.PT_LOAD).map(({p_vaddr, p_memsz}) => p_vaddr + BigInt(p_memsz));
-  const end = ends.reduce((last, one) => (one > last ? one : last), 0n);
-  const size = BigInt(page);
-  return ((end + size - 1n) / size) * size;
-}
-
 function contentsOf(
-  {program, loader, libraries, closed}: PackRequest,
-  {offsets}: Placed,
+  {program, loader, libraries, closed, fixedAddress}: PackRequest,
+  {range, front}: Placed,
   isolation: Isolation | undefined,
 ): PackedContents {
   const roles = ['program', 'loader'] as const;
   const headerSize = EI_NIDENT + Ehdr.size(program.view.format.elfClass);
   return {
-    version: 1,
+    version: fixedAddress ? 2 : 1,
     generator: `elfinterp ${version}`,
     closed: libraries.length > 0 && closed === true,
     isolated: isolation?.isDeaf ?? false,
+    ...(fixedAddress && {fixedAddress}),
     header: Buffer.from(program.view.source.read(0, headerSize)).toString('hex'),
     parts: [program, loader, ...libraries].map(
       ({view, names, sha256, mode, source}, i): PackedPart => ({
@@ -175,7 +107,7 @@ function contentsOf(
         names,
         soname: view.dynamic?.soname,
         buildId: buildId([...readSectionNotes(view), ...readNotes(view)]),
-        offset: offsets[i] ?? 0,
+        ...(i === 0 ? {offset: 0} : placeOf(range.files[i - 1], front)),
         size: view.source.size,
         mode,
         sha256,
@@ -185,15 +117,22 @@ function contentsOf(
   };
 }
 
+/** Where a file of the range is in the packed file. */
+function placeOf(file: InRange | undefined, front: Spot): Pick<PackedPart, 'offset' | 'rest'> {
+  const {offset = 0, layout, rest = 0} = file ?? {};
+  const inFile = {offset: front.offset + offset};
+  return layout === undefined ? inFile : {...inFile, rest: {from: layout.cut, offset: front.offset + rest}};
+}
+
 function assemble(
-  {program, loader, libraries, closed}: PackRequest,
+  {program, loader, libraries, closed, fixedAddress = false}: PackRequest,
   placed: Placed,
   contents: PackedContents,
   calls: readonly CallSite[],
   notes: readonly string[],
 ): PackPlan {
   const {view} = program;
-  const {page, names, image, stub, front, end} = placed;
+  const {page, base, names, image, data, stub, range, front, end} = placed;
   const note = {bytes: encodeContents(contents, view.format), offset: end};
   const tableAt = roundUp(end + note.bytes.length, 8);
   const phdrSize = Phdr.size(view.format.elfClass);
@@ -201,8 +140,10 @@ function assemble(
   const kept = view.programHeaders.filter(own);
   const loads = (libraries.length > 0 ? 2 : 0) + image.loads.length + 2;
   const size = roundUp(tableAt + (kept.length + loads) * phdrSize, page);
-  const range = size - front.offset;
-  const back = front.address + BigInt(range);
+  const served = size - front.offset;
+  // What is used in place cannot be used again, so with fixed addresses it is the second mapping that is served from.
+  const ready = fixedAddress ? range.ready : served;
+  const back = front.address + BigInt(ready);
   const segment = stubSegment(
     view,
     stub.address,
@@ -212,9 +153,10 @@ function assemble(
       loader: placed.loader.address,
       loaderEntry: placed.loader.address + loader.view.header.e_entry,
       state: placed.loader.address + image.state,
-      front: front.address,
+      front: fixedAddress ? back : front.address,
       back,
-      size: range,
+      place: front.address,
+      size: served,
       flags: closed === true ? CLOSED : 0,
     },
     names,
@@ -232,14 +174,14 @@ function assemble(
     p_align: page,
   });
   const isMapped = libraries.length > 0;
-  const noteAddress = isMapped ? front.address + BigInt(note.offset - front.offset) : 0n;
+  const noteAddress = isMapped ? back + BigInt(note.offset - front.offset) : 0n;
   const noteHeader = {
     ...load(PF.PF_R, note.offset, noteAddress, note.bytes.length),
     p_type: PT.PT_NOTE,
     p_align: 4,
   };
   const table = [
-    ...kept.filter(({p_type}) => p_type === PT.PT_LOAD),
+    ...kept.filter(({p_type}) => p_type === PT.PT_LOAD).map((one) => mapped(one, data, page)),
     load(PF.PF_R | PF.PF_X, stub.offset, stub.address, segment.bytes.length),
     ...image.loads.map((one) => ({
       ...one,
@@ -249,26 +191,21 @@ function assemble(
       p_align: page,
     })),
     ...(isMapped
-      ? [load(PF.PF_R, front.offset, front.address, range), load(PF.PF_R, front.offset, back, range)]
+      ? [load(PF.PF_R, front.offset, front.address, ready), load(PF.PF_R, front.offset, back, served)]
       : []),
     ...kept.filter(({p_type}) => p_type !== PT.PT_LOAD),
     {...noteHeader, p_memsz: isMapped ? note.bytes.length : 0},
-  ];
+  ].map((one) => movedBy(base, one));
   requireOnePage(table.length, view);
+  const e_type = fixedAddress ? ET.ET_EXEC : view.header.e_type;
+  const header = {e_type, e_entry: stub.address + base, e_phoff: tableAt, e_phnum: table.length};
   const pieces: PackPiece[] = [
-    {offset: 0, ...sized(headerOf(view, stub.address, tableAt, table.length)), what: 'ELF header'},
+    {offset: 0, ...sized(headerOf(view, header)), what: 'ELF header'},
     programPiece(contents),
+    ...dataPieces(view, data, base, page),
     {offset: stub.offset, ...sized(segment.bytes), what: 'stub'},
     {offset: placed.loader.offset, ...sized(image.bytes), what: 'loader, as it runs'},
-    ...contents.parts.slice(1).map(
-      ({offset, size: length, names: [name]}, i): PackPiece => ({
-        offset,
-        size: length,
-        part: i + 1,
-        from: 0,
-        what: name ?? '',
-      }),
-    ),
+    ...rangePieces(range, contents, front.offset, front.address + base),
     {offset: note.offset, ...sized(note.bytes), what: 'list of the parts (PT_NOTE)'},
     {
       offset: tableAt,
@@ -279,8 +216,15 @@ function assemble(
   return {path: view.path, size, pieces, contents, notes};
 }
 
-function sized(bytes: Uint8Array): {size: number; bytes: Uint8Array} {
-  return {size: bytes.length, bytes};
+function movedBy(base: bigint, phdr: Phdr): Phdr {
+  if (phdr.p_type === PT.PT_GNU_STACK) return phdr;
+  return {...phdr, p_vaddr: phdr.p_vaddr + base, p_paddr: phdr.p_paddr + base};
+}
+
+/** A LOAD of the program: of the copy, if there is one. */
+function mapped(load: Phdr, data: readonly CopiedSegment[], page: number): Phdr {
+  const copy = data.find((one) => one.load === load);
+  return copy === undefined ? load : {...load, p_offset: copy.offset + (load.p_offset % page)};
 }
 
 function programPiece({header, parts}: PackedContents): PackPiece {
@@ -305,13 +249,8 @@ function headersOf(view: ElfView): {headers: bigint; headerCount: number} {
   return {headers: load.p_vaddr + BigInt(e_phoff - load.p_offset), headerCount: view.programHeaders.length};
 }
 
-function headerOf(
-  {header, format, source}: ElfView,
-  entry: bigint,
-  e_phoff: number,
-  e_phnum: number,
-): Uint8Array {
-  const changed = {...header, e_entry: entry, e_phoff, e_phnum, e_shoff: 0, e_shnum: 0, e_shstrndx: 0};
+function headerOf({header, format, source}: ElfView, own: Partial<Ehdr>): Uint8Array {
+  const changed = {...header, ...own, e_shoff: 0, e_shnum: 0, e_shstrndx: 0};
   return concatenate([source.read(0, EI_NIDENT), Ehdr.encode(changed, format)]);
 }
 

@@ -13,6 +13,7 @@ export const Config = defineRecord('config', {
   state: 'tag',
   front: 'tag',
   back: 'tag',
+  place: 'tag',
   size: 'addr',
   count: 'word',
   flags: 'word',
@@ -24,6 +25,9 @@ export const Library = defineRecord('library', {
   offset: 'addr',
   size: 'addr',
   head: 'addr',
+  cut: 'addr',
+  rest: 'addr',
+  span: 'addr',
 });
 
 /** Config.flags: refuse to open anything that is not inside. */
@@ -31,7 +35,7 @@ export const CLOSED = 1;
 
 /** Bytes of `struct state` for this many libraries. */
 export function stateSize(libraries: number): number {
-  return 4 * 8 + libraries * 16;
+  return 5 * 8 + libraries * 24;
 }
 
 /** FNV-1a of 32 bits, as the stub computes it. */

@@ -17,6 +17,11 @@ export interface InsideName {
   readonly size: number;
   /** Bytes of its first segment, up to a whole page. */
   readonly head: number;
+  /** Bytes of it that are there, whole pages; the others are at `rest`. */
+  readonly cut: number;
+  readonly rest: number;
+  /** Bytes of memory that are ready at its fixed address; 0 if it has none. */
+  readonly span: number;
 }
 
 /** What the configuration says, all in addresses as the program has them. */
@@ -29,6 +34,7 @@ export interface StubFacts {
   readonly state: bigint;
   readonly front: bigint;
   readonly back: bigint;
+  readonly place: bigint;
   /** Bytes of the mapped range. */
   readonly size: number;
   readonly flags: number;
@@ -81,13 +87,14 @@ export function stubSegment(
     state: facts.state - self,
     front: facts.front - self,
     back: facts.back - self,
+    place: facts.place - self,
     size: BigInt(facts.size),
     count: names.length,
     flags: facts.flags,
   };
   bytes.set(Config.encode(config, format), code.length);
   let end = tableEnd(code.length, names, format.elfClass);
-  names.forEach(({name, offset, size, head}, i) => {
+  names.forEach(({name, offset, size, head, cut, rest, span}, i) => {
     const text = new TextEncoder().encode(name);
     const record = {
       hash: nameHash(text),
@@ -95,6 +102,9 @@ export function stubSegment(
       offset: BigInt(offset),
       size: BigInt(size),
       head: BigInt(head),
+      cut: BigInt(cut),
+      rest: BigInt(rest),
+      span: BigInt(span),
     };
     const {elfClass} = format;
     bytes.set(

@@ -95,41 +95,55 @@ function writePieces(
   onProgress: OnProgress,
 ): void {
   ftruncateSync(fd, plan.size);
+  const parts = plan.contents.parts.map((part, i) => new CopiedPart(part, sources[i]));
   let done = 0;
   for (const piece of plan.pieces) {
     if ('bytes' in piece) {
       writeFully(fd, piece.bytes, piece.offset);
     } else {
-      const [source, part] = [sources[piece.part], plan.contents.parts[piece.part]];
-      if (source === undefined || part === undefined)
+      const part = parts[piece.part];
+      if (part === undefined)
         throw new ElfError('BAD_REQUEST', 'a part of the plan has no source', {expected: piece.what});
       const report = (bytes: number) =>
-        onProgress({step: 'copying', path: source.path ?? piece.what, done: done + bytes, total: plan.size});
-      copyPart(fd, piece, source, part, report);
+        onProgress({step: 'copying', path: part.path ?? piece.what, done: done + bytes, total: plan.size});
+      part.copy(fd, piece, report);
     }
     done += piece.size;
   }
 }
 
-function copyPart(
-  fd: number,
-  {offset, size, from}: Extract<PackPiece, {part: number}>,
-  source: ByteSource,
-  part: Pick<PackedPart, 'size' | 'sha256'>,
-  report: (done: number) => void,
-): void {
-  const hash = createHash('sha256');
-  if (source.size !== part.size) throw changed(source);
-  hash.update(source.read(0, from));
-  const copy = (bytes: Uint8Array, at: number) => {
-    hash.update(bytes);
-    writeFully(fd, bytes, offset + at - from);
-    report(at - from);
-    return undefined;
-  };
-  readInPieces(source, from, size, copy, 1 << 20);
-  if (hash.digest('hex') !== part.sha256) throw changed(source);
+/** A part that is copied in pieces, in order; the last one shows whether all is what was planned. */
+class CopiedPart {
+  readonly path: string | undefined;
+  readonly #source: ByteSource;
+  readonly #sha256: string;
+  readonly #hash = createHash('sha256');
+  #hashed = 0;
+
+  constructor({size, sha256}: Pick<PackedPart, 'size' | 'sha256'>, source: ByteSource | undefined) {
+    if (source === undefined) throw new ElfError('BAD_REQUEST', 'a part of the plan has no source');
+    this.path = source.path;
+    this.#source = source;
+    this.#sha256 = sha256;
+    if (source.size !== size) throw changed(source);
+  }
+
+  copy(fd: number, {offset, size, from}: CopiedPiece, report: (done: number) => void): void {
+    const source = this.#source;
+    this.#hash.update(source.read(this.#hashed, from - this.#hashed));
+    const copy = (bytes: Uint8Array, at: number) => {
+      this.#hash.update(bytes);
+      writeFully(fd, bytes, offset + at - from);
+      report(at - from);
+      return undefined;
+    };
+    readInPieces(source, from, size, copy, 1 << 20);
+    this.#hashed = from + size;
+    if (this.#hashed === source.size && this.#hash.digest('hex') !== this.#sha256) throw changed(source);
+  }
 }
+
+type CopiedPiece = Extract<PackPiece, {part: number}>;
 
 function changed({path}: ByteSource): ElfError {
   return new ElfError('CHANGED', 'the file changed during packing', {path});

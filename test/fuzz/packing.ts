@@ -5,6 +5,8 @@
 import {packedContents, partSource, programInside} from '../../src/elf/packed.js';
 import type {ElfView} from '../../src/elf/view.js';
 import {ElfError} from '../../src/errors.js';
+import {memoryLayout} from '../../src/pack/fixed/memory-layout.js';
+import {relocate} from '../../src/pack/fixed/relocated.js';
 import type {PackPlan} from '../../src/pack/plan.js';
 import {type PackRequest, type PartRequest, planPack} from '../../src/pack/plan-pack.js';
 import {provePacked} from '../../src/pack/prove.js';
@@ -34,6 +36,20 @@ export function tryPacking(view: ElfView): void {
   tryPlan({program: own, loader: sound.loader, libraries: []});
   tryPlan({program: sound.program, loader: own, libraries: []});
   tryPlan({program: sound.program, loader: own, libraries: [own]});
+  tryPlan({program: own, loader: sound.loader, libraries: [], fixedAddress: true});
+  attempt(() => tryInPlace(view));
+}
+
+/** What is laid out as in memory must be the file's, up to where it says, and inside what it says it needs. */
+function tryInPlace(view: ElfView): void {
+  const {elfClass, littleEndian} = view.format;
+  const layout = elfClass === 64 && littleEndian ? memoryLayout(view, 65536) : undefined;
+  if (layout === undefined) return;
+  const {segments} = relocate(view, layout.copied, 0x3_0000_0000n, layout.align);
+  for (const {address, bytes} of segments) {
+    if (address < BigInt(layout.cut) || address + BigInt(bytes.length) > BigInt(layout.span))
+      throw new Error('a segment is outside of its library');
+  }
 }
 
 function tryPlan(request: PackRequest): void {

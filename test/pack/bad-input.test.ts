@@ -286,6 +286,7 @@ function withList(bytes: Uint8Array, change: (contents: Record<string, unknown>)
 }
 
 type Part = Record<string, unknown>;
+const fixed = {version: 2, fixedAddress: true};
 const forgeries: Record<string, (parts: Part[]) => object> = {
   'a name that leads out': ([first, ...rest]) => ({parts: [{...first, names: ['../evil']}, ...rest]}),
   'a name that is a directory': ([first, ...rest]) => ({parts: [{...first, names: ['..']}, ...rest]}),
@@ -304,6 +305,30 @@ const forgeries: Record<string, (parts: Part[]) => object> = {
   }),
   'parts that are no list': () => ({parts: {length: 3}}),
   'another version': (parts) => ({version: 2, parts}),
+  'fixed addresses in the first version': (parts) => ({fixedAddress: true, parts}),
+  'a part in two pieces without fixed addresses': ([first, second, ...rest]) => ({
+    parts: [first, {...second, rest: {from: 0, offset: 0}}, ...rest],
+  }),
+  'a program in two pieces': ([first, ...rest]) => ({
+    ...fixed,
+    parts: [{...first, rest: {from: 64, offset: 64}}, ...rest],
+  }),
+  'a second piece from behind the end of the part': ([first, second, ...rest]) => ({
+    ...fixed,
+    parts: [first, {...second, rest: {from: (second?.size as number) + 1, offset: 0}}, ...rest],
+  }),
+  'a second piece behind the end of the file': ([first, second, ...rest]) => ({
+    ...fixed,
+    parts: [first, {...second, rest: {from: 8, offset: 1e15}}, ...rest],
+  }),
+  'a first piece behind the end of the file': ([first, second, ...rest]) => ({
+    ...fixed,
+    parts: [first, {...second, offset: 1e15, rest: {from: 8, offset: 0}}, ...rest],
+  }),
+  'a second piece that is no piece': ([first, second, ...rest]) => ({
+    ...fixed,
+    parts: [first, {...second, rest: null}, ...rest],
+  }),
   'a header of another length': (parts) => ({header: 'abcd', parts}),
   'a set-user-ID program': ([first, ...rest]) => ({parts: [{...first, mode: 0o4755}, ...rest]}),
 };

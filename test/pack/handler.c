@@ -15,18 +15,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct library { uint32_t hash, name; uint64_t offset, size, head; };
+struct library { uint32_t hash, name; uint64_t offset, size, head, cut, rest, span; };
 struct config {
-	int64_t headers; uint64_t header_count; int64_t entry, loader, loader_entry, state, front, back;
+	int64_t headers; uint64_t header_count; int64_t entry, loader, loader_entry, state, front, back, place;
 	uint64_t size; uint32_t count, flags; struct library libraries[3];
 };
-struct state { uint64_t is_old, library, address, length; struct { uint64_t position, moved; } of[3]; };
+struct state { uint64_t is_old, library, address, length, opened; struct { uint64_t position, moved, placed; } of[3]; };
 
 #define PAGE 4096
 #define RANGE (10 * PAGE)
 #define FD 0x7ff00000
 
 static char *code, *front, *back, *plain;
+static int file;
 static struct config *config;
 static struct state *state;
 static int cases, failures;
@@ -87,7 +88,7 @@ static void opening(void)
 	CHECK(do_open("/any/where/liba.so") == FD);
 	CHECK(registers_kept);
 	CHECK(do_open("liba.so") == FD);
-	CHECK(do_open("/lib/second-name.so") == FD + 2);
+	CHECK(do_open("/lib/second-name.so") == FD);
 	CHECK(do_open("/lib/libb.so") == FD + 1);
 	CHECK(do_open("/lib/glibc-hwcaps/x86-64-v3/liba.so") == -ENOENT);
 	CHECK(do_open("/lib/tls/liba.so") == -ENOENT);
@@ -196,6 +197,88 @@ static void mapping(int is_closed_between)
 	munmap((void *)base, 100 * PAGE);
 }
 
+/*
+ * libb.so at a fixed address: its first page is as in the file, three pages of memory follow, the rest of the file is at
+ * page 7 of the range. It is mapped in place once, then anywhere, as the file has it.
+ */
+static void placing(void)
+{
+	char buffer[2 * PAGE], *ready = mmap(0, RANGE, PROT_READ, MAP_PRIVATE, file, 0);
+	struct library *b = &config->libraries[1];
+	long place = (long)ready + 2 * PAGE;
+	config->place = ready - (char *)config;
+	config->front = config->back;
+	b->cut = PAGE;
+	b->rest = 7 * PAGE;
+	b->span = 4 * PAGE;
+	state->is_old = 0;
+	memset(state->of, 0, sizeof state->of);
+	for (int round = 0; round < 3; round++) {
+		CHECK(do_open("libb.so") == FD + 1);
+		CHECK(call(SYS_read, FD + 1, (long)buffer, 2 * PAGE, 0, 0, 0) == 2 * PAGE);
+		CHECK(!memcmp(buffer, plain + 2 * PAGE, PAGE) && !memcmp(buffer + PAGE, plain + 7 * PAGE, PAGE));
+		CHECK(call(SYS_pread64, FD + 1, (long)buffer, 16, PAGE - 3, 0, 0) == 16);
+		CHECK(!memcmp(buffer, plain + 3 * PAGE - 3, 3) && !memcmp(buffer + 3, plain + 7 * PAGE, 13));
+		/* Other libraries are not in place. */
+		CHECK(do_open("liba.so") == FD);
+		long other = do_map(0, 2 * PAGE, PROT_READ, MAP_PRIVATE, FD, 0);
+		CHECK(other > 0 && !memcmp((char *)other, plain, 5000));
+		munmap((void *)other, 2 * PAGE);
+		CHECK(do_open("libb.so") == FD + 1);
+		if (round == 2) state->is_old = 1;
+		long base = do_map(0, 4 * PAGE, PROT_READ, MAP_PRIVATE, FD + 1, 0);
+		CHECK(base > 0 && (round || base == place) && !memcmp((char *)base, plain + 2 * PAGE, PAGE));
+		CHECK(do_map(base + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, FD + 1, PAGE) == base + 2 * PAGE);
+		CHECK(!memcmp((char *)base + 2 * PAGE, round ? plain + 7 * PAGE : plain + 4 * PAGE, PAGE));
+		((char *)base)[2 * PAGE] ^= 1;
+		/* As far away as in the file, but what is there after the whole was mapped is not the file's. */
+		if (round) {
+			CHECK(do_map(base + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, PAGE) == base + PAGE);
+			CHECK(!memcmp((char *)base + PAGE, plain + 7 * PAGE, PAGE));
+		}
+		CHECK(call(SYS_close, FD + 1, 0, 0, 0, 0, 0) == 0);
+		CHECK(munmap((void *)base, 4 * PAGE) == 0);
+	}
+	CHECK(!memcmp(back + 7 * PAGE, plain + 7 * PAGE, PAGE));
+	/* Longer than what is ready, and elsewhere than it is: not in place. */
+	state->is_old = 0;
+	state->of[1].placed = 0;
+	CHECK(do_open("libb.so") == FD + 1);
+	long base = do_map(0, 5 * PAGE, PROT_READ, MAP_PRIVATE, FD + 1, 0);
+	CHECK(base > 0 && base != place);
+	state->of[1].placed = 0;
+	CHECK(do_open("libb.so") == FD + 1);
+	CHECK(do_map(base, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, 0) == base);
+	munmap((void *)base, 5 * PAGE);
+}
+
+/* glibc 2.35 takes room first where segments are aligned to more than a page. */
+static void reserving(void)
+{
+	char *ready = mmap(0, RANGE, PROT_READ, MAP_PRIVATE, file, 0);
+	long place = (long)ready + 2 * PAGE, other;
+	config->place = ready - (char *)config;
+	state->of[1].placed = 0;
+	CHECK(do_open("libb.so") == FD + 1);
+	other = do_map(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(other > 0 && other != place);
+	munmap((void *)other, PAGE);
+	CHECK(do_map(0, 6 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == place);
+	CHECK(do_map(place, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, 0) == place);
+	CHECK(!memcmp((char *)place, plain + 2 * PAGE, PAGE));
+	other = do_map(0, 6 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(other > 0 && other != place);
+	munmap((void *)other, 6 * PAGE);
+	CHECK(call(SYS_close, FD + 1, 0, 0, 0, 0, 0) == 0);
+	/* A file of the machine is open: the room is not for what is inside. */
+	state->of[1].placed = 0;
+	CHECK(do_open("libb.so") == FD + 1);
+	CHECK(call(SYS_close, FD + 1, 0, 0, 0, 0, 0) == 0);
+	other = do_map(0, 6 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(other > 0 && other != place);
+	munmap((void *)other, 6 * PAGE);
+}
+
 /* What the kernel refuses is passed on. */
 static void refusing(void)
 {
@@ -217,7 +300,7 @@ int main(int argc, char **argv)
 	long size = read(fd, bytes, sizeof bytes - 1024);
 	code = mmap(0, 16384, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memcpy(code, bytes, size);
-	fd = open(argv[2], O_RDONLY);
+	fd = file = open(argv[2], O_RDONLY);
 	front = mmap(0, RANGE, PROT_READ, MAP_PRIVATE, fd, 0);
 	back = mmap(0, RANGE, PROT_READ, MAP_PRIVATE, fd, 0);
 	plain = malloc(RANGE);
@@ -228,13 +311,14 @@ int main(int argc, char **argv)
 	config->state = (char *)state - here;
 	config->front = front - here;
 	config->back = back - here;
+	config->place = config->front;
 	config->size = RANGE;
 	config->count = 3;
 	const char *name[] = {"liba.so", "libb.so", "second-name.so"};
 	uint64_t offset[] = {0, 2 * PAGE, 0}, sizes[] = {5000, 10000, 5000};
 	for (int i = 0; i < 3; i++) {
 		strcpy(names, name[i]);
-		config->libraries[i] = (struct library){hash_of(name[i]), names - here, offset[i], sizes[i], PAGE};
+		config->libraries[i] = (struct library){hash_of(name[i]), names - here, offset[i], sizes[i], PAGE, RANGE, 0, 0};
 		names += strlen(names) + 1;
 	}
 	__builtin___clear_cache(code, code + 16384);
@@ -253,6 +337,8 @@ int main(int argc, char **argv)
 	/* As mremap answers before Linux 5.13: pages that are gone are copied. */
 	state->is_old = 1;
 	mapping(0);
+	placing();
+	reserving();
 	printf("%d cases, %d failed\n", cases, failures);
 	return failures != 0;
 }

@@ -8,6 +8,9 @@ busybox mkdir /packed/dev && busybox mknod -m 666 /packed/dev/null c 1 3
 try 'git' '^git version' in_empty_root /git --version
 # gdb's Python requires its library, which is data.
 try 'gdb' '^GNU gdb\|^Python not initialized' in_empty_root /gdb --version
+try 'bash at fixed addresses' '^42$' in_empty_root /bash-fixed -c 'echo $((6 * 7))'
+try 'curl at fixed addresses' '^curl ' in_empty_root /curl-fixed --version
+try 'gdb at fixed addresses' '^GNU gdb\|^Python not initialized' in_empty_root /gdb-fixed --version
 try 'perl' '^1764$' in_empty_root /perl -e 'print 42 ** 2, "\n"'
 try 'node' '^1764$' in_empty_root /node -p '42 ** 2'
 try 'qemu-arm, run directly' 'hello from ARM: armv7l' in_empty_root /qemu-arm /bin/hello

@@ -53,6 +53,9 @@ export async function selfContained(
   return cache === undefined ? makeTemporary(program, options) : await fromCache(cache, program, options);
 }
 
+/** An emulator is started for every program of a chroot. */
+const settings = {closed: true, fixedAddress: true};
+
 /** The real path of a program that asks for no loader: a static one, or one that has its loader inside. */
 function inspect(program: string): string | undefined {
   const file = openElfSource(fileSource(program));
@@ -81,7 +84,7 @@ async function fromCache(
   const name = posix.basename(program);
   const planned = await packProgram(program, {
     output: posix.join(cache.real, name),
-    closed: true,
+    ...settings,
     dryRun: true,
   });
   const key = keyOf(planned.contents);
@@ -89,7 +92,7 @@ async function fromCache(
   if (found !== undefined) return {path: found, program, isStatic: false, [Symbol.dispose]: () => {}};
   onProgress(`packing ${program} into one file in ${cache.real}`);
   const path = await makeCached(cache, key, name, async (output) => {
-    const {contents} = await packProgram(program, {output, closed: true});
+    const {contents} = await packProgram(program, {output, ...settings});
     if (keyOf(contents) !== key) throw changed(program);
   });
   return {path, program, isStatic: false, [Symbol.dispose]: () => {}};
@@ -136,7 +139,7 @@ async function makeTemporary(
   try {
     const path = join(directory, name);
     onProgress(`packing ${program} into one file`);
-    await packProgram(program, {output: path, closed: true});
+    await packProgram(program, {output: path, ...settings});
     return {path, program, isStatic: false, [Symbol.dispose]: dispose};
   } catch (error) {
     dispose();

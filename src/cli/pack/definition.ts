@@ -19,6 +19,10 @@ export const pack = {
     isolate: flag('make the loader inside ignore LD_* variables, ld.so.preload and ld.so.cache', {
       default: true,
     }),
+    'fixed-address': flag(
+      'relocate program and libraries for fixed addresses: starts faster, but ASLR no longer moves them (default for qemu-user emulators)',
+      {twoWays: true},
+    ),
     'loader-only': flag('pack only the loader; libraries are searched for as usual'),
     'record-sources': flag('record in the file where each part came from'),
     'dry-run': flag('print the map of the file, but write nothing', {alias: 'n'}),

@@ -17,6 +17,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
     dlopen: args.dlopen,
     closed: args.closed,
     isolate: args.isolate,
+    fixedAddress: args['fixed-address'],
     loaderOnly: args['loader-only'],
     recordSources: args['record-sources'],
     dryRun: args['dry-run'],

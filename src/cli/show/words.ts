@@ -128,7 +128,14 @@ function insideInWords({packed}: ElfFacts): FactValue[] {
     return `${role} ${names.join(', ')}: ${bytes(size)}, ${identity}${from}`;
   });
   const isolated = packed.isolated ? 'the loader ignores LD_* variables' : 'the loader reads LD_* variables';
-  return plain(packed.closed ? 'closed: the loader opens nothing else' : undefined, isolated, ...parts);
+  return plain(
+    packed.closed ? 'closed: the loader opens nothing else' : undefined,
+    isolated,
+    packed.fixedAddress
+      ? 'at fixed addresses, relocated: ASLR does not move program and libraries'
+      : undefined,
+    ...parts,
+  );
 }
 
 function searchPath({kind, rpath, runpath, relativePath, needed}: ElfFacts): FactValue[] {

@@ -7,7 +7,7 @@
  */
 import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../../elf/constants.js';
 import {permissions} from '../../elf/listing.js';
-import {packedContents, programInside} from '../../elf/packed.js';
+import {type PackedContents, type PackedPart, packedContents, programInside} from '../../elf/packed.js';
 import {findPayload} from '../../elf/payload.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import {dynamicTables} from '../../elf/tables.js';
@@ -116,10 +116,20 @@ function packedAreas(view: ElfView): Area[] {
   const contents = packedContents(view);
   const program = programInside(view);
   if (contents === undefined || program === undefined) return [];
-  const parts = contents.parts
-    .slice(1)
-    .map(({offset, size, names: [name]}): Area => ({offset, size, kind: 'constant', name: name ?? ''}));
-  return [...parts, ...mapWith(program, [])];
+  return [...contents.parts.slice(1).flatMap((part) => partAreas(part, contents)), ...mapWith(program, [])];
+}
+
+/** At fixed addresses a library is as in memory up to where the next file begins; the rest of the original is elsewhere. */
+function partAreas({offset, size, rest, names: [name = '']}: PackedPart, {parts}: PackedContents): Area[] {
+  if (rest === undefined) return [{offset, size, kind: 'constant', name}];
+  const end = offset + rest.from;
+  const starts = parts.flatMap((one) => [one.offset, one.rest?.offset ?? one.offset]);
+  const next = Math.min(...starts.filter((start) => start >= end));
+  return [
+    {offset, size: rest.from, kind: 'constant', name},
+    {offset: end, size: next - end, kind: 'data', name: `${name}, relocated`},
+    {offset: rest.offset, size: size - rest.from, kind: 'unloaded', name: `${name}, the rest as it was`},
+  ];
 }
 
 function sectionAreas(view: ElfView, {segments, sections}: Headers): Area[] {

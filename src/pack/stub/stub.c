@@ -12,6 +12,9 @@
  * that flag is only for anonymous memory. There, pages are moved for good once, and copied from the second mapping
  * when they are writable or wanted again.
  *
+ * In a file at fixed addresses the first mapping has the libraries as they are to be in memory, one LOAD for all. There
+ * they are used in place, and only a library that is loaded again comes out of the second mapping, in the way described above.
+ *
  * Whatever directory the loader looks in, a name inside is what it finds, so neither a search path nor a file of the
  * machine can get in the way. Only the subdirectories for special processors do not exist.
  *
@@ -31,6 +34,9 @@ struct library {
 	u64 offset; /* of the file in the mapped range, a multiple of the page size */
 	u64 size;   /* of the file */
 	u64 head;   /* bytes of its first segment, up to a whole page */
+	u64 cut;    /* bytes of the file that are at `offset`, whole pages; the others are at `rest` */
+	u64 rest;
+	u64 span;   /* bytes of memory that are ready at its fixed address; 0 if it has none */
 };
 
 /* Written by the planner. Places are distances in bytes from the configuration itself. */
@@ -42,8 +48,9 @@ struct config {
 	i64 loader_entry;
 	i64 state;
 	i64 front; /* the files inside */
-	i64 back;  /* the same once more */
-	u64 size;  /* of that range, whole pages */
+	i64 back;  /* the same once more; with fixed addresses it is `front` */
+	i64 place; /* where libraries that have fixed addresses are, each at its `offset` */
+	u64 size;  /* of the range, whole pages */
 	u32 count; /* of libraries */
 	u32 flags;
 	struct library libraries[];
@@ -57,9 +64,11 @@ struct state {
 	u64 library; /* the last that was mapped as a whole, and where */
 	u64 address;
 	u64 length;
+	u64 opened; /* the number + 1 of the library that is open */
 	struct {
 		u64 position; /* for read() */
 		u64 moved;    /* on old kernels: its pages are gone from the first mapping */
+		u64 placed;   /* at its fixed address: 1 from when it is mapped there to when it is mapped again */
 	} of[];
 };
 
@@ -258,6 +267,15 @@ static int is_special(const char *path, u64 length)
 
 enum { NONE = -1, SPECIAL = -2 };
 
+/* The number of the first name that leads to a file. */
+static u64 first(u64 i)
+{
+	u64 k = 0;
+	while (config.libraries[k].offset != config.libraries[i].offset)
+		k++;
+	return k;
+}
+
 /* The number of the library that a path ends in. */
 static i64 find(const char *path)
 {
@@ -272,7 +290,7 @@ static i64 find(const char *path)
 	}
 	for (u32 i = 0; i < config.count; i++)
 		if (config.libraries[i].hash == hash && is_word(path + name, end - name, at(config.libraries[i].name)))
-			return is_special(path, name ? name - 1 : 0) ? (i64)SPECIAL : (i64)i;
+			return is_special(path, name ? name - 1 : 0) ? (i64)SPECIAL : (i64)first(i);
 	return NONE;
 }
 
@@ -286,6 +304,7 @@ static i64 open(i64 *a)
 	if (i == NONE)
 		return sys(NR_openat, a[0], a[1], a[2], a[3], 0, 0);
 	state->length = 0;
+	state->opened = i + 1;
 	state->of[i].position = 0;
 	return FIRST_DESCRIPTOR + i;
 }
@@ -316,27 +335,38 @@ static i64 stat(const char *path, struct stat *result)
 	return is_special(path, length) ? -ENOENT : describe(result, 0);
 }
 
+/* What is ready at a fixed address is the loader's once it is mapped: it may be gone by now. */
 static const u8 *content(u64 i)
 {
 	const struct state *state = at(config.state);
-	return (const u8 *)at(state->of[i].moved ? config.back : config.front) + config.libraries[i].offset;
+	i64 range = config.libraries[i].span && !state->of[i].placed ? config.place
+	            : state->of[i].moved                             ? config.back
+	                                                             : config.front;
+	return (const u8 *)at(range) + config.libraries[i].offset;
+}
+
+static void copy(u8 *to, const u8 *from, u64 count)
+{
+	u64 k = 0;
+	for (; k + 8 <= count; k += 8)
+		__builtin_memcpy(to + k, from + k, 8);
+	for (; k < count; k++)
+		to[k] = from[k];
 }
 
 static i64 read(u64 i, u8 *buffer, u64 count, u64 position)
 {
-	u64 size = config.libraries[i].size;
+	const struct library *library = &config.libraries[i];
 	if ((i64)position < 0)
 		return -EINVAL;
-	if (position >= size)
+	if (position >= library->size)
 		return 0;
-	if (count > size - position)
-		count = size - position;
-	const u8 *from = content(i) + position;
-	u64 k = 0;
-	for (; k + 8 <= count; k += 8)
-		__builtin_memcpy(buffer + k, from + k, 8);
-	for (; k < count; k++)
-		buffer[k] = from[k];
+	if (count > library->size - position)
+		count = library->size - position;
+	u64 here = position >= library->cut ? 0 : library->cut - position < count ? library->cut - position : count;
+	copy(buffer, content(i) + position, here);
+	if (here < count)
+		copy(buffer + here, (const u8 *)at(config.back) + library->rest + position + here - library->cut, count - here);
 	return count;
 }
 
@@ -361,7 +391,7 @@ static i64 remap(u64 start, u64 length, u64 flags, u64 address)
 static i64 move_or_copy(u64 i, u64 start, u64 length, u64 address, u64 prot)
 {
 	struct state *state = at(config.state);
-	if (!(prot & PROT_WRITE) && state->of[i].moved < 2 && !is_error(remap(start, length, MREMAP_FIXED, address))) {
+	if (!(prot & PROT_WRITE) && config.front != config.back && state->of[i].moved < 2 && !is_error(remap(start, length, MREMAP_FIXED, address))) {
 		state->of[i].moved = 1;
 		return protect(address, length, prot);
 	}
@@ -379,16 +409,15 @@ static i64 move_or_copy(u64 i, u64 start, u64 length, u64 address, u64 prot)
  * The loader maps a library as a whole first, then segment by segment at fixed addresses. Where a segment has the same
  * distance to its place in the file as the first one, its bytes are there already.
  */
-static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
+static i64 map_anywhere(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 {
 	struct state *state = at(config.state);
 	const struct library *library = &config.libraries[i];
-	if (!length || length > 1UL << 46 || offset >= up(library->size) || offset & 4095)
-		return -EINVAL;
-	u64 start = library->offset + offset, room = config.size - start;
+	u64 start = offset < library->cut ? library->offset + offset : library->rest + offset - library->cut;
+	u64 room = config.size - start;
 	u64 is_fixed = flags & MAP_FIXED, is_whole = !offset && length > library->head;
 	length = up(length);
-	if (is_fixed && !is_whole && state->library == i && address - state->address == offset &&
+	if (is_fixed && !is_whole && offset < library->cut && state->library == i && address - state->address == offset &&
 	    address + length <= state->address + state->length) {
 		/* It may have another protection than PROT_READ by now. */
 		i64 r = sys(NR_mprotect, address, length, prot, 0, 0, 0);
@@ -427,9 +456,50 @@ static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 	return move_or_copy(i, start, part, address, prot);
 }
 
+/*
+ * At its fixed address a library is as in memory already, and relocated: only protections are set. That is for the first time
+ * that it is mapped. Another time, after dlclose or for another namespace, it is mapped anywhere, as the file has it.
+ */
+static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
+{
+	struct state *state = at(config.state);
+	const struct library *library = &config.libraries[i];
+	u64 *placed = &state->of[i].placed, place = (u64)at(config.place) + library->offset;
+	if (!length || length > 1UL << 46 || offset >= up(library->size) || offset & 4095)
+		return -EINVAL;
+	if (!library->span)
+		return map_anywhere(i, address, length, prot, flags, offset);
+	if (!(flags & MAP_FIXED) || (!offset && length > library->head)) {
+		if (*placed || up(length) > library->span || (flags & MAP_FIXED && address != place)) {
+			*placed = 2;
+			return map_anywhere(i, address, length, prot, flags, offset);
+		}
+		*placed = 1;
+		return protect(place, up(length), prot);
+	}
+	if (*placed != 1)
+		return map_anywhere(i, address, length, prot, flags, offset);
+	i64 r = sys(NR_mprotect, address, up(length), prot, 0, 0, 0);
+	return r ? r : (i64)address;
+}
+
+/*
+ * Where segments are aligned to more than a page, glibc 2.35 and later takes room for the library and the alignment first,
+ * maps it there, and gives back what is left. There is so much room at a fixed address.
+ */
+static i64 reserve(i64 *a)
+{
+	struct state *state = at(config.state);
+	u64 i = state->opened - 1;
+	if (state->opened && !a[2] && !(a[3] & MAP_FIXED) && config.libraries[i].span && !state->of[i].placed)
+		return (i64)at(config.place) + config.libraries[i].offset;
+	return sys(NR_mmap, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
 static i64 close(u64 i)
 {
 	struct state *state = at(config.state);
+	state->opened = 0;
 	if (state->of[i].moved)
 		state->of[i].moved = 2;
 	return 0;
@@ -443,8 +513,10 @@ HIDDEN i64 handle(i64 number, i64 *a)
 	const char *path = number == NR_newfstatat ? (const char *)a[1] : 0;
 	if (path && *path)
 		return stat(path, (struct stat *)a[2]);
+	if (number == NR_mmap && a[3] & MAP_ANONYMOUS)
+		return reserve(a);
 	u64 i = (u32)a[number == NR_mmap ? 4 : 0] - FIRST_DESCRIPTOR;
-	if (i >= 0x80000 || (number == NR_mmap && a[3] & MAP_ANONYMOUS))
+	if (i >= 0x80000)
 		return sys(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (i >= config.count)
 		return -EBADF;

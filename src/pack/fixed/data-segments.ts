@@ -1,0 +1,32 @@
+/*
+ * The writable segments of a program at fixed addresses. The program itself stays in the file as it was; the kernel maps relocated copies
+ * of them.
+ */
+import {PF, PT} from '../../elf/constants.js';
+import {roundUp} from '../../elf/notes.js';
+import type {Phdr} from '../../elf/records.js';
+import type {ElfView} from '../../elf/view.js';
+
+/** A segment, and where its copy is in the packed file: on a page of its own. */
+export interface CopiedSegment {
+  readonly load: Phdr;
+  readonly offset: number;
+}
+
+/** Place the copies one after another; none for a program whose addresses do not change. */
+export function placeDataSegments(
+  view: ElfView,
+  base: bigint,
+  at: number,
+  page: number,
+): {readonly segments: readonly CopiedSegment[]; readonly end: number} {
+  let end = at;
+  const segments = (base === 0n ? [] : view.segments(PT.PT_LOAD))
+    .filter(({p_flags}) => (p_flags & PF.PF_W) !== 0)
+    .map((load) => {
+      const offset = end;
+      end = roundUp(offset + (load.p_offset % page) + load.p_filesz, page);
+      return {load, offset};
+    });
+  return {segments, end};
+}

@@ -1,0 +1,25 @@
+import type {Phdr} from '../../elf/records.js';
+import type {ElfView} from '../../elf/view.js';
+
+/** The pages of a segment as they will be in memory, to be changed. */
+export interface SegmentCopy {
+  readonly load: Phdr;
+  /** Of its first page. */
+  readonly address: bigint;
+  /** Where that page is in the file. */
+  readonly offset: number;
+  /** To the end of what the file has of the segment. */
+  readonly bytes: Uint8Array;
+}
+
+/** Copy the pages of a segment, from the start of its first page on. */
+export function copySegment({source}: ElfView, load: Phdr, page: number): SegmentCopy {
+  const before = load.p_offset % page;
+  const offset = load.p_offset - before;
+  return {
+    load,
+    address: load.p_vaddr - BigInt(before),
+    offset,
+    bytes: source.read(offset, before + load.p_filesz).slice(),
+  };
+}
