@@ -142,8 +142,9 @@ export {
 export type {Listing} from './pack/listing.js';
 export {type PackOptions, type PackResult, packProgram} from './pack/pack-program.js';
 export type {PackPiece, PackPlan} from './pack/plan.js';
-export {type PackRequest, type PartRequest, planPack} from './pack/plan-pack.js';
+export {planPack} from './pack/plan-pack.js';
 export {provePacked} from './pack/prove.js';
+export type {PackRequest, PartRequest} from './pack/request.js';
 export {type UnpackOptions, type UnpackResult, unpack} from './pack/unpack.js';
 export {type Packing, writePacked} from './pack/write-packed.js';
 export {

@@ -19,8 +19,9 @@ import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
 import {type Listing, listLoaded} from './listing.js';
 import type {PackPlan} from './plan.js';
-import {type PartRequest, planPack} from './plan-pack.js';
+import {planPack} from './plan-pack.js';
 import {provePacked} from './prove.js';
+import type {PartRequest} from './request.js';
 import {type Packing, writePacked} from './write-packed.js';
 
 /** What goes into a packed file, and where it goes. */

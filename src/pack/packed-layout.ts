@@ -10,9 +10,9 @@ import type {CallSite} from './calls.js';
 import {fixedBase} from './fixed/base.js';
 import {type CopiedSegment, placeDataSegments} from './fixed/data-segments.js';
 import {type LoaderImage, loaderImage} from './loader-image.js';
-import type {PackRequest} from './plan-pack.js';
 import {type InRange, layOutRange, type ServedRange} from './range.js';
 import {stateSize} from './records.js';
+import type {PackRequest} from './request.js';
 import {type InsideName, stubSegmentSize} from './stub-segment.js';
 
 /** Where everything is, in file and memory. Addresses are those of the program's headers. */

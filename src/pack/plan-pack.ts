@@ -12,6 +12,9 @@
  * Nothing in program and libraries is changed: whichever directory the loader looks in, the handler answers by the name
  * alone. So unpacking gives the very bytes that a package manager installed.
  *
+ * At fixed addresses the first mapping has the libraries relocated and as they are in memory (range.ts, fixed/), and the
+ * kernel maps relocated copies of the program's writable segments. What that changes is in the file as it was, too.
+ *
  * Without libraries (form 1) there is no handler, and the parts are there for unpacking only.
  */
 import {ET, PF, PT} from '../elf/constants.js';
@@ -32,36 +35,8 @@ import type {PackPiece, PackPlan} from './plan.js';
 import type {InRange} from './range.js';
 import {dataPieces, rangePieces, sized} from './range-pieces.js';
 import {CLOSED} from './records.js';
+import type {PackRequest} from './request.js';
 import {stubSegment} from './stub-segment.js';
-
-/** A file to pack. */
-export interface PartRequest {
-  readonly view: ElfView;
-  /** The names under which the loader asks for it; of the program, its file name. */
-  readonly names: readonly string[];
-  /** Of its content: 64 lowercase hexadecimal digits. */
-  readonly sha256: string;
-  /** Permission bits. */
-  readonly mode: number;
-  /** Its path, if that is to be recorded. */
-  readonly source?: string | undefined;
-}
-
-/** What goes into a packed file. */
-export interface PackRequest {
-  readonly program: PartRequest;
-  readonly loader: PartRequest;
-  /** None: the loader alone goes inside and looks for libraries as ever. */
-  readonly libraries: readonly PartRequest[];
-  /** Whether the loader opens nothing but what is inside. */
-  readonly closed?: boolean | undefined;
-  /** Whether the loader ignores LD_* variables, ld.so.preload and ld.so.cache. Default: true. */
-  readonly isolate?: boolean | undefined;
-  /** Whether an isolated loader keeps the directories that it was built with. Default: true. */
-  readonly keepDirectories?: boolean | undefined;
-  /** Whether the file is always at the same addresses, and relocated for them; see fixed/base.ts. Default: false. */
-  readonly fixedAddress?: boolean | undefined;
-}
 
 /**
  * Plan a packed file. Pure: reads through the views, writes nothing.

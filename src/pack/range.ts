@@ -1,6 +1,6 @@
 /*
- * The range of a packed file that the handler serves from: loader and libraries one after another. With fixed addresses each that
- * can be is there as in memory, ready to be used in place, and what that leaves out of the original files follows.
+ * The range of a packed file that the handler serves from: loader and libraries one after another. With fixed addresses
+ * each that can be is there as in memory, to be used in place, and what that leaves out of the original files follows.
  */
 import {roundUp} from '../elf/notes.js';
 import type {ElfView} from '../elf/view.js';

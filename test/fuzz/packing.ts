@@ -8,8 +8,9 @@ import {ElfError} from '../../src/errors.js';
 import {memoryLayout} from '../../src/pack/fixed/memory-layout.js';
 import {relocate} from '../../src/pack/fixed/relocated.js';
 import type {PackPlan} from '../../src/pack/plan.js';
-import {type PackRequest, type PartRequest, planPack} from '../../src/pack/plan-pack.js';
+import {planPack} from '../../src/pack/plan-pack.js';
 import {provePacked} from '../../src/pack/prove.js';
+import type {PackRequest, PartRequest} from '../../src/pack/request.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
 

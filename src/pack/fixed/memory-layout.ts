@@ -1,10 +1,9 @@
 /*
- * How a library is laid out in memory, if that can be prepared in the packed file: there its segments are as far from one another as in
+ * How a library is in memory, if it can be like that in the packed file, too: its segments as far from one another as in
  * memory, so that one LOAD maps them all, and the handler has but to set protections.
  *
- * In nearly every library the segments that are not written to come first and are in memory as they are in the file. That
- * much of the library, up to the page `cut`, serves as the original as well. What follows of the original is
- * stored a second time.
+ * In nearly every library the segments that are not written to come first, and are in memory as in the file. That much,
+ * up to the page `cut`, serves as the original as well; the rest of the original is stored besides.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -12,7 +11,7 @@ import type {Phdr} from '../../elf/records.js';
 import type {ElfView} from '../../elf/view.js';
 
 export interface MemoryLayout {
-  /** What the addresses in it are multiples of, and how far it must be from others, where glibc maps it by taking room first. */
+  /** The largest p_align, at least a page of 4 KiB. */
   readonly align: number;
   /** Bytes of memory, whole pages. */
   readonly span: number;
@@ -31,7 +30,7 @@ const smallestPage = 4096;
 /** Lay out a library; undefined for one that is to stay relocatable. */
 export function memoryLayout(view: ElfView, largestPage: number): MemoryLayout | undefined {
   const loads = view.segments(PT.PT_LOAD);
-  const align = Math.max(smallestPage, ...loads.map(({p_align}) => p_align));
+  const align = loads.reduce((most, {p_align}) => Math.max(most, p_align), smallestPage);
   const first = loads.findIndex(isMoved);
   const [before, data, last] = [loads[first - 1], loads[first], loads.at(-1)];
   if (before === undefined || data === undefined || last === undefined || align > largestPage)

@@ -1,6 +1,6 @@
 /*
- * The words that relocations change, in copies of a file's segments. What only a hostile file has is refused: a place where
- * the loader would crash, or one in the headers, which would then say something else than when they were checked.
+ * The words that relocations change, in copies of a file's segments. What only a hostile file has is refused: a place
+ * where the loader would crash, or one in the headers, which would then say something else than when they were checked.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {hasTextRelocations} from '../../elf/hardening.js';
@@ -49,8 +49,8 @@ export class RelocatedWords {
   }
 
   /**
-   * Whether a word can be changed in the file. False for one that is left for the loader, and with it what comes after: a word of
-   * the BSS, or of code that the loader makes writable.
+   * Whether a word can be changed in the file. False for one that is left for the loader, and with it what comes after: a
+   * word of the BSS, or of code that the loader makes writable.
    *
    * @param entry file offset of the relocation
    * @throws ElfError BAD_ELF

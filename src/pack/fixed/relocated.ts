@@ -1,10 +1,10 @@
 /*
- * The segments of a file as they are after the loader's first step, at an address that is known: every R_*_RELATIVE relocation
- * applied, and DT_RELR. All others are left for the loader. It works through what the dynamic section says: now DT_RELA
- * begins after those that were applied, and DT_RELR is empty.
+ * The segments of a file as they are after the loader's first step, at an address that is known: every R_*_RELATIVE
+ * relocation applied, and DT_RELR. All others are left for the loader. It works through what the dynamic section says: now
+ * DT_RELA begins after those that were applied, and DT_RELR is empty.
  *
- * The order is the loader's (glibc, elf/dynamic-link.h): DT_RELR, then DT_RELA from its start, so where two change one word the
- * result is the same. The first that is not relative, or whose word is not in the file, ends what is applied.
+ * The order is the loader's (glibc, elf/dynamic-link.h): DT_RELR, then DT_RELA from its start, so where two change one
+ * word the result is the same. The first that is not relative, or whose word is not in the file, ends what is applied.
  * DT_RELACOUNT, by which the loader goes without looking, is not asked.
  */
 import {DT, EM, PT} from '../../elf/constants.js';
