@@ -8,12 +8,14 @@
  * `--runtime` for those of them that show it for another release of the same line: the command line, files, processes.
  */
 import {spawn, spawnSync} from 'node:child_process';
-import {readdirSync, rmSync, statSync} from 'node:fs';
+import {existsSync, readdirSync, rmSync, statSync} from 'node:fs';
 import path from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
+/** Shared emulators, where install-test-tools.sh had to put some: those of Debian 13 are static. */
+const ownTools = '/usr/local/lib/elfinterp-test-tools/bin';
 const counts = {passed: 0, failed: 0, skipped: 0};
 /** What `--portable` leaves out: what depends on the kernel, on other programs or on time more than on Node, or
  * computes and is covered by what an edit or the command line makes of it. */
@@ -101,6 +103,7 @@ function testsWithout(prefixes) {
 async function runTests(args) {
   const env = {...process.env};
   if (inCi) delete env.ELFINTERP_TEST_SKIP_MISSING;
+  if (existsSync(ownTools)) env.PATH = `${ownTools}:${env.PATH}`;
   const ava = spawn('node_modules/.bin/ava', ['--tap', ...args], {env, stdio: ['ignore', 'pipe', 'inherit']});
   const ended = new Promise((resolve) => {
     ava.on('error', (error) => resolve(error.message));

@@ -24,7 +24,7 @@ import {elfinterp, projectDirectory} from './helpers/cli.js';
 import {fixture, fixtureBytes} from './helpers/fixtures.js';
 import {readelfInterpreter} from './helpers/readelf.js';
 import {tempDirectory, tempFile} from './helpers/temp.js';
-import {output, withTools} from './helpers/tools.js';
+import {output, pathOf, withTools} from './helpers/tools.js';
 
 test.after.always(closeBrowser);
 
@@ -78,7 +78,7 @@ async function hashOf(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-const qemu = '/usr/bin/qemu-arm';
+const qemu = pathOf('qemu-arm');
 
 function requireQemu(): string {
   output('qemu-arm', ['--version']);

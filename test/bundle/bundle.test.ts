@@ -22,9 +22,9 @@ import {fixture} from '../helpers/fixtures.js';
 import {place} from '../helpers/place.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {MissingTool, output, run, withTools} from '../helpers/tools.js';
+import {MissingTool, output, pathOf, run, withTools} from '../helpers/tools.js';
 
-const emulator = '/usr/bin/qemu-arm';
+const emulator = pathOf('qemu-arm');
 const layout = {prefix: '/debootstrap', libs: '/debootstrap/qemu-libs'};
 
 function needEmulator(): string {
@@ -120,7 +120,7 @@ test(
   withTools(async (t) => {
     const into = tempDirectory(t);
     await bundle([needEmulator()], {into});
-    const {manifest} = await bundle(['/usr/bin/qemu-aarch64'], {into});
+    const {manifest} = await bundle([pathOf('qemu-aarch64')], {into});
     t.deepEqual(manifest.programs.map(({path: file, qemuTarget}) => [file, qemuTarget]).sort(), [
       ['/debootstrap/qemu-aarch64', 'aarch64'],
       ['/debootstrap/qemu-arm', 'arm'],

@@ -18,7 +18,7 @@ import {verifyBundle} from '../../src/chroot/verify.js';
 import type {ElfError, ErrorCode} from '../../src/errors.js';
 import {elfinterp} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output, run, withTools} from '../helpers/tools.js';
+import {output, pathOf, run, withTools} from '../helpers/tools.js';
 
 /** A program that prints `../share/text`, as seen from its own place, and `/etc/text`. */
 function reader(directory: string): string {
@@ -61,7 +61,7 @@ test(
       '/opt/true/lib',
       ['/opt/true/false', '/opt/true/true'],
     ]);
-    t.deepEqual(await layoutOf('/usr/bin/qemu-arm'), [
+    t.deepEqual(await layoutOf(pathOf('qemu-arm')), [
       '/debootstrap',
       '/debootstrap/qemu-libs',
       ['/debootstrap/qemu-arm'],
@@ -73,7 +73,7 @@ test(
       '/opt/qemu-img',
       'not every qemu-NAME is for programs of another machine',
     );
-    t.is((await layoutOf('/bin/true', '/usr/bin/qemu-arm'))[0], '/opt/true');
+    t.is((await layoutOf('/bin/true', pathOf('qemu-arm')))[0], '/opt/true');
   }),
 );
 

@@ -23,10 +23,10 @@ import {ElfError} from '../../src/errors.js';
 import {elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {run} from '../helpers/tools.js';
+import {pathOf, run} from '../helpers/tools.js';
 import {hostEntries, processesWith} from './helpers.js';
 
-const needed = {'/usr/sbin/debootstrap': 'debootstrap', '/usr/bin/qemu-arm': 'qemu-user'};
+const needed = {'/usr/sbin/debootstrap': 'debootstrap', [pathOf('qemu-arm')]: 'qemu-user'};
 const missing = Object.entries(needed).flatMap(([path, debian]) => (existsSync(path) ? [] : [debian]));
 const allowed = process.env.ELFINTERP_TEST_SKIP_MISSING === '1';
 /** The second stage is not for everybody: without subordinate ids an ordinary user cannot do it. */

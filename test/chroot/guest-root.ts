@@ -6,12 +6,12 @@ import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {MissingTool} from '../helpers/tools.js';
+import {MissingTool, pathOf} from '../helpers/tools.js';
 
 /** A root with a static /bin/sh for ARM, which says who it is and exits with 0. */
 export function guestRoot(t: ExecutionContext): string {
   for (const name of ['qemu-arm', 'qemu-aarch64']) {
-    if (!existsSync(`/usr/bin/${name}`)) throw new MissingTool(name);
+    if (!existsSync(pathOf(name))) throw new MissingTool(name);
   }
   const root = tempDirectory(t);
   chmodSync(root, 0o755);

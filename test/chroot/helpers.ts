@@ -24,15 +24,18 @@ import {
   type ManifestFile,
   type ManifestRole,
 } from '../../src/bundle/manifest.js';
+import {pathOf} from '../helpers/tools.js';
+
+const qemuArm = pathOf('qemu-arm');
 
 /** What the tests run, and the Debian package of each. */
 const needed = {
-  '/usr/bin/qemu-arm': 'qemu-user',
+  [qemuArm]: 'qemu-user',
   '/usr/bin/patchelf': 'patchelf',
   '/usr/bin/arm-linux-gnueabi-gcc': 'gcc-arm-linux-gnueabi',
   '/usr/bin/unshare': 'util-linux',
   '/usr/bin/newuidmap': 'uidmap',
-} as const;
+};
 
 /** Fail in words, or tell the caller to skip when ELFINTERP_TEST_SKIP_MISSING=1. */
 export function missingTools(): string | undefined {
@@ -83,8 +86,8 @@ export function makeBundle(root: string, prefix: string): Manifest {
     chmodSync(join(root, path), 0o755);
     files.push({path, role, source, sha256: '', size: 0, mode: 0o755});
   };
-  add('/usr/bin/qemu-arm', `${prefix}/qemu-arm`, 'program');
-  for (const [name, source] of librariesOf('/usr/bin/qemu-arm')) {
+  add(qemuArm, `${prefix}/qemu-arm`, 'program');
+  for (const [name, source] of librariesOf(qemuArm)) {
     if (name.startsWith('ld-linux')) add(source, `${libs}/ld.so`, 'loader');
     else add(source, `${libs}/${name}`, 'library');
   }

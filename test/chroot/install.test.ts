@@ -22,7 +22,7 @@ import {fixture} from '../helpers/fixtures.js';
 import '../helpers/own-cache.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {output, pathOf, withTools} from '../helpers/tools.js';
 import {addProgram, greeting, guestRoot} from './guest-root.js';
 
 /** Every path below a directory. */
@@ -111,13 +111,13 @@ test(
   "chroot run uses the chroot's own emulator, with the loader and the libraries that it has there",
   withTools((t) => {
     const root = guestRoot(t);
-    const libraries = output('ldd', ['/usr/bin/qemu-arm']).matchAll(/(\/\S+) \(0x/g);
+    const libraries = output('ldd', [pathOf('qemu-arm')]).matchAll(/(\/\S+) \(0x/g);
     for (const [, path = ''] of libraries) {
       mkdirSync(join(root, path, '..'), {recursive: true});
       copyFileSync(path, join(root, path));
     }
     mkdirSync(join(root, 'usr/bin'), {recursive: true});
-    copyFileSync('/usr/bin/qemu-arm', join(root, 'usr/bin/qemu-arm'));
+    copyFileSync(pathOf('qemu-arm'), join(root, 'usr/bin/qemu-arm'));
     const {status, stdout, stderr} = runs(root);
     t.deepEqual({status, stdout, stderr}, {status: 0, stdout: greeting, stderr: ''});
     rmSync(join(root, 'lib/x86_64-linux-gnu/libc.so.6'));
@@ -132,11 +132,11 @@ test(
     const directory = tempDirectory(t);
     chmodSync(directory, 0o755);
     const emulator = join(directory, 'my-emulator');
-    copyFileSync('/usr/bin/qemu-arm', emulator);
+    copyFileSync(pathOf('qemu-arm'), emulator);
     chmodSync(emulator, 0o755);
     await installEmulator(root, [emulator]);
     t.is(runs(root).stdout, greeting);
-    await installEmulator(root, ['/usr/bin/qemu-aarch64']);
+    await installEmulator(root, [pathOf('qemu-aarch64')]);
     t.is(runs(root).stdout, greeting);
   }),
 );
@@ -146,8 +146,8 @@ test(
   withTools(async (t) => {
     const root = guestRoot(t);
     const other = join(tempDirectory(t), 'qemu-arm-static');
-    copyFileSync('/usr/bin/qemu-arm', other);
-    await installEmulator(root, ['/usr/bin/qemu-arm', '/usr/bin/qemu-aarch64']);
+    copyFileSync(pathOf('qemu-arm'), other);
+    await installEmulator(root, [pathOf('qemu-arm'), pathOf('qemu-aarch64')]);
     const {bundle} = await installEmulator(root, [other]);
     t.deepEqual(bundle?.manifest.programs.map(({path}) => path).sort(), [
       '/debootstrap/qemu-aarch64',
@@ -174,7 +174,7 @@ test(
     ]);
     t.deepEqual(verifyBundle(root).problems, []);
     t.true(
-      readFileSync(join(root, 'debootstrap/qemu-libs/qemu-arm')).equals(readFileSync('/usr/bin/qemu-arm')),
+      readFileSync(join(root, 'debootstrap/qemu-libs/qemu-arm')).equals(readFileSync(pathOf('qemu-arm'))),
     );
     // This "shell" only says what it was started with: the path of the script, once.
     t.regex(runs(root).stdout, /argv\[0\]=\/debootstrap\/qemu-libs\/sh/);
@@ -400,8 +400,8 @@ test(
   'an emulator that does not run the programs of the chroot is told',
   withTools(async (t) => {
     const root = guestRoot(t);
-    const {notes} = await installEmulator(root, ['/usr/bin/qemu-aarch64']);
+    const {notes} = await installEmulator(root, [pathOf('qemu-aarch64')]);
     t.regex(notes.join(), /programs of this chroot \(arm\w*\) need qemu-arm.*, not qemu-aarch64/);
-    t.deepEqual((await installEmulator(root, ['/usr/bin/qemu-arm'])).notes, []);
+    t.deepEqual((await installEmulator(root, [pathOf('qemu-arm')])).notes, []);
   }),
 );

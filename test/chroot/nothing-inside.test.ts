@@ -11,7 +11,7 @@ import {fixture} from '../helpers/fixtures.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {run, withTools} from '../helpers/tools.js';
+import {pathOf, run, withTools} from '../helpers/tools.js';
 import {greeting, guestRoot} from './guest-root.js';
 import {hostEntries} from './helpers.js';
 
@@ -69,7 +69,7 @@ test.serial(
   'an emulator that is named goes before the one in the chroot',
   withTools((t) => {
     const root = guestRoot(t);
-    t.is(elfinterp(['chroot', 'run', root, '--emulator', '/usr/bin/qemu-arm']).stdout, greeting);
+    t.is(elfinterp(['chroot', 'run', root, '--emulator', pathOf('qemu-arm')]).stdout, greeting);
     const {status, stderr} = elfinterp(['chroot', 'run', root, '--emulator', '/bin/sh']);
     t.not(status, 0);
     t.not(stderr, '');

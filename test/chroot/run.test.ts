@@ -21,7 +21,7 @@ import {runInChroot} from '../../src/chroot/run.js';
 import {ElfError} from '../../src/errors.js';
 import {program, projectDirectory} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output} from '../helpers/tools.js';
+import {output, pathOf} from '../helpers/tools.js';
 import {
   hostEntries,
   makeChroot,
@@ -530,7 +530,7 @@ chrootTest('a /debootstrap that is a link out of the chroot is refused', (t) => 
 chrootTest('an emulator that is a link out of the chroot is refused', (t) => {
   const root = copyOfChroot(t);
   rmSync(join(root, 'debootstrap/qemu-arm'));
-  symlinkSync('/usr/bin/qemu-arm', join(root, 'debootstrap/qemu-arm'));
+  symlinkSync(pathOf('qemu-arm'), join(root, 'debootstrap/qemu-arm'));
   t.regex(
     run(['/bin/guest', 'uname'], {root}).stderr,
     /\/debootstrap\/qemu-arm is reached through a symbolic link/,

@@ -7,7 +7,7 @@ import {guestStatus, tinyGuest} from '../../src/binfmt/tiny-guest.js';
 import {elfinterp} from '../helpers/cli.js';
 import {inNamespace} from '../helpers/private-table.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {run, withTools} from '../helpers/tools.js';
+import {pathOf, run, withTools} from '../helpers/tools.js';
 import {guestRoot} from './guest-root.js';
 
 /** Targets that have an emulator in Debian's qemu-user; i486 is the machine's own. */
@@ -24,13 +24,13 @@ test(
   'every emulator runs the tiny program of its target',
   withTools((t) => {
     const lines = emulated.map(
-      ({name}) => `elfinterp binfmt register /usr/bin/qemu-${name} --test || echo ${name} failed`,
+      ({name}) => `elfinterp binfmt register ${pathOf(`qemu-${name}`)} --test || echo ${name} failed`,
     );
     const {stdout, stderr} = inNamespace(lines.join('\n'));
     t.is(stderr, '');
     t.deepEqual(
       stdout.trim().split('\n'),
-      emulated.map(({name}) => `qemu-${name}  /usr/bin/qemu-${name}`),
+      emulated.map(({name}) => `qemu-${name}  ${pathOf(`qemu-${name}`)}`),
     );
   }),
 );

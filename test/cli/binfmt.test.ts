@@ -5,7 +5,7 @@ import {guestRoot} from '../chroot/guest-root.js';
 import {elfinterp} from '../helpers/cli.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
-import {withTools} from '../helpers/tools.js';
+import {pathOf, withTools} from '../helpers/tools.js';
 
 test('an emulator is registered, listed, shown, switched and unregistered', (t) => {
   const {stdout, stderr} = inNamespace(`
@@ -78,7 +78,7 @@ test('an entry that is not there is reported, and the others are still changed',
 
 test('with flag F a shared emulator is made one file, and a static one stays where it is', (t) => {
   const {status, stdout, stderr} = inNamespace(
-    'elfinterp binfmt register /usr/bin/qemu-arm --flags F; elfinterp binfmt register /opt/qemu-s390x --flags P',
+    `elfinterp binfmt register ${pathOf('qemu-arm')} --flags F; elfinterp binfmt register /opt/qemu-s390x --flags P`,
   );
   t.deepEqual([status, stderr], [0, '']);
   t.regex(stdout, new RegExp(`^qemu-arm  ${ownCache}/[0-9a-f]{40}/qemu-arm\nqemu-s390x  /opt/qemu-s390x\n$`));

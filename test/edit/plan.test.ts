@@ -16,7 +16,7 @@ import {countDifferent, edit, planFor, programFile} from '../helpers/edits.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {elflint, readelfDynamic, readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {MissingTool, output, run, withTools} from '../helpers/tools.js';
+import {MissingTool, output, pathOf, run, withTools} from '../helpers/tools.js';
 
 const interpreters: readonly EditRequest[] = [
   {interpreter: '/l'},
@@ -363,7 +363,7 @@ test('checker refuses a result that does not read as was asked', (t) => {
   t.regex(check(t, () => [], {rpath: '/a'})?.message ?? 'passed', /DT_RPATH would not read as it should/);
 });
 
-const qemuArm = '/usr/bin/qemu-arm';
+const qemuArm = pathOf('qemu-arm');
 
 /** Debian's qemu-arm, where it is dynamically linked. */
 function sharedQemuArm(): Buffer {

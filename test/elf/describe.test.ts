@@ -14,7 +14,7 @@ import {fileSource} from '../../src/source/file.js';
 import {debugFile, fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfDynamic, readelfSections, readelfSegments} from '../helpers/readelf.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {output, pathOf, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
 
 function describeFile(t: ExecutionContext, file: string): ElfFacts {
@@ -38,7 +38,7 @@ function compile(t: ExecutionContext, options: readonly string[], compiler = 'gc
 
 /** Programs and libraries of this machine, of several kinds. */
 const installed = [
-  '/usr/bin/qemu-arm',
+  pathOf('qemu-arm'),
   '/bin/ls',
   '/bin/bash',
   '/usr/bin/gdb',

@@ -26,6 +26,7 @@ import {openDirectory} from '../../src/source/dir-fd.js';
 import {hostEntries, processesWith} from '../chroot/helpers.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
+import {pathOf} from '../helpers/tools.js';
 import type {Ended, Scenario} from './walk.js';
 
 /** Kills after which the root was neither the old nor the new one until the next run: counted for the totals. */
@@ -246,5 +247,5 @@ export const chrootScenarios: readonly Scenario[] = [
     prepare: withBundle,
     args: (root) => ['chroot', 'remove', root],
   }),
-  ...(existsSync('/usr/bin/qemu-arm') ? [chrootRun] : []),
+  ...(existsSync(pathOf('qemu-arm')) ? [chrootRun] : []),
 ];

@@ -9,7 +9,7 @@ import tmp from 'tmp';
 import {program, projectDirectory} from './cli.js';
 import {fixture} from './fixtures.js';
 import {tempDirectory} from './temp.js';
-import {output, run} from './tools.js';
+import {output, pathOf, run} from './tools.js';
 
 export const apiScript = path.join(projectDirectory, 'scripts', 'api-docs.js');
 
@@ -59,7 +59,7 @@ function prepareOnce(): string {
   tmp.setGracefulCleanup();
   const directory = tmp.dirSync({prefix: 'elfinterp-examples-', unsafeCleanup: true}).name;
   const emulator = path.join(directory, 'qemu-arm');
-  copyFileSync('/usr/bin/qemu-arm', emulator);
+  copyFileSync(pathOf('qemu-arm'), emulator);
   chmodSync(emulator, 0o755);
   for (const [chroot, name, file] of [
     ['chroot', 'hello', 'armel/hello-static'],

@@ -2,9 +2,10 @@
  * The command line as users have it: bin/elfinterp.js in a process of its own.
  */
 import type {SpawnSyncOptions} from 'node:child_process';
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {cpSync, existsSync, readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
+import tmp from 'tmp';
 import {type RunResult, run} from './tools.js';
 
 /** Compiled tests lie in build/test/helpers. */
@@ -21,19 +22,49 @@ export function elfinterp(args: readonly string[], options: SpawnSyncOptions = {
   return run(process.execPath, [program, ...args], options);
 }
 
+const nobody = 65534;
+
 /**
  * Run a command line as a user without privileges; as this user when that is not root. The code is loaded before
  * the change of user, who may not be able to read it.
  */
 export function elfinterpAsNobody(args: readonly string[], options: SpawnSyncOptions = {}): RunResult {
   if (process.geteuid?.() !== 0) return elfinterp(args, options);
+  if (!canChangeUser())
+    return run(process.execPath, [copyForNobody(), ...args], {...options, uid: nobody, gid: nobody});
   const script = [
     loadCode,
     'loadAll();',
-    'process.setgroups([]); process.setgid(65534); process.setuid(65534);',
+    `process.setgroups([]); process.setgid(${nobody}); process.setuid(${nobody});`,
     "load('cli').main(process.argv.slice(1));",
   ].join('\n');
   return run(process.execPath, ['-e', script, '--', ...args], options);
+}
+
+/** Whether this Node lets a process change its user: Debian 13's does not, lest libuv have io_uring open. */
+function canChangeUser(): boolean {
+  try {
+    process.setgroups?.(process.getgroups?.() ?? []);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let copied: string | undefined;
+
+/** The command line in a directory that everybody may read, until this process ends. */
+function copyForNobody(): string {
+  copied ??= makeCopy();
+  return path.join(copied, 'bin', path.basename(program));
+}
+
+function makeCopy(): string {
+  tmp.setGracefulCleanup();
+  const directory = tmp.dirSync({prefix: 'elfinterp-copy-', mode: 0o755, unsafeCleanup: true}).name;
+  for (const name of ['bin', 'dist/bin'])
+    cpSync(path.join(projectDirectory, name), path.join(directory, name), {recursive: true});
+  return directory;
 }
 
 /** What is in a directory, hidden files too, and the content of each file. */

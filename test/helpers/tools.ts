@@ -4,6 +4,7 @@
 import {type SpawnSyncOptions, spawnSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import type {ExecutionContext} from 'ava';
+import {locateProgram} from '../../src/chroot/tools.js';
 import type {Fixture} from './fixtures.js';
 
 export interface RunResult {
@@ -43,6 +44,11 @@ export function output(command: string, args: readonly string[], options: SpawnS
   const {status, stdout, stderr} = run(command, args, options);
   if (status === 0) return stdout;
   throw new Error(`${command} ${args.join(' ')}: exit status ${status}: ${stderr || stdout}`);
+}
+
+/** Where a tool is, in PATH above all: scripts/test.js puts shared emulators there. Debian's path if it is nowhere. */
+export function pathOf(tool: string): string {
+  return locateProgram(tool) ?? `/usr/bin/${tool}`;
 }
 
 /** Run a program of a fixture's kind, natively or under qemu-user with the cross libc. */

@@ -6,7 +6,7 @@ import {packedContents} from '../../src/elf/packed.js';
 import {unpack} from '../../src/pack/unpack.js';
 import {elfinterp} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output, run, withTools} from '../helpers/tools.js';
+import {output, pathOf, run, withTools} from '../helpers/tools.js';
 import {compileTorture, crossRoot, pack, runInEmptyRoot, sourceFile} from './packing.js';
 
 test(
@@ -32,7 +32,7 @@ test(
   }),
 );
 
-for (const program of ['/usr/bin/xz', '/usr/bin/python3', '/usr/bin/qemu-arm', process.execPath]) {
+for (const program of ['/usr/bin/xz', '/usr/bin/python3', pathOf('qemu-arm'), process.execPath]) {
   test(
     `${path.basename(program)} runs in an empty root`,
     withTools(async (t) => {

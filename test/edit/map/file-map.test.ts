@@ -10,7 +10,7 @@ import {fileSource} from '../../../src/source/file.js';
 import {edit, editOrNoRoom, planFor} from '../../helpers/edits.js';
 import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
 import {readelfSections} from '../../helpers/readelf.js';
-import {withTools} from '../../helpers/tools.js';
+import {pathOf, withTools} from '../../helpers/tools.js';
 import {viewBuffer} from '../../helpers/view-buffer.js';
 
 /** Every byte belongs to one region, in order. */
@@ -24,7 +24,7 @@ function assertCovers(t: ExecutionContext, map: readonly FileRegion[], size: num
   t.is(at, size, where);
 }
 
-const installed = ['/usr/bin/qemu-arm', '/usr/bin/gdb', '/lib/x86_64-linux-gnu/libc.so.6', process.execPath];
+const installed = [pathOf('qemu-arm'), '/usr/bin/gdb', '/lib/x86_64-linux-gnu/libc.so.6', process.execPath];
 
 for (const file of [...fixtures.map(({path}) => path), ...installed.filter((path) => existsSync(path))]) {
   test(
