@@ -47,9 +47,15 @@ function sleep(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** Whether a person watches. Only a character device is worth asking Node. */
+/** Linux's devices that are memory: /dev/null, /dev/zero, /dev/full (devices.txt in its documentation). */
+const memoryDevices = 1;
+
+/** Whether a person watches. Only a character device is worth asking Node, and not the one that most output goes to. */
 export function isTerminal(descriptor: Descriptor): boolean {
-  return fstatSync(descriptor).isCharacterDevice() && streamOf(descriptor).isTTY === true;
+  const stats = fstatSync(descriptor);
+  if (!stats.isCharacterDevice()) return false;
+  const major = (stats.rdev >> 8) & 0xfff;
+  return !(process.platform === 'linux' && major === memoryDevices) && streamOf(descriptor).isTTY === true;
 }
 
 /** The width of a terminal in characters; undefined for anything else. */

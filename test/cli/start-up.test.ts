@@ -193,11 +193,14 @@ test('get and needed load neither yargs nor what writes, and no part of Node tha
       load('cli').main(process.argv.slice(1)).then(() => setImmediate(() => {
         console.error(JSON.stringify([[...loaded.keys()], process.moduleLoadList.slice(before)]));
       }));`;
-    const {stderr} = run(process.execPath, ['-e', script, command, file]);
-    const [files, builtins] = JSON.parse(stderr);
-    t.deepEqual(files, ['cli']);
-    for (const name of ['tty', 'net', 'crypto', 'stream', 'url'])
-      t.false(builtins.includes(`NativeModule ${name}`), name);
+    for (const redirection of ['', '>/dev/null']) {
+      const shell = `exec "$@" ${redirection}`;
+      const {stderr} = run('sh', ['-c', shell, 'sh', process.execPath, '-e', script, command, file]);
+      const [files, builtins] = JSON.parse(stderr);
+      t.deepEqual(files, ['cli']);
+      for (const name of ['tty', 'net', 'crypto', 'stream', 'url'])
+        t.false(builtins.includes(`NativeModule ${name}`), `${name} ${redirection}`);
+    }
   }
 });
 
