@@ -3,7 +3,7 @@
  */
 import {type Arguments, type Command, placeholders} from './command.js';
 import {nameOf} from './commands.js';
-import {enumerate} from './size.js';
+import {enumerate} from './safe-text.js';
 import {didYouMean} from './suggest.js';
 
 /** Of those that are named: a shell's pattern may have made thousands. */

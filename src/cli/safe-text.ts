@@ -8,7 +8,7 @@
  *
  *     output.line(safe`${path}: ${problem.message}`);
  */
-import {printable} from '../index.js';
+import {printable, shortened} from '../index.js';
 
 /** Text that a terminal shows as it is. Made by `safe`, and by `trusted` for what no file had a part in. */
 export class SafeText {
@@ -63,6 +63,13 @@ export function trusted(text: string): SafeText {
 /** Texts with something between them. */
 export function joined(texts: readonly (string | SafeText)[], separator: string): SafeText {
   return trusted(texts.map((text) => escaped(text)).join(separator));
+}
+
+/** Names with commas between them; from a certain number on, how many more there are. */
+export function enumerate(names: readonly string[], most = 8): string {
+  const shown = names.slice(0, names.length > most + 1 ? most : names.length).map((name) => shortened(name));
+  const rest = names.length - shown.length;
+  return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`;
 }
 
 /** Text in a colour: the parameters of SGR (ECMA-48). */

@@ -1,7 +1,6 @@
 /* The answers to --why and --reverse, as text. */
 import {chainTo, findMisses, findNodes, type Miss, type ResolvedTree, requestsByTarget} from '../../index.js';
-import {type SafeText, safe} from '../safe-text.js';
-import {enumerate} from '../size.js';
+import {enumerate, type SafeText, safe} from '../safe-text.js';
 import {type Graph, type GraphNode, sourcesOf} from './graph.js';
 import type {Painter} from './paint.js';
 import {PlaceList} from './places.js';

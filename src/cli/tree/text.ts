@@ -16,8 +16,8 @@ import {
   type TreeNode,
   type VersionProblem,
 } from '../../index.js';
-import {type SafeText, safe} from '../safe-text.js';
-import {counted, enumerate} from '../size.js';
+import {enumerate, type SafeText, safe} from '../safe-text.js';
+import {counted} from '../size.js';
 import type {Painter} from './paint.js';
 import {PlaceList} from './places.js';
 import {baseName, directoryPart, groupBy, kindInWords, reasonInWords} from './words.js';

@@ -8,7 +8,7 @@ import {
   type TreeNode,
   type UndefinedSymbol,
 } from '../../index.js';
-import {enumerate} from '../size.js';
+import {enumerate} from '../safe-text.js';
 
 /**
  * Why a request led to a file, in a few words.
