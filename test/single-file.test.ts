@@ -7,6 +7,7 @@ import test from 'ava';
 import {version} from '../src/index.js';
 import {elfinterp, projectDirectory} from './helpers/cli.js';
 import {fixture} from './helpers/fixtures.js';
+import {wholeNode} from './helpers/node.js';
 import {readelfInterpreter} from './helpers/readelf.js';
 import {tempDirectory} from './helpers/temp.js';
 import {output, run, withTools} from './helpers/tools.js';
@@ -18,7 +19,7 @@ test(
     const directory = tempDirectory(t);
     const program = path.join(directory, 'elfinterp');
     const script = path.join(projectDirectory, 'scripts/single-file.js');
-    output(process.execPath, [script, program], {timeout: 600_000});
+    output(wholeNode(), [script, program], {timeout: 600_000});
     t.is(output(program, ['--version']), `${version}\n`);
 
     const {path: file} = fixture('x86_64/needs-libprobe');

@@ -9,6 +9,7 @@ import {copyFileSync, mkdirSync, statSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {directoriesOf, unpackDebian} from '../helpers/debian.js';
+import {wholeNode} from '../helpers/node.js';
 import {patchelfProgram} from '../helpers/patchelf.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -65,14 +66,14 @@ interface Server {
   readonly loader: string;
 }
 
-/** A copy of this machine's node, and a release's C and C++ libraries in a directory. */
+/** A copy of a whole Node, as VS Code Server brings one, and a release's C and C++ libraries in a directory. */
 function installServer(t: ExecutionContext, release: Release): Server {
   const directory = tempDirectory(t);
   const glibc = path.join(directory, release);
   unpackDebian(release, ['libc6', 'libstdc++6', 'libgcc-s1'], glibc);
   const node = path.join(directory, 'server', 'node');
   mkdirSync(path.dirname(node));
-  copyFileSync(process.execPath, node);
+  copyFileSync(wholeNode(), node);
   const [loader = ''] = output('find', [glibc, '-name', 'ld-linux-x86-64.so.2']).split('\n');
   return {
     node,

@@ -8,6 +8,7 @@ import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
 import {editFile, loaderLink} from '../helpers/edits.js';
 import {fixture} from '../helpers/fixtures.js';
+import {wholeNode} from '../helpers/node.js';
 import {elfinterpPatchelf} from '../helpers/patchelf.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -80,7 +81,7 @@ test(
 const postject = fileURLToPath(new URL('../../../node_modules/postject/dist/cli.js', import.meta.url));
 const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** A single executable application made of the Node that runs this test. */
+/** A single executable application made of the Node that runs this test, or of one like it. */
 function singleExecutable(t: ExecutionContext): string {
   const directory = tempDirectory(t);
   const at = (name: string) => path.join(directory, name);
@@ -92,8 +93,8 @@ function singleExecutable(t: ExecutionContext): string {
     at('sea.json'),
     JSON.stringify({main: at('main.js'), output: at('blob'), disableExperimentalSEAWarning: true}),
   );
-  output(process.execPath, ['--experimental-sea-config', at('sea.json')]);
-  copyFileSync(process.execPath, at('application'));
+  output(wholeNode(), ['--experimental-sea-config', at('sea.json')]);
+  copyFileSync(wholeNode(), at('application'));
   const args = [postject, at('application'), 'NODE_SEA_BLOB', at('blob'), '--sentinel-fuse', fuse];
   output(process.execPath, args, {timeout: 600_000});
   return at('application');

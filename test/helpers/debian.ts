@@ -1,9 +1,15 @@
 /*
- * Packages of a Debian release, unpacked and not installed: the mirror's files, signed as apt wants them.
+ * The Debian release of this machine, and packages of any, unpacked and not installed: the mirror's files, signed as
+ * apt wants them.
  */
-import {mkdirSync} from 'node:fs';
+import {mkdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import {output} from './tools.js';
+
+/** The name of this machine's release, as in `bookworm`. */
+export function debianRelease(): string | undefined {
+  return /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+}
 
 /** Unpack packages of a release into a new directory. Needs the network and mmdebstrap. */
 export function unpackDebian(release: string, packages: readonly string[], into: string): void {

@@ -15,7 +15,7 @@ import {
 import {binutil, type MatrixProgram, outputOf, runMatrixProgram} from './matrix.js';
 import {damagedSections} from './memory.js';
 import {elflint, euReadelfStrings, freshComplaints, readelfInterpreter} from './readelf.js';
-import {installedStrippers, type Stripper, strippers} from './strippers.js';
+import {installedStrippers, stripArguments} from './strippers.js';
 import {run} from './tools.js';
 
 export interface Trial {
@@ -184,9 +184,9 @@ function strippersFor(program: MatrixProgram, plans: readonly Plan[]): readonly 
 }
 
 /** GNU's is that of the program's machine. */
-function namedStripper(program: MatrixProgram, stripper: Stripper): NamedStripper {
+function namedStripper(program: MatrixProgram, stripper: string): NamedStripper {
   const name = stripper === 'strip' || stripper === 'objcopy' ? binutil(program, stripper) : stripper;
-  return {name, command: (from, to) => [name, ...strippers[stripper](from, to)]};
+  return {name, command: (from, to) => [name, ...stripArguments(stripper, from, to)]};
 }
 
 function strip({name, command}: NamedStripper, from: string, to: string): string | undefined {

@@ -1,27 +1,29 @@
 /*
- * Other people's strippers: elfutils', LLVM's of Debian 12 and a newer one, and GNU's.
+ * Other people's strippers: LLVM's of this Debian release and a newer one, elfutils', and GNU's.
  */
 import {existsSync} from 'node:fs';
+import {debianRelease} from './debian.js';
 import {output} from './tools.js';
 
-/** Each strips `from` into `to`. GNU's know the architecture of the machine. */
-export const strippers = {
-  'llvm-strip-14': (from, to) => ['-o', to, from],
-  'llvm-strip-19': (from, to) => ['-o', to, from],
-  'llvm-objcopy-14': (from, to) => [from, to],
-  'llvm-objcopy-19': (from, to) => [from, to],
-  'eu-strip': (from, to) => ['-o', to, from],
-  strip: (from, to) => ['-o', to, from],
-  objcopy: (from, to) => [from, to],
-} as const satisfies Readonly<Record<string, (from: string, to: string) => readonly string[]>>;
+/** LLVM's versions: the oldest of this release of Debian, and one that both releases have. */
+const llvm = [debianRelease() === 'trixie' ? 17 : 14, 19];
 
-export type Stripper = keyof typeof strippers;
+/** GNU's know the architecture of the machine. */
+export const stripPrograms = [...llvm.map((version) => `llvm-strip-${version}`), 'eu-strip', 'strip'];
+export const stripperNames = [
+  ...stripPrograms,
+  ...llvm.map((version) => `llvm-objcopy-${version}`),
+  'objcopy',
+];
 
-export const stripperNames = Object.keys(strippers) as Stripper[];
+/** What makes a stripper strip `from` into `to`. */
+export function stripArguments(tool: string, from: string, to: string): readonly string[] {
+  return tool.includes('objcopy') ? [from, to] : ['-o', to, from];
+}
 
 /** Strip a file into another one. */
-export function stripWith(tool: Stripper, from: string, to: string): void {
-  output(tool, strippers[tool](from, to));
+export function stripWith(tool: string, from: string, to: string): void {
+  output(tool, stripArguments(tool, from, to));
 }
 
 /** For campaigns, which go on without one that is missing; the tests that name each of them say so. */

@@ -18,6 +18,7 @@ import {ElfError, type ErrorCode} from '../../src/errors.js';
 import {auditPackage} from '../../src/package/audit.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
+import {stripPrograms} from '../helpers/strippers.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {addon, compile, library, load, workshop} from './helpers.js';
 
@@ -169,7 +170,7 @@ test(
   }),
 );
 
-for (const tool of ['strip', 'eu-strip', 'llvm-strip-14']) {
+for (const tool of stripPrograms) {
   test(
     `${tool} after a repair leaves what works`,
     withTools(async (t) => {

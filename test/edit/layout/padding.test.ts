@@ -10,6 +10,7 @@ import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../../src/elf/records.js';
 import {type EditRequest, type ElfView, openElfBuffer, type Plan} from '../../../src/index.js';
 import {edit, planFor, programFile} from '../../helpers/edits.js';
 import {newComplaints} from '../../helpers/readelf.js';
+import {stripPrograms, stripWith} from '../../helpers/strippers.js';
 import {tempDirectory} from '../../helpers/temp.js';
 import {output, run, withTools} from '../../helpers/tools.js';
 
@@ -118,8 +119,8 @@ test(
   withTools((t) => {
     const file = build(t);
     planAndEdit(file, {runpath: '/opt/lib', addNeeded: ['libm.so.6']});
-    for (const tool of ['strip', 'eu-strip', 'llvm-strip-14', 'llvm-strip-19']) {
-      output(tool, ['-o', `${file}.${tool}`, file]);
+    for (const tool of stripPrograms) {
+      stripWith(tool, file, `${file}.${tool}`);
       t.is(run(`${file}.${tool}`, []).stdout, 'constants, page, nothing appended\n', tool);
     }
   }),
