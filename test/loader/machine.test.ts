@@ -1,6 +1,6 @@
 /* Every dynamic program of this machine, and every library of the cross compilers' roots. */
 import {existsSync, readdirSync, statSync} from 'node:fs';
-import {basename, join} from 'node:path';
+import {basename, join, normalize} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {ElfError} from '../../src/errors.js';
 import {Resolver} from '../../src/loader/resolve.js';
@@ -49,7 +49,7 @@ for (const [triplet, emulator] of Object.entries(targets)) {
       for (const {path, tree} of libraries) {
         const loader = tree.interpreter?.host ?? t.fail(`no loader for ${path}`);
         const command = [emulator, '-L', root, `${loader}`, '--list', path];
-        compare(t, path, tree, command, {});
+        compare(t, path, tree, command, {}, root);
         for (const {host} of tree.nodes) t.true(host.startsWith(`${root}/`), host);
       }
       t.log(`${libraries.length} libraries`);
@@ -85,19 +85,25 @@ function resolve(resolver: Resolver, path: string): ResolvedTree | undefined {
   }
 }
 
+/** A path as it is in the root. Some libraries have a RUNPATH to the root itself, where qemu takes the path outside. */
+function pathIn(root: string, path: string): string {
+  return root !== '' && path.startsWith(`${root}/`) ? normalize(path).slice(root.length) : path;
+}
+
 function compare(
   t: ExecutionContext,
   path: string,
   tree: ResolvedTree,
   [command = '', ...args]: readonly string[],
   env: Record<string, string>,
+  root = '',
 ): void {
   const {stdout} = run(command, args, {env});
   const lines = stdout.split('\n').map((line) => /^\t(.*?)(?: => (.*?))?(?: \(0x[0-9a-f]+\))?$/.exec(line));
   const real = lines.flatMap((match) =>
     match?.[1] === undefined || match[1].startsWith('linux-') || match[1] === ''
       ? []
-      : [match[2] ?? match[1]],
+      : [pathIn(root, match[2] ?? match[1])],
   );
   const ours = [...tree.nodes.slice(1).map((node) => node.path), ...tree.misses.map(() => 'not found')];
   const loader = basename(tree.interpreter?.path ?? '');

@@ -12,6 +12,7 @@ import {planPack} from '../../src/pack/plan-pack.js';
 import type {PartRequest} from '../../src/pack/request.js';
 import {unpack} from '../../src/pack/unpack.js';
 import {elfinterp, program} from '../helpers/cli.js';
+import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
@@ -110,10 +111,13 @@ test('two libraries of one name are a conflict', (t) => {
 });
 
 test('what is no shared library is not packed as one', (t) => {
-  t.throws(() => planPack(request({libraries: [part(readFileSync(process.execPath), 'node')]})), {
-    code: 'UNSUPPORTED',
-    message: /not a shared library/,
-  });
+  t.throws(
+    () => planPack(request({libraries: [part(readFileSync(fixture('x86_64/probe-exec').path), 'probe')]})),
+    {
+      code: 'UNSUPPORTED',
+      message: /not a shared library/,
+    },
+  );
 });
 
 test(
