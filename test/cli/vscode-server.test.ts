@@ -74,7 +74,9 @@ function installServer(t: ExecutionContext, release: Release): Server {
   const node = path.join(directory, 'server', 'node');
   mkdirSync(path.dirname(node));
   copyFileSync(wholeNode(), node);
-  const [loader = ''] = output('find', [glibc, '-name', 'ld-linux-x86-64.so.2']).split('\n');
+  // The one in lib64 is a link to an absolute path.
+  const found = output('find', [glibc, '-path', '*/x86_64-linux-gnu/ld-linux-x86-64.so.2']);
+  const [loader = ''] = found.split('\n');
   return {
     node,
     loader,

@@ -105,9 +105,12 @@ export function readelfSegments(file: string): ReadelfSegment[] {
   );
 }
 
-/** The path that PT_INTERP holds. */
+/** The path that PT_INTERP holds. Newer versions of readelf print 255 bytes of it, and that of elfutils prints all. */
 export function readelfInterpreter(file: string): string | undefined {
-  return /Requesting program interpreter: (.*)\]$/m.exec(output('readelf', ['-lW', file]))?.[1];
+  const read = (tool: string) =>
+    /Requesting program interpreter: (.*)\]$/m.exec(output(tool, ['-lW', file]))?.[1];
+  const found = read('readelf');
+  return found !== undefined && found.length >= 255 ? read('eu-readelf') : found;
 }
 
 const sectionLine =

@@ -213,7 +213,7 @@ test(
     const source = path.join(pkg, 'a.cc');
     writeFileSync(
       source,
-      '#include <iostream>\nextern "C" void *napi_register_module_v1(void *, void *e) { std::cout << "hello" << std::endl; return e; }',
+      '#include <cstdio>\n#include <iostream>\nextern "C" void *napi_register_module_v1(void *, void *e) { std::cout << "hello" << std::endl; std::fflush(stdout); return e; }',
     );
     output('g++', ['-shared', '-fPIC', '-o', path.join(pkg, 'a.node'), source]);
     rmSync(source);

@@ -153,8 +153,19 @@ for (const linker of ['bfd', 'lld', 'mold', 'gold']) {
 /** As Go's linker lays a program out: its section headers right behind the program headers, and sections a page later. */
 function programLikeGo(t: ExecutionContext): string {
   const file = path.join(tempDirectory(t), 'like-go');
-  const layout = ['-no-pie', '-fuse-ld=bfd', '-Wl,--section-start=.interp=0x401000'];
-  output('gcc', [...layout, '-o', file, `${sources}probe.c`, `-I${sources}`]);
+  const link = (...layout: string[]) =>
+    output('gcc', ['-no-pie', '-fuse-ld=bfd', ...layout, '-o', file, `${sources}probe.c`, `-I${sources}`]);
+  link();
+  // The string of the interpreter and notes, in the order that this linker gives them.
+  const sections = readelfSections(file).slice(1);
+  const leading = sections.slice(
+    0,
+    sections.findIndex(({name}) => !/^\.(interp|note)/.test(name)),
+  );
+  const distance = 0x401000n - (leading[0]?.sh_addr ?? 0n);
+  link(
+    ...leading.map(({name, sh_addr}) => `-Wl,--section-start=${name}=0x${(sh_addr + distance).toString(16)}`),
+  );
   const bytes = readFileSync(file);
   const {e_phoff, e_phentsize, phnum, e_shoff, e_shentsize, shnum} = readelfHeader(file);
   const place = e_phoff + e_phentsize * phnum;

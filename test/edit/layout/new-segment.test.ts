@@ -272,14 +272,16 @@ test('program headers inside a PT_NOTE are no damage', (t) => {
   }
 });
 
-/** Code may read the string of the interpreter by its name, so it stays, and the table has to go. */
+/** Code may read the string of the interpreter by its name, so it stays, and the table has to go. lld has it right behind. */
 const namedInterpreter = `${hello}const char keep[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";\n`;
+
+const withName = ['-fuse-ld=lld', '-Wl,--no-dynamic-linker'];
 
 for (const [kind, ...options] of [['PIE'], ['non-PIE', '-no-pie']] as const)
   test(
     `${kind}: where the program headers had to move, what each stripper makes of the program runs`,
     withTools((t) => {
-      const file = compile(tempDirectory(t), namedInterpreter, '-Wl,--no-dynamic-linker', ...options);
+      const file = compile(tempDirectory(t), namedInterpreter, ...withName, ...options);
       const before = viewOf(file);
       editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
       const {e_phoff} = viewOf(file).header;
