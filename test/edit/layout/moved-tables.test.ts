@@ -156,12 +156,9 @@ function programLikeGo(t: ExecutionContext): string {
   const link = (...layout: string[]) =>
     output('gcc', ['-no-pie', '-fuse-ld=bfd', ...layout, '-o', file, `${sources}probe.c`, `-I${sources}`]);
   link();
-  // The string of the interpreter and notes, in the order that this linker gives them.
+  // The string of the interpreter, and what this linker puts in front of it.
   const sections = readelfSections(file).slice(1);
-  const leading = sections.slice(
-    0,
-    sections.findIndex(({name}) => !/^\.(interp|note)/.test(name)),
-  );
+  const leading = sections.slice(0, sections.findIndex(({name}) => name === '.interp') + 1);
   const distance = 0x401000n - (leading[0]?.sh_addr ?? 0n);
   link(
     ...leading.map(({name, sh_addr}) => `-Wl,--section-start=${name}=0x${(sh_addr + distance).toString(16)}`),

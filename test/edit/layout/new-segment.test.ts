@@ -272,16 +272,28 @@ test('program headers inside a PT_NOTE are no damage', (t) => {
   }
 });
 
-/** Code may read the string of the interpreter by its name, so it stays, and the table has to go. lld has it right behind. */
+/** Code may read the string of the interpreter by its name, so it stays, and the table has to go. */
 const namedInterpreter = `${hello}const char keep[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";\n`;
 
-const withName = ['-fuse-ld=lld', '-Wl,--no-dynamic-linker'];
+/** GNU ld's own script, with that string right behind the table: since binutils 2.43 notes come first. */
+function interpreterFirst(directory: string, option: string): string {
+  const script = path.join(directory, 'script');
+  const [, own = ''] = output('ld.bfd', [option, '--verbose']).split(/^={10,}$/m);
+  const others = own.replace(/^ {2}\.interp .*\n/m, '');
+  writeFileSync(script, others.replace(/SIZEOF_HEADERS;$/m, '$&\n  .interp : { *(.interp) }'));
+  return script;
+}
 
-for (const [kind, ...options] of [['PIE'], ['non-PIE', '-no-pie']] as const)
+for (const [kind, option] of [
+  ['PIE', '-pie'],
+  ['non-PIE', '-no-pie'],
+] as const)
   test(
     `${kind}: where the program headers had to move, what each stripper makes of the program runs`,
     withTools((t) => {
-      const file = compile(tempDirectory(t), namedInterpreter, ...withName, ...options);
+      const directory = tempDirectory(t);
+      const script = `-Wl,-T,${interpreterFirst(directory, option)}`;
+      const file = compile(directory, namedInterpreter, '-Wl,--no-dynamic-linker', option, script);
       const before = viewOf(file);
       editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
       const {e_phoff} = viewOf(file).header;
