@@ -178,9 +178,14 @@ export function freshComplaints(before: readonly string[], after: readonly strin
   return after.filter((complaint) => !known.has(withoutIndex(complaint)));
 }
 
-/** A segment or dynamic entry more shifts the numbers of those behind it. */
+/**
+ * A segment or dynamic entry more shifts the numbers of those behind it, and a symbol that lies before a section that is
+ * not its own, as one of mold's, may lie behind it afterwards.
+ */
 function withoutIndex(complaint: string): string {
-  return complaint.replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry');
+  return complaint
+    .replace(/program header entry \d+|phdr\[\d+\]|entry \d+/g, 'entry')
+    .replace(/st_value (short of|out of bounds of) referenced/, 'st_value outside of referenced');
 }
 
 function hexNumber(digits: string | undefined): number {

@@ -24,13 +24,13 @@ const sources = fileURLToPath(new URL('../../../../test-binaries/sources/', impo
 const versionScript = `-Wl,--version-script=${sources}libprobe.map`;
 const longInterpreter = `/opt/${'i'.repeat(3900)}`;
 
-/** libprobe and the program that needs it, for mips64el. */
+/** libprobe and the program that needs it, for mips64el. A build ID would make room, which the hash table has to. */
 function buildMips(t: ExecutionContext, style: string): {library: string; user: string; directory: string} {
   const compiler = 'mips64el-linux-gnuabi64-gcc';
   const directory = tempDirectory(t);
   const library = path.join(directory, 'libprobe.so.1');
   const user = path.join(directory, 'user');
-  const link = [`-Wl,--hash-style=${style}`, '-Wl,-soname,libprobe.so.1'];
+  const link = [`-Wl,--hash-style=${style}`, '-Wl,--build-id=none', '-Wl,-soname,libprobe.so.1'];
   output(compiler, ['-shared', '-fPIC', ...link, versionScript, '-o', library, `${sources}libprobe.c`]);
   output(compiler, [`-Wl,--hash-style=${style}`, '-o', user, `${sources}needs-libprobe.c`, library]);
   return {library, user, directory};
