@@ -23,7 +23,7 @@ import {ElfError} from '../../src/errors.js';
 import {elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {pathOf, run} from '../helpers/tools.js';
+import {output, pathOf, run} from '../helpers/tools.js';
 import {hostEntries, processesWith} from './helpers.js';
 
 const needed = {'/usr/sbin/debootstrap': 'debootstrap', [pathOf('qemu-arm')]: 'qemu-user'};
@@ -51,11 +51,12 @@ function mounts(): string[] {
   return lines.map((line) => line.split(' ').slice(3, 6).join(' '));
 }
 
-/** Files of an emulator anywhere in the chroot. */
+/** Files of an emulator anywhere in the chroot, whose links to outside lead nowhere. */
 function emulatorFiles(): string[] {
-  return readdirSync(target, {recursive: true, encoding: 'utf8'}).filter((path) =>
-    /qemu|elfinterp/.test(path),
-  );
+  const names = ['-name', '*qemu*', '-o', '-name', '*elfinterp*'];
+  return output('find', [target, ...names])
+    .split('\n')
+    .filter(Boolean);
 }
 
 async function waitFor(text: string, child: ChildProcess): Promise<void> {
