@@ -18,7 +18,7 @@ import {capabilitiesOf} from './privileges.js';
 /** The library directory of a bundle, and its list. */
 export interface Installed extends Disposable {
   readonly libs: DirFd | undefined;
-  /** Undefined for what is no manifest, or not one to trust: over it a bundle is made anew. */
+  /** Undefined where there is no manifest, or none to trust: the bundle is then made anew. */
   readonly manifest: Manifest | undefined;
 }
 

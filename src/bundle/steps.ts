@@ -183,7 +183,7 @@ function merge(from: DirFd, to: DirFd, name: string): void {
 }
 
 /**
- * Remove a directory in which nothing is left. One with something in it, or mounted on it, stays, and what is none.
+ * Remove a directory in which nothing is left. One that is not empty or is a mount point stays, and so does any file.
  *
  * @throws ElfError FILE_SYSTEM
  */

@@ -26,7 +26,7 @@ export interface Isolation {
   /** To be applied to the loader; without writes when nothing matched. */
   readonly plan: Plan;
   /** Whether the loader will ignore the variables whose names begin with LD_. */
-  readonly isDeaf: boolean;
+  readonly isIsolated: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -42,14 +42,14 @@ export function planIsolation(view: ElfView, {directories: lose = true} = {}): I
   const prefix = isMusl ? [] : findPrefixTest(view, text);
   const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
   const directories = isMusl || !lose ? [] : replaceDirectories(text);
-  const isDeaf = isMusl ? names.length === 2 : prefix.length === 1;
-  const writes = [...(isDeaf ? prefix : []), ...names, ...directories];
+  const isIsolated = isMusl ? names.length === 2 : prefix.length === 1;
+  const writes = [...(isIsolated ? prefix : []), ...names, ...directories];
   const ignored = lose ? ', ld.so.cache and its built-in directories' : ' and ld.so.cache';
   const change = `the loader ignores LD_* variables, ld.so.preload${ignored}`;
   return {
-    plan: planOf(view, writes, isDeaf ? [change] : []),
-    isDeaf,
-    warnings: isDeaf ? [] : [couldNot(prefix.length)],
+    plan: planOf(view, writes, isIsolated ? [change] : []),
+    isIsolated,
+    warnings: isIsolated ? [] : [couldNot(prefix.length)],
   };
 }
 
@@ -131,7 +131,7 @@ function couldNot(matches: number): string {
  * any register that needs no extra byte of addressing, and each jump is short or near.
  */
 const prefixTest = testFor('_');
-const deafTest = testFor('%');
+const isolatedTest = testFor('%');
 
 function testFor(last: string): RegExp {
   const jne = '(?:\\x75[^]|\\x0f\\x85[^]{4})';
@@ -149,7 +149,7 @@ function testFor(last: string): RegExp {
  * constant of `cmp` begins at bit 10 of the instruction.
  */
 const armPrefixTest = armTestFor('_');
-const armDeafTest = armTestFor('%');
+const armIsolatedTest = armTestFor('%');
 
 function armTestFor(last: string): RegExp {
   const branch = '[^]{3}\\x54';
@@ -177,7 +177,7 @@ function findPrefixTest(view: ElfView, text: string, isChanged = false): Write[]
   const code = view.programHeaders.filter(
     ({p_type, p_flags}) => p_type === PT.PT_LOAD && (p_flags & PF.PF_X) !== 0,
   );
-  const test = isArm ? (isChanged ? armDeafTest : armPrefixTest) : isChanged ? deafTest : prefixTest;
+  const test = isArm ? (isChanged ? armIsolatedTest : armPrefixTest) : isChanged ? isolatedTest : prefixTest;
   const reason = 'the test for LD_ becomes a test for LD%';
   return code.flatMap(({p_offset, p_filesz}) =>
     [...text.slice(p_offset, p_offset + p_filesz).matchAll(test)].map((match) => {

@@ -73,7 +73,7 @@ function contentsOf(
     version: fixedAddress ? 2 : 1,
     generator: `elfinterp ${version}`,
     closed: libraries.length > 0 && closed === true,
-    isolated: isolation?.isDeaf ?? false,
+    isolated: isolation?.isIsolated ?? false,
     ...(fixedAddress && {fixedAddress}),
     header: Buffer.from(program.view.source.read(0, headerSize)).toString('hex'),
     parts: [program, loader, ...libraries].map(

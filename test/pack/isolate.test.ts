@@ -16,8 +16,8 @@ test(
   "glibc's loader of this machine is isolated by byte edits of the same length",
   withTools((t) => {
     const before = readFileSync(loader);
-    const {plan, isDeaf, warnings} = planIsolation(viewBuffer(before, loader));
-    t.true(isDeaf);
+    const {plan, isIsolated, warnings} = planIsolation(viewBuffer(before, loader));
+    t.true(isIsolated);
     t.deepEqual(warnings, []);
     t.is(plan.outputSize, before.length);
     const after = path.join(tempDirectory(t), 'ld.so');
@@ -43,8 +43,8 @@ test(
   "musl's loader is isolated through the names that it looks up",
   withTools((t) => {
     const before = readFileSync(muslLoader);
-    const {plan, isDeaf} = planIsolation(viewBuffer(before, muslLoader));
-    t.true(isDeaf);
+    const {plan, isIsolated} = planIsolation(viewBuffer(before, muslLoader));
+    t.true(isIsolated);
     t.deepEqual(plan.writes.map(({bytes}) => Buffer.from(bytes).toString()).sort(), [
       'LD%LIBRARY_PATH',
       'LD%PRELOAD',
@@ -83,8 +83,8 @@ for (const register of [0, 1, 2, 3, 6, 7]) {
     for (const near of [false, true]) {
       test(`the prefix test is found with base register ${register + (rex ? 8 : 0)} and ${near ? 'near' : 'short'} jumps`, (t) => {
         const bytes = codeOf(register, rex, near);
-        const {plan, isDeaf} = planIsolation(viewBuffer(bytes));
-        t.true(isDeaf);
+        const {plan, isIsolated} = planIsolation(viewBuffer(bytes));
+        t.true(isIsolated);
         t.deepEqual(
           plan.writes.map(({offset, bytes: [byte]}) => [offset, byte]),
           [[bytes.length - 1, 0x25]],
@@ -100,8 +100,8 @@ for (const [title, bytes, count] of [
   ['a stack register, which is encoded differently', codeOf(4, false, false), 'was not found'],
 ] as const) {
   test(`a loader with ${title} for the prefix test is left alone, with a warning`, (t) => {
-    const {plan, isDeaf, warnings} = planIsolation(viewBuffer(bytes));
-    t.false(isDeaf);
+    const {plan, isIsolated, warnings} = planIsolation(viewBuffer(bytes));
+    t.false(isIsolated);
     t.deepEqual(plan.writes, []);
     t.true(warnings[0]?.includes(count), warnings[0]);
   });

@@ -2,7 +2,7 @@ import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {DT, PF, PT} from '../../src/elf/constants.js';
-import {Dyn, Phdr, Rela} from '../../src/elf/records.js';
+import {Dyn, Ehdr, EI_NIDENT, Phdr, Rela} from '../../src/elf/records.js';
 import type {ElfView} from '../../src/elf/view.js';
 import {memoryLayout} from '../../src/pack/fixed/memory-layout.js';
 import {type Relocated, relocate} from '../../src/pack/fixed/relocated.js';
@@ -262,3 +262,28 @@ test(
     t.is(memoryLayout(view, 0x10000)?.align, 0x10000);
   }),
 );
+
+/** A library with more segments of zeros, which are in memory behind the others. */
+function withMoreSegments(count: number): ElfView {
+  const {header, format, programHeaders, source} = sound;
+  const size = source.size + (-source.size & 4095);
+  const page = (i: number) => BigInt(((size >> 12) + 16 + i) << 12);
+  const zeros = Array.from({length: count}, (_, i): Phdr => {
+    const at = {p_offset: size, p_vaddr: page(i), p_paddr: page(i), p_align: 4096};
+    return {p_type: PT.PT_LOAD, p_flags: PF.PF_R | PF.PF_W, p_filesz: 0, p_memsz: 4096, ...at};
+  });
+  const table = [...programHeaders, ...zeros].map((phdr) => Phdr.encode(phdr, format));
+  const bytes = Buffer.concat([
+    Buffer.from(source.read(0, source.size)),
+    Buffer.alloc(size - source.size),
+    ...table,
+  ]);
+  const e_phnum = table.length;
+  bytes.set(Ehdr.encode({...header, e_phoff: size, e_phnum}, format), EI_NIDENT);
+  return viewBuffer(bytes);
+}
+
+test('a library stays relocatable that has more segments than any linker makes', (t) => {
+  t.truthy(memoryLayout(withMoreSegments(20), 4096));
+  t.is(memoryLayout(withMoreSegments(100), 4096), undefined);
+});

@@ -1,9 +1,9 @@
 /*
  * How a library is in memory, if it can be like that in the packed file, too: its segments as far from one another as in
- * memory, so that one LOAD maps them all, and the handler has but to set protections.
+ * memory, so that one LOAD maps them all, and the handler only has to set protections.
  *
  * In nearly every library the segments that are not written to come first, and are in memory as in the file. That much,
- * up to the page `cut`, serves as the original as well; the rest of the original is stored besides.
+ * up to the page `cut`, is also the original; the rest of the original is stored separately.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -23,6 +23,8 @@ export interface MemoryLayout {
   readonly copied: readonly Phdr[];
 }
 
+/** Linkers make up to six. Each relocation is looked for in all of them, and a hostile file may have millions of both. */
+const mostSegments = 64;
 /** More zeros than this are not put into the file for a library's BSS. */
 const mostZeros = 1 << 24;
 const smallestPage = 4096;
@@ -30,6 +32,7 @@ const smallestPage = 4096;
 /** Lay out a library; undefined for one that is to stay relocatable. */
 export function memoryLayout(view: ElfView, largestPage: number): MemoryLayout | undefined {
   const loads = view.segments(PT.PT_LOAD);
+  if (loads.length > mostSegments) return undefined;
   const align = loads.reduce((most, {p_align}) => Math.max(most, p_align), smallestPage);
   const first = loads.findIndex(isMoved);
   const [before, data, last] = [loads[first - 1], loads[first], loads.at(-1)];

@@ -83,7 +83,7 @@ export class RelocatedWords {
     if (this.#headers.some(touches)) throw this.#bad('a relocation changes the headers', place, entry);
     const own = this.#writable.find(({start, end}) => place >= start && place + wordSize <= end);
     if (own === undefined && !this.#mapped.some(({start, end}) => place >= start && place + wordSize <= end))
-      throw this.#bad('a relocation is outside of the writable segments', place, entry);
+      throw this.#bad('a relocation is outside the writable segments', place, entry);
     return own;
   }
 
