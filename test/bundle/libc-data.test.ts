@@ -1,14 +1,5 @@
 /* What glibc opens by itself: converters of character sets, and locales. */
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import {chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
@@ -187,7 +178,7 @@ test(
     await refused('de_DE.UTF-8', {code: 'BAD_REQUEST', message: /the locale archive is damaged \(at offset/});
     await t.notThrowsAsync(bundle(['/point'], {...place, root, into: tempDirectory(t)}), 'none is asked for');
     rmSync(archive);
-    cpSync('/usr/bin/true', join(root, 'static'));
+    copyFileSync('/usr/bin/true', join(root, 'static'));
     output('gcc', ['-static', '-o', join(root, 'static'), join(root, 'point.c')]);
     await t.throwsAsync(bundle(['/static'], {...place, root, into, locales: ['de_DE.UTF-8']}), {
       code: 'UNSUPPORTED',

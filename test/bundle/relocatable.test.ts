@@ -1,5 +1,14 @@
 /* A bundle that is moved, copied, linked to and mounted read-only, and runs all the same. */
-import {cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import {elfinterp} from '../helpers/cli.js';
@@ -61,7 +70,7 @@ test(
     const loader = output('sh', ['-c', "ldd /bin/true | grep -o '/[^ ]*/ld-linux[^ ]*'"]).trim();
     for (const file of ['/bin/true', loader, ...libraries.map((name) => join(directory, name))]) {
       mkdirSync(join(root, dirname(file)), {recursive: true});
-      cpSync(file, join(root, file), {dereference: true});
+      copyFileSync(file, join(root, file));
     }
     const bytes = readFileSync(join(root, loader));
     const version = bytes.indexOf('release version 2.');

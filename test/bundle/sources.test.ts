@@ -1,5 +1,6 @@
 /* What a bundle can be made of besides a program of this machine: data files, musl programs, other roots. */
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -311,7 +312,7 @@ test(
     );
     if (plugin === undefined) throw new MissingTool('zlib1g');
     const copy = path.join(from, path.basename(plugin));
-    cpSync(plugin, copy, {dereference: true});
+    copyFileSync(plugin, copy);
     const {files: carried} = await bundle([program], {...place, into, library: [copy]});
     const library = `/debootstrap/qemu-libs/${path.basename(plugin)}`;
     t.is(carried.find((file) => file.path === library)?.source, copy);

@@ -6,7 +6,6 @@ import {createHash} from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -60,8 +59,8 @@ export function makeChroot(): TestChroot {
   }
   compileGuest(path, 'guest', ['-static']);
   compileGuest(path, 'guest-dynamic', []);
-  cpSync('/usr/arm-linux-gnueabi/lib/ld-linux.so.3', join(path, 'lib/ld-linux.so.3'), {dereference: true});
-  cpSync('/usr/arm-linux-gnueabi/lib/libc.so.6', join(path, 'lib/libc.so.6'), {dereference: true});
+  copyFileSync('/usr/arm-linux-gnueabi/lib/ld-linux.so.3', join(path, 'lib/ld-linux.so.3'));
+  copyFileSync('/usr/arm-linux-gnueabi/lib/libc.so.6', join(path, 'lib/libc.so.6'));
   return {path, manifest: makeBundle(path, '/debootstrap')};
 }
 
