@@ -21,11 +21,15 @@ export function moveTable(draft: Draft, entries: number): void {
   const entry = Phdr.size(format.elfClass);
   const size = entries * entry;
   draft.clear(header.e_phoff, header.e_phnum * entry, 'the place of the program header table');
+  const section = sectionOfHeaders(draft);
   const {p_offset, p_vaddr} = insertLoad(draft, {flags: PF.PF_R, size: 2 * size}, {holdsTable: true});
-  const isDescribed = sectionOfHeaders(draft) !== undefined;
-  draft.programHeaderOffset = p_offset + headroom;
-  const place = {offset: draft.programHeaderOffset, address: p_vaddr + BigInt(headroom), size, align: 8};
-  if (!isDescribed) addSection(draft, '.phdrs', place);
+  const offset = p_offset + headroom;
+  const address = p_vaddr + BigInt(headroom);
+  draft.programHeaderOffset = offset;
+  // As long as the table is now: bytes that a section describes are not free for its next entry.
+  const now = draft.programHeaders.length * entry;
+  if (section === undefined) addSection(draft, '.phdrs', {offset, address, size: now, align: 8});
+  else Object.assign(section, {sh_offset: offset, sh_addr: address, sh_size: now});
   draft.notes.push(
     'the program header table moved to the end of the file; strip and objcopy move it again, and then Linux before ' +
       '5.18 and qemu-user before 8.1 do not find it',
@@ -52,13 +56,10 @@ export function describeProgramHeaders(draft: Draft): void {
   }
 }
 
-/** The section that describes the table and nothing else, where it was or where it goes. */
-function sectionOfHeaders({view, sectionHeaders, programHeaderOffset}: Draft): Shdr | undefined {
-  const size = view.programHeaders.length * Phdr.size(view.format.elfClass);
+/** The section that describes the table and nothing else. */
+function sectionOfHeaders({sectionHeaders, programHeaderOffset}: Draft): Shdr | undefined {
   return sectionHeaders.find(
-    ({sh_type, sh_flags, sh_offset, sh_size}) =>
-      sh_type === SHT.SHT_PROGBITS &&
-      (sh_flags & SHF.SHF_ALLOC) !== 0 &&
-      (sh_offset === programHeaderOffset || (sh_offset === view.header.e_phoff && sh_size === size)),
+    ({sh_type, sh_flags, sh_offset}) =>
+      sh_type === SHT.SHT_PROGBITS && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_offset === programHeaderOffset,
   );
 }

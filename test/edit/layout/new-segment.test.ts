@@ -288,24 +288,34 @@ for (const [kind, option] of [
   ['PIE', '-pie'],
   ['non-PIE', '-no-pie'],
 ] as const)
-  test(
-    `${kind}: where the program headers had to move, what each stripper makes of the program runs`,
-    withTools((t) => {
-      const directory = tempDirectory(t);
-      const script = `-Wl,-T,${interpreterFirst(directory, option)}`;
-      const file = compile(directory, namedInterpreter, '-Wl,--no-dynamic-linker', option, script);
-      const before = viewOf(file);
-      editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
-      const {e_phoff} = viewOf(file).header;
-      t.not(e_phoff, before.header.e_phoff);
-      t.is(run(file, []).stdout, 'hello\n');
-      t.deepEqual(brokenBy(file, /^hello\n$/), []);
-      const libraries = Array.from({length: 60}, (_, i) => `lib${'n'.repeat(200)}${i}.so`);
-      editFile(file, [{addNeeded: libraries}, {removeNeeded: libraries}, {addDebugTag: true}]);
-      t.is(viewOf(file).header.e_phoff, e_phoff, 'the table grows where it is');
-      t.deepEqual(brokenBy(file, /^hello\n$/), []);
-    }),
-  );
+  for (const linker of ['bfd', 'lld'])
+    test(
+      `${kind} by ${linker}: where the program headers had to move, what each stripper makes of the program runs`,
+      withTools((t) => {
+        const directory = tempDirectory(t);
+        // lld puts the interpreter's string there by itself, and leaves no room in the dynamic section besides.
+        const layout = linker === 'bfd' ? `-Wl,-T,${interpreterFirst(directory, option)}` : '-fuse-ld=lld';
+        const file = compile(directory, namedInterpreter, '-Wl,--no-dynamic-linker', option, layout);
+        const before = viewOf(file);
+        editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
+        const {header, sectionHeaders, programHeaders} = viewOf(file);
+        const {e_phoff} = header;
+        t.not(e_phoff, before.header.e_phoff);
+        t.deepEqual(
+          sectionHeaders
+            .slice(before.sectionHeaders.length)
+            .map(({sh_offset, sh_size}) => [sh_offset, sh_size]),
+          [[e_phoff, programHeaders.length * Phdr.size(64)]],
+          'its section describes the table',
+        );
+        t.is(run(file, []).stdout, 'hello\n');
+        t.deepEqual(brokenBy(file, /^hello\n$/), []);
+        const libraries = Array.from({length: 60}, (_, i) => `lib${'n'.repeat(200)}${i}.so`);
+        editFile(file, [{addNeeded: libraries}, {removeNeeded: libraries}, {addDebugTag: true}]);
+        t.is(viewOf(file).header.e_phoff, e_phoff, 'the table grows where it is');
+        t.deepEqual(brokenBy(file, /^hello\n$/), []);
+      }),
+    );
 
 test('every program of the fixtures that takes a long path without a new place for its headers keeps them', (t) => {
   const moved = dynamicPrograms.filter(({name}) => {
