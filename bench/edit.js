@@ -1,8 +1,9 @@
 /*
  * Editing beside patchelf: bytes changed, growth, wall time, peak memory, on the same copies in one run.
  *
- * `npm run bench:edit` needs patchelf, gcc, GNU time and 4 GB of disk. Times are medians of alternating runs; the
- * ratio is taken pair by pair, so a machine that slows down slows both.
+ * `npm run bench:edit [-- FILE...]` needs patchelf, gcc, GNU time and 4 GB of disk; FILE is another program to edit, and
+ * to check. Times are medians of alternating runs; the ratio is taken pair by pair, so a machine that slows down slows
+ * both.
  */
 import {spawnSync} from 'node:child_process';
 import {
@@ -16,10 +17,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {cli, median, workDirectory} from './helpers.js';
 
+/** Other programs to edit, and to check. */
+const more = process.argv.slice(2);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = workDirectory(process.env.ELFINTERP_BENCH_DIR);
 
@@ -43,12 +46,16 @@ console.log(`| file | edit | tool | bytes changed | growth | ms (median) | ratio
 console.log(`|---|---|---|--:|--:|--:|--:|--:|`);
 for (const [name, file, rounds] of inputs())
   for (const edit of Object.keys(edits)) compare(name, file, edit, rounds);
-compareMany(500);
+for (const file of more) measureCheck(file);
+compareMany(500, 3);
+compareMany(20_000, 1);
 
 function inputs() {
   const list = [['small program', join(root, 'test-binaries/x86_64/probe-pie'), 9]];
   if (existsSync('/usr/bin/qemu-arm')) list.push(['qemu-arm', '/usr/bin/qemu-arm', 9]);
   list.push([`node (${Math.round(statSync(process.execPath).size / 1e6)} MB)`, process.execPath, 5]);
+  for (const file of more)
+    list.push([`${basename(file)} (${Math.round(statSync(file).size / 1e6)} MB)`, file, 3]);
   list.push(['1 GB program', largeProgram(), 3]);
   return list;
 }
@@ -89,44 +96,57 @@ function compare(name, file, edit, rounds) {
   }
 }
 
-/** Many files in one call against one process a file. */
-function compareMany(count) {
-  const rounds = [0, 1, 2].map(() => {
-    const files = (tool) => {
-      const directory = join(work, tool);
-      mkdirSync(directory);
-      return Array.from({length: count}, (_, i) => {
-        const copy = join(directory, `f${i}`);
-        copyFileSync(join(root, 'test-binaries/x86_64/probe-pie'), copy);
-        return copy;
-      });
-    };
-    const one = timed(ours(['edit', '--rpath', path, ...files('one')]));
-    const loop = timed([
-      'sh',
-      '-c',
-      'for f; do patchelf --force-rpath --set-rpath "$0" "$f"; done',
-      path,
-      ...files('loop'),
-    ]);
+/** The whole check of a large file; no other tool has one. */
+function measureCheck(file) {
+  const {ms, cpu, megabytes} = timed(ours(['check', file]));
+  console.log(`\ncheck ${file}: ${ms.toFixed(0)} ms, ${cpu.toFixed(0)} ms CPU, peak ${megabytes} MB`);
+}
+
+/** Many files in one call, and one process a file. */
+function compareMany(count, rounds) {
+  const results = Array.from({length: rounds}, () => {
+    const one = timed(ours(['edit', '--rpath', path, '--files-from', listOf(copies('one', count))]));
+    const script = 'while read f; do patchelf --force-rpath --set-rpath "$0" "$f"; done < "$1"';
+    const loop = timed(['sh', '-c', script, path, listOf(copies('loop', count))]);
     for (const tool of ['one', 'loop']) rmSync(join(work, tool), {recursive: true});
-    return {one: one.ms, loop: loop.ms};
+    return {one, loop};
   });
-  const ratio = median(rounds.map(({one, loop}) => loop / one));
+  const of = (tool, what) => median(results.map((result) => result[tool][what]));
+  const ratio = median(results.map(({one, loop}) => loop.ms / one.ms));
   console.log(
-    `\n${count} small files, set rpath: one elfinterp call ${median(rounds.map(({one}) => one)).toFixed(0)} ms, patchelf in a loop ${median(rounds.map(({loop}) => loop)).toFixed(0)} ms: ${ratio.toFixed(2)}x as fast`,
+    `\n${count} small files, set rpath: one elfinterp call ${of('one', 'ms').toFixed(0)} ms, ` +
+      `${(of('one', 'cpu') / count).toFixed(2)} ms CPU a file, peak ${of('one', 'megabytes')} MB; ` +
+      `patchelf in a loop ${of('loop', 'ms').toFixed(0)} ms: ${ratio.toFixed(2)}x as fast`,
   );
 }
 
+function copies(name, count) {
+  const directory = join(work, name);
+  mkdirSync(directory);
+  return Array.from({length: count}, (_, i) => {
+    const copy = join(directory, `f${i}`);
+    copyFileSync(join(root, 'test-binaries/x86_64/probe-pie'), copy);
+    return copy;
+  });
+}
+
+function listOf(files) {
+  const list = join(work, 'list');
+  writeFileSync(list, `${files.join('\n')}\n`);
+  return list;
+}
+
+/** Milliseconds on the clock and of the processor, and peak memory. */
 function timed(command) {
   const start = performance.now();
-  const {stderr, status} = spawnSync('/usr/bin/time', ['-f', 'peak %M', ...command], {
+  const {stderr, status} = spawnSync('/usr/bin/time', ['-f', 'used %U %S %M', ...command], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
   const ms = performance.now() - start;
   if (status !== 0) throw new Error(`${command.slice(0, 4).join(' ')}: ${stderr}`);
-  return {ms, megabytes: Math.round(Number(/peak (\d+)/.exec(stderr)?.[1]) / 1024)};
+  const [, user, system, peak] = /used (\S+) (\S+) (\d+)/.exec(stderr) ?? [];
+  return {ms, cpu: (Number(user) + Number(system)) * 1000, megabytes: Math.round(Number(peak) / 1024)};
 }
 
 function must(command) {

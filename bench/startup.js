@@ -1,14 +1,16 @@
 /*
- * What does a run of elfinterp cost over Node's own start? Each command against `node -e 0`, in rounds in which each
- * has its turn, so that a machine that becomes busy slows all of them; the median of the ratios counts. The file lies
- * in memory where that can be: how long a disk takes to make a write durable is what bench/edit.js is for.
+ * What does a run of elfinterp cost over Node's own start? The contenders alternate, so that a busy moment slows all of
+ * them; the median of the ratios counts. The file is in memory where possible: bench/edit.js measures disks.
+ *
+ * The floors are scripts of a few lines that make only the system calls of the task: read the file and print a line; or
+ * copy it with its attributes (`cp`, as Node cannot), sync it, and rename it over the old one.
  *
  *     npm run bench:startup [-- ROUNDS [BIN...]]
  *
  * BIN is the bin/elfinterp.js of another version, to compare with; it has columns of its own.
  */
 import {spawnSync} from 'node:child_process';
-import {copyFileSync, existsSync} from 'node:fs';
+import {copyFileSync, existsSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {cli, median, workDirectory} from './helpers.js';
 
@@ -31,8 +33,29 @@ const commands = {
   'set --help': () => ['set', '--help'],
 };
 
+const floors = {
+  'floor of get': script(
+    'get.cjs',
+    `const {readFileSync} = require('node:fs');
+    process.stdout.write(readFileSync(process.argv[2]).subarray(0, 16).toString('hex') + '\\n');`,
+  ),
+  'floor of set': script(
+    'set.cjs',
+    `const fs = require('node:fs');
+    const [, , file] = process.argv;
+    const bytes = fs.readFileSync(file);
+    const directory = fs.mkdtempSync(file);
+    const copy = directory + '/copy';
+    fs.writeFileSync(copy, bytes, {mode: 0o755, flush: true});
+    require('node:child_process').spawnSync('cp', ['--attributes-only', '--preserve=all', file, copy]);
+    fs.renameSync(copy, file);
+    fs.rmdirSync(directory);`,
+  ),
+};
+
 const runs = [
   {name: 'node -e 0', args: () => ['-e', '0'], times: []},
+  ...Object.entries(floors).map(([name, args]) => ({name, args, times: []})),
   ...programs.flatMap((program, i) =>
     Object.entries(commands).map(([name, args]) => ({
       name,
@@ -50,6 +73,12 @@ for (let round = -2; round < rounds; round++) {
 }
 report();
 
+function script(name, text) {
+  const place = path.join(directory, name);
+  writeFileSync(place, text);
+  return () => [place, file];
+}
+
 function milliseconds(args) {
   const start = process.hrtime.bigint();
   const {status, stderr} = spawnSync(process.execPath, args, {stdio: ['ignore', 'ignore', 'pipe']});
@@ -65,7 +94,8 @@ function report() {
   };
   console.log(`Median of ${rounds} rounds, and the median ratio to node -e 0; Node ${process.version}`);
   if (programs.length > 1) console.log(programs.map((program, i) => `${i + 1}: ${program}`).join('\n'));
-  console.log(`${plain.name.padEnd(22)}${columns(plain)}`);
+  for (const run of [plain, ...others.filter(({name}) => Object.hasOwn(floors, name))])
+    console.log(`${run.name.padEnd(22)}${columns(run)}`);
   for (const name of Object.keys(commands)) {
     const same = others.filter((run) => run.name === name);
     console.log(`${name.padEnd(22)}${same.map(columns).join('   ')}`);
