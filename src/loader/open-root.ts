@@ -214,7 +214,7 @@ export class OpenRoot extends Root implements Disposable {
     return this.#walk(inside, true, (end) => {
       if (end instanceof Stop) throw end.error(host);
       this.#requireShown(end.node, end.trust, host);
-      return use(reopen(end.node));
+      return use(this.#entryOf(end.node));
     });
   }
 
@@ -281,6 +281,21 @@ export class OpenRoot extends Root implements Disposable {
     }
   }
 
+  /** A file that was let go is opened again by its name, if it is the same. @throws ElfError CHANGED */
+  #entryOf(node: Node): PathFd {
+    const {name, above, stats} = node;
+    if (node.entry !== undefined || above === undefined) return node.entry ?? directoryOf(node);
+    const entry = directoryOf(above).step(name);
+    const {dev, ino} = entry.bigStats;
+    if (dev !== stats.dev || ino !== stats.ino) {
+      entry[Symbol.dispose]();
+      throw new ElfError('CHANGED', 'another file has replaced it', {path: entry.real});
+    }
+    node.entry = entry;
+    this.#limitFiles(node);
+    return entry;
+  }
+
   #limitFiles(node: Node): void {
     this.#files.push(node);
     const oldest = this.#files.length > mostFiles ? this.#files.shift() : undefined;
@@ -316,16 +331,6 @@ class Stop {
 function directoryOf({entry, inside}: Node): DirFd {
   if (entry instanceof DirFd) return entry;
   throw new ElfError('CHANGED', 'no longer a directory', {path: inside});
-}
-
-/** A file that was let go is found again by its name, if it is the same. */
-function reopen(node: Node): PathFd {
-  if (node.entry !== undefined || node.above === undefined) return node.entry ?? directoryOf(node);
-  const entry = directoryOf(node.above).step(node.name);
-  const {dev, ino} = entry.bigStats;
-  node.entry = entry;
-  if (dev === node.stats.dev && ino === node.stats.ino) return entry;
-  throw new ElfError('CHANGED', 'another file has replaced it', {path: entry.real});
 }
 
 /** Only the owner of the directory could change the link meanwhile, and that owner is already checked. */

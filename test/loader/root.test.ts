@@ -1,9 +1,20 @@
-import {lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
+import {OpenRoot} from '../../src/loader/open-root.js';
 import {Root} from '../../src/loader/root.js';
+import {tempDirectory} from '../helpers/temp.js';
 import {run} from '../helpers/tools.js';
 
 /** A tree for links to lead out of: a string is a link's target, null a directory, a number a file. */
@@ -206,3 +217,25 @@ json.dump([real(path) for path in paths], sys.stdout)`;
   const {status, stdout} = run(tool, args, {input: JSON.stringify(paths)});
   return status === 0 ? (JSON.parse(stdout) as string[]) : undefined;
 }
+
+test('a root that keeps what it found has at most a thousand files open, and reads no other file in the place of one', (t) => {
+  const top = tempDirectory(t);
+  const files = Array.from({length: 1100}, (_, i) => `/f${i}`);
+  for (const file of files) writeFileSync(join(top, file), file);
+  using root = OpenRoot.at(top, {keep: true});
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const before = descriptors();
+  for (const round of ['found', 'read'])
+    for (const file of files) {
+      const there = root.resolve(file);
+      if (!there.found) return t.fail(file);
+      if (round === 'found') continue;
+      const source = root.source(there.host);
+      t.is(Buffer.from(source.read(0, source.size)).toString(), file);
+      source.close();
+    }
+  t.true(descriptors() - before < 1050);
+  writeFileSync(join(top, 'new'), 'another one');
+  renameSync(join(top, 'new'), join(top, 'f0'));
+  for (const _ of [1, 2]) t.throws(() => root.source(join(top, 'f0')), {code: 'CHANGED'});
+});
