@@ -346,3 +346,26 @@ test('the full check asked for the names of a file whose dynamic section is empt
   const request = {interpreter: '/x'};
   t.notThrows(() => checkPlanFully(view, planEdit(view, request), [request]));
 });
+
+test('an empty PT_DYNAMIC at no address is not the concern of an edit of the interpreter', (t) => {
+  for (const name of ['armhf/probe-nosections', 'armhf/probe-gold-exec', 'x86_64/probe-pie']) {
+    const bytes = fixtureBytes(name);
+    const empty = {p_vaddr: 0n, p_paddr: 0n, p_filesz: 0, p_memsz: 0, p_flags: 0, p_align: 0};
+    put(bytes, Phdr, segment(bytes, PT.PT_DYNAMIC), empty);
+    t.is(viewBuffer(edit(bytes, {interpreter: '/x'})).interpreter?.path, '/x', name);
+  }
+});
+
+test('a name that no NUL ends is not the concern of an edit of the interpreter', (t) => {
+  const bytes = fixtureBytes('armhf/probe-pie');
+  const view = viewBuffer(bytes);
+  const {offset = 0, size = 0} = view.dynamic?.stringTable ?? {};
+  const symbols = dynamicSymbolTable(view);
+  t.assert(symbols !== undefined);
+  const index = readVersym(view, symbols?.count ?? 0).findIndex((raw) => versionIndex(raw) > 1);
+  put(bytes, Sym, {offset: symbols?.offset ?? 0, index}, {st_name: size - 2});
+  bytes.fill(0x78, offset + size - 2, offset + size);
+  const damaged = viewBuffer(bytes);
+  const plan = planEdit(damaged, {interpreter: '/x'});
+  t.notThrows(() => checkPlanFully(damaged, plan, [{interpreter: '/x'}]));
+});

@@ -132,13 +132,14 @@ export function namelessSymbols(view: ElfView, count: number): ReadonlySet<numbe
 }
 
 /**
- * Whether the file has names and versions of symbols to compare: a damaged one may lack the tables, and an edit that
- * touches neither is none the worse for it.
+ * Whether the file has names and versions of symbols to compare: a damaged one may lack the tables, or the NUL after the
+ * last name. An edit that touches neither works all the same.
  */
 export function hasReadableNames(view: ElfView): boolean {
   try {
     readVersym(view, dynamicSymbolTable(view)?.count ?? 0);
-    return view.dynamic?.stringTable !== undefined;
+    const {offset, size} = view.dynamic?.stringTable ?? {offset: 0, size: 0};
+    return size > 0 && view.source.read(offset + size - 1, 1)[0] === 0;
   } catch (error) {
     if (error instanceof ElfError) return false;
     throw error;

@@ -245,7 +245,9 @@ function checkDynamicPlace(before: ElfView, after: ElfView, plan: Promised): voi
     PF.PF_W;
   if (writable(before, old) !== writable(after, now))
     failCheck(before, 'the dynamic section changes its permissions', hex(old.p_vaddr), hex(now.p_vaddr));
-  if (after.offsetOfAddress(now.p_vaddr) !== now.p_offset)
+  const isMapped = (view: ElfView, {p_vaddr, p_offset}: Phdr) => view.offsetOfAddress(p_vaddr) === p_offset;
+  // An empty one, which nothing reads, may have been nowhere before.
+  if (!isMapped(after, now) && (isMapped(before, old) || now.p_filesz > 0))
     failCheck(before, 'the dynamic section would not be mapped', hex(now.p_offset), hex(now.p_vaddr));
   const isProtected = (view: ElfView, segment: Phdr) =>
     view.programHeaders.some(
