@@ -7,10 +7,11 @@
  */
 import {between, chrootScenarios} from '../build/test/faults/chroots.js';
 import {editScenarios} from '../build/test/faults/edits.js';
+import {packScenarios} from '../build/test/faults/packs.js';
 import {listPoints, runPoints} from '../build/test/faults/walk.js';
 
 const word = process.argv[2] ?? '';
-const all = [...editScenarios, ...chrootScenarios];
+const all = [...editScenarios, ...chrootScenarios, ...packScenarios];
 const named = all.filter(({name}) => name === word);
 const scenarios = named.length > 0 ? named : all.filter(({name}) => name.includes(word));
 const totals = [];

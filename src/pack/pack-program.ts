@@ -1,7 +1,6 @@
 /*
  * Pack a program: resolve, plan, write, prove.
  */
-import {createHash} from 'node:crypto';
 import {statSync} from 'node:fs';
 import {posix} from 'node:path';
 import type {PackedContents} from '../elf/packed.js';
@@ -15,8 +14,8 @@ import {OpenRoot} from '../loader/open-root.js';
 import {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {type FileSource, fileSource} from '../source/file.js';
+import {hashOf} from '../source/hash.js';
 import type {OnProgress} from '../source/progress.js';
-import {readInPieces} from '../source/source.js';
 import {type Listing, listLoaded} from './listing.js';
 import type {PackPlan} from './plan.js';
 import {planPack} from './plan-pack.js';
@@ -200,18 +199,6 @@ function namesOf(node: TreeNode, {nodes, interpreter}: ResolvedTree): string[] {
   ];
   const plain = names.map((name) => posix.basename(name)).filter((name) => name !== '');
   return [...new Set(plain.length > 0 ? plain : [posix.basename(node.path)])];
-}
-
-function hashOf(source: FileSource, onProgress: OnProgress = () => {}): string {
-  const hash = createHash('sha256');
-  const {path, size: total} = source;
-  const visit = (bytes: Uint8Array, done: number) => {
-    onProgress({step: 'reading', path, done, total});
-    hash.update(bytes);
-    return undefined;
-  };
-  readInPieces(source, 0, total, visit, 1 << 20);
-  return hash.digest('hex');
 }
 
 /** What the tree lacks. @throws ElfError NOT_FOUND, NOT_CLOSED */

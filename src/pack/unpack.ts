@@ -1,28 +1,32 @@
 /*
- * Take the parts of a packed file out again, byte by byte as they were packed.
+ * Extract the parts of a packed file, byte by byte as they were packed.
  *
- * What a hostile file calls its parts is plain names (elf/packed.ts), each is written to a directory that is held, under a
- * name that must be free, and what does not have the hash that the list says is an error: then everything that was written
- * is removed again.
+ * The list of parts may be hostile. Its names are plain (elf/packed.ts); each part is written to a workspace in the
+ * directory, which is held by its descriptor; and only when all have the listed hashes do they get their names, which
+ * must be unused. A run that is killed leaves complete parts or none, and the next one goes on from there.
  */
 import {createHash} from 'node:crypto';
-import {closeSync, constants, fchmodSync, fsyncSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
+import {fchmodSync, fsyncSync, linkSync, renameSync, rmdirSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {openElfSource} from '../elf/open.js';
 import {type PackedContents, type PackedPart, packedContents, partSource} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';
+import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
+import {hashOf} from '../source/hash.js';
 import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
 import {writeFully} from '../write/content.js';
+import {syncDirectory} from '../write/durable.js';
+import {type Workspace, workspaceIn} from '../write/workspace.js';
 
 /** Where the parts go. */
 export interface UnpackOptions {
-  /** The directory; it is made when it does not exist. None of the parts may be in it yet. */
+  /** The directory; it is made when it does not exist. A part that is in it already is left alone; any other file of its name is an error. */
   readonly into: string;
   /** Told how far it is. */
   readonly onProgress?: OnProgress | undefined;
@@ -99,29 +103,115 @@ function removeEmpty(machine: OpenRoot, path: string): void {
   }
 }
 
+/** Undone as a whole if one of the parts cannot be unpacked. */
 function writeParts(
   view: ElfView,
   contents: PackedContents,
   directory: DirFd,
   onProgress: OnProgress | undefined,
 ): string[] {
-  const written: string[] = [];
+  const placed: string[] = [];
+  let workspace: Workspace | undefined;
   try {
+    workspace = workspaceIn(directory);
+    const made = new Map<string, string>();
     for (const part of contents.parts) {
-      const name = part.names[0] ?? '';
-      const fd = create(directory, name);
-      written.push(name);
-      try {
-        writePart(fd, view, contents, part, onProgress);
-      } finally {
-        closeSync(fd);
-      }
+      if (isThere(directory, part)) continue;
+      const {number, fd} = workspace.create();
+      writePart(fd, view, contents, part, onProgress);
+      made.set(nameOf(part), workspace.path(number));
     }
-    return written;
+    for (const [name, path] of made) {
+      placeUnder(directory, name, path);
+      placed.push(name);
+    }
+    syncDirectory(directory.path);
+    return contents.parts.map(nameOf);
   } catch (error) {
-    for (const name of written) removeFile(directory, name);
+    for (const name of placed) removeFile(directory, name);
     throw systemError(directory.real, error, 'cannot unpack');
+  } finally {
+    workspace?.remove();
   }
+}
+
+function nameOf({names: [name = '']}: PackedPart): string {
+  return name;
+}
+
+function modeOf({mode}: PackedPart): number {
+  return mode & 0o755;
+}
+
+/** Whether a run that was interrupted placed this part already. @throws ElfError CONFLICT for any other file */
+function isThere(directory: DirFd, part: PackedPart): boolean {
+  using entry = directory.openPath(nameOf(part));
+  if (entry === undefined) return false;
+  const {stats} = entry;
+  const isAlike =
+    stats.isFile() &&
+    stats.uid === process.geteuid?.() &&
+    (stats.mode & 0o7777) === modeOf(part) &&
+    stats.size === part.size;
+  if (!isAlike) throw taken(directory, nameOf(part));
+  const source = entry.source();
+  try {
+    if (hashOf(source) !== part.sha256) throw taken(directory, nameOf(part));
+    return true;
+  } finally {
+    source.close();
+  }
+}
+
+/** Write a part to an open, empty file, which is closed. */
+function writePart(
+  fd: number,
+  view: ElfView,
+  contents: PackedContents,
+  part: PackedPart,
+  onProgress: OnProgress = () => {},
+): void {
+  try {
+    const hash = createHash('sha256');
+    const source = partSource(view, contents, part);
+    const copy = (bytes: Uint8Array, done: number) => {
+      onProgress({step: 'copying', path: nameOf(part), done, total: part.size});
+      hash.update(bytes);
+      writeFully(fd, bytes, done);
+      return undefined;
+    };
+    readInPieces(source, 0, part.size, copy, 1 << 20);
+    if (hash.digest('hex') !== part.sha256) {
+      throw new ElfError('BAD_ELF', `${nameOf(part)} inside is damaged`, {
+        path: view.path,
+        offset: part.offset,
+        expected: `SHA-256 ${part.sha256}`,
+      });
+    }
+    fchmodSync(fd, modeOf(part));
+    fsyncSync(fd);
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
+/** A link takes no name that is in use, and follows none. Not every file system has them. */
+function placeUnder(directory: DirFd, name: string, path: string): void {
+  try {
+    linkSync(path, directory.at(name));
+  } catch (error) {
+    const {code = ''} = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw taken(directory, name);
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS'].includes(code)) throw error;
+    using there = directory.openPath(name);
+    if (there !== undefined) throw taken(directory, name);
+    renameSync(path, directory.at(name));
+  }
+}
+
+function taken(directory: DirFd, name: string): ElfError {
+  const path = posix.join(directory.real, name);
+  return new ElfError('CONFLICT', 'a file of this name already exists', {path, expected: 'an unused name'});
 }
 
 function removeFile(directory: DirFd, name: string): void {
@@ -130,42 +220,4 @@ function removeFile(directory: DirFd, name: string): void {
   } catch {
     // It is gone, and what went wrong before is what counts.
   }
-}
-
-function create(directory: DirFd, name: string): number {
-  try {
-    const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
-    return openSync(directory.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const path = `${directory.real}/${name}`;
-    throw new ElfError('CONFLICT', 'a file of this name already exists', {path, expected: 'an unused name'});
-  }
-}
-
-function writePart(
-  fd: number,
-  view: ElfView,
-  contents: PackedContents,
-  part: PackedPart,
-  onProgress: OnProgress = () => {},
-): void {
-  const hash = createHash('sha256');
-  const source = partSource(view, contents, part);
-  const copy = (bytes: Uint8Array, done: number) => {
-    onProgress({step: 'copying', path: part.names[0] ?? '', done, total: part.size});
-    hash.update(bytes);
-    writeFully(fd, bytes, done);
-    return undefined;
-  };
-  readInPieces(source, 0, part.size, copy, 1 << 20);
-  if (hash.digest('hex') !== part.sha256) {
-    throw new ElfError('BAD_ELF', `${part.names[0]} inside is damaged`, {
-      path: view.path,
-      offset: part.offset,
-      expected: `SHA-256 ${part.sha256}`,
-    });
-  }
-  fchmodSync(fd, part.mode & 0o755);
-  fsyncSync(fd);
 }

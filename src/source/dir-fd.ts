@@ -122,14 +122,14 @@ export class DirFd extends PathFd {
     return entry?.source(path);
   }
 
-  /** Open this directory a second time. */
+  /** Open this directory a second time. @throws ElfError FILE_SYSTEM */
   dup(): DirFd {
-    return new DirFd(openSync(this.path, O_PATH | constants.O_DIRECTORY), this.real);
+    return this.#reach('.', this.real);
   }
 
-  /** Open the directory that it is in; the root is in itself. */
+  /** Open the directory that it is in; the root is in itself. @throws ElfError FILE_SYSTEM */
   parent(): DirFd {
-    return new DirFd(openSync(`${this.path}/..`, O_PATH | constants.O_DIRECTORY), dirname(this.real));
+    return this.#reach('..', dirname(this.real));
   }
 
   /** Names in it, sorted. */
@@ -138,6 +138,14 @@ export class DirFd extends PathFd {
       return readdirSync(this.path).sort();
     } catch (error) {
       throw systemError(this.real, error, 'cannot read');
+    }
+  }
+
+  #reach(name: '.' | '..', real: string): DirFd {
+    try {
+      return new DirFd(openSync(`${this.path}/${name}`, O_PATH | constants.O_DIRECTORY), real);
+    } catch (error) {
+      throw systemError(real, error, 'cannot open');
     }
   }
 

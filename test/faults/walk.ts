@@ -33,6 +33,8 @@ export interface Scenario {
   runAgain(directory: string): void;
   /** Programs that the command starts, to be walked too. */
   readonly tools?: readonly string[];
+  /** More environment variables for the run. */
+  environment?(directory: string): Readonly<Record<string, string>>;
   /** Whether a line of strace's is about the scenario; if it names the directory, unless told otherwise. */
   concerns?(line: string, directory: string): boolean;
 }
@@ -112,7 +114,10 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
     const log = path.join(scratch, 'node');
     const options = ['-y', '-s', '40', '-e', `trace=${traced}`];
     const tools = wrapTools(scenario, scratch, options);
-    const {status, stderr} = await execute([...tools, ...strace(log, options, command)]);
+    const {status, stderr} = await execute(
+      [...tools, ...strace(log, options, command)],
+      scenario.environment?.(directory),
+    );
     if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
     return ['node', ...(scenario.tools ?? [])].flatMap((program) => {
       const text = readFileSync(path.join(scratch, program), 'utf8');
@@ -163,7 +168,10 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
     const inTool = point.program !== 'node';
     const tools = inTool ? wrapTools(scenario, scratch, injection, point.program) : [];
     const log = path.join(scratch, point.program);
-    const ended = await execute([...tools, ...(inTool ? command : strace(log, injection, command))]);
+    const ended = await execute(
+      [...tools, ...(inTool ? command : strace(log, injection, command))],
+      scenario.environment?.(directory),
+    );
     const seen = existsSync(log) ? readFileSync(log, 'utf8') : '';
     const isKilled = seen.includes('+++ killed by SIGKILL +++');
     const full = {...ended, killed: isKilled && !inTool, fault: `${point.call}: ${point.fault}`};
@@ -247,12 +255,21 @@ function wrapTools(
   return ['unshare', '--mount', ...as, 'sh', '-c', [...mounts, 'exec "$@"'].join(' && '), 'sh'];
 }
 
-function execute([program = '', ...args]: readonly string[]): Promise<Omit<Ended, 'fault'>> {
+function execute(
+  [program = '', ...args]: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Omit<Ended, 'fault'>> {
   return new Promise((resolve, reject) => {
     // A process group of its own, so that its end can be the end of whatever it started: strace leaves what it traces.
     const child = spawn(program, args, {
       detached: true,
-      env: {...process.env, LC_ALL: 'C', UV_THREADPOOL_SIZE: '1', NODE_DISABLE_COMPILE_CACHE: '1'},
+      env: {
+        ...process.env,
+        LC_ALL: 'C',
+        UV_THREADPOOL_SIZE: '1',
+        NODE_DISABLE_COMPILE_CACHE: '1',
+        ...environment,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let hung = false;

@@ -1,6 +1,16 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {copyFileSync, existsSync, linkSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import test from 'ava';
@@ -382,5 +392,27 @@ test(
     t.deepEqual(readdirSync(into), ['libc.so.6']);
     t.is(readFileSync(path.join(into, 'libc.so.6'), 'utf8'), 'mine');
     await t.throwsAsync(unpack(xz, {into}), {code: 'UNSUPPORTED', message: /not packed/});
+  }),
+);
+
+test(
+  'unpack goes on where it was interrupted, and takes no changed part for its own',
+  withTools(async (t) => {
+    const {output: file} = await pack(t, xz);
+    const into = path.join(tempDirectory(t), 'in');
+    const {files} = await unpack(file, {into});
+    const [first = '', second = ''] = files;
+    const {ino} = statSync(path.join(into, first));
+    rmSync(path.join(into, second));
+    t.deepEqual((await unpack(file, {into})).files, files);
+    t.is(statSync(path.join(into, first)).ino, ino, 'what is there stays');
+    t.deepEqual(readdirSync(into).sort(), [...files].sort());
+    for (const change of [
+      () => chmodSync(path.join(into, first), 0o777),
+      () => writeFileSync(path.join(into, first), 'x'),
+    ]) {
+      change();
+      await t.throwsAsync(unpack(file, {into}), {code: 'CONFLICT'});
+    }
   }),
 );

@@ -7,30 +7,7 @@
  * of everything it reaches; circles among them need no special case that way.
  */
 import {createHash} from 'node:crypto';
-import type {Root} from '../../loader/root.js';
-import {readInPieces} from '../../source/source.js';
 import type {FoundLibrary} from './libraries.js';
-
-/** SHA-256 of a file of the root, in hexadecimal digits. */
-export function hashOf(root: Root, host: string): string {
-  const source = root.source(host);
-  try {
-    const hash = createHash('sha256');
-    readInPieces(
-      source,
-      0,
-      source.size,
-      (bytes) => {
-        hash.update(bytes);
-        return undefined;
-      },
-      1 << 20,
-    );
-    return hash.digest('hex');
-  } finally {
-    source.close();
-  }
-}
 
 /**
  * Name each library.

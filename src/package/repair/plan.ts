@@ -9,11 +9,12 @@ import {ElfError, printable} from '../../errors.js';
 import type {OpenRoot} from '../../loader/open-root.js';
 import type {Root} from '../../loader/root.js';
 import {standardLoader} from '../../loader/standard-loader.js';
+import {hashOf} from '../../source/hash.js';
 import type {PackageAudit} from '../audit.js';
 import type {FileAudit} from '../file-audit.js';
 import type {Rules} from '../policy.js';
 import {type FoundLibrary, Libraries} from './libraries.js';
-import {hashOf, vendoredNames} from './names.js';
+import {vendoredNames} from './names.js';
 import {outsideDirectories, repairedPath} from './search-paths.js';
 
 /** A library that comes into the package. */
@@ -66,7 +67,7 @@ export function planRepair(context: PlanContext): RepairPlan {
   const {audit, root, rules, strip} = context;
   const libraries = new Libraries(root, rules.isAllowed, context.libraryPath);
   const answers = new Map(audit.files.map((file) => [file.path, findAnswers(file, libraries, context)]));
-  const hashes = new Map([...libraries.found.values()].map(({path, host}) => [path, hashOf(root, host)]));
+  const hashes = new Map([...libraries.found.values()].map(({path, host}) => [path, hashOfFile(root, host)]));
   const names = vendoredNames(libraries.found, hashes, strip ? 'stripped' : '');
   const places = new Places(context, answers, libraries.found);
   const files = audit.files.flatMap((file) => {
@@ -80,6 +81,15 @@ export function planRepair(context: PlanContext): RepairPlan {
   );
   refuseClashes(vendored);
   return {libraries: vendored.sort(byPath), files, notes: notesOf(libraries.found, names, places, context)};
+}
+
+function hashOfFile(root: Root, host: string): string {
+  const source = root.source(host);
+  try {
+    return hashOf(source);
+  } finally {
+    source.close();
+  }
 }
 
 function byPath(a: {path: string}, b: {path: string}): number {
