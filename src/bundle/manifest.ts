@@ -60,14 +60,15 @@ export function manifestPath({libs}: Pick<Manifest, 'libs'>): string {
 
 /** The directories of a bundle up to its prefix, each before the one that contains it. */
 export function ownDirectories({prefix, libs, files, directories = []}: Manifest): readonly string[] {
-  const found = new Set([prefix, libs, ...directories]);
+  const found = new Set<string>();
   for (const path of [...files.map((file) => file.path), ...directories]) {
-    for (let above = posix.dirname(path); above.length > prefix.length; above = posix.dirname(above))
-      found.add(above);
+    let above = posix.dirname(path);
+    for (; above.length > prefix.length && !found.has(above); above = posix.dirname(above)) found.add(above);
   }
+  const all = new Set([prefix, libs, ...directories, ...found]);
   // The root belongs to no bundle.
-  found.delete('/');
-  return [...found].sort().reverse();
+  all.delete('/');
+  return [...all].sort().reverse();
 }
 
 /** Print a manifest; equal manifests give equal bytes. */

@@ -88,9 +88,11 @@ function stillEmpty(directories: readonly string[], files: readonly BundleFile[]
 
 /** @throws ElfError CONFLICT for a file in whose place others need a directory */
 function refuseFilesAbove(files: FileSet, {layout, directories, relocatable}: PlanBundleOptions): void {
-  const below = files.list().map(({path, source, why}) => ({path, what: `${source} (${why})`}));
-  if (!relocatable) below.push({path: manifestPath(layout), what: 'the manifest'});
-  below.push(...directories.map((path) => ({path: posix.join(path, '.'), what: 'an empty directory'})));
+  const below = [
+    ...files.list().map(({path, source, why}) => ({path, what: `${source} (${why})`})),
+    ...(relocatable ? [] : [{path: manifestPath(layout), what: 'the manifest'}]),
+    ...directories.map((path) => ({path: posix.join(path, '.'), what: 'an empty directory'})),
+  ];
   const seen = new Set<string>();
   for (const {path, what} of below) {
     for (let at = posix.dirname(path); at !== '/' && !seen.has(at); at = posix.dirname(at)) {

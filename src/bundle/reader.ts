@@ -1,6 +1,9 @@
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
 
+/** PATH_MAX of Linux, the NUL included. */
+const longestPath = 4096;
+
 /** A list in a list in a list can be too deep to be printed. */
 function shown(value: unknown): string {
   try {
@@ -71,8 +74,9 @@ export class Reader {
     const path = this.string(value, where);
     const normal = path.startsWith('/') && posix.normalize(path) === path && !/[\0\n]/.test(path);
     // The root itself, or a path with a slash at its end, is nothing that a bundle could own.
-    if (normal && !path.endsWith('/')) return path;
-    throw this.outside(where, "an absolute path without '.', '..' or a slash too many", path);
+    if (normal && !path.endsWith('/') && path.length < longestPath) return path;
+    const expected = `an absolute path below ${longestPath} characters without '.', '..' or superfluous slashes`;
+    throw this.outside(where, expected, path.slice(0, longestPath));
   }
 
   bad(where: string, expected: string, value: unknown): ElfError {

@@ -78,7 +78,8 @@ export function packedContents(view: ElfView): PackedContents | undefined {
 
 function parse(description: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(description).replace(/\0+$/, ''));
+    const end = description.findLastIndex((byte) => byte !== 0) + 1;
+    return JSON.parse(new TextDecoder().decode(description.subarray(0, end)));
   } catch {
     return undefined;
   }
@@ -134,8 +135,21 @@ function isContents(value: unknown, view: ElfView): value is PackedContents {
     (fixedAddress === true || list.every(({rest}) => rest === undefined)) &&
     list[0].size >= headerSize &&
     list.filter(({role}) => role === 'program').length === 1 &&
-    new Set(names).size === names.length
+    new Set(names).size === names.length &&
+    !haveOverlap(list)
   );
+}
+
+/** Of parts that overlap, unpacking would make any amount of bytes. */
+function haveOverlap(parts: readonly PackedPart[]): boolean {
+  const ranges = parts
+    .flatMap(({offset, size, rest = {from: size, offset: 0}}) => [
+      {start: offset, end: offset + rest.from},
+      {start: rest.offset, end: rest.offset + size - rest.from},
+    ])
+    .filter(({start, end}) => end > start)
+    .sort((a, b) => a.start - b.start);
+  return ranges.some(({start}, i) => start < (ranges[i - 1]?.end ?? 0));
 }
 
 function isPart(value: unknown, {source}: ElfView): boolean {

@@ -4,6 +4,7 @@
  * A directory is kept the way the loader prints it: with exactly one slash at its end, or as the empty string for
  * the current directory. A file in it is then simply `directory + name`.
  */
+import {withoutSlashesAtEnd} from '../source/slashes.js';
 
 /**
  * Take a list apart; a directory that is in it twice counts once.
@@ -27,7 +28,7 @@ export function splitSearchPath(
 
 /** The same directory with one slash at its end. */
 export function withSlash(directory: string): string {
-  return `${directory.replace(/\/+$/, '')}/`;
+  return `${withoutSlashesAtEnd(directory)}/`;
 }
 
 /** The directory of a file, without a slash at the end; `/` for the root. */

@@ -9,7 +9,7 @@ import {isFileName} from '../elf/packed.js';
 import {findPayload} from '../elf/payload.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
-import {longByteString} from '../source/byte-string.js';
+import {libraryText} from '../source/byte-string.js';
 
 /** @throws ElfError UNSUPPORTED, PACKED, NO_INTERPRETER, PAYLOAD, or what is wrong with a damaged file */
 export function checkProgram(view: ElfView): void {
@@ -90,7 +90,7 @@ export function requireOneBuild(loader: ElfView, libraries: readonly {readonly v
 }
 
 function glibcBuild({source}: ElfView): string | undefined {
-  const text = longByteString(source.read(0, Math.min(source.size, 1 << 26)));
+  const text = libraryText(source);
   return /(?:ld\.so|GNU C Library) (\([^)\n]{1,80}\)[^\n,]{0,80}version [\d.]*\d)/.exec(text)?.[1];
 }
 

@@ -19,7 +19,7 @@ import type {Plan, Write} from '../edit/plan.js';
 import {EM, PF, PT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
 import {readSystemDirectories} from '../loader/loader-facts.js';
-import {longByteString} from '../source/byte-string.js';
+import {libraryText} from '../source/byte-string.js';
 
 /** What isolating one loader comes to. */
 export interface Isolation {
@@ -36,8 +36,7 @@ export interface Isolation {
  * @param directories whether it is to lose its built-in directories, too; a packed program keeps them, for plugins
  */
 export function planIsolation(view: ElfView, {directories: lose = true} = {}): Isolation {
-  const bytes = view.source.read(0, view.source.size);
-  const text = longByteString(bytes);
+  const text = libraryText(view.source);
   const isMusl = /\0LD_LIBRARY_PATH\0/.test(text) && text.includes('/etc/ld-musl-');
   const prefix = isMusl ? [] : findPrefixTest(view, text);
   const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
@@ -59,7 +58,7 @@ export function planIsolation(view: ElfView, {directories: lose = true} = {}): I
  * @param gconv the directory in which it finds such modules instead, if the path that it replaces is long enough
  */
 export function planLibcIsolation(view: ElfView, gconv?: string): Plan | undefined {
-  const text = longByteString(view.source.read(0, view.source.size));
+  const text = libraryText(view.source);
   const writes = [...text.matchAll(/(?<=\0)\/[\w.+/-]*\/gconv(?:\/[\w.-]+)?(?=\0)/g)].map((match) =>
     writeGconv(match.index, match[0], gconv),
   );
@@ -114,7 +113,7 @@ function nowhere(path: string): string {
 
 /** Tell whether a loader was isolated: it has the changed test, and not the original one. */
 export function isIsolated(view: ElfView): boolean {
-  const text = longByteString(view.source.read(0, view.source.size));
+  const text = libraryText(view.source);
   if (muslStrings.every(([from, to]) => text.includes(`\0${to}\0`) && !text.includes(`\0${from}\0`)))
     return true;
   return findPrefixTest(view, text, true).length === 1 && findPrefixTest(view, text).length === 0;

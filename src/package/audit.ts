@@ -146,14 +146,17 @@ export function auditFiles(
       findings.push(bad(path, error.reason));
     }
   }
-  for (const file of files) findings.push(...findingsOf(file, rules, versionProblems.get(file.path) ?? []));
-  findings.push(...packageFindings(files, fields));
+  const all = [
+    ...findings,
+    ...files.flatMap((file) => findingsOf(file, rules, versionProblems.get(file.path) ?? [])),
+    ...packageFindings(files, fields),
+  ];
   return {
     source,
     fields,
     files,
     targets: targetsOf(files),
-    findings: findings.filter(({code}) => !rules.ignore.has(code)).sort(bySeverity),
+    findings: all.filter(({code}) => !rules.ignore.has(code)).sort(bySeverity),
   };
 }
 

@@ -2,6 +2,7 @@
  * A policy: what a package may ask of the system. `--max-glibc` is the short form of one; a file has the rest.
  */
 import {ElfError} from '../errors.js';
+import {withoutSlashesAtEnd} from '../source/slashes.js';
 import type {Family} from './floor.js';
 import {isBase, type Limits, policies} from './platforms.js';
 import {isVersion} from './version-numbers.js';
@@ -45,7 +46,7 @@ export function rulesOf(policy: Policy = {}, limits: Limits = {}): Rules {
     ignore: new Set(policy.ignore),
     isAllowed: (library) => isBase(library) || allowed.has(library),
     isAllowedPath: (directory) =>
-      (policy.paths ?? []).some((path) => `${directory}/`.startsWith(`${path.replace(/\/+$/, '')}/`)),
+      (policy.paths ?? []).some((path) => `${directory}/`.startsWith(`${withoutSlashesAtEnd(path)}/`)),
   };
 }
 

@@ -1,7 +1,13 @@
+import type {ByteSource} from './source.js';
+
+/** More than any loader or C library has, in bytes. */
+const longestLibrary = 1 << 26;
+
 /**
- * What `byteString` of elf/strings.ts makes of bytes, and much faster: for the content of whole files. It needs Node,
- * which that one does without.
+ * The bytes of a loader or a C library as `byteString` of elf/strings.ts makes them, and much faster: Buffer does it,
+ * which the engine goes without. Of a larger file, the first 64 MiB: V8 has no strings of half a gigabyte.
  */
-export function longByteString(bytes: Uint8Array): string {
+export function libraryText(source: ByteSource): string {
+  const bytes = source.read(0, Math.min(source.size, longestLibrary));
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

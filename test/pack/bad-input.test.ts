@@ -344,6 +344,17 @@ const forgeries: Record<string, (parts: Part[]) => object> = {
     ...fixed,
     parts: [first, {...second, rest: null}, ...rest],
   }),
+  'a part over another one': ([first, second, third, ...rest]) => ({
+    parts: [
+      first,
+      second,
+      {...third, offset: second?.offset, size: second?.size, sha256: second?.sha256},
+      ...rest,
+    ],
+  }),
+  'a part of the bytes of the program': ([first, second, ...rest]) => ({
+    parts: [first, {...second, offset: 64, size: 64}, ...rest],
+  }),
   'a header of another length': (parts) => ({header: 'abcd', parts}),
   'a set-user-ID program': ([first, ...rest]) => ({parts: [{...first, mode: 0o4755}, ...rest]}),
 };
@@ -366,6 +377,21 @@ for (const [name, forge] of Object.entries(forgeries)) {
     }),
   );
 }
+
+test(
+  'a list with a million zeros in it is refused at once',
+  withTools(async (t) => {
+    const {output: file} = await pack(t, xz);
+    const forged = withList(readFileSync(file), (contents) => ({
+      ...contents,
+      generator: ' '.repeat(1_000_000),
+    }));
+    const from = Buffer.from(forged.buffer).indexOf(' '.repeat(1000));
+    forged.fill(0, from, from + 1_000_000);
+    // A regular expression for the zeros at the end would take hours.
+    await t.throwsAsync(unpack(tempFile(t, forged), {into: tempDirectory(t)}), {code: 'BAD_ELF'});
+  }),
+);
 
 test(
   'a part whose bytes are not those that were packed is not unpacked, nor anything else',

@@ -4,7 +4,7 @@
  */
 import type {Root} from '../../loader/root.js';
 import type {ResolvedTree, TreeNode} from '../../loader/tree.js';
-import {longByteString} from '../../source/byte-string.js';
+import {libraryText} from '../../source/byte-string.js';
 import {withView} from '../libraries.js';
 
 /** Directories as a C library has them built in, without a slash at the end. */
@@ -15,9 +15,6 @@ export interface BuiltIn {
   readonly locale: string;
 }
 
-/** Longer than any C library; of a longer file only this much is looked at. */
-const mostBytes = 1 << 24;
-
 /** As glibc has them without any configuration. */
 const usual: BuiltIn = {gconv: '/usr/lib/gconv', locale: '/usr/lib/locale'};
 
@@ -26,9 +23,7 @@ export function builtInOf(trees: readonly ResolvedTree[], root: Root): BuiltIn |
   for (const {interpreter, nodes} of trees) {
     const libc = interpreter?.libc === 'glibc' ? nodes.find(isLibc) : undefined;
     if (libc === undefined) continue;
-    const text = withView(root.source(libc.host), ({source}) =>
-      longByteString(source.read(0, Math.min(source.size, mostBytes))),
-    );
+    const text = withView(root.source(libc.host), ({source}) => libraryText(source));
     return {
       gconv: /(?<=\0)\/[\w.+/-]+\/gconv(?=\/gconv-modules\.cache\0)/.exec(text)?.[0] ?? usual.gconv,
       locale: /(?<=\0)\/[\w.+/-]+(?=\/locale-archive\0)/.exec(text)?.[0] ?? usual.locale,

@@ -8,6 +8,7 @@ import {openElfSource} from '../../elf/open.js';
 import {ElfError} from '../../errors.js';
 import {findOwn, openOwn} from '../../loader/inside.js';
 import type {Root} from '../../loader/root.js';
+import {libraryText} from '../../source/byte-string.js';
 import {quoted} from '../../source/shell-word.js';
 import type {Architecture} from '../architecture.js';
 import {findOwnEmulator, lookForHostEmulator} from '../find-emulator.js';
@@ -166,18 +167,13 @@ function examineBuilds(root: Root, {files}: Manifest, again: string): readonly F
   return [broken('DIFFERENT_BUILDS', what, `${loader} is ${a}, ${libc} is ${b}`, again)];
 }
 
-/** In bytes; they have some two million. */
-const longestLibc = 1 << 26;
-
 /** As both files say it of themselves: "(Debian GLIBC 2.36-9+deb12u10) stable release version 2.36". */
 function buildOf(root: Root, path: string): string | undefined {
   const source = openOwn(root, path);
   if (source === undefined) return undefined;
   try {
-    if (source.size > longestLibc) return undefined;
-    const text = Buffer.from(source.read(0, source.size)).toString('latin1');
-    return /\(([^()]*(?:GLIBC|GNU libc)[^()]*)\) (?:stable|development) release version [\d.]+/.exec(
-      text,
+    return /\(([^()]{0,80}(?:GLIBC|GNU libc)[^()]{0,80})\) (?:stable|development) release version [\d.]+/.exec(
+      libraryText(source),
     )?.[1];
   } finally {
     source.close();
