@@ -52,7 +52,7 @@ for (const {heading, commands} of readmeBlocks()) {
   );
 }
 
-/** The file that the commands speak of. */
+/** The file that the commands name. */
 function putProgram(directory: string): void {
   const program = path.join(directory, 'program');
   copyFileSync(fixture('x86_64/needs-libprobe-rpath').path, program);

@@ -1,5 +1,5 @@
 /*
- * Files that a bundled program reads at run time and that no NEEDED entry tells of: configuration, firmware, keymaps.
+ * Files that a bundled program reads at run time and that no NEEDED entry names: configuration, firmware, keymaps.
  */
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
@@ -73,7 +73,7 @@ export function placeOf(source: string, target: string | undefined, prefix: stri
   return posix.resolve(prefix, target?.endsWith('/') ? posix.join(target, name) : (target ?? name));
 }
 
-/** Where a file goes. @throws ElfError BAD_REQUEST for a place that is none of the bundle's */
+/** Where a file goes. @throws ElfError BAD_REQUEST for a place outside the bundle */
 export function requirePlace(source: string, target: string | undefined, layout: Layout): string {
   const path = placeOf(source, target, layout.prefix);
   const isInside = isBelow(path, layout.prefix) && path !== manifestPath(layout) && target !== '';

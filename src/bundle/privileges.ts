@@ -9,7 +9,7 @@ import type {FileSource} from '../source/file.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
 
-/** So many files are asked for capabilities at once: each is open for that. */
+/** At most this many files are asked for capabilities at once: each is open for that. */
 const atOnce = 64;
 
 /** Say which files have rights that their copies do not get. */

@@ -12,7 +12,7 @@ export interface BundleProgram {
   readonly target?: string | undefined;
 }
 
-/** Bring the programs that were asked for into one form. @throws ElfError BAD_REQUEST for what is none */
+/** Bring the programs that were asked for into one form. @throws ElfError BAD_REQUEST if one is not a program */
 export function namedPrograms(programs: readonly (string | BundleProgram)[]): BundleProgram[] {
   if (Array.isArray(programs))
     return programs.map((program) => (typeof program === 'string' ? {source: program} : program));

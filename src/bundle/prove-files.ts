@@ -48,7 +48,7 @@ function isFile({role}: ProvenFile): boolean {
   return role === 'data' || role === 'link';
 }
 
-/** So many rounds are made to find what is in memory before a module is opened. */
+/** At most this many rounds are made to find what is in memory before a module is opened. */
 const mostRounds = 8;
 
 /** What comes along as a file may be in memory by the time that a module asks for it. */

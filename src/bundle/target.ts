@@ -1,5 +1,5 @@
 /*
- * The directory that a bundle goes into. What was made of it for nothing is taken away again.
+ * The directory that a bundle goes into. What was created of it is removed if the bundle fails.
  */
 import {rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -30,7 +30,7 @@ function enterTarget(machine: OpenRoot, into: string, made: string[]): DirFd {
   }
 }
 
-/** Take away what was made for nothing, the innermost first. */
+/** Remove what was created, the innermost first. */
 function removeEmptyDirectories(machine: OpenRoot, made: readonly string[]): void {
   try {
     for (const path of made) {
@@ -49,10 +49,10 @@ export function requireOwnDirectories(root: Root, directories: Iterable<string>)
     const isFree =
       !there.found && there.code === 'ENOENT' && path === posix.join(there.reached, ...there.rest);
     if (isFree || (there.found && there.inside === path && there.stats.isDirectory())) continue;
-    throw new ElfError('OUTSIDE', `${path} is not a directory of its own there`, {
+    throw new ElfError('OUTSIDE', `${path} is not a real directory there`, {
       path: root.host,
       expected: 'a directory, or nothing yet',
-      got: there.found ? `a way to ${there.inside}` : `${there.code} at ${there.reached}`,
+      got: there.found ? `a path that leads to ${there.inside}` : `${there.code} at ${there.reached}`,
     });
   }
 }

@@ -27,7 +27,7 @@ export interface Architecture {
   readonly isNative: boolean;
 }
 
-/** Find a chroot's architecture; undefined when nothing tells. */
+/** Find a chroot's architecture; undefined if nothing shows it. */
 export function findArchitecture(root: Root): Architecture | undefined {
   return fromDpkgArch(root) ?? fromDpkgStatus(root) ?? fromDebootstrap(root) ?? fromPrograms(root);
 }
@@ -53,7 +53,7 @@ export function describeArchitecture(name: string, evidence?: string): Architect
   );
 }
 
-/** @throws ElfError NOT_FOUND when nothing in the chroot tells */
+/** @throws ElfError NOT_FOUND if nothing in the chroot shows it */
 export function architectureOf(root: Root, name?: string): Architecture {
   if (name !== undefined) return describeArchitecture(name);
   const found = findArchitecture(root);

@@ -1,8 +1,8 @@
 /*
  * Calling debootstrap.
  *
- * Root on a machine of his own lets the first stage make device nodes, so that the chroot has them. In a user
- * namespace no process may: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
+ * Root lets the first stage make device nodes, so that the chroot has them. In a user namespace no process may make
+ * any: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
 import {readFileSync, renameSync, truncateSync} from 'node:fs';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
@@ -26,7 +26,7 @@ export interface DebootstrapOptions {
   readonly keyring?: string | undefined;
   /** Where downloaded packages are kept; made when it does not exist. */
   readonly cacheDirectory?: string | undefined;
-  /** Make nothing of packages whose signatures cannot be checked. Default: as root; else as debootstrap does. */
+  /** Refuse packages whose signatures cannot be checked. Default: as root; else as debootstrap does. */
   readonly checkSignatures?: boolean | undefined;
   /** More options, handed on as they are. */
   readonly debootstrapOptions?: readonly string[] | undefined;

@@ -18,7 +18,7 @@ interface GuestEnvironment {
   readonly inside: readonly string[];
 }
 
-/** What loaders and C libraries read: glibc's unsecvars.h, and the rest of LD_*. */
+/** What loaders and C libraries read: the part of glibc's unsecvars.h that matters here, and all of LD_*. */
 const readByLoaders = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|MALLOC_.*|NLSPATH)$/;
 
 /** The shell's own record of where it is, which is somewhere else inside. */

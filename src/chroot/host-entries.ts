@@ -4,7 +4,7 @@
  * A user namespace with a table of its own sees none of the table outside (fs/binfmt_misc.c, load_binfmt_misc), so
  * what was registered there, another emulator or an interpreter of scripts, would be gone for the command. The
  * enabled ones are registered again. One with flag F holds a file open that we cannot take over; its path is
- * opened anew, and where there is no file any more a warning is what is left.
+ * opened anew, and where there is no file any more a warning is given.
  */
 import {readFileSync} from 'node:fs';
 import {findBinfmtMount, mustFindTable, refuseHostWide} from '../binfmt/mount.js';

@@ -50,19 +50,19 @@ export function wantedEmulators(
 /**
  * Find the emulator of this machine for a chroot's programs; undefined where none is needed.
  *
- * @throws ElfError NOT_FOUND (no such chroot or emulator, or nothing tells the architecture), UNSUPPORTED
+ * @throws ElfError NOT_FOUND (no such chroot or emulator, or nothing shows the architecture), UNSUPPORTED
  */
 export function emulatorForChroot(chroot: string): string | undefined {
   const architecture = architectureOf(new Root(chroot));
   return architecture.isNative ? undefined : findHostEmulator(architecture);
 }
 
-/** A name that does not tell is taken for what the chroot needs, as long as it is the only one. */
+/** An emulator whose name does not say its target counts as what the chroot needs, if it is the only one. */
 function targetOf(name: string, named: readonly string[], needed: QemuTarget | undefined): QemuTarget {
   return named.length === 1 && needed !== undefined ? (toldBy(name) ?? needed) : targetOfEmulator(name);
 }
 
-/** @throws ElfError BAD_REQUEST when an emulator's name does not tell what it is for */
+/** @throws ElfError BAD_REQUEST when an emulator's name does not say what it is for */
 export function targetOfEmulator(program: string): QemuTarget {
   const target = toldBy(program);
   if (target !== undefined) return target;

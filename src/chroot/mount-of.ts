@@ -7,7 +7,7 @@ interface Mount {
   readonly options: readonly string[];
 }
 
-/** Find the innermost mount that a directory is on (proc(5), mountinfo); undefined where /proc does not tell. */
+/** Find the innermost mount that a directory is on (proc(5), mountinfo); undefined where /proc does not show it. */
 export function mountOf(path: string): Mount | undefined {
   const mounts = readMounts().filter(
     (mount) => path === mount.path || path.startsWith(mount.path === '/' ? '/' : `${mount.path}/`),

@@ -209,7 +209,7 @@ function planBind(root: Root, {source, target = source, readOnly = false}: BindM
 function sourceOf(path: string): Found {
   const source = new Root().resolve(absolutePath(path));
   if (source.found) return source;
-  throw new ElfError('NOT_FOUND', 'the directory to mount does not exist', {path});
+  throw new ElfError('NOT_FOUND', 'the file or directory to mount does not exist', {path});
 }
 
 /**

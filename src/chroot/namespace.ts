@@ -9,7 +9,7 @@
  *
  * Why a pid namespace: when its process 1 ends, the kernel kills all others in it, daemons that a package's
  * script started included; without it one of them would keep mounts and registrations alive. Why two death
- * signals: nothing of ours can run after `kill -9`, so the kernel has to do it, from elfinterp to unshare to
+ * signals: none of our code can run after `kill -9`, so the kernel has to do it, from elfinterp to unshare to
  * process 1. Why a shell as process 1 rather than the command itself: process 1 is shielded from signals that it
  * does not handle, and has to reap the orphans.
  *

@@ -77,7 +77,7 @@ function nothingThere(root: Root): ElfError {
 /** The files to remove, but for the manifest. */
 function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
   const there = manifest.files.filter((file) => isThere(root, file));
-  // Permission bits aside: who tightens them does not make the file his own.
+  // Permission bits aside: tightening them does not make it the user's file.
   const changed = there.filter(({path, role, sha256, size}) => !isInPlace(root, {path, role, sha256, size}));
   const [first] = changed;
   if (first !== undefined && !force) {

@@ -20,8 +20,7 @@ const remedies = {
 export function stageFailed(stage: keyof typeof remedies, target: string, status: number): ElfError {
   const log = findLog(target);
   const what = `debootstrap's ${stage} stage ${interruptions.includes(status) ? 'was interrupted' : 'failed'}`;
-  const where = log === undefined ? '' : '; its log follows';
-  return new ElfError('COMMAND_FAILED', `${what}${where}; ${remedies[stage](target)}`, {
+  return new ElfError('COMMAND_FAILED', `${what}; ${remedies[stage](target)}`, {
     path: log ?? target,
     expected: 'exit status 0',
     got: String(status),

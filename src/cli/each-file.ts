@@ -19,7 +19,7 @@ export type FileResult<T> =
 interface EachFileOptions {
   /** Why an error is not a failure but a file to skip; undefined for every other error. */
   readonly skip?: (error: unknown) => string | undefined;
-  /** See `FileSourceOptions`: the result of `work` has no bytes of the file in it. */
+  /** See `OpenOptions.recycle`: the result of `work` has no bytes of the file in it. */
   readonly recycle?: boolean;
   /** How to open it, if not by `openNamed`. */
   readonly open?: () => ElfFile;
@@ -72,7 +72,7 @@ export function openNamed(path: string, options?: OpenOptions): ElfFile {
   }
 }
 
-/** Do something with one file, and say nothing of it yet. */
+/** Do something with one file, without reporting it yet. */
 export function tryFile<T>(
   path: string,
   work: (file: ElfFile, path: string) => T,

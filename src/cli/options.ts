@@ -89,5 +89,5 @@ export const bundleOptions = {
     'change PT_INTERP, or replace a program that cannot be changed with a shell script',
     {default: 'interp'},
   ),
-  shell: text('FILE', 'static shell that runs these scripts'),
+  shell: text('FILE', 'static shell for --launcher wrapper'),
 } as const;

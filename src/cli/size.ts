@@ -5,7 +5,7 @@ export function short(value: number): string {
   return `${power === 0 ? value : (value / 1024 ** power).toFixed(1)} ${units[power]}`;
 }
 
-/** So many of something: "1 library", "3 libraries". */
+/** A number of something: "1 library", "3 libraries". */
 export function counted(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }

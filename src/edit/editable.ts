@@ -45,7 +45,7 @@ export function refusePacked(view: ElfView): void {
   );
 }
 
-/** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they speak of. */
+/** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they describe. */
 function refuseDebugFile(view: ElfView): void {
   const isElsewhere = [PT.PT_DYNAMIC, PT.PT_INTERP].some((p_type) => isWithoutBytes(view, p_type));
   if (!isElsewhere && !isDebugFile(view)) return;

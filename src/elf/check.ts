@@ -49,7 +49,7 @@ const headerRules: readonly Rule[] = [
   checkOverlaps,
 ];
 
-/** Those that hold for a separate debug file too: its program headers speak of another file. */
+/** Those that hold for a separate debug file too: its program headers describe another file. */
 const debugFileRules: readonly Rule[] = [checkHeader, checkTable, checkSections];
 
 /** Rules that look at every symbol and relocation. */

@@ -1,7 +1,7 @@
 /*
  * The dynamic section, as ld.so finds it: by PT_DYNAMIC, up to the first DT_NULL.
  *
- * Behind that DT_NULL most linkers leave more of them. They are the room in which an entry can be added without
+ * After that DT_NULL most linkers leave more of them. They are the room in which an entry can be added without
  * moving anything, so the view counts them.
  */
 import {ElfError} from '../errors.js';

@@ -1,5 +1,5 @@
 /*
- * How a file was hardened, as far as the file itself tells. What only its source or its build log could say is
+ * How a file was hardened, as far as the file shows. What only its source or its build log could say is
  * undefined, never a guess: a stripped static program may have been built with a stack protector or not.
  */
 import {DF, DF_1, DT, PF, PT, SHT} from './constants.js';
@@ -27,15 +27,15 @@ export interface Hardening {
   readonly textRelocations: boolean;
   /** A segment is writable and executable. */
   readonly writableCode: boolean;
-  /** Calls __stack_chk_fail; undefined when no symbols are left to tell. */
+  /** Calls __stack_chk_fail; undefined if the symbols were stripped. */
   readonly stackProtector: boolean | undefined;
-  /** How many checked functions of _FORTIFY_SOURCE it calls; undefined when no symbols are left to tell. */
+  /** How many checked functions of _FORTIFY_SOURCE it calls; undefined if the symbols were stripped. */
   readonly fortified: number | undefined;
   /** Hardware protections that all of its code supports: IBT, SHSTK; BTI, PAC, GCS. */
   readonly features: readonly string[];
 }
 
-/** @throws ElfError when what tells of it cannot be read */
+/** @throws ElfError when what shows it cannot be read */
 export function hardeningOf(view: ElfView, kind: ElfKind, notes: readonly Note[]): Hardening {
   const bindNow = bindsNow(view);
   return {

@@ -1,6 +1,6 @@
 /*
  * What sort of file is this? e_type alone does not say: a PIE program, a static-pie program and a shared library
- * are all ET_DYN. DF_1_PIE tells programs that a linker of the last ten years made. For the older ones an
+ * are all ET_DYN. DF_1_PIE marks programs that a linker of the last ten years made. For the older ones an
  * interpreter does, unless there is a SONAME: glibc's libc.so.6 is a library that has an interpreter so that it
  * can be run.
  */

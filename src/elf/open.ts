@@ -15,7 +15,7 @@ export interface ElfFile {
 export interface OpenOptions {
   /**
    * Whether closing gives the memory of what was read to the next file: for callers that take a few strings out of each of
-   * thousands of files, and looks at no bytes of one after it is closed.
+   * thousands of files, and look at no bytes of one after it is closed.
    */
   readonly recycle?: boolean;
 }
@@ -37,7 +37,7 @@ export function openElfSync(path: string, options?: OpenOptions): ElfFile {
   return openElfSource(fileSource(path), options);
 }
 
-/** View a file that is open already. It is closed with the view, and when it is no ELF file. */
+/** View a file that is open already. It is closed with the view, and if it is not an ELF file. */
 export function openElfSource(source: FileSource, {recycle = false}: OpenOptions = {}): ElfFile {
   try {
     return elfFile(source.path, new ElfView(source), () => (recycle ? source.recycle() : source.close()));
@@ -58,7 +58,7 @@ export function openElfBuffer(bytes: Uint8Array | ArrayBuffer): ElfFile {
   return elfFile(undefined, new ElfView(bufferSource(plainBytes(bytes))), () => undefined);
 }
 
-/** The tag, because an instance of another realm, as in a test runner's sandbox, is none of ours. */
+/** The tag, because an instance of another realm, as in a test runner's sandbox, is not `instanceof` ours. */
 function plainBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
   const kind = Object.prototype.toString.call(bytes).slice('[object '.length, -1);
   if (kind === 'Uint8Array') return bytes as Uint8Array;

@@ -2,7 +2,7 @@
  * Bytes after the ELF image: a squashfs (AppImage), a script or archive with a trailer (programs compiled by deno,
  * older bun, nexe), files at offsets that the program knows (pkg). Such a program finds them in one of three ways:
  * from the end of the file, at an offset that was written into it, or where the image ends as the section headers
- * tell it (AppImage's runtime). An edit that leaves the length of the file alone satisfies all three; one that
+ * say (AppImage's runtime). An edit that leaves the length of the file alone satisfies all three; one that
  * makes it longer cannot.
  *
  * What the program headers map is not a payload: a blob that postject injects has a segment of its own.
@@ -14,7 +14,7 @@ import {findText} from './search.js';
 import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
 
-/** What is appended, as far as its last bytes or the program tell. */
+/** What is appended, as far as its last bytes or the program show. */
 export type PayloadKind =
   | 'AppImage'
   | '.NET'
@@ -27,7 +27,7 @@ export type PayloadKind =
   | 'zip'
   | 'unknown';
 
-/** Bytes that follow the last one that the headers speak of. */
+/** Bytes that follow the last one that the headers describe. */
 export interface Payload {
   readonly kind: PayloadKind;
   /** File offset of the first byte. */
@@ -100,7 +100,7 @@ function kindByTail({source}: ElfView, size: number): PayloadKind {
 }
 
 /**
- * The kind of a payload whose own bytes do not tell it: .NET's host and the node of pkg hold the offset of what was
+ * The kind of a payload whose own bytes do not show it: .NET's host and the node of pkg hold the offset of what was
  * appended. Looks through the whole image, so it is asked only when it matters.
  */
 export function kindByProgram({source}: ElfView, {offset, kind}: Payload): PayloadKind {

@@ -134,7 +134,7 @@ export class StringReader {
   at(index: number): string {
     let text = this.#known.get(index);
     if (text !== undefined) return text;
-    // What is looked through in vain counts too.
+    // What is searched without success counts too.
     const most = Math.min(this.#size - index, longestString);
     this.#budget.take(0);
     try {

@@ -127,7 +127,7 @@ export function hashWordSize({header, format}: ElfView): 4 | 8 {
 /** More buckets, and more symbols in one chain, than any real table has. */
 const mostHashed = 1 << 24;
 
-/** DT_GNU_HASH as far as its own words tell. */
+/** DT_GNU_HASH as far as its own words show. */
 export interface GnuHashTable {
   /** File offset of the header. */
   readonly offset: number;

@@ -5,7 +5,7 @@
 import {SHF, SHT} from './constants.js';
 import type {Phdr, Shdr} from './records.js';
 
-/** What of a view tells. */
+/** The parts of a view that need no bytes. */
 interface Headers {
   readonly sectionHeaders: readonly Shdr[];
   segment(p_type: number): Phdr | undefined;

@@ -1,6 +1,6 @@
 /*
- * Whose word a program is. Its owner chose its loader and where its libraries are looked for, and anyone who can write to a
- * library chose what that one asks for.
+ * Who controls what a program loads. Its owner chose its loader and where its libraries are looked for, and anyone who
+ * can write to a library chose what that one asks for.
  */
 import {type Trust, together} from '../source/trust.js';
 import type {OpenRoot} from './open-root.js';
@@ -11,7 +11,7 @@ export type Author = Trust['foreigner'];
 
 /**
  * Find who says what a program's files ask for, and make sure that this user could read each of them: no one gets a
- * copy of a private library by naming it in a file of his own.
+ * copy of a private library by naming it in a file of their own.
  *
  * @throws ElfError OUTSIDE
  */

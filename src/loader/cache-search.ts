@@ -47,7 +47,7 @@ function search(cache: LdCache, name: string, query: CacheQuery): CacheEntry | u
       if (isBetter(entry, best, query)) best = entry;
       continue;
     }
-    // Behind entries of the subdirectories come the ordinary ones, which are taken when there is nothing better.
+    // After entries of the subdirectories come the ordinary ones, which are taken when there is nothing better.
     if (cache.layout === 'new' && best !== undefined) break;
     if (cache.layout === 'new' && (entry.legacyHwcap & ~query.legacyHwcaps) !== 0n) continue;
     best = entry;

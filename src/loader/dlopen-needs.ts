@@ -59,7 +59,7 @@ export function refuseUnopenable(check: DlopenCheck, nodes: readonly TreeNode[],
   if (left.length > 0) notes.push(leftOut(left));
 }
 
-/** So many libraries that stay are named. */
+/** At most this many libraries that stay are named. */
 const mostNamed = 8;
 
 function leftOut(libraries: readonly string[]): string {

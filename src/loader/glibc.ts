@@ -172,7 +172,7 @@ class SearchForName {
   }
 }
 
-/** So many files of the wrong kind are kept of one request. */
+/** At most this many files of the wrong kind are kept of one request. */
 const mostPassedOver = 32;
 
 function failed(name: string, fatal: string): Answer {

@@ -24,7 +24,7 @@ export function findOwn(root: Root, path: string): string | undefined {
     throw new ElfError('OUTSIDE', `${path} is reached through a symbolic link`, {
       path: root.host,
       expected: 'real directories and files',
-      got: end === path ? 'a symbolic link loop' : `a way to ${end}`,
+      got: end === path ? 'a symbolic link loop' : `a path that leads to ${end}`,
     });
   }
   if (there.found) return there.host;

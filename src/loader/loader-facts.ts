@@ -106,7 +106,7 @@ const muslDefaults = {
 };
 
 function readMuslFacts(text: string, pathFile: string): LoaderFacts {
-  // Another such list is the PATH of execvp; the one of libraries tells itself by a `lib`.
+  // Another such list is the PATH of execvp; the one of libraries has a `lib` in it.
   const lists = [...text.matchAll(/(?<=\0)[\w.+:/-]+(?=\0)/g)]
     .map(([list]) => list)
     .filter(isListOfDirectories);

@@ -123,7 +123,7 @@ export class Loading {
     for (const name of [...requested, ...configured]) this.#request(name, 'preload', program);
   }
 
-  /** Names apart by blanks or colons, `#` to the end of the line. */
+  /** Names separated by blanks or colons, `#` to the end of the line. */
   #preloadFile(): string[] {
     const {lookups, facts} = this.#process;
     const bytes = facts.preloadPath === undefined ? undefined : lookups.contents(facts.preloadPath, 1 << 20);

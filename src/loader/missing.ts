@@ -5,7 +5,7 @@ import {ElfError} from '../errors.js';
 import {placesInWords} from './attempts.js';
 import type {Miss, ResolvedTree, TreeNode} from './tree.js';
 
-/** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry tells. */
+/** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry names it. */
 export const alwaysNeeded = 'libgcc_s.so.1';
 
 /** What an older glibc looks up users and hosts with. */

@@ -1,6 +1,6 @@
 /*
  * A program being loaded: what has been loaded so far, and what a loader's rules may ask. glibc.ts and musl.ts are
- * such rules; resolve.ts drives them.
+ * such rules; loading.ts applies them.
  */
 import type {MachineFacts} from '../elf/machine.js';
 import type {Verdict} from './candidate.js';

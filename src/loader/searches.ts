@@ -18,7 +18,7 @@ export interface Stop {
   readonly directory: Directory;
 }
 
-/** So many files of a program are asked for one by one; after that, directories are listed. */
+/** At most this many files of a program are asked for one by one; after that, directories are listed. */
 const singleLookUps = 4096;
 
 /** A program that needs more than this is refused: each is a system call. */
@@ -135,7 +135,7 @@ export class SearchList {
   }
 }
 
-/** So many files that do not serve are kept of one request; of the others only the number. */
+/** At most this many files that do not serve are kept of one request; of the others only the number. */
 const mostRejections = 32;
 
 /** What a search has come upon that is not an answer. */

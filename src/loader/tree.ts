@@ -68,7 +68,7 @@ export interface Search {
   readonly next: number | undefined;
 }
 
-/** A place that was tried in vain. */
+/** A place that was tried without success. */
 export interface Attempt {
   readonly place: Place;
   /** Path inside the root; for the cache without an entry, the cache's. */
@@ -168,7 +168,7 @@ export interface ResolvedTree {
   readonly packed: PackedContents | undefined;
   /** The program first, then everything in the order of loading; the interpreter where it is first asked for. */
   readonly nodes: readonly TreeNode[];
-  /** Every list of places in which something was looked for in vain, with those that come after it. */
+  /** Every list of places in which something was looked for without success, with those that come after it. */
   readonly searches: readonly Search[];
   readonly misses: readonly Miss[];
   /** Symbol versions that a library found does not define; each one ends the program like a miss. */

@@ -2,7 +2,7 @@
  * From a program, its loader and its libraries to one file that needs no other.
  *
  * The file begins with the program as it is, but for the ELF header; the program's own program header table stays where
- * it is, for the loader, and the kernel gets another one. Behind the program come, each from a page of its own,
+ * it is, for the loader, and the kernel gets another one. After the program come, each from a page of its own,
  *
  *   the stub       code, configuration, names, trampolines            r-x
  *   the loader     a copy with its system calls led to the stub       as the loader has it

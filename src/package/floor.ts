@@ -3,7 +3,7 @@
  *
  * What counts is DT_VERNEED: ld.so compares it with what the libraries define before the program starts, whether or not
  * a symbol uses a version. A version marked weak costs a warning and does not count. musl has no versions; there the
- * names of symbols tell what they can.
+ * names of symbols show what they can.
  */
 import type {WantedVersions} from '../elf/version-names.js';
 import type {ElfView} from '../elf/view.js';

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a package as a whole: fields of package.json that contradict its files, libraries that are there
- * in vain, versions that a library in the package lacks.
+ * What is wrong with a package as a whole: fields of package.json that contradict its files, unused
+ * libraries, versions that a library in the package lacks.
  */
 import type {FileAudit} from './file-audit.js';
 import type {PackageFinding} from './finding.js';

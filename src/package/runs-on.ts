@@ -5,7 +5,7 @@ import type {Family, Floor} from './floor.js';
 import {type Distribution, distributions} from './platforms.js';
 import {compareVersions} from './version-numbers.js';
 
-/** Where a file or a package runs, as far as its floors tell. */
+/** Where a file or a package runs, as far as its floors show. */
 export interface RunsOn {
   /** The oldest release of each series that is new enough, as in "Debian 12". */
   readonly oldest: readonly string[];

@@ -4,7 +4,7 @@
  * The archive is not trusted. npm's own archives hold plain files below one directory and nothing else, so whatever
  * else there is ends the reading: links, devices, absolute paths, `..`, a name twice. What it may cost is bounded: the
  * number of entries, the bytes unpacked, and how much more those are than the file is long. It is read as a stream, and
- * of a file that is no ELF only the first chunk is looked at.
+ * of a file that is not an ELF file only the first chunk is looked at.
  */
 import {closeSync, mkdirSync, openSync, readSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';

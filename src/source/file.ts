@@ -20,7 +20,7 @@ export interface FileSource extends ByteSource {
 
 /** Most reads are short and close together: `needed` looks at three pages. */
 const pageLength = 4096;
-/** So many pages of one file are kept. */
+/** At most this many pages of one file are kept. */
 const mostPages = 64;
 
 /** A read of more at once comes from a length in a damaged file. Node itself stops at 2 GB. */

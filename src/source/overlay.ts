@@ -19,7 +19,7 @@ export function overlaySource(inner: ByteSource, patches: readonly Patch[], size
     read(offset, length) {
       checkRange(source, offset, length);
       const touching: Patch[] = [];
-      for (let i = firstBehind(sorted, offset); i < sorted.length; i++) {
+      for (let i = firstEndingAfter(sorted, offset); i < sorted.length; i++) {
         const patch = sorted[i];
         if (patch === undefined || patch.offset >= offset + length) break;
         touching.push(patch);
@@ -40,7 +40,7 @@ export function overlaySource(inner: ByteSource, patches: readonly Patch[], size
 }
 
 /** The index of the first of ordered, disjoint patches that ends after an offset. */
-export function firstBehind(patches: readonly Patch[], offset: number): number {
+export function firstEndingAfter(patches: readonly Patch[], offset: number): number {
   let [low, high] = [0, patches.length];
   while (low < high) {
     const middle = (low + high) >> 1;

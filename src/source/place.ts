@@ -3,7 +3,7 @@
  * becomes of the path. The path is walked here, one name after the other, because the kernel does not say through whose
  * links it went.
  *
- * Links are followed, with care. The owner of a directory can put a link there to a program that he may not
+ * Links are followed, with care. The owner of a directory can put a link there to a program that they may not
  * write, and wait for root to edit it. So for root a link counts only if it belongs to root or to the owner of what it
  * leads to. For others the rule is the kernel's protected_symlinks (proc_sys_fs(5)), which a walk like this would get
  * around: in a sticky directory that everybody may write, a link counts for its owner, and if it is the directory's

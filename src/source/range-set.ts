@@ -24,20 +24,20 @@ export class RangeSet {
 
   /** The end of the range that holds a byte; undefined when none does. */
   endAt(offset: number): number | undefined {
-    const index = this.#firstBehind(offset);
+    const index = this.#firstEndingAfter(offset);
     return (this.#starts[index] ?? Number.POSITIVE_INFINITY) <= offset ? this.#ends[index] : undefined;
   }
 
   /** Whether a range has a byte in common with one of these. */
   touches({offset, size}: Range): boolean {
-    return (this.#starts[this.#firstBehind(offset)] ?? Number.POSITIVE_INFINITY) < offset + size;
+    return (this.#starts[this.#firstEndingAfter(offset)] ?? Number.POSITIVE_INFINITY) < offset + size;
   }
 
   /** The parts of a range that are in these. */
   within({offset, size}: Range): readonly Range[] {
     const parts: Range[] = [];
     const end = offset + size;
-    for (let i = this.#firstBehind(offset); (this.#starts[i] ?? end) < end; i++) {
+    for (let i = this.#firstEndingAfter(offset); (this.#starts[i] ?? end) < end; i++) {
       const start = Math.max(this.#starts[i] ?? 0, offset);
       parts.push({offset: start, size: Math.min(this.#ends[i] ?? 0, end) - start});
     }
@@ -45,7 +45,7 @@ export class RangeSet {
   }
 
   /** The index of the first range that ends after an offset. */
-  #firstBehind(offset: number): number {
+  #firstEndingAfter(offset: number): number {
     let [low, high] = [0, this.#ends.length];
     while (low < high) {
       const middle = (low + high) >> 1;

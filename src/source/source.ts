@@ -17,7 +17,10 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Check that a range is inside a source, as each implementation of `read` does first. No bytes are everywhere. */
+/**
+ * Check that a range is inside a source, as each implementation of `read` does first. An empty range is inside any
+ * source.
+ */
 export function checkRange(source: ByteSource, offset: number, length: number): void {
   if (offset >= 0 && length >= 0 && (offset + length <= source.size || length === 0)) return;
   throw new ElfError('TRUNCATED', 'the file ends too early', {

@@ -1,10 +1,10 @@
 /*
- * Whose word a path is.
+ * Who controls where a path leads.
  *
- * Root copies `/home/eve/data` for everybody to read. Eve owns the directory: she can make `data` a link to a file that
- * only root may read, or put a private file of root's there under that name, before root looks or while he
- * does. No look at the path alone tells that apart from what root meant. So a path that goes through something that
- * another user can change may end only at what that user could read himself: then he gains nothing by it. This is the
+ * Root copies `/home/eve/data` for everybody to read. The user eve owns the directory, and can make `data` a link to a
+ * file that only root may read, or put a private file of root's there under that name, before root looks or meanwhile.
+ * The path alone does not show that this is not what root meant. So a path that goes through something that another user
+ * can change may end only at what that user could read anyway: then nothing is gained by it. This is the
  * kernel's protected_symlinks (proc_sys_fs(5)), drawn a little wider and a little finer: for each directory on the way
  * and not only for sticky ones, and not against links to what is open to all.
  */
@@ -51,7 +51,7 @@ export function mayEnter(who: Trust['foreigner'], {uid, mode}: BigIntStats): boo
   return isHis || (mode & 0o011n) !== 0n;
 }
 
-/** Trust that begins with what another user says: a path in a file of his. */
+/** Trust that begins with what another user says: a path in a file of theirs. */
 export function wordOf(foreigner: Trust['foreigner']): Trust {
   return {foreigner, linkedBy: undefined, isOpen: true};
 }

@@ -99,7 +99,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
 
 /**
  * Whether root has copied file capabilities into a file of a workspace: an unprivileged user who tries to copy them
- * further is told that he may not. Undefined where that cannot be tried.
+ * further is told that they may not. Undefined where that cannot be tried.
  */
 export function hasCapabilities({workspace, number}: AttributeCopy): boolean | undefined {
   const from = openSync(workspace.path(number), constants.O_RDONLY | constants.O_NOFOLLOW);

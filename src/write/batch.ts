@@ -22,7 +22,7 @@ interface Item {
 
 type Ready = Item & {readonly change: Transaction};
 
-/** Files that are changed together; the failure of one is nothing to the others. */
+/** Files that are changed together; a failure does not affect the others. */
 export class Batch {
   readonly #items: Item[] = [];
   readonly #opened: {close: () => void}[] = [];

@@ -13,7 +13,7 @@ import {findPlace, type Place, type PlaceOptions} from '../source/place.js';
 export interface EditableElf extends ElfFile {
   readonly path: string;
   /**
-   * Make sure that no untrusted link led to the file: root may follow only his own links, and those of the owner of
+   * Make sure that no untrusted link led to the file: root may follow only its own links, and those of the owner of
    * what they lead to. Applying a plan makes sure of it, too.
    *
    * @throws ElfError UNTRUSTED_LINK
@@ -91,7 +91,7 @@ export class Target {
 }
 
 /**
- * Where protected_hardlinks (proc_sys_fs(5)) is off, anybody can link any file of the file system into his directory,
+ * Where protected_hardlinks (proc_sys_fs(5)) is off, anybody can link any file of the file system into their own directory,
  * and wait for root to edit it.
  */
 function requireOwnLink({nlink, uid}: Stats, directory: Stats): void {

@@ -53,7 +53,7 @@ export function keepMode(fd: number, old: Stats): string[] {
   }
 }
 
-/** An owner may make his own file set-user-ID whatever is in it, but not set-group-ID of any group. */
+/** An owner may make a file set-user-ID whatever is in it, but not set-group-ID of any group. */
 function isRestorable(file: Stats): boolean {
   const user = process.geteuid?.();
   const isOwn = file.uid === user;

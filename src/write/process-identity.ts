@@ -1,5 +1,5 @@
 /*
- * Who left this here, and is he still at work? The number of a process does not tell: numbers are used again, another
+ * Which process left this, and is it still running? A process id is not enough: ids are used again, another
  * PID namespace has its own, and a directory can be another machine's over the network. So an identity is the number,
  * the time when the process started, and a digest of where that number means anything: this boot of this kernel, this
  * PID namespace, and this time namespace, by whose clock the start is told.

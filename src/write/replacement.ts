@@ -89,7 +89,7 @@ class Replacement extends Transaction {
   }
 
   complete(complaint: string | undefined): Commit {
-    // The mode of now: who writes into a set-user-ID file takes that bit from it, and his bytes may have been copied.
+    // The current mode: writing to a set-user-ID file clears that bit, and the bytes copied may be the writer's.
     const input = fstatSync(this.#target.source.fd);
     if (!isSame(input, this.#target.source.stats)) throw this.#changed();
     const {ownMode, replaced} = this.#destination;

@@ -152,7 +152,7 @@ createTest('a failing first stage says where the log is', (t) => {
   t.is(status, 1);
   t.regex(
     stderr,
-    /other\/debootstrap\/debootstrap\.log: debootstrap's first stage failed; its log follows; you can retry with the same directory/,
+    /other\/debootstrap\/debootstrap\.log: debootstrap's first stage failed; you can retry with the same directory/,
   );
   t.true(existsSync(join(other, 'debootstrap/debootstrap.log')));
 });

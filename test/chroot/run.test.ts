@@ -522,7 +522,7 @@ chrootTest('a /debootstrap that is a link out of the chroot is refused', (t) => 
     t.is(status, 199);
     t.regex(
       stderr,
-      /\/debootstrap\/qemu-libs\/manifest\.json is reached through a symbolic link .*got a way to \/etc\/qemu-libs/,
+      /\/debootstrap\/qemu-libs\/manifest\.json is reached through a symbolic link .*got a path that leads to \/etc\/qemu-libs/,
     );
   }
 });

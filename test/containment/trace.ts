@@ -47,7 +47,7 @@ export interface Said {
   readonly line: string;
 }
 
-/** Every path that the file calls of a trace (`-e trace=%file`) were given, those in vain too, in their order. */
+/** Every path that the file calls of a trace (`-e trace=%file`) were given, those that failed too, in their order. */
 export function readPaths(log: string): Said[] {
   return [...completeLines(readFileSync(log, 'latin1'))].flatMap((line) => {
     const [, call = '', args = ''] = /^\d+ +(\w+)\((.*)\) += /.exec(line) ?? [];

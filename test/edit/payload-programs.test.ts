@@ -122,7 +122,7 @@ test(
   }),
 );
 
-/** Fetch bun as its users get it: 52 MB, the program in it 107 MB. Its version is one that docs/editing.md speaks of. */
+/** Fetch bun as its users get it: 52 MB, the program in it 107 MB. Its version is one that docs/editing.md mentions. */
 function fetchBun(directory: string): string {
   const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', directory];
   output('npm', [...pack, '@oven/bun-linux-x64@1.4.5'], {timeout: 600_000});

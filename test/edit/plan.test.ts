@@ -207,7 +207,7 @@ const refused: Readonly<
     /DT_FLAGS_1 would not read as it should \(expected "0x8000000", got "0x1"\)/,
     (view) => [changedEntry(view, DT.DT_FLAGS_1, () => ({d_val: 1n}))],
   ],
-  'an entry that no request speaks of': [
+  'an entry that no request mentions': [
     /a dynamic entry would change \(expected DT_INIT 0x1000, got DT_INIT 0x1008\)/,
     (view) => [changedEntry(view, DT.DT_INIT, ({d_val}) => ({d_val: d_val + 8n}))],
   ],

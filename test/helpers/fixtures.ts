@@ -175,7 +175,7 @@ export const fixtures: readonly Fixture[] = [
 
 /**
  * A separate debug file, apart from the others: its program headers are a copy of the program's, and the bytes that
- * they speak of are not there.
+ * they describe are not there.
  */
 export const debugFile = fileURLToPath(new URL('x86_64/probe.debug', directory));
 

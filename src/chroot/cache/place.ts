@@ -107,7 +107,7 @@ export function requireOwn(path: string, {uid, mode}: Stats): void {
 const sticky = 0o1000;
 
 function requireTrusted(path: string, {uid, gid, mode}: Stats): void {
-  // Many distributions let the group that a user has for himself write.
+  // Many distributions let the private group of a user write.
   const others = gid === process.getegid?.() ? 0o002 : 0o022;
   const isClosed = (mode & others) === 0 || (mode & sticky) !== 0;
   if (isClosed && (uid === 0 || uid === process.geteuid?.() || uid === unmappedRoot())) return;

@@ -12,7 +12,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   else output.data(target);
   output.progress(
     prefix === undefined
-      ? safe`the emulator was removed from it`
+      ? safe`no emulator was installed in the system`
       : safe`the emulator stays in ${target}${prefix}`,
   );
 }

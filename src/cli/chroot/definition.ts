@@ -16,7 +16,7 @@ const oneFile = flag('install a shared emulator as one file, with its loader and
 
 export const chrootInstall = {
   usage: 'chroot install <chroot> [programs..]',
-  summary: 'install into a chroot the emulator that it needs',
+  summary: 'install the emulator that a chroot needs',
   positionals: {
     ...chrootPositional,
     programs: {
@@ -55,7 +55,7 @@ export const chrootRun = {
   options: {
     ...placeOptions,
     cwd: text('DIR', 'working directory inside (default: the current one if it exists inside, else /)'),
-    bind: list('SRC[:DST]', 'mount a directory of this machine inside'),
+    bind: list('SRC[:DST]', 'mount a file or directory of this machine inside'),
     emulator: list('FILE', "emulator to use (default: the chroot's, else qemu-user's, from PATH)"),
     flags: text(
       'FLAGS',
@@ -173,5 +173,5 @@ export const doctor = {
     {line: 'elfinterp doctor ./chroot', meaning: 'what is wrong, the evidence, and what to do'},
     {line: 'elfinterp doctor --all', meaning: 'what this machine allows and has'},
   ],
-  epilogue: 'Exit status 1 when something is broken.',
+  epilogue: 'The exit status is 1 if something is broken.',
 } as const satisfies Definition;

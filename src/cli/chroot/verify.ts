@@ -29,7 +29,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   return undefined;
 }
 
-/** The proof of the pudding: a program of the chroot, which is why it is run only when asked for. */
+/** Run a program of the chroot; only on request, because it is foreign code. */
 async function tryProgram(program: string, chroot: string, prefix: string, output: Output): Promise<void> {
   const stdio = ['ignore', 'ignore', 'inherit'] as const;
   const {exitCode} = await runInChroot(chroot, [program], {prefix, stdio, onWarning: output.warn});

@@ -111,7 +111,7 @@ async function applyToSome(
   return results;
 }
 
-/** Plan for one file, and say nothing of it yet. */
+/** Plan for one file, without reporting it yet. */
 function planOne(path: string, wanted: Wanted, args: Arguments): FileResult<Edited> {
   const skip = (error: unknown) => skipReason(error, args);
   return tryFile(path, (file) => planFor(file, path, wanted, args), {

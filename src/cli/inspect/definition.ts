@@ -33,7 +33,7 @@ export const needed = {
 
 export const check = {
   usage: 'check <files..>',
-  summary: 'look for inconsistent headers; prints one problem per line',
+  summary: 'look for inconsistent headers; print one problem per line',
   positionals: files,
   options: jsonOption,
   examples: [

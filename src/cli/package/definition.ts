@@ -34,7 +34,8 @@ export const audit = {
     {line: 'elfinterp audit --max-glibc 2.28 prebuilds', meaning: 'fail if a file needs a newer glibc'},
     {line: 'elfinterp audit --format github .', meaning: 'annotations for a GitHub workflow'},
   ],
-  epilogue: 'The exit status is 1 if there is a finding of severity error. See docs/packages.md.',
+  epilogue:
+    'The exit status is 1 if there is a finding of severity error, or of the one given with --fail-on. See docs/packages.md.',
 } as const satisfies Definition;
 
 export const repair = {

@@ -21,7 +21,9 @@ interface WhyAnswer {
   readonly requestedBy: readonly string[];
 }
 
-/** So many files of one name are explained; each takes as many lines as it is libraries away from the program. */
+/**
+ * At most this many files of one name are explained; each takes as many lines as it is libraries away from the program.
+ */
 const mostAnswers = 100;
 
 /** Say how each library of a name came into a tree; of more than a hundred, how the first did. */

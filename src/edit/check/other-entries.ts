@@ -1,5 +1,5 @@
 /*
- * The dynamic entries that no request speaks of: flags, counts, addresses of code. They have to stay as they are; only
+ * The dynamic entries that no request mentions: flags, counts, addresses of code. They have to stay as they are; only
  * one that says nothing of its own may give way to a new entry.
  */
 import {DF, DF_1, DT, dynamicTagName, EM, machineDT} from '../../elf/constants.js';

@@ -4,7 +4,7 @@
  *
  * The file after is what the plan's writes make of it, and not what the planner believes. Large tables are looked at
  * where something was written or has moved; `checkPlanFully` looks at every entry of them, and the tests and the fuzzer
- * see to it that the two agree.
+ * make sure that the two agree.
  */
 
 import {checkElf, checkHeaders, type Problem} from '../../elf/check.js';

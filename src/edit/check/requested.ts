@@ -1,7 +1,7 @@
 /*
  * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
- * strings, by other code than the edits', and what else of that the request does not speak of must read as before. (The
- * entries that no request speaks of: other-entries.ts.)
+ * strings, by other code than the edits', and what else of that the request does not mention must read as before. (The
+ * entries that no request mentions: other-entries.ts.)
  */
 import {DF_1, DT, dynamicTagName} from '../../elf/constants.js';
 import {stringTags} from '../../elf/dynamic.js';

@@ -162,7 +162,7 @@ const segmentsThatMayChange: ReadonlySet<number> = new Set([
   PT.PT_PHDR,
 ]);
 
-/** PT_GNU_STACK speaks of permissions alone, PT_GNU_RELRO of pages whose content others describe. */
+/** PT_GNU_STACK describes permissions alone, PT_GNU_RELRO of pages whose content others describe. */
 const segmentsWithoutContent: ReadonlySet<number> = new Set([PT.PT_GNU_RELRO, PT.PT_GNU_STACK]);
 
 /**

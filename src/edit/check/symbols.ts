@@ -105,7 +105,7 @@ function symbolsOf(
   });
 }
 
-/** Each relocation is of the same kind, at the same place, and speaks of the same symbol. */
+/** Each relocation is of the same kind, at the same place, and refers to the same symbol. */
 function checkRelocations(
   before: ElfView,
   after: ElfView,

@@ -69,7 +69,7 @@ function placeName(draft: Draft, names: Shdr, name: Uint8Array, freed: Range): n
   return start;
 }
 
-/** Where what headers speak of ends, a range excepted. */
+/** Where what headers describe ends, a range excepted. */
 function endOfKnown(draft: Draft, except: Range): number {
   const loads = draft.programHeaders.map(({p_offset, p_filesz}) => p_offset + p_filesz);
   const known = knownRanges(draft, except).map(({end}) => end);

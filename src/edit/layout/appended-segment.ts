@@ -2,9 +2,9 @@
  * The appended segment: a LOAD at the end of the file for bytes that fit nowhere else. One is enough for all edits; see
  * find-appended-segment.ts for how the next edit finds it.
  *
- * A LOAD needs an entry in the program header table. A PT_NULL becomes one; or the table grows over zeros after it;
- * or over neighbours that can go elsewhere (neighbours.ts). Failing these the table itself moves, into a LOAD of its own
- * (move-program-headers.ts). Where in memory a LOAD goes is decided in place-load.ts.
+ * A LOAD needs an entry in the program header table. A PT_NULL is turned into one; or the table grows over zeros after
+ * it; or over neighbours that can go elsewhere (neighbours.ts). Failing these the table itself moves, into a LOAD of its
+ * own (move-program-headers.ts). Where in memory a LOAD goes is decided in place-load.ts.
  */
 import {PF, PN_XNUM, PT} from '../../elf/constants.js';
 import {Phdr} from '../../elf/records.js';

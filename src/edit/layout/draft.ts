@@ -121,7 +121,7 @@ export class Draft {
     this.#placement = laterPlacement(this.#placement, placement);
   }
 
-  /** Write content. The range becomes one that the plan declares. */
+  /** Write content. The plan declares the range. */
   write(offset: number, bytes: Uint8Array, reason: string): void {
     addPatch(this.#patches, {offset, bytes, reason});
     this.#now = undefined;

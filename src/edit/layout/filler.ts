@@ -3,8 +3,8 @@ import {type ByteSource, isZero} from '../../source/source.js';
 import type {Draft} from './draft.js';
 
 /**
- * Do bytes that no header speaks of say nothing? Zeros do. So do the letters X and Z where section headers vouch for
- * it that nothing is there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
+ * Are bytes that no header describes meaningless? Zeros are. So are the letters X and Z where section headers show
+ * that nothing is there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
  */
 export function isFiller(
   draft: Draft,

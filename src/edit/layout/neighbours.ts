@@ -70,7 +70,7 @@ function listMovable(draft: Draft): Neighbour[] {
   return size > 0 ? [...whole, table].sort((a, b) => a.offset - b.offset) : whole;
 }
 
-/** patchelf may leave a PT_NOTE where it puts program headers; what speaks of them cannot make way for them. */
+/** patchelf may leave a PT_NOTE where it puts program headers; what describes them cannot make way for them. */
 function holdsHeaders(
   {programHeaderOffset, programHeaders, view}: Draft,
   offset: number,

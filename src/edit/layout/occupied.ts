@@ -1,5 +1,5 @@
 /*
- * Which bytes of a file are in use, as far as headers and DT_* entries tell. Anything else that is zero may be
+ * Which bytes of a file are in use, as far as headers and DT_* entries show. Anything else that is zero may be
  * free; see free-space.ts for which of it is trusted to be.
  */
 import {PT, SHT} from '../../elf/constants.js';
@@ -56,7 +56,7 @@ export function knownRanges(draft: Draft, except?: Range): Occupied[] {
   );
 }
 
-/** A segment of this type contains what belongs to others, or speaks of no bytes. */
+/** A segment of this type contains what belongs to others, or describes no bytes. */
 export function isContainer(p_type: number): boolean {
   return containers.has(p_type);
 }

@@ -1,4 +1,4 @@
-import {firstBehind, type Patch} from '../../source/overlay.js';
+import {firstEndingAfter, type Patch} from '../../source/overlay.js';
 import type {ByteSource} from '../../source/source.js';
 import type {Write} from '../plan.js';
 
@@ -14,7 +14,7 @@ export function addPatch(patches: ReasonedPatch[], patch: ReasonedPatch): void {
   const start = patch.offset;
   const end = start + patch.bytes.length;
   if (start === end) return;
-  const first = firstBehind(patches, start);
+  const first = firstEndingAfter(patches, start);
   let last = first;
   while (last < patches.length && (patches[last]?.offset ?? end) < end) last += 1;
   const kept = patches.slice(first, last);

@@ -2,7 +2,7 @@
  * A map of a file: every byte belongs to one region, in the order of the file, nothing left out.
  *
  * Who owns a byte is asked in this order: the tables of headers; sections; what DT_* entries and segments point at,
- * which is all there is where the section headers were stripped; the free free that an edit would use; the LOADs.
+ * which is all there is where the section headers were stripped; the free space that an edit would use; the LOADs.
  * What remains is padding when it is zero, a payload when it follows everything else, and else unknown.
  */
 import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../../elf/constants.js';

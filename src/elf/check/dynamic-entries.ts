@@ -25,10 +25,10 @@ export function say(
 }
 
 /** Loaders do not read what follows the first DT_NULL, so an entry there was meant to be one. */
-export function* checkBehindEnd(view: ElfView, dynamic: DynamicSection): Generator<Problem> {
+export function* checkAfterEnd(view: ElfView, dynamic: DynamicSection): Generator<Problem> {
   const size = Dyn.size(view.format.elfClass);
   const start = dynamic.entries.length + 1;
-  const rest = Math.min(Math.max(0, dynamic.capacity - start), mostBehind);
+  const rest = Math.min(Math.max(0, dynamic.capacity - start), mostAfterEnd);
   const bytes = view.source.read(dynamic.offset + start * size, rest * size);
   for (let i = 0; i < rest; i++) {
     const {d_tag} = Dyn.decode(bytes, view.format, i * size);
@@ -41,7 +41,7 @@ export function* checkBehindEnd(view: ElfView, dynamic: DynamicSection): Generat
 }
 
 /** Linkers leave a handful of spare slots; a damaged length must not make it all of a file. */
-const mostBehind = 1024;
+const mostAfterEnd = 1024;
 
 /** What an entry is of no use without. A size that is 0 needs no place. */
 const companions: readonly (readonly [bigint, readonly bigint[]])[] = [

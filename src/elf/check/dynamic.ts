@@ -5,7 +5,7 @@ import {Rel, Rela, Sym} from '../records.js';
 import {relativeInWords} from '../search-path.js';
 import {dynamicTables} from '../tables.js';
 import type {ElfView} from '../view.js';
-import {checkBehindEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
+import {checkAfterEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
 import type {Problem} from './problem.js';
 
 /** The dynamic section: ends, has what ld.so needs, points into what is mapped, counts in whole records. */
@@ -16,7 +16,7 @@ export function* checkDynamic(view: ElfView): Generator<Problem> {
     const message = 'the dynamic section has no DT_NULL at its end';
     yield {code: 'NO_DT_NULL', message, offset: dynamic.offset};
   }
-  yield* checkBehindEnd(view, dynamic);
+  yield* checkAfterEnd(view, dynamic);
   yield* checkTwice(view, dynamic);
   yield* checkCompany(view, dynamic);
   yield* checkPointers(view, dynamic);

@@ -8,7 +8,7 @@ import {dynamicSymbolTable} from '../symbols.js';
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
 
-/** Dynamic relocations change bytes that are mapped, and speak of symbols that there are. */
+/** Dynamic relocations change bytes that are mapped, and refer to symbols that exist. */
 export function checkRelocations(view: ElfView): Problem[] {
   const problems: Problem[] = [];
   const symbols = dynamicSymbolTable(view);

@@ -30,7 +30,7 @@ test('what only begins before the range stays', (t) => {
   t.is(findNeighbours(sketch(), {offset: 0x208, size: 8}), undefined);
 });
 
-test('bytes that no header speaks of stay, unless they say nothing', (t) => {
+test('bytes that no header describes stay, unless they are meaningless', (t) => {
   const content = (text: string) => ({content: [...usual.content, [0x120, text]] as const});
   t.is(findNeighbours(sketch(content('data')), after(4)), undefined);
   t.deepEqual(findNeighbours(sketch(content('XXXX')), after(4)), []);
