@@ -5,7 +5,12 @@ import {shortened} from '../errors.js';
  * empty element, and a relative path (ld.so(8)). Undefined if there are none, as in an empty path.
  */
 export function relativeInWords(path = ''): string | undefined {
-  const found = path.split(':').filter((element) => !/^[/$]/.test(element));
-  if (path === '' || found.length === 0) return undefined;
+  const found = relativeElements(path);
+  if (found.length === 0) return undefined;
   return shortened(`relative to the working directory: '${found.join("', '")}'`);
+}
+
+/** These elements. An empty path has none. */
+export function relativeElements(path: string): readonly string[] {
+  return path === '' ? [] : path.split(':').filter((element) => !/^[/$]/.test(element));
 }

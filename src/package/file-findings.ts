@@ -1,6 +1,7 @@
 /*
  * What is wrong with one file of a package, in sentences.
  */
+import {relativeElements} from '../elf/search-path.js';
 import {standardLoader} from '../loader/standard-loader.js';
 import type {FileAudit} from './file-audit.js';
 import type {PackageFinding, PackageFindingCode, Severity} from './finding.js';
@@ -112,8 +113,12 @@ function pathFindings(file: FileAudit, rules: Rules, say: Say): PackageFinding[]
   const {rpath, runpath, interpreter, target} = file;
   const findings: PackageFinding[] = [];
   const tag = runpath === undefined ? 'RPATH' : 'RUNPATH';
-  for (const element of (runpath ?? rpath)?.split(':') ?? []) {
-    if (element === '' || !/^[/$]/.test(element))
+  const path = runpath ?? rpath ?? '';
+  const relative = new Set(relativeElements(path));
+  // musl's loader ignores empty elements.
+  if (target.libc === 'musl') relative.delete('');
+  for (const element of path.split(':')) {
+    if (relative.has(element))
       findings.push(
         say(
           'current-directory',
@@ -172,14 +177,17 @@ function hardeningFindings({hardening, kind, pageSize, target}: FileAudit, say: 
     findings.push(say('writable-code', 'warning', 'has a segment that is writable and executable'));
   if (hardening?.relro === 'none' && !kind.startsWith('static'))
     findings.push(say('no-relro', 'note', 'was linked without RELRO (-z relro)'));
-  if (pageSize !== undefined && pageSize < 0x10000 && target.cpu === 'arm64')
+  if (pageSize !== undefined && pageSize < 0x10000 && target.cpu === 'arm64') {
+    const examples =
+      pageSize < 0x4000 ? '64 KiB on RHEL 8, 16 KiB on Raspberry Pi 5 and Asahi' : '64 KiB on RHEL 8';
     findings.push(
       say(
         'page-size',
         'warning',
-        `is aligned for pages of ${pageSize / 1024} KiB, so kernels with larger pages (64 KiB on RHEL 8, 16 KiB on Raspberry Pi 5 and Asahi) cannot load it`,
+        `is aligned for pages of ${pageSize / 1024} KiB, so kernels with larger pages (${examples}) cannot load it`,
       ),
     );
+  }
   return findings;
 }
 

@@ -3,6 +3,8 @@ import {copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync} from 'node:
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {Header} from 'tar';
+import {PT} from '../../src/elf/constants.js';
+import {openElfBuffer} from '../../src/elf/open.js';
 import {ElfError} from '../../src/errors.js';
 import {type AuditOptions, auditPackage, type PackageAudit} from '../../src/package/audit.js';
 import {familyOf} from '../../src/package/floor.js';
@@ -11,7 +13,8 @@ import {distributions, gccReleases} from '../../src/package/platforms.js';
 import {rulesOf} from '../../src/package/policy.js';
 import {runsOn} from '../../src/package/runs-on.js';
 import {compareVersions} from '../../src/package/version-numbers.js';
-import {fixture} from '../helpers/fixtures.js';
+import {edit} from '../helpers/edits.js';
+import {fixture, fixtureBytes} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 import {addon, compile, library, workshop} from './helpers.js';
@@ -192,6 +195,42 @@ test(
     ]);
   }),
 );
+
+test('an empty element of a search path is one, but not for musl, and an empty path has none', async (t) => {
+  const {pkg} = workshop(t);
+  const program = (name: string, from: string, runpath: string) =>
+    writeFileSync(path.join(pkg, name), edit(fixtureBytes(from), {runpath}));
+  program('nothing', 'aarch64/probe-pie', '');
+  program('element', 'aarch64/probe-pie', '$ORIGIN:');
+  program('musl-element', 'musl/probe-pie', '$ORIGIN:');
+  program('musl-relative', 'musl/probe-pie', 'lib:');
+  const {findings} = await auditPackage(pkg);
+  const found = findings.filter(({code}) => code === 'current-directory');
+  t.deepEqual(found.map(({file, message}) => [file, message.replace(/:.*/, '')]).sort(), [
+    ['element', 'RUNPATH has an empty element'],
+    ['musl-relative', 'RUNPATH has the relative path lib'],
+  ]);
+});
+
+test('the kernels that cannot load a file are those with larger pages', async (t) => {
+  const {pkg} = workshop(t);
+  const aligned = (name: string, alignment: bigint) => {
+    const bytes = fixtureBytes('aarch64/probe-pie');
+    const {programHeaders} = openElfBuffer(bytes).view;
+    for (const [i, {p_type}] of programHeaders.entries())
+      if (p_type === PT.PT_LOAD) bytes.writeBigUInt64LE(alignment, 64 + 56 * i + 48);
+    writeFileSync(path.join(pkg, name), bytes);
+  };
+  aligned('small', 0x1000n);
+  aligned('medium', 0x4000n);
+  aligned('large', 0x10000n);
+  const {findings} = await auditPackage(pkg);
+  const messages = findings.filter(({code}) => code === 'page-size').map(({message}) => message);
+  t.deepEqual(messages.sort(), [
+    'is aligned for pages of 16 KiB, so kernels with larger pages (64 KiB on RHEL 8) cannot load it',
+    'is aligned for pages of 4 KiB, so kernels with larger pages (64 KiB on RHEL 8, 16 KiB on Raspberry Pi 5 and Asahi) cannot load it',
+  ]);
+});
 
 test('fields and names that contradict the files are found', async (t) => {
   const {pkg} = workshop(t, {os: ['linux'], cpu: ['x64'], libc: ['musl']});
