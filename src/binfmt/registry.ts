@@ -6,7 +6,7 @@
  */
 import {closeSync, constants, opendirSync, openSync, readFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
-import {ElfError, printable, systemError} from '../errors.js';
+import {ElfError, inWords, printable, systemError} from '../errors.js';
 import {checkEntryName, formatRegistration, type Registration} from './registration.js';
 import {matchesMagic} from './targets.js';
 
@@ -32,7 +32,7 @@ export function readTable(mountPoint: string): BinfmtTable {
 
 /** A directory of the kernel's own gives its newest file first, unlike `readdirSync`, which sorts by name. */
 function entryNames(mountPoint: string): string[] {
-  const directory = opendirSync(mountPoint);
+  const directory = inWords(mountPoint, () => opendirSync(mountPoint));
   try {
     const names: string[] = [];
     for (let next = directory.readSync(); next !== null; next = directory.readSync()) names.push(next.name);

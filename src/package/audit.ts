@@ -2,9 +2,10 @@
  * Audit a package: find its ELF files, resolve what they ask for, work out what that means.
  */
 import {mkdirSync, rmSync, statSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import tmp from 'tmp';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, inWords, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import type {OnProgress} from '../source/progress.js';
 import {auditFile, type FileAudit} from './file-audit.js';
@@ -86,7 +87,9 @@ function auditSingle(source: string, rules: Rules, options: AuditOptions): Packa
 }
 
 async function auditTarball(source: string, rules: Rules, options: AuditOptions): Promise<PackageAudit> {
-  const {name: scratch} = tmp.dirSync({prefix: 'elfinterp-audit', mode: 0o700, keep: true});
+  const {name: scratch} = inWords(tmpdir(), () =>
+    tmp.dirSync({prefix: 'elfinterp-audit', mode: 0o700, keep: true}),
+  );
   try {
     // Deep enough for a search path that leads to the package beside this one.
     const directory = join(scratch, 'node_modules', 'scope', 'package');

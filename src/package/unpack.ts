@@ -6,7 +6,7 @@
  * number of entries, the bytes unpacked, and how much more those are than the file is long. It is read as a stream, and
  * of a file that is not an ELF file only the first chunk is looked at.
  */
-import {closeSync, mkdirSync, openSync, readSync, writeSync} from 'node:fs';
+import {mkdirSync, openSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
@@ -202,15 +202,14 @@ const fileTypes: ReadonlySet<string> = new Set([
   'GNUDumpDir',
 ]);
 
-/** Whether a file looks like a tarball: gzip, or tar's own mark. */
+/** Whether a file looks like a tarball: gzip, or tar's own mark. @throws ElfError FILE_SYSTEM, NOT_A_FILE */
 export function isTarball(path: string): boolean {
-  const fd = openSync(path, 'r');
+  const source = fileSource(path);
   try {
-    const head = Buffer.alloc(263);
-    const length = readSync(fd, head, 0, head.length, 0);
-    const isGzip = length > 2 && head[0] === 0x1f && head[1] === 0x8b;
+    const head = Buffer.from(source.read(0, Math.min(263, source.size)));
+    const isGzip = head.length > 2 && head[0] === 0x1f && head[1] === 0x8b;
     return isGzip || head.toString('latin1', 257, 262) === 'ustar';
   } finally {
-    closeSync(fd);
+    source.close();
   }
 }

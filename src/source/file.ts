@@ -60,7 +60,15 @@ function open(path: string, name: string): number {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     // A socket cannot be opened at all, so nothing of it can be asked through a descriptor.
-    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(name, statSync(path));
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(name, statsOf(path, name));
+    throw systemError(name, error, 'cannot open');
+  }
+}
+
+function statsOf(path: string, name: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
     throw systemError(name, error, 'cannot open');
   }
 }

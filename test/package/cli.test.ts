@@ -1,7 +1,8 @@
-import {copyFileSync, mkdirSync, writeFileSync} from 'node:fs';
+import {execFileSync} from 'node:child_process';
+import {chmodSync, copyFileSync, mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {withTools} from '../helpers/tools.js';
@@ -108,3 +109,15 @@ test(
     t.regex(elfinterp(['repair', path.join(directory, 'nothing'), '--in-place']).stderr, /no such file/);
   }),
 );
+
+test('what the system refuses is said in words', (t) => {
+  const {directory, pkg} = workshop(t);
+  chmodSync(directory, 0o755);
+  const tarball = path.join(directory, 'pkg.tgz');
+  execFileSync('tar', ['-czf', tarball, '--transform=s,^\\.,package,', '-C', pkg, '.']);
+  const scratch = elfinterp(['audit', tarball], {env: {...process.env, TMPDIR: '/nowhere'}});
+  t.deepEqual([scratch.status, scratch.stderr], [1, 'elfinterp: /nowhere: no such file or directory\n']);
+  chmodSync(tarball, 0);
+  const {status, stderr} = elfinterpAsNobody(['audit', tarball]);
+  t.deepEqual([status, stderr], [1, `elfinterp: ${tarball}: cannot open: permission denied\n`]);
+});

@@ -6,9 +6,10 @@
  */
 import {spawnSync} from 'node:child_process';
 import {closeSync, openSync, readSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {posix} from 'node:path';
 import tmp from 'tmp';
-import {ElfError, systemError} from '../../errors.js';
+import {ElfError, inWords, systemError} from '../../errors.js';
 import {findFixedProgram} from '../../source/fixed-program.js';
 
 /** What a command did with files. */
@@ -33,7 +34,7 @@ export interface TracedRun {
  */
 export async function traceCommand(command: readonly string[]): Promise<TracedRun> {
   const strace = findStrace();
-  const directory = tmp.dirSync({unsafeCleanup: true, mode: 0o700});
+  const directory = inWords(tmpdir(), () => tmp.dirSync({unsafeCleanup: true, mode: 0o700}));
   try {
     const list = posix.join(directory.name, 'list');
     const {status, error} = spawnSync(strace, [...options, '-o', list, '--', ...command], {

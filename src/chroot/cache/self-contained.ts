@@ -12,7 +12,7 @@ import {tmpdir} from 'node:os';
 import {join, posix} from 'node:path';
 import {openElfSource} from '../../elf/open.js';
 import type {PackedContents} from '../../elf/packed.js';
-import {ElfError} from '../../errors.js';
+import {ElfError, inWords} from '../../errors.js';
 import {packProgram} from '../../pack/pack-program.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {fileSource} from '../../source/file.js';
@@ -128,7 +128,7 @@ async function makeTemporary(
   program: string,
   {onProgress = () => {}}: SelfContainedOptions,
 ): Promise<SelfContained> {
-  const directory = mkdtempSync(join(realpathSync(tmpdir()), 'elfinterp-emulator-'));
+  const directory = inWords(tmpdir(), () => mkdtempSync(join(realpathSync(tmpdir()), 'elfinterp-emulator-')));
   const opened = openTemporary(directory);
   const name = posix.basename(program);
   const dispose = () => {
