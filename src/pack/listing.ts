@@ -4,9 +4,12 @@
  */
 import {spawnSync} from 'node:child_process';
 import {copyFileSync, linkSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import tmp from 'tmp';
 import type {PackedContents} from '../elf/packed.js';
+import {systemError} from '../errors.js';
+import {findFixedProgram} from '../source/fixed-program.js';
 
 /** What became of the listing. */
 export type Listing =
@@ -16,14 +19,23 @@ export type Listing =
 
 /** Let the loader of a packed file list its libraries: in an empty root, where this machine lets the user have one. */
 export function listLoaded(file: string, contents: PackedContents): Listing {
+  try {
+    return list(file, contents);
+  } catch (error) {
+    return {kind: 'not-run', why: systemError(tmpdir(), error).message};
+  }
+}
+
+function list(file: string, contents: PackedContents): Listing {
   const root = tmp.dirSync({unsafeCleanup: true, mode: 0o755});
   try {
     const program = join(root.name, 'program');
     place(file, program);
     const env = {[`LD${contents.isolated ? '%' : '_'}TRACE_LOADED_OBJECTS`]: '1'};
     const inRoot = ['--user', '--map-root-user', `--root=${root.name}`, '--wd=/', '/program'];
-    const result = run('unshare', inRoot, env);
-    const isRefused = result.error !== undefined || /^unshare: /m.test(result.stderr);
+    const unshare = findFixedProgram('unshare');
+    const result = unshare === undefined ? undefined : run(unshare, inRoot, env);
+    const isRefused = result === undefined || result.error !== undefined || /^unshare: /m.test(result.stderr);
     return judge(isRefused ? run(program, [], env) : result, !isRefused, contents);
   } finally {
     root.removeCallback();
