@@ -156,7 +156,8 @@ function planOwnFile(root: Root, path: string): string {
   const inside = posix.join(there.reached, ...there.rest);
   requireNewPlace(root, inside, path);
   const file = root.hostPath(inside);
-  const make = [`mkdir -p ${quote(posix.dirname(file))}`, `: >${quote(file)}`];
+  // With noclobber the shell creates a file, and never empties one that a link leads to by now.
+  const make = [`mkdir -p ${quote(posix.dirname(file))}`, `(set -C; : >${quote(file)}) || exit 1`];
   return [...make, step(`mount ${path}`, 'mount', '--bind', sourceOf(path).host, file)].join('\n');
 }
 
