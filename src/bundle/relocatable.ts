@@ -12,7 +12,7 @@
 import {chmodSync, lstatSync, renameSync} from 'node:fs';
 import {posix} from 'node:path';
 import {planEdit} from '../edit/plan-edit.js';
-import {openElfSource} from '../elf/open.js';
+import {type ElfFile, openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
@@ -246,9 +246,15 @@ function writeProgram(
   place: Place,
   onProgress: OnProgress,
 ): void {
-  const original = openElfSource(from.source(source));
-  const loader = openElfSource(loaderFile.from.source(loaderFile.source));
+  const opened: ElfFile[] = [];
+  const open = (file: Pick<BundleFile, 'from' | 'source'>) => {
+    const elf = openElfSource(file.from.source(file.source));
+    opened.push(elf);
+    return elf;
+  };
   try {
+    const original = open({from, source});
+    const loader = open(loaderFile);
     const plan = planEdit(original.view, {rpath: fromOrigin(posix.dirname(path), layout.libs), ...request});
     const edited = new ElfView(overlaySource(original.view.source, plan.writes, plan.outputSize));
     const {sha256, mode} = contentOf(from.source(source), plan);
@@ -261,8 +267,7 @@ function writeProgram(
     });
     writePackedAt(packed, [edited.source, loader.view.source], place, () => {}, onProgress);
   } finally {
-    void original.close();
-    void loader.close();
+    for (const file of opened) void file.close();
   }
 }
 

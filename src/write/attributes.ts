@@ -102,9 +102,10 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
  * further is told that they may not. Undefined where that cannot be tried.
  */
 export function hasCapabilities({workspace, number}: AttributeCopy): boolean | undefined {
-  const from = openSync(workspace.path(number), constants.O_RDONLY | constants.O_NOFOLLOW);
   const {fd: to} = workspace.create();
+  let from: number | undefined;
   try {
+    from = openSync(workspace.path(number), constants.O_RDONLY | constants.O_NOFOLLOW);
     fchmodSync(from, 0o444);
     fchmodSync(to, 0o666);
     const args = ['--attributes-only', '--preserve=xattr', '--', '/proc/self/fd/3', '/proc/self/fd/4'];
@@ -118,7 +119,7 @@ export function hasCapabilities({workspace, number}: AttributeCopy): boolean | u
     });
     return error === undefined ? stderr.includes('security.capability') : undefined;
   } finally {
-    closeQuietly(from);
+    if (from !== undefined) closeQuietly(from);
     closeQuietly(to);
   }
 }

@@ -27,6 +27,7 @@ export class Batch {
   readonly #items: Item[] = [];
   readonly #opened: {close: () => void}[] = [];
   readonly #workspaces = new Workspaces();
+  #isReleased = false;
 
   /**
    * Take up a file.
@@ -53,16 +54,24 @@ export class Batch {
 
   /** Take all files through all steps. @returns what became of each */
   runSync(): Outcome[] {
-    this.#complete();
-    this.#sync();
-    return this.#finish();
+    try {
+      this.#complete();
+      this.#sync();
+      return this.#finish();
+    } finally {
+      this.#close();
+    }
   }
 
   /** The same, with all files on their way to the disk at once, so that a journal writes them together. */
   async run(): Promise<Outcome[]> {
-    this.#complete();
-    await this.#syncTogether();
-    return this.#finish();
+    try {
+      this.#complete();
+      await this.#syncTogether();
+      return this.#finish();
+    } finally {
+      this.#close();
+    }
   }
 
   /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */
@@ -103,10 +112,8 @@ export class Batch {
   #finish(): Outcome[] {
     this.#undo();
     for (const item of this.#ready) attempt(item, ({commit}) => commit?.());
-    for (const {change} of this.#items) change?.close();
-    this.#workspaces.remove();
+    this.#release();
     this.#syncDirectories();
-    for (const {close} of this.#opened) close();
     return this.#items.map(({name, change, error}) =>
       error === undefined ? {applied: {path: change?.path ?? name, notes: change?.notes ?? []}} : {error},
     );
@@ -114,8 +121,24 @@ export class Batch {
 
   #undo(): void {
     const failed = this.#changes.filter(({error}) => error !== undefined);
-    for (const {change} of failed) change.undo();
+    for (const item of failed) undo(item);
     this.#restore(failed);
+  }
+
+  /** Close what was written, and remove what was beside it. */
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    for (const {change} of this.#items) change?.close();
+    this.#workspaces.remove();
+  }
+
+  #close(): void {
+    try {
+      this.#release();
+    } finally {
+      for (const {close} of this.#opened.splice(0)) close();
+    }
   }
 
   #syncDirectories(): void {
@@ -150,6 +173,21 @@ function attempt(item: Ready, step: (item: Ready) => void): void {
     step(item);
   } catch (error) {
     item.error = sayOf(item.name, error, item.change.path);
+  }
+}
+
+/** The first error says why it failed; it has to be said, too, if the file is not what it was. */
+function undo(item: Ready): void {
+  try {
+    item.change.undo();
+  } catch (cause) {
+    const why = systemError(item.name, item.error).what;
+    const what = `${why}; and the old content cannot be written back, so the file is damaged`;
+    item.error = new ElfError('FILE_SYSTEM', what, {
+      path: item.name,
+      got: systemError(item.name, cause).what,
+      cause,
+    });
   }
 }
 

@@ -92,8 +92,11 @@ class InPlace extends Transaction {
 
   override undo(): void {
     if (this.#old === undefined) return;
-    unwritePlan(this.fd, this.#plan);
-    keepMode(this.fd, this.#old);
+    try {
+      unwritePlan(this.fd, this.#plan);
+    } finally {
+      keepMode(this.fd, this.#old);
+    }
   }
 }
 
