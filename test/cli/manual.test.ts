@@ -36,6 +36,16 @@ for (const page of pages)
     }),
   );
 
+test(
+  'quotes and other characters of a command line are printed as they are',
+  withTools((t) => {
+    for (const page of pages) {
+      const {stdout} = run('groff', ['-man', '-Tutf8', path.join(directory, page)]);
+      t.notRegex(stdout, /[\u2018\u2019\u02c6\u02dc]/, page);
+    }
+  }),
+);
+
 for (const command of commands)
   test(
     `${nameOf(command)}: the manual says what the help says`,

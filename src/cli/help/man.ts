@@ -67,7 +67,19 @@ function dashed(name: string): string {
   return name.replaceAll(' ', '-');
 }
 
-/** A hyphen of a command line is one, not a dash; a line that begins with a point would be a macro. */
+/**
+ * A hyphen of a command line is one, not a dash, and the same is true of the other characters that groff has a
+ * typographer's form for; a line that begins with a point would be a macro.
+ */
 function roff(text: string): string {
-  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&');
+  return text.replace(/[\\\-'`^~]/g, (character) => escapes[character] ?? character).replace(/^\./, '\\&.');
 }
+
+const escapes: Readonly<Record<string, string>> = {
+  '\\': '\\e',
+  '-': '\\-',
+  "'": '\\(aq',
+  '`': '\\(ga',
+  '^': '\\(ha',
+  '~': '\\(ti',
+};
