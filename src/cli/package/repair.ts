@@ -2,6 +2,7 @@ import {type RepairResult, repairPackage} from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import type {Output} from '../output.js';
 import {safe} from '../safe-text.js';
+import {counted} from '../size.js';
 import {floorsToJson} from './audit-json.js';
 import type {repair as definition} from './definition.js';
 import {readPolicy} from './read-policy.js';
@@ -34,9 +35,9 @@ function checkUsage({into, 'in-place': inPlace, 'dry-run': dryRun}: Arguments): 
 function print({files, notes, written, before, after}: RepairResult, output: Output): void {
   for (const {path, changes} of files) for (const change of changes) output.line(safe`${path}: ${change}`);
   for (const note of notes) output.warn(note);
-  const fixed = before.findings.length - after.findings.length;
+  const fixed = counted(Math.max(0, before.findings.length - after.findings.length), 'finding');
   if (files.length === 0) output.progress(safe`the package needs no repair`);
-  else output.progress(written ? safe`repaired; ${fixed} findings fixed` : safe`nothing was written`);
+  else output.progress(written ? safe`repaired; ${fixed} fixed` : safe`nothing was written`);
 }
 
 function toJson({directory, written, libraries, files, after, notes}: RepairResult): object {
