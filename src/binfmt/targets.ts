@@ -153,7 +153,12 @@ export function matchesMagic(
  * @param architecture as `process.arch` has it
  */
 export function isNativeTarget(target: QemuTarget, architecture: string = process.arch): boolean {
-  return target.family === nativeFamily(architecture);
+  // QEMU counts both byte orders of MIPS as one family, and no processor of one runs programs of the other.
+  const isMips = target.family === 'mips';
+  return (
+    target.family === nativeFamily(architecture) &&
+    (!isMips || target.littleEndian === (architecture === 'mipsel'))
+  );
 }
 
 /**

@@ -71,6 +71,8 @@ test('the machine itself counts as native with its 32-bit and 64-bit sides', (t)
   t.deepEqual(native('x64'), ['i386', 'i486', 'x86_64']);
   t.deepEqual(native('arm64'), ['arm', 'aarch64']);
   t.deepEqual(native('riscv64'), ['riscv64']);
+  t.deepEqual(native('mips'), ['mips', 'mipsn32', 'mips64']);
+  t.deepEqual(native('mipsel'), ['mipsel', 'mipsn32el', 'mips64el']);
 });
 
 test("what would catch the machine's own programs is harmful, 32-bit ARM on a 64-bit one is not", (t) => {
