@@ -13,6 +13,7 @@ import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
 import {openNamespace, type Stream} from './namespace.js';
 import {enterOwnWay} from './own-way.js';
+import {defaultPath} from './program.js';
 import {dropRights} from './run.js';
 import {findTool} from './tools.js';
 
@@ -134,7 +135,8 @@ function environment(user: boolean): Record<string, string> {
   const own = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  // An empty element would be the working directory.
+  const PATH = [process.env.PATH ?? '', defaultPath].filter((part) => part !== '').join(':');
   return {...Object.fromEntries(own), PATH, ...(user ? {container: 'lxc'} : {})};
 }
 
