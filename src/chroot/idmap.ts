@@ -105,6 +105,7 @@ function subordinateMap(uid: number, gid: number): IdMap | undefined {
   };
 }
 
+/** None for a user who is not in /etc/passwd either: newuidmap refuses one without a name, whatever /etc/subuid has. */
 function subordinateRanges(file: string, uid: number): readonly IdRange[] {
   try {
     return parseSubordinateRanges(readFileSync(file, 'utf8'), userInfo().username, uid);
