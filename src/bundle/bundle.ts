@@ -44,7 +44,9 @@ export interface BundleResult {
  * prefix stay as they are, if they need the same libraries. The bundle is proved before it is moved into place.
  *
  * @param programs paths, inside `root` if one is given, or with a place for each
- * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws
+ * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws.
+ *   The bundle is in place and stays if NOT_CLOSED comes only of a file of `into` that is not the bundle's, such as a
+ *   library that is preloaded there; otherwise nothing was moved into place before it
  * @example
  *   const {files} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
  *   for (const {path, source} of files) console.log(path, source);
