@@ -7,6 +7,7 @@
 import {readFileSync, readlinkSync} from 'node:fs';
 import {release} from 'node:os';
 import {ElfError} from '../errors.js';
+import {parseMounts} from './mountinfo.js';
 
 /** The user namespace that the machine starts with (PROC_USER_INIT_INO of the kernel). */
 const initialUserNamespace = 'user:[4026531837]';
@@ -75,17 +76,9 @@ export function refuseHostWide({mountPoint, hostWide}: BinfmtMount, global: bool
 }
 
 function binfmtMounts(mountinfo: string): readonly {mountPoint: string; device: string}[] {
-  return mountinfo
-    .split('\n')
-    .filter((line) => line.includes(' - binfmt_misc '))
-    .map((line) => {
-      const [, , device = '', , mountPoint = ''] = line.split(' ');
-      return {device, mountPoint: unescapeOctal(mountPoint)};
-    });
-}
-
-function unescapeOctal(path: string): string {
-  return path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return parseMounts(mountinfo)
+    .filter(({type}) => type === 'binfmt_misc')
+    .map(({path, device}) => ({mountPoint: path, device}));
 }
 
 function isHostWide(device: string): boolean {

@@ -18,7 +18,7 @@ import {
 import {mustFindTable, refuseHostWide, tellsArgv0} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {readEntry, readTable} from '../binfmt/registry.js';
-import {ElfError} from '../errors.js';
+import {ElfError, inWords} from '../errors.js';
 import {openOwnDirectory} from './cache/place.js';
 import {type SelfContainedOptions, selfContained} from './cache/self-contained.js';
 import {locateEmulator} from './find-emulator.js';
@@ -129,8 +129,9 @@ function refuseTaken(mountPoint: string, name: string): void {
 
 /** What an entry promises, that it works whatever is in the root, is tried where nothing is. */
 function prove(registration: Registration, options: TableOptions): readonly string[] {
-  const empty = mkdtempSync(join(tmpdir(), 'elfinterp-empty-'));
+  let empty: string | undefined;
   try {
+    empty = inWords(tmpdir(), () => mkdtempSync(join(tmpdir(), 'elfinterp-empty-')));
     using opened = openOwnDirectory(empty);
     chmodSync(opened.path, 0o755);
     tryEmulator(registration, empty);
@@ -140,6 +141,14 @@ function prove(registration: Registration, options: TableOptions): readonly stri
     unregisterFromTable(registration.name, options);
     throw error;
   } finally {
-    rmdirSync(empty);
+    if (empty !== undefined) removeEmpty(empty);
+  }
+}
+
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // What is left is an empty directory of ours, and an error of the test says more.
   }
 }

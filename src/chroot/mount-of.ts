@@ -1,11 +1,5 @@
 import {readFileSync} from 'node:fs';
-
-interface Mount {
-  /** Its mount point. */
-  readonly path: string;
-  /** Of the mount, not of its file system: noexec, nodev, ... */
-  readonly options: readonly string[];
-}
+import {type Mount, parseMounts} from '../binfmt/mountinfo.js';
 
 /** Find the innermost mount that a directory is on (proc(5), mountinfo); undefined where /proc does not show it. */
 export function mountOf(path: string): Mount | undefined {
@@ -20,12 +14,9 @@ export function mountOf(path: string): Mount | undefined {
 }
 
 function readMounts(): readonly Mount[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [, , , , mountPoint = '', options = ''] = line.split(' ');
-      const octal = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 8));
-      return {path: mountPoint.replace(/\\(\d{3})/g, octal), options: options.split(',')};
-    });
+  try {
+    return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  } catch {
+    return [];
+  }
 }

@@ -2,7 +2,7 @@
  * Does a registered emulator start? Only a program that needs it can tell: a tiny one is written, started, and removed.
  */
 import {spawnSync} from 'node:child_process';
-import {closeSync, fchmodSync, openSync, rmSync, writeFileSync} from 'node:fs';
+import {fchmodSync, openSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {posix} from 'node:path';
 import tmp from 'tmp';
@@ -11,7 +11,9 @@ import {targetOfFile} from '../binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../binfmt/tiny-guest.js';
 import {ElfError, printable, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {closeQuietly} from '../source/descriptor.js';
 import {type DirFd, openDirectory} from '../source/dir-fd.js';
+import {mountOf} from './mount-of.js';
 import {findTool} from './tools.js';
 
 /**
@@ -19,7 +21,7 @@ import {findTool} from './tools.js';
  *
  * @param chroot where the program runs, entered with chroot(2), without namespaces of its own; default: this machine
  * @throws ElfError COMMAND_FAILED with what the kernel or the emulator said; UNSUPPORTED when the entry is for no
- *   qemu-user target; FILE_SYSTEM, OUTSIDE
+ *   qemu-user target, or nothing may run where the program is put; FILE_SYSTEM, OUTSIDE
  */
 export function tryEmulator({name, match, interpreter}: Registration, chroot = '/'): void {
   const target = match.type === 'magic' ? targetOfFile(match.magic) : undefined;
@@ -30,15 +32,27 @@ export function tryEmulator({name, match, interpreter}: Registration, chroot = '
   const root = new Root(chroot);
   // In a chroot its root directory is the one place to which no link leads.
   using directory = openDirectory(root.isTrivial ? new Root(tmpdir()).host : root.host);
+  refuseNoexec(directory, name);
   const file = writeGuest(directory, guest);
   try {
     const said = start(root, root.isTrivial ? posix.join(directory.real, file) : `/${file}`);
     if (said === undefined) return;
-    const what = `'${printable(name)}' is registered, but a program for ${target.name} does not run`;
+    const what = `a program for ${target.name} does not run with the entry '${printable(name)}'`;
     throw new ElfError('COMMAND_FAILED', what, {path: interpreter, got: said});
   } finally {
     rmSync(directory.at(file), {force: true});
   }
+}
+
+/** On such a file system no program starts, whatever is registered. */
+function refuseNoexec({real}: DirFd, name: string): void {
+  const mount = mountOf(real);
+  if (!mount?.options.includes('noexec')) return;
+  throw new ElfError('UNSUPPORTED', `the entry '${printable(name)}' cannot be tested`, {
+    path: mount.path,
+    expected: 'a place for a program that may run',
+    got: 'a file system mounted with noexec',
+  });
 }
 
 /** Write the program under a name that is free. */
@@ -50,8 +64,11 @@ function writeGuest(directory: DirFd, guest: Uint8Array): string {
       writeFileSync(fd, guest);
       fchmodSync(fd, 0o755);
       return name;
+    } catch (error) {
+      rmSync(directory.at(name), {force: true});
+      throw error;
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
   } catch (error) {
     throw systemError(directory.real, error, 'cannot write a test program');

@@ -119,6 +119,19 @@ test.serial(
 );
 
 test.serial(
+  'binfmt register NAME: where no program may run, the entry is made and a warning given',
+  withTools((t) => {
+    const place = tempDirectory(t);
+    const {status, stdout, stderr} = inNamespace(
+      `mount -t tmpfs -o noexec,mode=755 tmpfs ${place}; TMPDIR=${place} elfinterp binfmt register qemu-arm`,
+    );
+    t.is(status, 0, stderr);
+    t.regex(stdout, /^qemu-arm {2}/);
+    t.regex(stderr, /: the entry 'qemu-arm' cannot be tested \(.*mounted with noexec\)\n$/);
+  }),
+);
+
+test.serial(
   'binfmt register --into: the file is kept, and what cannot start leaves neither file nor entry',
   withTools((t) => {
     const kept = join(tempDirectory(t), 'kept');
@@ -129,7 +142,7 @@ test.serial(
     const wrong = inNamespace(
       `elfinterp binfmt register /bin/true --target arm --flags F --into ${kept}; ls /proc/sys/fs/binfmt_misc`,
     );
-    t.regex(wrong.stderr, /'qemu-arm' is registered, but a program for arm does not run/);
+    t.regex(wrong.stderr, /a program for arm does not run with the entry 'qemu-arm'/);
     t.is(wrong.stdout, 'register\nstatus\n');
     t.deepEqual(readdirSync(kept), ['qemu-arm', 'qemu-arm.json']);
   }),

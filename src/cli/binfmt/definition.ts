@@ -75,7 +75,7 @@ export const binfmtRegister = {
       'with --table: first register the enabled entries of the outer table, which this table hides',
     ),
     test: flag(
-      'run a tiny program with the emulator, and fail if it does not start; with --chroot, inside; always done for a name',
+      'run a tiny program with the emulator, and keep the entry only if it starts; with --chroot, inside; always done for a name',
     ),
     export: exportOption('; register nothing'),
     ...changeOptions,

@@ -11,6 +11,7 @@ import {
   registerEverywhere,
   registerInTable,
   tryEmulator,
+  unregisterFromTable,
 } from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import type {Output} from '../output.js';
@@ -72,8 +73,18 @@ function enter(registrations: readonly Registration[], args: Arguments, output: 
   if (args.inherit && args.table !== undefined) inheritEntries(args.table, names, output.warn);
   for (const registration of registrations) {
     for (const note of registerInTable(registration, tableOf(args))) output.warn(note);
+    if (args.test) test(registration, args);
     output.line(safe`${registration.name}  ${registration.interpreter}`);
-    if (args.test) tryEmulator(registration, args.chroot);
+  }
+}
+
+/** An entry that does not work does not stay. */
+function test(registration: Registration, args: Arguments): void {
+  try {
+    tryEmulator(registration, args.chroot);
+  } catch (error) {
+    unregisterFromTable(registration.name, tableOf(args));
+    throw error;
   }
 }
 
