@@ -22,6 +22,7 @@ import {buildId} from '../elf/gnu-notes.js';
 import {readNotes, readSectionNotes, roundUp} from '../elf/notes.js';
 import type {PackedContents, PackedPart} from '../elf/packed.js';
 import {Ehdr, EI_NIDENT, Phdr} from '../elf/records.js';
+import {concatenate} from '../elf/strings.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {version} from '../version.js';
@@ -100,21 +101,18 @@ function placeOf(file: InRange | undefined, front: Spot): Pick<PackedPart, 'offs
 }
 
 function assemble(
-  {program, loader, libraries, closed, fixedAddress = false}: PackRequest,
+  {program: {view}, loader, libraries, closed, fixedAddress = false}: PackRequest,
   placed: Placed,
   contents: PackedContents,
   calls: readonly CallSite[],
   notes: readonly string[],
 ): PackPlan {
-  const {view} = program;
-  const {page, base, names, image, data, stub, range, front, end} = placed;
+  const {page, base, names, image, stub, range, front, end} = placed;
   const note = {bytes: encodeContents(contents, view.format), offset: end};
   const tableAt = roundUp(end + note.bytes.length, 8);
-  const phdrSize = Phdr.size(view.format.elfClass);
-  const own = (p: Phdr) => p.p_type === PT.PT_LOAD || p.p_type === PT.PT_GNU_STACK || p.p_type === PT.PT_NOTE;
-  const kept = view.programHeaders.filter(own);
-  const loads = (libraries.length > 0 ? 2 : 0) + image.loads.length + 2;
-  const size = roundUp(tableAt + (kept.length + loads) * phdrSize, page);
+  const isMapped = libraries.length > 0;
+  const count = view.programHeaders.filter(isKept).length + (isMapped ? 2 : 0) + image.loads.length + 2;
+  const size = roundUp(tableAt + count * Phdr.size(view.format.elfClass), page);
   const served = size - front.offset;
   // What is used in place cannot be used again, so with fixed addresses it is the second mapping that is served from.
   const ready = fixedAddress ? range.ready : served;
@@ -138,6 +136,40 @@ function assemble(
     calls,
   );
   for (const {offset, bytes} of segment.jumps) image.bytes.set(bytes, offset);
+  const table = programHeadersOf(view, placed, {
+    stubSize: segment.bytes.length,
+    note,
+    mappings: isMapped ? {ready, back, served} : undefined,
+  });
+  const e_type = fixedAddress ? ET.ET_EXEC : view.header.e_type;
+  const header = {e_type, e_entry: stub.address + base, e_phoff: tableAt, e_phnum: table.length};
+  const pieces = piecesOf(view, placed, contents, {header, stub: segment.bytes, note, table});
+  return {path: view.path, size, pieces, contents, notes};
+}
+
+/** Bytes of the packed file. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+}
+
+/** Of the program's own headers those that the kernel needs. */
+function isKept({p_type}: Phdr): boolean {
+  return p_type === PT.PT_LOAD || p_type === PT.PT_GNU_STACK || p_type === PT.PT_NOTE;
+}
+
+/** What the kernel maps. @throws ElfError UNSUPPORTED when the table is too long */
+function programHeadersOf(
+  view: ElfView,
+  {page, base, image, data, stub, loader, front}: Placed,
+  own: {
+    readonly stubSize: number;
+    readonly note: Piece;
+    /** Undefined without libraries, where the parts are not mapped. */
+    readonly mappings: {readonly ready: number; readonly back: bigint; readonly served: number} | undefined;
+  },
+): readonly Phdr[] {
+  const {stubSize, note, mappings} = own;
   const load = (p_flags: number, p_offset: number, p_vaddr: bigint, bytes: number): Phdr => ({
     p_type: PT.PT_LOAD,
     p_flags,
@@ -148,47 +180,62 @@ function assemble(
     p_memsz: bytes,
     p_align: page,
   });
-  const isMapped = libraries.length > 0;
-  const noteAddress = isMapped ? back + BigInt(note.offset - front.offset) : 0n;
-  const noteHeader = {
-    ...load(PF.PF_R, note.offset, noteAddress, note.bytes.length),
-    p_type: PT.PT_NOTE,
-    p_align: 4,
-  };
+  const noteAddress = mappings === undefined ? 0n : mappings.back + BigInt(note.offset - front.offset);
+  const kept = view.programHeaders.filter(isKept);
   const table = [
     ...kept.filter(({p_type}) => p_type === PT.PT_LOAD).map((one) => mapped(one, data, page)),
-    load(PF.PF_R | PF.PF_X, stub.offset, stub.address, segment.bytes.length),
+    load(PF.PF_R | PF.PF_X, stub.offset, stub.address, stubSize),
     ...image.loads.map((one) => ({
       ...one,
-      p_offset: placed.loader.offset + one.p_offset,
-      p_vaddr: placed.loader.address + one.p_vaddr,
-      p_paddr: placed.loader.address + one.p_vaddr,
+      p_offset: loader.offset + one.p_offset,
+      p_vaddr: loader.address + one.p_vaddr,
+      p_paddr: loader.address + one.p_vaddr,
       p_align: page,
     })),
-    ...(isMapped
-      ? [load(PF.PF_R, front.offset, front.address, ready), load(PF.PF_R, front.offset, back, served)]
-      : []),
+    ...(mappings === undefined
+      ? []
+      : [
+          load(PF.PF_R, front.offset, front.address, mappings.ready),
+          load(PF.PF_R, front.offset, mappings.back, mappings.served),
+        ]),
     ...kept.filter(({p_type}) => p_type !== PT.PT_LOAD),
-    {...noteHeader, p_memsz: isMapped ? note.bytes.length : 0},
+    {
+      ...load(PF.PF_R, note.offset, noteAddress, note.bytes.length),
+      p_type: PT.PT_NOTE,
+      p_memsz: mappings === undefined ? 0 : note.bytes.length,
+      p_align: 4,
+    },
   ].map((one) => movedBy(base, one));
   requireOnePage(table.length, view);
-  const e_type = fixedAddress ? ET.ET_EXEC : view.header.e_type;
-  const header = {e_type, e_entry: stub.address + base, e_phoff: tableAt, e_phnum: table.length};
-  const pieces: PackPiece[] = [
-    {offset: 0, ...sized(headerOf(view, header)), what: 'ELF header'},
+  return table;
+}
+
+/** What the file is made of. */
+function piecesOf(
+  view: ElfView,
+  {page, base, image, data, stub, loader, range, front}: Placed,
+  contents: PackedContents,
+  own: {
+    readonly header: Partial<Ehdr> & {readonly e_phoff: number};
+    readonly stub: Uint8Array;
+    readonly note: Piece;
+    readonly table: readonly Phdr[];
+  },
+): PackPiece[] {
+  return [
+    {offset: 0, ...sized(headerOf(view, own.header)), what: 'ELF header'},
     programPiece(contents),
     ...dataPieces(view, data, base, page),
-    {offset: stub.offset, ...sized(segment.bytes), what: 'stub'},
-    {offset: placed.loader.offset, ...sized(image.bytes), what: 'loader, as it runs'},
+    {offset: stub.offset, ...sized(own.stub), what: 'stub'},
+    {offset: loader.offset, ...sized(image.bytes), what: 'loader, as it runs'},
     ...rangePieces(range, contents, front.offset, front.address + base),
-    {offset: note.offset, ...sized(note.bytes), what: 'list of the parts (PT_NOTE)'},
+    {offset: own.note.offset, ...sized(own.note.bytes), what: 'list of the parts (PT_NOTE)'},
     {
-      offset: tableAt,
-      ...sized(concatenate(table.map((phdr) => Phdr.encode(phdr, view.format)))),
+      offset: own.header.e_phoff,
+      ...sized(concatenate(own.table.map((phdr) => Phdr.encode(phdr, view.format)))),
       what: 'program header table',
     },
   ];
-  return {path: view.path, size, pieces, contents, notes};
 }
 
 function movedBy(base: bigint, phdr: Phdr): Phdr {
@@ -238,14 +285,4 @@ function requireOnePage(count: number, {path, format}: ElfView): void {
     expected: `at most ${most}`,
     got: `${count}`,
   });
-}
-
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, {length}) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
