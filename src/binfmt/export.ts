@@ -1,7 +1,7 @@
 /*
  * A registration in the formats of those who register at boot.
  */
-import {formatRegistration, type Registration} from './registration.js';
+import {escapeBytes, formatRegistration, type Registration} from './registration.js';
 
 /** Who registers it at boot: systemd-binfmt, or Debian's update-binfmts. */
 export type ExportFormat = 'binfmt.d' | 'update-binfmts';
@@ -36,8 +36,4 @@ function formatForUpdateBinfmts({match, interpreter, flags}: Registration): stri
     `fix_binary ${yes('F')}`,
     '',
   ].join('\n');
-}
-
-function escapeBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }

@@ -146,7 +146,8 @@ function chooseDelimiter({name, match, interpreter, flags}: Registration): strin
   throw refused(name, 'no character left to separate the fields');
 }
 
-function escapeBytes(bytes: Uint8Array): string {
+/** As the kernel and update-binfmts read them: `\x7f`. */
+export function escapeBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 

@@ -13,7 +13,8 @@ import {machineOf} from '../elf/machine.js';
 import {openElfSource} from '../elf/open.js';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {isElf, readHead} from './program.js';
+import {isElfMagic} from '../source/source.js';
+import {readHead} from './program.js';
 
 /** The architecture of the programs in a root directory. */
 export interface Architecture {
@@ -120,7 +121,7 @@ const basicPrograms = ['/bin/sh', '/usr/bin/env', '/bin/busybox', '/bin/ls', '/s
 function fromPrograms(root: Root): Architecture | undefined {
   for (const path of basicPrograms) {
     const head = readHead(root, path);
-    const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
+    const target = head !== undefined && isElfMagic(head) ? targetOfFile(head) : undefined;
     if (target === undefined) continue;
     const name = debianNameOf(root, path) ?? target.name;
     return {name, evidence: path, targets: [target], isNative: isNativeTarget(target)};

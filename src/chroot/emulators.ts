@@ -15,10 +15,11 @@ import type {ManifestProgram} from '../bundle/manifest.js';
 import {ElfError} from '../errors.js';
 import {findOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
+import {isElfMagic} from '../source/source.js';
 import {findArchitecture} from './architecture.js';
 import {findOwnEmulator} from './find-emulator.js';
 import {type BundlePlace, type FoundManifest, findManifest} from './manifest.js';
-import {isElf, type ProgramInside} from './program.js';
+import type {ProgramInside} from './program.js';
 
 /**
  * The flags that a bundle's emulators get unless told otherwise. P, so that programs see the argv[0] that they
@@ -109,7 +110,7 @@ export function enabledEntry(registration: Registration): BinfmtEntry {
 
 /** The target of a program that this machine does not run itself. */
 export function foreignTarget({head}: ProgramInside): QemuTarget | undefined {
-  const target = isElf(head) ? targetOfFile(head) : undefined;
+  const target = isElfMagic(head) ? targetOfFile(head) : undefined;
   return target === undefined || isNativeTarget(target) ? undefined : target;
 }
 

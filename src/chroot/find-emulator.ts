@@ -7,8 +7,9 @@ import {isNativeTarget, type QemuTarget, targetOfFile} from '../binfmt/targets.j
 import {ElfError} from '../errors.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
+import {isElfMagic} from '../source/source.js';
 import type {Architecture} from './architecture.js';
-import {isElf, readHead} from './program.js';
+import {readHead} from './program.js';
 import {locateProgram} from './tools.js';
 
 /** The names that distributions give an emulator. */
@@ -67,7 +68,7 @@ export function findOwnEmulator(root: Root, targets: readonly QemuTarget[]): Own
 /** A program for this machine whose loader and libraries are all there. */
 function isWorking(root: Root, path: string): boolean {
   const head = readHead(root, path);
-  const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
+  const target = head !== undefined && isElfMagic(head) ? targetOfFile(head) : undefined;
   if (target === undefined || !isNativeTarget(target)) return false;
   try {
     const {misses, interpreter} = new Resolver({root: root.host}).resolve(path);

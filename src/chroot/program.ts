@@ -5,6 +5,7 @@
  */
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
+import {usualDirectories} from '../loader/named-program.js';
 import type {Root} from '../loader/root.js';
 
 export interface ProgramInside {
@@ -15,7 +16,7 @@ export interface ProgramInside {
 }
 
 /** The kernel's default path, as execvp has it, and where a chroot's administration programs are. */
-export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const defaultPath = usualDirectories.join(':');
 
 /** Bytes that the kernel reads of a program before it decides (BINPRM_BUF_SIZE). */
 const headLength = 256;
@@ -68,10 +69,6 @@ function findProgram(
     return {path, head: interpreterHead(root, head)};
   }
   return undefined;
-}
-
-export function isElf(head: Uint8Array): boolean {
-  return Buffer.from(head.subarray(0, 4)).equals(Buffer.from('\x7fELF', 'latin1'));
 }
 
 /** Follow `#!` lines to the file that the kernel would really start. */

@@ -5,7 +5,7 @@ import type {Root} from './root.js';
 import type {ResolvedTree} from './tree.js';
 
 /** Where a root has its programs, for want of a PATH. */
-const usualDirectories: readonly string[] = [
+export const usualDirectories: readonly string[] = [
   '/usr/local/sbin',
   '/usr/local/bin',
   '/usr/sbin',

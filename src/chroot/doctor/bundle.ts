@@ -10,10 +10,11 @@ import {findOwn, openOwn} from '../../loader/inside.js';
 import type {Root} from '../../loader/root.js';
 import {libraryText} from '../../source/byte-string.js';
 import {quoted} from '../../source/shell-word.js';
+import {isElfMagic} from '../../source/source.js';
 import type {Architecture} from '../architecture.js';
 import {findOwnEmulator, lookForHostEmulator} from '../find-emulator.js';
 import {type BundlePlace, findManifest} from '../manifest.js';
-import {isElf, readHead} from '../program.js';
+import {readHead} from '../program.js';
 import {type BundleProblem, verifyBundle} from '../verify.js';
 import {broken, doubtful, type Finding, type FindingCode, fine} from './finding.js';
 
@@ -127,7 +128,7 @@ function examineProgram(root: Root, path: string, again: string): readonly Findi
     findings.push(broken('NOT_EXECUTABLE', what, `${path} has mode ${(mode & 0o7777).toString(8)}`, again));
   }
   const head = readHead(root, path);
-  const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
+  const target = head !== undefined && isElfMagic(head) ? targetOfFile(head) : undefined;
   if (target !== undefined && !isNativeTarget(target)) {
     const what = `the emulator is itself a program for ${target.name}: "Exec format error"`;
     findings.push(broken('WRONG_MACHINE', what, `the ELF header of ${path}`, again));

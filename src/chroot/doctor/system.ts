@@ -7,10 +7,11 @@ import {ElfError, shortened} from '../../errors.js';
 import {Resolver} from '../../loader/resolve.js';
 import type {Root} from '../../loader/root.js';
 import {quoted} from '../../source/shell-word.js';
+import {isElfMagic} from '../../source/source.js';
 import type {Architecture} from '../architecture.js';
 import {firstStageDone} from '../debootstrap.js';
 import {mountOf} from '../mount-of.js';
-import {isElf, readHead} from '../program.js';
+import {readHead} from '../program.js';
 import {broken, doubtful, type Finding, fine} from './finding.js';
 
 export function examineSystem(root: Root, architecture: Architecture | undefined): readonly Finding[] {
@@ -118,7 +119,7 @@ const basicPrograms = ['/bin/sh', '/usr/bin/env', '/bin/ls', '/usr/bin/dpkg'];
 function examinePrograms(root: Root, architecture: Architecture | undefined): readonly Finding[] {
   return basicPrograms.flatMap((path) => {
     const head = readHead(root, path);
-    const target = head !== undefined && isElf(head) ? targetOfFile(head) : undefined;
+    const target = head !== undefined && isElfMagic(head) ? targetOfFile(head) : undefined;
     if (target === undefined) return [];
     if (architecture !== undefined && isForeign(target, architecture)) {
       const what = `${path} is for ${target.name}, but the chroot is for ${architecture.name}: "Exec format error"`;
