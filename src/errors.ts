@@ -172,6 +172,11 @@ export function systemError(path: string, cause: unknown, doing?: string): ElfEr
   return new ElfError('FILE_SYSTEM', doing === undefined ? reason : `${doing}: ${reason}`, {path, cause});
 }
 
+/** What a system call would report of something that was found out without it. */
+export function errnoError(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), {code});
+}
+
 /** Do something with a directory or what is in it; what a system call reports then is said of that, in words. */
 export function inWords<T>(path: string, work: () => T): T {
   try {

@@ -114,7 +114,7 @@ export {
   type Request,
   requestsByTarget,
 } from './loader/queries.js';
-export {Resolver, resolveTree as resolveTreeSync} from './loader/resolve.js';
+export {Resolver, resolveTreeSync} from './loader/resolve.js';
 export {resolveTree} from './loader/resolve-tree.js';
 export {type Found, type NotFound, type Resolution, type ResolveOptions, Root} from './loader/root.js';
 export {type ShrinkOptions, shrinkSearchPath} from './loader/shrink.js';

@@ -2,7 +2,7 @@
  * Files that a bundled program reads at run time and that no NEEDED entry names: configuration, firmware, keymaps.
  */
 import {posix} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
 import type {Found, Root} from '../loader/root.js';
 import type {BundleFile} from './file-set.js';
 import {isBelow, type Layout} from './layout.js';
@@ -121,7 +121,7 @@ class Carrier {
   #find(source: string): Found {
     const there = this.#root.resolve(source);
     if (there.found) return there;
-    throw systemError(source, Object.assign(new Error(there.code), {code: there.code}));
+    throw systemError(source, errnoError(there.code));
   }
 
   #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {

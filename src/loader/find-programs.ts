@@ -1,4 +1,4 @@
-import {systemError} from '../errors.js';
+import {errnoError, systemError} from '../errors.js';
 import {findElfFiles, type OnUnreadable} from '../source/walk.js';
 import type {Root} from './root.js';
 
@@ -15,7 +15,7 @@ export function* findElfFilesInside(
   onUnreadable?: OnUnreadable,
 ): Generator<string> {
   const there = root.resolve(directory);
-  if (!there.found) throw systemError(directory, Object.assign(new Error(there.code), {code: there.code}));
+  if (!there.found) throw systemError(directory, errnoError(there.code));
   const inside = there.inside === '/' ? '' : there.inside;
   const host = there.host === '/' ? '' : there.host;
   for (const path of findElfFiles(there.host, onUnreadable)) yield `${inside}${path.slice(host.length)}`;

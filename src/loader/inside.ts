@@ -4,7 +4,7 @@
  * prepared by a user who hopes for that. `bundle` writes no such link, so none is followed.
  */
 import {posix} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
 import type {Root} from './root.js';
@@ -30,7 +30,7 @@ export function findOwn(root: Root, path: string): string | undefined {
   if (there.found) return there.host;
   if (there.code === 'ENOENT' || there.code === 'ENOTDIR') return undefined;
   // What cannot be looked at must not count for what is not there.
-  throw systemError(root.hostPath(path), Object.assign(new Error(there.code), {code: there.code}));
+  throw systemError(root.hostPath(path), errnoError(there.code));
 }
 
 /** Open such a file; undefined when it does not exist. @throws ElfError OUTSIDE, NOT_A_FILE, CHANGED, FILE_SYSTEM */

@@ -1,4 +1,4 @@
-import {type ResolveTreeOptions, resolveTree as resolveTreeSync} from './resolve.js';
+import {type ResolveTreeOptions, resolveTreeSync} from './resolve.js';
 import type {ResolvedTree} from './tree.js';
 
 /**

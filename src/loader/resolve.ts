@@ -1,5 +1,5 @@
 import {requireLinked} from '../elf/kind.js';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
 import {Loading} from './loading.js';
 import {Lookups} from './lookups.js';
 import type {ProgramFile} from './members.js';
@@ -14,7 +14,7 @@ import type {ResolvedTree} from './tree.js';
  * @param program path inside the root
  * @throws ElfError when the program itself cannot be read or is not ELF; what it needs never throws
  */
-export function resolveTree(program: string, options: ResolveTreeOptions = {}): ResolvedTree {
+export function resolveTreeSync(program: string, options: ResolveTreeOptions = {}): ResolvedTree {
   return new Resolver(options).resolve(program);
 }
 
@@ -41,8 +41,7 @@ export class Resolver {
 
 function openProgram(lookups: Lookups, path: string): ProgramFile {
   const there = lookups.file(path);
-  if (there.kind === 'absent')
-    throw systemError(path, Object.assign(new Error(there.code), {code: there.code}));
+  if (there.kind === 'absent') throw systemError(path, errnoError(there.code));
   if (there.kind !== 'file')
     throw new ElfError('NOT_A_FILE', 'not a regular file', {
       path,

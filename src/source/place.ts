@@ -11,7 +11,7 @@
  */
 import {type BigIntStats, constants, lstatSync, openSync, readlinkSync, type Stats} from 'node:fs';
 import {join} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
 import {isOnProc, O_PATH} from './descriptor.js';
 import {DirFd} from './dir-fd.js';
 import {type FileSource, notAFile} from './file.js';
@@ -63,7 +63,7 @@ export class Place {
   open(path: string): FileSource {
     try {
       const source = this.directory.open(this.name, path);
-      if (source === undefined) throw systemFault('ENOENT');
+      if (source === undefined) throw errnoError('ENOENT');
       return source;
     } catch (error) {
       throw error instanceof ElfError ? error.at(path) : systemError(path, error, 'cannot open');
@@ -93,7 +93,7 @@ export class Place {
 export function findPlace(path: string, options: PlaceOptions = {}): Place {
   try {
     if (path === '' || path.includes('\0'))
-      throw systemFault(path === '' ? 'ENOENT' : 'ERR_INVALID_ARG_VALUE');
+      throw errnoError(path === '' ? 'ENOENT' : 'ERR_INVALID_ARG_VALUE');
     return new Walk().place(startOf(path), path, options);
   } catch (error) {
     throw error instanceof ElfError ? error.at(path) : systemError(path, error, 'cannot open');
@@ -167,7 +167,7 @@ class Walk {
     const there = tryToOpen(directory.at(name), constants.O_NOFOLLOW);
     if (there !== undefined) return new DirFd(there, join(directory.real, name));
     const link = readLink(directory, name);
-    if (link === undefined) throw systemFault('ENOTDIR');
+    if (link === undefined) throw errnoError('ENOTDIR');
     const jumped = isOnProc(directory.path) ? tryToOpen(directory.at(name), 0) : undefined;
     if (jumped !== undefined) return new DirFd(jumped, link.text);
     const target = this.directory(this.#startOf(link, directory), link.text.split('/'));
@@ -176,7 +176,7 @@ class Walk {
   }
 
   #startOf(link: Link, directory: DirFd): DirFd {
-    if (++this.#links > mostLinks) throw systemFault('ELOOP');
+    if (++this.#links > mostLinks) throw errnoError('ELOOP');
     return link.text.startsWith('/') ? startOf('/') : directory.dup();
   }
 }
@@ -288,8 +288,4 @@ function notFollowed({path}: Link): ElfError {
     path,
     expected: 'a regular file',
   });
-}
-
-function systemFault(code: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(code), {code});
 }

@@ -16,7 +16,7 @@ import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
 import {ElfError} from '../../src/errors.js';
-import {resolveTree} from '../../src/loader/resolve.js';
+import {resolveTreeSync} from '../../src/loader/resolve.js';
 import {place} from '../helpers/place.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -360,7 +360,7 @@ for (const [triplet, emulator] of Object.entries({
       const traced = run(emulator, ['-E', 'LD_TRACE_LOADED_OBJECTS=1', '-L', into, bundled]).stdout;
       if (isolated) t.is(traced, '42\n');
       else t.regex(traced, /libanswer\.so => /);
-      const tree = resolveTree('/debootstrap/answer', {root: into});
+      const tree = resolveTreeSync('/debootstrap/answer', {root: into});
       t.deepEqual(tree.misses, []);
       for (const node of tree.nodes.slice(1)) t.regex(node.path, /^\/debootstrap\/qemu-libs\//);
     }),

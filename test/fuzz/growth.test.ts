@@ -22,7 +22,7 @@ import {readNeededVersions} from '../../src/elf/versions.js';
 import {ElfError} from '../../src/errors.js';
 import {describeObject} from '../../src/loader/object.js';
 import {chainTo} from '../../src/loader/queries.js';
-import {resolveTree} from '../../src/loader/resolve.js';
+import {resolveTreeSync} from '../../src/loader/resolve.js';
 import {shrinkSearchPath} from '../../src/loader/shrink.js';
 import {findUndefinedSymbols} from '../../src/loader/unresolved.js';
 import {bufferSource} from '../../src/source/buffer.js';
@@ -182,13 +182,13 @@ const resolvers: Readonly<Record<string, (file: string) => void>> = {
         `tree as ${format}`,
         (file: string) => {
           const {add, end} = createReport({format, why: undefined, reverse: undefined, all: false}, silent);
-          const tree = resolveTree(file);
+          const tree = resolveTreeSync(file);
           add({file, tree, undefinedSymbols: undefined, moduleLoading: undefined});
           void end();
         },
       ]),
   ),
-  'tree --why': (file) => whyToText(resolveTree(file), libraryName(1), createPainter(false)),
+  'tree --why': (file) => whyToText(resolveTreeSync(file), libraryName(1), createPainter(false)),
   'shrink the search path': (file) => shrinkSearchPath(viewBuffer(readFileSync(file))),
 };
 
@@ -271,7 +271,7 @@ function makeRoot(t: ExecutionContext, libraries: number, directories: number): 
 }
 
 function resolveIn(root: string): void {
-  const tree = resolveTree(`/lib/${libraryName(0)}`, {root, interpreter: '/lib/ld.so'});
+  const tree = resolveTreeSync(`/lib/${libraryName(0)}`, {root, interpreter: '/lib/ld.so'});
   findUndefinedSymbols(tree);
   chainTo(tree, tree.nodes.length - 1);
 }
@@ -318,7 +318,7 @@ test.serial(
   (t) => {
     const roots = [makeChain(t, 60, 4000), makeChain(t, 120, 8000)] as const;
     const work = (root: string) => {
-      const tree = resolveTree('/lib/chain0.so', {root, interpreter: '/lib/ld.so'});
+      const tree = resolveTreeSync('/lib/chain0.so', {root, interpreter: '/lib/ld.so'});
       const lines = [...treeToText(tree, {paint: createPainter(false), all: false})];
       t.true(lines.length > 60);
     };
@@ -350,7 +350,7 @@ test.serial(
       return root;
     };
     const roots = [makeDirectories(400), makeDirectories(800)] as const;
-    const work = (root: string) => void resolveTree('/program', {root, interpreter: '/ld.so'});
+    const work = (root: string) => void resolveTreeSync('/program', {root, interpreter: '/ld.so'});
     work(roots[0]);
     expectLinear(
       t,

@@ -2,7 +2,7 @@ import {execFileSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
 import {attemptsOf} from '../../src/loader/attempts.js';
-import {Resolver, type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
+import {Resolver, type ResolveTreeOptions, resolveTreeSync} from '../../src/loader/resolve.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {glibcLoader, outcomeOf, Workshop} from './workshop.js';
 
@@ -21,7 +21,7 @@ function workshopTest(title: string, body: (t: ExecutionContext, w: Workshop) =>
 
 workshopTest('a PT_INTERP that does not exist is stood in for, and the result says so', (t, w) => {
   w.program('p', {needed: ['libc.so.6'], interpreter: '/nowhere/ld.so'});
-  const {interpreter, nodes, misses} = resolveTree(w.path('p'));
+  const {interpreter, nodes, misses} = resolveTreeSync(w.path('p'));
   t.like(interpreter, {requested: '/nowhere/ld.so', path: glibcLoader, libc: 'glibc', substituted: true});
   t.deepEqual(misses, []);
   t.true(nodes.some(({soname}) => soname === 'libc.so.6'));
@@ -29,7 +29,7 @@ workshopTest('a PT_INTERP that does not exist is stood in for, and the result sa
 
 workshopTest('a program of musl whose PT_INTERP does not exist gets the loader of musl', (t, w) => {
   w.reporter('p', {cc: 'musl-gcc', interpreter: '/nowhere/ld.so'});
-  const {interpreter, nodes} = resolveTree(w.path('p'));
+  const {interpreter, nodes} = resolveTreeSync(w.path('p'));
   t.like(interpreter, {path: '/lib/ld-musl-x86_64.so.1', libc: 'musl', substituted: true});
   t.is(nodes.length, 2);
 });
@@ -38,13 +38,13 @@ workshopTest('a loader for another machine at PT_INTERP is none', (t, w) => {
   w.loaderWith('ld.so', {});
   w.doctor('ld.so', (bytes) => void bytes.writeUInt16LE(183, 18));
   w.program('p', {needed: ['libc.so.6'], interpreter: w.path('ld.so')});
-  t.like(resolveTree(w.path('p')).interpreter, {path: glibcLoader, substituted: true});
+  t.like(resolveTreeSync(w.path('p')).interpreter, {path: glibcLoader, substituted: true});
 });
 
 workshopTest('under a root without any loader that is a miss, and defaults serve', (t, w) => {
   w.program('root/p', {needed: ['libA.so']});
   w.library('root/lib64/libA.so');
-  const {interpreter, nodes, misses} = resolveTree('/p', {root: w.path('root')});
+  const {interpreter, nodes, misses} = resolveTreeSync('/p', {root: w.path('root')});
   t.like(interpreter, {requested: glibcLoader, path: undefined, node: undefined, libc: 'glibc'});
   t.like(misses[0], {name: glibcLoader, kind: 'interpreter', requestedBy: 0});
   t.is(nodes[1]?.path, '/lib64/libA.so');
@@ -53,7 +53,7 @@ workshopTest('under a root without any loader that is a miss, and defaults serve
 workshopTest('another loader may be given', (t, w) => {
   w.loaderWith('other.so', {});
   w.program('p', {needed: ['ld-linux-x86-64.so.2']});
-  const {interpreter, nodes} = resolveTree(w.path('p'), {interpreter: w.path('other.so')});
+  const {interpreter, nodes} = resolveTreeSync(w.path('p'), {interpreter: w.path('other.so')});
   t.like(interpreter, {requested: glibcLoader, path: w.path('other.so'), substituted: true});
   t.deepEqual(nodes[0]?.edges[0], {
     name: 'ld-linux-x86-64.so.2',
@@ -65,7 +65,7 @@ workshopTest('another loader may be given', (t, w) => {
 
 workshopTest('a static program has no interpreter', (t, w) => {
   w.program('p', {ld: ['-static', '--no-dynamic-linker', '-no-pie']});
-  const {interpreter, nodes} = resolveTree(w.path('p'));
+  const {interpreter, nodes} = resolveTreeSync(w.path('p'));
   t.is(interpreter, undefined);
   t.is(nodes.length, 1);
 });
@@ -73,13 +73,13 @@ workshopTest('a static program has no interpreter', (t, w) => {
 workshopTest('a static-pie has none either', (t, w) => {
   w.program('p', {ld: ['-static', '--no-dynamic-linker', '-z', 'text']});
   t.true(output('readelf', ['-d', w.path('p')]).includes('PIE'));
-  t.is(resolveTree(w.path('p')).interpreter, undefined);
+  t.is(resolveTreeSync(w.path('p')).interpreter, undefined);
 });
 
 workshopTest('a shared library is resolved as if it were a program', (t, w) => {
   w.library('libA.so', {needed: ['libB.so'], rpath: '$ORIGIN'});
   w.library('libB.so');
-  const {interpreter, nodes} = resolveTree(w.path('libA.so'));
+  const {interpreter, nodes} = resolveTreeSync(w.path('libA.so'));
   t.like(interpreter, {requested: undefined, path: glibcLoader, substituted: false});
   t.is(nodes[1]?.path, w.path('libB.so'));
 });
@@ -90,7 +90,7 @@ workshopTest('each node says who asked, and why it was this file', (t, w) => {
   w.library('a/libA.so', {soname: 'libA.so.1', needed: ['libB.so', 'libA.so.1'], runpath: '$ORIGIN/../b'});
   w.library('b/libB.so', {needed: ['libA.so']});
   w.program('p', {needed: ['libA.so'], rpath: w.path('a')});
-  const {nodes} = resolveTree(w.path('p'), {preloadFile: false});
+  const {nodes} = resolveTreeSync(w.path('p'), {preloadFile: false});
   t.like(nodes[1], {name: 'libA.so', requestedBy: 0, soname: 'libA.so.1'});
   t.deepEqual(nodes[1]?.reason, {kind: 'rpath', of: 0, directory: `${w.path('a')}/`});
   t.like(nodes[2], {name: 'libB.so', requestedBy: 1, path: `${w.path('a')}/../b/libB.so`});
@@ -112,7 +112,7 @@ workshopTest('each node says who asked, and why it was this file', (t, w) => {
 workshopTest('a miss says what was tried, in order', (t, w) => {
   w.write('a/.keep', '');
   w.program('p', {needed: ['libA.so'], runpath: `${w.path('a')}:/nowhere`, ld: ['-z', 'nodefaultlib']});
-  const tree = resolveTree(w.path('p'), {libraryPath: w.path('a')});
+  const tree = resolveTreeSync(w.path('p'), {libraryPath: w.path('a')});
   const [miss] = tree.misses;
   t.like(miss, {name: 'libA.so', kind: 'needed', requestedBy: 0, fatal: undefined, optional: false});
   t.deepEqual(miss && [...attemptsOf(tree, miss)].map(({place, path, why}) => [place.kind, path, why]), [
@@ -128,7 +128,7 @@ workshopTest('a file that was passed over is kept with the reason', (t, w) => {
   w.doctor('bad/libA.so', (bytes) => void bytes.writeUInt16LE(183, 18));
   w.library('good/libA.so');
   w.program('p', {needed: ['libA.so'], rpath: `${w.path('bad')}:${w.path('good')}`});
-  const [, node] = resolveTree(w.path('p')).nodes;
+  const [, node] = resolveTreeSync(w.path('p')).nodes;
   t.deepEqual(
     node?.passedOver.map(({path, why}) => [path, why]),
     [[w.path('bad/libA.so'), 'other machine']],
@@ -139,14 +139,14 @@ workshopTest('after a fatal file the rest is resolved all the same', (t, w) => {
   w.write('a/libA.so', 'x'.repeat(100));
   w.library('a/libB.so');
   w.program('p', {needed: ['libA.so', 'libB.so'], rpath: w.path('a')});
-  const {nodes, misses} = resolveTree(w.path('p'));
+  const {nodes, misses} = resolveTreeSync(w.path('p'));
   t.is(misses[0]?.fatal, 'invalid ELF header');
   t.is(nodes[1]?.path, w.path('a/libB.so'));
 });
 
 workshopTest('the result is plain data', (t, w) => {
   w.program('p', {needed: ['libc.so.6', 'libNone.so']});
-  const tree = resolveTree(w.path('p'));
+  const tree = resolveTreeSync(w.path('p'));
   t.like(JSON.parse(JSON.stringify(tree)), {
     nodes: {0: {path: w.path('p')}},
     misses: {0: {name: 'libNone.so'}},
@@ -164,7 +164,7 @@ workshopTest('what a filter stands for is loaded after it, and its libraries rig
   w.program('p', {needed: ['libA.so', 'libQ.so'], rpath: w.path('a')});
   const {stderr} = run(w.path('p'), [], {env: {LD_DEBUG: 'files'}});
   const real = [...stderr.matchAll(/file=(\S+) \[0\]; {2}generating link map/g)].map(([, name]) => name);
-  const {nodes} = resolveTree(w.path('p'), {preloadFile: false});
+  const {nodes} = resolveTreeSync(w.path('p'), {preloadFile: false});
   const ours = nodes.slice(1, -1).map(({name}) => name);
   t.deepEqual(
     ours,
@@ -179,7 +179,7 @@ workshopTest('libraries may be added by hand', (t, w) => {
   w.library('a/libA.so', {needed: ['libB.so']});
   w.library('a/libB.so');
   w.program('p', {rpath: w.path('a')});
-  const {nodes} = resolveTree(w.path('p'), {library: ['libA.so'], preloadFile: false});
+  const {nodes} = resolveTreeSync(w.path('p'), {library: ['libA.so'], preloadFile: false});
   t.deepEqual(
     nodes.slice(1, 3).map(({name}) => name),
     ['libA.so', 'libB.so'],
@@ -193,14 +193,17 @@ workshopTest('without /proc a program does not know its $ORIGIN, its libraries k
   w.program('p', {needed: ['libA.so'], rpath: `$ORIGIN/a:${w.path('a')}`});
   w.program('q', {needed: ['libA.so'], rpath: '$ORIGIN/a'});
   const options: ResolveTreeOptions = {proc: false};
-  t.deepEqual(outcomeOf(resolveTree(w.path('p'), options)).files, [w.path('a/libA.so'), w.path('a/libB.so')]);
-  t.deepEqual(outcomeOf(resolveTree(w.path('q'), options)).files, ['libA.so: not found']);
-  t.is(outcomeOf(resolveTree(w.path('q'))).files.length, 2);
+  t.deepEqual(outcomeOf(resolveTreeSync(w.path('p'), options)).files, [
+    w.path('a/libA.so'),
+    w.path('a/libB.so'),
+  ]);
+  t.deepEqual(outcomeOf(resolveTreeSync(w.path('q'), options)).files, ['libA.so: not found']);
+  t.is(outcomeOf(resolveTreeSync(w.path('q'))).files.length, 2);
 });
 
 workshopTest('a hwcaps level that the loader does not know is refused', (t, w) => {
   w.program('p', {needed: ['libc.so.6']});
-  t.throws(() => resolveTree(w.path('p'), {hwcaps: 'x86-64-v9'}), {code: 'BAD_REQUEST'});
+  t.throws(() => resolveTreeSync(w.path('p'), {hwcaps: 'x86-64-v9'}), {code: 'BAD_REQUEST'});
 });
 
 workshopTest('several programs share one pass', (t, w) => {
@@ -216,7 +219,7 @@ workshopTest('auditors that a program names are loaded too', (t, w) => {
   w.library('a/libAudit.so', {needed: ['libB.so']});
   w.library('a/libB.so');
   w.program('p', {rpath: w.path('a'), ld: ['--audit', 'libAudit.so:libNone.so']});
-  const {nodes, misses} = resolveTree(w.path('p'), {preloadFile: false});
+  const {nodes, misses} = resolveTreeSync(w.path('p'), {preloadFile: false});
   t.deepEqual(
     nodes.slice(1, 3).map(({name}) => name),
     ['libAudit.so', 'libB.so'],
@@ -231,17 +234,17 @@ workshopTest('auditors that a program names are loaded too', (t, w) => {
 workshopTest('a program that is missing, no file, or not ELF is an error', (t, w) => {
   w.write('text', 'text');
   w.write('empty', '');
-  t.throws(() => resolveTree(w.path('none')), {code: 'FILE_SYSTEM'});
-  t.throws(() => resolveTree(w.directory), {code: 'NOT_A_FILE'});
-  t.throws(() => resolveTree(w.path('text')), {code: 'NOT_ELF'});
-  t.throws(() => resolveTree(w.path('empty')), {code: 'NOT_ELF'});
+  t.throws(() => resolveTreeSync(w.path('none')), {code: 'FILE_SYSTEM'});
+  t.throws(() => resolveTreeSync(w.directory), {code: 'NOT_A_FILE'});
+  t.throws(() => resolveTreeSync(w.path('text')), {code: 'NOT_ELF'});
+  t.throws(() => resolveTreeSync(w.path('empty')), {code: 'NOT_ELF'});
 });
 
 workshopTest('a FIFO of the right name does not hang', (t, w) => {
   w.write('a/.keep', '');
   output('mkfifo', [w.path('a/libA.so')]);
   w.program('p', {needed: ['libA.so'], rpath: w.path('a')});
-  t.is(resolveTree(w.path('p')).misses[0]?.fatal, 'not a regular file');
+  t.is(resolveTreeSync(w.path('p')).misses[0]?.fatal, 'not a regular file');
 });
 
 for (const libc of ['glibc', 'musl'] as const) {
@@ -254,7 +257,7 @@ for (const libc of ['glibc', 'musl'] as const) {
     else w.reporter('p', {cc: 'musl-gcc', ...build});
     const survives = (bytes: Uint8Array, what: string) => {
       w.write('a/libA.so', bytes);
-      t.notThrows(() => resolveTree(w.path('p')), what);
+      t.notThrows(() => resolveTreeSync(w.path('p')), what);
     };
     for (let at = 0; at < sound.length; at += at < 0x400 ? 1 : 7) {
       const damaged = Buffer.from(sound);
@@ -283,7 +286,7 @@ workshopTest('a symbol version that a library does not define is a problem', (t,
     runpath: '/nowhere',
   });
   const problems = (directory: string) =>
-    resolveTree(program, {libraryPath: w.path(directory)}).versionProblems;
+    resolveTreeSync(program, {libraryPath: w.path(directory)}).versionProblems;
   const said = (directory: string) =>
     run(glibcLoader, ['--library-path', w.path(directory), '--list', program]).stderr;
   t.deepEqual(problems('run'), [{version: 'V_2', missingIn: 1, requiredBy: 0}]);
@@ -292,7 +295,7 @@ workshopTest('a symbol version that a library does not define is a problem', (t,
   t.notRegex(said('link'), /not found/);
   t.deepEqual(problems('none'), [], 'a library without versions serves for all');
   t.notRegex(said('none'), /not found/);
-  t.deepEqual(resolveTree(program, {libraryPath: w.path('run'), versions: false}).versionProblems, []);
+  t.deepEqual(resolveTreeSync(program, {libraryPath: w.path('run'), versions: false}).versionProblems, []);
 });
 
 // .note.dlopen
@@ -314,10 +317,10 @@ workshopTest('dlopen notes are read, and followed down to the priority asked for
   w.library('a/libS.so');
   w.program('p', {needed: ['libA.so'], rpath: w.path('a')});
   const names = (options: ResolveTreeOptions) =>
-    resolveTree(w.path('p'), {preloadFile: false, ...options})
+    resolveTreeSync(w.path('p'), {preloadFile: false, ...options})
       .nodes.slice(1, -1)
       .map(({name}) => name);
-  const {nodes} = resolveTree(w.path('p'));
+  const {nodes} = resolveTreeSync(w.path('p'));
   t.deepEqual(nodes[1]?.dlopen, [
     {sonames: ['libNew.so', 'libOld.so'], priority: 'suggested', feature: 'f', description: 'd'},
     {sonames: ['libR.so'], priority: 'required', feature: undefined, description: undefined},
@@ -330,12 +333,12 @@ workshopTest('dlopen notes are read, and followed down to the priority asked for
 workshopTest('a dlopen note of the first draft, and one that is none', (t, w) => {
   w.program('draft', {source: dlopenNote('{"soname": "libX.so"}')});
   w.program('bad', {source: dlopenNote('[{"soname": 3}, 7, null, {"soname": []}')});
-  const notes = (path: string) => resolveTree(w.path(path), {dlopen: 'suggested'}).nodes[0]?.dlopen;
+  const notes = (path: string) => resolveTreeSync(w.path(path), {dlopen: 'suggested'}).nodes[0]?.dlopen;
   t.deepEqual(notes('draft'), [
     {sonames: ['libX.so'], priority: 'recommended', feature: undefined, description: undefined},
   ]);
   t.deepEqual(notes('bad'), []);
-  const [miss] = resolveTree(w.path('draft'), {dlopen: 'recommended'}).misses;
+  const [miss] = resolveTreeSync(w.path('draft'), {dlopen: 'recommended'}).misses;
   t.like(miss, {name: 'libX.so', kind: 'dlopen', optional: true});
 });
 
@@ -370,7 +373,7 @@ workshopTest('under a root every link stays inside, as after chroot', (t, w) => 
   w.program('root/bin/p', {needed: libraries, rpath: `/opt/libs/../libs/nowhere:${w.path('outside')}`});
   w.program('root/bin/q', {needed: ['libA.so', 'libB.so', 'libC.so'], rpath: '/opt/libs'});
   const root = w.path('root');
-  const resolve = (program: string) => resolveTree(program, {root, direct: true});
+  const resolve = (program: string) => resolveTreeSync(program, {root, direct: true});
   for (const {host} of [...resolve('/bin/p').nodes, ...resolve('/bin/q').nodes]) {
     t.true(host.startsWith(`${root}/`), host);
   }
@@ -388,7 +391,7 @@ test(
   'the whole of a root other than / is named from inside',
   withTools((t) => {
     const root = '/usr/arm-linux-gnueabihf';
-    const tree = resolveTree('lib/libm.so.6', {root});
+    const tree = resolveTreeSync('lib/libm.so.6', {root});
     t.is(tree.root, root);
     t.deepEqual(
       tree.nodes.map(({path, host}) => [path, host.startsWith(`${root}/lib/`)]),

@@ -5,7 +5,7 @@
 import {spawnSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
 import {attemptsOf} from '../../src/loader/attempts.js';
-import {type ResolveTreeOptions, resolveTree} from '../../src/loader/resolve.js';
+import {type ResolveTreeOptions, resolveTreeSync} from '../../src/loader/resolve.js';
 import type {ResolvedTree} from '../../src/loader/tree.js';
 import {withTools} from '../helpers/tools.js';
 import {askByRunning, askLoader, type Outcome, outcomeOf, type Start, Workshop} from './workshop.js';
@@ -57,7 +57,7 @@ function compare(t: ExecutionContext, w: Workshop, scenario: Scenario): void {
   const {start, options, anyOrder = false, run: runs = false} = scenario;
   const program = w.path(scenario.program);
   const real = runs ? askByRunning(program, start, scenario.anyWords) : askLoader(program, start);
-  const tree = resolveTree(program, {
+  const tree = resolveTreeSync(program, {
     preloadFile: false,
     ...(start?.cwd === undefined ? {cwd: '/'} : {cwd: start.cwd}),
     ...options,
