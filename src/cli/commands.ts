@@ -62,9 +62,9 @@ export const commands: readonly Command[] = Object.values(chapters).flat();
 
 /** The command that these words begin with, and the words after its name. */
 export function findCommand(words: readonly string[]): {command: Command; words: string[]} | undefined {
-  for (const command of commands) {
-    const name = nameOf(command).split(' ');
-    if (name.every((word, i) => word === words[i])) return {command, words: words.slice(name.length)};
+  for (const one of commands) {
+    const name = nameOf(one).split(' ');
+    if (name.every((word, i) => word === words[i])) return {command: one, words: words.slice(name.length)};
   }
   return undefined;
 }

@@ -105,8 +105,9 @@ async function applyToSome(
   );
   // A file that is named twice, under whatever names, has to be planned for again after its first edit.
   for (const [i, result] of results.entries()) {
-    if ('error' in result && hasCode(result.error, 'CHANGED') && files.length > 1)
-      [results[i] = result] = await applyPlanned([planOne(result.file, wanted, args)], args, output);
+    if (!('error' in result) || !hasCode(result.error, 'CHANGED') || files.length < 2) continue;
+    const [again = result] = await applyPlanned([planOne(result.file, wanted, args)], args, output);
+    results[i] = again;
   }
   return results;
 }

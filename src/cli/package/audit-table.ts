@@ -57,15 +57,15 @@ function targetLines(target: TargetAudit): SafeText[] {
   for (const floor of target.floors) {
     const [newest] = floor.versions;
     if (newest === undefined || newest.count === 0) continue;
-    const names = newest.symbols.slice(0, 4).map(shortened).join(', ');
+    const names = newest.symbols.slice(0, 4).map(beginning).join(', ');
     const more = newest.count > 4 ? ` and ${newest.count - 4} more` : '';
     lines.push(safe`    ${floorName(floor)} for ${names}${more}`);
   }
   return lines;
 }
 
-/** Names of C++ are long, and the beginning tells enough. */
-function shortened(symbol: string): string {
+/** Names of C++ are long, and the beginning says enough. */
+function beginning(symbol: string): string {
   return symbol.length > 40 ? `${symbol.slice(0, 37)}...` : symbol;
 }
 
