@@ -28,7 +28,7 @@ spring() {
     elfinterp chroot install "$root" > "$work/out" 2>&1 || wrong "$1: not installed"
     "$1" "$root"
     before=$(everything)
-    refused "$1: install" 'refused\|symbolic link\|not a directory of its own' elfinterp chroot install "$root"
+    refused "$1: install" 'refused\|symbolic link\|not a real directory' elfinterp chroot install "$root"
     refused "$1: run" 'refused\|symbolic link' elfinterp chroot run "$root" -- /bin/sh
     refused "$1: remove" 'refused\|symbolic link' elfinterp chroot remove "$root"
     refused "$1: remove --force" 'refused\|symbolic link' elfinterp chroot remove "$root" --force
