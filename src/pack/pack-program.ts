@@ -1,11 +1,11 @@
 /*
  * Pack a program: resolve, plan, write, prove.
  */
-import {statSync} from 'node:fs';
+import {type Stats, statSync} from 'node:fs';
 import {posix} from 'node:path';
 import type {PackedContents} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
-import {ElfError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import {type Author, requireOpenToAuthor, whyNotRun} from '../loader/author.js';
 import {type DlopenLevel, dlopenOption, refuseUnopenable} from '../loader/dlopen-needs.js';
 import {alwaysNeeded, refuseMisses, whereIn} from '../loader/missing.js';
@@ -240,13 +240,21 @@ function refusePacked({packed, nodes}: ResolvedTree): void {
 }
 
 function refuseInputs(output: string, sources: readonly FileSource[]): void {
-  const there = statSync(output, {throwIfNoEntry: false});
+  const there = statOf(output);
   const same = sources.find(({stats}) => there?.ino === stats.ino && there.dev === stats.dev);
   if (same === undefined) return;
   throw new ElfError('CONFLICT', 'the output is also one of the files to pack', {
     path: output,
     got: same.path,
   });
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, {throwIfNoEntry: false});
+  } catch (error) {
+    throw systemError(path, error, 'cannot write');
+  }
 }
 
 function isEmulator(name: string): boolean {

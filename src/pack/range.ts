@@ -5,6 +5,7 @@
 import {roundUp} from '../elf/notes.js';
 import type {ElfView} from '../elf/view.js';
 import {type MemoryLayout, memoryLayout} from './fixed/memory-layout.js';
+import {mostCopied} from './fixed/segment-copy.js';
 
 /** A file in the range. */
 export interface InRange {
@@ -32,8 +33,12 @@ export function layOutRange(views: readonly ElfView[], page: number, fixed: bool
     size = roundUp(size + length, page);
     return offset;
   };
+  let copied = 0;
   const heads = views.map((view) => {
-    const layout = fixed ? memoryLayout(view, page) : undefined;
+    const found = fixed ? memoryLayout(view, page) : undefined;
+    const bytes = found?.copied.reduce((sum, {p_filesz}) => sum + p_filesz, 0) ?? 0;
+    const layout = copied + bytes > mostCopied ? undefined : found;
+    if (layout !== undefined) copied += bytes;
     return {view, layout, offset: take(layout === undefined ? view.source.size : roomFor(layout))};
   });
   const ready = size;

@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -377,6 +378,14 @@ for (const [name, forge] of Object.entries(forgeries)) {
     }),
   );
 }
+
+test('what the system says of an output is an error in words', async (t) => {
+  const directory = tempDirectory(t);
+  writeFileSync(path.join(directory, 'file'), '');
+  symlinkSync('loop', path.join(directory, 'loop'));
+  for (const name of ['file/x', 'loop', 'x'.repeat(300)])
+    await t.throwsAsync(pack(t, xz, {output: path.join(directory, name)}), {code: 'FILE_SYSTEM'}, name);
+});
 
 test(
   'a list with a million zeros in it is refused at once',

@@ -218,6 +218,44 @@ test(
   }),
 );
 
+test('a relocation of a table that the loader reads is refused where it could be written to', (t) => {
+  for (const tag of [DT.DT_RELA, DT.DT_SYMTAB, DT.DT_STRTAB]) {
+    const bytes = Buffer.from(readFileSync(libraryFile));
+    const {header, programHeaders, format} = viewBuffer(bytes);
+    const place = sound.dynamic?.value(tag) ?? 0n;
+    const index = programHeaders.findIndex(
+      (one) => one.p_type === PT.PT_LOAD && place >= one.p_vaddr && place < one.p_vaddr + BigInt(one.p_memsz),
+    );
+    const load = {...(programHeaders[index] as Phdr), p_flags: PF.PF_R | PF.PF_W};
+    bytes.set(Phdr.encode(load, format), header.e_phoff + index * Phdr.size(64));
+    bytes.writeBigUInt64LE(place + 16n, sound.offsetOfTable(DT.DT_RELA) ?? 0);
+    t.throws(() => relocateAll(viewBuffer(bytes)), {code: 'BAD_ELF', message: /or a table of relocations/});
+  }
+});
+
+test(
+  'DT_RELR that names more words than there are is refused',
+  withTools((t) => {
+    const file = path.join(tempDirectory(t), 'lib.so');
+    const code = 'int a; int *p = &a, *q = &a; const long mark[5000] = {0x1122334455667788};\n';
+    const relr = ['-Wl,-z,pack-relative-relocs', '-Wl,-Bsymbolic'];
+    output('gcc', ['-shared', '-fPIC', ...relr, '-o', file, tempFile(t, code, 'lib.c')]);
+    const bytes = readFileSync(file);
+    const {dynamic, programHeaders} = viewBuffer(bytes);
+    const {p_vaddr: place} = programHeaders.find(isData) as Phdr;
+    const at = bytes.indexOf(Buffer.from('8877665544332211', 'hex'));
+    for (let i = 0; i < 5000; i++) bytes.writeBigUInt64LE(place, at + i * 8);
+    const set = (tag: bigint, value: bigint) =>
+      bytes.writeBigUInt64LE(value, (dynamic?.offset ?? 0) + (dynamic?.tags.lastIndexOf(tag) ?? 0) * 16 + 8);
+    const first = programHeaders.find(
+      (one) => one.p_type === PT.PT_LOAD && at >= one.p_offset && at < one.p_offset + one.p_filesz,
+    );
+    set(DT.DT_RELR, (first?.p_vaddr ?? 0n) + BigInt(at - (first?.p_offset ?? 0)));
+    set(DT.DT_RELRSZ, 40_000n);
+    t.throws(() => relocateAll(viewBuffer(bytes)), {code: 'BAD_ELF', message: /more words than there are/});
+  }),
+);
+
 test(
   'a program is not packed with a library whose relocations are refused, and nothing is left behind',
   withTools(async (t) => {
@@ -228,7 +266,8 @@ test(
     const options = {libraryPath: directory, output: file};
     await t.throwsAsync(pack(t, '/usr/bin/xz', {...options, fixedAddress: true}), {
       code: 'BAD_ELF',
-      message: /liblzma\.so\.5: a relocation changes the headers \(at offset 0x\w+,/,
+      message:
+        /liblzma\.so\.5: a relocation changes the headers or a table of relocations \(at offset 0x\w+,/,
     });
     t.false(existsSync(file));
   }),

@@ -1,13 +1,16 @@
 /*
  * The words that relocations change, in copies of a file's segments. What only a hostile file has is refused: a place
- * where the loader would crash, or one in the headers, which would then say something else than when they were checked.
+ * where the loader would crash, or one in the headers or in a table of the loader's, which are read here as they are in
+ * the file.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {hasTextRelocations} from '../../elf/hardening.js';
 import type {Phdr} from '../../elf/records.js';
 import {type Base, baseOf} from '../../elf/scan.js';
+import {dynamicTables} from '../../elf/tables.js';
 import type {ElfView} from '../../elf/view.js';
 import {ElfError, hex} from '../../errors.js';
+import type {Range} from '../../source/range-set.js';
 import type {SegmentCopy} from './segment-copy.js';
 
 const wordSize = 8;
@@ -29,7 +32,7 @@ export class RelocatedWords {
   readonly #loads: readonly Phdr[];
   readonly #writable: readonly Writable[];
   readonly #mapped: readonly Span[];
-  readonly #headers: readonly Span[];
+  readonly #read: readonly Span[];
 
   constructor(view: ElfView, copies: readonly SegmentCopy[]) {
     this.#view = view;
@@ -45,7 +48,8 @@ export class RelocatedWords {
         ...this.#span(p_vaddr, p_filesz),
         data: new DataView(bytes.buffer, bytes.byteOffset + bytes.length - p_filesz),
       }));
-    this.#headers = this.#headerSpans();
+    const canChange = ({start, end}: Span) => this.#mapped.some((one) => start < one.end && end > one.start);
+    this.#read = [...this.#headers(), ...this.#addresses(dynamicTables(view)).filter(canChange)];
   }
 
   /**
@@ -57,6 +61,11 @@ export class RelocatedWords {
    */
   holds(place: number, entry: number): boolean {
     return this.#find(place, entry) !== undefined;
+  }
+
+  /** How many words of the file can be changed. */
+  get count(): number {
+    return this.#writable.reduce((sum, {start, end}) => sum + Math.floor((end - start) / wordSize), 0);
   }
 
   /** Make a word the sum of two. */
@@ -80,26 +89,32 @@ export class RelocatedWords {
 
   #find(place: number, entry: number): Writable | undefined {
     const touches = ({start, end}: Span) => place + wordSize > start && place < end;
-    if (this.#headers.some(touches)) throw this.#bad('a relocation changes the headers', place, entry);
+    if (this.#read.some(touches))
+      throw this.#bad('a relocation changes the headers or a table of relocations', place, entry);
     const own = this.#writable.find(({start, end}) => place >= start && place + wordSize <= end);
     if (own === undefined && !this.#mapped.some(({start, end}) => place >= start && place + wordSize <= end))
       throw this.#bad('a relocation is outside the writable segments', place, entry);
     return own;
   }
 
-  /** Of the dynamic section, the ELF header and the program header table. */
-  #headerSpans(): Span[] {
+  /** The dynamic section, the ELF header and the program header table. */
+  #headers(): Span[] {
     const {dynamic, header, programHeaders} = this.#view;
     const inFile = [
       {offset: 0, size: header.e_ehsize},
       {offset: header.e_phoff, size: programHeaders.length * header.e_phentsize},
     ];
-    const spans = inFile.flatMap(({offset, size}) =>
+    const spans = this.#addresses(inFile);
+    return dynamic === undefined ? spans : [...spans, this.#span(dynamic.address, dynamic.capacity * 16)];
+  }
+
+  /** Where ranges of the file are in memory. */
+  #addresses(ranges: readonly Range[]): Span[] {
+    return ranges.flatMap(({offset, size}) =>
       this.#loads
         .filter(({p_offset, p_filesz}) => offset >= p_offset && offset < p_offset + p_filesz)
         .map(({p_offset, p_vaddr}) => this.#span(p_vaddr + BigInt(offset - p_offset), size)),
     );
-    return dynamic === undefined ? spans : [...spans, this.#span(dynamic.address, dynamic.capacity * 16)];
   }
 
   #span(address: bigint, size: number): Span {

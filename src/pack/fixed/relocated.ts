@@ -65,9 +65,11 @@ function dynamicIn({dynamic, format}: ElfView, segments: readonly SegmentCopy[])
 /** How many words DT_RELR changes; undefined, and nothing is changed, when one of them is left for the loader. */
 function applyPacked(view: ElfView, words: RelocatedWords, base: bigint): number | undefined {
   const entry = view.offsetOfTable(DT.DT_RELR) ?? 0;
+  const most = words.count;
   let [count, isLeft] = [0, false];
   eachPackedPlace(view, words.base, (place) => {
     count++;
+    if (count > most) throw tooMany(view, entry, most);
     isLeft = !words.holds(place, entry);
     return isLeft;
   });
@@ -78,6 +80,12 @@ function applyPacked(view: ElfView, words: RelocatedWords, base: bigint): number
     return false;
   });
   return count;
+}
+
+/** A linker names each word once; a hostile table of a megabyte names eight million. */
+function tooMany({path}: ElfView, offset: number, most: number): ElfError {
+  const expected = `at most ${most} words, as the writable segments have`;
+  return new ElfError('BAD_ELF', 'DT_RELR changes more words than there are', {path, offset, expected});
 }
 
 /** How many relocations at the start of DT_RELA were applied. */

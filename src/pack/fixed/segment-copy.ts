@@ -12,6 +12,9 @@ export interface SegmentCopy {
   readonly bytes: Uint8Array;
 }
 
+/** Bytes of segments that are copied and relocated for one packed file: all are in memory at once. */
+export const mostCopied = 1 << 28;
+
 /** Copy the pages of a segment, from the start of its first page on. */
 export function copySegment({source}: ElfView, load: Phdr, page: number): SegmentCopy {
   const before = load.p_offset % page;
