@@ -1,17 +1,19 @@
 /*
  * One elfinterp at a time in a root: two that replace one bundle would each take the other's for the old one.
  *
- * Node has no flock(2). A symbolic link is made in one step together with what it says, so it is the lock, and what
- * it says is who holds it (process-identity.ts).
+ * Node has no flock(2). A symbolic link is made in one step together with its target, so it is the lock, and its target
+ * is who holds it (process-identity.ts).
  * A lock whose process is gone is taken away: renamed first, because two could see the same dead one, and the second
- * of them would take away the lock that the first has made since.
+ * of them would take away the lock that the first has made since. The name that it gets meanwhile has the identity of
+ * the process that renamed it.
  */
-import {linkSync, lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
+import {lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
 import {ElfError, printable, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {isRunning, ownIdentity} from '../write/process-identity.js';
 
 export const lockName = '.elfinterp-lock';
+const asidePrefix = `${lockName}-`;
 
 /** In milliseconds; a bundle of all emulators takes some seconds. */
 const longestWait = 60_000;
@@ -33,10 +35,13 @@ export function withLock<T>(root: DirFd, work: () => T): T {
   }
 }
 
-/** A lock that cannot be removed is none any more when this process is gone. */
+/**
+ * A lock that cannot be removed is none any more when this process is gone. One that another process took away in
+ * error, and a third made anew, is not ours to remove.
+ */
 function giveBack(root: DirFd): void {
   try {
-    unlinkSync(root.at(lockName));
+    if (readlinkSync(root.at(lockName)) === ownIdentity()) unlinkSync(root.at(lockName));
   } catch {
     // What was done under it is done.
   }
@@ -81,16 +86,34 @@ function isHeld(root: DirFd, holder: string): boolean {
   return stats !== undefined && Date.now() - stats.ctimeMs < longestWork;
 }
 
+/** Afterwards the lock is free, or another process has it: `take` sees. */
 function takeAway(root: DirFd, dead: string): void {
-  const aside = root.at(`${lockName}-${process.pid}`);
+  const aside = root.at(`${asidePrefix}${ownIdentity()}`);
   try {
     renameSync(root.at(lockName), aside);
-    // Another run was faster, and this is its lock: it gets it back.
-    if (readlinkSync(aside) !== dead) linkSync(aside, root.at(lockName));
-    unlinkSync(aside);
+    const holder = readlinkSync(aside);
+    // Another run was faster, and this is its lock: it gets it back, unless a third has made one since.
+    if (holder !== dead) symlinkSync(holder, root.at(lockName));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? ''))
       throw systemError(root.real, error, 'cannot write');
+  } finally {
+    removeLink(aside);
+  }
+}
+
+/** Remove locks that processes renamed which are gone. The root is locked. */
+export function sweepLocks(root: DirFd): void {
+  for (const name of root.names().filter((one) => one.startsWith(asidePrefix)))
+    if (isRunning(name.slice(asidePrefix.length)) === false) removeLink(root.at(name));
+}
+
+/** Anything but a link is no lock. */
+function removeLink(path: string): void {
+  try {
+    if (lstatSync(path).isSymbolicLink()) unlinkSync(path);
+  } catch {
+    // It is gone, or a later run removes it.
   }
 }
 

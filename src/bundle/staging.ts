@@ -18,7 +18,7 @@ import type {DirFd} from '../source/dir-fd.js';
 import {syncDirectory} from '../write/durable.js';
 import {removeTree} from '../write/remove-tree.js';
 import {formatJournal, type Journal, longestJournal, parseJournal} from './journal.js';
-import {lockName, withLock} from './lock.js';
+import {lockName, sweepLocks, withLock} from './lock.js';
 import {carryOut, windUp} from './steps.js';
 
 const stagingPrefix = '.elfinterp-staging-';
@@ -48,6 +48,7 @@ export function settle(root: DirFd): readonly string[] {
  * @throws ElfError BAD_MANIFEST for a journal that cannot be read; nothing is touched then. FILE_SYSTEM
  */
 export function recover(root: DirFd): readonly string[] {
+  sweepLocks(root);
   const done: string[] = [];
   for (const name of root.names().filter((one) => one.startsWith(stagingPrefix))) {
     using staging = openOwn(root, name);

@@ -1,0 +1,22 @@
+import fs from 'node:fs';
+import {syncBuiltinESMExports} from 'node:module';
+
+type Patch = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/**
+ * Do synchronous work, which no other test can see, while functions of `node:fs` do something else.
+ *
+ * @param patch gets the functions as they are
+ */
+export function withPatchedFs<T>(patch: (original: typeof fs) => Patch, work: () => T): T {
+  const original = {...fs};
+  const patched = patch(original);
+  Object.assign(fs, patched);
+  syncBuiltinESMExports();
+  try {
+    return work();
+  } finally {
+    for (const name of Object.keys(patched)) Object.assign(fs, {[name]: original[name as keyof typeof fs]});
+    syncBuiltinESMExports();
+  }
+}
