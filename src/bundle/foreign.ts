@@ -2,12 +2,12 @@
  * What is where a bundle goes and does not belong to a bundle: no one asked for it to be replaced.
  */
 import {posix} from 'node:path';
+import {hasEntry} from '../change/entry.js';
+import {hasFile} from '../change/steps.js';
 import {ElfError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {DirFd} from '../source/dir-fd.js';
-import {isIn} from './in-place.js';
 import {type Manifest, type ManifestFile, manifestName} from './manifest.js';
-import {hasFile} from './steps.js';
 
 /**
  * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the
@@ -51,5 +51,7 @@ export function refuseForeignFiles(
 function isOther(top: DirFd, path: string, planned: ManifestFile | undefined): boolean {
   if (!hasFile(top, path)) return false;
   using directory = enter(top, posix.dirname(path));
-  return planned === undefined || directory === undefined || !isIn(directory, planned);
+  return (
+    planned === undefined || directory === undefined || !hasEntry(directory, posix.basename(path), planned)
+  );
 }

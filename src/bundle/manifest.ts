@@ -4,8 +4,9 @@
  * before anything is done with it.
  */
 import {posix} from 'node:path';
+import {roles} from '../change/entry.js';
+import {Reader} from '../change/reader.js';
 import {isBelow} from './layout.js';
-import {Reader} from './reader.js';
 
 /** What a file is for. */
 export type ManifestRole = 'library' | 'loader' | 'program' | 'data' | 'link';
@@ -141,8 +142,6 @@ function pathUnder(reader: Reader, value: unknown, where: string, prefix: string
   if (isBelow(path, prefix)) return path;
   throw reader.outside(where, `a path under ${prefix}`, path);
 }
-
-export const roles: readonly ManifestRole[] = ['library', 'loader', 'program', 'data', 'link'];
 
 function readFile(reader: Reader, value: unknown, where: string, prefix: string): ManifestFile {
   const {path, role, sha256, size, mode, source, resolved} = reader.object(value, where);

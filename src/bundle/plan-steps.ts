@@ -1,8 +1,8 @@
 import {posix} from 'node:path';
+import type {Journal, Preparation} from '../change/journal.js';
+import {inodeOf, missingDirectories} from '../change/steps.js';
 import type {DirFd} from '../source/dir-fd.js';
-import type {Journal, Preparation} from './journal.js';
 import type {Manifest, ManifestFile} from './manifest.js';
-import {hasDirectory, inodeOf} from './steps.js';
 
 /** What of the bundle before gives way. */
 export interface Replaced {
@@ -42,15 +42,4 @@ export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): 
     commit: {op: 'moveDirectoryIn', path: missing(libs)[0] ?? libs},
     finish: [],
   };
-}
-
-/** A function that tells which directories have to be made for a path, the outermost first: each of them once. */
-function missingDirectories(root: DirFd): (path: string) => string[] {
-  const known = new Set(['/']);
-  const missing = (path: string): string[] => {
-    if (known.has(path)) return [];
-    known.add(path);
-    return hasDirectory(root, path) ? [] : [...missing(posix.dirname(path)), path];
-  };
-  return missing;
 }

@@ -8,7 +8,7 @@ import {isInPlace, isThere} from '../bundle/in-place.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, settle} from '../bundle/staging.js';
-import {hasDirectory} from '../bundle/steps.js';
+import {hasDirectory} from '../change/steps.js';
 import {ElfError, inWords, printable} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import {OpenRoot} from '../loader/open-root.js';

@@ -2,20 +2,18 @@
  * Where a file is made ready that is to take the place of another: a directory beside the target, so that the rename
  * stays inside one file system, and of mode 0700, so that no one else sees a file that does not have its owner and mode yet.
  *
- * The directory that it is in may belong to another user, who can rename it, or put another one in its place, at any
- * moment. So it is held by a descriptor, and it counts only if it is what it should be: ours, and closed to all others.
- * Then it does not matter where it is by now: only we can make, replace or remove a name in it.
+ * The directory that it is in may belong to another user. own-directory.ts holds it, so it does not matter where it is by
+ * now: only we can make, replace or remove a name in it.
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
  * `elfinterp-tree`. The workspace's name tells the process that made it, and a later run in the same place removes what
  * a killed one left behind.
  */
-import {constants, mkdirSync, mkdtempSync, openSync, rmdirSync, type Stats, unlinkSync} from 'node:fs';
+import {constants, mkdirSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {basename} from 'node:path';
-import {ElfError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {findDirectory} from '../source/place.js';
+import {isPrivate, makeOwnDirectory} from './own-directory.js';
 import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
 
@@ -41,13 +39,11 @@ export class Workspace {
   /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
   constructor(parent: DirFd) {
     this.#parent = parent.dup();
-    let made: string | undefined;
     try {
-      made = basename(mkdtempSync(parent.at(`${workspacePrefix}-${ownIdentity()}-`)));
-      this.#name = made;
-      this.directory = openOwn(parent, made);
+      const {name, directory} = makeOwnDirectory(parent, `${workspacePrefix}-${ownIdentity()}-`);
+      this.#name = name;
+      this.directory = directory;
     } catch (error) {
-      attempt(() => made !== undefined && rmdirSync(parent.at(made)));
       this.#parent[Symbol.dispose]();
       throw error;
     }
@@ -136,27 +132,6 @@ export class Workspaces {
   remove(): void {
     for (const workspace of this.#made) workspace.remove();
   }
-}
-
-/** Hold a directory of our own; for root it has to be private. @throws ElfError UNSUPPORTED, CHANGED */
-function openOwn(parent: DirFd, name: string): DirFd {
-  const directory = parent.directory(name);
-  if (directory === undefined)
-    throw new ElfError('CHANGED', 'another process removed the temporary directory');
-  if (isPrivate(directory.stats) || (isOwn(directory.stats) && process.geteuid?.() !== 0)) return directory;
-  directory[Symbol.dispose]();
-  throw new ElfError('UNSUPPORTED', 'cannot create a private directory next to the file', {
-    expected: 'a file system that supports owners and modes, and no process that replaces the directory',
-    got: `a directory of user ${directory.stats.uid} with mode 0${(directory.stats.mode & 0o7777).toString(8)}`,
-  });
-}
-
-function isPrivate(stats: Stats): boolean {
-  return isOwn(stats) && (stats.mode & 0o777) === 0o700;
-}
-
-function isOwn({uid}: Stats): boolean {
-  return uid === (process.geteuid?.() ?? uid);
 }
 
 const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);

@@ -15,13 +15,16 @@ import {
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {contentOfBytes} from '../../src/bundle/contents.js';
-import {formatJournal, type Journal} from '../../src/bundle/journal.js';
 import type {Manifest} from '../../src/bundle/manifest.js';
 import {journalOf} from '../../src/bundle/plan-steps.js';
 import {changeBundle, recover} from '../../src/bundle/staging.js';
-import {inodeOf, type Sides, take, undo} from '../../src/bundle/steps.js';
+import {formatJournal, type Journal} from '../../src/change/journal.js';
+import {inodeOf, type Sides, take, undo} from '../../src/change/steps.js';
+import {ElfError} from '../../src/errors.js';
 import {openDirectory} from '../../src/source/dir-fd.js';
 import {tempDirectory} from '../helpers/temp.js';
+
+const rootTest = process.geteuid?.() === 0 ? test : test.skip;
 
 type Tree = Readonly<Record<string, string>>;
 
@@ -218,7 +221,7 @@ for (const [title, journal] of [
     sides.begin(journal);
     const before = contentOf(sides.path);
     const message =
-      /cannot tell what an interrupted run left here \(expected a journal; move back what `replaced` has/;
+      /cannot tell what an interrupted run left here \(expected a journal; move back the files in `replaced`/;
     t.throws(() => recover(sides.root), {code: 'BAD_MANIFEST', message});
     t.deepEqual(contentOf(sides.path), before);
   });
@@ -270,7 +273,50 @@ test('what somebody put into the libraries while they were away is kept beside t
   t.deepEqual(contentOf(sides.path), {...old, 'b/lib/hand': 'made'});
 });
 
-test('a staging directory that others can enter is left alone', (t) => {
+test('what somebody wrote in the place of a replaced file stays, and so does all that would be put back', (t) => {
+  for (const taken of [2, 3]) {
+    const sides = makeRoot(t);
+    const journal = replacing(sides);
+    sides.begin(journal);
+    for (const step of journal.prepare.slice(0, taken)) take(sides, step);
+    rmSync(path.join(sides.path, 'b/prog'));
+    writeFileSync(path.join(sides.path, 'b/prog'), 'by hand');
+    const before = contentOf(sides.path);
+    const message = /b\/prog: another file is in the place of one that an interrupted run replaced/;
+    t.throws(() => recover(sides.root), {code: 'CHANGED', message});
+    t.deepEqual(contentOf(sides.path), before);
+    rmSync(path.join(sides.path, 'b/prog'));
+    recover(sides.root);
+    t.deepEqual(contentOf(sides.path), old);
+  }
+});
+
+test('an error that comes first is reported with the one that keeps it from being undone', (t) => {
+  const {root, path: directory} = makeRoot(t);
+  rmSync(path.join(directory, stagingName), {recursive: true});
+  const error = t.throws(() =>
+    changeBundle(root, () => ({
+      version: 1,
+      prepare: [
+        {op: 'putAside', path: '/b/old'},
+        {op: 'makeDirectory', path: '/b/old'},
+        {op: 'moveIn', ...file('b/prog')},
+      ],
+      commit: {op: 'markDone'},
+      finish: [],
+    })),
+  );
+  t.true(error instanceof ElfError && error.code === 'CHANGED');
+  t.regex(
+    error?.message ?? '',
+    /b\/old: another file is in the place .*; the error before: .*new\/b: another/,
+  );
+  t.true(error?.cause instanceof ElfError);
+  const [name = ''] = readdirSync(directory).filter((one) => one.startsWith('.elfinterp'));
+  t.is(readFileSync(path.join(directory, name, 'replaced/b/old'), 'utf8'), old['b/old'] ?? '');
+});
+
+rootTest('a staging directory that others can enter is left alone by root', (t) => {
   const directory = tempDirectory(t);
   mkdirSync(path.join(directory, stagingName, 'new'), {recursive: true, mode: 0o755});
   writeFileSync(path.join(directory, stagingName, 'journal.json'), '');

@@ -1,15 +1,15 @@
 /*
- * A change of a bundle as data. It is written to the staging directory before the root is touched, and whoever finds it
- * there can finish the change or undo it (steps.ts):
+ * A change of a directory as data. It is written to the staging directory before the directory, the root, is touched,
+ * and whoever finds it there can finish the change or undo it (steps.ts):
  *
  *   prepare   steps that can be undone, in this order
- *   commit    one rename: with it the change is done
+ *   commit    one step, which happens as a whole: with it the change is done
  *   finish    what is left to do then
  *
- * No step is marked as done: the place of its file tells.
+ * No step is marked as done: where its file is shows it.
  */
 import {ElfError} from '../errors.js';
-import {type ManifestFile, roles} from './manifest.js';
+import {type Entry, roles} from './entry.js';
 import {Reader} from './reader.js';
 
 /** A step that can be undone. Paths are absolute, seen from inside the root. */
@@ -17,21 +17,32 @@ export type Preparation =
   /** Move a file to `replaced`. */
   | {readonly op: 'putAside'; readonly path: string}
   /** The same for a file that another one replaces: it keeps its name as well until then, where it can have two. */
-  | {readonly op: 'keepAside'; readonly path: string}
+  | KeepAside
   /** Move a directory to `replaced`. The device and inode that it has to have; null when nothing was there. */
   | {readonly op: 'putAsideDirectory'; readonly path: string; readonly inode: string | null}
   | {readonly op: 'makeDirectory'; readonly path: string}
   /** Move a file from `new`. */
   | MoveIn;
 
-export interface MoveIn extends Pick<ManifestFile, 'path' | 'role' | 'sha256' | 'size'> {
+export interface KeepAside {
+  readonly op: 'keepAside';
+  readonly path: string;
+  /** What has to be there (`stateOf`); null for nothing. Left out where any file may be replaced. */
+  readonly state?: string | null;
+}
+
+export interface MoveIn extends Pick<Entry, 'role' | 'sha256' | 'size'> {
   readonly op: 'moveIn';
+  readonly path: string;
 }
 
 /** The step that counts. */
 export type Commit =
   /** Move a directory from `new`, with all that is left there. */
-  {readonly op: 'moveDirectoryIn'; readonly path: string} | {readonly op: 'putAside'; readonly path: string};
+  | {readonly op: 'moveDirectoryIn'; readonly path: string}
+  | {readonly op: 'putAside'; readonly path: string}
+  /** Make the file `done` in the staging directory, where no step of the change itself can come last. */
+  | {readonly op: 'markDone'};
 
 /** A step that may be taken any number of times. */
 export interface Finish {
@@ -39,7 +50,7 @@ export interface Finish {
   readonly path: string;
 }
 
-/** A change of a bundle. */
+/** A change of a directory. */
 export interface Journal {
   readonly version: 1;
   readonly prepare: readonly Preparation[];
@@ -47,14 +58,14 @@ export interface Journal {
   readonly finish: readonly Finish[];
 }
 
-/** In bytes: twice a manifest, whose files it has with two steps each. */
+/** In bytes: twice the manifest of a bundle, whose files it has with two steps each. */
 export const longestJournal = 1 << 25;
 
 /** Print a journal. @throws ElfError UNSUPPORTED for one that is too long to be read back */
 export function formatJournal({version, prepare, commit, finish}: Journal): string {
   const text = JSON.stringify({version, prepare, commit, finish});
   if (Buffer.byteLength(text) <= longestJournal) return text;
-  throw new ElfError('UNSUPPORTED', 'too many files for a bundle: the list of steps is too long', {
+  throw new ElfError('UNSUPPORTED', 'too many files for one change: the list of steps is too long', {
     expected: `at most ${longestJournal} bytes`,
     got: `${Buffer.byteLength(text)} bytes`,
   });
@@ -72,7 +83,7 @@ export function parseJournal(text: string, path: string): Journal {
   return {
     version: reader.oneOf(version, 'version', [1] as const),
     prepare: reader.list(prepare, 'prepare', (step, where) => readPreparation(reader, step, where)),
-    commit: readStep(reader, commit, 'commit', ['moveDirectoryIn', 'putAside']),
+    commit: readCommit(reader, commit),
     finish: reader.list(finish, 'finish', (step, where) => readStep(reader, step, where, ['removeEmpty'])),
   };
 }
@@ -85,17 +96,25 @@ function readStep<T extends string>(
   names: readonly T[],
 ): {op: T; path: string} {
   const {op, path} = reader.object(step, where);
-  return {op: reader.oneOf(op, `${where}.op`, names), path: reader.absolutePath(path, `${where}.path`)};
+  return {op: reader.oneOf(op, `${where}.op`, names), path: reader.absolutePath(path, `${where}.path`, /\0/)};
+}
+
+function readCommit(reader: Reader, step: unknown): Commit {
+  const {op} = reader.object(step, 'commit');
+  if (op === 'markDone') return {op};
+  return readStep(reader, step, 'commit', ['moveDirectoryIn', 'putAside']);
 }
 
 const preparations = ['putAside', 'keepAside', 'putAsideDirectory', 'makeDirectory', 'moveIn'] as const;
 
 function readPreparation(reader: Reader, step: unknown, where: string): Preparation {
   const {op, path} = readStep(reader, step, where, preparations);
-  const {inode, role, sha256, size} = reader.object(step, where);
+  const {inode, state, role, sha256, size} = reader.object(step, where);
   switch (op) {
+    case 'keepAside':
+      return state === undefined ? {op, path} : {op, path, state: readState(reader, state, `${where}.state`)};
     case 'putAsideDirectory':
-      return {op, path, inode: inode === null ? null : reader.string(inode, `${where}.inode`)};
+      return {op, path, inode: readState(reader, inode, `${where}.inode`)};
     case 'moveIn':
       return {
         op,
@@ -107,4 +126,9 @@ function readPreparation(reader: Reader, step: unknown, where: string): Preparat
     default:
       return {op, path};
   }
+}
+
+/** What has to be at a path, null for nothing. */
+function readState(reader: Reader, value: unknown, where: string): string | null {
+  return value === null ? null : reader.string(value, where);
 }

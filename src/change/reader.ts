@@ -70,10 +70,11 @@ export class Reader {
     throw this.bad(where, choices.join(', '), value);
   }
 
-  absolutePath(value: unknown, where: string): string {
+  /** @param refused characters that the path cannot have */
+  absolutePath(value: unknown, where: string, refused = /[\0\n]/): string {
     const path = this.string(value, where);
-    const normal = path.startsWith('/') && posix.normalize(path) === path && !/[\0\n]/.test(path);
-    // The root itself, or a path with a slash at its end, is nothing that a bundle could own.
+    const normal = path.startsWith('/') && posix.normalize(path) === path && !refused.test(path);
+    // The root itself, or a path with a slash at its end, can be owned by nothing that is read here.
     if (normal && !path.endsWith('/') && path.length < longestPath) return path;
     const expected = `an absolute path below ${longestPath} characters without '.', '..' or superfluous slashes`;
     throw this.outside(where, expected, path.slice(0, longestPath));

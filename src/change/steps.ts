@@ -1,22 +1,28 @@
 /*
  * What the steps of a journal do, between a root and the staging directory in it:
  *
- *   new/       the new bundle, as it will be in the root
- *   replaced/  what had to give way, as it lay in the root
+ *   new/       what comes, as it will be in the root
+ *   replaced/  what had to give way, as it was in the root
+ *   done       the change is done, where its journal ends with `markDone`
  *
  * A step moves one file by one rename, by descriptors of the directories. Undoing puts the file back where it came from,
- * so that its place tells what was done and what was undone, and both may be interrupted and taken up again.
+ * so that its place shows what was done and what was undone, and both may be interrupted and taken up again.
  */
-import {chmodSync, linkSync, lstatSync, renameSync, rmdirSync} from 'node:fs';
+import {chmodSync, closeSync, linkSync, lstatSync, openSync, renameSync, rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {DirFd, PathFd} from '../source/dir-fd.js';
 import {syncDirectory} from '../write/durable.js';
-import {isIn} from './in-place.js';
-import type {Commit, Finish, Journal, MoveIn, Preparation} from './journal.js';
+import {hasEntry} from './entry.js';
+import type {Commit, Finish, Journal, KeepAside, MoveIn, Preparation} from './journal.js';
 
-type Located = Pick<Step, 'path'>;
+/** The file that `markDone` makes. */
+export const doneName = 'done';
+
+interface Located {
+  readonly path: string;
+}
 
 /** The two sides of a change. */
 export interface Sides {
@@ -25,8 +31,8 @@ export interface Sides {
 }
 
 /**
- * Carry out a change. What it did reaches the disk before what counts, so that a power failure leaves one bundle or the
- * other, too.
+ * Carry out a change. What it did reaches the disk before what counts, so that a power failure, too, leaves what was
+ * there or what was to come.
  *
  * @throws ElfError CONFLICT, CHANGED, FILE_SYSTEM, or an error of the system
  */
@@ -34,15 +40,21 @@ export function carryOut(sides: Sides, {prepare, commit, finish}: Journal): void
   for (const step of prepare) take(sides, step);
   syncParents(sides.root, prepare);
   take(sides, commit);
-  syncParents(sides.root, [commit]);
+  if (commit.op === 'markDone') syncDirectory(sides.staging.path);
+  else syncParents(sides.root, [commit]);
   for (const step of finish) take(sides, step);
 }
 
-/** Bring a change that was interrupted to an end: what counts was done, or everything is undone. */
+/**
+ * Bring a change that was interrupted to an end: what counts was done, or everything is undone.
+ *
+ * @throws ElfError CHANGED before anything is undone where a file would be lost that somebody else has put there since
+ */
 export function windUp(sides: Sides, {prepare, commit, finish}: Journal): void {
   if (isDone(sides, commit)) {
     for (const step of finish) tryToRemoveEmpty(sides, step);
   } else {
+    requireUndoable(sides, prepare);
     for (const step of prepare.toReversed()) undo(sides, step);
     syncParents(sides.root, prepare);
   }
@@ -67,6 +79,7 @@ const effects: {readonly [Op in Step['op']]: Effect<Extract<Step, {op: Op}>>} = 
   makeDirectory: {take: makeDirectory, undo: tryToRemoveEmpty},
   moveIn: {take: moveIn, undo: takeOut},
   moveDirectoryIn: {take: moveIn},
+  markDone: {take: markDone},
   removeEmpty: {take: removeEmpty},
 };
 
@@ -80,8 +93,37 @@ export function undo(sides: Sides, step: Preparation): void {
   effect.undo?.(sides, step);
 }
 
-function isDone({staging}: Sides, {op, path}: Commit): boolean {
-  return op === 'putAside' ? hasFile(staging, `/replaced${path}`) : !hasFile(staging, `/new${path}`);
+function isDone({staging}: Sides, commit: Commit): boolean {
+  switch (commit.op) {
+    case 'markDone':
+      return isThere(staging, doneName);
+    case 'putAside':
+      return hasFile(staging, `/replaced${commit.path}`);
+    case 'moveDirectoryIn':
+      return !hasFile(staging, `/new${commit.path}`);
+  }
+}
+
+/** Of each file that gave way, the old one or the new one has to be at its path, or nothing. @throws ElfError CHANGED */
+function requireUndoable(sides: Sides, prepare: readonly Preparation[]): void {
+  const coming = new Map(prepare.flatMap((step) => (step.op === 'moveIn' ? [[step.path, step]] : [])));
+  for (const {op, path} of prepare)
+    if (op === 'putAside' || op === 'keepAside') requireKnown(sides, path, coming.get(path));
+}
+
+function requireKnown({root, staging}: Sides, path: string, coming: MoveIn | undefined): void {
+  const [parent, name] = split(path);
+  using aside = enter(staging, `/replaced${parent}`);
+  using old = aside?.openPath(name);
+  using directory = enter(root, parent);
+  using there = directory?.openPath(name);
+  if (old === undefined || directory === undefined || there === undefined) return;
+  if (inodeOf(there) === inodeOf(old)) return;
+  if (coming !== undefined && hasEntry(directory, name, coming)) return;
+  throw new ElfError('CHANGED', 'another file is in the place of one that an interrupted run replaced', {
+    path: there.real,
+    expected: `nothing, or what that run put there; move the file away, and run again`,
+  });
 }
 
 /** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
@@ -103,7 +145,7 @@ function putAside({root, staging}: Sides, path: string, check: (moved: PathFd) =
 /** Even one that is put there at the last moment. */
 function requireFile({stats, real}: PathFd): void {
   if (!stats.isDirectory()) return;
-  throw new ElfError('CONFLICT', 'a directory is in the place of a file of the bundle', {path: real});
+  throw new ElfError('CONFLICT', 'a directory is in the place of a file', {path: real});
 }
 
 function requireInode(moved: PathFd, inode: string | null): void {
@@ -111,16 +153,23 @@ function requireInode(moved: PathFd, inode: string | null): void {
   throw new ElfError('CHANGED', 'another directory has replaced it', {path: moved.real});
 }
 
-/** What tells a directory from every other one. */
+/** What distinguishes a file or directory from every other one. */
 export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
   return `${dev}:${ino}`;
 }
 
+/** The same, with what changes when a file is written to; the time of a second name is left out. */
+export function stateOf({bigStats: {dev, ino, size, mtimeNs}}: PathFd): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}`;
+}
+
 /** A second name costs nothing and leaves no moment without the first; not every file system has them. */
-function keepAside(sides: Sides, {path}: Located): void {
+function keepAside(sides: Sides, {path, state}: KeepAside): void {
   const [parent, name] = split(path);
   using from = enter(sides.root, parent);
   using there = from?.openPath(name);
+  if (state !== undefined && state !== (there === undefined ? null : stateOf(there)))
+    throw new ElfError('CHANGED', 'the file changed meanwhile', {path: posix.join(sides.root.real, path)});
   if (from === undefined || there === undefined) return;
   requireFile(there);
   using to = enter(sides.staging, `/replaced${parent}`, 'make');
@@ -144,6 +193,10 @@ function moveIn({root, staging}: Sides, {path}: Located): void {
   renameSync(from.at(name), to.at(name));
 }
 
+function markDone({staging}: Sides): void {
+  closeSync(openSync(staging.at(doneName), 'wx', 0o600));
+}
+
 function requireDirectory(top: DirFd, path: string): DirFd {
   const directory = enter(top, path);
   if (directory !== undefined) return directory;
@@ -157,7 +210,7 @@ function takeOut({root, staging}: Sides, step: MoveIn): void {
   using from = enter(root, parent);
   if (from === undefined || !isThere(from, name)) return;
   const isReplacing = hasFile(staging, `/replaced${step.path}`);
-  if (!isReplacing && !isIn(from, step)) return;
+  if (!isReplacing && !hasEntry(from, name, step)) return;
   using to = enter(staging, `/new${parent}`, 'make');
   if (!isReplacing || !tryToLink(from.at(name), to.at(name))) renameSync(from.at(name), to.at(name));
 }
@@ -246,4 +299,15 @@ export function hasFile(top: DirFd, path: string): boolean {
 export function hasDirectory(top: DirFd, path: string): boolean {
   using directory = enter(top, posix.dirname(path));
   return directory !== undefined && isDirectory(directory, posix.basename(path));
+}
+
+/** A function that returns the directories that have to be made for a path, the outermost first: each of them once. */
+export function missingDirectories(root: DirFd): (path: string) => string[] {
+  const known = new Set(['/']);
+  const missing = (path: string): string[] => {
+    if (known.has(path)) return [];
+    known.add(path);
+    return hasDirectory(root, path) ? [] : [...missing(posix.dirname(path)), path];
+  };
+  return missing;
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {formatJournal, type Journal, longestJournal, parseJournal} from '../../src/bundle/journal.js';
+import {formatJournal, type Journal, longestJournal, parseJournal} from '../../src/change/journal.js';
 
 const sha256 = 'a'.repeat(64);
 
@@ -8,6 +8,8 @@ const journal: Journal = {
   prepare: [
     {op: 'putAside', path: '/b/old'},
     {op: 'keepAside', path: '/b/prog'},
+    {op: 'keepAside', path: '/b/kept', state: '2049:13:5:1000'},
+    {op: 'keepAside', path: '/b/new', state: null},
     {op: 'moveIn', path: '/b/prog', role: 'program', sha256, size: 2},
     {op: 'makeDirectory', path: '/b/share'},
     {op: 'putAsideDirectory', path: '/b/lib', inode: '2049:12'},
@@ -26,6 +28,16 @@ const changed = (change: (json: any) => void): string => {
 
 test('a journal is read back as it was written', (t) => {
   t.deepEqual(parseJournal(formatJournal(journal), 'j'), journal);
+});
+
+test('a journal may end with a mark instead of a move, and paths may have line breaks', (t) => {
+  const marked: Journal = {
+    version: 1,
+    prepare: [{op: 'putAside', path: '/a\nb'}],
+    commit: {op: 'markDone'},
+    finish: [],
+  };
+  t.deepEqual(parseJournal(formatJournal(marked), 'j'), marked);
 });
 
 test('a journal is written like this', (t) => {
@@ -57,10 +69,11 @@ const damage: Readonly<Record<string, readonly [change: (json: any) => void, mes
   'a commit that does not count': [(json) => (json.commit = json.prepare[1]), /commit\.op/],
   'a last step that would have to be undone': [(json) => (json.finish = json.prepare), /finish\[0\]\.op/],
   'a step without a path': [(json) => delete json.prepare[1].path, /prepare\[1\]\.path \(expected a string/],
-  'no hash': [(json) => (json.prepare[2].sha256 = 'A'.repeat(64)), /prepare\[2\]\.sha256/],
-  'a role that no file has': [(json) => (json.prepare[2].role = 'god'), /prepare\[2\]\.role/],
-  'half a byte': [(json) => (json.prepare[2].size = 1.5), /prepare\[2\]\.size/],
-  'a number for an inode': [(json) => (json.prepare[4].inode = 12), /prepare\[4\]\.inode/],
+  'no hash': [(json) => (json.prepare[4].sha256 = 'A'.repeat(64)), /prepare\[4\]\.sha256/],
+  'a role that no file has': [(json) => (json.prepare[4].role = 'god'), /prepare\[4\]\.role/],
+  'half a byte': [(json) => (json.prepare[4].size = 1.5), /prepare\[4\]\.size/],
+  'a number for an inode': [(json) => (json.prepare[6].inode = 12), /prepare\[6\]\.inode/],
+  'a number for a state': [(json) => (json.prepare[2].state = 5), /prepare\[2\]\.state \(expected a string/],
   'a step for a list': [(json) => (json.prepare = json.commit), /prepare \(expected an array/],
   'no object': [(json) => (json.commit = null), /commit \(expected an object/],
 };

@@ -1,0 +1,86 @@
+/*
+ * A new directory of our own in one that may belong to another user, who can rename it or put another one in its place
+ * at any moment. So it is held by a descriptor, and it counts only if it is ours, closed to all others, and empty: a
+ * directory of root's that has its name is not.
+ *
+ * Some file systems give every directory one owner and one mode (drvfs, cifs, vfat): an ordinary user has nothing to
+ * hide there that the files beside it would not show as well, and for root the directory is refused.
+ */
+import {mkdtempSync, rmdirSync, type Stats} from 'node:fs';
+import {posix} from 'node:path';
+import {ElfError} from '../errors.js';
+import type {DirFd} from '../source/dir-fd.js';
+
+/** A directory that is held, and the name that it got. */
+export interface OwnDirectory {
+  readonly name: string;
+  readonly directory: DirFd;
+}
+
+/**
+ * Make a directory and hold it.
+ *
+ * @param prefix of its name; random letters follow
+ * @throws ElfError CHANGED, UNSUPPORTED where it would not be ours alone, or an error of the system; it is removed then
+ */
+export function makeOwnDirectory(parent: DirFd, prefix: string): OwnDirectory {
+  const name = posix.basename(mkdtempSync(parent.at(prefix)));
+  try {
+    return {name, directory: openOwn(parent, name)};
+  } catch (error) {
+    removeEmpty(parent, name);
+    throw error;
+  }
+}
+
+function openOwn(parent: DirFd, name: string): DirFd {
+  const directory = parent.directory(name);
+  try {
+    const path = posix.join(parent.real, name);
+    if (directory === undefined) throw removed(path);
+    if (!isOurs(directory.stats)) throw notPrivate(path, directory.stats);
+    if (directory.names().length > 0) throw removed(path);
+    return directory;
+  } catch (error) {
+    directory?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function removed(path: string): ElfError {
+  return new ElfError('CHANGED', 'another process removed the temporary directory', {path});
+}
+
+function notPrivate(path: string, {uid, mode}: Stats): ElfError {
+  return new ElfError('UNSUPPORTED', 'cannot create a private directory', {
+    path,
+    expected: 'a file system that supports owners and modes, and no process that replaces the directory',
+    got: `a directory of user ${uid} with mode 0${(mode & 0o7777).toString(8)}`,
+  });
+}
+
+function removeEmpty(parent: DirFd, name: string): void {
+  try {
+    rmdirSync(parent.at(name));
+  } catch {
+    // It is gone, or another one has its name.
+  }
+}
+
+/** Whether a directory is this user's. For root, it also has to be closed to all others. */
+export function isOurs(stats: Stats): boolean {
+  return isOwn(stats) && (process.geteuid?.() !== 0 || hasPrivateMode(stats));
+}
+
+/** Whether no one else can reach what is in it: not where a file system gives every directory one mode. */
+export function isPrivate(stats: Stats): boolean {
+  return isOwn(stats) && hasPrivateMode(stats);
+}
+
+function isOwn({uid}: Stats): boolean {
+  return uid === (process.geteuid?.() ?? uid);
+}
+
+function hasPrivateMode({mode}: Stats): boolean {
+  return (mode & 0o777) === 0o700;
+}
