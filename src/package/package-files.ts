@@ -9,6 +9,7 @@ import {DirFd, openDirectory, type PathFd} from '../source/dir-fd.js';
 import {elfMagic, isElfMagic} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type PackageFields, readPackageFields} from './package-json.js';
+import {isStaging} from './repair/staging.js';
 
 /** A package, or single files that are treated as one. */
 export interface PackageFiles {
@@ -22,27 +23,34 @@ export interface PackageFiles {
 }
 
 /**
- * Find the files of a package directory; `node_modules` below it is other packages.
+ * Find the files of a package directory; `node_modules` below it is other packages, and the staging directory of a
+ * repair is not part of it.
  *
  * @throws ElfError FILE_SYSTEM, BAD_PACKAGE
  */
 export function findPackageFiles(directory: string | DirFd): PackageFiles {
   using top = typeof directory === 'string' ? openDirectory(realPath(directory)) : directory.dup();
   const problems: ElfError[] = [];
-  const elfFiles = [...elfFilesIn(top, '', (error) => problems.push(error))];
+  const elfFiles = [...elfFilesIn(top, top.names(), '', (error) => problems.push(error))];
   return {directory: top.real, fields: readFields(top), elfFiles, problems};
 }
 
 type OnProblem = (error: ElfError) => void;
 
 /** Each directory is held while its names are used, so that no link is followed, even one put there meanwhile. */
-function* elfFilesIn(directory: DirFd, path: string, onProblem: OnProblem): Generator<string> {
-  for (const name of directory.names().filter((one) => one !== 'node_modules')) {
+function* elfFilesIn(
+  directory: DirFd,
+  names: readonly string[],
+  path: string,
+  onProblem: OnProblem,
+): Generator<string> {
+  for (const name of names) {
+    if (name === 'node_modules' || isStaging(name)) continue;
     using entry = tryTo(() => stepIn(directory, name), onProblem);
     if (entry instanceof DirFd) {
       // Only its owner may read some directories, which does not stop the walk.
-      if (tryTo(() => entry.names(), onProblem) !== undefined)
-        yield* elfFilesIn(entry, posix.join(path, name), onProblem);
+      const inside = tryTo(() => entry.names(), onProblem);
+      if (inside !== undefined) yield* elfFilesIn(entry, inside, posix.join(path, name), onProblem);
     } else if (entry?.stats.isFile() && tryTo(() => isElf(entry), onProblem)) yield posix.join(path, name);
   }
 }
