@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['tmp'],
   },
   package: {
-    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'change'],
     node: true,
     packages: ['tar', 'tmp'],
   },

@@ -1,7 +1,5 @@
 import {
   chmodSync,
-  cpSync,
-  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -17,7 +15,6 @@ import test, {type ExecutionContext} from 'ava';
 import {ElfError, type ErrorCode} from '../../src/errors.js';
 import {auditPackage} from '../../src/package/audit.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
-import {ownIdentity} from '../../src/write/process-identity.js';
 import {stripPrograms} from '../helpers/strippers.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {addon, compile, library, load, workshop} from './helpers.js';
@@ -324,37 +321,6 @@ test(
       [],
     );
     t.deepEqual(tree(pkg), before);
-  }),
-);
-
-test(
-  'what a run that was killed in the middle left behind is undone by the next',
-  withTools(async (t) => {
-    const {directory, pkg, libraries} = workshop(t);
-    library(libraries, 'one', 1);
-    addon(path.join(pkg, 'a.node'), 'one', libraries, [`-Wl,-rpath,${libraries}`]);
-    cpSync(pkg, path.join(directory, 'original'), {recursive: true});
-    const into = path.join(directory, 'fixed');
-    await repairPackage(pkg, {into});
-    // As it stands when one file was moved and one was not: the staging directory of a process that is gone.
-    const staging = path.join(pkg, `.elfinterp-repair-999999999-1-${ownIdentity().split('-')[2]}-abcdef`);
-    mkdirSync(staging, {mode: 0o700});
-    mkdirSync(path.join(staging, 'replaced'));
-    mkdirSync(path.join(staging, 'new', 'libs'), {recursive: true});
-    linkSync(path.join(pkg, 'a.node'), path.join(staging, 'replaced', '0'));
-    rmSync(path.join(pkg, 'a.node'));
-    cpSync(path.join(into, 'a.node'), path.join(pkg, 'a.node'));
-    const steps = [
-      {path: 'a.node', had: true},
-      {path: 'libs/libone.so', had: false},
-    ];
-    writeFileSync(path.join(staging, 'journal.json'), JSON.stringify(steps));
-    writeFileSync(path.join(staging, 'new', 'libs', 'libone.so'), '');
-    await refused(t, repairPackage(pkg, {inPlace: true, root: directory}), 'NOT_FOUND');
-    t.false(existsSync(staging));
-    t.deepEqual(tree(pkg), tree(path.join(directory, 'original')));
-    t.true((await repairPackage(pkg, {inPlace: true})).written);
-    t.deepEqual(tree(pkg), tree(into));
   }),
 );
 

@@ -7,20 +7,50 @@
  */
 import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, type Stats, symlinkSync} from 'node:fs';
 import {posix} from 'node:path';
+import {stateOf} from '../../change/steps.js';
 import {ElfError, systemError} from '../../errors.js';
+import {enter} from '../../loader/inside.js';
 import type {DirFd, PathFd} from '../../source/dir-fd.js';
 import {inDirectoryOf, isStaging} from './staging.js';
 
+/** What was copied. */
+export interface Copied {
+  /** Paths of the files. */
+  readonly files: readonly string[];
+  /** The directories with the modes that they had, each before the one that contains it. */
+  readonly directories: readonly CopiedDirectory[];
+}
+
+interface CopiedDirectory {
+  readonly path: string;
+  readonly mode: number;
+}
+
 /**
- * Copy everything.
+ * Copy everything. The directories of the copy are writable by their owner, until `setModes`.
  *
- * @returns the paths of the files
  * @throws ElfError UNSUPPORTED for what is not a file, directory or link; FILE_SYSTEM
  */
-export function copyPackage(from: DirFd, to: DirFd): string[] {
-  const copied: string[] = [];
-  copyInto(from, to, {links: new Map(), top: to, copied}, '');
-  return copied;
+export function copyPackage(from: DirFd, to: DirFd): Copied {
+  const files: string[] = [];
+  const directories: CopiedDirectory[] = [];
+  copyInto(from, to, {links: new Map(), top: to, files, directories}, '');
+  return {files, directories};
+}
+
+/** Give the directories of a copy the modes of the package. */
+export function setModes(to: DirFd, directories: readonly CopiedDirectory[]): void {
+  for (const {path, mode} of directories) setMode(to, path, mode);
+}
+
+/** Take that back, so that the copy can be removed. */
+export function makeWritable(to: DirFd, directories: readonly CopiedDirectory[]): void {
+  for (const {path, mode} of directories.toReversed()) setMode(to, path, mode | 0o700);
+}
+
+function setMode(to: DirFd, path: string, mode: number): void {
+  using directory = enter(to, path);
+  if (directory !== undefined) chmodSync(directory.path, mode);
 }
 
 /** What all directories of a copy share. */
@@ -28,7 +58,8 @@ interface Copying {
   /** The first path of each file that has hard links. */
   readonly links: Map<string, string>;
   readonly top: DirFd;
-  readonly copied: string[];
+  readonly files: string[];
+  readonly directories: CopiedDirectory[];
 }
 
 function copyInto(from: DirFd, to: DirFd, copying: Copying, path: string): void {
@@ -48,15 +79,16 @@ function copyInto(from: DirFd, to: DirFd, copying: Copying, path: string): void 
 function copyDirectory(from: DirFd, to: DirFd, name: string, copying: Copying, path: string): void {
   using inner = from.directory(name);
   if (inner === undefined) return;
-  using made = to.make(name);
+  const mode = inner.stats.mode & 0o777;
+  using made = to.make(name, mode | 0o700);
   copyInto(inner, made, copying, path);
-  chmodSync(made.path, inner.stats.mode & 0o777);
+  copying.directories.push({path, mode});
 }
 
 function copyFile(entry: PathFd, copy: string, copying: Copying, path: string): void {
   const {nlink, dev, ino} = entry.stats;
-  const {links, top, copied} = copying;
-  copied.push(path);
+  const {links, top, files} = copying;
+  files.push(path);
   const earlier = nlink > 1 ? links.get(`${dev}:${ino}`) : undefined;
   try {
     if (earlier !== undefined)
@@ -80,16 +112,27 @@ function copyEntry(entry: PathFd, copy: string): void {
  *
  * @returns what they were: the very files whose content was copied, whatever has taken their names meanwhile
  */
-export function copyFiles(from: DirFd, to: DirFd, paths: readonly string[]): Map<string, Stats> {
-  const copied = new Map<string, Stats>();
+export function copyFiles(from: DirFd, to: DirFd, paths: readonly string[]): Map<string, PlannedFile> {
+  const copied = new Map<string, PlannedFile>();
   for (const path of paths) {
     inDirectoryOf(to, path, (directory, name) => {
       using entry = openFile(from, path);
       copyEntry(entry, directory.at(name));
-      copied.set(path, entry.stats);
+      copied.set(path, plannedFile(entry));
     });
   }
   return copied;
+}
+
+/** A file of the package as it was when the repair was planned. */
+export interface PlannedFile {
+  readonly stats: Stats;
+  /** What `stateOf` returned. */
+  readonly state: string;
+}
+
+export function plannedFile(entry: PathFd): PlannedFile {
+  return {stats: entry.stats, state: stateOf(entry)};
 }
 
 /** Hold a file of the package. @throws ElfError OUTSIDE when a link is in the way, NOT_FOUND */

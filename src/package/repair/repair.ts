@@ -2,9 +2,10 @@
  * Repair a package: find what its binaries lack, copy that in under names of its own, lead the loader there, and prove
  * that nothing else is asked for.
  */
-import {accessSync, constants, renameSync, rmdirSync, type Stats} from 'node:fs';
+import {accessSync, constants, renameSync, rmdirSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, dirname, posix} from 'node:path';
+import type {Staging} from '../../change/staging.js';
 import {ElfError, systemError} from '../../errors.js';
 import {OpenRoot} from '../../loader/open-root.js';
 import type {DirFd} from '../../source/dir-fd.js';
@@ -15,14 +16,22 @@ import {auditFiles, type PackageAudit} from '../audit.js';
 import {findPackageFiles, isWithin} from '../package-files.js';
 import {isLibc} from '../platforms.js';
 import {type Policy, type Rules, rulesOf} from '../policy.js';
-import {type Change, commit, recoverPackage} from './commit.js';
+import {commit} from './commit.js';
 import {compareFloors} from './compare-floors.js';
-import {copyFiles, copyPackage, openFile} from './copy-package.js';
+import {
+  copyFiles,
+  copyPackage,
+  makeWritable,
+  openFile,
+  type PlannedFile,
+  plannedFile,
+  setModes,
+} from './copy-package.js';
 import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
 import {planRepair, type RepairPlan} from './plan.js';
 import {type RecordedLibrary, writeRecords} from './record.js';
 import {sameTree} from './same-tree.js';
-import {isStaging, type StagingDirectory, withStaging} from './staging.js';
+import {isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
 
 /** Where a repaired package goes, and what comes into it. */
 export interface RepairOptions {
@@ -69,8 +78,8 @@ export interface RepairResult {
  * hash of its content; lead the files there by `$ORIGIN`, and take paths of the build machine out. The result is proved
  * by the loader's rules before it takes its place. The same package and root give the same bytes.
  *
- * @throws ElfError NOT_FOUND for a library that is not in the root, NOT_CLOSED, CONFLICT, BUSY, BAD_REQUEST,
- *   FILE_SYSTEM, or what `planEdit` throws; the package is as it was
+ * @throws ElfError NOT_FOUND for a library that is not in the root, NOT_CLOSED, CONFLICT, CHANGED, BUSY, BAD_REQUEST,
+ *   FILE_SYSTEM, BAD_MANIFEST, or what `planEdit` throws; the package is as it was
  * @example
  *   const {libraries, notes} = await repairPackage('./my-addon', {into: './fixed'});
  *   for (const {path, source} of libraries) console.log(path, 'from', source);
@@ -238,38 +247,39 @@ function resultOf(
 
 /** Nothing of the package is touched: its ELF files are copied to a directory that goes away again. */
 async function tryOut(top: DirFd, request: Request): Promise<RepairResult> {
+  requireWhole(top);
   const prepared = prepare(top, request);
   using scratch = enter(request.machine, tmpdir());
-  return await withStaging(scratch, async ({directory}) => {
+  return await withRepairStaging(scratch, async ({directory}) => {
     using made = directory.make('new');
     copyElfFiles(top, made, prepared);
     return resultOf(top.real, false, prepared, make(made, prepared, request));
   });
 }
 
-function copyElfFiles(top: DirFd, made: DirFd, {before}: Prepared): Map<string, Stats> {
+function copyElfFiles(top: DirFd, made: DirFd, {before}: Prepared): Map<string, PlannedFile> {
   const records = before.files.map(({path}) => posix.join(posix.dirname(path), 'elfinterp.json'));
-  const extra = ['package.json', ...new Set(records)].filter((path) => statsOf(top, path) !== undefined);
+  const extra = ['package.json', ...new Set(records)].filter((path) => planned(top, path) !== undefined);
   return copyFiles(top, made, [...before.files.map(({path}) => path), ...extra]);
 }
 
 async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult> {
-  recoverPackage(top);
+  await recoverPackage(top);
   const prepared = prepare(top, request);
   const {plan, before} = prepared;
   if (plan.files.length + plan.libraries.length === 0)
     return resultOf(top.real, false, prepared, {files: [], after: before});
   requireWritable(top, plan);
-  const work = async ({directory}: StagingDirectory) => {
-    using made = directory.make('new');
+  const work = async (staging: Staging) => {
+    using made = staging.directory.make('new');
     const copied = copyElfFiles(top, made, prepared);
     const result = make(made, prepared, request);
     await syncFiles(made, result.paths);
-    const changes = result.paths.map((path) => ({path, before: copied.get(path) ?? statsOf(top, path)}));
-    const notes = changes.length === 0 ? [] : commit(top, directory, changes satisfies Change[]);
+    const changes = result.paths.map((path) => ({path, before: copied.get(path) ?? planned(top, path)}));
+    const notes = changes.length === 0 ? [] : commit(staging, changes);
     return resultOf(top.real, changes.length > 0, prepared, result, notes);
   };
-  return await withStaging(top, work, 'alone');
+  return await withRepairStaging(top, work, 'alone');
 }
 
 /** elfinterp changes no permissions to get in. */
@@ -284,10 +294,11 @@ function requireWritable(top: DirFd, {files}: RepairPlan): void {
   }
 }
 
-function statsOf(top: DirFd, path: string): Stats | undefined {
+/** A file of the package as it is now. */
+function planned(top: DirFd, path: string): PlannedFile | undefined {
   try {
     using file = openFile(top, path);
-    return file.stats;
+    return plannedFile(file);
   } catch (error) {
     if (error instanceof ElfError && error.code === 'CHANGED') return undefined;
     throw error;
@@ -295,6 +306,7 @@ function statsOf(top: DirFd, path: string): Stats | undefined {
 }
 
 async function repairInto(top: DirFd, into: string, request: Request): Promise<RepairResult> {
+  requireWhole(top);
   using parent = enter(request.machine, dirname(absolutePath(into)));
   const target = posix.join(parent.real, basename(absolutePath(into)));
   if (isWithin(top.real, target) || isWithin(target, top.real))
@@ -303,13 +315,20 @@ async function repairInto(top: DirFd, into: string, request: Request): Promise<R
       expected: 'a directory elsewhere',
     });
   const prepared = prepare(top, request);
-  return await withStaging(parent, async ({directory}) => {
+  return await withRepairStaging(parent, async ({directory}) => {
     using made = directory.make('new');
-    const copied = copyPackage(top, made);
+    const {files, directories} = copyPackage(top, made);
     const result = make(made, prepared, request);
-    await syncFiles(made, [...new Set([...copied, ...result.paths])]);
-    const written = place(parent, directory, made, basename(target), into);
-    return resultOf(target, written, prepared, result);
+    await syncFiles(made, [...new Set([...files, ...result.paths])]);
+    try {
+      setModes(made, directories);
+      const written = place(parent, directory, made, basename(target), into);
+      return resultOf(target, written, prepared, result);
+    } finally {
+      // What is still here is removed.
+      using left = directory.directory('new');
+      if (left !== undefined) makeWritable(left, directories);
+    }
   });
 }
 

@@ -1,0 +1,278 @@
+/*
+ * Repairs in place that are killed, or fail, while files are moved; and the next run.
+ */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {auditPackage} from '../../src/package/audit.js';
+import {repairPackage} from '../../src/package/repair/repair.js';
+import {elfinterpAsNobody} from '../helpers/cli.js';
+import {tempDirectory} from '../helpers/temp.js';
+import {output, withTools} from '../helpers/tools.js';
+import {addon, library, load, workshop} from './helpers.js';
+import {killedAtMove, leftIn, repairWith} from './interrupt.js';
+
+/** A package with two addons that a repair changes. */
+function twoAddons(t: ExecutionContext): {pkg: string; a: string; b: string; before: Record<string, string>} {
+  const {pkg, libraries} = workshop(t);
+  library(libraries, 'one', 1);
+  const [a, b] = [path.join(pkg, 'a.node'), path.join(pkg, 'b.node')];
+  for (const file of [a, b]) addon(file, 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+  return {pkg, a, b, before: contentOf(pkg)};
+}
+
+/** The content of each file, as Latin-1; directories that are empty, too. */
+function contentOf(directory: string): Record<string, string> {
+  const names = readdirSync(directory, {recursive: true, encoding: 'utf8'}).sort();
+  const read = (name: string) => {
+    const file = path.join(directory, name);
+    return statSync(file).isFile() ? readFileSync(file, 'latin1') : 'a directory';
+  };
+  return Object.fromEntries(names.map((name) => [name, read(name)]));
+}
+
+/** In which no library is, so that a repair fails after it has undone the one before. */
+function emptyRoot(t: ExecutionContext): string {
+  return tempDirectory(t);
+}
+
+function stagingOf(t: ExecutionContext, pkg: string): string {
+  const names = leftIn(pkg);
+  t.is(names.length, 1);
+  return path.join(pkg, names[0] ?? '');
+}
+
+test(
+  'a repair that was killed between two files is undone by the next run, wherever it was killed',
+  withTools(async (t) => {
+    const {pkg, before} = twoAddons(t);
+    for (let move = 1; ; move++) {
+      const {signal} = repairWith(pkg, killedAtMove(move));
+      if (signal === null) break;
+      t.is(signal, 'SIGKILL');
+      stagingOf(t, pkg);
+      await t.throwsAsync(repairPackage(pkg, {inPlace: true, root: emptyRoot(t)}));
+      t.deepEqual(contentOf(pkg), before, `killed at move ${move}`);
+    }
+    t.deepEqual(leftIn(pkg), []);
+    t.is(load(path.join(pkg, 'a.node'), path.join(pkg, 'b.node')), '1,1');
+  }),
+);
+
+test(
+  'a repair that was killed after its last file is done, and the next run clears up',
+  withTools(async (t) => {
+    const {pkg, before} = twoAddons(t);
+    const {signal} = repairWith(
+      pkg,
+      "before('unlinkSync', (file) => { if (path.basename(file) === 'journal.json') kill(); });",
+    );
+    t.is(signal, 'SIGKILL');
+    stagingOf(t, pkg);
+    t.false((await repairPackage(pkg, {inPlace: true})).written);
+    t.deepEqual(leftIn(pkg), []);
+    t.notDeepEqual(contentOf(pkg), before);
+    t.is(load(path.join(pkg, 'a.node'), path.join(pkg, 'b.node')), '1,1');
+  }),
+);
+
+for (const [title, name] of [
+  ['replaced already', 'a.node'],
+  ['about to replace', 'b.node'],
+] as const)
+  test(
+    `a file that was built anew is not lost when a repair was killed that had it ${title}`,
+    withTools(async (t) => {
+      const {pkg, before} = twoAddons(t);
+      repairWith(pkg, killedAtMove(2));
+      const staging = stagingOf(t, pkg);
+      const file = path.join(pkg, name);
+      rmSync(file);
+      writeFileSync(file, 'built anew');
+      const half = contentOf(pkg);
+      const error = await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {code: 'CHANGED'});
+      t.true(error.message.startsWith(`${file}: another file is in the place`), error.message);
+      t.deepEqual(contentOf(pkg), half);
+      renameSync(file, `${file}.new`);
+      t.true((await repairPackage(pkg, {inPlace: true})).written);
+      t.false(existsSync(staging));
+      t.is(readFileSync(`${file}.new`, 'utf8'), 'built anew');
+      t.deepEqual(Object.keys(before), ['a.node', 'b.node', 'package.json']);
+      t.is(load(path.join(pkg, 'a.node'), path.join(pkg, 'b.node')), '1,1');
+    }),
+  );
+
+test(
+  'a file that somebody put in the place of a new library stays when the repair is undone',
+  withTools(async (t) => {
+    const {pkg, before} = twoAddons(t);
+    const killed =
+      "before('renameSync', (_, to) => { if (path.basename(to) === 'elfinterp.json') kill(); });";
+    repairWith(pkg, killed);
+    const [name = ''] = readdirSync(path.join(pkg, 'libs'));
+    writeFileSync(path.join(pkg, 'libs', name), 'by hand');
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true, root: emptyRoot(t)}));
+    t.deepEqual(contentOf(pkg), {...before, libs: 'a directory', [`libs/${name}`]: 'by hand'});
+  }),
+);
+
+test(
+  'the old files are kept where a repair fails and cannot be undone, and the next run puts them back',
+  withTools(async (t) => {
+    const {pkg, a, before} = twoAddons(t);
+    const {status, stderr} = repairWith(
+      pkg,
+      "let moves = 0; before('renameSync', (_, to) => { if (isIn(to) && ++moves > 1) fail('EIO'); });",
+    );
+    t.is(status, 1);
+    t.regex(
+      stderr,
+      /cannot restore what an interrupted run left here: input\/output error; the error before: /,
+    );
+    t.not(readFileSync(a, 'latin1'), before['a.node'] ?? '');
+    t.is(readFileSync(path.join(stagingOf(t, pkg), 'replaced/a.node'), 'latin1'), before['a.node'] ?? '');
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true, root: emptyRoot(t)}));
+    t.deepEqual(contentOf(pkg), before);
+  }),
+);
+
+test(
+  'a repair is undone where the new files cannot be synced to the disk',
+  withTools((t) => {
+    const {pkg, before} = twoAddons(t);
+    const {status, stderr} = repairWith(
+      pkg,
+      `let failed = false;
+       before('fsyncSync', (fd) => {
+         if (!failed && fs.readlinkSync('/proc/self/fd/' + fd) === pkg) { failed = true; fail('EIO'); }
+       });`,
+    );
+    t.is(status, 1);
+    t.regex(stderr, /input\/output error/);
+    t.deepEqual(contentOf(pkg), before);
+  }),
+);
+
+test(
+  'a repair works where a file cannot have two names',
+  withTools((t) => {
+    const {pkg} = twoAddons(t);
+    const {status, stderr} = repairWith(pkg, "before('linkSync', () => fail('EPERM'));");
+    t.is(status, 0, stderr);
+    t.deepEqual(leftIn(pkg), []);
+    t.is(load(path.join(pkg, 'a.node'), path.join(pkg, 'b.node')), '1,1');
+  }),
+);
+
+test(
+  'a file that is written to during a repair stays, and the others are what they were',
+  withTools((t) => {
+    const {pkg, before} = twoAddons(t);
+    const {status, stderr} = repairWith(
+      pkg,
+      `before('renameSync', (_, to) => {
+         if (path.basename(to) === 'journal.json') fs.writeFileSync(path.join(pkg, 'b.node'), 'built anew');
+       });`,
+    );
+    t.is(status, 1);
+    t.regex(stderr, /b\.node: the file changed meanwhile/);
+    t.deepEqual(contentOf(pkg), {...before, 'b.node': 'built anew'});
+  }),
+);
+
+for (const [title, journal] of [
+  ['was cut', '{"version":1,"prepare":[{"op":"keepAs'],
+  ['is no list of steps', '{}'],
+  ['is of another version', '[{"path":"a.node","had":true}]'],
+  [
+    'has an invalid step',
+    '{"version":1,"prepare":[{"op":"keepAside","path":"../a.node"}],"commit":{"op":"markDone"},"finish":[]}',
+  ],
+] as const)
+  test(
+    `nothing is touched when the journal ${title}`,
+    withTools(async (t) => {
+      const {pkg} = twoAddons(t);
+      repairWith(pkg, killedAtMove(2));
+      writeFileSync(path.join(stagingOf(t, pkg), 'journal.json'), journal);
+      const half = contentOf(pkg);
+      await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {
+        code: 'BAD_MANIFEST',
+        message: /cannot tell what an interrupted run left here/,
+      });
+      t.deepEqual(contentOf(pkg), half);
+    }),
+  );
+
+test(
+  'a package that a killed repair left half changed is not copied: the repair in place is required first',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    repairWith(pkg, killedAtMove(2));
+    const staging = stagingOf(t, pkg);
+    const half = contentOf(pkg);
+    const expected = {
+      code: 'CONFLICT',
+      message: `${staging}: inPlace is required first: it undoes what an interrupted repair changed`,
+    };
+    await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-fixed`}), expected);
+    await t.throwsAsync(repairPackage(pkg, {dryRun: true}), expected);
+    t.deepEqual(contentOf(pkg), half);
+    t.false(existsSync(`${pkg}-fixed`));
+    await repairPackage(pkg, {inPlace: true});
+    t.true((await repairPackage(pkg, {into: `${pkg}-fixed`})).written);
+  }),
+);
+
+test(
+  'the staging directory of a killed repair is no part of the package',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    repairWith(
+      pkg,
+      "before('renameSync', (_, to) => { if (path.basename(to) === 'journal.json') kill(); });",
+    );
+    stagingOf(t, pkg);
+    const {files} = await auditPackage(pkg);
+    t.deepEqual(
+      files.map((file) => file.path),
+      ['a.node', 'b.node'],
+    );
+    const {written} = await repairPackage(pkg, {into: `${pkg}-fixed`});
+    t.true(written);
+    t.deepEqual(leftIn(`${pkg}-fixed`), []);
+  }),
+);
+
+const rootTest = process.geteuid?.() === 0 ? test : test.skip;
+
+rootTest(
+  'an ordinary user copies a package whose directories are read-only, with their modes',
+  withTools((t) => {
+    const {directory, pkg, libraries} = workshop(t);
+    library(libraries, 'one', 1);
+    addon(path.join(pkg, 'build/Release/a.node'), 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+    mkdirSync(path.join(pkg, 'empty'));
+    for (const name of ['build/Release', 'build', 'empty', '.']) chmodSync(path.join(pkg, name), 0o555);
+    output('chown', ['-R', '65534:65534', directory]);
+    const into = path.join(directory, 'fixed');
+    const first = elfinterpAsNobody(['repair', pkg, '--into', into]);
+    t.is(first.status, 0, first.stderr);
+    for (const name of ['build/Release', 'build', 'empty'])
+      t.is(statSync(path.join(into, name)).mode & 0o777, 0o555, name);
+    const again = elfinterpAsNobody(['repair', pkg, '--into', into]);
+    t.is(again.status, 0, again.stderr);
+    t.deepEqual(leftIn(directory), []);
+    t.deepEqual(readdirSync(directory).sort(), ['builder', 'fixed', 'pkg']);
+  }),
+);
