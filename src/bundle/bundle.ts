@@ -4,6 +4,7 @@
 import {ElfError, inWords} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
+import {isKept} from './earlier.js';
 import {refuseForeignFiles} from './foreign.js';
 import {isInstalled, isSameManifest, obsoleteFiles, openInstalled} from './installed.js';
 import {isolationOf} from './isolation.js';
@@ -103,7 +104,8 @@ function install(request: Request, target: OpenRoot, before: Prepared | undefine
   if (isInstalled(target, prepared)) return resultOf(target, prepared, false);
   refuseForeignFiles(target.top, earlier, prepared.manifest, libs);
   if (earlier !== undefined) request.beforeReplacing?.(earlier);
-  const replaced = {libs, obsolete: obsoleteFiles(target, earlier, prepared.manifest)};
+  const kept = new Set(prepared.plan.files.filter(isKept).map(({path}) => path));
+  const replaced = {libs, obsolete: obsoleteFiles(target, earlier, prepared.manifest), kept};
   const notes: string[] = [];
   writeBundle(target.top, prepared, replaced, {
     prove: (staged) => notes.push(...proveStaged(staged, prepared)),

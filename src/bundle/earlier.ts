@@ -33,6 +33,10 @@ export interface KeptFile extends BundleFile {
   readonly listed: ManifestFile;
 }
 
+export function isKept(file: BundleFile): file is KeptFile {
+  return 'listed' in file;
+}
+
 /**
  * Find what stays of an earlier bundle: programs, except those in the place of a new one or for the same target, since
  * one library directory serves all emulators of a prefix; data, unless something else goes to its place; and the

@@ -1,6 +1,7 @@
 /*
  * The bundle that is there already.
  */
+import {stateOfEntry} from '../change/entry.js';
 import {ElfError} from '../errors.js';
 import {enter, findOwn} from '../loader/inside.js';
 import type {OpenRoot} from '../loader/open-root.js';
@@ -73,15 +74,23 @@ function hasCapabilities(target: Root, {files}: BundlePlan): boolean {
   return there.every((file) => found.get(file) === file.capabilities);
 }
 
+/** A file to be moved away, and its state (`stateOf`). */
+export interface ObsoleteFile {
+  readonly path: string;
+  readonly state: string;
+}
+
 /** Files of an earlier bundle that have no place in the new one, unless they were changed. */
 export function obsoleteFiles(
-  target: Root,
+  {top}: OpenRoot,
   earlier: Manifest | undefined,
   {libs, files}: Manifest,
-): string[] {
+): readonly ObsoleteFile[] {
   const kept = new Set(files.map(({path}) => path));
   return (earlier?.files ?? [])
     .filter(({path}) => !kept.has(path) && !path.startsWith(`${libs}/`))
-    .filter((file) => isInPlace(target, file))
-    .map(({path}) => path);
+    .flatMap((file) => {
+      const state = stateOfEntry(top, file.path, file);
+      return state === undefined ? [] : [{path: file.path, state}];
+    });
 }

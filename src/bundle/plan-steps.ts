@@ -1,14 +1,18 @@
 import {posix} from 'node:path';
+import {inodeOf, stateAt} from '../change/entry.js';
 import type {Journal, Preparation} from '../change/journal.js';
-import {inodeOf, missingDirectories} from '../change/steps.js';
+import {missingDirectories} from '../change/steps.js';
 import type {DirFd} from '../source/dir-fd.js';
+import type {ObsoleteFile} from './installed.js';
 import type {Manifest, ManifestFile} from './manifest.js';
 
 /** What of the bundle before gives way. */
 export interface Replaced {
   readonly libs: DirFd | undefined;
   /** Files that have no place in the new one. */
-  readonly obsolete: readonly string[];
+  readonly obsolete: readonly ObsoleteFile[];
+  /** Paths of files that stay as they are. */
+  readonly kept: ReadonlySet<string>;
 }
 
 /**
@@ -25,17 +29,18 @@ export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): 
   if (top !== undefined)
     return {version: 1, prepare: [], commit: {op: 'moveDirectoryIn', path: top}, finish: []};
   const isApart = (path: string) => !path.startsWith(`${libs}/`);
+  const isMoved = ({path}: ManifestFile) => isApart(path) && !replaced.kept.has(path);
   const make = (path: string) => missing(path).map((one) => ({op: 'makeDirectory', path: one}) as const);
   const replace = ({path, role, sha256, size}: ManifestFile): Preparation[] => [
     ...make(posix.dirname(path)),
-    {op: 'keepAside', path},
+    {op: 'keepAside', path, state: stateAt(root, path) ?? null},
     {op: 'moveIn', path, role, sha256, size},
   ];
   return {
     version: 1,
     prepare: [
-      ...replaced.obsolete.map((path) => ({op: 'putAside', path}) as const),
-      ...files.filter(({path}) => isApart(path)).flatMap(replace),
+      ...replaced.obsolete.map((file) => ({op: 'putAside', ...file}) as const),
+      ...files.filter(isMoved).flatMap(replace),
       ...directories.filter(isApart).flatMap(make),
       {op: 'putAsideDirectory', path: libs, inode: replaced.libs ? inodeOf(replaced.libs) : null},
     ],

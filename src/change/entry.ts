@@ -3,9 +3,11 @@
  */
 import {createHash} from 'node:crypto';
 import {readlinkSync} from 'node:fs';
-import type {DirFd} from '../source/dir-fd.js';
+import {posix} from 'node:path';
+import {enter} from '../loader/inside.js';
+import type {DirFd, PathFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
-import {readInPieces} from '../source/source.js';
+import {hashOf} from '../source/hash.js';
 
 /** What a file is for. */
 export type Role = 'library' | 'loader' | 'program' | 'data' | 'link';
@@ -26,7 +28,35 @@ export interface Entry {
 /** Whether a name has this entry. @throws ElfError FILE_SYSTEM */
 export function hasEntry(directory: DirFd, name: string, entry: Entry): boolean {
   using there = directory.openPath(name);
-  if (there === undefined) return false;
+  return there !== undefined && isEntry(directory, name, there, entry);
+}
+
+/** The state of the file at a path if it is this entry. @throws ElfError OUTSIDE, FILE_SYSTEM */
+export function stateOfEntry(top: DirFd, path: string, entry: Entry): string | undefined {
+  const name = posix.basename(path);
+  using directory = enter(top, posix.dirname(path));
+  using there = directory?.openPath(name);
+  return directory && there && isEntry(directory, name, there, entry) ? stateOf(there) : undefined;
+}
+
+/** The state of whatever is at a path. @throws ElfError OUTSIDE, FILE_SYSTEM */
+export function stateAt(top: DirFd, path: string): string | undefined {
+  using directory = enter(top, posix.dirname(path));
+  using there = directory?.openPath(posix.basename(path));
+  return there && stateOf(there);
+}
+
+/** What distinguishes a file or directory from every other one. */
+export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
+  return `${dev}:${ino}`;
+}
+
+/** The same, with what changes when a file is written to; the time of a second name is left out. */
+export function stateOf({bigStats: {dev, ino, size, mtimeNs}}: PathFd): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}`;
+}
+
+function isEntry(directory: DirFd, name: string, there: PathFd, entry: Entry): boolean {
   if (entry.role === 'link')
     return there.stats.isSymbolicLink() && hashOfText(readlinkSync(directory.at(name))) === entry.sha256;
   const {size, mode} = there.stats;
@@ -38,13 +68,7 @@ export function hasEntry(directory: DirFd, name: string, entry: Entry): boolean 
 /** SHA-256 and size of a file. @param source is closed */
 export function contentOf(source: FileSource): Pick<Entry, 'sha256' | 'size'> {
   try {
-    const hash = createHash('sha256');
-    const visit = (bytes: Uint8Array) => {
-      hash.update(bytes);
-      return undefined;
-    };
-    readInPieces(source, 0, source.size, visit, 1 << 20);
-    return {sha256: hash.digest('hex'), size: source.size};
+    return {sha256: hashOf(source), size: source.size};
   } finally {
     source.close();
   }

@@ -14,8 +14,7 @@ import {Reader} from './reader.js';
 
 /** A step that can be undone. Paths are absolute, seen from inside the root. */
 export type Preparation =
-  /** Move a file to `replaced`. */
-  | {readonly op: 'putAside'; readonly path: string}
+  | PutAside
   /** The same for a file that another one replaces: it keeps its name as well until then, where it can have two. */
   | KeepAside
   /** Move a directory to `replaced`. The device and inode that it has to have; null when nothing was there. */
@@ -24,11 +23,19 @@ export type Preparation =
   /** Move a file from `new`. */
   | MoveIn;
 
-export interface KeepAside {
-  readonly op: 'keepAside';
+/** Which file has to be at a path (`stateOf`); null for none. Left out where any file may be moved. */
+interface Expected {
   readonly path: string;
-  /** What has to be there (`stateOf`); null for nothing. Left out where any file may be replaced. */
   readonly state?: string | null;
+}
+
+/** Move a file to `replaced`. */
+export interface PutAside extends Expected {
+  readonly op: 'putAside';
+}
+
+export interface KeepAside extends Expected {
+  readonly op: 'keepAside';
 }
 
 export interface MoveIn extends Pick<Entry, 'role' | 'sha256' | 'size'> {
@@ -40,7 +47,7 @@ export interface MoveIn extends Pick<Entry, 'role' | 'sha256' | 'size'> {
 export type Commit =
   /** Move a directory from `new`, with all that is left there. */
   | {readonly op: 'moveDirectoryIn'; readonly path: string}
-  | {readonly op: 'putAside'; readonly path: string}
+  | PutAside
   /** Make the file `done` in the staging directory, where no step of the change itself can come last. */
   | {readonly op: 'markDone'};
 
@@ -53,6 +60,11 @@ export interface Finish {
 /** A change of a directory. */
 export interface Journal {
   readonly version: 1;
+  /**
+   * Directories of the root that files are moved from and to, each with its device and inode. Another directory that gets
+   * the name meanwhile, as the owner of the root may give it, is refused.
+   */
+  readonly directories?: Readonly<Record<string, string>>;
   readonly prepare: readonly Preparation[];
   readonly commit: Commit;
   readonly finish: readonly Finish[];
@@ -62,8 +74,8 @@ export interface Journal {
 export const longestJournal = 1 << 25;
 
 /** Print a journal. @throws ElfError UNSUPPORTED for one that is too long to be read back */
-export function formatJournal({version, prepare, commit, finish}: Journal): string {
-  const text = JSON.stringify({version, prepare, commit, finish});
+export function formatJournal({version, directories, prepare, commit, finish}: Journal): string {
+  const text = JSON.stringify({version, directories, prepare, commit, finish});
   if (Buffer.byteLength(text) <= longestJournal) return text;
   throw new ElfError('UNSUPPORTED', 'too many files for one change: the list of steps is too long', {
     expected: `at most ${longestJournal} bytes`,
@@ -79,9 +91,10 @@ export function formatJournal({version, prepare, commit, finish}: Journal): stri
  */
 export function parseJournal(text: string, path: string): Journal {
   const reader = new Reader('journal', path);
-  const {version, prepare, commit, finish} = reader.json(text);
+  const {version, directories, prepare, commit, finish} = reader.json(text);
   return {
     version: reader.oneOf(version, 'version', [1] as const),
+    ...(directories !== undefined && {directories: readDirectories(reader, directories)}),
     prepare: reader.list(prepare, 'prepare', (step, where) => readPreparation(reader, step, where)),
     commit: readCommit(reader, commit),
     finish: reader.list(finish, 'finish', (step, where) => readStep(reader, step, where, ['removeEmpty'])),
@@ -102,17 +115,28 @@ function readStep<T extends string>(
 function readCommit(reader: Reader, step: unknown): Commit {
   const {op} = reader.object(step, 'commit');
   if (op === 'markDone') return {op};
-  return readStep(reader, step, 'commit', ['moveDirectoryIn', 'putAside']);
+  const read = readStep(reader, step, 'commit', ['moveDirectoryIn', 'putAside']);
+  return read.op === 'putAside'
+    ? {...read, op: 'putAside', ...readExpected(reader, step, 'commit')}
+    : {...read, op: read.op};
+}
+
+function readDirectories(reader: Reader, value: unknown): Readonly<Record<string, string>> {
+  const entries = Object.entries(reader.object(value, 'directories'));
+  return Object.fromEntries(
+    entries.map(([path, inode]) => [path, reader.string(inode, `directories[${JSON.stringify(path)}]`)]),
+  );
 }
 
 const preparations = ['putAside', 'keepAside', 'putAsideDirectory', 'makeDirectory', 'moveIn'] as const;
 
 function readPreparation(reader: Reader, step: unknown, where: string): Preparation {
   const {op, path} = readStep(reader, step, where, preparations);
-  const {inode, state, role, sha256, size} = reader.object(step, where);
+  const {inode, role, sha256, size} = reader.object(step, where);
   switch (op) {
+    case 'putAside':
     case 'keepAside':
-      return state === undefined ? {op, path} : {op, path, state: readState(reader, state, `${where}.state`)};
+      return {op, path, ...readExpected(reader, step, where)};
     case 'putAsideDirectory':
       return {op, path, inode: readState(reader, inode, `${where}.inode`)};
     case 'moveIn':
@@ -126,6 +150,11 @@ function readPreparation(reader: Reader, step: unknown, where: string): Preparat
     default:
       return {op, path};
   }
+}
+
+function readExpected(reader: Reader, step: unknown, where: string): Pick<Expected, 'state'> {
+  const {state} = reader.object(step, where);
+  return state === undefined ? {} : {state: readState(reader, state, `${where}.state`)};
 }
 
 /** What has to be at a path, null for nothing. */

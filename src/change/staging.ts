@@ -19,7 +19,7 @@ import {syncDirectory} from '../write/durable.js';
 import {isOurs, makeOwnDirectory, type OwnDirectory} from '../write/own-directory.js';
 import {removeTree} from '../write/remove-tree.js';
 import {formatJournal, type Journal, longestJournal, parseJournal} from './journal.js';
-import {carryOut, doneName, windUp} from './steps.js';
+import {carryOut, directoriesOf, doneName, windUp} from './steps.js';
 
 /** What differs between the commands that change directories. */
 export interface StagingKind {
@@ -104,7 +104,8 @@ export async function withStaging<T>(
 }
 
 /** Carry out a change whose new files are in a staging directory. @throws ElfError; nothing is undone yet */
-export function carryOutIn({root, directory}: Staging, journal: Journal): void {
+export function carryOutIn({root, directory}: Staging, plan: Journal): void {
+  const journal = {...plan, directories: directoriesOf(root, plan)};
   writeJournal(directory, journal);
   carryOut({root, staging: directory}, journal);
 }

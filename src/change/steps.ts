@@ -14,8 +14,8 @@ import {ElfError, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {DirFd, PathFd} from '../source/dir-fd.js';
 import {syncDirectory} from '../write/durable.js';
-import {hasEntry} from './entry.js';
-import type {Commit, Finish, Journal, KeepAside, MoveIn, Preparation} from './journal.js';
+import {hasEntry, inodeOf, stateOf} from './entry.js';
+import type {Commit, Finish, Journal, KeepAside, MoveIn, Preparation, PutAside} from './journal.js';
 
 /** The file that `markDone` makes. */
 export const doneName = 'done';
@@ -26,6 +26,7 @@ interface Located {
 
 /** The two sides of a change. */
 export interface Sides {
+  readonly directories?: Journal['directories'] | undefined;
   readonly root: DirFd;
   readonly staging: DirFd;
 }
@@ -36,7 +37,8 @@ export interface Sides {
  *
  * @throws ElfError CONFLICT, CHANGED, FILE_SYSTEM, or an error of the system
  */
-export function carryOut(sides: Sides, {prepare, commit, finish}: Journal): void {
+export function carryOut({root, staging}: Sides, {directories, prepare, commit, finish}: Journal): void {
+  const sides = {root, staging, directories};
   for (const step of prepare) take(sides, step);
   syncParents(sides.root, prepare);
   take(sides, commit);
@@ -50,7 +52,8 @@ export function carryOut(sides: Sides, {prepare, commit, finish}: Journal): void
  *
  * @throws ElfError CHANGED before anything is undone where a file would be lost that somebody else has put there since
  */
-export function windUp(sides: Sides, {prepare, commit, finish}: Journal): void {
+export function windUp({root, staging}: Sides, {directories, prepare, commit, finish}: Journal): void {
+  const sides = {root, staging, directories};
   if (isDone(sides, commit)) {
     for (const step of finish) tryToRemoveEmpty(sides, step);
   } else {
@@ -70,10 +73,10 @@ interface Effect<T> {
 }
 
 const effects: {readonly [Op in Step['op']]: Effect<Extract<Step, {op: Op}>>} = {
-  putAside: {take: (sides, {path}) => putAside(sides, path, requireFile), undo: putBack},
+  putAside: {take: (sides, step) => putAside(sides, step, requireFile), undo: putBack},
   keepAside: {take: keepAside, undo: putBack},
   putAsideDirectory: {
-    take: (sides, {path, inode}) => putAside(sides, path, (moved) => requireInode(moved, inode)),
+    take: (sides, {path, inode}) => putAside(sides, {path}, (moved) => requireInode(moved, inode)),
     undo: putBack,
   },
   makeDirectory: {take: makeDirectory, undo: tryToRemoveEmpty},
@@ -104,18 +107,25 @@ function isDone({staging}: Sides, commit: Commit): boolean {
   }
 }
 
-/** Of each file that gave way, the old one or the new one has to be at its path, or nothing. @throws ElfError CHANGED */
+/**
+ * Each directory has to be the one that it was, and of each file that gave way, the old one or the new one has to be at
+ * its path, or nothing.
+ *
+ * @throws ElfError CHANGED
+ */
 function requireUndoable(sides: Sides, prepare: readonly Preparation[]): void {
+  for (const parent of new Set(prepare.map(({path}) => posix.dirname(path))))
+    enterParent(sides, parent)?.[Symbol.dispose]();
   const coming = new Map(prepare.flatMap((step) => (step.op === 'moveIn' ? [[step.path, step]] : [])));
   for (const {op, path} of prepare)
     if (op === 'putAside' || op === 'keepAside') requireKnown(sides, path, coming.get(path));
 }
 
-function requireKnown({root, staging}: Sides, path: string, coming: MoveIn | undefined): void {
+function requireKnown(sides: Sides, path: string, coming: MoveIn | undefined): void {
   const [parent, name] = split(path);
-  using aside = enter(staging, `/replaced${parent}`);
+  using aside = enter(sides.staging, `/replaced${parent}`);
   using old = aside?.openPath(name);
-  using directory = enter(root, parent);
+  using directory = enterParent(sides, parent);
   using there = directory?.openPath(name);
   if (old === undefined || directory === undefined || there === undefined) return;
   if (inodeOf(there) === inodeOf(old)) return;
@@ -127,15 +137,23 @@ function requireKnown({root, staging}: Sides, path: string, coming: MoveIn | und
 }
 
 /** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
-function putAside({root, staging}: Sides, path: string, check: (moved: PathFd) => void): void {
+function putAside(
+  sides: Sides,
+  {path, state}: Pick<PutAside, 'path' | 'state'>,
+  check: (moved: PathFd) => void,
+): void {
   const [parent, name] = split(path);
-  using from = enter(root, parent);
-  if (from === undefined || !isThere(from, name)) return;
-  using to = enter(staging, `/replaced${parent}`, 'make');
+  using from = enterParent(sides, parent);
+  if (from === undefined || !isThere(from, name)) {
+    requireState(sides, path, undefined, state);
+    return;
+  }
+  using to = enter(sides.staging, `/replaced${parent}`, 'make');
   renameSync(from.at(name), to.at(name));
   using moved = to.openPath(name);
   try {
     if (moved !== undefined) check(moved);
+    requireState(sides, path, moved, state);
   } catch (error) {
     renameSync(to.at(name), from.at(name));
     throw error;
@@ -153,48 +171,61 @@ function requireInode(moved: PathFd, inode: string | null): void {
   throw new ElfError('CHANGED', 'another directory has replaced it', {path: moved.real});
 }
 
-/** What distinguishes a file or directory from every other one. */
-export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
-  return `${dev}:${ino}`;
-}
-
-/** The same, with what changes when a file is written to; the time of a second name is left out. */
-export function stateOf({bigStats: {dev, ino, size, mtimeNs}}: PathFd): string {
-  return `${dev}:${ino}:${size}:${mtimeNs}`;
+function requireState(
+  {root}: Sides,
+  path: string,
+  there: PathFd | undefined,
+  state: string | null | undefined,
+): void {
+  if (state === undefined || state === (there === undefined ? null : stateOf(there))) return;
+  throw new ElfError('CHANGED', 'the file changed meanwhile', {path: posix.join(root.real, path)});
 }
 
 /** A second name costs nothing and leaves no moment without the first; not every file system has them. */
 function keepAside(sides: Sides, {path, state}: KeepAside): void {
   const [parent, name] = split(path);
-  using from = enter(sides.root, parent);
+  using from = enterParent(sides, parent);
   using there = from?.openPath(name);
-  if (state !== undefined && state !== (there === undefined ? null : stateOf(there)))
-    throw new ElfError('CHANGED', 'the file changed meanwhile', {path: posix.join(sides.root.real, path)});
+  requireState(sides, path, there, state);
   if (from === undefined || there === undefined) return;
   requireFile(there);
   using to = enter(sides.staging, `/replaced${parent}`, 'make');
-  if (!tryToLink(from.at(name), to.at(name))) putAside(sides, path, requireFile);
+  if (!tryToLink(from.at(name), to.at(name)))
+    putAside(sides, {path, ...(state !== undefined && {state})}, requireFile);
 }
 
 /** It gets its mode, whatever the umask, where no one can put another directory in its place: many users run the programs. */
-function makeDirectory({root, staging}: Sides, {path}: Located): void {
+function makeDirectory(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
-  using above = requireDirectory(root, parent);
+  using above = requireParent(sides, parent);
   if (isThere(above, name)) return;
-  using made = staging.make('made');
+  using made = sides.staging.make('made');
   chmodSync(made.path, 0o755);
-  renameSync(staging.at('made'), above.at(name));
+  renameSync(sides.staging.at('made'), above.at(name));
 }
 
-function moveIn({root, staging}: Sides, {path}: Located): void {
+function moveIn(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
-  using from = requireDirectory(staging, `/new${parent}`);
-  using to = requireDirectory(root, parent);
+  using from = requireDirectory(sides.staging, `/new${parent}`);
+  using to = requireParent(sides, parent);
   renameSync(from.at(name), to.at(name));
 }
 
 function markDone({staging}: Sides): void {
   closeSync(openSync(staging.at(doneName), 'wx', 0o600));
+}
+
+/** A directory of the root, if it is the one that the journal names. @throws ElfError CHANGED */
+function enterParent({root, directories}: Sides, path: string, make?: 'make'): DirFd | undefined {
+  const directory = make ? enter(root, path, make) : enter(root, path);
+  const known = directories?.[path];
+  if (directory === undefined || known === undefined || known === inodeOf(directory)) return directory;
+  directory[Symbol.dispose]();
+  throw new ElfError('CHANGED', 'another directory has replaced it', {path: posix.join(root.real, path)});
+}
+
+function requireParent(sides: Sides, path: string): DirFd {
+  return enterParent(sides, path) ?? requireDirectory(sides.root, path);
 }
 
 function requireDirectory(top: DirFd, path: string): DirFd {
@@ -204,10 +235,11 @@ function requireDirectory(top: DirFd, path: string): DirFd {
 }
 
 /** One that replaced another stays until that one takes its place; any other goes if it is the file that was moved. */
-function takeOut({root, staging}: Sides, step: MoveIn): void {
+function takeOut(sides: Sides, step: MoveIn): void {
+  const {staging} = sides;
   const [parent, name] = split(step.path);
   if (hasFile(staging, `/new${step.path}`)) return;
-  using from = enter(root, parent);
+  using from = enterParent(sides, parent);
   if (from === undefined || !isThere(from, name)) return;
   const isReplacing = hasFile(staging, `/replaced${step.path}`);
   if (!isReplacing && !hasEntry(from, name, step)) return;
@@ -215,12 +247,12 @@ function takeOut({root, staging}: Sides, step: MoveIn): void {
   if (!isReplacing || !tryToLink(from.at(name), to.at(name))) renameSync(from.at(name), to.at(name));
 }
 
-function putBack({root, staging}: Sides, {path}: Located): void {
+function putBack(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
-  using from = enter(staging, `/replaced${parent}`);
+  using from = enter(sides.staging, `/replaced${parent}`);
   if (from === undefined || !isThere(from, name)) return;
-  using to = enter(root, parent, 'make');
-  merge(from, to, name);
+  using to = enterParent(sides, parent, 'make');
+  if (to !== undefined) merge(from, to, name);
 }
 
 /** Move what has a name into another directory; of a directory that is there already too, all that is in it. */
@@ -240,15 +272,15 @@ function merge(from: DirFd, to: DirFd, name: string): void {
  *
  * @throws ElfError FILE_SYSTEM
  */
-function removeEmpty({root}: Sides, {path}: Located): void {
+function removeEmpty(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
-  using above = enter(root, parent);
   try {
+    using above = enterParent(sides, parent);
     if (above !== undefined) rmdirSync(above.at(name));
   } catch (error) {
     const {code = ''} = error as NodeJS.ErrnoException;
-    if (['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY'].includes(code)) return;
-    throw systemError(posix.join(root.real, path), error, 'cannot remove the empty directory');
+    if (['CHANGED', 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EBUSY'].includes(code)) return;
+    throw systemError(posix.join(sides.root.real, path), error, 'cannot remove the empty directory');
   }
 }
 
@@ -288,6 +320,17 @@ function isThere(directory: DirFd, name: string): boolean {
 function isDirectory(directory: DirFd, name: string): boolean {
   using there = directory.openPath(name);
   return there?.stats.isDirectory() === true;
+}
+
+/** The directories of a root that a journal goes through, with device and inode: those that exist. */
+export function directoriesOf(root: DirFd, {prepare, commit, finish}: Journal): Record<string, string> {
+  const steps: readonly Located[] = [...prepare, ...('path' in commit ? [commit] : []), ...finish];
+  const found: Record<string, string> = {};
+  for (const parent of new Set(steps.map(({path}) => posix.dirname(path)))) {
+    using directory = enter(root, parent);
+    if (directory !== undefined) found[parent] = inodeOf(directory);
+  }
+  return found;
 }
 
 /** Whether there is anything at a path. */

@@ -4,10 +4,12 @@
  * (loader/inside.ts), and each file is still the one that was written, by its hash.
  */
 import {posix} from 'node:path';
-import {isInPlace, isThere} from '../bundle/in-place.js';
+import {isThere} from '../bundle/in-place.js';
 import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, settle} from '../bundle/staging.js';
+import {stateAt, stateOfEntry} from '../change/entry.js';
+import type {PutAside} from '../change/journal.js';
 import {hasDirectory} from '../change/steps.js';
 import {ElfError, inWords, printable} from '../errors.js';
 import {enter} from '../loader/inside.js';
@@ -55,18 +57,21 @@ function removeFrom(root: OpenRoot, options: RemoveOptions): RemoveResult {
     recover(top);
     const manifest = findBundle(root, options)?.manifest;
     if (manifest === undefined) throw nothingThere(root);
+    const list = manifestPath(manifest);
+    const listState = stateAt(top, list);
+    if (listState === undefined) throw nothingThere(root);
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));
     const directories = ownDirectories(manifest).filter((path) => hasDirectory(top, path));
     changeBundle(top, () => ({
       version: 1,
-      prepare: files.map((path) => ({op: 'putAside', path})),
-      commit: {op: 'putAside', path: manifestPath(manifest)},
+      prepare: files.map((file) => ({op: 'putAside', ...file})),
+      commit: {op: 'putAside', path: list, state: listState},
       finish: directories.map((path) => ({op: 'removeEmpty', path})),
     }));
     const gone = directories.filter((path) => !hasDirectory(top, path));
     const notes = directories.flatMap((path) => leftIn(top, path, directories));
-    return {removed: [...stale, ...files, manifestPath(manifest), ...gone], notes};
+    return {removed: [...stale, ...files.map(({path}) => path), list, ...gone], notes};
   });
 }
 
@@ -74,11 +79,18 @@ function nothingThere(root: Root): ElfError {
   return new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
 }
 
-/** The files to remove, but for the manifest. */
-function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
+/** The files to remove, but for the manifest, each with its state if it is the one that was installed. */
+function findFiles(
+  root: OpenRoot,
+  manifest: Manifest,
+  force: boolean,
+): readonly Pick<PutAside, 'path' | 'state'>[] {
   const there = manifest.files.filter((file) => isThere(root, file));
-  // Permission bits aside: tightening them does not make it the user's file.
-  const changed = there.filter(({path, role, sha256, size}) => !isInPlace(root, {path, role, sha256, size}));
+  const states = new Map(
+    // Permission bits aside: tightening them does not make it the user's file.
+    there.map(({path, role, sha256, size}) => [path, stateOfEntry(root.top, path, {role, sha256, size})]),
+  );
+  const changed = there.filter(({path}) => states.get(path) === undefined);
   const [first] = changed;
   if (first !== undefined && !force) {
     const others = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
@@ -94,7 +106,10 @@ function findFiles(root: Root, manifest: Manifest, force: boolean): string[] {
       path: root.hostPath(directory.path),
     });
   }
-  return there.map(({path}) => path);
+  return there.map(({path}) => {
+    const state = states.get(path);
+    return {path, ...(state !== undefined && {state})};
+  });
 }
 
 function isDirectory(root: Root, path: string): boolean {

@@ -18,8 +18,9 @@ import {contentOfBytes} from '../../src/bundle/contents.js';
 import type {Manifest} from '../../src/bundle/manifest.js';
 import {journalOf} from '../../src/bundle/plan-steps.js';
 import {changeBundle, recover} from '../../src/bundle/staging.js';
+import {inodeOf, stateAt} from '../../src/change/entry.js';
 import {formatJournal, type Journal} from '../../src/change/journal.js';
-import {inodeOf, type Sides, take, undo} from '../../src/change/steps.js';
+import {carryOut, directoriesOf, type Sides, take, undo, windUp} from '../../src/change/steps.js';
 import {ElfError} from '../../src/errors.js';
 import {openDirectory} from '../../src/source/dir-fd.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -120,10 +121,21 @@ const removal: Journal = {
   ],
 };
 
+/** The same, of the files that are there now. */
+function removing({root}: Sides): Journal {
+  const put = (one: string) => ({op: 'putAside', path: one, state: stateAt(root, one) ?? ''}) as const;
+  const paths = ['/b/old', '/b/prog', '/b/same', '/b/lib/a'];
+  return {...removal, prepare: paths.map(put), commit: put('/b/lib/manifest.json')};
+}
+
 /** Put the new one in its place. */
 function replacing({root}: Sides): Journal {
   using libs = root.directory('b')?.directory('lib');
-  return journalOf(root, manifest, {libs, obsolete: ['/b/old']});
+  return journalOf(root, manifest, {
+    libs,
+    obsolete: [{path: '/b/old', state: stateAt(root, '/b/old') ?? ''}],
+    kept: new Set(['/b/same']),
+  });
 }
 
 test('the steps of a bundle that replaces another', (t) => {
@@ -132,14 +144,12 @@ test('the steps of a bundle that replaces another', (t) => {
   t.deepEqual(replacing({root, staging: root}), {
     version: 1,
     prepare: [
-      {op: 'putAside', path: '/b/old'},
-      {op: 'keepAside', path: '/b/prog'},
+      {op: 'putAside', path: '/b/old', state: stateAt(root, '/b/old') ?? ''},
+      {op: 'keepAside', path: '/b/prog', state: stateAt(root, '/b/prog') ?? ''},
       {op: 'moveIn', ...file('b/prog')},
-      {op: 'keepAside', path: '/b/same'},
-      {op: 'moveIn', ...file('b/same')},
       {op: 'makeDirectory', path: '/b/share'},
       {op: 'makeDirectory', path: '/b/share/deep'},
-      {op: 'keepAside', path: '/b/share/deep/data'},
+      {op: 'keepAside', path: '/b/share/deep/data', state: null},
       {op: 'moveIn', ...file('b/share/deep/data')},
       {op: 'makeDirectory', path: '/b/empty'},
       {op: 'putAsideDirectory', path: '/b/lib', inode: libs ? inodeOf(libs) : ''},
@@ -152,7 +162,11 @@ test('the steps of a bundle that replaces another', (t) => {
 test('the only step of a bundle of which nothing exists yet moves the first directory', (t) => {
   const {root} = makeRoot(t);
   t.deepEqual(
-    journalOf(root, {...manifest, prefix: '/opt/x', libs: '/opt/x/lib'}, {libs: undefined, obsolete: []}),
+    journalOf(
+      root,
+      {...manifest, prefix: '/opt/x', libs: '/opt/x/lib'},
+      {libs: undefined, obsolete: [], kept: new Set()},
+    ),
     {
       version: 1,
       prepare: [],
@@ -160,6 +174,53 @@ test('the only step of a bundle of which nothing exists yet moves the first dire
       finish: [],
     },
   );
+});
+
+/** A directory that is not the bundle's gets the name of the bundle's. */
+function exchange(directory: string): void {
+  fill(directory, {'private/old': 'secret', 'private/prog': 'secret', 'private/lib/manifest.json': 'secret'});
+  renameSync(path.join(directory, 'b'), path.join(directory, 'away'));
+  renameSync(path.join(directory, 'private'), path.join(directory, 'b'));
+}
+
+for (const [title, journalFor] of [
+  ['replaced', replacing],
+  ['taken out', removing],
+] as const) {
+  test(`a bundle is not ${title} where another directory has its name by then`, (t) => {
+    const {root, staging, path: directory} = makeRoot(t);
+    const plan = journalFor({root, staging});
+    const journal = {...plan, directories: directoriesOf(root, plan)};
+    exchange(directory);
+    t.throws(() => carryOut({root, staging}, journal), {
+      code: 'CHANGED',
+      message: /another directory has replaced/,
+    });
+    t.throws(() => windUp({root, staging}, journal), {code: 'CHANGED'});
+    t.like(contentOf(directory), {'b/old': 'secret', 'b/prog': 'secret', 'away/old': old['b/old']});
+  });
+
+  test(`nor is it ${title} with files that were not looked at`, (t) => {
+    const {root, staging, path: directory} = makeRoot(t);
+    const plan = journalFor({root, staging});
+    exchange(directory);
+    const journal = {...plan, directories: directoriesOf(root, plan)};
+    t.throws(() => carryOut({root, staging}, journal), {
+      code: 'CHANGED',
+      message: /the file changed meanwhile/,
+    });
+    windUp({root, staging}, journal);
+    t.like(contentOf(directory), {'b/old': 'secret', 'b/prog': 'secret', 'away/old': old['b/old']});
+  });
+}
+
+test('a change of which the last step finds nothing is undone', (t) => {
+  const {root, staging, path: directory} = makeRoot(t);
+  const journal = removing({root, staging});
+  rmSync(path.join(directory, 'b/lib/manifest.json'));
+  t.throws(() => carryOut({root, staging}, journal), {code: 'CHANGED'});
+  windUp({root, staging}, journal);
+  t.is(contentOf(directory)['b/old'], old['b/old']);
 });
 
 for (const [title, journalFor, then] of [

@@ -2,7 +2,6 @@
  * Findings as SARIF 2.1.0 (OASIS), the form in which code scanning services take them.
  */
 import {type PackageAudit, type PackageFinding, version} from '../../index.js';
-import {withoutSlashesAtEnd} from '../../source/slashes.js';
 
 /** One log with one run for any number of packages. */
 export function toSarif(audits: readonly PackageAudit[]): object {
@@ -29,7 +28,7 @@ function resultOf(source: string, {code, severity, file, message}: PackageFindin
 /** A path below a directory; of a tarball, the tarball. */
 export function locationOf(source: string, file: string | undefined): string {
   if (file === undefined || /\.(tgz|tar|tar\.gz)$/.test(source)) return source;
-  return source === file || source.endsWith(`/${file}`) ? source : `${withoutSlashesAtEnd(source)}/${file}`;
+  return source === file || source.endsWith(`/${file}`) ? source : `${source.replace(/\/+$/, '')}/${file}`;
 }
 
 function uriOf(path: string): string {

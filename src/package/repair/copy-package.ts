@@ -7,7 +7,7 @@
  */
 import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, type Stats, symlinkSync} from 'node:fs';
 import {posix} from 'node:path';
-import {stateOf} from '../../change/steps.js';
+import {stateOf} from '../../change/entry.js';
 import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {DirFd, PathFd} from '../../source/dir-fd.js';
