@@ -2,6 +2,7 @@
 import {
   chmodSync,
   chownSync,
+  lchownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -138,6 +139,19 @@ test('a link on the way is followed and what it leads to is checked', (t) => {
   t.deepEqual(readdirSync(join(directory, 'real')), ['cache']);
   chmodSync(join(directory, 'real'), 0o777);
   refused(t, join(directory, 'link', 'cache'));
+});
+
+(onRoot ? test : test.skip)("somebody else's link is not followed, nor one that leads in a circle", (t) => {
+  const directory = tempDirectory(t);
+  mkdirSync(join(directory, 'real'), {mode: 0o700});
+  chmodSync(directory, 0o1777);
+  symlinkSync(join(directory, 'real'), join(directory, 'link'));
+  lchownSync(join(directory, 'link'), 65534, 65534);
+  refused(t, join(directory, 'link'));
+  refused(t, join(directory, 'link', 'cache'));
+  t.deepEqual(readdirSync(join(directory, 'real')), []);
+  symlinkSync('circle', join(directory, 'circle'));
+  t.throws(() => openOwnDirectory(join(directory, 'circle')), {code: 'FILE_SYSTEM'} as object);
 });
 
 test('a link in the place of an entry leads nowhere', async (t) => {

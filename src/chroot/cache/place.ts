@@ -3,14 +3,14 @@
  *
  * What is in it is executed for every user of a chroot, as root with the rights of root. So each directory on the
  * way belongs to root or to us and is writable by no one else, or is sticky as /tmp is (there, no one renames what is
- * ours); the cache itself is ours alone. The way is walked with descriptors, one name at a time, so that what was
+ * ours), and so does each link; the cache itself is ours alone. The way is walked with descriptors, one name at a time, so that what was
  * checked is what is used. Only we and root can change it afterwards, and its path stays true.
  */
-import {realpathSync, type Stats} from 'node:fs';
+import {readlinkSync, type Stats} from 'node:fs';
 import {homedir} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 import {inInitialUserNamespace} from '../../binfmt/mount.js';
-import {ElfError} from '../../errors.js';
+import {ElfError, errnoError, systemError} from '../../errors.js';
 import {type DirFd, openDirectory} from '../../source/dir-fd.js';
 
 /** What in the environment says where the cache is. */
@@ -65,32 +65,41 @@ function checked(directory: DirFd): DirFd {
 }
 
 function walk(path: string, enter: (above: DirFd, name: string) => DirFd | undefined): DirFd | undefined {
-  let here: DirFd | undefined = openDirectory('/');
-  for (const name of realNames(path)) {
-    using above: DirFd = here;
+  let [here, links] = [openDirectory('/') as DirFd | undefined, 0];
+  const pending = path.split('/').reverse();
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    if (name === '' || name === '.') continue;
+    using above: DirFd | undefined = here;
+    if (above === undefined) return undefined;
     requireTrusted(above.real, above.stats);
-    here = enter(above, name);
-    if (here === undefined) return undefined;
+    const target = name === '..' ? undefined : linkAt(above, name);
+    if (target === undefined) {
+      here = name === '..' ? above.parent() : enter(above, name);
+    } else {
+      if (++links > mostLinks) throw systemError(path, errnoError('ELOOP'), 'cannot open');
+      pending.push(...target.split('/').reverse());
+      here = target.startsWith('/') ? openDirectory('/') : above.dup();
+    }
   }
   return here;
 }
 
-/** The components of a path: real ones as far as it exists, so that a link on the way is followed once and checked. */
-function realNames(path: string): string[] {
-  const names = path.split('/').filter((name) => name !== '' && name !== '.');
-  for (let known = names.length; known > 0; known--) {
-    const real = realPath(`/${names.slice(0, known).join('/')}`);
-    if (real !== undefined) return [...real.split('/').filter((name) => name !== ''), ...names.slice(known)];
-  }
-  return names;
-}
+/** As many as Linux follows. */
+const mostLinks = 40;
 
-function realPath(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
+/** What a link says; undefined for anything else. One of another user could lead to a directory of root's. */
+function linkAt(above: DirFd, name: string): string | undefined {
+  using there = above.openPath(name);
+  if (!there?.stats.isSymbolicLink()) return undefined;
+  if (!isTrustedOwner(there.stats)) {
+    throw new ElfError('OUTSIDE', 'a symbolic link of another user, so it is not followed', {
+      path: there.real,
+      expected: 'a link of root or yourself',
+      got: `user ${there.stats.uid}`,
+    });
   }
+  // Its owner alone could replace it, in a sticky directory too.
+  return readlinkSync(above.at(name));
 }
 
 /** @throws ElfError OUTSIDE unless a file is ours, and no one else may write it */
@@ -110,12 +119,16 @@ function requireTrusted(path: string, {uid, gid, mode}: Stats): void {
   // Many distributions let the private group of a user write.
   const others = gid === process.getegid?.() ? 0o002 : 0o022;
   const isClosed = (mode & others) === 0 || (mode & sticky) !== 0;
-  if (isClosed && (uid === 0 || uid === process.geteuid?.() || uid === unmappedRoot())) return;
+  if (isClosed && isTrustedOwner({uid})) return;
   throw new ElfError('OUTSIDE', 'other users could replace this directory, so nothing below it is used', {
     path,
     expected: 'root or yourself as the owner, and no write permission for others',
     got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
   });
+}
+
+function isTrustedOwner({uid}: Pick<Stats, 'uid'>): boolean {
+  return uid === 0 || uid === process.geteuid?.() || uid === unmappedRoot();
 }
 
 /** In a user namespace that lacks root's id, the overflow id is what root's files belong to (user_namespaces(7)). */
