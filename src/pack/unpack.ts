@@ -6,12 +6,13 @@
  * must be unused. A run that is killed leaves complete parts or none, and the next one goes on from there.
  */
 import {createHash} from 'node:crypto';
-import {fchmodSync, fsyncSync, linkSync, renameSync, rmdirSync, unlinkSync} from 'node:fs';
+import {fchmodSync, fsyncSync, linkSync, renameSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {openElfSource} from '../elf/open.js';
 import {type PackedContents, type PackedPart, packedContents, partSource} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
+import {inDirectory} from '../loader/new-directory.js';
 import {OpenRoot} from '../loader/open-root.js';
 import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
@@ -60,7 +61,7 @@ export async function unpack(path: string, {into, onProgress}: UnpackOptions): P
       });
     }
     const write = (directory: DirFd) => writeParts(file.view, contents, directory, onProgress);
-    return {contents, files: inTarget(machine, into, write)};
+    return {contents, files: inDirectory(machine, into, write)};
   } finally {
     await file.close();
   }
@@ -71,35 +72,6 @@ function open(machine: OpenRoot, path: string): FileSource {
     return machine.source(absolutePath(path));
   } catch (error) {
     throw error instanceof ElfError ? error.at(path) : error;
-  }
-}
-
-/** The directory is made if it does not exist, and goes again if that was for nothing. */
-function inTarget<T>(machine: OpenRoot, into: string, work: (directory: DirFd) => T): T {
-  const made: string[] = [];
-  try {
-    using directory = enterTarget(machine, into, made);
-    return work(directory);
-  } catch (error) {
-    for (const path of made) removeEmpty(machine, path);
-    throw error;
-  }
-}
-
-function enterTarget(machine: OpenRoot, into: string, made: string[]): DirFd {
-  try {
-    return machine.enter(absolutePath(into), true, (path) => made.unshift(path));
-  } catch (error) {
-    throw systemError(into, error, 'cannot create the directory');
-  }
-}
-
-function removeEmpty(machine: OpenRoot, path: string): void {
-  try {
-    using above = machine.enter(posix.dirname(path));
-    rmdirSync(above.at(posix.basename(path)));
-  } catch {
-    // Something is in it by now, or it is somewhere else.
   }
 }
 

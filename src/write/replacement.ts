@@ -126,14 +126,15 @@ class Replacement extends Transaction {
   /** In another user's directory, that user decides what a name is. */
   #requireInPlace(): void {
     const {path} = this.#destination.place;
-    const {ino, dev} = fstatSync(this.fd);
+    let own: Stats;
     let now: Stats | undefined;
     try {
+      own = fstatSync(this.fd);
       now = lstatSync(path, {throwIfNoEntry: false});
     } catch (error) {
       throw systemError(this.path, error, 'written, but the result cannot be checked');
     }
-    if (now?.ino === ino && now.dev === dev) return;
+    if (now?.ino === own.ino && now.dev === own.dev) return;
     throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
       path: this.path,
     });

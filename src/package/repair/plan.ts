@@ -299,7 +299,19 @@ function notesOf(
 function isPacked(directory: string, files: readonly string[] | undefined): boolean {
   if (files === undefined) return true;
   return files.some((entry) => {
-    const plain = entry.replace(/^\.?\/+/, '').replace(/(\/\*{0,2})*$/, '');
+    const plain = withoutPatternAtEnd(entry.replace(/^\.?\/+/, ''));
     return plain === '' || /[*?[{]/.test(plain) || `${directory}/`.startsWith(`${plain}/`);
   });
+}
+
+/** An entry without `/`, `/*` and `/**` at its end, with which it means all that is in a directory, too. */
+function withoutPatternAtEnd(entry: string): string {
+  let plain = entry;
+  for (let end = endingOf(plain); end !== undefined; end = endingOf(plain))
+    plain = plain.slice(0, -end.length);
+  return plain;
+}
+
+function endingOf(entry: string): string | undefined {
+  return ['/**', '/*', '/'].find((ending) => entry.endsWith(ending));
 }

@@ -5,6 +5,8 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {Sym} from '../../../src/elf/records.js';
+import {dynamicSymbolTable} from '../../../src/elf/symbols.js';
 import {applyPlanSync, checkElf, openElfBuffer, openElfSync, planEdit} from '../../../src/index.js';
 import {complaintsSince, runBeside} from '../../helpers/edited.js';
 import {edit, planFor, programFile} from '../../helpers/edits.js';
@@ -150,4 +152,29 @@ test('there and back again gives the same symbols', (t: ExecutionContext) => {
       .map((line) => line.slice(7))
       .sort();
   t.deepEqual(symbols(back), symbols(bytes));
+});
+
+test('a symbol with the number of a section that it is not in stays where it is when that moves', (t) => {
+  // lld does so with __global_pointer$ of RISC-V.
+  for (const name of ['x86_64/probe-lld-pie', 'riscv64/probe-pie']) {
+    const bytes = fixtureBytes(name);
+    const {view} = openElfBuffer(bytes);
+    const {offset = 0, count = 0} = dynamicSymbolTable(view) ?? {};
+    const size = Sym.size(64);
+    const at = offset + (count - 1) * size;
+    const section = view.sectionHeaders.findIndex((header) => view.sectionName(header) === '.interp');
+    const symbol = Sym.decode(view.source.read(at, size), view.format);
+    bytes.set(Sym.encode({...symbol, st_shndx: section, st_value: 0x10n}, view.format), at);
+    const interpreter = `/${'i'.repeat(3000)}`;
+    const after = openElfBuffer(
+      edit(bytes, {interpreter, renameSymbols: {puts: 'puts_of_another_name'}}),
+    ).view;
+    t.not(after.sectionHeaders[section]?.sh_addr, view.sectionHeaders[section]?.sh_addr, name);
+    const table = dynamicSymbolTable(after);
+    const symbols = Sym.decodeAll(after.source.read(table?.offset ?? 0, count * size), after.format);
+    t.true(
+      symbols.some(({st_shndx, st_value}) => st_shndx === section && st_value === 0x10n),
+      name,
+    );
+  }
 });

@@ -1,0 +1,45 @@
+/*
+ * A directory that is made for something, with those above it, and removed again if that fails.
+ */
+import {rmdirSync} from 'node:fs';
+import {posix} from 'node:path';
+import {systemError} from '../errors.js';
+import type {DirFd} from '../source/dir-fd.js';
+import {absolutePath} from '../source/working-directory.js';
+import type {OpenRoot} from './open-root.js';
+
+/**
+ * Do something in a directory, which is made if it does not exist. If that fails, what was made is removed.
+ *
+ * @throws ElfError FILE_SYSTEM, and what `work` throws
+ */
+export function inDirectory<T>(machine: OpenRoot, path: string, work: (directory: DirFd) => T): T {
+  const made: string[] = [];
+  try {
+    using directory = enter(machine, path, made);
+    return work(directory);
+  } catch (error) {
+    removeEmpty(machine, made);
+    throw error;
+  }
+}
+
+function enter(machine: OpenRoot, path: string, made: string[]): DirFd {
+  try {
+    return machine.enter(absolutePath(path), true, (one) => made.unshift(one));
+  } catch (error) {
+    throw systemError(path, error, 'cannot create the directory');
+  }
+}
+
+/** Remove what was made, the innermost first. */
+function removeEmpty(machine: OpenRoot, made: readonly string[]): void {
+  try {
+    for (const path of made) {
+      using above = machine.enter(posix.dirname(path));
+      rmdirSync(above.at(posix.basename(path)));
+    }
+  } catch {
+    // Something is in it by now, or it is somewhere else.
+  }
+}
