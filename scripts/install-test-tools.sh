@@ -11,7 +11,7 @@ set -euo pipefail
 
 tools=(
     acl arch-test attr binutils bsdutils buildah busybox ca-certificates chromium chrpath cpio
-    debian-archive-keyring debootstrap dpkg-dev elfutils fakeroot file fish fonts-dejavu-core g++ gcc gdb git gnupg
+    curl debian-archive-keyring debootstrap dpkg-dev elfutils fakeroot file fish fonts-dejavu-core g++ gcc gdb git gnupg
     groff-base libc6-dev libcap2-bin lld lld-19 llvm-19 locales mandoc mmdebstrap mold musl-tools patchelf python3
     qemu-user strace uidmap util-linux xz-utils zsh zstd
 )

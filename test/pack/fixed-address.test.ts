@@ -6,7 +6,7 @@ import {openElfSync} from '../../src/elf/open.js';
 import {unpack} from '../../src/pack/unpack.js';
 import {elfinterp} from '../helpers/cli.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
-import {output, run, withTools} from '../helpers/tools.js';
+import {output, pathOf, run, withTools} from '../helpers/tools.js';
 import {compileTorture, crossRoot, pack, runInEmptyRoot, sourceFile} from './packing.js';
 
 const fixedAddress = true;
@@ -68,7 +68,7 @@ test(
     const hello = path.join(tempDirectory(t), 'hello');
     output('arm-linux-gnueabihf-gcc', ['-static', '-o', hello, source]);
     for (const options of [{}, {fixedAddress: false}]) {
-      const {output: file, contents} = await pack(t, '/usr/bin/qemu-arm', options);
+      const {output: file, contents} = await pack(t, pathOf('qemu-arm'), options);
       const isFixed = options.fixedAddress !== false;
       t.is(contents?.fixedAddress, isFixed ? true : undefined);
       t.is(openElfSync(file).view.header.e_type, isFixed ? ET.ET_EXEC : ET.ET_DYN);
@@ -86,7 +86,7 @@ test(
       '#include <stdio.h>\nint main(void){printf("%p\\n", (void *)main);}\n',
       'at.c',
     );
-    const {output: file} = await pack(t, '/usr/bin/qemu-aarch64');
+    const {output: file} = await pack(t, pathOf('qemu-aarch64'));
     const guest = path.join(tempDirectory(t), 'guest');
     for (const [flags, address] of [
       [['-static', '-Wl,-Ttext-segment=0x400000'], /^0x4\w{5}\n/],
@@ -182,7 +182,7 @@ function isSame(one: string, other: string): boolean {
 test(
   'unpack gives every part back byte by byte, and packing that gives the same file',
   withTools(async (t) => {
-    for (const program of ['/usr/bin/xz', '/usr/bin/qemu-arm']) {
+    for (const program of ['/usr/bin/xz', pathOf('qemu-arm')]) {
       const {output: file, contents} = await pack(t, program, {recordSources: true, fixedAddress});
       const into = tempDirectory(t);
       await unpack(file, {into});
@@ -210,7 +210,7 @@ test(
     t.is(run('readelf', ['-lhW', file]).stderr, '');
     t.regex(
       run('eu-elflint', ['--gnu-ld', file]).stdout,
-      /^phdr\[14\]: unknown object file note .* 'elfinterp' .*\n$/,
+      /^phdr\[\d+\]: unknown object file note .* 'elfinterp' .*\n$/,
     );
     t.regex(elfinterp(['tree', file]).stdout, /liblzma\.so\.5/);
   }),
@@ -257,7 +257,8 @@ test(
     const small = ['-R', '0x1000000000', '-E', 'ONCE=1'];
     t.regex(output('qemu-aarch64', [...small, file]), /^0\.54 0x3000\w{5}\n$/);
     const loader = output('readelf', ['-dW', path.join(root, 'lib/ld-linux-aarch64.so.1')]);
-    const own = /RELACOUNT\) +(\d+)/.exec(loader)?.[1];
+    // That of Debian 13 has DT_RELR instead.
+    const own = /RELACOUNT\) +(\d+)/.exec(loader)?.[1] ?? '0';
     const {stderr} = run('qemu-aarch64', ['-E', 'LD%DEBUG=statistics', file]);
     t.regex(stderr, new RegExp(`relative relocations: ${own}\n`), 'those of the loader itself');
   }),

@@ -7,7 +7,7 @@ import type {ElfView} from '../../src/elf/view.js';
 import {memoryLayout} from '../../src/pack/fixed/memory-layout.js';
 import {type Relocated, relocate} from '../../src/pack/fixed/relocated.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {output, pathOf, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
 import {pack} from './packing.js';
 
@@ -73,7 +73,7 @@ const whole = relocateAll(sound).count;
 test(
   'what readelf lists as relative is applied, and nothing else is changed',
   withTools((t) => {
-    for (const file of [libraryFile, '/lib/x86_64-linux-gnu/libc.so.6', '/usr/bin/qemu-arm']) {
+    for (const file of [libraryFile, '/lib/x86_64-linux-gnu/libc.so.6', pathOf('qemu-arm')]) {
       const view = viewBuffer(readFileSync(file));
       const relocated = relocateAll(view);
       const list = output('readelf', ['-rW', file]);
