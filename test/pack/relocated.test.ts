@@ -78,7 +78,9 @@ test(
       const relocated = relocateAll(view);
       const list = output('readelf', ['-rW', file]);
       const wanted = new Map<bigint, bigint>();
-      for (const [, at = ''] of list.matchAll(/^(\w{16})$/gm)) {
+      // An address alone, or since binutils 2.43 after the entry and before the symbol.
+      const packed = /^(?:[0-9a-f]{4}: {2}\w{16} | {24})(\w{16}) {2}\S.*$|^(\w{16})$/gm;
+      for (const [, listed, at = listed] of list.matchAll(packed)) {
         const offset = view.offsetOfAddress(BigInt(`0x${at}`)) ?? 0;
         wanted.set(BigInt(`0x${at}`), base + Buffer.from(view.source.read(offset, 8)).readBigUInt64LE());
       }
