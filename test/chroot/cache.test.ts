@@ -70,7 +70,9 @@ test('what a killed run left is removed by the next, and an empty file is made a
   const elsewhere = '.elfinterp-cache-1-1-00000000-abc';
   mkdirSync(left);
   mkdirSync(join(cache.real, elsewhere));
-  writeFileSync(join(left, 'qemu-arm'), 'half');
+  // Packed in a workspace.
+  mkdirSync(join(left, '.elfinterp-edit-1-2-3'));
+  writeFileSync(join(left, '.elfinterp-edit-1-2-3/3'), 'half');
   mkdirSync(join(cache.real, key('a')));
   writeFileSync(join(cache.real, key('a'), 'qemu-arm'), '');
   const path = await makeCached(cache, key('a'), 'qemu-arm', write('whole'));

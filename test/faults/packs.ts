@@ -26,9 +26,13 @@ import type {Ended, Scenario} from './walk.js';
 const packed = '/bin/true';
 const oldText = 'the old file\n';
 
-/** A call is about the files if it names them, or a descriptor: what fails there is shown without its path. Not what is printed. */
+/**
+ * A call is about the files if it names them, or a descriptor: what fails there is shown without its path. What is printed
+ * is not, nor is a library of the machine, without which another may be found.
+ */
 const concerns = (line: string, directory: string) =>
-  !/^writev?\(1</.test(line) && (line.includes(directory) || line.includes('"/proc/self/fd/'));
+  !/^writev?\(1</.test(line) &&
+  (line.includes(directory) || (line.includes('"/proc/self/fd/') && !/\.so\b/.test(line)));
 
 function requireTruth({status, stderr, killed}: Ended, isNew: boolean): void {
   if (killed) return;

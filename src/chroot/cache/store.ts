@@ -16,6 +16,7 @@ import {closeQuietly} from '../../source/descriptor.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {syncDirectory} from '../../write/durable.js';
 import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
+import {removeTree} from '../../write/remove-tree.js';
 import {requireOwn} from './place.js';
 
 /** In bytes: emulators for every target that qemu has, twice over. */
@@ -71,7 +72,7 @@ export async function makeCached(
     finish(directory, name);
     moveInto(cache, staging, key, name);
   } catch (error) {
-    removeEntry(cache, staging);
+    removeStaging(cache, staging);
     throw systemError(cache.real, error, 'cannot store an emulator');
   }
   evict(cache, limit, key);
@@ -135,6 +136,15 @@ export function evict(cache: DirFd, limit: number, keep?: string): void {
   }
 }
 
+/** Remove what was in the making, with the workspace that it was packed in. */
+function removeStaging(cache: DirFd, name: string): void {
+  try {
+    removeTree(cache, name);
+  } catch {
+    // The next run tries again.
+  }
+}
+
 /** Remove a directory of files, reached through its descriptor; what another run has removed is gone already. */
 function removeEntry(cache: DirFd, name: string): void {
   try {
@@ -150,6 +160,6 @@ function removeStale(cache: DirFd): void {
   const staging = new RegExp(`^\\${stagingPrefix}(${identityPattern})-`);
   for (const name of cache.names()) {
     const maker = staging.exec(name)?.[1];
-    if (maker !== undefined && isRunning(maker) === false) removeEntry(cache, name);
+    if (maker !== undefined && isRunning(maker) === false) removeStaging(cache, name);
   }
 }
