@@ -181,7 +181,9 @@ function afterUndoing(staging: Staging, error: unknown): ElfError {
     recoverFrom(staging);
   } catch (second) {
     const {code, reason, path} = systemError(staging.path, second, 'cannot undo the change');
-    return new ElfError(code, `${reason}; the error before: ${first().message}`, {path, cause: first()});
+    const cause = first();
+    const before = cause.reason === reason ? '' : `; the error before: ${cause.message}`;
+    return new ElfError(code, `${reason}${before}; the old files are in ${staging.path}`, {path, cause});
   }
   return first();
 }
