@@ -1,12 +1,12 @@
 /*
- * A part of the fault walk of packed files: some thirty points of each scenario; all of them with ELFINTERP_FAULTS=all.
+ * A part of the fault walk of packed files: sixteen points of each scenario; all of them with ELFINTERP_FAULTS=all.
  */
 import test from 'ava';
 import {withTools} from '../helpers/tools.js';
 import {packScenarios} from './packs.js';
 import {listPoints, runPoints} from './walk.js';
 
-const most = process.env.ELFINTERP_FAULTS === 'all' ? Number.POSITIVE_INFINITY : 32;
+const most = process.env.ELFINTERP_FAULTS === 'all' ? Number.POSITIVE_INFINITY : 16;
 
 for (const scenario of packScenarios) {
   test.serial(
