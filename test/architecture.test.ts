@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, Room>> = {
   loader: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   change: {rooms: ['errors.ts', 'source', 'write', 'loader'], node: true},
   pack: {
-    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader'],
+    rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'change'],
     node: true,
     packages: ['tmp'],
   },

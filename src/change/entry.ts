@@ -56,7 +56,8 @@ export function stateOf({bigStats: {dev, ino, size, mtimeNs}}: PathFd): string {
   return `${dev}:${ino}:${size}:${mtimeNs}`;
 }
 
-function isEntry(directory: DirFd, name: string, there: PathFd, entry: Entry): boolean {
+/** Whether what is held, under this name in this directory, is this entry. @throws ElfError FILE_SYSTEM */
+export function isEntry(directory: DirFd, name: string, there: PathFd, entry: Entry): boolean {
   if (entry.role === 'link')
     return there.stats.isSymbolicLink() && hashOfText(readlinkSync(directory.at(name))) === entry.sha256;
   const {size, mode} = there.stats;

@@ -8,6 +8,7 @@
 import {createHash} from 'node:crypto';
 import {fchmodSync, fsyncSync, linkSync, renameSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
+import {isEntry} from '../change/entry.js';
 import {openElfSource} from '../elf/open.js';
 import {type PackedContents, type PackedPart, packedContents, partSource} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
@@ -17,7 +18,6 @@ import {OpenRoot} from '../loader/open-root.js';
 import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
-import {hashOf} from '../source/hash.js';
 import type {OnProgress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
@@ -117,22 +117,13 @@ function modeOf({mode}: PackedPart): number {
 
 /** Whether a run that was interrupted placed this part already. @throws ElfError CONFLICT for any other file */
 function isThere(directory: DirFd, part: PackedPart): boolean {
-  using entry = directory.openPath(nameOf(part));
-  if (entry === undefined) return false;
-  const {stats} = entry;
-  const isAlike =
-    stats.isFile() &&
-    stats.uid === process.geteuid?.() &&
-    (stats.mode & 0o7777) === modeOf(part) &&
-    stats.size === part.size;
-  if (!isAlike) throw taken(directory, nameOf(part));
-  const source = entry.source();
-  try {
-    if (hashOf(source) !== part.sha256) throw taken(directory, nameOf(part));
-    return true;
-  } finally {
-    source.close();
-  }
+  const name = nameOf(part);
+  using there = directory.openPath(name);
+  if (there === undefined) return false;
+  const {sha256, size} = part;
+  const isOwn = there.stats.uid === process.geteuid?.();
+  if (isOwn && isEntry(directory, name, there, {role: 'data', sha256, size, mode: modeOf(part)})) return true;
+  throw taken(directory, name);
 }
 
 /** Write a part to an open, empty file, which is closed. */

@@ -6,7 +6,7 @@ import type {DirFd} from '../source/dir-fd.js';
  * Remove what is under a name, with all that is in it; it need not exist. Node's own `rm` goes by paths, and would empty
  * a directory elsewhere that another user swaps for one on its way.
  *
- * A directory in a directory of the tree is moved to its top first, so however deep the tree is, two descriptors do. A
+ * A directory in a directory of the tree is moved to its top first, so however deep the tree is, few descriptors are open. A
  * mount point in it is an error, and what is mounted stays.
  *
  * @throws ElfError FILE_SYSTEM

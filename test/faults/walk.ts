@@ -7,6 +7,7 @@
  * (-b execve lets go of its children) and the thread pool has one thread. Programs that it starts are walked on their
  * own: a wrapper, mounted in their place for this run alone, runs them under strace in their turn.
  */
+import {strict as assert} from 'node:assert';
 import {spawn} from 'node:child_process';
 import {
   chmodSync,
@@ -49,6 +50,13 @@ export interface Ended {
   readonly hung: boolean;
   /** What was done to it, as in `rename: EIO`. */
   readonly fault: string;
+}
+
+/** Whatever failed, a run ends with a known status, and an error in words. @throws Error */
+export function requireWords({status, stderr}: Ended): void {
+  assert.ok(status === 0 || status === 1, `exit status ${status}: ${stderr}`);
+  assert.doesNotMatch(stderr, /internal error|^ +at /m);
+  if (status === 1) assert.match(stderr, /^elfinterp: .+: .+$/m, 'an error without a message');
 }
 
 /** A system call of the undisturbed run. */
