@@ -15,7 +15,7 @@
  * An address has two words, or one in a 32-bit file. It is never put together: what a scan wants to know of it is how
  * far it is from some other address, and that is a number (see `distance`).
  */
-import type {ByteSource} from '../source/source.js';
+import {type ByteSource, checkRange} from '../source/source.js';
 import type {Format, RecordType} from './record.js';
 
 /** What a scan needs of a view. */
@@ -126,13 +126,14 @@ export function scan(
   }
 }
 
-/** Read one field of every record. */
+/** Read one field of every record. @throws ElfError TRUNCATED, before room is made for records that a file cannot have */
 export function readColumn<F extends string>(
   file: File,
   type: Type<F>,
   field: F,
   range: RecordRange,
 ): Uint32Array {
+  checkRange(file.source, range.offset, range.count * type.size(file.format.elfClass));
   const found = new Uint32Array(range.count);
   const place = column(type, field, file.format);
   scan(file, type, range, (words, count, first) => {

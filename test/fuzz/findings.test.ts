@@ -369,3 +369,12 @@ test('a name that no NUL ends is not the concern of an edit of the interpreter',
   const plan = planEdit(damaged, {interpreter: '/x'});
   t.notThrows(() => checkPlanFully(damaged, plan, [{interpreter: '/x'}]));
 });
+
+test('a symbol table of terabytes is refused before memory is taken for it', (t) => {
+  for (const sh_size of [2 ** 51, 2 ** 34]) {
+    const bytes = fixtureBytes('x86_64/hello-static');
+    put(bytes, Shdr, section(bytes, '.symtab'), {sh_size});
+    const report = describeElf(viewBuffer(bytes));
+    t.regex(JSON.stringify(report), /the file ends too early/);
+  }
+});
