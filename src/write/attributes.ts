@@ -12,7 +12,6 @@
  * POSIX ACLs go with `mode`, everything else with `xattr`. Writing into a file takes security.capability away, so
  * this comes after the last write.
  */
-import {spawnSync} from 'node:child_process';
 import {constants, fchmodSync, openSync} from 'node:fs';
 import {closeQuietly} from '../source/descriptor.js';
 import {findFixedProgram} from '../source/fixed-program.js';
@@ -85,7 +84,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
   const sources = batch.map(({number}) => `${to === 'file' ? inside : '/proc/self/fd'}/${number}`);
   const target = to === 'file' ? '/proc/self/fd' : inside;
   const options = ['--attributes-only', `--preserve=${kinds}`, `--target-directory=${target}`];
-  const {status, signal, stderr, error} = spawnSync(cp, [...options, '--', ...sources], {
+  const {status, signal, stderr, error} = childProcesses().spawnSync(cp, [...options, '--', ...sources], {
     stdio: Array.from(descriptors, (one) => one ?? 'ignore'),
     env: {...process.env, LC_ALL: 'C'},
     cwd: '/',
@@ -109,7 +108,7 @@ export function hasCapabilities({workspace, number}: AttributeCopy): boolean | u
     fchmodSync(from, 0o444);
     fchmodSync(to, 0o666);
     const args = ['--attributes-only', '--preserve=xattr', '--', '/proc/self/fd/3', '/proc/self/fd/4'];
-    const {stderr, error} = spawnSync(findFixedProgram('cp') ?? '', args, {
+    const {stderr, error} = childProcesses().spawnSync(findFixedProgram('cp') ?? '', args, {
       stdio: ['ignore', 'ignore', 'pipe', from, to],
       env: {LC_ALL: 'C'},
       cwd: '/',
@@ -126,6 +125,11 @@ export function hasCapabilities({workspace, number}: AttributeCopy): boolean | u
 
 /** The overflow user of the kernel (proc_sys_kernel(5)). */
 const nobody = 65_534;
+
+/** Loading these takes as long as running cp, and most edits in place need neither. */
+function childProcesses() {
+  return process.getBuiltinModule('node:child_process');
+}
 
 /** What cp says, without the names of files. */
 function shorten(stderr: string): string {
