@@ -14,6 +14,7 @@ import {
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {program as command} from '../helpers/cli.js';
+import {strace} from '../helpers/strace.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -81,8 +82,9 @@ function compile(directory: string, name: string, source: string, args: readonly
 /** Run elfinterp under strace: what it said, and the real path of every file that it opened. */
 function traced(trap: Trap, args: readonly string[]): {stdout: string; stderr: string; opened: string[]} {
   const log = path.join(mkdtempSync(path.join(path.dirname(trap.root), 'trace-')), 'log');
-  const strace = ['-f', '-y', '-qq', '-s', '4096', '-o', log, '-e', 'trace=%file'];
-  const {stdout, stderr} = run('strace', [...strace, process.execPath, command, ...args]);
+  const tracing = ['-f', '-y', '-qq', '-s', '4096', '-o', log, '-e', 'trace=%file'];
+  const [program, ...words] = strace(...tracing, process.execPath, command, ...args);
+  const {stdout, stderr} = run(program, words);
   const opened = [...readFileSync(log, 'utf8').matchAll(/= \d+<([^>]+)>$/gm)].map(([, file = '']) => file);
   return {stdout, stderr, opened};
 }

@@ -8,8 +8,9 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
 import {ownCache} from '../helpers/own-cache.js';
+import {strace} from '../helpers/strace.js';
 import {memoryDirectory, tempDirectory} from '../helpers/temp.js';
-import {MissingTool, withTools} from '../helpers/tools.js';
+import {withTools} from '../helpers/tools.js';
 import {type Group, groups} from './attempts.js';
 import {type OperationName, operations} from './operations.js';
 import {makePlace} from './place.js';
@@ -25,7 +26,7 @@ const pairs = (Object.keys(groups) as Group[]).flatMap((group) =>
 
 const totals = {tried: 0, refused: 0, escaped: 0};
 
-/** Half of the machine's processors are strace's. */
+/** One group at a time: the other processors are for other tests. */
 let turn = Promise.resolve();
 
 for (const {group, operation} of pairs) {
@@ -73,15 +74,10 @@ for (const [name, operation] of Object.entries(operations)) {
 async function tryGroup(t: ExecutionContext, group: Group, operation: OperationName): Promise<void> {
   const parent = memoryDirectory(t);
   const log = join(memoryDirectory(t), 'log');
-  const strace = ['-f', '--seccomp-bpf', '-y', '-qq', '-s', '8192', '-o', log, '-e', 'trace=%file'];
-  const {status, stdout, stderr} = await runWorker([
-    ...strace,
-    process.execPath,
-    worker,
-    group,
-    operation,
-    parent,
-  ]);
+  const tracing = ['-f', '--seccomp-bpf', '-y', '-qq', '-s', '8192', '-o', log, '-e', 'trace=%file'];
+  const {status, stdout, stderr} = await runWorker(
+    strace(...tracing, process.execPath, worker, group, operation, parent),
+  );
   t.is(status, 0, `it ended, or hung, at: ${stderr.trim().split('\n').slice(-10).join('\n')}`);
   const outcomes = stdout
     .split('\n')
@@ -108,17 +104,17 @@ async function tryGroup(t: ExecutionContext, group: Group, operation: OperationN
   totals.escaped += escaped.length;
 }
 
-function runWorker(
-  args: readonly string[],
-): Promise<{status: number | null; stdout: string; stderr: string}> {
-  return new Promise((resolve, reject) => {
+function runWorker([program, ...args]: readonly [string, ...string[]]): Promise<{
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}> {
+  return new Promise((resolve) => {
     const env = {...process.env, TMPDIR: ownCache};
     const options = {maxBuffer: 1 << 28, timeout: 500_000, killSignal: 'SIGKILL', env} as const;
-    execFile('strace', args, options, (error, stdout, stderr) => {
-      if (error?.code === 'ENOENT') reject(new MissingTool('strace'));
-      else
-        resolve({status: error === null ? 0 : ((error.code as unknown as number) ?? null), stdout, stderr});
-    });
+    execFile(program, args, options, (error, stdout, stderr) =>
+      resolve({status: error === null ? 0 : ((error.code as unknown as number) ?? null), stdout, stderr}),
+    );
   });
 }
 

@@ -8,6 +8,7 @@ import test, {type ExecutionContext} from 'ava';
 import {projectDirectory} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
+import {strace} from '../helpers/strace.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 import {readPaths} from './trace.js';
@@ -81,7 +82,8 @@ function trace(t: ExecutionContext, program: string, args: readonly string[], cw
   const log = join(tempDirectory(t), 'log');
   const options = ['-f', '-s', '4096', '-o', log, '-e', 'trace=%file'];
   const env = {NODE_DISABLE_COMPILE_CACHE: '1'};
-  const {status, stderr} = run('strace', [...options, process.execPath, program, ...args], {cwd, env});
+  const [command, ...words] = strace(...options, process.execPath, program, ...args);
+  const {status, stderr} = run(command, words, {cwd, env});
   t.is(status, 0, stderr);
   const all = readPaths(log);
   // Before it opens the script, Node looks for itself, and for what may belong to it.

@@ -7,6 +7,7 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {program} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
+import {strace} from '../helpers/strace.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 
@@ -25,8 +26,9 @@ function makeHome(t: ExecutionContext): string {
 /** The calls that give the kernel a path that begins with a directory. */
 function lookUps(t: ExecutionContext, home: string, args: readonly string[]): string[] {
   const log = join(tempDirectory(t), 'log');
-  const strace = ['-f', '--seccomp-bpf', '-qq', '-s', '4096', '-o', log, '-e', 'trace=%file'];
-  output('strace', [...strace, process.execPath, program, ...args], {cwd: '/'});
+  const tracing = ['-f', '--seccomp-bpf', '-qq', '-s', '4096', '-o', log, '-e', 'trace=%file'];
+  const [command, ...words] = strace(...tracing, process.execPath, program, ...args);
+  output(command, words, {cwd: '/'});
   const calls = readFileSync(log, 'latin1').split('\n');
   t.true(calls.filter((line) => line.includes('"/proc/self/fd/')).length > 20, 'strace sees what is done');
   return calls.filter((line) => line.includes(`"${home}`) && !line.includes('execve('));

@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {strace} from '../helpers/strace.js';
 import {output} from '../helpers/tools.js';
 
 /** What is walked. Every run gets a directory of its own, which the scenario fills. */
@@ -96,7 +97,7 @@ function faultsOf({call, line}: Step): readonly string[] {
 /** How long a run may take, in milliseconds; the slowest takes about a second. */
 const patience = 60_000;
 
-const traced = '%file,%desc,%process,pipe2,socketpair,mount,umount2,unshare,setns,pivot_root,chroot';
+const tracedCalls = '%file,%desc,%process,pipe2,socketpair,mount,umount2,unshare,setns,pivot_root,chroot';
 
 /** Calls that no file system makes fail, or that strace must not stop. */
 const passed = new Set([
@@ -120,10 +121,10 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
   const steps = await inDirectory(async (directory, scratch) => {
     const command = scenario.setUp(directory);
     const log = path.join(scratch, 'node');
-    const options = ['-y', '-s', '40', '-e', `trace=${traced}`];
+    const options = ['-y', '-s', '40', '-e', `trace=${tracedCalls}`];
     const tools = wrapTools(scenario, scratch, options);
     const {status, stderr} = await execute(
-      [...tools, ...strace(log, options, command)],
+      [...tools, ...traced(log, options, command)],
       scenario.environment?.(directory),
     );
     if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
@@ -177,7 +178,7 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
     const tools = inTool ? wrapTools(scenario, scratch, injection, point.program) : [];
     const log = path.join(scratch, point.program);
     const ended = await execute(
-      [...tools, ...(inTool ? command : strace(log, injection, command))],
+      [...tools, ...(inTool ? command : traced(log, injection, command))],
       scenario.environment?.(directory),
     );
     const seen = existsSync(log) ? readFileSync(log, 'utf8') : '';
@@ -235,9 +236,9 @@ export async function runPoints(
   return results;
 }
 
-function strace(log: string, options: readonly string[], command: readonly string[]): string[] {
+function traced(log: string, options: readonly string[], command: readonly string[]): string[] {
   // Appending, since a tool may be started more than once.
-  return ['strace', '-f', '-b', 'execve', '-A', '-o', log, ...options, ...command];
+  return strace('-f', '-b', 'execve', '-A', '-o', log, ...options, ...command);
 }
 
 /** Have the tools of a scenario run under strace. @returns what a command line has to begin with for that */
@@ -253,7 +254,7 @@ function wrapTools(
       const real = output('sh', ['-c', 'readlink -f "$(command -v "$0")"', tool]).trim();
       const [copy, wrapper] = [path.join(scratch, `real-${tool}`), path.join(scratch, `wrapped-${tool}`)];
       copyFileSync(real, copy);
-      const words = strace(path.join(scratch, tool), options, [copy]).map((word) => `'${word}'`);
+      const words = traced(path.join(scratch, tool), options, [copy]).map((word) => `'${word}'`);
       writeFileSync(wrapper, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
       chmodSync(wrapper, 0o755);
       return `mount --bind '${wrapper}' '${real}'`;

@@ -104,6 +104,7 @@ const packages: Readonly<Record<string, string>> = {
   groff: 'groff-base',
   mkfifo: 'coreutils',
   script: 'bsdutils',
+  taskset: 'util-linux',
   '/usr/i686-linux-gnu': 'libc6-i386-cross',
   '/usr/arm-linux-gnueabi': 'libc6-armel-cross',
   '/usr/arm-linux-gnueabihf': 'libc6-armhf-cross',
