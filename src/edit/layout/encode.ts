@@ -19,14 +19,14 @@ export function encode(draft: Draft): EditResult {
     Phdr,
     [view.header.e_phoff, view.programHeaders],
     [draft.programHeaderOffset, programHeaders],
-    ({p_type}) => segmentTypeName(p_type, view.header.e_machine),
+    ({p_type}) => `${segmentTypeName(p_type, view.header.e_machine)} in the program header table`,
   );
   writeTable(
     draft,
     Shdr,
     [view.header.e_shoff, view.sectionHeaders],
     [draft.sectionHeaderOffset, sectionHeaders],
-    () => 'section header',
+    () => 'a section in the section header table',
   );
   writeHeader(draft);
   return draft.result();
@@ -114,7 +114,7 @@ function writeTable<T extends object>(
   const size = type.size(format.elfClass);
   after.forEach((record, i) => {
     if (start === oldStart && same(record, before[i])) return;
-    draft.write(start + i * size, type.encode(record, format), `${describe(record)} in the table of headers`);
+    draft.write(start + i * size, type.encode(record, format), describe(record));
   });
 }
 

@@ -161,7 +161,7 @@ function moveToAppended(draft: Draft, size: number): void {
 function move(draft: Draft, size: number, place: Place): void {
   const table = stringTable(draft);
   const content = draft.read(table.offset, table.size).slice();
-  vacate(draft, table, 'the place of the old .dynstr');
+  vacate(draft, table, 'zeros over the old .dynstr');
   draft.write(place.offset, content, '.dynstr, moved as a whole');
   draft.clear(place.offset + table.size, size - table.size, 'more room in .dynstr');
   relocate(draft, table, {...place, size});

@@ -34,7 +34,7 @@ export function setInterpreter(draft: Draft, path: string): EditResult {
   const found = findPlace(free, bytes.length, homeIn(draft, free, bytes.length) ?? old.offset);
   // Making a segment may move the old string, so that comes first.
   if (found === undefined) requireAppended(draft, bytes.length);
-  if (isGivenUp) vacate(draft, rangeOf(draft), 'the place of the old interpreter');
+  if (isGivenUp) vacate(draft, rangeOf(draft), 'zeros over the old interpreter');
   const place = found ? takePlace(draft, found) : takeAppended(draft, bytes.length, 1);
   draft.write(place.offset, bytes, `the interpreter, ${path}`);
   relocate(draft, rangeOf(draft), {...place, size: bytes.length});

@@ -28,9 +28,9 @@ test('each record that was changed is written, with its name', (t) => {
   t.deepEqual(
     encode(draft).patches.map(({offset, reason}) => [offset, reason]),
     [
-      [0x40 + 56, 'PT_LOAD in the table of headers'],
+      [0x40 + 56, 'PT_LOAD in the program header table'],
       [0x800 + 32, 'DT_STRSZ'],
-      [0x900 + 128, 'section header in the table of headers'],
+      [0x900 + 128, 'a section in the section header table'],
     ],
   );
 });

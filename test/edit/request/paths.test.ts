@@ -56,7 +56,7 @@ test('golden: the same path under the other tag is one byte', (t) => {
 test('golden: .dynstr grows by sliding the tables behind it', (t) => {
   t.deepEqual(summary('x86_64/probe-exec', {rpath: '/debootstrap/qemu-libs'}), [
     'slack, 14656 -> 14656 bytes',
-    '0xd0 PT_LOAD in the table of headers',
+    '0xd0 PT_LOAD in the program header table',
     '0x4e7 the string /debootstrap/qemu-libs',
     '0x500 the tables after .dynstr, moved toward the slack',
     '0x2eb0 DT_STRSZ',
@@ -65,25 +65,25 @@ test('golden: .dynstr grows by sliding the tables behind it', (t) => {
     '0x2f50 DT_VERNEED',
     '0x2f70 DT_VERSYM',
     '0x2f78 DT_RPATH',
-    '0x33a0 section header in the table of headers',
-    '0x33d0 section header in the table of headers',
-    '0x3410 section header in the table of headers',
-    '0x3450 section header in the table of headers',
-    '0x3490 section header in the table of headers',
+    '0x33a0 a section in the section header table',
+    '0x33d0 a section in the section header table',
+    '0x3410 a section in the section header table',
+    '0x3450 a section in the section header table',
+    '0x3490 a section in the section header table',
   ]);
 });
 
 test('golden: .dynstr moves whole into slack, and a spare DT_NULL takes the new entry', (t) => {
   t.deepEqual(summary('ppc64/probe-exec', {runpath: '$ORIGIN/lib'}), [
     'slack, 67952 -> 67952 bytes',
-    '0xd7 PT_LOAD in the table of headers',
-    '0x371 the place of the old .dynstr',
+    '0xd7 PT_LOAD in the program header table',
+    '0x371 zeros over the old .dynstr',
     '0xb4d .dynstr, moved as a whole',
     '0xbe1 the string $ORIGIN/lib',
     '0xfcbe DT_STRTAB',
     '0xfcdf DT_STRSZ',
     '0xfdb7 DT_RUNPATH',
-    '0x10386 section header in the table of headers',
+    '0x10386 a section in the section header table',
   ]);
 });
 
