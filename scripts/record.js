@@ -12,7 +12,7 @@ import xterm from '@xterm/headless';
 import {drawTerminal} from './recording-svg.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const size = {cols: 112, rows: 40};
+const size = {cols: 74, rows: 40};
 const commands = [
   'elfinterp tree /usr/bin/xz',
   'elfinterp pack /usr/bin/xz empty/xz',
