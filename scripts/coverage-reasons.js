@@ -27,7 +27,7 @@ export const reasons = [
 fixed. Unexpected exceptions are rethrown.`,
     lines: either(
       says(/^\s*(if \(!\(error instanceof ElfError\)\) )?throw error;/),
-      both(isIn('edit/check-'), says(/failCheck|fail\(|CHECK_FAILED|^\s*before,$/m)),
+      both(isIn('edit/check/'), says(/failCheck|fail\(|CHECK_FAILED|^\s*before,$/m)),
       both(isIn('edit/'), says(/explainFailedCheck|CHECK_FAILED|internal error/)),
     ),
   },

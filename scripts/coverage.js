@@ -23,7 +23,8 @@ let failed = false;
 if (!args.includes('--report')) {
   try {
     run(process.execPath, ['scripts/build.js']);
-    for (const name of ['cli', 'patchelf', 'chrpath']) writeDoor(name);
+    writeDoor('cli', 'main');
+    for (const name of ['patchelf', 'chrpath']) writeDoor(name, `drop-ins/${name}`);
     for (const group of args.length > 0 ? args : testGroups()) measure(group);
   } finally {
     run(process.execPath, ['scripts/build.js']);
@@ -33,8 +34,8 @@ writeCoveragePage();
 if (failed) process.exitCode = 1;
 
 /** Node loads ES modules by `require`, and warns that this is new. */
-function writeDoor(name) {
-  const module = JSON.stringify(path.resolve(`build/src/cli/${name === 'cli' ? 'main' : name}.js`));
+function writeDoor(name, source) {
+  const module = JSON.stringify(path.resolve(`build/src/cli/${source}.js`));
   writeFileSync(
     `dist/bin/${name}.cjs`,
     `process.removeAllListeners('warning');\nmodule.exports = require(${module});\n`,
