@@ -5,7 +5,7 @@
  */
 
 import {PN_XNUM, PT} from '../elf/constants.js';
-import {requireLinked} from '../elf/kind.js';
+import {debugFileError, requireLinked} from '../elf/kind.js';
 import {packedContents} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
 import {isDebugFile, isWithoutBytes} from '../elf/without-bytes.js';
@@ -48,12 +48,7 @@ export function refusePacked(view: ElfView): void {
 /** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they describe. */
 function refuseDebugFile(view: ElfView): void {
   const isElsewhere = [PT.PT_DYNAMIC, PT.PT_INTERP].some((p_type) => isWithoutBytes(view, p_type));
-  if (!isElsewhere && !isDebugFile(view)) return;
-  throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
-    path: view.path,
-    expected: 'a file with the bytes of its segments',
-    got: 'a separate debug file',
-  });
+  if (isElsewhere || isDebugFile(view)) throw debugFileError(view.path);
 }
 
 function requireSegmentsInFile(view: ElfView): void {

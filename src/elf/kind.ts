@@ -71,6 +71,15 @@ export function requireLinked({e_type}: Pick<Ehdr, 'e_type'>, path: string | und
   });
 }
 
+/** What is thrown where a program is needed, and objcopy or eu-strip kept only what debuggers read. */
+export function debugFileError(path: string | undefined): ElfError {
+  return new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
+    path,
+    expected: 'a file with the bytes of its segments',
+    got: 'a separate debug file',
+  });
+}
+
 /** The kind in words with its article, for a sentence: "a static program". @throws as `kindOf` */
 export function nameKind(view: ElfView): string {
   const name = describeKind(kindOf(view), view);

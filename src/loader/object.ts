@@ -12,6 +12,7 @@ import type {MachineFacts} from '../elf/machine.js';
 import {type PackedContents, packedContents, partSource} from '../elf/packed.js';
 import {type Ehdr, Ident} from '../elf/records.js';
 import {ElfView} from '../elf/view.js';
+import {isDebugFile} from '../elf/without-bytes.js';
 import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {type ByteSource, isElfMagic} from '../source/source.js';
@@ -55,6 +56,8 @@ export interface ObjectFile {
   readonly machine: MachineFacts | undefined;
   readonly segments: SegmentFacts | undefined;
   readonly dynamic: DynamicFacts | undefined;
+  /** Whether its segments are in another file, and only what debuggers read is in this one. */
+  readonly isDebugFile: boolean;
   /** What it says itself that it opens with dlopen(3). */
   readonly dlopen: readonly DlopenNote[];
   /** Of a packed file, what is inside; everything else here is said of the program inside. */
@@ -112,6 +115,17 @@ function describeView(facts: Writable<ObjectFile>, view: ElfView, withVersions: 
   facts.machine = {e_machine, e_flags, ...view.format};
   facts.segments = describeSegments(view);
   facts.dynamic = view.dynamic && describeDynamic(view, view.dynamic, withVersions);
+  facts.isDebugFile = view.dynamic === undefined && isWithoutContent(view);
+}
+
+/** No loader reads section headers, so damaged ones are no problem here. */
+function isWithoutContent(view: ElfView): boolean {
+  try {
+    return isDebugFile(view);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    return false;
+  }
 }
 
 type Writable<T> = {-readonly [Name in keyof T]: T[Name]};
@@ -127,6 +141,7 @@ const nothing: ObjectFile = {
   machine: undefined,
   segments: undefined,
   dynamic: undefined,
+  isDebugFile: false,
   dlopen: [],
   packed: undefined,
   problem: undefined,

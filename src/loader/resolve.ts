@@ -1,4 +1,4 @@
-import {requireLinked} from '../elf/kind.js';
+import {debugFileError, requireLinked} from '../elf/kind.js';
 import {ElfError, errnoError, systemError} from '../errors.js';
 import {Loading} from './loading.js';
 import {Lookups} from './lookups.js';
@@ -47,10 +47,11 @@ function openProgram(lookups: Lookups, path: string): ProgramFile {
       path,
       got: there.kind === 'directory' ? 'a directory' : 'a special file',
     });
-  const {header, machine, problem} = there.object;
+  const {header, machine, isDebugFile, problem} = there.object;
   if (problem !== undefined) throw problem.at(path);
   if (header === undefined || machine === undefined) throw new ElfError('NOT_ELF', 'not an ELF file', {path});
   requireLinked(header, path);
+  if (isDebugFile) throw debugFileError(path);
   return {...there, object: {...there.object, machine}};
 }
 

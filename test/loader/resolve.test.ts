@@ -70,6 +70,19 @@ workshopTest('a static program has no interpreter', (t, w) => {
   t.is(nodes.length, 1);
 });
 
+workshopTest('what a stripper keeps for debuggers is not a static program', (t, w) => {
+  w.program('p', {needed: ['libc.so.6']});
+  for (const [tool, ...args] of [
+    ['objcopy', '--only-keep-debug', w.path('p'), w.path('objcopy.debug')],
+    ['eu-strip', '-f', w.path('eu-strip.debug'), '-o', w.path('stripped'), w.path('p')],
+  ] as const) {
+    output(tool, args);
+    const error = t.throws(() => resolveTreeSync(w.path(`${tool}.debug`)), {code: 'UNSUPPORTED'});
+    t.regex(error?.message ?? '', /a separate debug file/);
+  }
+  t.notThrows(() => resolveTreeSync(w.path('stripped')));
+});
+
 workshopTest('a static-pie has none either', (t, w) => {
   w.program('p', {ld: ['-static', '--no-dynamic-linker', '-z', 'text']});
   t.true(output('readelf', ['-d', w.path('p')]).includes('PIE'));
