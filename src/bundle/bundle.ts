@@ -6,7 +6,7 @@ import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
 import {isKept} from './earlier.js';
 import {refuseForeignFiles} from './foreign.js';
-import {isInstalled, isSameManifest, obsoleteFiles, openInstalled} from './installed.js';
+import {hasManifest, isInstalled, isSameManifest, obsoleteFiles, openInstalled} from './installed.js';
 import {isolationOf} from './isolation.js';
 import {layoutOf} from './layout.js';
 import {withLock} from './lock.js';
@@ -102,13 +102,16 @@ function install(request: Request, target: OpenRoot, before: Prepared | undefine
   const isAsBefore = stale.length === 0 && before !== undefined && isSameManifest(before.earlier, earlier);
   const prepared = isAsBefore ? before : prepare(request, target, earlier);
   if (isInstalled(target, prepared)) return resultOf(target, prepared, false);
-  refuseForeignFiles(target.top, earlier, prepared.manifest, libs);
+  const isBundle = earlier !== undefined || hasManifest(libs);
+  const requireOwn = () => refuseForeignFiles(target.top, prepared, isBundle, libs);
+  requireOwn();
   if (earlier !== undefined) request.beforeReplacing?.(earlier);
   const kept = new Set(prepared.plan.files.filter(isKept).map(({path}) => path));
-  const replaced = {libs, obsolete: obsoleteFiles(target, earlier, prepared.manifest), kept};
+  const replaced = {libs, isBundle, obsolete: obsoleteFiles(target, earlier, prepared.manifest), kept};
   const notes: string[] = [];
   writeBundle(target.top, prepared, replaced, {
     prove: (staged) => notes.push(...proveStaged(staged, prepared)),
+    requireOwn,
     onProgress: request.onProgress,
   });
   // The first proof showed that nothing is missing; here other files of the root may come first, as a preloaded library.

@@ -4,6 +4,7 @@
 import {posix} from 'node:path';
 import {ElfError, errnoError, systemError} from '../errors.js';
 import type {Found, Root} from '../loader/root.js';
+import {requireDepth} from '../source/depth.js';
 import type {BundleFile} from './file-set.js';
 import {isBelow, type Layout} from './layout.js';
 import {manifestPath} from './manifest.js';
@@ -134,6 +135,7 @@ class Carrier {
       throw new ElfError('NOT_A_FILE', 'neither a regular file nor a directory', {path: source});
     if (tree.above.includes(identity))
       throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
+    requireDepth(tree.above.length, source);
     const inner = {...tree, above: [...tree.above, identity]};
     // By the path that was asked for: whose links it goes through is known of that alone.
     const names = namesIn(this.#root, there);
@@ -161,6 +163,7 @@ class Carrier {
   /** What the link is to say in the bundle; undefined when it leads out of the tree. */
   #targetFor(source: string, inside: string, path: string, {top, place}: Tree): string | undefined {
     const text = this.#root.readLink(inside);
+    requireUtf8(text, source);
     const end = this.#root.resolve(source);
     if (!end.found) {
       this.#besides.dangling.push(source);
@@ -171,6 +174,12 @@ class Carrier {
     if (!text.startsWith('/') && isWithin(lexical, top)) return text;
     return posix.relative(posix.dirname(path), posix.join(place, end.inside.slice(top.length))) || '.';
   }
+}
+
+/** Node has put U+FFFD in the place of what is not UTF-8; such a link would lead elsewhere. */
+function requireUtf8(text: string, path: string): void {
+  if (!text.includes('\ufffd')) return;
+  throw new ElfError('UNSUPPORTED', 'the target of the symbolic link is not valid UTF-8', {path, got: text});
 }
 
 function isWithin(path: string, top: string): boolean {

@@ -7,25 +7,24 @@ import {hasFile} from '../change/steps.js';
 import {ElfError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {DirFd} from '../source/dir-fd.js';
-import {type Manifest, type ManifestFile, manifestName} from './manifest.js';
+import type {Manifest, ManifestFile} from './manifest.js';
 
 /**
  * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the
  * bundle's, with whatever came into it since (`verify` tells). Replacing something by the same bytes loses nothing.
  *
- * @param earlier the bundle that is there, whose files give way
- * @param coming the bundle that takes its place
+ * @param bundles the bundle that is there, whose files give way, and the one that takes its place
+ * @param isBundle whether a bundle is there, be it one whose list can no longer be read: it is made anew
  * @param libs the library directory that is there
  * @throws ElfError CONFLICT naming the first file that no bundle put there
  */
 export function refuseForeignFiles(
   root: DirFd,
-  earlier: Manifest | undefined,
-  coming: Manifest,
+  {earlier, manifest: coming}: {earlier: Manifest | undefined; manifest: Manifest},
+  isBundle: boolean,
   libs: DirFd | undefined,
 ): void {
-  // Over a list that can no longer be read, a bundle is made anew.
-  if (earlier === undefined && libs !== undefined && hasFile(libs, `/${manifestName}`)) return;
+  if (isBundle && earlier === undefined) return;
   const own = new Set(earlier?.files.map(({path}) => path));
   const planned = new Map(coming.files.map((file) => [file.path, file]));
   const paths = new Set([

@@ -2,6 +2,7 @@
  * The bundle that is there already.
  */
 import {stateOfEntry} from '../change/entry.js';
+import {hasFile} from '../change/steps.js';
 import {ElfError} from '../errors.js';
 import {enter, findOwn} from '../loader/inside.js';
 import type {OpenRoot} from '../loader/open-root.js';
@@ -33,6 +34,11 @@ export function openInstalled(target: OpenRoot, layout: Layout): Installed {
     close();
     throw error;
   }
+}
+
+/** Whether a library directory has a list, be it one that can no longer be read. */
+export function hasManifest(libs: DirFd | undefined): boolean {
+  return libs !== undefined && hasFile(libs, `/${manifestName}`);
 }
 
 function readManifestIn(libs: DirFd, layout: Layout): Manifest | undefined {

@@ -10,7 +10,7 @@
 import {lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
 import {ElfError, printable, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
-import {isRunning, ownIdentity} from '../write/process-identity.js';
+import {isAtWork, isRunning, ownIdentity} from '../write/process-identity.js';
 
 export const lockName = '.elfinterp-lock';
 const asidePrefix = `${lockName}-`;
@@ -18,8 +18,6 @@ const asidePrefix = `${lockName}-`;
 /** In milliseconds; a bundle of all emulators takes some seconds. */
 const longestWait = 60_000;
 const pause = 50;
-/** A lock of a process that cannot be known here, as of another machine, counts that long; in milliseconds. */
-const longestWork = 600_000;
 
 /**
  * Do something while no other elfinterp changes the bundles of a root.
@@ -80,10 +78,8 @@ function holderOf(root: DirFd): string | undefined {
 }
 
 function isHeld(root: DirFd, holder: string): boolean {
-  const running = isRunning(holder);
-  if (running !== 'unknown') return running;
   const stats = lstatSync(root.at(lockName), {throwIfNoEntry: false});
-  return stats !== undefined && Date.now() - stats.ctimeMs < longestWork;
+  return stats !== undefined && isAtWork(holder, stats.ctimeMs);
 }
 
 /** Afterwards the lock is free, or another process has it: `take` sees. */

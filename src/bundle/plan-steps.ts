@@ -1,5 +1,5 @@
 import {posix} from 'node:path';
-import {inodeOf, stateAt} from '../change/entry.js';
+import {inodeOf, stateAt, stateOf} from '../change/entry.js';
 import type {Journal, Preparation} from '../change/journal.js';
 import {missingDirectories} from '../change/steps.js';
 import type {DirFd} from '../source/dir-fd.js';
@@ -8,7 +8,10 @@ import type {Manifest, ManifestFile} from './manifest.js';
 
 /** What of the bundle before gives way. */
 export interface Replaced {
+  /** The library directory that is there, if any. */
   readonly libs: DirFd | undefined;
+  /** Whether that is a bundle's, with all that has come into it. */
+  readonly isBundle: boolean;
   /** Files that have no place in the new one. */
   readonly obsolete: readonly ObsoleteFile[];
   /** Paths of files that stay as they are. */
@@ -42,9 +45,14 @@ export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): 
       ...replaced.obsolete.map((file) => ({op: 'putAside', ...file}) as const),
       ...files.filter(isMoved).flatMap(replace),
       ...directories.filter(isApart).flatMap(make),
-      {op: 'putAsideDirectory', path: libs, inode: replaced.libs ? inodeOf(replaced.libs) : null},
+      putAsideLibraries(libs, replaced),
     ],
     commit: {op: 'moveDirectoryIn', path: missing(libs)[0] ?? libs},
     finish: [],
   };
+}
+
+function putAsideLibraries(path: string, {libs, isBundle}: Replaced): Preparation {
+  if (libs === undefined) return {op: 'putAsideDirectory', path, inode: null};
+  return {op: 'putAsideDirectory', path, inode: inodeOf(libs), ...(!isBundle && {state: stateOf(libs)})};
 }

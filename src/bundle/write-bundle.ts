@@ -38,6 +38,8 @@ export interface Staged {
 interface Writing {
   /** Called with the bundle before anything of the root is changed. */
   readonly prove: (staged: Staged) => void;
+  /** Called last, when it is known which files give way: throws if others are among them. */
+  readonly requireOwn: () => void;
   readonly onProgress: OnProgress | undefined;
 }
 
@@ -45,20 +47,23 @@ interface Writing {
  * Write a planned bundle into a root, which is locked.
  *
  * @param replaced what the bundle before had, and this one has not
- * @throws what `prove` throws, or ElfError FILE_SYSTEM; the root then is as it was
+ * @throws what `prove` and `requireOwn` throw, or ElfError FILE_SYSTEM; the root then is as it was
  */
 export function writeBundle(
   root: DirFd,
   {plan, manifest}: {readonly plan: BundlePlan; readonly manifest: Manifest},
   replaced: Replaced,
-  {prove, onProgress = () => {}}: Writing,
+  {prove, requireOwn, onProgress = () => {}}: Writing,
 ): void {
   changeBundle(root, (staging) => {
     using made = staging.make('new');
     stage(made, plan, manifest, onProgress);
     using staged = new OpenRoot(made.dup());
     prove({root: staged, locate: (path) => `${made.path}${path}`});
-    return journalOf(root, manifest, replaced);
+    const journal = journalOf(root, manifest, replaced);
+    // What comes after this has another state than the journal says.
+    requireOwn();
+    return journal;
   });
 }
 

@@ -59,7 +59,7 @@ export function stateOf({bigStats: {dev, ino, size, mtimeNs}}: PathFd): string {
 /** Whether what is held, under this name in this directory, is this entry. @throws ElfError FILE_SYSTEM */
 export function isEntry(directory: DirFd, name: string, there: PathFd, entry: Entry): boolean {
   if (entry.role === 'link')
-    return there.stats.isSymbolicLink() && hashOfText(readlinkSync(directory.at(name))) === entry.sha256;
+    return there.stats.isSymbolicLink() && hashOfLink(directory.at(name)) === entry.sha256;
   const {size, mode} = there.stats;
   if (!there.stats.isFile() || size !== entry.size) return false;
   if (entry.mode !== undefined && (mode & 0o7777) !== entry.mode) return false;
@@ -75,6 +75,8 @@ export function contentOf(source: FileSource): Pick<Entry, 'sha256' | 'size'> {
   }
 }
 
-function hashOfText(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function hashOfLink(path: string): string {
+  return createHash('sha256')
+    .update(readlinkSync(path, {encoding: 'buffer'}))
+    .digest('hex');
 }

@@ -17,8 +17,7 @@ export type Preparation =
   | PutAside
   /** The same for a file that another one replaces: it keeps its name as well until then, where it can have two. */
   | KeepAside
-  /** Move a directory to `replaced`. The device and inode that it has to have; null when nothing was there. */
-  | {readonly op: 'putAsideDirectory'; readonly path: string; readonly inode: string | null}
+  | PutAsideDirectory
   | {readonly op: 'makeDirectory'; readonly path: string}
   /** Move a file from `new`. */
   | MoveIn;
@@ -32,6 +31,15 @@ interface Expected {
 /** Move a file to `replaced`. */
 export interface PutAside extends Expected {
   readonly op: 'putAside';
+}
+
+/**
+ * Move a directory to `replaced`. The device and inode that it has to have; null when nothing was there. With a state,
+ * nothing may have come into it or gone either.
+ */
+interface PutAsideDirectory extends Expected {
+  readonly op: 'putAsideDirectory';
+  readonly inode: string | null;
 }
 
 export interface KeepAside extends Expected {
@@ -138,7 +146,12 @@ function readPreparation(reader: Reader, step: unknown, where: string): Preparat
     case 'keepAside':
       return {op, path, ...readExpected(reader, step, where)};
     case 'putAsideDirectory':
-      return {op, path, inode: readState(reader, inode, `${where}.inode`)};
+      return {
+        op,
+        path,
+        inode: readState(reader, inode, `${where}.inode`),
+        ...readExpected(reader, step, where),
+      };
     case 'moveIn':
       return {
         op,

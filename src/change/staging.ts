@@ -27,8 +27,8 @@ export interface StagingKind {
   readonly prefix: string;
   /** What follows in the name of a new one: which process made it. A dash and random letters come after that. */
   maker(): string;
-  /** Whether no running process uses the directory of such a name. */
-  isLeft(name: string): boolean;
+  /** Whether no running process uses the directory of such a name in a root. */
+  isLeft(name: string, root: DirFd): boolean;
   /** What a failed change could not do. */
   readonly failure: string;
   /** What earlier versions had for a journal. */
@@ -112,7 +112,7 @@ export function carryOutIn({root, directory}: Staging, plan: Journal): void {
 
 /** The names of what interrupted runs left in a root. */
 export function leftIn(root: DirFd, kind: StagingKind): string[] {
-  return root.names().filter((name) => name.startsWith(kind.prefix) && kind.isLeft(name));
+  return root.names().filter((name) => name.startsWith(kind.prefix) && kind.isLeft(name, root));
 }
 
 /**
@@ -192,11 +192,26 @@ function recoverFrom(staging: Staging): void {
   const {root, directory} = staging;
   const journal = readJournal(staging);
   try {
-    if (journal !== undefined) windUp({root, staging: directory}, journal);
+    if (journal !== undefined)
+      windUp({root, staging: directory}, journal, (changed) => writeJournal(directory, changed));
   } catch (error) {
-    throw systemError(staging.path, error, 'cannot restore what an interrupted run left here');
+    throw withCure(
+      staging,
+      systemError(staging.path, error, 'cannot restore what an interrupted run left here'),
+    );
   }
   removeStaging(staging);
+}
+
+/** What another process changed since, its user has to put in order; nothing is overwritten. */
+function withCure({path: staging}: Staging, error: ElfError): ElfError {
+  const {code, reason, path, cause} = error;
+  if (code !== 'CHANGED') return error;
+  return new ElfError(code, reason, {
+    path,
+    expected: `what an interrupted run left there; move what is needed out of ${staging}/replaced, remove ${staging}, and run again`,
+    cause,
+  });
 }
 
 /** Undefined where no step was taken, or everything was done. What cannot be read is left to the user. */
@@ -238,7 +253,7 @@ function parseFile(staging: DirFd, path: string): Journal | undefined {
 
 /** It is there as a whole, also after a power failure, before anything is done. */
 function writeJournal(staging: DirFd, journal: Journal): void {
-  const fd = openSync(staging.at(newJournalName), 'wx', 0o600);
+  const fd = openSync(staging.at(newJournalName), 'w', 0o600);
   try {
     writeFileSync(fd, formatJournal(journal));
     fsyncSync(fd);

@@ -29,6 +29,8 @@ export interface Sides {
   readonly directories?: Journal['directories'] | undefined;
   readonly root: DirFd;
   readonly staging: DirFd;
+  /** Note which directory will be at a path of the root, by device and inode, before it is there. */
+  readonly expect?: (path: string, inode: string) => void;
 }
 
 /**
@@ -50,10 +52,21 @@ export function carryOut({root, staging}: Sides, {directories, prepare, commit, 
 /**
  * Bring a change that was interrupted to an end: what counts was done, or everything is undone.
  *
+ * @param save keeps a journal in the place of this one
  * @throws ElfError CHANGED before anything is undone where a file would be lost that somebody else has put there since
  */
-export function windUp({root, staging}: Sides, {directories, prepare, commit, finish}: Journal): void {
-  const sides = {root, staging, directories};
+export function windUp(
+  {root, staging}: Pick<Sides, 'root' | 'staging'>,
+  journal: Journal,
+  save: (journal: Journal) => void = () => {},
+): void {
+  const {prepare, commit, finish} = journal;
+  const directories = {...journal.directories};
+  const expect = (path: string, inode: string) => {
+    directories[path] = inode;
+    save({...journal, directories});
+  };
+  const sides = {root, staging, directories, expect};
   if (isDone(sides, commit)) {
     for (const step of finish) tryToRemoveEmpty(sides, step);
   } else {
@@ -76,7 +89,7 @@ const effects: {readonly [Op in Step['op']]: Effect<Extract<Step, {op: Op}>>} = 
   putAside: {take: (sides, step) => putAside(sides, step, requireFile), undo: putBack},
   keepAside: {take: keepAside, undo: putBack},
   putAsideDirectory: {
-    take: (sides, {path, inode}) => putAside(sides, {path}, (moved) => requireInode(moved, inode)),
+    take: (sides, step) => putAside(sides, step, (moved) => requireInode(moved, step.inode)),
     undo: putBack,
   },
   makeDirectory: {take: makeDirectory, undo: tryToRemoveEmpty},
@@ -117,8 +130,10 @@ function requireUndoable(sides: Sides, prepare: readonly Preparation[]): void {
   for (const parent of new Set(prepare.map(({path}) => posix.dirname(path))))
     enterParent(sides, parent)?.[Symbol.dispose]();
   const coming = new Map(prepare.flatMap((step) => (step.op === 'moveIn' ? [[step.path, step]] : [])));
-  for (const {op, path} of prepare)
+  for (const {op, path} of prepare) {
     if (op === 'putAside' || op === 'keepAside') requireKnown(sides, path, coming.get(path));
+    else if (op === 'putAsideDirectory') requireEmpty(sides, path);
+  }
 }
 
 function requireKnown(sides: Sides, path: string, coming: MoveIn | undefined): void {
@@ -132,7 +147,22 @@ function requireKnown(sides: Sides, path: string, coming: MoveIn | undefined): v
   if (coming !== undefined && hasEntry(directory, name, coming)) return;
   throw new ElfError('CHANGED', 'another file is in the place of one that an interrupted run replaced', {
     path: there.real,
-    expected: `nothing, or what that run put there; move the file away, and run again`,
+  });
+}
+
+/** Of a directory that gave way, only an empty one may be in its place by now. */
+function requireEmpty(sides: Sides, path: string): void {
+  if (!hasFile(sides.staging, `/replaced${path}`)) return;
+  const [parent, name] = split(path);
+  using above = enterParent(sides, parent);
+  using there = above?.openPath(name);
+  if (above === undefined || there === undefined) return;
+  if (there.stats.isDirectory()) {
+    using directory = above.directory(name);
+    if (directory === undefined || directory.names().length === 0) return;
+  }
+  throw new ElfError('CHANGED', 'something else is in the place of what an interrupted run replaced', {
+    path: there.real,
   });
 }
 
@@ -178,7 +208,8 @@ function requireState(
   state: string | null | undefined,
 ): void {
   if (state === undefined || state === (there === undefined ? null : stateOf(there))) return;
-  throw new ElfError('CHANGED', 'the file changed meanwhile', {path: posix.join(root.real, path)});
+  const what = there?.stats.isDirectory() ? 'directory' : 'file';
+  throw new ElfError('CHANGED', `the ${what} changed meanwhile`, {path: posix.join(root.real, path)});
 }
 
 /** A second name costs nothing and leaves no moment without the first; not every file system has them. */
@@ -216,8 +247,8 @@ function markDone({staging}: Sides): void {
 }
 
 /** A directory of the root, if it is the one that the journal names. @throws ElfError CHANGED */
-function enterParent({root, directories}: Sides, path: string, make?: 'make'): DirFd | undefined {
-  const directory = make ? enter(root, path, make) : enter(root, path);
+function enterParent({root, directories}: Sides, path: string): DirFd | undefined {
+  const directory = enter(root, path);
   const known = directories?.[path];
   if (directory === undefined || known === undefined || known === inodeOf(directory)) return directory;
   directory[Symbol.dispose]();
@@ -251,19 +282,23 @@ function putBack(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
   using from = enter(sides.staging, `/replaced${parent}`);
   if (from === undefined || !isThere(from, name)) return;
-  using to = enterParent(sides, parent, 'make');
-  if (to !== undefined) merge(from, to, name);
+  using to = enterParent(sides, parent) ?? remake(sides, parent);
+  renameSync(from.at(name), to.at(name));
 }
 
-/** Move what has a name into another directory; of a directory that is there already too, all that is in it. */
-function merge(from: DirFd, to: DirFd, name: string): void {
-  if (isDirectory(from, name) && isDirectory(to, name)) {
-    using inner = from.directory(name);
-    using target = to.directory(name);
-    for (const one of inner?.names() ?? [])
-      if (inner !== undefined && target !== undefined) merge(inner, target, one);
-  } else {
-    renameSync(from.at(name), to.at(name));
+/** Make a directory that was removed since. It is known before it has its name, which nobody can give to another one. */
+function remake(sides: Sides, path: string): DirFd {
+  const [parent, name] = split(path);
+  using above = enterParent(sides, parent) ?? remake(sides, parent);
+  const made = sides.staging.make('made');
+  try {
+    chmodSync(made.path, 0o755);
+    sides.expect?.(path, inodeOf(made));
+    renameSync(sides.staging.at('made'), above.at(name));
+    return made;
+  } catch (error) {
+    made[Symbol.dispose]();
+    throw error;
   }
 }
 

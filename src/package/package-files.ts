@@ -5,6 +5,7 @@
 import {realpathSync} from 'node:fs';
 import {basename, dirname, join, posix} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
+import {requireDepth} from '../source/depth.js';
 import {DirFd, openDirectory, type PathFd} from '../source/dir-fd.js';
 import {elfMagic, isElfMagic} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
@@ -31,7 +32,7 @@ export interface PackageFiles {
 export function findPackageFiles(directory: string | DirFd): PackageFiles {
   using top = typeof directory === 'string' ? openDirectory(realPath(directory)) : directory.dup();
   const problems: ElfError[] = [];
-  const elfFiles = [...elfFilesIn(top, top.names(), '', (error) => problems.push(error))];
+  const elfFiles = [...elfFilesIn(top, top.names(), [], (error) => problems.push(error))];
   return {directory: top.real, fields: readFields(top), elfFiles, problems};
 }
 
@@ -41,7 +42,7 @@ type OnProblem = (error: ElfError) => void;
 function* elfFilesIn(
   directory: DirFd,
   names: readonly string[],
-  path: string,
+  above: readonly string[],
   onProblem: OnProblem,
 ): Generator<string> {
   for (const name of names) {
@@ -49,10 +50,16 @@ function* elfFilesIn(
     using entry = tryTo(() => stepIn(directory, name), onProblem);
     if (entry instanceof DirFd) {
       // Only its owner may read some directories, which does not stop the walk.
-      const inside = tryTo(() => entry.names(), onProblem);
-      if (inside !== undefined) yield* elfFilesIn(entry, inside, posix.join(path, name), onProblem);
-    } else if (entry?.stats.isFile() && tryTo(() => isElf(entry), onProblem)) yield posix.join(path, name);
+      const inside = tryTo(() => namesIn(entry, above.length + 1), onProblem);
+      if (inside !== undefined) yield* elfFilesIn(entry, inside, [...above, name], onProblem);
+    } else if (entry?.stats.isFile() && tryTo(() => isElf(entry), onProblem))
+      yield posix.join(...above, name);
   }
+}
+
+function namesIn(directory: DirFd, depth: number): string[] {
+  requireDepth(depth, directory.real);
+  return directory.names();
 }
 
 function stepIn(directory: DirFd, name: string): PathFd {

@@ -11,6 +11,7 @@
  * where that was (`openPath`). Both open with O_PATH, which starts no device, no automount of the last name, and waits
  * for no FIFO. Where there is no /proc/self/fd, which is on no Linux, paths are used as they are.
  */
+import {isUtf8} from 'node:buffer';
 import {
   type BigIntStats,
   constants,
@@ -139,6 +140,16 @@ export class DirFd extends PathFd {
     } catch (error) {
       throw systemError(this.real, error, 'cannot read');
     }
+  }
+
+  /** The same where none may be missed. @throws ElfError UNSUPPORTED for one that is not UTF-8, which has another name here */
+  exactNames(): string[] {
+    const names = this.names();
+    // Node has put U+FFFD in the place of what is not UTF-8.
+    const odd = names.find((name) => name.includes('\ufffd'));
+    if (odd === undefined || readdirSync(this.path, {encoding: 'buffer'}).every((name) => isUtf8(name)))
+      return names;
+    throw new ElfError('UNSUPPORTED', 'the file name is not valid UTF-8', {path: join(this.real, odd)});
   }
 
   #reach(name: '.' | '..', real: string): DirFd {

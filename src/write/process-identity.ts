@@ -29,6 +29,18 @@ export function isRunning(whose: string): boolean | 'unknown' {
   return start === unknownStart || now === unknownStart || start === now;
 }
 
+/** In milliseconds; a bundle of all emulators takes some seconds. */
+const longestWork = 600_000;
+
+/**
+ * Whether a process is at work still on what it changed last at a time, in milliseconds since 1970. One that cannot be
+ * known here, as of another machine or before the last boot, is given ten minutes.
+ */
+export function isAtWork(whose: string, since: number): boolean {
+  const running = isRunning(whose);
+  return running === 'unknown' ? Date.now() - since < longestWork : running;
+}
+
 const unknownStart = '0';
 
 /** In ticks of the clock since the boot (proc(5), stat, field 22). */

@@ -1,4 +1,5 @@
-import {renameSync, rmdirSync, unlinkSync} from 'node:fs';
+import {isUtf8} from 'node:buffer';
+import {readdirSync, renameSync, rmdirSync, unlinkSync} from 'node:fs';
 import {systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 
@@ -6,8 +7,8 @@ import type {DirFd} from '../source/dir-fd.js';
  * Remove what is under a name, with all that is in it; it need not exist. Node's own `rm` goes by paths, and would empty
  * a directory elsewhere that another user swaps for one on its way.
  *
- * A directory in a directory of the tree is moved to its top first, so however deep the tree is, few descriptors are open. A
- * mount point in it is an error, and what is mounted stays.
+ * A directory in a directory of the tree is moved to its top first, so however deep the tree is, few descriptors are open,
+ * and whatever its name is, there it has one that is UTF-8. A mount point in it is an error, and what is mounted stays.
  *
  * @throws ElfError FILE_SYSTEM
  */
@@ -15,28 +16,50 @@ export function removeTree(directory: DirFd, name: string): void {
   try {
     if (removeFile(directory.at(name))) return;
     using top = directory.directory(name);
-    const queue = top?.names() ?? [];
-    const free = unused(queue);
-    for (let next = queue.pop(); top !== undefined && next !== undefined; next = queue.pop())
-      if (!removeFile(top.at(next))) flatten(top, next, free, queue);
+    if (top !== undefined) empty(top);
     rmdirSync(directory.at(name));
   } catch (error) {
     throw systemError(`${directory.real}/${name}`, error, 'cannot remove');
   }
 }
 
-/** Remove a directory of the top and the files in it; directories in it move to the top and into the queue. */
-function flatten(top: DirFd, name: string, free: Iterator<string, never>, queue: string[]): void {
-  {
-    using directory = top.directory(name);
-    for (const inside of directory?.names() ?? []) {
-      if (directory === undefined || removeFile(directory.at(inside))) continue;
-      const place = free.next().value;
-      if (tryToMove(directory.at(inside), top.at(place))) queue.push(place);
-      else removeTree(directory, inside);
+/** Remove what is in a directory. */
+function empty(top: DirFd): void {
+  const free = unused(top.names());
+  const queue: string[] = [];
+  takeIn(top, top, free, queue);
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    {
+      using directory = top.directory(next);
+      if (directory !== undefined) takeIn(directory, top, free, queue);
+    }
+    rmdirSync(top.at(next));
+  }
+}
+
+/** Remove the files of a directory; the directories in it move to the top, and into the queue. */
+function takeIn(directory: DirFd, top: DirFd, free: Iterator<string, never>, queue: string[]): void {
+  for (const path of pathsIn(directory)) {
+    if (removeFile(path)) continue;
+    const place = free.next().value;
+    if (tryToMove(path, top.at(place))) queue.push(place);
+    else {
+      using inner = directory.directory(nameOf(path));
+      if (inner !== undefined) empty(inner);
+      rmdirSync(path);
     }
   }
-  rmdirSync(top.at(name));
+}
+
+/** Paths of all entries of a directory. JavaScript has no string for a name that is not UTF-8. */
+function pathsIn(directory: DirFd): (string | Buffer)[] {
+  return readdirSync(directory.path, {encoding: 'buffer'}).map((name) =>
+    isUtf8(name) ? directory.at(name.toString()) : Buffer.concat([Buffer.from(`${directory.path}/`), name]),
+  );
+}
+
+function nameOf(path: string | Buffer): string {
+  return path.toString().replace(/^.*\//s, '');
 }
 
 function* unused(names: readonly string[]): Generator<string, never> {
@@ -45,7 +68,7 @@ function* unused(names: readonly string[]): Generator<string, never> {
 }
 
 /** Whether it was moved; a directory of an overlay's lower layer, or one that its user may not write to, stays. */
-function tryToMove(from: string, to: string): boolean {
+function tryToMove(from: string | Buffer, to: string): boolean {
   try {
     renameSync(from, to);
     return true;
@@ -57,7 +80,7 @@ function tryToMove(from: string, to: string): boolean {
 }
 
 /** Whether it is gone; a directory is not. unlink(2) of Linux says EISDIR for one. */
-function removeFile(path: string): boolean {
+function removeFile(path: string | Buffer): boolean {
   try {
     unlinkSync(path);
     return true;

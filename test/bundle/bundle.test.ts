@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import type fs from 'node:fs';
 import {
   existsSync,
   linkSync,
@@ -13,12 +14,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {bundle} from '../../src/bundle/bundle.js';
+import {bundle, bundleAt} from '../../src/bundle/bundle.js';
 import {proveClosed} from '../../src/bundle/prove.js';
+import {withTarget} from '../../src/bundle/target.js';
 import {runInChroot} from '../../src/chroot/run.js';
 import {ElfError} from '../../src/errors.js';
 import {Root} from '../../src/loader/root.js';
 import {fixture} from '../helpers/fixtures.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {place} from '../helpers/place.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -343,6 +346,33 @@ test('a program that is not there, and one that is no ELF file, are refused', as
   );
   t.deepEqual(readdirSync(into), []);
 });
+
+test(
+  'what a user puts where a bundle goes while it is written is not replaced',
+  withTools((t) => {
+    for (const name of ['true', 'data/f', 'qemu-libs/mine']) {
+      const into = tempDirectory(t);
+      mkdirSync(path.join(into, 'debootstrap/qemu-libs'), {recursive: true});
+      const file = path.join(into, 'debootstrap', name);
+      const options = {...place, files: [{source: '/etc/hostname', target: 'data/f'}]};
+      const write = () => withTarget(into, (target) => bundleAt(target, ['/bin/true'], options));
+      const meanwhile = (original: typeof fs) => ({
+        fsyncSync(fd: number) {
+          mkdirSync(path.dirname(file), {recursive: true});
+          writeFileSync(file, 'mine');
+          original.fsyncSync(fd);
+        },
+      });
+      withPatchedFs(meanwhile, () =>
+        t.throws(write, {code: 'CONFLICT', message: /was not installed by a bundle/}),
+      );
+      t.is(readFileSync(file, 'utf8'), 'mine');
+      rmSync(file);
+      write();
+      t.deepEqual(readdirSync(into), ['debootstrap']);
+    }
+  }),
+);
 
 test(
   'a bundle that is killed leaves none, and the next run leaves nothing of it behind',

@@ -2,6 +2,7 @@
  * Interrupted changes: a run is stopped after each of its steps, and its rollback after each of its own. The next run
  * finds the journal, and has to lead to the old bundle or the new one.
  */
+import type fs from 'node:fs';
 import {
   existsSync,
   lstatSync,
@@ -23,6 +24,7 @@ import {formatJournal, type Journal} from '../../src/change/journal.js';
 import {carryOut, directoriesOf, type Sides, take, undo, windUp} from '../../src/change/steps.js';
 import {ElfError} from '../../src/errors.js';
 import {openDirectory} from '../../src/source/dir-fd.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
 
 const rootTest = process.geteuid?.() === 0 ? test : test.skip;
@@ -133,6 +135,7 @@ function replacing({root}: Sides): Journal {
   using libs = root.directory('b')?.directory('lib');
   return journalOf(root, manifest, {
     libs,
+    isBundle: true,
     obsolete: [{path: '/b/old', state: stateAt(root, '/b/old') ?? ''}],
     kept: new Set(['/b/same']),
   });
@@ -165,7 +168,7 @@ test('the only step of a bundle of which nothing exists yet moves the first dire
     journalOf(
       root,
       {...manifest, prefix: '/opt/x', libs: '/opt/x/lib'},
-      {libs: undefined, obsolete: [], kept: new Set()},
+      {libs: undefined, isBundle: false, obsolete: [], kept: new Set()},
     ),
     {
       version: 1,
@@ -324,12 +327,76 @@ test('what somebody wrote in the place of a new file stays, and its directory', 
   t.deepEqual(contentOf(sides.path), {...old, 'b/share/deep/data': 'by hand'});
 });
 
-test('what somebody put into the libraries while they were away is kept beside them', (t) => {
+test('what somebody put in the place of the libraries while they were away stays, and so does all that would be put back', (t) => {
+  for (const name of ['b/lib/a', 'b/lib/hand', 'b/lib']) {
+    const sides = makeRoot(t);
+    const journal = replacing(sides);
+    sides.begin(journal);
+    for (const step of journal.prepare) take(sides, step);
+    fill(sides.path, {[name]: 'by hand'});
+    const before = contentOf(sides.path);
+    const message = /b\/lib: something else is in the place of what an interrupted run replaced/;
+    t.throws(() => recover(sides.root), {code: 'CHANGED', message});
+    t.deepEqual(contentOf(sides.path), before);
+    rmSync(path.join(sides.path, 'b/lib'), {recursive: true});
+    if (name !== 'b/lib') mkdirSync(path.join(sides.path, 'b/lib'));
+    recover(sides.root);
+    t.deepEqual(contentOf(sides.path), old, name);
+  }
+});
+
+test('what gave way comes back to a directory that was removed since, even if that is interrupted', (t) => {
+  const {'b/mine': _removed, 'b/lib/a': a, 'b/lib/manifest.json': list, ...others} = old;
+  for (const fails of [1, 2, 3]) {
+    const sides = makeRoot(t);
+    const plan = replacing(sides);
+    const journal = {...plan, directories: directoriesOf(sides.root, plan)};
+    sides.begin(journal);
+    for (const step of journal.prepare) take(sides, step);
+    rmSync(path.join(sides.path, 'b'), {recursive: true});
+    let renamed = 0;
+    const renameSync = (original: typeof fs) => (from: string, to: string) => {
+      if (!from.endsWith('journal.json.new') && ++renamed === fails) throw new Error('interrupted');
+      original.renameSync(from, to);
+    };
+    withPatchedFs(
+      (original) => ({renameSync: renameSync(original)}),
+      () => t.throws(() => recover(sides.root), {message: /interrupted/}),
+    );
+    recover(sides.root);
+    const {'b/same': _kept, ...replaced} = others;
+    t.deepEqual(contentOf(sides.path), {...replaced, 'b/lib/a': a, 'b/lib/manifest.json': list});
+  }
+});
+
+test('a directory that was made anew since stays as it is, and the message says where the old files are', (t) => {
   const sides = makeRoot(t);
-  const journal = replacing(sides);
+  const plan = replacing(sides);
+  sides.begin({...plan, directories: directoriesOf(sides.root, plan)});
+  for (const step of plan.prepare) take(sides, step);
+  rmSync(path.join(sides.path, 'b'), {recursive: true});
+  fill(sides.path, {'b/prog': 'built anew'});
+  const before = contentOf(sides.path);
+  const error = t.throws(() => recover(sides.root), {code: 'CHANGED'});
+  const staging = path.join(sides.path, stagingName);
+  t.is(
+    error?.message,
+    `${sides.path}/b: another directory has replaced it (expected what an interrupted run left there; ` +
+      `move what is needed out of ${staging}/replaced, remove ${staging}, and run again)`,
+  );
+  t.deepEqual(contentOf(sides.path), before);
+});
+
+test('libraries that are no bundle stay if a file has come into them meanwhile', (t) => {
+  const sides = makeRoot(t);
+  using libs = sides.root.directory('b')?.directory('lib');
+  const journal = journalOf(sides.root, manifest, {libs, isBundle: false, obsolete: [], kept: new Set()});
   sides.begin(journal);
-  for (const step of journal.prepare) take(sides, step);
   fill(sides.path, {'b/lib/hand': 'made'});
+  t.throws(() => carryOut(sides, journal), {
+    code: 'CHANGED',
+    message: /b\/lib: the directory changed meanwhile/,
+  });
   recover(sides.root);
   t.deepEqual(contentOf(sides.path), {...old, 'b/lib/hand': 'made'});
 });

@@ -4,21 +4,24 @@
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {bundle} from '../../src/bundle/bundle.js';
 import {auditPackage} from '../../src/package/audit.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
 import {elfinterpAsNobody} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {output, run, withTools} from '../helpers/tools.js';
 import {addon, library, load, workshop} from './helpers.js';
 import {killedAtMove, leftIn, repairWith} from './interrupt.js';
 
@@ -235,6 +238,131 @@ test(
 );
 
 test(
+  'what a process of another boot left is undone after ten minutes, and nothing is copied before',
+  withTools(async (t) => {
+    const {pkg, before} = twoAddons(t);
+    repairWith(pkg, killedAtMove(2));
+    const staging = stagingOf(t, pkg);
+    const foreign = path.join(pkg, path.basename(staging).replace(/[0-9a-f]{8}(?=-\w{6}$)/, '00000000'));
+    renameSync(staging, foreign);
+    const busy = {code: 'BUSY', message: /another elfinterp process is working here/};
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true}), busy);
+    await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-fixed`}), busy);
+    await t.throwsAsync(repairPackage(pkg, {dryRun: true}), busy);
+    const script = `const {now} = Date; Date.now = () => now() + 601_000;`;
+    repairWith(pkg, `${script} before('copyFileSync', () => fail('EIO'));`);
+    t.deepEqual(contentOf(pkg), before);
+  }),
+);
+
+test(
+  'a file that no repair put there is not replaced by a library or a record',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    mkdirSync(path.join(pkg, 'libs'));
+    const record = path.join(pkg, 'libs/elfinterp.json');
+    for (const content of ['MINE', '{"libraries": 1}']) {
+      writeFileSync(record, content);
+      const before = contentOf(pkg);
+      await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {
+        code: 'CONFLICT',
+        message: /not the record of an earlier repair/,
+      });
+      t.deepEqual(contentOf(pkg), before);
+    }
+    rmSync(record);
+    symlinkSync('/nowhere', record);
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {
+      code: 'CONFLICT',
+      message: /would be replaced/,
+    });
+    rmSync(record);
+    const kept = {soname: 'libold.so', source: '/lib/libold.so', sha256: 'f'.repeat(64)};
+    writeFileSync(record, JSON.stringify({version: 1, libraries: [kept]}));
+    const {libraries} = await repairPackage(pkg, {inPlace: true});
+    const {libraries: recorded} = JSON.parse(readFileSync(record, 'utf8'));
+    t.is(libraries.length, 1);
+    t.deepEqual(recorded.length, 2);
+    t.true(recorded.some(({soname}: {soname: string}) => soname === 'libold.so'));
+    const [{path: name = ''} = {}] = libraries;
+    const again = twoAddons(t);
+    mkdirSync(path.join(again.pkg, 'libs'));
+    writeFileSync(path.join(again.pkg, name), 'MINE');
+    await t.throwsAsync(repairPackage(again.pkg, {inPlace: true}), {
+      code: 'CONFLICT',
+      message: /would be replaced/,
+    });
+    t.is(readFileSync(path.join(again.pkg, name), 'utf8'), 'MINE');
+  }),
+);
+
+test(
+  'a package is copied with the mode of its directory, and not at all with a name that is not UTF-8',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    chmodSync(pkg, 0o700);
+    await repairPackage(pkg, {into: `${pkg}-fixed`});
+    t.is(statSync(`${pkg}-fixed`).mode & 0o777, 0o700);
+    const odd = Buffer.concat([Buffer.from(`${pkg}/caf`), Buffer.from([0xe9])]);
+    writeFileSync(odd, '');
+    const error = await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-other`}), {code: 'UNSUPPORTED'});
+    t.regex(error?.message ?? '', /the file name is not valid UTF-8/);
+    t.false(existsSync(`${pkg}-other`));
+    // A character that Node would put in its place is a character.
+    rmSync(odd);
+    writeFileSync(path.join(pkg, '\ufffd'), 'read');
+    await repairPackage(pkg, {into: `${pkg}-other`});
+    t.is(readFileSync(path.join(`${pkg}-other`, '\ufffd'), 'utf8'), 'read');
+  }),
+);
+
+test(
+  'a file that has another name outside the package keeps its content there, and a note says so',
+  withTools(async (t) => {
+    const {pkg, a, before} = twoAddons(t);
+    linkSync(a, `${pkg}-a`);
+    const {notes} = await repairPackage(pkg, {inPlace: true});
+    t.deepEqual(
+      notes.filter((note) => note.includes('hard link')),
+      ['a.node: another hard link keeps the old content'],
+    );
+    t.is(readFileSync(`${pkg}-a`, 'latin1'), before['a.node'] ?? '');
+  }),
+);
+
+test(
+  'links that differ in bytes which are not UTF-8 differ',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    const link = path.join(pkg, 'link');
+    symlinkSync(Buffer.from([0xff]), link);
+    await repairPackage(pkg, {into: `${pkg}-fixed`});
+    t.false((await repairPackage(pkg, {into: `${pkg}-fixed`})).written);
+    rmSync(link);
+    symlinkSync(Buffer.from([0xfe]), link);
+    await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-fixed`}), {code: 'CONFLICT'});
+  }),
+);
+
+test(
+  'directories that are nested without end are an error of audit, repair and bundle',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    const nest = 'import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(3000): os.mkdir("d"); os.chdir("d")';
+    output('python3', ['-c', nest, pkg]);
+    const {findings} = await auditPackage(pkg);
+    t.true(findings.some(({message}) => /nested too deeply/.test(message)));
+    const refused = {code: 'UNSUPPORTED', message: /the directories are nested too deeply/};
+    await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-fixed`}), refused);
+    t.false(existsSync(`${pkg}-fixed`));
+    const into = tempDirectory(t);
+    await t.throwsAsync(bundle(['/bin/true'], {into, files: [{source: pkg}]}), refused);
+    t.deepEqual(readdirSync(into), []);
+    run('rm', ['-rf', path.join(pkg, 'd')]);
+  }),
+);
+
+test(
   'the staging directory of a killed repair is no part of the package',
   withTools(async (t) => {
     const {pkg} = twoAddons(t);
@@ -268,7 +396,7 @@ rootTest(
     const into = path.join(directory, 'fixed');
     const first = elfinterpAsNobody(['repair', pkg, '--into', into]);
     t.is(first.status, 0, first.stderr);
-    for (const name of ['build/Release', 'build', 'empty'])
+    for (const name of ['build/Release', 'build', 'empty', '.'])
       t.is(statSync(path.join(into, name)).mode & 0o777, 0o555, name);
     const again = elfinterpAsNobody(['repair', pkg, '--into', into]);
     t.is(again.status, 0, again.stderr);

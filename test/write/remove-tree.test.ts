@@ -36,6 +36,20 @@ test('a tree is removed however deep it is, and no link is followed', (t) => {
   t.true(existsSync(join(outside, 'file')));
 });
 
+test('names that are not UTF-8 are removed, of files and of directories', (t) => {
+  const directory = tempDirectory(t);
+  const odd = (...parts: (string | number)[]) =>
+    Buffer.concat([
+      Buffer.from(`${directory}/`),
+      ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([part]))),
+    ]);
+  for (const path of [odd('tree/d', 0xff, '/inner/', 0xfe), odd('tree/0/', 0xfd), odd('tree/', 0xfc)])
+    mkdirSync(path, {recursive: true});
+  for (const path of [odd('tree/f', 0xff), odd('tree/d', 0xff, '/', 0xfb)]) writeFileSync(path, '');
+  removeTree(openDirectory(directory), 'tree');
+  t.deepEqual(readdirSync(directory), []);
+});
+
 test('what does not exist is removed already, and a file is removed', (t) => {
   const directory = tempDirectory(t);
   writeFileSync(join(directory, 'file'), '');

@@ -8,14 +8,23 @@
  * time both succeed: the directory is renamed into place, and the second one finds it there. What was not used for
  * longest goes when the files are together larger than the limit; a kernel that holds one open (flag F) keeps it.
  */
-import {chmodSync, fsyncSync, openSync, renameSync, rmdirSync, unlinkSync, utimesSync} from 'node:fs';
+import {
+  chmodSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs';
 import {posix} from 'node:path';
 import tmp from 'tmp';
 import {systemError} from '../../errors.js';
 import {closeQuietly} from '../../source/descriptor.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {syncDirectory} from '../../write/durable.js';
-import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
+import {identityPattern, isAtWork, ownIdentity} from '../../write/process-identity.js';
 import {removeTree} from '../../write/remove-tree.js';
 import {requireOwn} from './place.js';
 
@@ -160,6 +169,8 @@ function removeStale(cache: DirFd): void {
   const staging = new RegExp(`^\\${stagingPrefix}(${identityPattern})-`);
   for (const name of cache.names()) {
     const maker = staging.exec(name)?.[1];
-    if (maker !== undefined && isRunning(maker) === false) removeStaging(cache, name);
+    const stats = lstatSync(cache.at(name), {throwIfNoEntry: false});
+    if (maker !== undefined && stats !== undefined && !isAtWork(maker, stats.ctimeMs))
+      removeStaging(cache, name);
   }
 }

@@ -36,11 +36,17 @@ function giveOwner(made: DirFd, {path, before}: Change): string[] {
   return inDirectoryOf(made, path, (directory, name) => {
     const fd = openSync(directory.at(name), 'r');
     try {
-      return keepOwner(fd, before.stats).map((note) => `${path}: ${note}`);
+      const notes = [...keepOwner(fd, before.stats), ...hardLinkNotes(before.stats.nlink - 1)];
+      return notes.map((note) => `${path}: ${note}`);
     } finally {
       closeSync(fd);
     }
   });
+}
+
+function hardLinkNotes(others: number): string[] {
+  if (others === 0) return [];
+  return [`${others === 1 ? 'another hard link keeps' : `${others} other hard links keep`} the old content`];
 }
 
 function journalOf(top: DirFd, made: DirFd, changes: readonly Change[]): Journal {

@@ -10,6 +10,7 @@ import {posix} from 'node:path';
 import {stateOf} from '../../change/entry.js';
 import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
+import {requireDepth} from '../../source/depth.js';
 import type {DirFd, PathFd} from '../../source/dir-fd.js';
 import {inDirectoryOf, isStaging} from './staging.js';
 
@@ -19,6 +20,8 @@ export interface Copied {
   readonly files: readonly string[];
   /** The directories with the modes that they had, each before the one that contains it. */
   readonly directories: readonly CopiedDirectory[];
+  /** That of the directory itself. */
+  readonly mode: number;
 }
 
 interface CopiedDirectory {
@@ -34,8 +37,8 @@ interface CopiedDirectory {
 export function copyPackage(from: DirFd, to: DirFd): Copied {
   const files: string[] = [];
   const directories: CopiedDirectory[] = [];
-  copyInto(from, to, {links: new Map(), top: to, files, directories}, '');
-  return {files, directories};
+  copyInto(from, to, {links: new Map(), top: to, files, directories}, []);
+  return {files, directories, mode: from.stats.mode & 0o777};
 }
 
 /** Give the directories of a copy the modes of the package. */
@@ -62,13 +65,15 @@ interface Copying {
   readonly directories: CopiedDirectory[];
 }
 
-function copyInto(from: DirFd, to: DirFd, copying: Copying, path: string): void {
-  for (const name of from.names()) {
+/** @param above the names of the directories on the way */
+function copyInto(from: DirFd, to: DirFd, copying: Copying, above: readonly string[]): void {
+  requireDepth(above.length, from.real);
+  for (const name of from.exactNames()) {
     if (isStaging(name)) continue;
     using entry = from.openPath(name);
     if (entry === undefined) continue;
-    const inside = posix.join(path, name);
-    if (entry.stats.isDirectory()) copyDirectory(from, to, name, copying, inside);
+    const inside = posix.join(...above, name);
+    if (entry.stats.isDirectory()) copyDirectory(from, to, copying, [...above, name]);
     else if (entry.stats.isFile()) copyFile(entry, to.at(name), copying, inside);
     else if (entry.stats.isSymbolicLink())
       symlinkSync(readlinkSync(from.at(name), {encoding: 'buffer'}), to.at(name));
@@ -76,13 +81,14 @@ function copyInto(from: DirFd, to: DirFd, copying: Copying, path: string): void 
   }
 }
 
-function copyDirectory(from: DirFd, to: DirFd, name: string, copying: Copying, path: string): void {
+function copyDirectory(from: DirFd, to: DirFd, copying: Copying, path: readonly string[]): void {
+  const name = path.at(-1) ?? '';
   using inner = from.directory(name);
   if (inner === undefined) return;
   const mode = inner.stats.mode & 0o777;
   using made = to.make(name, mode | 0o700);
   copyInto(inner, made, copying, path);
-  copying.directories.push({path, mode});
+  copying.directories.push({path: posix.join(...path), mode});
 }
 
 function copyFile(entry: PathFd, copy: string, copying: Copying, path: string): void {

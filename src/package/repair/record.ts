@@ -14,6 +14,11 @@ import {inDirectoryOf} from './staging.js';
 /** Its name in each directory of libraries. */
 const recordName = 'elfinterp.json';
 
+/** The path of the record for a library. */
+export function recordBeside(path: string): string {
+  return posix.join(posix.dirname(path), recordName);
+}
+
 /** One library, as the record has it. */
 export interface RecordedLibrary {
   /** File name in the same directory, and SONAME. */

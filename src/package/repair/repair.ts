@@ -2,10 +2,11 @@
  * Repair a package: find what its binaries lack, copy that in under names of its own, lead the loader there, and prove
  * that nothing else is asked for.
  */
-import {accessSync, constants, renameSync, rmdirSync} from 'node:fs';
+import {accessSync, chmodSync, constants, renameSync, rmdirSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, dirname, posix} from 'node:path';
 import type {Staging} from '../../change/staging.js';
+import {hasFile} from '../../change/steps.js';
 import {ElfError, systemError} from '../../errors.js';
 import {OpenRoot} from '../../loader/open-root.js';
 import type {DirFd} from '../../source/dir-fd.js';
@@ -18,18 +19,10 @@ import {isLibc} from '../platforms.js';
 import {type Policy, type Rules, rulesOf} from '../policy.js';
 import {commit} from './commit.js';
 import {compareFloors} from './compare-floors.js';
-import {
-  copyFiles,
-  copyPackage,
-  makeWritable,
-  openFile,
-  type PlannedFile,
-  plannedFile,
-  setModes,
-} from './copy-package.js';
+import {copyFiles, copyPackage, makeWritable, openFile, type PlannedFile, setModes} from './copy-package.js';
 import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
 import {planRepair, type RepairPlan} from './plan.js';
-import {type RecordedLibrary, writeRecords} from './record.js';
+import {type RecordedLibrary, recordBeside, writeRecords} from './record.js';
 import {sameTree} from './same-tree.js';
 import {isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
 
@@ -257,14 +250,15 @@ async function tryOut(top: DirFd, request: Request): Promise<RepairResult> {
   });
 }
 
-function copyElfFiles(top: DirFd, made: DirFd, {before}: Prepared): Map<string, PlannedFile> {
-  const records = before.files.map(({path}) => posix.join(posix.dirname(path), 'elfinterp.json'));
-  const extra = ['package.json', ...new Set(records)].filter((path) => planned(top, path) !== undefined);
+function copyElfFiles(top: DirFd, made: DirFd, {before, plan}: Prepared): Map<string, PlannedFile> {
+  const records = [...before.files, ...plan.libraries].map(({path}) => recordBeside(path));
+  const extra = ['package.json', ...new Set(records)].filter((path) => isFile(top, path));
   return copyFiles(top, made, [...before.files.map(({path}) => path), ...extra]);
 }
 
 async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult> {
   await recoverPackage(top);
+  requireWhole(top);
   const prepared = prepare(top, request);
   const {plan, before} = prepared;
   if (plan.files.length + plan.libraries.length === 0)
@@ -275,7 +269,8 @@ async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult
     const copied = copyElfFiles(top, made, prepared);
     const result = make(made, prepared, request);
     await syncFiles(made, result.paths);
-    const changes = result.paths.map((path) => ({path, before: copied.get(path) ?? planned(top, path)}));
+    const changes = result.paths.map((path) => ({path, before: copied.get(path)}));
+    for (const {path, before: known} of changes) if (known === undefined) requireFree(top, path);
     const notes = changes.length === 0 ? [] : commit(staging, changes);
     return resultOf(top.real, changes.length > 0, prepared, result, notes);
   };
@@ -294,15 +289,23 @@ function requireWritable(top: DirFd, {files}: RepairPlan): void {
   }
 }
 
-/** A file of the package as it is now. */
-function planned(top: DirFd, path: string): PlannedFile | undefined {
+function isFile(top: DirFd, path: string): boolean {
   try {
-    using file = openFile(top, path);
-    return plannedFile(file);
+    openFile(top, path)[Symbol.dispose]();
+    return true;
   } catch (error) {
-    if (error instanceof ElfError && error.code === 'CHANGED') return undefined;
+    if (error instanceof ElfError && error.code === 'CHANGED') return false;
     throw error;
   }
+}
+
+/** A new file replaces nothing. */
+function requireFree(top: DirFd, path: string): void {
+  if (!hasFile(top, posix.join('/', path))) return;
+  throw new ElfError('CONFLICT', 'this file would be replaced, and is no file of an earlier repair', {
+    path: posix.join(top.real, path),
+    expected: 'nothing; move it away, or choose another library directory',
+  });
 }
 
 async function repairInto(top: DirFd, into: string, request: Request): Promise<RepairResult> {
@@ -317,12 +320,15 @@ async function repairInto(top: DirFd, into: string, request: Request): Promise<R
   const prepared = prepare(top, request);
   return await withRepairStaging(parent, async ({directory}) => {
     using made = directory.make('new');
-    const {files, directories} = copyPackage(top, made);
+    const {files, directories, mode} = copyPackage(top, made);
     const result = make(made, prepared, request);
     await syncFiles(made, [...new Set([...files, ...result.paths])]);
     try {
       setModes(made, directories);
+      // A directory that its owner may not write to cannot be moved.
+      chmodSync(made.path, mode | 0o700);
       const written = place(parent, directory, made, basename(target), into);
+      if (written) chmodSync(made.path, mode);
       return resultOf(target, written, prepared, result);
     } finally {
       // What is still here is removed.

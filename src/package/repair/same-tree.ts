@@ -4,8 +4,8 @@ import {isSameBytes, readInPieces} from '../../source/source.js';
 
 /** Whether two directories hold the same files, with the same content and permissions. */
 export function sameTree(a: DirFd, b: DirFd): boolean {
-  const names = a.names();
-  if (names.join('/') !== b.names().join('/')) return false;
+  const names = a.exactNames();
+  if (names.join('/') !== b.exactNames().join('/')) return false;
   return names.every((name) => sameEntry(a, b, name));
 }
 
@@ -18,8 +18,12 @@ function sameEntry(a: DirFd, b: DirFd, name: string): boolean {
     using other = b.directory(name);
     return inner !== undefined && other !== undefined && sameTree(inner, other);
   }
-  if (left.stats.isSymbolicLink()) return readlinkSync(a.at(name)) === readlinkSync(b.at(name));
+  if (left.stats.isSymbolicLink()) return linkIn(a, name).equals(linkIn(b, name));
   return left.stats.size === right.stats.size && sameContent(a, b, name);
+}
+
+function linkIn(directory: DirFd, name: string): Buffer {
+  return readlinkSync(directory.at(name), {encoding: 'buffer'});
 }
 
 function sameContent(a: DirFd, b: DirFd, name: string): boolean {

@@ -1,7 +1,7 @@
 /*
  * The staging directories of repairs (change/staging.ts): beside the new package, or in the one that is changed.
  */
-import {chmodSync, chownSync} from 'node:fs';
+import {chmodSync, chownSync, lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {
   hasChanges,
@@ -14,18 +14,30 @@ import {
 import {ElfError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {DirFd} from '../../source/dir-fd.js';
-import {identityPattern, isRunning, ownIdentity} from '../../write/process-identity.js';
+import {identityPattern, isAtWork, ownIdentity} from '../../write/process-identity.js';
 
 const repairStaging: StagingKind = {
   prefix: '.elfinterp-repair-',
   maker: ownIdentity,
-  isLeft: (name) => isRunning(holderOf(name)) === false,
+  isLeft: (name, parent) => isStaging(name) && !isInUse(parent, name),
   failure: 'cannot write',
 };
 
+const pattern = new RegExp(`^\\.elfinterp-repair-(${identityPattern})-\\w{6}$`);
+
 /** Whether a name is that of such a directory. */
 export function isStaging(name: string): boolean {
-  return name.startsWith(repairStaging.prefix);
+  return pattern.test(name);
+}
+
+/** Which process made it (`ownIdentity`). */
+function holderOf(name: string): string {
+  return pattern.exec(name)?.[1] ?? '';
+}
+
+function isInUse(parent: DirFd, name: string): boolean {
+  const stats = lstatSync(parent.at(name), {throwIfNoEntry: false});
+  return stats !== undefined && isAtWork(holderOf(name), stats.ctimeMs);
 }
 
 /**
@@ -52,10 +64,16 @@ export async function recoverPackage(top: DirFd): Promise<void> {
   await withRepairStaging(top, async () => recoverTree(top, repairStaging), 'alone');
 }
 
-/** Refuse a package that a killed run left half changed: to undo that, it has to be written to. @throws ElfError CONFLICT */
+/**
+ * Refuse a package that is half changed: by a run that was killed, to undo which it has to be written to, or by one that
+ * is under way.
+ *
+ * @throws ElfError CONFLICT, BUSY
+ */
 export function requireWhole(top: DirFd): void {
-  const left = leftIn(top, repairStaging).find((name) => hasChanges(top, repairStaging, name));
+  const left = top.names().find((name) => isStaging(name) && hasChanges(top, repairStaging, name));
   if (left === undefined) return;
+  if (isInUse(top, left)) throw busy(top, left);
   throw new ElfError('CONFLICT', 'is required first: it undoes what an interrupted repair changed', {
     path: posix.join(top.real, left),
     fields: ['inPlace'],
@@ -71,21 +89,16 @@ function leaveGroup(directory: DirFd): void {
 
 /** Two repairs of one package would each take the other's files for the old ones. */
 function requireAlone(parent: DirFd, own: string): void {
-  const other = parent
-    .names()
-    .find((name) => isStaging(name) && name !== own && isRunning(holderOf(name)) !== false);
-  if (other === undefined) return;
-  throw new ElfError('BUSY', 'another elfinterp process is working here', {
-    path: parent.real,
-    expected: `${other} to disappear`,
-    got: `process ${holderOf(other)}`,
-  });
+  const other = parent.names().find((name) => isStaging(name) && name !== own && isInUse(parent, name));
+  if (other !== undefined) throw busy(parent, other);
 }
 
-/** Which process made it (`ownIdentity`); random letters follow. */
-function holderOf(name: string): string {
-  const identity = new RegExp(`^${identityPattern}(?=-)`);
-  return identity.exec(name.slice(repairStaging.prefix.length))?.[0] ?? '';
+function busy(parent: DirFd, name: string): ElfError {
+  return new ElfError('BUSY', 'another elfinterp process is working here', {
+    path: parent.real,
+    expected: `${name} to disappear`,
+    got: `process ${holderOf(name)}`,
+  });
 }
 
 /** Do something with the directory of a path of the package, which is made when it does not exist. */

@@ -1,0 +1,18 @@
+import {ElfError} from '../errors.js';
+
+/** Directories inside one another: far more than programs and packages have, and few enough to hold all of them open. */
+const deepest = 256;
+
+/**
+ * Refuse directories that are nested without end.
+ *
+ * @param depth how many directories are above this one, up to the one that was named
+ * @throws ElfError UNSUPPORTED
+ */
+export function requireDepth(depth: number, path: string): void {
+  if (depth <= deepest) return;
+  throw new ElfError('UNSUPPORTED', 'the directories are nested too deeply', {
+    path,
+    expected: `at most ${deepest} directories inside one another`,
+  });
+}
