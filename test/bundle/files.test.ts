@@ -262,3 +262,16 @@ test(
     t.deepEqual(alone.notes, []);
   }),
 );
+
+test('a link or a name that is not UTF-8 is not carried as another one', async (t) => {
+  const tree = join(tempDirectory(t), 'tree');
+  mkdirSync(tree);
+  symlinkSync(Buffer.from([0xff]), join(tree, 'link'));
+  const into = tempDirectory(t);
+  const carry = () => bundle(['/bin/true'], {...place, into, files: [{source: tree}]});
+  await t.throwsAsync(carry, {code: 'UNSUPPORTED', message: /link: the target .* is not valid UTF-8/});
+  rmSync(join(tree, 'link'));
+  writeFileSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff])]), '');
+  await t.throwsAsync(carry, {code: 'FILE_SYSTEM', message: /no such file/});
+  t.deepEqual(readdirSync(into), []);
+});
