@@ -29,7 +29,7 @@ export function withLock<T>(root: DirFd, work: () => T): T {
   try {
     return work();
   } finally {
-    giveBack(root);
+    giveBack(root, lockName);
   }
 }
 
@@ -37,9 +37,9 @@ export function withLock<T>(root: DirFd, work: () => T): T {
  * A lock that cannot be removed is none any more when this process is gone. One that another process took away in
  * error, and a third made anew, is not ours to remove.
  */
-function giveBack(root: DirFd): void {
+function giveBack(root: DirFd, name: string): void {
   try {
-    if (readlinkSync(root.at(lockName)) === ownIdentity()) unlinkSync(root.at(lockName));
+    if (readlinkSync(root.at(name)) === ownIdentity()) unlinkSync(root.at(name));
   } catch {
     // What was done under it is done.
   }
@@ -47,19 +47,18 @@ function giveBack(root: DirFd): void {
 
 function take(root: DirFd): void {
   const deadline = Date.now() + longestWait;
-  const own = ownIdentity();
-  while (!tryToTake(root, own)) {
-    const holder = holderOf(root);
+  while (!tryToTake(root, lockName)) {
+    const holder = holderOf(root, lockName);
     if (holder === undefined) continue;
-    if (!isHeld(root, holder)) takeAway(root, holder);
+    if (!isHeld(root, lockName, holder)) takeAway(root, lockName, holder);
     else if (Date.now() > deadline) throw busy(root, holder);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
   }
 }
 
-function tryToTake(root: DirFd, own: string): boolean {
+function tryToTake(root: DirFd, name: string): boolean {
   try {
-    symlinkSync(own, root.at(lockName));
+    symlinkSync(ownIdentity(), root.at(name));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -68,33 +67,70 @@ function tryToTake(root: DirFd, own: string): boolean {
 }
 
 /** Undefined when the lock has just been given back. */
-function holderOf(root: DirFd): string | undefined {
+function holderOf(root: DirFd, name: string): string | undefined {
   try {
-    return readlinkSync(root.at(lockName));
+    return readlinkSync(root.at(name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw busy(root, 'something that is not a lock');
+    throw busy(root, 'something that is not a lock', name);
   }
 }
 
-function isHeld(root: DirFd, holder: string): boolean {
-  const stats = lstatSync(root.at(lockName), {throwIfNoEntry: false});
+function isHeld(root: DirFd, name: string, holder: string): boolean {
+  const stats = lstatSync(root.at(name), {throwIfNoEntry: false});
   return stats !== undefined && isAtWork(holder, stats.ctimeMs);
 }
 
 /** Afterwards the lock is free, or another process has it: `take` sees. */
-function takeAway(root: DirFd, dead: string): void {
+function takeAway(root: DirFd, name: string, dead: string): void {
   const aside = root.at(`${asidePrefix}${ownIdentity()}`);
   try {
-    renameSync(root.at(lockName), aside);
+    renameSync(root.at(name), aside);
     const holder = readlinkSync(aside);
     // Another run was faster, and this is its lock: it gets it back, unless a third has made one since.
-    if (holder !== dead) symlinkSync(holder, root.at(lockName));
+    if (holder !== dead) symlinkSync(holder, root.at(name));
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? ''))
       throw systemError(root.real, error, 'cannot write');
   } finally {
     removeLink(aside);
+  }
+}
+
+/**
+ * Do work that takes long while no other process does it, under a lock of another name. Where the work fails or is killed,
+ * the lock stays and nobody holds it: it says that the work was begun.
+ *
+ * @throws ElfError BUSY at once when another process has it, FILE_SYSTEM, and what `work` throws
+ */
+export async function withMark<T>(root: DirFd, name: string, work: () => Promise<T>): Promise<T> {
+  takeMark(root, name);
+  try {
+    const result = await work();
+    giveBack(root, name);
+    return result;
+  } catch (error) {
+    leaveMark(root, name);
+    throw error;
+  }
+}
+
+function takeMark(root: DirFd, name: string): void {
+  while (!tryToTake(root, name)) {
+    const holder = holderOf(root, name);
+    if (holder === undefined) continue;
+    if (isHeld(root, name, holder)) throw busy(root, holder, name);
+    takeAway(root, name, holder);
+  }
+}
+
+/** What it says is not the identity of a process. Where there is nothing else, nothing was begun. */
+function leaveMark(root: DirFd, name: string): void {
+  giveBack(root, name);
+  try {
+    if (root.names().length > 0) symlinkSync('unfinished', root.at(name));
+  } catch {
+    // The error that led here is the one to report.
   }
 }
 
@@ -113,10 +149,13 @@ function removeLink(path: string): void {
   }
 }
 
-function busy(root: DirFd, holder: string): ElfError {
+function busy(root: DirFd, holder: string, name = lockName): ElfError {
+  const isLock = name === lockName;
   return new ElfError('BUSY', 'another elfinterp process is working here', {
     path: root.real,
-    expected: `its lock ${lockName} to disappear within ${longestWait / 1000} seconds`,
+    expected: isLock
+      ? `its lock ${lockName} to disappear within ${longestWait / 1000} seconds`
+      : `${name} to disappear`,
     got: printable(holder),
   });
 }

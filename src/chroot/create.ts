@@ -7,6 +7,8 @@
  * second stage's last act.
  */
 import {mkdirSync, unlinkSync} from 'node:fs';
+import {withMark} from '../bundle/lock.js';
+import {openElfSync} from '../elf/open.js';
 import {ElfError} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
@@ -15,6 +17,7 @@ import {type Architecture, architectureOf, describeArchitecture} from './archite
 import {
   type DebootstrapOptions,
   firstStageDone,
+  removeOldStatus,
   rewindSecondStage,
   runFirstStage,
   secondStage,
@@ -84,12 +87,18 @@ export async function createChroot(
   const architecture = describeArchitecture(options.architecture);
   const idMap = mapForStages(options);
   const emulators = emulatorsFor(architecture, options);
-  const path = prepareTarget(target);
-  options.onProgress?.(`first stage: unpacking ${suite} for ${architecture.name}`);
-  const status = await runFirstStage(suite, path, {...options, ...streamsOf(options), idMap});
-  if (status !== 0) throw stageFailed('first', path, status);
-  return finish(path, architecture, emulators, options);
+  using root = new OpenRoot(enterOwnWay(target, {make: true}));
+  requireTarget(root, target);
+  return await withMark(root.top, markName, async () => {
+    options.onProgress?.(`first stage: unpacking ${suite} for ${architecture.name}`);
+    const status = await runFirstStage(suite, root.host, {...options, ...streamsOf(options), idMap});
+    if (status !== 0) throw stageFailed('first', root.host, status);
+    return finish(root.host, architecture, emulators, options);
+  });
 }
+
+/** A symbolic link in the chroot, from the beginning to the end: two runs would spoil each other's work. */
+const markName = '.elfinterp-create';
 
 /**
  * Finish a tree whose first stage is done: by `debootstrap --foreign`, or by a `createChroot` that was interrupted.
@@ -98,8 +107,8 @@ export async function createChroot(
  */
 export async function resumeChroot(target: string, options: FinishOptions = {}): Promise<CreateResult> {
   using root = new OpenRoot(enterOwnWay(target));
-  if (!firstStageDone(root)) {
-    if (isSetUp(root))
+  if (isComplete(root) || !firstStageDone(root)) {
+    if (isComplete(root) || isSetUp(root))
       throw new ElfError('NOT_FOUND', 'both stages of debootstrap are already done', {path: root.host});
     throw new ElfError('NOT_FOUND', "debootstrap's first stage is not complete here", {
       path: root.host,
@@ -109,8 +118,18 @@ export async function resumeChroot(target: string, options: FinishOptions = {}):
   }
   mapForStages(options);
   const architecture = architectureOf(root);
-  rewindSecondStage(root);
-  return finish(root.host, architecture, emulatorsFor(architecture, options), options);
+  const emulators = emulatorsFor(architecture, options);
+  return await withMark(root.top, markName, async () => {
+    rewindSecondStage(root);
+    const result = await finish(root.host, architecture, emulators, options);
+    removeOldStatus(root);
+    return result;
+  });
+}
+
+/** The second stage puts its log there in the end, and may leave the rest of its work where it was. */
+function isComplete(root: Root): boolean {
+  return root.resolve('/var/log/bootstrap.log').found;
 }
 
 /** Whether dpkg has set something up, which is the second stage's work. */
@@ -166,8 +185,13 @@ async function leaveEmulators(
 
 /** Found before anything is downloaded. */
 function emulatorsFor(architecture: Architecture, {emulators = []}: FinishOptions): readonly string[] {
-  if (emulators.length > 0) return emulators.map(locateEmulator);
+  if (emulators.length > 0) return emulators.map(locateEmulator).map(requireProgram);
   return architecture.isNative ? [] : [findHostEmulator(architecture)];
+}
+
+function requireProgram(path: string): string {
+  void openElfSync(path).close();
+  return path;
 }
 
 /** dpkg gives files to users and groups other than root, so one id is not enough. */
@@ -181,9 +205,8 @@ function mapForStages({idMap}: FinishOptions): IdMap {
   });
 }
 
-/** The target's absolute path. What a first stage left unfinished there may be done again. */
-function prepareTarget(target: string): string {
-  using root = new OpenRoot(enterOwnWay(target, {make: true}));
+/** What a first stage of ours left unfinished there may be done again. @throws ElfError CONFLICT */
+function requireTarget(root: OpenRoot, target: string): void {
   if (firstStageDone(root)) {
     throw new ElfError('CONFLICT', 'the first stage of debootstrap is already done here', {
       path: target,
@@ -191,7 +214,7 @@ function prepareTarget(target: string): string {
     });
   }
   const names = root.top.names().filter((name) => name !== 'lost+found');
-  if (names.length > 0 && !names.includes('debootstrap')) {
+  if (names.length > 0 && !names.includes(markName)) {
     const got = names.slice(0, 5).join(', ');
     throw new ElfError('CONFLICT', 'the directory is not empty', {
       path: target,
@@ -199,7 +222,6 @@ function prepareTarget(target: string): string {
       got,
     });
   }
-  return root.host;
 }
 
 /** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */

@@ -4,7 +4,8 @@
  * Root lets the first stage make device nodes, so that the chroot has them. In a user namespace no process may make
  * any: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {readFileSync, renameSync, truncateSync} from 'node:fs';
+import {closeSync, openSync, readFileSync, renameSync, unlinkSync} from 'node:fs';
+import {posix} from 'node:path';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {Root} from '../loader/root.js';
 import {openDirectory} from '../source/dir-fd.js';
@@ -75,12 +76,15 @@ export function firstStageDone(root: Root): boolean {
 
 /**
  * Undo what an interrupted second stage would stumble over when it starts again: packages in dpkg's status, to which
- * it adds one that it only feigns, and start-stop-daemon put aside, which it would put aside once more.
+ * it adds one that it only feigns, and start-stop-daemon put aside, which it would put aside once more. The old status
+ * is kept until `removeOldStatus`.
  */
 export function rewindSecondStage(root: Root): void {
   const status = root.resolve('/var/lib/dpkg/status');
   if (status.found && status.stats.isFile() && status.stats.size > 0n) {
-    root.lend(status.host, (path) => truncateSync(path));
+    using directory = openDirectory(posix.dirname(status.host));
+    renameSync(directory.at(posix.basename(status.host)), directory.at(oldStatus));
+    closeSync(openSync(directory.at(posix.basename(status.host)), 'wx', 0o644));
   }
   const sbin = root.resolve('/sbin');
   if (!sbin.found || !sbin.stats.isDirectory()) return;
@@ -88,6 +92,16 @@ export function rewindSecondStage(root: Root): void {
   using aside = directory.openPath('start-stop-daemon.REAL');
   if (aside?.stats.isFile())
     renameSync(directory.at('start-stop-daemon.REAL'), directory.at('start-stop-daemon'));
+}
+
+const oldStatus = 'status.elfinterp-old';
+
+/** Remove the status that was put aside, when the second stage has made another one. */
+export function removeOldStatus(root: Root): void {
+  const there = root.resolve(`/var/lib/dpkg/${oldStatus}`);
+  if (!there.found || !there.stats.isFile()) return;
+  using directory = openDirectory(posix.dirname(there.host));
+  unlinkSync(directory.at(posix.basename(there.host)));
 }
 
 /** Find debootstrap's log, which moves when the second stage is complete; undefined before there is one. */

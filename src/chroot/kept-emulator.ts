@@ -64,7 +64,7 @@ export async function keepEmulator(emulator: string, options: KeepOptions = {}):
   describe(program);
   using one = await selfContained(program, options);
   if (one.isStatic) return {registration: describe(one.path), file: undefined, notes: []};
-  const file = keepFile(one, options.into ?? keptDirectory);
+  const {path: file} = keepFile(one, options.into ?? keptDirectory);
   return {registration: describe(file), file, notes: []};
 }
 
@@ -86,14 +86,16 @@ export async function registerEverywhere(
   refuseTaken(mountPoint, entry);
   using one = await selfContained(program, options);
   const isKept = !one.isStatic && (hostWide || options.into !== undefined);
-  const file = isKept ? keepFile(one, options.into ?? keptDirectory) : undefined;
+  const kept = isKept ? keepFile(one, options.into ?? keptDirectory) : undefined;
+  const file = kept?.path;
   const registration = describe(file ?? one.path);
   try {
     if (options.inherit) inheritEntries(mountPoint, [entry], options.onWarning ?? (() => {}));
     const notes = registerInTable(registration, options);
     return {registration, file, notes: [...notes, ...prove(registration, options)]};
   } catch (error) {
-    if (file !== undefined) removeKept(file);
+    // Another entry may be for a file that was there before.
+    if (kept?.isNew) removeKept(kept.path);
     throw error;
   }
 }

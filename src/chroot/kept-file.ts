@@ -9,6 +9,7 @@ import {
   chmodSync,
   copyFileSync,
   fsyncSync,
+  lstatSync,
   openSync,
   renameSync,
   rmSync,
@@ -37,13 +38,25 @@ interface KeptRecord extends Pick<Content, 'sha256' | 'size'> {
   readonly source: string;
 }
 
-/** Copy the one file to where it stays; what is there of another version gives way. The path of the copy. */
-export function keepFile({path, program}: SelfContained, into: string): string {
+/** Where a file is kept. */
+export interface Kept {
+  readonly path: string;
+  /** Whether nothing was there before. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Copy the one file to where it stays; what is there of another version gives way.
+ *
+ * @throws ElfError CONFLICT for a file that we did not put there, or that was changed; FILE_SYSTEM
+ */
+export function keepFile({path, program}: SelfContained, into: string): Kept {
   using directory = openOwnDirectory(absolutePath(into), 0o755);
   const name = basename(program);
   return inWords(directory.real, () => {
     // Known to be ours before it is there: an interrupted run leaves a record without a file, which does no harm.
     const {sha256, size} = contentOf(fileSource(path));
+    const isNew = requireOurs(directory, name);
     const record: KeptRecord = {version: 1, generator: `elfinterp ${version}`, source: program, sha256, size};
     place(
       directory,
@@ -52,7 +65,20 @@ export function keepFile({path, program}: SelfContained, into: string): string {
       0o644,
     );
     place(directory, name, (copy) => copyFileSync(path, copy), 0o755);
-    return join(directory.real, name);
+    return {path: join(directory.real, name), isNew};
+  });
+}
+
+/** @returns whether there is nothing yet */
+function requireOurs(directory: DirFd, name: string): boolean {
+  const record = readRecord(directory, recordOf(name));
+  const has = (one: string) => lstatSync(directory.at(one), {throwIfNoEntry: false}) !== undefined;
+  const isThere = has(name);
+  const isOurs = record !== undefined && (!isThere || hasContent(() => directory.open(name), record));
+  if (isOurs || !(isThere || has(recordOf(name)))) return !isThere;
+  throw new ElfError('CONFLICT', 'this file would be replaced, and elfinterp did not put it there', {
+    path: join(directory.real, isThere ? name : recordOf(name)),
+    expected: 'nothing, or an emulator that was kept before; move it away, or choose another directory',
   });
 }
 

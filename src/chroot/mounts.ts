@@ -7,11 +7,17 @@
  * where the private table goes, so that the programs in the chroot see that table and no other.
  *
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
+ *
+ * The owner of the chroot can replace its directories by links at any moment. So no file is made by a path of the chroot:
+ * /dev is filled where nobody else can reach it, and moved; a file to mount on is made in directories that are held.
+ * A mount that is led elsewhere is one of this namespace only.
  */
-import {existsSync} from 'node:fs';
+import {closeSync, existsSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
-import {ElfError, printable} from '../errors.js';
+import {ElfError, printable, systemError} from '../errors.js';
+import {enter} from '../loader/inside.js';
 import {type Found, Root} from '../loader/root.js';
+import {openDirectory} from '../source/dir-fd.js';
 import {quoted, singleQuoted} from '../source/shell-word.js';
 import {absolutePath} from '../source/working-directory.js';
 import {findTool} from './tools.js';
@@ -22,6 +28,7 @@ export interface BindMount {
   readonly source: string;
   /** Where it appears inside the chroot; it must exist there. Default: as on the machine. */
   readonly target?: string | undefined;
+  /** What is mounted below the source stays as it is. */
   readonly readOnly?: boolean | undefined;
 }
 
@@ -96,10 +103,13 @@ export function planPrivateTable(): string {
 /** What every program may open. A file in a tmpfs is the place to mount each one on. */
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
+/** Where /dev is made: a directory of the namespace's own /proc, which every kernel has. */
+const workshop = '/proc/fs';
+
 function planDev(dev: string, terminal: string | undefined): string {
-  const at = (name: string) => `${dev}/${name}`;
+  const at = (name: string) => `${workshop}/${name}`;
   return [
-    step('mount /dev', 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', dev),
+    step('mount /dev', 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', workshop),
     ...devices.flatMap((name) => bindDevice(`/dev/${name}`, at(name))),
     // So that ttyname(3) finds the terminal, whose own device is in the machine's devpts.
     ...(terminal === undefined || terminal === ownTerminal ? [] : bindDevice(terminal, at('console'))),
@@ -119,6 +129,7 @@ function planDev(dev: string, terminal: string | undefined): string {
     `ln -s pts/ptmx ${quote(at('ptmx'))}`,
     `ln -s /proc/self/fd ${quote(at('fd'))}`,
     ...['stdin', 'stdout', 'stderr'].map((name, fd) => `ln -s /proc/self/fd/${fd} ${quote(at(name))}`),
+    step('mount /dev', 'mount', '--no-mtab', '--move', workshop, dev),
   ].join('\n');
 }
 
@@ -149,16 +160,24 @@ function hasEmpty(root: Root, path: string): boolean {
 /** A file to mount on is made where there is none; often that is where a link leads which a service would fill. */
 function planOwnFile(root: Root, path: string): string {
   const there = root.resolve(path);
-  if (there.found) {
-    requireVisible(root, there.inside, path);
-    return planBind(root, {source: path});
+  if (there.found) requireVisible(root, there.inside, path);
+  else {
+    const inside = posix.join(there.reached, ...there.rest);
+    requireNewPlace(root, inside, path);
+    makeFile(root, inside);
   }
-  const inside = posix.join(there.reached, ...there.rest);
-  requireNewPlace(root, inside, path);
-  const file = root.hostPath(inside);
-  // With noclobber the shell creates a file, and never empties one that a link leads to by now.
-  const make = [`mkdir -p ${quote(posix.dirname(file))}`, `(set -C; : >${quote(file)}) || exit 1`];
-  return [...make, step(`mount ${path}`, 'mount', '--bind', sourceOf(path).host, file)].join('\n');
+  // The machine's own file is not the chroot's to change.
+  return planBind(root, {source: path, readOnly: true});
+}
+
+function makeFile(root: Root, inside: string): void {
+  try {
+    using top = openDirectory(root.host);
+    using directory = enter(top, posix.dirname(inside), 'make');
+    closeSync(openSync(directory.at(posix.basename(inside)), 'wx', 0o644));
+  } catch (error) {
+    throw systemError(root.hostPath(inside), error, 'cannot create the file to mount on');
+  }
 }
 
 /** `missing/../way/file` leads on through `way`, which was not looked at: it may be a link out of the chroot. */

@@ -13,7 +13,9 @@ import {ElfError, printable, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {closeQuietly} from '../source/descriptor.js';
 import {type DirFd, openDirectory} from '../source/dir-fd.js';
+import {withoutInherited} from './inherited.js';
 import {mountOf} from './mount-of.js';
+import {defaultPath} from './program.js';
 import {findTool} from './tools.js';
 
 /**
@@ -79,7 +81,17 @@ function writeGuest(directory: DirFd, guest: Uint8Array): string {
 function start(root: Root, path: string): string | undefined {
   const command = root.isTrivial ? [path] : [findTool('unshare'), `--root=${root.host}`, path];
   const [program = '', ...args] = command;
-  const {error, status, signal, stderr} = spawnSync(program, args, {encoding: 'utf8', timeout: 60_000});
+  // An emulator of a chroot gets nothing of this process, and cannot refuse to end.
+  const {error, status, signal, stderr} = withoutInherited(3, (rest) =>
+    spawnSync(program, args, {
+      encoding: 'utf8',
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+      cwd: '/',
+      env: {PATH: defaultPath, LC_ALL: 'C'},
+      stdio: ['ignore', 'ignore', 'pipe', ...rest],
+    }),
+  );
   if (status === guestStatus) return undefined;
   return error?.message ?? (stderr.trim() || `${signal ?? `exit status ${status}`}`);
 }

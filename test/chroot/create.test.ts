@@ -11,15 +11,18 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
 import {createChroot, resumeChroot} from '../../src/chroot/create.js';
 import {ElfError} from '../../src/errors.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
 import {elfinterp, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -54,9 +57,10 @@ function mounts(): string[] {
 /** Files of an emulator anywhere in the chroot, whose links to outside lead nowhere. */
 function emulatorFiles(): string[] {
   const names = ['-name', '*qemu*', '-o', '-name', '*elfinterp*'];
+  const own = join(target, '.elfinterp-create');
   return output('find', [target, ...names])
     .split('\n')
-    .filter(Boolean);
+    .filter((file) => file !== '' && file !== own);
 }
 
 async function waitFor(text: string, child: ChildProcess): Promise<void> {
@@ -248,5 +252,68 @@ test('a wrong command line is told, and nothing is made', (t) => {
     const {status, stderr} = elfinterp(['chroot', 'create', ...args]);
     t.is(status, 2);
     t.regex(stderr, message);
+  }
+});
+
+test('a directory of another program with the name of a first stage is not used', async (t) => {
+  const directory = tempDirectory(t);
+  mkdirSync(join(directory, 'debootstrap'));
+  writeFileSync(join(directory, 'debootstrap/thesis.txt'), 'mine');
+  await t.throwsAsync(createChroot('bookworm', directory, {architecture: 'armel'}), {
+    code: 'CONFLICT',
+    message: /the directory is not empty/,
+  });
+  t.deepEqual(readdirSync(join(directory, 'debootstrap')), ['thesis.txt']);
+});
+
+/** What a first stage leaves, as far as the second one is asked for. */
+function firstStage(t: ExecutionContext): {directory: string; status: string} {
+  const directory = tempDirectory(t);
+  const status = join(directory, 'var/lib/dpkg/status');
+  for (const name of ['debootstrap', 'etc/apt', 'var/lib/dpkg', 'var/log'])
+    mkdirSync(join(directory, name), {recursive: true});
+  writeFileSync(join(directory, 'debootstrap/debootstrap'), '');
+  writeFileSync(join(directory, 'debootstrap/arch'), 'armel');
+  writeFileSync(join(directory, 'etc/apt/sources.list'), '');
+  writeFileSync(status, 'Package: dpkg\nArchitecture: armel\n');
+  return {directory, status};
+}
+
+test('what dpkg knows of a complete system is not undone by resuming', async (t) => {
+  const {directory, status} = firstStage(t);
+  const before = readFileSync(status, 'utf8');
+  const emulators = ['/nonexistent/qemu-arm'];
+  await t.throwsAsync(resumeChroot(directory, {emulators}), {
+    code: 'FILE_SYSTEM',
+    message: /qemu-arm: cannot open/,
+  });
+  t.is(readFileSync(status, 'utf8'), before);
+  writeFileSync(join(directory, 'var/log/bootstrap.log'), '');
+  await t.throwsAsync(resumeChroot(directory), {message: /both stages of debootstrap are already done/});
+  t.is(readFileSync(status, 'utf8'), before);
+});
+
+test('two runs in one directory do not both go on, and one that failed can be repeated', async (t) => {
+  const {directory, status} = firstStage(t);
+  const before = readFileSync(status, 'utf8');
+  const mark = join(directory, '.elfinterp-create');
+  symlinkSync(ownIdentity(), mark);
+  await t.throwsAsync(resumeChroot(directory), {
+    code: 'BUSY',
+    message: /another elfinterp process is working here/,
+  });
+  t.is(readFileSync(status, 'utf8'), before);
+  for (const holder of ['1-1-00000000', 'unfinished']) {
+    rmSync(mark);
+    symlinkSync(holder, mark);
+    if (holder === '1-1-00000000') {
+      await t.throwsAsync(resumeChroot(directory), {code: 'BUSY'});
+      continue;
+    }
+    // There is no program in it.
+    await t.throwsAsync(resumeChroot(directory, {progress: 'ignore'}), {code: 'COMMAND_FAILED'});
+    t.is(readlinkSync(mark), 'unfinished');
+    t.is(readFileSync(status, 'utf8'), '');
+    t.is(readFileSync(`${status}.elfinterp-old`, 'utf8'), before);
   }
 });

@@ -1,24 +1,42 @@
 /*
  * The lines of shell that make the mounts, without a namespace.
  */
-import {mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync} from 'node:fs';
+
+import type fs from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {planMounts} from '../../src/chroot/mounts.js';
 import {Root} from '../../src/loader/root.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {run} from '../helpers/tools.js';
+
+test('the lines write to no path of the chroot: only mounts go there', (t) => {
+  const chroot = tempDirectory(t);
+  for (const name of ['dev', 'proc', 'sys', 'etc']) mkdirSync(join(chroot, name));
+  const plan = planMounts(new Root(chroot), true, {resolvConf: true, hosts: true, terminal: '/dev/pts/0'});
+  const lines = plan.split('\n').filter((line) => line.includes(chroot));
+  t.true(lines.length >= 6);
+  for (const line of lines) t.regex(line, /^(step|attempt) '[^']*' '[^']*mount' /);
+  t.is(statSync(join(chroot, 'etc/resolv.conf')).size, 0);
+});
 
 test('a file that is made to mount on is not one that a link has come to lead to', (t) => {
-  const chroot = tempDirectory(t);
+  const [chroot, outside] = [tempDirectory(t), tempDirectory(t)];
   mkdirSync(join(chroot, 'etc'));
-  const plan = planMounts(new Root(chroot), false, {resolvConf: true});
-  const made = join(chroot, 'etc/resolv.conf');
-  const line = plan.split('\n').find((each) => each.includes(`>'${made}'`)) ?? 'exit 99';
-  const other = join(tempDirectory(t), 'other');
-  writeFileSync(other, 'content');
-  symlinkSync(other, made);
-  t.not(run('sh', ['-c', line]).status, 0);
-  t.is(readFileSync(other, 'utf8'), 'content');
-  t.is(readlinkSync(made), other);
+  writeFileSync(join(outside, 'resolv.conf'), 'content');
+  const root = new Root(chroot);
+  const plan = () => planMounts(root, false, {resolvConf: true});
+  // When everything was looked at, and nothing is held.
+  const swap = (name: string, target: string) => (original: typeof fs) => ({
+    openSync(...args: Parameters<typeof fs.openSync>) {
+      if (existsSync(join(chroot, name)) && !existsSync(`${chroot}-away`))
+        original.renameSync(join(chroot, name), `${chroot}-away`);
+      if (!existsSync(join(chroot, name))) original.symlinkSync(target, join(chroot, name));
+      return original.openSync(...args);
+    },
+  });
+  withPatchedFs(swap('etc', outside), () => t.throws(plan, {code: 'OUTSIDE'}));
+  t.deepEqual(readdirSync(outside), ['resolv.conf']);
+  t.is(readFileSync(join(outside, 'resolv.conf'), 'utf8'), 'content');
 });

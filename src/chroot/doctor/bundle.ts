@@ -69,15 +69,17 @@ function presence(
   return broken('NO_EMULATOR', what, evidence, remedy);
 }
 
+/** Links of the system itself (usr merge) stay: the default prefix goes through none of them. */
+const systemLinks = /^\/(bin|sbin|lib|lib32|lib64|libx32|libo32|var|run|tmp|etc|usr|home)$/;
+
 /** A link where the bundle should be, or a list that names what it must not. */
 function unusable(root: Root, error: ElfError): Finding {
   const isLink = error.code === 'OUTSIDE' && error.path === root.host;
   const link = isLink ? /^(\/[^/ ]+)/.exec(error.message.slice(root.host.length + 2))?.[1] : undefined;
   const again = `elfinterp chroot install ${quoted(root.host)}`;
+  const file = link === undefined ? error.path : `${root.host}${link}`;
   const remedy =
-    link === undefined
-      ? `rm ${quoted(error.path ?? '')} && ${again}`
-      : `rm ${quoted(`${root.host}${link}`)} && ${again}`;
+    link !== undefined && systemLinks.test(link) ? again : `rm ${quoted(file ?? '')} && ${again}`;
   return broken(
     'BUNDLE_UNUSABLE',
     'the bundle is not used, because its files were changed',

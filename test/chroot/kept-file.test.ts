@@ -1,0 +1,38 @@
+/*
+ * Files of emulators that stay: nothing is replaced that elfinterp did not put there.
+ */
+import {readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'ava';
+import {keepFile, removeKept} from '../../src/chroot/kept-file.js';
+import {tempDirectory} from '../helpers/temp.js';
+
+const program = '/usr/bin/qemu-arm';
+
+test('a kept file gives way to a newer one, and to nothing else', (t) => {
+  const [from, into] = [tempDirectory(t), tempDirectory(t)];
+  const path = join(from, 'packed');
+  const keep = (content: string) => {
+    writeFileSync(path, content);
+    return keepFile({path, program, isStatic: false, [Symbol.dispose]() {}}, into);
+  };
+  const file = join(into, 'qemu-arm');
+  for (const name of ['qemu-arm', 'qemu-arm.json']) {
+    writeFileSync(join(into, name), 'mine');
+    t.throws(() => keep('one'), {code: 'CONFLICT', message: /elfinterp did not put it there/});
+    t.deepEqual(readdirSync(into), [name]);
+    t.is(readFileSync(join(into, name), 'utf8'), 'mine');
+    rmSync(join(into, name));
+  }
+  t.deepEqual(keep('one'), {path: file, isNew: true});
+  t.deepEqual(keep('two'), {path: file, isNew: false});
+  t.is(readFileSync(file, 'utf8'), 'two');
+  writeFileSync(file, 'changed');
+  t.throws(() => keep('three'), {code: 'CONFLICT'});
+  t.is(readFileSync(file, 'utf8'), 'changed');
+  // A run that was interrupted leaves the record alone.
+  rmSync(file);
+  t.deepEqual(keep('four'), {path: file, isNew: true});
+  t.true(removeKept(file));
+  t.deepEqual(readdirSync(into), []);
+});
