@@ -6,6 +6,7 @@
  * printed, and of the commands the one that it is.
  */
 import {version} from '../index.js';
+import {areArgumentsUtf8} from './arguments.js';
 import {type Arguments, type Command, UsageError} from './command.js';
 import {findCommand, groups, nameOf} from './commands.js';
 import {createOutput, errorToJson, exitStatus, type Output} from './output.js';
@@ -18,6 +19,10 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function runCommandLine(argv: readonly string[], output: Output): Promise<number> {
+  if (!areArgumentsUtf8(argv)) {
+    output.note(safe`the arguments are not valid UTF-8`);
+    return exitStatus.usage;
+  }
   const found = findCommand(argv);
   const plain = found && plainArguments(found.command, found.words);
   if (found !== undefined && plain !== undefined) return runCommand(found.command, plain, output);

@@ -9,7 +9,7 @@ import type {Note} from './notes.js';
 import {type Shdr, Sym} from './records.js';
 import {readColumn} from './scan.js';
 import {isStackExecutable} from './stack.js';
-import {decodeString, StringBudget} from './strings.js';
+import {decodeString, StringBudget, stringsIn} from './strings.js';
 import {dynamicSymbolTable} from './symbols.js';
 import type {ElfView} from './view.js';
 
@@ -106,13 +106,12 @@ function fromSections(section: Shdr, strings: Shdr): NamedSymbols {
 
 /** The names that begin with two underscores: only they are decoded, since a table can hold a million others. */
 function reservedNames(view: ElfView, {offset, count, names}: NamedSymbols): string[] {
-  const bytes = view.source.read(names.offset, names.size);
+  const nameAt = stringsIn(view.source, names);
   const found = new Set<string>();
   const budget = new StringBudget(view.source, names.size);
   for (const st_name of readColumn(view, Sym, 'st_name', {offset, count})) {
-    if (bytes[st_name] !== underscore || bytes[st_name + 1] !== underscore) continue;
-    const end = bytes.indexOf(0, st_name);
-    const name = bytes.subarray(st_name, end < 0 ? bytes.length : end);
+    const name = nameAt(st_name);
+    if (name[0] !== underscore || name[1] !== underscore) continue;
     budget.take(name.length);
     found.add(decodeString(name));
   }

@@ -87,6 +87,26 @@ export function readString(
   return decodeString(readStringBytes(source, tableOffset, tableSize, index));
 }
 
+/** In bytes; the largest on a Debian system have 30 MB. */
+const largestTable = 1 << 26;
+
+/**
+ * The bytes of any string of a table, by its offset there; none past its end. A table of usual size is read as a whole; a
+ * larger one, which a damaged size pretends to be, string by string.
+ */
+export function stringsIn(
+  source: ByteSource,
+  {offset, size}: {readonly offset: number; readonly size: number},
+): (start: number) => Uint8Array {
+  if (size > largestTable)
+    return (start) => (start < size ? readStringBytes(source, offset, size, start) : new Uint8Array());
+  const bytes = source.read(offset, size);
+  return (start) => {
+    const end = bytes.indexOf(0, start);
+    return bytes.subarray(start, end < 0 ? size : end);
+  };
+}
+
 /**
  * Strings that end alike may share their ends, so all strings of a table together can be a little longer than it is.
  * Where thousands of references fall into one string without end, they would be longer than any memory.

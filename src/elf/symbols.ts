@@ -11,7 +11,7 @@ import {loadAtAddress} from './loads.js';
 import {memoizedPerView} from './memoized.js';
 import {GnuHashHeader, HashHeader, Sym, WideHashHeader} from './records.js';
 import {column, type RecordRange, read, readU16s, scan} from './scan.js';
-import {byteString, StringBudget} from './strings.js';
+import {byteString, StringBudget, stringsIn} from './strings.js';
 import type {ElfView} from './view.js';
 
 /** The dynamic symbol table. */
@@ -76,12 +76,11 @@ export function dynamicSymbolNames(view: ElfView, count: number): string[] {
   const symbols = dynamicSymbolTable(view);
   const strings = view.dynamic?.stringTable;
   if (symbols === undefined || strings === undefined) return [];
-  const bytes = view.source.read(strings.offset, strings.size);
+  const nameAt = stringsIn(view.source, strings);
   const names: string[] = [];
   const budget = new StringBudget(view.source, strings.size);
   eachSymbol(view, symbols.offset, count, (start) => {
-    const end = bytes.indexOf(0, start);
-    const name = bytes.subarray(start, end < 0 ? bytes.length : end);
+    const name = nameAt(start);
     budget.take(name.length);
     names.push(byteString(name));
   });

@@ -2,7 +2,7 @@
  * Which symbols an object defines for others and wants from them, each with its version where it has one.
  */
 import {DT, SHN} from '../elf/constants.js';
-import {decodeString, StringBudget} from '../elf/strings.js';
+import {decodeString, StringBudget, stringsIn} from '../elf/strings.js';
 import {dynamicSymbolTable, eachSymbol} from '../elf/symbols.js';
 import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import {ElfView} from '../elf/view.js';
@@ -34,16 +34,15 @@ export function readDynamicSymbols(view: ElfView): DynamicSymbol[] {
   const table = dynamicSymbolTable(view);
   const {dynamic, source} = view;
   if (table === undefined || dynamic === undefined) return [];
-  const {offset, size} = dynamic.stringTable;
-  const strings = source.read(offset, size);
+  const {size} = dynamic.stringTable;
+  const nameAt = stringsIn(source, dynamic.stringTable);
   const versionOf = readSymbolVersions(view, table.count);
   const symbols: DynamicSymbol[] = [];
   const budget = new StringBudget(source, size);
   eachSymbol(view, table.offset, table.count, (start, index, section, info) => {
     const binding = info >> 4;
     if (start === 0 || start >= size || binding === STB_LOCAL) return;
-    const end = strings.indexOf(0, start);
-    const bytes = strings.subarray(start, end < 0 ? size : end);
+    const bytes = nameAt(start);
     budget.take(bytes.length);
     const name = decodeString(bytes);
     const defined = section !== SHN.SHN_UNDEF;

@@ -6,9 +6,9 @@
  * must be unused. A run that is killed leaves complete parts or none, and the next one goes on from there.
  */
 import {createHash} from 'node:crypto';
-import {fchmodSync, fsyncSync, linkSync, renameSync, unlinkSync} from 'node:fs';
+import {fchmodSync, fsyncSync, linkSync, lstatSync, renameSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
-import {isEntry} from '../change/entry.js';
+import {inodeOf, isEntry} from '../change/entry.js';
 import {openElfSource} from '../elf/open.js';
 import {type PackedContents, type PackedPart, packedContents, partSource} from '../elf/packed.js';
 import type {ElfView} from '../elf/view.js';
@@ -82,7 +82,7 @@ function writeParts(
   directory: DirFd,
   onProgress: OnProgress | undefined,
 ): string[] {
-  const placed: string[] = [];
+  const placed: {name: string; inode: string}[] = [];
   let workspace: Workspace | undefined;
   try {
     workspace = workspaceIn(directory);
@@ -94,13 +94,14 @@ function writeParts(
       made.set(nameOf(part), workspace.path(number));
     }
     for (const [name, path] of made) {
+      const {dev, ino} = lstatSync(path, {bigint: true});
       placeUnder(directory, name, path);
-      placed.push(name);
+      placed.push({name, inode: `${dev}:${ino}`});
     }
     syncDirectory(directory.path);
     return contents.parts.map(nameOf);
   } catch (error) {
-    for (const name of placed) removeFile(directory, name);
+    for (const {name, inode} of placed) removePlaced(directory, name, inode);
     throw systemError(directory.real, error, 'cannot unpack');
   } finally {
     workspace?.remove();
@@ -177,9 +178,11 @@ function taken(directory: DirFd, name: string): ElfError {
   return new ElfError('CONFLICT', 'a file of this name already exists', {path, expected: 'an unused name'});
 }
 
-function removeFile(directory: DirFd, name: string): void {
+/** Another file may have the name by now. */
+function removePlaced(directory: DirFd, name: string, inode: string): void {
   try {
-    unlinkSync(directory.at(name));
+    using there = directory.openPath(name);
+    if (there !== undefined && inodeOf(there) === inode) unlinkSync(directory.at(name));
   } catch {
     // It is gone, and what went wrong before is what counts.
   }

@@ -32,7 +32,7 @@ export interface PackageFiles {
 export function findPackageFiles(directory: string | DirFd): PackageFiles {
   using top = typeof directory === 'string' ? openDirectory(realPath(directory)) : directory.dup();
   const problems: ElfError[] = [];
-  const elfFiles = [...elfFilesIn(top, top.names(), [], (error) => problems.push(error))];
+  const elfFiles = [...elfFilesIn(top, top.exactNames(), [], (error) => problems.push(error))];
   return {directory: top.real, fields: readFields(top), elfFiles, problems};
 }
 
@@ -59,7 +59,7 @@ function* elfFilesIn(
 
 function namesIn(directory: DirFd, depth: number): string[] {
   requireDepth(depth, directory.real);
-  return directory.names();
+  return directory.exactNames();
 }
 
 function stepIn(directory: DirFd, name: string): PathFd {

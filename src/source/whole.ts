@@ -1,5 +1,6 @@
+import {isUtf8} from 'node:buffer';
 import {readFileSync, readSync} from 'node:fs';
-import {systemError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import {elfMagic, isElfMagic} from './source.js';
 
 /** The path under which the system gives standard input. */
@@ -36,7 +37,9 @@ function readStart(length: number): Buffer {
   return bytes.subarray(0, done);
 }
 
-/** The same as text. */
+/** The same as text. @throws ElfError also UNSUPPORTED for what is not UTF-8: another file could be meant */
 export function readText(path: string): string {
-  return new TextDecoder().decode(readWhole(path));
+  const bytes = readWhole(path);
+  if (!isUtf8(bytes)) throw new ElfError('UNSUPPORTED', 'the file is not valid UTF-8', {path});
+  return new TextDecoder().decode(bytes);
 }

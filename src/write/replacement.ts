@@ -37,10 +37,28 @@ export function destinationAt(place: Place, path: string): Destination {
     throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
   try {
     place.requireTrusted(replaced);
+    if (replaced?.isFile()) requireOwnOutput(place, replaced);
   } catch (error) {
     throw error instanceof ElfError ? error.at(path) : error;
   }
   return {place, path, replaced};
+}
+
+/**
+ * Whoever made a file in a directory for all would own what is written there, as fs.protected_regular of Linux has it
+ * (proc_sys_fs(5)).
+ */
+function requireOwnOutput({directory}: Place, {uid}: Stats): void {
+  const {mode, uid: owner} = directory.stats;
+  const isForAll = (mode & 0o1002) === 0o1002;
+  if (!isForAll || uid === process.geteuid?.() || uid === owner) return;
+  throw new ElfError(
+    'CONFLICT',
+    'the output belongs to another user, in a directory that everyone may write to',
+    {
+      expected: 'a new file, or one of your own',
+    },
+  );
 }
 
 /**
@@ -59,9 +77,7 @@ export function prepareReplacement(
     const file = workspaces.create(destination.place.directory);
     try {
       copyChanged(target.source, {fd: file.fd, path: file.workspace.path(file.number)}, plan, onProgress);
-      const {replaced} = destination;
-      const notes = keepOwner(file.fd, replaced?.isFile() ? replaced : target.source.stats);
-      return new Replacement(target, destination, file, notes);
+      return new Replacement(target, destination, file, giveOwner(file.fd, target, destination));
     } catch (error) {
       closeQuietly(file.fd);
       throw error;
@@ -71,18 +87,29 @@ export function prepareReplacement(
   }
 }
 
+/** The owner of what is there already, else that of the target; where the mode is not the target's either, the user's own. */
+function giveOwner(fd: number, target: Target, {replaced, ownMode}: Destination): string[] {
+  if (replaced?.isFile()) return keepOwner(fd, replaced);
+  return ownMode ? [] : keepOwner(fd, target.source.stats);
+}
+
 class Replacement extends Transaction {
-  readonly attributes: AttributeCopy;
+  readonly attributes: AttributeCopy | undefined;
   readonly #target: Target;
   readonly #destination: Destination;
   readonly #file: WorkFile;
 
   constructor(target: Target, destination: Destination, file: WorkFile, notes: readonly string[]) {
     super(destination.place, file.fd);
-    const {fd} = target.source;
-    const kinds = destination.ownMode ? (['xattr'] as const) : (['mode', 'xattr'] as const);
-    this.attributes = {...file, fd, kinds, to: 'workspace'};
+    const {fd, stats} = target.source;
+    const {uid, gid} = fstatSync(file.fd);
+    // Capabilities, like set-ID bits, are granted to a file of this owner with this mode. Only root could copy them.
+    const isOther = (uid !== stats.uid || gid !== stats.gid) && process.geteuid?.() === 0;
+    const isPlain = isOther || destination.ownMode;
+    this.attributes = isPlain ? undefined : {...file, fd, kinds: ['mode', 'xattr'], to: 'workspace'};
     this.notes.push(...notes);
+    if (isOther && !destination.ownMode)
+      this.notes.push('attributes, ACLs, capabilities and set-ID bits are dropped: the owner differs');
     this.#target = target;
     this.#destination = destination;
     this.#file = file;

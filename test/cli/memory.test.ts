@@ -4,10 +4,14 @@
 import {statSync, truncateSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {DT, PT} from '../../src/elf/constants.js';
+import {Dyn, Phdr} from '../../src/elf/records.js';
 import {growLibrary} from '../fuzz/grown.js';
 import {loadCode} from '../helpers/cli.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
 import {copyFixture, tempFile} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
+import {viewBuffer} from '../helpers/view-buffer.js';
 
 const hugeSize = 3 * 2 ** 30;
 const mebibyte = 2 ** 20;
@@ -96,3 +100,31 @@ for (const args of [['tree'], ['tree', '--json'], ['tree', '--format', 'svg'], [
     },
   );
 }
+
+/** A library whose strings are moved to a LOAD of their own, which a gigabyte that is not on the disk follows. */
+function sparseStrings(t: ExecutionContext): string {
+  const before = fixtureBytes('x86_64/libprobe.so.1');
+  const {header, format, programHeaders, dynamic} = viewBuffer(before);
+  const strings = dynamic?.stringTable ?? {offset: 0, size: 0};
+  const [place, address, size] = [Math.ceil(before.length / 4096) * 4096, 0x1000_0000n, 1e9];
+  const bytes = Buffer.concat([before, Buffer.alloc(place - before.length + strings.size)]);
+  bytes.set(before.subarray(strings.offset, strings.offset + strings.size), place);
+  const note = programHeaders.findIndex(({p_type}) => p_type === PT.PT_NOTE);
+  const load = {p_type: PT.PT_LOAD, p_flags: 4, p_offset: place, p_vaddr: address, p_paddr: address};
+  const sized = {...load, p_filesz: size, p_memsz: size, p_align: 4096};
+  bytes.set(Phdr.encode(sized, format), header.e_phoff + note * header.e_phentsize);
+  for (const [i, {d_tag}] of dynamic?.entries.entries() ?? []) {
+    const d_val = d_tag === DT.DT_STRTAB ? address : d_tag === DT.DT_STRSZ ? BigInt(size) : undefined;
+    if (d_val !== undefined) bytes.set(Dyn.encode({d_tag, d_val}, format), (dynamic?.offset ?? 0) + i * 16);
+  }
+  const file = tempFile(t, bytes, 'libsparse.so');
+  truncateSync(file, place + size);
+  return file;
+}
+
+for (const args of [['check'], ['show'], ['tree', '--symbols'], ['audit']])
+  test.serial(`${args.join(' ')}: a string table of a gigabyte takes less than 100 MB`, (t) => {
+    const file = sparseStrings(t);
+    const {maxRSS} = measured(t, [...args, file]);
+    t.true(maxRSS < 100 * mebibyte, `${Math.round(maxRSS / mebibyte)} MB`);
+  });

@@ -1,5 +1,6 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
+import type fs from 'node:fs';
 import {
   chmodSync,
   copyFileSync,
@@ -24,6 +25,7 @@ import type {PartRequest} from '../../src/pack/request.js';
 import {unpack} from '../../src/pack/unpack.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
@@ -449,5 +451,33 @@ test(
       change();
       await t.throwsAsync(unpack(file, {into}), {code: 'CONFLICT'});
     }
+  }),
+);
+
+test(
+  'a file that somebody put in the place of a part stays when the rest cannot be unpacked',
+  withTools(async (t) => {
+    const directory = tempDirectory(t);
+    const packed = path.join(directory, 'packed');
+    t.is(elfinterp(['pack', xz, packed]).status, 0);
+    const into = path.join(directory, 'parts');
+    const placed: string[] = [];
+    const exchange = (original: typeof fs) => ({
+      linkSync(from: string, to: string) {
+        const [first] = placed;
+        if (first !== undefined) {
+          original.renameSync(first, `${first}.moved`);
+          original.writeFileSync(first, 'mine');
+          original.writeFileSync(to, 'mine');
+        }
+        original.linkSync(from, to);
+        placed.push(path.join(into, path.basename(to)));
+      },
+    });
+    const unpacked = withPatchedFs(exchange, () => unpack(packed, {into}));
+    await t.throwsAsync(unpacked, {code: 'CONFLICT', message: /a file of this name already exists/});
+    const names = readdirSync(into).sort();
+    t.is(names.length, 3);
+    t.is(names.filter((name) => readFileSync(path.join(into, name), 'latin1') === 'mine').length, 2);
   }),
 );

@@ -250,3 +250,62 @@ function planFile(file: string) {
   void elf.close();
   return plan;
 }
+
+const rootTest = isRoot ? test : test.skip;
+
+rootTest(
+  'what an output belongs to decides what it may do: no capability goes to another owner, or to a file of another mode',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const [file, mine, theirs] = ['secret', 'mine', 'theirs'].map((one) => path.join(directory, one));
+    copyFileSync(fixture(name).path, file ?? '');
+    chmodSync(file ?? '', 0o700);
+    output('setcap', ['cap_net_raw=ep', file ?? '']);
+    for (const one of [mine, theirs]) copyFileSync(fixture(name).path, one ?? '');
+    chownSync(theirs ?? '', nobody, nobody);
+    const set = (to: string | undefined) => elfinterp(['set', file ?? '', interpreter, '--output', to ?? '']);
+    t.is(set(mine).status, 0);
+    t.is(capabilitiesOf(mine ?? '').trim(), 'cap_net_raw=ep');
+    const {status, stderr} = set(theirs);
+    t.is(status, 0);
+    t.regex(stderr, /attributes, ACLs, capabilities and set-ID bits are dropped: the owner differs/);
+    t.is(capabilitiesOf(theirs ?? ''), '');
+    t.is(statSync(theirs ?? '').uid, nobody);
+    const patched = path.join(directory, 'patched');
+    const patchelf = [
+      'bin/elfinterp-patchelf.js',
+      '--set-interpreter',
+      interpreter,
+      '--output',
+      patched,
+      file ?? '',
+    ];
+    t.is(run(process.execPath, patchelf).status, 0);
+    t.is(capabilitiesOf(patched), '');
+    // In a directory for all, whoever made the file would own the result.
+    chmodSync(directory, 0o1777);
+    const before = readFileSync(theirs ?? '');
+    const refused = set(theirs);
+    t.is(refused.status, 1);
+    t.regex(refused.stderr, /the output belongs to another user, in a directory that everyone may write to/);
+    t.deepEqual(readFileSync(theirs ?? ''), before);
+    t.is(set(path.join(directory, 'new')).status, 0);
+    t.is(set(mine).status, 0);
+  }),
+);
+
+rootTest(
+  'what the patchelf drop-in writes to a new file belongs to its user, as with patchelf',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const file = path.join(directory, 'file');
+    copyFileSync(fixture(name).path, file);
+    chownSync(file, nobody, nobody);
+    const patched = path.join(directory, 'patched');
+    const args = ['--set-interpreter', interpreter, '--output', patched, file];
+    t.is(run(process.execPath, ['bin/elfinterp-patchelf.js', ...args]).status, 0);
+    t.is(statSync(patched).uid, 0);
+    t.is(run('patchelf', [...args.slice(0, 3), `${patched}-2`, file]).status, 0);
+    t.is(statSync(`${patched}-2`).uid, 0);
+  }),
+);

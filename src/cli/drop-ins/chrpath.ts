@@ -12,6 +12,7 @@ import {
   planEdit,
   printable,
 } from '../../index.js';
+import {areArgumentsUtf8} from '../arguments.js';
 import {printTo} from '../streams.js';
 
 interface Options {
@@ -41,6 +42,10 @@ export function main(argv: readonly string[]): number {
 }
 
 function run(argv: readonly string[], print: Write, complain: Write): number {
+  if (!areArgumentsUtf8(argv)) {
+    complain('elfinterp-chrpath: the arguments are not valid UTF-8');
+    return 1;
+  }
   const parsed = parse(argv);
   if (typeof parsed === 'string') {
     complain(`elfinterp-chrpath: ${parsed}`);
@@ -113,7 +118,7 @@ interface Parsed {
 /** The command line taken apart as getopt_long(3) does, or what is wrong with it. */
 function parse(argv: readonly string[]): Parsed | string {
   const {tokens} = parseArgs({
-    args: argv.map(unabridge),
+    args: unabridgeAll(argv),
     options: Object.fromEntries(flags.map(getoptOf)),
     strict: false,
     tokens: true,
@@ -142,6 +147,13 @@ function parse(argv: readonly string[]): Parsed | string {
 function getoptOf({name, value}: Flag) {
   const type = value === undefined ? ('boolean' as const) : ('string' as const);
   return [name, {type, short: name.charAt(0)}] as const;
+}
+
+/** What is no option, a value or what follows `--`, stays as it is. */
+function unabridgeAll(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  const isValue = (i: number) => /^(-\w*r|--r[a-z]*)$/.test(argv[i - 1] ?? '');
+  return argv.map((word, i) => ((end >= 0 && i > end) || isValue(i) ? word : unabridge(word)));
 }
 
 /** `--del` is `--delete`, as long as one option alone begins so. */

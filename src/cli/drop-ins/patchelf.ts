@@ -27,6 +27,7 @@ import {
   shrinkSearchPath,
   writeToStream,
 } from '../../index.js';
+import {areArgumentsUtf8} from '../arguments.js';
 import {isUnreplaceable} from '../edit/unreplaceable.js';
 import {printTo} from '../streams.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
@@ -52,6 +53,7 @@ export function main(argv: readonly string[]): number {
 
 function run(argv: readonly string[], {answers, messages}: Printed): number {
   try {
+    if (!areArgumentsUtf8(argv)) throw new PatchelfUsage('the arguments are not valid UTF-8');
     const options = parsePatchelf(argv, process.env);
     if (options.action === 'help') messages.push(...helpLines());
     else if (options.action === 'version') answers.push(`patchelf ${likeVersion}`);

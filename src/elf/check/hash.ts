@@ -7,7 +7,7 @@ import {DT} from '../constants.js';
 import {hashGnu, hashSysv, type NameHash} from '../hash.js';
 import {Sym} from '../records.js';
 import {readColumn, readU32s} from '../scan.js';
-import {byteString, StringBudget} from '../strings.js';
+import {byteString, StringBudget, stringsIn} from '../strings.js';
 import {
   dynamicSymbolTable,
   type GnuHashTable,
@@ -34,7 +34,7 @@ export function* checkHashTables(view: ElfView): Generator<Problem> {
 class Names {
   readonly #view: ElfView;
   readonly #table: SymbolTable;
-  #bytes: Uint8Array | undefined;
+  #nameAt: ((start: number) => Uint8Array) | undefined;
   #starts: Uint32Array = new Uint32Array();
 
   constructor(view: ElfView, table: SymbolTable) {
@@ -44,33 +44,26 @@ class Names {
 
   /** @throws ElfError BAD_ELF when the names overlap excessively */
   hashes(hash: NameHash): Uint32Array {
-    const bytes = this.#read();
-    const budget = new StringBudget(this.#view.source, bytes.length);
+    const nameAt = this.#read();
+    const budget = new StringBudget(this.#view.source, this.#view.dynamic?.stringTable.size ?? 0);
     return this.#starts.map((start) => {
-      const end = this.#endOf(start);
-      budget.take(end - start);
-      return hash(bytes, start, end);
+      const name = nameAt(start);
+      budget.take(name.length);
+      return hash(name, 0, name.length);
     });
   }
 
   at(index: number): string {
-    const start = this.#starts[index] ?? 0;
-    return byteString(this.#read().subarray(start, this.#endOf(start)));
+    const nameAt = this.#read();
+    return byteString(nameAt(this.#starts[index] ?? 0));
   }
 
-  #endOf(start: number): number {
-    const bytes = this.#read();
-    const end = bytes.indexOf(0, start);
-    return end < 0 ? Math.max(start, bytes.length) : end;
-  }
-
-  #read(): Uint8Array {
-    if (this.#bytes === undefined) {
-      const {offset, size} = this.#view.dynamic?.stringTable ?? {offset: 0, size: 0};
-      this.#bytes = this.#view.source.read(offset, size);
+  #read(): (start: number) => Uint8Array {
+    if (this.#nameAt === undefined) {
+      this.#nameAt = stringsIn(this.#view.source, this.#view.dynamic?.stringTable ?? {offset: 0, size: 0});
       this.#starts = readColumn(this.#view, Sym, 'st_name', this.#table);
     }
-    return this.#bytes;
+    return this.#nameAt;
   }
 }
 
