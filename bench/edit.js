@@ -133,7 +133,7 @@ function floorScript() {
     const {basename, join} = require('node:path');
     const {promisify} = require('node:util');
     const {spawnSync} = require('node:child_process');
-    const files = fs.readFileSync(process.argv[2], 'utf8').trim().split('\n');
+    const files = fs.readFileSync(process.argv[2], 'utf8').trim().split('\\n');
     const directory = fs.mkdtempSync(join(files[0], '../.floor-'));
     const at = (file) => join(directory, basename(file));
     (async () => {

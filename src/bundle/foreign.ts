@@ -14,7 +14,7 @@ import type {Manifest, ManifestFile} from './manifest.js';
  * bundle's, with whatever came into it since (`verify` tells). Replacing something by the same bytes loses nothing.
  *
  * @param bundles the bundle that is there, whose files give way, and the one that takes its place
- * @param isBundle whether a bundle is there, be it one whose list can no longer be read: it is made anew
+ * @param isBundle whether a bundle is there, even one whose list can no longer be read, which is then made anew
  * @param libs the library directory that is there
  * @throws ElfError CONFLICT naming the first file that no bundle put there
  */

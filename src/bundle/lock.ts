@@ -98,8 +98,8 @@ function takeAway(root: DirFd, name: string, dead: string): void {
 }
 
 /**
- * Do work that takes long while no other process does it, under a lock of another name. Where the work fails or is killed,
- * the lock stays and nobody holds it: it says that the work was begun.
+ * Do long-running work while no other process does it, under a lock of another name. If the work fails or is killed, the
+ * lock stays and nobody holds it: it says that the work was begun.
  *
  * @throws ElfError BUSY at once when another process has it, FILE_SYSTEM, and what `work` throws
  */
@@ -119,7 +119,8 @@ function takeMark(root: DirFd, name: string): void {
   while (!tryToTake(root, name)) {
     const holder = holderOf(root, name);
     if (holder === undefined) continue;
-    if (isHeld(root, name, holder)) throw busy(root, holder, name);
+    // Work of hours may go on where nothing is known of its process.
+    if (isRunning(holder) !== false) throw busy(root, holder, name);
     takeAway(root, name, holder);
   }
 }
@@ -128,7 +129,7 @@ function takeMark(root: DirFd, name: string): void {
 function leaveMark(root: DirFd, name: string): void {
   giveBack(root, name);
   try {
-    if (root.names().length > 0) symlinkSync('unfinished', root.at(name));
+    if (root.names().some((other) => other !== 'lost+found')) symlinkSync('unfinished', root.at(name));
   } catch {
     // The error that led here is the one to report.
   }
@@ -155,7 +156,7 @@ function busy(root: DirFd, holder: string, name = lockName): ElfError {
     path: root.real,
     expected: isLock
       ? `its lock ${lockName} to disappear within ${longestWait / 1000} seconds`
-      : `${name} to disappear`,
+      : `its link ${name} to disappear, or to be removed if no process is working here`,
     got: printable(holder),
   });
 }

@@ -113,7 +113,7 @@ export async function resumeChroot(target: string, options: FinishOptions = {}):
     throw new ElfError('NOT_FOUND', "debootstrap's first stage is not complete here", {
       path: root.host,
       expected:
-        '/debootstrap/debootstrap and /etc/apt/sources.list, as left by `debootstrap --foreign`; use `chroot create SUITE TARGET` to start again',
+        '/debootstrap/debootstrap and /etc/apt/sources.list, as left by `debootstrap --foreign`; empty the directory and use `chroot create SUITE TARGET` to start again',
     });
   }
   mapForStages(options);
@@ -207,6 +207,8 @@ function mapForStages({idMap}: FinishOptions): IdMap {
 
 /** What a first stage of ours left unfinished there may be done again. @throws ElfError CONFLICT */
 function requireTarget(root: OpenRoot, target: string): void {
+  if (isComplete(root))
+    throw new ElfError('CONFLICT', 'both stages of debootstrap are already done', {path: target});
   if (firstStageDone(root)) {
     throw new ElfError('CONFLICT', 'the first stage of debootstrap is already done here', {
       path: target,

@@ -4,11 +4,11 @@
  * Root lets the first stage make device nodes, so that the chroot has them. In a user namespace no process may make
  * any: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {closeSync, openSync, readFileSync, renameSync, unlinkSync} from 'node:fs';
+import {closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
 import {Root} from '../loader/root.js';
-import {openDirectory} from '../source/dir-fd.js';
+import {type DirFd, openDirectory} from '../source/dir-fd.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
@@ -83,8 +83,11 @@ export function rewindSecondStage(root: Root): void {
   const status = root.resolve('/var/lib/dpkg/status');
   if (status.found && status.stats.isFile() && status.stats.size > 0n) {
     using directory = openDirectory(posix.dirname(status.host));
-    renameSync(directory.at(posix.basename(status.host)), directory.at(oldStatus));
-    closeSync(openSync(directory.at(posix.basename(status.host)), 'wx', 0o644));
+    const name = posix.basename(status.host);
+    // What was put aside first counts: a second attempt has a status of its own making.
+    if (hasName(directory, oldStatus)) unlinkSync(directory.at(name));
+    else renameSync(directory.at(name), directory.at(oldStatus));
+    closeSync(openSync(directory.at(name), 'wx', 0o644));
   }
   const sbin = root.resolve('/sbin');
   if (!sbin.found || !sbin.stats.isDirectory()) return;
@@ -95,6 +98,10 @@ export function rewindSecondStage(root: Root): void {
 }
 
 const oldStatus = 'status.elfinterp-old';
+
+function hasName(directory: DirFd, name: string): boolean {
+  return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
+}
 
 /** Remove the status that was put aside, when the second stage has made another one. */
 export function removeOldStatus(root: Root): void {

@@ -36,6 +36,8 @@ interface KeptRecord extends Pick<Content, 'sha256' | 'size'> {
   readonly generator: string;
   /** The program that it was made of. */
   readonly source: string;
+  /** The file that this one replaces: it is still there where the run was interrupted. */
+  readonly previous?: Pick<Content, 'sha256' | 'size'> | undefined;
 }
 
 /** Where a file is kept. */
@@ -56,8 +58,10 @@ export function keepFile({path, program}: SelfContained, into: string): Kept {
   return inWords(directory.real, () => {
     // Known to be ours before it is there: an interrupted run leaves a record without a file, which does no harm.
     const {sha256, size} = contentOf(fileSource(path));
-    const isNew = requireOurs(directory, name);
-    const record: KeptRecord = {version: 1, generator: `elfinterp ${version}`, source: program, sha256, size};
+    const previous = requireOurs(directory, name);
+    const isNew = previous === undefined;
+    const generator = `elfinterp ${version}`;
+    const record: KeptRecord = {version: 1, generator, source: program, sha256, size, previous};
     place(
       directory,
       recordOf(name),
@@ -69,13 +73,21 @@ export function keepFile({path, program}: SelfContained, into: string): Kept {
   });
 }
 
-/** @returns whether there is nothing yet */
-function requireOurs(directory: DirFd, name: string): boolean {
+/** The content of a record that a file has. */
+function contentOfOurs(directory: DirFd, name: string): Pick<Content, 'sha256' | 'size'> | undefined {
   const record = readRecord(directory, recordOf(name));
+  const known = record === undefined ? [] : [record, record.previous].filter((one) => one !== undefined);
+  const found = known.find((one) => hasContent(() => directory.open(name), one));
+  return found && {sha256: found.sha256, size: found.size};
+}
+
+/** @returns what is there; undefined when there is nothing yet */
+function requireOurs(directory: DirFd, name: string): Pick<Content, 'sha256' | 'size'> | undefined {
   const has = (one: string) => lstatSync(directory.at(one), {throwIfNoEntry: false}) !== undefined;
   const isThere = has(name);
-  const isOurs = record !== undefined && (!isThere || hasContent(() => directory.open(name), record));
-  if (isOurs || !(isThere || has(recordOf(name)))) return !isThere;
+  const ours = isThere ? contentOfOurs(directory, name) : undefined;
+  const isFree = !isThere && (readRecord(directory, recordOf(name)) !== undefined || !has(recordOf(name)));
+  if (ours !== undefined || isFree) return ours;
   throw new ElfError('CONFLICT', 'this file would be replaced, and elfinterp did not put it there', {
     path: join(directory.real, isThere ? name : recordOf(name)),
     expected: 'nothing, or an emulator that was kept before; move it away, or choose another directory',
@@ -111,8 +123,7 @@ export function removeKept(path: string): boolean {
   if (directory === undefined) return false;
   try {
     const name = basename(path);
-    const record = readRecord(directory, recordOf(name));
-    if (record === undefined || !hasContent(() => directory.open(name), record)) return false;
+    if (contentOfOurs(directory, name) === undefined) return false;
     unlinkSync(directory.at(name));
     unlinkSync(directory.at(recordOf(name)));
     return true;

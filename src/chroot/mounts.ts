@@ -103,10 +103,11 @@ export function planPrivateTable(): string {
 /** What every program may open. A file in a tmpfs is the place to mount each one on. */
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
-/** Where /dev is made: a directory of the namespace's own /proc, which every kernel has. */
-const workshop = '/proc/fs';
+/** Where /dev may be made: a directory of the kernel's, to which nobody else has a path. */
+const workshops = ['/proc/fs', '/sys/kernel'];
 
 function planDev(dev: string, terminal: string | undefined): string {
+  const workshop = workshops.find((path) => existsSync(path)) ?? '/proc/fs';
   const at = (name: string) => `${workshop}/${name}`;
   return [
     step('mount /dev', 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', workshop),
@@ -167,7 +168,7 @@ function planOwnFile(root: Root, path: string): string {
     makeFile(root, inside);
   }
   // The machine's own file is not the chroot's to change.
-  return planBind(root, {source: path, readOnly: true});
+  return planBind(root, {source: path, readOnly: true}, attempt);
 }
 
 function makeFile(root: Root, inside: string): void {
@@ -204,7 +205,12 @@ function noPlace(root: Root, place: string, path: string): ElfError {
   );
 }
 
-function planBind(root: Root, {source, target = source, readOnly = false}: BindMount): string {
+/** @param makeReadOnly how: a bind mount that stays writable is an error, or a warning */
+function planBind(
+  root: Root,
+  {source, target = source, readOnly = false}: BindMount,
+  makeReadOnly = step,
+): string {
   const from = sourceOf(source);
   const to = root.resolve(target);
   if (!to.found || to.stats.isDirectory() !== from.stats.isDirectory()) {
@@ -222,7 +228,8 @@ function planBind(root: Root, {source, target = source, readOnly = false}: BindM
     });
   }
   const lines = [step(`mount ${target}`, 'mount', '--rbind', from.host, to.host)];
-  if (readOnly) lines.push(step(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', to.host));
+  if (readOnly)
+    lines.push(makeReadOnly(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', to.host));
   return lines.join('\n');
 }
 

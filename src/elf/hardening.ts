@@ -111,8 +111,8 @@ function reservedNames(view: ElfView, {offset, count, names}: NamedSymbols): str
   const budget = new StringBudget(view.source, names.size);
   for (const st_name of readColumn(view, Sym, 'st_name', {offset, count})) {
     const name = nameAt(st_name);
-    if (name[0] !== underscore || name[1] !== underscore) continue;
     budget.take(name.length);
+    if (name[0] !== underscore || name[1] !== underscore) continue;
     found.add(decodeString(name));
   }
   return [...found];

@@ -33,8 +33,8 @@ export function isRunning(whose: string): boolean | 'unknown' {
 const longestWork = 600_000;
 
 /**
- * Whether a process is at work still on what it changed last at a time, in milliseconds since 1970. One that cannot be
- * known here, as of another machine or before the last boot, is given ten minutes.
+ * Whether a process is still working on what it last changed at the given time, in milliseconds since 1970. One that
+ * cannot be known here, as of another machine or before the last boot, is given ten minutes.
  */
 export function isAtWork(whose: string, since: number): boolean {
   const running = isRunning(whose);

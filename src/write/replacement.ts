@@ -105,11 +105,11 @@ class Replacement extends Transaction {
     const {uid, gid} = fstatSync(file.fd);
     // Capabilities, like set-ID bits, are granted to a file of this owner with this mode. Only root could copy them.
     const isOther = (uid !== stats.uid || gid !== stats.gid) && process.geteuid?.() === 0;
-    const isPlain = isOther || destination.ownMode;
-    this.attributes = isPlain ? undefined : {...file, fd, kinds: ['mode', 'xattr'], to: 'workspace'};
+    const kinds = isOther ? (['mode'] as const) : (['mode', 'xattr'] as const);
+    this.attributes = destination.ownMode ? undefined : {...file, fd, kinds, to: 'workspace'};
     this.notes.push(...notes);
     if (isOther && !destination.ownMode)
-      this.notes.push('attributes, ACLs, capabilities and set-ID bits are dropped: the owner differs');
+      this.notes.push('attributes, capabilities and set-ID bits are dropped: the owner differs');
     this.#target = target;
     this.#destination = destination;
     this.#file = file;

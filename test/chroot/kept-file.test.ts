@@ -1,10 +1,12 @@
 /*
  * Files of emulators that stay: nothing is replaced that elfinterp did not put there.
  */
+import type fs from 'node:fs';
 import {readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {keepFile, removeKept} from '../../src/chroot/kept-file.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
 
 const program = '/usr/bin/qemu-arm';
@@ -27,10 +29,22 @@ test('a kept file gives way to a newer one, and to nothing else', (t) => {
   t.deepEqual(keep('one'), {path: file, isNew: true});
   t.deepEqual(keep('two'), {path: file, isNew: false});
   t.is(readFileSync(file, 'utf8'), 'two');
+  // A run that is interrupted leaves the new record and the old file.
+  let renamed = 0;
+  const failing = (original: typeof fs) => ({
+    renameSync(from: string, to: string) {
+      if (++renamed === 2) throw new Error('interrupted');
+      original.renameSync(from, to);
+    },
+  });
+  withPatchedFs(failing, () => t.throws(() => keep('next'), {message: /interrupted/}));
+  t.is(readFileSync(file, 'utf8'), 'two');
+  t.deepEqual(keep('next'), {path: file, isNew: false});
+  t.is(readFileSync(file, 'utf8'), 'next');
   writeFileSync(file, 'changed');
   t.throws(() => keep('three'), {code: 'CONFLICT'});
   t.is(readFileSync(file, 'utf8'), 'changed');
-  // A run that was interrupted leaves the record alone.
+  // The first run, interrupted, leaves a record alone.
   rmSync(file);
   t.deepEqual(keep('four'), {path: file, isNew: true});
   t.true(removeKept(file));

@@ -267,7 +267,7 @@ if (isRoot) {
     writeFileSync(result, 'his');
     chownSync(result, 1, 1);
     t.deepEqual(apply(file, {output: result}).notes, [
-      'attributes, ACLs, capabilities and set-ID bits are dropped: the owner differs',
+      'attributes, capabilities and set-ID bits are dropped: the owner differs',
     ]);
     const {uid, mode} = statSync(result);
     t.deepEqual([uid, mode & 0o7777], [1, 0o755]);

@@ -302,7 +302,7 @@ function isFile(top: DirFd, path: string): boolean {
 /** A new file replaces nothing. */
 function requireFree(top: DirFd, path: string): void {
   if (!hasFile(top, posix.join('/', path))) return;
-  throw new ElfError('CONFLICT', 'this file would be replaced, and is no file of an earlier repair', {
+  throw new ElfError('CONFLICT', 'this file would be replaced, and does not come from an earlier repair', {
     path: posix.join(top.real, path),
     expected: 'nothing; move it away, or choose another library directory',
   });
