@@ -133,6 +133,7 @@ function floorScript() {
     const {basename, join} = require('node:path');
     const {promisify} = require('node:util');
     const {spawnSync} = require('node:child_process');
+    const fsync = promisify(fs.fsync);
     const files = fs.readFileSync(process.argv[2], 'utf8').trim().split('\\n');
     const directory = fs.mkdtempSync(join(files[0], '../.floor-'));
     const at = (file) => join(directory, basename(file));
@@ -145,7 +146,7 @@ function floorScript() {
           return fd;
         });
         spawnSync('cp', ['--attributes-only', '--preserve=all', '-t', directory, ...lot]);
-        await Promise.all(fds.map(promisify(fs.fsync)));
+        await Promise.all(fds.map((fd) => fsync(fd)));
         for (const fd of fds) fs.closeSync(fd);
         for (const file of lot) fs.renameSync(at(file), file);
       }
