@@ -130,7 +130,10 @@ function leadsOut({kind, path, isDevice, line}: Deed, parent: string): boolean {
   return isDevice && !isHarmless(path);
 }
 
-/** What every process writes to, and what a run has to: the id map of its namespace, its table. */
+/**
+ * What every process writes to, and what a run has to: the id map of its namespace, its table, and the tmpfs on /proc/fs
+ * that becomes the /dev of the chroot. On a /proc no file can be made.
+ */
 function isHarmless(path: string): boolean {
-  return /^\/dev\/(null|tty|pts\/\d+)$|^\/proc\/\d+\/|^\/proc\/self\/|^pipe:|^socket:/.test(path);
+  return /^\/dev\/(null|tty|pts\/\d+)$|^\/proc\/(\d+|self|fs)\/|^pipe:|^socket:/.test(path);
 }
