@@ -1,51 +1,79 @@
 /*
- * Names that are not UTF-8: Node says another one, and a file of that name may exist.
+ * The types that a command's code sees are made from its definition, and are what the parser makes of a command line.
  */
-import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
 import test from 'ava';
-import {projectDirectory} from '../helpers/cli.js';
-import {fixture, fixtureBytes} from '../helpers/fixtures.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {run} from '../helpers/tools.js';
+import {type ArgumentsOf, command, type Definition} from '../../src/cli/command.js';
+import {choice, flag, list, text} from '../../src/cli/options.js';
+import {parseArguments} from '../../src/cli/parse.js';
 
-const name = 'x86_64/needs-libprobe-rpath';
+const definition = {
+  usage: 'try <file> [others..]',
+  summary: '',
+  positionals: {file: {describe: '', type: 'string'}, others: {describe: '', type: 'string'}},
+  options: {
+    into: text('DIR', '', {demandOption: true}),
+    root: text('DIR', ''),
+    libs: text('NAME', '', {default: 'lib'}),
+    library: list('NAME', ''),
+    format: choice('FORMAT', ['text', 'json'], ''),
+    isolate: flag('', {default: true}),
+    force: flag(''),
+  },
+  rest: {name: 'COMMAND', describe: ''},
+  examples: [],
+} as const satisfies Definition;
 
-for (const [program, args] of [
-  ['elfinterp', ['edit', '--rpath', '/x']],
-  ['elfinterp-patchelf', ['--set-rpath', '/x']],
-  ['elfinterp-chrpath', ['-r', '/x']],
-] as const)
-  test(`${program} takes no file for another whose name is not UTF-8`, (t) => {
-    const directory = tempDirectory(t);
-    const other = join(directory, 'a\ufffd');
-    copyFileSync(fixture(name).path, other);
-    writeFileSync(Buffer.concat([Buffer.from(`${directory}/a`), Buffer.from([0xff])]), fixtureBytes(name));
-    const command = [process.execPath, join(projectDirectory, 'bin', `${program}.js`), ...args];
-    const script = 'cd "$0" && name=$(printf "a\\377") && exec "$@" "$name"';
-    const {status, stderr} = run('sh', ['-c', script, directory, ...command]);
-    t.not(status, 0);
-    t.regex(stderr, /the arguments are not valid UTF-8/);
-    t.deepEqual(readFileSync(other), fixtureBytes(name));
-    t.is(run(command[0] ?? '', [...command.slice(1), other]).status, 0);
-    t.notDeepEqual(readFileSync(other), fixtureBytes(name));
-  });
+interface Expected {
+  readonly file: string;
+  readonly others: readonly string[] | undefined;
+  readonly into: string;
+  readonly root: string | undefined;
+  readonly libs: string;
+  readonly library: readonly string[] | undefined;
+  readonly format: 'text' | 'json' | undefined;
+  readonly isolate: boolean;
+  readonly force: boolean | undefined;
+  readonly '--': readonly string[] | undefined;
+}
 
-test('a list of files that is not UTF-8 is refused', (t) => {
-  const list = join(tempDirectory(t), 'list');
-  writeFileSync(list, Buffer.from([0x61, 0xff, 0]));
-  const cli = join(projectDirectory, 'bin/elfinterp.js');
-  const {status, stderr} = run(process.execPath, [cli, 'edit', '--rpath', '/x', '--files-from', list, '-0']);
-  t.is(status, 1);
-  t.is(stderr, `elfinterp: ${list}: the file is not valid UTF-8\n`);
+type Same<A, B> = [A, B] extends [B, A] ? true : false;
+
+test('each argument has the type of its definition', (t) => {
+  const isSame: Same<ArgumentsOf<typeof definition>, Expected> = true;
+  t.true(isSame);
 });
 
-test('chrpath takes values and what follows -- as they are', (t) => {
-  const file = join(tempDirectory(t), 'file');
-  copyFileSync(fixture(name).path, file);
-  const chrpath = (...args: string[]) =>
-    run(process.execPath, [join(projectDirectory, 'bin/elfinterp-chrpath.js'), ...args]);
-  t.is(chrpath('-r', '--li', file).status, 0);
-  t.is(chrpath(file).stdout, `${file}: RPATH=--li\n`);
-  t.regex(chrpath('-d', '--', '--del').stderr, /^--del: /);
+test('code that expects other arguments does not compile', (t) => {
+  const run = (_args: {readonly root: string}) => undefined;
+  // @ts-expect-error: --root may be missing.
+  t.truthy(command(definition, async () => ({run})));
+});
+
+test('the parser makes what the types say', (t) => {
+  const parse = (...words: string[]) => {
+    const parsed = parseArguments(
+      command(definition, async () => ({run: () => undefined})),
+      words,
+    );
+    if ('complaint' in parsed) throw new Error(parsed.complaint);
+    return parsed.args as ArgumentsOf<typeof definition>;
+  };
+  const bare = parse('a', '--into', 'd');
+  t.like(bare, {file: 'a', into: 'd', libs: 'lib', isolate: true});
+  for (const name of ['root', 'library', 'format', 'force'] as const) t.is(bare[name], undefined, name);
+  const full = parse(
+    'a',
+    'b',
+    'c',
+    '--into',
+    'd',
+    '--library',
+    'x',
+    '--format',
+    'json',
+    '--force',
+    '--',
+    'e',
+  );
+  t.like(full, {file: 'a', others: ['b', 'c'], library: ['x'], format: 'json', force: true, '--': ['e']});
 });
