@@ -107,9 +107,9 @@ const markName = '.elfinterp-create';
  */
 export async function resumeChroot(target: string, options: FinishOptions = {}): Promise<CreateResult> {
   using root = new OpenRoot(enterOwnWay(target));
-  if (isComplete(root) || !firstStageDone(root)) {
-    if (isComplete(root) || isSetUp(root))
-      throw new ElfError('NOT_FOUND', 'both stages of debootstrap are already done', {path: root.host});
+  if (isComplete(root) || isSetUp(root))
+    throw new ElfError('NOT_FOUND', 'both stages of debootstrap are already done', {path: root.host});
+  if (!firstStageDone(root)) {
     throw new ElfError('NOT_FOUND', "debootstrap's first stage is not complete here", {
       path: root.host,
       expected:

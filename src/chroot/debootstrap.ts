@@ -4,11 +4,12 @@
  * Root lets the first stage make device nodes, so that the chroot has them. In a user namespace no process may make
  * any: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
  */
-import {closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync} from 'node:fs';
+import {closeSync, openSync, readFileSync, renameSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
 import {inInitialUserNamespace} from '../binfmt/mount.js';
+import {hasFile} from '../change/steps.js';
 import {Root} from '../loader/root.js';
-import {type DirFd, openDirectory} from '../source/dir-fd.js';
+import {openDirectory} from '../source/dir-fd.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type IdMap, writeIdMap} from './idmap.js';
 import {planMachineMounts} from './mounts.js';
@@ -85,7 +86,7 @@ export function rewindSecondStage(root: Root): void {
     using directory = openDirectory(posix.dirname(status.host));
     const name = posix.basename(status.host);
     // What was put aside first counts: a second attempt has a status of its own making.
-    if (hasName(directory, oldStatus)) unlinkSync(directory.at(name));
+    if (hasFile(directory, `/${oldStatus}`)) unlinkSync(directory.at(name));
     else renameSync(directory.at(name), directory.at(oldStatus));
     closeSync(openSync(directory.at(name), 'wx', 0o644));
   }
@@ -98,10 +99,6 @@ export function rewindSecondStage(root: Root): void {
 }
 
 const oldStatus = 'status.elfinterp-old';
-
-function hasName(directory: DirFd, name: string): boolean {
-  return lstatSync(directory.at(name), {throwIfNoEntry: false}) !== undefined;
-}
 
 /** Remove the status that was put aside, when the second stage has made another one. */
 export function removeOldStatus(root: Root): void {

@@ -9,7 +9,6 @@ import {
   chmodSync,
   copyFileSync,
   fsyncSync,
-  lstatSync,
   openSync,
   renameSync,
   rmSync,
@@ -19,6 +18,7 @@ import {
 import {basename, dirname, join} from 'node:path';
 import tmp from 'tmp';
 import {type Content, contentOf, hasContent} from '../bundle/contents.js';
+import {hasFile} from '../change/steps.js';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
@@ -83,10 +83,10 @@ function contentOfOurs(directory: DirFd, name: string): Pick<Content, 'sha256' |
 
 /** @returns what is there; undefined when there is nothing yet */
 function requireOurs(directory: DirFd, name: string): Pick<Content, 'sha256' | 'size'> | undefined {
-  const has = (one: string) => lstatSync(directory.at(one), {throwIfNoEntry: false}) !== undefined;
-  const isThere = has(name);
+  const isThere = hasFile(directory, `/${name}`);
   const ours = isThere ? contentOfOurs(directory, name) : undefined;
-  const isFree = !isThere && (readRecord(directory, recordOf(name)) !== undefined || !has(recordOf(name)));
+  const hasRecord = hasFile(directory, `/${recordOf(name)}`);
+  const isFree = !isThere && (!hasRecord || readRecord(directory, recordOf(name)) !== undefined);
   if (ours !== undefined || isFree) return ours;
   throw new ElfError('CONFLICT', 'this file would be replaced, and elfinterp did not put it there', {
     path: join(directory.real, isThere ? name : recordOf(name)),

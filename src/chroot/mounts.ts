@@ -146,7 +146,10 @@ function planOwnTerminal(pts: string): string[] {
 export const ownTerminal = 'own';
 
 function bindDevice(source: string, target: string): string[] {
-  return [`: >${quote(target)}`, attempt(`mount ${target}`, 'mount', '--bind', source, target)];
+  return [
+    `: >${quote(target)}`,
+    attempt(`mount /dev/${posix.basename(target)}`, 'mount', '--bind', source, target),
+  ];
 }
 
 const resolver = '/etc/resolv.conf';

@@ -106,13 +106,14 @@ function fromSections(section: Shdr, strings: Shdr): NamedSymbols {
 
 /** The names that begin with two underscores: only they are decoded, since a table can hold a million others. */
 function reservedNames(view: ElfView, {offset, count, names}: NamedSymbols): string[] {
-  const nameAt = stringsIn(view.source, names);
+  const strings = stringsIn(view.source, names);
   const found = new Set<string>();
   const budget = new StringBudget(view.source, names.size);
   for (const st_name of readColumn(view, Sym, 'st_name', {offset, count})) {
-    const name = nameAt(st_name);
+    const start = strings.slice(st_name, 2);
+    if (start[0] !== underscore || start[1] !== underscore) continue;
+    const name = strings.at(st_name);
     budget.take(name.length);
-    if (name[0] !== underscore || name[1] !== underscore) continue;
     found.add(decodeString(name));
   }
   return [...found];

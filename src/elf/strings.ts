@@ -90,20 +90,33 @@ export function readString(
 /** In bytes; the largest on a Debian system have 30 MB. */
 const largestTable = 1 << 26;
 
-/**
- * The bytes of any string of a table, by its offset there; none past its end. A table of usual size is read as a whole; a
- * larger one, which a damaged size pretends to be, string by string.
- */
+/** Bytes of a string table, by offsets there; none past its end. */
+interface TableBytes {
+  /** The whole string that starts at an offset. */
+  at(start: number): Uint8Array;
+  /** At most so many bytes from an offset on. */
+  slice(start: number, length: number): Uint8Array;
+}
+
+/** A table of usual size is read as a whole; a larger one, which a damaged size pretends to be, string by string. */
 export function stringsIn(
   source: ByteSource,
   {offset, size}: {readonly offset: number; readonly size: number},
-): (start: number) => Uint8Array {
-  if (size > largestTable)
-    return (start) => (start < size ? readStringBytes(source, offset, size, start) : new Uint8Array());
+): TableBytes {
+  if (size > largestTable) {
+    return {
+      at: (start) => (start < size ? readStringBytes(source, offset, size, start) : new Uint8Array()),
+      slice: (start, length) =>
+        source.read(offset + Math.min(start, size), Math.max(0, Math.min(length, size - start))),
+    };
+  }
   const bytes = source.read(offset, size);
-  return (start) => {
-    const end = bytes.indexOf(0, start);
-    return bytes.subarray(start, end < 0 ? size : end);
+  return {
+    at(start) {
+      const end = bytes.indexOf(0, start);
+      return bytes.subarray(start, end < 0 ? size : end);
+    },
+    slice: (start, length) => bytes.subarray(start, start + length),
   };
 }
 

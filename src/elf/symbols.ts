@@ -76,11 +76,11 @@ export function dynamicSymbolNames(view: ElfView, count: number): string[] {
   const symbols = dynamicSymbolTable(view);
   const strings = view.dynamic?.stringTable;
   if (symbols === undefined || strings === undefined) return [];
-  const nameAt = stringsIn(view.source, strings);
+  const table = stringsIn(view.source, strings);
   const names: string[] = [];
   const budget = new StringBudget(view.source, strings.size);
   eachSymbol(view, symbols.offset, count, (start) => {
-    const name = nameAt(start);
+    const name = table.at(start);
     budget.take(name.length);
     names.push(byteString(name));
   });

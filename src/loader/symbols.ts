@@ -35,14 +35,14 @@ export function readDynamicSymbols(view: ElfView): DynamicSymbol[] {
   const {dynamic, source} = view;
   if (table === undefined || dynamic === undefined) return [];
   const {size} = dynamic.stringTable;
-  const nameAt = stringsIn(source, dynamic.stringTable);
+  const strings = stringsIn(source, dynamic.stringTable);
   const versionOf = readSymbolVersions(view, table.count);
   const symbols: DynamicSymbol[] = [];
   const budget = new StringBudget(source, size);
   eachSymbol(view, table.offset, table.count, (start, index, section, info) => {
     const binding = info >> 4;
     if (start === 0 || start >= size || binding === STB_LOCAL) return;
-    const bytes = nameAt(start);
+    const bytes = strings.at(start);
     budget.take(bytes.length);
     const name = decodeString(bytes);
     const defined = section !== SHN.SHN_UNDEF;

@@ -142,7 +142,7 @@ export class DirFd extends PathFd {
     }
   }
 
-  /** The same where none may be missed. @throws ElfError UNSUPPORTED for one that is not UTF-8, which has another name here */
+  /** The same where none may be missed. @throws ElfError UNSUPPORTED for one that is not UTF-8, which Node calls otherwise */
   exactNames(): string[] {
     const names = this.names();
     // Node has put U+FFFD in the place of what is not UTF-8.

@@ -34,7 +34,7 @@ export function* checkHashTables(view: ElfView): Generator<Problem> {
 class Names {
   readonly #view: ElfView;
   readonly #table: SymbolTable;
-  #nameAt: ((start: number) => Uint8Array) | undefined;
+  #strings: ReturnType<typeof stringsIn> | undefined;
   #starts: Uint32Array = new Uint32Array();
 
   constructor(view: ElfView, table: SymbolTable) {
@@ -44,26 +44,26 @@ class Names {
 
   /** @throws ElfError BAD_ELF when the names overlap excessively */
   hashes(hash: NameHash): Uint32Array {
-    const nameAt = this.#read();
+    const strings = this.#read();
     const budget = new StringBudget(this.#view.source, this.#view.dynamic?.stringTable.size ?? 0);
     return this.#starts.map((start) => {
-      const name = nameAt(start);
+      const name = strings.at(start);
       budget.take(name.length);
       return hash(name, 0, name.length);
     });
   }
 
   at(index: number): string {
-    const nameAt = this.#read();
-    return byteString(nameAt(this.#starts[index] ?? 0));
+    const strings = this.#read();
+    return byteString(strings.at(this.#starts[index] ?? 0));
   }
 
-  #read(): (start: number) => Uint8Array {
-    if (this.#nameAt === undefined) {
-      this.#nameAt = stringsIn(this.#view.source, this.#view.dynamic?.stringTable ?? {offset: 0, size: 0});
+  #read(): ReturnType<typeof stringsIn> {
+    if (this.#strings === undefined) {
+      this.#strings = stringsIn(this.#view.source, this.#view.dynamic?.stringTable ?? {offset: 0, size: 0});
       this.#starts = readColumn(this.#view, Sym, 'st_name', this.#table);
     }
-    return this.#nameAt;
+    return this.#strings;
   }
 }
 
