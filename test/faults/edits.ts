@@ -42,7 +42,7 @@ function isNew(directory: string, {name, content, mode}: File, ended: Ended): bo
   const expected = ended.stderr.includes(`${name}: the owner`) ? mode & 0o777 : mode;
   assert.equal((statSync(file).mode & 0o7777).toString(8), expected.toString(8), `the mode of ${name}`);
   const attribute = output('getfattr', ['--absolute-names', '-d', file]);
-  const isSaid = /not all attributes|attributes, ACLs/.test(ended.stderr);
+  const isSaid = /not all attributes|attributes, (ACLs|capabilities)/.test(ended.stderr);
   assert.ok(attribute.includes('kept') || isSaid, `${name} has lost its attribute, and nothing is said`);
   return now.equals(changed);
 }
