@@ -8,7 +8,7 @@ import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request/request.js';
 import {checkElf} from '../../src/elf/check.js';
-import {DT, PT, SHT} from '../../src/elf/constants.js';
+import {DT, EM, machineDT, PT, SHT} from '../../src/elf/constants.js';
 import {describeElf} from '../../src/elf/describe.js';
 import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable, gnuHashTable, readVersym} from '../../src/elf/symbols.js';
@@ -377,4 +377,25 @@ test('a symbol table of terabytes is refused before memory is taken for it', (t)
     const report = describeElf(viewBuffer(bytes));
     t.regex(JSON.stringify(report), /the file ends too early/);
   }
+});
+
+test('a section with the type of DT_VERNEED, which it is not, was taken for that when the last version went', (t) => {
+  const bytes = fixtureBytes('x86_64/probe-lld-exec');
+  put(bytes, Shdr, section(bytes, '.shstrtab'), {sh_type: SHT.SHT_GNU_VERNEED});
+  const {sectionHeaders} = viewBuffer(edit(bytes, {removeNeeded: ['libc.so.6']}));
+  t.is(sectionHeaders.filter(({sh_type}) => sh_type === SHT.SHT_GNU_VERNEED).length, 1);
+  t.true((sectionHeaders.at(-1)?.sh_size ?? 0) > 0);
+});
+
+test('of two DT_MIPS_RLD_MAP_REL the second was counted from the first one', (t) => {
+  const {DT_MIPS_RLD_MAP_REL} = machineDT[EM.EM_MIPS];
+  const bytes = fixtureBytes('mips64el/probe-exec');
+  const leadTo = (view: ElfView) =>
+    (view.dynamic?.entries ?? []).flatMap(({d_tag, d_val}, i) =>
+      d_tag === DT_MIPS_RLD_MAP_REL ? [(view.dynamic?.address ?? 0n) + BigInt(i * 16) + d_val] : [],
+    );
+  put(bytes, Dyn, entry(bytes, DT.DT_INIT), {d_tag: DT_MIPS_RLD_MAP_REL, d_val: 0x1_0938n});
+  const before = leadTo(viewBuffer(bytes));
+  t.is(before.length, 2);
+  t.deepEqual(leadTo(viewBuffer(edit(bytes, {addRpath: '/more:/still/more'}))), before);
 });

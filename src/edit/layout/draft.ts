@@ -13,6 +13,7 @@ import type {Range} from '../../source/range-set.js';
 import type {ByteSource} from '../../source/source.js';
 import {laterPlacement, type Placement, type Region} from '../plan.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
+import {absoluteEntries} from './slot-relative.js';
 
 /** What one edit did, ready to become the ground of the next. */
 export interface EditResult {
@@ -99,7 +100,7 @@ export class Draft {
     this.layout = layout;
     this.programHeaders = view.programHeaders.map((phdr) => ({...phdr}));
     this.sectionHeaders = view.sectionHeaders.map((section) => ({...section}));
-    this.entries = (view.dynamic?.entries ?? []).map((entry) => ({...entry}));
+    this.entries = absoluteEntries(view);
     this.programHeaderOffset = view.header.e_phoff;
     this.sectionHeaderOffset = view.header.e_shoff;
     this.#size = view.source.size;

@@ -1,12 +1,13 @@
 /*
  * The last phase of an edit: the records of a draft that differ from the file's are encoded and written.
  */
-import {DT, dynamicTagName, EM, machineDT, segmentTypeName} from '../../elf/constants.js';
+import {DT, dynamicTagName, segmentTypeName} from '../../elf/constants.js';
 import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import type {ElfView} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
 import type {Draft, EditResult, Entry} from './draft.js';
 import {describeProgramHeaders} from './move-program-headers.js';
+import {countsFromSlot, relativeTo} from './slot-relative.js';
 
 /** Write what a draft changed in the records of its file. */
 export function encode(draft: Draft): EditResult {
@@ -72,16 +73,12 @@ function spareEntry({dynamic, source, format}: ElfView, index: number): Dyn {
   return entry.d_tag === DT.DT_NULL ? {d_tag: DT.DT_NULL, d_val: 0n} : entry;
 }
 
-/** The record for a slot at an address. DT_MIPS_RLD_MAP_REL counts from its own slot, so it changes when that moves. */
-function settle({header, format, dynamic}: ElfView, entry: Entry | undefined, address: bigint): Dyn {
+/** The record for a slot at an address. */
+function settle(view: ElfView, entry: Entry | undefined, address: bigint): Dyn {
   if (entry === undefined) return {d_tag: DT.DT_NULL, d_val: 0n};
   const {d_tag} = entry;
   if ('text' in entry) return {d_tag, d_val: BigInt(entry.offset ?? 0)};
-  const isRelative = header.e_machine === EM.EM_MIPS && d_tag === machineDT[8].DT_MIPS_RLD_MAP_REL;
-  const index = isRelative ? (dynamic?.entries ?? []).findIndex((old) => old.d_tag === d_tag) : -1;
-  if (dynamic === undefined || index < 0) return entry;
-  const moved = dynamic.address + BigInt(index * Dyn.size(format.elfClass)) - address;
-  return {d_tag, d_val: BigInt.asUintN(format.elfClass, entry.d_val + moved)};
+  return countsFromSlot(view, d_tag) ? relativeTo(view, entry, address) : entry;
 }
 
 function writeHeader(draft: Draft): void {

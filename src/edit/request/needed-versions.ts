@@ -7,9 +7,10 @@
  * end of its version array. The symbols that had it get VER_NDX_GLOBAL, which is "no particular version".
  */
 import {DT, SHN, SHT, STB, STT} from '../../elf/constants.js';
-import {nullSection, Sym, Vernaux, Verneed} from '../../elf/records.js';
+import {nullSection, type Shdr, Sym, Vernaux, Verneed} from '../../elf/records.js';
 import {concatenate} from '../../elf/strings.js';
 import {eachSymbol, eachSymbolOf} from '../../elf/symbols.js';
+import {tagsOfSections} from '../../elf/tables.js';
 import {
   type NeededVersions,
   readDefinedVersions,
@@ -126,10 +127,16 @@ function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[])
     removeTable(draft);
     return;
   }
-  const section = draft.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_GNU_VERNEED);
-  if (section === undefined) return;
-  section.sh_info = libraries.length;
-  section.sh_size = bytes.length;
+  for (const section of draft.sectionHeaders) {
+    if (!isSectionOf(draft, section, DT.DT_VERNEED)) continue;
+    section.sh_info = libraries.length;
+    section.sh_size = bytes.length;
+  }
+}
+
+/** Whether a section is that of a table, and not only of its type. */
+function isSectionOf(draft: Draft, {sh_type, sh_addr}: Shdr, tag: bigint): boolean {
+  return tagsOfSections[sh_type] === tag && sh_addr === draft.value(tag);
 }
 
 /**
@@ -139,14 +146,14 @@ function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[])
 function removeTable(draft: Draft): void {
   const isLast = draft.value(DT.DT_VERDEF) === undefined;
   const gone: bigint[] = [DT.DT_VERNEED, DT.DT_VERNEEDNUM];
-  const types: number[] = [SHT.SHT_GNU_VERNEED];
   if (isLast) {
     writeVersym(draft, new Uint16Array(requireSymbols(draft.view).count));
     gone.push(DT.DT_VERSYM);
-    types.push(SHT.SHT_GNU_VERSYM);
   }
+  const unused = [...draft.sectionHeaders.entries()].filter(([, section]) =>
+    gone.some((tag) => isSectionOf(draft, section, tag)),
+  );
   draft.replaceEntries(({d_tag}) => gone.includes(d_tag));
-  const unused = [...draft.sectionHeaders.entries()].filter(([, {sh_type}]) => types.includes(sh_type));
   forgetSectionSymbols(draft, new Set(unused.map(([index]) => index)));
   for (const [, section] of unused) Object.assign(section, nullSection);
 }
