@@ -33,8 +33,11 @@ export function readOwn(bytes: Uint8Array): Found {
   const word = (at: number) => data.getUint32(at, little);
   const address = (at: number) => (isWide ? data.getBigUint64(at, little) : BigInt(word(at)));
   const size = (at: number) => Number(address(at));
-  const segments = Array.from({length: half(isWide ? 56 : 44)}, (_, i): Segment => {
-    const at = size(isWide ? 32 : 28) + i * (isWide ? 56 : 32);
+  const table = size(isWide ? 32 : 28);
+  // At offset 0 there is no table, however many records it is said to have (gABI, ELF header, e_phoff).
+  const count = table === 0 ? 0 : half(isWide ? 56 : 44);
+  const segments = Array.from({length: count}, (_, i): Segment => {
+    const at = table + i * (isWide ? 56 : 32);
     return isWide
       ? {
           type: word(at),
