@@ -21,6 +21,9 @@ export interface LoaderImage {
   readonly memorySize: number;
 }
 
+/** Bytes of memory that no loader comes near, and up to which an address is exact as a number. */
+const mostMemory = 1 << 24;
+
 /**
  * Lay out the loader.
  *
@@ -43,7 +46,9 @@ export function loaderImage(
     loads[0].p_offset === 0 &&
     loads.every((load) => ((load.p_flags & PF.PF_W) !== 0) === (load === data)) &&
     loads.every((load) => load === data || load.p_offset + load.p_filesz <= data.p_offset) &&
-    data.p_memsz < 1 << 24;
+    data.p_filesz <= data.p_memsz &&
+    data.p_vaddr < BigInt(mostMemory) &&
+    data.p_memsz < mostMemory;
   if (!isUsual) {
     throw new ElfError('UNSUPPORTED', 'the loader has an unknown layout', {
       path: loader.path,

@@ -14,7 +14,9 @@ import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/el
 import {dynamicSymbolTable, gnuHashTable, readVersym} from '../../src/elf/symbols.js';
 import {versionIndex} from '../../src/elf/versions.js';
 import {ElfView} from '../../src/elf/view.js';
+import {ElfError} from '../../src/errors.js';
 import {readLoaderFacts} from '../../src/loader/loader-facts.js';
+import {planPack} from '../../src/pack/plan-pack.js';
 import {bufferSource} from '../../src/source/buffer.js';
 import {countingSource} from '../helpers/counting.js';
 import {edit, planFor} from '../helpers/edits.js';
@@ -398,4 +400,17 @@ test('of two DT_MIPS_RLD_MAP_REL the second was counted from the first one', (t)
   const before = leadTo(viewBuffer(bytes));
   t.is(before.length, 2);
   t.deepEqual(leadTo(viewBuffer(edit(bytes, {addRpath: '/more:/still/more'}))), before);
+});
+
+test('a loader with a segment at the end of the address space was laid out with addresses that no number can hold', (t) => {
+  for (const p_vaddr of [2n ** 64n - 16n, 2n ** 40n]) {
+    const bytes = fixtureBytes('x86_64/needs-libprobe');
+    const {programHeaders, header} = viewBuffer(bytes);
+    const last = programHeaders.findLastIndex(({p_type}) => p_type === PT.PT_LOAD);
+    put(bytes, Phdr, {offset: header.e_phoff, index: last}, {p_vaddr});
+    const loader = {view: viewBuffer(bytes), names: ['ld.so'], sha256: '0'.repeat(64), mode: 0o755};
+    const program = {...loader, view: viewBuffer(fixtureBytes('x86_64/probe-pie')), names: ['program']};
+    const error = t.throws(() => planPack({program, loader, libraries: []}), {instanceOf: ElfError});
+    t.is(error?.code, 'UNSUPPORTED');
+  }
 });
