@@ -33,7 +33,7 @@ export const flagMeanings: Readonly<Record<string, string>> = {
   P: 'programs see the argv[0] that they were started with',
   O: 'the emulator gets the program as an open file, so the program need not be readable',
   C: 'honours setuid bits: the emulator runs with these privileges, and its loader ignores LD_* variables',
-  F: 'the emulator is opened once, at registration, and used for every chroot; a shared emulator must be packed',
+  F: 'the emulator is opened once, at registration, and used for every chroot; a dynamically linked emulator must be packed',
 };
 
 /**
@@ -126,7 +126,7 @@ function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
   const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
   if (loader === undefined) return [];
   return [
-    `${interpreter} is shared: even with flag F, it starts only in chroots that have ${loader}; elfinterp binfmt register ${posix.basename(interpreter)} packs it into one file that starts in all chroots`,
+    `${interpreter} is dynamically linked: even with flag F, it starts only in chroots that have ${loader}; elfinterp binfmt register ${posix.basename(interpreter)} packs it into one file that starts in all chroots`,
   ];
 }
 

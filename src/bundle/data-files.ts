@@ -79,7 +79,7 @@ export function requirePlace(source: string, target: string | undefined, layout:
   const path = placeOf(source, target, layout.prefix);
   const isInside = isBelow(path, layout.prefix) && path !== manifestPath(layout) && target !== '';
   if (isInside && !/[\0\n]/.test(path)) return path;
-  throw new ElfError('BAD_REQUEST', `${source} cannot go there`, {
+  throw new ElfError('BAD_REQUEST', `${source} cannot be put in this place`, {
     expected: `a path under ${layout.prefix} that is not the manifest's`,
     got: path,
     value: target,

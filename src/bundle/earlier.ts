@@ -99,10 +99,10 @@ function refuseOtherLibraries(kept: readonly ManifestFile[], added: ReadonlyMap<
   const more = others.length > 0 ? `, and ${others.length} more` : '';
   throw new ElfError(
     'CONFLICT',
-    `${first.path}${more}, which is there already, has another ${posix.basename(other.path)}`,
+    `the bundle that is there uses a different ${posix.basename(other.path)}: ${first.path}${more}`,
     {
       path: other.path,
-      expected: 'the same library for all; name what is there already again to have it made anew',
+      expected: 'the same library for all programs; to rebuild those that are there, name them again',
       got: `sha256 ${other.sha256} there, and ${added.get(other.path)?.sha256} now`,
       value: other.path,
     },
@@ -117,7 +117,7 @@ function keep(target: Root, listed: ManifestFile): KeptFile {
   if (!isSame) {
     throw new ElfError('CHANGED', 'cannot stay: it is missing, or was changed after it was installed', {
       path: target.hostPath(path),
-      expected: `sha256 ${sha256} and mode ${((mode & 0o755) | 0o444).toString(8)}; name what is there already again to have it made anew`,
+      expected: `sha256 ${sha256} and mode ${((mode & 0o755) | 0o444).toString(8)}; to rebuild what is there, name it again`,
     });
   }
   const why = 'of the bundle that is there';

@@ -36,7 +36,7 @@ export function requirePrivileged(request: PrivilegedRequest): void {
   const refuse = (what: string, expected: string) => {
     throw new ElfError('BAD_REQUEST', `privileges cannot be kept: ${what}`, {expected});
   };
-  if (process.geteuid?.() !== 0) refuse('only root makes such files', 'root');
+  if (process.geteuid?.() !== 0) refuse('only root can make such files', 'root');
   if (isolate) refuse('an isolated loader is not safe for such programs', 'no isolation');
   if (isWrapped) refuse('the kernel gives none to scripts', 'the launcher interp');
   for (const {host} of [root, target]) requireRoots(machine, host);
@@ -54,7 +54,7 @@ function requireRoots(root: OpenRoot, path: string): void {
   if (!isShared && root.foreignerOf(path) === undefined) return;
   throw new ElfError('OUTSIDE', 'privileges cannot be kept: other users can change this directory', {
     path: root.hostPath(path),
-    expected: 'a directory that only root can change, and those above it, too',
+    expected: 'a directory that only root can change, as well as all directories above it',
   });
 }
 

@@ -101,11 +101,15 @@ export function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?:
     const library = to === undefined ? undefined : tree.nodes[to];
     if (!name.includes('/') || library === undefined || !entryKinds.has(kind)) return [];
     if (kind === 'needed') return [[name, plainNameOf(library, name)]];
-    throw new ElfError('UNSUPPORTED', `a filter asks by a path, which would lead out of the bundle`, {
-      path: node.path,
-      expected: 'a name without a slash',
-      got: name,
-    });
+    throw new ElfError(
+      'UNSUPPORTED',
+      `a filter names its library by a path, which would lead out of the bundle`,
+      {
+        path: node.path,
+        expected: 'a name without a slash',
+        got: name,
+      },
+    );
   });
   return pairs.length === 0 ? {} : {replaceNeeded: Object.fromEntries(pairs)};
 }

@@ -166,7 +166,7 @@ function checkPaths(reader: Reader, {programs, files}: Manifest): void {
     paths.add(path);
   }
   const stray = programs.find(({path}) => !paths.has(path));
-  if (stray !== undefined) throw reader.bad('programs', 'a path out of files', stray.path);
+  if (stray !== undefined) throw reader.bad('programs', 'a path listed in files', stray.path);
 }
 
 function byPath(a: {path: string}, b: {path: string}): number {

@@ -99,7 +99,7 @@ function refuseFilesAbove(files: FileSet, {layout, directories, relocatable}: Pl
       seen.add(at);
       const above = files.get(at);
       if (above === undefined) continue;
-      throw new ElfError('CONFLICT', `${at} would be a file and a directory`, {
+      throw new ElfError('CONFLICT', `${at} would be both a file and a directory`, {
         expected: `${above.source} (${above.why})`,
         got: `${what} at ${path}`,
         value: at,
@@ -227,6 +227,6 @@ function checkShell(machine: Root, shell: string, wanted: string): void {
   throw new ElfError('BAD_REQUEST', 'not a suitable shell for a wrapper', {
     path: shell,
     expected: `a static program for ${wanted}, such as busybox of package busybox-static`,
-    got: isStatic ? `one for ${name}` : 'a shared one',
+    got: isStatic ? `one for ${name}` : 'a dynamically linked one',
   });
 }

@@ -63,7 +63,7 @@ const reasons = {
   foreign: 'is for a different machine than the programs',
   damaged: 'looks like an ELF file but cannot be read as one',
   loader: 'uses a different loader than the programs',
-  alone: 'is a module, but no program is dynamic and could open it',
+  alone: 'is a module, but there is no dynamically linked program that could open it',
   refused: 'is not a module that the loader accepts',
 };
 
@@ -106,7 +106,8 @@ class Planner {
   /** Say of which ELF files nothing was made. */
   sayWhatIsLeft(): void {
     for (const [reason, [first, ...others]] of this.#left) {
-      const more = others.length > 0 ? `, and so are ${others.length} more` : '';
+      const more =
+        others.length > 0 ? `, and so ${others.length === 1 ? 'is' : 'are'} ${others.length} more` : '';
       this.#notes.push(`${first} ${reasons[reason]}: it is copied unchanged${more}`);
     }
   }

@@ -93,7 +93,7 @@ function requireRelative({source, target = '.'}: BundleProgram | DataFile): void
   const isRelative =
     target !== '' && !target.startsWith('/') && !/^\.\.(?:\/|$)/.test(posix.normalize(target));
   if (isRelative) return;
-  throw new ElfError('BAD_REQUEST', `${source} cannot go there`, {
+  throw new ElfError('BAD_REQUEST', `${source} cannot be put in this place`, {
     expected: 'a path below the directory, and relative to it',
     got: target,
     value: target,

@@ -76,7 +76,7 @@ export class Reader {
     const normal = path.startsWith('/') && posix.normalize(path) === path && !refused.test(path);
     // The root itself, or a path with a slash at its end, can be owned by nothing that is read here.
     if (normal && !path.endsWith('/') && path.length < longestPath) return path;
-    const expected = `an absolute path below ${longestPath} characters without '.', '..' or superfluous slashes`;
+    const expected = `an absolute path shorter than ${longestPath} characters, without '.', '..' or superfluous slashes`;
     throw this.outside(where, expected, path.slice(0, longestPath));
   }
 

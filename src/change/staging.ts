@@ -182,7 +182,7 @@ function afterUndoing(staging: Staging, error: unknown): ElfError {
   } catch (second) {
     const {code, reason, path} = systemError(staging.path, second, 'cannot undo the change');
     const cause = first();
-    const before = cause.reason === reason ? '' : `; the error before: ${cause.message}`;
+    const before = cause.reason === reason ? '' : `; the earlier error: ${cause.message}`;
     return new ElfError(code, `${reason}${before}; the old files are in ${staging.path}`, {path, cause});
   }
   return first();

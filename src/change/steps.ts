@@ -145,7 +145,7 @@ function requireKnown(sides: Sides, path: string, coming: MoveIn | undefined): v
   if (old === undefined || directory === undefined || there === undefined) return;
   if (inodeOf(there) === inodeOf(old)) return;
   if (coming !== undefined && hasEntry(directory, name, coming)) return;
-  throw new ElfError('CHANGED', 'another file is in the place of one that an interrupted run replaced', {
+  throw new ElfError('CHANGED', 'another file has taken the place of one that an interrupted run replaced', {
     path: there.real,
   });
 }
@@ -161,7 +161,7 @@ function requireEmpty(sides: Sides, path: string): void {
     using directory = above.directory(name);
     if (directory === undefined || directory.names().length === 0) return;
   }
-  throw new ElfError('CHANGED', 'something else is in the place of what an interrupted run replaced', {
+  throw new ElfError('CHANGED', 'something else has taken the place of what an interrupted run replaced', {
     path: there.real,
   });
 }
@@ -193,7 +193,7 @@ function putAside(
 /** Even one that is put there at the last moment. */
 function requireFile({stats, real}: PathFd): void {
   if (!stats.isDirectory()) return;
-  throw new ElfError('CONFLICT', 'a directory is in the place of a file', {path: real});
+  throw new ElfError('CONFLICT', 'a directory has taken the place of a file', {path: real});
 }
 
 function requireInode(moved: PathFd, inode: string | null): void {

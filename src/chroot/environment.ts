@@ -39,7 +39,7 @@ export function splitEnvironment(
   if (late.length === 0) return {env, outside: [], inside: []};
   const program = ['/usr/bin/env', '/bin/env'].find((path) => root.resolve(path).found);
   if (program !== undefined) return {env, outside: [], inside: [program, ...late]};
-  onWarning(`the chroot has no env program, so a program of this machine also gets ${late.join(' ')}`);
+  onWarning(`the chroot has no env program, so env of this machine is used, and also gets ${late.join(' ')}`);
   return {env, outside: [findTool('env'), ...late], inside: []};
 }
 

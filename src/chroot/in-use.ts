@@ -29,8 +29,8 @@ export function findProcesses(root: Root, {files}: Manifest): readonly string[] 
 /** @throws ElfError BUSY when there are uses */
 export function refuseUses(root: Root, {prefix}: Manifest, [use, ...others]: readonly string[]): void {
   if (use === undefined) return;
-  const more = others.length > 0 ? `, and ${others.length} more uses` : '';
-  throw new ElfError('BUSY', 'the bundle is in use', {path: root.hostPath(prefix), got: `${use}${more}`});
+  const more = others.length > 0 ? `, and ${others.length} more` : '';
+  throw new ElfError('BUSY', `the bundle is in use: ${use}${more}`, {path: root.hostPath(prefix)});
 }
 
 function processesRunning(files: readonly string[]): readonly string[] {

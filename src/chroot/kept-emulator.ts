@@ -125,7 +125,7 @@ function refuseTaken(mountPoint: string, name: string): void {
   if (!existsSync(join(mountPoint, name))) return;
   throw new ElfError('CONFLICT', `binfmt_misc entry '${name}': the name is already in use`, {
     path: mountPoint,
-    expected: `elfinterp binfmt unregister ${name} first, or choose another name`,
+    expected: `another name, or elfinterp binfmt unregister ${name} first`,
   });
 }
 

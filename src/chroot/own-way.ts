@@ -48,7 +48,7 @@ function requireOwnWay(machine: OpenRoot, directory: string): void {
     `${who} can change where this path points while debootstrap works there as root`,
     {
       path: directory,
-      expected: 'a directory that only root may change, or to run as that user',
+      expected: 'a directory that only root can change; or run elfinterp as the owner of this one',
     },
   );
 }

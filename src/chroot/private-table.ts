@@ -39,4 +39,4 @@ export function explainMount(error: unknown): never {
 const needsNewKernel =
   'Linux 6.7 or later; on older kernels, register the emulator for the whole machine (elfinterp binfmt register qemu-TARGET --global) and run with --global';
 const needsPermission =
-  'CONFIG_BINFMT_MISC, and permission to mount in user namespaces (kernel.apparmor_restrict_unprivileged_userns=0, no filter by a container)';
+  'CONFIG_BINFMT_MISC, and permission to mount in user namespaces (kernel.apparmor_restrict_unprivileged_userns=0, no container that forbids it)';

@@ -102,7 +102,7 @@ function findFiles(
   }
   const directory = there.find(({path}) => isDirectory(root, path));
   if (directory !== undefined) {
-    throw new ElfError('CHANGED', 'a directory is in the place of an installed file', {
+    throw new ElfError('CHANGED', 'a directory has taken the place of an installed file', {
       path: root.hostPath(directory.path),
     });
   }

@@ -13,7 +13,7 @@ const interruptions = [
 const remedies = {
   first: () => 'you can retry with the same directory',
   second: (target: string) =>
-    `chroot create --resume ${quoted(target)} continues (with --keep if needed); chroot remove removes the emulator`,
+    `to continue, run chroot create --resume ${quoted(target)} (with --keep if needed); to remove the emulator, chroot remove`,
 } as const;
 
 /** The error of a stage that ended with a status other than 0. */

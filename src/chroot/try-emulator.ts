@@ -52,7 +52,7 @@ function refuseNoexec({real}: DirFd, name: string): void {
   if (!mount?.options.includes('noexec')) return;
   throw new ElfError('UNSUPPORTED', `the entry '${printable(name)}' cannot be tested`, {
     path: mount.path,
-    expected: 'a place for a program that may run',
+    expected: 'a directory in which programs can be executed',
     got: 'a file system mounted with noexec',
   });
 }

@@ -16,12 +16,15 @@ export interface Definition {
   readonly examples: readonly Example[];
   /** What else the help should say. */
   readonly epilogue?: string;
+  /** Where it is not that of every command. */
+  readonly exitStatus?: string;
   /** What follows `--`, if it is not the rest of the files. */
   readonly rest?: {
     readonly name: string;
     readonly describe: string;
     /** The flag without which it is the rest of the files after all. */
     readonly needs?: string;
+    readonly isRequired?: boolean;
   };
 }
 
@@ -141,7 +144,7 @@ export function placeholders({usage, rest}: Command): string {
   const words = parseUsage(usage).parameters.map((argument) =>
     argument.isRequired ? placeholder(argument) : `[${placeholder(argument)}]`,
   );
-  if (rest !== undefined) words.push(`[-- ${rest.name}...]`);
+  if (rest !== undefined) words.push(rest.isRequired ? `-- ${rest.name}...` : `[-- ${rest.name}...]`);
   return words.map((word) => ` ${word}`).join('');
 }
 

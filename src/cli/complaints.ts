@@ -29,7 +29,7 @@ const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExec
     /^Invalid values: Argument: ([^,]*), Given: "(.*)", Choices: /,
     ({options}, [, name = '', given = '']) => {
       const choices = options[name]?.choices ?? [];
-      return `--${name} cannot be ${given}${didYouMean(given, choices)}; it is one of ${choices.join(', ')}`;
+      return `--${name} cannot be ${given}${didYouMean(given, choices)}; it must be one of ${choices.join(', ')}`;
     },
   ],
 ];

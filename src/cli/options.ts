@@ -32,6 +32,24 @@ export const choice = <const C extends readonly string[], const M extends More =
 export const flag = <const M extends More = Nothing>(describe: string, more?: M) =>
   ({type: 'boolean', describe, ...(more as NoInfer<M>)}) as const;
 
+const idMaps = {
+  auto: 'auto: the ids that you may use, with you as root',
+  identity: 'identity: as outside',
+  subordinate: 'subordinate: you as root, and more ids from /etc/subuid',
+  single: 'single: only you, as root',
+  own: 'own: only you, with no privileges',
+} as const;
+
+/** How user ids inside a namespace are those outside. */
+export const idMap = <const C extends readonly (keyof typeof idMaps)[]>(...choices: C) =>
+  choice('HOW', choices, ['user ids inside', ...choices.map((one) => idMaps[one])].join('; '), {
+    usual: 'auto',
+  });
+
+/** Of a command that runs another one. */
+export const exitStatusOfCommand =
+  'That of the command; 1 also if elfinterp fails, and 2 if its command line is wrong.';
+
 export const recursive = (what: string) =>
   ({recursive: list('DIR', `every ${what} below this directory`, {alias: 'r'})}) as const;
 
@@ -86,8 +104,8 @@ export const bundleOptions = {
   launcher: choice(
     'HOW',
     ['interp', 'wrapper'],
-    'change PT_INTERP, or replace a program that cannot be changed with a shell script',
+    'how programs find their loader: by a changed PT_INTERP, or through a shell script in place of a program that cannot be changed',
     {default: 'interp'},
   ),
-  shell: text('FILE', 'static shell for --launcher wrapper'),
+  shell: text('FILE', 'static shell that runs the script (required with --launcher wrapper)'),
 } as const;

@@ -70,9 +70,13 @@ const mostBuckets = 1 << 24;
 export function requireSectionNames(view: ElfView): void {
   if (view.sectionHeaders.length === 0 || view.e_shstrndx === 0) return;
   const names = view.sectionHeaders[view.e_shstrndx];
-  if (names === undefined) throw unsafe(view, `there is no section ${view.e_shstrndx} to hold the names`);
+  if (names === undefined)
+    throw unsafe(view, `there is no section ${view.e_shstrndx} to hold the section names`);
   if (names.sh_type !== SHT.SHT_STRTAB || names.sh_size === 0)
-    throw unsafe(view, `section ${view.e_shstrndx}, which should hold the names, is not a string table`);
+    throw unsafe(
+      view,
+      `section ${view.e_shstrndx}, which should hold the section names, is not a string table`,
+    );
   const stray = view.sectionHeaders.findIndex(({sh_name}) => sh_name >= names.sh_size);
   if (stray >= 0) throw unsafe(view, `the name of section ${stray} is outside the section names`);
 }
@@ -99,11 +103,14 @@ function findDouble(view: ElfView): string | undefined {
     [PT.PT_INTERP, 'PT_INTERP'],
     [PT.PT_DYNAMIC, 'PT_DYNAMIC'],
   ] as const) {
-    if (programHeaders.filter(({p_type}) => p_type === type).length > 1) return `there are two ${name}`;
+    if (programHeaders.filter(({p_type}) => p_type === type).length > 1)
+      return `there is more than one ${name}`;
   }
   const tags = (dynamic?.tags ?? []).filter((tag) => isTableTag(view, tag));
   const twice = tags.find((tag, i) => tags.indexOf(tag) < i);
-  return twice === undefined ? undefined : `there are two ${dynamicTagName(twice, view.header.e_machine)}`;
+  return twice === undefined
+    ? undefined
+    : `there is more than one ${dynamicTagName(twice, view.header.e_machine)}`;
 }
 
 /** Turn a failed check of a plan for a damaged file into an error about the file; any other error stays. */

@@ -13,7 +13,7 @@ export const nameServices: readonly string[] = ['libnss_files.so.2', 'libnss_dns
 
 /** Where a program was resolved, in words. */
 export function whereIn({root}: Pick<ResolvedTree, 'root'>): string {
-  return root === '/' ? 'on this machine' : 'in that root';
+  return root === '/' ? 'on this machine' : 'in the given root';
 }
 
 /**
@@ -31,7 +31,7 @@ export function refuseMisses(
     const {name, kind, optional} = miss;
     if (optional) continue;
     if (kind === 'library' && nameServices.includes(name)) {
-      notes.push(`${name} is not there: the C library looks up names without it`);
+      notes.push(`${name} is missing: the C library will look up names without it`);
       continue;
     }
     if (name === alwaysNeeded && kind === 'library') {
@@ -52,7 +52,7 @@ export function notFound(program: TreeNode, tree: ResolvedTree, miss: Miss): Elf
   const places = placesInWords(tree, miss);
   return new ElfError(
     'NOT_FOUND',
-    `${name}${forWhom} is not found${tree.root === '/' ? '' : ' in that root'}`,
+    `${name}${forWhom} was not found${tree.root === '/' ? '' : ' in the given root'}`,
     {
       path: program.path,
       expected: places === '' ? 'a file' : `one of ${places}`,

@@ -45,7 +45,7 @@ export function resolveProgram(resolver: Resolver, path: string): ResolvedTree {
     if (interpreter === undefined) throw error;
     throw new ElfError('NOT_ELF', `this is a script for ${interpreter}`, {
       path,
-      expected: 'that program; the script comes along as a file',
+      expected: 'that program, with the script as an additional file',
       value: interpreter,
     });
   }

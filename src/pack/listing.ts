@@ -46,7 +46,7 @@ function judge(result: ReturnType<typeof run>, emptyRoot: boolean, {parts}: Pack
   if (result.error !== undefined) return {kind: 'not-run', why: result.error.message};
   const libraries = result.stdout.split('\n').flatMap((line) => /^\s*(\S+) => \S/.exec(line)?.[1] ?? []);
   const missing = /^\s*(\S+) => not found/m.exec(result.stdout)?.[1];
-  if (missing !== undefined) return {kind: 'failed', what: `${missing} is not found`};
+  if (missing !== undefined) return {kind: 'failed', what: `${missing} was not found`};
   if (result.status !== 0) {
     const what = result.stderr.trim() || `it ended with ${result.signal ?? result.status}`;
     return {kind: 'failed', what};

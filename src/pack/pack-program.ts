@@ -211,14 +211,17 @@ function complaintsOf(tree: ResolvedTree, {dlopen, loaderOnly}: PackOptions): st
   }
   const problem = tree.versionProblems[0];
   if (problem !== undefined) {
-    throw new ElfError('NOT_CLOSED', `a library does not define the symbol version ${problem.version}`, {
-      path: tree.nodes[problem.missingIn]?.path,
-      got: `required by ${tree.nodes[problem.requiredBy]?.path}`,
-      value: problem.version,
-    });
+    throw new ElfError(
+      'NOT_CLOSED',
+      `the library does not define the symbol version ${problem.version}, which ${tree.nodes[problem.requiredBy]?.path} requires`,
+      {
+        path: tree.nodes[problem.missingIn]?.path,
+        value: problem.version,
+      },
+    );
   }
   if (tree.interpreter?.node === undefined) {
-    throw new ElfError('NOT_FOUND', `the loader ${tree.interpreter?.requested} is not found`, {
+    throw new ElfError('NOT_FOUND', `the loader ${tree.interpreter?.requested} was not found`, {
       path: program?.path,
     });
   }

@@ -53,7 +53,7 @@ function limitFindings({floors}: FileAudit, {limits}: Rules): string[] {
   return floors.flatMap((floor) => {
     const limit = limits[floor.family];
     if (limit === undefined || compareVersions(floor.version, limit) <= 0) return [];
-    return [`needs ${floorName(floor)}, the limit is ${limit}: ${raisers(floor, limit)}`];
+    return [`needs ${floorName(floor)}, but the limit is ${limit}: ${raisers(floor, limit)}`];
   });
 }
 

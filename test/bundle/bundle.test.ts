@@ -224,7 +224,7 @@ test(
       t,
       bundle([program], {...place, into}),
       'NOT_FOUND',
-      /libgone\.so is not found \(expected one of .*\/lib/,
+      /libgone\.so was not found \(expected one of .*\/lib/,
     );
     t.deepEqual(readdirSync(into), []);
   }),

@@ -117,7 +117,7 @@ test(
     const into = join(tempDirectory(t), 'new');
     const expected = {
       code: 'NOT_FOUND',
-      message: /libnewest\.so, which \S*\/libopener\.so asks for, is not found \(expected one of /,
+      message: /libnewest\.so, which \S*\/libopener\.so asks for, was not found \(expected one of /,
     };
     await t.throwsAsync(bundle([program], {...place, into}), expected);
     await t.throwsAsync(bundleRelocatable([program], {into}), expected);
@@ -133,7 +133,7 @@ test(
     rmSync(join(libs, 'libdeep.so'));
     await t.throwsAsync(bundle([program], {...place, into: tempDirectory(t)}), {
       code: 'NOT_FOUND',
-      message: /libdeep\.so, which \S*\/librec\.so asks for, is not found/,
+      message: /libdeep\.so, which \S*\/librec\.so asks for, was not found/,
     });
     await t.notThrowsAsync(bundle([program], {...place, into: tempDirectory(t), dlopen: 'required'}));
   }),

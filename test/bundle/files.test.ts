@@ -221,7 +221,7 @@ test(
     rmSync(needs);
     await t.throwsAsync(bundle([program], {...place, into: tempDirectory(t), files}), {
       code: 'NOT_FOUND',
-      message: /modules\/needs\.so: later\.so is not found \(expected one of/,
+      message: /modules\/needs\.so: later\.so was not found \(expected one of/,
     });
     const [out, middle] = [join(work, 'out'), 'int deep(void); int middle(void) { return deep(); }'];
     const args = [...shared, '-Wl,-soname,libmiddle.so', join(out, 'libdeep.so'), `-Wl,-rpath,${out}`];
@@ -234,7 +234,7 @@ test(
     await t.throwsAsync(bundle([program], {...place, into: tempDirectory(t), files}), {
       code: 'NOT_FOUND',
       message:
-        /needs\.so: libdeep\.so, which .*\/out\/libmiddle\.so asks for, is not found \(expected one of/,
+        /needs\.so: libdeep\.so, which .*\/out\/libmiddle\.so asks for, was not found \(expected one of/,
     });
   }),
 );
@@ -251,7 +251,7 @@ test(
     const {notes} = await bundle([program], {...place, into, files: [{source: tree, target: 'share'}]});
     t.deepEqual(notes, [
       `${tree}/damaged.so looks like an ELF file but cannot be read as one: it is copied unchanged`,
-      `${tree}/foreign is for a different machine than the programs: it is copied unchanged, and so are 1 more`,
+      `${tree}/foreign is for a different machine than the programs: it is copied unchanged, and so is 1 more`,
     ]);
     t.deepEqual(readFileSync(join(into, 'debootstrap/share/foreign')), readFileSync(foreign));
     const alone = await bundle(['/bin/true'], {

@@ -105,7 +105,7 @@ test(
     await t.throwsAsync(bundle(['/program'], {...place, root, into: tempDirectory(t), hwcaps: 'all'}), {
       code: 'NOT_FOUND',
       message:
-        /libtwo\.so, which \/opt\/libs\/glibc-hwcaps\/x86-64-v2\/liblevel\.so\.1 asks for, is not found/,
+        /libtwo\.so, which \/opt\/libs\/glibc-hwcaps\/x86-64-v2\/liblevel\.so\.1 asks for, was not found/,
     });
     await t.notThrowsAsync(bundle(['/program'], {...place, root, into: tempDirectory(t)}));
   }),

@@ -191,7 +191,7 @@ const refusals: Readonly<
       {source: no, target: 'x/y'},
     ],
     'CONFLICT',
-    /\/p\/x would be a file and a directory/,
+    /\/p\/x would be both a file and a directory/,
   ],
   "a file's place in a tree": [
     [{source: yes, target: 'etc/hostname'}],
@@ -202,7 +202,7 @@ const refusals: Readonly<
   'a place below a file': [
     [{source: yes, target: 'etc/x'}],
     'CONFLICT',
-    /\/p\/etc would be a file and a directory/,
+    /\/p\/etc would be both a file and a directory/,
     {files: [{source: '/etc/hostname', target: 'etc'}]},
   ],
 };

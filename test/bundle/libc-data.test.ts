@@ -55,7 +55,7 @@ test(
       '--json',
     ];
     const {stdout, stderr} = elfinterp(args);
-    t.regex(stderr, /set GCONV_PATH to lib\/gconv of the bundle, as an absolute path, when you start the/);
+    t.regex(stderr, /set GCONV_PATH to the absolute path of lib\/gconv in the bundle when you start the/);
     t.deepEqual(JSON.parse(stdout).environment, {GCONV_PATH: 'lib/gconv'});
     t.is(convert(join(work, 'b/bin/iconv'), []), '', 'not from the machine');
     t.is(convert(join(work, 'b/bin/iconv'), [], {GCONV_PATH: join(work, 'b/lib/gconv')}), 'あ');
@@ -152,12 +152,12 @@ test(
     const [root, into] = [germanRoot(t, 'archive'), join(tempDirectory(t), 'new')];
     const refused = (locale: string, expected: object) =>
       t.throwsAsync(bundle(['/point'], {...place, root, into, locales: [locale]}), expected);
-    const message = /the locale fr_FR is not found \(expected one that is there, such as de_DE\.utf8\)/;
+    const message = /the locale fr_FR was not found \(expected one that is there, such as de_DE\.utf8\)/;
     await refused('fr_FR', {code: 'NOT_FOUND', message});
     await refused('../../etc', {code: 'BAD_REQUEST', message: /not the name of a locale/});
     await t.throwsAsync(bundle(['/point'], {...place, root, into, gconv: true}), {
       code: 'NOT_FOUND',
-      message: /\/gconv: no gconv modules are found/,
+      message: /\/gconv: no gconv modules were found/,
     });
     const archive = join(root, 'usr/lib/locale/locale-archive');
     const good = readFileSync(archive);

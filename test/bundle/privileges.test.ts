@@ -149,7 +149,7 @@ test(
     const args = ['bundle', program, '--into', into, '--keep-privileges'];
     const asNobody = elfinterpAsNobody([...args, '--no-isolate']);
     t.is(asNobody.status, 1);
-    t.regex(asNobody.stderr, /privileges cannot be kept: only root makes such files/);
+    t.regex(asNobody.stderr, /privileges cannot be kept: only root can make such files/);
     const moved = elfinterp([...args, '--relocatable']);
     t.is(moved.status, 2);
     t.regex(moved.stderr, /--relocatable cannot be combined with --keep-privileges/);

@@ -142,7 +142,7 @@ test(
 );
 
 test(
-  'with another root, what is not there is not in that root',
+  'with another root, what is not there is not in the given root',
   withTools(async (t) => {
     const work = tempDirectory(t);
     const gone = compile(
@@ -161,14 +161,14 @@ test(
     const expected = {
       code: 'NOT_FOUND',
       message:
-        /libgone\.so, which \/lib\/x86_64-linux-gnu\/libuses\.so asks for, is not found in that root \(/,
+        /libgone\.so, which \/lib\/x86_64-linux-gnu\/libuses\.so asks for, was not found in the given root \(/,
     };
     const into = tempDirectory(t);
     await t.throwsAsync(bundle(['/bin/program'], {...place, root, into}), expected);
     await t.throwsAsync(packProgram('/bin/program', {root, output: join(into, 'packed')}), expected);
     const whole = makeRoot(t, {'/bin/true': '/bin/true'});
     t.deepEqual((await bundle(['/bin/true'], {...place, root: whole, into})).notes, [
-      'libgcc_s.so.1 is not in that root: programs that cancel a thread will abort',
+      'libgcc_s.so.1 is not in the given root: programs that cancel a thread will abort',
     ]);
   }),
 );

@@ -335,7 +335,7 @@ test('what somebody put in the place of the libraries while they were away stays
     for (const step of journal.prepare) take(sides, step);
     fill(sides.path, {[name]: 'by hand'});
     const before = contentOf(sides.path);
-    const message = /b\/lib: something else is in the place of what an interrupted run replaced/;
+    const message = /b\/lib: something else has taken the place of what an interrupted run replaced/;
     t.throws(() => recover(sides.root), {code: 'CHANGED', message});
     t.deepEqual(contentOf(sides.path), before);
     rmSync(path.join(sides.path, 'b/lib'), {recursive: true});
@@ -410,7 +410,7 @@ test('what somebody wrote in the place of a replaced file stays, and so does all
     rmSync(path.join(sides.path, 'b/prog'));
     writeFileSync(path.join(sides.path, 'b/prog'), 'by hand');
     const before = contentOf(sides.path);
-    const message = /b\/prog: another file is in the place of one that an interrupted run replaced/;
+    const message = /b\/prog: another file has taken the place of one that an interrupted run replaced/;
     t.throws(() => recover(sides.root), {code: 'CHANGED', message});
     t.deepEqual(contentOf(sides.path), before);
     rmSync(path.join(sides.path, 'b/prog'));
@@ -437,7 +437,7 @@ test('an error that comes first is reported with the one that keeps it from bein
   t.true(error instanceof ElfError && error.code === 'CHANGED');
   t.regex(
     error?.message ?? '',
-    /b\/old: another file is in the place .*; the error before: .*new\/b: another/,
+    /b\/old: another file has taken the place .*; the earlier error: .*new\/b: another/,
   );
   t.true(error?.cause instanceof ElfError);
   const [name = ''] = readdirSync(directory).filter((one) => one.startsWith('.elfinterp'));

@@ -285,7 +285,7 @@ const usage: readonly (readonly [readonly string[], string])[] = [
   [['set', 'FILE', '/a', '-o', 'x', '--in-place'], '--output and --in-place are mutually exclusive'],
   [
     ['show', 'FILE', '--format', 'jsn'],
-    '--format cannot be jsn (did you mean json?); it is one of text, json, svg, html',
+    '--format cannot be jsn (did you mean json?); it must be one of text, json, svg, html',
   ],
   [['bundle', 'FILE'], '--into DIR is missing; see elfinterp bundle --help'],
   [['edit', 'FILE'], 'nothing to edit: specify at least one change; see elfinterp edit --help'],

@@ -146,7 +146,7 @@ test(
     const before = snapshot(outside);
     const into = path.join(path.dirname(root), 'into');
     const from = traced(trap, ['bundle', '/bin/p', '--root', root, '--into', into]);
-    t.regex(from.stderr, /is not found/);
+    t.regex(from.stderr, /was not found/);
     t.false(existsSync(path.join(into, 'opt')));
     for (const [link, target] of [
       ['debootstrap', outside],

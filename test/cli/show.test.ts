@@ -319,7 +319,7 @@ test.serial(
     output('gcc', ['-c', '-ffunction-sections', '-o', object, code]);
     const {status, stdout} = show([object]);
     t.is(status, 0);
-    t.regex(stdout, /and [\d,]+ smaller ones/);
+    t.regex(stdout, /smaller regions not shown: [\d,]+/);
     t.true(stdout.split('\n').length < 200);
     t.true(show([object, '--format', 'html']).stdout.length < 500_000);
   }),

@@ -90,7 +90,7 @@ test(
     t.is(status, 1);
     t.is(
       stderr.trimEnd(),
-      `elfinterp: ${program}: libc1.so is not found, needed by ${lib('a')}, ${lib('b')}`,
+      `elfinterp: ${program}: libc1.so was not found, needed by ${lib('a')}, ${lib('b')}`,
     );
     const block = stdout.slice(stdout.indexOf('libc1.so not found'));
     const tried = block.split('\n').filter((line) => /^[│ ]+\d+\. /.test(line));
@@ -190,7 +190,7 @@ test(
     const {status, stdout, stderr} = elfinterp('tree', '--list', program);
     t.is(status, 1);
     t.notRegex(stdout, /libc1\.so$/m);
-    t.regex(stderr, new RegExp(`libc1\\.so is not found.*expected one of ${directory}/deep/libc1\\.so, `));
+    t.regex(stderr, new RegExp(`libc1\\.so was not found.*expected one of ${directory}/deep/libc1\\.so, `));
   }),
 );
 
@@ -296,7 +296,7 @@ test(
     rmSync(lib('c'));
     const missing = elfinterp('tree', '--why', 'libc1.so', program);
     t.is(missing.status, 1);
-    t.regex(missing.stdout, /libc1\.so is not found, needed by .*liba1\.so; tried in this order:\n +1\. /);
+    t.regex(missing.stdout, /libc1\.so was not found, needed by .*liba1\.so; tried in this order:\n +1\. /);
   }),
 );
 

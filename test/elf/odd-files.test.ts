@@ -233,8 +233,8 @@ test('section names in a section that holds none: no section is added', (t) => {
   const {header, format, sectionHeaders} = viewOf(library);
   const dynsym = sectionHeaders.findIndex(({sh_type}) => sh_type === 11);
   for (const [e_shstrndx, message] of [
-    [sectionHeaders.length, /there is no section \d+ to hold the names/],
-    [dynsym, /section \d+, which should hold the names, is not a string table/],
+    [sectionHeaders.length, /there is no section \d+ to hold the section names/],
+    [dynsym, /section \d+, which should hold the section names, is not a string table/],
   ] as const) {
     const bytes = Buffer.from(library);
     bytes.set(Ehdr.encode({...header, e_shstrndx}, format), EI_NIDENT);

@@ -99,7 +99,7 @@ test(
     const dynamic = programHeaders.find(({p_type}) => p_type === PT.PT_DYNAMIC);
     put(bytes, Phdr, segment(bytes, PT.PT_GNU_STACK), {...dynamic});
   },
-  /there are two PT_DYNAMIC/,
+  /there is more than one PT_DYNAMIC/,
 );
 
 test(
@@ -293,7 +293,7 @@ test(
   refuses,
   'i386/probe-exec',
   (bytes) => put(bytes, Dyn, entry(bytes, DT.DT_VERSYM), {d_tag: DT.DT_SYMTAB}),
-  /there are two DT_SYMTAB/,
+  /there is more than one DT_SYMTAB/,
 );
 
 test(

@@ -151,7 +151,7 @@ test(
     const file = path.join(tempDirectory(t), 'packed');
     await t.throwsAsync(pack(t, torture, {output: file, libraries: ['libplugin.so']}), {
       code: 'NOT_FOUND',
-      message: /libthrowing\.so is not found \(expected one of .*\/lib\/x86_64-linux-gnu\/libthrowing\.so/,
+      message: /libthrowing\.so was not found \(expected one of .*\/lib\/x86_64-linux-gnu\/libthrowing\.so/,
     });
     t.false(existsSync(file));
     t.true(existsSync(directory));

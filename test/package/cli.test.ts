@@ -27,7 +27,7 @@ test(
     t.is(elfinterp(['audit', pkg, '--policy', 'manylinux_2_28']).status, 1);
     t.regex(
       elfinterp(['audit', pkg, '--max-glibc', '2.1']).stdout,
-      /needs glibc \S+, the limit is 2\.1: getenv \(/,
+      /needs glibc \S+, but the limit is 2\.1: getenv \(/,
     );
   }),
 );

@@ -104,7 +104,7 @@ for (const [title, name] of [
       writeFileSync(file, 'built anew');
       const half = contentOf(pkg);
       const error = await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {code: 'CHANGED'});
-      t.true(error.message.startsWith(`${file}: another file is in the place`), error.message);
+      t.true(error.message.startsWith(`${file}: another file has taken the place`), error.message);
       t.deepEqual(contentOf(pkg), half);
       renameSync(file, `${file}.new`);
       t.true((await repairPackage(pkg, {inPlace: true})).written);
@@ -140,7 +140,7 @@ test(
     t.is(status, 1);
     t.regex(
       stderr,
-      /cannot restore what an interrupted run left here: input\/output error; the error before: /,
+      /cannot restore what an interrupted run left here: input\/output error; the earlier error: /,
     );
     t.not(readFileSync(a, 'latin1'), before['a.node'] ?? '');
     t.is(readFileSync(path.join(stagingOf(t, pkg), 'replaced/a.node'), 'latin1'), before['a.node'] ?? '');

@@ -25,9 +25,9 @@ export function gconvFiles(root: Root, builtIn: string, layout: Layout): DataFil
   const there = root.resolve(builtIn);
   const names = there.found && there.stats.isDirectory() ? root.names(there.host) : [];
   if (!names.includes(gconvList)) {
-    throw new ElfError('NOT_FOUND', 'no gconv modules are found', {
+    throw new ElfError('NOT_FOUND', 'no gconv modules were found', {
       path: builtIn,
-      expected: `a directory with ${gconvList}, as the C library or a package such as glibc-gconv-extra has it`,
+      expected: `a directory with ${gconvList}, which comes with the C library or with a package such as glibc-gconv-extra`,
     });
   }
   const target = gconvDirectory(layout);

@@ -108,7 +108,7 @@ function shown(path: string, {layout: {prefix}, relocatable}: LibcDataPlace): st
 
 function noteOnVariable([name, path]: readonly [string, string], {relocatable}: LibcDataPlace): string {
   return relocatable
-    ? `set ${name} to ${path} of the bundle, as an absolute path, when you start the programs`
+    ? `set ${name} to the absolute path of ${path} in the bundle when you start the programs`
     : `set ${name}=${path} when you start the programs`;
 }
 

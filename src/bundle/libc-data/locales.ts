@@ -91,7 +91,7 @@ const archiveName = 'locale-archive';
 
 function notFound(name: string, builtIn: string, archive: LocaleArchive | undefined): ElfError {
   const others = archive?.someNames(10) ?? [];
-  return new ElfError('NOT_FOUND', `the locale ${name} is not found`, {
+  return new ElfError('NOT_FOUND', `the locale ${name} was not found`, {
     path: builtIn,
     expected:
       others.length === 0

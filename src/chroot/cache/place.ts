@@ -92,9 +92,9 @@ function linkAt(above: DirFd, name: string): string | undefined {
   using there = above.openPath(name);
   if (!there?.stats.isSymbolicLink()) return undefined;
   if (!isTrustedOwner(there.stats)) {
-    throw new ElfError('OUTSIDE', 'a symbolic link of another user, so it is not followed', {
+    throw new ElfError('OUTSIDE', 'the symbolic link belongs to another user, so it is not followed', {
       path: there.real,
-      expected: 'a link of root or yourself',
+      expected: 'a link owned by root or by you',
       got: `user ${there.stats.uid}`,
     });
   }
@@ -122,7 +122,7 @@ function requireTrusted(path: string, {uid, gid, mode}: Stats): void {
   if (isClosed && isTrustedOwner({uid})) return;
   throw new ElfError('OUTSIDE', 'other users could replace this directory, so nothing below it is used', {
     path,
-    expected: 'root or yourself as the owner, and no write permission for others',
+    expected: 'root or you as the owner, and no write permission for others',
     got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
   });
 }

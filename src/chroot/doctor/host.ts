@@ -74,7 +74,7 @@ function tryUserNamespace(): Finding {
     'USER_NAMESPACES',
     'user namespaces cannot be created here',
     complaint,
-    'run elfinterp outside chroots; in a container, start that with --privileged',
+    'run elfinterp outside any chroot; if this is a container, start it with --privileged',
   );
 }
 

@@ -78,7 +78,7 @@ function examineSudo(root: Root, architecture: Architecture | undefined): readon
   const sudo = root.resolve('/usr/bin/sudo');
   if (!sudo.found || (sudo.stats.mode & 0o4000n) === 0n || architecture?.isNative !== false) return [];
   const what =
-    'sudo of a user in the chroot fails unless its emulator honours setuid bits: "effective uid is not 0"; without a name for this machine it says "unable to resolve host"';
+    'sudo fails for an ordinary user in the chroot unless the emulator honours setuid bits: "effective uid is not 0"; if it cannot resolve the name of this machine, it says "unable to resolve host"';
   const remedy = `elfinterp chroot run --flags PC --hosts ${quoted(root.host)}`;
   return [doubtful('SETUID', what, '/usr/bin/sudo has the set-user-ID bit', remedy)];
 }

@@ -56,7 +56,7 @@ function examineHiding(
   guest: Guest | undefined,
 ): readonly Finding[] {
   if (hostWide || inInitialUserNamespace() || entries.length > 0) return [];
-  const emulator = guest?.hasEmulator ? `--chroot ${quoted(guest.root.host)}` : '/path/of/qemu-TARGET';
+  const emulator = guest?.hasEmulator ? `--chroot ${quoted(guest.root.host)}` : '/path/to/qemu-TARGET';
   return [
     doubtful(
       'TABLE_HIDES',
@@ -103,7 +103,7 @@ function examineGuest(guest: Guest, {entries}: BinfmtTable, hostWide: boolean): 
     return [
       fine(
         'ENTRY_WINS',
-        `outside, a working entry for ${guest.target.name} programs is registered`,
+        `a working entry for ${guest.target.name} programs is registered outside the chroot`,
         evidence,
       ),
     ];
@@ -140,8 +140,8 @@ function problemOf({registration}: BinfmtEntry, guest: Guest, hostWide: boolean)
   const loader = loaderOf(() => where.source(there.host));
   if (loader === undefined || guest.root.resolve(loader).found) return undefined;
   const what = opened
-    ? 'flag F keeps the emulator open, but it is shared and its loader is not in the chroot: "No such file or directory"'
-    : 'the registered interpreter is shared and its loader is not in the chroot: "No such file or directory"';
+    ? 'flag F keeps the emulator open, but it is dynamically linked and its loader is not in the chroot: "No such file or directory"'
+    : 'the registered interpreter is dynamically linked and its loader is not in the chroot: "No such file or directory"';
   const code = opened ? 'ENTRY_F_SHARED' : 'ENTRY_WITHOUT_INTERPRETER';
   const evidence = `${name}: ${printable(interpreter)} asks for ${printable(loader)}`;
   return severity(code, what, evidence, opened ? registerAgain(name, guest.target, hostWide) : remedy);

@@ -1,5 +1,5 @@
 import type {Definition} from '../command.js';
-import {choice, flag, jsonOption, text} from '../options.js';
+import {choice, exitStatusOfCommand, flag, idMap, jsonOption, text} from '../options.js';
 
 const entryNames = {names: {describe: 'entry names', type: 'string', complete: 'nothing'}} as const;
 
@@ -55,38 +55,39 @@ export const binfmtRegister = {
   positionals: {
     interpreter: {
       describe:
-        'name of an emulator on this machine, to start in every root; or the path where the kernel will look for one',
+        'name of an emulator on this machine, which will start in every root; or the path at which the kernel will look for one',
       type: 'string',
     },
   },
   options: {
     chroot: text(
       'DIR',
-      "register the emulators in this chroot's bundle, for all chroots with the same prefix; without a bundle, this machine's emulator for it",
+      "register the emulators in this chroot's bundle, for all chroots with the same prefix; if it has no bundle, this machine's emulator for the chroot",
     ),
     target: text('TARGET', 'qemu-user target (default: taken from the name, qemu-TARGET)'),
     name: text('NAME', 'name of the entry (default: qemu-TARGET)'),
-    flags: text('FLAGS', 'flags, from P, O, C, F (default: P; for a name also F)'),
+    flags: text('FLAGS', 'any of the flags P, O, C, F (default: P; PF if INTERPRETER is a name)'),
     into: text(
       'DIR',
-      'directory for the packed copy of a shared emulator (default: /var/lib/elfinterp; for a private table, the cache)',
+      'directory for the packed copy of a dynamically linked emulator (default: /var/lib/elfinterp; for a private table, the cache)',
     ),
     inherit: flag(
       'with --table: first register the enabled entries of the outer table, which this table hides',
     ),
     test: flag(
-      'run a tiny program with the emulator, and keep the entry only if it starts; with --chroot, inside; always done for a name',
+      'run a tiny program with the emulator, and keep the entry only if it starts; with --chroot, inside the chroot; always done if INTERPRETER is a name',
     ),
-    export: exportOption('; register nothing'),
+    export: exportOption('; register nothing, but store the packed copy that the entry names'),
     ...changeOptions,
   },
   examples: [
     {
       line: 'elfinterp binfmt register qemu-aarch64 --global',
-      meaning: 'for docker, schroot, and kernels before 6.7: shared or static, it starts in every root',
+      meaning:
+        'for docker, schroot, and kernels before 6.7: dynamically linked or static, it starts in every root',
     },
     {
-      line: 'elfinterp binfmt register qemu-aarch64 --export binfmt.d | sudo tee /etc/binfmt.d/qemu-aarch64.conf',
+      line: 'sudo elfinterp binfmt register qemu-aarch64 --export binfmt.d | sudo tee /etc/binfmt.d/qemu-aarch64.conf',
       meaning: 'register it at each boot',
     },
     {
@@ -113,14 +114,9 @@ export const binfmtRun = {
   },
   options: {
     flags: text('FLAGS', 'binfmt_misc flags of the emulators, besides F (default: P)'),
-    'id-map': choice(
-      'HOW',
-      ['auto', 'identity', 'subordinate', 'single', 'own'],
-      'user ids inside; own: keep your own id, with no privileges',
-      {usual: 'the ids that you may use, with you as root'},
-    ),
+    'id-map': idMap('auto', 'identity', 'subordinate', 'single', 'own'),
   },
-  rest: {name: 'COMMAND', describe: 'the command to run'},
+  rest: {name: 'COMMAND', describe: 'the command to run', isRequired: true},
   examples: [
     {
       line: 'elfinterp binfmt run arm64 -- buildah bud --arch arm64 .',
@@ -132,7 +128,8 @@ export const binfmtRun = {
     },
   ],
   epilogue:
-    'elfinterp exits with the exit status of the command. Containers that the command starts see the emulators too: a shared emulator is packed into one file for them, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
+    'elfinterp exits with the exit status of the command. Containers that the command starts see the emulators too: a dynamically linked emulator is packed into one file for them, in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
+  exitStatus: exitStatusOfCommand,
 } as const satisfies Definition;
 
 /** A command that changes entries which are there. */
@@ -147,7 +144,7 @@ const change = <const Verb extends string>(verb: Verb, summary: string) =>
 
 export const binfmtUnregister = change(
   'unregister',
-  'remove entries, and the files that register kept for them',
+  'remove entries, and the packed emulators that were stored for them',
 );
 
 export const binfmtEnable = change('enable', 'enable entries');

@@ -12,7 +12,11 @@ export const bundle = {
     },
   },
   options: {
-    into: text('DIR', 'directory that will be / for the programs: a chroot', {demandOption: true}),
+    into: text(
+      'DIR',
+      'directory that will be / for the programs (a chroot); with --relocatable, the bundle itself',
+      {demandOption: true},
+    ),
     prefix: text(
       'DIR',
       'directory for the programs, as seen from inside (default: /opt/NAME; for emulators /debootstrap)',
@@ -35,7 +39,7 @@ export const bundle = {
     gconv: flag('include the modules with which iconv converts character sets'),
     locale: list('NAME', 'include a locale of the C library, such as de_DE.UTF-8'),
     trace: flag(
-      'run COMMAND once with strace, and print options that add the files which it opened and the bundle lacks',
+      'run COMMAND once with strace, and print options that add the files that it opened but the bundle lacks',
     ),
     'keep-privileges': flag(
       'keep set-ID bits and file capabilities of programs that belong to root; needs root and --no-isolate',
@@ -71,11 +75,11 @@ export const bundle = {
     },
     {
       line: 'elfinterp bundle --relocatable /usr/bin/python3.11 --into ./py --file /usr/lib/python3.11=lib/python3.11',
-      meaning: 'and a tree whose modules bring their libraries',
+      meaning: 'with a tree of modules, and the libraries that these need',
     },
     {
       line: 'elfinterp bundle /usr/bin/file --into ./out --trace -- file /bin/ls',
-      meaning: 'and print which files are still missing',
+      meaning: 'make a bundle, and print options for the files that it still lacks',
     },
   ],
 } as const satisfies Definition;

@@ -16,8 +16,12 @@ export function checkTrace({trace, root, '--': command = []}: ArgumentsOf<typeof
 
 /** Print the options as lines of one command line, fit for a shell. */
 export function printUnbundled({status}: TracedRun, {options, skipped}: Unbundled, output: Output): void {
-  if (status !== 0) output.note(safe`the traced command ended with ${status ?? 'a signal'}`);
-  if (skipped > 0) output.note(safe`${counted(skipped, 'file')} opened that no option can name`);
+  if (status !== 0)
+    output.note(
+      safe`the traced command ended with ${status === null ? 'a signal' : `exit status ${status}`}`,
+    );
+  if (skipped > 0)
+    output.note(safe`the traced command opened ${counted(skipped, 'file')} that no option can name`);
   if (options.length === 0) {
     output.note(safe`the traced command opened nothing that is not in the bundle`);
     return;

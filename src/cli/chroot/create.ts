@@ -33,7 +33,7 @@ async function create(args: Arguments, output: Output): Promise<CreateResult> {
     return resumeChroot(resume, common);
   }
   if (suite === undefined || target === undefined)
-    throw new UsageError('an argument is missing: SUITE TARGET, or --resume TARGET');
+    throw new UsageError('an argument is missing: SUITE and TARGET, or --resume DIR');
   if (arch === undefined) throw new UsageError('no architecture: --arch is missing');
   return createChroot(suite, target, {
     ...common,

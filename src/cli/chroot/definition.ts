@@ -1,5 +1,14 @@
 import type {Definition} from '../command.js';
-import {bundleOptions, choice, flag, jsonOption, list, placeOptions, text} from '../options.js';
+import {
+  bundleOptions,
+  exitStatusOfCommand,
+  flag,
+  idMap,
+  jsonOption,
+  list,
+  placeOptions,
+  text,
+} from '../options.js';
 
 const chrootPositional = {
   chroot: {
@@ -9,10 +18,9 @@ const chrootPositional = {
   },
 } as const;
 
-const idMap = <const C extends readonly string[]>(...choices: C) =>
-  choice('HOW', choices, 'user ids inside', {usual: 'the ids that you may use'});
-
-const oneFile = flag('install a shared emulator as one file, with its loader and libraries inside');
+const oneFile = flag(
+  'install a dynamically linked emulator as one file, with its loader and libraries inside',
+);
 
 export const chrootInstall = {
   usage: 'chroot install <chroot> [programs..]',
@@ -20,7 +28,7 @@ export const chrootInstall = {
   positionals: {
     ...chrootPositional,
     programs: {
-      describe: "emulators on this machine, shared or static (default: qemu-user's, from PATH)",
+      describe: "emulators on this machine, dynamically linked or static (default: qemu-user's, from PATH)",
       type: 'string',
     },
   },
@@ -67,10 +75,10 @@ export const chrootRun = {
       {default: true},
     ),
     'resolv-conf': flag(
-      "mount this machine's /etc/resolv.conf inside (default: if the chroot's own is empty)",
+      "mount this machine's /etc/resolv.conf inside (default: only if the chroot's own file exists and is empty)",
     ),
     hosts: flag(
-      "use this machine's /etc/hosts, for sudo to find the name of the machine (default: if the chroot's own file is empty)",
+      "use this machine's /etc/hosts, so that sudo can resolve the name of the machine (default: only if the chroot's own file exists and is empty)",
     ),
     'id-map': idMap('auto', 'identity', 'subordinate', 'single'),
     global: flag('use the host-wide binfmt_misc table; for kernels before 6.7'),
@@ -81,34 +89,41 @@ export const chrootRun = {
     {line: 'elfinterp chroot run ./chroot', meaning: 'a shell'},
   ],
   epilogue:
-    'elfinterp exits with the exit status of the command. An emulator of this machine is not copied into the chroot: a shared one is packed into one file in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
+    'elfinterp exits with the exit status of the command. An emulator of this machine is not copied into the chroot: a dynamically linked one is packed into one file in $XDG_CACHE_HOME/elfinterp, or /var/cache/elfinterp for root.',
+  exitStatus: exitStatusOfCommand,
 } as const satisfies Definition;
 
 export const chrootCreate = {
   usage: 'chroot create [suite] [target] [mirror]',
-  summary: 'make a Debian system of another architecture with debootstrap, both stages',
+  summary: 'create a Debian system of another architecture with both stages of debootstrap',
   positionals: {
     suite: {describe: 'code name of the release, such as bookworm', type: 'string', complete: 'nothing'},
     target: {describe: 'directory for the new system', type: 'string', complete: 'directories'},
     mirror: {describe: "mirror to download packages from (default: debootstrap's)", type: 'string'},
   },
   options: {
-    arch: text('ARCH', 'Debian architecture of the system, such as armel, arm64, riscv64'),
+    arch: text(
+      'ARCH',
+      'Debian architecture of the system, such as armel, arm64, riscv64 (required, except with --resume)',
+    ),
     keep: flag('leave the emulator in the system, in /usr/libexec/elfinterp, for use without chroot run'),
-    resume: text('DIR', 'continue with this directory, whose first stage is done; without SUITE and TARGET'),
-    variant: text('NAME', 'variant of debootstrap: minbase, buildd'),
+    resume: text(
+      'DIR',
+      'continue in this directory, where the first stage is done; takes no SUITE and TARGET',
+    ),
+    variant: text('NAME', 'debootstrap variant, such as minbase or buildd'),
     include: text('A,B,C', 'also install these packages'),
     components: text('A,B,C', 'archive components to use'),
     keyring: text('FILE', 'verify the archive with the keys in this file'),
-    'check-gpg': flag('verify signatures (always on for root); --no-check-gpg accepts unsigned packages'),
+    'check-gpg': flag('verify signatures (default for root); --no-check-gpg accepts unsigned packages'),
     'cache-dir': text('DIR', 'keep downloaded packages in this directory'),
-    emulator: list('FILE', "emulator to use, shared or static (default: qemu-user's, from PATH)"),
+    emulator: list('FILE', "emulator to use, dynamically linked or static (default: qemu-user's, from PATH)"),
     'one-file': oneFile,
     isolate: bundleOptions.isolate,
     'id-map': idMap('auto', 'identity', 'subordinate'),
     ...jsonOption,
   },
-  rest: {name: 'OPTION', describe: 'further options of debootstrap'},
+  rest: {name: 'OPTION', describe: 'further options for debootstrap'},
   examples: [
     {
       line: 'elfinterp chroot create bookworm ./c --arch armel --variant minbase',
@@ -150,7 +165,7 @@ export const chrootRemove = {
   positionals: chrootPositional,
   options: {
     ...placeOptions,
-    force: flag('also remove files that were changed since'),
+    force: flag('also remove files that were changed after they were installed'),
     ...jsonOption,
   },
   examples: [
@@ -171,7 +186,7 @@ export const doctor = {
   options: {...placeOptions, all: flag('also report what is fine', {alias: 'a'}), ...jsonOption},
   examples: [
     {line: 'elfinterp doctor ./chroot', meaning: 'what is wrong, the evidence, and what to do'},
-    {line: 'elfinterp doctor --all', meaning: 'what this machine allows and has'},
+    {line: 'elfinterp doctor --all', meaning: 'everything that was checked on this machine'},
   ],
   epilogue: 'The exit status is 1 if something is broken.',
 } as const satisfies Definition;

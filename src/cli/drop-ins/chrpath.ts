@@ -85,7 +85,7 @@ const flags: readonly Flag[] = [
   {
     name: 'replace',
     value: '<path>',
-    help: 'Replace current rpath/runpath setting by the path',
+    help: 'Replace current rpath/runpath setting with the path',
     changes: (replacement) => ({replacement, action: 'replace'}),
   },
   {name: 'list', help: 'List the current rpath/runpath (default)', changes: () => ({action: 'list'})},

@@ -203,7 +203,7 @@ const options: readonly Option[] = [
   {
     names: ['--shrink-rpath'],
     values: [],
-    help: 'Removes directories without a needed library.',
+    help: 'Removes directories that contain no needed library.',
     apply: (draft) => draft.edits.add('shrink'),
   },
   {
@@ -245,7 +245,7 @@ const options: readonly Option[] = [
   {
     names: ['--no-default-lib'],
     values: [],
-    help: 'Ignores the default library directories.',
+    help: 'Makes ld.so ignore its default directories.',
     apply: (draft) => set(draft, {noDefaultLib: true}),
   },
   {names: ['--no-sort'], values: [], help: 'Accepted and ignored.', apply: () => undefined},

@@ -6,7 +6,10 @@ const editOptions = {
   'add-interpreter': flag(
     'add the interpreter even to a file without one, such as a library that should be executable',
   ),
-  rpath: text('DIRS', "set the search path as DT_RPATH, which also applies to the libraries' libraries"),
+  rpath: text(
+    'DIRS',
+    'set the search path as DT_RPATH, which also applies to the dependencies of its libraries',
+  ),
   runpath: text('DIRS', 'set the search path as DT_RUNPATH, which applies to this file only'),
   'convert-rpath': choice('TAG', ['rpath', 'runpath'], 'keep the search path, but change its tag'),
   'add-rpath': text('DIRS', 'append directories to the existing search path, else to a new DT_RUNPATH'),
@@ -34,14 +37,16 @@ const editOptions = {
   payload: choice(
     'HOW',
     ['keep', 'move', 'keep-and-repeat'],
-    'data appended to the program (self-extracting): keep it at its offset, move it to the new end, or keep it and repeat its last bytes there',
+    'what to do with data appended to the program (as in a self-extracting one): keep it at its offset, move it to the new end of the file, or keep it and repeat its last bytes at the new end',
   ),
   'files-from': text(
     'FILE',
     'also edit the files listed in this file, one path per line; - is standard input',
   ),
   null: flag('with --files-from: paths end with a NUL, as written by find -print0', {alias: '0'}),
-  'skip-static': flag('skip static programs, object files, and files without an interpreter to set'),
+  'skip-static': flag(
+    'skip files that no dynamic loader reads (static programs, object files, core files, debug files), and files without an interpreter to set',
+  ),
   'skip-non-elf': flag('skip files that are not ELF'),
 } as const;
 
@@ -70,7 +75,7 @@ export const edit = {
   examples: [
     {
       line: 'elfinterp edit qemu-arm --interpreter /opt/q/ld.so --rpath /opt/q',
-      meaning: 'relocate a program',
+      meaning: 'use a loader and libraries in another place',
     },
     {
       line: 'elfinterp edit --remove-rpath lib*.so',
@@ -85,5 +90,6 @@ export const edit = {
       meaning: 'many files at once',
     },
   ],
-  epilogue: 'The edits are made in the order listed above, regardless of the order on the command line.',
+  epilogue:
+    'The edits are made in the order of the options above, regardless of the order on the command line.',
 } as const satisfies Definition;

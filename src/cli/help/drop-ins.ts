@@ -29,7 +29,7 @@ file before the edit. A value that begins with @ names a file that contains the 
       'The file is replaced atomically: an interruption leaves either the old or the new one.',
     ],
     exitStatus:
-      '0: success. 1: a file could not be changed, and the files after it were left unchanged, or the command line is wrong.',
+      '0: success. 1: the command line is wrong, or a file could not be changed; the files after it were left unchanged.',
     related: ['elfinterp', 'elfinterp edit', 'elfinterp-chrpath'],
   },
   {

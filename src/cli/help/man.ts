@@ -18,7 +18,7 @@ export function manual(): Map<string, string> {
   return new Map(pages.map((page) => [`${dashed(page.name)}.1`, pageToMan(page, pages)]));
 }
 
-const usualStatus = '0: success. 1: the operation failed. 2: the command line is wrong.';
+const usualStatus = '0: success. 1: the operation failed, or found a problem. 2: the command line is wrong.';
 
 function pageToMan(page: Page, pages: readonly Page[]): string {
   const title = dashed(page.name);

@@ -32,7 +32,7 @@ export interface Entry {
 const helpOption: Entry = {term: '-h, --help', text: 'show this help'};
 
 export function commandPage(command: Command): Page {
-  const {positionals, options, rest, summary, examples, epilogue} = command;
+  const {positionals, options, rest, summary, examples, epilogue, exitStatus} = command;
   const {parameters} = parseUsage(command.usage);
   const explained = parameters.map((argument) => ({
     term: placeholder(argument),
@@ -57,6 +57,7 @@ export function commandPage(command: Command): Page {
     ],
     examples,
     notes: epilogue === undefined ? [] : [epilogue],
+    ...(exitStatus === undefined ? {} : {exitStatus}),
   };
 }
 

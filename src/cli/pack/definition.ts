@@ -20,7 +20,7 @@ export const pack = {
       default: true,
     }),
     'fixed-address': flag(
-      'relocate program and libraries for fixed addresses: starts faster, but ASLR no longer moves them (default for qemu-user emulators)',
+      'relocate the program and its libraries to fixed addresses: they start faster, but ASLR no longer moves them (default for qemu-user emulators)',
       {twoWays: true},
     ),
     'loader-only': flag('pack only the loader; libraries are searched for as usual'),

@@ -76,7 +76,7 @@ function meaning({libc, floors, runsOn}: TargetAudit): string {
   const tooOld = runsOn.tooOld.length === 0 ? '' : `; not ${runsOn.tooOld.join(', ')}`;
   const unversioned =
     libc === 'musl' && !floors.some(({family}) => family === 'musl')
-      ? ' (musl has no symbol versions; no sign of a newer one)'
+      ? ' (musl has no symbol versions; nothing shows that a newer musl is needed)'
       : '';
   return `${oldest}${tooOld}${unversioned}`;
 }

@@ -4,7 +4,7 @@ import {choice, flag, jsonOption, list, text} from '../options.js';
 const policyOption = {
   policy: text(
     'FILE',
-    'JSON file that says what a package may require of the system, or a name such as manylinux_2_28',
+    'JSON file that says what a package may require of the system, or the name of a built-in policy, such as manylinux_2_28',
   ),
 } as const;
 
@@ -35,7 +35,7 @@ export const audit = {
     {line: 'elfinterp audit --format github .', meaning: 'annotations for a GitHub workflow'},
   ],
   epilogue:
-    'The exit status is 1 if there is a finding of severity error, or of the one given with --fail-on. See docs/packages.md.',
+    'The exit status is 1 if there is a finding of the severity given with --fail-on (default: error) or higher. See docs/packages.md.',
 } as const satisfies Definition;
 
 export const repair = {
@@ -49,7 +49,7 @@ export const repair = {
     'in-place': flag('change the package itself'),
     root: text('DIR', 'take the libraries from this root directory, of any architecture'),
     'library-path': text('DIRS', 'search these directories first, as with LD_LIBRARY_PATH'),
-    vendor: list('NAME', 'also copy this library, although every system has it, such as libstdc++.so.6'),
+    vendor: list('NAME', 'also copy this library (such as libstdc++.so.6), even though every system has it'),
     keep: list('NAME', 'do not copy this library; the system provides it'),
     libs: text(
       'DIR',

@@ -46,7 +46,7 @@ function mapsToText({before, after, changed}: Comparison, terminal: Terminal): S
     safe`${label('after')}${strip(after.map, after.facts.size, whole, terminal)}`,
     safe`${label('changed')}${paint(marks.join('').trimEnd(), 'bad', terminal)}`,
     safe``,
-    safe`  ${changed.length === 0 ? 'no byte differs' : `${bytes(sum)} in ${count(changed.length)} places`}`,
+    safe`  ${changed.length === 0 ? 'no byte differs' : `${bytes(sum)} in ${count(changed.length)} ${changed.length === 1 ? 'place' : 'places'}`}`,
   ];
 }
 

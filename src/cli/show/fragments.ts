@@ -60,7 +60,7 @@ function row({label, blocks, marks}: Strip, className: string): Markup {
   const ticks = marks.map(
     ({start, width}) => html`<i style="left:min(${percent(start)},100% - 3px);width:${percent(width)}"></i>`,
   );
-  const spoken = `Map of ${label}${marks.length > 0 ? `, ${marks.length} changed places marked` : ''}; the table lists its regions`;
+  const spoken = `Map of ${label}${marks.length > 0 ? `, ${marks.length} changed ${marks.length === 1 ? 'place' : 'places'} marked` : ''}; the table lists its regions`;
   return html`<div class="row ${className}"><span class="label">${label}</span><div class="strip" role="img" aria-label="${spoken}">${drawn}</div>${
     marks.length > 0 ? html`<div class="marks" aria-hidden="true">${ticks}</div>` : ''
   }</div>`;
@@ -89,7 +89,7 @@ export function regionTable(map: readonly FileRegion[], size: number): Markup {
         offset,
       )}</td><td class="num">${count(length)}</td><td class="num wide">${share(length, size)}</td><td class="mono">${flags}</td></tr>`,
   );
-  const more = left === 0 ? '' : html`<p class="soft">${count(left)} smaller regions are omitted.</p>`;
+  const more = left === 0 ? '' : html`<p class="soft">Smaller regions omitted: ${count(left)}.</p>`;
   return html`${table('Regions of the file', ['region', '.kind', '#offset', '#bytes', '#.share', 'mapped'], rows)}${more}`;
 }
 

@@ -193,7 +193,7 @@ function regionsToText(map: readonly FileRegion[], terminal: Terminal): SafeText
       terminal,
     ),
   );
-  return left === 0 ? lines : [...lines, safe`  and ${count(left)} smaller ones`];
+  return left === 0 ? lines : [...lines, safe`  smaller regions not shown: ${count(left)}`];
 }
 
 /** A line whose last part is cut where the terminal ends. `painted` is two characters wide. */

@@ -26,7 +26,7 @@ export const tree = {
     }),
     why: text('NAME', 'show why this library is loaded'),
     reverse: text('NAME', 'show which files need this library, directly or not'),
-    all: flag('show each request as its own line, or as an arrow in a picture', {alias: 'a'}),
+    all: flag('show each request on its own line, or as its own arrow in a picture', {alias: 'a'}),
     ...jsonOption,
   },
   examples: [

@@ -67,14 +67,14 @@ function missesToText(tree: ResolvedTree, name: string, paint: Painter): SafeTex
   return [
     ...misses.slice(0, mostAnswers).flatMap((miss) => {
       const {requestedBy, fatal} = miss;
-      const what = `${name} ${fatal === undefined ? 'is not found' : `makes the loader fail: ${fatal}`}`;
+      const what = `${name} ${fatal === undefined ? 'was not found' : `makes the loader fail: ${fatal}`}`;
       const asker = tree.nodes[requestedBy]?.path ?? '';
       return [
         safe`${paint.problem(what)}, needed by ${asker}; tried in this order:`,
         ...places.lines(miss).map((line) => safe`    ${line}`),
       ];
     }),
-    ...(left > 0 ? [paint.problem(`and ${left} more need it`)] : []),
+    ...(left > 0 ? [paint.problem(`and ${left} more ${left === 1 ? 'needs' : 'need'} it`)] : []),
   ];
 }
 

@@ -141,17 +141,17 @@ function reportProblems({file, tree, undefinedSymbols = []}: Resolved, format: F
     const left = problems.length - mostProblems;
     if (left > 0) output.error(new ElfError('NOT_FOUND', `and ${left} more ${what}`, {path: file}));
   };
-  tell([...misses.values()], 'libraries are not found', (same, i) =>
+  tell([...misses.values()], 'not found', (same, i) =>
     missError(file, same, tree, format !== 'text' && i < mostWithPlaces),
   );
   tell(
     tree.versionProblems,
-    'versions are missing',
+    'missing',
     (problem) => new ElfError('NOT_FOUND', versionInWords(problem, tree), {path: file}),
   );
   tell(
     undefinedSymbols,
-    'symbols are undefined',
+    'undefined',
     (symbol) => new ElfError('NOT_FOUND', symbolInWords(symbol, tree), {path: file}),
   );
 }
@@ -160,7 +160,7 @@ function reportProblems({file, tree, undefinedSymbols = []}: Resolved, format: F
 function missError(file: string, misses: readonly Miss[], tree: ResolvedTree, withPlaces: boolean): ElfError {
   const [first] = misses;
   const {name = '', fatal} = first ?? {};
-  const what = fatal === undefined ? 'is not found' : `makes the loader fail: ${shortened(fatal)}`;
+  const what = fatal === undefined ? 'was not found' : `makes the loader fail: ${shortened(fatal)}`;
   const askers = misses.flatMap(({requestedBy}) =>
     requestedBy === 0 ? [] : [tree.nodes[requestedBy]?.path ?? ''],
   );

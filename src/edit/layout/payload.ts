@@ -74,7 +74,7 @@ export function decidePayload(
     payload,
     'the edit makes the file longer, and the data appended to the program would no longer be found',
     payloadChoices.join(', '),
-    'no choice',
+    'nothing',
   );
 }
 
@@ -83,7 +83,7 @@ function unfit({path}: ElfView, payload: Payload, message: string, expected: str
     path,
     offset: payload.offset,
     expected: `payload: ${expected}`,
-    got: `${got}, ${payload.size} bytes`,
+    got: `${got}, for ${payload.size} bytes of data`,
     value: payload,
   });
 }

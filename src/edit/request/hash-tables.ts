@@ -69,7 +69,7 @@ export function fillSysvHash(draft: Draft, names: readonly HashedName[]): void {
   if (offset === undefined) throw outside(view, 'DT_HASH');
   const {nbucket, nchain} = readHashHeader(view, offset);
   if (nchain !== names.length) {
-    throw new ElfError('UNSAFE_EDIT', 'DT_HASH counts other symbols than there are', {
+    throw new ElfError('UNSAFE_EDIT', 'DT_HASH has the wrong number of symbols', {
       path: view.path,
       expected: `${names.length}`,
       got: `${nchain}`,

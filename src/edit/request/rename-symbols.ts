@@ -72,7 +72,7 @@ function duplicateDefinitions(
   return renamed
     .filter(({i, to}) => isDefined(i) && defined.has(toByteString(to)))
     .slice(0, mostNotes)
-    .map(({to}) => `${to} is defined twice now`);
+    .map(({to}) => `${to} is now defined twice`);
 }
 
 /** A map may name the symbols of a whole set of libraries; a few names tell that some are not here. */

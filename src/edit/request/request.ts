@@ -159,10 +159,10 @@ function checkMap(field: string, value: unknown): void {
 
 function wrong(field: string, expected: string, value: unknown): ElfError {
   const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
-  return new ElfError('BAD_REQUEST', 'has a value of the wrong type', {
+  return new ElfError('BAD_REQUEST', 'has an invalid value', {
     fields: [field],
     expected,
-    got: typeof value === 'string' ? quote(value) : got,
+    got: typeof value === 'string' ? quote(value) : typeof value === 'number' ? String(value) : got,
     value,
   });
 }

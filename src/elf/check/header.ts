@@ -27,7 +27,11 @@ export function* checkHeader(view: ElfView): Generator<Problem> {
   if (header.e_ehsize !== size)
     yield say('BAD_EHSIZE', 'e_ehsize', `e_ehsize is ${header.e_ehsize}, not ${size}`);
   if (view.sectionHeaders.length > 0 && view.e_shstrndx >= view.sectionHeaders.length)
-    yield say('BAD_SHSTRNDX', 'e_shstrndx', `there is no section ${view.e_shstrndx} to hold the names`);
+    yield say(
+      'BAD_SHSTRNDX',
+      'e_shstrndx',
+      `there is no section ${view.e_shstrndx} to hold the section names`,
+    );
   if (header.e_shoff !== 0 && view.sectionHeaders.length === 0)
     yield say(
       'NO_SECTIONS',

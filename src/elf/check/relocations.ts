@@ -28,7 +28,7 @@ export function checkRelocations(view: ElfView): Problem[] {
           problems.push({code, message: `${name}, record ${first + i}: ${what}`, offset});
         };
         const number = read(words, at, symbol);
-        if (number >= most) say('NO_SUCH_SYMBOL', `symbol ${number} of ${most}`);
+        if (number >= most) say('NO_SUCH_SYMBOL', `refers to symbol ${number} of ${most}`);
         if (!memory.has(distance(words, at, place, memory.base)) && address(words, at, info) !== 0n)
           say('RELOCATION_OUTSIDE', `r_offset ${hex(address(words, at, place))} is not in a PT_LOAD`);
       }

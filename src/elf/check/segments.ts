@@ -88,7 +88,7 @@ export function* checkCovered(view: ElfView): Generator<Problem> {
           BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
       );
     if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped())
-      yield say(view, i, 'NOT_IN_LOAD', 'not covered by a PT_LOAD');
+      yield say(view, i, 'NOT_IN_LOAD', 'is not covered by a PT_LOAD');
     if (segment.p_type === PT.PT_PHDR && i > firstLoad)
       yield say(view, i, 'AFTER_LOAD', 'is after the first PT_LOAD');
   }
@@ -116,7 +116,7 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
         view,
         i,
         'PHDR_ELSEWHERE',
-        `p_offset is ${hex(p_offset)}, but e_phoff ${hex(header.e_phoff)}`,
+        `p_offset is ${hex(p_offset)}, but e_phoff is ${hex(header.e_phoff)}`,
       );
     if (p_type === PT.PT_PHDR && p_filesz !== programHeaders.length * Phdr.size(view.format.elfClass))
       yield say(view, i, 'PHDR_SIZE', `p_filesz ${hex(p_filesz)} is not the size of the table`);

@@ -28,7 +28,7 @@ export function* checkSharedPages(view: ElfView): Generator<Problem> {
     if (claimed <= smallestPage || claimed > largestPage || !isOver(before, load, BigInt(claimed))) continue;
     yield {
       code: 'SHARED_PAGE',
-      message: `segment ${load.index} (PT_LOAD): shares a page of ${hex(claimed)} with segment ${before.index}, but one is aligned for such pages`,
+      message: `segment ${load.index} (PT_LOAD): shares a page of ${hex(claimed)} bytes with segment ${before.index}, although one of them is aligned for pages of this size`,
       offset: view.header.e_phoff + load.index * Phdr.size(view.format.elfClass),
     };
   }

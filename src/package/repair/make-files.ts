@@ -57,7 +57,7 @@ function makeLibrary(top: DirFd, library: VendoredLibrary, root: Root, strip: bo
     using there = directory.openPath(name);
     if (there !== undefined) {
       if (!there.stats.isFile())
-        throw new ElfError('CONFLICT', 'another file is in the place of a library', {path});
+        throw new ElfError('CONFLICT', 'another file has taken the place of a library', {path});
       unlinkSync(directory.at(name));
     }
     root.lend(host, (input) =>

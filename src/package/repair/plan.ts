@@ -280,7 +280,7 @@ function notesOf(
   const opening = [...found.values()]
     .filter(({opens}) => opens.length > 0)
     .map(({name, opens}) =>
-      printable(`${name} opens ${opens.join(', ')} at run time if it exists; not copied`),
+      printable(`${name} opens ${opens.join(', ')} at run time if present; not copied`),
     );
   const {files} = audit.fields ?? {};
   const left = new Set(

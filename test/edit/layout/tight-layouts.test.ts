@@ -160,7 +160,7 @@ test(
   'a name that is given to a second symbol is noted',
   withTools((t) => {
     const file = library(t, '-Wl,--defsym=other=add');
-    t.deepEqual(edit(file, {renameSymbols: {other: 'add'}}), ['add is defined twice now']);
+    t.deepEqual(edit(file, {renameSymbols: {other: 'add'}}), ['add is now defined twice']);
     const swapped = library(t, '-Wl,--defsym=other=add');
     t.deepEqual(edit(swapped, {renameSymbols: {other: 'add', add: 'other'}}), []);
   }),
