@@ -1,6 +1,7 @@
 /*
  * The second proof, by the loader inside: started with LD_TRACE_LOADED_OBJECTS it lists what it loads and ends before any
- * code of the program runs. In an empty root nothing else can be opened.
+ * code of the program runs (may-list.ts says for which loaders and programs that holds). In an empty root nothing else
+ * can be opened.
  */
 import {spawnSync} from 'node:child_process';
 import {copyFileSync, linkSync} from 'node:fs';
@@ -27,7 +28,8 @@ export function listLoaded(file: string, contents: PackedContents): Listing {
 }
 
 function list(file: string, contents: PackedContents): Listing {
-  const root = tmp.dirSync({unsafeCleanup: true, mode: 0o755});
+  // The program may be private; this user is root in the new namespace.
+  const root = tmp.dirSync({unsafeCleanup: true, mode: 0o700});
   try {
     const program = join(root.name, 'program');
     place(file, program);
@@ -35,11 +37,19 @@ function list(file: string, contents: PackedContents): Listing {
     const inRoot = ['--user', '--map-root-user', `--root=${root.name}`, '--wd=/', '/program'];
     const unshare = findFixedProgram('unshare');
     const result = unshare === undefined ? undefined : run(unshare, inRoot, env);
-    const isRefused = result === undefined || result.error !== undefined || /^unshare: /m.test(result.stderr);
-    return judge(isRefused ? run(program, [], env) : result, !isRefused, contents);
+    const refusal = result === undefined ? 'unshare is not installed' : refusalOf(result);
+    if (result !== undefined && refusal === undefined) return judge(result, true, contents);
+    if (process.geteuid?.() === 0) return {kind: 'not-run', why: `no empty root for it: ${refusal}`};
+    return judge(run(program, [], env), false, contents);
   } finally {
     root.removeCallback();
   }
+}
+
+/** Why unshare did not start the program; undefined where it did, whatever became of that. */
+function refusalOf({pid, error, status, stderr}: ReturnType<typeof run>): string | undefined {
+  if (pid === 0) return error?.message ?? 'unshare did not start';
+  return status !== 0 && stderr.startsWith('unshare: ') ? stderr.trim() : undefined;
 }
 
 function judge(result: ReturnType<typeof run>, emptyRoot: boolean, {parts}: PackedContents): Listing {
@@ -73,6 +83,7 @@ function run(command: string, arguments_: readonly string[], env: NodeJS.Process
     cwd: '/',
     encoding: 'utf8',
     timeout: 20_000,
+    killSignal: 'SIGKILL',
     maxBuffer: 1 << 22,
   });
 }

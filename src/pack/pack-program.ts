@@ -17,6 +17,7 @@ import {type FileSource, fileSource} from '../source/file.js';
 import {hashOf} from '../source/hash.js';
 import type {OnProgress} from '../source/progress.js';
 import {type Listing, listLoaded} from './listing.js';
+import {whyNotListed} from './may-list.js';
 import type {PackPlan} from './plan.js';
 import {planPack} from './plan-pack.js';
 import {provePacked} from './prove.js';
@@ -106,7 +107,9 @@ function packTree(tree: ResolvedTree, root: OpenRoot, options: PackOptions): Pac
     const plan = planPack({program: own, loader, libraries, closed, isolate, fixedAddress});
     const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
     if (options.dryRun) return {...result, listing: undefined};
-    const listing = writeAndProve(plan, sources, mayRun(author, root), options);
+    const others = [loader, ...libraries].map(({view}) => view);
+    const may = mayRun(tree, [own.view, ...others], author, root);
+    const listing = writeAndProve(plan, sources, may, options);
     return {...result, listing};
   } finally {
     for (const source of sources) source.close();
@@ -133,8 +136,14 @@ function writeAndProve(
 }
 
 /** Whether the loader inside is run, or why not; undefined for that of another root, which is not run here. */
-function mayRun(author: Author, root: OpenRoot): true | string | undefined {
-  return root.isTrivial ? (whyNotRun(author) ?? true) : undefined;
+function mayRun(
+  {interpreter}: ResolvedTree,
+  views: readonly [ElfView, ...ElfView[]],
+  author: Author,
+  root: OpenRoot,
+): true | string | undefined {
+  if (!root.isTrivial || interpreter === undefined) return undefined;
+  return whyNotRun(author) ?? whyNotListed(interpreter, views, root) ?? true;
 }
 
 function proveFile(file: string): void {

@@ -1,4 +1,11 @@
-import {hex, type PackedContents, type PackPlan, type PackResult, packProgram} from '../../index.js';
+import {
+  hex,
+  type Listing,
+  type PackedContents,
+  type PackPlan,
+  type PackResult,
+  packProgram,
+} from '../../index.js';
 import type {ArgumentsOf} from '../command.js';
 import type {Output} from '../output.js';
 import {showProgress} from '../progress.js';
@@ -28,7 +35,9 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   else if (result.plan === undefined) output.line(safe`${result.output}  (static, copied unchanged)`);
   else if (args['dry-run']) printMap(result.plan, output);
   else printParts(result.plan, result.contents, output);
-  if (result.listing !== undefined) output.progress(safe`${proofOf(result)}`);
+  if (result.listing?.kind === 'not-run')
+    output.warn(`the loader inside was not tested: ${result.listing.why}`);
+  if (result.listing?.kind === 'listed') output.progress(safe`${proofOf(result.listing)}`);
 }
 
 function printMap({size, pieces}: PackPlan, output: Output): void {
@@ -43,11 +52,9 @@ function printParts({size}: PackPlan, contents: PackedContents | undefined, outp
   output.progress(safe`${counted(contents?.parts.length ?? 0, 'part')} in one file of ${short(size)}`);
 }
 
-function proofOf({listing}: PackResult): string {
-  if (listing?.kind !== 'listed')
-    return `the loader inside was not tested: ${listing?.kind === 'not-run' ? listing.why : ''}`;
-  const where = listing.emptyRoot ? ' in an empty root' : '';
-  return `the loader inside found ${counted(listing.libraries.length, 'library', 'libraries')}${where}; no code of the program was run`;
+function proofOf({libraries, emptyRoot}: Extract<Listing, {kind: 'listed'}>): string {
+  const where = emptyRoot ? ' in an empty root' : '';
+  return `the loader inside found ${counted(libraries.length, 'library', 'libraries')}${where}; no code of the program was run`;
 }
 
 function resultToJson({output, contents, plan, listing, notes}: PackResult, isDryRun: boolean): object {
