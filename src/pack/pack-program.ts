@@ -105,7 +105,8 @@ function packTree(tree: ResolvedTree, root: OpenRoot, options: PackOptions): Pac
     const emulates = isEmulator(own.names[0] ?? '');
     const {isolate, closed = emulates, fixedAddress = emulates && !options.loaderOnly} = options;
     const plan = planPack({program: own, loader, libraries, closed, isolate, fixedAddress});
-    const result = {output: options.output, contents: plan.contents, plan, notes: [...notes, ...plan.notes]};
+    notes.push(...sources.slice(0, 1).flatMap(lostBits), ...plan.notes);
+    const result = {output: options.output, contents: plan.contents, plan, notes};
     if (options.dryRun) return {...result, listing: undefined};
     const others = [loader, ...libraries].map(({view}) => view);
     const may = mayRun(tree, [own.view, ...others], author, root);
@@ -192,7 +193,7 @@ function partOf(
     view: new ElfView(source),
     names: node.index === 0 ? [posix.basename(node.path)] : namesOf(node, tree),
     sha256: hashOf(source, onProgress),
-    mode: (source.stats.mode & 0o755) | 0o444,
+    mode: (source.stats.mode & 0o755) | 0o400,
     source: recordSources ? node.path : undefined,
   };
 }
@@ -289,11 +290,21 @@ function copyStatic(
   const source = root.source(program.host);
   try {
     refuseInputs(output, [source]);
+    notes.push(...lostBits(source));
     if (!dryRun) writePacked(copyOf(source), [source], output, () => {}, onProgress);
     return result;
   } finally {
     source.close();
   }
+}
+
+/** Rights of a program's file that its copy does not get. Without the right to execute for the group, that bit is for locking. */
+function lostBits({path, stats: {mode}}: FileSource): string[] {
+  const bits = [
+    ...((mode & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),
+    ...((mode & 0o2010) === 0o2010 ? ['the set-group-ID bit'] : []),
+  ];
+  return bits.length === 0 ? [] : [`the copy of ${path} does not keep ${bits.join(' and ')}`];
 }
 
 function copyOf(source: FileSource): Packing {

@@ -83,9 +83,14 @@ function requireSame(place: Place, before: Stats | undefined, path: string): voi
   throw new ElfError('CHANGED', 'the output changed during packing', {path});
 }
 
-/** Everybody may read and run it who may run the program; set-ID bits are a grant for the program's own file. */
+/**
+ * It is read by those who may read each part, and run by those who may run the program and read what goes with it; set-ID
+ * bits are a grant for the program's own file.
+ */
 function modeOf({contents: {parts}}: Packing): number {
-  return ((parts[0]?.mode ?? 0) & 0o755) | 0o500;
+  const [program, ...others] = parts.map(({mode}) => mode);
+  const readers = others.reduce((bits, mode) => bits & mode, 0o044);
+  return ((program ?? 0) & (0o700 | readers | (readers >> 2))) | 0o500;
 }
 
 function writePieces(
@@ -129,6 +134,8 @@ class CopiedPart {
   }
 
   copy(fd: number, {offset, size, from}: CopiedPiece, report: (done: number) => void): void {
+    // There may be such a piece after the last byte, when the hash is complete.
+    if (size === 0) return;
     const source = this.#source;
     this.#hash.update(source.read(this.#hashed, from - this.#hashed));
     const copy = (bytes: Uint8Array, at: number) => {

@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import {createHash} from 'node:crypto';
 import {once} from 'node:events';
 import type fs from 'node:fs';
 import {
@@ -23,6 +24,8 @@ import {encodeContents} from '../../src/pack/note.js';
 import {planPack} from '../../src/pack/plan-pack.js';
 import type {PartRequest} from '../../src/pack/request.js';
 import {unpack} from '../../src/pack/unpack.js';
+import {writePacked} from '../../src/pack/write-packed.js';
+import {bufferSource} from '../../src/source/buffer.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
@@ -210,6 +213,20 @@ test(
     t.is(run(file, []).status, 7);
   }),
 );
+
+test('an empty piece after the last byte of a part is no second part', (t) => {
+  const bytes = readFileSync(xz);
+  const [size, file] = [bytes.length, path.join(tempDirectory(t), 'copy')];
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const piece = (from: number, length: number) => ({offset: from, from, size: length, part: 0, what: 'xz'});
+  const plan = {
+    size,
+    pieces: [piece(0, 4096), piece(4096, size - 4096), piece(size, 0)],
+    contents: {parts: [{size, mode: 0o755, sha256}]},
+  };
+  writePacked(plan, [bufferSource(bytes)], file, () => {});
+  t.deepEqual(readFileSync(file), bytes);
+});
 
 test(
   'on a full disk nothing is left behind',
