@@ -2,6 +2,7 @@ import {type BundleProgram, bundle, bundleRelocatable, findUnbundled, traceComma
 import {type ArgumentsOf, UsageError} from '../command.js';
 import type {Output} from '../output.js';
 import {showProgress} from '../progress.js';
+import {refuseStandardInput} from '../refuse-standard-input.js';
 import type {bundle as definition} from './definition.js';
 import {bundleToJson, printBundle, printRelocatable} from './print-bundle.js';
 import {checkTrace, printUnbundled, unbundledToJson} from './print-unbundled.js';
@@ -70,6 +71,7 @@ function optionsOf(args: Arguments, output: Output) {
 
 function checkUsage(args: Arguments): void {
   checkTrace(args);
+  refuseStandardInput('--into', args.into);
   if (!args.relocatable) return;
   const fixed = (['prefix', 'launcher', 'shell', 'record-sources', 'keep-privileges'] as const).filter(
     (name) => args[name] !== undefined && args[name] !== 'interp',

@@ -9,6 +9,7 @@ import {
 import type {ArgumentsOf} from '../command.js';
 import type {Output} from '../output.js';
 import {showProgress} from '../progress.js';
+import {refuseStandardInput} from '../refuse-standard-input.js';
 import {safe} from '../safe-text.js';
 import {counted, short} from '../size.js';
 import type {pack as definition} from './definition.js';
@@ -16,6 +17,7 @@ import type {pack as definition} from './definition.js';
 type Arguments = ArgumentsOf<typeof definition>;
 
 export async function run(args: Arguments, output: Output): Promise<undefined> {
+  refuseStandardInput('the output', args.output);
   const result = await packProgram(args.program, {
     output: args.output,
     root: args.root,

@@ -1,6 +1,7 @@
 import {type RepairResult, repairPackage} from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import type {Output} from '../output.js';
+import {refuseStandardInput} from '../refuse-standard-input.js';
 import {safe} from '../safe-text.js';
 import {counted} from '../size.js';
 import {floorsToJson} from './audit-json.js';
@@ -29,6 +30,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
 
 function checkUsage({into, 'in-place': inPlace, 'dry-run': dryRun}: Arguments): void {
   if (into !== undefined && inPlace) throw new UsageError('--into and --in-place are mutually exclusive');
+  refuseStandardInput('--into', into);
   if (into === undefined && !inPlace && !dryRun) throw new UsageError('specify --into DIR or --in-place');
 }
 
