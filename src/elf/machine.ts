@@ -124,3 +124,17 @@ function mips({elfClass, littleEndian, e_flags}: MachineFacts): Machine {
   const abi = (e_flags & EF_MIPS_ABI2) !== 0 ? 'mipsn32' : 'mips';
   return machine(`${abi}${suffix}`, page64K, `${abi}${suffix}`);
 }
+
+/** Tell whether qemu-user has a target of this name, `arm` for instance, whose emulator is `qemu-arm`. */
+export function isQemuTarget(name: string): boolean {
+  return Object.keys(machines)
+    .flatMap((e_machine) => variants.map((variant) => ({...variant, e_machine: Number(e_machine)})))
+    .some((facts) => describeMachine(facts).qemuTarget === name);
+}
+
+/** What one e_machine has several targets for. */
+const variants: readonly Omit<MachineFacts, 'e_machine'>[] = ([32, 64] as const).flatMap((elfClass) =>
+  [true, false].flatMap((littleEndian) =>
+    [0, EF_MIPS_ABI2].map((e_flags) => ({elfClass, littleEndian, e_flags})),
+  ),
+);

@@ -3,6 +3,7 @@
  */
 import {type Stats, statSync} from 'node:fs';
 import {posix} from 'node:path';
+import {isQemuTarget} from '../elf/machine.js';
 import type {PackedContents} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
@@ -270,8 +271,9 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
+/** qemu-img and others are tools. */
 function isEmulator(name: string): boolean {
-  return /^qemu-(?!system-)\w+$/.test(name);
+  return name.startsWith('qemu-') && isQemuTarget(name.slice('qemu-'.length));
 }
 
 /** A static program is what packing would make of it. */

@@ -1,6 +1,7 @@
 import test from 'ava';
+import {qemuTargets} from '../../src/binfmt/targets.js';
 import {PT} from '../../src/elf/constants.js';
-import {describeMachine, machineOf} from '../../src/elf/machine.js';
+import {describeMachine, isQemuTarget, machineOf} from '../../src/elf/machine.js';
 import {fixtureBytes, fixtures} from '../helpers/fixtures.js';
 import {readelfHeader} from '../helpers/readelf.js';
 import {elfHeader} from '../helpers/synthetic.js';
@@ -116,4 +117,10 @@ test('a machine that nobody knows has a name with its number, and the largest us
     'machine 0x14',
     'little-endian 32-bit PowerPC is nobody’s',
   );
+});
+
+test("a target of qemu-user is known by its name, and QEMU's tools are none", (t) => {
+  for (const {name} of qemuTargets) t.true(isQemuTarget(name), name);
+  for (const name of ['', 'img', 'nbd', 'io', 'ga', 'edid', 'keymap', 'kvm', 'system-arm', 'toString'])
+    t.false(isQemuTarget(name), name);
 });

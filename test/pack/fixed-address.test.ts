@@ -1,4 +1,4 @@
-import {readFileSync, writeFileSync} from 'node:fs';
+import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {ET} from '../../src/elf/constants.js';
@@ -263,3 +263,18 @@ test(
     t.regex(stderr, new RegExp(`relative relocations: ${own}\n`), 'those of the loader itself');
   }),
 );
+
+test('only an emulator is closed and at fixed addresses by itself, and no other program called qemu-something', async (t) => {
+  for (const [name, emulates] of [
+    ['qemu-arm', true],
+    ['qemu-aarch64_be', true],
+    ['qemu-img', false],
+    ['qemu-system-arm', false],
+  ] as const) {
+    const program = path.join(tempDirectory(t), name);
+    copyFileSync('/usr/bin/xz', program);
+    const {contents} = await pack(t, program, {dryRun: true});
+    t.is(contents?.closed, emulates, name);
+    t.is(contents?.fixedAddress, emulates ? true : undefined, name);
+  }
+});
