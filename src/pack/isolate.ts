@@ -34,17 +34,23 @@ export interface Isolation {
  * Plan the byte edits for a loader.
  *
  * @param directories whether it is to lose its built-in directories, too; a packed program keeps them, for plugins
+ * @param cache whether it is to lose ld.so.cache; what has its libraries outside keeps it
  */
-export function planIsolation(view: ElfView, {directories: lose = true} = {}): Isolation {
+export function planIsolation(view: ElfView, {directories: lose = true, cache = true} = {}): Isolation {
   const text = libraryText(view.source);
   const isMusl = /\0LD_LIBRARY_PATH\0/.test(text) && text.includes('/etc/ld-musl-');
   const prefix = isMusl ? [] : findPrefixTest(view, text);
-  const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings);
+  const names = replaceStrings(text, isMusl ? muslStrings : glibcStrings(cache));
   const directories = isMusl || !lose ? [] : replaceDirectories(text);
   const isIsolated = isMusl ? names.length === 2 : prefix.length === 1;
   const writes = [...(isIsolated ? prefix : []), ...names, ...directories];
-  const ignored = lose ? ', ld.so.cache and its built-in directories' : ' and ld.so.cache';
-  const change = `the loader ignores LD_* variables, ld.so.preload${ignored}`;
+  const ignored = [
+    'LD_* variables',
+    'ld.so.preload',
+    ...(cache ? ['ld.so.cache'] : []),
+    ...(lose ? ['its built-in directories'] : []),
+  ];
+  const change = `the loader ignores ${ignored.slice(0, -1).join(', ')} and ${ignored.at(-1)}`;
   return {
     plan: planOf(view, writes, isIsolated ? [change] : []),
     isIsolated,
@@ -190,9 +196,9 @@ function findPrefixTest(view: ElfView, text: string, isChanged = false): Write[]
 }
 
 /** Same length; the new paths are in a directory that /proc cannot have, mounted or not. */
-const glibcStrings: readonly (readonly [string, string])[] = [
+const glibcStrings = (cache: boolean): readonly (readonly [string, string])[] => [
   ['/etc/ld.so.preload', '/proc/-/ld.preload'],
-  ['/etc/ld.so.cache', '/proc/-/ld.cache'],
+  ...(cache ? ([['/etc/ld.so.cache', '/proc/-/ld.cache']] as const) : []),
   ['GLIBC_TUNABLES', 'GLIBC%TUNABLES'],
 ];
 

@@ -39,9 +39,9 @@ export interface PackOptions {
   readonly dlopen?: DlopenLevel | undefined;
   /** Whether the loader opens nothing but what is inside. Default: true for an emulator, `qemu-TARGET`. */
   readonly closed?: boolean | undefined;
-  /** Whether the loader ignores LD_* variables, ld.so.preload and ld.so.cache. Default: true. */
+  /** Whether the loader ignores LD_* variables, ld.so.preload and, unless it is packed alone, ld.so.cache. Default: true. */
   readonly isolate?: boolean | undefined;
-  /** Pack the loader alone; libraries are looked for as ever. */
+  /** Pack the loader alone; libraries are looked for as ever, in ld.so.cache too. */
   readonly loaderOnly?: boolean | undefined;
   /**
    * Whether the file always has the same addresses and is relocated for them: it starts faster, without ASLR. Default: true for
@@ -105,7 +105,8 @@ function packTree(tree: ResolvedTree, root: OpenRoot, options: PackOptions): Pac
     if (own === undefined || loader === undefined) throw new ElfError('NOT_FOUND', 'no loader found');
     const emulates = isEmulator(own.names[0] ?? '');
     const {isolate, closed = emulates, fixedAddress = emulates && !options.loaderOnly} = options;
-    const plan = planPack({program: own, loader, libraries, closed, isolate, fixedAddress});
+    const keepCache = options.loaderOnly;
+    const plan = planPack({program: own, loader, libraries, closed, isolate, keepCache, fixedAddress});
     notes.push(...sources.slice(0, 1).flatMap(lostBits), ...plan.notes);
     const result = {output: options.output, contents: plan.contents, plan, notes};
     if (options.dryRun) return {...result, listing: undefined};

@@ -59,8 +59,8 @@ export function planPack(request: PackRequest): PackPlan {
   return assemble(request, placed, contents, calls, isolation?.warnings ?? []);
 }
 
-function isolationOf({loader, keepDirectories = true}: PackRequest): Isolation {
-  return planIsolation(loader.view, {directories: !keepDirectories});
+function isolationOf({loader, keepDirectories = true, keepCache = false}: PackRequest): Isolation {
+  return planIsolation(loader.view, {directories: !keepDirectories, cache: !keepCache});
 }
 
 function contentsOf(

@@ -25,6 +25,8 @@ export interface PackRequest {
   readonly isolate?: boolean | undefined;
   /** Whether an isolated loader keeps the directories that it was built with. Default: true. */
   readonly keepDirectories?: boolean | undefined;
+  /** Whether an isolated loader goes on using ld.so.cache. Default: false. */
+  readonly keepCache?: boolean | undefined;
   /** Whether the file is always at the same addresses, and relocated for them; see fixed/base.ts. Default: false. */
   readonly fixedAddress?: boolean | undefined;
 }

@@ -4,7 +4,7 @@ import test from 'ava';
 import {openElfSync} from '../../src/elf/open.js';
 import {packedContents} from '../../src/elf/packed.js';
 import {unpack} from '../../src/pack/unpack.js';
-import {elfinterp} from '../helpers/cli.js';
+import {program as cli, elfinterp} from '../helpers/cli.js';
 import {stripPrograms} from '../helpers/strippers.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, pathOf, run, withTools} from '../helpers/tools.js';
@@ -203,5 +203,27 @@ test(
       const runs = run(file, ['--version']).stdout === output('/usr/bin/xz', ['--version']);
       t.true(runs, `${tool}: it ${before.equals(readFileSync(file)) ? 'is as before' : 'was changed'}`);
     }
+  }),
+);
+
+test(
+  'with the loader alone inside, libraries are found by ld.so.cache as ever',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const file = (name: string) => path.join(directory, name);
+    writeFileSync(file('code.c'), 'int one(void) { return 1; }\n');
+    mkdirSync(file('lib'));
+    const library = file('lib/libonlycached.so');
+    output('gcc', ['-shared', '-fPIC', '-Wl,-soname,libonlycached.so', '-o', library, file('code.c')]);
+    writeFileSync(file('code.c'), 'int one(void);\nint main(void) { return 40 + one(); }\n');
+    output('gcc', ['-o', file('main'), file('code.c'), library]);
+    writeFileSync(file('conf'), `${file('lib')}\n/lib/x86_64-linux-gnu\n`);
+    output('/sbin/ldconfig', ['-X', '-C', file('cache'), '-f', file('conf')]);
+    const script = `mount --bind "$0/cache" /etc/ld.so.cache || exit 99
+      "$1" "$2" pack --loader-only "$0/main" "$0/packed" >&2 || exit 98; "$0/main"; echo $?; "$0/packed"; echo $?`;
+    const as = process.geteuid?.() === 0 ? [] : ['--map-root-user'];
+    const words = ['--mount', ...as, 'sh', '-c', script, directory, process.execPath, cli];
+    const {stdout, stderr} = run('unshare', words);
+    t.is(stdout, '41\n41\n', stderr);
   }),
 );

@@ -16,9 +16,12 @@ export const pack = {
     closed: flag('let the loader open only what is inside (default for qemu-user emulators)', {
       twoWays: true,
     }),
-    isolate: flag('make the loader inside ignore LD_* variables, ld.so.preload and ld.so.cache', {
-      default: true,
-    }),
+    isolate: flag(
+      'make the loader inside ignore LD_* variables, ld.so.preload and (not with --loader-only) ld.so.cache',
+      {
+        default: true,
+      },
+    ),
     'fixed-address': flag(
       'relocate the program and its libraries to fixed addresses: they start faster, but ASLR no longer moves them (default for qemu-user emulators)',
       {twoWays: true},
