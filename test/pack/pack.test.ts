@@ -227,3 +227,34 @@ test(
     t.is(stdout, '41\n41\n', stderr);
   }),
 );
+
+test(
+  'plugins are found in a directory whose name is one of those for special processors, unless the program is closed',
+  withTools(async (t) => {
+    const directory = tempDirectory(t);
+    const [source, program] = [path.join(directory, 'code.c'), path.join(directory, 'main')];
+    writeFileSync(
+      source,
+      `#include <dlfcn.h>
+#include <stdio.h>
+int main(void) {
+  dlopen("libnone.so", RTLD_NOW);
+  void *plugin = dlopen("libplug.so", RTLD_NOW);
+  puts(plugin ? "found" : dlerror());
+}\n`,
+    );
+    for (const name of ['tls', 'x86_64', 'haswell', 'plain', 'glibc-hwcaps']) {
+      const plugins = path.join(directory, name);
+      mkdirSync(plugins);
+      output('gcc', ['-shared', '-fPIC', '-o', path.join(plugins, 'libplug.so'), sourceFile('plugin.c')]);
+      output('gcc', ['-o', program, source, `-Wl,--enable-new-dtags,-rpath,${plugins}`]);
+      t.is(run(program, []).stdout, 'found\n', name);
+      for (const fixedAddress of [false, true]) {
+        const {output: file} = await pack(t, program, {fixedAddress});
+        t.is(run(file, []).stdout, 'found\n', name);
+      }
+      const {output: file} = await pack(t, program, {closed: true});
+      t.regex(run(file, []).stdout, /^libplug\.so: cannot open/, name);
+    }
+  }),
+);

@@ -16,7 +16,7 @@
  * they are used in place, and only a library that is loaded again comes out of the second mapping, in the way described above.
  *
  * Whatever directory the loader looks in, a name inside is what it finds, so neither a search path nor a file of the
- * machine can get in the way. Only the subdirectories for special processors do not exist.
+ * machine can get in the way. Only the subdirectories for special processors have nothing from inside.
  *
  * No libc, no writable data but `struct state`, no relocations. build.sh compiles this file.
  */
@@ -328,14 +328,17 @@ static i64 describe(struct stat *result, const struct library *library)
 
 /*
  * The loader asks for the directories that it did not find a library in, to leave out those that are not there. In
- * one that is left out nothing inside would be found either, so they all are.
+ * one that is left out nothing inside would be found either, so they all are. Those for special processors have nothing
+ * from inside, but they may have files of the machine.
  */
-static i64 stat(const char *path, struct stat *result)
+static i64 stat(i64 number, i64 *a, const char *path, struct stat *result)
 {
 	u64 length = 0;
 	while (path[length])
 		length++;
-	return is_special(path, length) ? -ENOENT : describe(result, 0);
+	if (!is_special(path, length))
+		return describe(result, 0);
+	return config.flags & CLOSED ? -ENOENT : sys(number, a[0], a[1], a[2], a[3], 0, 0);
 }
 
 /* What is ready at a fixed address is the loader's once it is mapped: it may be gone by now. */
@@ -512,10 +515,10 @@ HIDDEN i64 handle(i64 number, i64 *a)
 {
 	if (number == NR_openat)
 		return open(a);
-	IF_OLD_STAT(if ((number == NR_stat || number == NR_lstat) && a[0]) return stat((const char *)a[0], (struct stat *)a[1]);)
+	IF_OLD_STAT(if ((number == NR_stat || number == NR_lstat) && a[0]) return stat(number, a, (const char *)a[0], (struct stat *)a[1]);)
 	const char *path = number == NR_newfstatat ? (const char *)a[1] : 0;
 	if (path && *path)
-		return stat(path, (struct stat *)a[2]);
+		return stat(number, a, path, (struct stat *)a[2]);
 	if (number == NR_mmap && a[3] & MAP_ANONYMOUS)
 		return reserve(a);
 	u64 i = (u32)a[number == NR_mmap ? 4 : 0] - FIRST_DESCRIPTOR;
