@@ -36,8 +36,11 @@ function list(file: string, contents: PackedContents): Listing {
     const env = {[`LD${contents.isolated ? '%' : '_'}TRACE_LOADED_OBJECTS`]: '1'};
     const inRoot = ['--user', '--map-root-user', `--root=${root.name}`, '--wd=/', '/program'];
     const unshare = findFixedProgram('unshare');
-    const result = unshare === undefined ? undefined : run(unshare, inRoot, env);
-    const refusal = result === undefined ? 'unshare is not installed' : refusalOf(result);
+    // Its loader is not isolated: it would list what unshare loads.
+    const mayStart = unshare !== undefined && contents.isolated;
+    const result = mayStart ? run(unshare, inRoot, env) : undefined;
+    const missing = contents.isolated ? 'unshare is not installed' : 'the file is not isolated';
+    const refusal = result === undefined ? missing : refusalOf(result);
     if (result !== undefined && refusal === undefined) return judge(result, true, contents);
     if (process.geteuid?.() === 0) return {kind: 'not-run', why: `no empty root for it: ${refusal}`};
     return judge(run(program, [], env), false, contents);

@@ -159,3 +159,19 @@ rootTest(
     t.is(elfinterp(['pack', xz, file]).stderr, '', 'otherwise there is nothing to note');
   }),
 );
+
+test(
+  'of a file that is not isolated the libraries are listed, and not those of unshare',
+  withTools(async (t) => {
+    const directory = tempDirectory(t);
+    chmodSync(directory, 0o777);
+    const words = ['pack', '--json', '--no-isolate', xz, path.join(directory, 'xz')];
+    const {listing} = JSON.parse(elfinterpAsNobody(words).stdout) as {listing?: PackResult['listing']};
+    t.is(listing?.kind, 'listed');
+    if (listing?.kind !== 'listed') return;
+    t.true(listing.libraries.includes('liblzma.so.5'));
+    t.false(listing.emptyRoot);
+    if (process.geteuid?.() === 0)
+      notRun(t, await pack(t, xz, {isolate: false}), /: the file is not isolated$/);
+  }),
+);
