@@ -7,6 +7,7 @@ import {existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import {join} from 'node:path';
 import test from 'ava';
 import {planMounts} from '../../src/chroot/mounts.js';
+import {workingDirectoryInside} from '../../src/chroot/working-directory.js';
 import {Root} from '../../src/loader/root.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -39,4 +40,20 @@ test('a file that is made to mount on is not one that a link has come to lead to
   withPatchedFs(swap('etc', outside), () => t.throws(plan, {code: 'OUTSIDE'}));
   t.deepEqual(readdirSync(outside), ['resolv.conf']);
   t.is(readFileSync(join(outside, 'resolv.conf'), 'utf8'), 'content');
+});
+
+test('a bind mount goes to a place below the root directory, wherever this process is', (t) => {
+  const [chroot, source] = [tempDirectory(t), tempDirectory(t)];
+  mkdirSync(join(chroot, 'tmp/sub'), {recursive: true});
+  const root = new Root(chroot);
+  const plan = (target: string) => planMounts(root, false, {binds: [{source, target}]});
+  for (const target of ['tmp/sub', './tmp/sub', '../tmp/sub', '/tmp/sub']) {
+    t.true(plan(target).includes(`'--rbind' '${source}' '${join(chroot, 'tmp/sub')}'`), target);
+    t.is(workingDirectoryInside(root, [{source, target}], join(source, 'x')), '/tmp/sub/x');
+  }
+  for (const target of ['/', '.', 'tmp/..', '..']) t.throws(() => plan(target), {code: 'OUTSIDE'}, target);
+  for (const bind of [{source: ''}, {source: '', target: '/tmp'}, {source, target: ''}]) {
+    t.throws(() => planMounts(root, false, {binds: [bind]}), {code: 'BAD_REQUEST'});
+    t.throws(() => workingDirectoryInside(root, [bind], source), {code: 'BAD_REQUEST'});
+  }
 });
