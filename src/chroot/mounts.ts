@@ -12,7 +12,7 @@
  * /dev is filled where nobody else can reach it, and moved; a file to mount on is made in directories that are held.
  * A mount that is led elsewhere is one of this namespace only.
  */
-import {closeSync, existsSync, openSync} from 'node:fs';
+import {closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
@@ -178,7 +178,13 @@ function makeFile(root: Root, inside: string): void {
   try {
     using top = openDirectory(root.host);
     using directory = enter(top, posix.dirname(inside), 'make');
-    closeSync(openSync(directory.at(posix.basename(inside)), 'wx', 0o644));
+    const fd = openSync(directory.at(posix.basename(inside)), 'wx', 0o644);
+    try {
+      // Whatever the umask: what is mounted on it is for everybody, and the file stays.
+      fchmodSync(fd, 0o644);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     throw systemError(root.hostPath(inside), error, 'cannot create the file to mount on');
   }

@@ -22,6 +22,18 @@ test('the lines write to no path of the chroot: only mounts go there', (t) => {
   t.is(statSync(join(chroot, 'etc/resolv.conf')).size, 0);
 });
 
+test('a file that is made to mount on can be read by everybody, whatever the umask', (t) => {
+  const chroot = tempDirectory(t);
+  mkdirSync(join(chroot, 'etc'));
+  // A worker has no umask of its own to set.
+  const strict = ({openSync}: typeof fs) => ({
+    openSync: (path: string, flags: string | number, mode?: number) =>
+      openSync(path, flags, mode && mode & 0o700),
+  });
+  withPatchedFs(strict, () => planMounts(new Root(chroot), false, {resolvConf: true}));
+  t.is(statSync(join(chroot, 'etc/resolv.conf')).mode & 0o777, 0o644);
+});
+
 test('a file that is made to mount on is not one that a link has come to lead to', (t) => {
   const [chroot, outside] = [tempDirectory(t), tempDirectory(t)];
   mkdirSync(join(chroot, 'etc'));
