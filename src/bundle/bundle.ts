@@ -17,7 +17,7 @@ import {proveClosed} from './prove.js';
 import {proveStaged} from './prove-staged.js';
 import {type BundleOptions, type Request, requestOf} from './request.js';
 import {recover, settle} from './staging.js';
-import {requireOwnDirectories, withTarget} from './target.js';
+import {openToAll, requireOwnDirectories, withTarget} from './target.js';
 import {writeBundle} from './write-bundle.js';
 
 /** What was bundled. */
@@ -57,7 +57,10 @@ export async function bundle(
   options: BundleOptions,
 ): Promise<BundleResult> {
   layoutOf(namedPrograms(programs), options);
-  return withTarget(options.into, (target) => bundleAt(target, programs, options));
+  return withTarget(options.into, (target, isNew) => {
+    if (isNew) openToAll(target.top);
+    return bundleAt(target, programs, options);
+  });
 }
 
 /** The same in an open directory. */
