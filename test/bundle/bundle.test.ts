@@ -493,3 +493,23 @@ test('what came into the library directory of a bundle since is not lost with it
   await bundle(['/bin/sleep', ...first], options);
   t.is(run('chroot', [into, '/sleep', '0']).status, 0);
 });
+
+test('a bundle in a lower layer of an overlay file system is not replaced, and why is said', (t) => {
+  const top = tempDirectory(t);
+  for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(path.join(top, name));
+  const runner = `${process.execPath} ${path.resolve('bin/elfinterp.js')}`;
+  const put = (command: string, into: string) => `${runner} bundle ${command} --into ${into} --prefix /`;
+  const script = `${put('/bin/true', 'lower')}
+    mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr merged || exit 99
+    ${put('/bin/false', 'merged')}; [ $? = 1 ] || exit 98
+    chroot merged /true && ls -A merged
+    cp -a merged/lib merged/copy; rm -r merged/lib; mv merged/copy merged/lib
+    ${put('/bin/false', 'merged')}; ls -A merged`;
+  const {status, stdout, stderr} = run('unshare', ['-Urm', 'sh', '-c', script], {cwd: top});
+  if (status === 99) return t.pass('no overlay file system here');
+  t.regex(
+    stderr,
+    /merged\/lib: the directory cannot be moved: it is in a lower layer, or a mount \(expected/,
+  );
+  t.deepEqual([status, stdout.match(/^(lib|true|false)$/gm)], [0, ['lib', 'true', 'false', 'lib', 'true']]);
+});
