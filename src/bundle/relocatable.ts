@@ -327,9 +327,12 @@ function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string)
 /** An empty directory of ours that gives way says who may enter. What another user put there says nothing. */
 function keepAccess(top: DirFd, above: DirFd, name: string): void {
   using old = above.directory(name);
-  if (old === undefined || old.stats.uid !== top.stats.uid) return chmodSync(top.path, 0o755);
-  const isSameGroup = old.stats.gid === top.stats.gid || tryToGive(top, old.stats);
-  chmodSync(top.path, old.stats.mode & (isSameGroup ? 0o7777 : 0o1707));
+  chmodSync(top.path, old?.stats.uid === top.stats.uid ? modeLike(top, old.stats) : 0o755);
+}
+
+function modeLike(top: DirFd, old: Stats): number {
+  const isSameGroup = old.gid === top.stats.gid || tryToGive(top, old);
+  return old.mode & (isSameGroup ? 0o7777 : 0o1707);
 }
 
 /** Only to a group that this user is in, and that is known in this namespace. */

@@ -244,7 +244,8 @@ function planBind(root: Root, bind: BindMount, makeReadOnly = step): string {
     });
   }
   if (to.inside === '/' || to.inside.startsWith('/proc/')) {
-    const expected = to.inside === '/' ? "a place below the chroot's root directory" : 'a place outside /proc';
+    const expected =
+      to.inside === '/' ? "a place below the chroot's root directory" : 'a place outside /proc';
     throw new ElfError('OUTSIDE', `nothing can be mounted on ${printable(target)}`, {
       path: root.host,
       expected,

@@ -84,7 +84,10 @@ test.serial(
     for (const mount of [readOnly(empty), full]) {
       const {stdout, stderr} = within(mount, empty);
       t.is(stdout, greeting, stderr);
-      t.regex(stderr, /cannot use the cache, so the emulator is packed only for this run: .*(read-only|space)/);
+      t.regex(
+        stderr,
+        /cannot use the cache, so the emulator is packed only for this run: .*(read-only|space)/,
+      );
     }
   }),
 );

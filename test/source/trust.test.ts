@@ -3,8 +3,8 @@ import {chmodSync, mkdirSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {fullTrust, throughContent, throughDirectory} from '../../src/source/trust.js';
-import {run} from '../helpers/tools.js';
 import {tempDirectory} from '../helpers/temp.js';
+import {run} from '../helpers/tools.js';
 
 const onlyRoot = process.geteuid?.() === 0 ? test : test.skip;
 
@@ -18,7 +18,7 @@ onlyRoot("what an ACL lets another user write is not root's alone, whatever its 
   t.is(throughDirectory(fullTrust, look(directory)).foreigner, undefined);
   t.is(throughContent(fullTrust, look(file)).foreigner, undefined);
   const {status} = run('setfacl', ['-m', 'u:65534:rwx', directory, file]);
-  if (status !== 0) [directory, file].forEach((name) => chmodSync(name, 0o775));
+  if (status !== 0) for (const name of [directory, file]) chmodSync(name, 0o775);
   t.is(look(directory).gid, 0n);
   t.is(throughDirectory(fullTrust, look(directory)).foreigner, 'anybody');
   t.is(throughContent(fullTrust, look(file)).foreigner, 'anybody');
