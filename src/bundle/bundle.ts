@@ -17,7 +17,7 @@ import {proveClosed} from './prove.js';
 import {proveStaged} from './prove-staged.js';
 import {type BundleOptions, type Request, requestOf} from './request.js';
 import {recover, settle} from './staging.js';
-import {requireOwnDirectories, withTarget} from './target.js';
+import {openToAll, requireOwnDirectories, withTarget} from './target.js';
 import {writeBundle} from './write-bundle.js';
 
 /** What was bundled. */
@@ -57,7 +57,10 @@ export async function bundle(
   options: BundleOptions,
 ): Promise<BundleResult> {
   layoutOf(namedPrograms(programs), options);
-  return withTarget(options.into, (target) => bundleAt(target, programs, options));
+  return withTarget(options.into, (target, isNew) => {
+    if (isNew) openToAll(target.top);
+    return bundleAt(target, programs, options);
+  });
 }
 
 /** The same in an open directory. */
@@ -102,12 +105,12 @@ function install(request: Request, target: OpenRoot, before: Prepared | undefine
   const isAsBefore = stale.length === 0 && before !== undefined && isSameManifest(before.earlier, earlier);
   const prepared = isAsBefore ? before : prepare(request, target, earlier);
   if (isInstalled(target, prepared)) return resultOf(target, prepared, false);
-  const isBundle = earlier !== undefined || hasManifest(libs);
-  const requireOwn = () => refuseForeignFiles(target.top, prepared, isBundle, libs);
+  const isUnreadable = earlier === undefined && hasManifest(libs);
+  const requireOwn = () => refuseForeignFiles(target.top, prepared, isUnreadable, libs);
   requireOwn();
   if (earlier !== undefined) request.beforeReplacing?.(earlier);
   const kept = new Set(prepared.plan.files.filter(isKept).map(({path}) => path));
-  const replaced = {libs, isBundle, obsolete: obsoleteFiles(target, earlier, prepared.manifest), kept};
+  const replaced = {libs, isUnreadable, obsolete: obsoleteFiles(target, earlier, prepared.manifest), kept};
   const notes: string[] = [];
   writeBundle(target.top, prepared, replaced, {
     prove: (staged) => notes.push(...proveStaged(staged, prepared)),

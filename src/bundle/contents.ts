@@ -83,14 +83,15 @@ export function saysSo(readLink: () => string | undefined, {sha256}: Pick<Conten
   return target !== undefined && contentOfLink(target).sha256 === sha256;
 }
 
-/** What a file of these bytes is: data that everybody may read, or a script. */
+/** What a file of these bytes is that is made here: data that everybody may read, or a script. */
 export function contentOfBytes(bytes: Uint8Array, mode = 0o644): Content {
   return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode};
 }
 
 /** The permission bits that a bundled copy gets. */
-export function modeOf({mode}: Stats): number {
-  return (mode & 0o755) | 0o444;
+export function modeOf({mode}: Pick<Stats, 'mode'>): number {
+  // What the group or others may not read stays so: it may be a private key.
+  return (mode & 0o755) | 0o400;
 }
 
 /**

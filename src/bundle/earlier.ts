@@ -11,7 +11,7 @@
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import type {Root} from '../loader/root.js';
-import {saysSo} from './contents.js';
+import {modeOf, saysSo} from './contents.js';
 import {type BundleFile, generated} from './file-set.js';
 import {isInPlace, linkAt} from './in-place.js';
 import type {Manifest, ManifestFile, ManifestProgram} from './manifest.js';
@@ -112,12 +112,12 @@ function refuseOtherLibraries(kept: readonly ManifestFile[], added: ReadonlyMap<
 function keep(target: Root, listed: ManifestFile): KeptFile {
   const {path, role, mode, sha256} = listed;
   const text = role === 'link' ? linkAt(target, path) : undefined;
-  const isPlain = mode === ((mode & 0o755) | 0o444);
+  const isPlain = mode === modeOf({mode});
   const isSame = role === 'link' ? saysSo(() => text, listed) : isPlain && isInPlace(target, listed);
   if (!isSame) {
     throw new ElfError('CHANGED', 'cannot stay: it is missing, or was changed after it was installed', {
       path: target.hostPath(path),
-      expected: `sha256 ${sha256} and mode ${((mode & 0o755) | 0o444).toString(8)}; to rebuild what is there, name it again`,
+      expected: `sha256 ${sha256} and mode ${modeOf({mode}).toString(8)}; to rebuild what is there, name it again`,
     });
   }
   const why = 'of the bundle that is there';

@@ -7,36 +7,35 @@ import {hasFile} from '../change/steps.js';
 import {ElfError} from '../errors.js';
 import {enter} from '../loader/inside.js';
 import type {DirFd} from '../source/dir-fd.js';
-import type {Manifest, ManifestFile} from './manifest.js';
+import {type Manifest, type ManifestFile, manifestPath, ownDirectories} from './manifest.js';
 
 /**
- * Programs and data are replaced file by file, the library directory as a whole: where a bundle is, that is the
- * bundle's, with whatever came into it since (`verify` tells). Replacing something by the same bytes loses nothing.
+ * Programs and data are replaced file by file, the library directory as a whole: so nothing may be in it that neither
+ * the bundle before nor this one lists. Replacing something by the same bytes loses nothing.
  *
  * @param bundles the bundle that is there, whose files give way, and the one that takes its place
- * @param isBundle whether a bundle is there, even one whose list can no longer be read, which is then made anew
+ * @param isUnreadable whether a bundle is there whose list can no longer be read, which is then made anew
  * @param libs the library directory that is there
  * @throws ElfError CONFLICT naming the first file that no bundle put there
  */
 export function refuseForeignFiles(
   root: DirFd,
   {earlier, manifest: coming}: {earlier: Manifest | undefined; manifest: Manifest},
-  isBundle: boolean,
+  isUnreadable: boolean,
   libs: DirFd | undefined,
 ): void {
-  if (isBundle && earlier === undefined) return;
-  const own = new Set(earlier?.files.map(({path}) => path));
+  if (isUnreadable) return;
+  const own = new Set(earlier && [...earlier.files.map(({path}) => path), manifestPath(earlier)]);
   const planned = new Map(coming.files.map((file) => [file.path, file]));
-  const paths = new Set([
-    ...(earlier === undefined ? (libs?.names() ?? []) : []).map((name) => posix.join(coming.libs, name)),
-    ...planned.keys(),
-  ]);
+  const directories = new Set(earlier && [earlier, coming].flatMap(ownDirectories));
+  const unlisted = libs === undefined ? [] : unlistedIn(libs, coming.libs, own, directories);
+  const added = [...planned.keys()].filter((path) => !own.has(path));
   // In the library directory that is held and gives way, not in what has its name by now.
   const isLost = (path: string, file: ManifestFile | undefined) => {
     if (!path.startsWith(`${coming.libs}/`)) return isOther(root, path, file);
     return libs !== undefined && isOther(libs, path.slice(coming.libs.length), file);
   };
-  const foreign = [...paths].filter((path) => !own.has(path) && isLost(path, planned.get(path)));
+  const foreign = [...new Set([...unlisted, ...added])].filter((path) => isLost(path, planned.get(path)));
   const [first] = foreign;
   if (first === undefined) return;
   const more = foreign.length > 1 ? `, and ${foreign.length - 1} more` : '';
@@ -53,4 +52,20 @@ function isOther(top: DirFd, path: string, planned: ManifestFile | undefined): b
   return (
     planned === undefined || directory === undefined || !hasEntry(directory, posix.basename(path), planned)
   );
+}
+
+/** What is neither a bundle's file nor in a bundle's directory; one that is not the bundle's is named as a whole. */
+function unlistedIn(
+  directory: DirFd,
+  path: string,
+  files: ReadonlySet<string>,
+  directories: ReadonlySet<string>,
+): string[] {
+  return directory.exactNames().flatMap((name) => {
+    const below = posix.join(path, name);
+    using entry = directory.openPath(name);
+    if (!entry?.stats.isDirectory()) return files.has(below) ? [] : [below];
+    using inner = directories.has(below) ? directory.directory(name) : undefined;
+    return inner === undefined ? [below] : unlistedIn(inner, below, files, directories);
+  });
 }

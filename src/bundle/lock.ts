@@ -19,6 +19,9 @@ const asidePrefix = `${lockName}-`;
 const longestWait = 60_000;
 const pause = 50;
 
+/** Who has a lock that is not there at the moment. */
+const unsteady = 'a link that comes and goes';
+
 /**
  * Do something while no other elfinterp changes the bundles of a root.
  *
@@ -49,9 +52,10 @@ function take(root: DirFd): void {
   const deadline = Date.now() + longestWait;
   while (!tryToTake(root, lockName)) {
     const holder = holderOf(root, lockName);
+    // The owner of the directory could make locks and take them away for ever.
+    if (Date.now() > deadline) throw busy(root, holder ?? unsteady);
     if (holder === undefined) continue;
     if (!isHeld(root, lockName, holder)) takeAway(root, lockName, holder);
-    else if (Date.now() > deadline) throw busy(root, holder);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
   }
 }
@@ -116,8 +120,10 @@ export async function withMark<T>(root: DirFd, name: string, work: () => Promise
 }
 
 function takeMark(root: DirFd, name: string): void {
+  const deadline = Date.now() + longestWait;
   while (!tryToTake(root, name)) {
     const holder = holderOf(root, name);
+    if (Date.now() > deadline) throw busy(root, holder ?? unsteady, name);
     if (holder === undefined) continue;
     // Work of hours may go on where nothing is known of its process.
     if (isRunning(holder) !== false) throw busy(root, holder, name);

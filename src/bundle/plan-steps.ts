@@ -10,8 +10,8 @@ import type {Manifest, ManifestFile} from './manifest.js';
 export interface Replaced {
   /** The library directory that is there, if any. */
   readonly libs: DirFd | undefined;
-  /** Whether that is a bundle's, with all that has come into it. */
-  readonly isBundle: boolean;
+  /** Whether that is a bundle's whose list cannot be read: it gives way with all that has come into it. */
+  readonly isUnreadable: boolean;
   /** Files that have no place in the new one. */
   readonly obsolete: readonly ObsoleteFile[];
   /** Paths of files that stay as they are. */
@@ -52,7 +52,7 @@ export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): 
   };
 }
 
-function putAsideLibraries(path: string, {libs, isBundle}: Replaced): Preparation {
+function putAsideLibraries(path: string, {libs, isUnreadable}: Replaced): Preparation {
   if (libs === undefined) return {op: 'putAsideDirectory', path, inode: null};
-  return {op: 'putAsideDirectory', path, inode: inodeOf(libs), ...(!isBundle && {state: stateOf(libs)})};
+  return {op: 'putAsideDirectory', path, inode: inodeOf(libs), ...(!isUnreadable && {state: stateOf(libs)})};
 }

@@ -9,12 +9,12 @@
  * a workspace beside its place and renamed, so it is there as a whole or not at all. As in any bundle, what is read and
  * where it goes is held by descriptor, for root may run this in a directory of another user.
  */
-import {chmodSync, lstatSync, renameSync} from 'node:fs';
+import {chmodSync, chownSync, lstatSync, renameSync, type Stats, statSync} from 'node:fs';
 import {posix} from 'node:path';
 import {planEdit} from '../edit/plan-edit.js';
 import {type ElfFile, openElfSource} from '../elf/open.js';
 import {ElfView} from '../elf/view.js';
-import {ElfError, inWords, systemError} from '../errors.js';
+import {ElfError, inWords, printable, systemError} from '../errors.js';
 import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
 import {OpenRoot} from '../loader/open-root.js';
 import {Resolver} from '../loader/resolve.js';
@@ -48,7 +48,7 @@ import {makeDirectories, stageFile} from './write-bundle.js';
 
 /** What comes along in a relocatable bundle. */
 export interface RelocatableOptions extends LibcDataRequest {
-  /** The directory to make: one that does not exist, or is empty. */
+  /** The directory to make: one that does not exist, or is empty; then it is replaced. */
   readonly into: string;
   /** Take programs and libraries from this root; their paths are inside it. */
   readonly root?: string | undefined;
@@ -117,6 +117,7 @@ export async function bundleRelocatable(
   const named = namedPrograms(programs);
   for (const file of [...named, ...(options.files ?? [])]) requireRelative(file);
   const directory = absolutePath(options.into);
+  if (directory === '/') throw irreplaceable(directory, 'the root directory');
   return withTarget(posix.dirname(directory), ({top: above}) => {
     const name = posix.basename(directory);
     refuseOccupied(above, name);
@@ -133,12 +134,25 @@ export async function bundleRelocatable(
 
 function refuseOccupied(above: DirFd, name: string): void {
   using directory = above.directory(name);
-  const names = directory?.names() ?? [];
+  if (directory === undefined) return;
+  const names = directory.names();
+  const {dev, ino} = directory.stats;
+  const here = statSync('.');
+  if (dev !== above.stats.dev) throw irreplaceable(directory.real, 'a mount point');
+  if (dev === here.dev && ino === here.ino) throw irreplaceable(directory.real, 'the working directory');
   if (names.length === 0) return;
   throw new ElfError('CONFLICT', 'the directory is not empty', {
-    path: directory?.real,
+    path: directory.real,
     expected: 'an empty directory, or a new one',
     got: names.slice(0, 5).join(', '),
+  });
+}
+
+/** A directory that is there gives way to the new one: who is in it would be in one that is gone. */
+function irreplaceable(path: string, what: string): ElfError {
+  return new ElfError('CONFLICT', `this is ${what}, which cannot be replaced as a whole`, {
+    path,
+    expected: `another directory, such as ${printable(posix.join(path, 'bundle'))}`,
   });
 }
 
@@ -294,13 +308,39 @@ function prove(workspace: DirFd, {plan: {files}, dlopen}: Prepared): void {
 }
 
 function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string): void {
-  chmodSync(top.path, 0o755);
-  // An empty directory gives way to another in one step (rename(2)).
-  renameSync(workspace.at(treeName), above.at(name));
+  keepAccess(top, above, name);
+  try {
+    // An empty directory gives way to another in one step (rename(2)).
+    renameSync(workspace.at(treeName), above.at(name));
+  } catch (error) {
+    const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
+    throw isBusy ? irreplaceable(posix.join(above.real, name), 'a mount point') : error;
+  }
   syncDirectory(above.path);
   const [made, now] = [top.stats, lstatSync(above.at(name), {throwIfNoEntry: false})];
   if (now?.ino === made.ino && now.dev === made.dev) return;
   throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
     path: posix.join(above.real, name),
   });
+}
+
+/** An empty directory of ours that gives way says who may enter. What another user put there says nothing. */
+function keepAccess(top: DirFd, above: DirFd, name: string): void {
+  using old = above.directory(name);
+  chmodSync(top.path, old?.stats.uid === top.stats.uid ? modeLike(top, old.stats) : 0o755);
+}
+
+function modeLike(top: DirFd, old: Stats): number {
+  const isSameGroup = old.gid === top.stats.gid || tryToGive(top, old);
+  return old.mode & (isSameGroup ? 0o7777 : 0o1707);
+}
+
+/** Only to a group that this user is in, and that is known in this namespace. */
+function tryToGive({path}: DirFd, {uid, gid}: Stats): boolean {
+  try {
+    chownSync(path, uid, gid);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -31,7 +31,11 @@ export function recover(root: DirFd): readonly string[] {
   return recoverTree(root, bundleStaging);
 }
 
-/** Change the bundle of a root, which is locked; see `changeTree`. */
-export function changeBundle(root: DirFd, plan: (staging: DirFd) => Journal): void {
-  changeTree(root, bundleStaging, plan);
+/** Change the bundle of a root, which is locked; see `changeTree`. @param failure what is said when that fails */
+export function changeBundle(
+  root: DirFd,
+  plan: (staging: DirFd) => Journal,
+  failure = bundleStaging.failure,
+): void {
+  changeTree(root, {...bundleStaging, failure}, plan);
 }

@@ -179,7 +179,7 @@ function putAside(
     return;
   }
   using to = enter(sides.staging, `/replaced${parent}`, 'make');
-  renameSync(from.at(name), to.at(name));
+  moveAside(from, to, name);
   using moved = to.openPath(name);
   try {
     if (moved !== undefined) check(moved);
@@ -187,6 +187,20 @@ function putAside(
   } catch (error) {
     renameSync(to.at(name), from.at(name));
     throw error;
+  }
+}
+
+/** On an overlay file system, a directory of a lower layer can be copied, but not renamed. */
+function moveAside(from: DirFd, to: DirFd, name: string): void {
+  try {
+    renameSync(from.at(name), to.at(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV' || !isDirectory(from, name)) throw error;
+    throw new ElfError('UNSUPPORTED', 'the directory cannot be moved: it is in a lower layer, or a mount', {
+      path: posix.join(from.real, name),
+      expected: 'the file system and layer of the root; on an overlay, put a copy (cp -a) in its place',
+      cause: error,
+    });
   }
 }
 

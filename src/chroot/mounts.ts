@@ -12,7 +12,7 @@
  * /dev is filled where nobody else can reach it, and moved; a file to mount on is made in directories that are held.
  * A mount that is led elsewhere is one of this namespace only.
  */
-import {closeSync, existsSync, openSync} from 'node:fs';
+import {closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
 import {enter} from '../loader/inside.js';
@@ -26,7 +26,7 @@ import {findTool} from './tools.js';
 export interface BindMount {
   /** A file or directory of the machine. */
   readonly source: string;
-  /** Where it appears inside the chroot; it must exist there. Default: as on the machine. */
+  /** Where it appears inside the chroot, from its root; it must exist there. Default: as on the machine. */
   readonly target?: string | undefined;
   /** What is mounted below the source stays as it is. */
   readonly readOnly?: boolean | undefined;
@@ -178,7 +178,13 @@ function makeFile(root: Root, inside: string): void {
   try {
     using top = openDirectory(root.host);
     using directory = enter(top, posix.dirname(inside), 'make');
-    closeSync(openSync(directory.at(posix.basename(inside)), 'wx', 0o644));
+    const fd = openSync(directory.at(posix.basename(inside)), 'wx', 0o644);
+    try {
+      // Whatever the umask: what is mounted on it is for everybody, and the file stays.
+      fchmodSync(fd, 0o644);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     throw systemError(root.hostPath(inside), error, 'cannot create the file to mount on');
   }
@@ -208,22 +214,38 @@ function noPlace(root: Root, place: string, path: string): ElfError {
   );
 }
 
+/**
+ * The absolute paths that a bind mount is between. A relative target starts at the root of the chroot: this machine's
+ * working directory means nothing there.
+ *
+ * @throws ElfError BAD_REQUEST for an empty path, which would be the working directory, or the whole chroot
+ */
+export function placesOf({source, target}: BindMount) {
+  if (source === '' || target === '') {
+    throw new ElfError('BAD_REQUEST', 'a bind mount has an empty path', {
+      expected: 'a file or directory of the machine, and a place inside',
+      got: printable(`${source}:${target ?? ''}`),
+    });
+  }
+  const from = absolutePath(source);
+  return {source: from, target: posix.resolve('/', target ?? from)};
+}
+
 /** @param makeReadOnly how: a bind mount that stays writable is an error, or a warning */
-function planBind(
-  root: Root,
-  {source, target = source, readOnly = false}: BindMount,
-  makeReadOnly = step,
-): string {
+function planBind(root: Root, bind: BindMount, makeReadOnly = step): string {
+  const {readOnly = false} = bind;
+  const {source, target} = placesOf(bind);
   const from = sourceOf(source);
   const to = root.resolve(target);
   if (!to.found || to.stats.isDirectory() !== from.stats.isDirectory()) {
     const kind = from.stats.isDirectory() ? 'directory' : 'file';
     throw new ElfError('NOT_FOUND', `there is no ${kind} in the chroot to mount ${printable(source)} on`, {
-      path: root.hostPath(posix.resolve('/', target)),
+      path: root.hostPath(target),
     });
   }
-  if (to.inside.startsWith('/proc/')) {
-    const expected = 'a place outside /proc';
+  if (to.inside === '/' || to.inside.startsWith('/proc/')) {
+    const expected =
+      to.inside === '/' ? "a place below the chroot's root directory" : 'a place outside /proc';
     throw new ElfError('OUTSIDE', `nothing can be mounted on ${printable(target)}`, {
       path: root.host,
       expected,
@@ -237,7 +259,7 @@ function planBind(
 }
 
 function sourceOf(path: string): Found {
-  const source = new Root().resolve(absolutePath(path));
+  const source = new Root().resolve(path);
   if (source.found) return source;
   throw new ElfError('NOT_FOUND', 'the file or directory to mount does not exist', {path});
 }

@@ -9,7 +9,7 @@ import {withLock} from '../bundle/lock.js';
 import {type Manifest, manifestPath, ownDirectories} from '../bundle/manifest.js';
 import {changeBundle, recover, settle} from '../bundle/staging.js';
 import {stateAt, stateOfEntry} from '../change/entry.js';
-import type {PutAside} from '../change/journal.js';
+import type {Journal, PutAside} from '../change/journal.js';
 import {hasDirectory} from '../change/steps.js';
 import {ElfError, inWords, printable} from '../errors.js';
 import {enter} from '../loader/inside.js';
@@ -63,12 +63,13 @@ function removeFrom(root: OpenRoot, options: RemoveOptions): RemoveResult {
     const files = findFiles(root, manifest, options.force ?? false);
     refuseUses(root, manifest, findUses(root, manifest));
     const directories = ownDirectories(manifest).filter((path) => hasDirectory(top, path));
-    changeBundle(top, () => ({
+    const plan = (): Journal => ({
       version: 1,
       prepare: files.map((file) => ({op: 'putAside', ...file})),
       commit: {op: 'putAside', path: list, state: listState},
       finish: directories.map((path) => ({op: 'removeEmpty', path})),
-    }));
+    });
+    changeBundle(top, plan, 'cannot remove the bundle');
     const gone = directories.filter((path) => !hasDirectory(top, path));
     const notes = directories.flatMap((path) => leftIn(top, path, directories));
     return {removed: [...stale, ...files.map(({path}) => path), list, ...gone], notes};

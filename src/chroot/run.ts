@@ -161,8 +161,9 @@ function warnOfLimits(root: Root, {kind}: IdMap, onWarning: (message: string) =>
     onWarning('only one user id exists inside: programs run, but chown to any other id fails');
 }
 
-/** The way in, through chroot(2). */
+/** The way in, through chroot(2). A relative directory would be looked up where this process is: outside. */
 function intoChroot(root: Root, cwd: string): readonly string[] {
+  if (!posix.isAbsolute(cwd)) throw new Error('the working directory inside is an absolute path');
   return [findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
 }
 

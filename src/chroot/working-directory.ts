@@ -4,7 +4,7 @@
 import {posix} from 'node:path';
 import {Root} from '../loader/root.js';
 import {workingDirectory} from '../source/working-directory.js';
-import type {BindMount} from './mounts.js';
+import {type BindMount, placesOf} from './mounts.js';
 
 /**
  * Find the caller's working directory inside: below the chroot, or in a directory that is mounted into it.
@@ -18,8 +18,8 @@ export function workingDirectoryInside(
 ): string {
   if (cwd === undefined) return '/';
   const machine = new Root();
-  const mounted = binds.flatMap(({source, target = source}) => {
-    const from = machine.resolve(posix.resolve(source));
+  const mounted = binds.map(placesOf).flatMap(({source, target}) => {
+    const from = machine.resolve(source);
     return from.found ? [{from: from.host, to: target}] : [];
   });
   // The last mount covers those before it, and all of them the chroot's own directories.

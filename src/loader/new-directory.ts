@@ -11,13 +11,18 @@ import type {OpenRoot} from './open-root.js';
 /**
  * Do something in a directory, which is made if it does not exist. If that fails, what was made is removed.
  *
+ * @param work is told whether the directory was made
  * @throws ElfError FILE_SYSTEM, and what `work` throws
  */
-export function inDirectory<T>(machine: OpenRoot, path: string, work: (directory: DirFd) => T): T {
+export function inDirectory<T>(
+  machine: OpenRoot,
+  path: string,
+  work: (directory: DirFd, isNew: boolean) => T,
+): T {
   const made: string[] = [];
   try {
     using directory = enter(machine, path, made);
-    return work(directory);
+    return work(directory, made.length > 0);
   } catch (error) {
     removeEmpty(machine, made);
     throw error;

@@ -24,11 +24,13 @@ export const fullTrust: Trust = {foreigner: undefined, linkedBy: undefined, isOp
 
 const own = () => BigInt(process.geteuid?.() ?? 0);
 
+/** Whether more than the owner may write. Root's own group is no exception: with an ACL these bits are its mask (acl(5)). */
+const isShared = (mode: bigint) => (mode & 0o022n) !== 0n;
+
 /** The trust after going through a directory, by its name, or through a link in one. */
-export function throughDirectory(trust: Trust, {uid, gid, mode}: BigIntStats): Trust {
+export function throughDirectory(trust: Trust, {uid, mode}: BigIntStats): Trust {
   const isSticky = (mode & 0o1000n) !== 0n;
-  const isShared = (mode & 0o002n) !== 0n || ((mode & 0o020n) !== 0n && gid !== 0n);
-  const here = isSticky || !isShared ? suspect(trust, uid) : suspect(trust, 'anybody');
+  const here = isSticky || !isShared(mode) ? suspect(trust, uid) : suspect(trust, 'anybody');
   const mayPass = here.foreigner === undefined || here.foreigner === uid || (mode & 0o001n) !== 0n;
   return {...here, isOpen: here.isOpen && mayPass};
 }
@@ -40,9 +42,8 @@ export function throughLink(trust: Trust, {uid}: BigIntStats): Trust {
 }
 
 /** The trust in what a file says, which is the word of its owner and of all who may write it. */
-export function throughContent(trust: Trust, {uid, gid, mode}: BigIntStats): Trust {
-  const isShared = (mode & 0o002n) !== 0n || ((mode & 0o020n) !== 0n && gid !== 0n);
-  return suspect(trust, isShared ? 'anybody' : uid);
+export function throughContent(trust: Trust, {uid, mode}: BigIntStats): Trust {
+  return suspect(trust, isShared(mode) ? 'anybody' : uid);
 }
 
 /** Whether another user may get through a directory; as a member of its group or by its ACL, for all that is known. */

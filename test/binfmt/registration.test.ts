@@ -75,6 +75,11 @@ const refusedRegistrations: readonly (readonly [string, Registration, RegExp])[]
     /not a file name extension/,
   ],
   ['no interpreter', registration({interpreter: ''}), /the interpreter is missing/],
+  [
+    'a relative interpreter',
+    registration({interpreter: './qemu-arm'}),
+    /expected a path that begins with \//,
+  ],
   ['an interpreter with a newline', registration({interpreter: '/a\nb'}), /contains a NUL or a newline/],
   ['flags that are no letters', registration({flags: 'p:'}), /unknown flags/],
   [

@@ -463,3 +463,53 @@ test('what no bundle put there is not replaced: a file of the same name, a direc
   await bundle(['/bin/true', '/bin/false'], {...place, into});
   t.deepEqual(readdirSync(path.join(into, 'debootstrap')).sort(), ['false', 'qemu-libs', 'true']);
 });
+
+test('what came into the library directory of a bundle since is not lost with it', async (t) => {
+  const into = tempDirectory(t);
+  const first = ['/bin/true', '/bin/false'];
+  const data = {source: '/etc/hostname', target: 'lib/own/name'};
+  const options = {into, prefix: '/', files: [data]};
+  const {files} = await bundle(first, options);
+  const loader = path.basename(files.find(({role}) => role === 'loader')?.path ?? '');
+  const refused = async (name: string, named = name) => {
+    const before = snapshot(into);
+    const error = await t.throwsAsync<ElfError>(() => bundle(['/bin/sleep'], options), undefined, name);
+    t.deepEqual([error?.code, error?.path], ['CONFLICT', path.join(into, 'lib', named)]);
+    t.deepEqual(snapshot(into), before);
+  };
+  for (const [name, named] of [['mine'], ['own/mine'], ['modules/my.ko', 'modules']] as const) {
+    const file = path.join(into, 'lib', name);
+    mkdirSync(path.dirname(file), {recursive: true});
+    writeFileSync(file, 'mine');
+    await refused(name, named);
+    rmSync(path.join(into, 'lib', named ?? name), {recursive: true});
+  }
+  // The bundle's own names give way, but not a directory that has one of them.
+  rmSync(path.join(into, 'lib', loader));
+  mkdirSync(path.join(into, 'lib', loader));
+  await refused(loader);
+  rmSync(path.join(into, 'lib', loader), {recursive: true});
+  writeFileSync(path.join(into, 'lib', loader), 'damaged');
+  await bundle(['/bin/sleep', ...first], options);
+  t.is(run('chroot', [into, '/sleep', '0']).status, 0);
+});
+
+test('a bundle in a lower layer of an overlay file system is not replaced, and why is said', (t) => {
+  const top = tempDirectory(t);
+  for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(path.join(top, name));
+  const runner = `${process.execPath} ${path.resolve('bin/elfinterp.js')}`;
+  const put = (command: string, into: string) => `${runner} bundle ${command} --into ${into} --prefix /`;
+  const script = `${put('/bin/true', 'lower')}
+    mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr merged || exit 99
+    ${put('/bin/false', 'merged')}; [ $? = 1 ] || exit 98
+    chroot merged /true && ls -A merged
+    cp -a merged/lib merged/copy; rm -r merged/lib; mv merged/copy merged/lib
+    ${put('/bin/false', 'merged')}; ls -A merged`;
+  const {status, stdout, stderr} = run('unshare', ['-Urm', 'sh', '-c', script], {cwd: top});
+  if (status === 99) return t.pass('no overlay file system here');
+  t.regex(
+    stderr,
+    /merged\/lib: the directory cannot be moved: it is in a lower layer, or a mount \(expected/,
+  );
+  t.deepEqual([status, stdout.match(/^(lib|true|false)$/gm)], [0, ['lib', 'true', 'false', 'lib', 'true']]);
+});

@@ -1,3 +1,4 @@
+import type fs from 'node:fs';
 import {lstatSync, readdirSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -42,6 +43,40 @@ test('nothing is left of a lock that was taken away in error while a third proce
   );
   t.true(renames > 1);
   t.deepEqual(readdirSync(directory), []);
+});
+
+test('locks that come and go are waited for no longer than one that stays', (t) => {
+  const directory = tempDirectory(t);
+  using root = openDirectory(directory);
+  const lock = path.join(directory, lockName);
+  const {now} = Date;
+  let [time, tries] = [now(), 0];
+  const limit = () => {
+    if (++tries > 1000) throw new Error('tried for ever');
+    time += 1000;
+  };
+  Date.now = () => time;
+  try {
+    const gone = ({symlinkSync}: typeof fs) => ({
+      symlinkSync(target: string, at: string) {
+        limit();
+        if (at.endsWith(lockName)) throw Object.assign(new Error('there'), {code: 'EEXIST'});
+        symlinkSync(target, at);
+      },
+    });
+    withPatchedFs(gone, () => t.throws(() => withLock(root, () => {}), {code: 'BUSY'}));
+    symlinkSync(dead, lock);
+    const another = ({renameSync, symlinkSync}: typeof fs) => ({
+      renameSync(from: string, to: string) {
+        limit();
+        renameSync(from, to);
+        symlinkSync(dead, lock);
+      },
+    });
+    withPatchedFs(another, () => t.throws(() => withLock(root, () => {}), {code: 'BUSY'}));
+  } finally {
+    Date.now = now;
+  }
 });
 
 test('a lock that has another holder by now is not given back', (t) => {

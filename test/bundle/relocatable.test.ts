@@ -1,19 +1,22 @@
 /* A bundle that is moved, copied, linked to and mounted read-only, and runs all the same. */
 import {
+  chmodSync,
+  chownSync,
   copyFileSync,
   cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, program} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {output, run, withTools} from '../helpers/tools.js';
 
 test(
   'two programs run wherever their directory is',
@@ -98,4 +101,29 @@ test('what is in the way is not touched, and nothing is left of what cannot be',
       .status,
     2,
   );
+});
+
+test('a directory that is there keeps its mode, or is refused where it cannot be replaced', (t) => {
+  const top = tempDirectory(t);
+  const into = join(top, 'into');
+  mkdirSync(into);
+  const group = process.geteuid?.() === 0 ? 65534 : statSync(into).gid;
+  chownSync(into, statSync(into).uid, group);
+  chmodSync(into, 0o2770);
+  const command = ['bundle', '--relocatable', '/bin/true', '--into'];
+  for (const [target, cwd, what] of [
+    ['.', into, 'the working directory'],
+    [into, into, 'the working directory'],
+    ['/', top, 'the root directory'],
+  ] as const) {
+    const {status, stderr} = elfinterp([...command, target], {cwd});
+    t.deepEqual([status, stderr.includes(`this is ${what}, which cannot be replaced as a whole`)], [1, true]);
+  }
+  const script = `mount --bind ${into} ${into} && exec "$0" "$@"`;
+  const mounted = run('unshare', ['-Urm', 'sh', '-ec', script, process.execPath, program, ...command, into]);
+  t.regex(mounted.stderr, /into: this is a mount point, which cannot be replaced/);
+  t.deepEqual([readdirSync(into), readdirSync(top)], [[], ['into']]);
+  t.is(elfinterp([...command, into]).status, 0);
+  const {mode, gid} = statSync(into);
+  t.deepEqual([mode & 0o7777, gid, readdirSync(into)], [0o2770, group, ['bin', 'lib']]);
 });

@@ -1,5 +1,6 @@
 /* What a bundle can be made of besides a program of this machine: data files, musl programs, other roots. */
 import {
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -15,6 +16,7 @@ import {
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
+import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {ElfError} from '../../src/errors.js';
 import {resolveTreeSync} from '../../src/loader/resolve.js';
 import {place} from '../helpers/place.js';
@@ -70,7 +72,7 @@ function files(root: string): string[] {
 test('a data file goes into the prefix under its own name, or to the place that is named', async (t) => {
   const [into, from] = [tempDirectory(t), tempDirectory(t)];
   const source = path.join(from, 'a.conf');
-  writeFileSync(source, 'key = value\n', {mode: 0o600});
+  writeFileSync(source, 'key = value\n');
   const {files: carried} = await bundle([program], {
     ...place,
     into,
@@ -89,6 +91,29 @@ test('a data file goes into the prefix under its own name, or to the place that 
       source,
     ]),
   );
+});
+
+test('a copy can be read by those who could read the original, and be changed by its owner alone', async (t) => {
+  const from = tempDirectory(t);
+  const modes = {key: 0o600, group: 0o660, open: 0o664, script: 0o777, odd: 0o004};
+  for (const [name, mode] of Object.entries(modes)) {
+    writeFileSync(path.join(from, name), 'text');
+    chmodSync(path.join(from, name), mode);
+  }
+  const kept = {key: 0o600, group: 0o640, open: 0o644, script: 0o755, odd: 0o404};
+  const modesIn = (directory: string) =>
+    Object.fromEntries(
+      Object.keys(modes).map((name) => [name, statSync(path.join(directory, name)).mode & 0o7777]),
+    );
+  const [into, moved] = [tempDirectory(t), path.join(tempDirectory(t), 'moved')];
+  const files = [{source: from, target: 'share'}];
+  await bundle([program], {...place, into, files});
+  t.deepEqual(modesIn(path.join(into, 'debootstrap/share')), kept);
+  // A later bundle keeps them.
+  await bundle(['/bin/false'], {...place, into});
+  t.deepEqual(modesIn(path.join(into, 'debootstrap/share')), kept);
+  await bundleRelocatable([program], {into: moved, files});
+  t.deepEqual(modesIn(path.join(moved, 'share')), kept);
 });
 
 test('a directory of data is carried with all that is in it, links as links', async (t) => {

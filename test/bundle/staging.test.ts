@@ -135,7 +135,7 @@ function replacing({root}: Sides): Journal {
   using libs = root.directory('b')?.directory('lib');
   return journalOf(root, manifest, {
     libs,
-    isBundle: true,
+    isUnreadable: true,
     obsolete: [{path: '/b/old', state: stateAt(root, '/b/old') ?? ''}],
     kept: new Set(['/b/same']),
   });
@@ -168,7 +168,7 @@ test('the only step of a bundle of which nothing exists yet moves the first dire
     journalOf(
       root,
       {...manifest, prefix: '/opt/x', libs: '/opt/x/lib'},
-      {libs: undefined, isBundle: false, obsolete: [], kept: new Set()},
+      {libs: undefined, isUnreadable: false, obsolete: [], kept: new Set()},
     ),
     {
       version: 1,
@@ -390,7 +390,7 @@ test('a directory that was made anew since stays as it is, and the message says 
 test('libraries that are no bundle stay if a file has come into them meanwhile', (t) => {
   const sides = makeRoot(t);
   using libs = sides.root.directory('b')?.directory('lib');
-  const journal = journalOf(sides.root, manifest, {libs, isBundle: false, obsolete: [], kept: new Set()});
+  const journal = journalOf(sides.root, manifest, {libs, isUnreadable: false, obsolete: [], kept: new Set()});
   sides.begin(journal);
   fill(sides.path, {'b/lib/hand': 'made'});
   t.throws(() => carryOut(sides, journal), {

@@ -111,6 +111,9 @@ test('a directory that others can write to is refused, and one below it', (t) =>
   chmodSync(cache, 0o700);
   chmodSync(join(cache, '..'), 0o777);
   refused(t, cache);
+  // Our own group may be nobody's but ours; an ACL that lets another user write looks the same.
+  chmodSync(join(cache, '..'), 0o775);
+  refused(t, cache);
   chmodSync(join(cache, '..'), 0o1777);
   t.notThrows(() => openOwnDirectory(cache)[Symbol.dispose](), 'as /tmp is');
 });

@@ -20,6 +20,7 @@ import {ElfError} from '../../src/errors.js';
 import {elfinterp} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import '../helpers/own-cache.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, pathOf, withTools} from '../helpers/tools.js';
@@ -248,6 +249,15 @@ test(
       () => removeBundle(root),
       'CHANGED',
       /libc\.so\.6: the file was changed after it was installed/,
+    );
+    t.deepEqual(tree(root), before);
+    const failing = () => ({
+      renameSync() {
+        throw Object.assign(new Error('full'), {code: 'ENOSPC', syscall: 'rename'});
+      },
+    });
+    withPatchedFs(failing, () =>
+      t.throws(() => removeBundle(root, {force: true}), {message: /cannot remove the bundle: /}),
     );
     t.deepEqual(tree(root), before);
     removeBundle(root, {force: true});

@@ -7,6 +7,7 @@ import {existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import {join} from 'node:path';
 import test from 'ava';
 import {planMounts} from '../../src/chroot/mounts.js';
+import {workingDirectoryInside} from '../../src/chroot/working-directory.js';
 import {Root} from '../../src/loader/root.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -19,6 +20,18 @@ test('the lines write to no path of the chroot: only mounts go there', (t) => {
   t.true(lines.length >= 6);
   for (const line of lines) t.regex(line, /^(step|attempt) '[^']*' '[^']*mount' /);
   t.is(statSync(join(chroot, 'etc/resolv.conf')).size, 0);
+});
+
+test('a file that is made to mount on can be read by everybody, whatever the umask', (t) => {
+  const chroot = tempDirectory(t);
+  mkdirSync(join(chroot, 'etc'));
+  // A worker has no umask of its own to set.
+  const strict = ({openSync}: typeof fs) => ({
+    openSync: (path: string, flags: string | number, mode?: number) =>
+      openSync(path, flags, mode && mode & 0o700),
+  });
+  withPatchedFs(strict, () => planMounts(new Root(chroot), false, {resolvConf: true}));
+  t.is(statSync(join(chroot, 'etc/resolv.conf')).mode & 0o777, 0o644);
 });
 
 test('a file that is made to mount on is not one that a link has come to lead to', (t) => {
@@ -39,4 +52,20 @@ test('a file that is made to mount on is not one that a link has come to lead to
   withPatchedFs(swap('etc', outside), () => t.throws(plan, {code: 'OUTSIDE'}));
   t.deepEqual(readdirSync(outside), ['resolv.conf']);
   t.is(readFileSync(join(outside, 'resolv.conf'), 'utf8'), 'content');
+});
+
+test('a bind mount goes to a place below the root directory, wherever this process is', (t) => {
+  const [chroot, source] = [tempDirectory(t), tempDirectory(t)];
+  mkdirSync(join(chroot, 'tmp/sub'), {recursive: true});
+  const root = new Root(chroot);
+  const plan = (target: string) => planMounts(root, false, {binds: [{source, target}]});
+  for (const target of ['tmp/sub', './tmp/sub', '../tmp/sub', '/tmp/sub']) {
+    t.true(plan(target).includes(`'--rbind' '${source}' '${join(chroot, 'tmp/sub')}'`), target);
+    t.is(workingDirectoryInside(root, [{source, target}], join(source, 'x')), '/tmp/sub/x');
+  }
+  for (const target of ['/', '.', 'tmp/..', '..']) t.throws(() => plan(target), {code: 'OUTSIDE'}, target);
+  for (const bind of [{source: ''}, {source: '', target: '/tmp'}, {source, target: ''}]) {
+    t.throws(() => planMounts(root, false, {binds: [bind]}), {code: 'BAD_REQUEST'});
+    t.throws(() => workingDirectoryInside(root, [bind], source), {code: 'BAD_REQUEST'});
+  }
 });

@@ -66,6 +66,33 @@ test.serial(
 );
 
 test.serial(
+  'a cache that cannot be written to serves with what is in it, and does no harm without it',
+  withTools((t) => {
+    const root = guestRoot(t);
+    elfinterp(['chroot', 'run', root]);
+    const within = (mount: string, cache: string) =>
+      run('unshare', [
+        '-Urm',
+        'sh',
+        '-ec',
+        `${defineElfinterp}; ${mount}; ELFINTERP_CACHE=${cache} elfinterp chroot run ${root}`,
+      ]);
+    const readOnly = (path: string) => `mount --bind ${path} ${path}; mount -o remount,bind,ro ${path}`;
+    t.like(within(readOnly(ownCache), ownCache), {status: 0, stdout: greeting, stderr: ''});
+    const empty = tempDirectory(t);
+    const full = `mount -t tmpfs -o size=64k,mode=700 tmpfs ${empty}`;
+    for (const mount of [readOnly(empty), full]) {
+      const {stdout, stderr} = within(mount, empty);
+      t.is(stdout, greeting, stderr);
+      t.regex(
+        stderr,
+        /cannot use the cache, so the emulator is packed only for this run: .*(read-only|space)/,
+      );
+    }
+  }),
+);
+
+test.serial(
   'an emulator that is named goes before the one in the chroot',
   withTools((t) => {
     const root = guestRoot(t);

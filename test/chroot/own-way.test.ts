@@ -40,6 +40,12 @@ const ways: Readonly<Record<string, (base: string) => string>> = {
     chmodSync(path, 0o775);
     return join(path, 'new');
   },
+  // With `setfacl -m u:NAME:rwx` it looks the same.
+  "a directory that root's own group may write": (base) => {
+    const path = makeDirectory(join(base, 'shared'), 0o755);
+    chmodSync(path, 0o775);
+    return join(path, 'new');
+  },
   "a user's link": (base) => {
     const tmp = makeDirectory(join(base, 'tmp'), 0o1777);
     return makeLink(makeDirectory(join(base, 'root'), 0o755), join(tmp, 'link'), user);

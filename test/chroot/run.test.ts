@@ -201,6 +201,7 @@ chrootTest('the working directory outside is the one inside, where it can be see
   t.is(cwdFrom(join(source, 'sub')), '/\n');
   t.is(cwdFrom(join(source, 'sub'), {binds: [{source, target: '/tmp'}]}), '/tmp/sub\n');
   t.is(cwdFrom(join(source, 'sub'), {binds: [{source: '.', target: '/tmp'}]}), '/tmp\n');
+  t.is(cwdFrom(join(source, 'sub'), {binds: [{source, target: 'tmp'}]}), '/tmp/sub\n');
 });
 
 chrootTest(

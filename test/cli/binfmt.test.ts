@@ -1,10 +1,12 @@
 /* The commands in user namespaces that each have a table of their own; the machine's table is only refused. */
-import {existsSync} from 'node:fs';
+import {existsSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
 import {guestRoot} from '../chroot/guest-root.js';
 import {elfinterp} from '../helpers/cli.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
+import {tempDirectory} from '../helpers/temp.js';
 import {pathOf, withTools} from '../helpers/tools.js';
 
 test('an emulator is registered, listed, shown, switched and unregistered', (t) => {
@@ -58,6 +60,16 @@ test('the format of update-binfmts', (t) => {
     'fix_binary yes',
     '',
   ]);
+});
+
+test('a relative path is one of this machine, or refused', (t) => {
+  const register = (name: string) => elfinterp(['binfmt', 'register', name, '--export', 'binfmt.d']);
+  const there = path.relative('.', path.join(tempDirectory(t), 'qemu-arm'));
+  writeFileSync(there, '');
+  t.regex(register(there).stdout, new RegExp(`:${path.resolve(there)}:P$`, 'm'));
+  const {status, stdout, stderr} = register('./none/qemu-arm');
+  t.deepEqual([status, stdout], [1, '']);
+  t.regex(stderr, /the path of the interpreter is relative \(.*got \.\/none\/qemu-arm\)/);
 });
 
 test("this machine's own programs are never caught, in no table", (t) => {

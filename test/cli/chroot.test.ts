@@ -40,6 +40,10 @@ test(
     const {status, stderr} = elfinterp(['chroot', 'verify', root, '--run', '/bin/none']);
     t.is(status, 1);
     t.regex(stderr, /\/bin\/none/);
+    const other = guestRoot(t);
+    t.is(elfinterp(['chroot', 'install', other, '--libs', 'mine']).status, 0);
+    const there = elfinterp(['chroot', 'verify', other, '--libs', 'mine', '--run', '/bin/sh']);
+    t.like(there, {status: 0, stdout: '', stderr: ''});
   }),
 );
 

@@ -156,12 +156,12 @@ test('a note of many megabytes was taken for the name of an architecture', (t) =
 test(
   'the directories of a bundle were closed to others where the umask is strict',
   withTools((t) => {
-    const into = tempDirectory(t);
+    const into = join(tempDirectory(t), 'new');
     const words = ['sh', '-c', 'umask 077; exec "$@"', 'sh', process.execPath, 'bin/elfinterp.js'];
     const [tool = '', ...args] = [...words, 'bundle', '/bin/true', '--into', into];
     t.is(run(tool, args).status, 0);
-    const modes = output('stat', ['-c', '%a', join(into, 'opt'), join(into, 'opt/true/lib')]);
-    t.is(modes, '755\n755\n');
+    const modes = output('stat', ['-c', '%a', into, join(into, 'opt'), join(into, 'opt/true/lib')]);
+    t.is(modes, '755\n755\n755\n');
   }),
 );
 

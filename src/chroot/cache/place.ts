@@ -115,14 +115,13 @@ export function requireOwn(path: string, {uid, mode}: Stats): void {
 
 const sticky = 0o1000;
 
-function requireTrusted(path: string, {uid, gid, mode}: Stats): void {
-  // Many distributions let the private group of a user write.
-  const others = gid === process.getegid?.() ? 0o002 : 0o022;
-  const isClosed = (mode & others) === 0 || (mode & sticky) !== 0;
+function requireTrusted(path: string, {uid, mode}: Stats): void {
+  // Not even our own group may write: with an ACL, these bits say that somebody may (acl(5)).
+  const isClosed = (mode & 0o022) === 0 || (mode & sticky) !== 0;
   if (isClosed && isTrustedOwner({uid})) return;
   throw new ElfError('OUTSIDE', 'other users could replace this directory, so nothing below it is used', {
     path,
-    expected: 'root or you as the owner, and no write permission for others',
+    expected: 'root or you as the owner, and no write permission for the group or others (chmod go-w)',
     got: `user ${uid}, mode ${(mode & 0o7777).toString(8)}`,
   });
 }

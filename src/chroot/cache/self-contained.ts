@@ -49,7 +49,7 @@ export async function selfContained(
 ): Promise<SelfContained> {
   const path = inspect(program);
   if (path !== undefined) return {path, program, isStatic: true, [Symbol.dispose]: () => {}};
-  using cache = openCache(options.onWarning ?? (() => {}));
+  using cache = openCache(options);
   return cache === undefined ? makeTemporary(program, options) : await fromCache(cache, program, options);
 }
 
@@ -66,21 +66,31 @@ function inspect(program: string): string | undefined {
   }
 }
 
-function openCache(onWarning: (message: string) => void): DirFd | undefined {
+function openCache({onWarning}: SelfContainedOptions): DirFd | undefined {
   try {
     return openOwnDirectory(cachePath());
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    onWarning(`cannot use the cache, so the emulator is packed only for this run: ${error.message}`);
+    onWarning?.(`${cannotUse}: ${error.message}`);
     return undefined;
   }
+}
+
+const cannotUse = 'cannot use the cache, so the emulator is packed only for this run';
+
+/** Whether a cache takes nothing more; a temporary file may be elsewhere. */
+function isUnwritable(error: unknown): error is ElfError {
+  if (!(error instanceof ElfError)) return false;
+  const {code = ''} = (error.cause ?? {}) as NodeJS.ErrnoException;
+  return ['EROFS', 'ENOSPC', 'EDQUOT', 'EACCES'].includes(code);
 }
 
 async function fromCache(
   cache: DirFd,
   program: string,
-  {onProgress = () => {}}: SelfContainedOptions,
+  options: SelfContainedOptions,
 ): Promise<SelfContained> {
+  const {onProgress = () => {}, onWarning = () => {}} = options;
   const name = posix.basename(program);
   const planned = await packProgram(program, {
     output: posix.join(cache.real, name),
@@ -91,11 +101,17 @@ async function fromCache(
   const found = findCached(cache, key, name);
   if (found !== undefined) return {path: found, program, isStatic: false, [Symbol.dispose]: () => {}};
   onProgress(`packing ${program} into one file in ${cache.real}`);
-  const path = await makeCached(cache, key, name, async (output) => {
-    const {contents} = await packProgram(program, {output, ...settings});
-    if (keyOf(contents) !== key) throw changed(program);
-  });
-  return {path, program, isStatic: false, [Symbol.dispose]: () => {}};
+  try {
+    const path = await makeCached(cache, key, name, async (output) => {
+      const {contents} = await packProgram(program, {output, ...settings});
+      if (keyOf(contents) !== key) throw changed(program);
+    });
+    return {path, program, isStatic: false, [Symbol.dispose]: () => {}};
+  } catch (error) {
+    if (!isUnwritable(error)) throw error;
+    onWarning(`${cannotUse}: ${error.message}`);
+    return makeTemporary(program, options);
+  }
 }
 
 /** By the hash of everything that goes into the file, and by who makes it. */

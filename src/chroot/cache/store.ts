@@ -52,9 +52,18 @@ export function findCached(cache: DirFd, key: string, name: string): string | un
   requireOwn(entry.real, entry.stats);
   requireOwn(file.real, file.stats);
   if (!file.stats.isFile() || file.stats.size === 0) return undefined;
-  const now = new Date();
-  utimesSync(file.path, now, now);
+  noteUse(file.path);
   return file.real;
+}
+
+/** What is in a cache that cannot be written to is no worse for it. */
+function noteUse(path: string): void {
+  try {
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch {
+    // It counts as used when it was before.
+  }
 }
 
 /**

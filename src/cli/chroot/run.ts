@@ -31,11 +31,9 @@ export async function run(args: Arguments, output: Output): Promise<number> {
 }
 
 /** SRC[:DST], as bind mounts are written elsewhere. */
-function parseBind(text: string): {source: string; target: string} {
+function parseBind(text: string): {source: string; target?: string} {
   const colon = text.indexOf(':');
-  return colon < 0
-    ? {source: text, target: text}
-    : {source: text.slice(0, colon), target: text.slice(colon + 1)};
+  return colon < 0 ? {source: text} : {source: text.slice(0, colon), target: text.slice(colon + 1)};
 }
 
 function parseVariable(text: string): [string, string] {

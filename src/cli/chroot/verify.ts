@@ -21,7 +21,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
   if (isolated === false)
     output.note(safe`the bundled loader is not isolated from the guest's LD_* variables`);
   if (problems.length > 0) return exitStatus.failed;
-  if (args.run) await tryProgram(args.run, args.chroot, manifest.prefix, output);
+  if (args.run) await tryProgram(args.run, args, manifest.prefix, output);
   if (output.failed) return undefined;
   output.progress(
     safe`${counted(manifest.files.length, 'file')} as installed, and the bundle is self-contained`,
@@ -30,9 +30,14 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 }
 
 /** Run a program of the chroot; only on request, because it is foreign code. */
-async function tryProgram(program: string, chroot: string, prefix: string, output: Output): Promise<void> {
+async function tryProgram(
+  program: string,
+  {chroot, libs}: Arguments,
+  prefix: string,
+  output: Output,
+): Promise<void> {
   const stdio = ['ignore', 'ignore', 'inherit'] as const;
-  const {exitCode} = await runInChroot(chroot, [program], {prefix, stdio, onWarning: output.warn});
+  const {exitCode} = await runInChroot(chroot, [program], {prefix, libs, stdio, onWarning: output.warn});
   if (exitCode !== 0)
     output.error(new ElfError('COMMAND_FAILED', `exit status ${exitCode}`, {path: program}));
 }
