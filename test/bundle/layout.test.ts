@@ -169,10 +169,18 @@ const [yes, no] = ['/bin/true', '/bin/false'];
 const refusals: Readonly<
   Record<string, readonly [Parameters<typeof bundle>[0], ErrorCode, RegExp, object?]>
 > = {
-  'a place above the prefix': [[{source: yes, target: '../x'}], 'BAD_REQUEST', /cannot go there .*under \/p/],
-  'an absolute place outside': [[{source: yes, target: '/bin/x'}], 'BAD_REQUEST', /cannot go there/],
-  'no place': [[{source: yes, target: ''}], 'BAD_REQUEST', /cannot go there/],
-  'the prefix itself': [[{source: yes, target: '.'}], 'BAD_REQUEST', /cannot go there/],
+  'a place above the prefix': [
+    [{source: yes, target: '../x'}],
+    'BAD_REQUEST',
+    /cannot be put in this place .*under \/p/,
+  ],
+  'an absolute place outside': [
+    [{source: yes, target: '/bin/x'}],
+    'BAD_REQUEST',
+    /cannot be put in this place/,
+  ],
+  'no place': [[{source: yes, target: ''}], 'BAD_REQUEST', /cannot be put in this place/],
+  'the prefix itself': [[{source: yes, target: '.'}], 'BAD_REQUEST', /cannot be put in this place/],
   'a name with a newline': [[{source: yes, target: 'a\nb'}], 'BAD_REQUEST', /got \/p\/a\\x0ab/],
   "the manifest's place": [[{source: yes, target: 'lib/manifest.json'}], 'BAD_REQUEST', /not the manifest's/],
   'one place for two programs': [
@@ -221,7 +229,10 @@ for (const target of ['../x', '/x', '', 'a/../../x', '..']) {
   test(`a relocatable bundle puts nothing at '${target}'`, async (t) => {
     const top = tempDirectory(t);
     const into = path.join(top, 'new');
-    const refused = {code: 'BAD_REQUEST', message: /cannot go there \(expected a path below the directory/};
+    const refused = {
+      code: 'BAD_REQUEST',
+      message: /cannot be put in this place \(expected a path below the directory/,
+    };
     await t.throwsAsync(bundleRelocatable([{source: yes, target}], {into}), refused);
     await t.throwsAsync(bundleRelocatable([yes], {into, files: [{source: no, target}]}), refused);
     t.deepEqual(readdirSync(top), []);

@@ -78,7 +78,12 @@ const hostile: readonly (readonly [string, ErrorCode, string, RegExp])[] = [
   ],
   ['a mode with a file type', 'BAD_MANIFEST', changed((m) => (m.files[0].mode = 0o100644)), /mode/],
   ['a path twice', 'BAD_MANIFEST', changed((m) => m.files.push(m.files[0])), /each path once/],
-  ['a program that is no file of it', 'BAD_MANIFEST', changed((m) => m.files.shift()), /a path listed in files/],
+  [
+    'a program that is no file of it',
+    'BAD_MANIFEST',
+    changed((m) => m.files.shift()),
+    /a path listed in files/,
+  ],
   [
     '/etc/passwd',
     'OUTSIDE',
