@@ -70,6 +70,13 @@ function checkRegistration({name, match, interpreter, flags}: Registration): voi
   if (match.type === 'magic') checkMagic(name, match);
   else checkExtension(name, match.extension);
   if (interpreter === '') throw refused(name, 'the interpreter is missing', {expected: 'a path', got: "''"});
+  // The kernel looks it up where whoever starts a program is at that moment.
+  if (!interpreter.startsWith('/')) {
+    throw refused(name, 'the path of the interpreter is relative', {
+      expected: 'a path that begins with /',
+      got: printable(interpreter),
+    });
+  }
   if (/[\0\n]/.test(interpreter)) {
     throw refused(name, 'the interpreter contains a NUL or a newline', {got: printable(interpreter)});
   }

@@ -1,3 +1,5 @@
+import {existsSync} from 'node:fs';
+import {resolve} from 'node:path';
 import {
   bundledEmulators,
   describeEmulator,
@@ -37,7 +39,10 @@ async function ofChroot(chroot: string, args: Arguments, output: Output): Promis
 }
 
 /** An interpreter: as one file where it is named without a path, or is shared and has flag F; else as it is written. */
-async function ofName(interpreter: string, args: Arguments, output: Output): Promise<void> {
+async function ofName(given: string, args: Arguments, output: Output): Promise<void> {
+  // A relative path means a file of this machine; the kernel has no such directory to start in.
+  const isRelative = given.includes('/') && !given.startsWith('/');
+  const interpreter = isRelative && existsSync(given) ? resolve(given) : given;
   const isOneFile = !interpreter.includes('/') || (args.flags?.includes('F') && isSharedProgram(interpreter));
   if (isOneFile) return everywhere(interpreter, args, output);
   enter([describeEmulator(interpreter, namingOf(args))], args, output);
