@@ -6,11 +6,13 @@ import {Header} from 'tar';
 import {PT} from '../../src/elf/constants.js';
 import {openElfBuffer} from '../../src/elf/open.js';
 import {ElfError} from '../../src/errors.js';
+import {type Resolution, type ResolveOptions, Root} from '../../src/loader/root.js';
 import {type AuditOptions, auditPackage, type PackageAudit} from '../../src/package/audit.js';
 import {familyOf} from '../../src/package/floor.js';
 import {admits} from '../../src/package/package-json.js';
 import {distributions, gccReleases} from '../../src/package/platforms.js';
 import {rulesOf} from '../../src/package/policy.js';
+import {findRequests} from '../../src/package/requests.js';
 import {runsOn} from '../../src/package/runs-on.js';
 import {compareVersions} from '../../src/package/version-numbers.js';
 import {edit} from '../helpers/edits.js';
@@ -230,6 +232,46 @@ test('the kernels that cannot load a file are those with larger pages', async (t
     'is aligned for pages of 16 KiB, so kernels with larger pages (64 KiB on RHEL 8) cannot load it',
     'is aligned for pages of 4 KiB, so kernels with larger pages (64 KiB on RHEL 8, 16 KiB on Raspberry Pi 5 and Asahi) cannot load it',
   ]);
+});
+
+test('an element that a search path has a thousand times is one finding', async (t) => {
+  const {pkg} = workshop(t);
+  const runpath = '/build/lib::'.repeat(1000);
+  writeFileSync(path.join(pkg, 'a.node'), edit(fixtureBytes('aarch64/probe-pie'), {runpath}));
+  const {findings} = await auditPackage(pkg);
+  const found = findings.filter(({code}) => code === 'current-directory' || code === 'build-path');
+  t.deepEqual(
+    found.map(({message}) => message.replace(/:.*/, '')),
+    ['RUNPATH has an empty element', 'RUNPATH names /build/lib, a path of the build machine'],
+  );
+});
+
+test('libraries that all ask for one another are looked up once each', (t) => {
+  const directory = tempDirectory(t);
+  const names = Array.from({length: 20}, (_, i) => `lib${String(i).padStart(2, '0')}.so`);
+  const bytes = fixtureBytes('x86_64/libprobe.so.1');
+  for (const soname of names) {
+    const addNeeded = names.filter((name) => name !== soname);
+    writeFileSync(path.join(directory, soname), edit(bytes, {soname, addNeeded, runpath: '$ORIGIN'}));
+  }
+  let lookups = 0;
+  class CountingRoot extends Root {
+    override resolve(path: string, options?: ResolveOptions): Resolution {
+      lookups += 1;
+      return super.resolve(path, options);
+    }
+  }
+  const rules = {isAllowed: () => false, dependencies: []};
+  const {requests} = findRequests(directory, names, rules, new CountingRoot());
+  t.true(lookups <= 3 * names.length, `${lookups} lookups`);
+  for (const [file, found] of requests) {
+    const inside = found.filter(({from}) => from === 'package').map(({path}) => path);
+    t.deepEqual(
+      inside.sort(),
+      names.filter((name) => name !== file),
+    );
+  }
+  t.deepEqual([...requests.keys()], names);
 });
 
 test('fields and names that contradict the files are found', async (t) => {

@@ -56,10 +56,11 @@ export function outsideDirectories(
   list: string | undefined,
   origin: string | undefined,
 ): string[] {
-  return pathElements(file, list).flatMap(({text, inside}) => {
+  const found = pathElements(file, list).flatMap(({text, inside}) => {
     if (inside !== undefined) return [];
     if (text.startsWith('/')) return [text];
     const rest = /^\$(?:ORIGIN|\{ORIGIN\})(\/[^$]*)?$/.exec(text);
     return rest === null || origin === undefined ? [] : [join(origin, `.${rest[1] ?? ''}`)];
   });
+  return [...new Set(found)];
 }
