@@ -116,6 +116,43 @@ for (const [title, name] of [
   );
 
 test(
+  'the new file stays where the old one that it replaced is gone',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    repairWith(pkg, killedAtMove(3));
+    const staging = stagingOf(t, pkg);
+    const old = path.join(staging, 'replaced/a.node');
+    rmSync(old);
+    const half = contentOf(pkg);
+    t.truthy(half['a.node']);
+    const error = await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {code: 'CHANGED'});
+    t.true(error.message.startsWith(`${old}: the old file that an interrupted run replaced is missing`));
+    t.deepEqual(contentOf(pkg), half);
+  }),
+);
+
+test(
+  'before a file is replaced, the directories of its other name are on the disk',
+  withTools((t) => {
+    const {pkg} = twoAddons(t);
+    const {status, stdout, stderr} = repairWith(
+      pkg,
+      `const synced = [];
+       before('fsyncSync', (fd) => synced.push(fs.readlinkSync('/proc/self/fd/' + fd)));
+       before('renameSync', (_, to) => {
+         if (isIn(to) && path.basename(to) === 'a.node') console.log(JSON.stringify(synced));
+       });`,
+    );
+    t.is(status, 0, stderr);
+    const synced: string[] = JSON.parse(stdout);
+    t.deepEqual(
+      synced.slice(-2).map((name) => path.basename(name).replace(/repair-.*/, '')),
+      ['replaced', '.elfinterp-'],
+    );
+  }),
+);
+
+test(
   'a file that somebody put in the place of a new library stays when the repair is undone',
   withTools(async (t) => {
     const {pkg, before} = twoAddons(t);
