@@ -206,6 +206,26 @@ test(
   }),
 );
 
+test(
+  'absolute paths into the package itself, as CMake writes them, become relative to the file',
+  withTools(async (t) => {
+    const {directory, pkg} = workshop(t);
+    const deps = path.join(pkg, 'deps');
+    mkdirSync(deps);
+    library(deps, 'own', 4);
+    const rpath = `${deps}/:${pkg}:${pkg}/build/:${pkg}-other:/opt/lib`;
+    addon(path.join(pkg, 'build/a.node'), 'own', deps, [`-Wl,-rpath,${rpath}`]);
+    const into = path.join(directory, 'fixed');
+    await repairPackage(pkg, {into});
+    rmSync(pkg, {recursive: true});
+    t.is(load(path.join(into, 'build/a.node')), '4');
+    t.regex(
+      dynamic(path.join(into, 'build/a.node')),
+      /path: \[\$ORIGIN\/\.\.\/deps:\$ORIGIN\/\.\.:\$ORIGIN\]/,
+    );
+  }),
+);
+
 for (const [title, isInPlace] of [
   ['in place', true],
   ['into another directory', false],
