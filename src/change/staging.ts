@@ -13,7 +13,7 @@
  */
 import {closeSync, fsyncSync, openSync, renameSync, rmdirSync, unlinkSync, writeFileSync} from 'node:fs';
 import {posix} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, printable, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {syncDirectory} from '../write/durable.js';
 import {isOurs, makeOwnDirectory, type OwnDirectory} from '../write/own-directory.js';
@@ -138,6 +138,16 @@ export function hasChanges(root: DirFd, kind: StagingKind, name: string): boolea
   return staging?.directory.names().some((one) => isJournal(one, kind)) ?? false;
 }
 
+/** What keeps a directory of such a name from being recovered, in words: it may hold half of a change all the same. */
+export function obstacleIn(root: DirFd, kind: StagingKind, name: string): string | undefined {
+  using directory = openReal(root, name);
+  if (directory === undefined) return undefined;
+  const {uid, mode} = directory.stats;
+  if (!isOurs(directory.stats)) return `a directory of user ${uid} with mode 0${(mode & 0o7777).toString(8)}`;
+  const stray = directory.names().find((one) => !isKnown(one, kind));
+  return stray === undefined ? undefined : `${printable(stray)} in it`;
+}
+
 function isJournal(name: string, {formerJournal}: StagingKind): boolean {
   return name === journalName || name === formerJournal;
 }
@@ -148,11 +158,18 @@ function isJournal(name: string, {formerJournal}: StagingKind): boolean {
  */
 function openLeft(root: DirFd, kind: StagingKind, name: string): Staging | undefined {
   const directory = openReal(root, name);
-  const isKnown = (one: string) => parts.includes(one) || isJournal(one, kind);
-  if (directory !== undefined && isOurs(directory.stats) && directory.names().every(isKnown))
+  if (
+    directory !== undefined &&
+    isOurs(directory.stats) &&
+    directory.names().every((one) => isKnown(one, kind))
+  )
     return new Staging(root, kind, {name, directory});
   directory?.[Symbol.dispose]();
   return undefined;
+}
+
+function isKnown(name: string, kind: StagingKind): boolean {
+  return parts.includes(name) || isJournal(name, kind);
 }
 
 /** A link or a file of such a name is nothing of ours. */

@@ -275,6 +275,29 @@ test(
 );
 
 test(
+  'a package whose staging directory cannot be opened is not taken for whole',
+  withTools(async (t) => {
+    const {pkg, before} = twoAddons(t);
+    repairWith(pkg, killedAtMove(2));
+    const staging = stagingOf(t, pkg);
+    const stray = path.join(staging, '.nfs0001');
+    writeFileSync(stray, '');
+    const half = contentOf(pkg);
+    const refused = {
+      code: 'CONFLICT',
+      message: /may have changed half of the package \(expected .*, got \.nfs0001 in it\)/,
+    };
+    await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-fixed`}), refused);
+    await t.throwsAsync(repairPackage(pkg, {dryRun: true}), refused);
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true}), refused);
+    t.deepEqual(contentOf(pkg), half);
+    rmSync(stray);
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true, root: emptyRoot(t)}));
+    t.deepEqual(contentOf(pkg), before);
+  }),
+);
+
+test(
   'what a process of another boot left is undone after ten minutes, and nothing is copied before',
   withTools(async (t) => {
     const {pkg, before} = twoAddons(t);
@@ -420,6 +443,23 @@ test(
 );
 
 const rootTest = process.geteuid?.() === 0 ? test : test.skip;
+
+rootTest(
+  "a package that root's killed repair left half changed is refused to its owner",
+  withTools((t) => {
+    const {pkg} = twoAddons(t);
+    const directory = path.dirname(pkg);
+    output('chown', ['-R', '65534:65534', directory]);
+    repairWith(pkg, killedAtMove(2));
+    stagingOf(t, pkg);
+    for (const args of [['--into', path.join(directory, 'fixed')], ['--dry-run'], ['--in-place']]) {
+      const {status, stderr} = elfinterpAsNobody(['repair', pkg, ...args]);
+      t.is(status, 1);
+      t.regex(stderr, /may have changed half of the package .* got a directory of user 0 with mode 0700/);
+    }
+    t.false(existsSync(path.join(directory, 'fixed')));
+  }),
+);
 
 rootTest(
   'an ordinary user copies a package whose directories are read-only, with their modes',

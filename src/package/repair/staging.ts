@@ -6,6 +6,7 @@ import {posix} from 'node:path';
 import {
   hasChanges,
   leftIn,
+  obstacleIn,
   recoverTree,
   type Staging,
   type StagingKind,
@@ -66,18 +67,28 @@ export async function recoverPackage(top: DirFd): Promise<void> {
 
 /**
  * Refuse a package that is half changed: by a run that was killed, to undo which it has to be written to, or by one that
- * is under way.
+ * is under way. What another user's run left counts as well, although nobody else can tell what it changed.
  *
  * @throws ElfError CONFLICT, BUSY
  */
 export function requireWhole(top: DirFd): void {
-  const left = top.names().find((name) => isStaging(name) && hasChanges(top, repairStaging, name));
-  if (left === undefined) return;
-  if (isInUse(top, left)) throw busy(top, left);
-  throw new ElfError('CONFLICT', 'is required first: it undoes what an interrupted repair changed', {
-    path: posix.join(top.real, left),
-    fields: ['inPlace'],
-  });
+  for (const name of top.names().filter(isStaging)) {
+    const obstacle = obstacleIn(top, repairStaging, name);
+    if (obstacle === undefined && !hasChanges(top, repairStaging, name)) continue;
+    if (isInUse(top, name)) throw busy(top, name);
+    const path = posix.join(top.real, name);
+    if (obstacle === undefined)
+      throw new ElfError('CONFLICT', 'is required first: it undoes what an interrupted repair changed', {
+        path,
+        fields: ['inPlace'],
+      });
+    throw new ElfError('CONFLICT', 'an interrupted repair may have changed half of the package', {
+      path,
+      expected:
+        'what a repair of this user left, and nothing else; its owner can undo it with a repair in place',
+      got: obstacle,
+    });
+  }
 }
 
 /** In a set-group-ID directory new ones get its group, and what root copies would be open to that group. */
