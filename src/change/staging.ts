@@ -132,6 +132,15 @@ export function recoverTree(root: DirFd, kind: StagingKind): readonly string[] {
   return done;
 }
 
+/** Remove what killed runs left in a root in which they had changed nothing yet. What cannot be removed stays. */
+export function clearLeft(root: DirFd, kind: StagingKind): void {
+  for (const name of leftIn(root, kind)) {
+    using staging = openLeft(root, kind, name);
+    const isUnused = staging?.directory.names().every((one) => !isJournal(one, kind));
+    if (staging !== undefined && isUnused) clear(staging);
+  }
+}
+
 /** Whether the directory of this name was left by an interrupted run that may have changed something. */
 export function hasChanges(root: DirFd, kind: StagingKind, name: string): boolean {
   using staging = openLeft(root, kind, name);

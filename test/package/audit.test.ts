@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {Header} from 'tar';
@@ -15,6 +15,8 @@ import {rulesOf} from '../../src/package/policy.js';
 import {findRequests} from '../../src/package/requests.js';
 import {runsOn} from '../../src/package/runs-on.js';
 import {compareVersions} from '../../src/package/version-numbers.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
+import {elfinterp} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -387,6 +389,22 @@ for (const [name, entries] of Object.entries(hostile)) {
     t.is(error instanceof ElfError ? error.code : '', 'BAD_PACKAGE', `${error}`);
   });
 }
+
+test('what a killed audit unpacked is removed by the next one, and nothing else', (t) => {
+  const {directory, pkg} = workshop(t);
+  const scratch = path.join(directory, 'scratch');
+  mkdirSync(scratch);
+  const [, start, place] = ownIdentity().split('-');
+  const named = (identity: string) => path.join(scratch, `elfinterp-audit-${identity}`);
+  const dead = `4194305-${start}-${place}`;
+  const kept = [`${ownIdentity()}-aAbB01`, `${dead}-filled`, `${dead}-aAbB01-notes`];
+  for (const name of [...kept, `${dead}-aAbB01`]) mkdirSync(named(name), {mode: 0o700});
+  mkdirSync(path.join(named(`${dead}-aAbB01`), 'node_modules/scope'), {recursive: true});
+  writeFileSync(path.join(named(`${dead}-filled`), 'mine'), '');
+  const {status, stderr} = elfinterp(['audit', pack(pkg)], {env: {...process.env, TMPDIR: scratch}});
+  t.is(status, 0, stderr);
+  t.deepEqual(readdirSync(scratch).sort(), kept.map((name) => path.basename(named(name))).sort());
+});
 
 test('a bomb is refused before it is unpacked', async (t) => {
   const data = Buffer.alloc(1 << 26);

@@ -19,6 +19,7 @@ import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
 import {auditPackage} from '../../src/package/audit.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
 import {elfinterpAsNobody} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -271,6 +272,37 @@ test(
     t.false(existsSync(`${pkg}-fixed`));
     await repairPackage(pkg, {inPlace: true});
     t.true((await repairPackage(pkg, {into: `${pkg}-fixed`})).written);
+  }),
+);
+
+test(
+  'the copy that a killed repair made beside the new package is removed by the next, and nothing else',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    const beside = path.dirname(pkg);
+    const [, start, place] = ownIdentity().split('-');
+    const named = (identity: string, letters: string) =>
+      path.join(beside, `.elfinterp-repair-${identity}-${letters}`);
+    const dead = `4194305-${start}-${place}`;
+    const elsewhere = `1-1-${place === '00000000' ? '00000001' : '00000000'}`;
+    const kept = {
+      [named(ownIdentity(), 'aaaaaa')]: 'new',
+      [named(elsewhere, 'bbbbbb')]: 'new',
+      [named(dead, 'cccccc')]: 'journal.json',
+      [named(dead, 'dddddd')]: 'mine',
+    };
+    const left = named(dead, 'eeeeee');
+    for (const [directory, inside] of Object.entries({...kept, [left]: 'new'})) {
+      mkdirSync(directory, {mode: 0o700});
+      if (inside === 'new') mkdirSync(path.join(directory, inside));
+      writeFileSync(
+        inside === 'new' ? path.join(directory, inside, 'a.node') : path.join(directory, inside),
+        'half',
+      );
+    }
+    await repairPackage(pkg, {into: `${pkg}-fixed`});
+    t.false(existsSync(left));
+    for (const [directory, inside] of Object.entries(kept)) t.deepEqual(readdirSync(directory), [inside]);
   }),
 );
 

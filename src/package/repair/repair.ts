@@ -25,7 +25,7 @@ import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
 import {planRepair, type RepairPlan} from './plan.js';
 import {type RecordedLibrary, recordBeside, writeRecords} from './record.js';
 import {sameTree} from './same-tree.js';
-import {isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
+import {clearCopies, isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
 
 /** Where a repaired package goes, and what comes into it. */
 export interface RepairOptions {
@@ -244,6 +244,7 @@ async function tryOut(top: DirFd, request: Request): Promise<RepairResult> {
   requireWhole(top);
   const prepared = prepare(top, request);
   using scratch = enter(request.machine, tmpdir());
+  clearCopies(scratch);
   return await withRepairStaging(scratch, async ({directory}) => {
     using made = directory.make('new');
     copyElfFiles(top, made, prepared);
@@ -321,6 +322,7 @@ async function repairInto(top: DirFd, into: string, request: Request): Promise<R
       expected: 'a directory elsewhere',
     });
   const prepared = prepare(top, request);
+  clearCopies(parent);
   return await withRepairStaging(parent, async ({directory}) => {
     using made = directory.make('new');
     const {files, directories, mode} = copyPackage(top, made);

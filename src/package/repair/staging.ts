@@ -4,6 +4,7 @@
 import {chmodSync, chownSync, lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {
+  clearLeft,
   hasChanges,
   leftIn,
   obstacleIn,
@@ -15,7 +16,7 @@ import {
 import {ElfError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {DirFd} from '../../source/dir-fd.js';
-import {identityPattern, isAtWork, ownIdentity} from '../../write/process-identity.js';
+import {identityPattern, isAtWork, isRunning, ownIdentity} from '../../write/process-identity.js';
 
 const repairStaging: StagingKind = {
   prefix: '.elfinterp-repair-',
@@ -57,6 +58,36 @@ export async function withRepairStaging<T>(
     if (alone) requireAlone(parent, staging.name);
     return await work(staging);
   });
+}
+
+/** Remove the copies that killed runs left where they made them. What is in the way does not matter. */
+export function clearCopies(parent: DirFd): void {
+  if (!isOnlyOursToName(parent)) return;
+  try {
+    clearLeft(parent, {
+      ...repairStaging,
+      isLeft: (name) => isStaging(name) && isGone(parent, name, holderOf(name)),
+    });
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+  }
+}
+
+/** In another user's directory any directory of root's can have the name of one that may be removed. */
+export function isOnlyOursToName({stats: {uid, mode}}: DirFd): boolean {
+  if (process.geteuid?.() !== 0) return true;
+  return uid === 0 && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
+}
+
+/** Of a process that cannot be known here this is longer than any copy takes, in milliseconds. */
+const longestCopy = 24 * 60 * 60 * 1000;
+
+/** Whether the process that made a directory has ended. */
+export function isGone(parent: DirFd, name: string, maker: string): boolean {
+  const running = isRunning(maker);
+  if (running !== 'unknown') return !running;
+  const stats = lstatSync(parent.at(name), {throwIfNoEntry: false});
+  return stats !== undefined && Date.now() - stats.ctimeMs > longestCopy;
 }
 
 /** Undo, or clear away, what killed runs left in a package. @throws ElfError BUSY, BAD_MANIFEST, CHANGED, FILE_SYSTEM */
