@@ -209,9 +209,20 @@ function afterUndoing(staging: Staging, error: unknown): ElfError {
     const {code, reason, path} = systemError(staging.path, second, 'cannot undo the change');
     const cause = first();
     const before = cause.reason === reason ? '' : `; the earlier error: ${cause.message}`;
-    return new ElfError(code, `${reason}${before}; the old files are in ${staging.path}`, {path, cause});
+    const where = hasReplaced(staging) ? `; the old files are in ${staging.path}` : '';
+    return new ElfError(code, `${reason}${before}${where}`, {path, cause});
   }
   return first();
+}
+
+/** Where nothing was changed, or all was put back, only the clearing away failed. */
+function hasReplaced({directory, kind}: Staging): boolean {
+  try {
+    const names = directory.names();
+    return names.includes('replaced') && names.some((name) => isJournal(name, kind));
+  } catch {
+    return true;
+  }
 }
 
 function recoverFrom(staging: Staging): void {

@@ -3,7 +3,7 @@
  */
 import {mkdirSync, mkdtempSync, realpathSync, rmSync, statSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {basename, join} from 'node:path';
+import {basename, join, relative} from 'node:path';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {type DirFd, openDirectory} from '../source/dir-fd.js';
@@ -167,7 +167,7 @@ export function auditFiles(
   const {requests, versionProblems} = findRequests(directory, elfFiles, requestRules, root);
   const files: FileAudit[] = [];
   const findings: PackageFinding[] = problems.map((error) =>
-    bad(basename(error.path ?? source), error.reason),
+    bad(placeOf(error.path, directory) ?? basename(error.path ?? source), error.reason),
   );
   for (const [done, path] of elfFiles.entries()) {
     onProgress({step: 'reading', path, done, total: elfFiles.length});
@@ -199,6 +199,11 @@ function auditOne(root: Root, host: string, path: string, requests: FileAudit['r
   } finally {
     source.close();
   }
+}
+
+/** Where in the package something could not be read; undefined for the package itself. */
+function placeOf(path: string | undefined, directory: string): string | undefined {
+  return path?.startsWith(`${directory}/`) ? relative(directory, path) : undefined;
 }
 
 function bad(file: string, message: string): PackageFinding {

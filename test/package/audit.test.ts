@@ -390,6 +390,17 @@ for (const [name, entries] of Object.entries(hostile)) {
   });
 }
 
+test('what cannot be read is named by its path in the package', async (t) => {
+  const {pkg} = workshop(t);
+  mkdirSync(path.join(pkg, 'a/b'), {recursive: true});
+  writeFileSync(Buffer.concat([Buffer.from(`${pkg}/a/b/caf`), Buffer.from([0xe9])]), '');
+  const {findings} = await auditPackage(pkg);
+  t.deepEqual(
+    findings.map(({code, file}) => [code, file]),
+    [['bad-elf', 'a/b/caf\ufffd']],
+  );
+});
+
 test('what a killed audit unpacked is removed by the next one, and nothing else', (t) => {
   const {directory, pkg} = workshop(t);
   const scratch = path.join(directory, 'scratch');

@@ -188,6 +188,23 @@ test(
 );
 
 test(
+  'no old files are mentioned where nothing was changed and only the clearing away fails',
+  withTools((t) => {
+    const {pkg, before} = twoAddons(t);
+    const {status, stderr} = repairWith(
+      pkg,
+      `before('renameSync', (_, to) => { if (path.basename(to) === 'journal.json') fail('EIO'); });
+       before('rmdirSync', (file) => { if (path.basename(file).startsWith('.elfinterp-repair-')) fail('EIO'); });`,
+    );
+    t.is(status, 1);
+    t.regex(stderr, /cannot remove: input\/output error/);
+    t.notRegex(stderr, /old files/);
+    run('sh', ['-c', 'rmdir "$1"/.elfinterp-repair-*', 'sh', pkg]);
+    t.deepEqual(contentOf(pkg), before);
+  }),
+);
+
+test(
   'a repair is undone where the new files cannot be synced to the disk',
   withTools((t) => {
     const {pkg, before} = twoAddons(t);

@@ -207,6 +207,19 @@ test(
 );
 
 test(
+  'a file whose name is long in bytes is repaired',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    library(libraries, 'one', 1);
+    const file = path.join(pkg, `${'字'.repeat(80)}.node`);
+    addon(path.join(pkg, 'a'), 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+    renameSync(path.join(pkg, 'a'), file);
+    await repairPackage(pkg, {inPlace: true});
+    t.is(load(file), '1');
+  }),
+);
+
+test(
   'absolute paths into the package itself, as CMake writes them, become relative to the file',
   withTools(async (t) => {
     const {directory, pkg} = workshop(t);
