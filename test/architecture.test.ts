@@ -55,7 +55,7 @@ const rooms: Readonly<Record<string, Room>> = {
   package: {
     rooms: ['errors.ts', 'version.ts', 'source', 'elf', 'edit', 'write', 'loader', 'change'],
     node: true,
-    packages: ['tar', 'tmp'],
+    packages: ['tar'],
   },
   binfmt: {rooms: ['errors.ts', 'source', 'elf'], node: true},
   chroot: {

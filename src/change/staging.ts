@@ -13,7 +13,7 @@
  */
 import {closeSync, fsyncSync, openSync, renameSync, rmdirSync, unlinkSync, writeFileSync} from 'node:fs';
 import {posix} from 'node:path';
-import {ElfError, systemError} from '../errors.js';
+import {ElfError, printable, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {syncDirectory} from '../write/durable.js';
 import {isOurs, makeOwnDirectory, type OwnDirectory} from '../write/own-directory.js';
@@ -132,10 +132,29 @@ export function recoverTree(root: DirFd, kind: StagingKind): readonly string[] {
   return done;
 }
 
+/** Remove what killed runs left in a root in which they had changed nothing yet. What cannot be removed stays. */
+export function clearLeft(root: DirFd, kind: StagingKind): void {
+  for (const name of leftIn(root, kind)) {
+    using staging = openLeft(root, kind, name);
+    const isUnused = staging?.directory.names().every((one) => !isJournal(one, kind));
+    if (staging !== undefined && isUnused) clear(staging);
+  }
+}
+
 /** Whether the directory of this name was left by an interrupted run that may have changed something. */
 export function hasChanges(root: DirFd, kind: StagingKind, name: string): boolean {
   using staging = openLeft(root, kind, name);
   return staging?.directory.names().some((one) => isJournal(one, kind)) ?? false;
+}
+
+/** What keeps a directory of such a name from being recovered, in words: it may hold half of a change all the same. */
+export function obstacleIn(root: DirFd, kind: StagingKind, name: string): string | undefined {
+  using directory = openReal(root, name);
+  if (directory === undefined) return undefined;
+  const {uid, mode} = directory.stats;
+  if (!isOurs(directory.stats)) return `a directory of user ${uid} with mode 0${(mode & 0o7777).toString(8)}`;
+  const stray = directory.names().find((one) => !isKnown(one, kind));
+  return stray === undefined ? undefined : `${printable(stray)} in it`;
 }
 
 function isJournal(name: string, {formerJournal}: StagingKind): boolean {
@@ -148,11 +167,18 @@ function isJournal(name: string, {formerJournal}: StagingKind): boolean {
  */
 function openLeft(root: DirFd, kind: StagingKind, name: string): Staging | undefined {
   const directory = openReal(root, name);
-  const isKnown = (one: string) => parts.includes(one) || isJournal(one, kind);
-  if (directory !== undefined && isOurs(directory.stats) && directory.names().every(isKnown))
+  if (
+    directory !== undefined &&
+    isOurs(directory.stats) &&
+    directory.names().every((one) => isKnown(one, kind))
+  )
     return new Staging(root, kind, {name, directory});
   directory?.[Symbol.dispose]();
   return undefined;
+}
+
+function isKnown(name: string, kind: StagingKind): boolean {
+  return parts.includes(name) || isJournal(name, kind);
 }
 
 /** A link or a file of such a name is nothing of ours. */
@@ -183,9 +209,20 @@ function afterUndoing(staging: Staging, error: unknown): ElfError {
     const {code, reason, path} = systemError(staging.path, second, 'cannot undo the change');
     const cause = first();
     const before = cause.reason === reason ? '' : `; the earlier error: ${cause.message}`;
-    return new ElfError(code, `${reason}${before}; the old files are in ${staging.path}`, {path, cause});
+    const where = hasReplaced(staging) ? `; the old files are in ${staging.path}` : '';
+    return new ElfError(code, `${reason}${before}${where}`, {path, cause});
   }
   return first();
+}
+
+/** Where nothing was changed, or all was put back, only the clearing away failed. */
+function hasReplaced({directory, kind}: Staging): boolean {
+  try {
+    const names = directory.names();
+    return names.includes('replaced') && names.some((name) => isJournal(name, kind));
+  } catch {
+    return true;
+  }
 }
 
 function recoverFrom(staging: Staging): void {

@@ -41,7 +41,11 @@ export interface Sides {
  */
 export function carryOut({root, staging}: Sides, {directories, prepare, commit, finish}: Journal): void {
   const sides = {root, staging, directories};
-  for (const step of prepare) take(sides, step);
+  const synced = new Set<string>();
+  for (const step of prepare) {
+    if (step.op === 'moveIn') syncReplaced(staging, step.path, synced);
+    take(sides, step);
+  }
   syncParents(sides.root, prepare);
   take(sides, commit);
   if (commit.op === 'markDone') syncDirectory(sides.staging.path);
@@ -130,19 +134,27 @@ function requireUndoable(sides: Sides, prepare: readonly Preparation[]): void {
   for (const parent of new Set(prepare.map(({path}) => posix.dirname(path))))
     enterParent(sides, parent)?.[Symbol.dispose]();
   const coming = new Map(prepare.flatMap((step) => (step.op === 'moveIn' ? [[step.path, step]] : [])));
-  for (const {op, path} of prepare) {
-    if (op === 'putAside' || op === 'keepAside') requireKnown(sides, path, coming.get(path));
-    else if (op === 'putAsideDirectory') requireEmpty(sides, path);
+  for (const step of prepare) {
+    if (step.op === 'putAside' || step.op === 'keepAside') requireKnown(sides, step, coming.get(step.path));
+    else if (step.op === 'putAsideDirectory') requireEmpty(sides, step.path);
   }
 }
 
-function requireKnown(sides: Sides, path: string, coming: MoveIn | undefined): void {
+function requireKnown(sides: Sides, {path, state}: PutAside | KeepAside, coming: MoveIn | undefined): void {
   const [parent, name] = split(path);
   using aside = enter(sides.staging, `/replaced${parent}`);
   using old = aside?.openPath(name);
   using directory = enterParent(sides, parent);
   using there = directory?.openPath(name);
-  if (old === undefined || directory === undefined || there === undefined) return;
+  if (directory === undefined || there === undefined) return;
+  if (old === undefined) {
+    // The new file is not taken out where the old one cannot come back: it would be the only one.
+    const isReplaced = state && coming && !hasFile(sides.staging, `/new${path}`) && stateOf(there) !== state;
+    if (!isReplaced || !hasEntry(directory, name, coming)) return;
+    throw new ElfError('CHANGED', 'the old file that an interrupted run replaced is missing', {
+      path: posix.join(sides.staging.real, `replaced${path}`),
+    });
+  }
   if (inodeOf(there) === inodeOf(old)) return;
   if (coming !== undefined && hasEntry(directory, name, coming)) return;
   throw new ElfError('CHANGED', 'another file has taken the place of one that an interrupted run replaced', {
@@ -348,6 +360,17 @@ function tryToLink(from: string, to: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Before a file is replaced, the other name of the old one is on the disk, and so are the directories that it is in. */
+function syncReplaced(staging: DirFd, path: string, known: Set<string>): void {
+  if (!hasFile(staging, `/replaced${path}`)) return;
+  for (let at = posix.dirname(`/replaced${path}`); ; at = posix.dirname(at)) {
+    using directory = enter(staging, at);
+    if (directory !== undefined) syncDirectory(directory.path);
+    if (at === '/' || known.has(at)) return;
+    known.add(at);
   }
 }
 

@@ -29,10 +29,16 @@ export function wantedVersions(view: ElfView): WantedVersions[] {
   }));
 }
 
+/** The versions without which ld.so starts nothing. */
+export function requiredVersions({versions, weak}: WantedVersions): string[] {
+  const optional = new Set(weak);
+  return versions.filter((version) => !optional.has(version));
+}
+
 /** The oldest glibc that has every version wanted, as in "2.34"; undefined when none of glibc's is wanted. */
 export function oldestGlibc(wanted: readonly WantedVersions[]): string | undefined {
-  const needed = wanted.flatMap(({versions, weak}) => versions.filter((version) => !weak.includes(version)));
-  return needed
+  return wanted
+    .flatMap(requiredVersions)
     .map((version) => marks[version] ?? /^GLIBC_(\d+(\.\d+)+)$/.exec(version)?.[1])
     .filter((version) => version !== undefined)
     .reduce<string | undefined>((a, b) => (a === undefined || isNewer(b, a) ? b : a), undefined);

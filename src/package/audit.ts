@@ -1,13 +1,16 @@
 /*
  * Audit a package: find its ELF files, resolve what they ask for, work out what that means.
  */
-import {mkdirSync, rmSync, statSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, realpathSync, rmSync, statSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {basename, join} from 'node:path';
-import tmp from 'tmp';
+import {basename, join, relative} from 'node:path';
 import {ElfError, inWords, systemError} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {type DirFd, openDirectory} from '../source/dir-fd.js';
 import type {OnProgress} from '../source/progress.js';
+import {isPrivate} from '../write/own-directory.js';
+import {identityPattern, ownIdentity} from '../write/process-identity.js';
+import {removeTree} from '../write/remove-tree.js';
 import {auditFile, type FileAudit} from './file-audit.js';
 import {findingsOf} from './file-findings.js';
 import type {PackageFinding} from './finding.js';
@@ -18,6 +21,7 @@ import {packageFindings} from './package-findings.js';
 import type {PackageFields} from './package-json.js';
 import type {Limits} from './platforms.js';
 import {type Policy, type Rules, rulesOf} from './policy.js';
+import {isGone, isOnlyOursToName} from './repair/staging.js';
 import {findRequests} from './requests.js';
 import {type RunsOn, runsOn} from './runs-on.js';
 import {isTarball, unpackPackage} from './unpack.js';
@@ -87,8 +91,9 @@ function auditSingle(source: string, rules: Rules, options: AuditOptions): Packa
 }
 
 async function auditTarball(source: string, rules: Rules, options: AuditOptions): Promise<PackageAudit> {
-  const {name: scratch} = inWords(tmpdir(), () =>
-    tmp.dirSync({prefix: 'elfinterp-audit', mode: 0o700, keep: true}),
+  clearScratch();
+  const scratch = inWords(tmpdir(), () =>
+    mkdtempSync(join(realpathSync(tmpdir()), `${scratchPrefix}${ownIdentity()}-`)),
   );
   try {
     // Deep enough for a search path that leads to the package beside this one.
@@ -102,6 +107,30 @@ async function auditTarball(source: string, rules: Rules, options: AuditOptions)
   } finally {
     rmSync(scratch, {recursive: true, force: true});
   }
+}
+
+const scratchPrefix = 'elfinterp-audit-';
+const scratchName = new RegExp(`^${scratchPrefix}(${identityPattern})-\\w{6}$`);
+
+/** Remove what audits that were killed had unpacked. What is in the way does not matter. */
+function clearScratch(): void {
+  try {
+    using directory = openDirectory(realpathSync(tmpdir()));
+    if (!isOnlyOursToName(directory)) return;
+    for (const name of directory.names()) {
+      const maker = scratchName.exec(name)?.[1];
+      if (maker !== undefined && isGone(directory, name, maker) && isScratch(directory, name))
+        removeTree(directory, name);
+    }
+  } catch {
+    // The audit does without.
+  }
+}
+
+function isScratch(parent: DirFd, name: string): boolean {
+  using directory = parent.directory(name);
+  if (directory === undefined || !isPrivate(directory.stats)) return false;
+  return directory.names().every((one) => one === 'node_modules');
 }
 
 /** Where a tarball was unpacked is not reported: paths start where the package is. */
@@ -138,7 +167,7 @@ export function auditFiles(
   const {requests, versionProblems} = findRequests(directory, elfFiles, requestRules, root);
   const files: FileAudit[] = [];
   const findings: PackageFinding[] = problems.map((error) =>
-    bad(basename(error.path ?? source), error.reason),
+    bad(placeOf(error.path, directory) ?? basename(error.path ?? source), error.reason),
   );
   for (const [done, path] of elfFiles.entries()) {
     onProgress({step: 'reading', path, done, total: elfFiles.length});
@@ -170,6 +199,11 @@ function auditOne(root: Root, host: string, path: string, requests: FileAudit['r
   } finally {
     source.close();
   }
+}
+
+/** Where in the package something could not be read; undefined for the package itself. */
+function placeOf(path: string | undefined, directory: string): string | undefined {
+  return path?.startsWith(`${directory}/`) ? relative(directory, path) : undefined;
 }
 
 function bad(file: string, message: string): PackageFinding {

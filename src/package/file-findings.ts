@@ -117,7 +117,7 @@ function pathFindings(file: FileAudit, rules: Rules, say: Say): PackageFinding[]
   const relative = new Set(relativeElements(path));
   // musl's loader ignores empty elements.
   if (target.libc === 'musl') relative.delete('');
-  for (const element of path.split(':')) {
+  for (const element of new Set(path.split(':'))) {
     if (relative.has(element))
       findings.push(
         say(

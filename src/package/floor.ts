@@ -5,7 +5,7 @@
  * a symbol uses a version. A version marked weak costs a warning and does not count. musl has no versions; there the
  * names of symbols show what they can.
  */
-import type {WantedVersions} from '../elf/version-names.js';
+import {requiredVersions, type WantedVersions} from '../elf/version-names.js';
 import type {ElfView} from '../elf/view.js';
 import {type DynamicSymbol, readDynamicSymbols} from '../loader/symbols.js';
 import {isLibgcc} from './libc.js';
@@ -71,10 +71,8 @@ export function floorsOf(
 ): Floors {
   const asked = wanted
     .filter(({library}) => !isVendored(library))
-    .flatMap(({library, versions, weak}) =>
-      versions
-        .filter((version) => !weak.includes(version))
-        .filter((version) => !(isLibgcc(library) && version.startsWith('GLIBC_'))),
+    .flatMap((one) =>
+      requiredVersions(one).filter((version) => !(isLibgcc(one.library) && version.startsWith('GLIBC_'))),
     );
   const symbols = view.dynamic === undefined ? [] : readDynamicSymbols(view);
   const users = usersOf(symbols);
@@ -82,7 +80,7 @@ export function floorsOf(
   const unknown: string[] = [];
   for (const name of new Set(asked)) {
     const family = familyOf(name);
-    if (family !== undefined) byFamily.set(family[0], [...(byFamily.get(family[0]) ?? []), name]);
+    if (family !== undefined) addTo(byFamily, family[0], name);
     else if (/^(GLIBC|GLIBCXX|CXXABI|GCC)_/.test(name)) unknown.push(name);
   }
   const floors = [...byFamily].map(([family, names]) => floor(family, names, users));
@@ -101,13 +99,15 @@ export function familyOf(name: string): readonly [Family, string] | undefined {
 
 function usersOf(symbols: readonly DynamicSymbol[]): Map<string, string[]> {
   const users = new Map<string, string[]>();
-  for (const {name, version, defined} of symbols) {
-    if (defined || version === undefined) continue;
-    const known = users.get(version);
-    if (known === undefined) users.set(version, [name]);
-    else known.push(name);
-  }
+  for (const {name, version, defined} of symbols)
+    if (!defined && version !== undefined) addTo(users, version, name);
   return users;
+}
+
+function addTo<K>(lists: Map<K, string[]>, key: K, name: string): void {
+  const known = lists.get(key);
+  if (known === undefined) lists.set(key, [name]);
+  else known.push(name);
 }
 
 function floor(

@@ -58,41 +58,65 @@ export function findRequests(
   root: Root,
 ): RequestTable {
   const resolver = new Resolver({inhibitDefaults: true, preloadFile: false}, root);
-  const top = {root, directory};
-  const own = new Map<string, ResolvedTree>();
-  for (const file of elfFiles) {
-    const tree = tryToResolve(resolver, join(directory, file));
-    if (tree !== undefined) own.set(file, tree);
-  }
-  const contexts = contextsOf(top, own);
+  const top = {root, directory, known: new Map()};
+  const asOthers = new Map<string, Answers>();
   const table = new Map<string, PackageRequest[]>();
-  for (const [file, tree] of own) {
-    const places = contexts.get(file) ?? [{tree, node: tree.nodes[0] as TreeNode}];
-    table.set(file, joinRequests(places.flatMap((place) => requestsOf(top, place, rules))));
+  const problems = new Map<string, Set<string>>();
+  let edges = 0;
+  for (const file of elfFiles) {
+    // The trees of libraries that all ask for one another are as large as the package, each of them.
+    const most = edges < mostEdges ? mostContexts : 1;
+    if (isFull(asOthers.get(file), most)) {
+      table.set(file, []);
+      continue;
+    }
+    const tree = tryToResolve(resolver, join(directory, file));
+    if (tree === undefined) continue;
+    const alone = new Answers();
+    alone.add(requestsOf(top, {tree, node: tree.nodes[0] as TreeNode}, rules));
+    table.set(file, alone.requests);
+    edges += tree.nodes.reduce((sum, node) => sum + node.edges.length, 0);
+    addVersionProblems(problems, tree, top);
+    for (const node of tree.nodes.slice(1)) {
+      const inside = insidePath(top, node.path)?.path;
+      if (inside === undefined || inside === file || isFull(asOthers.get(inside), most)) continue;
+      const known = asOthers.get(inside) ?? new Answers();
+      known.add(requestsOf(top, {tree, node}, rules));
+      asOthers.set(inside, known);
+    }
   }
-  return {requests: table, versionProblems: findVersionProblems(top, own)};
+  // A file that no other asks for starts its own process.
+  for (const file of table.keys()) table.set(file, asOthers.get(file)?.requests ?? table.get(file) ?? []);
+  const words = [...problems].map(([file, known]) => [file, [...known]] as const);
+  return {requests: table, versionProblems: new Map(words)};
 }
 
 /** A package's directory, and how its files are reached. */
 interface Top {
   readonly root: Root;
   readonly directory: string;
+  /** What `insidePath` found out. */
+  readonly known: Map<string, InsidePath | undefined>;
 }
 
-function findVersionProblems(top: Top, trees: ReadonlyMap<string, ResolvedTree>): Map<string, string[]> {
-  const problems = new Map<string, string[]>();
-  for (const {nodes, versionProblems} of trees.values()) {
-    for (const {version, missingIn, requiredBy} of versionProblems) {
-      const [library, file] = [nodes[missingIn], nodes[requiredBy]].map(
-        (node) => node && insidePath(top, node.path)?.path,
-      );
-      if (library === undefined || file === undefined) continue;
-      const words = `requires ${version} of ${library}, which does not define it`;
-      const known = problems.get(file) ?? [];
-      if (!known.includes(words)) problems.set(file, [...known, words]);
-    }
+interface InsidePath {
+  readonly path: string;
+  readonly isLink: boolean;
+}
+
+function addVersionProblems(
+  problems: Map<string, Set<string>>,
+  {nodes, versionProblems}: ResolvedTree,
+  top: Top,
+): void {
+  for (const {version, missingIn, requiredBy} of versionProblems) {
+    const [library, file] = [nodes[missingIn], nodes[requiredBy]].map(
+      (node) => node && insidePath(top, node.path)?.path,
+    );
+    if (library === undefined || file === undefined) continue;
+    const known = problems.get(file) ?? new Set();
+    problems.set(file, known.add(`requires ${version} of ${library}, which does not define it`));
   }
-  return problems;
 }
 
 interface Context {
@@ -110,23 +134,35 @@ function tryToResolve(resolver: Resolver, path: string): ResolvedTree | undefine
   }
 }
 
-/** The processes of other files in which a file occurs. A file that no other asks for starts its own. */
-function contextsOf(top: Top, trees: ReadonlyMap<string, ResolvedTree>): Map<string, Context[]> {
-  const contexts = new Map<string, Context[]>();
-  for (const [file, tree] of trees) {
-    for (const node of tree.nodes.slice(1)) {
-      const inside = insidePath(top, node.path)?.path;
-      if (inside === undefined || inside === file) continue;
-      const known = contexts.get(inside);
-      if (known === undefined) contexts.set(inside, [{tree, node}]);
-      else if (known.length < mostContexts) known.push({tree, node});
-    }
-  }
-  return contexts;
-}
-
 /** A library that thousands of files ask for is asked for in the same few ways. */
 const mostContexts = 64;
+/** After so many requests of all processes together, one process has to do for each file. No real package has them. */
+const mostEdges = 1 << 20;
+
+function isFull(answers: Answers | undefined, most: number): boolean {
+  return answers !== undefined && answers.contexts >= most;
+}
+
+/** What one file asks for in the processes that it occurs in. One entry a name: what fails in one fails for its users. */
+class Answers {
+  readonly #byName = new Map<string, PackageRequest>();
+  contexts = 0;
+
+  add(requests: readonly PackageRequest[]): void {
+    this.contexts += 1;
+    for (const request of requests) {
+      const known = this.#byName.get(request.name);
+      if (known === undefined || order.indexOf(request.from) < order.indexOf(known.from))
+        this.#byName.set(request.name, request);
+    }
+  }
+
+  get requests(): PackageRequest[] {
+    return [...this.#byName.values()];
+  }
+}
+
+const order: readonly PackageRequest['from'][] = ['outside', 'other-package', 'package', 'platform'];
 
 function requestsOf(top: Top, {tree, node}: Context, rules: RequestRules): PackageRequest[] {
   const isProgram = tree.interpreter?.requested !== undefined;
@@ -234,21 +270,14 @@ function isOfDependency(path: string, {dependencies}: RequestRules): boolean {
 }
 
 /** Where a path leads in the package; undefined when it leads out of it. */
-function insidePath({root, directory}: Top, path: string): {path: string; isLink: boolean} | undefined {
+function insidePath(top: Top, path: string): InsidePath | undefined {
   const named = join(path);
+  if (!top.known.has(named)) top.known.set(named, findInside(top, named));
+  return top.known.get(named);
+}
+
+function findInside({root, directory}: Top, named: string): InsidePath | undefined {
   const there = root.resolve(named);
   if (!there.found || !isWithin(directory, there.inside)) return undefined;
   return {path: relative(directory, there.inside), isLink: there.inside !== named};
-}
-
-/** One entry a name: what fails in one process fails for its users. */
-function joinRequests(requests: readonly PackageRequest[]): PackageRequest[] {
-  const order: readonly PackageRequest['from'][] = ['outside', 'other-package', 'package', 'platform'];
-  const byName = new Map<string, PackageRequest>();
-  for (const request of requests) {
-    const known = byName.get(request.name);
-    if (known === undefined || order.indexOf(request.from) < order.indexOf(known.from))
-      byName.set(request.name, request);
-  }
-  return [...byName.values()];
 }

@@ -7,13 +7,15 @@
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
  * `elfinterp-tree`. The workspace's name tells the process that made it, and a later run in the same place removes what
- * a killed one left behind.
+ * a killed one left behind: only what has the file `elfinterp-workspace`, which is made first and removed last. The name
+ * alone proves nothing, since the owner of the directory could give it to any directory of root's.
  */
 import {constants, mkdirSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
+import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {findDirectory} from '../source/place.js';
-import {isPrivate, makeOwnDirectory} from './own-directory.js';
+import {isPrivate, makeOwnDirectory, type OwnDirectory} from './own-directory.js';
 import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
 
@@ -28,6 +30,9 @@ const mostFiles = 128;
 /** The name of a whole directory in a workspace. */
 export const treeName = 'elfinterp-tree';
 
+/** The empty file that tells a workspace from every other directory. */
+const markName = 'elfinterp-workspace';
+
 /** One private directory. */
 export class Workspace {
   readonly #parent: DirFd;
@@ -40,7 +45,7 @@ export class Workspace {
   constructor(parent: DirFd) {
     this.#parent = parent.dup();
     try {
-      const {name, directory} = makeOwnDirectory(parent, `${workspacePrefix}-${ownIdentity()}-`);
+      const {name, directory} = makeMarked(parent);
       this.#name = name;
       this.directory = directory;
     } catch (error) {
@@ -83,9 +88,11 @@ export class Workspace {
 
   /** Remove it, with what is left of its files. Where something is in the way, a later run does it. */
   remove(): void {
+    let isClear = true;
     for (let number = firstNumber; number < this.#next; number++)
-      attempt(() => unlinkSync(this.path(number)));
-    if (this.#hasTree) attempt(() => removeTree(this.directory, treeName));
+      isClear = attempt(() => removeFile(this.path(number))) && isClear;
+    if (this.#hasTree) isClear = attempt(() => removeTree(this.directory, treeName)) && isClear;
+    if (isClear) attempt(() => unlinkSync(this.directory.at(markName)));
     this.directory[Symbol.dispose]();
     attempt(() => rmdirSync(this.#parent.at(this.#name)));
     this.#parent[Symbol.dispose]();
@@ -97,6 +104,18 @@ export interface WorkFile {
   readonly workspace: Workspace;
   readonly number: number;
   readonly fd: number;
+}
+
+function makeMarked(parent: DirFd): OwnDirectory {
+  const made = makeOwnDirectory(parent, `${workspacePrefix}-${ownIdentity()}-`);
+  try {
+    closeQuietly(openSync(made.directory.at(markName), 'wx', 0o600));
+    return made;
+  } catch (error) {
+    made.directory[Symbol.dispose]();
+    attempt(() => rmdirSync(parent.at(made.name)));
+    throw error;
+  }
 }
 
 /** Make a private directory in another, for a whole tree. @throws ElfError as `Workspace` does */
@@ -157,22 +176,44 @@ function namesIn(directory: DirFd): string[] {
   }
 }
 
-/** Remove a workspace that a process left, with what a workspace can have in it and nothing else. */
+/** Remove a workspace that a process left. One that is empty was left before it had its mark, or after. */
 function removeLeft(directory: DirFd, name: string, onlyIfOld: boolean): void {
   using left = directory.directory(name);
   if (left === undefined || !isPrivate(left.stats)) return;
   if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestEdit) return;
   const names = left.names();
-  for (const inside of names.filter((one) => /^\d+$/.test(one))) unlinkSync(left.at(inside));
-  if (names.every((one) => one === treeName || /^\d+$/.test(one))) removeTree(left, treeName);
+  if (names.length > 0 && !isWorkspace(names)) return;
+  for (const inside of names.filter((one) => one !== markName)) removeTree(left, inside);
+  removeTree(left, markName);
   rmdirSync(directory.at(name));
 }
 
-/** What cannot be cleared away now is cleared away later. */
-function attempt(work: () => unknown): void {
+/** Whether a directory has the mark, and nothing that a workspace cannot have. */
+function isWorkspace(names: readonly string[]): boolean {
+  const isKnown = (one: string) => one === markName || one === treeName || isNumber(one);
+  return names.includes(markName) && names.every(isKnown);
+}
+
+function isNumber(name: string): boolean {
+  return /^[1-9]\d{0,2}$/.test(name) && Number(name) >= firstNumber && Number(name) < firstNumber + mostFiles;
+}
+
+/** A file that took its place is not here any more. */
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** What cannot be cleared away now is cleared away later. @returns whether it was */
+function attempt(work: () => unknown): boolean {
   try {
     work();
+    return true;
   } catch {
     // What this run was to do is done.
+    return false;
   }
 }

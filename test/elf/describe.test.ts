@@ -237,6 +237,11 @@ test('a newer glibc is one whose number is larger, not one whose name sorts last
   t.is(oldestGlibc(wanted(['GLIBC_2.2.5', 'GLIBC_2.2'])), '2.2.5');
   t.is(oldestGlibc(wanted(['GLIBC_2.4', 'GLIBC_2.38'], ['GLIBC_2.38'])), '2.4');
   t.is(oldestGlibc(wanted(['GLIBC_PRIVATE', 'OPENSSL_3.0.0'])), undefined);
+  const many = Array.from({length: 60_000}, (_, i) => `GLIBC_2.${i}`);
+  const before = process.cpuUsage();
+  t.is(oldestGlibc(wanted(many, many.slice(30_000))), '2.29999');
+  const {user} = process.cpuUsage(before);
+  t.true(user < 1_500_000, `${user} µs: each version is compared with each weak one`);
 });
 
 test('a damaged file is described as far as it can be read, wherever it ends', (t) => {

@@ -1,18 +1,22 @@
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {Header} from 'tar';
 import {PT} from '../../src/elf/constants.js';
 import {openElfBuffer} from '../../src/elf/open.js';
 import {ElfError} from '../../src/errors.js';
+import {type Resolution, type ResolveOptions, Root} from '../../src/loader/root.js';
 import {type AuditOptions, auditPackage, type PackageAudit} from '../../src/package/audit.js';
 import {familyOf} from '../../src/package/floor.js';
 import {admits} from '../../src/package/package-json.js';
 import {distributions, gccReleases} from '../../src/package/platforms.js';
 import {rulesOf} from '../../src/package/policy.js';
+import {findRequests} from '../../src/package/requests.js';
 import {runsOn} from '../../src/package/runs-on.js';
 import {compareVersions} from '../../src/package/version-numbers.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
+import {elfinterp} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -232,6 +236,46 @@ test('the kernels that cannot load a file are those with larger pages', async (t
   ]);
 });
 
+test('an element that a search path has a thousand times is one finding', async (t) => {
+  const {pkg} = workshop(t);
+  const runpath = '/build/lib::'.repeat(1000);
+  writeFileSync(path.join(pkg, 'a.node'), edit(fixtureBytes('aarch64/probe-pie'), {runpath}));
+  const {findings} = await auditPackage(pkg);
+  const found = findings.filter(({code}) => code === 'current-directory' || code === 'build-path');
+  t.deepEqual(
+    found.map(({message}) => message.replace(/:.*/, '')),
+    ['RUNPATH has an empty element', 'RUNPATH names /build/lib, a path of the build machine'],
+  );
+});
+
+test('libraries that all ask for one another are looked up once each', (t) => {
+  const directory = tempDirectory(t);
+  const names = Array.from({length: 20}, (_, i) => `lib${String(i).padStart(2, '0')}.so`);
+  const bytes = fixtureBytes('x86_64/libprobe.so.1');
+  for (const soname of names) {
+    const addNeeded = names.filter((name) => name !== soname);
+    writeFileSync(path.join(directory, soname), edit(bytes, {soname, addNeeded, runpath: '$ORIGIN'}));
+  }
+  let lookups = 0;
+  class CountingRoot extends Root {
+    override resolve(path: string, options?: ResolveOptions): Resolution {
+      lookups += 1;
+      return super.resolve(path, options);
+    }
+  }
+  const rules = {isAllowed: () => false, dependencies: []};
+  const {requests} = findRequests(directory, names, rules, new CountingRoot());
+  t.true(lookups <= 3 * names.length, `${lookups} lookups`);
+  for (const [file, found] of requests) {
+    const inside = found.filter(({from}) => from === 'package').map(({path}) => path);
+    t.deepEqual(
+      inside.sort(),
+      names.filter((name) => name !== file),
+    );
+  }
+  t.deepEqual([...requests.keys()], names);
+});
+
 test('fields and names that contradict the files are found', async (t) => {
   const {pkg} = workshop(t, {os: ['linux'], cpu: ['x64'], libc: ['musl']});
   mkdirSync(path.join(pkg, 'prebuilds/linux-x64'), {recursive: true});
@@ -345,6 +389,33 @@ for (const [name, entries] of Object.entries(hostile)) {
     t.is(error instanceof ElfError ? error.code : '', 'BAD_PACKAGE', `${error}`);
   });
 }
+
+test('what cannot be read is named by its path in the package', async (t) => {
+  const {pkg} = workshop(t);
+  mkdirSync(path.join(pkg, 'a/b'), {recursive: true});
+  writeFileSync(Buffer.concat([Buffer.from(`${pkg}/a/b/caf`), Buffer.from([0xe9])]), '');
+  const {findings} = await auditPackage(pkg);
+  t.deepEqual(
+    findings.map(({code, file}) => [code, file]),
+    [['bad-elf', 'a/b/caf\ufffd']],
+  );
+});
+
+test('what a killed audit unpacked is removed by the next one, and nothing else', (t) => {
+  const {directory, pkg} = workshop(t);
+  const scratch = path.join(directory, 'scratch');
+  mkdirSync(scratch);
+  const [, start, place] = ownIdentity().split('-');
+  const named = (identity: string) => path.join(scratch, `elfinterp-audit-${identity}`);
+  const dead = `4194305-${start}-${place}`;
+  const kept = [`${ownIdentity()}-aAbB01`, `${dead}-filled`, `${dead}-aAbB01-notes`];
+  for (const name of [...kept, `${dead}-aAbB01`]) mkdirSync(named(name), {mode: 0o700});
+  mkdirSync(path.join(named(`${dead}-aAbB01`), 'node_modules/scope'), {recursive: true});
+  writeFileSync(path.join(named(`${dead}-filled`), 'mine'), '');
+  const {status, stderr} = elfinterp(['audit', pack(pkg)], {env: {...process.env, TMPDIR: scratch}});
+  t.is(status, 0, stderr);
+  t.deepEqual(readdirSync(scratch).sort(), kept.map((name) => path.basename(named(name))).sort());
+});
 
 test('a bomb is refused before it is unpacked', async (t) => {
   const data = Buffer.alloc(1 << 26);

@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {chmodSync, copyFileSync, mkdirSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';
@@ -46,6 +46,16 @@ test(
     );
     const sarif = JSON.parse(elfinterp(['audit', pkg, '--format', 'sarif']).stdout);
     t.is(sarif.version, '2.1.0');
+    // A directory may end like a file in it.
+    const same = path.join(pkg, path.basename(pkg));
+    writeFileSync(same, '\x7fELF');
+    const named = JSON.parse(elfinterp(['audit', pkg, '--format', 'sarif']).stdout);
+    const uris = named.runs[0].results.map(
+      // biome-ignore lint/suspicious/noExplicitAny: SARIF has no types here
+      (result: any) => result.locations[0].physicalLocation.artifactLocation.uri,
+    );
+    rmSync(same);
+    t.true(uris.includes(`file://${same}`), `${uris}`);
     t.is(sarif.runs[0].results[0].ruleId, 'outside-library');
     t.true(
       sarif.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri.endsWith(

@@ -19,6 +19,7 @@ import test, {type ExecutionContext} from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
 import {auditPackage} from '../../src/package/audit.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
 import {elfinterpAsNobody} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -116,6 +117,43 @@ for (const [title, name] of [
   );
 
 test(
+  'the new file stays where the old one that it replaced is gone',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    repairWith(pkg, killedAtMove(3));
+    const staging = stagingOf(t, pkg);
+    const old = path.join(staging, 'replaced/a.node');
+    rmSync(old);
+    const half = contentOf(pkg);
+    t.truthy(half['a.node']);
+    const error = await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {code: 'CHANGED'});
+    t.true(error.message.startsWith(`${old}: the old file that an interrupted run replaced is missing`));
+    t.deepEqual(contentOf(pkg), half);
+  }),
+);
+
+test(
+  'before a file is replaced, the directories of its other name are on the disk',
+  withTools((t) => {
+    const {pkg} = twoAddons(t);
+    const {status, stdout, stderr} = repairWith(
+      pkg,
+      `const synced = [];
+       before('fsyncSync', (fd) => synced.push(fs.readlinkSync('/proc/self/fd/' + fd)));
+       before('renameSync', (_, to) => {
+         if (isIn(to) && path.basename(to) === 'a.node') console.log(JSON.stringify(synced));
+       });`,
+    );
+    t.is(status, 0, stderr);
+    const synced: string[] = JSON.parse(stdout);
+    t.deepEqual(
+      synced.slice(-2).map((name) => path.basename(name).replace(/repair-.*/, '')),
+      ['replaced', '.elfinterp-'],
+    );
+  }),
+);
+
+test(
   'a file that somebody put in the place of a new library stays when the repair is undone',
   withTools(async (t) => {
     const {pkg, before} = twoAddons(t);
@@ -145,6 +183,23 @@ test(
     t.not(readFileSync(a, 'latin1'), before['a.node'] ?? '');
     t.is(readFileSync(path.join(stagingOf(t, pkg), 'replaced/a.node'), 'latin1'), before['a.node'] ?? '');
     await t.throwsAsync(repairPackage(pkg, {inPlace: true, root: emptyRoot(t)}));
+    t.deepEqual(contentOf(pkg), before);
+  }),
+);
+
+test(
+  'no old files are mentioned where nothing was changed and only the clearing away fails',
+  withTools((t) => {
+    const {pkg, before} = twoAddons(t);
+    const {status, stderr} = repairWith(
+      pkg,
+      `before('renameSync', (_, to) => { if (path.basename(to) === 'journal.json') fail('EIO'); });
+       before('rmdirSync', (file) => { if (path.basename(file).startsWith('.elfinterp-repair-')) fail('EIO'); });`,
+    );
+    t.is(status, 1);
+    t.regex(stderr, /cannot remove: input\/output error/);
+    t.notRegex(stderr, /old files/);
+    run('sh', ['-c', 'rmdir "$1"/.elfinterp-repair-*', 'sh', pkg]);
     t.deepEqual(contentOf(pkg), before);
   }),
 );
@@ -234,6 +289,60 @@ test(
     t.false(existsSync(`${pkg}-fixed`));
     await repairPackage(pkg, {inPlace: true});
     t.true((await repairPackage(pkg, {into: `${pkg}-fixed`})).written);
+  }),
+);
+
+test(
+  'the copy that a killed repair made beside the new package is removed by the next, and nothing else',
+  withTools(async (t) => {
+    const {pkg} = twoAddons(t);
+    const beside = path.dirname(pkg);
+    const [, start, place] = ownIdentity().split('-');
+    const named = (identity: string, letters: string) =>
+      path.join(beside, `.elfinterp-repair-${identity}-${letters}`);
+    const dead = `4194305-${start}-${place}`;
+    const elsewhere = `1-1-${place === '00000000' ? '00000001' : '00000000'}`;
+    const kept = {
+      [named(ownIdentity(), 'aaaaaa')]: 'new',
+      [named(elsewhere, 'bbbbbb')]: 'new',
+      [named(dead, 'cccccc')]: 'journal.json',
+      [named(dead, 'dddddd')]: 'mine',
+    };
+    const left = named(dead, 'eeeeee');
+    for (const [directory, inside] of Object.entries({...kept, [left]: 'new'})) {
+      mkdirSync(directory, {mode: 0o700});
+      if (inside === 'new') mkdirSync(path.join(directory, inside));
+      writeFileSync(
+        inside === 'new' ? path.join(directory, inside, 'a.node') : path.join(directory, inside),
+        'half',
+      );
+    }
+    await repairPackage(pkg, {into: `${pkg}-fixed`});
+    t.false(existsSync(left));
+    for (const [directory, inside] of Object.entries(kept)) t.deepEqual(readdirSync(directory), [inside]);
+  }),
+);
+
+test(
+  'a package whose staging directory cannot be opened is not taken for whole',
+  withTools(async (t) => {
+    const {pkg, before} = twoAddons(t);
+    repairWith(pkg, killedAtMove(2));
+    const staging = stagingOf(t, pkg);
+    const stray = path.join(staging, '.nfs0001');
+    writeFileSync(stray, '');
+    const half = contentOf(pkg);
+    const refused = {
+      code: 'CONFLICT',
+      message: /may have changed half of the package \(expected .*, got \.nfs0001 in it\)/,
+    };
+    await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-fixed`}), refused);
+    await t.throwsAsync(repairPackage(pkg, {dryRun: true}), refused);
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true}), refused);
+    t.deepEqual(contentOf(pkg), half);
+    rmSync(stray);
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true, root: emptyRoot(t)}));
+    t.deepEqual(contentOf(pkg), before);
   }),
 );
 
@@ -383,6 +492,23 @@ test(
 );
 
 const rootTest = process.geteuid?.() === 0 ? test : test.skip;
+
+rootTest(
+  "a package that root's killed repair left half changed is refused to its owner",
+  withTools((t) => {
+    const {pkg} = twoAddons(t);
+    const directory = path.dirname(pkg);
+    output('chown', ['-R', '65534:65534', directory]);
+    repairWith(pkg, killedAtMove(2));
+    stagingOf(t, pkg);
+    for (const args of [['--into', path.join(directory, 'fixed')], ['--dry-run'], ['--in-place']]) {
+      const {status, stderr} = elfinterpAsNobody(['repair', pkg, ...args]);
+      t.is(status, 1);
+      t.regex(stderr, /may have changed half of the package .* got a directory of user 0 with mode 0700/);
+    }
+    t.false(existsSync(path.join(directory, 'fixed')));
+  }),
+);
 
 rootTest(
   'an ordinary user copies a package whose directories are read-only, with their modes',

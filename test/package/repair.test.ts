@@ -12,10 +12,13 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {SHT} from '../../src/elf/constants.js';
 import {ElfError, type ErrorCode} from '../../src/errors.js';
 import {auditPackage} from '../../src/package/audit.js';
 import {repairPackage} from '../../src/package/repair/repair.js';
 import {stripPrograms} from '../helpers/strippers.js';
+import {elfHeader, sectionHeader} from '../helpers/synthetic.js';
+import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 import {addon, compile, library, load, workshop} from './helpers.js';
 
@@ -202,6 +205,98 @@ test(
     t.false((await repairPackage(pkg, {inPlace: true, strip: true})).written);
   }),
 );
+
+test(
+  'a file whose name is long in bytes is repaired',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    library(libraries, 'one', 1);
+    const file = path.join(pkg, `${'字'.repeat(80)}.node`);
+    addon(path.join(pkg, 'a'), 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+    renameSync(path.join(pkg, 'a'), file);
+    await repairPackage(pkg, {inPlace: true});
+    t.is(load(file), '1');
+  }),
+);
+
+test(
+  'absolute paths into the package itself, as CMake writes them, become relative to the file',
+  withTools(async (t) => {
+    const {directory, pkg} = workshop(t);
+    const deps = path.join(pkg, 'deps');
+    mkdirSync(deps);
+    library(deps, 'own', 4);
+    const rpath = `${deps}/:${pkg}:${pkg}/build/:${pkg}-other:/opt/lib`;
+    addon(path.join(pkg, 'build/a.node'), 'own', deps, [`-Wl,-rpath,${rpath}`]);
+    const into = path.join(directory, 'fixed');
+    await repairPackage(pkg, {into});
+    rmSync(pkg, {recursive: true});
+    t.is(load(path.join(into, 'build/a.node')), '4');
+    t.regex(
+      dynamic(path.join(into, 'build/a.node')),
+      /path: \[\$ORIGIN\/\.\.\/deps:\$ORIGIN\/\.\.:\$ORIGIN\]/,
+    );
+  }),
+);
+
+for (const [title, isInPlace] of [
+  ['in place', true],
+  ['into another directory', false],
+] as const)
+  test(
+    `a repair ${title} keeps set-ID bits, ACLs, attributes and capabilities`,
+    withTools(async (t) => {
+      const {directory, pkg, libraries} = workshop(t);
+      library(libraries, 'one', 1);
+      const file = path.join(pkg, 'a.node');
+      addon(file, 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+      if (process.geteuid?.() === 0) {
+        output('chown', ['1:1', file]);
+        if (!isInPlace) output('chown', ['0:0', file]);
+        output('setcap', ['cap_net_raw=ep', file]);
+      }
+      chmodSync(file, 0o4755);
+      output('setfattr', ['-n', 'user.origin', '-v', 'here', file]);
+      output('setfacl', ['-m', 'u:daemon:rw-,g::---', file]);
+      const facts = (of: string) =>
+        ['getfacl -n --absolute-names', 'getfattr -d -m - --absolute-names', 'getcap', 'stat -c %a,%u,%g']
+          .map((command) => output('sh', ['-c', `${command} "$1"`, 'sh', of]).replaceAll(of, 'FILE'))
+          .join('\n');
+      const before = facts(file);
+      const into = path.join(directory, 'fixed');
+      const {files, notes} = await repairPackage(pkg, isInPlace ? {inPlace: true} : {into});
+      t.is(files[0]?.path, 'a.node');
+      t.deepEqual(notes, []);
+      t.is(facts(path.join(isInPlace ? pkg : into, 'a.node')), before);
+      t.regex(before, /mask::rw-|mask::rwx/);
+    }),
+  );
+
+test('sections that share their bytes are not copied by --strip before it knows that the file would grow', (t) => {
+  const format = {elfClass: 64, littleEndian: true} as const;
+  const [size, count] = [2_000_000, 200];
+  // Of a processor's own type, which stays.
+  const section = {sh_type: 0x70000003, sh_offset: 64, sh_size: size};
+  const sections = [
+    sectionHeader(format, {}),
+    sectionHeader(format, {sh_type: SHT.SHT_SYMTAB, sh_offset: 64, sh_size: size}),
+    ...Array.from({length: count}, () => sectionHeader(format, section)),
+  ];
+  const header = elfHeader(format, {e_shoff: 64 + size, e_shnum: sections.length});
+  const file = path.join(tempDirectory(t), 'file');
+  const bytes = Buffer.concat([header, Buffer.alloc(size), ...sections]);
+  writeFileSync(file, bytes);
+  const module = new URL('../../src/package/repair/strip.js', import.meta.url).href;
+  const script = `
+    const {stripFile} = await import(${JSON.stringify(module)});
+    const before = process.resourceUsage().maxRSS;
+    const changed = stripFile(${JSON.stringify(file)});
+    console.log(changed, process.resourceUsage().maxRSS - before);`;
+  const [changed, kilobytes] = output(process.execPath, ['--input-type=module', '-e', script]).split(' ');
+  t.is(changed, 'false');
+  t.true(Number(kilobytes) < 100_000, `${kilobytes} KiB`);
+  t.deepEqual(readFileSync(file), bytes);
+});
 
 test(
   'libstdc++ comes along when asked for, which lowers the GLIBCXX floor; the C library never does',

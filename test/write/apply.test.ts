@@ -302,6 +302,7 @@ test('the workspace of a dead process is removed, that of a living one and what 
   const precious = path.join(tempDirectory(t), 'precious');
   mkdirSync(precious, {mode: 0o700});
   for (const place of [beside(dead), precious]) writeFileSync(path.join(place, '3'), 'left');
+  writeFileSync(path.join(beside(dead), 'elfinterp-workspace'), '');
   mkdirSync(beside(full), {mode: 0o700});
   writeFileSync(path.join(beside(full), 'mine'), 'no file of a workspace');
   symlinkSync(precious, beside(link));
@@ -309,6 +310,30 @@ test('the workspace of a dead process is removed, that of a living one and what 
   t.deepEqual(readdirSync(path.dirname(file)).sort(), [...kept, open, full, link, 'probe-pie'].sort());
   t.deepEqual(readdirSync(precious), ['3']);
   t.deepEqual(readdirSync(beside(full)), ['mine']);
+});
+
+test('a directory with the name of a workspace keeps what is in it unless a workspace can have it all', (t) => {
+  const file = copyFixture(t, name);
+  const [, start, place] = ownIdentity().split('-');
+  const contents = [
+    // Backups whose directory somebody renamed.
+    ['20260101', '3', '4'],
+    ['elfinterp-tree'],
+    ['3', 'elfinterp-workspace', 'mine'],
+    ['131', '3', 'elfinterp-workspace'],
+    ['2', 'elfinterp-workspace'],
+  ];
+  const directories = contents.map((names, i) => {
+    const directory = path.join(path.dirname(file), `${workspacePrefix}-4194305-${start}-${place}-aAbB0${i}`);
+    mkdirSync(directory, {mode: 0o700});
+    for (const one of names) writeFileSync(path.join(directory, one), 'kept');
+    return directory;
+  });
+  apply(file);
+  t.deepEqual(
+    directories.map((directory) => readdirSync(directory).sort()),
+    contents,
+  );
 });
 
 test('a name of 255 bytes leaves room for that of the temporary file', (t) => {

@@ -1,6 +1,7 @@
 /*
  * Findings as SARIF 2.1.0 (OASIS), the form in which code scanning services take them.
  */
+import {statSync} from 'node:fs';
 import {type PackageAudit, type PackageFinding, version} from '../../index.js';
 
 /** One log with one run for any number of packages. */
@@ -28,7 +29,13 @@ function resultOf(source: string, {code, severity, file, message}: PackageFindin
 /** A path below a directory; of a tarball, the tarball. */
 export function locationOf(source: string, file: string | undefined): string {
   if (file === undefined || /\.(tgz|tar|tar\.gz)$/.test(source)) return source;
-  return source === file || source.endsWith(`/${file}`) ? source : `${source.replace(/\/+$/, '')}/${file}`;
+  // A file that was audited by itself is its own package.
+  const isItself = (source === file || source.endsWith(`/${file}`)) && !isDirectory(source);
+  return isItself ? source : `${source.replace(/\/+$/, '')}/${file}`;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, {throwIfNoEntry: false})?.isDirectory() === true;
 }
 
 function uriOf(path: string): string {

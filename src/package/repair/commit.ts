@@ -1,16 +1,13 @@
 /*
  * Moving the new files of a package into their places, all or none (change/staging.ts).
  */
-import {closeSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
 import {contentOf} from '../../change/entry.js';
 import type {Journal, Preparation} from '../../change/journal.js';
 import {carryOutIn, type Staging} from '../../change/staging.js';
 import {missingDirectories} from '../../change/steps.js';
 import type {DirFd} from '../../source/dir-fd.js';
-import {keepOwner} from '../../write/metadata.js';
 import {openFile, type PlannedFile} from './copy-package.js';
-import {inDirectoryOf} from './staging.js';
 
 /** A file that changes: where, and what it was; undefined for a new one. */
 export interface Change {
@@ -26,27 +23,16 @@ export interface Change {
  */
 export function commit(staging: Staging, changes: readonly Change[]): string[] {
   using made = staging.directory.make('new');
-  const notes = changes.flatMap((change) => giveOwner(made, change));
+  const notes = changes.flatMap(hardLinkNotes);
   carryOutIn(staging, journalOf(staging.root, made, changes));
   return notes;
 }
 
-function giveOwner(made: DirFd, {path, before}: Change): string[] {
-  if (before === undefined) return [];
-  return inDirectoryOf(made, path, (directory, name) => {
-    const fd = openSync(directory.at(name), 'r');
-    try {
-      const notes = [...keepOwner(fd, before.stats), ...hardLinkNotes(before.stats.nlink - 1)];
-      return notes.map((note) => `${path}: ${note}`);
-    } finally {
-      closeSync(fd);
-    }
-  });
-}
-
-function hardLinkNotes(others: number): string[] {
+function hardLinkNotes({path, before}: Change): string[] {
+  const others = (before?.stats.nlink ?? 1) - 1;
   if (others === 0) return [];
-  return [`${others === 1 ? 'another hard link keeps' : `${others} other hard links keep`} the old content`];
+  const keep = others === 1 ? 'another hard link keeps' : `${others} other hard links keep`;
+  return [`${path}: ${keep} the old content`];
 }
 
 function journalOf(top: DirFd, made: DirFd, changes: readonly Change[]): Journal {

@@ -36,10 +36,19 @@ export function makeFiles(top: DirFd, plan: RepairPlan, root: Root, strip: boole
   return [...files, ...plan.libraries.map((library) => makeLibrary(top, library, root, strip))];
 }
 
+/** A name for a file beside another, within NAME_MAX, which counts bytes; what is left of a character is no name. */
+function besideName(name: string, ending: string): string {
+  const start = Buffer.from(name)
+    .subarray(0, 200)
+    .toString()
+    .replace(/\ufffd+$/, '');
+  return `${start}.elfinterp-${ending}`;
+}
+
 /** Change a file that is there already. */
 function editFile(top: DirFd, path: string, request: EditRequest, strip: boolean): string[] {
   return inDirectoryOf(top, path, (directory, name) => {
-    const copy = `${name.slice(0, 200)}.elfinterp-new`;
+    const copy = besideName(name, 'new');
     using old = directory.openPath(name);
     if (!old?.stats.isFile()) throw new ElfError('CHANGED', 'the file is missing', {path});
     copyFileSync(old.path, directory.at(copy), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
@@ -100,7 +109,7 @@ function edit(directory: DirFd, name: string, request: EditRequest): readonly st
     source.close();
   }
   if (plan.writes.length === 0) return [];
-  const result = directory.at(`${name.slice(0, 200)}.elfinterp-edit`);
+  const result = directory.at(besideName(name, 'edit'));
   applyPlanToNew(file, plan, result);
   renameSync(result, file);
   return plan.changes;

@@ -245,13 +245,14 @@ function interpreterFor(
   }
 }
 
-function pathRequest(file: FileAudit, added: readonly string[], {rules}: PlanContext): EditRequest {
+function pathRequest(file: FileAudit, added: readonly string[], context: PlanContext): EditRequest {
+  const {rules, directory} = context;
   const old = file.runpath ?? file.rpath;
   const siblings = file.requests.filter(({from}) => from === 'other-package').length > 0;
   const isKept = (element: string) =>
     (siblings && /^\$(ORIGIN|\{ORIGIN\})\//.test(element)) ||
     (element.startsWith('/') && rules.isAllowedPath(element));
-  const path = repairedPath(file.path, old, added, isKept);
+  const path = repairedPath(file.path, old, directory, added, isKept);
   if (path === (old ?? '')) return {};
   if (path === '') return {removeRpath: true};
   return file.runpath === undefined && file.rpath !== undefined ? {rpath: path} : {runpath: path};

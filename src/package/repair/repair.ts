@@ -20,11 +20,12 @@ import {type Policy, type Rules, rulesOf} from '../policy.js';
 import {commit} from './commit.js';
 import {compareFloors} from './compare-floors.js';
 import {copyFiles, copyPackage, makeWritable, openFile, type PlannedFile, setModes} from './copy-package.js';
+import {keepAttributes} from './keep-attributes.js';
 import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
 import {planRepair, type RepairPlan} from './plan.js';
 import {type RecordedLibrary, recordBeside, writeRecords} from './record.js';
 import {sameTree} from './same-tree.js';
-import {isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
+import {clearCopies, isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
 
 /** Where a repaired package goes, and what comes into it. */
 export interface RepairOptions {
@@ -243,6 +244,7 @@ async function tryOut(top: DirFd, request: Request): Promise<RepairResult> {
   requireWhole(top);
   const prepared = prepare(top, request);
   using scratch = enter(request.machine, tmpdir());
+  clearCopies(scratch);
   return await withRepairStaging(scratch, async ({directory}) => {
     using made = directory.make('new');
     copyElfFiles(top, made, prepared);
@@ -268,11 +270,13 @@ async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult
     using made = staging.directory.make('new');
     const copied = copyElfFiles(top, made, prepared);
     const result = make(made, prepared, request);
+    const known = result.paths.filter((path) => copied.has(path));
+    const lost = keepAttributes(top, made, known, 'sameOwner');
     await syncFiles(made, result.paths);
     const changes = result.paths.map((path) => ({path, before: copied.get(path)}));
-    for (const {path, before: known} of changes) if (known === undefined) requireFree(top, path);
+    for (const {path, before} of changes) if (before === undefined) requireFree(top, path);
     const notes = changes.length === 0 ? [] : commit(staging, changes);
-    return resultOf(top.real, changes.length > 0, prepared, result, notes);
+    return resultOf(top.real, changes.length > 0, prepared, result, [...lost, ...notes]);
   };
   return await withRepairStaging(top, work, 'alone');
 }
@@ -318,10 +322,12 @@ async function repairInto(top: DirFd, into: string, request: Request): Promise<R
       expected: 'a directory elsewhere',
     });
   const prepared = prepare(top, request);
+  clearCopies(parent);
   return await withRepairStaging(parent, async ({directory}) => {
     using made = directory.make('new');
     const {files, directories, mode} = copyPackage(top, made);
     const result = make(made, prepared, request);
+    const lost = keepAttributes(top, made, files, 'ownOwner');
     await syncFiles(made, [...new Set([...files, ...result.paths])]);
     try {
       setModes(made, directories);
@@ -329,7 +335,7 @@ async function repairInto(top: DirFd, into: string, request: Request): Promise<R
       chmodSync(made.path, mode | 0o700);
       const written = place(parent, directory, made, basename(target), into);
       if (written) chmodSync(made.path, mode);
-      return resultOf(target, written, prepared, result);
+      return resultOf(target, written, prepared, result, lost);
     } finally {
       // What is still here is removed.
       using left = directory.directory('new');

@@ -2,6 +2,7 @@
  * The search path of a repaired file: what leads into the package stays, what leads to the build machine goes.
  */
 import {join, posix} from 'node:path';
+import {isWithin} from '../package-files.js';
 
 /** How a directory is written relative to a file's own. */
 function originPath(file: string, directory: string): string {
@@ -14,6 +15,13 @@ interface PathElement {
   readonly text: string;
   /** Directory in the package, `.` for its own; undefined where it leads elsewhere. */
   readonly inside: string | undefined;
+}
+
+/** Where an absolute element leads in the package. */
+function absoluteInside(top: string, element: string): string | undefined {
+  if (!element.startsWith('/') || element.includes('$')) return undefined;
+  const path = posix.normalize(element);
+  return isWithin(top, path) ? posix.relative(top, path) || '.' : undefined;
 }
 
 /** Take a search path apart. Elements are read as glibc and musl do: `$ORIGIN` is the directory of the file. */
@@ -29,20 +37,26 @@ function insideOf(file: string, element: string): string | undefined {
 }
 
 /**
- * The path that a file needs.
+ * The path that a file needs. A directory of the package that has an absolute path, as CMake writes them, is named
+ * relative to the file.
  *
+ * @param top the package's directory
  * @param added directories in the package
  * @param isKept whether an element that leads out of the package may stay
  */
 export function repairedPath(
   file: string,
   list: string | undefined,
+  top: string,
   added: readonly string[],
   isKept: (element: string) => boolean,
 ): string {
-  const kept = pathElements(file, list).filter(
-    ({text, inside}) => inside !== undefined || (text !== '' && isKept(text)),
-  );
+  const kept = pathElements(file, list).flatMap((element) => {
+    const {text, inside} = element;
+    if (inside !== undefined || (text !== '' && isKept(text))) return [element];
+    const found = absoluteInside(top, text);
+    return found === undefined ? [] : [{text: originPath(file, found), inside: found}];
+  });
   const present = new Set(kept.map(({inside}) => inside));
   const fresh = added
     .filter((directory) => !present.has(directory))
@@ -56,10 +70,11 @@ export function outsideDirectories(
   list: string | undefined,
   origin: string | undefined,
 ): string[] {
-  return pathElements(file, list).flatMap(({text, inside}) => {
+  const found = pathElements(file, list).flatMap(({text, inside}) => {
     if (inside !== undefined) return [];
     if (text.startsWith('/')) return [text];
     const rest = /^\$(?:ORIGIN|\{ORIGIN\})(\/[^$]*)?$/.exec(text);
     return rest === null || origin === undefined ? [] : [join(origin, `.${rest[1] ?? ''}`)];
   });
+  return [...new Set(found)];
 }

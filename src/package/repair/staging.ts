@@ -4,8 +4,10 @@
 import {chmodSync, chownSync, lstatSync} from 'node:fs';
 import {posix} from 'node:path';
 import {
+  clearLeft,
   hasChanges,
   leftIn,
+  obstacleIn,
   recoverTree,
   type Staging,
   type StagingKind,
@@ -14,7 +16,7 @@ import {
 import {ElfError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {DirFd} from '../../source/dir-fd.js';
-import {identityPattern, isAtWork, ownIdentity} from '../../write/process-identity.js';
+import {identityPattern, isAtWork, isRunning, ownIdentity} from '../../write/process-identity.js';
 
 const repairStaging: StagingKind = {
   prefix: '.elfinterp-repair-',
@@ -58,6 +60,36 @@ export async function withRepairStaging<T>(
   });
 }
 
+/** Remove the copies that killed runs left where they made them. What is in the way does not matter. */
+export function clearCopies(parent: DirFd): void {
+  if (!isOnlyOursToName(parent)) return;
+  try {
+    clearLeft(parent, {
+      ...repairStaging,
+      isLeft: (name) => isStaging(name) && isGone(parent, name, holderOf(name)),
+    });
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+  }
+}
+
+/** In another user's directory any directory of root's can have the name of one that may be removed. */
+export function isOnlyOursToName({stats: {uid, mode}}: DirFd): boolean {
+  if (process.geteuid?.() !== 0) return true;
+  return uid === 0 && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
+}
+
+/** Of a process that cannot be known here this is longer than any copy takes, in milliseconds. */
+const longestCopy = 24 * 60 * 60 * 1000;
+
+/** Whether the process that made a directory has ended. */
+export function isGone(parent: DirFd, name: string, maker: string): boolean {
+  const running = isRunning(maker);
+  if (running !== 'unknown') return !running;
+  const stats = lstatSync(parent.at(name), {throwIfNoEntry: false});
+  return stats !== undefined && Date.now() - stats.ctimeMs > longestCopy;
+}
+
 /** Undo, or clear away, what killed runs left in a package. @throws ElfError BUSY, BAD_MANIFEST, CHANGED, FILE_SYSTEM */
 export async function recoverPackage(top: DirFd): Promise<void> {
   if (leftIn(top, repairStaging).length === 0) return;
@@ -66,18 +98,28 @@ export async function recoverPackage(top: DirFd): Promise<void> {
 
 /**
  * Refuse a package that is half changed: by a run that was killed, to undo which it has to be written to, or by one that
- * is under way.
+ * is under way. What another user's run left counts as well, although nobody else can tell what it changed.
  *
  * @throws ElfError CONFLICT, BUSY
  */
 export function requireWhole(top: DirFd): void {
-  const left = top.names().find((name) => isStaging(name) && hasChanges(top, repairStaging, name));
-  if (left === undefined) return;
-  if (isInUse(top, left)) throw busy(top, left);
-  throw new ElfError('CONFLICT', 'is required first: it undoes what an interrupted repair changed', {
-    path: posix.join(top.real, left),
-    fields: ['inPlace'],
-  });
+  for (const name of top.names().filter(isStaging)) {
+    const obstacle = obstacleIn(top, repairStaging, name);
+    if (obstacle === undefined && !hasChanges(top, repairStaging, name)) continue;
+    if (isInUse(top, name)) throw busy(top, name);
+    const path = posix.join(top.real, name);
+    if (obstacle === undefined)
+      throw new ElfError('CONFLICT', 'is required first: it undoes what an interrupted repair changed', {
+        path,
+        fields: ['inPlace'],
+      });
+    throw new ElfError('CONFLICT', 'an interrupted repair may have changed half of the package', {
+      path,
+      expected:
+        'what a repair of this user left, and nothing else; its owner can undo it with a repair in place',
+      got: obstacle,
+    });
+  }
 }
 
 /** In a set-group-ID directory new ones get its group, and what root copies would be open to that group. */

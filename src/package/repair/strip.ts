@@ -36,7 +36,23 @@ function planStrip(view: ElfView): StripPlan | undefined {
     (section, i) => !kept[i] && section.sh_type !== SHT.SHT_NULL && i !== view.e_shstrndx,
   );
   if (!gone || sectionHeaders.length >= SHN.SHN_LORESERVE) return undefined;
-  return layOut(view, keep, kept);
+  return grows(view, keep, kept) ? undefined : layOut(view, keep, kept);
+}
+
+/** Sections that share bytes are written once each: what they come to is known before any is read. */
+function grows(view: ElfView, keep: number, kept: readonly boolean[]): boolean {
+  let size = keep;
+  for (const [i, section] of view.sectionHeaders.entries()) {
+    if (!kept[i]) continue;
+    size += view.sectionName(section).length + (isCut(section, keep) ? section.sh_size : 0);
+    if (size >= view.source.size) return true;
+  }
+  return false;
+}
+
+/** Whether a section lies where the file is cut. */
+function isCut({sh_type, sh_offset, sh_size}: Shdr, keep: number): boolean {
+  return sh_type !== SHT.SHT_NOBITS && sh_offset + sh_size > keep;
 }
 
 /** The end of what segments cover, and of the program headers. */
@@ -75,9 +91,8 @@ function layOut(view: ElfView, keep: number, kept: readonly boolean[]): StripPla
   const sections = view.sectionHeaders.slice(0, last + 1).map((section, i) => {
     if (!kept[i]) return nullSection;
     const sh_name = names.add(view.sectionName(section));
-    const isCut = section.sh_type !== SHT.SHT_NOBITS && section.sh_offset + section.sh_size > keep;
     const sh_link = kept[section.sh_link] ? section.sh_link : 0;
-    if (!isCut) return {...section, sh_name, sh_link};
+    if (!isCut(section, keep)) return {...section, sh_name, sh_link};
     const sh_offset = place(
       view.source.read(section.sh_offset, section.sh_size).slice(),
       section.sh_addralign,
