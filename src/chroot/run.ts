@@ -135,6 +135,7 @@ function planRun(root: Root, command: readonly string[], options: RunPlanOptions
     env: guest.env,
     stdio,
     onWarning,
+    hasOwnTerminal: own !== entering,
     setup: planMounts(root, registrations.length > 0, {...options, terminal}),
     command: [...dropRights(idMap), ...own],
   };
