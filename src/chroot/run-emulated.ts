@@ -10,6 +10,7 @@ import {targetByName} from '../binfmt/targets.js';
 import {ElfError, printable} from '../errors.js';
 import {workingDirectory} from '../source/working-directory.js';
 import {describeArchitecture} from './architecture.js';
+import {pastShells} from './environment.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
 import {readHostEntries} from './host-entries.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
@@ -63,10 +64,12 @@ export async function runEmulated(
   const hostEntries = readHostEntries(onWarning);
   const keepsId = options.idMap === 'own';
   const idMap = planIdMap(options.idMap === 'own' ? 'auto' : options.idMap);
+  const environment = {...definedOnly(options.env ?? process.env), ...(keepsId ? {} : rootless(idMap))};
+  const {env, outside} = pastShells(Object.entries(environment));
   const namespace = await openNamespace({
     setup: [planMachineMounts(), planPrivateTable()].join('\n'),
-    command: [...dropRights(idMap), ...entering(options.cwd, keepsId), ...command],
-    env: {...definedOnly(options.env ?? process.env), ...(keepsId ? {} : rootless(idMap))},
+    command: [...dropRights(idMap), ...outside, ...entering(options.cwd, keepsId), ...command],
+    env,
     stdio,
     onWarning,
   });

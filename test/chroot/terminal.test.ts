@@ -1,22 +1,12 @@
 /* A command on a terminal: what is typed there and what signals come, with a terminal of its own and without. */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdirSync} from 'node:fs';
-import {join, resolve} from 'node:path';
+import {resolve} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {projectDirectory} from '../helpers/cli.js';
-import {tempDirectory} from '../helpers/temp.js';
-import {output, withTools} from '../helpers/tools.js';
+import {withTools} from '../helpers/tools.js';
+import {nativeRoot} from './native-root.js';
 
 const runner = resolve('build', 'test', 'chroot', 'runner.js');
-
-/** A program of this machine, so that no emulator is needed. */
-function nativeRoot(t: ExecutionContext): string {
-  const root = tempDirectory(t);
-  for (const name of ['bin', 'dev', 'proc']) mkdirSync(join(root, name));
-  output('gcc', ['-static', '-o', join(root, 'bin/guest'), join(projectDirectory, 'test/chroot/guest.c')]);
-  return root;
-}
 
 /** With a stream redirected a command stays on the caller's terminal; else it gets its own where it could type. */
 const ways = ['', '2>/dev/null'];
