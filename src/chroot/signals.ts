@@ -15,6 +15,28 @@ import {findTool} from './tools.js';
 
 const passedOn = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 const fromTerminal = ['SIGINT', 'SIGQUIT'] as const;
+const ending = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
+
+/**
+ * Do something that is undone when it is ended early: a signal tells it to end, and ends this process when it has.
+ *
+ * @param work gets what is aborted then
+ */
+export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  let caught: NodeJS.Signals | undefined;
+  const abort = (signal: NodeJS.Signals) => {
+    caught = signal;
+    controller.abort();
+  };
+  for (const signal of ending) process.on(signal, abort);
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const signal of ending) process.off(signal, abort);
+    if (caught !== undefined) process.kill(process.pid, caught);
+  }
+}
 
 /** What precedes a command that is to ignore these signals, and what it starts, to which they mean something again. */
 export interface SignalShield {
