@@ -84,7 +84,7 @@ for (const signal of ['TERM', 'HUP', 'INT']) {
         return path;
       });
       const source = join(directory, 'endless.c');
-      writeFileSync(source, '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n');
+      writeFileSync(source, '#include <unistd.h>\nint main(void) { alarm(30); for (;;) pause(); }\n');
       output('gcc', ['-o', join(`${emulators}`, 'qemu-arm'), source]);
       const command = `${process.execPath} ${program} binfmt register`;
       const endedBy = (words: string) => `
