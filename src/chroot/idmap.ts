@@ -134,8 +134,11 @@ function runMapper(tool: 'newuidmap' | 'newgidmap', pid: number, ranges: readonl
   try {
     execFileSync(findTool(tool), [pid, ...numbers].map(String), {stdio: 'pipe', encoding: 'utf8'});
   } catch (error) {
-    const message = (error as {stderr?: string}).stderr?.trim();
-    throw new ElfError('UNSUPPORTED', `${tool} rejected the id map`, {got: message, cause: error});
+    const {stderr, message} = error as {stderr?: string; message: string};
+    throw new ElfError('UNSUPPORTED', `${tool} rejected the id map`, {
+      got: stderr?.trim() || message,
+      cause: error,
+    });
   }
 }
 

@@ -81,7 +81,7 @@ function start(options: NamespaceOptions): Namespace {
     return new Namespace(options);
   } catch (error) {
     if (error instanceof ElfError) throw error;
-    throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
+    throw cannotStart(options.command.join(' ').slice(0, 80), error);
   }
 }
 
@@ -241,6 +241,8 @@ export class Namespace {
     // Not only until it ended, but until all that it had to say has arrived.
     const [status] = await Promise.all([this.#exit, this.#closed]);
     const complaint = this.#complaint.trim().split('\n').pop();
+    // unshare and the shell name the call in every language.
+    if (complaint !== undefined && /\bfork\b/.test(complaint)) return noProcess(complaint);
     return new ElfError('UNSUPPORTED', 'cannot create a user namespace on this machine', {
       expected: process.geteuid?.() === 0 ? rootHint : userHint,
       got: complaint || `exit status ${status}`,
@@ -254,6 +256,18 @@ function stepFailed(line: string): ElfError {
   return new ElfError('UNSUPPORTED', `cannot ${what}`, {got: message.join(': '), value: what});
 }
 
+function cannotStart(program: string, error: unknown): ElfError {
+  const {code, message} = error as NodeJS.ErrnoException;
+  return code === 'EAGAIN' ? noProcess(message) : systemError(program, error, 'cannot start');
+}
+
+function noProcess(got: string): ElfError {
+  return new ElfError('UNSUPPORTED', 'cannot start another process', {
+    expected: 'fewer processes of this user, or a higher limit (ulimit -u, pids.max of the cgroup)',
+    got,
+  });
+}
+
 const rootHint =
   'user.max_user_namespaces above 0, no chroot around this process, and in a container --privileged';
 const userHint =
@@ -262,7 +276,7 @@ const userHint =
 /** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(systemError(child.spawnfile, error, 'cannot start')));
+    child.once('error', (error) => reject(cannotStart(child.spawnfile, error)));
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
 }
