@@ -61,7 +61,7 @@ export type {Stream} from './chroot/namespace.js';
 export {type RemoveOptions, type RemoveResult, removeBundle} from './chroot/remove.js';
 export {type ChrootRunOptions, type ChrootRunResult, runInChroot} from './chroot/run.js';
 export {type EmulatedRunOptions, runEmulated} from './chroot/run-emulated.js';
-export {tryEmulator} from './chroot/try-emulator.js';
+export {registerTried, type TriedOptions, tryEmulator} from './chroot/try-emulator.js';
 export {type BundleProblem, type VerifyResult, verifyBundle} from './chroot/verify.js';
 export type {PayloadChoice} from './edit/layout/payload.js';
 export {compareMaps, differentRanges, type RegionChange, type RegionPair} from './edit/map/compare-maps.js';

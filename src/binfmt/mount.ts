@@ -4,9 +4,10 @@
  * for it, so it has to be told apart: it is the one in the initial user namespace, and where process 1 can be seen
  * from a namespace inside, the one that process 1 sees (a superblock has one device number wherever it is mounted).
  */
-import {readFileSync, readlinkSync} from 'node:fs';
+import {readFileSync, readlinkSync, realpathSync} from 'node:fs';
 import {release} from 'node:os';
 import {ElfError} from '../errors.js';
+import {absolutePath} from '../source/working-directory.js';
 import {parseMounts} from './mountinfo.js';
 
 /** The user namespace that the machine starts with (PROC_USER_INIT_INO of the kernel). */
@@ -27,7 +28,8 @@ export function inInitialUserNamespace(): boolean {
 /** Find the table that this process sees, or the one mounted at `table`; undefined when none is mounted. */
 export function findTable(table?: string): BinfmtMount | undefined {
   const mounts = binfmtMounts(read('/proc/self/mountinfo'));
-  const mount = mounts.findLast(({mountPoint}) => table === undefined || mountPoint === table);
+  const wanted = table === undefined ? undefined : realPath(table);
+  const mount = mounts.findLast(({mountPoint}) => wanted === undefined || mountPoint === wanted);
   return mount === undefined ? undefined : {mountPoint: mount.mountPoint, hostWide: isHostWide(mount.device)};
 }
 
@@ -93,6 +95,15 @@ function sharesUserNamespaceWithInit(): boolean {
     return readlinkSync('/proc/1/ns/user') === readlinkSync('/proc/self/ns/user');
   } catch {
     return false;
+  }
+}
+
+/** As mountinfo has it. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return absolutePath(path);
   }
 }
 

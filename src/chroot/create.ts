@@ -12,6 +12,7 @@ import {openElfSync} from '../elf/open.js';
 import {ElfError} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
+import {requireProc} from '../source/descriptor.js';
 import {openDirectory} from '../source/dir-fd.js';
 import {type Architecture, architectureOf, describeArchitecture} from './architecture.js';
 import {
@@ -24,7 +25,7 @@ import {
 } from './debootstrap.js';
 import {chooseEnvironment} from './environment.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
-import {type IdMap, type IdMapKind, planIdMap} from './idmap.js';
+import {hasOneId, type IdMap, type IdMapKind, planIdMap} from './idmap.js';
 import {installEmulator} from './install.js';
 import {defaultPrefixes} from './manifest.js';
 import type {Stream} from './namespace.js';
@@ -196,12 +197,13 @@ function requireProgram(path: string): string {
 
 /** dpkg gives files to users and groups other than root, so one id is not enough. */
 function mapForStages({idMap}: FinishOptions): IdMap {
+  requireProc('create a chroot');
   const map = planIdMap(idMap);
-  if (map.kind !== 'single') return map;
+  if (!hasOneId(map)) return map;
   throw new ElfError('UNSUPPORTED', 'packages cannot be installed with a single user id', {
     expected:
       'root, or an ordinary user with ranges in /etc/subuid and /etc/subgid (usermod --add-subuids) and newuidmap (package uidmap)',
-    got: 'neither',
+    got: map.kind === 'identity' ? 'root of a user namespace with one id' : 'neither',
   });
 }
 

@@ -5,6 +5,9 @@
  * this machine (it enters the chroot and then becomes the command), and its loader would read the variable too:
  * "object 'libfakeroot-sysv.so' cannot be preloaded" at best. So variables that a C library reads at start are
  * kept from it, and env(1) of the chroot sets them.
+ *
+ * A shell is on the way too (namespace.ts), and another one where the command has its own terminal. dash drops variables
+ * whose names are none for it, such as INPUT_NODE-VERSION, so they have other names until no shell follows.
  */
 import type {Root} from '../loader/root.js';
 import {defaultPath} from './program.js';
@@ -34,13 +37,39 @@ export function splitEnvironment(
     (variable): variable is [string, string] =>
       variable[1] !== undefined && !ofThisDirectory.test(variable[0]),
   );
-  const env = Object.fromEntries(all.filter(([name]) => !readByLoaders.test(name)));
+  const {env, outside} = pastShells(all.filter(([name]) => !readByLoaders.test(name)));
   const late = all.filter(([name]) => readByLoaders.test(name)).map(([name, value]) => `${name}=${value}`);
-  if (late.length === 0) return {env, outside: [], inside: []};
+  if (late.length === 0) return {env, outside, inside: []};
   const program = ['/usr/bin/env', '/bin/env'].find((path) => root.resolve(path).found);
-  if (program !== undefined) return {env, outside: [], inside: [program, ...late]};
+  if (program !== undefined) return {env, outside, inside: [program, ...late]};
   onWarning(`the chroot has no env program, so env of this machine is used, and also gets ${late.join(' ')}`);
-  return {env, outside: [findTool('env'), ...late], inside: []};
+  return {env, outside: [...outside, findTool('env'), ...late], inside: []};
+}
+
+/** What a shell passes on as it got it: a name of POSIX, and none that it sets itself. */
+const passedByShells = /^(?!(?:IFS|OPTIND|PPID)$)[A-Za-z_]\w*$/;
+
+/**
+ * Take an environment past the shells on the way.
+ *
+ * @returns what they get, and what precedes the first command behind them: empty, or what restores the rest. The values
+ *   are in no command line that stays, where every user could read them.
+ */
+export function pastShells(
+  all: readonly (readonly [string, string])[],
+): Pick<GuestEnvironment, 'env' | 'outside'> {
+  const plain = all.filter(([name]) => passedByShells.test(name));
+  const carried = all
+    .filter(([name]) => !passedByShells.test(name))
+    .map(([name, value], i) => [`elfinterp_variable_${i}`, `${name}=${value}`] as const);
+  if (carried.length === 0) return {env: Object.fromEntries(plain), outside: []};
+  const names = carried.map(([name]) => name);
+  const values = names.map((name) => `"$${name}"`).join(' ');
+  const restore = `set -- ${values} "$@"; unset ${names.join(' ')}; exec "$0" -- "$@"`;
+  return {
+    env: Object.fromEntries([...plain, ...carried]),
+    outside: [findTool('sh'), '-c', restore, findTool('env')],
+  };
 }
 
 /** What a command needs of the environment even when the rest is left out. */

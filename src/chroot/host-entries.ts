@@ -64,6 +64,8 @@ export function inheritEntries(
   taken: readonly string[],
   onWarning: (message: string) => void,
 ): void {
-  refuseHostWide(mustFindTable(table), false);
-  registerAgain(table, readHostEntries(onWarning, table), new Set(taken), onWarning);
+  const mount = mustFindTable(table);
+  refuseHostWide(mount, false);
+  const {mountPoint} = mount;
+  registerAgain(mountPoint, readHostEntries(onWarning, mountPoint), new Set(taken), onWarning);
 }

@@ -48,6 +48,11 @@ export function planIdMap(kind: IdMapKind | 'auto' = 'auto'): IdMap {
   };
 }
 
+/** Whether only one id exists inside: what `unshare --map-root-user` makes is an identity of one id for its root. */
+export function hasOneId({uids}: IdMap): boolean {
+  return uids.reduce((sum, {count}) => sum + count, 0) === 1;
+}
+
 /** Write the map of a new user namespace. `pid` is a process in it that was started by this one. */
 export function writeIdMap(pid: number, {kind, uids, gids}: IdMap): void {
   if (kind === 'subordinate') {
@@ -129,8 +134,11 @@ function runMapper(tool: 'newuidmap' | 'newgidmap', pid: number, ranges: readonl
   try {
     execFileSync(findTool(tool), [pid, ...numbers].map(String), {stdio: 'pipe', encoding: 'utf8'});
   } catch (error) {
-    const message = (error as {stderr?: string}).stderr?.trim();
-    throw new ElfError('UNSUPPORTED', `${tool} rejected the id map`, {got: message, cause: error});
+    const {stderr, message} = error as {stderr?: string; message: string};
+    throw new ElfError('UNSUPPORTED', `${tool} rejected the id map`, {
+      got: stderr?.trim() || message,
+      cause: error,
+    });
   }
 }
 

@@ -25,6 +25,7 @@ import {locateEmulator} from './find-emulator.js';
 import {inheritEntries} from './host-entries.js';
 import {keepFile, removeKept} from './kept-file.js';
 import {targetOfEmulator} from './machine-emulators.js';
+import {untilSignal} from './signals.js';
 import {tryEmulator} from './try-emulator.js';
 
 /** Where files are kept that are registered for the whole machine. */
@@ -72,7 +73,7 @@ export async function keepEmulator(emulator: string, options: KeepOptions = {}):
  * Register an emulator, as one file, so that it starts in every root, and see it start in an empty one.
  *
  * @throws ElfError as `keepEmulator` and `registerInTable` do, COMMAND_FAILED when a tiny program does not run;
- *   nothing is registered or kept then
+ *   nothing is registered or kept then, nor when a signal ends the test
  */
 export async function registerEverywhere(
   emulator: string,
@@ -84,20 +85,23 @@ export async function registerEverywhere(
   const describe = describer(program, options);
   const entry = describe(program).name;
   refuseTaken(mountPoint, entry);
-  using one = await selfContained(program, options);
-  const isKept = !one.isStatic && (hostWide || options.into !== undefined);
-  const kept = isKept ? keepFile(one, options.into ?? keptDirectory) : undefined;
-  const file = kept?.path;
-  const registration = describe(file ?? one.path);
-  try {
-    if (options.inherit) inheritEntries(mountPoint, [entry], options.onWarning ?? (() => {}));
-    const notes = registerInTable(registration, options);
-    return {registration, file, notes: [...notes, ...prove(registration, options)]};
-  } catch (error) {
-    // Another entry may be for a file that was there before.
-    if (kept?.isNew) removeKept(kept.path);
-    throw error;
-  }
+  const one = await selfContained(program, options);
+  return await untilSignal(async (signal) => {
+    using source = one;
+    const isKept = !source.isStatic && (hostWide || options.into !== undefined);
+    const kept = isKept ? keepFile(source, options.into ?? keptDirectory) : undefined;
+    const file = kept?.path;
+    const registration = describe(file ?? source.path);
+    try {
+      if (options.inherit) inheritEntries(mountPoint, [entry], options.onWarning ?? (() => {}));
+      const notes = registerInTable(registration, options);
+      return {registration, file, notes: [...notes, ...(await prove(registration, options, signal))]};
+    } catch (error) {
+      // Another entry may be for a file that was there before.
+      if (kept?.isNew) removeKept(kept.path);
+      throw error;
+    }
+  });
 }
 
 /**
@@ -130,13 +134,17 @@ function refuseTaken(mountPoint: string, name: string): void {
 }
 
 /** What an entry promises, that it works whatever is in the root, is tried where nothing is. */
-function prove(registration: Registration, options: TableOptions): readonly string[] {
+async function prove(
+  registration: Registration,
+  options: TableOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   let empty: string | undefined;
   try {
     empty = inWords(tmpdir(), () => mkdtempSync(join(tmpdir(), 'elfinterp-empty-')));
     using opened = openOwnDirectory(empty);
     chmodSync(opened.path, 0o755);
-    tryEmulator(registration, empty);
+    await tryEmulator(registration, empty, signal);
     return [];
   } catch (error) {
     if (error instanceof ElfError && error.code === 'UNSUPPORTED') return [error.message];

@@ -117,15 +117,21 @@ function sync(path: string): void {
   }
 }
 
-/** Remove a kept file and its record; false for a file that we did not put there, or that was changed. */
+/**
+ * Remove a kept file and its record; false for a file that we did not put there, or that was changed.
+ *
+ * @throws ElfError FILE_SYSTEM
+ */
 export function removeKept(path: string): boolean {
   const directory = findQuietly(dirname(path));
   if (directory === undefined) return false;
   try {
     const name = basename(path);
     if (contentOfOurs(directory, name) === undefined) return false;
-    unlinkSync(directory.at(name));
-    unlinkSync(directory.at(recordOf(name)));
+    inWords(path, () => {
+      unlinkSync(directory.at(name));
+      unlinkSync(directory.at(recordOf(name)));
+    });
     return true;
   } finally {
     directory[Symbol.dispose]();

@@ -3,7 +3,7 @@
  *
  *   elfinterp
  *     setpriv --pdeathsig KILL, which becomes
- *     unshare --user --mount --pid --fork --kill-child --keep-caps
+ *     unshare --user --mount --pid --fork --kill-child --keep-caps, with signals ignored (signals.ts)
  *       sh                  process 1 of the pid namespace: mounts, then waits
  *         the command
  *
@@ -24,7 +24,7 @@ import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
 import {ElfError, systemError} from '../errors.js';
 import {withoutInherited} from './inherited.js';
-import {forwardSignals} from './signals.js';
+import {forwardSignals, signalShield} from './signals.js';
 import {findTool} from './tools.js';
 
 /** One of the command's standard streams: the caller's own, none, or an open file. */
@@ -38,6 +38,8 @@ interface NamespaceOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly stdio: readonly [Stream, Stream, Stream];
   readonly onWarning: (message: string) => void;
+  /** Whether the command is script(1), and signals are for what that runs. Default: false. */
+  readonly hasOwnTerminal?: boolean | undefined;
   /** Whether user ids are its own as well; without, it takes root, who keeps all rights. Default: true. */
   readonly user?: boolean | undefined;
 }
@@ -79,7 +81,7 @@ function start(options: NamespaceOptions): Namespace {
     return new Namespace(options);
   } catch (error) {
     if (error instanceof ElfError) throw error;
-    throw systemError(options.command.join(' ').slice(0, 80), error, 'cannot start');
+    throw cannotStart(options.command.join(' ').slice(0, 80), error);
   }
 }
 
@@ -138,6 +140,7 @@ export class Namespace {
   readonly #exit: Promise<number>;
   readonly #closed: Promise<unknown>;
   readonly #onWarning: (message: string) => void;
+  readonly #hasOwnTerminal: boolean;
   #complaint = '';
 
   constructor({
@@ -146,16 +149,19 @@ export class Namespace {
     env,
     stdio: [stdin, stdout, stderr],
     onWarning,
+    hasOwnTerminal = false,
     user = true,
   }: NamespaceOptions) {
     const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
-    const shell = [findTool('sh'), '-c', boot, 'elfinterp', ...command];
+    const {ignoring, again} = signalShield();
+    const shell = [...again, findTool('sh'), '-c', boot, 'elfinterp', ...command];
     const own = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr] as const;
-    const words = ['--pdeathsig', 'KILL', findTool('unshare'), ...flags, ...shell];
+    const words = ['--pdeathsig', 'KILL', ...ignoring, findTool('unshare'), ...flags, ...shell];
     this.#child = withoutInherited(own.length, (rest) =>
       spawn(findTool('setpriv'), words, {cwd: '/', env, stdio: [...own, ...rest]}),
     );
     this.#onWarning = onWarning;
+    this.#hasOwnTerminal = hasOwnTerminal;
     this.#exit = exitOf(this.#child);
     // The code that awaits the exit handles its failure; until then it must not count as unhandled.
     this.#exit.catch(() => {});
@@ -206,7 +212,7 @@ export class Namespace {
 
   /** Start the command and wait for its end; the signals that reach this process meanwhile go to it. */
   async run(): Promise<number> {
-    const stop = forwardSignals(this.#child);
+    const stop = forwardSignals(this.#child, this.#hasOwnTerminal);
     try {
       this.#talk.end('go\n');
       return await this.#exit;
@@ -235,6 +241,8 @@ export class Namespace {
     // Not only until it ended, but until all that it had to say has arrived.
     const [status] = await Promise.all([this.#exit, this.#closed]);
     const complaint = this.#complaint.trim().split('\n').pop();
+    // unshare and the shell name the call in every language.
+    if (complaint !== undefined && /\bfork\b/.test(complaint)) return noProcess(complaint);
     return new ElfError('UNSUPPORTED', 'cannot create a user namespace on this machine', {
       expected: process.geteuid?.() === 0 ? rootHint : userHint,
       got: complaint || `exit status ${status}`,
@@ -248,6 +256,18 @@ function stepFailed(line: string): ElfError {
   return new ElfError('UNSUPPORTED', `cannot ${what}`, {got: message.join(': '), value: what});
 }
 
+function cannotStart(program: string, error: unknown): ElfError {
+  const {code, message} = error as NodeJS.ErrnoException;
+  return code === 'EAGAIN' ? noProcess(message) : systemError(program, error, 'cannot start');
+}
+
+function noProcess(got: string): ElfError {
+  return new ElfError('UNSUPPORTED', 'cannot start another process', {
+    expected: 'fewer processes of this user, or a higher limit (ulimit -u, pids.max of the cgroup)',
+    got,
+  });
+}
+
 const rootHint =
   'user.max_user_namespaces above 0, no chroot around this process, and in a container --privileged';
 const userHint =
@@ -256,7 +276,7 @@ const userHint =
 /** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(systemError(child.spawnfile, error, 'cannot start')));
+    child.once('error', (error) => reject(cannotStart(child.spawnfile, error)));
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
 }

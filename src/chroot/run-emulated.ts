@@ -8,14 +8,16 @@
  */
 import {targetByName} from '../binfmt/targets.js';
 import {ElfError, printable} from '../errors.js';
+import {requireProc} from '../source/descriptor.js';
 import {workingDirectory} from '../source/working-directory.js';
 import {describeArchitecture} from './architecture.js';
+import {pastShells} from './environment.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
 import {readHostEntries} from './host-entries.js';
 import {type IdMap, type IdMapKind, planIdMap, writeIdMap} from './idmap.js';
 import {fetchEmulators, targetOfEmulator, type WantedEmulator} from './machine-emulators.js';
 import {planMachineMounts, planPrivateTable} from './mounts.js';
-import {openNamespace, type Stream} from './namespace.js';
+import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {explainMount, fillTable} from './private-table.js';
 import {type ChrootRunResult, dropRights} from './run.js';
 import {findTool} from './tools.js';
@@ -56,17 +58,34 @@ export async function runEmulated(
   command: readonly string[],
   options: EmulatedRunOptions = {},
 ): Promise<ChrootRunResult> {
-  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
   if (command.length === 0) throw new ElfError('BAD_REQUEST', 'no command to run');
+  requireProc('run a command with emulators');
+  const namespace = await enterMachine(emulators, command, options);
+  try {
+    return {exitCode: await namespace.run()};
+  } finally {
+    namespace.close();
+  }
+}
+
+/** Everything up to the command's start. An emulator's temporary file is gone by then: the table has it open. */
+async function enterMachine(
+  emulators: readonly string[],
+  command: readonly string[],
+  options: EmulatedRunOptions,
+): Promise<Namespace> {
+  const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
   using files = await fetchEmulators(emulators.map(wantedFor), options.flags, options);
   const {registrations} = files;
   const hostEntries = readHostEntries(onWarning);
   const keepsId = options.idMap === 'own';
   const idMap = planIdMap(options.idMap === 'own' ? 'auto' : options.idMap);
+  const environment = {...definedOnly(options.env ?? process.env), ...(keepsId ? {} : rootless(idMap))};
+  const {env, outside} = pastShells(Object.entries(environment));
   const namespace = await openNamespace({
     setup: [planMachineMounts(), planPrivateTable()].join('\n'),
-    command: [...dropRights(idMap), ...entering(options.cwd, keepsId), ...command],
-    env: {...definedOnly(options.env ?? process.env), ...(keepsId ? {} : rootless(idMap))},
+    command: [...dropRights(idMap), ...outside, ...entering(options.cwd, keepsId), ...command],
+    env,
     stdio,
     onWarning,
   });
@@ -74,9 +93,10 @@ export async function runEmulated(
     writeIdMap(namespace.pid, idMap);
     await namespace.proceed('mounted').catch(explainMount);
     fillTable(namespace, {registrations, hostEntries, onWarning});
-    return {exitCode: await namespace.run()};
-  } finally {
+    return namespace;
+  } catch (error) {
     namespace.close();
+    throw error;
   }
 }
 

@@ -13,6 +13,7 @@ import {isatty} from 'node:tty';
 import type {Registration} from '../binfmt/registration.js';
 import {inWords} from '../errors.js';
 import {Root} from '../loader/root.js';
+import {requireProc} from '../source/descriptor.js';
 import {checkRunnable, enabledEntry, nameOf, planEmulators, planOwnEmulator} from './emulators.js';
 import {chooseEnvironment, splitEnvironment} from './environment.js';
 import {readHostEntries} from './host-entries.js';
@@ -21,7 +22,7 @@ import {fetchEmulators, wantedEmulators} from './machine-emulators.js';
 import {type BundlePlace, findManifest} from './manifest.js';
 import {mountOf} from './mount-of.js';
 import {type MountOptions, ownTerminal, planMounts} from './mounts.js';
-import {openNamespace, type Stream} from './namespace.js';
+import {type Namespace, openNamespace, type Stream} from './namespace.js';
 import {explainMount, fillTable} from './private-table.js';
 import {defaultPath, findCommand, type ProgramInside} from './program.js';
 import {inOwnTerminal} from './terminal.js';
@@ -82,6 +83,21 @@ export async function runInChroot(
   command: readonly string[],
   options: ChrootRunOptions = {},
 ): Promise<ChrootRunResult> {
+  requireProc('run a command in a chroot');
+  const namespace = await enterChroot(chroot, command, options);
+  try {
+    return {exitCode: await namespace.run()};
+  } finally {
+    namespace.close();
+  }
+}
+
+/** Everything up to the command's start. An emulator's temporary file is gone by then: the table has it open. */
+async function enterChroot(
+  chroot: string,
+  command: readonly string[],
+  options: ChrootRunOptions,
+): Promise<Namespace> {
   const root = new Root(chroot);
   const chosen = inWords(root.host, () => chooseEmulators(root, command, options));
   using emulators = await fetchEmulators(chosen.wanted, options.flags, options);
@@ -92,9 +108,10 @@ export async function runInChroot(
     writeIdMap(namespace.pid, plan.idMap);
     await namespace.proceed('mounted').catch(explainMount);
     if (plan.registrations.length > 0) fillTable(namespace, plan);
-    return {exitCode: await namespace.run()};
-  } finally {
+    return namespace;
+  } catch (error) {
     namespace.close();
+    throw error;
   }
 }
 
@@ -135,6 +152,7 @@ function planRun(root: Root, command: readonly string[], options: RunPlanOptions
     env: guest.env,
     stdio,
     onWarning,
+    hasOwnTerminal: own !== entering,
     setup: planMounts(root, registrations.length > 0, {...options, terminal}),
     command: [...dropRights(idMap), ...own],
   };

@@ -4,11 +4,13 @@
  * ioctl(TIOCSTI) puts characters into the input of one's own terminal as if they had been typed. When the guest has
  * ended, the caller's shell reads and runs them, with the caller's rights. Linux 6.2 has a switch against it
  * (dev.tty.legacy_tiocsti, tty(4)); older kernels have none. Where it is not off, the guest gets a pseudo-terminal of
- * its own, as `su --pty` makes one: script(1) copies between the two and does not hand on the outer one.
+ * its own, as `su --pty` makes one: script(1) copies between the two and does not hand on the outer one. It makes the
+ * outer one raw for that, which stops a job in the background (termios(3), SIGTTOU); such a job gets a warning instead.
  */
 import {readFileSync} from 'node:fs';
 import {isatty} from 'node:tty';
 import {singleQuoted} from '../source/shell-word.js';
+import {inBackground} from './signals.js';
 import {findTool, hasTool} from './tools.js';
 
 /**
@@ -24,9 +26,9 @@ export function inOwnTerminal(
 ): readonly string[] {
   if (!hasTerminal(streams) || !mayType()) return command;
   const isWhole = streams.every((fd) => fd !== undefined && isatty(fd));
-  if (isWhole && hasTool('script')) return throughScript(command, shell);
+  if (isWhole && hasTool('script') && !inBackground()) return throughScript(command, shell);
   onWarning(
-    'the command can insert input into this terminal: to prevent that, set sysctl dev.tty.legacy_tiocsti=0, or run it without redirections so that script (package bsdutils) gives it its own terminal',
+    'the command can insert input into this terminal: to prevent that, set sysctl dev.tty.legacy_tiocsti=0, or run it in the foreground and without redirections so that script (package bsdutils) gives it its own terminal',
   );
   return command;
 }

@@ -1,11 +1,13 @@
 /*
  * Does a registered emulator start? Only a program that needs it can tell: a tiny one is written, started, and removed.
  */
-import {spawnSync} from 'node:child_process';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {fchmodSync, openSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {posix} from 'node:path';
 import tmp from 'tmp';
+import {registerInTable, type TableOptions, unregisterFromTable} from '../binfmt/emulator.js';
 import type {Registration} from '../binfmt/registration.js';
 import {targetOfFile} from '../binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../binfmt/tiny-guest.js';
@@ -16,16 +18,50 @@ import {type DirFd, openDirectory} from '../source/dir-fd.js';
 import {withoutInherited} from './inherited.js';
 import {mountOf} from './mount-of.js';
 import {defaultPath} from './program.js';
+import {untilSignal} from './signals.js';
 import {findTool} from './tools.js';
+
+/** How an entry is registered that has to work. */
+export interface TriedOptions extends TableOptions {
+  /** As for `tryEmulator`. */
+  readonly chroot?: string | undefined;
+  /** Called with each thing that might not be as expected. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Register an interpreter and see it start. An entry that does not work, or whose test a signal ends, does not stay.
+ *
+ * @throws ElfError as `registerInTable` and `tryEmulator` do
+ */
+export async function registerTried(registration: Registration, options: TriedOptions = {}): Promise<void> {
+  const {chroot, onWarning = () => {}} = options;
+  await untilSignal(async (signal) => {
+    for (const note of registerInTable(registration, options)) onWarning(note);
+    try {
+      await tryEmulator(registration, chroot, signal);
+    } catch (error) {
+      unregisterFromTable(registration.name, options);
+      throw error;
+    }
+  });
+}
 
 /**
  * Run a tiny program that a registered emulator is for, on this machine or in a chroot.
  *
  * @param chroot where the program runs, entered with chroot(2), without namespaces of its own; default: this machine
+ * @param signal ends it early; default: SIGTERM, SIGHUP and SIGINT do, and then end this process
  * @throws ElfError COMMAND_FAILED with what the kernel or the emulator said; UNSUPPORTED when the entry is for no
  *   qemu-user target, or nothing may run where the program is put; FILE_SYSTEM, OUTSIDE
  */
-export function tryEmulator({name, match, interpreter}: Registration, chroot = '/'): void {
+export async function tryEmulator(
+  registration: Registration,
+  chroot = '/',
+  signal?: AbortSignal,
+): Promise<void> {
+  if (signal === undefined) return untilSignal((own) => tryEmulator(registration, chroot, own));
+  const {name, match, interpreter} = registration;
   const target = match.type === 'magic' ? targetOfFile(match.magic) : undefined;
   const guest = target === undefined ? undefined : tinyGuest(target);
   if (target === undefined || guest === undefined) {
@@ -37,7 +73,7 @@ export function tryEmulator({name, match, interpreter}: Registration, chroot = '
   refuseNoexec(directory, name);
   const file = writeGuest(directory, guest);
   try {
-    const said = start(root, root.isTrivial ? posix.join(directory.real, file) : `/${file}`);
+    const said = await start(root, root.isTrivial ? posix.join(directory.real, file) : `/${file}`, signal);
     if (said === undefined) return;
     const what = `a program for ${target.name} does not run with the entry '${printable(name)}'`;
     throw new ElfError('COMMAND_FAILED', what, {path: interpreter, got: said});
@@ -77,21 +113,36 @@ function writeGuest(directory: DirFd, guest: Uint8Array): string {
   }
 }
 
+/** In milliseconds. */
+const longest = 60_000;
+
+/** Characters of what a program has to say. */
+const mostSaid = 4096;
+
 /** What went wrong, in the words of who noticed. */
-function start(root: Root, path: string): string | undefined {
+async function start(root: Root, path: string, signal: AbortSignal): Promise<string | undefined> {
   const command = root.isTrivial ? [path] : [findTool('unshare'), `--root=${root.host}`, path];
   const [program = '', ...args] = command;
-  // An emulator of a chroot gets nothing of this process, and cannot refuse to end.
-  const {error, status, signal, stderr} = withoutInherited(3, (rest) =>
-    spawnSync(program, args, {
-      encoding: 'utf8',
-      timeout: 60_000,
-      killSignal: 'SIGKILL',
-      cwd: '/',
-      env: {PATH: defaultPath, LC_ALL: 'C'},
-      stdio: ['ignore', 'ignore', 'pipe', ...rest],
-    }),
-  );
-  if (status === guestStatus) return undefined;
-  return error?.message ?? (stderr.trim() || `${signal ?? `exit status ${status}`}`);
+  const tooLong = AbortSignal.timeout(longest);
+  try {
+    // An emulator of a chroot gets nothing of this process, and cannot refuse to end.
+    const child = withoutInherited(3, (rest) =>
+      spawn(program, args, {
+        killSignal: 'SIGKILL',
+        signal: AbortSignal.any([signal, tooLong]),
+        cwd: '/',
+        env: {PATH: defaultPath, LC_ALL: 'C'},
+        stdio: ['ignore', 'ignore', 'pipe', ...rest],
+      }),
+    );
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said = `${said}${text}`.slice(0, mostSaid);
+    });
+    const [status, end] = await once(child, 'close');
+    if (status === guestStatus) return undefined;
+    return said.trim() || `${end ?? `exit status ${status}`}`;
+  } catch (error) {
+    return tooLong.aborted ? `no end within ${longest / 1000} seconds` : (error as Error).message;
+  }
 }

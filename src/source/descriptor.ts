@@ -22,17 +22,22 @@ const procMagic = 0x9fa0;
  */
 export function descriptorPath(fd: number, otherwise: string): string {
   if (process.platform !== 'linux') return otherwise;
-  requireProc();
+  requireProc('keep files open');
   return `/proc/self/fd/${fd}`;
 }
 
 let isProcThere: boolean | undefined;
 
-/** A directory that only looks like /proc could lead anywhere, so the kernel is asked. */
-function requireProc(): void {
+/**
+ * A directory that only looks like /proc could lead anywhere, so the kernel is asked.
+ *
+ * @param purpose what cannot be done without
+ * @throws ElfError UNSUPPORTED
+ */
+export function requireProc(purpose: string): void {
   isProcThere ??= isOnProc('/proc/self/fd');
   if (isProcThere) return;
-  throw new ElfError('UNSUPPORTED', 'cannot keep files open without /proc', {
+  throw new ElfError('UNSUPPORTED', `cannot ${purpose} without /proc`, {
     expected: 'the proc file system, mounted on /proc',
   });
 }

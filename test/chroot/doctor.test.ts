@@ -305,7 +305,10 @@ test(
       `${register}; ${start}; (${doctor} || true) | sed -n 's/^  remedy: *//p' > ${root}/remedy; . ${root}/remedy >/dev/null; ${start}; ${doctor}`,
     );
     t.regex(text, /No such file or directory\n/);
-    t.true(text.endsWith(greeting), text);
+    // A namespace that is made for the test has no more ids than its root.
+    const rest =
+      'doubtful: programs run with a single user id: dpkg and other programs that change the owner of files fail [SUBORDINATE_IDS]\n  evidence: this user namespace has one id\n';
+    t.true(text.endsWith(`${greeting}${rest}`), text);
   }),
 );
 
@@ -409,3 +412,45 @@ test(
     t.is(found?.remedy, `elfinterp chroot create --resume ${root}`);
   }),
 );
+
+test('a prefix without a bundle is said to have none, and no file to have changed', (t) => {
+  const root = tempDirectory(t);
+  const [finding] = diagnose(root, {prefix: '/opt/none'}).filter(({code}) => code === 'BUNDLE_UNUSABLE');
+  t.is(finding?.what, 'there is no bundle under the prefix that was given');
+  t.is(finding?.remedy, `elfinterp chroot install ${root} --prefix /opt/none, or another --prefix`);
+});
+
+test('root of a user namespace with one id is told so, and nothing is created with it', (t) => {
+  const asRoot = (...args: string[]) =>
+    spawnSync('unshare', ['-Ur', process.execPath, program, ...args], {encoding: 'utf8'});
+  const found = JSON.parse(asRoot('doctor', '--json').stdout) as Finding[];
+  const finding = found.find(({code}) => code === 'SUBORDINATE_IDS');
+  t.is(finding?.severity, 'doubtful');
+  t.is(finding?.evidence, 'this user namespace has one id');
+  const target = join(tempDirectory(t), 'new');
+  const {status, stderr} = asRoot('chroot', 'create', 'bookworm', target, '--arch', 'arm64');
+  t.is(status, 1);
+  t.regex(stderr, /cannot be installed with a single user id .*got root of a user namespace with one id/);
+  t.false(existsSync(target));
+});
+
+test('without /proc that is what is said', (t) => {
+  const root = tempDirectory(t);
+  for (const words of [
+    ['doctor'],
+    ['doctor', root],
+    ['chroot', 'run', root, '--', '/bin/sh'],
+    ['chroot', 'create', 'bookworm', join(root, 'new'), '--arch', 'arm64'],
+    ['binfmt', 'run', 'arm64', '--', 'true'],
+  ]) {
+    const command = ['-Urm', 'sh', '-c', 'mount -t tmpfs tmpfs /proc && exec "$@"', 'sh'];
+    const {status, stderr} = spawnSync('unshare', [...command, process.execPath, program, ...words], {
+      encoding: 'utf8',
+    });
+    t.is(status, 1);
+    t.regex(
+      stderr,
+      /^elfinterp: cannot [a-z ]+ without \/proc \(expected the proc file system, mounted on \/proc\)\n$/,
+    );
+  }
+});

@@ -1,5 +1,8 @@
 import test from 'ava';
 import {chooseEnvironment} from '../../src/chroot/environment.js';
+import {elfinterp, program} from '../helpers/cli.js';
+import {output, withTools} from '../helpers/tools.js';
+import {nativeRoot} from './native-root.js';
 
 const env = {
   PATH: '/usr/bin:/opt/bin',
@@ -29,3 +32,44 @@ test('left behind, it is what a program needs at least: PATH, HOME, the terminal
     A: '1',
   });
 });
+
+/** Names that are none for a shell, and those that it keeps for itself. */
+const oddVariables = {
+  'x.y': '1',
+  'INPUT_NODE-VERSION': 'a  "b" $(c)',
+  '-n': 'x',
+  'BASH_FUNC_f%%': '() { :; }',
+  'LD_x.y': '2',
+  IFS: 'x',
+  OPTIND: '7',
+};
+
+test(
+  'variables that a shell would not pass on arrive, and with a terminal of its own as well',
+  withTools((t) => {
+    const root = nativeRoot(t);
+    const given = Object.entries(oddVariables).map(([name, value]) => `--env=${name}=${value}`);
+    const {stdout} = elfinterp(['chroot', 'run', ...given, root, '--', '/bin/guest', 'env'], {
+      env: {'OUTSIDE.OF': '3'},
+    });
+    const lines = stdout.split('\n');
+    for (const [name, value] of Object.entries({...oddVariables, 'OUTSIDE.OF': '3'}))
+      t.true(lines.includes(`${name}=${value}`), name);
+    t.notRegex(stdout, /^elfinterp_/m);
+    const line = `exec ${process.execPath} ${program} chroot run --env x.y=1 --env 'INPUT_A-B=2 "3"' ${root} -- /bin/guest env`;
+    const onTerminal = output('script', ['-qec', line, '/dev/null']).split('\r\n');
+    for (const variable of ['x.y=1', 'INPUT_A-B=2 "3"']) t.true(onTerminal.includes(variable), variable);
+  }),
+);
+
+test(
+  'they arrive in a command of this machine, and its arguments stay as they are',
+  withTools((t) => {
+    const {stdout, stderr} = elfinterp(['binfmt', 'run', 'arm64', '--', 'env', 'a.b=5', 'env'], {
+      env: {'x.y': '1', IFS: 'q'},
+    });
+    t.is(stderr, '');
+    for (const variable of ['x.y=1', 'IFS=q', 'a.b=5'])
+      t.true(stdout.split('\n').includes(variable), variable);
+  }),
+);

@@ -50,3 +50,19 @@ test('a kept file gives way to a newer one, and to nothing else', (t) => {
   t.true(removeKept(file));
   t.deepEqual(readdirSync(into), []);
 });
+
+test('a kept file that cannot be removed is an error in words', (t) => {
+  const [from, into] = [tempDirectory(t), tempDirectory(t)];
+  const path = join(from, 'packed');
+  writeFileSync(path, 'one');
+  keepFile({path, program, isStatic: false, [Symbol.dispose]() {}}, into);
+  const file = join(into, 'qemu-arm');
+  const readOnly = () => ({
+    unlinkSync() {
+      throw Object.assign(new Error('EROFS'), {code: 'EROFS', syscall: 'unlink'});
+    },
+  });
+  withPatchedFs(readOnly, () =>
+    t.throws(() => removeKept(file), {code: 'FILE_SYSTEM', message: `${file}: read-only file system`}),
+  );
+});

@@ -188,3 +188,16 @@ test.serial(
     t.false(readdirSync(root).includes('debootstrap'));
   }),
 );
+
+test.serial(
+  'an emulator that is packed for one run has no file left when the command runs',
+  withTools((t) => {
+    const [cwd, temporary] = [tempDirectory(t), tempDirectory(t)];
+    copyFileSync(fixture('armel/hello-static').path, join(cwd, 'hello'));
+    const env = {TMPDIR: temporary, ELFINTERP_CACHE: '/proc/nowhere'};
+    const command = ['sh', '-c', `./hello; ls -A ${temporary}`];
+    const {stdout, stderr} = elfinterp(['binfmt', 'run', 'armel', '--', ...command], {cwd, env});
+    t.regex(stderr, /the emulator is packed only for this run/);
+    t.is(stdout, 'hello from ARM: armv7l, argv[0]=./hello\n');
+  }),
+);

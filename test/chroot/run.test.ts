@@ -623,6 +623,23 @@ rootTest('an ordinary user is refused the map of all ids in words', (t) => {
   t.regex(stderr, /the kernel rejected the id map .*CAP_SETUID/);
 });
 
+rootTest('a limit of processes is said to be one', (t) => {
+  // How many threads Node has differs. The limit is one of all processes of a user, so the user is nobody else's.
+  const user = ['setpriv', '--reuid=54455', '--regid=54455', '--clear-groups'];
+  const said = Array.from({length: 14}, (_, i) => {
+    const limited = [...user, 'bash', '-c', `ulimit -u ${6 + i}; exec "$@"`, 'bash'];
+    return run(['/bin/guest'], {through: limited}).stderr;
+  });
+  t.true(
+    said.some((text) => /cannot start another process \(expected .*ulimit -u/.test(text)),
+    said.join(''),
+  );
+  t.false(
+    said.some((text) => /cannot create a user namespace/.test(text)),
+    said.join(''),
+  );
+});
+
 rootTest('subordinate ids that are asked for and missing are an error', (t) => {
   const {stderr} = run(['/bin/guest'], {through: asUser('without'), options: {idMap: 'subordinate'}});
   t.regex(stderr, /this user has no subordinate ids .*package uidmap/);

@@ -1,13 +1,13 @@
 /* The tiny program of every target, started by the kernel through an entry of a private table, and by its emulator. */
-import {readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {isNativeTarget, qemuTargets, targetOfFile} from '../../src/binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../../src/binfmt/tiny-guest.js';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, program} from '../helpers/cli.js';
 import {inNamespace} from '../helpers/private-table.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {pathOf, run, withTools} from '../helpers/tools.js';
+import {output, pathOf, run, withTools} from '../helpers/tools.js';
 import {guestRoot} from './guest-root.js';
 
 /** Targets that have an emulator in Debian's qemu-user; i486 is the machine's own. */
@@ -72,3 +72,32 @@ test('the tiny programs of this machine run without an emulator', (t) => {
     t.is(run(path, []).status, guestStatus, target.name);
   }
 });
+
+for (const signal of ['TERM', 'HUP', 'INT']) {
+  test(
+    `a test that SIG${signal} ends leaves nothing`,
+    withTools((t) => {
+      const directory = tempDirectory(t);
+      const [emulators, kept, temporary] = ['emulators', 'kept', 'temporary'].map((name) => {
+        const path = join(directory, name);
+        mkdirSync(path);
+        return path;
+      });
+      const source = join(directory, 'endless.c');
+      writeFileSync(source, '#include <unistd.h>\nint main(void) { alarm(30); for (;;) pause(); }\n');
+      output('gcc', ['-o', join(`${emulators}`, 'qemu-arm'), source]);
+      const command = `${process.execPath} ${program} binfmt register`;
+      const endedBy = (words: string) => `
+        ${command} ${words} &
+        until [ "$(ls -A ${temporary})" ] && ls /proc/sys/fs/binfmt_misc | grep -q arm; do sleep 0.05; done
+        kill -${signal} $!
+        wait $!
+        kill -l $?
+        ls /proc/sys/fs/binfmt_misc; ls -A ${kept} ${temporary}`;
+      const nothing = `${signal}\nregister\nstatus\n${kept}:\n\n${temporary}:\n`;
+      const env = `export TMPDIR=${temporary} PATH=${emulators}:$PATH`;
+      t.is(inNamespace(`${env}; ${endedBy(`${emulators}/qemu-arm --test`)}`).stdout, nothing);
+      t.is(inNamespace(`${env}; ${endedBy(`qemu-arm --into ${kept}`)}`).stdout, nothing);
+    }),
+  );
+}

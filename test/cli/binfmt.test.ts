@@ -1,5 +1,5 @@
 /* The commands in user namespaces that each have a table of their own; the machine's table is only refused. */
-import {existsSync, writeFileSync} from 'node:fs';
+import {existsSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {guestRoot} from '../chroot/guest-root.js';
@@ -204,4 +204,24 @@ test('show goes on after an entry that is not there', (t) => {
   t.is(status, 1);
   t.regex(stdout, /^qemu-arm: enabled\n {2}interpreter {2}\/opt\/qemu-arm\n/);
   t.regex(stderr, /^elfinterp: \/proc\/sys\/fs\/binfmt_misc\/none: no such entry$/m);
+});
+
+test('a table is the same with a slash at its end, by a relative path or by a link', (t) => {
+  const table = '/proc/sys/fs/binfmt_misc';
+  const link = path.join(tempDirectory(t), 'link');
+  symlinkSync(table, link);
+  for (const path of [`${table}/`, 'fs/binfmt_misc', link]) {
+    const status = `cd /proc/sys && elfinterp binfmt status --table ${path}`;
+    t.regex(inNamespace(status).stdout, /^\/proc\/sys\/fs\/binfmt_misc: the table of a user namespace/, path);
+  }
+  const inner = [
+    'mount -t tmpfs tmpfs /mnt; mkdir /mnt/table; mount -t binfmt_misc binfmt_misc /mnt/table',
+    'elfinterp binfmt register /opt/qemu-arm --table /mnt/table/ --inherit',
+    'elfinterp binfmt list --table /mnt/table',
+  ].join('; ');
+  const {stdout, stderr} = inNamespace(`
+    elfinterp binfmt register /opt/qemu-mips
+    unshare -Urm sh -c '${defineElfinterp}; ${inner}'`);
+  t.is(stderr, '');
+  t.regex(stdout, /\nqemu-mips {2}enabled {2}P {2}\/opt\/qemu-mips {2}mips\n$/);
 });

@@ -43,7 +43,7 @@ export function examineEmulator(
     };
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    return {hasEmulator: false, findings: [unusable(root, error)]};
+    return {hasEmulator: false, findings: [unusable(root, error, place)]};
   }
 }
 
@@ -72,8 +72,15 @@ function presence(
 /** Links of the system itself (usr merge) stay: the default prefix goes through none of them. */
 const systemLinks = /^\/(bin|sbin|lib|lib32|lib64|libx32|libo32|var|run|tmp|etc|usr|home)$/;
 
-/** A link where the bundle should be, or a list that names what it must not. */
-function unusable(root: Root, error: ElfError): Finding {
+/** None where one was asked for; a link where the bundle should be, or a list that names what it must not. */
+function unusable(root: Root, error: ElfError, {prefix}: BundlePlace): Finding {
+  if (error.code === 'NOT_FOUND' && prefix !== undefined) {
+    const what = 'there is no bundle under the prefix that was given';
+    const remedy = `elfinterp chroot install ${quoted(root.host)} --prefix ${quoted(prefix)}, or another --prefix`;
+    return broken('BUNDLE_UNUSABLE', what, error.message, remedy);
+  }
+  if (error.code !== 'OUTSIDE' && error.code !== 'BAD_MANIFEST')
+    return broken('BUNDLE_UNUSABLE', 'the bundle cannot be read', error.message);
   const isLink = error.code === 'OUTSIDE' && error.path === root.host;
   const link = isLink ? /^(\/[^/ ]+)/.exec(error.message.slice(root.host.length + 2))?.[1] : undefined;
   const again = `elfinterp chroot install ${quoted(root.host)}`;

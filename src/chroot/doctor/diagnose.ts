@@ -3,6 +3,7 @@
  * Nothing is changed, and nothing of the chroot is run.
  */
 import {Root} from '../../loader/root.js';
+import {requireProc} from '../../source/descriptor.js';
 import {findArchitecture} from '../architecture.js';
 import type {BundlePlace} from '../manifest.js';
 import {examineEmulator} from './bundle.js';
@@ -15,11 +16,12 @@ import {examineTable, type Guest} from './table.js';
  * Look for everything that keeps the programs of a chroot from running, or of this machine's setting without one.
  *
  * @returns findings, the broken ones first
- * @throws ElfError FILE_SYSTEM when there is no such directory
+ * @throws ElfError FILE_SYSTEM when there is no such directory, UNSUPPORTED without /proc
  * @example
  *   for (const {severity, code, what} of diagnose('./chroot')) console.log(severity, code, what);
  */
 export function diagnose(chroot?: string, place: BundlePlace = {}): readonly Finding[] {
+  requireProc('examine this machine');
   const findings =
     chroot === undefined ? [...examineHost(), ...examineTable(undefined)] : examineChroot(chroot, place);
   const order = ['broken', 'doubtful', 'fine'];

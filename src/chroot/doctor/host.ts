@@ -6,7 +6,7 @@ import {release, userInfo} from 'node:os';
 import {hasPrivateTables} from '../../binfmt/mount.js';
 import {ElfError} from '../../errors.js';
 import {quoted} from '../../source/shell-word.js';
-import {planIdMap} from '../idmap.js';
+import {hasOneId, planIdMap} from '../idmap.js';
 import {whyNoNamespace} from '../namespace.js';
 import {hasTool, packageOf} from '../tools.js';
 import {examineCache} from './cache.js';
@@ -94,18 +94,23 @@ function examineTools(): readonly Finding[] {
     );
 }
 
+const oneId =
+  'programs run with a single user id: dpkg and other programs that change the owner of files fail';
+
 function examineIds(): readonly Finding[] {
   try {
-    const {kind} = planIdMap();
-    if (kind !== 'single')
+    const map = planIdMap();
+    const {kind} = map;
+    if (!hasOneId(map))
       return [fine('SUBORDINATE_IDS', 'files in a chroot can belong to different users', `${kind} id map`)];
+    if (kind === 'identity') return [doubtful('SUBORDINATE_IDS', oneId, 'this user namespace has one id')];
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
   }
   return [
     doubtful(
       'SUBORDINATE_IDS',
-      'programs run with a single user id: dpkg and other programs that change the owner of files fail',
+      oneId,
       'newuidmap, newgidmap, or a range in /etc/subuid or /etc/subgid is missing',
       `apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName()}`,
     ),

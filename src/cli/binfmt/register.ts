@@ -12,8 +12,7 @@ import {
   type Registration,
   registerEverywhere,
   registerInTable,
-  tryEmulator,
-  unregisterFromTable,
+  registerTried,
 } from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import type {Output} from '../output.js';
@@ -45,7 +44,7 @@ async function ofName(given: string, args: Arguments, output: Output): Promise<v
   const interpreter = isRelative && existsSync(given) ? resolve(given) : given;
   const isOneFile = !interpreter.includes('/') || (args.flags?.includes('F') && isSharedProgram(interpreter));
   if (isOneFile) return everywhere(interpreter, args, output);
-  enter([describeEmulator(interpreter, namingOf(args))], args, output);
+  await enter([describeEmulator(interpreter, namingOf(args))], args, output);
 }
 
 async function everywhere(emulator: string, args: Arguments, output: Output): Promise<void> {
@@ -69,7 +68,7 @@ async function everywhere(emulator: string, args: Arguments, output: Output): Pr
 }
 
 /** Register, or with --export print, entries with the paths that they have. */
-function enter(registrations: readonly Registration[], args: Arguments, output: Output): void {
+async function enter(registrations: readonly Registration[], args: Arguments, output: Output): Promise<void> {
   if (args.export !== undefined) {
     for (const each of registrations) output.document(exportRegistration(each, args.export).trimEnd());
     return;
@@ -77,19 +76,10 @@ function enter(registrations: readonly Registration[], args: Arguments, output: 
   const names = registrations.map(({name}) => name);
   if (args.inherit && args.table !== undefined) inheritEntries(args.table, names, output.warn);
   for (const registration of registrations) {
-    for (const note of registerInTable(registration, tableOf(args))) output.warn(note);
-    if (args.test) test(registration, args);
+    const options = {...tableOf(args), chroot: args.chroot, onWarning: output.warn};
+    if (args.test) await registerTried(registration, options);
+    else for (const note of registerInTable(registration, options)) output.warn(note);
     output.line(safe`${registration.name}  ${registration.interpreter}`);
-  }
-}
-
-/** An entry that does not work does not stay. */
-function test(registration: Registration, args: Arguments): void {
-  try {
-    tryEmulator(registration, args.chroot);
-  } catch (error) {
-    unregisterFromTable(registration.name, tableOf(args));
-    throw error;
   }
 }
 
