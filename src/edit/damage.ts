@@ -18,6 +18,7 @@ import {isTableSegment} from '../elf/table-kinds.js';
 import {isTableTag} from '../elf/tables.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
+import {RangeSet} from '../source/range-set.js';
 
 /** @throws ElfError UNSAFE_EDIT naming the damage */
 export function requireUndamaged(view: ElfView): void {
@@ -145,16 +146,15 @@ function isElsewhere(view: ElfView, {p_vaddr, p_offset}: Phdr): boolean {
 
 /** A segment that would have to move with its bytes, and whose place in memory is not that of these bytes. */
 function findElsewhere(view: ElfView, isWatched: (p_type: number) => boolean): Phdr | undefined {
-  const isMapped = (offset: number) =>
-    view.programHeaders.some(
-      (p) => p.p_type === PT.PT_LOAD && p.p_offset <= offset && offset < p.p_offset + p.p_filesz,
-    );
+  const mapped = new RangeSet(
+    view.segments(PT.PT_LOAD).map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),
+  );
   return view.programHeaders.find(
     (segment) =>
       segment.p_type !== PT.PT_GNU_PROPERTY &&
       isWatched(segment.p_type) &&
       segment.p_filesz > 0 &&
-      isMapped(segment.p_offset) &&
+      mapped.endAt(segment.p_offset) !== undefined &&
       (segment.p_memsz > segment.p_filesz || isElsewhere(view, segment)),
   );
 }

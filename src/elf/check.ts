@@ -19,9 +19,11 @@ import {
   checkCovered,
   checkInterpreter,
   checkLoads,
+  checkOrder,
   checkOthers,
   checkTable,
   checkWritableCode,
+  noteOrder,
   noteWritableCode,
 } from './check/segments.js';
 import {checkSharedPages} from './check/shared-pages.js';
@@ -37,6 +39,7 @@ const headerRules: readonly Rule[] = [
   checkHeader,
   checkTable,
   checkLoads,
+  checkOrder,
   checkCovered,
   checkOthers,
   checkWritableCode,
@@ -73,11 +76,11 @@ export const checkHeaders: (view: ElfView) => readonly Problem[] = memoizedPerVi
 );
 
 /**
- * List what is unusual in a file but not wrong: segments that can be written to and executed, in a boot loader, firmware
- * or kernel; a search path that depends on the working directory. Empty for nearly every file.
+ * List what is unusual in a file but not wrong: segments that can be written to and executed, or in disorder, in a boot
+ * loader, firmware or kernel; a search path that depends on the working directory. Empty for nearly every file.
  */
 export function checkElfNotes(view: ElfView): Problem[] {
-  return [...apply(noteWritableCode, view), ...apply(noteRelativePath, view)];
+  return [noteWritableCode, noteOrder, noteRelativePath].flatMap((rule) => apply(rule, view));
 }
 
 function rulesFor(view: ElfView): readonly Rule[] {

@@ -22,11 +22,94 @@ export function loadAtAddress(programHeaders: readonly Phdr[], address: bigint):
   );
 }
 
+/**
+ * For asking often: the LOAD that brings a byte of the file to an address. Where LOADs ascend, as they have to, it is found
+ * by halving; else it is the first of the table.
+ */
+export function loadFinder(programHeaders: readonly Phdr[]): (address: bigint) => Phdr | undefined {
+  const loads = programHeaders.filter(({p_type, p_filesz}) => p_type === PT.PT_LOAD && p_filesz > 0);
+  const starts = loads.map(({p_vaddr}) => p_vaddr);
+  const holds = ({p_vaddr, p_filesz}: Phdr, address: bigint) =>
+    address >= p_vaddr && address < p_vaddr + BigInt(p_filesz);
+  const doAscend = loads.every(({p_vaddr, p_filesz}, i) => {
+    const next = starts[i + 1];
+    return next === undefined || p_vaddr + BigInt(p_filesz) <= next;
+  });
+  if (!doAscend) return (address) => loads.find((load) => holds(load, address));
+  return (address) => {
+    const load = loads[countUpTo(starts, address) - 1];
+    return load !== undefined && holds(load, address) ? load : undefined;
+  };
+}
+
 /** The LOADs that map something: an empty one may claim any address. */
 export function mappedLoads(programHeaders: readonly Phdr[]): Phdr[] {
   return programHeaders.filter(
     ({p_type, p_filesz, p_memsz}) => p_type === PT.PT_LOAD && (p_filesz > 0 || p_memsz > 0),
   );
+}
+
+/**
+ * LOADs in the order of their addresses, for asking about many places at little cost each: a core file has a hundred
+ * thousand. Of those that begin at or below an address, only the one that reaches farthest matters.
+ */
+export class LoadOrder {
+  readonly #loads: readonly Phdr[];
+  readonly #starts: readonly bigint[];
+  /** For each, the highest end of those up to it. */
+  readonly #reach: bigint[] = [];
+
+  constructor(programHeaders: readonly Phdr[]) {
+    this.#loads = programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD).sort(byAddress);
+    this.#starts = this.#loads.map(({p_vaddr}) => p_vaddr);
+    for (const {p_vaddr, p_memsz} of this.#loads) {
+      const [end, before] = [p_vaddr + BigInt(p_memsz), this.#reach.at(-1)];
+      this.#reach.push(before === undefined || end > before ? end : before);
+    }
+  }
+
+  /** Whether one LOAD maps all of a range. */
+  covers(address: bigint, size: bigint): boolean {
+    const end = this.#reach[countUpTo(this.#starts, address) - 1];
+    return end !== undefined && address + size <= end;
+  }
+
+  /** The lowest of the other LOADs that end above the address of one. */
+  following(load: Phdr): Phdr | undefined {
+    const index = countUpTo(this.#reach, load.p_vaddr);
+    return this.#loads[index] === load ? this.#loads[index + 1] : this.#loads[index];
+  }
+}
+
+/** Of two at one address the shorter is first, so that an empty one never follows. */
+function byAddress(a: Phdr, b: Phdr): number {
+  if (a.p_vaddr !== b.p_vaddr) return a.p_vaddr < b.p_vaddr ? -1 : 1;
+  return a.p_memsz - b.p_memsz;
+}
+
+/** How many of some ascending numbers are at most this one. */
+function countUpTo(ascending: readonly bigint[], most: bigint): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ascending[middle] ?? 0n) > most) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The test of a segment: does some LOAD map all of it, from where in the file it says? */
+export function coverageOf(programHeaders: readonly Phdr[]): (segment: Phdr) => boolean {
+  const distance = ({p_vaddr, p_offset}: Phdr) => p_vaddr - BigInt(p_offset);
+  const groups = new Map<bigint, Phdr[]>();
+  for (const phdr of programHeaders) {
+    const group = groups.get(distance(phdr));
+    if (group === undefined) groups.set(distance(phdr), [phdr]);
+    else group.push(phdr);
+  }
+  const orders = new Map([...groups].map(([key, group]) => [key, new LoadOrder(group)]));
+  return (segment) =>
+    orders.get(distance(segment))?.covers(segment.p_vaddr, BigInt(segment.p_memsz)) ?? false;
 }
 
 /** Where in memory the LOADs are, for a scan (see scan.ts): distances from the lowest of them. */

@@ -12,7 +12,7 @@ const mostAlign = 2 ** 30;
 
 /** The largest alignment in bytes that a LOAD of the file has, which a new one has to have as well. */
 export function segmentAlignment(view: ElfView): number {
-  return Math.max(1, ...alignments(loadsOf(view)));
+  return alignments(loadsOf(view)).reduce((largest, align) => Math.max(largest, align), 1);
 }
 
 /**

@@ -9,6 +9,7 @@ import {ElfError} from '../errors.js';
 import {type ByteSource, elfMagic, isElfMagic} from '../source/source.js';
 import {DT, PN_XNUM, PT, SHN} from './constants.js';
 import {DynamicSection} from './dynamic.js';
+import {loadFinder} from './loads.js';
 import type {Format} from './record.js';
 import {RecordTable} from './record-table.js';
 import {Ehdr, EI_NIDENT, Ident, Phdr, Shdr} from './records.js';
@@ -41,7 +42,7 @@ export class ElfView {
   readonly header: Ehdr;
   #segments: RecordTable<Phdr, 'p_type'> | undefined;
   #programHeaders: readonly Phdr[] | undefined;
-  #loads: readonly Phdr[] | undefined;
+  #loadOf: ((address: bigint) => Phdr | undefined) | undefined;
   #sectionHeaders: readonly Shdr[] | undefined;
   #dynamic: DynamicSection | null | undefined;
   #sectionNames: StringReader | undefined;
@@ -132,8 +133,9 @@ export class ElfView {
    * undefined when no file byte is mapped there.
    */
   offsetOfAddress(address: bigint): number | undefined {
-    this.#loads ??= this.segments(PT.PT_LOAD);
-    return offsetOfAddress(this.#loads, address);
+    this.#loadOf ??= loadFinder(this.segments(PT.PT_LOAD));
+    const load = this.#loadOf(address);
+    return load && load.p_offset + Number(address - load.p_vaddr);
   }
 
   /** The offset of what a dynamic entry points at; undefined when there is no such entry, or no file byte is there. */

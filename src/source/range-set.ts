@@ -28,6 +28,12 @@ export class RangeSet {
     return (this.#starts[index] ?? Number.POSITIVE_INFINITY) <= offset ? this.#ends[index] : undefined;
   }
 
+  /** The first byte at an offset or after it that is in one of these; undefined when none is. */
+  nextFrom(offset: number): number | undefined {
+    const start = this.#starts[this.#firstEndingAfter(offset)];
+    return start === undefined ? undefined : Math.max(start, offset);
+  }
+
   /** Whether a range has a byte in common with one of these. */
   touches({offset, size}: Range): boolean {
     return (this.#starts[this.#firstEndingAfter(offset)] ?? Number.POSITIVE_INFINITY) < offset + size;
@@ -54,4 +60,18 @@ export class RangeSet {
     }
     return low;
   }
+}
+
+/** For each of some disjoint ranges in their order: the indexes, ascending, of those of others that overlap it. */
+export function overlapsOf(disjoint: readonly Range[], others: readonly Range[]): number[][] {
+  const waiting = others.map(({offset, size}, index) => ({offset, end: offset + size, index}));
+  waiting.sort((a, b) => a.offset - b.offset);
+  let next = 0;
+  let open: typeof waiting = [];
+  return disjoint.map(({offset, size}) => {
+    for (let one = waiting[next]; one !== undefined && one.offset < offset + size; one = waiting[++next])
+      open.push(one);
+    open = open.filter(({end}) => end > offset);
+    return open.map(({index}) => index).sort((a, b) => a - b);
+  });
 }

@@ -16,10 +16,12 @@ import {
   noInterpreter,
   openElfBuffer,
   openElfSync,
+  type Problem,
   planEdit,
 } from '../../src/index.js';
 import {edit} from '../helpers/edits.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
+import {coreFile, elfHeader, headerSize, programHeader} from '../helpers/synthetic.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -38,6 +40,7 @@ function viewOf(bytes: Uint8Array): ElfView {
   return openElfBuffer(bytes).view;
 }
 
+const elf64 = {elfClass: 64, littleEndian: true} as const;
 const program = fixtureBytes('x86_64/probe-pie');
 const fixed = fixtureBytes('x86_64/probe-exec');
 
@@ -146,6 +149,61 @@ test('writable code is a problem of what a loader loads, and a note of what maps
   const firmware = viewOf(withSegment(fixtureBytes('x86_64/hello-static'), PT.PT_LOAD, writable));
   t.false(checkElf(firmware).some(({code}) => code === 'WRITABLE_CODE'));
   t.true(checkElfNotes(firmware).some(({code}) => code === 'WRITABLE_CODE'));
+});
+
+test('the notes of a core file are in no LOAD, and that is right', (t) => {
+  const core = coreFile(3);
+  t.deepEqual(checkElf(viewOf(core)), []);
+  t.deepEqual(checkElfNotes(viewOf(core)), []);
+  const {p_filesz = 0} = viewOf(core).segment(PT.PT_NOTE) ?? {};
+  t.deepEqual(checkElf(viewOf(withSegment(core, PT.PT_NOTE, {p_memsz: p_filesz}))), [], 'as in /proc/vmcore');
+  const strayed = checkElf(viewOf(withSegment(program, PT.PT_NOTE, {p_vaddr: 0n})));
+  t.true(strayed.some(({code}) => code === 'NOT_IN_LOAD'));
+  const unmapped = checkElf(viewOf(withSegment(program, PT.PT_NOTE, {p_vaddr: 0n, p_memsz: 0})));
+  t.false(unmapped.some(({code}) => code === 'NOT_IN_LOAD'));
+});
+
+test(
+  'there is nothing to complain of in a core file of gdb',
+  withTools((t) => {
+    const file = path.join(tempDirectory(t), 'core');
+    const commands = ['set debuginfod enabled off', 'starti', `generate-core-file ${file}`, 'kill'];
+    output('gdb', ['-nx', '-batch', ...commands.flatMap((command) => ['-ex', command]), '/bin/true']);
+    const {view, close} = openElfSync(file);
+    t.teardown(close);
+    t.is(kindOf(view), 'core-file');
+    t.deepEqual(checkElf(view), []);
+  }),
+);
+
+test('LOADs in disorder are a problem of what is loaded, and a note of what maps itself', (t) => {
+  const codes = (problems: readonly Problem[]) => problems.map(({code}) => code);
+  // As in vmlinux of x86: the per-CPU data is at 0, after the LOAD of the code.
+  const loads = [0x100_0000n, 0n, 0x200_0000n].map((p_vaddr, i) =>
+    programHeader(elf64, {
+      p_type: PT.PT_LOAD,
+      p_flags: i === 0 ? PF.PF_R | PF.PF_X : PF.PF_R,
+      p_offset: 0x1000 * (i + 1),
+      p_vaddr,
+      p_filesz: 0x1000,
+      p_memsz: 0x1000,
+      p_align: 0x1000,
+    }),
+  );
+  const header = {
+    e_type: ET.ET_EXEC,
+    e_entry: 0x100_0000n,
+    e_phoff: headerSize(elf64),
+    e_phnum: loads.length,
+  };
+  const vmlinux = viewOf(Buffer.concat([elfHeader(elf64, header), ...loads, Buffer.alloc(0x4000)]));
+  t.deepEqual(codes(checkElf(vmlinux)), []);
+  t.deepEqual(codes(checkElfNotes(vmlinux)), ['LOADS_OUT_OF_ORDER']);
+  for (const bytes of [program, fixtureBytes('x86_64/hello-static-pie')]) {
+    const disordered = viewOf(withSegment(bytes, PT.PT_LOAD, {p_vaddr: 0n}));
+    t.true(codes(checkElf(disordered)).includes('LOADS_OUT_OF_ORDER'));
+    t.false(codes(checkElfNotes(disordered)).includes('LOADS_OUT_OF_ORDER'));
+  }
 });
 
 test('a LOAD on a page of its neighbour, at the alignment that the others claim, is named', (t) => {

@@ -16,8 +16,8 @@ import {treeToText} from '../../src/cli/tree/text.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request/request.js';
 import {checkElf} from '../../src/elf/check.js';
-import {DT} from '../../src/elf/constants.js';
-import {Vernaux} from '../../src/elf/records.js';
+import {DT, PF} from '../../src/elf/constants.js';
+import {Ehdr, EI_NIDENT, Phdr, Vernaux} from '../../src/elf/records.js';
 import {readNeededVersions} from '../../src/elf/versions.js';
 import {ElfError} from '../../src/errors.js';
 import {describeObject} from '../../src/loader/object.js';
@@ -28,6 +28,7 @@ import {findUndefinedSymbols} from '../../src/loader/unresolved.js';
 import {bufferSource} from '../../src/source/buffer.js';
 import {applyPlanToBuffer} from '../../src/write/content.js';
 import {readEverything} from '../helpers/everything.js';
+import {coreFile} from '../helpers/synthetic.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
@@ -145,6 +146,46 @@ for (const [one, other] of products) {
   });
 }
 
+/** A library of so many segments that is all read-only and has no section headers. */
+function withoutSections(segments: number): Uint8Array {
+  const bytes = growLibrary({segments});
+  const {header, format, programHeaders} = viewBuffer(bytes);
+  bytes.set(Ehdr.encode({...header, e_shoff: 0, e_shnum: 0, e_shstrndx: 0}, format), EI_NIDENT);
+  for (const [i, phdr] of programHeaders.entries())
+    bytes.set(Phdr.encode({...phdr, p_flags: PF.PF_R}, format), header.e_phoff + i * Phdr.size(64));
+  return bytes;
+}
+
+test.serial(
+  'twice as many segments without sections: every reader and every edit does at most twice as much',
+  (t) => {
+    const [once, twice] = [withoutSections(1000), withoutSections(2000)];
+    t.deepEqual(checkElf(viewBuffer(once)), []);
+    for (const [what, work] of Object.entries(works))
+      expectLinear(
+        t,
+        what,
+        () => work(once),
+        () => work(twice),
+      );
+  },
+);
+
+test.serial(
+  'twice as many mappings and notes of a core file: every reader does at most twice as much',
+  (t) => {
+    const [once, twice] = [coreFile(1000, 1000), coreFile(2000, 2000)];
+    t.deepEqual(checkElf(viewBuffer(once)), []);
+    for (const [what, work] of Object.entries(readers))
+      expectLinear(
+        t,
+        what,
+        () => work(once),
+        () => work(twice),
+      );
+  },
+);
+
 test.serial(
   'twice as many paddings, each with a name in it: an edit does at most twice as much',
   withTools((t) => {
@@ -239,6 +280,25 @@ test.serial(
     expectLinear(t, 'remove', remove(once), remove(twice));
   },
 );
+
+/** Names that fill the places of the old ones, are too long for them, and leave room. */
+const newNames: Readonly<Record<string, (i: number) => string>> = {
+  'as long': (i) => `renamed${i}`,
+  longer: (i) => `another_name_${i}`,
+  shorter: (i) => `n${i}`,
+};
+
+for (const [what, newName] of Object.entries(newNames)) {
+  test.serial(`twice as many symbols renamed, to ${what} names: the edit does at most twice as much`, (t) => {
+    const rename = (count: number) => () => {
+      const renameSymbols = Object.fromEntries(
+        Array.from({length: count}, (_, i) => [symbolName(i + 1), newName(i)]),
+      );
+      planEdit(viewBuffer(growLibrary({symbols: count})), {renameSymbols});
+    };
+    expectLinear(t, 'rename', rename(1000), rename(2000));
+  });
+}
 
 test.serial('the name of a version outside the string table costs nothing, however far it is', (t) => {
   const remove = (far: number) => () => {

@@ -2,7 +2,7 @@
  * ELF files that no linker makes, put together from records: a header with chosen fields, and tables where the test
  * wants them.
  */
-import {PT} from '../../src/elf/constants.js';
+import {ET, PF, PN_XNUM, PT} from '../../src/elf/constants.js';
 import type {Format} from '../../src/elf/record.js';
 import {Ehdr, Ident, nullSection, Phdr, Shdr} from '../../src/elf/records.js';
 
@@ -71,6 +71,47 @@ export function fileWithInterpreter(
     elfHeader(format, {e_phoff: headerSize(format), e_phnum: 1}),
     programHeader(format, {p_type: PT.PT_INTERP, p_offset, p_filesz: bytes.length, ...fields}),
     bytes,
+  ]);
+}
+
+/**
+ * A core file as Linux writes them, of so many mappings and notes: the notes are mapped nowhere, and section header 0 has
+ * the number of program headers where e_phnum cannot.
+ */
+export function coreFile(mappings: number, notes = 1): Uint8Array {
+  const format: Format = {elfClass: 64, littleEndian: true};
+  const count = notes + mappings;
+  const note = Buffer.from([4, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0x47, 0x4e, 0x55, 0]);
+  const start = headerSize(format) + count * Phdr.size(64);
+  const end = start + note.length * count;
+  const place = (i: number) => ({p_offset: start + note.length * i, p_filesz: note.length});
+  const headers = Array.from({length: count}, (_, i) =>
+    programHeader(
+      format,
+      i < notes
+        ? {p_type: PT.PT_NOTE, p_align: 4, ...place(i)}
+        : {
+            p_type: PT.PT_LOAD,
+            p_flags: PF.PF_R,
+            p_vaddr: 0x400000n + BigInt(0x2000 * i),
+            p_memsz: 0x1000,
+            p_align: 1,
+            ...place(i),
+          },
+    ),
+  );
+  const isExtended = count >= PN_XNUM;
+  return Buffer.concat([
+    elfHeader(format, {
+      e_type: ET.ET_CORE,
+      e_phoff: headerSize(format),
+      e_phnum: isExtended ? PN_XNUM : count,
+      ...(isExtended && {e_shoff: end, e_shnum: 1}),
+    }),
+    ...headers,
+    ...headers.slice(0, notes).map(() => note),
+    Buffer.alloc(note.length * mappings, 1),
+    ...(isExtended ? [sectionHeader(format, {sh_info: count})] : []),
   ]);
 }
 

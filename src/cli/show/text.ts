@@ -211,6 +211,7 @@ function segmentsToText(segments: readonly SegmentLine[], terminal: Terminal): S
 }
 
 function dynamicToText(dynamic: readonly DynamicLine[], terminal: Terminal): SafeText[] {
-  const width = Math.min(20, Math.max(0, ...dynamic.map(({tag}) => tag.length)) + 1);
+  const longest = dynamic.reduce((most, {tag}) => Math.max(most, tag.length), 0);
+  const width = Math.min(20, longest + 1);
   return dynamic.map(({tag, text}) => cutLine(`  ${tag.padEnd(width)}`, safe``, printable(text), terminal));
 }

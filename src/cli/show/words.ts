@@ -88,7 +88,7 @@ export function factsInWords(facts: ElfFacts): Fact[] {
     ['size', plain(bytes(facts.size))],
     ['interpreter', plain(facts.interpreter ?? (isLinked ? 'none' : undefined))],
     ['needs', requirements(facts)],
-    ['libraries', plain(...facts.needed)],
+    ['libraries', facts.needed.map((text) => ({text}))],
     ['soname', plain(facts.soname)],
     ['search path', searchPath(facts)],
     ['hardening', facts.hardening === undefined ? [] : hardeningInWords(facts.hardening, facts.kind)],

@@ -6,7 +6,7 @@
 import {SHF, SHN, SHT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import {Shdr} from '../../elf/records.js';
-import {byteString, encodeString} from '../../elf/strings.js';
+import {byteString, concatenate, encodeString} from '../../elf/strings.js';
 import type {Range} from '../../source/range-set.js';
 import {requireSectionNames} from '../damage.js';
 import type {Draft} from './draft.js';
@@ -62,7 +62,7 @@ function placeName(draft: Draft, names: Shdr, name: Uint8Array, freed: Range): n
   else {
     const to = Math.max(draft.size, endOfKnown(draft, freed));
     draft.clear(names.sh_offset, start, 'the place of the section names');
-    draft.write(to, Uint8Array.of(...content, ...name), 'the names of sections');
+    draft.write(to, concatenate([content, name]), 'the names of sections');
     names.sh_offset = to;
   }
   names.sh_size = start + name.length;

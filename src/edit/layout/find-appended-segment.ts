@@ -12,6 +12,7 @@ import type {Range} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
 import type {Draft} from './draft.js';
 import {knownRanges} from './occupied.js';
+import {mostTried} from './padding.js';
 import {roomInMemory} from './place-load.js';
 import {isAddressed} from './references.js';
 
@@ -26,25 +27,30 @@ export const headroom = 16;
  * The LOAD that may grow at the end of the file by `size` bytes; undefined when there is none.
  */
 export function findAppended(draft: Draft, size = 0): Phdr | undefined {
-  const load = draft.appended ?? draft.readOnlyLoads.find((candidate) => isAppended(draft, candidate));
+  const load = draft.appended ?? findUnmarked(draft);
   return load !== undefined && roomInMemory(draft, load) >= size ? load : undefined;
 }
 
-function isAppended(draft: Draft, load: Phdr): boolean {
-  return (
-    load.p_flags === PF.PF_R &&
-    isLast(draft, load) &&
-    holdsOnlyTables(draft, load) &&
-    isZeroElsewhere(draft, load)
-  );
+function findUnmarked(draft: Draft): Phdr | undefined {
+  const end = endOfLoads(draft);
+  return draft.readOnlyLoads
+    .filter((load) => load.p_flags === PF.PF_R && load.p_offset + load.p_filesz === end)
+    .slice(0, mostTried)
+    .find((load) => isLast(draft, load) && holdsOnlyTables(draft, load) && isZeroElsewhere(draft, load));
 }
 
-/** Section headers may follow it in the file, since they can give way. */
+/** Where the last byte of the file is that a LOAD maps. */
+function endOfLoads({programHeaders}: Draft): number {
+  return programHeaders
+    .filter(({p_type, p_filesz}) => p_type === PT.PT_LOAD && p_filesz > 0)
+    .reduce((last, {p_offset, p_filesz}) => Math.max(last, p_offset + p_filesz), 0);
+}
+
+/** Of the LOADs it is. Section headers may follow it in the file, since they can give way. */
 function isLast(draft: Draft, load: Phdr): boolean {
   const end = load.p_offset + load.p_filesz;
   const isAfter = (offset: number, size: number) => size > 0 && offset + size > end;
-  const loads = draft.programHeaders.filter((p) => p.p_type === PT.PT_LOAD && p !== load);
-  if (loads.length === 0 || loads.some((p) => isAfter(p.p_offset, p.p_filesz))) return false;
+  if (!draft.programHeaders.some((p) => p.p_type === PT.PT_LOAD && p !== load)) return false;
   const strangers = knownRanges(draft).filter(({start, end: stop}) => isAfter(start, stop - start));
   const isSectionTable = strangers.length === 1 && strangers[0]?.start === draft.sectionHeaderOffset;
   if (isSectionTable) return strangers[0]?.end === draft.size && strangers[0].start >= end;

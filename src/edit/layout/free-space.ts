@@ -12,14 +12,14 @@ import {PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import {type Phdr, Shdr} from '../../elf/records.js';
 import {overlaySource} from '../../source/overlay.js';
-import type {Range} from '../../source/range-set.js';
+import {overlapsOf, type Range, RangeSet} from '../../source/range-set.js';
 import {type ByteSource, leadingZeros} from '../../source/source.js';
 import type {Draft, Place} from './draft.js';
 import {isFiller} from './filler.js';
 import {findAppended, findHoles} from './find-appended-segment.js';
 import {mergeOccupied, type Occupied, occupiedRanges} from './occupied.js';
 import {mostZeros, paddingTest} from './padding.js';
-import {roomInMemory} from './place-load.js';
+import {roomsInMemory} from './place-load.js';
 
 /** Free bytes inside, or right after, a mapped segment. */
 export interface FreeRange {
@@ -46,7 +46,7 @@ export function findFreeSpace(draft: Draft, vacated?: Range): FreeRange[] {
   const occupied = mergeOccupied(occupiedRanges(draft, vacated, shrinking));
   const ground: Ground = {draft, vacated, shrinking, bytes, occupied};
   const gaps = draft.view.sectionHeaders.length > 0 ? findGaps(ground) : placeOf(ground);
-  const slacks = draft.readOnlyLoads.flatMap((load) => slackOf(ground, load));
+  const slacks = findSlacks(ground);
   return [...ofKind(gaps, 'gap'), ...slacks, ...ofKind(gaps, 'padding'), ...freeInAppended(draft, vacated)];
 }
 
@@ -158,11 +158,20 @@ function loadThatEndsWith(draft: Draft, {offset, size}: Range): Phdr | undefined
 function findGaps({draft, occupied, bytes}: Ground): FreeRange[] {
   const isPadding = paddingTest(draft);
   const loads = draft.readOnlyLoads;
+  const gaps = occupied.map((before, i) => ({
+    offset: before.end,
+    size: (occupied[i + 1]?.start ?? before.end) - before.end,
+  }));
+  const around = overlapsOf(
+    gaps,
+    loads.map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),
+  );
   return occupied.flatMap((before, i): FreeRange[] => {
-    const after = occupied[i + 1];
-    if (after === undefined || !before.isTable) return [];
-    const load = loads.find((p) => before.end >= p.p_offset && after.start < p.p_offset + p.p_filesz);
-    const gap = {offset: before.end, size: after.start - before.end};
+    const [gap, after] = [gaps[i], occupied[i + 1]];
+    if (gap === undefined || after === undefined || !before.isTable) return [];
+    const load = around[i]
+      ?.map((index) => loads[index])
+      .find((p) => p && gap.offset >= p.p_offset && after.start < p.p_offset + p.p_filesz);
     if (load === undefined || gap.size === 0 || gap.size > mostZeros) return [];
     const isTrusted = after.isTable || isPadding(gap);
     if (!isTrusted || !isFiller(draft, gap, bytes)) return [];
@@ -177,20 +186,23 @@ function placeOf({draft, vacated, shrinking}: Ground): FreeRange[] {
   return load === undefined ? [] : [{kind: 'gap', offset: vacated.offset, size: vacated.size, load}];
 }
 
-function slackOf({draft, vacated, shrinking, occupied, bytes}: Ground, load: Phdr): FreeRange[] {
-  const loss = load === shrinking ? (vacated?.size ?? 0) : 0;
-  const start = load.p_offset + load.p_filesz - loss;
-  const limits = [
-    ...occupied.filter((c) => c.end > start).map((c) => Math.max(c.start, start)),
+function findSlacks({draft, vacated, shrinking, occupied, bytes}: Ground): FreeRange[] {
+  const limits = new RangeSet([
+    ...occupied.map(({start, end}) => ({offset: start, size: end - start})),
     ...draft.programHeaders
-      .filter((p) => p.p_type === PT.PT_LOAD && p.p_offset >= start && p.p_filesz > 0)
-      .map((p) => p.p_offset),
-  ];
-  if (limits.length === 0) return [];
-  const end = limits.reduce((first, limit) => Math.min(first, limit), draft.view.source.size);
-  const inFile = end - start;
-  const size = zerosAt(bytes, start, Math.min(inFile, roomInMemory(draft, load) + loss));
-  return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
+      .filter((p) => p.p_type === PT.PT_LOAD && p.p_filesz > 0)
+      .map((p) => ({offset: p.p_offset, size: 1})),
+  ]);
+  const roomInMemory = roomsInMemory(draft);
+  return draft.readOnlyLoads.flatMap((load): FreeRange[] => {
+    const loss = load === shrinking ? (vacated?.size ?? 0) : 0;
+    const start = load.p_offset + load.p_filesz - loss;
+    const limit = limits.nextFrom(start);
+    if (limit === undefined) return [];
+    const inFile = Math.min(limit, draft.view.source.size) - start;
+    const size = zerosAt(bytes, start, Math.min(inFile, roomInMemory(load) + loss));
+    return size > 0 ? [{kind: 'slack', offset: start, size, load}] : [];
+  });
 }
 
 /** How many of the bytes at an offset are zero before the first that is not, as far as that matters. */

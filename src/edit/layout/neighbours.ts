@@ -83,19 +83,22 @@ function holdsHeaders(
 /** To the end and the alignment of the sections that begin in it. */
 function widen(draft: Draft, neighbour: Neighbour): Neighbour {
   const end = neighbour.offset + neighbour.size;
-  const inside = sectionsIn(draft, neighbour).map((index) => draft.sectionHeaders[index]);
-  const ends = inside.map((section) => (section?.sh_offset ?? 0) + (section?.sh_size ?? 0));
+  const inside = sectionsIn(draft, neighbour);
+  const last = inside.reduce((most, {sh_offset, sh_size}) => Math.max(most, sh_offset + sh_size), end);
   return {
     ...neighbour,
-    size: Math.max(end, ...ends) - neighbour.offset,
-    align: Math.max(1, neighbour.align, ...inside.map((section) => section?.sh_addralign ?? 1)),
+    size: last - neighbour.offset,
+    align: inside.reduce(
+      (most, {sh_addralign}) => Math.max(most, sh_addralign),
+      Math.max(1, neighbour.align),
+    ),
   };
 }
 
-function sectionsIn(draft: Draft, {offset, size}: Range): number[] {
-  return draft.sectionHeaders.flatMap(({sh_type, sh_flags, sh_offset, sh_size}, index) => {
+function sectionsIn(draft: Draft, {offset, size}: Range): Shdr[] {
+  return draft.sectionHeaders.filter(({sh_type, sh_flags, sh_offset, sh_size}) => {
     const isMapped = sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
-    return isMapped && sh_offset >= offset && sh_offset < offset + size ? [index] : [];
+    return isMapped && sh_offset >= offset && sh_offset < offset + size;
   });
 }
 

@@ -11,6 +11,7 @@
  * the first one's, at the cost of a hole in the file where the addresses run ahead of the offsets. The hole is sparse.
  */
 import {PT} from '../../elf/constants.js';
+import {LoadOrder} from '../../elf/loads.js';
 import {roundUp} from '../../elf/notes.js';
 import {pageSizeOf, segmentAlignment} from '../../elf/page-size.js';
 import type {Phdr} from '../../elf/records.js';
@@ -47,14 +48,19 @@ export function placeLoad(draft: Draft, {size, holdsTable}: LoadContent): LoadPl
 
 /** How far a LOAD can grow before it reaches a page of the next one. */
 export function roomInMemory(draft: Draft, load: Phdr): number {
-  const end = load.p_vaddr + BigInt(load.p_memsz);
-  const page = BigInt(pageSizeOf(draft.view));
-  const following = draft.programHeaders
-    .filter((p) => p.p_type === PT.PT_LOAD && p !== load && p.p_vaddr + BigInt(p.p_memsz) > load.p_vaddr)
-    .map((p) => p.p_vaddr - (p.p_vaddr % page) - end);
-  return following.length === 0
-    ? Number.MAX_SAFE_INTEGER
-    : Number(following.reduce((a, b) => (b < a ? b : a)));
+  return roomsInMemory(draft)(load);
+}
+
+/** The same for one LOAD after another, as long as none of them changes. */
+export function roomsInMemory({view, programHeaders}: Draft): (load: Phdr) => number {
+  const page = BigInt(pageSizeOf(view));
+  const order = new LoadOrder(programHeaders);
+  return (load) => {
+    const next = order.following(load);
+    return next === undefined
+      ? Number.MAX_SAFE_INTEGER
+      : Number(next.p_vaddr - (next.p_vaddr % page) - endOf(load));
+  };
 }
 
 export function noRoom(draft: Draft, expected: string, got: string): ElfError {

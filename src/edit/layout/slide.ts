@@ -115,7 +115,7 @@ function containsAll(segment: Phdr, draft: Draft, range: Range): boolean {
 function alignmentOf(draft: Draft, start: number, end: number): number {
   const word = draft.view.format.elfClass / 8;
   const sections = draft.sectionHeaders.filter((s) => s.sh_offset >= start && s.sh_offset < end);
-  return Math.max(word, ...sections.map((section) => section.sh_addralign));
+  return sections.reduce((largest, {sh_addralign}) => Math.max(largest, sh_addralign), word);
 }
 
 /** Slide what follows .dynstr, zeros between the two. */

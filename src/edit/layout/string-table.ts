@@ -9,7 +9,7 @@
 import {DT} from '../../elf/constants.js';
 import {stringTags} from '../../elf/dynamic.js';
 import type {Dyn} from '../../elf/records.js';
-import {decodeString, encodeString} from '../../elf/strings.js';
+import {byteString, decodeString, encodeString, toByteString} from '../../elf/strings.js';
 import type {ElfView} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
 import type {Draft} from './draft.js';
@@ -47,9 +47,10 @@ export function placeStrings(
   const places = findStrings(table, use, texts);
   const home = tableOffset(draft);
   for (const start of released) clearUnused(draft, home, table, use, start);
+  const holes = new Holes(table, use, released);
   const behind = [...texts].filter((text) => {
     if (places.has(text)) return false;
-    const hole = fillHole(draft, home, table, use, encodeString(text), released);
+    const hole = fillHole(draft, home, holes, encodeString(text));
     if (hole >= 0) places.set(text, hole);
     return hole < 0;
   });
@@ -67,20 +68,12 @@ function releasedByEntries({view, values}: Draft): number[] {
 }
 
 /** Put a string into a hole; -1 when none is large enough. */
-function fillHole(
-  draft: Draft,
-  home: number,
-  table: Uint8Array,
-  use: StringUse,
-  bytes: Uint8Array,
-  released: readonly number[],
-): number {
-  const hole = findHole(table, use, bytes.length, released);
+function fillHole(draft: Draft, home: number, holes: Holes, bytes: Uint8Array): number {
+  const hole = holes.find(bytes.length);
   if (hole < 0) return -1;
-  draft.placed(released.includes(hole) ? 'in-place' : 'slack');
+  draft.placed(holes.isReleased(hole) ? 'in-place' : 'slack');
   writeString(draft, home + hole, bytes);
-  table.set(bytes, hole);
-  use.add(hole);
+  holes.fill(hole, bytes);
   return hole;
 }
 
@@ -122,31 +115,33 @@ function readTable(view: ElfView): Uint8Array {
 /** Find strings that are in the table already, and keep them from being cleared. */
 function findStrings(table: Uint8Array, use: StringUse, texts: Iterable<string>): Map<string, number> {
   const places = new Map<string, number>();
-  for (const text of texts) {
-    const start = findString(table, use, encodeString(text));
-    if (start < 0) continue;
+  for (const [text, starts] of listEqual(table, texts)) {
+    // In use by preference: one that is about to be cleared would have to be kept for it.
+    const start = starts.find((at) => use.has(at)) ?? starts[0];
+    if (start === undefined) continue;
     use.add(start);
     places.set(text, start);
   }
   return places;
 }
 
-/** Find an equal string, in use by preference: one that is about to be cleared would have to be kept for it. */
-function findString(table: Uint8Array, use: StringUse, sought: Uint8Array): number {
-  let unused = -1;
+/** List where each of some strings is in the table, one at the end of a longer one included. */
+function listEqual(table: Uint8Array, texts: Iterable<string>): Map<string, number[]> {
+  const starts = new Map([...texts].map((text): [string, number[]] => [text, []]));
+  const sought = new Map([...starts].map(([text, list]) => [toByteString(text), list]));
+  const lengths = [...new Set([...sought.keys()].map(({length}) => length))].sort((a, b) => a - b);
+  const longest = lengths.at(-1) ?? 0;
+  const lastBytes = new Set([...sought.keys()].map((text) => text.charCodeAt(text.length - 1)));
   // From one NUL to the next, which is where it would have to end.
-  for (let end = table.indexOf(0); end >= 0; end = table.indexOf(0, end + 1)) {
-    const start = end + 1 - sought.length;
-    if (start < 0 || !isAt(table, start, sought)) continue;
-    if (use.has(start)) return start;
-    if (unused < 0) unused = start;
+  for (let end = table.indexOf(0), start = 0; end >= 0; start = end + 1, end = table.indexOf(0, start)) {
+    if (!sought.has('') && !lastBytes.has(table[end - 1] ?? 0)) continue;
+    const text = byteString(table.subarray(Math.max(start, end - longest), end));
+    for (const length of lengths) {
+      if (length > text.length) break;
+      sought.get(text.slice(text.length - length))?.push(end - length);
+    }
   }
-  return unused;
-}
-
-function isAt(table: Uint8Array, start: number, sought: Uint8Array): boolean {
-  for (let i = sought.length - 1; i >= 0; i--) if (table[start + i] !== sought[i]) return false;
-  return true;
+  return starts;
 }
 
 /** Zero a string up to the first byte that something else still uses. */
@@ -161,23 +156,66 @@ function clearUnused(draft: Draft, home: number, table: Uint8Array, use: StringU
   table.fill(0, start, end);
 }
 
-/** Find unused zeros after a terminating NUL; first where an old string was. */
-function findHole(table: Uint8Array, use: StringUse, size: number, released: readonly number[]): number {
-  const isFree = (at: number) => at < table.length && table[at] === 0 && !use.has(at);
-  const old = released.find((start) => {
-    for (let i = start; i < start + size; i++) if (!isFree(i)) return false;
-    return table[start - 1] === 0;
-  });
-  if (old !== undefined) return old;
-  for (let end = table.indexOf(0); end >= 0; ) {
-    let at = end + 1;
-    for (let run = 0; table[at] === 0; at++) {
-      run = use.has(at) ? 0 : run + 1;
-      if (run === size) return at - size + 1;
-    }
-    end = table.indexOf(0, at);
+/**
+ * Unused zeros after a terminating NUL; first where an old string was. Filling one makes none anywhere else, so the search
+ * for a size goes on where the last one for that size ended.
+ */
+class Holes {
+  readonly #table: Uint8Array;
+  readonly #use: StringUse;
+  readonly #released: readonly number[];
+  readonly #isReleased: ReadonlySet<number>;
+  readonly #searched = new Map<number, {old: number; at: number}>();
+
+  constructor(table: Uint8Array, use: StringUse, released: readonly number[]) {
+    this.#table = table;
+    this.#use = use;
+    this.#released = released;
+    this.#isReleased = new Set(released);
   }
-  return -1;
+
+  /** Where a string of so many bytes, its NUL included, can go; -1 when it can go nowhere. */
+  find(size: number): number {
+    const searched = this.#searched.get(size) ?? {old: 0, at: 0};
+    this.#searched.set(size, searched);
+    for (; searched.old < this.#released.length; searched.old++) {
+      const start = this.#released[searched.old] ?? 0;
+      if (this.#isHole(start, size)) return start;
+    }
+    const hole = this.#findAfter(searched.at, size);
+    searched.at = hole < 0 ? this.#table.length : hole - 1;
+    return hole;
+  }
+
+  isReleased(start: number): boolean {
+    return this.#isReleased.has(start);
+  }
+
+  fill(hole: number, bytes: Uint8Array): void {
+    this.#table.set(bytes, hole);
+    this.#use.add(hole);
+  }
+
+  #isHole(start: number, size: number): boolean {
+    const table = this.#table;
+    for (let at = start; at < start + size; at++)
+      if (at >= table.length || table[at] !== 0 || this.#use.has(at)) return false;
+    return table[start - 1] === 0;
+  }
+
+  /** The first hole after the first NUL at an offset or behind it. */
+  #findAfter(from: number, size: number): number {
+    const table = this.#table;
+    for (let end = table.indexOf(0, from); end >= 0; ) {
+      let at = end + 1;
+      for (let run = 0; table[at] === 0; at++) {
+        run = this.#use.has(at) ? 0 : run + 1;
+        if (run === size) return at - size + 1;
+      }
+      end = table.indexOf(0, at);
+    }
+    return -1;
+  }
 }
 
 /** Unused zeros at the end of the table. */

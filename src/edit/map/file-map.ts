@@ -5,15 +5,15 @@
  * which is all there is where the section headers were stripped; the free space that an edit would use; the LOADs.
  * What remains is padding when it is zero, a payload when it follows everything else, and else unknown.
  */
-import {dynamicTagName, PF, PT, SHF, SHT, segmentTypeName} from '../../elf/constants.js';
+import {dynamicTagName, ET, PF, PT, SHF, SHT, segmentTypeName} from '../../elf/constants.js';
 import {permissions} from '../../elf/listing.js';
-import {type PackedContents, type PackedPart, packedContents, programInside} from '../../elf/packed.js';
+import {type PackedPart, packedContents, programInside} from '../../elf/packed.js';
 import {findPayload} from '../../elf/payload.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import {dynamicTables} from '../../elf/tables.js';
 import type {ElfView} from '../../elf/view.js';
 import {ElfError} from '../../errors.js';
-import type {Range} from '../../source/range-set.js';
+import {overlapsOf, type Range, RangeSet} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
 import {Draft} from '../layout/draft.js';
 import {findFreeSpace} from '../layout/free-space.js';
@@ -76,13 +76,18 @@ function mapWith(view: ElfView, packed: readonly Area[]): FileRegion[] {
     segmentAreas(view, headers),
     orNone(() => tableAreas(view)),
     orNone(() => freeAreas(view)),
-    headers.sections.length === 0 ? loadAreas(headers) : [],
+    headers.sections.every(({sh_type}) => sh_type === SHT.SHT_NULL) ? loadAreas(headers) : [],
   ];
   const known = layers.reduce<readonly Area[]>((map, layer) => fill(map, layer, view.source.size), []);
-  const rest = freeRanges(known, view.source.size).flatMap((range) => nameRest(view, headers, range, known));
-  return [...known, ...rest]
-    .sort((a, b) => a.offset - b.offset)
-    .map((area) => withSegments(headers.segments, area));
+  const free = freeRanges(known, view.source.size);
+  const mapping = overlapsOf(free, headers.segments.map(rangeOf));
+  const rest = free.flatMap((range, i) =>
+    nameRest(view, loadOf(headers, mapping[i] ?? [], range.offset), range, known),
+  );
+  return withSegments(
+    headers,
+    [...known, ...rest].sort((a, b) => a.offset - b.offset),
+  );
 }
 
 type Area = Pick<FileRegion, 'offset' | 'size' | 'kind' | 'name'>;
@@ -116,15 +121,16 @@ function packedAreas(view: ElfView): Area[] {
   const contents = packedContents(view);
   const program = programInside(view);
   if (contents === undefined || program === undefined) return [];
-  return [...contents.parts.slice(1).flatMap((part) => partAreas(part, contents)), ...mapWith(program, [])];
+  const starts = contents.parts.flatMap((one) => [one.offset, one.rest?.offset ?? one.offset]);
+  const edges = new RangeSet(starts.map((offset) => ({offset, size: 1})));
+  return [...contents.parts.slice(1).flatMap((part) => partAreas(part, edges)), ...mapWith(program, [])];
 }
 
 /** At fixed addresses a library is as in memory up to where the next file begins; the rest of the original is elsewhere. */
-function partAreas({offset, size, rest, names: [name = '']}: PackedPart, {parts}: PackedContents): Area[] {
+function partAreas({offset, size, rest, names: [name = '']}: PackedPart, edges: RangeSet): Area[] {
   if (rest === undefined) return [{offset, size, kind: 'constant', name}];
   const end = offset + rest.from;
-  const starts = parts.flatMap((one) => [one.offset, one.rest?.offset ?? one.offset]);
-  const next = Math.min(...starts.filter((start) => start >= end));
+  const next = edges.nextFrom(end) ?? end;
   return [
     {offset, size: rest.from, kind: 'constant', name},
     {offset: end, size: next - end, kind: 'data', name: `${name}, relocated`},
@@ -201,7 +207,9 @@ function tableAreas(view: ElfView): Area[] {
   }));
 }
 
+/** No edit takes a core file, so none uses its free space. */
 function freeAreas(view: ElfView): Area[] {
+  if (view.header.e_type === ET.ET_CORE) return [];
   return findFreeSpace(new Draft(view)).map(({kind, offset, size, load}) => {
     const place = `after the ${permissions(load.p_flags)} segment`;
     return {offset, size, kind, name: kind === 'slack' ? `slack ${place}` : 'gap between tables'};
@@ -264,11 +272,10 @@ function freeRanges(areas: readonly Area[], fileSize: number): Range[] {
   });
 }
 
-function nameRest(view: ElfView, {segments}: Headers, range: Range, known: readonly Area[]): Area[] {
+function nameRest(view: ElfView, load: Phdr | undefined, range: Range, known: readonly Area[]): Area[] {
   if (isZero(view.source, range.offset, Math.min(range.size, mostToLookAt)))
     return [{...range, kind: 'padding', name: 'padding'}];
   if (range.offset >= endOf(known.at(-1))) return [{...range, kind: 'payload', name: payloadName(view)}];
-  const load = loadAt(segments, range.offset);
   const name = 'not described by any header';
   return [{...range, kind: load === undefined ? 'unknown' : kindOfLoad(load.p_flags), name}];
 }
@@ -281,20 +288,29 @@ function payloadName(view: ElfView): string {
 /** A payload can be gigabytes long; whether it is zero is decided by its first megabyte. */
 const mostToLookAt = 1 << 20;
 
-function loadAt(segments: readonly Phdr[], offset: number): Phdr | undefined {
-  return segments.find(
-    (p) => p.p_type === PT.PT_LOAD && offset >= p.p_offset && offset < p.p_offset + p.p_filesz,
-  );
+function rangeOf({p_offset: offset, p_filesz: size}: Phdr): Range {
+  return {offset, size};
 }
 
-function withSegments(segments: readonly Phdr[], area: Area): FileRegion {
-  const load = loadAt(segments, area.offset);
-  return {
-    ...area,
-    segments: segments.flatMap(({p_type, p_offset, p_filesz}, i) =>
-      p_type !== PT.PT_NULL && p_offset < endOf(area) && area.offset < p_offset + p_filesz ? [i] : [],
-    ),
-    flags: load === undefined ? '' : permissions(load.p_flags),
-    address: load && load.p_vaddr + BigInt(area.offset - load.p_offset),
-  };
+/** The first LOAD with a byte of the file, of some segments by their indexes. */
+function loadOf({segments}: Headers, indexes: readonly number[], offset: number): Phdr | undefined {
+  const index = indexes.find((i) => {
+    const segment = segments[i];
+    return segment?.p_type === PT.PT_LOAD && offset >= segment.p_offset;
+  });
+  return index === undefined ? undefined : segments[index];
+}
+
+function withSegments(headers: Headers, areas: readonly Area[]): FileRegion[] {
+  const overlapping = overlapsOf(areas, headers.segments.map(rangeOf));
+  return areas.map((area, i) => {
+    const indexes = overlapping[i] ?? [];
+    const load = loadOf(headers, indexes, area.offset);
+    return {
+      ...area,
+      segments: indexes.filter((index) => headers.segments[index]?.p_type !== PT.PT_NULL),
+      flags: load === undefined ? '' : permissions(load.p_flags),
+      address: load && load.p_vaddr + BigInt(area.offset - load.p_offset),
+    };
+  });
 }

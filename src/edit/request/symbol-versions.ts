@@ -35,6 +35,6 @@ export function clearSymbolVersions(draft: Draft, names: readonly string[]): Edi
   writeVersym(draft, versym);
   const dropped = dropNeededVersions(draft, ({index}) => left.has(index) && !used.has(index));
   draft.changes.push(`symbol versions cleared: ${[...cleared].join(', ')}`);
-  draft.notes.push(...absent);
+  for (const note of absent) draft.notes.push(note);
   return layOut(draft, {released: dropped.strings, withdrawn: {versions: dropped.records}});
 }

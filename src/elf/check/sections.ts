@@ -1,5 +1,5 @@
 import {hex} from '../../errors.js';
-import {PT, SHF, SHT} from '../constants.js';
+import {ET, PT, SHF, SHT} from '../constants.js';
 import {memoizedPerView} from '../memoized.js';
 import {Rel, Rela, Shdr, Sym} from '../records.js';
 import {tagsOfSections} from '../tables.js';
@@ -92,8 +92,12 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
     yield say(view, i, 'STRINGS_NOT_TERMINATED', 'does not end with a NUL');
 }
 
-/** What a separate debug file keeps of the loaded sections is wherever there was space. */
-function isMappedSection(view: ElfView, {sh_flags, sh_size}: Shdr): boolean {
+/**
+ * What a separate debug file keeps of the loaded sections is wherever there was space. gdb's gcore says of the notes of a
+ * core file that they are loaded, to no address.
+ */
+function isMappedSection(view: ElfView, {sh_type, sh_flags, sh_size}: Shdr): boolean {
+  if (view.header.e_type === ET.ET_CORE && sh_type === SHT.SHT_NOTE) return false;
   const isLoaded = (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
   return isLoaded && view.segment(PT.PT_LOAD) !== undefined && !isOfDebugFile(view);
 }

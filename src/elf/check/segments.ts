@@ -1,5 +1,6 @@
 import {hex} from '../../errors.js';
-import {DT, PF, PT, segmentTypeName} from '../constants.js';
+import {DT, ET, PF, PT, segmentTypeName} from '../constants.js';
+import {coverageOf, LoadOrder} from '../loads.js';
 import {Phdr} from '../records.js';
 import type {ElfView} from '../view.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
@@ -31,11 +32,10 @@ export function* checkTable(view: ElfView): Generator<Problem> {
   }
 }
 
-/** LOADs ascend, do not overlap, are in the file, and are congruent to their offsets. */
+/** LOADs are in the file, and are congruent to their offsets. */
 export function* checkLoads(view: ElfView): Generator<Problem> {
-  let last: Phdr | undefined;
-  for (const [i, load] of view.programHeaders.entries()) {
-    const {p_type, p_offset, p_vaddr, p_filesz, p_memsz, p_align} = load;
+  for (const [i, segment] of view.programHeaders.entries()) {
+    const {p_type, p_offset, p_vaddr, p_filesz, p_memsz, p_align} = segment;
     if (
       p_filesz > 0 &&
       p_offset + p_filesz > view.source.size &&
@@ -61,6 +61,24 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
       const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
       yield say(view, i, 'NOT_CONGRUENT', what);
     }
+  }
+}
+
+/** LOADs ascend and do not overlap, in what the kernel and a loader map by the first and the last of them. */
+export function checkOrder(view: ElfView): Problem[] {
+  return mapsItself(view) ? [] : [...disorder(view)];
+}
+
+/** Boot loaders put each LOAD where it says, and that of the x86 kernel's per-CPU data is at 0, after the first. */
+export function noteOrder(view: ElfView): Problem[] {
+  return mapsItself(view) ? [...disorder(view)] : [];
+}
+
+function* disorder(view: ElfView): Generator<Problem> {
+  let last: Phdr | undefined;
+  for (const [i, load] of view.programHeaders.entries()) {
+    const {p_type, p_vaddr, p_filesz, p_memsz} = load;
+    if (p_type !== PT.PT_LOAD || (p_memsz === 0 && p_filesz === 0)) continue;
     if (last !== undefined && p_vaddr < last.p_vaddr + BigInt(last.p_memsz)) {
       const what = `p_vaddr ${hex(p_vaddr)} is below the end of the previous PT_LOAD`;
       yield say(view, i, 'LOADS_OUT_OF_ORDER', what);
@@ -69,29 +87,37 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
   }
 }
 
+/** A static PIE and a loader, which need nothing, are mapped by somebody else all the same. */
+function mapsItself(view: ElfView): boolean {
+  return !isLoadedByLoader(view) && view.segment(PT.PT_DYNAMIC) === undefined;
+}
+
 /**
  * PT_PHDR, PT_DYNAMIC, PT_INTERP, PT_TLS, ... describe mapped bytes, and PT_PHDR precedes any PT_LOAD. The gABI
  * wants that of PT_INTERP as well; but patchelf writes it elsewhere, and no kernel, loader or tool minds.
  */
 export function* checkCovered(view: ElfView): Generator<Problem> {
-  const loads = view.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
-  if (loads.length === 0) return;
   const firstLoad = view.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_LOAD);
+  if (firstLoad < 0) return;
+  const isMapped = coverageOf(view.programHeaders);
   for (const [i, segment] of view.programHeaders.entries()) {
     // The zeros of thread-local variables take no room in memory; each thread has its own.
-    const size = BigInt(segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz);
-    const isMapped = () =>
-      loads.some(
-        (load) =>
-          segment.p_vaddr >= load.p_vaddr &&
-          segment.p_vaddr + size <= load.p_vaddr + BigInt(load.p_memsz) &&
-          BigInt(segment.p_offset - load.p_offset) === segment.p_vaddr - load.p_vaddr,
-      );
-    if (mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isMapped())
+    const size = segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz;
+    const isRead =
+      mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isForReadersOfFiles(view, segment);
+    if (isRead && !isMapped({...segment, p_memsz: size}))
       yield say(view, i, 'NOT_IN_LOAD', 'is not covered by a PT_LOAD');
     if (segment.p_type === PT.PT_PHDR && i > firstLoad)
       yield say(view, i, 'AFTER_LOAD', 'is after the first PT_LOAD');
   }
+}
+
+/**
+ * The notes of a core file are not the process's own memory, and say so by no address (Linux, gdb) or no size there; nor
+ * are those that say so in another file, as the boot wrappers of PowerPC do (addnote.c).
+ */
+function isForReadersOfFiles({header}: ElfView, {p_type, p_memsz}: Phdr): boolean {
+  return p_type === PT.PT_NOTE && (p_memsz === 0 || header.e_type === ET.ET_CORE);
 }
 
 const mappedTypes: ReadonlySet<number> = new Set([
@@ -109,6 +135,7 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
   const {programHeaders, header} = view;
   const loads = programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD);
   const first = loads[0];
+  const writable = new LoadOrder(loads.filter(({p_flags}) => (p_flags & PF.PF_W) !== 0));
   for (const [i, segment] of programHeaders.entries()) {
     const {p_type, p_vaddr, p_memsz, p_offset, p_filesz} = segment;
     if (p_type === PT.PT_PHDR && p_offset !== header.e_phoff)
@@ -125,19 +152,10 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
       const what = `Linux before 5.18 and qemu-user pass ${hex(seen)} to the program as its address`;
       if (p_vaddr !== seen) yield say(view, i, 'PHDR_NOT_SEEN', what);
     }
-    if (p_type === PT.PT_GNU_RELRO && p_memsz > 0 && !isInside(segment, loads))
+    // RELRO may end on the page boundary after its LOAD.
+    if (p_type === PT.PT_GNU_RELRO && p_memsz > 0 && !writable.covers(p_vaddr, 1n))
       yield say(view, i, 'RELRO_OUTSIDE', 'does not start in a writable PT_LOAD');
   }
-}
-
-/** RELRO may end on the page boundary after its LOAD. */
-function isInside({p_vaddr}: Phdr, loads: readonly Phdr[]): boolean {
-  return loads.some(
-    (load) =>
-      (load.p_flags & PF.PF_W) !== 0 &&
-      p_vaddr >= load.p_vaddr &&
-      p_vaddr < load.p_vaddr + BigInt(load.p_memsz),
-  );
 }
 
 /** What a loader maps for a program or a library should be one or the other. */

@@ -5,9 +5,12 @@
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import {addSection} from '../../../src/edit/layout/add-section.js';
+import {Draft} from '../../../src/edit/layout/draft.js';
 import {PT, SHF, SHT} from '../../../src/elf/constants.js';
-import {Phdr, Shdr} from '../../../src/elf/records.js';
+import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../../src/elf/records.js';
 import {ElfError, type ElfView, openElfBuffer} from '../../../src/index.js';
+import {growLibrary} from '../../fuzz/grown.js';
 import {edit, editFile, editOrNoRoom, planFor, programFile} from '../../helpers/edits.js';
 import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
 import {stripperNames, stripWith} from '../../helpers/strippers.js';
@@ -330,4 +333,23 @@ test('every program of the fixtures that takes a long path without a new place f
 
 test('an error is one of ours', (t) => {
   t.throws(() => planFor(fixtureBytes('x86_64/probe.o'), {runpath: longPath}), {instanceOf: ElfError});
+});
+
+test('names of sections that a section follows move together, however many bytes they are', (t) => {
+  const grown = growLibrary({sections: 30_000});
+  const {header, format, sectionHeaders, e_shstrndx} = openElfBuffer(grown).view;
+  const {e_shoff} = header;
+  const {sh_offset = 0, sh_size = 0} = sectionHeaders[e_shstrndx] ?? {};
+  const last = {...(sectionHeaders.at(-1) as Shdr), sh_offset: e_shoff, sh_size: 16};
+  const bytes = Buffer.concat([grown.subarray(0, e_shoff), Buffer.alloc(16, 1), grown.subarray(e_shoff)]);
+  bytes.set(Ehdr.encode({...header, e_shoff: e_shoff + 16}, format), EI_NIDENT);
+  bytes.set(Shdr.encode(last, format), bytes.length - Shdr.size(format.elfClass));
+  const draft = new Draft(openElfBuffer(bytes).view);
+  addSection(draft, '.another', {offset: 0, size: 16, address: 0n, align: 1});
+  const names = draft.sectionHeaders[e_shstrndx] as Shdr;
+  t.true(sh_size > 150_000);
+  t.not(names.sh_offset, sh_offset);
+  const moved = Buffer.from(draft.read(names.sh_offset, names.sh_size));
+  const expected = Buffer.concat([grown.subarray(sh_offset, sh_offset + sh_size), Buffer.from('.another\0')]);
+  t.true(moved.equals(expected));
 });

@@ -5,11 +5,14 @@ import {existsSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
 import {compareMaps, differentRanges} from '../../../src/edit/map/compare-maps.js';
 import {type FileRegion, mapFile} from '../../../src/edit/map/file-map.js';
+import {PT} from '../../../src/elf/constants.js';
+import {loadAtOffset} from '../../../src/elf/loads.js';
 import {ElfView} from '../../../src/elf/view.js';
 import {fileSource} from '../../../src/source/file.js';
 import {edit, editOrNoRoom, planFor} from '../../helpers/edits.js';
 import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
 import {readelfSections} from '../../helpers/readelf.js';
+import {coreFile} from '../../helpers/synthetic.js';
 import {pathOf, withTools} from '../../helpers/tools.js';
 import {viewBuffer} from '../../helpers/view-buffer.js';
 
@@ -60,6 +63,28 @@ test('a file whose headers overlap has a map of all its bytes', (t) => {
       const damaged = Uint8Array.from(bytes);
       damaged[at] = (damaged[at] ?? 0) ^ 0x3c;
       assertCovers(t, mapFile(viewBuffer(damaged)), bytes.length, `${name}, offset ${at}`);
+    }
+  }
+});
+
+test('a core file of more mappings than a call has arguments: each is a region, and none is free space', (t) => {
+  const bytes = coreFile(150_000);
+  const map = mapFile(viewBuffer(bytes));
+  assertCovers(t, map, bytes.length);
+  t.deepEqual(new Set(map.map(({kind}) => kind)), new Set(['header', 'linking', 'constant']));
+  t.deepEqual(map.find(({name}) => name === 'segment 150000 (r--)')?.segments, [150_000]);
+});
+
+test('a region has the segments that overlap it, and its address in the first LOAD that maps it', (t) => {
+  for (const {name} of fixtures) {
+    const view = viewBuffer(fixtureBytes(name));
+    for (const {offset, size, segments, address} of mapFile(view)) {
+      const overlapping = view.programHeaders.flatMap(({p_type, p_offset, p_filesz}, i) =>
+        p_type !== PT.PT_NULL && p_offset < offset + size && offset < p_offset + p_filesz ? [i] : [],
+      );
+      t.deepEqual(segments, overlapping);
+      const load = loadAtOffset(view.programHeaders, offset);
+      t.is(address, load && load.p_vaddr + BigInt(offset - load.p_offset));
     }
   }
 });
