@@ -17,6 +17,7 @@ import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
 import {
   checkCovered,
+  checkHeaderSegment,
   checkInterpreter,
   checkLoads,
   checkOthers,
@@ -39,6 +40,7 @@ const headerRules: readonly Rule[] = [
   checkLoads,
   checkCovered,
   checkOthers,
+  checkHeaderSegment,
   checkWritableCode,
   checkSharedPages,
   checkInterpreter,

@@ -1,5 +1,5 @@
 import {hex} from '../../errors.js';
-import {DT, PF, PT, segmentTypeName} from '../constants.js';
+import {DT, ET, PF, PT, segmentTypeName} from '../constants.js';
 import {Phdr} from '../records.js';
 import type {ElfView} from '../view.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
@@ -128,6 +128,17 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
     if (p_type === PT.PT_GNU_RELRO && p_memsz > 0 && !isInside(segment, loads))
       yield say(view, i, 'RELRO_OUTSIDE', 'does not start in a writable PT_LOAD');
   }
+}
+
+/**
+ * Of a program at no fixed address, glibc (rtld_setup_main_map) and musl know from PT_PHDR alone where the kernel put it.
+ * No linker leaves it out beside PT_INTERP.
+ */
+export function checkHeaderSegment(view: ElfView): Problem[] {
+  const {header} = view;
+  const index = view.programHeaders.findIndex(({p_type}) => p_type === PT.PT_INTERP);
+  if (header.e_type !== ET.ET_DYN || index < 0 || view.segment(PT.PT_PHDR) !== undefined) return [];
+  return [say(view, index, 'NO_PHDR', 'there is no PT_PHDR, so its loader does not know where the program is')];
 }
 
 /** RELRO may end on the page boundary after its LOAD. */
