@@ -47,9 +47,13 @@ function addHeaderSegment(draft: Draft): void {
   takeProgramHeader(draft, {p_type: PT.PT_PHDR, p_flags: PF.PF_R, p_align: elfClass / 8});
   const {programHeaderOffset: offset, programHeaders} = draft;
   if (draft.loadAt(offset, programHeaders.length * Phdr.size(elfClass)) !== undefined) return;
-  throw new ElfError('UNSAFE_EDIT', 'the loader would not find the program header table, which is not in memory', {
-    path: draft.view.path,
-    expected: 'the table in a LOAD',
-    got: `it at ${hex(offset)}`,
-  });
+  throw new ElfError(
+    'UNSAFE_EDIT',
+    'the loader would not find the program header table, which is not in memory',
+    {
+      path: draft.view.path,
+      expected: 'the table in a LOAD',
+      got: `it at ${hex(offset)}`,
+    },
+  );
 }

@@ -138,7 +138,9 @@ export function checkHeaderSegment(view: ElfView): Problem[] {
   const {header} = view;
   const index = view.programHeaders.findIndex(({p_type}) => p_type === PT.PT_INTERP);
   if (header.e_type !== ET.ET_DYN || index < 0 || view.segment(PT.PT_PHDR) !== undefined) return [];
-  return [say(view, index, 'NO_PHDR', 'there is no PT_PHDR, so its loader does not know where the program is')];
+  return [
+    say(view, index, 'NO_PHDR', 'there is no PT_PHDR, so its loader does not know where the program is'),
+  ];
 }
 
 /** RELRO may end on the page boundary after its LOAD. */
