@@ -119,6 +119,8 @@ ${rows.join('\n')}
 - **\`--add-needed\`** moves a name that is already listed to the front; patchelf lists it a second time.
 - **\`--remove-needed\`** also removes the library from DT_VERNEED. patchelf leaves it there, and ld.so then aborts with
   \`Assertion 'needed != NULL' failed\`.
+- **\`--replace-needed\`** refuses a name with \`$ORIGIN\` or another token for a library with versions. patchelf writes it, and
+  ld.so aborts in the same way.
 - **\`--clear-symbol-version\`** also removes a version that no symbol uses any more; otherwise ld.so still requires it.
 - **\`--set-soname\`** skips every program; patchelf skips only ET_EXEC and gives a PIE a soname.
 - **\`--shrink-rpath\`** skips unreadable files in a directory; patchelf stops.

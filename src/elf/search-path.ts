@@ -14,3 +14,10 @@ export function relativeInWords(path = ''): string | undefined {
 export function relativeElements(path: string): readonly string[] {
   return path === '' ? [] : path.split(':').filter((element) => !/^[/$]/.test(element));
 }
+
+/**
+ * Whether a text has a dynamic string token, which glibc replaces in DT_NEEDED and search paths (elf/dl-load.c: is_dst).
+ */
+export function hasStringToken(text: string): boolean {
+  return /\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))/.test(text);
+}
