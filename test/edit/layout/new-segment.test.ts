@@ -107,6 +107,34 @@ for (const [option, align] of [
     }),
   );
 
+test(
+  'a new segment is on pages of its own, however little the others claim',
+  withTools((t) => {
+    const program = fixture('x86_64/probe-pie');
+    const bytes = fixtureBytes(program.name);
+    const {header, format, programHeaders} = openElfBuffer(bytes).view;
+    for (const [i, load] of programHeaders.entries())
+      if (load.p_type === PT.PT_LOAD)
+        bytes.set(
+          Phdr.encode({...load, p_align: 16}, format),
+          header.e_phoff + i * Phdr.size(format.elfClass),
+        );
+    const edited = edit(bytes, {runpath: `/${'x'.repeat(9000)}`});
+    for (const {p_align, p_vaddr, p_offset} of newLoads(
+      openElfBuffer(bytes).view,
+      openElfBuffer(edited).view,
+    )) {
+      t.is(p_align, 4096);
+      t.is(p_vaddr % 4096n, BigInt(p_offset % 4096));
+    }
+    for (const file of [bytes, edited]) {
+      const {stdout, status} = runProgram(program, programFile(t, file));
+      t.is(status, 0);
+      t.regex(stdout, program.output ?? /^$/);
+    }
+  }),
+);
+
 test('pageSize says how a new segment is aligned, and it shares no such page', (t) => {
   const before = fixtureBytes('x86_64/probe-mold-pie');
   const after = openElfBuffer(edit(before, {runpath: longPath, pageSize: 0x10000})).view;
