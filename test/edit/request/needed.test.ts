@@ -4,7 +4,7 @@
 import {copyFileSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {checkElf, openElfBuffer} from '../../../src/index.js';
+import {applyPlanToBuffer, checkElf, openElfBuffer, planEdit} from '../../../src/index.js';
 import {complaintsSince, librariesOf, loadedFixtures, runBeside, runsAsBefore} from '../../helpers/edited.js';
 import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../../helpers/edits.js';
 import {fixture, fixtureBytes} from '../../helpers/fixtures.js';
@@ -178,5 +178,20 @@ test(
       checkElf(openElfBuffer(readFileSync(copy)).view).map(({code}) => code),
       ['TOKEN_IN_VERSIONS'],
     );
+  }),
+);
+
+test(
+  'a library that one request renames can be removed by the next, with its versions',
+  withTools((t) => {
+    const file = fixture('x86_64/needs-libprobe');
+    const {view} = openElfBuffer(fixtureBytes(file.name));
+    const requests = [{replaceNeeded: {'libprobe.so.1': 'libx.so.1'}}, {removeNeeded: ['libx.so.1']}];
+    const edited = programFile(t, applyPlanToBuffer(fixtureBytes(file.name), planEdit(view, requests)));
+    t.deepEqual(neededOf(edited), ['libc.so.6']);
+    t.notRegex(output('readelf', ['-VW', edited]), /File: lib(probe|x)/);
+    // Under its old name it is there no longer.
+    const late = planEdit(view, [requests[0] ?? {}, {removeNeeded: ['libprobe.so.1']}]);
+    t.deepEqual(late.changes, ['needed (DT_NEEDED): libprobe.so.1 -> libx.so.1']);
   }),
 );
