@@ -128,7 +128,9 @@ ${rows.join('\n')}
 - **Static-pie programs**: a search path, a needed library and \`--no-default-lib\` are refused. With a search path, a
   static-pie program of glibc no longer starts (one of musl does, and may have it); the other two would have no effect.
   patchelf writes them.
-- **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--clear-symbol-version ''\`) are refused.
+- **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--replace-needed NAME ''\`, \`--clear-symbol-version ''\`) are
+  refused, and so are names and paths with a newline in them, which patchelf writes.
+- **\`--page-size\`** is rounded up to a power of two from 4096.
 - **Data appended to the program**: if the file has to grow, data of a known kind (AppImage, zip, .NET, Dart, deno, pkg and
   others) stays or moves to where the program looks for it; with other data the edit is refused, and \`elfinterp edit
   --payload\` offers choices. patchelf leaves the data somewhere in the middle.
