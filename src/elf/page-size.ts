@@ -11,7 +11,7 @@ import type {ElfView} from './view.js';
 const mostAlign = 2 ** 30;
 
 /** No machine with an MMU for Linux has smaller ones. The kernel maps whole pages, whatever p_align says. */
-const smallestPage = 4096;
+export const smallestPage = 4096;
 
 /** The largest alignment in bytes that a LOAD of the file has, which a new one has to have as well; a page at least. */
 export function segmentAlignment(view: ElfView): number {
