@@ -119,6 +119,8 @@ ${rows.join('\n')}
 - **\`--add-needed\`** moves a name that is already listed to the front; patchelf lists it a second time.
 - **\`--remove-needed\`** also removes the library from DT_VERNEED. patchelf leaves it there, and ld.so then aborts with
   \`Assertion 'needed != NULL' failed\`.
+- **\`--replace-needed\`** refuses a name with \`$ORIGIN\` or another token for a library with versions. patchelf writes it, and
+  ld.so aborts in the same way.
 - **\`--clear-symbol-version\`** also removes a version that no symbol uses any more; otherwise ld.so still requires it.
 - **\`--set-soname\`** skips every program; patchelf skips only ET_EXEC and gives a PIE a soname.
 - **\`--shrink-rpath\`** skips unreadable files in a directory; patchelf stops.
@@ -126,7 +128,9 @@ ${rows.join('\n')}
 - **Static-pie programs**: a search path, a needed library and \`--no-default-lib\` are refused. With a search path, a
   static-pie program of glibc no longer starts (one of musl does, and may have it); the other two would have no effect.
   patchelf writes them.
-- **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--clear-symbol-version ''\`) are refused.
+- **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--replace-needed NAME ''\`, \`--clear-symbol-version ''\`) are
+  refused, and so are names and paths with a newline in them, which patchelf writes.
+- **\`--page-size\`** is rounded up to a power of two from 4096.
 - **Data appended to the program**: if the file has to grow, data of a known kind (AppImage, zip, .NET, Dart, deno, pkg and
   others) stays or moves to where the program looks for it; with other data the edit is refused, and \`elfinterp edit
   --payload\` offers choices. patchelf leaves the data somewhere in the middle.

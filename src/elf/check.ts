@@ -17,6 +17,7 @@ import {checkRelocations} from './check/relocations.js';
 import {checkSections} from './check/sections.js';
 import {
   checkCovered,
+  checkHeaderSegment,
   checkInterpreter,
   checkLoads,
   checkOrder,
@@ -42,6 +43,7 @@ const headerRules: readonly Rule[] = [
   checkOrder,
   checkCovered,
   checkOthers,
+  checkHeaderSegment,
   checkWritableCode,
   checkSharedPages,
   checkInterpreter,

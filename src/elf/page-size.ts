@@ -10,9 +10,12 @@ import type {ElfView} from './view.js';
 /** More than any page has; a larger p_align is damage. */
 const mostAlign = 2 ** 30;
 
-/** The largest alignment in bytes that a LOAD of the file has, which a new one has to have as well. */
+/** No machine with an MMU for Linux has smaller ones. The kernel maps whole pages, whatever p_align says. */
+export const smallestPage = 4096;
+
+/** The largest alignment in bytes that a LOAD of the file has, which a new one has to have as well; a page at least. */
 export function segmentAlignment(view: ElfView): number {
-  return alignments(loadsOf(view)).reduce((largest, align) => Math.max(largest, align), 1);
+  return alignments(loadsOf(view)).reduce((largest, align) => Math.max(largest, align), smallestPage);
 }
 
 /**

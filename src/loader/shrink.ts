@@ -1,5 +1,6 @@
 import {type BigIntStats, readdirSync, statSync} from 'node:fs';
 import {DT} from '../elf/constants.js';
+import {requireTextPath} from '../elf/search-path.js';
 import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import {fileSource} from '../source/file.js';
@@ -16,6 +17,8 @@ export interface ShrinkOptions {
  * tokens) stays as it is, since the file may be meant for another place.
  *
  * Reads the file system. Returns undefined when there is no search path.
+ *
+ * @throws ElfError UNSAFE_EDIT when an element is not UTF-8, so that text cannot name the directory
  * @example
  *   await using file = await openElf('qemu-arm');
  *   const rpath = shrinkSearchPath(file.view);
@@ -24,6 +27,7 @@ export interface ShrinkOptions {
 export function shrinkSearchPath(view: ElfView, {allowedPrefixes}: ShrinkOptions = {}): string | undefined {
   const path = view.dynamic?.string(DT.DT_RUNPATH) ?? view.dynamic?.string(DT.DT_RPATH);
   if (path === undefined) return undefined;
+  requireTextPath(view);
   const wanted = new Wanted(view);
   const isAllowed = (directory: string) =>
     allowedPrefixes === undefined || allowedPrefixes.some((prefix) => directory.startsWith(prefix));

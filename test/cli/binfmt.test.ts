@@ -210,9 +210,9 @@ test('a table is the same with a slash at its end, by a relative path or by a li
   const table = '/proc/sys/fs/binfmt_misc';
   const link = path.join(tempDirectory(t), 'link');
   symlinkSync(table, link);
-  for (const path of [`${table}/`, 'fs/binfmt_misc', link]) {
-    const status = `cd /proc/sys && elfinterp binfmt status --table ${path}`;
-    t.regex(inNamespace(status).stdout, /^\/proc\/sys\/fs\/binfmt_misc: the table of a user namespace/, path);
+  for (const one of [`${table}/`, 'fs/binfmt_misc', link]) {
+    const status = `cd /proc/sys && elfinterp binfmt status --table ${one}`;
+    t.regex(inNamespace(status).stdout, /^\/proc\/sys\/fs\/binfmt_misc: the table of a user namespace/, one);
   }
   const inner = [
     'mount -t tmpfs tmpfs /mnt; mkdir /mnt/table; mount -t binfmt_misc binfmt_misc /mnt/table',

@@ -91,3 +91,64 @@ test(
     }
   }),
 );
+
+/** Prints by way of a relocation, which it has to find through `_DYNAMIC`. */
+const selfRelocating = `
+#include <elf.h>
+extern const Elf64_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+static const char *volatile words[] = {"started\\n"};
+static long call(long number, long a, long b, long c) {
+  long result;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+  return result;
+}
+__attribute__((force_align_arg_pointer)) void start(void) {
+  const Elf64_Rela *rela = 0;
+  unsigned long size = 0;
+  for (const Elf64_Dyn *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++) {
+    if (entry->d_tag == DT_RELA) rela = (const Elf64_Rela *)(__ehdr_start + entry->d_un.d_ptr);
+    if (entry->d_tag == DT_RELASZ) size = entry->d_un.d_val;
+  }
+  for (unsigned long i = 0; i < size / sizeof *rela; i++)
+    *(unsigned long *)(__ehdr_start + rela[i].r_offset) = (unsigned long)__ehdr_start + rela[i].r_addend;
+  call(1, 1, (long)words[0], 8);
+  call(60, 0, 0, 0);
+}
+`;
+
+for (const [kind, options] of Object.entries({
+  'static-pie program': ['-static-pie'],
+  'dynamic loader': ['-shared', '-Wl,-soname,loader.so'],
+}))
+  for (const linker of ['bfd', 'lld'])
+    test(
+      `${linker}: a ${kind} that relocates itself keeps its dynamic section where it is`,
+      withTools((t) => {
+        const file = path.join(tempDirectory(t), 'program');
+        writeFileSync(`${file}.c`, selfRelocating);
+        const code = ['-O1', '-fPIC', '-fno-stack-protector', '-ffreestanding', '-nostdlib', '-Wl,-e,start'];
+        output('gcc', [...code, `-fuse-ld=${linker}`, ...options, '-o', file, `${file}.c`]);
+        t.is(run(file, []).stdout, 'started\n');
+        // GNU ld leaves spare entries, lld none.
+        if (linker === 'bfd') editFile(file, {runpath: '/somewhere'});
+        else
+          t.throws(() => editFile(file, {runpath: '/somewhere'}), {
+            code: 'UNSAFE_EDIT',
+            message: /relocates itself.*expected a spare entry/,
+          });
+        t.is(run(file, []).stdout, 'started\n');
+      }),
+    );
+
+test(
+  'the dynamic section of a library that needs nothing moves',
+  withTools((t) => {
+    const file = path.join(tempDirectory(t), 'library.so');
+    writeFileSync(`${file}.c`, 'int add(int a, int b) { return a + b; }');
+    output('gcc', ['-shared', '-nostdlib', '-fuse-ld=lld', '-o', file, `${file}.c`]);
+    const {address} = viewOf(file).dynamic ?? {};
+    editFile(file, {runpath: '/somewhere'});
+    t.not(viewOf(file).dynamic?.address, address);
+  }),
+);

@@ -104,6 +104,7 @@ const damages: Readonly<Record<string, readonly [code: string, damage: Damage]>>
   'e_entry in data': ['ENTRY_NOT_CODE', header(() => ({e_entry: 1n}))],
   'PT_PHDR elsewhere': ['PHDR_ELSEWHERE', segment(PT.PT_PHDR, (p) => ({p_offset: p.p_offset + 56}))],
   'PT_PHDR at another address': ['PHDR_NOT_SEEN', segment(PT.PT_PHDR, (p) => ({p_vaddr: p.p_vaddr + 56n}))],
+  'no PT_PHDR beside PT_INTERP': ['NO_PHDR', segment(PT.PT_PHDR, () => ({p_type: PT.PT_NULL}))],
   'a second PT_INTERP': ['SECOND_SEGMENT', segment(PT.PT_NOTE, () => ({p_type: PT.PT_INTERP}))],
   'p_align 3': ['BAD_ALIGNMENT', segment(PT.PT_TLS, () => ({p_align: 3}))],
   'p_filesz above p_memsz': ['FILESZ_ABOVE_MEMSZ', segment(PT.PT_LOAD, (p) => ({p_memsz: p.p_filesz - 1}))],

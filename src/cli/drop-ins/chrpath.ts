@@ -17,7 +17,8 @@ import {printTo} from '../streams.js';
 
 interface Options {
   readonly replacement: string | undefined;
-  readonly action: 'list' | 'delete' | 'replace' | undefined;
+  readonly action: 'list' | 'replace' | undefined;
+  readonly deletes: boolean;
   readonly converts: boolean;
   readonly keepsGoing: boolean;
   /** What is printed instead of doing anything. */
@@ -77,10 +78,10 @@ interface Flag {
   readonly changes: (value: string) => Partial<Options>;
 }
 
-/** The short form of each is its first letter. Of -l, -d and -r the last one counts. */
+/** The short form of each is its first letter. Of -l and -r the last one counts; -d wins over both, wherever it stands. */
 const flags: readonly Flag[] = [
   {name: 'version', help: 'Display program version number', changes: () => ({shows: versionLine})},
-  {name: 'delete', help: 'Delete current rpath/runpath setting', changes: () => ({action: 'delete'})},
+  {name: 'delete', help: 'Delete current rpath/runpath setting', changes: () => ({deletes: true})},
   {name: 'convert', help: 'Convert rpath to runpath', changes: () => ({converts: true})},
   {
     name: 'replace',
@@ -126,6 +127,7 @@ function parse(argv: readonly string[]): Parsed | string {
   let options: Options = {
     replacement: undefined,
     action: undefined,
+    deletes: false,
     converts: false,
     keepsGoing: false,
     shows: undefined,
@@ -187,11 +189,11 @@ function editOpen(file: EditableElf, options: Options, print: Write, complain: W
     for (const note of applyPlanSync(file, planEdit(view, request)).notes) complain(`${path}: ${note}`);
     return 0;
   };
-  const {action, converts, replacement} = options;
+  const {action, converts, deletes, replacement} = options;
   const {dynamic} = view;
   if (dynamic === undefined) throw new ElfError('NO_DYNAMIC', 'no dynamic section found', {path});
   const old = dynamic.runpath ?? dynamic.rpath;
-  if (action === 'delete') return apply({removeRpath: true});
+  if (deletes) return apply({removeRpath: true});
   if (old === undefined) {
     print(`${path}: no rpath or runpath tag found.`);
     return noPath;

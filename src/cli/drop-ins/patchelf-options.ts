@@ -160,7 +160,7 @@ const options: readonly Option[] = [
     apply: (draft, size) => {
       const pageSize = Number.parseInt(size, 10);
       if (!(pageSize > 0)) throw new PatchelfUsage('invalid argument to --page-size');
-      set(draft, {pageSize});
+      set(draft, {pageSize: wholePages(pageSize)});
     },
   },
   print('interpreter', 'Prints the interpreter (PT_INTERP).'),
@@ -324,6 +324,11 @@ const options: readonly Option[] = [
     apply: (draft) => set(draft, {action: 'version'}),
   },
 ];
+
+/** patchelf takes any number; a segment wants a power of two, and a page at least. */
+function wholePages(size: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(size, 4096)));
+}
 
 function set(draft: Draft, fields: Partial<PatchelfOptions>): void {
   Object.assign(draft, fields);

@@ -7,7 +7,7 @@
  */
 import {PF, PT, segmentTypeName} from '../../elf/constants.js';
 import {mappedLoads} from '../../elf/loads.js';
-import {pageSizeOf, segmentAlignment} from '../../elf/page-size.js';
+import {pageSizeOf, segmentAlignment, smallestPage} from '../../elf/page-size.js';
 import {Phdr} from '../../elf/records.js';
 import {isTableSegment} from '../../elf/table-kinds.js';
 import type {ElfView} from '../../elf/view.js';
@@ -66,6 +66,7 @@ function checkNewLoads(before: ElfView, after: ElfView, requests: readonly Reque
   const known = new Set(old.map(({p_vaddr}) => p_vaddr));
   const lowest = old[0]?.p_vaddr ?? 0n;
   const aligns = [segmentAlignment(before), ...requests.map(({pageSize}) => pageSize)];
+  const alignOfFirst = Math.max(smallestPage, old[0]?.p_align ?? 0);
   for (const load of loadsOf(after)) {
     if (known.has(load.p_vaddr)) continue;
     const name = `the new LOAD at ${hex(load.p_vaddr)}`;
@@ -76,7 +77,10 @@ function checkNewLoads(before: ElfView, after: ElfView, requests: readonly Reque
     demand(!isWritable || (load.p_flags & PF.PF_X) === 0, 'not both writable and executable', load.p_flags);
     demand(load.p_filesz === load.p_memsz && load.p_filesz > 0, 'all of it from the file', load.p_memsz);
     demand(load.p_vaddr > lowest, `above ${hex(lowest)}`, load.p_vaddr);
-    demand(aligns.includes(load.p_align), `alignment of ${hex(aligns[0] ?? 0)}`, load.p_align);
+    const {e_phoff} = after.header;
+    const holdsTable = load.p_offset <= e_phoff && e_phoff < load.p_offset + load.p_filesz;
+    const isAligned = aligns.includes(load.p_align) || (holdsTable && load.p_align === alignOfFirst);
+    demand(isAligned, `alignment of ${hex(aligns[0] ?? 0)}`, load.p_align);
     demand(load.p_offset + load.p_filesz <= after.source.size, 'inside the file', load.p_offset);
     const clash = loadsOf(after).find(
       (other) =>

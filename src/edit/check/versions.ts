@@ -10,6 +10,7 @@ import {ElfError} from '../../errors.js';
 import {isWritten} from './fail.js';
 import {findRenamed, namelessSymbols} from './names.js';
 import type {Promised, Requested} from './promise.js';
+import {expectNeeded} from './requested.js';
 
 /** One version that is demanded of a library. */
 interface Demand {
@@ -55,10 +56,7 @@ export function checkBindings(before: ElfView, after: ElfView, requests: readonl
   const nameless = namelessSymbols(before, count);
   const was = bindingsOf(before, count, nameless);
   const bindings = requests.reduce(unbind, was);
-  const demands = requests.reduce(
-    (list, request) => keepDemands(list, request, before.dynamic?.needed ?? []),
-    demandsOf(before),
-  );
+  const demands = keptDemands(before, requests);
   const wasUsed = new Set(was.map(({index}) => index));
   const isUsed = new Set(bindings.map(({index}) => index));
   const expected = demands.filter(({index}) => isUsed.has(index) || !wasUsed.has(index));
@@ -118,6 +116,17 @@ function demandsOf(view: ElfView): Demand[] {
       hash: vna_hash,
     })),
   );
+}
+
+/** Each request finds the libraries that the one before it leaves. */
+function keptDemands(before: ElfView, requests: readonly Requested[]): Demand[] {
+  let demands = demandsOf(before);
+  let needed: readonly string[] = before.dynamic?.needed ?? [];
+  for (const request of requests) {
+    demands = keepDemands(demands, request, needed);
+    needed = expectNeeded(needed, request);
+  }
+  return demands;
 }
 
 function keepDemands(demands: readonly Demand[], request: Requested, needed: readonly string[]): Demand[] {

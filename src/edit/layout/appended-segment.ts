@@ -33,7 +33,7 @@ export function requireAppended(draft: Draft, size: number): void {
 }
 
 /**
- * Take a slot of the program header table for another segment. One that must precede the LOADs (PT_INTERP,
+ * Take a slot of the program header table for another segment. One that must precede the LOADs (PT_PHDR and PT_INTERP,
  * gABI) is put there; the entries after it move up by one.
  *
  * @throws ElfError NO_ROOM when the table cannot have another entry
@@ -44,8 +44,8 @@ export function takeProgramHeader(draft: Draft, fields: Partial<Phdr> & Pick<Phd
   makeSlot(draft);
   dropNull(draft);
   const firstLoad = programHeaders.findIndex(({p_type}) => p_type === PT.PT_LOAD);
-  const isEarly = segment.p_type === PT.PT_INTERP && firstLoad >= 0;
-  programHeaders.splice(isEarly ? firstLoad : programHeaders.length, 0, segment);
+  const isEarly = segment.p_type === PT.PT_INTERP || segment.p_type === PT.PT_PHDR;
+  programHeaders.splice(isEarly && firstLoad >= 0 ? firstLoad : programHeaders.length, 0, segment);
   return segment;
 }
 

@@ -3,11 +3,14 @@
  *
  * Then an entry that says what another one says gives its slot. Failing that the section moves, into padding of a
  * writable LOAD or to a LOAD of its own, writable if it was, because ld.so writes DT_DEBUG and relocated pointers into
- * it. Its old bytes stay, for code that has their address in itself; what looks the section up (PT_DYNAMIC, `_DYNAMIC`)
- * finds the new place.
+ * it. Its old bytes stay, for code that has their address in itself (`_DYNAMIC`); what looks the section up by PT_DYNAMIC
+ * finds the new place. What relocates itself works from `_DYNAMIC` alone, and there the section has to stay.
  */
-import {DF, DF_1, DT, PF, PT} from '../../elf/constants.js';
+import {DF, DF_1, DT, ET, PF, PT} from '../../elf/constants.js';
+import {nameKind} from '../../elf/kind.js';
 import {Dyn, type Phdr} from '../../elf/records.js';
+import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
 import {openLoad, takeAppended} from './appended-segment.js';
 import type {Draft, DynamicPlace, Place} from './draft.js';
 import {headroom} from './find-appended-segment.js';
@@ -20,7 +23,8 @@ const spareSlots = 16;
 /**
  * See that the dynamic section can hold the draft's entries and a DT_NULL.
  *
- * @throws ElfError NO_ROOM when that takes a segment that cannot be made
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be made, UNSAFE_EDIT when the section would have to move
+ *   in a file that relocates itself
  */
 export function makeDynamicRoom(draft: Draft): void {
   const {capacity = Number.POSITIVE_INFINITY} = draft.dynamicPlace ?? {};
@@ -54,6 +58,7 @@ function repeats(flags1: bigint, flags: bigint): boolean {
 function moveSection(draft: Draft, slots: number): void {
   const segment = draft.programHeaders.find((phdr) => phdr.p_type === PT.PT_DYNAMIC);
   if (segment === undefined) return;
+  requireMovable(draft.view);
   const place = takeDynamicPlace(draft, segment, slots);
   const size = place.capacity * Dyn.size(draft.view.format.elfClass);
   const {p_offset: offset, p_filesz, p_vaddr: address} = segment;
@@ -62,6 +67,26 @@ function moveSection(draft: Draft, slots: number): void {
     draft.notes.push('the dynamic section moved out of the part that is read-only after relocation (RELRO)');
   relocate(draft, {offset, size: p_filesz, address}, {...place, size});
   draft.placeDynamic(place, leavesRelro);
+}
+
+function requireMovable(view: ElfView): void {
+  if (!relocatesItself(view)) return;
+  throw new ElfError(
+    'UNSAFE_EDIT',
+    'the dynamic section cannot move in a file that relocates itself, because its code has the old address',
+    {path: view.path, expected: 'a spare entry in the dynamic section', got: `none, in ${nameKind(view)}`},
+  );
+}
+
+/**
+ * A static program or a dynamic loader: nothing loads it, and it starts all the same. lld, whose files need to move the
+ * section, gives no other library an entry point.
+ */
+function relocatesItself(view: ElfView): boolean {
+  const {dynamic, header} = view;
+  if (view.segment(PT.PT_INTERP) !== undefined || dynamic?.tags.includes(DT.DT_NEEDED)) return false;
+  const isPie = ((dynamic?.value(DT.DT_FLAGS_1) ?? 0n) & DF_1.DF_1_PIE) !== 0n;
+  return header.e_type === ET.ET_EXEC || isPie || header.e_entry !== 0n;
 }
 
 /** MIPS keeps the section in a read-only segment; anywhere else it wants a LOAD that ld.so can write to. */

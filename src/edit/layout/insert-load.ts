@@ -33,8 +33,9 @@ export function insertLoad(
     p_align: align,
   };
   const {programHeaders} = draft;
+  // One that maps nothing may be anywhere, whatever its address.
   const last = programHeaders.findLastIndex(
-    ({p_type, p_vaddr}) => p_type === PT.PT_LOAD && p_vaddr < address,
+    (phdr) => phdr.p_type === PT.PT_LOAD && phdr.p_vaddr < address && !isUnused(draft, phdr),
   );
   programHeaders.splice(last + 1, 0, load);
   draft.reach(offset + headroom + size);

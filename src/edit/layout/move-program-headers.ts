@@ -39,7 +39,10 @@ export function moveTable(draft: Draft, entries: number): void {
 /** Let PT_PHDR, and a section if there is one, say where the table is and how long. */
 export function describeProgramHeaders(draft: Draft): void {
   const {view, programHeaders, programHeaderOffset: offset} = draft;
-  if (offset === view.header.e_phoff && programHeaders.length === view.programHeaders.length) return;
+  const isSame = offset === view.header.e_phoff && programHeaders.length === view.programHeaders.length;
+  // A new PT_PHDR needs its place even where an unused entry gave way to it.
+  const isNew = view.segment(PT.PT_PHDR) === undefined && programHeaders.some(isHeaderSegment);
+  if (isSame && !isNew) return;
   const size = programHeaders.length * Phdr.size(view.format.elfClass);
   const load = draft.loadAt(offset, size);
   if (load === undefined) return;
@@ -47,13 +50,17 @@ export function describeProgramHeaders(draft: Draft): void {
   const section = sectionOfHeaders(draft);
   if (section !== undefined) Object.assign(section, {sh_offset: offset, sh_addr: address, sh_size: size});
   for (const segment of programHeaders) {
-    if (segment.p_type !== PT.PT_PHDR) continue;
+    if (!isHeaderSegment(segment)) continue;
     segment.p_paddr += address - segment.p_vaddr;
     segment.p_vaddr = address;
     segment.p_offset = offset;
     segment.p_filesz = size;
     segment.p_memsz = size;
   }
+}
+
+function isHeaderSegment({p_type}: Phdr): boolean {
+  return p_type === PT.PT_PHDR;
 }
 
 /** The section that describes the table and nothing else. */

@@ -13,7 +13,7 @@
 import {PT} from '../../elf/constants.js';
 import {LoadOrder} from '../../elf/loads.js';
 import {roundUp} from '../../elf/notes.js';
-import {pageSizeOf, segmentAlignment} from '../../elf/page-size.js';
+import {pageSizeOf, segmentAlignment, smallestPage} from '../../elf/page-size.js';
 import type {Phdr} from '../../elf/records.js';
 import {ElfError, hex} from '../../errors.js';
 import type {Draft} from './draft.js';
@@ -41,7 +41,7 @@ export function placeLoad(draft: Draft, {size, holdsTable}: LoadContent): LoadPl
   for (const free of freeAddresses(draft, loads, BigInt(align))) {
     const place = holdsTable ? besideTable(draft, free, align) : inside(draft, loads, free, align);
     const end = place.address + BigInt(free.isLast ? Math.max(size, mostBytes) : size);
-    if (end <= free.high && isFoundByQemu(draft, loads, place)) return {...place, align};
+    if (end <= free.high && isFoundByQemu(draft, loads, place)) return place;
   }
   throw noRoom(draft, 'free addresses above the last LOAD', hex(highestOf(loads)));
 }
@@ -104,12 +104,12 @@ function inside(
   loads: readonly Phdr[],
   {low, isLast}: FreeAddresses,
   align: number,
-): Omit<LoadPlace, 'align'> {
+): LoadPlace {
   const offset = roundUp(draft.size, 16);
   const address = low + BigInt(offset % align);
   const level = BigInt(offset) + roundUpTo(smallestDifference(draft, loads), BigInt(align));
   const isFound = isFoundByQemu(draft, loads, {offset, address});
-  return {offset, address: (isFound && !isLast) || address > level ? address : level};
+  return {offset, address: (isFound && !isLast) || address > level ? address : level, align};
 }
 
 /** A LOAD with a smaller difference than there is would have qemu look for the program headers elsewhere. */
@@ -131,17 +131,27 @@ function unsigned({view}: Draft, value: bigint): bigint {
   return BigInt.asUintN(view.format.elfClass, value);
 }
 
+/**
+ * The difference of the first LOAD need not be a multiple of what a later one asks for. Then the LOAD that holds the table
+ * is aligned like the first.
+ */
+function tableAlignment(first: Phdr, wanted: number): number {
+  if (differenceOf(first) % BigInt(wanted) === 0n) return wanted;
+  return Math.min(wanted, Math.max(smallestPage, first.p_align));
+}
+
 /** At the first address whose difference to the offset is the first LOAD's. */
-function besideTable(draft: Draft, {low}: FreeAddresses, align: number): Omit<LoadPlace, 'align'> {
+function besideTable(draft: Draft, {low}: FreeAddresses, wanted: number): LoadPlace {
+  const first = draft.programHeaders.find(({p_type}) => p_type === PT.PT_LOAD);
+  const align = first === undefined ? wanted : tableAlignment(first, wanted);
   const page = BigInt(align);
   const offset = BigInt(roundUp(draft.size, 16));
   // strip lets a LOAD that holds the table begin up to two pages lower; those must not be the last ones of the BSS.
   const above = low + 2n * page + (offset % page);
-  const first = draft.programHeaders.find(({p_type}) => p_type === PT.PT_LOAD);
   const difference = roundUpTo(first === undefined ? 0n : differenceOf(first), page);
   const level = offset + difference;
   const address = above > level ? above : level;
-  return {offset: Number(address - difference), address};
+  return {offset: Number(address - difference), address, align};
 }
 
 /** In the order of their addresses. */

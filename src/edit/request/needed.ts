@@ -4,7 +4,10 @@
  */
 import {DT} from '../../elf/constants.js';
 import {type Dyn, Verneed} from '../../elf/records.js';
+import {hasStringToken} from '../../elf/search-path.js';
 import {readNeededVersions} from '../../elf/versions.js';
+import type {ElfView} from '../../elf/view.js';
+import {ElfError} from '../../errors.js';
 import {type Draft, type EditResult, type Entry, unchanged} from '../layout/draft.js';
 import {encode} from '../layout/encode.js';
 import {layOut} from '../layout/lay-out.js';
@@ -59,6 +62,8 @@ export function removeNeeded(draft: Draft, name: string): EditResult {
 /**
  * Plan other names for libraries, all at once, so that two may be swapped. The names in DT_VERNEED (vn_file)
  * follow, as ld.so looks them up among what is loaded. A name that is not there is passed over.
+ *
+ * @throws ElfError UNSAFE_EDIT when a library with versions would get a name that ld.so does not find again
  */
 export function replaceNeeded(draft: Draft, names: Readonly<Record<string, string>>): EditResult {
   const {view} = draft;
@@ -68,6 +73,7 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
   const isRenamed = (entry: Entry): entry is Dyn =>
     'd_val' in entry && entry.d_tag === DT.DT_NEEDED && target(entry.d_val) !== '';
   const files = readNeededVersions(view).filter(({record}) => target(record.vn_file) !== '');
+  for (const {record} of files) requireFindable(view, target(record.vn_file));
   const notes = [...wanted.keys()]
     .filter((from) => !dynamic.needed.includes(from))
     .map((from) => describeAbsent(from, 'replaced', dynamic.needed));
@@ -93,6 +99,24 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
     if (dynamic.needed.includes(from)) draft.changes.push(`needed (DT_NEEDED): ${from} -> ${to}`);
   draft.notes.push(...notes);
   return encode(draft);
+}
+
+/**
+ * ld.so replaces tokens in DT_NEEDED, but not in DT_VERNEED: it would look for the library under a name that it does not
+ * have, and abort (dl-version.c: Assertion `needed != NULL').
+ */
+function requireFindable({path}: ElfView, name: string): void {
+  if (!hasStringToken(name)) return;
+  const bare = name.slice(name.lastIndexOf('/') + 1);
+  throw new ElfError(
+    'UNSAFE_EDIT',
+    'ld.so aborts if the name of a library with versions has a token to expand',
+    {
+      path,
+      expected: `a plain name (${bare}), and the token in the search path`,
+      got: name,
+    },
+  );
 }
 
 function neededEntries(draft: Draft): Entry[] {

@@ -4,7 +4,7 @@
  */
 
 import {DT} from '../../elf/constants.js';
-import {relativeInWords} from '../../elf/search-path.js';
+import {relativeInWords, requireTextPath} from '../../elf/search-path.js';
 import type {ElfView} from '../../elf/view.js';
 import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
 import {layOut} from '../layout/lay-out.js';
@@ -18,13 +18,15 @@ const isPath = ({d_tag}: {readonly d_tag: bigint}) => d_tag === DT.DT_RPATH || d
 /**
  * Plan a library search path under one tag, replacing whatever DT_RPATH or DT_RUNPATH there was.
  *
- * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack
+ * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack, UNSAFE_EDIT when the path has an element
+ *   of the old one that is not UTF-8
  */
 export function setSearchPath(draft: Draft, tag: PathTag, path: string): EditResult {
   const {view} = draft;
   const dynamic = requireSearchable(view);
   const old = dynamic.entries.filter(isPath);
   if (old.length === 1 && old[0]?.d_tag === tag && dynamic.string(tag) === path) return unchanged(view);
+  requireTextPath(view, path);
   draft.replaceEntries(isPath, {d_tag: tag, text: path});
   draft.changes.push(`${tagName(tag)}: ${describeOld(view)} -> ${path}`);
   const relative = relativeInWords(path);

@@ -63,7 +63,7 @@ export interface EditRequest {
  * @throws ElfError BAD_REQUEST naming the value
  */
 export function checkRequest(request: EditRequest): void {
-  if (typeof request !== 'object' || request === null)
+  if (!isPlain(request))
     throw new ElfError('BAD_REQUEST', 'not a request', {expected: 'an object', got: String(request)});
   for (const [field, value] of Object.entries(request)) checkField(field, value);
   const {interpreter, allowRelative = false} = request;
@@ -152,13 +152,23 @@ function checkNames(field: string, value: unknown): void {
 }
 
 function checkMap(field: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw wrong(field, 'an object of old and new names', value);
+  if (!isPlain(value)) throw wrong(field, 'an object of old and new names', value);
   for (const names of Object.entries(value)) for (const name of names) checkName(field, name);
 }
 
+/** A Map has no fields: what it holds would be passed over. */
+function isPlain(value: unknown): value is object {
+  return tagOf(value) === 'Object';
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
+}
+
 function wrong(field: string, expected: string, value: unknown): ElfError {
-  const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+  const isOther = typeof value === 'object' && !isPlain(value);
+  const kind = isOther ? `a ${tagOf(value)}` : typeof value;
+  const got = value === null ? 'null' : Array.isArray(value) ? 'a list' : kind;
   return new ElfError('BAD_REQUEST', 'has an invalid value', {
     fields: [field],
     expected,

@@ -158,6 +158,19 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
   }
 }
 
+/**
+ * Of a program at no fixed address, glibc (rtld_setup_main_map) and musl know from PT_PHDR alone where the kernel put it.
+ * No linker leaves it out beside PT_INTERP.
+ */
+export function checkHeaderSegment(view: ElfView): Problem[] {
+  const {header} = view;
+  const index = view.programHeaders.findIndex(({p_type}) => p_type === PT.PT_INTERP);
+  if (header.e_type !== ET.ET_DYN || index < 0 || view.segment(PT.PT_PHDR) !== undefined) return [];
+  return [
+    say(view, index, 'NO_PHDR', 'there is no PT_PHDR, so its loader does not know where the program is'),
+  ];
+}
+
 /** What a loader maps for a program or a library should be one or the other. */
 export function checkWritableCode(view: ElfView): Problem[] {
   return isLoadedByLoader(view) ? [...writableCode(view)] : [];

@@ -1,5 +1,6 @@
 import {DT} from '../constants.js';
 import {sysvHash} from '../hash.js';
+import {hasStringToken} from '../search-path.js';
 import {readStringBytes} from '../strings.js';
 import {readDefinedVersions, readNeededVersions} from '../versions.js';
 import type {ElfView} from '../view.js';
@@ -20,6 +21,13 @@ export function* checkVersions(view: ElfView): Generator<Problem> {
       yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt`, offset);
     if (!needed.has(file))
       yield say('NOT_NEEDED', `DT_VERNEED requires versions of ${file}, which is not in DT_NEEDED`, offset);
+    // ld.so replaces the token in DT_NEEDED alone, and then knows no library by this name (dl-version.c: find_needed).
+    if (hasStringToken(file))
+      yield say(
+        'TOKEN_IN_VERSIONS',
+        `DT_VERNEED requires versions of ${file}, which ld.so does not expand`,
+        offset,
+      );
     yield* checkEnd('DT_VERNEED', 'vna_next', versions.at(-1)?.record.vna_next, offset);
     for (const version of versions) {
       const {vna_name, vna_hash} = version.record;

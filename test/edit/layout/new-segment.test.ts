@@ -7,10 +7,12 @@ import path from 'node:path';
 import test from 'ava';
 import {addSection} from '../../../src/edit/layout/add-section.js';
 import {Draft} from '../../../src/edit/layout/draft.js';
-import {PT, SHF, SHT} from '../../../src/elf/constants.js';
+import {insertLoad} from '../../../src/edit/layout/insert-load.js';
+import {PF, PT, SHF, SHT} from '../../../src/elf/constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../../src/elf/records.js';
 import {ElfError, type ElfView, openElfBuffer} from '../../../src/index.js';
 import {growLibrary} from '../../fuzz/grown.js';
+import {base, sketch, usual} from '../../helpers/draft.js';
 import {edit, editFile, editOrNoRoom, planFor, programFile} from '../../helpers/edits.js';
 import {dynamicPrograms, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
 import {stripperNames, stripWith} from '../../helpers/strippers.js';
@@ -31,7 +33,7 @@ function viewOf(file: string): ElfView {
   return openElfBuffer(readFileSync(file)).view;
 }
 
-function loadsOf({programHeaders}: ElfView): readonly Phdr[] {
+function loadsOf({programHeaders}: Pick<ElfView, 'programHeaders'>): readonly Phdr[] {
   return programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD);
 }
 
@@ -109,6 +111,34 @@ for (const [option, align] of [
       t.is(run(file, []).stdout, 'hello\n');
     }),
   );
+
+test(
+  'a new segment is on pages of its own, however little the others claim',
+  withTools((t) => {
+    const program = fixture('x86_64/probe-pie');
+    const bytes = fixtureBytes(program.name);
+    const {header, format, programHeaders} = openElfBuffer(bytes).view;
+    for (const [i, load] of programHeaders.entries())
+      if (load.p_type === PT.PT_LOAD)
+        bytes.set(
+          Phdr.encode({...load, p_align: 16}, format),
+          header.e_phoff + i * Phdr.size(format.elfClass),
+        );
+    const edited = edit(bytes, {runpath: `/${'x'.repeat(9000)}`});
+    for (const {p_align, p_vaddr, p_offset} of newLoads(
+      openElfBuffer(bytes).view,
+      openElfBuffer(edited).view,
+    )) {
+      t.is(p_align, 4096);
+      t.is(p_vaddr % 4096n, BigInt(p_offset % 4096));
+    }
+    for (const file of [bytes, edited]) {
+      const {stdout, status} = runProgram(program, programFile(t, file));
+      t.is(status, 0);
+      t.regex(stdout, program.output ?? /^$/);
+    }
+  }),
+);
 
 test('pageSize says how a new segment is aligned, and it shares no such page', (t) => {
   const before = fixtureBytes('x86_64/probe-mold-pie');
@@ -319,6 +349,37 @@ for (const [kind, option] of [
         t.deepEqual(brokenBy(file, /^hello\n$/), []);
       }),
     );
+
+test(
+  'the program headers move to a place that old kernels find, although a later LOAD asks for larger pages',
+  withTools((t) => {
+    const source = namedInterpreter
+      .replace('int main', 'char big[64] __attribute__((aligned(0x200000))) = {1};\nint main')
+      .replace('return 0', 'return big[0] - 1');
+    const options = ['-no-pie', '-fuse-ld=lld', '-Wl,--no-dynamic-linker,--image-base=0x401000'];
+    const file = compile(tempDirectory(t), source, ...options);
+    const before = viewOf(file);
+    t.deepEqual([...new Set(loadsOf(before).map(({p_align}) => p_align))], [0x1000, 0x200000]);
+    editFile(file, {runpath: `/${'x'.repeat(20_000)}`});
+    const after = viewOf(file);
+    t.not(after.header.e_phoff, before.header.e_phoff);
+    t.is(after.segment(PT.PT_PHDR)?.p_vaddr, 0x401000n + BigInt(after.header.e_phoff));
+    t.is(run(file, []).stdout, 'hello\n');
+  }),
+);
+
+test('a LOAD that maps nothing does not count where a new one goes in the table', (t) => {
+  const [interpreter = {}, first = {}, second = {}, dynamic = {}] = usual.segments;
+  const empty = {...first, p_filesz: 0, p_memsz: 0};
+  const far = {p_vaddr: base + 0x101800n, p_paddr: base + 0x101800n};
+  const draft = sketch({
+    segments: [interpreter, first, {...second, ...far}, {...dynamic, ...far}, empty, empty],
+  });
+  const load = insertLoad(draft, {flags: PF.PF_R, size: 16});
+  const addresses = loadsOf(draft).map(({p_vaddr}) => p_vaddr);
+  t.true(load.p_vaddr < base + 0x101800n);
+  t.deepEqual(addresses.slice(0, 3), [base, load.p_vaddr, base + 0x101800n]);
+});
 
 test('every program of the fixtures that takes a long path without a new place for its headers keeps them', (t) => {
   const moved = dynamicPrograms.filter(({name}) => {

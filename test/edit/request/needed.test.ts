@@ -1,13 +1,15 @@
 /*
  * DT_NEEDED and DT_VERNEED: read back by readelf, obeyed by the real loader with every symbol bound at start.
  */
+import {copyFileSync, readFileSync} from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
-import {openElfBuffer} from '../../../src/index.js';
+import {applyPlanToBuffer, checkElf, openElfBuffer, planEdit} from '../../../src/index.js';
 import {complaintsSince, librariesOf, loadedFixtures, runBeside, runsAsBefore} from '../../helpers/edited.js';
 import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../../helpers/edits.js';
 import {fixture, fixtureBytes} from '../../helpers/fixtures.js';
 import {readelfDynamic} from '../../helpers/readelf.js';
-import {output, withTools} from '../../helpers/tools.js';
+import {output, run, withTools} from '../../helpers/tools.js';
 
 function neededOf(file: string): (string | undefined)[] {
   return readelfDynamic(file)
@@ -147,3 +149,49 @@ test('a static program needs no library', (t) => {
     t.throws(() => planFor(fixtureBytes('x86_64/hello-static'), request), {code: 'NO_DYNAMIC'});
   t.throws(() => planFor(fixtureBytes('x86_64/hello-static-pie'), {addNeeded: ['x']}), {code: 'UNSAFE_EDIT'});
 });
+
+test(
+  'a library with versions gets no name with a token, with which ld.so aborts; one without may',
+  withTools((t) => {
+    const {path: file} = fixture('x86_64/needs-libprobe');
+    const library = fixture('x86_64/libprobe.so.1').path;
+    for (const name of ['$ORIGIN/libprobe.so.1', `\${ORIGIN}/libprobe.so.1`, '/usr/$LIB/libprobe.so.1'])
+      t.throws(() => planFor(readFileSync(file), {replaceNeeded: {'libprobe.so.1': name}}), {
+        code: 'UNSAFE_EDIT',
+        message: /expected a plain name \(libprobe\.so\.1\)/,
+      });
+    const plain = edit(readFileSync(file), {replaceNeeded: {'libprobe.so.1': '$ORIGINAL/libprobe.so.1'}});
+    t.true(openElfBuffer(plain).view.dynamic?.needed.includes('$ORIGINAL/libprobe.so.1'));
+    const unversioned = edit(readFileSync(file), {clearSymbolVersions: ['probe_version', 'probe_answer']});
+    const found = programFile(
+      t,
+      edit(unversioned, {removeRpath: true, replaceNeeded: {'libprobe.so.1': '$ORIGIN/libprobe.so.1'}}),
+    );
+    copyFileSync(library, path.join(path.dirname(found), 'libprobe.so.1'));
+    t.regex(run(found, []).stdout, /^needs-libprobe: /);
+    // What other tools write.
+    const copy = programFile(t, readFileSync(file));
+    copyFileSync(library, path.join(path.dirname(copy), 'libprobe.so.1'));
+    t.is(run('patchelf', ['--replace-needed', 'libprobe.so.1', '$ORIGIN/libprobe.so.1', copy]).status, 0);
+    t.regex(run(copy, []).stderr, /needed != NULL/);
+    t.deepEqual(
+      checkElf(openElfBuffer(readFileSync(copy)).view).map(({code}) => code),
+      ['TOKEN_IN_VERSIONS'],
+    );
+  }),
+);
+
+test(
+  'a library that one request renames can be removed by the next, with its versions',
+  withTools((t) => {
+    const file = fixture('x86_64/needs-libprobe');
+    const {view} = openElfBuffer(fixtureBytes(file.name));
+    const requests = [{replaceNeeded: {'libprobe.so.1': 'libx.so.1'}}, {removeNeeded: ['libx.so.1']}];
+    const edited = programFile(t, applyPlanToBuffer(fixtureBytes(file.name), planEdit(view, requests)));
+    t.deepEqual(neededOf(edited), ['libc.so.6']);
+    t.notRegex(output('readelf', ['-VW', edited]), /File: lib(probe|x)/);
+    // Under its old name it is there no longer.
+    const late = planEdit(view, [requests[0] ?? {}, {removeNeeded: ['libprobe.so.1']}]);
+    t.deepEqual(late.changes, ['needed (DT_NEEDED): libprobe.so.1 -> libx.so.1']);
+  }),
+);

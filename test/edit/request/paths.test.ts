@@ -9,7 +9,13 @@ import {DT} from '../../../src/elf/constants.js';
 import {dynamicSymbolTable, eachSymbol} from '../../../src/elf/symbols.js';
 import {readDefinedVersions, readNeededVersions} from '../../../src/elf/versions.js';
 import type {ElfView} from '../../../src/elf/view.js';
-import {checkElfNotes, describeElf, type EditRequest, openElfBuffer} from '../../../src/index.js';
+import {
+  checkElfNotes,
+  describeElf,
+  type EditRequest,
+  openElfBuffer,
+  shrinkSearchPath,
+} from '../../../src/index.js';
 import {edit, editOrNoRoom, hasRoom, planFor, programFile} from '../../helpers/edits.js';
 import {type Fixture, fixture, fixtureBytes, fixtures} from '../../helpers/fixtures.js';
 import {euReadelfStrings, newComplaints, readelfDynamic} from '../../helpers/readelf.js';
@@ -356,3 +362,29 @@ for (const [path, named] of [
     t.is(describeElf(view).relativePath, note);
   });
 }
+
+test('what is not UTF-8 is not carried on in other bytes', (t) => {
+  for (const [place, byte] of [
+    [4, 0xe9],
+    [0, 0xff],
+  ] as const) {
+    const bytes = edit(fixtureBytes('x86_64/probe-pie'), {runpath: '/opt/caf/lib:/other'});
+    const start = bytes.indexOf('/opt/caf/lib');
+    bytes[start + place] = byte;
+    const refused = {code: 'UNSAFE_EDIT', message: /not valid UTF-8.*got .*\ufffd/};
+    for (const request of [
+      {addRpath: '/more'},
+      {convertRpath: 'rpath'},
+      {runpath: `${openElfBuffer(bytes).view.dynamic?.runpath}:/more`},
+    ] as const)
+      t.throws(() => planFor(bytes, request), refused, JSON.stringify(request));
+    t.throws(() => shrinkSearchPath(openElfBuffer(bytes).view), refused);
+    t.is(planFor(bytes, {addRpath: '/other'}).placement, 'none');
+    t.is(planFor(bytes, {convertRpath: 'runpath'}).placement, 'none');
+    const replaced = edit(bytes, {runpath: '/other:/more'});
+    t.is(openElfBuffer(replaced).view.dynamic?.runpath, '/other:/more');
+    t.is(openElfBuffer(edit(bytes, {removeRpath: true})).view.dynamic?.runpath, undefined);
+    const elsewhere = edit(bytes, {addNeeded: ['libm.so.6']});
+    t.true(elsewhere.includes(bytes.subarray(start, start + 12)));
+  }
+});
