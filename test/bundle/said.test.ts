@@ -103,7 +103,7 @@ test('a script names its interpreter', async (t) => {
     await t.throwsAsync(attempt(), {
       code: 'NOT_ELF',
       message:
-        /script: this is a script for \/usr\/bin\/perl \(expected that program; the script comes along/,
+        /script: this is a script for \/usr\/bin\/perl \(expected that program, with the script as an additional file/,
     });
   }
   writeFileSync(script, 'print 1;\n');
