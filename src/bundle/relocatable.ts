@@ -308,7 +308,9 @@ function prove(workspace: DirFd, {plan: {files}, dlopen}: Prepared): void {
 }
 
 function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string): void {
-  keepAccess(top, above, name);
+  const mode = accessOf(top, above, name);
+  // A directory that its owner may not write to cannot be moved.
+  chmodSync(top.path, mode | 0o700);
   try {
     // An empty directory gives way to another in one step (rename(2)).
     renameSync(workspace.at(treeName), above.at(name));
@@ -316,6 +318,7 @@ function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string)
     const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
     throw isBusy ? irreplaceable(posix.join(above.real, name), 'a mount point') : error;
   }
+  chmodSync(top.path, mode);
   syncDirectory(above.path);
   const [made, now] = [top.stats, lstatSync(above.at(name), {throwIfNoEntry: false})];
   if (now?.ino === made.ino && now.dev === made.dev) return;
@@ -325,9 +328,9 @@ function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string)
 }
 
 /** An empty directory of ours that gives way says who may enter. What another user put there says nothing. */
-function keepAccess(top: DirFd, above: DirFd, name: string): void {
+function accessOf(top: DirFd, above: DirFd, name: string): number {
   using old = above.directory(name);
-  chmodSync(top.path, old?.stats.uid === top.stats.uid ? modeLike(top, old.stats) : 0o755);
+  return old?.stats.uid === top.stats.uid ? modeLike(top, old.stats) : 0o755;
 }
 
 function modeLike(top: DirFd, old: Stats): number {

@@ -10,7 +10,7 @@ import {DirFd, openDirectory, type PathFd} from '../source/dir-fd.js';
 import {elfMagic, isElfMagic} from '../source/source.js';
 import {absolutePath} from '../source/working-directory.js';
 import {type PackageFields, readPackageFields} from './package-json.js';
-import {isStaging} from './repair/staging.js';
+import {isOfRun} from './repair/staging.js';
 
 /** A package, or single files that are treated as one. */
 export interface PackageFiles {
@@ -46,7 +46,7 @@ function* elfFilesIn(
   onProblem: OnProblem,
 ): Generator<string> {
   for (const name of names) {
-    if (name === 'node_modules' || isStaging(name)) continue;
+    if (name === 'node_modules' || isOfRun(name)) continue;
     using entry = tryTo(() => stepIn(directory, name), onProblem);
     if (entry instanceof DirFd) {
       // Only its owner may read some directories, which does not stop the walk.

@@ -134,5 +134,7 @@ function childProcesses() {
 /** What cp says, without the names of files. */
 function shorten(stderr: string): string {
   const lines = stderr.trim().split('\n');
-  return lines.map((line) => line.replace(/^\S*cp: /, '').replace(/ (for|of) '.*'(?=: )/, '')).join('; ');
+  return lines
+    .map((line) => line.replace(/^\S*cp: /, '').replace(/ (for|of|file) '.*'(?=: )/, ''))
+    .join('; ');
 }

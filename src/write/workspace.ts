@@ -153,6 +153,11 @@ export class Workspaces {
   }
 }
 
+/** Whether a name is that of a workspace. */
+export function isWorkspaceName(name: string): boolean {
+  return stale.test(name);
+}
+
 const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
 
 /** Of a process that cannot be known here this is longer than any edit takes, in milliseconds. */

@@ -192,7 +192,11 @@ const refusals: Readonly<
     /two different files would be \/p\/x .*\/true.*\/false/,
   ],
   "the loader's place": [[{source: yes, target: 'lib/ld.so'}], 'CONFLICT', /would be \/p\/lib\/ld\.so/],
-  'the library directory': [[{source: yes, target: 'lib'}], 'CONFLICT', /\/p\/lib would be both a file and a dir/],
+  'the library directory': [
+    [{source: yes, target: 'lib'}],
+    'CONFLICT',
+    /\/p\/lib would be both a file and a dir/,
+  ],
   'the place of a program below another one': [
     [
       {source: yes, target: 'x'},

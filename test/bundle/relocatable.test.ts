@@ -127,3 +127,25 @@ test('a directory that is there keeps its mode, or is refused where it cannot be
   const {mode, gid} = statSync(into);
   t.deepEqual([mode & 0o7777, gid, readdirSync(into)], [0o2770, group, ['bin', 'lib']]);
 });
+
+test('an empty directory that its owner may not write to is replaced as well', (t) => {
+  const top = tempDirectory(t);
+  mkdirSync(join(top, 'into'), {mode: 0o555});
+  const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  if (process.geteuid?.() === 0) output('chown', ['-R', '65534:65534', top]);
+  const command = [
+    process.execPath,
+    program,
+    'bundle',
+    '--relocatable',
+    '/bin/true',
+    '--into',
+    join(top, 'into'),
+  ];
+  const [first = '', ...args] = process.geteuid?.() === 0 ? [...user, ...command] : command;
+  const {status, stderr} = run(first, args);
+  t.deepEqual([status, stderr], [0, '']);
+  t.is(statSync(join(top, 'into')).mode & 0o7777, 0o555);
+  t.deepEqual(readdirSync(top), ['into']);
+  chmodSync(join(top, 'into'), 0o755);
+});

@@ -71,7 +71,10 @@ test(
       .split('\n');
     const second = trace(work, again, ['./program', 'fail']);
     t.is(second.status, 0, second.stderr);
-    t.regex(second.stderr, /the traced command ended with exit status 1\n.*opened nothing that is not in the bundle/);
+    t.regex(
+      second.stderr,
+      /the traced command ended with exit status 1\n.*opened nothing that is not in the bundle/,
+    );
     t.notRegex(second.stdout, /^ {2}--/m);
   }),
 );

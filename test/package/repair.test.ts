@@ -272,6 +272,51 @@ for (const [title, isInPlace] of [
     }),
   );
 
+test.serial(
+  'an ordinary user has files repaired that may not be written to, and leaves out what a killed edit left',
+  withTools(async (t) => {
+    const {directory, pkg, libraries} = workshop(t);
+    library(libraries, 'one', 1);
+    addon(path.join(pkg, 'a.node'), 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+    const readOnly = Array.from({length: 5}, (_, i) => path.join(pkg, `read-only-${i}`));
+    for (const file of readOnly) {
+      writeFileSync(file, 'text');
+      output('setfattr', ['-n', 'user.origin', '-v', 'here', file]);
+      chmodSync(file, 0o444);
+    }
+    const left = path.join(pkg, '.elfinterp-edit-4194303-1-00000000-abcdef');
+    mkdirSync(left);
+    writeFileSync(path.join(left, 'elfinterp-workspace'), '');
+    writeFileSync(path.join(left, '3'), 'half');
+    const into = path.join(directory, 'fixed');
+    const {notes} = await asOrdinaryUser(directory, () => repairPackage(pkg, {into}));
+    t.deepEqual(notes, []);
+    for (const file of readOnly) {
+      const copy = path.join(into, path.basename(file));
+      t.is(statSync(copy).mode & 0o7777, 0o444);
+      t.regex(output('getfattr', ['--absolute-names', '-n', 'user.origin', copy]), /here/);
+    }
+    t.deepEqual(
+      readdirSync(into).filter((name) => name.startsWith('.')),
+      [],
+    );
+  }),
+);
+
+/** Tests that do so are serial: the user is that of the whole process. */
+async function asOrdinaryUser<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  output('chown', ['-R', '65534:65534', directory]);
+  process.setegid?.(65534);
+  process.seteuid?.(65534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+}
+
 test('sections that share their bytes are not copied by --strip before it knows that the file would grow', (t) => {
   const format = {elfClass: 64, littleEndian: true} as const;
   const [size, count] = [2_000_000, 200];

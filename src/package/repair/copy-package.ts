@@ -12,7 +12,7 @@ import {ElfError, systemError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import {requireDepth} from '../../source/depth.js';
 import type {DirFd, PathFd} from '../../source/dir-fd.js';
-import {inDirectoryOf, isStaging} from './staging.js';
+import {inDirectoryOf, isOfRun} from './staging.js';
 
 /** What was copied. */
 export interface Copied {
@@ -69,7 +69,7 @@ interface Copying {
 function copyInto(from: DirFd, to: DirFd, copying: Copying, above: readonly string[]): void {
   requireDepth(above.length, from.real);
   for (const name of from.exactNames()) {
-    if (isStaging(name)) continue;
+    if (isOfRun(name)) continue;
     using entry = from.openPath(name);
     if (entry === undefined) continue;
     const inside = posix.join(...above, name);

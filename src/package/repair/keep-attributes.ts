@@ -5,7 +5,7 @@
  * A mode alone would not do: where there is an ACL, the bits of the group are its mask, and without it they would be
  * granted to the group itself.
  */
-import {closeSync, constants, fstatSync, openSync, renameSync} from 'node:fs';
+import {closeSync, constants, fchmodSync, fstatSync, openSync, renameSync} from 'node:fs';
 import {ElfError, systemError} from '../../errors.js';
 import {closeQuietly} from '../../source/descriptor.js';
 import type {DirFd} from '../../source/dir-fd.js';
@@ -35,9 +35,15 @@ export function keepAttributes(
   const lost = new Map<string, string[]>();
   for (let at = 0; at < paths.length; at += atATime) {
     for (const {path, notes} of keepSome(top, made, paths.slice(at, at + atATime), owner))
-      for (const note of notes) lost.set(note, [...(lost.get(note) ?? []), path]);
+      for (const note of notes) addTo(lost, note, path);
   }
   return [...lost].map(([note, files]) => `${someOf(files)}: ${note}`);
+}
+
+function addTo(lost: Map<string, string[]>, note: string, path: string): void {
+  const known = lost.get(note);
+  if (known === undefined) lost.set(note, [path]);
+  else known.push(path);
 }
 
 /** A few show what is meant. */
@@ -53,6 +59,8 @@ interface Kept {
   /** The new file. */
   readonly fd: number;
   readonly notes: string[];
+  /** Whether the notes say that the owner is another. */
+  readonly isOwnerSaid: boolean;
 }
 
 function keepSome(
@@ -100,12 +108,14 @@ function moveAside(
     inDirectoryOf(made, path, (directory, name) => renameSync(directory.at(name), workspace.path(number)));
     fd = openSync(workspace.path(number), constants.O_RDONLY | constants.O_NOFOLLOW);
     const notes = owner === 'sameOwner' ? keepOwner(fd, original.stats) : [];
+    // cp opens it for writing, which its own mode may forbid.
+    fchmodSync(fd, 0o600);
     const {uid, gid} = fstatSync(fd);
     // Capabilities are granted to a file of this owner. Only root could copy them.
     const isOther = (uid !== original.stats.uid || gid !== original.stats.gid) && process.geteuid?.() === 0;
     const kinds = isOther ? (['mode'] as const) : (['mode', 'xattr'] as const);
     const copy = {fd: original.fd, workspace, number, kinds, to: 'workspace'} as const;
-    return {path, original, copy, fd, notes};
+    return {path, original, copy, fd, notes, isOwnerSaid: notes.length > 0};
   } catch (error) {
     original.close();
     if (fd !== undefined) closeQuietly(fd);
@@ -113,7 +123,8 @@ function moveAside(
   }
 }
 
-function moveBack(made: DirFd, {path, original, copy: {workspace, number}, fd, notes}: Kept): void {
-  notes.push(...setMode(fd, original.stats, notes.length > 0));
+function moveBack(made: DirFd, {path, original, copy, fd, notes, isOwnerSaid}: Kept): void {
+  const {workspace, number} = copy;
+  notes.push(...setMode(fd, original.stats, isOwnerSaid));
   inDirectoryOf(made, path, (directory, name) => renameSync(workspace.path(number), directory.at(name)));
 }

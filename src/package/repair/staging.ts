@@ -17,6 +17,7 @@ import {ElfError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {identityPattern, isAtWork, isRunning, ownIdentity} from '../../write/process-identity.js';
+import {isWorkspaceName} from '../../write/workspace.js';
 
 const repairStaging: StagingKind = {
   prefix: '.elfinterp-repair-',
@@ -30,6 +31,11 @@ const pattern = new RegExp(`^\\.elfinterp-repair-(${identityPattern})-\\w{6}$`);
 /** Whether a name is that of such a directory. */
 export function isStaging(name: string): boolean {
   return pattern.test(name);
+}
+
+/** Whether a name is that of a directory in which a run of elfinterp works: no part of a package. */
+export function isOfRun(name: string): boolean {
+  return isStaging(name) || isWorkspaceName(name);
 }
 
 /** Which process made it (`ownIdentity`). */
