@@ -99,7 +99,7 @@ rootTest(
     const left = join(pkg, `.elfinterp-repair-999999999-1-${ownIdentity().split('-')[2]}-abcdef`);
     mkdirSync(left, {mode: 0o700});
     writeFileSync(join(left, 'treasure'), '');
-    t.true((await repairPackage(pkg, {inPlace: true})).written);
+    await t.throwsAsync(repairPackage(pkg, {inPlace: true}), {code: 'CONFLICT', message: /treasure in it/});
     t.true(existsSync(join(left, 'treasure')));
   }),
 );
