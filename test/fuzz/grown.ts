@@ -85,7 +85,8 @@ class Library {
     const {segments, sections} = this.#counts;
     const entries = this.#entries();
     const parts = this.#parts();
-    const headers = headerSize(format) + (4 + segments) * Phdr.size(64);
+    const table = (5 + segments) * Phdr.size(64);
+    const headers = headerSize(format) + table;
     const places = lay(parts, headers);
     const readOnly = places.end;
     const dynamicOffset = Math.ceil((readOnly + 600) / page) * page;
@@ -106,6 +107,12 @@ class Library {
       p_memsz: p_filesz,
     });
     const program = [
+      programHeader(format, {
+        p_type: PT.PT_PHDR,
+        p_flags: PF.PF_R,
+        p_align: 8,
+        ...range(headerSize(format), headerSize(format), table),
+      }),
       programHeader(format, {
         p_type: PT.PT_INTERP,
         p_flags: PF.PF_R,
@@ -138,7 +145,7 @@ class Library {
         ...range(dynamicOffset, dynamicAddress, dynamic.length),
       }),
     ];
-    const table = this.#sections(
+    const sectionTable = this.#sections(
       parts,
       places,
       [dynamicOffset, dynamicAddress, dynamic.length],
@@ -148,12 +155,12 @@ class Library {
       e_type: ET.ET_DYN,
       e_phoff: headerSize(format),
       e_phnum: program.length,
-      e_shoff: image.length + table.names.length,
+      e_shoff: image.length + sectionTable.names.length,
       e_shnum: parts.length + 3 + sections,
       e_shstrndx: parts.length + 2,
     });
     image.set(Buffer.concat([header, ...program]));
-    return Buffer.concat([image, table.names, ...table.headers]);
+    return Buffer.concat([image, sectionTable.names, ...sectionTable.headers]);
   }
 
   /** Names come first, so that the string table is whole when it is laid. */
