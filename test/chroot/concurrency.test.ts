@@ -107,6 +107,7 @@ test(
     t.is(elfinterp(['chroot', 'install', root, 'qemu-arm']).status, 0);
     const command = [program, 'chroot', 'run', root, '--', '/bin/guest', 'uname', 'stdin', 'uname'];
     const run = spawn(process.execPath, command, {stdio: ['pipe', 'pipe', 'inherit']});
+    t.teardown(() => run.kill());
     const ended = new Promise((resolve) => run.once('close', resolve));
     let said = '';
     await new Promise<void>((resolve) => {
