@@ -35,8 +35,15 @@ export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = me
     gnuHashTable(view)?.symbolCount;
   const most = Math.floor((endOfMapping(view, address) - offset) / Sym.size(view.format.elfClass));
   if (exact !== undefined && exact <= most) return {address, offset, count: exact, exact: true};
-  return {address, offset, count: Math.min(most, countToNextAddress(view, address)), exact: false};
+  return {address, offset, count: Math.min(most, guessCount(view, address)), exact: false};
 });
+
+/** DT_SYMTAB reaches to the next address at most, and so does DT_VERSYM, which has a number for each symbol. */
+function guessCount(view: ElfView, address: bigint): number {
+  const symbols = countToNextAddress(view, address, Sym.size(view.format.elfClass));
+  const versym = view.dynamic?.value(DT.DT_VERSYM);
+  return versym === undefined ? symbols : Math.min(symbols, countToNextAddress(view, versym, 2));
+}
 
 /** Gets st_name, the number of the symbol, st_shndx and st_info. */
 type SymbolVisitor = (name: number, index: number, section: number, info: number) => void;
@@ -216,11 +223,11 @@ const addressTags = [
   DT.DT_INIT,
 ];
 
-function countToNextAddress(view: ElfView, address: bigint): number {
+function countToNextAddress(view: ElfView, address: bigint, size: number): number {
   const next = addressTags
     .map((tag) => view.dynamic?.value(tag))
     .filter((value) => value !== undefined && value > address)
     .reduce<bigint | undefined>((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
   if (next === undefined) return Number.POSITIVE_INFINITY;
-  return Math.floor(Number(next - address) / Sym.size(view.format.elfClass));
+  return Math.floor(Number(next - address) / size);
 }

@@ -414,3 +414,10 @@ test('a loader with a segment at the end of the address space was laid out with 
     t.is(error?.code, 'UNSUPPORTED');
   }
 });
+
+test('versions of symbols that nobody counts were read beyond the table, where an edit wrote', (t) => {
+  const bytes = fixtureBytes('armhf/probe-nosections');
+  put(bytes, Dyn, entry(bytes, DT.DT_SYMTAB), {d_val: 0x5ecn});
+  const edited = edit(bytes, {replaceNeeded: {'libc.so.6': 'libc-of-another-name.so.6'}});
+  t.deepEqual(readOwn(edited).needed, ['libc-of-another-name.so.6']);
+});
