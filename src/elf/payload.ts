@@ -8,11 +8,12 @@
  * What the program headers map is not a payload: a blob that postject injects has a segment of its own.
  */
 import {isZero} from '../source/source.js';
-import {PT, SHT} from './constants.js';
+import {PT} from './constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from './records.js';
 import {findText} from './search.js';
 import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
+import {hasFileBytes} from './without-bytes.js';
 
 /** What is appended, as far as its last bytes or the program show. */
 export type PayloadKind =
@@ -55,9 +56,7 @@ function imageEnd(view: ElfView): number {
   const {elfClass} = view.format;
   const {e_phoff, e_shoff} = view.header;
   const segments = view.programHeaders.filter((phdr) => phdr.p_type !== PT.PT_NULL && phdr.p_filesz > 0);
-  const sections = view.sectionHeaders.filter(
-    ({sh_type}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS,
-  );
+  const sections = view.sectionHeaders.filter(hasFileBytes);
   return [
     ...segments.map(({p_offset, p_filesz}) => p_offset + p_filesz),
     ...sections.map(({sh_offset, sh_size}) => sh_offset + sh_size),

@@ -11,6 +11,14 @@ interface Headers {
   segment(p_type: number): Phdr | undefined;
 }
 
+/**
+ * Whether a section has bytes in the file: not .bss, and not an inactive header, whose other fields mean nothing
+ * (gABI, SHT_NULL).
+ */
+export function hasFileBytes({sh_type}: Pick<Shdr, 'sh_type'>): boolean {
+  return sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS;
+}
+
 /** Whether the bytes of a segment are in another file. The thread-local .tbss has the address of whatever follows it. */
 export function isWithoutBytes(view: Headers, p_type: number): boolean {
   const segment = view.segment(p_type);

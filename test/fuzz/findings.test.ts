@@ -8,7 +8,7 @@ import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request/request.js';
 import {checkElf} from '../../src/elf/check.js';
-import {DT, EM, machineDT, PT, SHT} from '../../src/elf/constants.js';
+import {DT, EM, machineDT, PT, SHF, SHT} from '../../src/elf/constants.js';
 import {describeElf} from '../../src/elf/describe.js';
 import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable, gnuHashTable, readVersym} from '../../src/elf/symbols.js';
@@ -420,4 +420,12 @@ test('versions of symbols that nobody counts were read beyond the table, where a
   put(bytes, Dyn, entry(bytes, DT.DT_SYMTAB), {d_val: 0x5ecn});
   const edited = edit(bytes, {replaceNeeded: {'libc.so.6': 'libc-of-another-name.so.6'}});
   t.deepEqual(readOwn(edited).needed, ['libc-of-another-name.so.6']);
+});
+
+test('an inactive section header that was left over a library took the place of every string', (t) => {
+  const bytes = fixtureBytes('i386/probe-lld-exec');
+  const everything = {sh_flags: SHF.SHF_ALLOC, sh_offset: 0, sh_size: 2 ** 31 - 1};
+  put(bytes, Shdr, section(bytes, '.shstrtab'), {sh_type: SHT.SHT_NULL, ...everything});
+  const edited = edit(bytes, {addNeededFirst: ['libfirst.so']});
+  t.deepEqual(readOwn(edited).needed, ['libfirst.so', 'libc.so.6']);
 });

@@ -15,6 +15,7 @@ import {dynamicSymbolTable} from '../../elf/symbols.js';
 import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
 import {dynamicTables, sizedBySymbols, tagsOfSections} from '../../elf/tables.js';
 import {ElfView} from '../../elf/view.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import {hex} from '../../errors.js';
 import {overlaySource} from '../../source/overlay.js';
 import {RangeSet} from '../../source/range-set.js';
@@ -141,7 +142,7 @@ const otherSections = memoizedPerView(
   (view) =>
     new RangeSet(
       view.sectionHeaders
-        .filter(({sh_type, sh_flags}) => sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0)
+        .filter((section) => hasFileBytes(section) && (section.sh_flags & SHF.SHF_ALLOC) !== 0)
         .map(({sh_offset, sh_size}) => ({offset: sh_offset, size: sh_size})),
     ),
 );

@@ -8,6 +8,7 @@
 import {PF, PT, SHT} from '../../elf/constants.js';
 import type {Phdr} from '../../elf/records.js';
 import {isLinkerTable} from '../../elf/table-kinds.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import type {Range} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
 import type {Draft} from './draft.js';
@@ -68,8 +69,7 @@ function holdsOnlyTables(draft: Draft, load: Phdr): boolean {
     (section) =>
       section.sh_offset >= end ||
       section.sh_offset + section.sh_size <= load.p_offset ||
-      section.sh_type === SHT.SHT_NULL ||
-      section.sh_type === SHT.SHT_NOBITS ||
+      !hasFileBytes(section) ||
       isLinkerTable(section) ||
       section.sh_type === SHT.SHT_DYNAMIC ||
       section.sh_offset === interpreter?.p_offset,

@@ -6,9 +6,10 @@
  * Code that reads such a thing directly has a symbol for it, or a relocation; then it stays. `__abi_tag`, which
  * glibc's start files define in every program, and mapping symbols are names that nothing reads.
  */
-import {SHF, SHT} from '../../elf/constants.js';
+import {SHF} from '../../elf/constants.js';
 import {Phdr, Shdr} from '../../elf/records.js';
 import {isMachineTable, isTableSegment} from '../../elf/table-kinds.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import type {Range} from '../../source/range-set.js';
 import type {Draft, Place} from './draft.js';
 import {isFiller} from './filler.js';
@@ -96,8 +97,9 @@ function widen(draft: Draft, neighbour: Neighbour): Neighbour {
 }
 
 function sectionsIn(draft: Draft, {offset, size}: Range): Shdr[] {
-  return draft.sectionHeaders.filter(({sh_type, sh_flags, sh_offset, sh_size}) => {
-    const isMapped = sh_type !== SHT.SHT_NOBITS && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
+  return draft.sectionHeaders.filter((section) => {
+    const {sh_flags, sh_offset, sh_size} = section;
+    const isMapped = hasFileBytes(section) && (sh_flags & SHF.SHF_ALLOC) !== 0 && sh_size > 0;
     return isMapped && sh_offset >= offset && sh_offset < offset + size;
   });
 }

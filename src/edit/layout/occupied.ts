@@ -2,9 +2,10 @@
  * Which bytes of a file are in use, as far as headers and DT_* entries show. Anything else that is zero may be
  * free; see free-space.ts for which of it is trusted to be.
  */
-import {PT, SHT} from '../../elf/constants.js';
+import {PT} from '../../elf/constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import {isLinkerTable, isTableSegment} from '../../elf/table-kinds.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import type {Range} from '../../source/range-set.js';
 import type {Draft} from './draft.js';
 
@@ -41,7 +42,7 @@ export function knownRanges(draft: Draft, except?: Range): Occupied[] {
     range(draft.sectionHeaderOffset, sectionHeaders.length * Shdr.size(elfClass), false),
   ];
   for (const section of sectionHeaders) {
-    if (section.sh_type === SHT.SHT_NOBITS || section.sh_type === SHT.SHT_NULL) continue;
+    if (!hasFileBytes(section)) continue;
     occupied.push(range(section.sh_offset, section.sh_size, isLinkerTable(section)));
   }
   for (const {p_type, p_offset, p_filesz} of programHeaders) {

@@ -6,8 +6,9 @@
  * themselves: `bun build --compile` enlarges the LOAD that holds its data over whatever follows it in the file,
  * and sets section headers right afterwards, but not program headers.
  */
-import {PF, SHT} from '../../elf/constants.js';
+import {PF} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import type {Range} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
 import type {Draft, Place} from './draft.js';
@@ -23,8 +24,9 @@ export const mostTried = 16;
 /** Make the test of a gap: would the section that ends it begin elsewhere if its alignment let it? */
 export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
   const alignments = new Map<number, number>();
-  for (const {sh_type, sh_offset, sh_addr, sh_addralign: align} of sectionHeaders) {
-    if (sh_type === SHT.SHT_NOBITS || align === 0 || sh_addr % BigInt(align) !== 0n) continue;
+  for (const section of sectionHeaders) {
+    const {sh_offset, sh_addr, sh_addralign: align} = section;
+    if (!hasFileBytes(section) || align === 0 || sh_addr % BigInt(align) !== 0n) continue;
     alignments.set(sh_offset, Math.max(align, alignments.get(sh_offset) ?? 0));
   }
   return ({offset, size}) => size < (alignments.get(offset + size) ?? 0);

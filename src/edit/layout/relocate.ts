@@ -11,6 +11,7 @@ import {eachSymbolOf} from '../../elf/symbols.js';
 import {isTableSegment} from '../../elf/table-kinds.js';
 import {isTableTag} from '../../elf/tables.js';
 import {ElfView} from '../../elf/view.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import type {Range} from '../../source/range-set.js';
 import type {Draft} from './draft.js';
 
@@ -79,9 +80,9 @@ function moveTables({tables}: Draft, {from, bytes, distance, size}: Move): void 
 function moveSections({sectionHeaders}: Draft, {from, bytes, distance, size}: Move): Set<number> {
   const moved = new Set<number>();
   for (const [index, section] of sectionHeaders.entries()) {
-    const {sh_type, sh_flags, sh_addr, sh_offset, sh_size} = section;
+    const {sh_flags, sh_addr, sh_offset, sh_size} = section;
     // .tbss has the address of what follows it.
-    if (sh_type === SHT.SHT_NOBITS) continue;
+    if (!hasFileBytes(section)) continue;
     // A section that lost its SHF_ALLOC still describes the bytes that move; one without bytes has only its address.
     const isEmpty = sh_size === 0 && (sh_flags & SHF.SHF_ALLOC) !== 0 && isMappedIn(from, sh_addr);
     if (!isEmpty && (sh_size === 0 || !isIn(from, sh_offset))) continue;

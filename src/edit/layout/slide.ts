@@ -2,10 +2,11 @@
  * Sliding the tables after .dynstr toward free space, so that it can grow where it is. Only DT_* entries, section headers
  * and symbols point at such tables, and all three follow.
  */
-import {PT, SHT} from '../../elf/constants.js';
+import {PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
 import type {Phdr} from '../../elf/records.js';
 import type {DynamicTable} from '../../elf/tables.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import type {Range} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
 import type {Draft} from './draft.js';
@@ -80,7 +81,7 @@ function isCovered(draft: Draft, range: Range, tables: readonly Range[]): boolea
   const hasStrangers =
     draft.sectionHeaders.some(
       (s) =>
-        s.sh_type !== SHT.SHT_NOBITS &&
+        hasFileBytes(s) &&
         s.sh_size > 0 &&
         s.sh_offset >= range.offset &&
         s.sh_offset < end &&

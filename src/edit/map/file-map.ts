@@ -12,6 +12,7 @@ import {findPayload} from '../../elf/payload.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
 import {dynamicTables} from '../../elf/tables.js';
 import type {ElfView} from '../../elf/view.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import {ElfError} from '../../errors.js';
 import {overlapsOf, type Range, RangeSet} from '../../source/range-set.js';
 import {isZero} from '../../source/source.js';
@@ -140,14 +141,12 @@ function partAreas({offset, size, rest, names: [name = '']}: PackedPart, edges: 
 
 function sectionAreas(view: ElfView, {segments, sections}: Headers): Area[] {
   const interpreter = segments.find(({p_type}) => p_type === PT.PT_INTERP)?.p_offset;
-  return sections
-    .filter(({sh_type}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS)
-    .map((section) => ({
-      offset: section.sh_offset,
-      size: section.sh_size,
-      kind: section.sh_offset === interpreter ? 'linking' : kindOfSection(section),
-      name: sectionName(view, section),
-    }));
+  return sections.filter(hasFileBytes).map((section) => ({
+    offset: section.sh_offset,
+    size: section.sh_size,
+    kind: section.sh_offset === interpreter ? 'linking' : kindOfSection(section),
+    name: sectionName(view, section),
+  }));
 }
 
 function sectionName(view: ElfView, section: Shdr): string {

@@ -4,7 +4,7 @@ import {memoizedPerView} from '../memoized.js';
 import {Rel, Rela, Shdr, Sym} from '../records.js';
 import {tagsOfSections} from '../tables.js';
 import type {ElfView} from '../view.js';
-import {isDebugFile} from '../without-bytes.js';
+import {hasFileBytes, isDebugFile} from '../without-bytes.js';
 import {isPowerOfTwo, type Problem} from './problem.js';
 
 /** Section headers agree with the file, with one another, with the segments and with the dynamic section. */
@@ -120,8 +120,8 @@ function pointedAt(view: ElfView, {sh_type, sh_flags}: Shdr): bigint | undefined
 /** No byte belongs to two sections. */
 function* checkOverlaps(view: ElfView): Generator<Problem> {
   const placed = view.sectionHeaders
-    .map(({sh_type, sh_offset, sh_size}, i) => ({sh_type, start: sh_offset, end: sh_offset + sh_size, i}))
-    .filter(({sh_type, start, end}) => sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS && end > start)
+    .map((section, i) => ({section, start: section.sh_offset, end: section.sh_offset + section.sh_size, i}))
+    .filter(({section, start, end}) => hasFileBytes(section) && end > start)
     .sort((a, b) => a.start - b.start || a.end - b.end);
   let last = placed[0];
   for (const section of placed.slice(1)) {

@@ -12,6 +12,7 @@ import {findPayload} from '../../elf/payload.js';
 import {Ehdr, EI_NIDENT, nullSection, Phdr, type Shdr, Shdr as ShdrRecord} from '../../elf/records.js';
 import {concatenate, encodeString} from '../../elf/strings.js';
 import {ElfView} from '../../elf/view.js';
+import {hasFileBytes} from '../../elf/without-bytes.js';
 import {fileSource} from '../../source/file.js';
 import {writeFully} from '../../write/content.js';
 
@@ -51,8 +52,8 @@ function grows(view: ElfView, keep: number, kept: readonly boolean[]): boolean {
 }
 
 /** Whether a section lies where the file is cut. */
-function isCut({sh_type, sh_offset, sh_size}: Shdr, keep: number): boolean {
-  return sh_type !== SHT.SHT_NOBITS && sh_offset + sh_size > keep;
+function isCut(section: Shdr, keep: number): boolean {
+  return hasFileBytes(section) && section.sh_offset + section.sh_size > keep;
 }
 
 /** The end of what segments cover, and of the program headers. */
