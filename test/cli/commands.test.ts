@@ -195,9 +195,9 @@ test('--dry-run prints the plan and writes nothing', (t) => {
       [
         `${file}: interpreter: ${interpreter} -> /l (in place: 35 bytes written, size unchanged)`,
         '        0x98        9 bytes  PT_INTERP in the program header table',
-        '       0x352        1 bytes  the interpreter, /l',
+        '       0x352        1 byte   the interpreter, /l',
         '       0x353       24 bytes  zeros over the old interpreter',
-        '      0x38d0        1 bytes  a section in the section header table',
+        '      0x38d0        1 byte   a section in the section header table',
         '',
       ].join('\n'),
     );

@@ -24,7 +24,8 @@ export function summarize(plan: Plan): string {
 export function printPlan(path: string, plan: Plan, output: Output): void {
   output.line(safe`${path}: ${summarize(plan)}`);
   for (const {offset, bytes, reason} of plan.writes) {
-    output.line(safe`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} bytes  ${reason}`);
+    const unit = bytes.length === 1 ? 'byte ' : 'bytes';
+    output.line(safe`  ${hex(offset).padStart(10)}  ${String(bytes.length).padStart(7)} ${unit}  ${reason}`);
   }
   for (const note of plan.notes) output.line(safe`  note: ${note}`);
 }
