@@ -106,7 +106,7 @@ function expectPath({rpath, runpath}: Facts, request: Requested): Path {
 }
 
 /** The needed libraries after a request. */
-export function expectNeeded(needed: readonly string[], request: Requested): readonly string[] {
+function expectNeeded(needed: readonly string[], request: Requested): readonly string[] {
   let names = [...needed];
   for (const name of request.addNeeded ?? []) if (!names.includes(name)) names.push(name);
   for (const name of request.addNeededFirst ?? [])

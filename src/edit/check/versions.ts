@@ -10,7 +10,6 @@ import {ElfError} from '../../errors.js';
 import {isWritten} from './fail.js';
 import {findRenamed, namelessSymbols} from './names.js';
 import type {Promised, Requested} from './promise.js';
-import {expectNeeded} from './requested.js';
 
 /** One version that is demanded of a library. */
 interface Demand {
@@ -120,22 +119,13 @@ function demandsOf(view: ElfView): Demand[] {
 
 /** Each request finds the libraries that the one before it leaves. */
 function keptDemands(before: ElfView, requests: readonly Requested[]): Demand[] {
-  let demands = demandsOf(before);
-  let needed: readonly string[] = before.dynamic?.needed ?? [];
-  for (const request of requests) {
-    demands = keepDemands(demands, request, needed);
-    needed = expectNeeded(needed, request);
-  }
-  return demands;
+  return requests.reduce(keepDemands, demandsOf(before));
 }
 
-function keepDemands(demands: readonly Demand[], request: Requested, needed: readonly string[]): Demand[] {
-  const isRemoved = (file: string) =>
-    request.removeNeeded?.includes(file) === true &&
-    (needed.includes(file) || request.addNeeded?.includes(file) || request.addNeededFirst?.includes(file));
+function keepDemands(demands: readonly Demand[], request: Requested): Demand[] {
   const names = new Map(Object.entries(request.replaceNeeded ?? {}));
   return demands
-    .filter(({file}) => !isRemoved(file))
+    .filter(({file}) => !request.removeNeeded?.includes(file))
     .map((demand) => ({...demand, file: names.get(demand.file) ?? demand.file}));
 }
 

@@ -36,7 +36,7 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
 }
 
 /**
- * Plan the removal of a library; nothing but a note where it is not needed.
+ * Plan the removal of a library; nothing but a note where neither DT_NEEDED nor DT_VERNEED has it.
  *
  * ld.so demands that each library of DT_VERNEED is loaded (elf/dl-version.c), so the library's entry there goes
  * too, and the symbols that were bound to one of its versions are looked up without a version from then on.
@@ -45,7 +45,10 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
 export function removeNeeded(draft: Draft, name: string): EditResult {
   const {view} = draft;
   const names = requireDynamic(view).needed;
-  if (!names.includes(name)) return {...unchanged(view), notes: [describeAbsent(name, 'removed', names)]};
+  const isNeeded = names.includes(name);
+  // patchelf leaves the versions of a library that it removes.
+  if (!isNeeded && !neededVersionsOf(view).includes(name))
+    return {...unchanged(view), notes: [describeAbsent(name, 'removed', names)]};
   setNeeded(
     draft,
     neededEntries(draft).filter((_, i) => names[i] !== name),
@@ -53,7 +56,7 @@ export function removeNeeded(draft: Draft, name: string): EditResult {
   const dropped = dropNeededVersions(draft, ({file}) => file === name);
   placeStrings(draft, [], {released: dropped.strings, withdrawn: {versions: dropped.records}});
   draft.placed('in-place');
-  draft.changes.push(`needed (DT_NEEDED): ${name} removed`);
+  draft.changes.push(`${isNeeded ? 'needed (DT_NEEDED)' : versionsOnly}: ${name} removed`);
   const required = unbindSymbols(draft, dropped.indices);
   if (required.length > 0) draft.notes.push(describeRequired(name, required));
   return encode(draft);
@@ -74,8 +77,9 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
     'd_val' in entry && entry.d_tag === DT.DT_NEEDED && target(entry.d_val) !== '';
   const files = readNeededVersions(view).filter(({record}) => target(record.vn_file) !== '');
   for (const {record} of files) requireFindable(view, target(record.vn_file));
+  const versioned = neededVersionsOf(view);
   const notes = [...wanted.keys()]
-    .filter((from) => !dynamic.needed.includes(from))
+    .filter((from) => !dynamic.needed.includes(from) && !versioned.includes(from))
     .map((from) => describeAbsent(from, 'replaced', dynamic.needed));
   if (!draft.entries.some(isRenamed) && files.length === 0) return {...unchanged(view), notes};
   draft.entries = draft.entries.map((entry) =>
@@ -95,8 +99,10 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
     );
   });
   draft.placed('in-place');
-  for (const [from, to] of wanted)
+  for (const [from, to] of wanted) {
     if (dynamic.needed.includes(from)) draft.changes.push(`needed (DT_NEEDED): ${from} -> ${to}`);
+    else if (versioned.includes(from)) draft.changes.push(`${versionsOnly}: ${from} -> ${to}`);
+  }
   draft.notes.push(...notes);
   return encode(draft);
 }
@@ -117,6 +123,14 @@ function requireFindable({path}: ElfView, name: string): void {
       got: name,
     },
   );
+}
+
+/** What is said of a library that only the version table names, which ld.so refuses to load. */
+const versionsOnly = 'versions needed (DT_VERNEED)';
+
+/** The libraries of DT_VERNEED. */
+function neededVersionsOf(view: ElfView): string[] {
+  return readNeededVersions(view).map(({record}) => view.dynamic?.stringAt(BigInt(record.vn_file)) ?? '');
 }
 
 function neededEntries(draft: Draft): Entry[] {

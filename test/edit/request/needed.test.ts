@@ -195,3 +195,32 @@ test(
     t.deepEqual(late.changes, ['needed (DT_NEEDED): libprobe.so.1 -> libx.so.1']);
   }),
 );
+
+test(
+  'a library of which patchelf left the versions is removed or replaced in DT_VERNEED, and the program starts again',
+  withTools((t) => {
+    const broken = programFile(t, fixtureBytes('x86_64/needs-libprobe'));
+    copyFileSync(fixture('x86_64/libprobe.so.1').path, path.join(path.dirname(broken), 'libprobe.so.1'));
+    t.is(run('patchelf', ['--remove-needed', 'libprobe.so.1', broken]).status, 0);
+    t.is(run('patchelf', ['--add-needed', '$ORIGIN/libprobe.so.1', broken]).status, 0);
+    t.regex(run(broken, []).stderr, /needed != NULL/);
+    for (const [request, change] of [
+      [{removeNeeded: ['libprobe.so.1']}, 'versions needed (DT_VERNEED): libprobe.so.1 removed'],
+      [
+        {
+          replaceNeeded: {'libprobe.so.1': 'libc.so.6'},
+          clearSymbolVersions: ['probe_version', 'probe_answer'],
+        },
+        'versions needed (DT_VERNEED): libprobe.so.1 -> libc.so.6',
+      ],
+    ] as const) {
+      const plan = planFor(readFileSync(broken), request);
+      t.is(plan.changes[0], change);
+      t.false(plan.notes.some((note) => note.includes('is not in DT_NEEDED')));
+      const edited = programFile(t, edit(readFileSync(broken), request));
+      copyFileSync(fixture('x86_64/libprobe.so.1').path, path.join(path.dirname(edited), 'libprobe.so.1'));
+      t.regex(run(edited, []).stdout, /^needs-libprobe: /);
+      t.deepEqual(checkElf(openElfBuffer(readFileSync(edited)).view), []);
+    }
+  }),
+);
