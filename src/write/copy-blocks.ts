@@ -8,6 +8,7 @@
  */
 import {closeSync, constants, ftruncateSync, openSync, readSync, type Stats, statfsSync} from 'node:fs';
 import type {FileSource} from '../source/file.js';
+import {leadingZeros} from '../source/source.js';
 import {writeFully} from './content.js';
 
 /** Node has it; the types of the browser, which declare it, are not wanted here. */
@@ -18,17 +19,24 @@ const leastSize = 1 << 28;
 
 const block = 4096;
 const pagesOfMemory = 64;
+/** Smaller ones are not worth a write of their own. */
+const smallestHole = 1 << 16;
 
 /** Local disks that may have no shared copies; over a network the server copies better (linux/magic.h). */
 const suitable: ReadonlySet<number> = new Set([0xef53 /* ext2, ext3, ext4 */, 0x58465342 /* xfs */]);
 
 /** Whether it pays to copy a file like this: a large one, with no holes that would be filled. */
-export function isWorthDirect({size, blocks}: Stats, copy: string): boolean {
-  return size >= leastSize && blocks * 512 >= size && suitable.has(statfsSync(copy).type);
+export function isWorthDirect(stats: Stats, copy: string): boolean {
+  return stats.size >= leastSize && !hasHoles(stats) && suitable.has(statfsSync(copy).type);
+}
+
+/** Whether a file takes less of the disk than its length. The system's own copies fill the holes. */
+export function hasHoles({size, blocks}: Stats): boolean {
+  return blocks * 512 < size;
 }
 
 /**
- * Copy an open file into another.
+ * Copy an open file into another, which is empty. Where the file has holes, zeros of whole pieces are left out.
  *
  * @param direct the copy's path by descriptor, to be written past the cache
  * @throws an error of the system; a part of the copy may be there then
@@ -39,12 +47,13 @@ export function copyBlocks(
   direct: string | undefined,
   report: (done: number) => void,
 ): void {
+  const put = hasHoles(stats) ? writeNonZero : writeFully;
   if (direct === undefined) {
-    copyAll(from, copy, report);
+    copyAll(from, copy, put, report);
   } else {
     const to = openSync(direct, constants.O_WRONLY | constants.O_DIRECT);
     try {
-      copyAll(from, to, report);
+      copyAll(from, to, put, report);
     } finally {
       closeSync(to);
     }
@@ -52,7 +61,12 @@ export function copyBlocks(
   ftruncateSync(copy, stats.size);
 }
 
-function copyAll(from: number, to: number, report: (done: number) => void): void {
+function copyAll(
+  from: number,
+  to: number,
+  put: (to: number, bytes: Uint8Array, offset: number) => void,
+  report: (done: number) => void,
+): void {
   const memory = new Uint8Array(new WebAssembly.Memory({initial: pagesOfMemory}).buffer);
   for (let offset = 0, count = 1; count > 0; offset += count) {
     count = 0;
@@ -60,7 +74,14 @@ function copyAll(from: number, to: number, report: (done: number) => void): void
       more = readSync(from, memory, count, memory.length - count, offset + count);
     const length = Math.ceil(count / block) * block;
     memory.fill(0, count, length);
-    writeFully(to, memory.subarray(0, length), offset);
+    put(to, memory.subarray(0, length), offset);
     report(offset + count);
+  }
+}
+
+function writeNonZero(to: number, bytes: Uint8Array, offset: number): void {
+  for (let at = 0; at < bytes.length; at += smallestHole) {
+    const piece = bytes.subarray(at, at + smallestHole);
+    if (leadingZeros(piece) < piece.length) writeFully(to, piece, offset + at);
   }
 }

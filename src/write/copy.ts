@@ -10,7 +10,7 @@ import {descriptorPath} from '../source/descriptor.js';
 import type {FileSource} from '../source/file.js';
 import type {OnProgress} from '../source/progress.js';
 import {applyPlanToBuffer, descriptorSource, requireUnchanged, writeFully, writePlan} from './content.js';
-import {copyBlocks, isWorthDirect} from './copy-blocks.js';
+import {copyBlocks, hasHoles, isWorthDirect} from './copy-blocks.js';
 
 const mostInMemory = 1 << 18;
 const setIds = 0o6000;
@@ -52,7 +52,8 @@ function copyLarge(input: FileSource, copy: OpenFile, onProgress: OnProgress): v
     const report = (done: number) => onProgress({step: 'copying', path: input.path, done, total: input.size});
     report(0);
     const isDirect = isWorthDirect(input.stats, to);
-    if (isDirect || isSetId) copyBlocks(input, copy.fd, isDirect ? to : undefined, report);
+    if (isDirect || isSetId || hasHoles(input.stats))
+      copyBlocks(input, copy.fd, isDirect ? to : undefined, report);
     else copyFileSync(from, to);
   }
   fchmodSync(copy.fd, 0o600);

@@ -9,7 +9,6 @@ import {
   chownSync,
   closeSync,
   copyFileSync,
-  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -489,13 +488,18 @@ test('a program of a quarter of a gigabyte is copied whole, whatever its length'
 test(
   'a sparse file stays sparse where the file system can do it',
   withTools((t) => {
-    const file = copyFixture(t, name);
-    output('truncate', ['-s', '200M', file]);
-    const before = statSync(file);
-    apply(file, {inPlace: true});
-    t.is(statSync(file).size, before.size);
-    t.true(statSync(file).blocks < 1000, `${statSync(file).blocks} blocks`);
-    t.true(existsSync(file));
+    for (const options of [{inPlace: true}, {}]) {
+      const file = copyFixture(t, name);
+      output('truncate', ['-s', '150M', file]);
+      appendFileSync(file, 'after a hole');
+      output('truncate', ['-s', '200M', file]);
+      const before = readFileSync(file);
+      apply(file, options);
+      const after = readFileSync(file);
+      t.true(after.subarray(old.length).equals(before.subarray(old.length)));
+      t.true(after.subarray(0, old.length).equals(edited));
+      t.true(statSync(file).blocks < 1000, `${statSync(file).blocks} blocks`);
+    }
   }),
 );
 
