@@ -1,6 +1,7 @@
 /*
  * What is wrong with one file of a package, in sentences.
  */
+import {basename, dirname} from 'node:path';
 import {relativeElements} from '../elf/search-path.js';
 import {standardLoader} from '../loader/standard-loader.js';
 import type {FileAudit} from './file-audit.js';
@@ -40,7 +41,7 @@ export function findingsOf(
     ...limitFindings(file, rules).map((message) => say('above-limit', 'error', message)),
     ...versionProblems.map((message) => say('missing-version', 'error', message)),
     ...versionFindings(file, say),
-    ...requestFindings(file, say),
+    ...requestFindings(file, rules, say),
     ...pathFindings(file, rules, say),
     ...hardeningFindings(file, say),
     ...nameFindings(file).map((message) => say('name-contradicts', 'error', message)),
@@ -80,7 +81,7 @@ function versionFindings({unknownVersions}: FileAudit, say: Say): PackageFinding
   );
 }
 
-function requestFindings({requests, path: file}: FileAudit, say: Say): PackageFinding[] {
+function requestFindings({requests, path: file}: FileAudit, rules: Rules, say: Say): PackageFinding[] {
   const shadowed = requests.filter(
     ({name, from}) => from !== 'platform' && nodeExports.test(name) && file.endsWith('.node'),
   );
@@ -91,10 +92,26 @@ function requestFindings({requests, path: file}: FileAudit, say: Say): PackageFi
       `uses ${name}, but Node.js exports the symbols of its own copy, which take precedence`,
     ),
   );
-  const findings = requests.flatMap(({name, from, path, throughLink}) => {
+  const findings = requests.flatMap(({name, from, path, throughLink, byPath}) => {
     if (from === 'outside') return [say('outside-library', 'error', outsideWords(name, path))];
     if (from === 'other-package')
       return [say('other-package', 'note', `takes ${name} from another package, at ${path}`)];
+    if (byPath !== undefined && !byPath.startsWith('/'))
+      return [
+        say(
+          'current-directory',
+          'error',
+          `needs ${byPath}, which is loaded from the user's current directory`,
+        ),
+      ];
+    if (byPath !== undefined && !rules.isAllowedPath(dirname(byPath)))
+      return [
+        say(
+          'build-path',
+          'error',
+          `finds ${basename(byPath)} only at ${byPath}, a path of the build machine`,
+        ),
+      ];
     if (throughLink)
       return [
         say('link-not-packed', 'error', `finds ${name} through a symbolic link, which npm does not pack`),

@@ -6,12 +6,13 @@
  * library's own libraries; so each file is resolved as the start of a process, and a library's requests are taken from
  * the processes that it occurs in.
  */
-import {dirname, join, relative} from 'node:path';
+import {dirname, isAbsolute, join, relative} from 'node:path';
 import {ElfError} from '../errors.js';
 import {attemptsOf} from '../loader/attempts.js';
 import {Resolver} from '../loader/resolve.js';
 import type {Root} from '../loader/root.js';
 import type {Edge, Miss, ResolvedTree, TreeNode} from '../loader/tree.js';
+import {withoutSlashesAtEnd} from '../source/slashes.js';
 import {isWithin} from './package-files.js';
 import {isBase} from './platforms.js';
 
@@ -29,6 +30,11 @@ export interface PackageRequest {
   readonly path: string | undefined;
   /** Whether a symbolic link leads there, which npm does not pack. */
   readonly throughLink: boolean;
+  /**
+   * The path by which alone a file of the package is found: absolute, or relative to the current directory. Elsewhere it leads
+   * to nothing.
+   */
+  readonly byPath: string | undefined;
 }
 
 /** What the files of a package ask for, by their paths in it. */
@@ -152,8 +158,7 @@ class Answers {
     this.contexts += 1;
     for (const request of requests) {
       const known = this.#byName.get(request.name);
-      if (known === undefined || order.indexOf(request.from) < order.indexOf(known.from))
-        this.#byName.set(request.name, request);
+      if (known === undefined || rankOf(request) < rankOf(known)) this.#byName.set(request.name, request);
     }
   }
 
@@ -163,6 +168,11 @@ class Answers {
 }
 
 const order: readonly PackageRequest['from'][] = ['outside', 'other-package', 'package', 'platform'];
+
+/** The least is the worst. */
+function rankOf({from, byPath}: PackageRequest): number {
+  return 2 * order.indexOf(from) + (byPath === undefined ? 1 : 0);
+}
 
 function requestsOf(top: Top, {tree, node}: Context, rules: RequestRules): PackageRequest[] {
   const isProgram = tree.interpreter?.requested !== undefined;
@@ -179,20 +189,35 @@ function answerOf(
   top: Top,
   tree: ResolvedTree,
   node: TreeNode,
-  {name, to, reason}: Edge,
+  edge: Edge,
   rules: RequestRules,
 ): PackageRequest {
+  const {name, to, reason} = edge;
   const found = to === undefined ? undefined : tree.nodes[to];
   const inside = found && insidePath(top, found.path);
-  if (inside !== undefined) return {name, from: 'package', path: inside.path, throughLink: inside.isLink};
+  if (found !== undefined && inside !== undefined) {
+    const byPath = pathOfMachine(tree, edge, found.path);
+    return {name, from: 'package', path: inside.path, throughLink: inside.isLink, byPath};
+  }
   if (rules.isAllowed(name) || reason?.kind === 'interpreter') return answer(name, 'platform');
   const elsewhere = found?.path ?? placeOutside(top.directory, tree, node, name);
   const isSibling = elsewhere !== undefined && leadsOut(node, elsewhere) && isOfDependency(elsewhere, rules);
-  return {name, from: isSibling ? 'other-package' : 'outside', path: elsewhere, throughLink: false};
+  return {...answer(name, isSibling ? 'other-package' : 'outside'), path: elsewhere};
 }
 
 function answer(name: string, from: PackageRequest['from']): PackageRequest {
-  return {name, from, path: undefined, throughLink: false};
+  return {name, from, path: undefined, throughLink: false, byPath: undefined};
+}
+
+/** A path to a file of the package that no other machine has: the name itself, or an absolute element of a search path. */
+function pathOfMachine({nodes}: ResolvedTree, {name, reason}: Edge, path: string): string | undefined {
+  if (name.includes('/')) return originElement.test(name) ? undefined : name;
+  if (reason?.kind !== 'rpath' && reason?.kind !== 'runpath') return undefined;
+  const owner = nodes[reason.of];
+  if (owner === undefined) return undefined;
+  const directory = directoryOf(reason.directory);
+  const isFixed = fixedDirectories(owner).has(directory) && !ownDirectories(owner).has(directory);
+  return isFixed ? path : undefined;
 }
 
 /** A search path may have thousands of directories, and a file thousands of requests: a package's own has a few. */
@@ -238,16 +263,35 @@ function leadsOut(node: TreeNode, place: string): boolean {
 }
 
 /** The directories that those elements lead to. */
-const endsOutside = once(({runpath, rpath, path}: TreeNode): ReadonlySet<string> => {
+const endsOutside = once((node: TreeNode) =>
+  directoriesOf(node, (element) => isOrigin(element) && element.includes('..')),
+);
+
+/** Where the absolute elements of a search path lead. */
+const fixedDirectories = once((node: TreeNode) => directoriesOf(node, isAbsolute));
+
+/** Where those lead that start at the file. */
+const ownDirectories = once((node: TreeNode) => directoriesOf(node, isOrigin));
+
+const isOrigin = (element: string) => originElement.test(element);
+
+/** Where some elements of a search path lead. */
+function directoriesOf(
+  {runpath, rpath, path}: TreeNode,
+  isMeant: (element: string) => boolean,
+): ReadonlySet<string> {
   const origin = path.slice(0, path.lastIndexOf('/'));
   return new Set(
     (runpath ?? rpath ?? '')
       .split(':')
-      .filter((element) => originElement.test(element) && element.includes('..'))
-      .map((element) => join(element.replace(originElement, () => origin)))
-      .map((element) => (element.length > 1 && element.endsWith('/') ? element.slice(0, -1) : element)),
+      .filter(isMeant)
+      .map((element) => directoryOf(element.replace(originElement, () => origin))),
   );
-});
+}
+
+function directoryOf(element: string): string {
+  return withoutSlashesAtEnd(join(element)) || '/';
+}
 
 const originElement = /^\$(ORIGIN|\{ORIGIN\})(?=\/|$)/;
 
@@ -279,5 +323,5 @@ function insidePath(top: Top, path: string): InsidePath | undefined {
 function findInside({root, directory}: Top, named: string): InsidePath | undefined {
   const there = root.resolve(named);
   if (!there.found || !isWithin(directory, there.inside)) return undefined;
-  return {path: relative(directory, there.inside), isLink: there.inside !== named};
+  return {path: relative(directory, there.inside), isLink: isAbsolute(named) && there.inside !== named};
 }

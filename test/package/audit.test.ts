@@ -1,5 +1,13 @@
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {Header} from 'tar';
@@ -157,6 +165,46 @@ test(
       `-Wl,-rpath-link,${lib}`,
     ]);
     t.deepEqual(codes(await auditPackage(pkg)), ['outside-library']);
+  }),
+);
+
+test(
+  'a library that only a path of this machine leads to is missing elsewhere, in a directory as in a tarball',
+  withTools(async (t) => {
+    const {pkg} = workshop(t);
+    const lib = path.join(pkg, 'lib');
+    const nameless = compile(path.join(lib, 'libnameless.so'), 'int nameless_value(void) { return 1; }');
+    library(lib, 'own', 2);
+    const user = (name: string, of: string) =>
+      compile(path.join(pkg, name), `extern int ${of}_value(void); int f(void) { return ${of}_value(); }`, [
+        of === 'own' ? path.join(lib, 'libown.so.1') : nameless,
+        ...(of === 'own' ? [`-Wl,-rpath,${lib}`] : []),
+      ]);
+    for (const [name, of] of [
+      ['named.node', 'nameless'],
+      ['searched.node', 'own'],
+    ] as const) {
+      user(name, of);
+      for (const source of [pkg, pack(pkg)]) {
+        const {findings} = await auditPackage(source);
+        const errors = findings.filter(({severity}) => severity === 'error');
+        t.deepEqual(
+          errors.map(({code, file}) => [code, file]),
+          [[source === pkg ? 'build-path' : 'outside-library', name]],
+        );
+      }
+      const allowed = await auditPackage(pkg, {policy: {paths: [lib]}});
+      t.deepEqual(allowed.findings, [], 'a policy may say that the path exists everywhere');
+      rmSync(path.join(pkg, name));
+    }
+    // By $ORIGIN as well, and nothing is missing.
+    const both = addon(path.join(pkg, 'both.node'), 'own', lib, [`-Wl,-rpath,${lib}:$ORIGIN/lib`]);
+    t.deepEqual(codes(await auditPackage(pkg)), ['build-path']);
+    t.is((await auditPackage(pkg)).findings[0]?.severity, 'warning');
+    writeFileSync(both, edit(readFileSync(both), {replaceNeeded: {'libown.so.1': './lib/libown.so.1'}}));
+    const {stdout} = elfinterp(['audit', '--json', '.'], {cwd: pkg});
+    t.regex(`${stdout}`, /"current-directory".*needs \.\/lib\/libown\.so\.1/s);
+    t.notRegex(`${stdout}`, /link-not-packed/);
   }),
 );
 

@@ -453,6 +453,28 @@ test(
 );
 
 test(
+  'a library of the package that an absolute path leads to is found by $ORIGIN',
+  withTools(async (t) => {
+    const {directory, pkg} = workshop(t);
+    const nameless = compile(path.join(pkg, 'lib/libnameless.so'), 'int nameless_value(void) { return 7; }');
+    const file = path.join(pkg, 'build/a.node');
+    compile(
+      file,
+      'typedef void *V; extern int nameless_value(void); extern int napi_create_int32(V, int, V *);\n' +
+        'V napi_register_module_v1(V env, V exports) { V value = 0; napi_create_int32(env, nameless_value(), &value); return value; }',
+      [nameless],
+    );
+    t.regex(dynamic(file), /NEEDED.*\[\//);
+    const moved = path.join(directory, 'moved');
+    await repairPackage(pkg, {into: moved});
+    rmSync(pkg, {recursive: true});
+    t.regex(dynamic(path.join(moved, 'build/a.node')), /NEEDED.*\[libnameless\.so\]/);
+    t.regex(dynamic(path.join(moved, 'build/a.node')), /RUNPATH.*\[\$ORIGIN\/\.\.\/lib\]/);
+    t.is(load(path.join(moved, 'build/a.node')), '7');
+  }),
+);
+
+test(
   'the record says what came from where, and a later repair adds to it',
   withTools(async (t) => {
     const {pkg, libraries} = workshop(t);

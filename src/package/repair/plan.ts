@@ -212,9 +212,9 @@ function requestFor(
   const libs = places.forFile(file.path);
   for (const [name, library] of answers) replaceNeeded[name] = names.get(library) ?? name;
   if (answers.size > 0 && libs !== undefined) added.push(posix.normalize(libs));
-  for (const {name, path, throughLink} of file.requests) {
-    if (!throughLink || path === undefined) continue;
-    replaceNeeded[name] = posix.basename(path);
+  for (const {name, path, throughLink, byPath} of file.requests) {
+    if ((!throughLink && byPath === undefined) || path === undefined) continue;
+    if (throughLink || name.includes('/')) replaceNeeded[name] = posix.basename(path);
     added.push(posix.dirname(path));
   }
   return {
