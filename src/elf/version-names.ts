@@ -39,13 +39,13 @@ export function requiredVersions({versions, weak}: WantedVersions): string[] {
 export function oldestGlibc(wanted: readonly WantedVersions[]): string | undefined {
   return wanted
     .flatMap(requiredVersions)
-    .map((version) => marks[version] ?? /^GLIBC_(\d+(\.\d+)+)$/.exec(version)?.[1])
+    .map((version) => glibcMarks.get(version) ?? /^GLIBC_(\d+(\.\d+)+)$/.exec(version)?.[1])
     .filter((version) => version !== undefined)
     .reduce<string | undefined>((a, b) => (a === undefined || isNewer(b, a) ? b : a), undefined);
 }
 
 /** Versions without a number, by which a linker keeps an older ld.so from a file that it would misread. */
-const marks: Readonly<Record<string, string>> = {GLIBC_ABI_DT_RELR: '2.36'};
+export const glibcMarks: ReadonlyMap<string, string> = new Map([['GLIBC_ABI_DT_RELR', '2.36']]);
 
 function isNewer(a: string, b: string): boolean {
   const [left, right] = [a, b].map((version) => version.split('.').map(Number));

@@ -5,7 +5,7 @@
  * a symbol uses a version. A version marked weak costs a warning and does not count. musl has no versions; there the
  * names of symbols show what they can.
  */
-import {requiredVersions, type WantedVersions} from '../elf/version-names.js';
+import {glibcMarks, requiredVersions, type WantedVersions} from '../elf/version-names.js';
 import type {ElfView} from '../elf/view.js';
 import {type DynamicSymbol, readDynamicSymbols} from '../loader/symbols.js';
 import {isLibgcc} from './libc.js';
@@ -51,11 +51,11 @@ const prefixes: Readonly<Record<string, Family>> = {
 };
 
 /** Versions that do not carry the number of the release that introduced them. */
-const named: Readonly<Record<string, readonly [Family, string]>> = {
-  GLIBC_ABI_DT_RELR: ['glibc', '2.36'],
-  CXXABI_TM_1: ['cxxabi', '1.3.6'],
-  CXXABI_FLOAT128: ['cxxabi', '1.3.9'],
-};
+const named: ReadonlyMap<string, readonly [Family, string]> = new Map<string, readonly [Family, string]>([
+  ...[...glibcMarks].map(([name, version]) => [name, ['glibc', version]] as const),
+  ['CXXABI_TM_1', ['cxxabi', '1.3.6']],
+  ['CXXABI_FLOAT128', ['cxxabi', '1.3.9']],
+]);
 
 /**
  * Work out the floors of a file.
@@ -90,7 +90,7 @@ export function floorsOf(
 
 /** The family and number of a version's name, as in GLIBC_2.34 or GLIBCXX_LDBL_3.4.21. */
 export function familyOf(name: string): readonly [Family, string] | undefined {
-  const known = named[name];
+  const known = named.get(name);
   if (known !== undefined) return known;
   const [, prefix = '', number = ''] = /^([A-Z]+)_(?:LDBL_|IEEE128_|ARM_)?(\d+(?:\.\d+)*)$/.exec(name) ?? [];
   const family = prefixes[prefix];

@@ -476,6 +476,24 @@ test('a bomb is refused before it is unpacked', async (t) => {
   t.is(error instanceof ElfError ? error.code : '', 'BAD_PACKAGE', `${error}`);
 });
 
+test(
+  'a version can have the name of what every object inherits',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    const script = path.join(libraries, 'versions');
+    for (const name of ['constructor', 'toString', '__proto__']) {
+      writeFileSync(script, `${name} { global: *_value; };`);
+      library(path.join(pkg, 'lib'), name, 1, [`-Wl,--version-script=${script}`]);
+      addon(path.join(pkg, `${name}.node`), name, path.join(pkg, 'lib'), ['-Wl,-rpath,$ORIGIN/lib']);
+      const addons = (await auditPackage(pkg)).files.filter(({path: file}) => file.endsWith('.node'));
+      for (const {floors, unreadable} of addons) {
+        t.regex(floors.find(({family}) => family === 'glibc')?.version ?? '', /^2\./);
+        t.deepEqual(unreadable, []);
+      }
+    }
+  }),
+);
+
 test('damaged files are findings, and hide nothing of the others', async (t) => {
   const {pkg} = workshop(t);
   writeFileSync(
