@@ -106,6 +106,9 @@ function floorsOf(wanted) {
   for (const {version} of wanted) {
     const special = {
       GLIBC_ABI_DT_RELR: ['glibc', '2.36'],
+      GLIBC_ABI_DT_X86_64_PLT: ['glibc', '2.42'],
+      GLIBC_ABI_GNU_TLS: ['glibc', '2.42'],
+      GLIBC_ABI_GNU2_TLS: ['glibc', '2.42'],
       CXXABI_TM_1: ['cxxabi', '1.3.6'],
       CXXABI_FLOAT128: ['cxxabi', '1.3.9'],
     }[version];

@@ -477,6 +477,39 @@ test('a bomb is refused before it is unpacked', async (t) => {
 });
 
 test(
+  'a version of glibc without a number counts as the release that has it',
+  withTools(async (t) => {
+    const {pkg, directory} = workshop(t);
+    const script = path.join(directory, 'versions');
+    writeFileSync(script, 'GLIBC_2.2.5 {}; GLIBC_ABI_GNU2_TLS { global: variable_value; };');
+    // In the place of glibc, as far as a linker can tell.
+    const libc = library(directory, 'variable', 1, [
+      '-Wl,-soname,libc.so.6',
+      `-Wl,--version-script=${script}`,
+      '-nostdlib',
+    ]);
+    compile(
+      path.join(pkg, 'a.node'),
+      'extern int variable_value(void); int f(void) { return variable_value(); }',
+      ['-nostdlib', libc],
+    );
+    t.regex(output('readelf', ['-V', path.join(pkg, 'a.node')]), /Name: GLIBC_ABI_GNU2_TLS/);
+    const {targets, findings} = await auditPackage(pkg, {limits: {glibc: '2.41'}});
+    t.deepEqual(
+      targets[0]?.floors.map(({family, version}) => [family, version]),
+      [['glibc', '2.42']],
+    );
+    t.false(targets[0]?.runsOn?.oldest.includes('Debian 13'));
+    t.deepEqual(
+      findings.map(({code}) => code),
+      ['above-limit'],
+    );
+    for (const file of ['GLIBC_ABI_DT_X86_64_PLT', 'GLIBC_ABI_GNU_TLS'])
+      t.deepEqual(familyOf(file), ['glibc', '2.42']);
+  }),
+);
+
+test(
   'a version can have the name of what every object inherits',
   withTools(async (t) => {
     const {pkg, libraries} = workshop(t);
