@@ -475,6 +475,42 @@ test(
 );
 
 test(
+  'libraries that "files" in package.json leaves out are named, as far as npm pack does',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    library(libraries, 'one', 1);
+    addon(path.join(pkg, 'build/Release/a.node'), 'one', libraries, [`-Wl,-rpath,${libraries}`]);
+    // What `npm pack --dry-run` of npm 11 says after the repair.
+    for (const [entry, isPacked] of [
+      ['build', true],
+      ['./build/', true],
+      ['build/*', true],
+      ['build/Re*/**', true],
+      ['build/Release/l*/**', true],
+      ['**/*.{node,so}*', true],
+      ['build/Release/a.node', false],
+      ['build/Release/*.node', false],
+      ['build/Release/lib*', false],
+      ['build*', false],
+      ['**/*.node', false],
+      ['*.node', false],
+      ['!**/*.map', false],
+    ] as const) {
+      writeFileSync(
+        path.join(pkg, 'package.json'),
+        JSON.stringify({name: 'x', version: '1.0.0', files: [entry]}),
+      );
+      const {notes} = await repairPackage(pkg, {dryRun: true});
+      t.is(
+        notes.filter((note) => /"files".* build\/Release\/libs:/.test(note)).length,
+        isPacked ? 0 : 1,
+        entry,
+      );
+    }
+  }),
+);
+
+test(
   'the record says what came from where, and a later repair adds to it',
   withTools(async (t) => {
     const {pkg, libraries} = workshop(t);

@@ -80,7 +80,7 @@ export function planRepair(context: PlanContext): RepairPlan {
     places.of(library.path).map((directory) => vendor(library, directory, names, hashes)),
   );
   refuseClashes(vendored);
-  return {libraries: vendored.sort(byPath), files, notes: notesOf(libraries.found, names, places, context)};
+  return {libraries: vendored.sort(byPath), files, notes: notesOf(libraries.found, vendored, context)};
 }
 
 function hashOfFile(root: Root, host: string): string {
@@ -274,8 +274,7 @@ function refuseClashes(libraries: readonly VendoredLibrary[]): void {
 
 function notesOf(
   found: ReadonlyMap<string, FoundLibrary>,
-  names: ReadonlyMap<string, string>,
-  places: Places,
+  vendored: readonly VendoredLibrary[],
   {audit}: PlanContext,
 ): string[] {
   const opening = [...found.values()]
@@ -285,7 +284,7 @@ function notesOf(
     );
   const {files} = audit.fields ?? {};
   const left = new Set(
-    [...names.keys()].flatMap((path) => places.of(path)).filter((directory) => !isPacked(directory, files)),
+    vendored.filter(({path}) => !isPacked(path, files)).map(({path}) => posix.dirname(path)),
   );
   return [
     ...opening,
@@ -296,13 +295,47 @@ function notesOf(
   ];
 }
 
-/** Whether npm would pack a directory: by an entry that is it or above it. Patterns are given the benefit. */
-function isPacked(directory: string, files: readonly string[] | undefined): boolean {
+/** Whether npm would pack a file: by an entry that is it or a directory above it, or by a pattern. */
+function isPacked(path: string, files: readonly string[] | undefined): boolean {
   if (files === undefined) return true;
   return files.some((entry) => {
-    const plain = withoutPatternAtEnd(entry.replace(/^\.?\/+/, ''));
-    return plain === '' || /[*?[{]/.test(plain) || `${directory}/`.startsWith(`${plain}/`);
+    if (entry.startsWith('!')) return false;
+    const start = entry.replace(/^\.?\/+/, '');
+    const plain = withoutPatternAtEnd(start);
+    return plain === '' || `${path}/`.startsWith(`${plain}/`) || mayMean(plain, path, plain !== start);
   });
+}
+
+/**
+ * Whether a pattern may mean a file, or a directory above it. Without a slash it is compared with the last name alone; one
+ * with `**` is given the benefit of the doubt, but for its last name.
+ */
+function mayMean(pattern: string, path: string, isDirectory: boolean): boolean {
+  const [wanted, names] = [pattern.split('/'), path.split('/')];
+  if (wanted.includes('**') || wanted.length === 1)
+    return isDirectory || isLike(names.at(-1) ?? '', wanted.at(-1) ?? '');
+  const isLongEnough = isDirectory ? wanted.length < names.length : wanted.length === names.length;
+  return isLongEnough && wanted.every((one, i) => isLike(names[i] ?? '', one));
+}
+
+/** Whether a name is like a pattern with `*` and `?`; any that has more to it is taken to be like it. */
+function isLike(name: string, pattern: string): boolean {
+  if (/[[{(]/.test(pattern)) return true;
+  // Where the last `*` was, and what it stands for so far.
+  let [at, star, stands] = [0, -1, 0];
+  for (let i = 0; i < name.length || at < pattern.length; ) {
+    if (pattern[at] === '*') {
+      star = at++;
+      stands = i;
+    } else if (i < name.length && (pattern[at] === '?' || pattern[at] === name[i])) {
+      at++;
+      i++;
+    } else if (star >= 0 && stands < name.length) {
+      at = star + 1;
+      i = ++stands;
+    } else return false;
+  }
+  return true;
 }
 
 /** An entry without `/`, `/*` and `/**` at its end, with which it means all that is in a directory, too. */
