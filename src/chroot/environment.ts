@@ -27,16 +27,22 @@ const readByLoaders = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|MAL
 /** The shell's own record of where it is, which is somewhere else inside. */
 const ofThisDirectory = /^(PWD|OLDPWD)$/;
 
-/** Split an environment into what may be set at once and what an env(1) has to set. */
+/**
+ * Split an environment into what may be set at once and what an env(1) has to set.
+ *
+ * @param cwd where the command starts inside; the last shell on the way was in `/`
+ */
 export function splitEnvironment(
   root: Root,
   wanted: Readonly<Record<string, string | undefined>>,
+  cwd: string,
   onWarning: (message: string) => void,
 ): GuestEnvironment {
-  const all = Object.entries(wanted).filter(
+  const own = Object.entries(wanted).filter(
     (variable): variable is [string, string] =>
       variable[1] !== undefined && !ofThisDirectory.test(variable[0]),
   );
+  const all = cwd === '/' ? own : [...own, ['PWD', cwd] as const];
   const {env, outside} = pastShells(all.filter(([name]) => !readByLoaders.test(name)));
   const late = all.filter(([name]) => readByLoaders.test(name)).map(([name, value]) => `${name}=${value}`);
   if (late.length === 0) return {env, outside, inside: []};
@@ -47,7 +53,7 @@ export function splitEnvironment(
 }
 
 /** What a shell passes on as it got it: a name of POSIX, and none that it sets itself. */
-const passedByShells = /^(?!(?:IFS|OPTIND|PPID)$)[A-Za-z_]\w*$/;
+const passedByShells = /^(?!(?:IFS|OPTIND|PPID|PWD|OLDPWD)$)[A-Za-z_]\w*$/;
 
 /**
  * Take an environment past the shells on the way.

@@ -80,11 +80,15 @@ async function enterMachine(
   const hostEntries = readHostEntries(onWarning);
   const keepsId = options.idMap === 'own';
   const idMap = planIdMap(options.idMap === 'own' ? 'auto' : options.idMap);
-  const environment = {...definedOnly(options.env ?? process.env), ...(keepsId ? {} : rootless(idMap))};
+  const given = definedOnly(options.env ?? process.env);
+  const cwd = options.cwd ?? workingDirectory();
+  // Make's $(PWD) is this variable. The caller's own may go through a link.
+  const PWD = options.cwd ?? given.PWD ?? cwd;
+  const environment = {...given, PWD, ...(keepsId ? {} : rootless(idMap))};
   const {env, outside} = pastShells(Object.entries(environment));
   const namespace = await openNamespace({
     setup: [planMachineMounts(), planPrivateTable()].join('\n'),
-    command: [...dropRights(idMap), ...outside, ...entering(options.cwd, keepsId), ...command],
+    command: [...dropRights(idMap), ...outside, ...entering(cwd, keepsId), ...command],
     env,
     stdio,
     onWarning,
@@ -119,7 +123,7 @@ function architectureOf(name: string) {
 }
 
 /** Back to the working directory; with one's own id, in a user namespace in which that is the only one. */
-function entering(cwd = workingDirectory(), keepsId = false): readonly string[] {
+function entering(cwd: string, keepsId: boolean): readonly string[] {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
   const own = keepsId && uid !== 0 ? ['--user', `--map-user=${uid}`, `--map-group=${gid}`] : [];
   return [findTool('unshare'), ...own, `--wd=${cwd}`, '--'];

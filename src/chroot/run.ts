@@ -141,7 +141,7 @@ function planRun(root: Root, command: readonly string[], options: RunPlanOptions
   if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...hostEntries]);
   const idMap = planIdMap(options.idMap);
   warnOfLimits(root, idMap, onWarning);
-  const guest = splitEnvironment(root, env, onWarning);
+  const guest = splitEnvironment(root, env, cwd, onWarning);
   const entering = [...guest.outside, ...intoChroot(root, cwd), ...guest.inside, ...command];
   const own = inOwnTerminal(entering, stdio.map(descriptorOf), guest.env.SHELL, onWarning);
   const terminal = own === entering ? terminalOf(stdio[0]) : ownTerminal;

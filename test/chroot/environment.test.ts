@@ -1,3 +1,5 @@
+import {mkdirSync, symlinkSync} from 'node:fs';
+import {join} from 'node:path';
 import test from 'ava';
 import {chooseEnvironment} from '../../src/chroot/environment.js';
 import {elfinterp, program} from '../helpers/cli.js';
@@ -71,5 +73,25 @@ test(
     t.is(stderr, '');
     for (const variable of ['x.y=1', 'IFS=q', 'a.b=5'])
       t.true(stdout.split('\n').includes(variable), variable);
+  }),
+);
+
+test(
+  'PWD is where the command starts, in a chroot and on this machine',
+  withTools((t) => {
+    const root = nativeRoot(t);
+    const inside = elfinterp(['chroot', 'run', '--cwd=/bin', root, '--', '/bin/guest', 'env']);
+    t.true(inside.stdout.split('\n').includes('PWD=/bin'), inside.stdout + inside.stderr);
+    const [directory, link] = [join(root, 'real'), join(root, 'link')];
+    mkdirSync(directory);
+    symlinkSync('real', link);
+    // Whatever the shells on the way make of it, also where the caller has none.
+    for (const [cwd, PWD, expected] of [
+      [link, link, link],
+      [link, undefined, directory],
+    ] as const) {
+      const {stdout, stderr} = elfinterp(['binfmt', 'run', 'arm64', '--', 'env'], {cwd, env: {PWD}});
+      t.true(stdout.split('\n').includes(`PWD=${expected}`), stdout + stderr);
+    }
   }),
 );
