@@ -1,5 +1,5 @@
 import {isAbsolute, resolve} from 'node:path';
-import {ElfError} from '../errors.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
 
 /**
  * The directory that relative paths start in.
@@ -17,7 +17,13 @@ export function workingDirectory(): string {
   }
 }
 
-/** Make a path absolute. Only a relative one needs a working directory. @throws ElfError FILE_SYSTEM */
+/**
+ * Make a path absolute. Only a relative one needs a working directory. An empty one names nothing, as for the kernel: a
+ * script whose variable is unset does not mean the directory it is in.
+ *
+ * @throws ElfError FILE_SYSTEM
+ */
 export function absolutePath(path: string): string {
+  if (path === '') throw systemError(path, errnoError('ENOENT'));
   return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
 }

@@ -2,7 +2,7 @@
  * The chroot commands' own part: options become a library call, and what it answers becomes text or JSON. What the
  * calls do is tested in test/chroot.
  */
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {greeting, guestRoot} from '../chroot/guest-root.js';
@@ -76,3 +76,20 @@ test(
     );
   }),
 );
+
+test('an empty path is not the working directory', (t) => {
+  const cwd = tempDirectory(t);
+  for (const args of [
+    ['chroot', 'install', '', 'qemu-arm', '--arch', 'armhf'],
+    ['chroot', 'run', '', '--', 'true'],
+    ['chroot', 'verify', ''],
+    ['chroot', 'remove', ''],
+    ['chroot', 'create', '--resume', ''],
+    ['doctor', ''],
+    ['bundle', '/bin/true', '--into', ''],
+  ]) {
+    const {status, stderr} = elfinterp(args, {cwd});
+    t.deepEqual([status, stderr], [1, "elfinterp: '': no such file or directory\n"], args.join(' '));
+  }
+  t.deepEqual(readdirSync(cwd), []);
+});
