@@ -1,4 +1,4 @@
-import {accessSync, constants} from 'node:fs';
+import {accessSync, constants, statSync} from 'node:fs';
 
 /** Never by PATH, which may contain another user's directory. The last two are those of NixOS and Guix. */
 const directories = [
@@ -14,11 +14,11 @@ export function findFixedProgram(name: string): string | undefined {
   return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
 }
 
-/** Whether this process may run a file. */
+/** Whether this process may run a file. A directory of PATH may contain others, whose permission has the same bits. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }

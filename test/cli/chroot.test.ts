@@ -93,3 +93,14 @@ test('an empty path is not the working directory', (t) => {
   }
   t.deepEqual(readdirSync(cwd), []);
 });
+
+test(
+  'a directory of PATH that has the name of a tool is not the tool',
+  withTools((t) => {
+    const [directory, root] = [tempDirectory(t), guestRoot(t)];
+    for (const name of ['env', 'mkdir', 'mount', 'setpriv', 'sh', 'unshare', 'qemu-arm'])
+      mkdirSync(path.join(directory, name));
+    const env = {PATH: `${directory}:${process.env.PATH}`};
+    t.like(elfinterp(['chroot', 'run', root, '--', '/bin/sh'], {env}), {status: 0, stderr: ''});
+  }),
+);
