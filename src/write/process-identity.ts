@@ -13,7 +13,7 @@ let own: string | undefined;
 
 /** Tell this process from every other: `PID-START-PLACE`. */
 export function ownIdentity(): string {
-  own ??= `${process.pid}-${startOf(process.pid)}-${placeOfNumbers()}`;
+  own ??= `${process.pid}-${statOf(process.pid).start}-${placeOfNumbers()}`;
   return own;
 }
 
@@ -25,7 +25,9 @@ export function isRunning(whose: string): boolean | 'unknown' {
   const [pid = '', start = '', place = ''] = whose.split('-');
   if (place !== placeOfNumbers()) return 'unknown';
   if (!isAlive(Number(pid))) return false;
-  const now = startOf(Number(pid));
+  const {state, start: now} = statOf(Number(pid));
+  // Nobody may ever wait for what was killed: process 1 of many a container does not.
+  if (state === 'Z' || state === 'X') return false;
   return start === unknownStart || now === unknownStart || start === now;
 }
 
@@ -43,15 +45,16 @@ export function isAtWork(whose: string, since: number): boolean {
 
 const unknownStart = '0';
 
-/** In ticks of the clock since the boot (proc(5), stat, field 22). */
-function startOf(pid: number): string {
+/** Its state, and when it started in ticks of the clock since the boot (proc(5), stat, fields 3 and 22). */
+function statOf(pid: number): {state?: string | undefined; start: string} {
   try {
     // Where /proc is another namespace's, another process has that number there.
-    if (readlinkSync('/proc/self') !== String(process.pid)) return unknownStart;
+    if (readlinkSync('/proc/self') !== String(process.pid)) return {start: unknownStart};
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? unknownStart;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return {state: fields[0], start: fields[19] ?? unknownStart};
   } catch {
-    return unknownStart;
+    return {start: unknownStart};
   }
 }
 

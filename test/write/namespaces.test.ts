@@ -4,10 +4,12 @@
  */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {readdirSync} from 'node:fs';
+import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
+import {setTimeout} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
+import {isRunning} from '../../src/write/process-identity.js';
 import {workspacePrefix} from '../../src/write/workspace.js';
 import {copyFixture} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
@@ -54,3 +56,26 @@ for (const [title, holds, edits] of [
     }),
   );
 }
+
+test(
+  'a process that ended and that nobody waits for is at work no longer',
+  withTools(async (t) => {
+    const say = `
+      const {ownIdentity} = await import(${url('write/process-identity.js')});
+      console.log(ownIdentity());
+      for await (const _ of process.stdin);
+    `;
+    // The shell becomes a program that waits for no process. Of a job in the background, standard input is /dev/null.
+    const script = ['"$@" <&3 &', 'exec sleep 60 3<&-'].join('\n');
+    const words = ['-c', script, 'sh', process.execPath, '--input-type=module', '-e', say];
+    const parent = spawn('sh', words, {stdio: ['ignore', 'pipe', 'inherit', 'pipe']});
+    t.teardown(() => parent.kill('SIGKILL'));
+    const [said] = await once(parent.stdout ?? parent, 'data');
+    const identity = String(said).trim();
+    t.true(isRunning(identity));
+    const [pid] = identity.split('-');
+    process.kill(Number(pid), 'SIGKILL');
+    while (!readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')) await setTimeout(20);
+    t.false(isRunning(identity));
+  }),
+);
