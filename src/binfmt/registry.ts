@@ -27,7 +27,17 @@ export interface BinfmtTable {
 /** @throws ElfError NOT_FOUND when binfmt_misc is not mounted there, FILE_SYSTEM when it cannot be read */
 export function readTable(mountPoint: string): BinfmtTable {
   const enabled = readControlFile(mountPoint, 'status').trim() === 'enabled';
-  return {enabled, entries: entryNames(mountPoint).map((name) => readEntry(mountPoint, name))};
+  return {enabled, entries: entryNames(mountPoint).flatMap((name) => findEntry(mountPoint, name) ?? [])};
+}
+
+/** Undefined for one that another process has taken out of the table meanwhile. */
+function findEntry(mountPoint: string, name: string): BinfmtEntry | undefined {
+  try {
+    return readEntry(mountPoint, name);
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
 }
 
 /** A directory of the kernel's own gives its newest file first, unlike `readdirSync`, which sorts by name. */

@@ -1,12 +1,14 @@
 /* Against the kernel, in user namespaces that each have a table of their own. */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {readdirSync} from 'node:fs';
+import {readdirSync, symlinkSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {formatRegistration, type Registration} from '../../src/binfmt/registration.js';
 import {readEntry, readTable, register, setEnabled, unregister} from '../../src/binfmt/registry.js';
 import {qemuTargets} from '../../src/binfmt/targets.js';
 import {ElfError} from '../../src/errors.js';
+import {tempDirectory} from '../helpers/temp.js';
 
 interface PrivateTable {
   readonly holder: ChildProcess;
@@ -137,6 +139,18 @@ test('a directory that is not binfmt_misc is said to be none', (t) => {
     t.is(error.message, '/tmp: binfmt_misc is not mounted here');
     t.is(error.code, 'NOT_FOUND');
   }
+});
+
+test('an entry that goes away while the table is read does not keep the others from being read', (t) => {
+  const table = tempDirectory(t);
+  writeFileSync(join(table, 'status'), 'enabled\n');
+  writeFileSync(join(table, 'stays'), 'enabled\ninterpreter /bin/x\nflags: \nextension .x\n');
+  // It is listed, and cannot be opened any more.
+  symlinkSync('nothing', join(table, 'goes'));
+  t.deepEqual(
+    readTable(table).entries.map(({registration}) => registration.name),
+    ['stays'],
+  );
 });
 
 test('an entry that is not there is said to be missing', async (t) => {
