@@ -85,6 +85,9 @@ export function parseSubordinateRanges(text: string, name: string, uid: number):
     const [owner, first, length] = line.split(':');
     const [outside, count] = [Number(first), Number(length)];
     if ((owner !== name && owner !== String(uid)) || !(outside > 0) || !(count > 0)) continue;
+    // The kernel takes no id twice, and many a file has one range by name and by number.
+    if (ranges.some((range) => outside < range.outside + range.count && range.outside < outside + count))
+      continue;
     ranges.push({inside, outside, count});
     inside += count;
   }
