@@ -6,7 +6,7 @@ import {posix} from 'node:path';
 import {describeEmulator} from '../binfmt/emulator.js';
 import type {Registration} from '../binfmt/registration.js';
 import {isNativeTarget, type QemuTarget, targetOfEmulatorName} from '../binfmt/targets.js';
-import {ElfError} from '../errors.js';
+import {ElfError, printable} from '../errors.js';
 import {Root} from '../loader/root.js';
 import {architectureOf, findArchitecture} from './architecture.js';
 import {type SelfContained, type SelfContainedOptions, selfContained} from './cache/self-contained.js';
@@ -87,12 +87,13 @@ export async function fetchEmulators(
   flags = defaultFlags,
   options: SelfContainedOptions = {},
 ): Promise<MachineEmulators> {
+  const each = oncePerTarget(wanted);
   const files = await fetchFiles(
-    wanted.map(({program}) => program),
+    each.map(({program}) => program),
     options,
   );
   try {
-    const registrations = wanted.map(({target}, i) =>
+    const registrations = each.map(({target}, i) =>
       describeEmulator(files.paths[i] ?? '', {target: target.name, flags: withF(flags)}),
     );
     return {registrations, [Symbol.dispose]: files[Symbol.dispose]};
@@ -100,6 +101,26 @@ export async function fetchEmulators(
     files[Symbol.dispose]();
     throw error;
   }
+}
+
+/**
+ * One emulator for each target: armel and armhf have the same one.
+ *
+ * @throws ElfError BAD_REQUEST when two are asked for
+ */
+function oncePerTarget(wanted: readonly WantedEmulator[]): readonly WantedEmulator[] {
+  const programs = new Map<QemuTarget, string>();
+  for (const {program, target} of wanted) {
+    const other = programs.get(target) ?? program;
+    if (other !== program) {
+      throw new ElfError('BAD_REQUEST', `two emulators for ${target.name}, and only one can be used`, {
+        path: program,
+        got: printable(other),
+      });
+    }
+    programs.set(target, program);
+  }
+  return [...programs].map(([target, program]) => ({program, target}));
 }
 
 function withF(flags: string): string {

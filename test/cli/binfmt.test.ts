@@ -1,9 +1,9 @@
 /* The commands in user namespaces that each have a table of their own; the machine's table is only refused. */
-import {existsSync, symlinkSync, writeFileSync} from 'node:fs';
+import {copyFileSync, existsSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {guestRoot} from '../chroot/guest-root.js';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, program} from '../helpers/cli.js';
 import {ownCache} from '../helpers/own-cache.js';
 import {defineElfinterp, inNamespace} from '../helpers/private-table.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -225,3 +225,28 @@ test('a table is the same with a slash at its end, by a relative path or by a li
   t.is(stderr, '');
   t.regex(stdout, /\nqemu-mips {2}enabled {2}P {2}\/opt\/qemu-mips {2}mips\n$/);
 });
+
+test(
+  'two architectures that have one emulator are one entry, and two emulators for one target are refused',
+  withTools((t) => {
+    const once = elfinterp([
+      'binfmt',
+      'run',
+      'armel',
+      'armhf',
+      'arm',
+      '--',
+      process.execPath,
+      program,
+      'binfmt',
+      'list',
+    ]);
+    t.is(once.stderr, '');
+    t.regex(once.stdout, /^qemu-arm {2}enabled {2}PF {2}\S+ {2}arm$/m);
+    const copy = path.join(tempDirectory(t), 'qemu-arm');
+    copyFileSync(pathOf('qemu-arm'), copy);
+    const two = elfinterp(['binfmt', 'run', 'armel', copy, '--', 'true']);
+    t.is(two.status, 1);
+    t.regex(two.stderr, /two emulators for arm, and only one can be used/);
+  }),
+);
