@@ -47,10 +47,20 @@ function mayType(): boolean {
   }
 }
 
-/** script(1) starts the command with the shell that $SHELL names, which may be any; the command gets its own again. */
+/**
+ * script(1) starts the command with the shell that $SHELL names, which may be any; the command gets its own again. It
+ * takes the command as one argument, and the kernel none above 128 KiB, so the line is in variables.
+ */
 function throughScript(command: readonly string[], shell: string | undefined): readonly string[] {
   const restore = shell === undefined ? 'unset SHELL' : `SHELL=${singleQuoted(shell)}`;
-  const line = `${restore}; exec ${command.map(singleQuoted).join(' ')}`;
-  const options = ['--quiet', '--return', '--command', line, '/dev/null'];
-  return [findTool('env'), `SHELL=${findTool('sh')}`, findTool('script'), ...options];
+  const pieces = command.map(singleQuoted).join(' ').match(longestPiece) ?? [];
+  const names = pieces.map((_, i) => `elfinterp_command_${i}`);
+  const line = names.map((name) => `$${name}`).join('');
+  const start = `${restore}; eval "unset ${names.join(' ')}; exec ${line}"`;
+  const options = ['--quiet', '--return', '--command', start, '/dev/null'];
+  const variables = pieces.map((piece, i) => `${names[i]}=${piece}`);
+  return [findTool('env'), `SHELL=${findTool('sh')}`, ...variables, findTool('script'), ...options];
 }
+
+/** In whole characters, of up to four bytes each. */
+const longestPiece = /.{1,30000}/gsu;

@@ -1,8 +1,10 @@
 /* A command on a terminal: what is typed there and what signals come, with a terminal of its own and without. */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {resolve} from 'node:path';
+import {writeFileSync} from 'node:fs';
+import {join, resolve} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {tempDirectory} from '../helpers/temp.js';
 import {withTools} from '../helpers/tools.js';
 import {nativeRoot} from './native-root.js';
 
@@ -94,5 +96,23 @@ test(
     });
     await once(child, 'close');
     t.regex(said, /(x86_64|aarch64)\r\n[\s\S]*status 5\r\n/);
+  }),
+);
+
+test(
+  'a command may be longer than the kernel lets one argument be',
+  withTools(async (t) => {
+    const words = `echo $#; echo "$1"`;
+    const long = Array.from({length: 10_000}, (_, i) => `'word-é😀 "$(${i})" \n'`).join(' ');
+    const file = join(tempDirectory(t), 'line');
+    writeFileSync(file, `exec ${process.execPath} ${runner} / '{}' /bin/sh -c '${words}' sh ${long}\n`);
+    const child = spawn('script', ['-qfec', `sh ${file}`, '/dev/null'], {stdio: ['pipe', 'pipe', 'inherit']});
+    t.teardown(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text;
+    });
+    await once(child, 'close');
+    t.regex(said, /10000\r\nword-é😀 "\$\(0\)" \r\n/);
   }),
 );
