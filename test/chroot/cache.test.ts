@@ -15,7 +15,9 @@ import test, {type ExecutionContext} from 'ava';
 import {cachePath, findOwnDirectory, openOwnDirectory} from '../../src/chroot/cache/place.js';
 import {evict, findCached, listCached, makeCached} from '../../src/chroot/cache/store.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
+import {program} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
+import {run, withTools} from '../helpers/tools.js';
 
 const key = (digit: string) => digit.repeat(40);
 const onRoot = process.geteuid?.() === 0;
@@ -168,3 +170,51 @@ test('a link in the place of an entry leads nowhere', async (t) => {
   evict(cache, 0);
   t.is(readFileSync(join(elsewhere, 'qemu-arm'), 'utf8'), 'theirs');
 });
+
+test(
+  'a cache on a file system that executes nothing is not used, and that is said',
+  withTools((t) => {
+    const [place, temporary] = [tempDirectory(t), tempDirectory(t)];
+    const lines = [
+      `mount -t tmpfs -o noexec,mode=700 tmpfs ${place}`,
+      `export ELFINTERP_CACHE=${place}/cache TMPDIR=${temporary}`,
+      `${process.execPath} ${program} binfmt run arm64 -- echo ran`,
+      `${process.execPath} ${program} doctor`,
+    ];
+    const {stdout, stderr} = run('unshare', [
+      '--user',
+      '--map-root-user',
+      '--mount',
+      'sh',
+      '-ec',
+      lines.join('\n'),
+    ]);
+    const what = `${place}/cache: programs in this directory cannot be executed`;
+    t.true(stdout.startsWith('ran\n'), stdout + stderr);
+    t.true(stderr.includes(`packed only for this run: ${what}`), stderr);
+    t.regex(
+      stdout,
+      /the cache of packed emulators is not used[^\n]*\n {2}evidence: [^\n]*mounted with noexec/,
+    );
+    t.deepEqual(readdirSync(temporary), []);
+  }),
+);
+
+test(
+  'a user who has no home directory has no cache',
+  withTools((t) => {
+    // Of root, /etc/passwd says it; so there is another one.
+    const lines = [
+      `mount -t tmpfs tmpfs /etc`,
+      `exec ${process.execPath} ${program} binfmt run arm64 -- echo ran`,
+    ];
+    const env = {TMPDIR: tempDirectory(t), HOME: undefined, ELFINTERP_CACHE: undefined};
+    const {stdout, stderr} = run(
+      'unshare',
+      ['--user', '--map-root-user', '--mount', 'sh', '-ec', lines.join('\n')],
+      {env},
+    );
+    t.is(stdout, 'ran\n', stderr);
+    t.regex(stderr, /packed only for this run: this user has no home directory/);
+  }),
+);

@@ -10,8 +10,9 @@ import {readlinkSync, type Stats} from 'node:fs';
 import {homedir} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 import {inInitialUserNamespace} from '../../binfmt/mount.js';
-import {ElfError, errnoError, systemError} from '../../errors.js';
+import {ElfError, errnoError, printable, systemError} from '../../errors.js';
 import {type DirFd, openDirectory} from '../../source/dir-fd.js';
+import {mountOf} from '../mount-of.js';
 
 /** What in the environment says where the cache is. */
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,13 +24,38 @@ const directoryOfRoot = '/var/cache/elfinterp';
  * Tell where the cache is: `$ELFINTERP_CACHE`; for root `/var/cache/elfinterp`; for others
  * `$XDG_CACHE_HOME/elfinterp`, or `~/.cache/elfinterp` (XDG Base Directory Specification: a relative path does not
  * count). It need not exist.
+ *
+ * @throws ElfError NOT_FOUND for a user who has no home directory
  */
 export function cachePath(env: Environment = process.env, isRoot = isRealRoot()): string {
   const {ELFINTERP_CACHE: own, XDG_CACHE_HOME: caches, HOME: home} = env;
   if (own !== undefined && isAbsolute(own)) return own;
   if (isRoot) return directoryOfRoot;
   if (caches !== undefined && isAbsolute(caches)) return join(caches, 'elfinterp');
-  return join(home !== undefined && isAbsolute(home) ? home : homedir(), '.cache', 'elfinterp');
+  return join(home !== undefined && isAbsolute(home) ? home : homeOfUser(), '.cache', 'elfinterp');
+}
+
+/** As /etc/passwd has it, which does not know every user of a container. */
+function homeOfUser(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw new ElfError('NOT_FOUND', 'this user has no home directory', {
+      expected: 'HOME, XDG_CACHE_HOME or ELFINTERP_CACHE in the environment',
+      cause,
+    });
+  }
+}
+
+/** From a file system mounted with noexec the kernel registers no emulator. @throws ElfError UNSUPPORTED */
+export function requireExec({real}: DirFd): void {
+  const mount = mountOf(real);
+  if (!mount?.options.includes('noexec')) return;
+  throw new ElfError('UNSUPPORTED', 'programs in this directory cannot be executed', {
+    path: real,
+    expected: 'ELFINTERP_CACHE to name a directory on another file system',
+    got: `${printable(mount.path)} is mounted with noexec`,
+  });
 }
 
 /** Root of a user namespace is another user outside, who does not own /var/cache. */

@@ -18,7 +18,7 @@ import type {DirFd} from '../../source/dir-fd.js';
 import {fileSource} from '../../source/file.js';
 import {version} from '../../version.js';
 import {removeTree} from '../../write/remove-tree.js';
-import {cachePath, openOwnDirectory} from './place.js';
+import {cachePath, openOwnDirectory, requireExec} from './place.js';
 import {findCached, makeCached} from './store.js';
 
 /** An emulator that needs nothing but itself. Dispose of it when it is registered with flag F. */
@@ -67,9 +67,13 @@ function inspect(program: string): string | undefined {
 }
 
 function openCache({onWarning}: SelfContainedOptions): DirFd | undefined {
+  let cache: DirFd | undefined;
   try {
-    return openOwnDirectory(cachePath());
+    cache = openOwnDirectory(cachePath());
+    requireExec(cache);
+    return cache;
   } catch (error) {
+    cache?.[Symbol.dispose]();
     if (!(error instanceof ElfError)) throw error;
     onWarning?.(`${cannotUse}: ${error.message}`);
     return undefined;
