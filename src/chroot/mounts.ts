@@ -12,12 +12,11 @@
  * /dev is filled where nobody else can reach it, and moved; a file to mount on is made in directories that are held.
  * A mount that is led elsewhere is one of this namespace only.
  */
-import {closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
+import {chmodSync, closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
-import {enter} from '../loader/inside.js';
 import {type Found, Root} from '../loader/root.js';
-import {openDirectory} from '../source/dir-fd.js';
+import {type DirFd, openDirectory} from '../source/dir-fd.js';
 import {quoted, singleQuoted} from '../source/shell-word.js';
 import {absolutePath} from '../source/working-directory.js';
 import {findTool} from './tools.js';
@@ -177,7 +176,7 @@ function planOwnFile(root: Root, path: string): string {
 function makeFile(root: Root, inside: string): void {
   try {
     using top = openDirectory(root.host);
-    using directory = enter(top, posix.dirname(inside), 'make');
+    using directory = makeDirectories(top, posix.dirname(inside));
     const fd = openSync(directory.at(posix.basename(inside)), 'wx', 0o644);
     try {
       // Whatever the umask: what is mounted on it is for everybody, and the file stays.
@@ -188,6 +187,19 @@ function makeFile(root: Root, inside: string): void {
   } catch (error) {
     throw systemError(root.hostPath(inside), error, 'cannot create the file to mount on');
   }
+}
+
+/** Those that are missing are for everybody as well, and they stay. */
+function makeDirectories(top: DirFd, path: string): DirFd {
+  let here = top.dup();
+  for (const name of path.split('/').filter((part) => part !== '')) {
+    using above = here;
+    const there = above.directory(name);
+    here = there ?? above.make(name);
+    // A private one that the owner of the chroot moves there meanwhile is not ours to open to all.
+    if (there === undefined && here.names().length === 0) chmodSync(here.path, 0o755);
+  }
+  return here;
 }
 
 /** `missing/../way/file` leads on through `way`, which was not looked at: it may be a link out of the chroot. */

@@ -3,7 +3,15 @@
  */
 
 import type fs from 'node:fs';
-import {existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {planMounts} from '../../src/chroot/mounts.js';
@@ -22,16 +30,20 @@ test('the lines write to no path of the chroot: only mounts go there', (t) => {
   t.is(statSync(join(chroot, 'etc/resolv.conf')).size, 0);
 });
 
-test('a file that is made to mount on can be read by everybody, whatever the umask', (t) => {
+test('a file that is made to mount on, and its directories, can be read by everybody, whatever the umask', (t) => {
   const chroot = tempDirectory(t);
-  mkdirSync(join(chroot, 'etc'));
+  mkdirSync(join(chroot, 'etc'), {mode: 0o750});
+  symlinkSync('../run/resolver/stub', join(chroot, 'etc/resolv.conf'));
   // A worker has no umask of its own to set.
-  const strict = ({openSync}: typeof fs) => ({
+  const strict = ({mkdirSync, openSync}: typeof fs) => ({
+    mkdirSync: (path: string, {mode}: {mode: number}) => mkdirSync(path, {mode: mode & 0o700}),
     openSync: (path: string, flags: string | number, mode?: number) =>
       openSync(path, flags, mode && mode & 0o700),
   });
   withPatchedFs(strict, () => planMounts(new Root(chroot), false, {resolvConf: true}));
-  t.is(statSync(join(chroot, 'etc/resolv.conf')).mode & 0o777, 0o644);
+  t.is(statSync(join(chroot, 'run/resolver/stub')).mode & 0o777, 0o644);
+  for (const name of ['run', 'run/resolver']) t.is(statSync(join(chroot, name)).mode & 0o777, 0o755);
+  t.is(statSync(join(chroot, 'etc')).mode & 0o777, 0o750);
 });
 
 test('a file that is made to mount on is not one that a link has come to lead to', (t) => {
