@@ -113,7 +113,7 @@ function planDev(dev: string, terminal: string | undefined): string {
     ...devices.flatMap((name) => bindDevice(`/dev/${name}`, at(name))),
     // So that ttyname(3) finds the terminal, whose own device is in the machine's devpts.
     ...(terminal === undefined || terminal === ownTerminal ? [] : bindDevice(terminal, at('console'))),
-    `mkdir -p ${quote(at('pts'))} ${quote(at('shm'))}`,
+    command('mkdir', '-p', at('pts'), at('shm')),
     attempt(
       'mount /dev/pts',
       'mount',
@@ -126,9 +126,9 @@ function planDev(dev: string, terminal: string | undefined): string {
     ),
     ...(terminal === ownTerminal ? planOwnTerminal(at('pts')) : []),
     attempt('mount /dev/shm', 'mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', at('shm')),
-    `ln -s pts/ptmx ${quote(at('ptmx'))}`,
-    `ln -s /proc/self/fd ${quote(at('fd'))}`,
-    ...['stdin', 'stdout', 'stderr'].map((name, fd) => `ln -s /proc/self/fd/${fd} ${quote(at(name))}`),
+    command('ln', '-s', 'pts/ptmx', at('ptmx')),
+    command('ln', '-s', '/proc/self/fd', at('fd')),
+    ...['stdin', 'stdout', 'stderr'].map((name, fd) => command('ln', '-s', `/proc/self/fd/${fd}`, at(name))),
     step('mount /dev', 'mount', '--no-mtab', '--move', workshop, dev),
   ].join('\n');
 }
@@ -309,6 +309,11 @@ function attempt(what: string, ...command: readonly string[]): string {
 function line(word: string, what: string, [tool = '', ...rest]: readonly string[]): string {
   const program = tool === 'mount' ? findTool(tool) : tool;
   return [word, ...[what, program, ...rest].map(quote)].join(' ');
+}
+
+/** By its path: the PATH in the environment is the command's, who may need none of this machine's directories. */
+function command(tool: 'ln' | 'mkdir', ...rest: readonly string[]): string {
+  return [findTool(tool), ...rest].map(quote).join(' ');
 }
 
 /**

@@ -7,6 +7,8 @@ const packages = {
   env: 'coreutils',
   script: 'bsdutils',
   sh: 'dash',
+  ln: 'coreutils',
+  mkdir: 'coreutils',
   mount: 'mount',
   setpriv: 'util-linux',
   unshare: 'util-linux',

@@ -95,3 +95,14 @@ test(
     }
   }),
 );
+
+test(
+  'the PATH of the command needs no directory of this machine',
+  withTools((t) => {
+    const guest = ['/bin/guest', 'cat', '/proc/self/mountinfo'];
+    const args = ['chroot', 'run', '--env=PATH=/nowhere', nativeRoot(t), '--', ...guest];
+    const {status, stdout, stderr} = elfinterp(args);
+    t.deepEqual([status, stderr], [0, '']);
+    for (const place of ['/dev/pts', '/dev/shm']) t.true(stdout.includes(` ${place} `), place);
+  }),
+);
