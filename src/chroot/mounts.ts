@@ -25,7 +25,7 @@ import {findTool} from './tools.js';
 export interface BindMount {
   /** A file or directory of the machine. */
   readonly source: string;
-  /** Where it appears inside the chroot, from its root; it must exist there. Default: as on the machine. */
+  /** Where it appears inside the chroot, from its root; it must exist there, except below /dev. Default: as on the machine. */
   readonly target?: string | undefined;
   /** What is mounted below the source stays as it is. */
   readonly readOnly?: boolean | undefined;
@@ -72,6 +72,10 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     binds = [],
     terminal,
   } = options;
+  const ownDev = root.resolve('/dev');
+  const isNew = dev && ownDev.found && ownDev.stats.isDirectory();
+  const inDev = binds.filter((bind) => isNew && placesOf(bind).target.startsWith('/dev/'));
+  const others = binds.filter((bind) => !inDev.includes(bind));
   return [
     planMachineMounts(),
     privateTable && planPrivateTable(),
@@ -79,10 +83,10 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     attempt('mount /', 'mount', '--rbind', root.host, root.host),
     proc && within(root, '/proc', (target) => attempt('mount /proc', 'mount', '--rbind', '/proc', target)),
     sys && within(root, '/sys', (target) => attempt('mount /sys', 'mount', '--rbind', '/sys', target)),
-    dev && within(root, '/dev', (target) => planDev(target, terminal)),
+    dev && within(root, '/dev', (target) => planDev(target, terminal, inDev)),
     resolvConf && planOwnFile(root, resolver),
     hosts && planOwnFile(root, hostNames),
-    ...binds.map((bind) => planBind(root, bind)),
+    ...others.map((bind) => planBind(root, bind)),
     warnOfMissing(root, [...(dev ? ['/dev'] : []), ...(proc ? ['/proc'] : [])]),
   ]
     .filter((line) => typeof line === 'string')
@@ -105,7 +109,8 @@ const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 /** Where /dev may be made: a directory of the kernel's, to which nobody else has a path. */
 const workshops = ['/proc/fs', '/sys/kernel'];
 
-function planDev(dev: string, terminal: string | undefined): string {
+/** @param binds what else is to be in it */
+function planDev(dev: string, terminal: string | undefined, binds: readonly BindMount[]): string {
   const workshop = workshops.find((path) => existsSync(path)) ?? '/proc/fs';
   const at = (name: string) => `${workshop}/${name}`;
   return [
@@ -129,8 +134,22 @@ function planDev(dev: string, terminal: string | undefined): string {
     command('ln', '-s', 'pts/ptmx', at('ptmx')),
     command('ln', '-s', '/proc/self/fd', at('fd')),
     ...['stdin', 'stdout', 'stderr'].map((name, fd) => command('ln', '-s', `/proc/self/fd/${fd}`, at(name))),
+    ...binds.flatMap((bind) => planDevice(bind, workshop)),
     step('mount /dev', 'mount', '--no-mtab', '--move', workshop, dev),
   ].join('\n');
+}
+
+/** In a directory that is new, the place to mount on is made. */
+function planDevice(bind: BindMount, workshop: string): string[] {
+  const {source, target} = placesOf(bind);
+  const from = sourceOf(source);
+  const place = posix.join(workshop, posix.relative('/dev', target));
+  const isDirectory = from.stats.isDirectory();
+  return [
+    command('mkdir', '-p', isDirectory ? place : posix.dirname(place)),
+    ...(isDirectory ? [] : [`: >>${quote(place)}`]),
+    mountBind(bind, from, place),
+  ];
 }
 
 /** What the terminal of the command is made of (terminal.ts) is the chroot's, so that it has a name there. */
@@ -245,7 +264,6 @@ export function placesOf({source, target}: BindMount) {
 
 /** @param makeReadOnly how: a bind mount that stays writable is an error, or a warning */
 function planBind(root: Root, bind: BindMount, makeReadOnly = step): string {
-  const {readOnly = false} = bind;
   const {source, target} = placesOf(bind);
   const from = sourceOf(source);
   const to = root.resolve(target);
@@ -264,9 +282,14 @@ function planBind(root: Root, bind: BindMount, makeReadOnly = step): string {
       got: printable(to.inside),
     });
   }
-  const lines = [step(`mount ${target}`, 'mount', '--rbind', from.host, to.host)];
-  if (readOnly)
-    lines.push(makeReadOnly(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', to.host));
+  return mountBind(bind, from, to.host, makeReadOnly);
+}
+
+function mountBind(bind: BindMount, from: Found, place: string, makeReadOnly = step): string {
+  const {target} = placesOf(bind);
+  const lines = [step(`mount ${target}`, 'mount', '--rbind', from.host, place)];
+  if (bind.readOnly)
+    lines.push(makeReadOnly(`make ${target} read-only`, 'mount', '-o', 'remount,bind,ro', place));
   return lines.join('\n');
 }
 

@@ -1,5 +1,13 @@
 /* What programs of a root need besides files: devices, the name of the machine, setuid bits. Each is there, or said. */
-import {chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {bundle} from '../../src/bundle/bundle.js';
@@ -69,5 +77,27 @@ test(
     t.is(finding?.severity, 'doubtful');
     t.regex(finding?.what ?? '', /effective uid is not 0.*unable to resolve host/);
     t.regex(finding?.remedy ?? '', /chroot run --flags PC --hosts /);
+  }),
+);
+
+test(
+  "a device of the machine can be added to the chroot's own /dev, and a directory",
+  withTools(async (t) => {
+    const [into, source] = [tempDirectory(t), tempDirectory(t)];
+    await bundle(['/bin/cat'], {into});
+    for (const name of ['dev', 'proc']) mkdirSync(join(into, name));
+    writeFileSync(join(source, 'file'), 'shared\n');
+    const binds = ['/dev/zero:/dev/more/zero', `${source}:/dev/shm`, `${source}/file:/dev/file`];
+    const args = ['chroot', 'run', ...binds.flatMap((bind) => ['--bind', bind]), into, '--', cat];
+    const {status, stdout, stderr} = elfinterp([
+      ...args,
+      '/dev/shm/file',
+      '/dev/file',
+      '/proc/self/mountinfo',
+    ]);
+    t.deepEqual([status, stderr], [0, '']);
+    t.true(stdout.startsWith('shared\nshared\n'));
+    t.true(stdout.includes(' /dev/more/zero '));
+    t.deepEqual(readdirSync(join(into, 'dev')), []);
   }),
 );
