@@ -46,6 +46,11 @@ export function stateAt(top: DirFd, path: string): string | undefined {
   return there && stateOf(there);
 }
 
+/** The device of a file or directory, with which its state and its inode begin. */
+export function deviceOf({bigStats: {dev}}: PathFd): string {
+  return `${dev}`;
+}
+
 /** What distinguishes a file or directory from every other one. */
 export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
   return `${dev}:${ino}`;

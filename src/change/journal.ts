@@ -73,6 +73,8 @@ export interface Journal {
    * the name meanwhile, as the owner of the root may give it, is refused.
    */
   readonly directories?: Readonly<Record<string, string>>;
+  /** That of the root, as all states and inodes here begin with it. */
+  readonly device?: string;
   readonly prepare: readonly Preparation[];
   readonly commit: Commit;
   readonly finish: readonly Finish[];
@@ -82,8 +84,8 @@ export interface Journal {
 export const longestJournal = 1 << 25;
 
 /** Print a journal. @throws ElfError UNSUPPORTED for one that is too long to be read back */
-export function formatJournal({version, directories, prepare, commit, finish}: Journal): string {
-  const text = JSON.stringify({version, directories, prepare, commit, finish});
+export function formatJournal({version, directories, device, prepare, commit, finish}: Journal): string {
+  const text = JSON.stringify({version, directories, device, prepare, commit, finish});
   if (Buffer.byteLength(text) <= longestJournal) return text;
   throw new ElfError('UNSUPPORTED', 'too many files for one change: the list of steps is too long', {
     expected: `at most ${longestJournal} bytes`,
@@ -99,14 +101,30 @@ export function formatJournal({version, directories, prepare, commit, finish}: J
  */
 export function parseJournal(text: string, path: string): Journal {
   const reader = new Reader('journal', path);
-  const {version, directories, prepare, commit, finish} = reader.json(text);
+  const {version, directories, device, prepare, commit, finish} = reader.json(text);
   return {
     version: reader.oneOf(version, 'version', [1] as const),
     ...(directories !== undefined && {directories: readDirectories(reader, directories)}),
+    ...(device !== undefined && {device: reader.string(device, 'device')}),
     prepare: reader.list(prepare, 'prepare', (step, where) => readPreparation(reader, step, where)),
     commit: readCommit(reader, commit),
     finish: reader.list(finish, 'finish', (step, where) => readStep(reader, step, where, ['removeEmpty'])),
   };
+}
+
+/**
+ * What a journal says of a root that has another device by now: a file system that is mounted anew, as after a power
+ * failure, may get another number. Inodes stay.
+ */
+export function onDevice(journal: Journal, device: string): Journal {
+  const {device: former} = journal;
+  if (former === undefined || former === device) return journal;
+  // Of the strings in a journal, only states and inodes begin with a number.
+  const translate = (_: string, value: unknown) =>
+    typeof value === 'string' && value.startsWith(`${former}:`)
+      ? `${device}${value.slice(former.length)}`
+      : value;
+  return {...JSON.parse(formatJournal(journal), translate), device};
 }
 
 /** A step that has nothing but a path. */

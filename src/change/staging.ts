@@ -18,7 +18,8 @@ import type {DirFd} from '../source/dir-fd.js';
 import {syncDirectory} from '../write/durable.js';
 import {isOurs, makeOwnDirectory, type OwnDirectory} from '../write/own-directory.js';
 import {removeTree} from '../write/remove-tree.js';
-import {formatJournal, type Journal, longestJournal, parseJournal} from './journal.js';
+import {deviceOf} from './entry.js';
+import {formatJournal, type Journal, longestJournal, onDevice, parseJournal} from './journal.js';
 import {carryOut, directoriesOf, doneName, windUp} from './steps.js';
 
 /** What differs between the commands that change directories. */
@@ -105,7 +106,7 @@ export async function withStaging<T>(
 
 /** Carry out a change whose new files are in a staging directory. @throws ElfError; nothing is undone yet */
 export function carryOutIn({root, directory}: Staging, plan: Journal): void {
-  const journal = {...plan, directories: directoriesOf(root, plan)};
+  const journal = {...plan, directories: directoriesOf(root, plan), device: deviceOf(root)};
   writeJournal(directory, journal);
   carryOut({root, staging: directory}, journal);
 }
@@ -252,13 +253,14 @@ function withCure({path: staging}: Staging, error: ElfError): ElfError {
 }
 
 /** Undefined where no step was taken, or everything was done. What cannot be read is left to the user. */
-function readJournal({directory, kind, path}: Staging): Journal | undefined {
+function readJournal({root, directory, kind, path}: Staging): Journal | undefined {
   try {
     if (kind.formerJournal !== undefined && directory.names().includes(kind.formerJournal))
       throw new ElfError('BAD_MANIFEST', 'the list of another version of elfinterp', {
         path: kind.formerJournal,
       });
-    return parseFile(directory, posix.join(path, journalName));
+    const journal = parseFile(directory, posix.join(path, journalName));
+    return journal && onDevice(journal, deviceOf(root));
   } catch (error) {
     const cause = systemError(path, error, 'cannot read');
     if (cause.code === 'FILE_SYSTEM') throw cause;

@@ -217,6 +217,32 @@ for (const [title, journalFor] of [
   });
 }
 
+test('a change is undone although the file system has got another device number since', (t) => {
+  const {root, path: directory} = makeRoot(t);
+  rmSync(path.join(directory, stagingName), {recursive: true});
+  let renames = 0;
+  const failing = ({renameSync}: typeof fs) => ({
+    renameSync(...[from, to]: Parameters<typeof renameSync>) {
+      renames += 1;
+      if (renames > 4) throw Object.assign(new Error('EIO'), {code: 'EIO', syscall: 'rename'});
+      renameSync(from, to);
+    },
+  });
+  const plan = (staging: Sides['staging']) => {
+    fill(path.join(staging.path, 'new'), coming);
+    return replacing({root, staging});
+  };
+  withPatchedFs(failing, () => t.throws(() => changeBundle(root, plan), {code: 'FILE_SYSTEM'}));
+  const left = readdirSync(directory).find((name) => name.startsWith('.elfinterp-staging-')) ?? '';
+  t.is(contentOf(directory)['b/prog'], 'two');
+  const journal = path.join(directory, left, 'journal.json');
+  const {dev} = lstatSync(directory);
+  const text = readFileSync(journal, 'utf8');
+  writeFileSync(journal, text.replaceAll(`"${dev}:`, '"99:').replace(`"device":"${dev}"`, '"device":"99"'));
+  t.deepEqual(recover(root), [left]);
+  t.deepEqual(contentOf(directory), old);
+});
+
 test('a change of which the last step finds nothing is undone', (t) => {
   const {root, staging, path: directory} = makeRoot(t);
   const journal = removing({root, staging});

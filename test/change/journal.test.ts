@@ -1,5 +1,11 @@
 import test from 'ava';
-import {formatJournal, type Journal, longestJournal, parseJournal} from '../../src/change/journal.js';
+import {
+  formatJournal,
+  type Journal,
+  longestJournal,
+  onDevice,
+  parseJournal,
+} from '../../src/change/journal.js';
 
 const sha256 = 'a'.repeat(64);
 
@@ -28,6 +34,14 @@ const changed = (change: (json: any) => void): string => {
 
 test('a journal is read back as it was written', (t) => {
   t.deepEqual(parseJournal(formatJournal(journal), 'j'), journal);
+});
+
+test('a journal follows its file system to another device', (t) => {
+  const there = {...journal, directories: {'/b': '2049:11', '/mounted': '7:2'}, device: '2049'};
+  const here = JSON.parse(JSON.stringify(there).replaceAll('"2049', '"43'));
+  t.deepEqual(onDevice(parseJournal(formatJournal(there), 'j'), '43'), here);
+  t.deepEqual(onDevice(there, '2049'), there);
+  t.deepEqual(onDevice(journal, '43'), journal);
 });
 
 test('a journal may end with a mark instead of a move, and paths may have line breaks', (t) => {
