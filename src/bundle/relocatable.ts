@@ -278,6 +278,7 @@ function writeProgram(
       program: {view: edited, names: [place.name], sha256, mode},
       loader: {view: loader.view, names: [loaderName], ...loaderContent},
       libraries: [],
+      keepDirectories: false,
     });
     writePackedAt(packed, [edited.source, loader.view.source], place, () => {}, onProgress);
   } finally {

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -61,6 +62,27 @@ test(
     );
     const mount = `mount --bind "${third}" "${third}" && mount -o remount,bind,ro "${third}" && "${third}/bin/xz" --version`;
     t.regex(output('unshare', ['-Urm', 'sh', '-ec', mount]), /^xz /);
+  }),
+);
+
+test(
+  'no library of the machine is opened by a name',
+  withTools((t) => {
+    const top = tempDirectory(t);
+    const into = join(top, 'made');
+    const source = `
+      #include <dlfcn.h>
+      #include <stdio.h>
+      int main(void) { return puts(dlopen("libz.so.1", RTLD_NOW) ? "opened" : dlerror()) < 0; }`;
+    output('gcc', ['-x', 'c', '-', '-o', join(top, 'opens'), '-ldl'], {input: source});
+    t.is(output(join(top, 'opens'), []), 'opened\n');
+    t.is(elfinterp(['bundle', '--relocatable', join(top, 'opens'), '--into', into]).status, 0);
+    const bundled = join(into, 'bin/opens');
+    t.regex(output(bundled, []), /^libz\.so\.1: cannot open shared object file/);
+    rmSync(join(into, 'lib/libc.so.6'));
+    const {status, stderr} = run(bundled, []);
+    t.is(status, 127);
+    t.regex(stderr, /libc\.so\.6: cannot open shared object file/);
   }),
 );
 
