@@ -50,8 +50,9 @@ export class Loading {
   /** Objects whose needs are still to be looked at. */
   readonly #queue: Member[] = [];
 
-  constructor(lookups: Lookups, path: string, file: ProgramFile, options: ResolveTreeOptions) {
-    const {machine} = file.object;
+  constructor(lookups: Lookups, path: string, file: ProgramFile, given: ResolveTreeOptions) {
+    const {machine, packed} = file.object;
+    const options = packed?.isolated ? withoutVariables(given) : given;
     this.#inside = insideOf(lookups.root, path, file);
     const interpreter =
       this.#inside === undefined
@@ -292,6 +293,11 @@ export class Loading {
       versionProblems: this.#rules === glibc ? checkVersions(this.#members, this.#process.names) : [],
     };
   }
+}
+
+/** An isolated loader reads neither LD_LIBRARY_PATH nor LD_PRELOAD. */
+function withoutVariables({libraryPath: _, preload: __, ...options}: ResolveTreeOptions): ResolveTreeOptions {
+  return options;
 }
 
 /** What the result says of a request that failed. */

@@ -3,8 +3,10 @@
  * search path, before any directory is looked into.
  */
 import {posix} from 'node:path';
-import {type PackedContents, partSource} from '../elf/packed.js';
+import {PT} from '../elf/constants.js';
+import {type PackedContents, type PackedPart, partSource} from '../elf/packed.js';
 import {ElfView} from '../elf/view.js';
+import {type ByteSource, checkRange, isSameBytes} from '../source/source.js';
 import type {Interpreter} from './interpreter.js';
 import {readLoaderFacts} from './loader-facts.js';
 import type {LookedUpFile} from './lookups.js';
@@ -42,7 +44,7 @@ export function insideOf(root: Root, path: string, program: ProgramFile): Inside
         path: `${path}(${part.names[0]})`,
       };
       if (part.role === 'loader') {
-        const facts = readLoaderFacts(bytes, machine);
+        const facts = readLoaderFacts(runningCopy(view, part) ?? bytes, machine);
         const requested = segments?.interpreter;
         interpreter = {requested, path: file.path, file, facts, substituted: false};
       } else {
@@ -52,6 +54,39 @@ export function insideOf(root: Root, path: string, program: ProgramFile): Inside
     return {interpreter, libraries};
   });
 }
+
+/**
+ * The copy of the loader that runs. It opens other files than the original, because an isolated one has other strings. It
+ * is mapped from its first byte on, as a segment of its own.
+ */
+function runningCopy(view: ElfView, {offset, size}: PackedPart): ByteSource | undefined {
+  const {source} = view;
+  const length = Math.min(size, headerSize);
+  const header = source.read(offset, length);
+  const copy = view
+    .segments(PT.PT_LOAD)
+    .find(
+      ({p_offset, p_filesz}) =>
+        p_offset !== offset &&
+        p_filesz >= length &&
+        p_offset + length <= source.size &&
+        isSameBytes(source.read(p_offset, length), header),
+    );
+  if (copy === undefined) return undefined;
+  const start = copy.p_offset;
+  const range: ByteSource = {
+    path: source.path,
+    size: Math.min(size, source.size - start),
+    read: (at, count) => {
+      checkRange(range, at, count);
+      return source.read(start + at, count);
+    },
+  };
+  return range;
+}
+
+/** Of an ELF header of the class that can be packed. */
+const headerSize = 64;
 
 /** The part of a packed file that a path of this kind names; undefined for a path of another kind. */
 export function partNamed(contents: PackedContents, path: string) {

@@ -87,6 +87,26 @@ test(
 );
 
 test(
+  'tree says what the loader inside finds, not what the original would find',
+  withTools((t) => {
+    const top = tempDirectory(t);
+    const into = join(top, 'made');
+    t.is(elfinterp(['bundle', '--relocatable', '/usr/bin/xz', '--into', into]).status, 0);
+    const [program, library] = [join(into, 'bin/xz'), join(into, 'lib/liblzma.so.5')];
+    const elsewhere = join(top, 'liblzma.so.5');
+    renameSync(library, elsewhere);
+    t.is(run(program, ['--version'], {env: {LD_LIBRARY_PATH: top, LD_PRELOAD: elsewhere}}).status, 127);
+    const {status, stderr} = elfinterp(['tree', '--library-path', top, '--preload', elsewhere, program]);
+    t.is(status, 1);
+    t.regex(stderr, /bin\/xz: liblzma\.so\.5 was not found/);
+    renameSync(elsewhere, library);
+    const found = elfinterp(['tree', '--list', program]);
+    t.deepEqual([found.status, found.stderr], [0, '']);
+    t.true(found.stdout.includes('/lib/liblzma.so.5'));
+  }),
+);
+
+test(
   'until glibc 2.34 the name services were libraries of their own, and come along',
   withTools((t) => {
     const root = tempDirectory(t);
