@@ -1,5 +1,5 @@
 /* `bundle --trace` finds by a run what no header says. */
-import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
+import {copyFileSync, existsSync, linkSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {elfinterp} from '../helpers/cli.js';
@@ -76,6 +76,30 @@ test(
       /the traced command ended with exit status 1\n.*opened nothing that is not in the bundle/,
     );
     t.notRegex(second.stdout, /^ {2}--/m);
+  }),
+);
+
+test(
+  'a file that a run knows by two names is printed with both',
+  withTools((t) => {
+    const work = tempDirectory(t);
+    copyFileSync('/bin/true', join(work, 'tool'));
+    writeFileSync(join(work, 'data'), 'data');
+    for (const name of ['tool', 'data']) symlinkSync(name, join(work, `${name}-link`));
+    linkSync(join(work, 'data'), join(work, 'data-hard'));
+    const names = ['data-link', 'data', 'data-hard', 'tool-link', 'tool'];
+    const script = 'cat data-link data data-hard && ./tool-link && ./tool && cat data tool';
+    const place = ['bundle', '/bin/cat', '--into', join(work, 'out'), '--prefix', '/'];
+    const traced = (files: readonly string[]) => {
+      const {stdout} = elfinterp([...place, ...files, '--trace', '--', 'sh', '-ec', script], {cwd: work});
+      return stdout.split('\n').filter((line) => line.includes(`--file ${work}/`));
+    };
+    const options = names.map((name) => ['--file', `${work}/${name}=${work.slice(1)}/${name}`]);
+    t.deepEqual(
+      traced([]).map((line) => line.replace(/ \\$/, '').trim()),
+      options.map((words) => words.join(' ')),
+    );
+    t.deepEqual(traced(options.flat()), []);
   }),
 );
 

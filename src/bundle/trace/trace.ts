@@ -71,7 +71,7 @@ class Additions {
   readonly #root = new Root();
   readonly #resolver = new Resolver({preloadFile: false}, this.#root);
   readonly #opener: string | undefined;
-  /** `device:inode` of what is in the bundle, or comes with an option. */
+  /** `device:inode` of what is in the bundle, or comes with an option under whatever name it is asked for. */
   readonly #present = new Set<string>();
 
   constructor({programs, sources}: TracedBundle) {
@@ -88,12 +88,13 @@ class Additions {
   consider(path: string): void {
     const identity = outside.test(path) ? undefined : identityOf(path);
     if (identity === undefined || this.#present.has(identity)) return;
-    this.#present.add(identity);
     if (this.#addLibcData(path)) return;
     const kind = this.#kindOf(path);
     if (kind === 'library' && this.#addLibrary(path, identity)) return;
     if (kind === 'program') this.#addClosure(path);
     if (kind === 'library' && this.#opener !== undefined) this.#addClosure(this.#opener, path);
+    // It comes under this name only: the run may know it by another one, too.
+    this.#present.delete(identity);
     this.#addFile(path);
     const interpreter = kind === 'data' ? scriptInterpreter(this.#root, path) : undefined;
     if (interpreter !== undefined) this.consider(posix.resolve('/', interpreter));
