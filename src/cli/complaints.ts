@@ -1,7 +1,7 @@
 /*
  * What is wrong with a command line, in one line.
  */
-import {type Arguments, type Command, placeholders} from './command.js';
+import {type Arguments, type Command, type Option, placeholders} from './command.js';
 import {nameOf} from './commands.js';
 import {enumerate} from './safe-text.js';
 import {didYouMean} from './suggest.js';
@@ -70,6 +70,21 @@ export function valueOfFlag({options}: Command, words: readonly string[]): strin
   return undefined;
 }
 
+/** Without the `--` the first file would be the value that this option lacks. */
+export function valueBehindDashes(command: Command, words: readonly string[]): string | undefined {
+  const before = beforeDashes(words);
+  const [name, option] = (before.length < words.length && optionAt(command, before.at(-1))) || [];
+  return option?.type === 'string' ? `${spell(command, name)} is missing its value` : undefined;
+}
+
+/** The option that a word is, or the last one of several letters: `--name`, `-n`, `-0n`. */
+export function optionAt({options}: Command, word = ''): readonly [string, Option] | undefined {
+  const [, name, letter] = /^(?:--(.+)|-[^-]*([^-]))$/.exec(word) ?? [];
+  return Object.entries(options).find(
+    ([known, {alias}]) => known === name || (letter !== undefined && alias === letter),
+  );
+}
+
 /** What follows `--` is not an option. */
 function beforeDashes(words: readonly string[]): readonly string[] {
   const end = words.indexOf('--');
@@ -92,7 +107,7 @@ export function givenTwice({options}: Command, args: Arguments): string | undefi
 }
 
 /** An option with the name of its value, as the help has it. */
-function spell({options}: Command, name = ''): string {
-  const value = options[name]?.value;
-  return `--${name}${value === undefined ? '' : ` ${value}`}`;
+function spell(command: Command, word = ''): string {
+  const [name, option] = optionAt(command, word.length === 1 ? `-${word}` : `--${word}`) ?? [word];
+  return `--${name}${option?.value === undefined ? '' : ` ${option.value}`}`;
 }

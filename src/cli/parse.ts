@@ -5,7 +5,14 @@
 import yargs from 'yargs';
 import {standardInput} from '../index.js';
 import {type Arguments, type Command, parseUsage} from './command.js';
-import {givenTwice, unknownOption, valueOfFlag, wordComplaint} from './complaints.js';
+import {
+  givenTwice,
+  optionAt,
+  unknownOption,
+  valueBehindDashes,
+  valueOfFlag,
+  wordComplaint,
+} from './complaints.js';
 
 /** Where yargs would look for a configuration, which it is not asked to; by itself it asks for a working directory. */
 const nowhere = '/';
@@ -14,9 +21,10 @@ const nowhere = '/';
 export type Parsed = {readonly args: Arguments} | {readonly complaint: string};
 
 export function parseArguments(command: Command, words: readonly string[]): Parsed {
-  let complaint = unknownOption(command, words) ?? valueOfFlag(command, words);
+  let complaint =
+    unknownOption(command, words) ?? valueOfFlag(command, words) ?? valueBehindDashes(command, words);
   if (complaint !== undefined) return {complaint};
-  const args = yargs(endOptions(command, nameStandardInput(words)), nowhere)
+  const args = yargs(settleFlags(command, endOptions(command, nameStandardInput(words))), nowhere)
     .locale('en')
     .version(false)
     .help(false)
@@ -57,6 +65,15 @@ function endOptions({rest}: Command, words: readonly string[]): string[] {
   if (end < 0 || hasRest) return [...words];
   const files = words.slice(end + 1).map((file) => (file.startsWith('-') ? `./${file}` : file));
   return [...words.slice(0, end), ...files];
+}
+
+/** yargs takes a file called `true` or `false` for the value of the flag before it. */
+function settleFlags(command: Command, words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  return words.map((word, i) => {
+    const isFile = /^(true|false)$/.test(words[i + 1] ?? '') && (end < 0 || i < end);
+    return isFile && optionAt(command, word)?.[1].type === 'boolean' ? `${word}=true` : word;
+  });
 }
 
 /** yargs loses a file that is called `-`. What follows `--` is for another program. */

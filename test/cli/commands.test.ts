@@ -130,6 +130,42 @@ test('files behind -- may begin with a dash', (t) => {
   t.deepEqual([stdout, stderr], [`${interpreter}\n`, '']);
 });
 
+test('an option before -- does not take the first file for its value', (t) => {
+  const file = copyFixture(t, name);
+  const before = readFileSync(file);
+  for (const [args, option] of [
+    [['edit', '--rpath', '--', file, file], '--rpath DIRS'],
+    [['edit', '--rpath', '/x', '-no', '--', file], '--output FILE'],
+    [['set', file, '/x', '-o', '--', '-n'], '--output FILE'],
+    [['pack', '--root', '--', file, `${file}.packed`], '--root DIR'],
+    [['chroot', 'run', '.', '--cwd', '--', 'true'], '--cwd DIR'],
+  ] as const) {
+    const {status, stdout, stderr} = elfinterp(args);
+    const command = args[0] === 'chroot' ? 'chroot run' : args[0];
+    t.is(stderr, `elfinterp: ${option} is missing its value; see elfinterp ${command} --help\n`);
+    t.deepEqual([status, stdout], [2, '']);
+  }
+  t.deepEqual(readFileSync(file), before);
+  t.is(elfinterp(['edit', '--dry-run', '--rpath=', '--', file]).status, 0);
+});
+
+test('a file may be called true or false, also after a flag', (t) => {
+  const cwd = tempDirectory(t);
+  const bytes = fixtureBytes(name);
+  for (const file of ['true', 'false', 'other']) writeFileSync(path.join(cwd, file), bytes);
+  for (const flag of ['--dry-run', '-n', '--no-follow']) {
+    const {status, stdout} = elfinterp(['edit', '--rpath', '/x', '--dry-run', flag, 'false', 'other'], {cwd});
+    t.is(status, 0);
+    t.regex(stdout, /^false: rpath .*^other: rpath /ms, flag);
+  }
+  for (const file of ['true', 'false', 'other']) t.deepEqual(readFileSync(path.join(cwd, file)), bytes);
+  for (const args of [
+    ['get', '--json', 'true', 'false'],
+    ['get', '--json', '--', 'true', 'false'],
+  ])
+    t.like(JSON.parse(elfinterp(args, {cwd}).stdout), [{file: 'true'}, {file: 'false'}]);
+});
+
 test('needed: names in order, and a tree of files', (t) => {
   const {path: file} = fixture('x86_64/needs-libprobe');
   t.is(stdoutOf(t, ['needed', file]), 'libprobe.so.1\nlibc.so.6\n');
