@@ -12,11 +12,11 @@
  * nothing either: in a reproducible image all are the same. So the code stands in the cache, and has to be this one.
  * NODE_DISABLE_COMPILE_CACHE=1 does without, as in Node itself.
  */
+requireNode(process.versions.node);
+
 const fs = require('node:fs');
 const path = require('node:path');
 const {Script} = require('node:vm');
-
-requireNode(process.versions.node);
 
 const directory = path.join(__dirname, '..', 'dist', 'bin');
 const cacheDirectory = path.join(directory, 'cache');
@@ -27,7 +27,11 @@ const uncached = [];
 /** Of the number at the end of a cache. */
 const lengthBytes = 4;
 
-/** End with one line where Node is older than `engines` in package.json allows, before it meets code that it cannot run. */
+/**
+ * End with one line where Node is older than `engines` in package.json allows, before it meets code that it cannot run.
+ * So this file keeps to the syntax of Node 10, and requires no module before: Node 12, which Debian 11 and Ubuntu
+ * 22.04 install, knows no `node:fs`.
+ */
 function requireNode(version) {
   const [major, minor] = version.split('.').map(Number);
   if (major >= 23 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)) return;
@@ -108,7 +112,7 @@ function expectCache(entry) {
 
 function makeCaches() {
   try {
-    if (fs.statSync(directory).uid !== process.geteuid?.()) return;
+    if (process.geteuid === undefined || fs.statSync(directory).uid !== process.geteuid()) return;
     fs.mkdirSync(cacheDirectory, {recursive: true, mode: 0o755});
     if (!isSafe(fs.lstatSync(cacheDirectory), process.geteuid())) return;
     // Every function, not only those that this run has called, which V8 has at hand: a space in the place of the line

@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {transformSync} from 'esbuild';
 import {loadCode, projectDirectory} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -241,3 +242,21 @@ for (const [release, isSupported] of [
     const refusal = `elfinterp: Node ${release} is too old: install Node 20.19, 22.12 or newer\n`;
     t.deepEqual({status, stderr}, isSupported ? {status: 0, stderr: ''} : {status: 1, stderr: refusal});
   });
+
+test('Node 10 can read the code that refuses it', (t) => {
+  for (const file of ['load.js', 'elfinterp.js', 'elfinterp-chrpath.js', 'elfinterp-patchelf.js']) {
+    const code = readFileSync(path.join(projectDirectory, 'bin', file), 'utf8');
+    const [old, today] = ['node10', 'esnext'].map((target) => transformSync(code, {target}).code);
+    t.is(old, today, `${file}: syntax that Node 10 does not have`);
+  }
+  const pretend = `Object.defineProperty(process.versions, 'node', {value: '12.22.12'});
+    const Module = require('module');
+    const loadModule = Module._load;
+    Module._load = (name, ...others) => {
+      if (name.startsWith('node:')) throw new Error('Cannot find module ' + name);
+      return loadModule(name, ...others);
+    };
+    ${loadCode}`;
+  const {stderr} = run(process.execPath, ['-e', pretend]);
+  t.is(stderr, 'elfinterp: Node 12.22.12 is too old: install Node 20.19, 22.12 or newer\n');
+});
