@@ -10,6 +10,7 @@ _elfinterp() {
     local -a words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
     asked=\${asked%-chrpath}
     [ "$asked" = "$1" ] || words=("\${1##*/}" "\${words[@]}")
+    [[ $asked != '~/'* ]] || asked=$HOME\${asked:1}
     [ "$current" != = ] || current=
     COMPREPLY=()
     while IFS=$'\\t' read -r line _; do
@@ -30,6 +31,7 @@ _elfinterp() {
     local line files tab=$'\\t' asked=\${\${words[1]%-patchelf}%-chrpath}
     local -a name
     [[ $asked = $words[1] ]] || name=("\${words[1]:t}")
+    [[ $asked != '~/'* ]] || asked=$HOME\${asked:1}
     local -a candidates
     while IFS= read -r line; do
         case $line in
@@ -52,11 +54,14 @@ function __elfinterp_complete
     set -l asked (string replace --regex -- '-(patchelf|chrpath)$' '' $words[1])
     set -l name
     test $asked = $words[1]; or set name (path basename $words[1])
+    set asked (string replace --regex -- '^~/' "$HOME/" $asked)
+    command --query $asked; or return
     for line in ($asked __complete $name $words[2..] 2>/dev/null)
         switch $line
             case :nothing
             case :files
-                __fish_complete_path "$current"
+                # As for a command that fish knows nothing of; __fish_complete_path does not expand ~.
+                complete --do-complete "__elfinterp_files $current"
             case :directories
                 __fish_complete_directories "$current" ''
             case '*'
