@@ -194,9 +194,11 @@ function answerOf(
 ): PackageRequest {
   const {name, to, reason} = edge;
   const found = to === undefined ? undefined : tree.nodes[to];
-  const inside = found && insidePath(top, found.path);
+  // A packed program is in the package, and has the library in it.
+  const isPacked = found?.reason.kind === 'inside';
+  const inside = found && insidePath(top, isPacked ? node.path : found.path);
   if (found !== undefined && inside !== undefined) {
-    const byPath = pathOfMachine(tree, edge, found.path);
+    const byPath = isPacked ? undefined : pathOfMachine(tree, edge, found.path);
     return {name, from: 'package', path: inside.path, throughLink: inside.isLink, byPath};
   }
   if (rules.isAllowed(name) || reason?.kind === 'interpreter') return answer(name, 'platform');

@@ -143,6 +143,39 @@ test(
 );
 
 test(
+  'a packed program takes nothing from the system but what was not packed',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    const own = library(libraries, 'own', 1);
+    const source = 'int own_value(void); int main(void) { return own_value(); }';
+    const program = compile(path.join(libraries, 'main'), source, ['-pie', own, `-Wl,-rpath,${libraries}`]);
+    const {status, stderr} = elfinterp(['pack', program, path.join(pkg, 'main')]);
+    t.is(status, 0, stderr);
+    const audit = await auditPackage(pkg);
+    t.false(codes(audit).includes('outside-library'), JSON.stringify(audit.findings));
+    t.deepEqual(
+      audit.files.map(({floors, requests}) => [floors, requests.map(({from, path: file}) => [from, file])]),
+      [
+        [
+          [],
+          [
+            ['package', 'main'],
+            ['package', 'main'],
+          ],
+        ],
+      ],
+    );
+    elfinterp(['pack', '--loader-only', program, path.join(pkg, 'main')]);
+    const [file] = (await auditPackage(pkg)).files;
+    t.deepEqual(
+      file?.requests.map(({from}) => from),
+      ['outside', 'platform'],
+    );
+    t.is(file?.floors[0]?.family, 'glibc');
+  }),
+);
+
+test(
   'a library that only its user finds, by DT_RPATH, is found',
   withTools(async (t) => {
     const {pkg} = workshop(t);
