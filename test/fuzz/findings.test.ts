@@ -429,3 +429,17 @@ test('an inactive section header that was left over a library took the place of 
   const edited = edit(bytes, {addNeededFirst: ['libfirst.so']});
   t.deepEqual(readOwn(edited).needed, ['libfirst.so', 'libc.so.6']);
 });
+
+test('section headers that came back to their place were left out', (t) => {
+  const bytes = fixtureBytes('x86_64/probe-exec');
+  const {header, programHeaders, sectionHeaders} = viewBuffer(bytes);
+  const index = programHeaders.findIndex(({p_type}) => p_type === PT.PT_INTERP);
+  put(bytes, Phdr, {offset: header.e_phoff, index}, {p_type: PT.PT_NULL});
+  const edited = viewBuffer(edit(bytes, {interpreter: '/lib/new.so', addInterpreter: true}));
+  t.is(edited.interpreter?.path, '/lib/new.so');
+  t.is(edited.header.e_shoff, header.e_shoff);
+  t.deepEqual(
+    edited.sectionHeaders.slice(0, -1).map((section) => edited.sectionName(section)),
+    sectionHeaders.map((section) => viewBuffer(bytes).sectionName(section)),
+  );
+});

@@ -135,6 +135,13 @@ export class Draft {
     if (size > 0) this.write(offset, new Uint8Array(size), reason);
   }
 
+  /** Whether something was written into a range. */
+  hasWritten({offset, size}: Range): boolean {
+    return this.#regions.some(
+      (region) => region.offset < offset + size && offset < region.offset + region.size,
+    );
+  }
+
   /** Read the file as it is in this draft, records that were changed excepted. */
   read(offset: number, length: number): Uint8Array {
     return this.snapshot().read(offset, length);

@@ -109,8 +109,10 @@ function writeTable<T extends object>(
 ): void {
   const {format} = draft.view;
   const size = type.size(format.elfClass);
+  // A table that was cleared may come back to its place.
+  const isThere = start === oldStart && !draft.hasWritten({offset: start, size: before.length * size});
   after.forEach((record, i) => {
-    if (start === oldStart && same(record, before[i])) return;
+    if (isThere && same(record, before[i])) return;
     draft.write(start + i * size, type.encode(record, format), describe(record));
   });
 }
