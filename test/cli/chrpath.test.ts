@@ -88,3 +88,17 @@ test('it says what it is and how it is called', (t) => {
     t.regex(chrpath([word], '/').stdout, /^Usage: elfinterp-chrpath .*\n\n {3}-v\|--version/);
   t.is(chrpath(['--help'], '/').status, 0);
 });
+
+test(
+  'a file that nothing can take the place of is written into, as chrpath does, and a line says so',
+  withTools((t) => {
+    const file = copyFixture(t, 'x86_64/needs-libprobe-rpath', 'F');
+    const other = copyFixture(t, 'x86_64/needs-libprobe-rpath', 'F');
+    const line = 'mount --bind "$2" "$3" && "$0" "$1" -r /bound "$3" && "$0" "$1" -c "$3"';
+    const words = ['-m', 'sh', '-c', line, process.execPath, program, file, other];
+    const {status, stderr} = run('unshare', process.geteuid?.() === 0 ? words : ['-Ur', ...words]);
+    t.is(status, 0, stderr);
+    t.is(stderr, `${other}: written in place, because the file cannot be replaced\n`.repeat(2));
+    t.regex(pathOf(file), /\(RUNPATH\).*\[\/bound\]/);
+  }),
+);

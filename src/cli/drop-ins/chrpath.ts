@@ -4,7 +4,6 @@
  */
 import {parseArgs} from 'node:util';
 import {
-  applyPlanSync,
   type EditableElf,
   type EditRequest,
   ElfError,
@@ -14,6 +13,7 @@ import {
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
 import {printTo} from '../streams.js';
+import {replaceOrWriteInPlace} from './replace-or-write.js';
 
 interface Options {
   readonly replacement: string | undefined;
@@ -186,7 +186,7 @@ function editFile(path: string, options: Options, print: Write, complain: Write)
 function editOpen(file: EditableElf, options: Options, print: Write, complain: Write): number {
   const {path, view} = file;
   const apply = (request: EditRequest) => {
-    for (const note of applyPlanSync(file, planEdit(view, request)).notes) complain(`${path}: ${note}`);
+    for (const note of replaceOrWriteInPlace(file, planEdit(view, request))) complain(`${path}: ${note}`);
     return 0;
   };
   const {action, converts, deletes, replacement} = options;

@@ -28,9 +28,9 @@ import {
   writeToStream,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
-import {isUnreplaceable} from '../edit/unreplaceable.js';
 import {printTo} from '../streams.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
+import {replaceOrWriteInPlace} from './replace-or-write.js';
 
 /** The patchelf release whose options and answers these are. */
 const likeVersion = '0.19.0';
@@ -94,21 +94,6 @@ function write(file: EditableElf, plan: Plan, {output}: PatchelfOptions): readon
   const {source} = file.view;
   if (writeToStream(output, () => applyPlanToBuffer(source.read(0, source.size), plan))) return [];
   return applyPlanSync(file, plan, {output, outputMode: 'own'}).notes;
-}
-
-/** A directory where nothing can be made, or a file that is a mount point: patchelf writes into the file anyway. */
-function replaceOrWriteInPlace(file: EditableElf, plan: Plan): readonly string[] {
-  try {
-    return applyPlanSync(file, plan).notes;
-  } catch (error) {
-    if (!isUnreplaceable(error)) throw error;
-    try {
-      const {notes} = applyPlanSync(file, plan, {inPlace: true});
-      return ['written in place, because the file cannot be replaced', ...notes];
-    } catch {
-      throw error;
-    }
-  }
 }
 
 /** The answers to the print options, in patchelf's order. */
