@@ -5,9 +5,10 @@
  * an empty file.
  */
 import {constants, fstatSync, openSync, type Stats} from 'node:fs';
-import type {Plan} from '../edit/plan.js';
+import type {Plan, Write} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
+import {type ByteSource, isSameBytes} from '../source/source.js';
 import {type AttributeCopy, hasCapabilities} from './attributes.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
 import type {Target} from './editable.js';
@@ -67,14 +68,23 @@ class InPlace extends Transaction {
 
   complete(complaint: string | undefined): Commit {
     const stats = fstatSync(this.fd);
+    this.#planRestoring(complaint, stats);
+    // Not before that, which may run another program: meanwhile another edit in place may come and go.
     const now = descriptorSource(this.fd, this.path);
     requireUnchanged(now, this.#plan);
-    this.#planRestoring(complaint, stats);
     this.#old = stats;
     writePlan(this.fd, this.#plan, now);
     this.notes.push(...keepMode(this.fd, stats));
-    // The file has its new content now.
-    return () => {};
+    return () => this.#requireWritten(now);
+  }
+
+  /** Nothing keeps another process from writing at the same time, but it is not to be passed over. */
+  #requireWritten(now: ByteSource): void {
+    const isWritten = ({offset, bytes}: Write) => isSameBytes(bytes, now.read(offset, bytes.length));
+    if (fstatSync(this.fd).size === this.#plan.outputSize && this.#plan.writes.every(isWritten)) return;
+    throw new ElfError('CHANGED', 'written, but another process wrote into the file at the same time', {
+      path: this.path,
+    });
   }
 
   /** What another user could write while the capabilities are away would have them afterwards. */

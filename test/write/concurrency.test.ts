@@ -1,15 +1,16 @@
 /*
  * Others at work on the same file: another edit, a change between plan and result, one file under several names.
  */
-import {spawn} from 'node:child_process';
+import childProcess, {spawn} from 'node:child_process';
 import {appendFileSync, chmodSync, linkSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {applyPlans, openElfSync, planEdit} from '../../src/index.js';
+import {applyPlanSync, applyPlans, openElfSync, planEdit} from '../../src/index.js';
 import {Batch} from '../../src/write/batch.js';
 import {openTarget} from '../../src/write/editable.js';
 import {prepareInPlace} from '../../src/write/in-place.js';
 import {prepareReplacement} from '../../src/write/replacement.js';
+import {Workspaces} from '../../src/write/workspace.js';
 import {contentOf, elfinterp, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -88,6 +89,47 @@ test('in place, a file that changed since it was opened is refused and left alon
   writeFileSync(file, changed);
   t.like(batch.runSync(), [{error: {code: 'CHANGED'}}]);
   t.deepEqual(contentOf(path.dirname(file)), {'probe-pie': changed});
+});
+
+if (process.geteuid?.() === 0)
+  test.serial('in place, a change while root looks for capabilities is refused and left alone', (t) => {
+    const file = copyFixture(t, name);
+    chmodSync(file, 0o777);
+    const changed = edit(old, {interpreter: '/other/ld.so'});
+    const {spawnSync} = childProcess;
+    t.teardown(() => Object.assign(childProcess, {spawnSync}));
+    let isLookedFor = false;
+    const spawnAndChange = (...[command, args, options]: Parameters<typeof spawnSync>) => {
+      if (options?.uid !== undefined) {
+        isLookedFor = true;
+        writeFileSync(file, changed);
+      }
+      return spawnSync(command, args, options);
+    };
+    Object.assign(childProcess, {spawnSync: spawnAndChange});
+    t.throws(() => applyPlanSync(file, planFor(file), {inPlace: true}), {code: 'CHANGED'});
+    t.true(isLookedFor);
+    t.deepEqual(readFileSync(file), changed);
+  });
+
+test('in place, what another process writes over the result at the same time is not passed over', (t) => {
+  const file = copyFixture(t, name);
+  const target = openTarget(file);
+  const change = prepareInPlace(target, planFor(file), new Workspaces());
+  t.teardown(() => {
+    change.close();
+    target.close();
+  });
+  const commit = change.complete(undefined);
+  t.notThrows(commit);
+  t.deepEqual(readFileSync(file), edit(old, {interpreter}));
+  for (const other of [edit(old, {interpreter: '/other/ld.so'}), Buffer.alloc(10)]) {
+    writeFileSync(file, other);
+    t.throws(commit, {
+      code: 'CHANGED',
+      message: `${file}: written, but another process wrote into the file at the same time`,
+    });
+  }
 });
 
 for (const inPlace of [false, true])
