@@ -139,17 +139,15 @@ function planDev(dev: string, terminal: string | undefined, binds: readonly Bind
   ].join('\n');
 }
 
-/** In a directory that is new, the place to mount on is made. */
+/** In a directory that is new, the place to mount on is made, for everybody whatever the umask; mount(8) says if it is not. */
 function planDevice(bind: BindMount, workshop: string): string[] {
   const {source, target} = placesOf(bind);
   const from = sourceOf(source);
   const place = posix.join(workshop, posix.relative('/dev', target));
-  const isDirectory = from.stats.isDirectory();
-  return [
-    command('mkdir', '-p', isDirectory ? place : posix.dirname(place)),
-    ...(isDirectory ? [] : [`: >>${quote(place)}`]),
-    mountBind(bind, from, place),
-  ];
+  const make = from.stats.isDirectory()
+    ? command('mkdir', '-p', place)
+    : `${command('mkdir', '-p', posix.dirname(place))}; [ -e ${quote(place)} ] || : >${quote(place)}`;
+  return [`(umask 022; ${make}) 2>/dev/null`, mountBind(bind, from, place)];
 }
 
 /** What the terminal of the command is made of (terminal.ts) is the chroot's, so that it has a name there. */

@@ -99,5 +99,18 @@ test(
     t.true(stdout.startsWith('shared\nshared\n'));
     t.true(stdout.includes(' /dev/more/zero '));
     t.deepEqual(readdirSync(join(into, 'dev')), []);
+    const onDevice = elfinterp([
+      'chroot',
+      'run',
+      '--bind',
+      `${source}/file:/dev/tty`,
+      into,
+      '--',
+      cat,
+      '/dev/tty',
+    ]);
+    t.deepEqual(onDevice, {status: 0, signal: null, stdout: 'shared\n', stderr: ''});
+    const below = elfinterp(['chroot', 'run', '--bind', `${source}/file:/dev/null/x`, into, '--', cat]);
+    t.regex(below.stderr, /^elfinterp: cannot mount \/dev\/null\/x \(got /);
   }),
 );
