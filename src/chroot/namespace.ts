@@ -19,6 +19,7 @@
  * Before the command starts, the ambient ones are dropped.
  */
 import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
+import {existsSync} from 'node:fs';
 import {constants} from 'node:os';
 import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
@@ -81,7 +82,7 @@ function start(options: NamespaceOptions): Namespace {
     return new Namespace(options);
   } catch (error) {
     if (error instanceof ElfError) throw error;
-    throw cannotStart(options.command.join(' ').slice(0, 80), error);
+    throw cannotStart(findTool('setpriv'), error);
   }
 }
 
@@ -258,7 +259,18 @@ function stepFailed(line: string): ElfError {
 
 function cannotStart(program: string, error: unknown): ElfError {
   const {code, message} = error as NodeJS.ErrnoException;
-  return code === 'EAGAIN' ? noProcess(message) : systemError(program, error, 'cannot start');
+  if (code === 'EAGAIN') return noProcess(message);
+  if (code === 'E2BIG') return tooLong(error);
+  // What a standard stream would be opened on has no name in the error.
+  const missing = code === 'ENOENT' && !existsSync('/dev/null') ? '/dev/null' : program;
+  return systemError(missing, error, missing === program ? 'cannot start' : 'cannot start a process');
+}
+
+function tooLong(cause: unknown): ElfError {
+  return new ElfError('UNSUPPORTED', 'the command and its environment are too long for the kernel', {
+    expected: 'at most 128 KiB in one argument or variable, and a quarter of `ulimit -s` in all of them',
+    cause,
+  });
 }
 
 function noProcess(got: string): ElfError {

@@ -6,9 +6,9 @@ import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {greeting, guestRoot} from '../chroot/guest-root.js';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, program} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {withTools} from '../helpers/tools.js';
+import {run, withTools} from '../helpers/tools.js';
 
 test(
   'install, verify and bundle as data',
@@ -102,5 +102,17 @@ test(
       mkdirSync(path.join(directory, name));
     const env = {PATH: `${directory}:${process.env.PATH}`};
     t.like(elfinterp(['chroot', 'run', root, '--', '/bin/sh'], {env}), {status: 0, stderr: ''});
+  }),
+);
+
+test(
+  'where /dev/null is missing, that is said',
+  withTools((t) => {
+    const lines = [
+      'mount -t tmpfs tmpfs /dev',
+      `exec ${process.execPath} ${program} chroot run ${guestRoot(t)} -- /bin/sh`,
+    ];
+    const {stderr} = run('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-ec', lines.join('\n')]);
+    t.is(stderr, 'elfinterp: /dev/null: cannot start a process: no such file or directory\n');
   }),
 );
