@@ -7,13 +7,15 @@
  * second stage's last act.
  */
 import {mkdirSync, unlinkSync} from 'node:fs';
+import {posix} from 'node:path';
 import {withMark} from '../bundle/lock.js';
 import {openElfSync} from '../elf/open.js';
 import {ElfError} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';
-import type {Root} from '../loader/root.js';
+import {Root} from '../loader/root.js';
 import {requireProc} from '../source/descriptor.js';
 import {openDirectory} from '../source/dir-fd.js';
+import {absolutePath} from '../source/working-directory.js';
 import {type Architecture, architectureOf, describeArchitecture} from './architecture.js';
 import {
   type DebootstrapOptions,
@@ -88,6 +90,7 @@ export async function createChroot(
   const architecture = describeArchitecture(options.architecture);
   const idMap = mapForStages(options);
   const emulators = emulatorsFor(architecture, options);
+  requirePlain(target);
   using root = new OpenRoot(enterOwnWay(target, {make: true}));
   requireTarget(root, target);
   return await withMark(root.top, markName, async () => {
@@ -204,6 +207,22 @@ function mapForStages({idMap}: FinishOptions): IdMap {
     expected:
       'root, or an ordinary user with ranges in /etc/subuid and /etc/subgid (usermod --add-subuids) and newuidmap (package uidmap)',
     got: map.kind === 'identity' ? 'root of a user namespace with one id' : 'neither',
+  });
+}
+
+/**
+ * debootstrap is a shell script that does not quote the path everywhere: in another directory packages are missing, and it
+ * does not say so.
+ *
+ * @throws ElfError UNSUPPORTED
+ */
+function requirePlain(target: string): void {
+  const there = new Root().resolve(absolutePath(target));
+  const path = there.found ? there.host : posix.join(there.reached, ...there.rest);
+  if (!/[ \t\n*?[\\]/.test(path)) return;
+  throw new ElfError('UNSUPPORTED', 'debootstrap cannot work in a directory with such a path', {
+    path,
+    expected: 'no white space, *, ?, [ or backslash in it; the directory can be moved afterwards',
   });
 }
 

@@ -197,6 +197,18 @@ test('an architecture that nothing emulates is refused before anything is made',
   t.false(existsSync(directory));
 });
 
+test('a path that debootstrap would take apart is refused before anything is made, through a link as well', async (t) => {
+  const parent = tempDirectory(t);
+  mkdirSync(join(parent, 'with space'));
+  symlinkSync('with space', join(parent, 'link'));
+  for (const name of ['SD card', 'a*', 'link/new']) {
+    const making = createChroot('bookworm', join(parent, name), {architecture: 'i386'});
+    await t.throwsAsync(making, {code: 'UNSUPPORTED', message: /debootstrap cannot work in a directory/});
+  }
+  t.deepEqual(readdirSync(parent).sort(), ['link', 'with space']);
+  t.deepEqual(readdirSync(join(parent, 'with space')), []);
+});
+
 test('resuming needs a first stage', async (t) => {
   const directory = tempDirectory(t);
   mkdirSync(join(directory, 'debootstrap'));
