@@ -258,14 +258,28 @@ function makeDirectory(sides: Sides, {path}: Located): void {
   if (isThere(above, name)) return;
   using made = sides.staging.make('made');
   chmodSync(made.path, 0o755);
-  renameSync(sides.staging.at('made'), above.at(name));
+  moveInto(above, name, sides.staging.at('made'));
 }
 
 function moveIn(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
   using from = requireDirectory(sides.staging, `/new${parent}`);
   using to = requireParent(sides, parent);
-  renameSync(from.at(name), to.at(name));
+  moveInto(to, name, from.at(name));
+}
+
+/** What is new is prepared in the root, and no file is moved from there to another mount. */
+function moveInto(to: DirFd, name: string, from: string): void {
+  try {
+    renameSync(from, to.at(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    throw new ElfError('UNSUPPORTED', 'this directory is on another mount than the root', {
+      path: to.real,
+      expected: 'a place on the same file system, not mounted separately',
+      cause: error,
+    });
+  }
 }
 
 function markDone({staging}: Sides): void {

@@ -17,13 +17,13 @@ import {installEmulator} from '../../src/chroot/install.js';
 import {removeBundle} from '../../src/chroot/remove.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {ElfError} from '../../src/errors.js';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, program} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import '../helpers/own-cache.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {output, pathOf, withTools} from '../helpers/tools.js';
+import {output, pathOf, run, withTools} from '../helpers/tools.js';
 import {addProgram, greeting, guestRoot} from './guest-root.js';
 
 /** Every path below a directory. */
@@ -413,5 +413,25 @@ test(
     const {notes} = await installEmulator(root, [pathOf('qemu-aarch64')]);
     t.regex(notes.join(), /programs of this chroot \(arm\w*\) need qemu-arm.*, not qemu-aarch64/);
     t.deepEqual((await installEmulator(root, [pathOf('qemu-arm')])).notes, []);
+  }),
+);
+
+test(
+  'a prefix on another mount than the root is refused with the directory that is there, and nothing is left',
+  withTools((t) => {
+    const root = guestRoot(t);
+    mkdirSync(join(root, 'usr'));
+    const lines = [
+      `mount -t tmpfs tmpfs ${root}/usr`,
+      `${process.execPath} ${program} chroot install ${root} --prefix /usr/libexec/elfinterp`,
+      `find ${root}/usr`,
+    ];
+    const {stdout, stderr} = run('unshare', ['-Urm', 'sh', '-c', lines.join('\n')]);
+    t.is(
+      stderr,
+      `elfinterp: ${root}/usr: this directory is on another mount than the root (expected a place on the same file system, not mounted separately)\n`,
+    );
+    t.is(stdout, `${root}/usr\n`);
+    t.false(readdirSync(root).some((name) => name.startsWith('.elfinterp')));
   }),
 );
