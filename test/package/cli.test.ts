@@ -32,6 +32,16 @@ test(
   }),
 );
 
+test('a limit that is no version is a wrong command line', (t) => {
+  for (const limit of ['x.y', '', '2.28,', '1.2.3.4.5'])
+    for (const format of ['table', 'json', 'sarif'])
+      t.like(elfinterp(['audit', `--max-glibc=${limit}`, '--format', format, '/nowhere', '.']), {
+        status: 2,
+        stdout: '',
+        stderr: `elfinterp: --max-glibc cannot be '${limit}'; it must be a version such as 2.28; see elfinterp audit --help\n`,
+      });
+});
+
 test(
   'audit prints JSON, SARIF and annotations',
   withTools((t) => {

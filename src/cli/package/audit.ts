@@ -1,4 +1,4 @@
-import {auditPackage, type PackageAudit, type Severity} from '../../index.js';
+import {auditPackage, ElfError, type PackageAudit, type Severity} from '../../index.js';
 import {type ArgumentsOf, UsageError} from '../command.js';
 import {errorToJson, exitStatus, type Output} from '../output.js';
 import {safe} from '../safe-text.js';
@@ -46,6 +46,9 @@ async function auditAll(args: Arguments, format: Format, output: Output): Promis
       if (format === 'table') printAudit(audit, output);
       if (format === 'github') output.document(toAnnotations(audit));
     } catch (error) {
+      // Said before the first package is looked at.
+      if (error instanceof ElfError && error.code === 'BAD_REQUEST' && error.value === limit)
+        throw new UsageError(`--max-glibc cannot be '${limit}'; it must be a version such as 2.28`);
       output.error(error, source);
       list?.add({source, error: errorToJson(error)});
     }
