@@ -32,7 +32,12 @@ for (const page of pages)
     withTools((t) => {
       const file = path.join(directory, page);
       t.is(run('groff', ['-man', '-ww', '-z', file]).stderr, '');
-      t.is(run('mandoc', ['-Tlint', '-Werror', file]).stdout, '');
+      // There is no date, so that the same source gives the same page.
+      const {stdout} = run('mandoc', ['-Tlint', '-Wwarning', file]);
+      t.deepEqual(
+        stdout.split('\n').filter((line) => !/^$|missing date/.test(line)),
+        [],
+      );
     }),
   );
 

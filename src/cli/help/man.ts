@@ -35,7 +35,7 @@ function pageToMan(page: Page, pages: readonly Page[]): string {
         ...entries.flatMap(({term, text}) => ['.TP', `.B ${roff(term.trim())}`, roff(text)]),
       ]),
     ...(page.examples.length === 0 ? [] : ['.SH EXAMPLES', ...page.examples.flatMap(exampleToMan)]),
-    ...(page.notes.length === 0 ? [] : ['.SH NOTES', ...page.notes.flatMap((note) => [roff(note), '.br'])]),
+    ...(page.notes.length === 0 ? [] : ['.SH NOTES', page.notes.map(roff).join('\n.br\n')]),
     '.SH EXIT STATUS',
     roff(page.exitStatus ?? usualStatus),
     '.SH SEE ALSO',
