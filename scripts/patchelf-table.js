@@ -134,6 +134,7 @@ ${rows.join('\n')}
 - **Data appended to the program**: if the file has to grow, data of a known kind (AppImage, zip, .NET, Dart, deno, pkg and
   others) stays or moves to where the program looks for it; with other data the edit is refused, and \`elfinterp edit
   --payload\` offers choices. patchelf leaves the data somewhere in the middle.
+- **\`--debug\`** prints one line for each change; patchelf prints the steps of its work.
 - **\`--build-resolution-cache\`** is not supported.
 - **Files without section headers** can be edited. patchelf looks up what it edits by section name.
 

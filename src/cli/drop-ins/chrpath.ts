@@ -1,6 +1,6 @@
 /*
- * chrpath's command line on this engine. A path may be of any length here; otherwise messages and exit statuses are
- * those of chrpath 0.16.
+ * chrpath's command line on this engine. A path may be of any length here, and errors are told in words of our own;
+ * otherwise output and exit statuses are those of chrpath 0.16.
  */
 import {parseArgs} from 'node:util';
 import {

@@ -41,7 +41,10 @@ file before the edit. A value that begins with @ names a file that contains the 
       {line: 'elfinterp-chrpath -l program', meaning: 'prints program: RUNPATH=$ORIGIN'},
       {line: 'elfinterp-chrpath -r /opt/lib program', meaning: 'the new path may be longer than the old one'},
     ],
-    notes: ['Only an existing path is replaced; use elfinterp edit --rpath to add one.'],
+    notes: [
+      'Only an existing path is replaced; use elfinterp edit --rpath to add one.',
+      'A path of any length fits. Errors are worded differently from those of chrpath.',
+    ],
     exitStatus:
       '0: success. 1: the command line is wrong (with chrpath, the status is then 0), or an operation failed. 2: a program has \
 no path.',
