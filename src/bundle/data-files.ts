@@ -2,8 +2,8 @@
  * Files that a bundled program reads at run time and that no NEEDED entry names: configuration, firmware, keymaps.
  */
 import {posix} from 'node:path';
-import {ElfError, errnoError, systemError} from '../errors.js';
-import type {Found, Root} from '../loader/root.js';
+import {ElfError} from '../errors.js';
+import {type Found, notFoundIn, type Root} from '../loader/root.js';
 import {requireDepth} from '../source/depth.js';
 import type {BundleFile} from './file-set.js';
 import {isBelow, type Layout} from './layout.js';
@@ -122,7 +122,7 @@ class Carrier {
   #find(source: string): Found {
     const there = this.#root.resolve(source);
     if (there.found) return there;
-    throw systemError(source, errnoError(there.code));
+    throw notFoundIn(this.#root, source, there.code);
   }
 
   #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {

@@ -194,6 +194,19 @@ test(
   }),
 );
 
+test('a file that is not in the --root is said to be missing there', (t) => {
+  const root = tempDirectory(t);
+  const into = path.join(root, 'into');
+  const said = (what: string) => `elfinterp: ${what}: no such file or directory in ${root}\n`;
+  t.is(elfinterp('tree', '--root', root, '/bin/true').stderr, said('/bin/true'));
+  t.is(elfinterp('tree', '--root', root, '-r', '/usr/bin').stderr, said('/usr/bin'));
+  t.is(elfinterp('bundle', '--root', root, '/bin/true', '--into', into).stderr, said('/bin/true'));
+  t.is(elfinterp('pack', '--root', root, '/bin/true', into).stderr, said('/bin/true'));
+  copyFileSync(fixture('x86_64/hello-static').path, path.join(root, 'hello'));
+  const data = ['--file', '/etc/passwd'];
+  t.is(elfinterp('bundle', '--root', root, '/hello', '--into', into, ...data).stderr, said('/etc/passwd'));
+});
+
 test(
   'with --root all paths are inside, those given and those printed',
   withTools((t) => {
