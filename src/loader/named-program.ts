@@ -33,10 +33,15 @@ function isProgram(root: Root, path: string): boolean {
   return there.found && there.stats.isFile() && (there.stats.mode & 0o111n) !== 0n;
 }
 
-/** Resolve a program to be copied. @throws ElfError NOT_ELF naming the interpreter of a script, and as `resolve` does */
-export function resolveProgram(resolver: Resolver, path: string): ResolvedTree {
+/**
+ * Resolve a program to be copied.
+ *
+ * @param library instead of that of the resolver's options
+ * @throws ElfError NOT_ELF naming the interpreter of a script, and as `resolve` does
+ */
+export function resolveProgram(resolver: Resolver, path: string, library?: readonly string[]): ResolvedTree {
   try {
-    return resolver.resolve(path);
+    return resolver.resolve(path, library);
   } catch (error) {
     const interpreter =
       error instanceof ElfError && error.code === 'NOT_ELF'

@@ -84,18 +84,24 @@ export async function packProgram(program: string, options: PackOptions): Promis
   const settings = {
     ...(options.libraryPath !== undefined && {libraryPath: options.libraryPath}),
     ...(options.loaderOnly ? {} : dlopenOption(options.dlopen)),
-    library: [...(options.libraries ?? []), alwaysNeeded],
     preloadFile: false,
   };
-  const tree = resolveProgram(new Resolver(settings, root), pathOfProgram(root, program));
+  const tree = resolve(pathOfProgram(root, program), new Resolver(settings, root), options);
   refusePacked(tree);
   if (tree.interpreter === undefined) return copyStatic(tree, root, options);
   return packTree(tree, root, options);
 }
 
+function resolve(path: string, resolver: Resolver, {libraries = []}: PackOptions): ResolvedTree {
+  const tree = resolveProgram(resolver, path, [...libraries, alwaysNeeded]);
+  // musl does not open it, and cannot be packed with a library.
+  return tree.interpreter?.libc === 'musl' ? resolveProgram(resolver, path, libraries) : tree;
+}
+
 function packTree(tree: ResolvedTree, root: OpenRoot, options: PackOptions): PackResult {
   const notes = complaintsOf(tree, options);
   const nodes = options.loaderOnly ? tree.nodes.filter(isProgramOrLoader(tree)) : tree.nodes;
+  refuseMuslLibraries(nodes, tree);
   const author = requireOpenToAuthor(nodes, root);
   const sources = openAll(nodes, tree, root);
   try {
@@ -244,6 +250,17 @@ function complaintsOf(tree: ResolvedTree, {dlopen, loaderOnly}: PackOptions): st
     );
   }
   return notes;
+}
+
+/** The stub can serve only the loader of glibc. */
+function refuseMuslLibraries([program, ...others]: readonly TreeNode[], {interpreter}: ResolvedTree): void {
+  const library = others.find(({index}) => index !== interpreter?.node);
+  if (interpreter?.libc !== 'musl' || library === undefined) return;
+  throw new ElfError('UNSUPPORTED', 'a musl program with libraries cannot be packed', {
+    path: program?.path,
+    expected: 'a program that needs only the C library; or pack the loader only, or make a bundle',
+    got: `it loads ${library.path}`,
+  });
 }
 
 function refusePacked({packed, nodes}: ResolvedTree): void {

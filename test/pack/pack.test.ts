@@ -1,4 +1,4 @@
-import {mkdirSync, readFileSync, renameSync, statSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {openElfSync} from '../../src/elf/open.js';
@@ -112,6 +112,29 @@ test(
       ['program', 'loader'],
     );
     t.is(runInEmptyRoot(t, file).stdout, 'hello from musl\n');
+  }),
+);
+
+test(
+  'of musl, libgcc_s.so.1 in the root is left alone, and a program with a library of its own is refused',
+  withTools(async (t) => {
+    const root = tempDirectory(t);
+    const loader = '/lib/ld-musl-x86_64.so.1';
+    const compile = (name: string, source: string, ...args: string[]) =>
+      output('musl-gcc', ['-x', 'c', '-', '-o', path.join(root, name), ...args], {input: source});
+    for (const directory of ['lib', 'usr/lib']) mkdirSync(path.join(root, directory), {recursive: true});
+    copyFileSync(loader, path.join(root, loader));
+    for (const name of ['libgcc_s.so.1', 'libown.so'])
+      compile(`usr/lib/${name}`, 'int own(void) { return 7; }', '-shared', '-fPIC');
+    compile('plain', 'int main(void) { return 7; }');
+    compile('needs', 'int own(void); int main(void) { return own(); }', `-L${root}/usr/lib`, '-l:libown.so');
+    const {output: file, contents} = await pack(t, '/plain', {root});
+    t.deepEqual([contents?.parts.length, runInEmptyRoot(t, file).status], [2, 7]);
+    await t.throwsAsync(pack(t, '/needs', {root}), {
+      code: 'UNSUPPORTED',
+      message: /a musl program with libraries cannot be packed .*got it loads \/usr\/lib\/libown\.so/,
+    });
+    await t.notThrowsAsync(pack(t, '/needs', {root, loaderOnly: true}));
   }),
 );
 
