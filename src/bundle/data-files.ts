@@ -78,9 +78,12 @@ export function placeOf(source: string, target: string | undefined, prefix: stri
 export function requirePlace(source: string, target: string | undefined, layout: Layout): string {
   const path = placeOf(source, target, layout.prefix);
   const isInside = isBelow(path, layout.prefix) && path !== manifestPath(layout) && target !== '';
-  if (isInside && !/[\0\n]/.test(path)) return path;
+  const isPlain = !/[\0\n]/.test(path);
+  if (isInside && isPlain) return path;
   throw new ElfError('BAD_REQUEST', `${source} cannot be put in this place`, {
-    expected: `a path under ${layout.prefix} that is not the manifest's`,
+    expected: isPlain
+      ? `a path under ${layout.prefix} that is not the manifest's`
+      : 'a path without a newline',
     got: path,
     value: target,
   });

@@ -181,7 +181,11 @@ const refusals: Readonly<
   ],
   'no place': [[{source: yes, target: ''}], 'BAD_REQUEST', /cannot be put in this place/],
   'the prefix itself': [[{source: yes, target: '.'}], 'BAD_REQUEST', /cannot be put in this place/],
-  'a name with a newline': [[{source: yes, target: 'a\nb'}], 'BAD_REQUEST', /got \/p\/a\\x0ab/],
+  'a name with a newline': [
+    [{source: yes, target: 'a\nb'}],
+    'BAD_REQUEST',
+    /without a newline, got \/p\/a\\x0ab/,
+  ],
   "the manifest's place": [[{source: yes, target: 'lib/manifest.json'}], 'BAD_REQUEST', /not the manifest's/],
   'one place for two programs': [
     [
