@@ -128,7 +128,7 @@ export function isIsolated(view: ElfView): boolean {
 function couldNot(matches: number): string {
   const found =
     matches === 0 ? 'the expected code was not found' : `${matches} places look like the expected code`;
-  return `the loader still reads LD_* variables of the guest (${found}): LD_PRELOAD prints errors, ldd lists the wrong libraries`;
+  return `the loader still reads LD_* variables (${found}): an LD_PRELOAD that is meant for programs of another system prints errors`;
 }
 
 /**
