@@ -163,7 +163,8 @@ export function auditFiles(
   {isNamed = false, root = new Root()}: {isNamed?: boolean; root?: Root} = {},
 ): PackageAudit {
   const {isAllowed} = rules;
-  const requestRules = {isAllowed, dependencies: fields?.dependencies ?? []};
+  const dependencies = new Set(fields?.dependencies.map((name) => name.slice(name.lastIndexOf('/') + 1)));
+  const requestRules = {isAllowed, dependencies};
   const {requests, versionProblems} = findRequests(directory, elfFiles, requestRules, root);
   const files: FileAudit[] = [];
   const findings: PackageFinding[] = problems.map((error) =>

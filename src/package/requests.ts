@@ -48,8 +48,8 @@ interface RequestTable {
 interface RequestRules {
   /** Whether a library is the system's to provide. */
   isAllowed(name: string): boolean;
-  /** Names of the packages that this one is installed with. */
-  readonly dependencies: readonly string[];
+  /** Names of the packages that this one is installed with, without their scopes. */
+  readonly dependencies: ReadonlySet<string>;
 }
 
 /**
@@ -311,8 +311,7 @@ function once<K extends object, V>(work: (of: K) => V): (of: K) => V {
 
 /** Package managers lay packages out in many ways, but a package's directory has its name, the scope aside. */
 function isOfDependency(path: string, {dependencies}: RequestRules): boolean {
-  const parts = new Set(path.split('/'));
-  return dependencies.some((name) => parts.has(name.slice(name.lastIndexOf('/') + 1)));
+  return path.split('/').some((part) => dependencies.has(part));
 }
 
 /** Where a path leads in the package; undefined when it leads out of it. */
