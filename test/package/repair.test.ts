@@ -142,6 +142,23 @@ test(
 );
 
 test(
+  'a search path with $LIB after $ORIGIN leads into the package as well',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    const lib = path.join(pkg, 'lib', output('gcc', ['-print-multiarch']).trim());
+    library(lib, 'own', 3);
+    library(libraries, 'foreign', 4);
+    const rpath = `-Wl,-rpath,$ORIGIN/../$LIB:$ORIGIN/$LIB/../..:${libraries}`;
+    addon(path.join(pkg, 'build/own.node'), 'own', lib, [rpath]);
+    addon(path.join(pkg, 'build/foreign.node'), 'foreign', libraries, [rpath]);
+    await repairPackage(pkg, {inPlace: true});
+    t.regex(dynamic(path.join(pkg, 'build/own.node')), /RUNPATH.*\[\$ORIGIN\/\.\.\/\$LIB\]/);
+    rmSync(libraries, {recursive: true});
+    t.is(load(path.join(pkg, 'build/own.node'), path.join(pkg, 'build/foreign.node')), '3,4');
+  }),
+);
+
+test(
   'many files and names in one run: each request of each file is changed as it should be',
   withTools(async (t) => {
     const {pkg, libraries} = workshop(t);

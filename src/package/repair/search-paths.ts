@@ -29,10 +29,14 @@ function pathElements(file: string, list: string | undefined): PathElement[] {
   return (list === undefined ? [] : list.split(':')).map((text) => ({text, inside: insideOf(file, text)}));
 }
 
+/** Another token, as `$LIB`, is taken for a name: it stands for one or more, so that `..` after it may lead anywhere. */
 function insideOf(file: string, element: string): string | undefined {
   const rest = /^\$(?:ORIGIN|\{ORIGIN\})(\/.*)?$/.exec(element);
-  if (rest === null || /\$/.test(rest[1] ?? '')) return undefined;
-  const path = posix.normalize(posix.join(posix.dirname(file), `.${rest[1] ?? ''}`)).replace(/(.)\/+$/, '$1');
+  if (rest === null) return undefined;
+  const [way = ''] = rest.slice(1);
+  const token = way.indexOf('$');
+  if (token >= 0 && way.slice(token).split('/').includes('..')) return undefined;
+  const path = posix.normalize(posix.join(posix.dirname(file), `.${way}`)).replace(/(.)\/+$/, '$1');
   return path === '..' || path.startsWith('../') ? undefined : path;
 }
 
