@@ -114,6 +114,7 @@ class OpenFile implements FileSource {
   }
 
   get fd(): number {
+    if (this.#fd < 0) throw new ElfError('FILE_SYSTEM', 'the file is closed', {path: this.path});
     return this.#fd;
   }
 
@@ -190,7 +191,7 @@ class OpenFile implements FileSource {
 
   #readSome(bytes: Uint8Array, at: number, length: number, offset: number): number {
     try {
-      return readSync(this.#fd, bytes, at, length, offset);
+      return readSync(this.fd, bytes, at, length, offset);
     } catch (error) {
       throw systemError(this.path, error, 'cannot read');
     }

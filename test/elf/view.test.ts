@@ -134,7 +134,7 @@ test('a file that was opened is read until it is closed', async (t) => {
   const file = await openElf(path);
   t.is(file.view.interpreter?.path, interpreter);
   await file.close();
-  t.throws(() => file.view.sectionHeaders, {code: 'FILE_SYSTEM'});
+  t.throws(() => file.view.sectionHeaders, {code: 'FILE_SYSTEM', message: `${path}: the file is closed`});
   await t.throwsAsync(openElf('/nowhere'), {code: 'FILE_SYSTEM'});
 });
 

@@ -33,6 +33,7 @@ import {
   type EditRequest,
   openElfBuffer,
   openElfSync,
+  openElfToEdit,
   type Plan,
   planEdit,
 } from '../../src/index.js';
@@ -184,6 +185,17 @@ test('the asynchronous form does the same', async (t) => {
   const file = copyFixture(t, name);
   t.deepEqual(await applyPlan(file, planFile(file)), {path: file, notes: []});
   t.deepEqual(readFileSync(file), edited);
+});
+
+test('a file that was opened to be edited and is closed again is not changed, and that is said', async (t) => {
+  const file = copyFixture(t, name);
+  const elf = await openElfToEdit(file);
+  const plan = planEdit(elf.view, request);
+  await elf.close();
+  for (const options of [{}, {inPlace: true}, {output: `${file}.new`}])
+    await t.throwsAsync(applyPlan(elf, plan, options), {message: `${file}: the file is closed`});
+  t.deepEqual(readFileSync(file), old);
+  t.deepEqual(readdirSync(path.dirname(file)), [path.basename(file)]);
 });
 
 test('output: the input stays, the result has its mode', (t) => {
