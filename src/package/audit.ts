@@ -100,7 +100,7 @@ async function auditTarball(source: string, rules: Rules, options: AuditOptions)
     const directory = join(scratch, 'node_modules', 'scope', 'package');
     mkdirSync(directory, {recursive: true, mode: 0o700});
     await unpackPackage(source, directory);
-    const audit = auditFiles(source, findPackageFiles(directory), rules, options);
+    const audit = auditFiles(source, findPackageFiles(directory, {isPacked: true}), rules, options);
     return withoutScratch(audit, directory);
   } catch (error) {
     throw error instanceof ElfError && error.path?.startsWith(scratch) ? error.at(source) : error;

@@ -27,31 +27,42 @@ export interface PackageFiles {
  * Find the files of a package directory; `node_modules` below it is other packages, and the staging directory of a
  * repair is not part of it.
  *
+ * @param isPacked whether the directory is what npm packed: then `node_modules` is what the package bundles
  * @throws ElfError FILE_SYSTEM, BAD_PACKAGE
  */
-export function findPackageFiles(directory: string | DirFd): PackageFiles {
+export function findPackageFiles(directory: string | DirFd, {isPacked = false} = {}): PackageFiles {
   using top = typeof directory === 'string' ? openDirectory(realPath(directory)) : directory.dup();
   const problems: ElfError[] = [];
-  const elfFiles = [...elfFilesIn(top, top.exactNames(), [], (error) => problems.push(error))];
+  const isPart = (name: string) => (isPacked || name !== 'node_modules') && !isOfRun(name);
+  const elfFiles = [
+    ...elfFilesIn(top, top.exactNames(), [], {isPart, onProblem: (error) => problems.push(error)}),
+  ];
   return {directory: top.real, fields: readFields(top), elfFiles, problems};
 }
 
 type OnProblem = (error: ElfError) => void;
+
+interface Walking {
+  /** Whether what has this name is part of the package. */
+  isPart(name: string): boolean;
+  readonly onProblem: OnProblem;
+}
 
 /** Each directory is held while its names are used, so that no link is followed, even one put there meanwhile. */
 function* elfFilesIn(
   directory: DirFd,
   names: readonly string[],
   above: readonly string[],
-  onProblem: OnProblem,
+  walking: Walking,
 ): Generator<string> {
+  const {isPart, onProblem} = walking;
   for (const name of names) {
-    if (name === 'node_modules' || isOfRun(name)) continue;
+    if (!isPart(name)) continue;
     using entry = tryTo(() => stepIn(directory, name), onProblem);
     if (entry instanceof DirFd) {
       // Only its owner may read some directories, which does not stop the walk.
       const inside = tryTo(() => namesIn(entry, above.length + 1), onProblem);
-      if (inside !== undefined) yield* elfFilesIn(entry, inside, [...above, name], onProblem);
+      if (inside !== undefined) yield* elfFilesIn(entry, inside, [...above, name], walking);
     } else if (entry?.stats.isFile() && tryTo(() => isElf(entry), onProblem))
       yield posix.join(...above, name);
   }

@@ -176,6 +176,21 @@ test(
 );
 
 test(
+  'what a tarball has in node_modules is bundled with the package, and what a directory has there is not',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t, {bundleDependencies: ['dep']});
+    library(libraries, 'foreign', 1);
+    addon(path.join(pkg, 'node_modules/dep/a.node'), 'foreign', libraries);
+    t.deepEqual(codes(await auditPackage(pkg)), []);
+    const {findings} = await auditPackage(pack(pkg));
+    t.deepEqual(
+      findings.map(({code, file}) => [code, file]),
+      [['outside-library', 'node_modules/dep/a.node']],
+    );
+  }),
+);
+
+test(
   'a library that only its user finds, by DT_RPATH, is found',
   withTools(async (t) => {
     const {pkg} = workshop(t);
