@@ -1,4 +1,5 @@
 /* The cache of emulators: where it is, whose it is, and what it holds. */
+import type fs from 'node:fs';
 import {
   chmodSync,
   chownSync,
@@ -6,16 +7,18 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {cachePath, findOwnDirectory, openOwnDirectory} from '../../src/chroot/cache/place.js';
 import {evict, findCached, listCached, makeCached} from '../../src/chroot/cache/store.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
 import {program} from '../helpers/cli.js';
+import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 
@@ -44,6 +47,16 @@ test('a file is made once, complete and executable for everybody, and found agai
   t.deepEqual(cache.names(), [key('a')]);
   t.is(cache.stats.mode & 0o777, 0o700);
   t.is(cache.directory(key('a'))?.openPath('qemu-arm')?.stats.mode, 0o100755);
+});
+
+test('a directory for all users is that whatever the umask', (t) => {
+  const path = join(tempDirectory(t), 'a', 'b');
+  // A worker has no umask of its own to set.
+  const strict = ({mkdirSync}: typeof fs) => ({
+    mkdirSync: (path: string, {mode}: {mode: number}) => mkdirSync(path, {mode: mode & 0o700}),
+  });
+  withPatchedFs(strict, () => openOwnDirectory(path, 0o755)[Symbol.dispose]());
+  for (const made of [path, dirname(path)]) t.is(statSync(made).mode & 0o777, 0o755);
 });
 
 test('two who make the same at once both get it', async (t) => {

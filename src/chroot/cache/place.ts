@@ -6,7 +6,7 @@
  * ours), and so does each link; the cache itself is ours alone. The way is walked with descriptors, one name at a time, so that what was
  * checked is what is used. Only we and root can change it afterwards, and its path stays true.
  */
-import {readlinkSync, type Stats} from 'node:fs';
+import {chmodSync, readlinkSync, type Stats} from 'node:fs';
 import {homedir} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 import {inInitialUserNamespace} from '../../binfmt/mount.js';
@@ -69,9 +69,16 @@ function isRealRoot(): boolean {
  * @throws ElfError OUTSIDE when others can write there, or to a directory on the way; FILE_SYSTEM
  */
 export function openOwnDirectory(path: string, mode = 0o700): DirFd {
-  const directory = walk(path, (above, name) => above.make(name, mode));
+  const directory = walk(path, (above, name) => above.directory(name) ?? makeOwn(above, name, mode));
   if (directory === undefined) throw new Error('`make` always finds a directory');
   return checked(directory);
+}
+
+/** With this mode whatever the umask, unless another user was faster. */
+function makeOwn(above: DirFd, name: string, mode: number): DirFd {
+  const made = above.make(name, mode);
+  if (made.stats.uid === process.geteuid?.()) chmodSync(made.path, mode);
+  return made;
 }
 
 /** The same for one that exists; undefined where none does. @throws ElfError as `openOwnDirectory` does */
