@@ -82,6 +82,14 @@ for (const columns of [40, 60, 80, 200]) {
   });
 }
 
+test('no width is too much', (t) => {
+  for (const columns of ['1e9', 'Infinity', '99999999999999999999', '1e-9', '-Infinity', 'NaN']) {
+    const {status, stdout} = show([probe], {COLUMNS: columns, LC_ALL: 'C'});
+    t.is(status, 0, columns);
+    t.true(stdout.split('\n').every((line) => line.length <= 65535));
+  }
+});
+
 test('the strip is drawn to scale', (t) => {
   const {map, size} = JSON.parse(show(['--json', probe]).stdout) as {
     map: {kind: string; size: number}[];
