@@ -6,7 +6,7 @@ import {ElfError, printable} from '../index.js';
 import {optionFor} from './option-for.js';
 import {type SafeText, safe, safeJson} from './safe-text.js';
 import {columnsOf, isTerminal, writeTo} from './streams.js';
-import {hasColor} from './terminal.js';
+import {hasColor, knowsEscapes} from './terminal.js';
 
 export const exitStatus = {done: 0, failed: 1, usage: 2} as const;
 
@@ -186,7 +186,7 @@ function statusLine() {
       const now = Date.now();
       if (now < next && !mayLast) return;
       next = now + millisecondsBetweenStatus;
-      if (!isTerminal(2)) return;
+      if (!knowsEscapes(process.env) || !isTerminal(2)) return;
       shown = true;
       writeTo(2, `\r\x1b[K${text.plain.slice(0, (columnsOf(2) ?? 80) - 1)}`);
     },

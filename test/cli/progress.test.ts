@@ -31,6 +31,7 @@ test(
     t.true(printed.includes(`${shown}copying 256.0 MiB: ${file}`), printed);
     t.false(leftOn(printed).includes('copying'), printed);
     t.is(statSync(copy).size, 1 << 28);
+    t.is(onTerminal({TERM: 'dumb'}, 'set', '--output', copy, file, '/opt/ld.so').indexOf('\x1b'), -1);
     t.is(elfinterp('set', '--output', copy, file, '/opt/ld.so').stderr, '');
   }),
 );
