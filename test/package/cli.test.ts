@@ -2,6 +2,7 @@ import {execFileSync} from 'node:child_process';
 import {chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import {policyNames} from '../../src/index.js';
 import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';
 import {fixture} from '../helpers/fixtures.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -31,6 +32,15 @@ test(
     );
   }),
 );
+
+test('a policy that is neither a file nor known is answered with those that are', (t) => {
+  t.like(elfinterp(['audit', '--policy', 'manylinux_2_29', '.']), {
+    status: 1,
+    stdout: '',
+    stderr: `elfinterp: manylinux_2_29: there is no such file and no such policy (expected a file, or one of ${policyNames.join(', ')})\n`,
+  });
+  t.regex(elfinterp(['audit', '--policy', './x.json', '.']).stderr, /^elfinterp: \.\/x\.json: cannot read: /);
+});
 
 test('a limit that is no version is a wrong command line', (t) => {
   for (const limit of ['x.y', '', '2.28,', '1.2.3.4.5'])
