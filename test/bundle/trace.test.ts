@@ -130,6 +130,18 @@ test(
 );
 
 test(
+  'a script that names itself as its interpreter is data like any other',
+  withTools((t) => {
+    const {work} = build(t);
+    writeFileSync(join(work, 'own'), `#!${work}/own\n`);
+    const {status, stdout, stderr} = trace(work, ['--json'], ['cat', 'own']);
+    t.is(status, 0, stderr);
+    const {options} = JSON.parse(stdout).trace;
+    t.is(options.filter(({value}: {value: string}) => value.startsWith(`${work}/own=`)).length, 1);
+  }),
+);
+
+test(
   'so is it of a relocatable bundle, and as JSON',
   withTools((t) => {
     const {work} = build(t);

@@ -73,6 +73,7 @@ class Additions {
   readonly #opener: string | undefined;
   /** `device:inode` of what is in the bundle, or comes with an option under whatever name it is asked for. */
   readonly #present = new Set<string>();
+  readonly #considered = new Set<string>();
 
   constructor({programs, sources}: TracedBundle) {
     const paths = programs.map((program) => pathOfProgram(this.#root, program));
@@ -85,7 +86,10 @@ class Additions {
     for (const program of paths) this.#addClosure(program);
   }
 
+  /** A script may name itself as its interpreter. */
   consider(path: string): void {
+    if (this.#considered.has(path)) return;
+    this.#considered.add(path);
     const identity = outside.test(path) ? undefined : identityOf(path);
     if (identity === undefined || this.#present.has(identity)) return;
     if (this.#addLibcData(path)) return;
