@@ -2,10 +2,10 @@
  * The changed bytes written into the file itself: for huge files, and for those whose inode must stay. All that
  * belongs to the inode stays too, but for what the kernel takes from a file that is written into: file capabilities,
  * and the set-ID bits if the writer is an ordinary user. The capabilities wait in a workspace meanwhile, as those of
- * an empty file.
+ * an empty file. So do the bytes that are written over (undo-record.ts).
  */
 import {constants, fstatSync, openSync, type Stats} from 'node:fs';
-import type {Plan, Write} from '../edit/plan.js';
+import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
 import {type ByteSource, isSameBytes} from '../source/source.js';
@@ -14,6 +14,7 @@ import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './cont
 import type {Target} from './editable.js';
 import {isOnlyOurs, keepMode} from './metadata.js';
 import {type Commit, Transaction} from './transaction.js';
+import {writeUndoRecord} from './undo-record.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Open a file for its changes. @throws ElfError BAD_REQUEST, or an error of the system */
@@ -27,7 +28,8 @@ export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspace
   }
   const fd = openToWrite(target);
   try {
-    return new InPlace(target, fd, plan, createShadow(target, workspaces));
+    const shadow = createShadow(target, workspaces);
+    return new InPlace(target, fd, plan, shadow, workspaces.createUndo(target.place.directory));
   } catch (error) {
     closeQuietly(fd);
     throw error;
@@ -57,12 +59,23 @@ function createShadow(target: Target, workspaces: Workspaces): WorkFile | undefi
 class InPlace extends Transaction {
   readonly attributes: AttributeCopy | undefined;
   readonly #plan: Plan;
+  readonly #name: string;
+  /** Where to keep what is written over; undefined where there is no room. */
+  #record: number | undefined;
   /** What the file was, once writing has begun. */
   #old: Stats | undefined;
 
-  constructor({place}: Target, fd: number, plan: Plan, shadow: WorkFile | undefined) {
+  constructor(
+    {place}: Target,
+    fd: number,
+    plan: Plan,
+    shadow: WorkFile | undefined,
+    record: number | undefined,
+  ) {
     super(place, fd);
     this.#plan = plan;
+    this.#name = place.name;
+    this.#record = record;
     this.attributes = shadow && {...shadow, fd, kinds: ['xattr'], to: 'workspace'};
   }
 
@@ -72,16 +85,44 @@ class InPlace extends Transaction {
     // Not before that, which may run another program: meanwhile another edit in place may come and go.
     const now = descriptorSource(this.fd, this.path);
     requireUnchanged(now, this.#plan);
+    this.#keepOld(stats);
     this.#old = stats;
     writePlan(this.fd, this.#plan, now);
     this.notes.push(...keepMode(this.fd, stats));
     return () => this.#requireWritten(now);
   }
 
+  #keepOld({ino}: Stats): void {
+    if (this.#record === undefined) return;
+    try {
+      writeUndoRecord(this.#record, this.#name, ino, this.#plan);
+    } catch {
+      // A full disk must not keep a file from being changed that does not grow.
+    }
+    this.#closeRecord();
+  }
+
+  #closeRecord(): void {
+    if (this.#record !== undefined) closeQuietly(this.#record);
+    this.#record = undefined;
+  }
+
+  override close(): void {
+    this.#closeRecord();
+    super.close();
+  }
+
   /** Nothing keeps another process from writing at the same time, but it is not to be passed over. */
   #requireWritten(now: ByteSource): void {
-    const isWritten = ({offset, bytes}: Write) => isSameBytes(bytes, now.read(offset, bytes.length));
-    if (fstatSync(this.fd).size === this.#plan.outputSize && this.#plan.writes.every(isWritten)) return;
+    let isWritten: boolean;
+    try {
+      isWritten =
+        fstatSync(this.fd).size === this.#plan.outputSize &&
+        this.#plan.writes.every(({offset, bytes}) => isSameBytes(bytes, now.read(offset, bytes.length)));
+    } catch (error) {
+      throw systemError(this.path, error, 'written, but the result cannot be checked');
+    }
+    if (isWritten) return;
     throw new ElfError('CHANGED', 'written, but another process wrote into the file at the same time', {
       path: this.path,
     });

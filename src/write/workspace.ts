@@ -6,7 +6,7 @@
  * now: only we can make, replace or remove a name in it.
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
- * `elfinterp-tree`. The workspace's name tells the process that made it, and a later run in the same place removes what
+ * `elfinterp-tree`, and what an edit in place writes over `elfinterp-undo-3` (undo-record.ts). The workspace's name tells the process that made it, and a later run in the same place removes what
  * a killed one left behind: only what has the file `elfinterp-workspace`, which is made first and removed last. The name
  * alone proves nothing, since the owner of the directory could give it to any directory of root's.
  */
@@ -18,6 +18,7 @@ import {findDirectory} from '../source/place.js';
 import {isPrivate, makeOwnDirectory, type OwnDirectory} from './own-directory.js';
 import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
+import {undoRecorded} from './undo-record.js';
 
 /** Names of workspaces begin like this; the process that made it and random letters follow, each after a dash. */
 export const workspacePrefix = '.elfinterp-edit';
@@ -30,6 +31,9 @@ const mostFiles = 128;
 /** The name of a whole directory in a workspace. */
 export const treeName = 'elfinterp-tree';
 
+/** Names of records of what an edit in place writes over begin like this; a number follows. */
+const undoPrefix = 'elfinterp-undo-';
+
 /** The empty file that tells a workspace from every other directory. */
 const markName = 'elfinterp-workspace';
 
@@ -39,6 +43,7 @@ export class Workspace {
   readonly #name: string;
   readonly directory: DirFd;
   #next = firstNumber;
+  readonly #undos: string[] = [];
   #hasTree = false;
 
   /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
@@ -74,6 +79,15 @@ export class Workspace {
     return {workspace: this, number, fd};
   }
 
+  /** Make an empty file for a record of what is written over. @throws an error of the system */
+  createUndo(): number {
+    const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
+    const name = `${undoPrefix}${this.#undos.length + 1}`;
+    const fd = openSync(this.directory.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    this.#undos.push(name);
+    return fd;
+  }
+
   /** Make a directory in it, to be filled and renamed from here; it is removed with the workspace until then. */
   makeTree(): DirFd {
     mkdirSync(this.directory.at(treeName), 0o700);
@@ -91,6 +105,7 @@ export class Workspace {
     let isClear = true;
     for (let number = firstNumber; number < this.#next; number++)
       isClear = attempt(() => removeFile(this.path(number))) && isClear;
+    for (const name of this.#undos) isClear = attempt(() => removeFile(this.directory.at(name))) && isClear;
     if (this.#hasTree) isClear = attempt(() => removeTree(this.directory, treeName)) && isClear;
     if (isClear) attempt(() => unlinkSync(this.directory.at(markName)));
     this.directory[Symbol.dispose]();
@@ -130,11 +145,24 @@ export class Workspaces {
 
   /** Make an empty file in a workspace beside a target. @throws ElfError UNSUPPORTED, or an error of the system */
   create(directory: DirFd): WorkFile {
+    return this.#in(directory).create();
+  }
+
+  /** Make an empty file for a record beside a target; undefined where there is no room. */
+  createUndo(directory: DirFd): number | undefined {
+    try {
+      return this.#in(directory).createUndo();
+    } catch {
+      return undefined;
+    }
+  }
+
+  #in(directory: DirFd): Workspace {
     const found = this.#made.find((one) => one.isFor(directory));
-    if (found !== undefined) return found.create();
+    if (found !== undefined) return found;
     const made = workspaceIn(directory);
     this.#made.push(made);
-    return made.create();
+    return made;
   }
 
   /** The same, or elsewhere if the user may not write beside the target. */
@@ -163,13 +191,37 @@ const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
 /** Of a process that cannot be known here this is longer than any edit takes, in milliseconds. */
 const longestEdit = 24 * 60 * 60 * 1000;
 
-function removeStale(directory: DirFd): void {
+/** Remove what killed processes left, and undo what they left half written. @returns the names of those files */
+export function removeStale(directory: DirFd): string[] {
+  const undone: string[] = [];
   for (const name of namesIn(directory)) {
     const owner = stale.exec(name)?.[1];
     if (owner === undefined) continue;
     const running = isRunning(owner);
-    if (running !== true) attempt(() => removeLeft(directory, name, running === 'unknown'));
+    if (running === true) continue;
+    attempt(() => {
+      undone.push(...undoLeft(directory, name, running === 'unknown'));
+      removeLeft(directory, name, running === 'unknown');
+    });
   }
+  return undone;
+}
+
+/** The same for writing bytes that are ready in memory. */
+const longestWrite = 60 * 1000;
+
+/** Undo what a process left half written. A record counts once: later the same bytes may be there for another reason. */
+function undoLeft(directory: DirFd, name: string, onlyIfOld: boolean): string[] {
+  using left = directory.directory(name);
+  if (left === undefined || !isPrivate(left.stats)) return [];
+  if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestWrite) return [];
+  const names = left.names();
+  if (!isWorkspace(names)) return [];
+  return names.filter(isUndoName).flatMap((one) => {
+    const undone = undoRecorded(directory, left, one);
+    unlinkSync(left.at(one));
+    return undone ?? [];
+  });
 }
 
 /** A directory that may be written but not read is one where nothing can be looked for. */
@@ -195,12 +247,16 @@ function removeLeft(directory: DirFd, name: string, onlyIfOld: boolean): void {
 
 /** Whether a directory has the mark, and nothing that a workspace cannot have. */
 function isWorkspace(names: readonly string[]): boolean {
-  const isKnown = (one: string) => one === markName || one === treeName || isNumber(one);
+  const isKnown = (one: string) => one === markName || one === treeName || isNumber(one) || isUndoName(one);
   return names.includes(markName) && names.every(isKnown);
 }
 
 function isNumber(name: string): boolean {
   return /^[1-9]\d{0,2}$/.test(name) && Number(name) >= firstNumber && Number(name) < firstNumber + mostFiles;
+}
+
+function isUndoName(name: string): boolean {
+  return name.startsWith(undoPrefix);
 }
 
 /** A file that took its place is not here any more. */

@@ -4,7 +4,7 @@
 import {strict as assert} from 'node:assert';
 import {chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
-import {applyPlanSync, checkElf, openElfBuffer, openElfSync, planEdit} from '../../src/index.js';
+import {applyPlanSync, type EditRequest, openElfSync, planEdit} from '../../src/index.js';
 import {elfinterp, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -12,6 +12,8 @@ import {output} from '../helpers/tools.js';
 import type {Ended, Scenario} from './walk.js';
 
 const interpreter = '/debootstrap/qemu-libs/ld.so';
+/** So long that tables have to move for it. */
+const runpath = `/opt/${'x'.repeat(300)}`;
 const isRoot = process.geteuid?.() === 0;
 const small = fixtureBytes('x86_64/probe-pie');
 /** Past the size up to which a copy is made in memory. */
@@ -33,10 +35,10 @@ function make(directory: string, {name, content, mode}: File): void {
 }
 
 /** One file is the old one or the new one, and has what it had. @returns whether it is the new one */
-function isNew(directory: string, {name, content, mode}: File, ended: Ended): boolean {
+function isNew(directory: string, {name, content, mode}: File, ended: Ended, request: EditRequest): boolean {
   const file = path.join(directory, name);
   const now = readFileSync(file);
-  const changed = edit(content, {interpreter});
+  const changed = edit(content, request);
   assert.ok(now.equals(content) || now.equals(changed), `${name} is neither old nor new`);
   // A set-user-ID bit goes with the owner that could not be kept.
   const expected = ended.stderr.includes(`${name}: the owner`) ? mode & 0o777 : mode;
@@ -83,9 +85,12 @@ interface Editing {
   readonly output?: string;
   /** A process that is killed may leave some of the changed bytes unwritten. */
   readonly inPlace?: boolean;
+  /** What `args` asks for. */
+  readonly request?: EditRequest;
 }
 
-function editing({name, files, args, output: out, inPlace = false}: Editing): Scenario {
+function editing({name, files, args, output: out, inPlace = false, ...rest}: Editing): Scenario {
+  const {request = {interpreter}} = rest;
   const names = [...files.map((file) => file.name), ...(out === undefined ? [] : [out])];
   return {
     name,
@@ -98,11 +103,14 @@ function editing({name, files, args, output: out, inPlace = false}: Editing): Sc
     },
     check(directory, ended) {
       requireHarmless(directory);
-      if (inPlace && ended.killed) return finishInPlace(directory, files, args(directory));
-      const results = files.map((file) => isNew(directory, file, ended));
+      if (inPlace && ended.killed) return finishInPlace(directory, files, args(directory), request);
+      const results = files.map((file) => isNew(directory, file, ended, request));
       const made = out !== undefined && existsSync(path.join(directory, out));
       if (made)
-        assert.ok(isNew(directory, {...(files[0] as File), name: out}, ended), `${out} is not the new file`);
+        assert.ok(
+          isNew(directory, {...(files[0] as File), name: out}, ended, request),
+          `${out} is not the new file`,
+        );
       requireNothingLeft(directory, out === undefined || made ? names : names.slice(0, -1), ended);
       const done = out === undefined ? results.every(Boolean) : made;
       requireTruth(ended, done);
@@ -124,21 +132,30 @@ function editAgain(file: string): void {
   assert.deepEqual(applyPlanSync(file, plan).notes, []);
 }
 
-/** Where a kill may have left some bytes old and some new, the same command again makes a sound file of them. */
-function finishInPlace(directory: string, files: readonly File[], args: readonly string[]): 'old' | 'new' {
+/** Where a kill may have left some bytes old and some new, the same command again begins with the old ones. */
+function finishInPlace(
+  directory: string,
+  files: readonly File[],
+  args: readonly string[],
+  request: EditRequest,
+): 'old' | 'new' {
   const isDone = files.every(({name, content}) => {
-    const [now, changed] = [readFileSync(path.join(directory, name)), edit(content, {interpreter})];
+    const [now, changed] = [readFileSync(path.join(directory, name)), edit(content, request)];
     const isMixed = now.every((byte, i) => byte === content[i] || byte === changed[i]);
     assert.ok(isMixed, `${name} has bytes that are neither old nor new`);
     return now.equals(changed);
   });
   const again = elfinterp(args);
-  assert.deepEqual([again.status, again.stderr], [0, ''], 'the same command again fails');
-  for (const {name} of files) {
-    const {view} = openElfBuffer(readFileSync(path.join(directory, name)));
-    assert.equal(view.interpreter?.path, interpreter, `${name} after a second run`);
-    assert.deepEqual(checkElf(view), [], `${name} after a second run`);
-  }
+  assert.equal(again.status, 0, `the same command again fails: ${again.stderr}`);
+  assert.match(
+    again.stderr,
+    /^(elfinterp: [\w-]+: an edit in place that was interrupted is undone first\n)*$/,
+  );
+  for (const {name, content} of files)
+    assert.ok(
+      readFileSync(path.join(directory, name)).equals(edit(content, request)),
+      `${name} after a second run`,
+    );
   return isDone ? 'new' : 'old';
 }
 
@@ -167,6 +184,13 @@ export const editScenarios: readonly Scenario[] = [
     files: [hello],
     args: (directory) => ['set', '--in-place', path.join(directory, 'probe'), interpreter],
     inPlace: true,
+  }),
+  editing({
+    name: 'edit --in-place, tables that move',
+    files: [hello],
+    args: (directory) => ['edit', '--in-place', '--runpath', runpath, path.join(directory, 'probe')],
+    inPlace: true,
+    request: {runpath},
   }),
   editing({
     name: 'set --output',

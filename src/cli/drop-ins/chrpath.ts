@@ -10,6 +10,7 @@ import {
   openElfToEditSync,
   planEdit,
   printable,
+  undoInterrupted,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
 import {printTo} from '../streams.js';
@@ -169,7 +170,9 @@ function unabridge(word: string): string {
 const [failed, noPath] = [1, 2];
 
 function editFile(path: string, options: Options, print: Write, complain: Write): number {
+  const {action, converts, deletes} = options;
   try {
+    if (action === 'replace' || converts || deletes) undoInterrupted([path]);
     const file = openElfToEditSync(path);
     try {
       return editOpen(file, options, print, complain);

@@ -25,6 +25,7 @@ import {
   printable,
   requireLinked,
   shrinkSearchPath,
+  undoInterrupted,
   writeToStream,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
@@ -73,6 +74,7 @@ function helpLines(): string[] {
 
 /** patchelf stops at the first file that fails, and so do we. */
 function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: Printed): void {
+  if (options.prints.size === 0) undoInterrupted([path]);
   const file = openElfToEditSync(path);
   try {
     requireLinked(file.view.header, path);

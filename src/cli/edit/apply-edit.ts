@@ -17,6 +17,7 @@ import {
   type Plan,
   planEdit,
   standardInput,
+  undoInterrupted,
 } from '../../index.js';
 import {type OptionsOf, UsageError} from '../command.js';
 import {type FileResult, openNamed, resultsToJson, tryFile} from '../each-file.js';
@@ -98,6 +99,7 @@ async function applyToSome(
   args: Arguments,
   output: Output,
 ): Promise<FileResult<Edited>[]> {
+  if (!args['dry-run']) undoFirst(files, args, output);
   const results = await applyPlanned(
     files.map((path) => planOne(path, wanted, args)),
     args,
@@ -110,6 +112,12 @@ async function applyToSome(
     results[i] = again;
   }
   return results;
+}
+
+function undoFirst(files: readonly string[], {follow}: Arguments, output: Output): void {
+  const named = files.filter((path) => path !== standardInput);
+  for (const name of undoInterrupted(named, {follow}))
+    output.note(safe`${name}: an edit in place that was interrupted is undone first`);
 }
 
 /** Plan for one file, without reporting it yet. */

@@ -1,0 +1,124 @@
+/*
+ * An edit in place that was killed between two writes: the next edit in that directory writes the old bytes back first.
+ */
+import {existsSync, readdirSync, renameSync, statSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {type EditRequest, type Plan, undoInterrupted} from '../../src/index.js';
+import {openTarget} from '../../src/write/editable.js';
+import {prepareInPlace} from '../../src/write/in-place.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
+import {Workspaces, workspacePrefix} from '../../src/write/workspace.js';
+import {contentOf, elfinterp, program} from '../helpers/cli.js';
+import {edit, planFor} from '../helpers/edits.js';
+import {fixtureBytes} from '../helpers/fixtures.js';
+import {copyFixture} from '../helpers/temp.js';
+import {run, withTools} from '../helpers/tools.js';
+
+const request: EditRequest = {
+  interpreter: `/opt/${'l'.repeat(100)}/ld.so`,
+  runpath: `/opt/${'x'.repeat(3000)}`,
+  addNeeded: ['libm.so.6'],
+};
+
+/** Leave what a process leaves that is killed after some of the writes, and is gone by now unless it is said to run. */
+function interrupt(t: ExecutionContext, name: string, {isGone = true} = {}) {
+  const file = copyFixture(t, name);
+  const old = fixtureBytes(name);
+  const plan = planFor(old, request);
+  const target = openTarget(file);
+  const change = prepareInPlace(target, plan, new Workspaces());
+  change.complete(undefined);
+  change.close();
+  target.close();
+  const directory = path.dirname(file);
+  const workspace = readdirSync(directory).find((one) => one.startsWith(workspacePrefix)) ?? '';
+  const [pid = ''] = ownIdentity().split('-');
+  const gone = workspace.replace(`-${pid}-`, `-${pid}-1`);
+  if (isGone) renameSync(path.join(directory, workspace), path.join(directory, gone));
+  return {file, directory, old, plan, workspace: path.join(directory, isGone ? gone : workspace)};
+}
+
+/** Compare what is in a directory; printed, thousands of bytes would tell nothing. */
+function is(t: ExecutionContext, directory: string, expected: Readonly<Record<string, Buffer>>): void {
+  const content = contentOf(directory);
+  t.deepEqual(Object.keys(content), Object.keys(expected));
+  for (const [name, bytes] of Object.entries(expected)) t.true(content[name]?.equals(bytes), name);
+}
+
+/** The file after some writes of a plan, and a part of the next one. */
+function partly(old: Buffer, plan: Plan, count: number): Buffer {
+  const bytes = Buffer.concat([old, Buffer.alloc(plan.outputSize - old.length)]);
+  for (const write of plan.writes.slice(0, count)) bytes.set(write.bytes, write.offset);
+  const next = plan.writes[count];
+  if (next !== undefined) bytes.set(next.bytes.subarray(0, next.bytes.length >> 1), next.offset);
+  return bytes;
+}
+
+for (const name of ['x86_64/probe-pie', 'x86_64/probe-lld-pie', 's390x/probe-pie'])
+  test(`${name}: whatever has been written, the old file comes back, and the same edit completes`, (t) => {
+    const {plan} = interrupt(t, name);
+    t.true(plan.writes.length > 10);
+    for (let count = 0; count < plan.writes.length; count++) {
+      const {file, directory, old} = interrupt(t, name);
+      writeFileSync(file, partly(old, plan, count));
+      t.deepEqual(undoInterrupted([file]), [path.basename(file)], `${count}`);
+      is(t, directory, {[path.basename(file)]: old});
+    }
+    const {file, directory, old} = interrupt(t, name);
+    writeFileSync(file, partly(old, plan, 5));
+    const args = ['--interpreter', request.interpreter ?? '', '--runpath', request.runpath ?? ''];
+    const {status, stderr} = elfinterp(['edit', '--in-place', ...args, '--add-needed', 'libm.so.6', file]);
+    t.is(status, 0);
+    t.regex(stderr, /^elfinterp: [\w-]+: an edit in place that was interrupted is undone first\n/);
+    is(t, directory, {[path.basename(file)]: edit(old, request)});
+  });
+
+test('what is complete stays, and so does what another program wrote since; the record is gone then', (t) => {
+  const name = 'x86_64/probe-lld-pie';
+  const {plan} = interrupt(t, name);
+  const done = edit(fixtureBytes(name), request);
+  const other = partly(fixtureBytes(name), plan, 5);
+  const {offset = 0} = plan.writes.at(-1) ?? {};
+  other.writeUInt8(other.readUInt8(offset) ^ 0xff, offset);
+  for (const content of [done, other, Buffer.concat([done, Buffer.of(1)]), Buffer.from('a script')]) {
+    const {file, directory} = interrupt(t, name);
+    writeFileSync(file, content);
+    t.deepEqual(undoInterrupted([file]), []);
+    is(t, directory, {[path.basename(file)]: content});
+  }
+  const {file, directory, old} = interrupt(t, name);
+  writeFileSync(`${file}.new`, partly(old, plan, 5));
+  renameSync(`${file}.new`, file);
+  const inode = statSync(file).ino;
+  t.deepEqual(undoInterrupted([file]), []);
+  is(t, directory, {[path.basename(file)]: partly(old, plan, 5)});
+  t.is(statSync(file).ino, inode);
+});
+
+test('a process that is still at work is left alone, and a dry run leaves everything', (t) => {
+  const {file, old, plan, workspace} = interrupt(t, 'x86_64/probe-pie', {isGone: false});
+  writeFileSync(file, partly(old, plan, 5));
+  t.deepEqual(undoInterrupted([file]), []);
+  t.true(existsSync(workspace));
+  const gone = interrupt(t, 'x86_64/probe-pie');
+  elfinterp(['edit', '--dry-run', '--in-place', '--no-exec-stack', gone.file]);
+  t.true(existsSync(gone.workspace));
+});
+
+test(
+  'killed before any of its writes, edit --in-place completes when it is run again',
+  withTools((t) => {
+    const name = 'x86_64/probe-lld-pie';
+    const args = ['edit', '--in-place', '--runpath', request.runpath ?? ''];
+    const done = edit(fixtureBytes(name), {runpath: request.runpath ?? ''});
+    for (const nth of [2, 5, 9, 14]) {
+      const file = copyFixture(t, name);
+      const kill = ['-f', '-o', '/dev/null', '-e', `inject=pwrite64:signal=KILL:when=${nth}`];
+      run('strace', [...kill, process.execPath, program, ...args, file]);
+      t.true(readdirSync(path.dirname(file)).length > 1);
+      t.is(elfinterp([...args, file]).status, 0);
+      is(t, path.dirname(file), {[path.basename(file)]: done});
+    }
+  }),
+);
