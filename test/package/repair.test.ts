@@ -528,6 +528,36 @@ test(
 );
 
 test(
+  'a library of an earlier repair that is not needed any more is named while it is there',
+  withTools(async (t) => {
+    const {pkg, libraries} = workshop(t);
+    const file = path.join(pkg, 'a.node');
+    const repaired = async (value: number) => {
+      library(libraries, 'inner', value);
+      compile(
+        path.join(libraries, 'libouter.so.1'),
+        'extern int inner_value(void); int outer_value(void) { return inner_value(); }',
+        ['-Wl,-soname,libouter.so.1', path.join(libraries, 'libinner.so.1')],
+      );
+      addon(file, 'outer', libraries, [`-Wl,-rpath-link,${libraries}`]);
+      const {notes, libraries: found} = await repairPackage(pkg, {inPlace: true, libraryPath: libraries});
+      return {
+        unused: notes.flatMap((note) => /^(\S+) comes from an earlier repair/.exec(note)?.[1] ?? []).sort(),
+        paths: found.map((one) => one.path).sort(),
+      };
+    };
+    const first = await repaired(1);
+    t.deepEqual(first.unused, []);
+    const second = await repaired(2);
+    t.deepEqual(second.unused, first.paths);
+    t.is(load(file), '2');
+    for (const unused of first.paths) rmSync(path.join(pkg, unused));
+    const third = await repaired(3);
+    t.deepEqual(third.unused, second.paths);
+  }),
+);
+
+test(
   'the record says what came from where, and a later repair adds to it',
   withTools(async (t) => {
     const {pkg, libraries} = workshop(t);

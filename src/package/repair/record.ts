@@ -7,6 +7,7 @@ import {posix} from 'node:path';
 import {ElfError} from '../../errors.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {version} from '../../version.js';
+import type {FileAudit} from '../file-audit.js';
 import {openFile} from './copy-package.js';
 import type {RepairPlan} from './plan.js';
 import {inDirectoryOf} from './staging.js';
@@ -50,6 +51,23 @@ export function writeRecords(top: DirFd, {libraries}: RepairPlan): string[] {
     );
     return path;
   });
+}
+
+/** The libraries of records that no file of the package needs, by their paths: those of earlier repairs. */
+export function unusedLibraries(
+  top: DirFd,
+  records: readonly string[],
+  files: readonly FileAudit[],
+): string[] {
+  const recorded = new Set(
+    records.flatMap((path) => readRecord(top, path).map(({soname}) => posix.join(path, '..', soname))),
+  );
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const queue = files.map(({path}) => path).filter((path) => !recorded.has(path));
+  for (const path of queue)
+    for (const {path: needed = ''} of byPath.get(path)?.requests ?? [])
+      if (recorded.delete(needed)) queue.push(needed);
+  return [...recorded].filter((path) => byPath.has(path));
 }
 
 function write(top: DirFd, path: string, text: string): void {

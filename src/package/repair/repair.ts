@@ -23,7 +23,7 @@ import {copyFiles, copyPackage, makeWritable, openFile, type PlannedFile, setMod
 import {keepAttributes} from './keep-attributes.js';
 import {type MadeFile, makeFiles, syncFiles} from './make-files.js';
 import {planRepair, type RepairPlan} from './plan.js';
-import {type RecordedLibrary, recordBeside, writeRecords} from './record.js';
+import {type RecordedLibrary, recordBeside, unusedLibraries, writeRecords} from './record.js';
 import {sameTree} from './same-tree.js';
 import {clearCopies, isStaging, recoverPackage, requireWhole, withRepairStaging} from './staging.js';
 
@@ -185,6 +185,8 @@ interface Made {
   /** Paths of everything that is new or changed. */
   readonly paths: readonly string[];
   readonly after: PackageAudit;
+  /** What else the author should know. */
+  readonly notes: readonly string[];
 }
 
 function make(made: DirFd, {plan, before}: Prepared, {options, rules, root, source}: Request): Made {
@@ -193,7 +195,15 @@ function make(made: DirFd, {plan, before}: Prepared, {options, rules, root, sour
   const after = auditMade(made, rules, source);
   prove(after, before);
   const touched = files.filter(({changes}) => changes.length > 0).map(({path}) => path);
-  return {files: files.filter(({changes}) => changes.length > 0), paths: [...touched, ...records], after};
+  const notes = unusedLibraries(made, records, after.files).map(
+    (path) => `${path} comes from an earlier repair, and no file needs it any more; remove it`,
+  );
+  return {
+    files: files.filter(({changes}) => changes.length > 0),
+    paths: [...touched, ...records],
+    after,
+    notes,
+  };
 }
 
 /** Its name can lead elsewhere by now, and another package be proved; then there is no proof. */
@@ -225,7 +235,7 @@ function resultOf(
   directory: string,
   written: boolean,
   {before, plan}: Prepared,
-  {files, after}: Pick<Made, 'files' | 'after'>,
+  {files, after, notes: own}: Omit<Made, 'paths'>,
   notes: readonly string[] = [],
 ): RepairResult {
   return {
@@ -235,7 +245,7 @@ function resultOf(
     files,
     before,
     after,
-    notes: [...plan.notes, ...notes, ...compareFloors(before, after)],
+    notes: [...plan.notes, ...own, ...notes, ...compareFloors(before, after)],
   };
 }
 
@@ -264,7 +274,7 @@ async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult
   const prepared = prepare(top, request);
   const {plan, before} = prepared;
   if (plan.files.length + plan.libraries.length === 0)
-    return resultOf(top.real, false, prepared, {files: [], after: before});
+    return resultOf(top.real, false, prepared, {files: [], after: before, notes: []});
   requireWritable(top, plan);
   const work = async (staging: Staging) => {
     using made = staging.directory.make('new');
