@@ -191,11 +191,11 @@ export function isBase(name: string): boolean {
  * the newest version in each list; the libraries are those that its whitelist adds to the base set.
  */
 export interface Limits {
-  readonly glibc?: string;
-  readonly glibcxx?: string;
-  readonly cxxabi?: string;
-  readonly gcc?: string;
-  readonly musl?: string;
+  readonly glibc?: string | undefined;
+  readonly glibcxx?: string | undefined;
+  readonly cxxabi?: string | undefined;
+  readonly gcc?: string | undefined;
+  readonly musl?: string | undefined;
 }
 
 const desktop: readonly string[] = [

@@ -23,7 +23,7 @@ export interface Policy {
 
 /** The same, worked out. */
 export interface Rules {
-  readonly limits: Readonly<Partial<Record<Family, string>>>;
+  readonly limits: Limits;
   readonly ignore: ReadonlySet<string>;
   /** Whether a library is the system's to provide. */
   isAllowed(library: string): boolean;
@@ -38,7 +38,7 @@ export const policyNames: readonly string[] = Object.keys(policies);
 export function rulesOf(policy: Policy = {}, limits: Limits = {}): Rules {
   checkPolicy(policy);
   const base = policy.extends === undefined ? undefined : baseOf(policy.extends);
-  const joined = {...base?.limits, ...policy.limits, ...limits};
+  const joined = {...base?.limits, ...given(policy.limits), ...given(limits)};
   for (const [family, version] of Object.entries(joined)) checkLimit(family, version);
   const allowed = new Set([...(base?.libraries ?? []), ...(policy.allow ?? [])]);
   return {
@@ -53,6 +53,11 @@ export function rulesOf(policy: Policy = {}, limits: Limits = {}): Rules {
 function baseOf(name: string) {
   if (Object.hasOwn(policies, name)) return policies[name];
   throw wrong('no such policy', policyNames.join(', '), name);
+}
+
+/** A limit may be undefined, as those are that nobody gave. */
+function given(limits: Limits = {}): Limits {
+  return Object.fromEntries(Object.entries(limits).filter(([, version]) => version !== undefined));
 }
 
 const families: readonly Family[] = ['glibc', 'musl', 'glibcxx', 'cxxabi', 'gcc'];

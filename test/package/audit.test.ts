@@ -423,6 +423,7 @@ test(
     t.deepEqual(await at({policy: {ignore: ['outside-library']}}), []);
     t.is(rulesOf({extends: 'manylinux_2_28'}).limits.glibc, '2.28');
     t.is(rulesOf({extends: 'manylinux_2_28'}, {glibc: '2.17'}).limits.glibc, '2.17');
+    t.is(rulesOf({extends: 'manylinux_2_28'}, {glibc: undefined}).limits.glibc, '2.28');
     for (const policy of [
       {extends: 'x'},
       {limits: {glibc: 'new'}},
