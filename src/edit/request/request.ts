@@ -127,10 +127,12 @@ function checkBoolean(field: string, value: unknown): void {
 function checkString(field: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw wrong(field, 'a string', value);
   for (const [name, character] of [
-    ['NUL', '\0'],
-    ['newline', '\n'],
+    ['NUL', /\0/],
+    ['newline', /\n/],
+    // It has no UTF-8, so that another string would be written.
+    ['lone surrogate', /\p{Surrogate}/u],
   ] as const) {
-    if (!value.includes(character)) continue;
+    if (!character.test(value)) continue;
     const isInterpreter = field === 'interpreter';
     throw new ElfError('BAD_REQUEST', `${isInterpreter ? 'the interpreter path ' : ''}contains a ${name}`, {
       ...(isInterpreter ? {} : {fields: [field]}),

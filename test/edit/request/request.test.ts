@@ -12,6 +12,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['an empty name', {addNeeded: ['']}],
   ['a NUL in a name', {addNeeded: ['lib\0x.so']}],
   ['a newline in a name', {removeNeeded: ['lib\nx.so']}],
+  ['half of a character in a path', {runpath: '/lib\ud800'}],
   ['a list for a map', {replaceNeeded: ['a', 'b']}],
   ['a Map for a map', {replaceNeeded: new Map([['a', 'b']])}],
   ['a Map of symbols', {renameSymbols: new Map()}],
