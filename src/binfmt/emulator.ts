@@ -5,9 +5,10 @@ import {posix} from 'node:path';
 import {openElfSource} from '../elf/open.js';
 import {ElfError, printable} from '../errors.js';
 import {type FileSource, fileSource} from '../source/file.js';
+import {quoted} from '../source/shell-word.js';
 import {mustFindTable, refuseHostWide} from './mount.js';
 import {formatRegistration, type Registration} from './registration.js';
-import {entryMatches, readEntry, register, setEnabled, unregister} from './registry.js';
+import {entryMatches, isTableEnabled, readEntry, register, setEnabled, unregister} from './registry.js';
 import {isHarmfulTarget, qemuTargets, targetByName, targetNameIn} from './targets.js';
 
 /** Which table, and whether it may be the machine's own. */
@@ -81,6 +82,20 @@ export function registerInTable(registration: Registration, options: TableOption
   const entry = readEntry(mount.mountPoint, registration.name);
   const notes = entry.enabled ? [] : ['the entry is registered but not enabled'];
   return [...notes, ...warnOfLoader(registration)];
+}
+
+/** In a table that is switched off no entry counts, so none can be tested. @throws ElfError UNSUPPORTED */
+export function refuseDisabled(mountPoint: string): void {
+  if (isTableEnabled(mountPoint)) return;
+  throw new ElfError('UNSUPPORTED', 'binfmt_misc is disabled, so no entry can be tested', {
+    path: mountPoint,
+    expected: switchOn(mountPoint),
+  });
+}
+
+/** How the whole table is switched on again. */
+export function switchOn(mountPoint: string): string {
+  return `echo 1 >${quoted(`${mountPoint}/status`)}`;
 }
 
 /** Take entries out of the table. @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM */

@@ -26,8 +26,13 @@ export interface BinfmtTable {
 
 /** @throws ElfError NOT_FOUND when binfmt_misc is not mounted there, FILE_SYSTEM when it cannot be read */
 export function readTable(mountPoint: string): BinfmtTable {
-  const enabled = readControlFile(mountPoint, 'status').trim() === 'enabled';
+  const enabled = isTableEnabled(mountPoint);
   return {enabled, entries: entryNames(mountPoint).flatMap((name) => findEntry(mountPoint, name) ?? [])};
+}
+
+/** @throws ElfError as `readTable` does */
+export function isTableEnabled(mountPoint: string): boolean {
+  return readControlFile(mountPoint, 'status').trim() === 'enabled';
 }
 
 /** Undefined for one that another process has taken out of the table meanwhile. */

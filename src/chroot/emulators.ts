@@ -90,12 +90,28 @@ export function planOwnEmulator(
 /**
  * Say beforehand why a program would not run, as far as that can be seen: the kernel only says "Exec format error".
  *
+ * @param global whether only what is registered outside counts
  * @throws ElfError NOT_FOUND when nothing is registered for a foreign program
  */
-export function checkRunnable(program: ProgramInside, entries: readonly BinfmtEntry[]): void {
+export function checkRunnable(
+  program: ProgramInside,
+  entries: readonly BinfmtEntry[],
+  global: boolean,
+): void {
   const target = foreignTarget(program);
   if (target === undefined) return;
   if (entries.some((entry) => entryMatches(entry, program))) return;
+  if (global) {
+    throw new ElfError(
+      'NOT_FOUND',
+      `the program is for ${target.name}, and no enabled entry of binfmt_misc outside is`,
+      {
+        path: program.path,
+        expected: `elfinterp binfmt register qemu-${target.name} --global, or a run that does not rely on it`,
+        got: entries.map(({registration}) => registration.name).join(', ') || 'no entry',
+      },
+    );
+  }
   throw new ElfError('NOT_FOUND', `the program is for ${target.name}, and there is no emulator for it`, {
     path: program.path,
     expected: `qemu-${target.name} or qemu-${target.name}-static in PATH (Debian packages qemu-user, qemu-user-static), or in the chroot`,

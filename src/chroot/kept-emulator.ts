@@ -11,6 +11,7 @@ import {join} from 'node:path';
 import {
   describeEmulator,
   type EmulatorOptions,
+  refuseDisabled,
   registerInTable,
   type TableOptions,
   unregisterFromTable,
@@ -81,6 +82,7 @@ export async function registerEverywhere(
 ): Promise<KeptEmulator> {
   const {mountPoint, hostWide} = mustFindTable(options.table);
   refuseHostWide({mountPoint, hostWide}, options.global ?? false);
+  refuseDisabled(mountPoint);
   const program = locateEmulator(emulator);
   const describe = describer(program, options);
   const entry = describe(program).name;

@@ -138,7 +138,8 @@ function planRun(root: Root, command: readonly string[], options: RunPlanOptions
   const {stdio = ['inherit', 'inherit', 'inherit'], onWarning = () => {}} = options;
   const {cwd, env, program, registrations} = options;
   const hostEntries = readHostEntries(onWarning);
-  if (program !== undefined) checkRunnable(program, [...registrations.map(enabledEntry), ...hostEntries]);
+  if (program !== undefined)
+    checkRunnable(program, [...registrations.map(enabledEntry), ...hostEntries], options.global ?? false);
   const idMap = planIdMap(options.idMap);
   warnOfLimits(root, idMap, onWarning);
   const guest = splitEnvironment(root, env, cwd, onWarning);

@@ -7,7 +7,8 @@ import {fchmodSync, openSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {posix} from 'node:path';
 import tmp from 'tmp';
-import {registerInTable, type TableOptions, unregisterFromTable} from '../binfmt/emulator.js';
+import {refuseDisabled, registerInTable, type TableOptions, unregisterFromTable} from '../binfmt/emulator.js';
+import {mustFindTable} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
 import {targetOfFile} from '../binfmt/targets.js';
 import {guestStatus, tinyGuest} from '../binfmt/tiny-guest.js';
@@ -36,6 +37,7 @@ export interface TriedOptions extends TableOptions {
  */
 export async function registerTried(registration: Registration, options: TriedOptions = {}): Promise<void> {
   const {chroot, onWarning = () => {}} = options;
+  refuseDisabled(mustFindTable(options.table).mountPoint);
   await untilSignal(async (signal) => {
     for (const note of registerInTable(registration, options)) onWarning(note);
     try {

@@ -454,3 +454,27 @@ test('without /proc that is what is said', (t) => {
     );
   }
 });
+
+test(
+  'a table that is switched off, and a run that relies on an entry which is not there, are said to be that',
+  withTools((t) => {
+    const root = guestRoot(t);
+    const {stdout, stderr} = inNamespace(`
+      elfinterp chroot run --global ${root} -- /bin/sh
+      elfinterp binfmt register qemu-arm >/dev/null
+      echo 0 >/proc/sys/fs/binfmt_misc/status
+      elfinterp binfmt register qemu-aarch64
+      elfinterp binfmt register /opt/qemu-mips --test
+      elfinterp doctor ${root}
+      elfinterp binfmt list | cut -d ' ' -f 1`);
+    const disabled = '/proc/sys/fs/binfmt_misc: binfmt_misc is disabled, so no entry can be tested';
+    const remedy = 'echo 1 >/proc/sys/fs/binfmt_misc/status';
+    t.deepEqual(stderr.split('\n').slice(0, 3), [
+      'elfinterp: /bin/sh: the program is for arm, and no enabled entry of binfmt_misc outside is (expected elfinterp binfmt register qemu-arm --global, or a run that does not rely on it, got no entry)',
+      ...Array.from({length: 2}, () => `elfinterp: ${disabled} (expected ${remedy})`),
+    ]);
+    t.regex(stdout, new RegExp(`is disabled[^]*\\[TABLE\\]\\n[^]*remedy: +${remedy}\\n`));
+    t.notRegex(stdout, /ENTRY_/);
+    t.regex(stdout, /qemu-arm\n$/);
+  }),
+);

@@ -124,7 +124,7 @@ test(
     const root = guestRoot(t);
     elfinterp(['chroot', 'install', root]);
     const before = inNamespace(`elfinterp chroot run --global ${root} -- /bin/sh`);
-    t.regex(before.stderr, /there is no emulator for it/);
+    t.regex(before.stderr, /no enabled entry of binfmt_misc outside is/);
     const {stdout, status} = inNamespace(
       `elfinterp binfmt register --chroot ${root} && elfinterp chroot run --global ${root} -- /bin/sh`,
     );

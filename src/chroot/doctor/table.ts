@@ -3,7 +3,7 @@
  * its own in which the bundle's emulator wins.
  */
 
-import {loaderOf} from '../../binfmt/emulator.js';
+import {loaderOf, switchOn} from '../../binfmt/emulator.js';
 import {type BinfmtMount, findTable, inInitialUserNamespace} from '../../binfmt/mount.js';
 import {type BinfmtEntry, type BinfmtTable, entryMatches, readTable} from '../../binfmt/registry.js';
 import type {QemuTarget} from '../../binfmt/targets.js';
@@ -32,9 +32,12 @@ export function examineTable(guest: Guest | undefined): readonly Finding[] {
   if (table instanceof ElfError)
     return [doubtful('TABLE', 'the binfmt_misc table cannot be read', table.message)];
   const whose = mount.hostWide ? "the machine's own table" : 'the table of a user namespace';
-  const state = table.enabled ? `${table.entries.length} entries` : 'disabled';
+  if (!table.enabled) {
+    const what = `binfmt_misc is disabled, so none of its entries counts: it is ${whose}`;
+    return [doubtful('TABLE', what, mount.mountPoint, switchOn(mount.mountPoint))];
+  }
   return [
-    fine('TABLE', `binfmt_misc is ${whose}`, `${mount.mountPoint}, ${state}`),
+    fine('TABLE', `binfmt_misc is ${whose}`, `${mount.mountPoint}, ${table.entries.length} entries`),
     ...examineHiding(mount, table, guest),
     ...examineLoops(table, mount.hostWide),
     ...(guest === undefined ? [] : examineGuest(guest, table, mount.hostWide)),
