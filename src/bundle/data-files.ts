@@ -2,8 +2,8 @@
  * Files that a bundled program reads at run time and that no NEEDED entry names: configuration, firmware, keymaps.
  */
 import {posix} from 'node:path';
-import {ElfError} from '../errors.js';
-import {type Found, notFoundIn, type Root} from '../loader/root.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
+import type {Found, Root} from '../loader/root.js';
 import {requireDepth} from '../source/depth.js';
 import type {BundleFile} from './file-set.js';
 import {isBelow, type Layout} from './layout.js';
@@ -125,7 +125,7 @@ class Carrier {
   #find(source: string): Found {
     const there = this.#root.resolve(source);
     if (there.found) return there;
-    throw notFoundIn(this.#root, source, there.code);
+    throw systemError(this.#root.nameOf(source), errnoError(there.code));
   }
 
   #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {

@@ -1,5 +1,6 @@
+import {errnoError, systemError} from '../errors.js';
 import {findElfFiles, type OnUnreadable} from '../source/walk.js';
-import {notFoundIn, type Root} from './root.js';
+import type {Root} from './root.js';
 
 /**
  * Yield the path inside a root of every ELF file under a directory, in the order of the names. Links in the way to
@@ -14,7 +15,7 @@ export function* findElfFilesInside(
   onUnreadable?: OnUnreadable,
 ): Generator<string> {
   const there = root.resolve(directory);
-  if (!there.found) throw notFoundIn(root, directory, there.code);
+  if (!there.found) throw systemError(root.nameOf(directory), errnoError(there.code));
   const inside = there.inside === '/' ? '' : there.inside;
   const host = there.host === '/' ? '' : there.host;
   for (const path of findElfFiles(there.host, onUnreadable)) yield `${inside}${path.slice(host.length)}`;

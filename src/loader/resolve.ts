@@ -1,10 +1,10 @@
 import {debugFileError, requireLinked} from '../elf/kind.js';
-import {ElfError} from '../errors.js';
+import {ElfError, errnoError, systemError} from '../errors.js';
 import {Loading} from './loading.js';
 import {Lookups} from './lookups.js';
 import type {ProgramFile} from './members.js';
 import type {ResolveTreeOptions} from './options.js';
-import {notFoundIn, Root} from './root.js';
+import {Root} from './root.js';
 import type {ResolvedTree} from './tree.js';
 
 /**
@@ -41,7 +41,7 @@ export class Resolver {
 
 function openProgram(lookups: Lookups, path: string): ProgramFile {
   const there = lookups.file(path);
-  if (there.kind === 'absent') throw notFoundIn(lookups.root, path, there.code);
+  if (there.kind === 'absent') throw systemError(lookups.root.nameOf(path), errnoError(there.code));
   if (there.kind !== 'file')
     throw new ElfError('NOT_A_FILE', 'not a regular file', {
       path,

@@ -9,7 +9,7 @@
  * or `lend`, which make sure that it still is where it was found; the path alone is good for messages.
  */
 import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
-import {ElfError, errnoError, systemError} from '../errors.js';
+import {ElfError, systemError} from '../errors.js';
 import {type DirFd, openDirectory, openPath} from '../source/dir-fd.js';
 import {type FileSource, fileSource, notAFile} from '../source/file.js';
 import {absolutePath, workingDirectory} from '../source/working-directory.js';
@@ -46,12 +46,6 @@ export interface ResolveOptions {
 export const mostLinks = 40;
 export const longestPath = 4095;
 
-/** The error of a path that leads nowhere: it names the root, because this machine may have a file of that name. */
-export function notFoundIn({isTrivial, host}: Root, path: string, code: string): ElfError {
-  const error = systemError(path, errnoError(code));
-  return isTrivial ? error : new ElfError(error.code, `${error.what} in ${host}`, {path, cause: error.cause});
-}
-
 /** A directory that is `/` for the paths inside it: links are followed as the kernel would after chroot(2). */
 export class Root {
   /** The directory on this machine, real and absolute. */
@@ -78,6 +72,11 @@ export class Root {
   /** The host's name of a path that is real inside already. */
   hostPath(inside: string): string {
     return this.isTrivial ? inside : `${this.host}${inside === '/' ? '' : inside}`;
+  }
+
+  /** How to name a path that was asked for and is not there: in another root, by where it would be on this machine. */
+  nameOf(path: string): string {
+    return this.isTrivial || path === '' ? path : this.hostPath(this.absolute(path));
   }
 
   /** Follow a path to its end. */

@@ -194,19 +194,6 @@ test(
   }),
 );
 
-test('a file that is not in the --root is said to be missing there', (t) => {
-  const root = tempDirectory(t);
-  const into = path.join(root, 'into');
-  const said = (what: string) => `elfinterp: ${what}: no such file or directory in ${root}\n`;
-  t.is(elfinterp('tree', '--root', root, '/bin/true').stderr, said('/bin/true'));
-  t.is(elfinterp('tree', '--root', root, '-r', '/usr/bin').stderr, said('/usr/bin'));
-  t.is(elfinterp('bundle', '--root', root, '/bin/true', '--into', into).stderr, said('/bin/true'));
-  t.is(elfinterp('pack', '--root', root, '/bin/true', into).stderr, said('/bin/true'));
-  copyFileSync(fixture('x86_64/hello-static').path, path.join(root, 'hello'));
-  const data = ['--file', '/etc/passwd'];
-  t.is(elfinterp('bundle', '--root', root, '/hello', '--into', into, ...data).stderr, said('/etc/passwd'));
-});
-
 test(
   'with --root all paths are inside, those given and those printed',
   withTools((t) => {
@@ -227,6 +214,27 @@ test(
     t.is(nodes[1].host, path.join(root, nodes[1].path));
   }),
 );
+
+test('what is missing in a root is named by where it would be, also if it is there without the root', (t) => {
+  const root = tempDirectory(t);
+  const there = path.join(root, 'file');
+  copyFileSync(fixture('x86_64/hello-static').path, there);
+  const inside = ['--root', root];
+  const into = ['--into', path.join(root, 'made')];
+  for (const args of [
+    ['tree', ...inside, there],
+    ['tree', ...inside, '-r', there],
+    ['pack', ...inside, there, path.join(root, 'packed')],
+    ['bundle', ...inside, there, ...into],
+    ['bundle', ...inside, '/file', '--file', `${there}=x`, ...into],
+    ['bundle', there, '--file', '/nowhere/x=x', ...into],
+  ]) {
+    const {status, stderr} = elfinterp(...args);
+    t.is(status, 1);
+    const missing = args.includes('--root') ? `${root}${there}` : '/nowhere/x';
+    t.is(stderr, `elfinterp: ${missing}: no such file or directory\n`);
+  }
+});
 
 test(
   '--json has every field, null where there is nothing, and one object a file',
