@@ -19,7 +19,7 @@
  * Before the command starts, the ambient ones are dropped.
  */
 import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {constants} from 'node:os';
 import {createInterface} from 'node:readline';
 import type {Duplex, Readable} from 'node:stream';
@@ -43,8 +43,6 @@ interface NamespaceOptions {
   readonly hasOwnTerminal?: boolean | undefined;
   /** Whether user ids are its own as well; without, it takes root, who keeps all rights. Default: true. */
   readonly user?: boolean | undefined;
-  /** Whether System V IPC is its own as well, where the kernel can do that: a queue outlives its processes. Default: false. */
-  readonly ipc?: boolean | undefined;
 }
 
 /**
@@ -154,10 +152,8 @@ export class Namespace {
     onWarning,
     hasOwnTerminal = false,
     user = true,
-    ipc = false,
   }: NamespaceOptions) {
     const flags = ['--mount', '--pid', '--fork', '--kill-child', ...(user ? ['--user', '--keep-caps'] : [])];
-    if (ipc && mayIsolateIpc()) flags.push('--ipc');
     const {ignoring, again} = signalShield();
     const shell = [...again, findTool('sh'), '-c', boot, 'elfinterp', ...command];
     const own = [stdin, stdout, 'pipe', 'pipe', stderr === 'inherit' ? 2 : stderr] as const;
@@ -252,16 +248,6 @@ export class Namespace {
       expected: process.geteuid?.() === 0 ? rootHint : userHint,
       got: complaint || `exit status ${status}`,
     });
-  }
-}
-
-/** A kernel without such namespaces, or whose administrator allows none, runs the command all the same. */
-function mayIsolateIpc(): boolean {
-  if (!existsSync('/proc/self/ns/ipc')) return false;
-  try {
-    return readFileSync('/proc/sys/user/max_ipc_namespaces', 'utf8').trim() !== '0';
-  } catch {
-    return true;
   }
 }
 

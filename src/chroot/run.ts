@@ -154,7 +154,6 @@ function planRun(root: Root, command: readonly string[], options: RunPlanOptions
     stdio,
     onWarning,
     hasOwnTerminal: own !== entering,
-    ipc: true,
     setup: planMounts(root, registrations.length > 0, {...options, terminal}),
     command: [...dropRights(idMap), ...own],
   };
