@@ -73,7 +73,8 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     terminal,
   } = options;
   const ownDev = root.resolve('/dev');
-  const isNew = dev && ownDev.found && ownDev.stats.isDirectory();
+  const isCovered = binds.some((bind) => placesOf(bind).target === '/dev');
+  const isNew = dev && !isCovered && ownDev.found && ownDev.stats.isDirectory();
   const inDev = binds.filter((bind) => isNew && placesOf(bind).target.startsWith('/dev/'));
   const others = binds.filter((bind) => !inDev.includes(bind));
   return [
@@ -134,20 +135,34 @@ function planDev(dev: string, terminal: string | undefined, binds: readonly Bind
     command('ln', '-s', 'pts/ptmx', at('ptmx')),
     command('ln', '-s', '/proc/self/fd', at('fd')),
     ...['stdin', 'stdout', 'stderr'].map((name, fd) => command('ln', '-s', `/proc/self/fd/${fd}`, at(name))),
-    ...binds.flatMap((bind) => planDevice(bind, workshop)),
+    // All places first: where something is mounted, a path may lead through links of its owner.
+    ...binds.map((bind) => makePlace(bind, workshop)),
+    ...binds.map((bind) => mountBind(bind, sourceOf(placesOf(bind).source), placeInDev(bind, workshop))),
     step('mount /dev', 'mount', '--no-mtab', '--move', workshop, dev),
   ].join('\n');
 }
 
+/** Links of the new /dev, which lead to what the process has open. */
+const devLinks = /^\/dev\/(fd|stdin|stdout|stderr)(?=\/|$)/;
+
+/** @throws ElfError OUTSIDE for what is not below the new /dev */
+function placeInDev(bind: BindMount, workshop: string): string {
+  const {target} = placesOf(bind);
+  if (devLinks.test(target)) {
+    throw new ElfError('OUTSIDE', `nothing can be mounted on ${printable(target)}`, {
+      expected: 'a place that is not a link of the new /dev',
+    });
+  }
+  return posix.join(workshop, posix.relative('/dev', target));
+}
+
 /** In a directory that is new, the place to mount on is made, for everybody whatever the umask; mount(8) says if it is not. */
-function planDevice(bind: BindMount, workshop: string): string[] {
-  const {source, target} = placesOf(bind);
-  const from = sourceOf(source);
-  const place = posix.join(workshop, posix.relative('/dev', target));
-  const make = from.stats.isDirectory()
+function makePlace(bind: BindMount, workshop: string): string {
+  const place = placeInDev(bind, workshop);
+  const make = sourceOf(placesOf(bind).source).stats.isDirectory()
     ? command('mkdir', '-p', place)
     : `${command('mkdir', '-p', posix.dirname(place))}; [ -e ${quote(place)} ] || : >${quote(place)}`;
-  return [`(umask 022; ${make}) 2>/dev/null`, mountBind(bind, from, place)];
+  return `(umask 022; ${make}) 2>/dev/null`;
 }
 
 /** What the terminal of the command is made of (terminal.ts) is the chroot's, so that it has a name there. */

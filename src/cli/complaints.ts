@@ -71,7 +71,7 @@ export function valueOfFlag({options}: Command, words: readonly string[]): strin
 }
 
 /** Without the `--` the first file would be the value that this option lacks. */
-export function valueBehindDashes(command: Command, words: readonly string[]): string | undefined {
+export function missingBeforeDashes(command: Command, words: readonly string[]): string | undefined {
   const before = beforeDashes(words);
   const [name, option] = (before.length < words.length && optionAt(command, before.at(-1))) || [];
   return option?.type === 'string' ? `${spell(command, name)} is missing its value` : undefined;
@@ -79,7 +79,7 @@ export function valueBehindDashes(command: Command, words: readonly string[]): s
 
 /** The option that a word is, or the last one of several letters: `--name`, `-n`, `-0n`. */
 export function optionAt({options}: Command, word = ''): readonly [string, Option] | undefined {
-  const [, name, letter] = /^(?:--(.+)|-[^-]*([^-]))$/.exec(word) ?? [];
+  const [, name, letter] = /^(?:--(.+)|-\w*(\w))$/.exec(word) ?? [];
   return Object.entries(options).find(
     ([known, {alias}]) => known === name || (letter !== undefined && alias === letter),
   );

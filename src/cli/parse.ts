@@ -7,9 +7,9 @@ import {standardInput} from '../index.js';
 import {type Arguments, type Command, parseUsage} from './command.js';
 import {
   givenTwice,
+  missingBeforeDashes,
   optionAt,
   unknownOption,
-  valueBehindDashes,
   valueOfFlag,
   wordComplaint,
 } from './complaints.js';
@@ -22,7 +22,7 @@ export type Parsed = {readonly args: Arguments} | {readonly complaint: string};
 
 export function parseArguments(command: Command, words: readonly string[]): Parsed {
   let complaint =
-    unknownOption(command, words) ?? valueOfFlag(command, words) ?? valueBehindDashes(command, words);
+    unknownOption(command, words) ?? valueOfFlag(command, words) ?? missingBeforeDashes(command, words);
   if (complaint !== undefined) return {complaint};
   const args = yargs(settleFlags(command, endOptions(command, nameStandardInput(words))), nowhere)
     .locale('en')

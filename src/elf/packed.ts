@@ -135,6 +135,7 @@ function isContents(value: unknown, view: ElfView): value is PackedContents {
     (fixedAddress === true || list.every(({rest}) => rest === undefined)) &&
     list[0].size >= headerSize &&
     list.filter(({role}) => role === 'program').length === 1 &&
+    list.filter(({role}) => role === 'loader').length <= 1 &&
     new Set(names).size === names.length &&
     !haveOverlap(list)
   );

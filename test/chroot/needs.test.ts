@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import {join} from 'node:path';
@@ -112,5 +113,38 @@ test(
     t.deepEqual(onDevice, {status: 0, signal: null, stdout: 'shared\n', stderr: ''});
     const below = elfinterp(['chroot', 'run', '--bind', `${source}/file:/dev/null/x`, into, '--', cat]);
     t.regex(below.stderr, /^elfinterp: cannot mount \/dev\/null\/x \(got /);
+    const onLink = elfinterp(['chroot', 'run', '--bind', `${source}/file:/dev/stdin`, into, '--', cat]);
+    t.regex(onLink.stderr, /nothing can be mounted on \/dev\/stdin \(expected a place that is not a link/);
+    const underOwn = elfinterp([
+      'chroot',
+      'run',
+      '--bind',
+      '/dev',
+      '--bind',
+      '/dev/x:/dev/x',
+      into,
+      '--',
+      cat,
+    ]);
+    t.is(underOwn.status, 1);
+  }),
+);
+
+test(
+  'nothing is made in a directory of the machine that is mounted below /dev',
+  withTools(async (t) => {
+    const [into, source, outside] = [tempDirectory(t), tempDirectory(t), tempDirectory(t)];
+    await bundle(['/bin/cat'], {into});
+    for (const name of ['dev', 'proc']) mkdirSync(join(into, name));
+    writeFileSync(join(outside, 'file'), 'shared\n');
+    symlinkSync(join(outside, 'made'), join(source, 'link'));
+    symlinkSync(outside, join(source, 'way'));
+    const data = ['--bind', `${source}:/dev/data`];
+    for (const place of ['plain', 'link', 'way/made', 'way/deep/made']) {
+      const bind = ['--bind', `${outside}/file:/dev/data/${place}`];
+      t.is(elfinterp(['chroot', 'run', ...data, ...bind, into, '--', cat]).status, 1, place);
+    }
+    t.deepEqual(readdirSync(source).sort(), ['link', 'way']);
+    t.deepEqual(readdirSync(outside), ['file']);
   }),
 );

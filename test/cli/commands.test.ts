@@ -4,6 +4,7 @@
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -147,6 +148,9 @@ test('an option before -- does not take the first file for its value', (t) => {
   }
   t.deepEqual(readFileSync(file), before);
   t.is(elfinterp(['edit', '--dry-run', '--rpath=', '--', file]).status, 0);
+  const output = path.join(path.dirname(file), 'ends-in-o');
+  t.is(elfinterp(['edit', '--rpath', '/x', `-o${output}`, '--', file]).status, 0);
+  t.true(existsSync(output));
 });
 
 test('a file may be called true or false, also after a flag', (t) => {

@@ -328,6 +328,9 @@ const forgeries: Record<string, (parts: Part[]) => object> = {
   'one name twice': ([first, second, ...rest]) => ({
     parts: [first, {...second, names: first?.names}, ...rest],
   }),
+  'two loaders': (parts) => ({
+    parts: parts.map((part, i) => (i === 0 ? part : {...part, role: 'loader'})),
+  }),
   'a part behind the end': ([first, second, ...rest]) => ({
     parts: [first, {...second, offset: 1e15}, ...rest],
   }),

@@ -1,4 +1,4 @@
-import {applyPlanSync, type EditableElf, type Plan} from '../../index.js';
+import {applyPlanSync, type EditableElf, type ElfError, type Plan} from '../../index.js';
 import {isUnreplaceable} from '../edit/unreplaceable.js';
 
 /**
@@ -14,8 +14,10 @@ export function replaceOrWriteInPlace(file: EditableElf, plan: Plan): readonly s
     try {
       const {notes} = applyPlanSync(file, plan, {inPlace: true});
       return ['written in place, because the file cannot be replaced', ...notes];
-    } catch {
-      throw error;
+    } catch (second) {
+      // Of a file that cannot even be opened to be written, the first error says more.
+      const {syscall} = ((second as ElfError).cause ?? {}) as NodeJS.ErrnoException;
+      throw syscall === 'open' ? error : second;
     }
   }
 }
