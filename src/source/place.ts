@@ -9,7 +9,7 @@
  * around: in a sticky directory that everybody may write, a link counts for its owner, and if it is the directory's
  * owner's.
  */
-import {type BigIntStats, constants, lstatSync, openSync, readlinkSync, type Stats} from 'node:fs';
+import {type BigIntStats, constants, lstatSync, openSync, readlinkSync, type Stats, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError, errnoError, systemError} from '../errors.js';
 import {isOnProc, O_PATH} from './descriptor.js';
@@ -124,6 +124,7 @@ class Walk {
       const link = readLink(directory, name);
       if (link === undefined) return this.#arrive(directory, name, links);
       if (options.follow === false) throw notFollowed(link);
+      if (isNameless(link, directory)) throw notAFile(path, statSync(directory.at(name)));
       const place = this.#follow(link, directory, options, links);
       if (place === undefined) return this.#arrive(directory, name, links);
       directory[Symbol.dispose]();
@@ -241,6 +242,11 @@ class Link {
     const isShared = (this.#directory.mode & stickyAndShared) === stickyAndShared;
     return !isShared || this.#owner === this.#directory.uid;
   }
+}
+
+/** What an open file has instead of a path if it is a pipe, a socket or the like (proc_pid_fd(5)). */
+function isNameless({text}: Link, directory: DirFd): boolean {
+  return /^\w+:/.test(text) && isOnProc(directory.path);
 }
 
 function first<T>(values: readonly (T | undefined)[]): T | undefined {

@@ -232,3 +232,24 @@ test('links in a ring, and a path through a file, are errors of the system', (t)
     t.like(elfinterp(['set', file, interpreter]), {status: 1, stderr: `elfinterp: ${file}: ${reason}\n`});
   }
 });
+
+test(
+  'a pipe that the shell passes as a path is called what it is, as input and as output',
+  withTools((t) => {
+    const directory = tempDirectory(t);
+    const file = tempFile(t, old, 'prog');
+    const script = path.join(projectDirectory, 'bin', 'elfinterp.js');
+    const into = (line: string) =>
+      run('bash', ['-c', line, process.execPath, script, file, path.join(directory, 'out')]);
+    const pipe = 'not a regular file (expected a regular file, got a FIFO)\n';
+    for (const line of [
+      '"$0" "$1" edit --rpath /x --output "$3" <(cat "$2")',
+      '"$0" "$1" edit --rpath /x --output >(cat >"$3") "$2"',
+    ]) {
+      const {status, stderr} = into(line);
+      t.is(status, 1);
+      t.regex(stderr, /^elfinterp: \/dev\/fd\/\d+: /);
+      t.true(stderr.endsWith(pipe), stderr);
+    }
+  }),
+);
