@@ -17,9 +17,9 @@ const wordings: readonly (readonly [RegExp, (command: Command, found: RegExpExec
   ],
   [
     /^Not enough arguments following: (.*)/,
-    (command, [, name]) => `${spell(command, name)} is missing its value`,
+    (command, [, name]) => `${spell(command, `--${name}`)} is missing its value`,
   ],
-  [/^Missing required argument: (.*)/, (command, [, name]) => `${spell(command, name)} is missing`],
+  [/^Missing required argument: (.*)/, (command, [, name]) => `${spell(command, `--${name}`)} is missing`],
   [
     /^Unknown arguments?: (.*)/,
     (command, [, words = '']) =>
@@ -73,16 +73,16 @@ export function valueOfFlag({options}: Command, words: readonly string[]): strin
 /** Without the `--` the first file would be the value that this option lacks. */
 export function missingBeforeDashes(command: Command, words: readonly string[]): string | undefined {
   const before = beforeDashes(words);
-  const [name, option] = (before.length < words.length && optionAt(command, before.at(-1))) || [];
-  return option?.type === 'string' ? `${spell(command, name)} is missing its value` : undefined;
+  const last = before.length < words.length ? before.at(-1) : undefined;
+  return optionOf(command, last)?.type === 'string'
+    ? `${spell(command, last)} is missing its value`
+    : undefined;
 }
 
-/** The option that a word is, or the last one of several letters: `--name`, `-n`, `-0n`. */
-export function optionAt({options}: Command, word = ''): readonly [string, Option] | undefined {
-  const [, name, letter] = /^(?:--(.+)|-\w*(\w))$/.exec(word) ?? [];
-  return Object.entries(options).find(
-    ([known, {alias}]) => known === name || (letter !== undefined && alias === letter),
-  );
+/** The option that a word is, without a value in it. */
+export function optionOf({options}: Command, word = ''): Option | undefined {
+  const name = word.replace(/^--/, '');
+  return word.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
 /** What follows `--` is not an option. */
@@ -108,6 +108,6 @@ export function givenTwice({options}: Command, args: Arguments): string | undefi
 
 /** An option with the name of its value, as the help has it. */
 function spell(command: Command, word = ''): string {
-  const [name, option] = optionAt(command, word.length === 1 ? `-${word}` : `--${word}`) ?? [word];
-  return `--${name}${option?.value === undefined ? '' : ` ${option.value}`}`;
+  const value = optionOf(command, word)?.value;
+  return `${word}${value === undefined ? '' : ` ${value}`}`;
 }

@@ -8,7 +8,7 @@ import {type Arguments, type Command, parseUsage} from './command.js';
 import {
   givenTwice,
   missingBeforeDashes,
-  optionAt,
+  optionOf,
   unknownOption,
   valueOfFlag,
   wordComplaint,
@@ -20,7 +20,8 @@ const nowhere = '/';
 /** The arguments, or one line that says what is wrong with the words. */
 export type Parsed = {readonly args: Arguments} | {readonly complaint: string};
 
-export function parseArguments(command: Command, words: readonly string[]): Parsed {
+export function parseArguments(command: Command, given: readonly string[]): Parsed {
+  const words = spellOut(command, given);
   let complaint =
     unknownOption(command, words) ?? valueOfFlag(command, words) ?? missingBeforeDashes(command, words);
   if (complaint !== undefined) return {complaint};
@@ -67,12 +68,30 @@ function endOptions({rest}: Command, words: readonly string[]): string[] {
   return [...words.slice(0, end), ...files];
 }
 
+/** Short options as long ones, read as getopt(3) does: `-no out` and `-noout` as `--dry-run --output out`. */
+function spellOut({options}: Command, words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  return words.flatMap((word, i) => {
+    if (!/^-[^-]/.test(word) || (end >= 0 && i > end)) return [word];
+    const spelt: string[] = [];
+    for (let rest = word.slice(1); rest !== ''; ) {
+      const [name, option] = Object.entries(options).find(([, {alias}]) => alias === rest.charAt(0)) ?? [];
+      if (option === undefined) return [...spelt, `-${rest}`];
+      rest = rest.slice(1);
+      const isValue = rest.startsWith('=') || (rest !== '' && option.type !== 'boolean');
+      spelt.push(isValue ? `--${name}=${rest.replace(/^=/, '')}` : `--${name}`);
+      if (isValue) break;
+    }
+    return spelt;
+  });
+}
+
 /** yargs takes a file called `true` or `false` for the value of the flag before it. */
 function settleFlags(command: Command, words: readonly string[]): string[] {
   const end = words.indexOf('--');
   return words.map((word, i) => {
     const isFile = /^(true|false)$/.test(words[i + 1] ?? '') && (end < 0 || i < end);
-    return isFile && optionAt(command, word)?.[1].type === 'boolean' ? `${word}=true` : word;
+    return isFile && optionOf(command, word)?.type === 'boolean' ? `${word}=true` : word;
   });
 }
 

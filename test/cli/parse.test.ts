@@ -104,6 +104,29 @@ for (const command of commands) {
   });
 }
 
+test('short options are read as getopt(3) reads them', (t) => {
+  for (const [line, expected] of [
+    ['edit f -no x', {'dry-run': true, output: 'x', files: ['f']}],
+    ['edit -nox f', {'dry-run': true, output: 'x', files: ['f']}],
+    ['edit -o./x f', {output: './x', files: ['f']}],
+    ['edit -o=x f', {output: 'x', files: ['f']}],
+    ['edit -0n f', {null: true, 'dry-run': true, files: ['f']}],
+    ['edit -n=false f', {'dry-run': false, files: ['f']}],
+    ['edit -- -nox', {files: ['./-nox']}],
+    ['tree -ar x', {all: true, recursive: ['x']}],
+    ['tree -ra x', {recursive: ['a'], files: ['x']}],
+    ['edit -n1 f', 'unknown option: -1'],
+    ['edit -nx f', 'unknown option: -x'],
+    ['edit -n=1 f', '--dry-run takes no value'],
+    ['edit f -no', '--output FILE is missing its value'],
+  ] as const) {
+    const found = findCommand(line.split(' '));
+    const parsed = found && parseArguments(found.command, found.words);
+    if (typeof expected === 'string') t.deepEqual(parsed, {complaint: expected}, line);
+    else t.like(parsed, {args: expected}, line);
+  }
+});
+
 test('options that are wanted and not given are left to yargs', (t) => {
   const wanting = commands.filter(({options}) =>
     Object.values(options).some(({demandOption}) => demandOption),
