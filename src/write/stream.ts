@@ -8,6 +8,11 @@ import {findPlace} from '../source/place.js';
 /** The system's own names of what is open already, and of what takes everything. */
 const own = /^(?:\/dev\/(?:null|stdout|stderr|fd\/\d+)|\/proc\/self\/fd\/\d+)$/;
 
+/** Whether a path is the system's own name of a stream of this process. */
+export function isOpenAlready(path: string): boolean {
+  return own.test(path);
+}
+
 /**
  * Write all of it, if what is at a path is written to and not replaced.
  *

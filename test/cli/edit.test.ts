@@ -2,7 +2,7 @@ import {copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {openElfBuffer, openElfSync} from '../../src/index.js';
-import {elfinterp} from '../helpers/cli.js';
+import {elfinterp, program} from '../helpers/cli.js';
 import {fixture, fixtureBytes} from '../helpers/fixtures.js';
 import {copyFixture, tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -36,6 +36,23 @@ test('every option reaches the file', (t) => {
   t.is(elfinterp(['edit', '--default-lib', '--no-exec-stack', '--remove-needed', 'libz.so', file]).status, 0);
   t.is(dynamicOf(file).needed?.[0], 'libprobe.so.1');
 });
+
+test(
+  'an output that is a pipe or a device is refused as what it is',
+  withTools((t) => {
+    const file = copyFixture(t, 'x86_64/probe-pie');
+    for (const to of ['/dev/stdout', '/proc/self/fd/1', '/dev/fd/1', '/dev/null'])
+      for (const command of ['edit --rpath /x -o "$2" "$1"', 'pack "$1" "$2"']) {
+        const line = `"$0" ${program} ${command} | cat`;
+        const {stdout, stderr} = run('sh', ['-c', line, process.execPath, file, to]);
+        t.deepEqual([stdout, stderr], ['', `elfinterp: ${to}: the output is not a regular file\n`]);
+      }
+    const result = path.join(tempDirectory(t), 'result');
+    const line = `"$0" ${program} edit --rpath /x -o /dev/stdout "$1" > "$2"`;
+    t.is(run('sh', ['-c', line, process.execPath, file, result]).stderr, '');
+    t.is(dynamicOf(result).rpath, '/x');
+  }),
+);
 
 test('--rename-symbols takes a list, and what is named besides goes before it', (t) => {
   const file = copyFixture(t, 'x86_64/libprobe.so.1');
