@@ -227,11 +227,21 @@ function makeDirectories(top: DirFd, path: string): DirFd {
   for (const name of path.split('/').filter((part) => part !== '')) {
     using above = here;
     const there = above.directory(name);
-    here = there ?? above.make(name);
-    // A private one that the owner of the chroot moves there meanwhile is not ours to open to all.
-    if (there === undefined && here.names().length === 0) chmodSync(here.path, 0o755);
+    here = there ?? makeOpen(above, name);
   }
   return here;
+}
+
+function makeOpen(above: DirFd, name: string): DirFd {
+  const made = above.make(name);
+  try {
+    // A private one that the owner of the chroot moves there meanwhile is not ours to open to all.
+    if (made.names().length === 0) chmodSync(made.path, 0o755);
+    return made;
+  } catch (error) {
+    made[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** `missing/../way/file` leads on through `way`, which was not looked at: it may be a link out of the chroot. */

@@ -46,13 +46,13 @@ export function oldestGlibc(wanted: readonly WantedVersions[]): string | undefin
 
 /**
  * Versions without a number, by which a linker keeps an older ld.so from a file that it would misread, and the oldest
- * glibc that has them. Those for TLS and the PLT came with updates of 2.42.
+ * glibc that has them. Those for TLS and the PLT came with updates: Debian's 2.41 has them.
  */
 export const glibcMarks: ReadonlyMap<string, string> = new Map([
   ['GLIBC_ABI_DT_RELR', '2.36'],
-  ['GLIBC_ABI_DT_X86_64_PLT', '2.42'],
-  ['GLIBC_ABI_GNU_TLS', '2.42'],
-  ['GLIBC_ABI_GNU2_TLS', '2.42'],
+  ['GLIBC_ABI_DT_X86_64_PLT', '2.41'],
+  ['GLIBC_ABI_GNU_TLS', '2.41'],
+  ['GLIBC_ABI_GNU2_TLS', '2.41'],
 ]);
 
 function isNewer(a: string, b: string): boolean {

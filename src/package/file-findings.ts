@@ -93,17 +93,13 @@ function requestFindings({requests, path: file}: FileAudit, rules: Rules, say: S
     ),
   );
   const findings = requests.flatMap(({name, from, path, throughLink, byPath}) => {
+    if (/^[^$/].*\//.test(name))
+      return [
+        say('current-directory', 'error', `needs ${name}, which is loaded from the user's current directory`),
+      ];
     if (from === 'outside') return [say('outside-library', 'error', outsideWords(name, path))];
     if (from === 'other-package')
       return [say('other-package', 'note', `takes ${name} from another package, at ${path}`)];
-    if (byPath !== undefined && !byPath.startsWith('/'))
-      return [
-        say(
-          'current-directory',
-          'error',
-          `needs ${byPath}, which is loaded from the user's current directory`,
-        ),
-      ];
     if (byPath !== undefined && !rules.isAllowedPath(dirname(byPath)))
       return [
         say(

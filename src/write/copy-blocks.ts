@@ -49,11 +49,11 @@ export function copyBlocks(
 ): void {
   const put = hasHoles(stats) ? writeNonZero : writeFully;
   if (direct === undefined) {
-    copyAll(from, copy, put, report);
+    copyAll(from, stats.size, copy, put, report);
   } else {
     const to = openSync(direct, constants.O_WRONLY | constants.O_DIRECT);
     try {
-      copyAll(from, to, put, report);
+      copyAll(from, stats.size, to, put, report);
     } finally {
       closeSync(to);
     }
@@ -63,15 +63,18 @@ export function copyBlocks(
 
 function copyAll(
   from: number,
+  size: number,
   to: number,
   put: (to: number, bytes: Uint8Array, offset: number) => void,
   report: (done: number) => void,
 ): void {
   const memory = new Uint8Array(new WebAssembly.Memory({initial: pagesOfMemory}).buffer);
-  for (let offset = 0, count = 1; count > 0; offset += count) {
+  // Not to the end of the file: its owner may go on writing for ever.
+  for (let offset = 0, count = 1; count > 0 && offset < size; offset += count) {
+    const most = Math.min(memory.length, size - offset);
     count = 0;
-    for (let more = 1; more > 0 && count < memory.length; count += more)
-      more = readSync(from, memory, count, memory.length - count, offset + count);
+    for (let more = 1; more > 0 && count < most; count += more)
+      more = readSync(from, memory, count, most - count, offset + count);
     const length = Math.ceil(count / block) * block;
     memory.fill(0, count, length);
     put(to, memory.subarray(0, length), offset);

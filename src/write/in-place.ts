@@ -82,9 +82,13 @@ class InPlace extends Transaction {
   complete(complaint: string | undefined): Commit {
     const stats = fstatSync(this.fd);
     this.#planRestoring(complaint, stats);
+    const {restore} = this;
+    // Nothing was taken away yet.
+    this.restore = undefined;
     // Not before that, which may run another program: meanwhile another edit in place may come and go.
     const now = descriptorSource(this.fd, this.path);
     requireUnchanged(now, this.#plan);
+    this.restore = restore;
     this.#keepOld(stats);
     this.#old = stats;
     writePlan(this.fd, this.#plan, now);

@@ -55,7 +55,7 @@ function __elfinterp_complete
     set -l name
     test $asked = $words[1]; or set name (path basename $words[1])
     set asked (string replace --regex -- '^~/' "$HOME/" $asked)
-    command --query $asked; or return
+    type --query $asked; or return
     for line in ($asked __complete $name $words[2..] 2>/dev/null)
         switch $line
             case :nothing

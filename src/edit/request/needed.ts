@@ -128,9 +128,14 @@ function requireFindable({path}: ElfView, name: string): void {
 /** What is said of a library that only the version table names, which ld.so refuses to load. */
 const versionsOnly = 'versions needed (DT_VERNEED)';
 
-/** The libraries of DT_VERNEED. */
+/** The libraries of DT_VERNEED; none of a damaged one. */
 function neededVersionsOf(view: ElfView): string[] {
-  return readNeededVersions(view).map(({record}) => view.dynamic?.stringAt(BigInt(record.vn_file)) ?? '');
+  try {
+    return readNeededVersions(view).map(({record}) => view.dynamic?.stringAt(BigInt(record.vn_file)) ?? '');
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
 }
 
 function neededEntries(draft: Draft): Entry[] {

@@ -213,7 +213,9 @@ function requestFor(
   for (const [name, library] of answers) replaceNeeded[name] = names.get(library) ?? name;
   if (answers.size > 0 && libs !== undefined) added.push(posix.normalize(libs));
   for (const {name, path, throughLink, byPath} of file.requests) {
-    if ((!throughLink && byPath === undefined) || path === undefined) continue;
+    const isAllowed = byPath?.startsWith('/') === true && context.rules.isAllowedPath(posix.dirname(byPath));
+    const isByPath = byPath !== undefined && !isAllowed;
+    if ((!throughLink && !isByPath) || path === undefined) continue;
     if (throughLink || name.includes('/')) replaceNeeded[name] = posix.basename(path);
     added.push(posix.dirname(path));
   }
