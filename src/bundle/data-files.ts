@@ -3,7 +3,7 @@
  */
 import {posix} from 'node:path';
 import {ElfError, errnoError, systemError} from '../errors.js';
-import type {Found, Root} from '../loader/root.js';
+import {type Found, nameIn, type Root} from '../loader/root.js';
 import {requireDepth} from '../source/depth.js';
 import type {BundleFile} from './file-set.js';
 import {isBelow, type Layout} from './layout.js';
@@ -125,7 +125,7 @@ class Carrier {
   #find(source: string): Found {
     const there = this.#root.resolve(source);
     if (there.found) return there;
-    throw systemError(this.#root.nameOf(source), errnoError(there.code));
+    throw systemError(nameIn(this.#root, source), errnoError(there.code));
   }
 
   #carryFound(source: string, there: Found, path: string, tree: Tree): BundleFile[] {

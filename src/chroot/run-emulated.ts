@@ -9,7 +9,7 @@
 import {targetByName} from '../binfmt/targets.js';
 import {ElfError, printable} from '../errors.js';
 import {requireProc} from '../source/descriptor.js';
-import {workingDirectory} from '../source/working-directory.js';
+import {absolutePath} from '../source/working-directory.js';
 import {describeArchitecture} from './architecture.js';
 import {pastShells} from './environment.js';
 import {findHostEmulator, locateEmulator} from './find-emulator.js';
@@ -81,9 +81,9 @@ async function enterMachine(
   const keepsId = options.idMap === 'own';
   const idMap = planIdMap(options.idMap === 'own' ? 'auto' : options.idMap);
   const given = definedOnly(options.env ?? process.env);
-  const cwd = options.cwd ?? workingDirectory();
+  const cwd = absolutePath(options.cwd ?? '.');
   // Make's $(PWD) is this variable. The caller's own may go through a link.
-  const PWD = options.cwd ?? given.PWD ?? cwd;
+  const PWD = options.cwd === undefined ? (given.PWD ?? cwd) : cwd;
   const environment = {...given, PWD, ...(keepsId ? {} : rootless(idMap))};
   const {env, outside} = pastShells(Object.entries(environment));
   const namespace = await openNamespace({

@@ -1,6 +1,6 @@
 import {errnoError, systemError} from '../errors.js';
 import {findElfFiles, type OnUnreadable} from '../source/walk.js';
-import type {Root} from './root.js';
+import {nameIn, type Root} from './root.js';
 
 /**
  * Yield the path inside a root of every ELF file under a directory, in the order of the names. Links in the way to
@@ -15,7 +15,7 @@ export function* findElfFilesInside(
   onUnreadable?: OnUnreadable,
 ): Generator<string> {
   const there = root.resolve(directory);
-  if (!there.found) throw systemError(root.nameOf(directory), errnoError(there.code));
+  if (!there.found) throw systemError(nameIn(root, directory), errnoError(there.code));
   const inside = there.inside === '/' ? '' : there.inside;
   const host = there.host === '/' ? '' : there.host;
   for (const path of findElfFiles(there.host, onUnreadable)) yield `${inside}${path.slice(host.length)}`;

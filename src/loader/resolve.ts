@@ -4,7 +4,7 @@ import {Loading} from './loading.js';
 import {Lookups} from './lookups.js';
 import type {ProgramFile} from './members.js';
 import type {ResolveTreeOptions} from './options.js';
-import {Root} from './root.js';
+import {nameIn, Root} from './root.js';
 import type {ResolvedTree} from './tree.js';
 
 /**
@@ -41,7 +41,7 @@ export class Resolver {
 
 function openProgram(lookups: Lookups, path: string): ProgramFile {
   const there = lookups.file(path);
-  if (there.kind === 'absent') throw systemError(lookups.root.nameOf(path), errnoError(there.code));
+  if (there.kind === 'absent') throw systemError(nameIn(lookups.root, path), errnoError(there.code));
   if (there.kind !== 'file')
     throw new ElfError('NOT_A_FILE', 'not a regular file', {
       path,

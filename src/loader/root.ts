@@ -74,11 +74,6 @@ export class Root {
     return this.isTrivial ? inside : `${this.host}${inside === '/' ? '' : inside}`;
   }
 
-  /** How to name a path that was asked for and is not there: in another root, by where it would be on this machine. */
-  nameOf(path: string): string {
-    return this.isTrivial || path === '' ? path : this.hostPath(this.absolute(path));
-  }
-
   /** Follow a path to its end. */
   resolve(path: string, {follow = true}: ResolveOptions = {}): Resolution {
     if (path === '' || path.includes('\0'))
@@ -155,6 +150,11 @@ export class Root {
     if (path.startsWith('/')) return path;
     return this.cwd === '/' ? `/${path}` : `${this.cwd}/${path}`;
   }
+}
+
+/** How to name a path that was asked for and is not there: in another root, by where it would be on this machine. */
+export function nameIn(root: Root, path: string): string {
+  return root.isTrivial || path === '' ? path : root.hostPath(root.absolute(path));
 }
 
 const absent = {found: false, code: 'ENOENT'} as const;
