@@ -1,14 +1,14 @@
 /*
- * What each way to start an emulator in a chroot costs: the time of one exec of /bin/true in it, and on request of
- * debootstrap's second stage. The three ways: the shared emulator with PT_INTERP rewritten, the same one behind a
- * wrapper script for a static shell, and the static emulator.
+ * Measure what each way to start an emulator in a chroot costs: the time of one exec of /bin/true and, on request, of
+ * debootstrap's second stage. The three ways: the shared emulator with PT_INTERP rewritten, the same emulator started
+ * by a wrapper script for a static shell, and the static emulator.
  *
  *   node bench/chroot.js CHROOT --shell BUSYBOX --static QEMU-STATIC [--second-stage FIRST-STAGE-TREE] [--aims]
  *
- * CHROOT has /bin/sh, /bin/true and perl; FIRST-STAGE-TREE is what `debootstrap --foreign` made, and is copied. Root.
- * With --aims, exit status 1 if the first way is slower than the second, takes more than 1.3 times the third, or if
- * programs do not see their own argv[0] in the first or the third. What counts is processor time: another program
- * that runs meanwhile changes it less than it changes the clock.
+ * CHROOT has /bin/sh, /bin/true and perl; FIRST-STAGE-TREE is what `debootstrap --foreign` made, and is copied. Needs
+ * root. With --aims, exit status 1 if the first way is slower than the second, takes more than 1.3 times the third, or
+ * if programs do not see their own argv[0] in the first or the third. Processor time is compared, because other running
+ * programs disturb it less than wall time.
  */
 import {execFileSync} from 'node:child_process';
 import {mkdtempSync, rmSync} from 'node:fs';
@@ -49,7 +49,7 @@ const stages = values['second-stage'] === undefined ? undefined : measureSecondS
 if (stages !== undefined) print(`second stage (best of ${values.stages})`, stages, 's');
 if (values.aims) checkAims();
 
-/** The ways take turns, so that what else the machine does hits all of them alike. */
+/** The ways take turns, so that other load on the machine affects all of them alike. */
 function measureExecs(rounds, times) {
   const results = ways.map(({name}) => ({name, wall: Infinity, cpu: Infinity}));
   for (let round = 0; round < rounds; round += 1) {
@@ -63,7 +63,7 @@ function measureExecs(rounds, times) {
   return results;
 }
 
-/** Milliseconds of one exec: the shell inside starts /bin/true again and again; its own start is taken off. */
+/** Milliseconds for one exec: the shell inside starts /bin/true repeatedly; its own start is subtracted. */
 function measureExec(times) {
   const loop = (n) => {
     const script = `i=0; while [ $i -lt ${n} ]; do /bin/true; i=$((i+1)); done; times`;
@@ -81,7 +81,7 @@ function argv0() {
   return elfinterp('run', chroot, '--', 'perl', '-e', script).trim() === 'another' ? 'right' : 'wrong';
 }
 
-/** Best of several: what else the machine does costs more than the ways differ by. */
+/** Take the best of several: other load on the machine costs more than the ways differ by. */
 function measureSecondStages(rounds) {
   const results = ways.map(({name}) => ({name, wall: Infinity, cpu: Infinity}));
   for (let round = 0; round < rounds; round += 1) {

@@ -1,5 +1,5 @@
 /*
- * Editing beside patchelf: bytes changed, growth, wall time, peak memory, on the same copies in one run.
+ * Compare edits with patchelf's: bytes changed, growth, wall time, peak memory, on the same copies in one run.
  *
  * `npm run bench:edit [-- FILE...]` needs patchelf, gcc, GNU time and 4 GB of disk; FILE is another program to edit, and
  * to check. Times are medians of alternating runs; the ratio is taken pair by pair, so a machine that slows down slows
@@ -97,13 +97,13 @@ function compare(name, file, edit, rounds) {
   }
 }
 
-/** The whole check of a large file; no other tool has one. */
+/** A full check of a large file; no other tool has one to compare with. */
 function measureCheck(file) {
   const {ms, cpu, megabytes} = timed(ours(['check', file]));
   console.log(`\ncheck ${file}: ${ms.toFixed(0)} ms, ${cpu.toFixed(0)} ms CPU, peak ${megabytes} MB`);
 }
 
-/** Many files in one call, and one process a file. */
+/** Many files in one call, and one process per file. */
 function compareMany(count, rounds) {
   const results = Array.from({length: rounds}, () => {
     const one = timed(ours(['edit', '--rpath', path, '--files-from', listOf(copies('one', count))]));
@@ -172,7 +172,7 @@ function listOf(files) {
   return list;
 }
 
-/** Milliseconds on the clock and of the processor, and peak memory. */
+/** Wall and CPU time in milliseconds, and peak memory. */
 function timed(command) {
   const start = performance.now();
   const {stderr, status} = spawnSync('/usr/bin/time', ['-f', 'used %U %S %M', ...command], {
@@ -190,7 +190,7 @@ function must(command) {
   if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
 }
 
-/** How many bytes differ, those past the shorter file's end included, and how much longer it became. */
+/** How many bytes differ, including those past the shorter file's end, and how much longer the file became. */
 function difference(before, after) {
   const [a, b] = [before, after].map((file) => openSync(file, 'r'));
   const [pieceA, pieceB] = [Buffer.alloc(1 << 20), Buffer.alloc(1 << 20)];

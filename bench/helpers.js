@@ -1,5 +1,5 @@
 /*
- * What the measurements share.
+ * Helpers that the benchmarks share.
  */
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -12,7 +12,7 @@ delete process.env.NODE_OPTIONS;
 
 export const cli = fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url));
 
-/** Make a directory that is gone when the process ends. */
+/** Make a directory that is removed when the process ends. */
 export function workDirectory(parent = tmpdir()) {
   const directory = mkdtempSync(join(parent, 'elfinterp-bench-'));
   process.on('exit', () => rmSync(directory, {recursive: true, force: true}));

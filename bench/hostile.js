@@ -1,7 +1,7 @@
 /*
- * What a file costs that asks for many libraries, none of which is there, and names as many directories to look in: the
- * product of the two must not show. Prints for each command the time, its CPU time, its peak memory and the size of its
- * output.
+ * Measure the cost of a file that needs many libraries, none of them present, and names as many directories to search:
+ * the cost must not grow with the product of the two. Prints for each command the time, its CPU time, its peak memory
+ * and the size of its output.
  *
  *     npm run bench:hostile              25,000 libraries in 25,000 directories: 1.6 MB
  *     npm run bench:hostile -- 50000     another number
@@ -38,7 +38,7 @@ mkdirSync(packed);
 cpSync(file, join(packed, 'hostile.node'));
 writeFileSync(join(packed, 'package.json'), '{"name": "hostile", "version": "1.0.0"}');
 
-/** Takes the place of nothing: it tells what the process took when it ends. */
+/** Imported into the measured process; prints its resource usage at exit. */
 const meter = `data:text/javascript,import {writeSync} from 'node:fs';
 process.on('exit', () => writeSync(3, JSON.stringify(process.resourceUsage())));`;
 

@@ -1,12 +1,12 @@
 /*
- * What does the start of a packed program cost beside the same program started in other ways? All ways of a program take
- * turns in one run; CPU time (the kernel's work of exec and page faults in it) and wall time, lower quartiles, the
- * ratios to the program of the system, and page faults.
+ * Compare the start of a packed program with other ways to start the same program. All ways take turns in one run.
+ * Prints the lower quartiles of CPU time (including the kernel's work for exec and page faults) and wall time, their
+ * ratios to the system's program, and page faults.
  *
  *     npm run bench:pack [-- ROUNDS]
  *
- * Needs gcc; a static emulator, if one is to be compared with, at QEMU_ARM_STATIC; an ARM program is compiled by
- * arm-linux-gnueabihf-gcc.
+ * Needs gcc, and arm-linux-gnueabihf-gcc to compile an ARM program. QEMU_ARM_STATIC may name a static emulator to
+ * compare with.
  */
 import {execFileSync, spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, writeFileSync} from 'node:fs';

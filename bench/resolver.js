@@ -3,10 +3,10 @@
  *
  *     npm run build && node bench/resolver.js [ROUNDS]
  *
- * The contenders of a table take turns, so a noisy moment hits all of them; each gets the median of its rounds, for
- * the time on the clock and for that of the processor (user and system, all processes and threads of a command), which
- * a busy machine disturbs less. Ratios are of medians of the same run. Tools that are not installed are left out and
- * named. Caches are warm, and what runs in process has run before.
+ * The contenders of a table take turns, so a noisy moment hits all of them; each result is the median of the rounds,
+ * for wall time and for CPU time (user and system, all processes and threads of a command), which a busy machine
+ * disturbs less. Ratios are of medians of the same run. Tools that are not installed are left out and named. Caches are
+ * warm, and code that runs in process has run before.
  *
  *   closure   every library of a program, found and explained; nothing is run except by ldd
  *   needed    DT_NEEDED of every ELF file under /usr/bin and /usr/lib
@@ -21,7 +21,7 @@ import {cli, median, workDirectory} from './helpers.js';
 const rounds = Number(process.argv[2] ?? 15);
 const work = workDirectory();
 const elfinterp = `${process.execPath} ${cli}`;
-// A Debian package belongs to Debian's Python, and the first python3 on the PATH may be another one.
+// Debian's lddtree needs Debian's Python; the first python3 on the PATH may be another.
 const lddtree = '/usr/bin/python3 /usr/bin/lddtree';
 const files = ['/usr/bin', '/usr/lib'].flatMap((directory) => [...findElfFiles(directory)]).filter(isDynamic);
 const list = join(work, 'files');
@@ -104,7 +104,7 @@ function compare(title, count, contenders) {
   console.log('');
 }
 
-/** Milliseconds of a function, of a command line, or of a command line that a function makes anew. */
+/** Measure a function, a command line, or a command line that a function returns, in milliseconds. */
 function measure(work) {
   const line = typeof work === 'function' ? undefined : work;
   const used = process.cpuUsage();

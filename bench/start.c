@@ -1,6 +1,7 @@
 /*
- * start ROUNDS COMMAND...: start each command in turn, ROUNDS times; print for each the lower quartile of its CPU time and of
- * its wall time in microseconds, and the page faults of the last round. Starting from a small C program costs the same for all, and little.
+ * start ROUNDS COMMAND...: start each command in turn, ROUNDS times; print for each the lower quartile of its CPU time
+ * and of its wall time in microseconds, and the page faults of the last round. Starting commands from a small C program
+ * costs little, and the same for all.
  */
 #include <fcntl.h>
 #include <stdio.h>

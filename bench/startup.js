@@ -1,13 +1,14 @@
 /*
- * What does a run of elfinterp cost over Node's own start? The contenders alternate, so that a busy moment slows all of
- * them; the median of the ratios counts. The file is in memory where possible: bench/edit.js measures disks.
+ * Measure what a run of elfinterp costs beyond Node's own start. The contenders alternate, so that a busy moment slows
+ * all of them; the result is the median of the ratios. The file is in memory where possible: bench/edit.js measures
+ * disks.
  *
  * The floors are scripts of a few lines that make only the system calls of the task: read the file and print a line; or
  * copy it with its attributes (`cp`, as Node cannot), sync it, and rename it over the old one.
  *
  *     npm run bench:startup [-- ROUNDS [BIN...]]
  *
- * BIN is the bin/elfinterp.js of another version, to compare with; it has columns of its own.
+ * BIN is the bin/elfinterp.js of another version, to compare with; it gets its own columns.
  */
 import {spawnSync} from 'node:child_process';
 import {copyFileSync, existsSync, writeFileSync} from 'node:fs';
@@ -20,7 +21,7 @@ const directory = workDirectory(existsSync('/dev/shm') ? '/dev/shm' : undefined)
 const file = path.join(directory, 'program');
 copyFileSync(new URL('../test-binaries/x86_64/probe-pie', import.meta.url), file);
 
-/** Another interpreter in each turn, of each round and program, so that each has something to write. */
+/** Alternate the interpreter between runs, so that each run has something to write. */
 const interpreters = ['/debootstrap/qemu-libs/ld.so', '/lib64/ld-linux-x86-64.so.2'];
 const commands = {
   'get FILE': () => ['get', file],

@@ -1,16 +1,16 @@
 'use strict';
 /*
- * Load a file of dist/bin, compiled before where that can be.
+ * Load a file of dist/bin, from a cache of compiled code if possible.
  *
- * To compile the code of `set` takes Node as long as to run it, so V8's compiled form is kept beside each file, as
+ * Compiling the code of `set` takes Node as long as running it, so V8's compiled form is kept beside each file, as
  * Python keeps `__pycache__`: in the package itself, because a cache is code, and whoever can write there could change
- * the code as well. A directory of the user or /tmp would let somebody else decide what root runs. So the cache is made
- * by the first run of the directory's owner (for a global installation root), and for others it is there or it is not.
- * It counts only while it is that owner's, and nobody else may write it.
+ * the code as well. A user's directory or /tmp would let somebody else decide what root runs. So the cache is made by
+ * the first run of the directory's owner (root for a global installation), and others use it if it exists. It is used
+ * only if it belongs to that owner and nobody else may write to it.
  *
- * V8 refuses a cache of another version or of other flags, but of the code it compares the length alone, and times say
- * nothing either: in a reproducible image all are the same. So the code stands in the cache, and has to be this one.
- * NODE_DISABLE_COMPILE_CACHE=1 does without, as in Node itself.
+ * V8 rejects a cache from another version or other flags, but compares only the length of the code, and timestamps do
+ * not help: in a reproducible image they are all the same. So the cache contains the code, which must be identical.
+ * NODE_DISABLE_COMPILE_CACHE=1 disables the cache, as in Node itself.
  */
 requireNode(process.versions.node);
 
@@ -24,7 +24,7 @@ const mayCache = process.env.NODE_DISABLE_COMPILE_CACHE === undefined && !proces
 /** The modules so far, by the name of the file. */
 const loaded = new Map();
 const uncached = [];
-/** Of the number at the end of a cache. */
+/** Size of the number at the end of a cache. */
 const lengthBytes = 4;
 
 /**
@@ -71,7 +71,9 @@ function compile(name, filename, code, source) {
   return new Script(source, {filename, cachedData});
 }
 
-/** What V8 made of the code, if it is there and may be trusted: the file holds that, the code, and the code's length. */
+/**
+ * V8's compiled form of the code, if it exists and can be trusted; the file holds it, the code, and the code's length.
+ */
 function read(file, code) {
   try {
     const owner = fs.statSync(directory).uid;
@@ -105,7 +107,7 @@ function bytesOf(data, code) {
   return Buffer.concat([data, code, length]);
 }
 
-/** Make what is missing when the command is done, and nobody waits for it. */
+/** Make missing caches once the command is done and nobody is waiting. */
 function expectCache(entry) {
   if (uncached.push(entry) === 1) process.once('exit', makeCaches);
 }
@@ -115,8 +117,8 @@ function makeCaches() {
     if (process.geteuid === undefined || fs.statSync(directory).uid !== process.geteuid()) return;
     fs.mkdirSync(cacheDirectory, {recursive: true, mode: 0o755});
     if (!isSafe(fs.lstatSync(cacheDirectory), process.geteuid())) return;
-    // Every function, not only those that this run has called, which V8 has at hand: a space in the place of the line
-    // break makes it compile anew. Nothing else is compiled after this.
+    // Compile every function, not only those that this run called, which V8 has in memory: a space in place of the line
+    // break forces it to compile again. Nothing else is compiled after this.
     require('node:v8').setFlagsFromString('--no-lazy');
     const scripts = uncached.map(
       ({source, filename}) => new Script(source.replace(/\n\}\)$/, ' })'), {filename}),
@@ -129,7 +131,7 @@ function makeCaches() {
   }
 }
 
-/** Complete or not at all: others may be reading, or making the same. */
+/** Write it atomically: others may be reading it, or making the same one. */
 function write(file, data) {
   const temporary = `${file}.${process.pid}`;
   try {

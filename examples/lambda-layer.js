@@ -1,12 +1,12 @@
 /*
- * A program of this machine as an AWS Lambda layer, whatever glibc the Lambda runtime has:
+ * Make an AWS Lambda layer from a program of this machine, whatever glibc the Lambda runtime has:
  *
  *     node lambda-layer.js /usr/bin/xz ./layer
  *     (cd layer/opt && zip -qry ../../layer.zip .)
  *
  * Lambda unpacks a layer into /opt, and has /opt/bin in its PATH and /opt/lib in its LD_LIBRARY_PATH. So the program
  * goes into /opt/bin, but its libraries must not go into /opt/lib: there the runtime itself would find our libc before
- * its own. In a directory beside the program they serve nobody else.
+ * its own. In a directory beside the program, only the program finds them.
  */
 import {bundle, verifyBundle} from 'elfinterp';
 
@@ -24,7 +24,7 @@ console.log(
   `${manifest.files.length} files, ${(size / 1e6).toFixed(1)} MB of the 250 MB that a function may have`,
 );
 
-// The bundle was proved when it was made; this is the check for later, when a deployment script is not so sure.
+// bundle() has already verified the result; a deployment script can repeat the check like this.
 const {problems} = verifyBundle(into, place);
 for (const {path, message} of problems) console.error(`${path}: ${message}`);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -5,8 +5,8 @@
  *
  * A .node file is a shared library. Built on a developer's machine it finds its libraries through that machine's
  * ld.so.cache, or through a RUNPATH into the build directory; on the customer's it does not. $ORIGIN is the directory
- * of the module itself, so a path from there to the application's lib directory holds everywhere. The modules are
- * edited in slack that the linker left: none grows, and asar offsets and update deltas stay small.
+ * of the module itself, so a path from there to the application's lib directory works everywhere. The edits use slack
+ * that the linker left: no module grows, asar offsets do not change, and update deltas stay small.
  */
 import path from 'node:path';
 import {applyPlan, findElfFiles, openElf, planEdit, resolveTree} from 'elfinterp';
@@ -17,7 +17,10 @@ if (libraries === undefined) {
   process.exit(2);
 }
 
-/** What each glibc system has; another library found outside the application is missing on the customer's machine. */
+/**
+ * Libraries that every glibc system has; any other library found outside the application may be missing on the
+ * customer's machine.
+ */
 const platform = /^(ld-linux|lib(c|m|dl|pthread|rt|util|resolv|gcc_s|stdc\+\+)\.so)/;
 
 for (const file of findElfFiles(application)) {

@@ -1,9 +1,9 @@
 /*
- * Patch a program that comes out of a pipe, a download or an archive, without a file in between:
+ * Patch a program that comes out of a pipe, a download or an archive, without a temporary file:
  *
  *     curl -sL https://example.org/program | node patch-in-memory.js /opt/app/ld.so '$ORIGIN/lib' > program
  *
- * Nothing here is of Node but the two streams, so the same lines work in a browser or a worker.
+ * Only the two streams are specific to Node; the other lines also work in a browser or a worker.
  */
 import {buffer} from 'node:stream/consumers';
 import {applyPlanToBuffer, checkElf, openElfBuffer, planEdit} from 'elfinterp';

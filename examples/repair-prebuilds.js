@@ -3,7 +3,7 @@
  *
  *   node repair-prebuilds.js PACKAGE [MAX_GLIBC] [ROOT]
  *
- * ROOT is the root file system of the image that built them, where it was not this machine.
+ * ROOT is the root file system of the image that built them, if it was not this machine.
  */
 import {auditPackage, repairPackage} from 'elfinterp';
 

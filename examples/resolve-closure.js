@@ -1,10 +1,10 @@
 /*
- * Which files would a program load, and how large are they together? As a dry look before putting it into an image:
+ * List the files that a program would load and their total size, for example before putting it into an image:
  *
  *     node resolve-closure.js /usr/bin/xz
  *     node resolve-closure.js /bin/ls ./armel-chroot
  *
- * With a second argument the program and its libraries are those of that root, of whatever architecture. Nothing is run.
+ * With a second argument, the program and its libraries come from that root, of any architecture. Nothing is run.
  */
 import {statSync} from 'node:fs';
 import path from 'node:path';

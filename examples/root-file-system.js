@@ -1,13 +1,13 @@
 /*
- * A root file system for a container without a Dockerfile, a base image or a daemon: the programs named, what they
+ * Make a root file system for a container without a Dockerfile, a base image or a daemon: the named programs, what they
  * load, and nothing else.
  *
  *     node root-file-system.js ./rootfs /bin/bash /usr/bin/ls /usr/bin/cat
  *     tar -C rootfs -cf - . | docker import - tools        # or podman, or systemd-nspawn -D rootfs
  *
- * Each library is found as the loader would find it, and the result is proved: no program in it asks for a file
- * outside. What programs open by themselves (name service, locales, certificates) the loader does not know of; add
- * such files with `files`, such libraries with `library`.
+ * Each library is found as the loader would find it, and the result is verified: no program in it loads a file from
+ * outside. The loader does not know what programs open themselves (name service, locales, certificates); add such files
+ * with `files` and such libraries with `library`.
  */
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-/** Say what a file is that is not ELF, where its first bytes tell; undefined when they do not. */
+/** Say what a file that is not ELF is, from its first bytes; undefined if they do not tell. */
 export function disguiseOf(bytes: Uint8Array): string | undefined {
   if (bytes.length === 0) return 'an empty file or a directory';
   return signatures.find(({start}) => start.every((byte, i) => bytes[i] === byte))?.name;

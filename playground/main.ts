@@ -1,16 +1,16 @@
 /*
- * The page: takes a file, asks the worker, puts the answers in place. It never looks into the file itself, so it
- * stays fluid whatever the file's size; the patched file is a Blob of slices of the old one and the new bytes.
+ * The page: takes a file, asks the worker, puts the answers in place. It never looks into the file itself, so it stays
+ * responsive whatever the file's size; the patched file is a Blob of slices of the old one and the new bytes.
  */
 import type {EditRequest} from '../src/edit/request/request.js';
 import type {Answer, Field, Opened, Planned, Question} from './protocol.js';
 
-/** Put in by the build. */
+/** Defined by the build. */
 declare const WORKER_SOURCE: string;
 declare const SAMPLE: readonly (readonly [offset: number, base64: string])[];
 declare const SAMPLE_SIZE: number;
 
-/** After the last key, in milliseconds, before a plan is made. */
+/** Milliseconds to wait after the last key before making a plan. */
 const typingPause = 150;
 
 const worker = new Worker(URL.createObjectURL(new Blob([WORKER_SOURCE], {type: 'text/javascript'})));
@@ -94,7 +94,7 @@ function openFile(chosen: File | undefined): void {
   elements.error.hidden = true;
   say(`Reading ${chosen.name} …`);
   ask({ask: 'open', file: chosen});
-  // The same file, chosen once more, shall be read once more.
+  // Choosing the same file again should read it again.
   elements.picker.value = '';
 }
 
@@ -161,14 +161,14 @@ function askLater(): void {
   }, typingPause);
 }
 
-/** A plan for what was typed before must not be carried out for what is typed now. */
+/** A plan for earlier input must not be applied to the current input. */
 function withdrawPlan(): void {
   last += 1;
   elements.download.hidden = true;
   elements.planBox.classList.add('stale');
 }
 
-/** What differs from the file as it is. */
+/** The values that differ from the file's. */
 function requestOf(): EditRequest | undefined {
   if (opened === undefined) return undefined;
   const {interpreter, searchPath} = opened;

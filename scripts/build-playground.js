@@ -1,7 +1,7 @@
 /*
- * Build docs/playground.html: one page with everything in it, the engine as the source of a worker. Its content
- * security policy names the script by its hash and allows no connection, so that the page could not send a file
- * anywhere if it wanted to. `--print` writes it to standard output instead; a test compares.
+ * Build docs/playground.html: one self-contained page, which embeds the engine as the source of a worker. Its content
+ * security policy names the script by its hash and allows no connections, so the page cannot send a file anywhere.
+ * `--print` writes it to standard output instead, for a test to compare.
  */
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
@@ -25,7 +25,7 @@ async function buildPage() {
     SAMPLE: JSON.stringify(withoutZeros(sample)),
     SAMPLE_SIZE: String(sample.length),
   });
-  // What ends a script element must not stand in it, and in JavaScript it can only stand in a string.
+  // `</script` must not occur inside a script element, and in JavaScript it can occur only in a string.
   const inline = script.trim().replaceAll('</script', '<\\/script');
   const parts = {
     policy: `<meta http-equiv="Content-Security-Policy" content="${policy(inline)}">`,
@@ -58,7 +58,7 @@ async function bundle(entry, define) {
   return outputFiles[0].text;
 }
 
-/** The page offers no renaming of symbols, so it does without that code. */
+/** The page cannot rename symbols, so leave that code out. */
 function leaveOutRenaming({onLoad}) {
   onLoad({filter: /\/rename-symbols\.ts$/}, () => ({
     contents: "export function renameSymbols() { throw new Error('not on this page'); }",
@@ -86,7 +86,7 @@ function policy(script) {
   return `default-src 'none'; script-src 'sha256-${hash}' blob:; worker-src blob:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'`;
 }
 
-/** The stretches of a file that are not zero, each with its offset. */
+/** The nonzero stretches of a file, each with its offset. */
 function withoutZeros(bytes) {
   const pieces = [];
   let start;

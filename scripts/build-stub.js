@@ -1,6 +1,6 @@
 /*
- * Compile src/pack/stub/stub.c for each machine and put the bytes into src/pack/stub-code.ts. Only who changes the stub
- * runs this; it needs gcc and gcc-aarch64-linux-gnu. A test compiles it again and compares.
+ * Compile src/pack/stub/stub.c for each machine and put the bytes into src/pack/stub-code.ts. Run this only after
+ * changing the stub; it needs gcc and gcc-aarch64-linux-gnu. A test compiles it again and compares.
  */
 import {execFileSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';

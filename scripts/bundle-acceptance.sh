@@ -1,12 +1,12 @@
 #!/bin/bash
-# Bundle real programs with their data and do real work with each in a root that has nothing else.
+# Bundle real programs with their data, and do real work with each in an otherwise empty root.
 #
 #   [ROOT=DIR] scripts/bundle-acceptance.sh [NAME]...
 #
-# With ROOT the programs come out of that root directory, another release of Debian say, else from this machine.
-# Each program becomes a plain bundle and a relocatable one. strace watches what it opens from its start to its end. Needs
-# Linux 6.7, root or user namespaces, and strace; python3 and openssl serve a repository for git. A program that this machine does not
-# have is skipped. Prints a line for each; the exit status is 1 if one of them failed.
+# With ROOT, the programs come from that root directory, for example another Debian release; by default, from this
+# machine. Each program becomes a plain bundle and a relocatable one. strace records what it opens from start to end.
+# Needs Linux 6.7, root or user namespaces, and strace; python3 and openssl serve a repository for git. A program that
+# this machine does not have is skipped. Prints a line for each; the exit status is 1 if one of them failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 elfinterp=$PWD/bin/elfinterp.js
@@ -25,7 +25,7 @@ report() {
 
 is_wanted() { [ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
 
-# try NAME PROGRAM[=DST] OPTIONS... -- [VARIABLE=VALUE...] COMMAND...: @ is the place of the bundle.
+# try NAME PROGRAM[=DST] OPTIONS... -- [VARIABLE=VALUE...] COMMAND...: @ stands for the bundle's directory.
 try() {
     local name=$1 program=$2 options=()
     [ -z "$from" ] || options+=(--root "$from")
@@ -53,7 +53,7 @@ form() {
         return
     fi
     [ "$form" = plain ] || mv "$root/built" "$root$place"
-    # The tracer is in the namespace, the program in the root: what it opens is written down as it sees it.
+    # strace runs outside the root but records each path as the program inside passes it.
     if ! said=$(strace -qq -f -o "$work/trace" -e trace=open,openat,execve \
         "$elfinterp" chroot run --no-keep-env --env HOME=/tmp "${variables[@]}" "$root" -- "${@//@/$place}" 2>&1); then
         report "$name, $form" "status $?" "$said"
@@ -64,7 +64,7 @@ form() {
     if [ -n "$said" ]; then report "$name, $form" 'opened outside' "$said"; else report "$name, $form" ok ''; fi
 }
 
-# What was opened as a program or library after the program of the bundle was started.
+# Print the files outside the bundle that were opened after its program started.
 opened() {
     sed -nE "\#execve\(\"$1/#,\$p" "$work/trace" |
         grep -vE '= -1 |\+\+\+|\(resumed|<unfinished' |
@@ -120,7 +120,7 @@ try imagemagick "$convert=bin/convert" --file "$coders=coders" -- \
 try ffmpeg /usr/bin/ffmpeg=bin/ffmpeg -- @/bin/ffmpeg -v error -f lavfi -i testsrc=duration=1 -f null -
 node=$(inside readlink -f /usr/bin/node)
 if [ -n "$(find_inside /usr/share/nodejs/undici)" ]; then
-    # Debian's node reads some of its modules from a path that is compiled in.
+    # Debian's node reads some of its modules from a compiled-in path.
     options=(${from:+--root "$from"} --prefix /)
     for module in undici cjs-module-lexer acorn acorn-walk minimatch; do
         [ ! -d "$from/usr/share/nodejs/$module" ] || options+=(--file "/usr/share/nodejs/$module=usr/share/nodejs/$module")

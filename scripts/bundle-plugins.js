@@ -2,8 +2,8 @@ import {readFileSync} from 'node:fs';
 import path from 'node:path';
 
 /*
- * The command line imports from src/index.ts alone, which names the whole library. In a bundle that would mean to set
- * up the whole library at every start, so here each name is imported from the module where index.ts has it from.
+ * The command line imports only from src/index.ts, which exports the whole library. A bundle would then set up the
+ * whole library at every start, so import each name from the module that index.ts takes it from.
  */
 export const directImports = {
   name: 'direct imports',
@@ -36,7 +36,7 @@ export const directImports = {
   },
 };
 
-/** What is only imported when it is asked for stays out of the bundle. */
+/** Keep dynamically imported modules out of the bundle. */
 export const withoutDynamicImports = {
   name: 'without dynamic imports',
   setup({onResolve}) {
@@ -54,9 +54,9 @@ function namesIn(list) {
 }
 
 /*
- * yargs parses for us and lays out nothing: of what it would lay text out with, Intl.Segmenter and node:assert take
- * long to set up. Nor does it look for a configuration, for which it would ask where it is as soon as it is
- * loaded; in a directory that was deleted there is no answer.
+ * We use yargs only to parse, not to lay out help, and Intl.Segmenter and node:assert, which it loads for layout, are
+ * slow to set up. Nor does it need to look for a configuration: for that it asks for the working directory as soon as
+ * it is loaded, which fails in a deleted directory.
  */
 export const yargsWithoutHelp = {
   name: 'yargs without help',
@@ -84,8 +84,8 @@ const assertions = `
 `;
 
 /*
- * tmp wants a dozen random bytes for a name, and Node takes 6 ms to set up node:crypto. The kernel has them at hand;
- * where there is no /dev/urandom, it is Node after all.
+ * tmp needs a dozen random bytes for a name, but Node takes 6 ms to set up node:crypto. Read them from /dev/urandom
+ * instead; without it, fall back to node:crypto.
  */
 export const randomNames = {
   name: 'random names',

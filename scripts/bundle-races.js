@@ -1,7 +1,7 @@
 /*
- * The duels of test/containment/duels.ts and package-duels.ts, many rounds of each:
- * node scripts/bundle-races.js [ROUNDS] [PATTERN] [SECONDS]. As root, after `npx tsc -p tsconfig.json`. A duel ends after
- * ROUNDS (500), or earlier after SECONDS. Prints the table of docs/reliability.md and ends with 1 when anything was lost.
+ * The duels of test/containment/duels.ts and package-duels.ts, many rounds of each: node scripts/bundle-races.js
+ * [ROUNDS] [PATTERN] [SECONDS]. Run it as root, after `npx tsc -p tsconfig.json`. A duel ends after ROUNDS (500), or
+ * earlier after SECONDS. Prints the table in docs/reliability.md, and exits with 1 if anything was lost.
  */
 import {chmodSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';

@@ -1,9 +1,9 @@
 /*
  * The command lines as CommonJS files that load quickly; bin/load.js loads them.
  *
- * Node compiles what it loads, so what only some commands need has to lie apart: esbuild splits the program into parts,
- * each needed by the same commands. That leaves dozens, and to find and read each costs as much as to compile
- * some kilobytes: the parts that are needed together are packed together again.
+ * Node compiles everything it loads, so code that only some commands need goes into separate files: esbuild splits the
+ * program into parts, each needed by the same set of commands. That makes dozens, and finding and reading a file costs
+ * as much as compiling some kilobytes, so parts that are needed together are packed together again.
  */
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,10 @@ const entryPoints = {
   chrpath: 'src/cli/drop-ins/chrpath.ts',
 };
 
-/** The files, by the modules in them that are loaded from outside; a part that several need is in the first. */
+/**
+ * The files, each with those of its modules that are loaded from outside; a part that several files need goes into the
+ * first.
+ */
 const packs = {
   cli: ['src/cli/main.ts', 'src/cli/inspect/get.ts', 'src/cli/inspect/needed.ts'],
   edit: ['src/cli/edit/set.ts', 'src/cli/edit/edit.ts', 'src/cli/inspect/check.ts'],
@@ -29,7 +32,7 @@ const packs = {
   tree: ['src/cli/tree/tree.ts'],
   package: ['src/cli/package/audit.ts', 'src/cli/package/repair.ts'],
 };
-/** Where everything else is. */
+/** The file for everything else. */
 const lastPack = 'chroots';
 
 const common = {platform: 'node', target: 'node20', minifySyntax: true, minifyWhitespace: true};
@@ -48,7 +51,7 @@ export async function bundleCommandLines(directory) {
   }
 }
 
-/** Split the program; each part has its code, the module that it stands for, and the parts that it always loads. */
+/** Split the program; each part has its code, its entry module if any, and the parts that it always loads. */
 async function split(directory) {
   const {outputFiles, metafile} = await build({
     ...common,
@@ -59,12 +62,12 @@ async function split(directory) {
     splitting: true,
     write: false,
     metafile: true,
-    // Only modules are split, and Node loads those more slowly: each part is converted afterwards.
+    // esbuild splits only ES modules, which Node loads more slowly, so each part is converted to CommonJS afterwards.
     format: 'esm',
     legalComments: 'none',
-    // Graphviz is a megabyte that only pictures need, tar what only tarballs do.
+    // Only pictures need Graphviz, a megabyte; only tarballs need tar.
     external: ['@viz-js/viz', 'tar'],
-    // yargs asks where it lies, and sets up process.stdout to know how wide help may be.
+    // yargs asks for its own location, and sets up process.stdout to learn the width for help.
     define: {'import.meta.url': '__importMetaUrl', 'process.stdout.columns': 'undefined'},
     plugins: [directImports, randomNames, yargsWithoutHelp],
     logLevel: 'warning',
@@ -115,9 +118,9 @@ function distribute(parts) {
 }
 
 /**
- * Several parts in one file, each run when it is asked for. The parentheses around a function tell V8 to compile it at
- * once; without them it would first be skimmed, then compiled. What a part exports are getters, which are asked at every
- * use; none of ours changes what it exports, so they are asked once.
+ * Join several parts into one file; each runs when first requested. The parentheses around a function tell V8 to
+ * compile it at once; without them it would be preparsed first. esbuild exports getters, which are called at every use;
+ * none of our exports changes, so each getter is called once.
  */
 function packed(members, file) {
   const table = members.map(
@@ -141,7 +144,7 @@ exports.part=part;${main}
 `;
 }
 
-/** Say where each part is that this file's code loads. */
+/** Point each `require` in this file's code to the file that has the part. */
 function link(code, file, fileOf) {
   return code.replace(/require\("\.\/([\w-]+)\.js"\)/g, (_call, name) => {
     const place = fileOf.get(name);

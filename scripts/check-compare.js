@@ -1,8 +1,7 @@
 /*
- * Damaged files beside one another: what do eu-elflint, readelf and the program loader complain of, and what does
- * `check`? Each input is a test program with one field of one record changed. Prints how many each of them noticed,
- * and the complaints of the others about the files in which `check` saw nothing. Run after `npm run build` and
- * `npx tsc`.
+ * Compare what eu-elflint, readelf, the program loader and `check` report about damaged files. Each input is a test
+ * program with one field of one record changed. Prints how many each of them noticed, and what the others report about
+ * files in which `check` finds nothing. Run after `npm run build` and `npx tsc`.
  *
  *     node scripts/check-compare.js [INPUTS] [SEED]
  */
@@ -54,7 +53,7 @@ function complaints(command, bytes) {
   };
 }
 
-/** Numbers and quoted names differ with the place of the damage. */
+/** Replace numbers and quoted names, which depend on the place of the damage. */
 function lines(tool, args, stream) {
   const options = {encoding: 'utf8', timeout: 20_000, maxBuffer: 2 ** 28, env: {...process.env, LC_ALL: 'C'}};
   return spawnSync(tool, args, options)
@@ -68,7 +67,7 @@ function lines(tool, args, stream) {
     );
 }
 
-/** A damaged program may do anything, such as to make files: it runs in the scratch directory. */
+/** A damaged program may do anything, such as create files, so run it in the scratch directory. */
 function runs([emulator, ...rest]) {
   const [command, args] = emulator === undefined ? [file, []] : [emulator, [...rest, file]];
   const {status, signal, error} = spawnSync(command, args, {encoding: 'utf8', timeout: 10_000, cwd: scratch});

@@ -4,10 +4,10 @@
  *
  *     node scripts/compare-with-loader.js                        programs of this machine
  *     node scripts/compare-with-loader.js PROGRAM...             these ones
- *     node scripts/compare-with-loader.js --root CHROOT          all of a chroot, in which an emulator is bundled
+ *     node scripts/compare-with-loader.js --root CHROOT          every program of a chroot that contains an emulator bundle
  *
- * The loaders of a chroot run in it, all in one `elfinterp chroot run`. Prints one line a difference and one in the
- * end; exits 1 when there was a difference or nothing to compare.
+ * The loaders of a chroot run in it, all in one `elfinterp chroot run`. Prints each difference and a summary line;
+ * exits with 1 if anything differs or there is nothing to compare.
  */
 import {spawnSync} from 'node:child_process';
 import {lstatSync, readdirSync, writeFileSync} from 'node:fs';
@@ -17,7 +17,7 @@ import {ElfError, Resolver} from '../dist/index.js';
 
 const command = fileURLToPath(new URL('../bin/elfinterp.js', import.meta.url));
 const separator = '==== ';
-// A list of thousands of programs, and some loaders complain on standard error.
+// The output covers thousands of programs, and some loaders complain on standard error.
 const options = {encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'inherit']};
 const args = process.argv.slice(2);
 const root = args[0] === '--root' ? args[1] : undefined;
@@ -54,13 +54,13 @@ function programs() {
   );
 }
 
-/** Links are programs under another name, and a set-user-ID program would be run, not listed. */
+/** Skip links, which only name other programs, and set-user-ID programs, which would be run, not listed. */
 function isOrdinary(path) {
   const stats = lstatSync(join(root ?? '/', path));
   return stats.isFile() && (stats.mode & 0o6000) === 0 && (stats.mode & 0o111) !== 0;
 }
 
-/** Of what a loader loads; scripts and static programs are none of its business. */
+/** Resolve what a loader would load; skip scripts and static programs. */
 function resolve(path) {
   try {
     const tree = resolver.resolve(path);
@@ -97,14 +97,14 @@ function quote(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** `NAME => PATH (ADDRESS)`, or `PATH (ADDRESS)`; the page that the kernel maps has no path. */
+/** `NAME => PATH (ADDRESS)`, or `PATH (ADDRESS)`; the vDSO has no path. */
 function parse(answer) {
   const paths = [...answer.matchAll(/^\t(?:.* => )?(\/.*) \(0x[0-9a-f]+\)$/gm)].map(([, path]) => path);
   const missing = [...answer.matchAll(/^\t(.*) => not found$/gm)].map(([, name]) => name);
   return {paths, missing, answer};
 }
 
-/** A loader that was asked directly calls itself by the name that it was called by. */
+/** A loader that is run directly lists itself under the name it was run by. */
 function isSame({nodes, misses}, answer) {
   if (answer === undefined) return false;
   const ours = nodes.slice(1).map(({path}) => path);

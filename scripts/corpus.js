@@ -6,7 +6,7 @@
  *     npm run corpus -- DIRECTORY
  *     npm run sweep -- DIRECTORY
  *
- * What is there already is not fetched again.
+ * Packages that are already there are not fetched again.
  */
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
@@ -48,7 +48,7 @@ const npmPackages = [
 
 const debianArchitectures = ['armhf', 'armel', 'arm64', 'i386', 'mips64el', 'ppc64el', 's390x'];
 
-/** Programs and libraries of many hands. */
+/** Programs and libraries from many projects. */
 const debianPackages = [
   'coreutils',
   'libc6',
@@ -98,7 +98,7 @@ function fetchNpm(name) {
   else forget(into, name);
 }
 
-/** apt-get with lists and a cache of its own, so that the machine's stay as they are. */
+/** Run apt-get with private lists and a private cache, so the machine's stay unchanged. */
 function fetchDebian(architecture) {
   const root = join(directory, 'debian', architecture);
   if (existsSync(root)) return;

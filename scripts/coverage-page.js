@@ -1,9 +1,9 @@
 /*
  * Write docs/coverage.md from the reports in coverage/: how many lines of src the tests run, and each line that they do
- * not, with its reason out of coverage-reasons.js.
+ * not run, with its reason from coverage-reasons.js.
  *
- * A line counts when the compiler made code of it. c8 counts comments and types as well, all of them as run, which
- * gives a higher figure and says less; both stand on the page.
+ * A line counts if the compiler emits code for it. c8 also counts comments and types, all as run, which gives a higher
+ * but less useful figure; the page shows both.
  */
 import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {SourceMap} from 'node:module';
@@ -23,7 +23,7 @@ export function writeCoveragePage() {
   console.log(`${percent(code - missed, code)} of ${code} lines of code are run`);
 }
 
-/** Which lines of each file some test ran; a line that one report has as run counts as run. */
+/** The lines of each file that some test ran; a line counts as run if any report says so. */
 function mergeReports() {
   const run = new Map();
   for (const folder of readdirSync('coverage')) {
@@ -53,7 +53,7 @@ function countFile(file, run) {
   };
 }
 
-/** The lines of a source file that the compiler's map leads to from some place of the compiled file. */
+/** The lines of a source file that the source map gives for some place in the compiled file. */
 function linesOfCode(file) {
   const compiled = path.join('build', file.replace(/ts$/, 'js'));
   const map = new SourceMap(JSON.parse(readFileSync(`${compiled}.map`, 'utf8')));
@@ -69,7 +69,7 @@ function linesOfCode(file) {
   return lines;
 }
 
-/** Neighbours that were missed belong together, and what lies between them is no code. */
+/** Join missed lines that have no code between them. */
 function stretchesOf(file, missed, code, text) {
   const stretches = [];
   for (const line of missed) {

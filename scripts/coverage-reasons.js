@@ -1,5 +1,5 @@
 /*
- * Why no test runs certain lines. A reason takes its lines by what they say and where, so that it goes away with them.
+ * Why no test runs certain lines. A reason selects lines by their text and file, so it disappears with them.
  */
 
 const isIn =

@@ -1,11 +1,11 @@
 /*
- * Which lines of src does no test run? Runs the test suite, folder by folder or those given as arguments, with V8's
- * own coverage in every process, and leaves one c8 report for each folder in coverage/. `--report` only reads what is
- * there. The result goes to docs/coverage.md, see scripts/coverage-page.js.
+ * Find the lines of src that no test runs. Runs the test suite, or the folders given as arguments, folder by folder
+ * with V8's coverage in every process, and leaves one c8 report for each folder in coverage/. `--report` only reads
+ * existing reports. The result goes to docs/coverage.md, see scripts/coverage-page.js.
  *
- * The tests start the command line as a process of its own, from the bundles in dist/bin. Of a bundle V8 could not say
- * which line of which source file it was, and code that the bundler left out would count as run; so for this run the
- * bundles are replaced by a door to the compiled modules that the tests import themselves.
+ * The tests start the command line as a separate process, from the bundles in dist/bin. V8 cannot map a bundle to
+ * source lines, and code that the bundler left out would count as run, so for this run each bundle is replaced by a
+ * stub that loads the compiled modules that the tests import.
  */
 import {spawnSync} from 'node:child_process';
 import {chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
@@ -14,7 +14,7 @@ import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {writeCoveragePage} from './coverage-page.js';
 
-/** More random edits and inputs run the same lines again. */
+/** More random edits and inputs would only run the same lines again. */
 const lessOften = {ELFINTERP_RUNS: '60', ELFINTERP_FUZZ_INPUTS: '2000'};
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -33,7 +33,7 @@ if (!args.includes('--report')) {
 writeCoveragePage();
 if (failed) process.exitCode = 1;
 
-/** Node loads ES modules by `require`, and warns that this is new. */
+/** Node can `require` ES modules, but warns that this is experimental. */
 function writeDoor(name, source) {
   const module = JSON.stringify(path.resolve(`build/src/cli/${source}.js`));
   writeFileSync(
@@ -42,7 +42,7 @@ function writeDoor(name, source) {
   );
 }
 
-/** Folders of test, and the files beside them as one more. */
+/** The folders of test, and the files directly in test as one more group. */
 function testGroups() {
   const entries = readdirSync('test', {withFileTypes: true});
   const folders = entries.filter((entry) => entry.isDirectory()).map(({name}) => `test/${name}`);

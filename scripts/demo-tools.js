@@ -1,4 +1,4 @@
-/* What the demonstration needs around its story: print a command, run it, show what it says. */
+/* Helpers of the demonstration: print a command, run it, show its output. */
 import {spawnSync} from 'node:child_process';
 import {accessSync, constants} from 'node:fs';
 import {delimiter, join} from 'node:path';
@@ -18,7 +18,7 @@ export function fail(text) {
   process.exit(1);
 }
 
-/** Print an elfinterp command as a user types it, run it, and print what it says. */
+/** Print an elfinterp command as a user types it, run it, and print its output. */
 export function show(args, options = {}) {
   console.log(`$ elfinterp ${args.join(' ')}`);
   return run([process.execPath, cli, ...args], options);
@@ -66,7 +66,7 @@ function isExecutable(path) {
   }
 }
 
-/** The architecture of a file; undefined when it is no ELF file. */
+/** The architecture of a file; undefined if it is not an ELF file. */
 export function machineOfFile(path) {
   try {
     const file = openElfSync(path);

@@ -1,7 +1,7 @@
 /*
- * The whole idea on real input: a shared qemu-arm is given a relocated loader, bundled with its libraries into a
- * chroot that holds nothing but ARM files, and runs an ARM program there. Each step is the command that a user would
- * type, with its output; it ends with the ARM program's own words and the proof of what was opened.
+ * The whole idea on real input: a shared qemu-arm gets another interpreter, is bundled with its libraries into a chroot
+ * that has only ARM files, and runs an ARM program there. Each step is the command that a user would type, with its
+ * output; the last steps show the ARM program's output and prove which files were opened.
  */
 import {
   cpSync,
@@ -49,7 +49,10 @@ function demonstrateEmulator(emulator) {
   pack(emulator.path, 'qemu-arm', emulator.root);
 }
 
-/** Newer Debian ships qemu-user as static-pie: nothing to relocate there, so a program shows it that is shared everywhere. */
+/**
+ * Newer Debian ships qemu-user as static-pie: it has no interpreter to change, so use a program that is shared
+ * everywhere.
+ */
 function demonstrateStatic({path, root: packages}) {
   say(
     `${path} is a static program: it has no loader to change and nothing to bundle, so it is copied as it is.`,
@@ -62,7 +65,7 @@ function demonstrateStatic({path, root: packages}) {
   demonstrateProgram(program);
 }
 
-/** Without an emulator to be had, any program will do. */
+/** If no emulator is available, any program will do. */
 function demonstrateOnAnyProgram() {
   const program = sharedProgram();
   say(`This machine has no qemu-arm and no Debian packages to get one from; using ${program} instead.`);
@@ -74,7 +77,7 @@ function sharedProgram() {
   return programs.find(isShared) ?? fail('no dynamically linked program on this machine');
 }
 
-/** Another loader, a bundle in a directory with nothing else, and one file. */
+/** Change a program's loader, bundle it into an empty directory, and pack it into one file. */
 function demonstrateProgram(program) {
   show(['get', program]);
   show(['needed', program]);
@@ -136,9 +139,11 @@ function runInside(chroot) {
   run([...enter, chroot, '/debootstrap/qemu-arm', '/bin/hello']);
 }
 
-/** Which x86-64 files were opened in the chroot? Ask the kernel; where that cannot be, show that there is no other. */
+/**
+ * Show which x86-64 files were opened in the chroot. Use strace; if that is impossible, show that there are no others.
+ */
 function prove(chroot) {
-  // Under strace a setuid program such as newuidmap has no more rights than its caller, so only root goes that way.
+  // Under strace, a setuid program such as newuidmap gets no privileges, so trace only as root.
   const canTrace = process.getuid?.() === 0 && findOnPath('strace') !== undefined;
   const paths = canTrace ? openedByKernel(chroot) : filesIn(chroot);
   const files = [...new Set(paths)].map((path) => ({path, machine: machineOfFile(join(chroot, path))}));

@@ -1,10 +1,10 @@
 /*
- * Edits as root in a directory whose owner exchanges files and directories for links to what is outside:
+ * Edit as root in a directory whose owner keeps replacing files and directories by links to the outside:
  *
  *     npm run races:edit [-- ROUNDS [COMMAND [PROJECT]]]
  *
  * prints a line for each command and attack, for docs/reliability.md. Exit status 1 if anything escaped. COMMAND is a
- * pattern of those to run. PROJECT is another checkout, built, whose code is run instead, to see it fail.
+ * pattern for the commands to run. PROJECT is another built checkout to run instead, to see it fail.
  */
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';

@@ -1,9 +1,9 @@
 /*
- * Make every file system call of a command fail in turn, and kill the process at each, and print each point with
- * what became of the files; at the end the totals. Exit status 1 if anything was damaged.
+ * Make each file system call of a command fail in turn, then kill the process at each, and print what became of the
+ * files at each point, with totals at the end. Exit status 1 if anything was damaged.
  *
  * `npm run fault-walk [-- WORD]` walks the scenarios of test/faults, or the one of that name, or those with WORD in
- * their names. It needs strace, and takes minutes: each point is two runs of the program.
+ * their names. It needs strace, and takes minutes: each point takes two runs of the program.
  */
 import {between, chrootScenarios} from '../build/test/faults/chroots.js';
 import {editScenarios} from '../build/test/faults/edits.js';

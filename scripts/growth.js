@@ -1,6 +1,6 @@
 /*
- * How large does a file become when it is edited again and again? 200 edits, by turns of the interpreter and of the
- * search path, of lengths that grow and shrink; the same ones by patchelf on another copy. Prints the table of
+ * Measure how large a file becomes when it is edited repeatedly. 200 edits change the interpreter and the search path
+ * in turn, to lengths that grow and shrink; patchelf makes the same edits to another copy. Prints the table in
  * docs/editing.md.
  *
  *     npm run growth                    four of the test programs

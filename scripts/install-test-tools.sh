@@ -1,9 +1,9 @@
 #!/bin/bash
 # Install the Debian packages that the tests use. Needs root, or sudo.
 #
-# The tests bundle and pack shared emulators, and those of Debian 13 are static. There, Debian 12's emulators are
-# unpacked to /usr/local/lib/elfinterp-test-tools/bin, which only scripts/test.js puts into PATH, and Debian 12's
-# libcapstone4, the one library of theirs that Debian 13 has in another version only, is installed as a package.
+# The tests bundle and pack shared emulators, but Debian 13's are static. On Debian 13, Debian 12's emulators are
+# unpacked to /usr/local/lib/elfinterp-test-tools/bin, which only scripts/test.js adds to PATH, and Debian 12's
+# libcapstone4, their only library that Debian 13 lacks in that version, is installed as a package.
 #
 # Recommended packages are not installed: qemu-user recommends qemu-user-binfmt, which registers the emulators for the
 # whole host. The tests register emulators themselves, in their own namespaces.
@@ -62,7 +62,7 @@ install_shared_emulators() {
         "${as_root[@]}" tar -x -C "$own_tools" --no-same-owner --strip-components=2 ./usr/bin
 }
 
-# Download packages to the working directory, by an apt configuration of its own; apt verifies what it downloads.
+# Download packages to the working directory, with a private apt configuration; apt verifies what it downloads.
 download_from_bookworm() {
     local options=(
         -o Dir::Etc::SourceList="$PWD/bookworm.list" -o Dir::Etc::SourceParts=/dev/null

@@ -1,6 +1,6 @@
 /*
  * Compare elfinterp-patchelf with releases of patchelf, on every command line of the list in test/helpers/patchelf.ts.
- * Prints each result that is not the one of the list, and ends with 1 if there is any.
+ * Prints each result that differs from the list, and exits with 1 if there is any.
  *
  *     npm run acceptance:patchelf                  Debian 12's and 13's, fetched and packed
  *     npm run acceptance:patchelf -- PROGRAM...    others
@@ -42,7 +42,7 @@ console.log(
 process.exitCode = unexpected.length > 0 ? 1 : 0;
 if (isWriting && unexpected.length === 0) writePage();
 
-/** A release's patchelf, with its libraries in it. */
+/** Fetch a release's patchelf, and pack it with its libraries. */
 function fetchPatchelf(release) {
   const [root, program] = [join(scratch, release), join(scratch, `patchelf-${release}`)];
   // base-files has the links to /usr/lib, where Debian 13 keeps its loader.
@@ -79,7 +79,7 @@ function rowOf(comparison, programs) {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** A difference from all of them is told once. */
+/** Describe a difference that all releases share only once. */
 function shortened(verdicts) {
   return verdicts.map((verdict, i) =>
     verdict === verdicts[i + 1] && verdict.startsWith('**') ? '**differs**' : verdict,

@@ -1,6 +1,6 @@
 /*
- * Did a change of src/edit change what it plans? Plans 12 requests for every test binary and for programs and libraries
- * of this machine, records the plans, and compares two recordings. Nothing is edited.
+ * Check whether a change in src/edit changed its plans. Plans 12 requests for every test binary and for programs and
+ * libraries of this machine, records the plans, and compares two recordings. Nothing is edited.
  *
  *     npm run plans -- record FILE            the test binaries and 250 files of /usr
  *     npm run plans -- record FILE PROGRAM... the test binaries and these
@@ -60,7 +60,7 @@ if (command === 'record' && first !== undefined) {
   process.exitCode = 2;
 }
 
-/** Every n-th ELF file of the machine, so that all sorts come up. */
+/** Every n-th ELF file of the machine, so that all kinds occur. */
 function choose() {
   const found = ['/usr/bin', '/usr/sbin', '/usr/lib']
     .flatMap((directory) => [...findElfFiles(directory)])

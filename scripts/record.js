@@ -1,7 +1,7 @@
 /*
- * Write docs/recording.svg, the picture of the README: commands that are run in a real terminal, with what they print
- * and the time they take. Only the typing is made up. The picture plays once and then stands still; a reader who wants
- * no motion sees it as it ends. `--print` writes it to standard output, for the test.
+ * Write docs/recording.svg, the picture of the README: commands run in a real terminal, with their output and timing.
+ * Only the typing is simulated. The picture plays once and then stops; readers who prefer reduced motion see only its
+ * end. `--print` writes it to standard output, for the test.
  */
 import {spawn} from 'node:child_process';
 import {chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
@@ -20,7 +20,7 @@ const commands = [
   "elfinterp edit --dry-run --rpath '$ORIGIN/lib' program",
 ];
 const title = 'xz is packed into one file, which runs in an empty root; a program gets another search path';
-/** Milliseconds: for a key, and to read before the next command. */
+/** Milliseconds for each key, and for reading before the next command. */
 const pace = {key: 28, pause: 900};
 
 const work = prepare();
@@ -32,7 +32,7 @@ try {
   rmSync(work, {recursive: true, force: true});
 }
 
-/** A directory with a program that has a search path, and an empty one; `elfinterp` is on the PATH. */
+/** Make a directory with a program that has a search path, an empty directory, and one with `elfinterp` for PATH. */
 function prepare() {
   const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-record-'));
   chmodSync(directory, 0o755);
@@ -42,7 +42,7 @@ function prepare() {
   return directory;
 }
 
-/** @returns the lines of the terminal in the end, each with the moment in milliseconds at which it was there */
+/** @returns the final lines of the terminal, each with the time in milliseconds at which it appeared */
 async function record() {
   const terminal = new xterm.Terminal({...size, allowProposedApi: true});
   const lines = [];
@@ -78,7 +78,7 @@ async function run(command, onData) {
   const child = spawn('script', ['-qefc', inner, '/dev/null'], {
     cwd: work,
     env,
-    // A pipe that stays open: at the end of its input script(1) types ^D, which a terminal inside echoes.
+    // Keep the pipe open: at the end of its input script(1) sends ^D, which the inner terminal echoes.
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = new Promise((done) => child.on('close', done));
@@ -88,7 +88,7 @@ async function run(command, onData) {
   return performance.now() - start;
 }
 
-/** Stretches of one look in a line of the terminal. */
+/** Split a line of the terminal into spans of one style. */
 function spansOf(line) {
   const spans = [];
   const length = line.translateToString(true).length;

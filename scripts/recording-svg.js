@@ -1,6 +1,6 @@
 /*
- * The lines of a terminal as an animated SVG for light and dark backgrounds. Each line comes up at its moment; a
- * command is uncovered from the left as if it were typed. It all ends in a still picture.
+ * The lines of a terminal as an animated SVG for light and dark backgrounds. Each line appears at its time; a command
+ * is revealed from the left as if it were typed. The animation ends in a still picture.
  */
 
 const cell = {width: 8.2, height: 19};
@@ -8,7 +8,7 @@ const margin = 18;
 /** Before each command but the first. */
 const gap = 9;
 
-/** The sixteen colours of a terminal, and what they are on white and on black. */
+/** Colours of the terminal, with their values on white and on black. */
 const palette = {
   1: ['#b3261e', '#ff8a80'],
   2: ['#1a7f37', '#7ee787'],
@@ -63,7 +63,7 @@ function drawSpan(spans, i, y) {
   return text(words.trim(), before + indent, y, classes.filter(Boolean).join(' '));
 }
 
-/** The length is given, so that columns stand whatever font the reader has. */
+/** Set the length, so that columns line up in any font. */
 function text(words, column, y, classes) {
   const place = `x="${round(margin + column * cell.width)}" y="${round(y)}" textLength="${round(words.length * cell.width)}"`;
   return `<text ${place}${classes === '' ? '' : ` class="${classes}"`}>${escapeXml(words)}</text>`;

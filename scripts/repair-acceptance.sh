@@ -13,7 +13,7 @@ mkdir -p "$work/roots" "$work/src" "$work/nodes"
 cd "$work"
 say() { printf '\n== %s\n' "$*"; }
 
-# The archive itself: mirrors of its security updates are not complete for each architecture at each moment.
+# Use the main archive: mirrors of the security updates are sometimes incomplete for an architecture.
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1)
 

@@ -1,10 +1,11 @@
 /*
- * One executable that has Node and all three command lines in it (https://nodejs.org/api/single-executable-applications.html):
+ * Build one executable that contains Node and all three command lines
+ * (https://nodejs.org/api/single-executable-applications.html):
  *
  *     npm run build:single-file -- FILE
  *
- * It is this machine's Node with the program in a note, so it runs where that Node does. Called by another name, or
- * through a link, it is elfinterp-patchelf or elfinterp-chrpath.
+ * It is this machine's Node with the program in a note, so it runs where that Node does. Run under the name
+ * elfinterp-patchelf or elfinterp-chrpath, for example through a link, it is that command.
  */
 import {execFileSync} from 'node:child_process';
 import {chmodSync, copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
@@ -15,7 +16,7 @@ import {build} from 'esbuild';
 import {inject} from 'postject';
 import {directImports, randomNames, yargsWithoutHelp} from './bundle-plugins.js';
 
-/** By this Node knows its application, and whether it has one. */
+/** Node finds its application by the note, and the fuse tells whether it has one. */
 const note = 'NODE_SEA_BLOB';
 const sentinelFuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
@@ -64,7 +65,7 @@ async function makeExecutable() {
   renameSync(unfinished, output);
 }
 
-/** Everything in one file: an application of this kind loads no others. */
+/** Bundle everything into one file: a single executable application cannot load others. */
 async function bundleAll(outfile) {
   await build({
     stdin: {contents: main, resolveDir: '.', loader: 'js'},

@@ -1,7 +1,7 @@
 /*
- * Edit a copy of every ELF file of this machine: a 300-byte runpath, and a longer interpreter or soname where there
- * is one. Nothing that is installed is touched. Each result is compared with the original by checkElf and by
- * eu-elflint; what an edit refuses is counted by its reason.
+ * Edit a copy of every ELF file of this machine: a 300-byte runpath, and a longer interpreter or soname where there is
+ * one. Installed files are not touched. Each result is compared with the original by checkElf and by eu-elflint;
+ * refused edits are counted by reason.
  *
  *     npm run sweep                     /usr/bin and /usr/lib
  *     npm run sweep -- DIRECTORY...     others
@@ -16,8 +16,8 @@ import {applyPlanSync, checkElf, ElfError, findElfFiles, openElfSync, planEdit} 
 const lintTimeout = 20_000;
 
 /**
- * eu-elflint adds the size of the symbol to the address that a relocation writes to, so that a slot of eight bytes seems to
- * reach into a read-only LOAD behind the data when the function is large enough (check_one_reloc).
+ * eu-elflint adds the size of the symbol to the address that a relocation writes to, so an eight-byte slot seems to
+ * reach into a read-only LOAD after the data if the function is large enough (check_one_reloc).
  */
 const misread = /relocation \d+: read-only section modified but text relocation flag not set/;
 
@@ -44,7 +44,7 @@ function sweep(file) {
     const elf = openElfSync(copy);
     try {
       known = new Set(checkElf(elf.view).map(({code}) => code));
-      // An empty request asks whether such a file can be edited at all, before anything is read out of it.
+      // An empty request checks whether the file can be edited at all, before anything is read from it.
       planEdit(elf.view, {});
       plan = planEdit(elf.view, requestFor(elf.view));
     } finally {
@@ -98,7 +98,7 @@ function checkResult(file, known) {
     if (!misread.test(complaint)) failures.push(`${file}: eu-elflint: ${complaint}`);
 }
 
-/** eu-elflint's complaints, the numbers of segments left out; undefined when it takes too long. */
+/** eu-elflint's complaints without segment numbers; undefined if it takes too long. */
 function lint(file) {
   const {stdout, error} = spawnSync('eu-elflint', ['--gnu-ld', file], {
     encoding: 'utf8',

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Run all tests on a fresh Debian machine that has Node: install the tools, run every test on this Node, then run the
-# tests that depend on Node on others: `test.js --portable` on each later line, and on the oldest supported release, or only
-# `--runtime` where this Node is of its line. Prints what failed, and the counts and minutes for each Node; the last line
-# is the total, `N passed, N failed`.
+# tests that depend on Node on others: `test.js --portable` on each later line, and on the oldest supported release, or
+# only `--runtime` if this Node is of the same line. Prints what failed, and the counts and minutes for each Node; the
+# last line is the total, `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,11 +1,11 @@
 /*
  * Compile the tests, run them with AVA, and end with one line: `N passed, N failed`, and `, N skipped` if any.
  *
- * AVA's own closing words differ with its reporter and with what went wrong, so the tests are counted here, in its
- * TAP output; a test that passed by saying `skipped: ...` counts as skipped. With CI in the environment a skipped
- * test has failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`; `--portable` stands
- * for the tests that show whether another release of Node does the same: no chroots, no matrix, no campaigns;
- * `--runtime` for those of them that show it for another release of the same line: the command line, files, processes.
+ * AVA's own summary depends on its reporter and on what went wrong, so the tests are counted here, in its TAP output; a
+ * test that passes but prints `skipped: ...` counts as skipped. With CI in the environment, a skipped test counts as
+ * failed. Arguments go to AVA, as in `node scripts/test.js test/cli/*.ts --match='*pipe*'`; `--portable` selects the
+ * tests that show whether another release of Node behaves the same: no chroots, no matrix, no campaigns; `--runtime`
+ * selects those of them that matter for another release of the same line: the command line, files, processes.
  */
 import {spawn, spawnSync} from 'node:child_process';
 import {existsSync, readdirSync, rmSync, statSync} from 'node:fs';
@@ -14,11 +14,13 @@ import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
-/** Shared emulators, where install-test-tools.sh had to put some: those of Debian 13 are static. */
+/** Where install-test-tools.sh puts shared emulators on Debian 13, whose own are static. */
 const ownTools = '/usr/local/lib/elfinterp-test-tools/bin';
 const counts = {passed: 0, failed: 0, skipped: 0};
-/** What `--portable` leaves out: what depends on the kernel, on other programs or on time more than on Node, or
- * computes and is covered by what an edit or the command line makes of it. */
+/**
+ * What `--portable` leaves out: tests that depend on the kernel, on other programs or on time more than on Node, and
+ * tests of pure computation that the tests of edits and of the command line cover.
+ */
 const notPortable = [
   'test/architecture',
   'test/binfmt/registry',
@@ -50,7 +52,7 @@ const notPortable = [
   'test/single-file',
   'test/workflow',
 ];
-/** What `--runtime` leaves out besides: what computes, and asks nothing of Node. */
+/** What `--runtime` also leaves out: pure computation that needs nothing from Node. */
 const notRuntime = [
   ...notPortable,
   'test/binfmt/',
@@ -61,10 +63,10 @@ const notRuntime = [
   'test/package/',
   'test/pack/bad-input',
 ];
-/** What the last test came to, and its line: its comments follow it. */
+/** The result of the last test, and its line: its comments follow it. */
 let last;
 let lastResult;
-/** The lines of the tests that failed, which the report repeats: a long log hides them. */
+/** The lines of failed tests; the report repeats them because a long log hides them. */
 const failures = [];
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -111,7 +113,7 @@ async function runTests(args) {
   });
   for await (const line of createInterface({input: ava.stdout})) readLine(line);
   const status = await ended;
-  // AVA also fails for what is no test's fault: no test found, a crash at its exit, a bad argument.
+  // AVA also fails for reasons outside any test: no test found, a crash at exit, a bad argument.
   if (status !== 0 && counts.failed === 0) fail(`AVA ended with ${status}`);
   if (status === 0 && counts.passed === 0) fail('no test passed');
 }

@@ -34,9 +34,9 @@ export interface ErrorFacts {
   offset?: number | undefined;
   expected?: string | undefined;
   got?: string | undefined;
-  /** The field of a request that would have allowed it: named after what was expected. */
+  /** The request field that would have allowed it; the message names it after what was expected. */
   allowedBy?: string | undefined;
-  /** The fields of a request that the sentence is about: they precede its words. */
+  /** The request fields that the message is about; the message begins with them. */
   fields?: readonly string[] | undefined;
   /** The offending value itself, for programs. */
   value?: unknown;
@@ -44,9 +44,8 @@ export interface ErrorFacts {
 }
 
 /**
- * Every error that elfinterp throws on purpose. `message` reads
- * `FILE: what is wrong (at offset 0x40, expected X, got Y)`, safe for a terminal whatever names it contains; the parts are
- * properties too, as they are.
+ * Every error that elfinterp throws on purpose. `message` reads `FILE: what is wrong (at offset 0x40, expected X, got
+ * Y)`, safe for a terminal whatever names it contains; the parts are also properties, unescaped.
  */
 export class ElfError extends Error {
   override name = 'ElfError';
@@ -87,7 +86,7 @@ export class ElfError extends Error {
     });
   }
 
-  /** The same error, said of a file: for code that learns the path later than the problem. */
+  /** The same error with a path, for code that learns the path only after the problem. */
   at(path: string): ElfError {
     return new ElfError(this.code, this.#what, {...this.#facts, path});
   }
@@ -113,9 +112,8 @@ export function hex(value: number | bigint): string {
 }
 
 /**
- * Keep a string that a file brought along from steering the terminal: control characters become `\xNN`, those that end
- * a line or turn the writing around (the bidirectional controls of Unicode) become `\uNNNN`. What is escaped already
- * stays as it is.
+ * Keep a string from a file from controlling the terminal: control characters become `\xNN`; Unicode line separators
+ * and bidirectional controls become `\uNNNN`. Text that is already escaped stays as it is.
  */
 export function printable(text: string): string {
   return text.replace(dangerous, (character) => {
@@ -127,7 +125,7 @@ export function printable(text: string): string {
 const dangerous =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff]/g;
 
-/** The start and the end of a string that is too long to be read: a file may hold names of a mebibyte. */
+/** The start and end of a string that is too long to read; a file may contain names of a mebibyte. */
 export function shortened(text: string, most = 256): string {
   if (text.length <= most) return text;
   const half = Math.floor((most - 3) / 2);
@@ -154,15 +152,15 @@ const systemMessages: Readonly<Record<string, string>> = {
   ENOTEMPTY: 'directory not empty',
   EEXIST: 'already exists',
   E2BIG: 'argument list too long',
-  // Of Node's own check of its arguments: no file has such a name.
+  // From Node's own argument check: no file has such a name.
   ERR_INVALID_ARG_VALUE: 'a file name cannot contain a NUL',
 };
 
 /**
  * Say in words what a system call reported, keeping the original as `cause`.
  *
- * @param doing what was tried, as in "cannot write"; left out when the reason alone says it
- * @throws a mistake of the program, which is not a system error
+ * @param doing what failed, as in "cannot write"; omitted when the reason alone is clear
+ * @throws a programming error, which is not a system error
  */
 export function systemError(path: string, cause: unknown, doing?: string): ElfError {
   if (cause instanceof ElfError) return cause;
@@ -172,12 +170,12 @@ export function systemError(path: string, cause: unknown, doing?: string): ElfEr
   return new ElfError('FILE_SYSTEM', doing === undefined ? reason : `${doing}: ${reason}`, {path, cause});
 }
 
-/** What a system call would report of something that was found out without it. */
+/** The error that a system call would report for something that was detected without one. */
 export function errnoError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(code), {code});
 }
 
-/** Do something with a directory or what is in it; what a system call reports then is said of that, in words. */
+/** Work on a directory or its contents; report a failed system call in words, as an error about that directory. */
 export function inWords<T>(path: string, work: () => T): T {
   try {
     return work();

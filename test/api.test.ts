@@ -1,5 +1,5 @@
 /*
- * docs/api.md: it is what the docstrings say now, it leaves nothing out, and its examples compile and run as they stand.
+ * docs/api.md matches the current docstrings, leaves nothing out, and its examples compile and run unchanged.
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,7 +1,7 @@
 /*
  * The direction of imports: errors <- source <- elf <- edit <- write, and the rooms built on them. Each import
- * statement of src is read and compared with the table below, which is the whole rule. No import leads back to its own
- * file by way of others, and the table gives no permission that nobody uses.
+ * statement of src is compared with the table below, which is the complete rule. There are no import cycles, and the
+ * table gives no unused permission.
  */
 import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
@@ -9,11 +9,11 @@ import {fileURLToPath} from 'node:url';
 import test from 'ava';
 import {version} from '../src/version.js';
 
-/** Compiled tests lie in build/test. */
+/** Compiled tests are in build/test. */
 const project = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Room {
-  /** Other rooms whose files it may import; its own always. */
+  /** Other rooms whose files it may import; it may always import its own. */
   readonly rooms: readonly string[];
   /** Packages of the registry. */
   readonly packages?: readonly string[];
@@ -21,7 +21,7 @@ interface Room {
   readonly node?: boolean;
 }
 
-/** A room is a folder of src, or a file that stands in src itself. */
+/** A room is a folder of src, or a file directly in src. */
 const rooms: Readonly<Record<string, Room>> = {
   'errors.ts': {rooms: []},
   'version.ts': {rooms: []},
@@ -124,8 +124,8 @@ function folderOf(name: string): string {
 }
 
 /**
- * Groups of files of which each leads to every other by imports, each group in alphabetical order (Tarjan's strongly
- * connected components).
+ * Groups of files that all reach each other by imports, each group in alphabetical order (Tarjan's strongly connected
+ * components).
  */
 function circles(sources: readonly SourceFile[]): string[][] {
   const edges = new Map(
@@ -183,7 +183,7 @@ function forbiddenPackage(room: Room, specifier: string): string | undefined {
   return room.packages?.includes(specifier) ? undefined : 'a package';
 }
 
-/** All that is loaded with a file, type imports left out since they are gone when it runs. */
+/** Everything that is loaded with a file, except type imports, which do not exist at run time. */
 function loadedWith(name: string, seen = new Set<string>()): Set<string> {
   const text = files
     .find((file) => file.name === name)
@@ -286,7 +286,7 @@ test('an edit is asked for, laid out and checked in folders of their own, and no
     'edit/layout/': /^(elf\/|source\/|errors\.ts$|edit\/layout\/|edit\/(plan|damage)\.ts$)/,
     'edit/request/': /^(elf\/|source\/|errors\.ts$|edit\/(layout|request)\/|edit\/(plan|damage)\.ts$)/,
     'edit/map/': /^(elf\/|source\/|errors\.ts$|edit\/(layout|map)\/)/,
-    // What checks a plan shares nothing with what made it.
+    // The code that checks a plan shares nothing with the code that makes it.
     'edit/check/': /^(elf\/|source\/|errors\.ts$|edit\/check\/)/,
   };
   const foreign = (file: SourceFile) => {

@@ -1,5 +1,5 @@
 /*
- * The documents that list something list all of it.
+ * Documents that list something must list all of it.
  */
 import {readFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
 /*
- * The programs in examples/, each on a job of its kind: copied to an empty directory with the packed package.
+ * The programs in examples/, each run on a typical task, in an empty directory with the packed package.
  */
 import {copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /*
  * The package as users get it: packed, installed into an empty directory, and used in every way that it offers, with
- * the Nodes that it says it runs on. Needs the registry, for its dependencies and for those Nodes.
+ * the releases of Node that it claims to support. Needs the registry, for its dependencies and those releases.
  */
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
@@ -27,7 +27,7 @@ const npm = (args: readonly string[], cwd = app) => runNpm(args, cwd);
 
 test.before(() => {
   mkdirSync(app);
-  // The build is there already, and other tests are using it.
+  // Do not build: a build exists, and other tests are using it.
   const [packed] = JSON.parse(
     npm(['pack', '--ignore-scripts', '--json', '--pack-destination', directory], projectDirectory),
   );
@@ -121,7 +121,7 @@ function write(name: keyof typeof uses): string {
   return program;
 }
 
-/** The oldest that is supported, and the newest of each line. The registry has Node as packages. */
+/** The oldest supported release, and the newest of each line. The registry has Node as packages. */
 for (const node of ['20.19.0', '22', '24'])
   test(`Node ${node}: the programs, import and require`, (t) => {
     const place = path.join(directory, `node-${node}`);
@@ -134,7 +134,7 @@ for (const node of ['20.19.0', '22', '24'])
     t.is(run(binary, [program('elfinterp'), 'set', '--output', copy, file, '/opt/ld.so']).stderr, '');
     t.is(output(binary, [program('elfinterp-patchelf'), '--print-interpreter', copy]), '/opt/ld.so\n');
     t.is(output(binary, [program('elfinterp'), 'tree', '--format', 'json', file]).slice(0, 1), '[');
-    // Twice, so that the second is with compiled code of this Node.
+    // Run it twice, so that the second run uses code compiled by this Node.
     t.is(output(binary, [program('elfinterp'), 'get', file]), interpreter);
     for (const name of Object.keys(uses) as (keyof typeof uses)[]) {
       const {stdout, stderr} = run(binary, [write(name), file]);

@@ -40,7 +40,7 @@ async function choose(page: Page, file: string): Promise<void> {
   await page.locator('#shown:not([hidden]), #error:not([hidden])').waitFor();
 }
 
-/** What a person can ask for. */
+/** What a user can request. */
 interface Wish {
   readonly interpreter?: string;
   readonly runpath?: string;
@@ -66,7 +66,7 @@ function optionsOf({interpreter, runpath, rpath, removeRpath}: Wish): string[] {
   ];
 }
 
-/** Download what the page offers; the path of the copy. */
+/** Download what the page offers, and return the path of the copy. */
 async function download(page: Page): Promise<string> {
   const [offered] = await Promise.all([page.waitForEvent('download'), page.locator('#download').click()]);
   return offered.path();
@@ -85,7 +85,9 @@ function requireQemu(): string {
   return qemu;
 }
 
-/** Ask the page and the command line for the same; both make the same bytes, or refuse with the same words. */
+/**
+ * Request the same from the page and the command line; both must make the same bytes, or refuse with the same words.
+ */
 async function assertSame(t: ExecutionContext, file: string, wish: Wish): Promise<void> {
   const edited = path.join(tempDirectory(t), 'edited');
   const {status, stderr} = elfinterp(['edit', file, ...optionsOf(wish), '--output', edited]);

@@ -70,7 +70,7 @@ for (const command of ['elfinterp set --dry-run program /opt/app/ld.so', 'elfint
     const [first = ''] = printed;
     const shown = blocks.find((lines) => lines[0] === first) ?? [];
     t.true(shown.length > 3);
-    // Another release of xz may have other tables: of these lines, each that is shown is printed.
+    // Another release of xz may have other tables, so only require that every line shown is printed.
     t.deepEqual(
       shown.filter((line) => !printed.includes(line)),
       [],
@@ -78,7 +78,7 @@ for (const command of ['elfinterp set --dry-run program /opt/app/ld.so', 'elfint
   });
 }
 
-/** Lines without figures: another release of a program has others. */
+/** Lines without numbers, which differ between releases of a program. */
 function withoutFigures(text: string): string[] {
   return text
     .trim()
@@ -109,7 +109,7 @@ test('what the README and the documents link to is there', (t) => {
   }
 });
 
-/** The words of a recording, line by line, without figures: a newer qemu has others. */
+/** The words of a recording, line by line, without numbers, which differ in a newer qemu. */
 function wordsOf(svg: string): string[] {
   const lines = [...svg.matchAll(/<g class="line".*$/gm)].map(([line]) => line.replaceAll(/<[^>]*>/g, ' '));
   return lines

@@ -1,5 +1,5 @@
 /*
- * The executable that has Node and the command lines in it: it does what they do, and changes even itself.
+ * The executable that contains Node and the command lines: it does what they do, and can even change itself.
  */
 import {copyFileSync, mkdirSync, symlinkSync} from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /*
  * The type tests: test/types/ is compiled against the declarations in dist/, as a user's program is against the
- * package. And a compiler that finds nothing at all would be no test, so it is shown a mistake as well.
+ * package. A compiler that never reports anything would prove nothing, so it must also find a deliberate mistake.
  */
 import {cpSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /*
- * examples/arm-image.yml as a runner would go through it: the steps that have a command, one after another, in a fresh
- * directory with a shell of their own. Debian's mirror is real, and so are the emulator and the kernel.
+ * examples/arm-image.yml as a runner would run it: the steps that have a command, one after another, in a fresh
+ * directory, each in its own shell. Debian's mirror is real, and so are the emulator and the kernel.
  */
 
 import type {SpawnSyncOptions} from 'node:child_process';
@@ -53,7 +53,7 @@ test(
   }),
 );
 
-/** The README makes the same chroot; what it then does with it works here. */
+/** The README makes the same chroot; what it then does with it must work here. */
 function checkReadme(t: ExecutionContext, script: string, options: SpawnSyncOptions): void {
   const block = readmeBlocks().find(({heading}) => heading === 'Build an ARM chroot');
   const [create, ...rest] = block?.commands ?? [];
@@ -62,7 +62,7 @@ function checkReadme(t: ExecutionContext, script: string, options: SpawnSyncOpti
   for (const command of rest) t.regex(output('bash', ['-c', command], options), /^apt [\d.]+ \(armhf\)/);
 }
 
-/** A runner's sudo asks nothing. */
+/** A runner's sudo asks for no password. */
 function sudoDirectory(t: ExecutionContext): string {
   const directory = tempDirectory(t);
   const sudo = process.geteuid?.() === 0 ? 'exec "$@"' : 'echo "not for an ordinary user: $*"';

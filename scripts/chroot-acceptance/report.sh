@@ -38,7 +38,7 @@ refused() {
     if [ $status = 1 ] && grep -q -e "$pattern" "$work/err"; then ok "$what"; else wrong "$what: status $status, $(tail -n 2 "$work/err")"; fi
 }
 
-# shows WHAT PATTERN: the output of the last command must hold the pattern.
+# shows WHAT PATTERN: the output of the last command must match PATTERN.
 shows() {
     if grep -q -e "$2" "$work/out" "$work/err"; then ok "$1"; else wrong "$1: $(tail -n 2 "$work/out" "$work/err" | tr '\n' ' ')"; fi
 }

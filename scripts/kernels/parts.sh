@@ -19,7 +19,7 @@ count_machine() {
     echo "     $version $arch: $4, $((SECONDS - start)) s"
 }
 
-# For a job: try WHAT PATTERN COMMAND..., whose output must match PATTERN.
+# Write a job: job.sh, which defines `try`, followed by standard input.
 write_job() {
     { cat "$project/scripts/kernels/jobs/job.sh" && cat; } > "$1/job"
 }

@@ -40,7 +40,8 @@ export const flagMeanings: Readonly<Record<string, string>> = {
 /**
  * Describe the registration of an emulator. Nothing is registered.
  *
- * @param interpreter its path, as it will be looked up: in the chroot of who starts a program, except with flag F
+ * @param interpreter its path; without flag F, the kernel looks it up in the chroot of the process that starts a
+ *   program
  * @throws ElfError BAD_REQUEST (no target in its name), UNSUPPORTED (no such target, or this machine's own)
  * @example
  *   const registration = describeEmulator('/debootstrap/qemu-arm');
@@ -69,7 +70,7 @@ export function describeEmulator(interpreter: string, options: EmulatorOptions =
 /**
  * Register an interpreter and read the entry back.
  *
- * @returns what might not be as expected, in words
+ * @returns notes on what may not work as expected
  * @throws ElfError BAD_REQUEST (the machine's own table without `global`; a mistake in the registration), UNSUPPORTED
  *   (it would catch this machine's own programs), CONFLICT (the name is taken), NOT_FOUND, FILE_SYSTEM
  */
@@ -98,7 +99,7 @@ export function switchOn(mountPoint: string): string {
   return `echo 1 >${quoted(`${mountPoint}/status`)}`;
 }
 
-/** Take entries out of the table. @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM */
+/** Remove an entry from the table. @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM */
 export function unregisterFromTable(name: string, options: TableOptions = {}): void {
   unregister(tableToChange(options), name);
 }
@@ -136,7 +137,10 @@ function catchesOwnPrograms(registration: Registration): boolean {
   }
 }
 
-/** Flag F keeps the emulator at hand, not its loader: "No such file or directory" in a chroot is what one sees. */
+/**
+ * Flag F keeps the emulator open, but not its loader: in a chroot without it, programs fail with "No such file or
+ * directory".
+ */
 function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
   const loader = flags.includes('F') ? loaderOf(() => fileSource(interpreter)) : undefined;
   if (loader === undefined) return [];
@@ -145,7 +149,7 @@ function warnOfLoader({interpreter, flags}: Registration): readonly string[] {
   ];
 }
 
-/** Tell whether a file is a program that asks for a loader; what cannot be read is none. */
+/** Tell whether a file is a program that asks for a loader; false for a file that cannot be read. */
 export function isSharedProgram(path: string): boolean {
   return loaderOf(() => fileSource(path)) !== undefined;
 }

@@ -1,14 +1,14 @@
 /*
- * A registration in the formats of those who register at boot.
+ * A registration in the formats of the tools that register entries at boot.
  */
 import {escapeBytes, formatRegistration, type Registration} from './registration.js';
 
-/** Who registers it at boot: systemd-binfmt, or Debian's update-binfmts. */
+/** The tool that registers it at boot: systemd-binfmt, or Debian's update-binfmts. */
 export type ExportFormat = 'binfmt.d' | 'update-binfmts';
 
 /**
  * Print a registration as a line for /etc/binfmt.d (binfmt.d(5)), or as a file for `update-binfmts --import`
- * (update-binfmts(8), "FORMAT FILES"); such a file goes by the name of the entry.
+ * (update-binfmts(8), "FORMAT FILES"); such a file has the name of the entry.
  *
  * @throws ElfError BAD_REQUEST when the kernel would refuse it
  */

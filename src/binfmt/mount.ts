@@ -1,8 +1,8 @@
 /*
- * Which table is meant. binfmt_misc is one table for each user namespace that ever mounted it (since Linux 6.7), so
- * the same path may show the machine's own table or a private one. The machine's own is changed only by who asks
- * for it, so it has to be told apart: it is the one in the initial user namespace, and where process 1 can be seen
- * from a namespace inside, the one that process 1 sees (a superblock has one device number wherever it is mounted).
+ * Which table is meant. binfmt_misc is one table for each user namespace that ever mounted it (since Linux 6.7), so the
+ * same path may show the machine's own table or a private one. The machine's own is changed only on request, so it has
+ * to be recognized: it is the one in the initial user namespace and, seen from a namespace inside, the one that process
+ * 1 sees, if its mounts can be read (a superblock has the same device number wherever it is mounted).
  */
 import {readFileSync, readlinkSync, realpathSync} from 'node:fs';
 import {release} from 'node:os';
@@ -89,7 +89,7 @@ function isHostWide(device: string): boolean {
   return ofInit.some((mount) => mount.device === device) && !sharesUserNamespaceWithInit();
 }
 
-/** What cannot be read belongs to another user. */
+/** If a link cannot be read, the process belongs to another user. */
 function sharesUserNamespaceWithInit(): boolean {
   try {
     return readlinkSync('/proc/1/ns/user') === readlinkSync('/proc/self/ns/user');
@@ -98,7 +98,7 @@ function sharesUserNamespaceWithInit(): boolean {
   }
 }
 
-/** As mountinfo has it. */
+/** The path as mountinfo writes it. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -4,13 +4,13 @@ export interface Mount {
   readonly path: string;
   /** Major and minor number of its file system. */
   readonly device: string;
-  /** Of the mount, not of its file system: noexec, nodev, ... */
+  /** Options of the mount, not of its file system: noexec, nodev, ... */
   readonly options: readonly string[];
   /** Of its file system: ext4, tmpfs, ... */
   readonly type: string;
 }
 
-/** The mounts of a mountinfo, in their order: of two at one place the last is seen. */
+/** The mounts in a mountinfo, in order: of two on one mount point, only the last is visible. */
 export function parseMounts(mountinfo: string): readonly Mount[] {
   return mountinfo
     .split('\n')

@@ -1,7 +1,7 @@
 /*
- * The line that registers an interpreter with binfmt_misc, `:name:type:offset:magic:mask:interpreter:flags`, as
- * data, and the kernel's rules for it (Documentation/admin-guide/binfmt-misc.rst; fs/binfmt_misc.c, whose limits
- * are the ones that count: the document still names some of older kernels).
+ * The line that registers an interpreter with binfmt_misc, `:name:type:offset:magic:mask:interpreter:flags`, as data,
+ * and the kernel's rules for it (Documentation/admin-guide/binfmt-misc.rst; fs/binfmt_misc.c, whose limits apply; the
+ * document still names some from older kernels).
  *
  * The kernel answers EINVAL to almost every mistake, so each rule is checked here, where it can be named.
  */
@@ -13,7 +13,7 @@ export interface MagicMatch {
   /** Offset of the magic in the file, in bytes. */
   readonly offset: number;
   readonly magic: Uint8Array;
-  /** The bits that count, as long as the magic; undefined when all do. */
+  /** The bits to compare, as many bytes as the magic; undefined to compare all. */
   readonly mask: Uint8Array | undefined;
 }
 
@@ -70,7 +70,7 @@ function checkRegistration({name, match, interpreter, flags}: Registration): voi
   if (match.type === 'magic') checkMagic(name, match);
   else checkExtension(name, match.extension);
   if (interpreter === '') throw refused(name, 'the interpreter is missing', {expected: 'a path', got: "''"});
-  // The kernel looks it up where whoever starts a program is at that moment.
+  // The kernel would look it up from the working directory of the process that starts a program.
   if (!interpreter.startsWith('/')) {
     throw refused(name, 'the path of the interpreter is relative', {
       expected: 'a path that begins with /',

@@ -45,7 +45,7 @@ function findEntry(mountPoint: string, name: string): BinfmtEntry | undefined {
   }
 }
 
-/** A directory of the kernel's own gives its newest file first, unlike `readdirSync`, which sorts by name. */
+/** binfmt_misc lists its newest file first; `opendirSync` keeps that order, but `readdirSync` sorts by name. */
 function entryNames(mountPoint: string): string[] {
   const directory = inWords(mountPoint, () => opendirSync(mountPoint));
   try {
@@ -77,7 +77,7 @@ export function register(mountPoint: string, registration: Registration): void {
   }
 }
 
-/** Switch an entry on or off; off, it lets an older one that matches have its turn. */
+/** Switch an entry on or off; when it is off, an older one that matches applies. */
 export function setEnabled(mountPoint: string, name: string, enabled: boolean): void {
   change(mountPoint, name, enabled ? '1' : '0');
 }
@@ -87,7 +87,7 @@ export function unregister(mountPoint: string, name: string): void {
   change(mountPoint, name, '-1');
 }
 
-/** Tell whether an entry is the kernel's choice for a file, newer entries aside; 256 bytes of `head` decide. */
+/** Tell whether an entry is enabled and matches a file; `head` holds the file's first 256 bytes. */
 export function entryMatches(
   {enabled, registration: {match}}: BinfmtEntry,
   {path, head}: {path: string; head: Uint8Array},
@@ -154,7 +154,7 @@ function change(mountPoint: string, name: string, value: '1' | '0' | '-1'): void
 
 /** The kernel takes each write(2) for a whole command, so the text goes out in one. */
 function writeControlFile(mountPoint: string, name: string, text: string): void {
-  // Not 'w': that would make a file of this name where no binfmt_misc is.
+  // Not 'w', which would create a file of this name if binfmt_misc is not mounted.
   const fd = openSync(join(mountPoint, name), constants.O_WRONLY);
   try {
     writeSync(fd, Buffer.from(text));
@@ -178,7 +178,7 @@ function explainAccess(error: unknown, mountPoint: string, name: string): ElfErr
   return systemError(path, error);
 }
 
-/** What the errno of `register` means, with the checks of registration.ts done already. */
+/** What an errno of `register` means, given that the checks in registration.ts have passed. */
 function explainRegister(error: unknown, mountPoint: string, registration: Registration): ElfError {
   const {code, syscall} = error as NodeJS.ErrnoException;
   if (syscall === 'open') return explainAccess(error, mountPoint, 'register');

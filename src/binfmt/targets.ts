@@ -2,9 +2,9 @@
  * Which bytes at the start of a file belong to which qemu-user target, as binfmt_misc wants them: a magic and
  * a mask, compared from the first byte on.
  *
- * Both are ELF headers. The magic is the header that every program of the target has; the mask is a header whose
- * fields hold the bits that must agree. So a target is class, byte order and e_machine, plus what is odd about
- * it. The values are those of QEMU's scripts/qemu-binfmt-conf.sh, except where a note says otherwise.
+ * Both are ELF headers. The magic is the header that every program of the target has; the mask is a header whose fields
+ * hold the bits that must agree. So a target is defined by class, byte order and e_machine, plus its deviations. The
+ * values are those of QEMU's scripts/qemu-binfmt-conf.sh, except where a note says otherwise.
  *
  * A new target needs a line here, one in elf/machine.ts, a program in tiny-guest.ts and a row in test/binfmt/targets.tsv;
  * where its loaders have paths or rules of their own, also loader/standard-loader.ts, candidate.ts and loader-facts.ts.
@@ -139,7 +139,7 @@ export function targetOfFile(head: Uint8Array): QemuTarget | undefined {
   return qemuTargets.find((target) => matchesMagic(head, target));
 }
 
-/** Compare the way the kernel does: the bits that the mask has, at `offset`; a missing mask has all. */
+/** Compare as the kernel does: only the bits set in the mask, at `offset`; without a mask, all bits. */
 export function matchesMagic(
   head: Uint8Array,
   {magic, mask, offset = 0}: {magic: Uint8Array; mask?: Uint8Array | undefined; offset?: number},
@@ -165,7 +165,7 @@ export function isNativeTarget(target: QemuTarget, architecture: string = proces
  * Tell whether a target must never be registered on this machine: the entry would catch the machine's own
  * programs, the emulator among them, and each one would end in "Too many levels of symbolic links".
  *
- * 32-bit ARM on a 64-bit one is another matter: no program of such a machine is caught, and many of these
+ * 32-bit ARM on 64-bit ARM is an exception: the entry catches none of the machine's own programs, and many of these
  * processors cannot run 32-bit programs.
  */
 export function isHarmfulTarget(target: QemuTarget, architecture: string = process.arch): boolean {

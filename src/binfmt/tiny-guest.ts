@@ -1,10 +1,11 @@
 /*
  * The smallest program of each qemu-user target: it exits with a status of its own. An entry that reads back as it was
- * written may still lead to an emulator that cannot start, and the kernel does not say so; running one of these does.
+ * written may still lead to an emulator that cannot start, which the kernel does not report; running one of these
+ * programs shows it.
  *
- * A file is an ELF header, one program header and the machine code of `exit(23)`, all in one segment. The system call's
- * number is Linux's for the architecture, in the register that its ABI wants it in. 23 fits the immediate operand of
- * every instruction below.
+ * A file is an ELF header, one program header and the machine code of `exit(23)`, all in one segment. The system call
+ * number is Linux's for the architecture, in the register that its ABI requires. 23 fits the immediate operand of every
+ * instruction below.
  */
 import {ET, PF, PT} from '../elf/constants.js';
 import {Ehdr, EI_NIDENT, Ident, Phdr} from '../elf/records.js';
@@ -77,7 +78,10 @@ const codes: Readonly<Record<string, Code>> = {
 const address = 0x40_0000;
 const pageSize = 0x1_0000;
 
-/** EF_MIPS_ABI2 is n32; in ABI 2 of PPC64 e_entry is not a function descriptor's address; Hexagon names its processor. */
+/**
+ * EF_MIPS_ABI2 marks n32; in ABI 2 of PPC64, e_entry is not the address of a function descriptor; Hexagon's flags name
+ * the processor.
+ */
 const flags: Readonly<Record<string, number>> = {
   mipsn32: 0x20,
   mipsn32el: 0x20,

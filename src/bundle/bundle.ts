@@ -28,7 +28,7 @@ export interface BundleResult {
   readonly files: readonly BundledFile[];
   /** The manifest's file on this machine. */
   readonly manifestPath: string;
-  /** False when everything was there already. */
+  /** False if everything was already in place. */
   readonly written: boolean;
   /** Whether the bundled loader ignores the guest's LD_* variables; undefined for static programs. */
   readonly isolated: boolean | undefined;
@@ -44,10 +44,9 @@ export interface BundleResult {
  * and its libraries; a static one is copied as it is. Programs and data that an earlier bundle put under the same
  * prefix stay as they are, if they need the same libraries. The bundle is proved before it is moved into place.
  *
- * @param programs paths, inside `root` if one is given, or with a place for each
+ * @param programs paths (inside `root` if one is given), or objects that also say where each one goes
  * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT, CHANGED, NOT_CLOSED, OUTSIDE, FILE_SYSTEM, or what `planEdit` throws.
- *   The bundle is in place and stays if NOT_CLOSED comes only of a file of `into` that is not the bundle's, such as a
- *   library that is preloaded there; otherwise nothing was moved into place before it
+ *   If the only cause of NOT_CLOSED is a file in `into` that is not part of the bundle, such as a preloaded library, the bundle stays in place; after any other error, nothing was moved into place
  * @example
  *   const {files} = await bundle(['/usr/bin/qemu-arm'], {into: './chroot'});
  *   for (const {path, source} of files) console.log(path, source);
@@ -63,7 +62,7 @@ export async function bundle(
   });
 }
 
-/** The same in an open directory. */
+/** Like `bundle`, for a directory that is already open. */
 export function bundleAt(
   target: OpenRoot,
   programs: readonly (string | BundleProgram)[],
@@ -75,14 +74,14 @@ export function bundleAt(
   return inWords(target.host, () => {
     requireOwnDirectories(target, [request.layout.prefix, request.layout.libs]);
     settle(target.top);
-    // Without the lock: a run that finds everything in its place writes nothing, and need not be allowed to.
+    // Not locked yet: a run that finds everything in place writes nothing, and needs no write permission.
     const prepared = tryToPrepare(request, target);
     if (prepared !== undefined && isInstalled(target, prepared)) return resultOf(target, prepared, false);
     return withLock(target.top, () => install(request, target, prepared));
   });
 }
 
-/** Undefined where another run takes away what would stay: only with the lock is it known what there is. */
+/** Undefined if another run removes files that would be kept: what is there is certain only under the lock. */
 function tryToPrepare(request: Request, target: OpenRoot): Prepared | undefined {
   try {
     using installed = openInstalled(target, request.layout);
@@ -96,7 +95,7 @@ function tryToPrepare(request: Request, target: OpenRoot): Prepared | undefined 
 /**
  * Put a bundle into a directory that is locked.
  *
- * @param before what was prepared without the lock; it counts if no other run has changed anything since
+ * @param before what was prepared without the lock; used only if no other run has changed anything since
  */
 function install(request: Request, target: OpenRoot, before: Prepared | undefined): BundleResult {
   const stale = recover(target.top);
@@ -117,7 +116,8 @@ function install(request: Request, target: OpenRoot, before: Prepared | undefine
     requireOwn,
     onProgress: request.onProgress,
   });
-  // The first proof showed that nothing is missing; here other files of the root may come first, as a preloaded library.
+  // The first proof showed that nothing is missing; here other files in the root may take precedence, such as a
+  // preloaded library.
   proveClosed(target, prepared.manifest, []);
   return resultOf(target, prepared, true, notes);
 }

@@ -2,9 +2,9 @@ import {posix} from 'node:path';
 import type {Root} from '../loader/root.js';
 import type {BundleFile} from './file-set.js';
 
-/** A directory of a search path whose files come along. */
+/** A search-path directory whose files are bundled. */
 export interface CarriedDirectory {
-  /** The real one that the files are taken from, on this machine. */
+  /** The real directory on this machine that the files are taken from. */
   readonly from: string;
   /** Its place in the bundle. */
   readonly to: string;
@@ -35,7 +35,7 @@ export class Carried {
     return this.#paths.has(path);
   }
 
-  /** Whether a file of that name comes along, wherever it goes. */
+  /** Whether a file of that name is bundled, wherever it goes. */
   hasName(name: string): boolean {
     return this.#names.has(posix.basename(name));
   }
@@ -46,9 +46,9 @@ export class Carried {
   }
 
   /**
-   * The directories of a search path that come along, in their order.
+   * The directories of a search path that are bundled, in order.
    *
-   * @param list as it is in a file
+   * @param list the search path as written in a file
    * @param origin the directory of that file, inside the root
    * @param place where that directory goes
    */
@@ -64,7 +64,7 @@ export class Carried {
     });
   }
 
-  /** Whether a directory, inside the root, is one of those. */
+  /** The entry for a directory inside the root, if it is one of those. */
   isOneOf(directories: readonly CarriedDirectory[], directory: string): CarriedDirectory | undefined {
     const there = this.#root.resolve(directory);
     return there.found ? directories.find(({from}) => from === there.host) : undefined;

@@ -8,7 +8,7 @@ import type {OnProgress, Progress} from '../source/progress.js';
 import {readInPieces} from '../source/source.js';
 import {requireUnchanged, writeFully} from '../write/content.js';
 
-/** What a file of a bundle is, without where it came from. */
+/** What a bundled file contains, regardless of where it came from. */
 export interface Content {
   /** 64 lowercase hexadecimal digits. */
   readonly sha256: string;
@@ -18,7 +18,8 @@ export interface Content {
 }
 
 /**
- * What a file would be after a plan; nothing is written. A copy is not writable by others, and has no set-ID bits.
+ * What a file would contain once a plan is applied; nothing is written. A copy is not writable by others, and has no
+ * set-ID bits.
  *
  * @param source is closed
  */
@@ -27,10 +28,10 @@ export function contentOf(source: FileSource, plan?: Plan, onProgress?: OnProgre
 }
 
 /**
- * Write that to an open, empty file, and say what was written: one reading gives both.
+ * Write that to an open, empty file and return what was written, reading the source only once.
  *
  * @param source is closed
- * @throws ElfError CHANGED when it is not what the plan was made for; an error of the system
+ * @throws ElfError CHANGED if the source is not what the plan was made for; a system error
  */
 export function copyContent(
   source: FileSource,
@@ -72,32 +73,32 @@ function passThrough(
   }
 }
 
-/** What a symbolic link is; the mode is the one that Linux shows of every link. */
+/** The content of a symbolic link is its target; the mode is the one that Linux shows for every link. */
 export function contentOfLink(target: string): Content {
   return contentOfBytes(new TextEncoder().encode(target), 0o777);
 }
 
-/** Whether a link says that already. */
+/** Whether a link already has that target. */
 export function saysSo(readLink: () => string | undefined, {sha256}: Pick<Content, 'sha256'>): boolean {
   const target = readLink();
   return target !== undefined && contentOfLink(target).sha256 === sha256;
 }
 
-/** What a file of these bytes is that is made here: data that everybody may read, or a script. */
+/** The content of a generated file with these bytes: world-readable data, or a script. */
 export function contentOfBytes(bytes: Uint8Array, mode = 0o644): Content {
   return {sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, mode};
 }
 
 /** The permission bits that a bundled copy gets. */
 export function modeOf({mode}: Pick<Stats, 'mode'>): number {
-  // What the group or others may not read stays so: it may be a private key.
+  // A file that the group or others may not read stays unreadable for them: it may be a private key.
   return (mode & 0o755) | 0o400;
 }
 
 /**
- * Whether a file already has this content; what is not there, or not a regular file, has not.
+ * Whether a file already has this content; false if it is missing or not a regular file.
  *
- * @param wanted without a mode, any will do
+ * @param wanted if it has no mode, any mode matches
  */
 export function hasContent(
   open: () => FileSource | undefined,

@@ -9,31 +9,35 @@ import type {BundleFile} from './file-set.js';
 import {isBelow, type Layout} from './layout.js';
 import {manifestPath} from './manifest.js';
 
-/** A file, or a directory with all that is in it, to carry along. */
+/** A file, or a directory with everything in it, to bundle. */
 export interface DataFile {
   /** Path in the root that the bundle is made from. */
   readonly source: string;
   /**
-   * Where it goes: absolute, under the prefix, or relative to it; with a slash at the end, under its own name there.
-   * Default: its name, in the prefix.
+   * Where it goes: an absolute path under the prefix, or a path relative to the prefix; with a trailing slash, the
+   * directory that it goes into under its own name. Default: its name, in the prefix.
    */
   readonly target?: string | undefined;
-  /** Whether ELF files in it find their libraries, and programs their loader, in the bundle. Default: true. */
+  /**
+   * Whether to edit ELF files in it so that they find their libraries, and programs their loader, in the bundle.
+   * Default: true.
+   */
   readonly resolve?: boolean | undefined;
 }
 
-/** What there is to carry. */
+/** What was found to bundle. */
 export interface DataFound {
   readonly files: BundleFile[];
-  /** Places of the directories in which nothing is. */
+  /** Places of the empty directories. */
   readonly directories: readonly string[];
 }
 
 /**
- * Find the files to carry, each with its place. What is named may be a link and is followed inside the root; in a tree
- * links stay links, as far as they lead to something in it or to nothing. What is elsewhere is carried in their place.
+ * Find the files to carry, each with its place. A named path may be a link, which is followed inside the root. In a
+ * tree, a link stays a link if it leads to something in the tree or dangles; a link that leads elsewhere is replaced by
+ * what it leads to.
  *
- * @param notes gets a line for what is not as one might expect
+ * @param notes gets a line for anything unexpected
  * @throws ElfError FILE_SYSTEM, NOT_A_FILE, or BAD_REQUEST for a target that is not under the prefix
  */
 export function findDataFiles(
@@ -57,7 +61,7 @@ export function findDataFiles(
   return {files: withHardLinks(found), directories};
 }
 
-/** A file that has several names in a tree has them in the bundle. */
+/** Keep hard links: a file with several names in a tree has them in the bundle, too. */
 function withHardLinks(files: readonly BundleFile[]): BundleFile[] {
   const first = new Map<string, string>();
   return files.map((file) => {
@@ -94,7 +98,7 @@ interface Tree {
   /** Real, inside the root. */
   readonly top: string;
   readonly place: string;
-  /** Identities of the directories above. */
+  /** Identities of the directories above, to detect loops. */
   readonly above: readonly string[];
 }
 
@@ -109,7 +113,7 @@ class Carrier {
   readonly #all: Pick<BundleFile, 'why' | 'resolve'>;
   readonly #besides: Besides;
 
-  /** @param all what is said of each file */
+  /** @param all the fields that all files have in common */
   constructor(root: Root, all: Pick<BundleFile, 'why' | 'resolve'>, besides: Besides) {
     this.#root = root;
     this.#all = all;
@@ -140,7 +144,7 @@ class Carrier {
       throw new ElfError('BAD_REQUEST', 'the directory holds a link to itself', {path: source});
     requireDepth(tree.above.length, source);
     const inner = {...tree, above: [...tree.above, identity]};
-    // By the path that was asked for: whose links it goes through is known of that alone.
+    // Extend the requested path: only that one shows whose links it goes through.
     const names = namesIn(this.#root, there);
     if (names.length === 0) this.#besides.directories.push(path);
     return names.flatMap((name) =>
@@ -163,7 +167,7 @@ class Carrier {
     return [{path, role: 'link', source: host, from, identity: `link:${target}`, target, ...this.#all}];
   }
 
-  /** What the link is to say in the bundle; undefined when it leads out of the tree. */
+  /** The target of the link in the bundle; undefined if the link leads out of the tree. */
   #targetFor(source: string, inside: string, path: string, {top, place}: Tree): string | undefined {
     const text = this.#root.readLink(inside);
     requireUtf8(text, source);
@@ -179,7 +183,7 @@ class Carrier {
   }
 }
 
-/** Node has put U+FFFD in the place of what is not UTF-8; such a link would lead elsewhere. */
+/** Node replaces invalid UTF-8 with U+FFFD; such a link would lead elsewhere. */
 function requireUtf8(text: string, path: string): void {
   if (!text.includes('\ufffd')) return;
   throw new ElfError('UNSUPPORTED', 'the target of the symbolic link is not valid UTF-8', {path, got: text});

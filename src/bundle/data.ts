@@ -4,14 +4,14 @@ import {type DataFile, findDataFiles, placeOf} from './data-files.js';
 import type {BundleFile} from './file-set.js';
 import {findLibcData, gconvIn, type LibcDataPlace, type LibcDataRequest} from './libc-data/libc-data.js';
 
-/** What comes along for programs to read. */
+/** What is bundled for the programs to read. */
 export interface Data {
   readonly data: readonly BundleFile[];
-  /** Directories in which nothing is. */
+  /** Empty directories. */
   readonly directories: readonly string[];
-  /** Where the gconv modules go, if they come along. */
+  /** Where the gconv modules go, if they are bundled. */
   readonly gconv: string | undefined;
-  /** The places of what was asked for. */
+  /** The places of the requested files. */
   readonly places: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly notes: readonly string[];

@@ -1,12 +1,12 @@
 /*
- * What stays of the bundle that is there already: its other programs, and its data.
+ * What is kept of an existing bundle: its other programs, and its data.
  *
- * They stay byte by byte. What they were made of is not known, for a manifest is the same on every machine, and may be
- * gone or newer by now. So libraries that both the old and the new ask for have to be the same; where they are not, the
- * old has to be asked for again.
+ * They stay byte for byte. Their sources are not known, because a manifest is the same on every machine, and may be
+ * gone or newer by now. So libraries that both the old and the new programs need must be the same; if they differ, the
+ * old programs have to be bundled again.
  *
- * Manifest and files are in the chroot, and its owner may have written them. A file is taken only if it has
- * the content that is listed, which the author of the list knows already, and no right that a bundle does not give.
+ * Manifest and files are in the chroot, and its owner may have written them. A file is kept only if it has the listed
+ * content, which the author of the list already knows, and no permission bits that a bundle does not give.
  */
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
@@ -16,9 +16,9 @@ import {type BundleFile, generated} from './file-set.js';
 import {isInPlace, linkAt} from './in-place.js';
 import type {Manifest, ManifestFile, ManifestProgram} from './manifest.js';
 
-/** What comes to a place where a bundle may be already. */
+/** What goes to a place where there may already be a bundle. */
 export interface Coming extends Pick<Manifest, 'programs' | 'files'> {
-  /** The places of the files and directories that were asked for: what is below one gives way. */
+  /** The places of the requested files and directories: old data at or below one of them is not kept. */
   readonly places: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export interface Kept {
   readonly files: readonly KeptFile[];
 }
 
-/** A file that stays, and how it is listed. */
+/** A file that stays, and its manifest entry. */
 export interface KeptFile extends BundleFile {
   readonly listed: ManifestFile;
 }
@@ -61,7 +61,7 @@ function isReplaced({path, qemuTarget}: ManifestProgram, {programs, files}: Comi
   );
 }
 
-/** Those that come again included: they have to be the same, as far as they are libraries. */
+/** Includes files that the new bundle also has: if they are libraries, they must be the same. */
 function filesToKeep(
   {files, programs: all}: Manifest,
   programs: readonly ManifestProgram[],
@@ -82,7 +82,7 @@ function filesToKeep(
   return files.filter((file) => kept.has(file) || (needsLibraries && isLibrary(file)));
 }
 
-/** A wrapper has a shell and starts something. */
+/** The files of a program: a wrapper also needs its shell and the program that it starts. */
 function partsOf({path, wraps, interpreter}: ManifestProgram): string[] {
   return wraps === undefined ? [path] : [path, wraps, interpreter ?? path];
 }
@@ -137,7 +137,7 @@ function identityOf(target: Root, path: string): string {
   return there.found ? `${there.stats.dev}:${there.stats.ino}` : path;
 }
 
-/** What has several names keeps them. */
+/** Keep hard links: a file with several names keeps them. */
 function withLinks(files: readonly KeptFile[]): KeptFile[] {
   const first = new Map<string, KeptFile>();
   return files.map((file) => {

@@ -5,19 +5,22 @@ import type {Resolver} from '../loader/resolve.js';
 import type {ResolvedTree, TreeNode} from '../loader/tree.js';
 import {together} from '../source/trust.js';
 
-/** Resolves ELF files among the data of a bundle, and remembers whose word they are. */
+/** Resolves ELF files among the data of a bundle, and remembers who controls what they load. */
 export class FileResolver {
   readonly #resolver: Resolver;
   readonly #root: OpenRoot;
   readonly #authors = new Set<Author>();
 
-  /** @param resolver for programs that `root` has */
+  /** @param resolver for programs in `root` */
   constructor(resolver: Resolver, root: OpenRoot) {
     this.#resolver = resolver;
     this.#root = root;
   }
 
-  /** What a program loads; libraries that were asked for by hand are for others. @throws as `Resolver.resolve` does */
+  /**
+   * What a program loads, without the libraries that the user requested for the main programs. @throws as
+   * `Resolver.resolve` does
+   */
   program(path: string): ResolvedTree {
     return this.#resolver.resolve(path, [alwaysNeeded]);
   }
@@ -27,12 +30,12 @@ export class FileResolver {
     return this.#resolver.resolve(program, [path]);
   }
 
-  /** Make sure that the user who has these files copied could read them, too. @throws ElfError OUTSIDE */
+  /** Make sure that the user who controls which files are copied could also read them. @throws ElfError OUTSIDE */
   requireOpen(nodes: readonly TreeNode[]): void {
     this.#authors.add(requireOpenToAuthor(nodes, this.#root));
   }
 
-  /** Who else than root and this user says what comes along. */
+  /** Who, besides root and this user, controls what is bundled. */
   get author(): Author {
     return together(this.#authors);
   }

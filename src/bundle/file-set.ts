@@ -11,11 +11,11 @@ export interface BundleFile {
   /** Path in the root that the bundle is for. */
   readonly path: string;
   readonly role: ManifestRole;
-  /** The file on this machine that it is made of, or `generated`. */
+  /** The file on this machine that it is made from, or `generated`. */
   readonly source: string;
   /** The root that this file was found in. */
   readonly from: Root;
-  /** `device:inode` of the source: one file has many paths. */
+  /** `device:inode` of the source: one file may have many paths. */
   readonly identity: string;
   /** Why it is here, for messages. */
   readonly why: string;
@@ -27,17 +27,17 @@ export interface BundleFile {
   readonly named?: string | undefined;
   /** Whether to resolve it when it is an ELF file. Default: false. */
   readonly resolve?: boolean | undefined;
-  /** What it is when it was resolved. */
+  /** The kind of ELF file, if it was resolved. */
   readonly resolved?: ManifestFile['resolved'];
-  /** The set-ID bits that it gets, and the group that it then belongs to; without them it has none. */
+  /** The set-ID bits that it gets, and the group that it then belongs to; by default it gets none. */
   readonly setId?: {readonly bits: number; readonly group: number};
   /** The file capabilities that it gets, as setfattr(1) takes them. */
   readonly capabilities?: string;
-  /** Another file of the bundle that this is a second name of. */
+  /** The file of the bundle that this is a hard link to. */
   readonly linkTo?: string;
-  /** What it says, when it is a symbolic link. */
+  /** Its target, if it is a symbolic link. */
   readonly target?: string;
-  /** What is in it, when it is made here and not copied. */
+  /** Its content, if it is generated rather than copied. */
   readonly content?: Uint8Array;
 }
 
@@ -57,14 +57,15 @@ export function contentOfFile(
   return contentOfBytes(content, role === 'program' ? 0o755 : 0o644);
 }
 
-/** The files by path; the same one twice is one, two different ones under one path are a conflict. */
+/** The files by path. Adding the same file twice is fine; two different files at one path are a conflict. */
 export class FileSet {
   readonly #files = new Map<string, BundleFile>();
 
   /** @throws ElfError CONFLICT with both files and the reasons for both */
   add(file: BundleFile): void {
     const there = this.#files.get(file.path);
-    // A library that comes along as a file, too, and goes to the same place, is that file; a program is the program.
+    // A data file may be the same file as a library or program at its path: then the data file replaces the library,
+    // but a program stays a program.
     const isSecond = file.role === 'data' && there?.identity === file.identity;
     if (there === undefined || (isSecond && there.role === 'library')) this.#files.set(file.path, file);
     else if (isSecond && there.role === 'program') return;
@@ -90,7 +91,7 @@ export class FileSet {
   }
 }
 
-/** Copies of one file, as packages have them, are no conflict either. */
+/** Identical copies of a file, as some packages have them, do not conflict either. */
 function isSame(a: BundleFile, b: BundleFile): boolean {
   if (a.role !== b.role) return false;
   if (a.identity === b.identity) return true;

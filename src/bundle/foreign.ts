@@ -1,5 +1,5 @@
 /*
- * What is where a bundle goes and does not belong to a bundle: no one asked for it to be replaced.
+ * Refuse to replace files that are in a bundle's place but belong to no bundle: no one asked for that.
  */
 import {posix} from 'node:path';
 import {hasEntry} from '../change/entry.js';
@@ -10,12 +10,12 @@ import type {DirFd} from '../source/dir-fd.js';
 import {type Manifest, type ManifestFile, manifestPath, ownDirectories} from './manifest.js';
 
 /**
- * Programs and data are replaced file by file, the library directory as a whole: so nothing may be in it that neither
- * the bundle before nor this one lists. Replacing something by the same bytes loses nothing.
+ * Programs and data are replaced file by file, the library directory as a whole: so every file in it must be listed by
+ * the earlier bundle or by this one. Replacing a file with the same bytes loses nothing.
  *
- * @param bundles the bundle that is there, whose files give way, and the one that takes its place
- * @param isUnreadable whether a bundle is there whose list can no longer be read, which is then made anew
- * @param libs the library directory that is there
+ * @param bundles the existing bundle, whose files are replaced, and the new one
+ * @param isUnreadable whether there is a bundle whose manifest can no longer be read; it is then made again
+ * @param libs the existing library directory
  * @throws ElfError CONFLICT naming the first file that no bundle put there
  */
 export function refuseForeignFiles(
@@ -30,7 +30,7 @@ export function refuseForeignFiles(
   const directories = new Set(earlier && [earlier, coming].flatMap(ownDirectories));
   const unlisted = libs === undefined ? [] : unlistedIn(libs, coming.libs, own, directories);
   const added = [...planned.keys()].filter((path) => !own.has(path));
-  // In the library directory that is held and gives way, not in what has its name by now.
+  // Look in the open library directory that will be replaced, not in whatever has its name by now.
   const isLost = (path: string, file: ManifestFile | undefined) => {
     if (!path.startsWith(`${coming.libs}/`)) return isOther(root, path, file);
     return libs !== undefined && isOther(libs, path.slice(coming.libs.length), file);
@@ -45,7 +45,7 @@ export function refuseForeignFiles(
   });
 }
 
-/** Whether a path in a directory has something other than what comes. */
+/** Whether there is something other than the planned file at a path in a directory. */
 function isOther(top: DirFd, path: string, planned: ManifestFile | undefined): boolean {
   if (!hasFile(top, path)) return false;
   using directory = enter(top, posix.dirname(path));
@@ -54,7 +54,7 @@ function isOther(top: DirFd, path: string, planned: ManifestFile | undefined): b
   );
 }
 
-/** What is neither a bundle's file nor in a bundle's directory; one that is not the bundle's is named as a whole. */
+/** Everything that is not one of the bundle's files; a directory that is not the bundle's is named as a whole. */
 function unlistedIn(
   directory: DirFd,
   path: string,

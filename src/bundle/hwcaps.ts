@@ -1,7 +1,7 @@
 /*
  * Variants of libraries for newer CPUs. In each directory of its search path glibc's loader looks first into
- * glibc-hwcaps/LEVEL for the levels of the CPU, the best one first; so variants are below the library directory under
- * the same names.
+ * glibc-hwcaps/LEVEL for the levels of the CPU, the best one first; so a bundle keeps the variants below its library
+ * directory, under the same names.
  */
 import {posix} from 'node:path';
 import {readLoaderFacts} from '../loader/loader-facts.js';
@@ -23,7 +23,7 @@ export interface Variant {
  * Resolve programs for each level that their loaders know.
  *
  * @param trees the programs, each with its path
- * @param resolverFor what they were resolved with, at a level
+ * @param resolverFor makes the resolver for a level
  */
 export function findVariants(
   trees: readonly ResolvedTree[],
@@ -65,7 +65,7 @@ export function addVariant({tree}: Variant, options: LibraryOptions, files: File
 
 const directoryName = 'glibc-hwcaps';
 
-/** The level of a library, by where it was found: a directory, or in the cache the name alone. */
+/** The level of a library, from where it was found: a directory, or the bare level name from the cache. */
 function levelIn({reason}: TreeNode): string | undefined {
   const hwcaps = 'hwcaps' in reason ? reason.hwcaps : undefined;
   return /^(?:glibc-hwcaps\/)?((?:x86-64-v|power|z)\d+)\/?$/.exec(hwcaps ?? '')?.[1];

@@ -1,5 +1,5 @@
 /*
- * Whether a file or a link of a bundle is where the manifest says, as it says.
+ * Whether a file or link of a bundle is in place, as the manifest describes it.
  */
 import {posix} from 'node:path';
 import {findOwn, openOwn} from '../loader/inside.js';
@@ -7,7 +7,7 @@ import type {Root} from '../loader/root.js';
 import {type Content, hasContent, saysSo} from './contents.js';
 import type {ManifestFile} from './manifest.js';
 
-/** What is compared; without a mode, any will do. */
+/** What is compared; without a mode, any mode matches. */
 type Listed = Pick<ManifestFile, 'path' | 'role'> & Omit<Content, 'mode'> & {mode?: number};
 
 /** Whether it is there, unchanged. @throws ElfError OUTSIDE when a link leads there, FILE_SYSTEM */
@@ -21,7 +21,7 @@ export function isThere(root: Root, {path, role}: Pick<ManifestFile, 'path' | 'r
   return role === 'link' ? linkAt(root, path) !== undefined : findOwn(root, path) !== undefined;
 }
 
-/** What a link says; undefined when there is none. */
+/** The target of a link; undefined if there is no link. */
 export function linkAt(root: Root, path: string): string | undefined {
   if (findOwn(root, posix.dirname(path)) === undefined) return undefined;
   const there = root.resolve(path, {follow: false});

@@ -1,5 +1,5 @@
 /*
- * The bundle that is there already.
+ * The bundle that is already installed.
  */
 import {stateOfEntry} from '../change/entry.js';
 import {hasFile} from '../change/steps.js';
@@ -17,14 +17,17 @@ import type {BundlePlan} from './plan-bundle.js';
 import type {Prepared} from './prepare.js';
 import {capabilitiesOf} from './privileges.js';
 
-/** The library directory of a bundle, and its list. */
+/** The library directory of a bundle, and its manifest. */
 export interface Installed extends Disposable {
   readonly libs: DirFd | undefined;
-  /** Undefined where there is no manifest, or none to trust: the bundle is then made anew. */
+  /** Undefined if there is no usable manifest; the bundle is then made from scratch. */
   readonly manifest: Manifest | undefined;
 }
 
-/** Look at what is where a bundle goes. It stays open, so that no other directory can be taken for the one that gives way. */
+/**
+ * Open what is in a bundle's place. It stays open so that no other directory can be mistaken for the one to be
+ * replaced.
+ */
 export function openInstalled(target: OpenRoot, layout: Layout): Installed {
   const libs = enter(target.top, layout.libs);
   const close = () => libs?.[Symbol.dispose]();
@@ -36,7 +39,7 @@ export function openInstalled(target: OpenRoot, layout: Layout): Installed {
   }
 }
 
-/** Whether a library directory has a list, be it one that can no longer be read. */
+/** Whether a library directory has a manifest, even one that can no longer be read. */
 export function hasManifest(libs: DirFd | undefined): boolean {
   return libs !== undefined && hasFile(libs, `/${manifestName}`);
 }
@@ -60,7 +63,7 @@ function textOf(manifest: Manifest | undefined): string | undefined {
   return manifest && formatManifest(manifest);
 }
 
-/** Whether a bundle that was prepared is there already, with every file as it would be. */
+/** Whether a prepared bundle is already installed, with every file as planned. */
 export function isInstalled(target: Root, {earlier, manifest, plan}: Prepared): boolean {
   if (!isSameManifest(earlier, manifest)) return false;
   const {files, directories = []} = manifest;
@@ -71,7 +74,9 @@ export function isInstalled(target: Root, {earlier, manifest, plan}: Prepared): 
   );
 }
 
-/** Whether the programs that are there have the file capabilities that they should have; the list does not say. */
+/**
+ * Whether the installed programs have the file capabilities that they should have; the manifest does not record them.
+ */
 function hasCapabilities(target: Root, {files}: BundlePlan): boolean {
   const there = files
     .filter(isCopiedProgram)

@@ -1,14 +1,14 @@
 /*
- * Copies that keep set-ID bits and file capabilities. Such a copy runs with rights of root for any user who starts it,
- * and it trusts its loader and its libraries, which it finds by the paths that the bundle gives it. So only root may have
- * a say in any of them:
+ * Copies that keep set-ID bits and file capabilities. Such a copy runs with root's rights for any user who starts it,
+ * and it trusts its loader and its libraries, which it finds by the paths that the bundle gives it. So only root may
+ * control any of them:
  *
  * - The program belongs to root, and no one else can change it, its libraries, or a path that leads to one of them.
  * - The bundle: no one else can change a directory above it.
- * - The prefix: on the machine that makes the bundle, too, it must be root's, or only root can make it. There the kernel
- *   would look for the loader if a user started the copy where it is made.
+ * - The prefix: on the machine that makes the bundle, too, it must belong to root or be one that only root can create.
+ *   That is where the kernel looks for the loader if a user starts the copy on that machine.
  * - The loader: it is not isolated. An isolated one reads variables such as LD%PRELOAD, and since glibc removes only
- *   those that it knows, a child that no longer counts as set-user-ID would obey what the user set.
+ *   the names that it knows, a child that no longer counts as set-user-ID would obey what the user set.
  */
 import {ElfError} from '../errors.js';
 import type {Author} from '../loader/author.js';
@@ -17,7 +17,7 @@ import {type BundleFile, generated} from './file-set.js';
 import type {Layout} from './layout.js';
 import {capabilitiesOf, modeAndOwner, setIdBits} from './privileges.js';
 
-/** What else a bundle is asked to be. */
+/** The other properties requested of a bundle. */
 export interface PrivilegedRequest {
   readonly isolate: boolean;
   readonly isWrapped: boolean;
@@ -30,7 +30,7 @@ export interface PrivilegedRequest {
   readonly target: OpenRoot;
 }
 
-/** Make sure that no other user gets rights by such a bundle. @throws ElfError BAD_REQUEST, OUTSIDE */
+/** Make sure that no other user gains rights through such a bundle. @throws ElfError BAD_REQUEST, OUTSIDE */
 export function requirePrivileged(request: PrivilegedRequest): void {
   const {isolate, isWrapped, layout, root, machine, target} = request;
   const refuse = (what: string, expected: string) => {
@@ -46,7 +46,7 @@ export function requirePrivileged(request: PrivilegedRequest): void {
   }
 }
 
-/** Whether only root says what is at a path, or can make it, where it does not exist. */
+/** Make sure that only root controls what is at a path, or can create it if it does not exist. */
 function requireRoots(root: OpenRoot, path: string): void {
   const there = root.resolve(path);
   const end = there.found ? there : root.resolve(there.reached);
@@ -61,7 +61,7 @@ function requireRoots(root: OpenRoot, path: string): void {
 /**
  * Give copies of programs the set-ID bits and file capabilities of the originals that belong to root.
  *
- * @param author who else than root says what is copied
+ * @param author who, besides root, controls what is copied
  * @param notes gets a line for each program that belongs to another user
  * @throws ElfError OUTSIDE for an author
  */
@@ -90,7 +90,7 @@ export function keepRights(files: readonly BundleFile[], author: Author, notes: 
   });
 }
 
-/** Whether a file is a program with an original, and not a second name of another one. */
+/** Whether a file is a program copied from an original, and not a hard link to another one. */
 export function isCopiedProgram({role, resolved, linkTo, source}: BundleFile): boolean {
   return (role === 'program' || resolved === 'program') && linkTo === undefined && source !== generated;
 }

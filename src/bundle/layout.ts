@@ -23,10 +23,10 @@ export interface LayoutOptions {
 }
 
 /**
- * Choose where a bundle goes: emulators to a directory that debootstrap removes at its end, others to a directory of
- * /opt that has the name of the first program.
+ * Choose where a bundle goes: emulators to a directory that debootstrap removes when it finishes, others to a directory
+ * in /opt named after the first program.
  *
- * @throws ElfError BAD_REQUEST for what is asked for and cannot be
+ * @throws ElfError BAD_REQUEST for a prefix or library directory that cannot be used
  */
 export function layoutOf(programs: readonly BundleProgram[], options: LayoutOptions): Layout {
   const usual = usualLayout(programs, options.qemuTarget);
@@ -66,7 +66,7 @@ function refuseSeparators(what: string, name: string): void {
   });
 }
 
-/** Whether a path, absolute and normal, is in a directory, at any depth. */
+/** Whether an absolute, normalized path is below a directory, at any depth. */
 export function isBelow(path: string, directory: string): boolean {
   return path.startsWith(directory === '/' ? '/' : `${directory}/`) && path !== '/';
 }

@@ -1,6 +1,6 @@
 /*
  * The libraries of a bundle: each is in the library directory under the names by which it is asked for. A library's own
- * RPATH or RUNPATH is removed, because it would win and lead out of the bundle.
+ * RPATH or RUNPATH is removed, because it would take precedence and lead out of the bundle.
  */
 import {posix} from 'node:path';
 import type {Plan} from '../edit/plan.js';
@@ -23,7 +23,7 @@ export interface LibraryOptions {
   readonly layout: Layout;
   /** Isolate the loader, and keep the C library from the machine's modules. */
   readonly isolate: boolean;
-  /** The directory of gconv modules that the C library is to know, if it is part of the bundle. */
+  /** The bundle's directory of gconv modules, if it has one, to be built into the C library. */
   readonly gconv?: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export function addLibrary(
   if (first === undefined) return;
   const path = posix.join(libs, first);
   const why = whyOf(node, tree);
-  // One process of many has it; what it becomes is planned once.
+  // Many programs may load it; it is planned only once.
   if (!files.has({...file, path}))
     files.add({...file, path, role: 'library', plan: planLibrary(node, first, tree, options), why});
   for (const other of others) {
@@ -82,7 +82,7 @@ function planLibrary(
     : undefined;
 }
 
-/** Every name by which a node is asked for, and its SONAME, which answers to later requests. */
+/** Every name by which a node is asked for, and its SONAME, which also satisfies later requests. */
 function namesOf(node: TreeNode, {nodes}: ResolvedTree): string[] {
   const requests = nodes.flatMap(({edges}) => edges.filter((edge) => edge.to === node.index));
   const asked = requests.map(({name}) => (name.includes('/') ? plainNameOf(node, name) : name));
@@ -95,7 +95,7 @@ function plainNameOf({soname}: TreeNode, name: string): string {
   return soname === undefined || soname.includes('/') ? posix.basename(name) : soname;
 }
 
-/** The edit after which a file asks for its libraries by names alone. */
+/** The edit that makes a file ask for its libraries by plain names only. */
 export function plainNames(node: TreeNode, tree: ResolvedTree): {replaceNeeded?: Record<string, string>} {
   const pairs = node.edges.flatMap(({name, kind, to}): [string, string][] => {
     const library = to === undefined ? undefined : tree.nodes[to];
@@ -127,7 +127,7 @@ export function planFor(source: FileSource, request: EditRequest): Plan {
   return withView(source, (view) => planEdit(view, request));
 }
 
-/** Look at an ELF file, and close it. @throws ElfError for one that is none */
+/** Read something from an ELF file, and close it. @throws ElfError if it is not an ELF file */
 export function withView<T>(source: FileSource, work: (view: ElfView) => T): T {
   const file = openElfSource(source);
   try {

@@ -1,11 +1,11 @@
 /*
- * One elfinterp at a time in a root: two that replace one bundle would each take the other's for the old one.
+ * Only one elfinterp at a time works in a root: two that replace the same bundle would each take the other's for the
+ * old one.
  *
- * Node has no flock(2). A symbolic link is made in one step together with its target, so it is the lock, and its target
- * is who holds it (process-identity.ts).
- * A lock whose process is gone is taken away: renamed first, because two could see the same dead one, and the second
- * of them would take away the lock that the first has made since. The name that it gets meanwhile has the identity of
- * the process that renamed it.
+ * Node has no flock(2). A symbolic link is created atomically together with its target, so the link is the lock, and
+ * its target names the holder (process-identity.ts). A lock whose process is gone is removed. It is renamed first,
+ * because two processes could see the same stale lock, and the second would remove the lock that the first has taken
+ * since. The temporary name contains the identity of the process that renamed it.
  */
 import {lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync} from 'node:fs';
 import {ElfError, printable, systemError} from '../errors.js';
@@ -19,7 +19,7 @@ const asidePrefix = `${lockName}-`;
 const longestWait = 60_000;
 const pause = 50;
 
-/** Who has a lock that is not there at the moment. */
+/** The reported holder of a lock that is absent at the moment. */
 const unsteady = 'a link that comes and goes';
 
 /**
@@ -37,14 +37,14 @@ export function withLock<T>(root: DirFd, work: () => T): T {
 }
 
 /**
- * A lock that cannot be removed is none any more when this process is gone. One that another process took away in
- * error, and a third made anew, is not ours to remove.
+ * A lock that cannot be removed becomes stale when this process ends. If another process removed it by mistake and a
+ * third has taken it since, it is not ours to remove.
  */
 function giveBack(root: DirFd, name: string): void {
   try {
     if (readlinkSync(root.at(name)) === ownIdentity()) unlinkSync(root.at(name));
   } catch {
-    // What was done under it is done.
+    // The work done under it stands.
   }
 }
 
@@ -52,7 +52,7 @@ function take(root: DirFd): void {
   const deadline = Date.now() + longestWait;
   while (!tryToTake(root, lockName)) {
     const holder = holderOf(root, lockName);
-    // The owner of the directory could make locks and take them away for ever.
+    // The owner of the directory could create and remove locks forever.
     if (Date.now() > deadline) throw busy(root, holder ?? unsteady);
     if (holder === undefined) continue;
     if (!isHeld(root, lockName, holder)) takeAway(root, lockName, holder);
@@ -85,13 +85,13 @@ function isHeld(root: DirFd, name: string, holder: string): boolean {
   return stats !== undefined && isAtWork(holder, stats.ctimeMs);
 }
 
-/** Afterwards the lock is free, or another process has it: `take` sees. */
+/** Afterwards the lock is free or another process has it; `take` finds out which. */
 function takeAway(root: DirFd, name: string, dead: string): void {
   const aside = root.at(`${asidePrefix}${ownIdentity()}`);
   try {
     renameSync(root.at(name), aside);
     const holder = readlinkSync(aside);
-    // Another run was faster, and this is its lock: it gets it back, unless a third has made one since.
+    // Another run was faster, and this is its lock: put it back, unless a third has taken one since.
     if (holder !== dead) symlinkSync(holder, root.at(name));
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? ''))
@@ -102,8 +102,8 @@ function takeAway(root: DirFd, name: string, dead: string): void {
 }
 
 /**
- * Do long-running work while no other process does it, under a lock of another name. If the work fails or is killed, the
- * lock stays and nobody holds it: it says that the work was begun.
+ * Do long-running work while no other process does it, under a lock of another name. If the work fails or is killed,
+ * the lock stays, held by nobody, to show that the work was begun.
  *
  * @throws ElfError BUSY at once when another process has it, FILE_SYSTEM, and what `work` throws
  */
@@ -125,13 +125,13 @@ function takeMark(root: DirFd, name: string): void {
     const holder = holderOf(root, name);
     if (Date.now() > deadline) throw busy(root, holder ?? unsteady, name);
     if (holder === undefined) continue;
-    // Work of hours may go on where nothing is known of its process.
+    // Work that takes hours may still be going on if nothing is known about its process.
     if (isRunning(holder) !== false) throw busy(root, holder, name);
     takeAway(root, name, holder);
   }
 }
 
-/** What it says is not the identity of a process. Where there is nothing else, nothing was begun. */
+/** The mark's target is not the identity of a process. If the directory has nothing else in it, nothing was begun. */
 function leaveMark(root: DirFd, name: string): void {
   giveBack(root, name);
   try {
@@ -141,13 +141,13 @@ function leaveMark(root: DirFd, name: string): void {
   }
 }
 
-/** Remove locks that processes renamed which are gone. The root is locked. */
+/** Remove locks renamed by processes that are gone. The root is locked. */
 export function sweepLocks(root: DirFd): void {
   for (const name of root.names().filter((one) => one.startsWith(asidePrefix)))
     if (isRunning(name.slice(asidePrefix.length)) === false) removeLink(root.at(name));
 }
 
-/** Anything but a link is no lock. */
+/** Anything other than a link is not a lock. */
 function removeLink(path: string): void {
   try {
     if (lstatSync(path).isSymbolicLink()) unlinkSync(path);

@@ -2,7 +2,7 @@ import {ElfError} from '../errors.js';
 import type {FileSource} from '../source/file.js';
 import {formatManifest, type Manifest, manifestPath, parseManifest} from './manifest.js';
 
-/** In bytes: a bundle of some 60,000 files. A longer one would cost its reader hundreds of megabytes. */
+/** In bytes, enough for about 60,000 files. Reading a longer one would take hundreds of megabytes of memory. */
 const longestManifest = 1 << 24;
 
 /**
@@ -25,7 +25,7 @@ export function requireReadable(manifest: Manifest): void {
 }
 
 /**
- * Read a manifest from its file, which is closed.
+ * Read a manifest from its file, and close the file.
  *
  * @throws ElfError BAD_MANIFEST, OUTSIDE, FILE_SYSTEM
  */

@@ -1,7 +1,7 @@
 /*
- * The list of what a bundle put where. It is written by `bundle` and never trusted: its reader may be
- * root in a chroot that another user prepared, so every path must be normal, absolute and under the prefix
- * before anything is done with it.
+ * The list of the files that a bundle installed. It is written by `bundle` and never trusted: its reader may be root in
+ * a chroot that another user prepared, so every path must be normalized, absolute and under the prefix before it is
+ * used.
  */
 import {posix} from 'node:path';
 import {roles} from '../change/entry.js';
@@ -27,15 +27,15 @@ export interface ManifestProgram {
 export interface ManifestFile {
   readonly path: string;
   readonly role: ManifestRole;
-  /** 64 lowercase hexadecimal digits; of a symbolic link, of what it says. */
+  /** 64 lowercase hexadecimal digits; for a symbolic link, the hash of its target. */
   readonly sha256: string;
   /** In bytes. */
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
-  /** The file that it was made of, if that was to be recorded; `generated` when there was none. */
+  /** The file that it was made from, if sources are recorded; `generated` if there was none. */
   readonly source?: string | undefined;
-  /** Of data: an ELF file that finds its libraries, and a program its loader, in the bundle. */
+  /** For data: set for an ELF file that finds its libraries (and, for a program, its loader) in the bundle. */
   readonly resolved?: 'program' | 'module' | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface Manifest {
   readonly libs: string;
   readonly programs: readonly ManifestProgram[];
   readonly files: readonly ManifestFile[];
-  /** Carried directories in which nothing is; left out when there are none. */
+  /** Bundled directories that are empty; left out if there are none. */
   readonly directories?: readonly string[];
 }
 
@@ -158,7 +158,7 @@ function readFile(reader: Reader, value: unknown, where: string, prefix: string)
   };
 }
 
-/** Each file once, and each program among the files. */
+/** Make sure that each file is listed once, and each program is among the files. */
 function checkPaths(reader: Reader, {programs, files}: Manifest): void {
   const paths = new Set<string>();
   for (const {path} of files) {

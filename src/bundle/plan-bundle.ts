@@ -2,7 +2,7 @@
  * What goes into a bundle: the closure of the programs, each library under the names by which it is asked for, and
  * for each file the edit that makes it find the others there.
  *
- * DT_RPATH on the program, not DT_RUNPATH: RUNPATH is not inherited by the libraries' own libraries.
+ * The program gets DT_RPATH, not DT_RUNPATH: a RUNPATH does not apply to the libraries' own dependencies.
  */
 import {posix} from 'node:path';
 import {machineOf} from '../elf/machine.js';
@@ -25,13 +25,13 @@ export interface BundlePlan {
   readonly layout: Layout;
   readonly programs: readonly ManifestProgram[];
   readonly files: readonly BundleFile[];
-  /** Directories in which nothing is. */
+  /** Empty directories. */
   readonly directories: readonly string[];
   /** The bundled loader that was isolated and can be tested here; undefined when there is none. */
   readonly isolated: string | undefined;
   /** The loader of the programs; undefined when all are static. */
   readonly loader: BundleFile | undefined;
-  /** Whose loader that is. */
+  /** Which C library that loader belongs to. */
   readonly libc: Libc;
   readonly notes: readonly string[];
 }
@@ -41,11 +41,11 @@ export interface PlanBundleOptions extends FilesOptions {
   readonly variants: readonly Variant[];
   /** Where the programs go, in their order. */
   readonly places: readonly string[];
-  /** Empty directories to carry along; one that gets a file does not count. */
+  /** Empty directories to bundle; one that gets a file is dropped. */
   readonly directories: readonly string[];
-  /** This machine's, where a wrapper's shell is from. */
+  /** This machine's root, which a wrapper's shell is taken from. */
   readonly machine: Root;
-  /** A static shell: programs are started by a script for it instead of having their PT_INTERP changed. */
+  /** A static shell; if given, programs are started by a script for it, and their PT_INTERP is not changed. */
   readonly shell: string | undefined;
   /** The qemu-user target of an emulator by its file name; null for other programs. */
   readonly targetOf: (name: string) => string | null;
@@ -86,7 +86,7 @@ function stillEmpty(directories: readonly string[], files: readonly BundleFile[]
   return [...new Set(directories)].filter((path) => !taken.has(path)).sort();
 }
 
-/** @throws ElfError CONFLICT for a file in whose place others need a directory */
+/** @throws ElfError CONFLICT for a file where others need a directory */
 function refuseFilesAbove(files: FileSet, {layout, directories, relocatable}: PlanBundleOptions): void {
   const below = [
     ...files.list().map(({path, source, why}) => ({path, what: `${source} (${why})`})),
@@ -148,8 +148,8 @@ function planProgram(
 
 /**
  * musl reads its library directories from a file under its own prefix, which is PT_INTERP without the last two
- * components. In the chroot that file would be the guest's or missing, so the bundle brings one: a second line
- * after DT_RPATH, for what is opened at run time.
+ * components. In the chroot that file would be the guest's or missing, so the bundle brings its own, as a fallback
+ * after DT_RPATH for libraries opened at run time.
  */
 function addPathFile(
   {interpreter}: ResolvedTree,
@@ -172,9 +172,9 @@ function addPathFile(
 }
 
 /**
- * The other way to start a program with a loader of choice, for one that cannot be changed: a script, and a static
- * shell for it, since no shell of the chroot runs before there is an emulator. Each start costs two more execs,
- * and the kernel's note that argv[0] was passed on (flag P) does not survive them.
+ * The other way to start a program with a chosen loader, for one that cannot be changed: a script, and a static shell
+ * for it, since no shell in the chroot runs before there is an emulator. Each start costs two more execs, and the
+ * kernel's indication that argv[0] was preserved (flag P) is lost.
  */
 function planWrapper(
   {program, path, qemuTarget}: {program: TreeNode; path: string; qemuTarget: string | null},
@@ -204,7 +204,7 @@ function planWrapper(
   return {path, interpreter: interpreterPath, qemuTarget, wraps};
 }
 
-/** @throws ElfError BAD_REQUEST for a first line that the kernel does not read to its end (BINPRM_BUF_SIZE) */
+/** @throws ElfError BAD_REQUEST for a first line that is too long for the kernel (BINPRM_BUF_SIZE) */
 function refuseLongLine(path: string, interpreter: string): void {
   const size = Buffer.byteLength(`#!${interpreter}\n`);
   if (size <= longestHead) return;

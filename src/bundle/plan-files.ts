@@ -2,12 +2,13 @@
  * ELF files among the data of a bundle: helpers below a directory, and modules that a program opens at run time.
  *
  * A program gets the loader and the search path of the bundle, like those that were asked for. A module finds its
- * libraries by the DT_RPATH of the program that opens it, unless it has a search path of its own: a DT_RUNPATH switches
- * that off, and either could lead out of the bundle. So a file keeps of its search path only the directories that come
- * along, under DT_RPATH; a library that it finds there stays there, and any other one goes into the library directory.
+ * libraries by the DT_RPATH of the program that opens it, unless it has a search path of its own: its own DT_RUNPATH
+ * disables the program's DT_RPATH, and any search path could lead out of the bundle. So a file keeps only the bundled
+ * directories of its search path, as DT_RPATH; a library that it finds there stays there, and any other goes into the
+ * library directory.
  *
- * Which program opens a module is not known. The first of the bundle in which nothing is missing is taken for it; a
- * library that is nowhere, but comes along as a file, counts for one that the program has opened by then.
+ * Which program opens a module is not known. We assume the first one in the bundle for which nothing is missing; a
+ * library that cannot be found, but is bundled as a data file, is assumed to be already open in the program.
  */
 import {posix} from 'node:path';
 import type {EditRequest} from '../edit/request/request.js';
@@ -31,7 +32,7 @@ import {addLibrary, type LibraryOptions, plainNames, planFor, withView} from './
 export interface FilesOptions extends LibraryOptions {
   readonly data: readonly BundleFile[];
   readonly fileResolver: FileResolver;
-  /** Which libraries that files open with dlopen(3) the trees have. */
+  /** Which of the libraries that files open with dlopen(3) the trees include. */
   readonly dlopen: DlopenLevel | undefined;
   /** Whether search paths begin with `$ORIGIN`. */
   readonly relocatable: boolean;
@@ -43,7 +44,7 @@ export interface FilesOptions extends LibraryOptions {
  * @param trees the programs
  * @param files gets loader and libraries
  * @throws ElfError NOT_FOUND for a library that is nowhere, CONFLICT for two files under one name, OUTSIDE for one that
- *   is closed to who asks for it, and what `planEdit` throws
+ *   the user who asks for it cannot read, and what `planEdit` throws
  */
 export function planFiles(
   trees: readonly ResolvedTree[],
@@ -58,7 +59,7 @@ export function planFiles(
   return [...planned.values()];
 }
 
-/** Why an ELF file is carried as it is, in words. */
+/** Messages for why an ELF file is copied unchanged. */
 const reasons = {
   foreign: 'is for a different machine than the programs',
   damaged: 'looks like an ELF file but cannot be read as one',
@@ -96,14 +97,14 @@ class Planner {
     if (file.role !== 'data' || file.content !== undefined || file.resolve !== true) return file;
     const original = file.linkTo === undefined ? undefined : planned.get(file.linkTo);
     const isBeside = original && posix.dirname(original.path) === posix.dirname(file.path);
-    // A name elsewhere needs another way to the libraries.
+    // A hard link in another directory needs a different path to the libraries.
     if (original !== undefined && (isBeside || original.plan === undefined))
       return {...file, resolved: original.resolved};
     const {linkTo: _, ...own} = file;
     return this.#planOwn(own);
   }
 
-  /** Say of which ELF files nothing was made. */
+  /** Add notes about the ELF files that are copied unchanged. */
   sayWhatIsLeft(): void {
     for (const [reason, [first, ...others]] of this.#left) {
       const more =
@@ -142,7 +143,10 @@ class Planner {
     return {...file, plan, request, resolved: 'program'};
   }
 
-  /** All programs of a bundle have one loader, and the C library of the same build. */
+  /**
+   * Whether a program uses the loader of the bundle: all its programs share one loader, and the C library of the same
+   * build.
+   */
   #hasLoader({interpreter, nodes}: ResolvedTree): boolean {
     const loader = nodes[interpreter?.node ?? -1];
     const there = this.#files.get(posix.join(this.#options.layout.libs, loaderName));
@@ -166,7 +170,10 @@ class Planner {
     return {...file, plan, resolved: 'module'};
   }
 
-  /** Resolve a module as the first program opens it in which nothing is missing, else as the first one does. */
+  /**
+   * Resolve a module as if opened by the first program for which nothing is missing, else by the first that loads it at
+   * all.
+   */
   #resolveModule(file: BundleFile): {part?: Part; nodes: readonly TreeNode[]} {
     const first: {part?: Part; nodes: readonly TreeNode[]}[] = [];
     for (const opener of this.#openers) {
@@ -188,7 +195,7 @@ class Planner {
     refuseUnopenable({program: top, tree, level: this.#options.dlopen, hasName}, nodes, this.#notes);
   }
 
-  /** What is missing and does not come along either. */
+  /** What is missing and not bundled as a data file either. */
   #missesOf({tree}: Part, nodes: readonly TreeNode[]): Miss[] {
     const indices = new Set(nodes.map(({index}) => index));
     return tree.misses.filter(
@@ -220,21 +227,21 @@ class Planner {
   }
 }
 
-/** A file among others of a process. */
+/** A file, and the process that it is part of. */
 interface Part {
   readonly tree: ResolvedTree;
   readonly top: TreeNode;
   readonly file: BundleFile;
 }
 
-/** Which libraries of a file are found where they come along as files. */
+/** Knows which libraries of a file are found where they are bundled as data files. */
 class Home {
   readonly #part: Part;
   readonly #nodes: ReadonlyMap<number, TreeNode>;
   readonly #carried: Carried;
   readonly #known = new Map<number, readonly CarriedDirectory[]>();
 
-  /** @param nodes the file and what it leads to */
+  /** @param nodes the file and its dependencies */
   constructor(part: Part, nodes: readonly TreeNode[], carried: Carried) {
     this.#part = part;
     this.#nodes = new Map(nodes.map((node) => [node.index, node]));
@@ -248,7 +255,9 @@ class Home {
     return directory !== undefined && this.#carried.has(posix.join(directory.to, name));
   }
 
-  /** What is left of the search path of a file of the process; nothing of one in the library directory. */
+  /**
+   * What is left of the search path of a file in the process; nothing, for a file that goes into the library directory.
+   */
   #directoriesOf(index: number): readonly CarriedDirectory[] {
     const known = this.#known.get(index);
     if (known !== undefined) return known;
@@ -265,13 +274,13 @@ class Home {
   }
 }
 
-/** The directories that come along out of a file's search path. A DT_RPATH beside a DT_RUNPATH does not count. */
+/** The directories of a file's search path that are bundled. A DT_RPATH beside a DT_RUNPATH is ignored. */
 function ownDirectories(carried: Carried, node: TreeNode, place: string): CarriedDirectory[] {
   const list = node.runpath ?? node.rpath ?? '';
   return carried.directoriesOf(list, posix.dirname(node.path), place);
 }
 
-/** A node and all that it leads to, in the order of loading. */
+/** A node and all its dependencies, in load order. */
 function nodesBelow({nodes}: ResolvedTree, top: TreeNode): TreeNode[] {
   const seen = new Set([top]);
   for (const {edges} of seen) {
@@ -283,7 +292,7 @@ function nodesBelow({nodes}: ResolvedTree, top: TreeNode): TreeNode[] {
   return [...seen].sort((a, b) => a.index - b.index);
 }
 
-/** The path by which a file was found, whose links say whose word it is. */
+/** The path by which a file was found; the links in it show who controls what is found there. */
 function pathOf({named, source}: BundleFile): string {
   return named ?? source;
 }
@@ -320,7 +329,7 @@ function kindIn(view: ElfView): Look['kind'] {
   return kind === 'shared-library' && view.dynamic !== undefined ? 'module' : 'other';
 }
 
-/** What of a file says whether a loader takes it. */
+/** The header fields that decide whether a loader accepts a file. */
 export function machineFacts({header: {e_machine, e_flags}, format}: ElfView): MachineFacts {
   return {e_machine, e_flags, ...format};
 }

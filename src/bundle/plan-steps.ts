@@ -6,11 +6,11 @@ import type {DirFd} from '../source/dir-fd.js';
 import type {ObsoleteFile} from './installed.js';
 import type {Manifest, ManifestFile} from './manifest.js';
 
-/** What of the bundle before gives way. */
+/** What is replaced of the earlier bundle. */
 export interface Replaced {
   /** The library directory that is there, if any. */
   readonly libs: DirFd | undefined;
-  /** Whether that is a bundle's whose list cannot be read: it gives way with all that has come into it. */
+  /** Whether that belongs to a bundle whose manifest cannot be read; it is then replaced with everything in it. */
   readonly isUnreadable: boolean;
   /** Files that have no place in the new one. */
   readonly obsolete: readonly ObsoleteFile[];
@@ -19,11 +19,11 @@ export interface Replaced {
 }
 
 /**
- * Plan how a new bundle, which is staged, comes into its place. Where the prefix does not exist yet, one rename puts
- * everything there. Where it does (debootstrap has made /debootstrap), files replace others one by one, and the library
- * directory with the manifest comes last.
+ * Plan how to move a staged bundle into place. If the prefix does not exist yet, one rename does it. If it does
+ * (debootstrap has made /debootstrap), files are replaced one by one, and the library directory with the manifest comes
+ * last.
  *
- * @param replaced what the bundle before had, and this one has not
+ * @param replaced what the new bundle replaces or removes of the earlier one
  */
 export function journalOf(root: DirFd, manifest: Manifest, replaced: Replaced): Journal {
   const {prefix, libs, files, directories = []} = manifest;

@@ -26,7 +26,7 @@ import {requireOwnDirectories} from './target.js';
 
 /** A file of a bundle, and where it came from. */
 export interface BundledFile extends ManifestFile {
-  /** A file of this machine; `generated` when there was none, `kept` for a file of the bundle that was there before. */
+  /** A file of this machine; `generated` if there was none, `kept` for a file kept from the earlier bundle. */
   readonly source: string;
 }
 
@@ -40,12 +40,15 @@ export interface Prepared {
   /** Variables to set when the programs are started. */
   readonly environment: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
-  /** What has to be proved: names of libraries that the programs do not ask for themselves, and whether symbols count. */
+  /**
+   * What has to be proved: names of libraries that the programs do not ask for themselves, and whether to check
+   * symbols.
+   */
   readonly library: readonly string[];
   readonly symbols: boolean;
-  /** Whether the programs are of this machine, so that their loader may be tried. */
+  /** Whether the programs are from this machine, so that their loader may be run as a test. */
   readonly native: boolean;
-  /** Who says what comes along, unless it is root or this user. */
+  /** Who controls what is bundled, if not only root and this user. */
   readonly author: Author;
 }
 
@@ -53,7 +56,7 @@ export interface Prepared {
  * Prepare a bundle for a directory.
  *
  * @param earlier the bundle that is there
- * @throws what `bundle` does, but for what writing throws
+ * @throws what `bundle` throws, except the errors of writing
  */
 export function prepare(request: Request, target: OpenRoot, earlier: Manifest | undefined): Prepared {
   const targetOf = targetsOf(request, earlier);
@@ -99,14 +102,14 @@ function pathsOf(earlier: Manifest | undefined): ReadonlySet<string> {
   return new Set(earlier?.files.map(({path}) => path));
 }
 
-/** Variants that are there stay. */
+/** Without the option, variants are kept if the earlier bundle has them. */
 function hwcapsOf({hwcaps, layout}: Request, earlier: Manifest | undefined): 'all' | 'none' {
   return hwcaps ?? (levelsAmong(pathsOf(earlier), layout.libs).length > 0 ? 'all' : 'none');
 }
 
 type TargetOf = (name: string) => string | null;
 
-/** What a program's name says, else what the caller or the earlier bundle says. */
+/** Finds a program's qemu-user target: from its name, else from the caller or the earlier bundle. */
 function targetsOf({programs, qemuTarget}: Request, earlier: Manifest | undefined): TargetOf {
   const known = new Map(
     earlier?.programs.map((program) => [posix.basename(program.path), program.qemuTarget]),
@@ -116,7 +119,7 @@ function targetsOf({programs, qemuTarget}: Request, earlier: Manifest | undefine
   return (name) => targetOfEmulatorName(name)?.name ?? known.get(name) ?? null;
 }
 
-/** Plan what comes, without what stays. */
+/** Plan the new files, without those that are kept. */
 function planComing(
   request: Request,
   target: OpenRoot,

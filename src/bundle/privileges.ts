@@ -1,6 +1,6 @@
 /*
- * Rights that a program has by its file: set-ID bits, and file capabilities. No copy gets them unless that is asked for: the
- * user who makes a bundle need not own the program, and one who unpacks it must not get such a program unawares.
+ * Rights that a program gets from its file: set-ID bits, and file capabilities. By default, copies do not keep them:
+ * the user who makes a bundle need not own the program, and one who unpacks it must not get such a program unawares.
  */
 import {spawnSync} from 'node:child_process';
 import type {Stats} from 'node:fs';
@@ -9,7 +9,7 @@ import type {FileSource} from '../source/file.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import {type BundleFile, generated} from './file-set.js';
 
-/** At most this many files are asked for capabilities at once: each is open for that. */
+/** At most this many files are queried for capabilities at once, because each of them is open meanwhile. */
 const atOnce = 64;
 
 /** Say which files have rights that their copies do not get. */
@@ -37,7 +37,7 @@ function setIdOf(file: BundleFile): string[] {
   ];
 }
 
-/** Without the right to execute for the group, its bit once meant mandatory locking. */
+/** The set-group-ID bit without group execute permission once meant mandatory locking, so it is ignored. */
 export function setIdBits(mode: number): number {
   return (mode & 0o4000) | ((mode & 0o2010) === 0o2010 ? 0o2000 : 0);
 }
@@ -51,7 +51,7 @@ export function modeAndOwner({from, source}: BundleFile): Pick<Stats, 'mode' | '
 
 /**
  * The file capabilities of the originals, as getfattr(1) and setfattr(1) write them: `0x` and hexadecimal digits. Node
- * cannot read extended attributes; where getfattr is not installed, nothing is known.
+ * cannot read extended attributes; if getfattr is not installed, none are found.
  */
 export function capabilitiesOf<T extends Original>(files: readonly T[]): ReadonlyMap<T, string> {
   const tool = findFixedProgram('getfattr');
@@ -92,7 +92,7 @@ const options = ['--absolute-names', '--name=security.capability', '--encoding=h
 const firstDescriptor = 3;
 
 /**
- * Give an open file capabilities; what comes after this must not write into it.
+ * Give an open file capabilities; it must not be written to afterwards.
  *
  * @param value as `capabilitiesOf` has it
  * @throws ElfError NOT_FOUND without setfattr(1), COMMAND_FAILED when the file system does not take them

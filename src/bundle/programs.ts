@@ -6,13 +6,13 @@ export interface BundleProgram {
   /** Its path in the root that the bundle is made from, or a name to look up in PATH. */
   readonly source: string;
   /**
-   * Where it goes: absolute, under the prefix, or relative to it; with a slash at the end, under its own name there.
-   * Default: its name, in the prefix.
+   * Where it goes: an absolute path under the prefix, or a path relative to the prefix; with a trailing slash, the
+   * directory that it goes into under its own name. Default: its name, in the prefix.
    */
   readonly target?: string | undefined;
 }
 
-/** Bring the programs that were asked for into one form. @throws ElfError BAD_REQUEST if one is not a program */
+/** Normalize the list of requested programs. @throws ElfError BAD_REQUEST if one is not a program */
 export function namedPrograms(programs: readonly (string | BundleProgram)[]): BundleProgram[] {
   if (Array.isArray(programs))
     return programs.map((program) => (typeof program === 'string' ? {source: program} : program));

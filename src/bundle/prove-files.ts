@@ -1,6 +1,6 @@
 /*
- * Do the ELF files among the data of a bundle find what they need in it? A program is resolved like any other one, a
- * module as a program of the bundle opens it: all have the same DT_RPATH.
+ * Check that the ELF files among the data of a bundle find what they need in it. A program is resolved like any other,
+ * a module as if a program of the bundle opened it: all have the same DT_RPATH.
  */
 import {posix} from 'node:path';
 import {findObstacle, type Obstacle} from '../loader/obstacle.js';
@@ -9,7 +9,7 @@ import type {ResolvedTree} from '../loader/tree.js';
 import {isBelow} from './layout.js';
 import type {ManifestFile} from './manifest.js';
 
-/** What is looked at of a file. */
+/** The fields of a file that are used here. */
 export type ProvenFile = Pick<ManifestFile, 'path' | 'role' | 'resolved'>;
 
 /** A program of the bundle, and how it is resolved. */
@@ -51,7 +51,7 @@ function isFile({role}: ProvenFile): boolean {
 /** At most this many rounds are made to find what is in memory before a module is opened. */
 const mostRounds = 8;
 
-/** What comes along as a file may be in memory by the time that a module asks for it. */
+/** A library bundled as a data file may already be in memory when a module asks for it. */
 function obstacleOfModule(
   {path: program, resolver}: Opener,
   path: string,
@@ -68,7 +68,7 @@ function obstacleOfModule(
   }
 }
 
-/** Paths of the files that go by the names that are missing. */
+/** Paths of the bundled files with the missing names. */
 function providersOf(
   {misses}: ResolvedTree,
   names: ReadonlyMap<string, string>,
@@ -83,7 +83,7 @@ function obstacleIn(tree: ResolvedTree, prefix: string, direct: boolean): Obstac
   const found = findObstacle(tree, {direct});
   if (found !== undefined) return found;
   const {nodes} = tree;
-  // What is packed into a program is the same file.
+  // Parts packed into the program are in the program's own file.
   const stray = nodes.find(
     ({host, path}) => host !== nodes[0]?.host && !isBelow(posix.normalize(path), prefix),
   );

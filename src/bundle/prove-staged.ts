@@ -7,8 +7,8 @@ import {testIsolation} from './self-test.js';
 import type {Staged} from './write-bundle.js';
 
 /**
- * Prove a bundle that is not in its place yet: it has everything itself, for nothing else is there, and its loader does
- * what it should.
+ * Prove a bundle before it is moved into place: it contains everything it needs, since nothing else is there, and its
+ * loader behaves as it should.
  *
  * @returns notes
  * @throws ElfError NOT_CLOSED
@@ -16,7 +16,7 @@ import type {Staged} from './write-bundle.js';
 export function proveStaged({root, locate}: Staged, prepared: Prepared): string[] {
   const {plan, manifest, library, symbols, native, author} = prepared;
   proveClosed(root, manifest, carried(plan, library), symbols);
-  // What another root has for a loader is not run here.
+  // The loader of another root is not run here.
   if (!native || plan.isolated === undefined) return [];
   const reason = whyNotRun(author);
   const problem =
@@ -26,7 +26,7 @@ export function proveStaged({root, locate}: Staged, prepared: Prepared): string[
   return problem === undefined ? [] : [problem];
 }
 
-/** A static program has no loader, and no use for libraries that were asked for by hand. */
+/** The requested libraries that the bundle has; none if it has no loader, because static programs do not use any. */
 function carried({files}: BundlePlan, library: readonly string[]): string[] {
   const names = new Set(files.map(({path}) => posix.basename(path)));
   const wanted = library.map((name) => posix.basename(name));

@@ -8,16 +8,16 @@ import {type Layout, loaderName} from './layout.js';
 import type {Manifest} from './manifest.js';
 import {findFileObstacle, type ProvenFile} from './prove-files.js';
 
-/** What is proved of a bundle. */
+/** The parts of a bundle that the proof looks at. */
 export interface Proven extends Layout, Pick<Manifest, 'programs'> {
   readonly files: readonly ProvenFile[];
 }
 
 /**
  * Prove that a bundle is closed: resolve each program and module with a directory as its root, and fail if anything is
- * missing, a symbol version included, or would come from outside the bundle. Nothing is run.
+ * missing, including a symbol version, or would come from outside the bundle. Nothing is run.
  *
- * @param symbols look for symbols that nothing defines, too
+ * @param symbols whether to look for undefined symbols, too
  * @throws ElfError NOT_CLOSED naming the library, who asks for it, and where it would come from
  */
 export function proveClosed(root: Root, proven: Proven, library: readonly string[], symbols = false): void {
@@ -48,7 +48,7 @@ function proveAt(
     const {nodes} = tree;
     const obstacle = findObstacle(tree, {symbols, root, direct: program.wraps !== undefined});
     if (obstacle !== undefined) throw notClosed(path, obstacle.what, obstacle.asker);
-    // What is packed into the program is the same file.
+    // Parts packed into the program are in the program's own file.
     const stray = nodes.find((node) => node.host !== nodes[0]?.host && !node.path.startsWith(`${libs}/`));
     if (stray !== undefined) {
       throw notClosed(

@@ -4,10 +4,11 @@
  *   DIR/bin/curl          the program, its loader inside (pack, form 1), DT_RPATH -> $ORIGIN/../lib
  *   DIR/lib/libz.so.1     the libraries, without search paths of their own
  *
- * The kernel knows no `$ORIGIN` in PT_INTERP, so the loader cannot be beside the program: it is packed into it. The
- * loader then finds the program by /proc/self/exe, which is real whatever links led to it. The directory is made in
- * a workspace beside its place and renamed, so it is there as a whole or not at all. As in any bundle, what is read and
- * where it goes is held by descriptor, for root may run this in a directory of another user.
+ * The kernel does not expand `$ORIGIN` in PT_INTERP, so the loader cannot be a separate file: it is packed into the
+ * program. The loader then finds the program by /proc/self/exe, which is its real path whatever links led to it. The
+ * directory is made in a workspace beside its final place and renamed, so it appears as a whole or not at all. As in
+ * any bundle, the sources and the destination are held by descriptor, because root may run this in another user's
+ * directory.
  */
 import {chmodSync, chownSync, lstatSync, renameSync, type Stats, statSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -48,13 +49,13 @@ import {makeDirectories, stageFile} from './write-bundle.js';
 
 /** What comes along in a relocatable bundle. */
 export interface RelocatableOptions extends LibcDataRequest {
-  /** The directory to make: one that does not exist, or is empty; then it is replaced. */
+  /** The directory to make. It must not exist yet or must be empty; an empty one is replaced. */
   readonly into: string;
   /** Take programs and libraries from this root; their paths are inside it. */
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
-  /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  /** Bundle the libraries that files declare they open with dlopen(3), down to this priority. Default: recommended. */
   readonly dlopen?: DlopenLevel | undefined;
   /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
   readonly hwcaps?: 'all' | 'none' | undefined;
@@ -67,9 +68,9 @@ export interface RelocatableOptions extends LibcDataRequest {
 export interface RelocatableFile extends Content {
   /** Below the directory. */
   readonly path: string;
-  /** What it was made of. */
+  /** What it was made from. */
   readonly source: string;
-  /** Of a file that came along: an ELF file that finds its libraries, and a program its loader, in the bundle. */
+  /** For a data file: set for an ELF file that finds its libraries (and, for a program, its loader) in the bundle. */
   readonly resolved?: ManifestFile['resolved'];
 }
 
@@ -78,14 +79,14 @@ export interface RelocatableResult {
   /** Absolute. */
   readonly directory: string;
   readonly files: readonly RelocatableFile[];
-  /** Carried directories in which nothing is, below the directory. */
+  /** Bundled directories that are empty; paths below the directory. */
   readonly directories: readonly string[];
   /** Variables to set when the programs are started, so that they find the data of their C library; below the directory. */
   readonly environment: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
 }
 
-/** A place-holder for the directory: everything in it is planned as below one. */
+/** A placeholder for the directory: everything is planned as if it were there. */
 const layout: Layout = {prefix: '/bundle', libs: '/bundle/lib'};
 
 /** Make sure that a file goes to a place below the directory. */
@@ -103,7 +104,8 @@ function requireRelative({source, target = '.'}: BundleProgram | DataFile): void
 /**
  * Bundle programs so that they run wherever the directory is moved or copied.
  *
- * @param programs paths, inside `root` if one is given, or with a place below the directory for each; default: `bin/NAME`
+ * @param programs paths (inside `root` if one is given), or objects that also say where each one goes below the
+ *   directory; default: `bin/NAME`
  * @throws ElfError BAD_REQUEST, NOT_FOUND, CONFLICT (something is there), NOT_CLOSED, OUTSIDE, CHANGED, FILE_SYSTEM, and what
  *   `planEdit` and `planPack` throw; nothing is written then
  * @example
@@ -148,7 +150,7 @@ function refuseOccupied(above: DirFd, name: string): void {
   });
 }
 
-/** A directory that is there gives way to the new one: who is in it would be in one that is gone. */
+/** An existing directory is replaced by the new one: a process working in it would be left in a deleted directory. */
 function irreplaceable(path: string, what: string): ElfError {
   return new ElfError('CONFLICT', `this is ${what}, which cannot be replaced as a whole`, {
     path,
@@ -156,7 +158,7 @@ function irreplaceable(path: string, what: string): ElfError {
   });
 }
 
-/** Everything that is decided before anything is written. What was found is held by the root. */
+/** Everything that is decided before anything is written. The root keeps the files that were found open. */
 interface Prepared {
   readonly environment: LibcData['environment'];
   readonly dlopen: DlopenLevel | undefined;
@@ -286,7 +288,9 @@ function writeProgram(
   }
 }
 
-/** Everything that a program or a module asks for is in the directory: the workspace, as a root, has nothing else. */
+/**
+ * Prove that everything a program or module asks for is in the directory: the workspace, as a root, has nothing else.
+ */
 function prove(workspace: DirFd, {plan: {files}, dlopen}: Prepared): void {
   using root = new OpenRoot(workspace.dup());
   const prefix = `/${treeName}`;
@@ -313,7 +317,7 @@ function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string)
   // A directory that its owner may not write to cannot be moved.
   chmodSync(top.path, mode | 0o700);
   try {
-    // An empty directory gives way to another in one step (rename(2)).
+    // rename(2) replaces an empty directory atomically.
     renameSync(workspace.at(treeName), above.at(name));
   } catch (error) {
     const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY';
@@ -328,7 +332,9 @@ function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string)
   });
 }
 
-/** An empty directory of ours that gives way says who may enter. What another user put there says nothing. */
+/**
+ * If the empty directory to be replaced is ours, keep its access rights. One that another user put there is ignored.
+ */
 function accessOf(top: DirFd, above: DirFd, name: string): number {
   using old = above.directory(name);
   return old?.stats.uid === top.stats.uid ? modeLike(top, old.stats) : 0o755;
@@ -339,7 +345,7 @@ function modeLike(top: DirFd, old: Stats): number {
   return old.mode & (isSameGroup ? 0o7777 : 0o1707);
 }
 
-/** Only to a group that this user is in, and that is known in this namespace. */
+/** Works only for a group that this user is in, and that is mapped in this namespace. */
 function tryToGive({path}: DirFd, {uid, gid}: Stats): boolean {
   try {
     chownSync(path, uid, gid);

@@ -11,7 +11,7 @@ import {type BundleProgram, namedPrograms} from './programs.js';
 
 /** Where a bundle goes, and what comes along. */
 export interface BundleOptions extends LibcDataRequest {
-  /** The directory that will be `/` for the programs: the chroot. It is made when it does not exist. */
+  /** The directory that will be `/` for the programs: the chroot. It is created if it does not exist. */
   readonly into: string;
   /**
    * Where the programs go, seen from inside. Default: `/debootstrap` for emulators of qemu-user, else `/opt/NAME` by the
@@ -24,7 +24,7 @@ export interface BundleOptions extends LibcDataRequest {
   readonly root?: string | undefined;
   /** Libraries to carry along besides those that are asked for. */
   readonly library?: readonly string[] | undefined;
-  /** Carry what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  /** Bundle the libraries that files declare they open with dlopen(3), down to this priority. Default: recommended. */
   readonly dlopen?: DlopenLevel | undefined;
   /** Carry the variants of libraries for newer CPUs (glibc-hwcaps), too. Default: none. */
   readonly hwcaps?: 'all' | 'none' | undefined;
@@ -44,15 +44,15 @@ export interface BundleOptions extends LibcDataRequest {
   readonly launcher?: 'interp' | 'wrapper' | undefined;
   /** The static shell of this machine that runs the wrappers. */
   readonly shell?: string | undefined;
-  /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are no emulators. */
+  /** The qemu-user target of programs that are not called `qemu-TARGET`. Default: they are not emulators. */
   readonly qemuTarget?: string | undefined;
   /** Fail when a program or a library asks for a symbol that nothing in the bundle defines. Default: false. */
   readonly symbols?: boolean | undefined;
   /** Record in the manifest where each file came from; it then depends on the machine. Default: false. */
   readonly recordSources?: boolean | undefined;
-  /** Called before a bundle that is there already gives way to another one; it stays when this throws. */
+  /** Called before an existing bundle is replaced; if this throws, that bundle stays. */
   readonly beforeReplacing?: ((earlier: Manifest) => void) | undefined;
-  /** Told which file is read or copied, and how far it is. */
+  /** Called with the file being read or copied, and how far along it is. */
   readonly onProgress?: OnProgress | undefined;
 }
 
@@ -64,7 +64,7 @@ export interface Roots {
   readonly machine: OpenRoot;
 }
 
-/** What is asked for, checked. */
+/** A validated request. */
 export interface Request extends Roots, Omit<BundleOptions, 'shell' | 'root' | 'into'> {
   readonly programs: readonly BundleProgram[];
   readonly layout: Layout;

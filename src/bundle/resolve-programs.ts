@@ -1,5 +1,5 @@
 /*
- * Programs with everything that they load, as a bundle needs to know it: also on newer CPUs, and whose word it is.
+ * Programs with everything that they load, as a bundle needs to know it: also on newer CPUs, and who controls it.
  */
 import {type Author, requireOpenToAuthor} from '../loader/author.js';
 import {type DlopenLevel, dlopenOption} from '../loader/dlopen-needs.js';
@@ -12,7 +12,7 @@ import {together} from '../source/trust.js';
 import {findVariants, type Variant} from './hwcaps.js';
 import type {BundleProgram} from './programs.js';
 
-/** What comes along with the programs. */
+/** What is bundled with the programs. */
 export interface ResolveRequest {
   readonly library?: readonly string[] | undefined;
   readonly dlopen?: DlopenLevel | undefined;
@@ -28,7 +28,7 @@ export interface ResolvedPrograms {
   readonly library: readonly string[];
   /** What they were resolved with. */
   readonly resolver: Resolver;
-  /** Who says what comes along, unless it is root or this user. */
+  /** Who controls what is bundled, if not only root and this user. */
   readonly author: Author;
 }
 
@@ -55,7 +55,7 @@ export function resolvePrograms(
   return {...resolved, variants, author: together(trees.map(({nodes}) => requireOpenToAuthor(nodes, root)))};
 }
 
-/** Until glibc 2.34 the lookups in files and by DNS were libraries of their own, opened by name. */
+/** Before glibc 2.34, name lookups in files and DNS were in separate libraries, opened by name. */
 function hasNameServicesApart({interpreter}: ResolvedTree): boolean {
   const [major, minor] = (interpreter?.version ?? '').split('.').map(Number);
   return interpreter?.libc === 'glibc' && major === 2 && minor !== undefined && minor < 34;

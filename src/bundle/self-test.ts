@@ -2,14 +2,14 @@ import {spawnSync} from 'node:child_process';
 import type {Libc} from '../loader/loader-facts.js';
 
 /**
- * Run an isolated loader and see whether it still heeds LD_*: with LD_SHOW_AUXV set it would print the auxiliary
- * vector, and under its new name it must.
+ * Run an isolated loader to check that it ignores LD_*: with LD_SHOW_AUXV set it must not print the auxiliary vector,
+ * and with the variable's new name it must.
  *
  * @param loader the file on this machine
  * @returns what is wrong, in words; undefined when it is as it should be
  */
 export function testIsolation(loader: string, libc: Libc = 'glibc'): string | undefined {
-  // musl's loader prints nothing that tells. Its variables have other names now, or the plan had a warning.
+  // musl's loader prints nothing to test for. Either its variables were renamed, or the plan had a warning.
   if (libc === 'musl') return undefined;
   const reads = showsAuxv(loader, 'LD_SHOW_AUXV');
   if (typeof reads === 'string') return `the isolated loader could not be tested: ${reads}`;

@@ -6,7 +6,7 @@ import {changeTree, recoverTree, type StagingKind} from '../change/staging.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {lockName, sweepLocks, withLock} from './lock.js';
 
-/** With the lock, none of them belongs to a running process. */
+/** Under the lock, no staging directory in the root belongs to another running process. */
 const bundleStaging: StagingKind = {
   prefix: '.elfinterp-staging-',
   maker: () => String(process.pid),
@@ -20,7 +20,7 @@ function isUnsettled(root: DirFd): boolean {
   return root.names().some((name) => name === lockName || name.startsWith(bundleStaging.prefix));
 }
 
-/** Wait for the run that is under way in a root, and undo what an interrupted one left; the names of what that was. */
+/** Wait for a run in progress in a root, and undo what an interrupted one left; returns the names of what was left. */
 export function settle(root: DirFd): readonly string[] {
   return isUnsettled(root) ? withLock(root, () => recover(root)) : [];
 }
@@ -31,7 +31,7 @@ export function recover(root: DirFd): readonly string[] {
   return recoverTree(root, bundleStaging);
 }
 
-/** Change the bundle of a root, which is locked; see `changeTree`. @param failure what is said when that fails */
+/** Change the bundle of a root, which is locked; see `changeTree`. @param failure the message if that fails */
 export function changeBundle(
   root: DirFd,
   plan: (staging: DirFd) => Journal,

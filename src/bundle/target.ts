@@ -1,5 +1,5 @@
 /*
- * The directory that a bundle goes into. What was created of it is removed if the bundle fails.
+ * The directory that a bundle goes into. Any part of its path that was created is removed if bundling fails.
  */
 import {chmodSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -9,7 +9,10 @@ import {OpenRoot} from '../loader/open-root.js';
 import type {Root} from '../loader/root.js';
 import type {DirFd} from '../source/dir-fd.js';
 
-/** Do something in a directory, which is made if it does not exist, and with those above it goes again if that fails. */
+/**
+ * Do something in a directory. If it does not exist, it is created with its parents, and they are removed again if that
+ * fails.
+ */
 export function withTarget<T>(into: string, work: (target: OpenRoot, isNew: boolean) => T): T {
   using machine = new OpenRoot();
   return inDirectory(machine, into, (directory, isNew) => {
@@ -19,8 +22,8 @@ export function withTarget<T>(into: string, work: (target: OpenRoot, isNew: bool
 }
 
 /**
- * Let everybody enter a directory that was made, whatever the umask: it is the root directory of programs that run as
- * many users. In its place there may be another one by now; one that is empty holds nothing to be seen.
+ * Let everybody enter a directory that was just made, whatever the umask: it is the root directory of programs that run
+ * as many users. Another one may have taken its place by now, but an empty one has nothing to expose.
  */
 export function openToAll(directory: DirFd): void {
   const {uid, mode} = directory.stats;
@@ -28,7 +31,7 @@ export function openToAll(directory: DirFd): void {
     chmodSync(directory.path, (mode & 0o7777) | 0o755);
 }
 
-/** A directory of the bundle that exists already must be one, and not a link to elsewhere. */
+/** A directory of the bundle that already exists must be a real directory, not a link to elsewhere. */
 export function requireOwnDirectories(root: Root, directories: Iterable<string>): void {
   for (const path of directories) {
     const there = root.resolve(path);

@@ -28,17 +28,17 @@ import {changeBundle} from './staging.js';
 
 /** The new bundle, complete and not in its place yet. */
 export interface Staged {
-  /** What looks like the root with nothing but the bundle in it. */
+  /** A root with nothing but the bundle in it. */
   readonly root: Root;
   /** A path that leads to a file of it even if the staging directory is moved away. */
   locate(path: string): string;
 }
 
-/** What is to be done meanwhile. */
+/** Callbacks for the stages of writing. */
 interface Writing {
   /** Called with the bundle before anything of the root is changed. */
   readonly prove: (staged: Staged) => void;
-  /** Called last, when it is known which files give way: throws if others are among them. */
+  /** Called last, when it is known which files are replaced; throws if any of them belongs to no bundle. */
   readonly requireOwn: () => void;
   readonly onProgress: OnProgress | undefined;
 }
@@ -46,7 +46,7 @@ interface Writing {
 /**
  * Write a planned bundle into a root, which is locked.
  *
- * @param replaced what the bundle before had, and this one has not
+ * @param replaced what the new bundle replaces or removes of the earlier one
  * @throws what `prove` and `requireOwn` throw, or ElfError FILE_SYSTEM; the root then is as it was
  */
 export function writeBundle(
@@ -61,7 +61,7 @@ export function writeBundle(
     using staged = new OpenRoot(made.dup());
     prove({root: staged, locate: (path) => `${made.path}${path}`});
     const journal = journalOf(root, manifest, replaced);
-    // What comes after this has another state than the journal says.
+    // A file that changes after this no longer matches its state in the journal, and is detected.
     requireOwn();
     return journal;
   });
@@ -81,9 +81,10 @@ function stage(top: DirFd, plan: BundlePlan, manifest: Manifest, onProgress: OnP
 }
 
 /**
- * Make a file of a bundle at a path below `top`. What is copied has to be what was found before, and gets its mode last.
+ * Make a file of a bundle at a path below `top`. A copied file must match what was found before, and gets its mode
+ * last.
  *
- * @throws ElfError CHANGED, or an error of the system
+ * @throws ElfError CHANGED, or a system error
  */
 export function stageFile(
   file: BundleFile,
@@ -106,7 +107,7 @@ export function stageFile(
     if (content !== undefined) writeFileSync(fd, content);
     else if (copyContent(from.source(source), plan, fd, onProgress).sha256 !== sha256)
       throw new ElfError('CHANGED', 'the file changed during bundling', {path: source});
-    // A change of owner takes set-ID bits away.
+    // Changing the owner clears set-ID bits.
     if (setId !== undefined) fchownSync(fd, 0, setId.group);
     fchmodSync(fd, mode);
     if (capabilities !== undefined) setCapabilities(fd, capabilities);
@@ -116,7 +117,7 @@ export function stageFile(
   }
 }
 
-/** Hold a directory below `top`, made where there is none. Whatever the umask: the programs run as many users. */
+/** Open a directory below `top`, creating what is missing. The umask is ignored: the programs run as many users. */
 export function makeDirectories(top: DirFd, path: string): DirFd {
   let here = top.dup();
   for (const name of path.split('/').filter((part) => part !== '')) {

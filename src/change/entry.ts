@@ -1,5 +1,5 @@
 /*
- * Whether a name in a directory has a certain file or symbolic link: what a step of a journal may move, or remove.
+ * Check whether a name in a directory is a certain file or symbolic link, which a journal step may then move or remove.
  */
 import {createHash} from 'node:crypto';
 import {readlinkSync} from 'node:fs';
@@ -21,7 +21,7 @@ export interface Entry {
   readonly sha256: string;
   /** In bytes. */
   readonly size: number;
-  /** Permission bits; without them, any will do. */
+  /** Permission bits; if left out, any mode matches. */
   readonly mode?: number;
 }
 
@@ -56,12 +56,12 @@ export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
   return `${dev}:${ino}`;
 }
 
-/** The same, with what changes when a file is written to; the time of a second name is left out. */
+/** The same, plus what changes when a file is written to; not the ctime, which changes with a second name. */
 export function stateOf({bigStats: {dev, ino, size, mtimeNs}}: PathFd): string {
   return `${dev}:${ino}:${size}:${mtimeNs}`;
 }
 
-/** Whether what is held, under this name in this directory, is this entry. @throws ElfError FILE_SYSTEM */
+/** Whether what is open, under this name in this directory, is this entry. @throws ElfError FILE_SYSTEM */
 export function isEntry(directory: DirFd, name: string, there: PathFd, entry: Entry): boolean {
   if (entry.role === 'link')
     return there.stats.isSymbolicLink() && hashOfLink(directory.at(name)) === entry.sha256;

@@ -1,12 +1,12 @@
 /*
- * A change of a directory as data. It is written to the staging directory before the directory, the root, is touched,
- * and whoever finds it there can finish the change or undo it (steps.ts):
+ * A change of a directory (the root), as data. It is written to the staging directory before the root is touched, so
+ * that whoever finds it there can finish or undo the change (steps.ts):
  *
  *   prepare   steps that can be undone, in this order
  *   commit    one step, which happens as a whole: with it the change is done
  *   finish    what is left to do then
  *
- * No step is marked as done: where its file is shows it.
+ * No step is marked as done: the location of its file shows that.
  */
 import {ElfError} from '../errors.js';
 import {type Entry, roles} from './entry.js';
@@ -15,14 +15,14 @@ import {Reader} from './reader.js';
 /** A step that can be undone. Paths are absolute, seen from inside the root. */
 export type Preparation =
   | PutAside
-  /** The same for a file that another one replaces: it keeps its name as well until then, where it can have two. */
+  /** The same for a file that will be replaced: it also keeps its name until then, if it can have two. */
   | KeepAside
   | PutAsideDirectory
   | {readonly op: 'makeDirectory'; readonly path: string}
   /** Move a file from `new`. */
   | MoveIn;
 
-/** Which file has to be at a path (`stateOf`); null for none. Left out where any file may be moved. */
+/** Which file has to be at a path (`stateOf`); null for none. Left out if any file may be moved. */
 interface Expected {
   readonly path: string;
   readonly state?: string | null;
@@ -34,8 +34,8 @@ export interface PutAside extends Expected {
 }
 
 /**
- * Move a directory to `replaced`. The device and inode that it has to have; null when nothing was there. With a state,
- * nothing may have come into it or gone either.
+ * Move a directory to `replaced`. It must have this device and inode; null if nothing was there. With a state, nothing
+ * may have been added to it or removed from it either.
  */
 interface PutAsideDirectory extends Expected {
   readonly op: 'putAsideDirectory';
@@ -51,12 +51,12 @@ export interface MoveIn extends Pick<Entry, 'role' | 'sha256' | 'size'> {
   readonly path: string;
 }
 
-/** The step that counts. */
+/** The step that makes the change take effect. */
 export type Commit =
-  /** Move a directory from `new`, with all that is left there. */
+  /** Move a directory from `new`, with everything left in it. */
   | {readonly op: 'moveDirectoryIn'; readonly path: string}
   | PutAside
-  /** Make the file `done` in the staging directory, where no step of the change itself can come last. */
+  /** Create the file `done` in the staging directory, for a change that has no step of its own to come last. */
   | {readonly op: 'markDone'};
 
 /** A step that may be taken any number of times. */
@@ -69,8 +69,8 @@ export interface Finish {
 export interface Journal {
   readonly version: 1;
   /**
-   * Directories of the root that files are moved from and to, each with its device and inode. Another directory that gets
-   * the name meanwhile, as the owner of the root may give it, is refused.
+   * Directories of the root that files are moved from and to, each with its device and inode. If another directory gets
+   * the name meanwhile, as the owner of the root may arrange, it is refused.
    */
   readonly directories?: Readonly<Record<string, string>>;
   /** That of the root, as all states and inodes here begin with it. */
@@ -80,7 +80,7 @@ export interface Journal {
   readonly finish: readonly Finish[];
 }
 
-/** In bytes: twice the manifest of a bundle, whose files it has with two steps each. */
+/** In bytes: twice the longest manifest of a bundle, because each file takes two steps. */
 export const longestJournal = 1 << 25;
 
 /** Print a journal. @throws ElfError UNSUPPORTED for one that is too long to be read back */
@@ -97,7 +97,8 @@ export function formatJournal({version, directories, device, prepare, commit, fi
  * Read a journal.
  *
  * @param path its file, for messages
- * @throws ElfError BAD_MANIFEST for what is not one, or one of another version; OUTSIDE for a path that is not normal
+ * @throws ElfError BAD_MANIFEST if it is not a journal, or one of another version; OUTSIDE for a path that is not
+ *   normalized
  */
 export function parseJournal(text: string, path: string): Journal {
   const reader = new Reader('journal', path);

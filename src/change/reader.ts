@@ -4,7 +4,7 @@ import {ElfError, printable} from '../errors.js';
 /** PATH_MAX of Linux, the NUL included. */
 const longestPath = 4096;
 
-/** A list in a list in a list can be too deep to be printed. */
+/** Nested lists can be too deep to print. */
 function shown(value: unknown): string {
   try {
     return printable(JSON.stringify(value).slice(0, 100));
@@ -13,13 +13,13 @@ function shown(value: unknown): string {
   }
 }
 
-/** Takes JSON apart, and says of each wrong value where it is, what was expected and what is there. */
+/** Takes JSON apart and reports, for a wrong value, where it is, what was expected and what was found. */
 export class Reader {
   readonly #what: string;
   readonly #path: string;
 
   /**
-   * @param what is read, in messages: `manifest`
+   * @param what the kind of file, for messages, such as `manifest`
    * @param path the file, for messages
    */
   constructor(what: string, path: string) {
@@ -43,7 +43,7 @@ export class Reader {
     throw this.bad(where, 'an object', value);
   }
 
-  /** A list, each item taken apart by a function that is told where it is. */
+  /** A list; each item is read by a function that is given its location. */
   list<T>(value: unknown, where: string, read: (item: unknown, where: string) => T): T[] {
     if (Array.isArray(value)) return value.map((item, i) => read(item, `${where}[${i}]`));
     throw this.bad(where, 'an array', value);
@@ -74,7 +74,7 @@ export class Reader {
   absolutePath(value: unknown, where: string, refused = /[\0\n]/): string {
     const path = this.string(value, where);
     const normal = path.startsWith('/') && posix.normalize(path) === path && !refused.test(path);
-    // The root itself, or a path with a slash at its end, can be owned by nothing that is read here.
+    // Nothing that is read here can own the root itself, or a path with a trailing slash.
     if (normal && !path.endsWith('/') && path.length < longestPath) return path;
     const expected = `an absolute path shorter than ${longestPath} characters, without '.', '..' or superfluous slashes`;
     throw this.outside(where, expected, path.slice(0, longestPath));

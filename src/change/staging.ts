@@ -1,15 +1,15 @@
 /*
- * Changing a directory, the root, so that an interruption at any moment leaves what was there or what was to come.
+ * Change a directory (the root) so that an interruption at any moment leaves either the old state or the new one.
  *
- * Many files cannot change in one step, and a directory cannot take the place of another in one (Node has no
- * RENAME_EXCHANGE). A staging directory in the root holds what comes, what gives way, and the journal of the steps
- * between them (journal.ts, steps.ts):
+ * Many files cannot be changed in one step, nor can one directory replace another in one step (Node has no
+ * RENAME_EXCHANGE). A staging directory in the root holds the new files, the replaced files, and the journal of the
+ * steps between them (journal.ts, steps.ts):
  *
  *     made ──▶ filled, proved ──▶ journal written ──▶ prepare ... ──▶ commit ──▶ finish ... ──▶ journal removed ──▶ gone
  *      └────────────┴── cleared away      └──── undone ────┘             └──── finished ────┘           └── cleared away
  *
- * The lower line is what becomes of it when the run ends there: the run itself does that after an error, and the next
- * one (`recoverTree`) if the process was killed. Where it fails, the staging directory stays, with all that is in it.
+ * The lower line shows what happens if the run ends there: the run itself does that after an error, the next run
+ * (`recoverTree`) if the process was killed. If that fails, the staging directory stays, with everything in it.
  */
 import {closeSync, fsyncSync, openSync, renameSync, rmdirSync, unlinkSync, writeFileSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -28,15 +28,15 @@ export interface StagingKind {
   readonly prefix: string;
   /** What follows in the name of a new one: which process made it. A dash and random letters come after that. */
   maker(): string;
-  /** Whether no running process uses the directory of such a name in a root. */
+  /** Whether the directory of this name in a root is not in use by any running process. */
   isLeft(name: string, root: DirFd): boolean;
-  /** What a failed change could not do. */
+  /** The start of the message for a failed change, such as `cannot write the bundle`. */
   readonly failure: string;
-  /** What earlier versions had for a journal. */
+  /** The name of the journal in earlier versions. */
   readonly formerJournal?: string;
 }
 
-/** A staging directory that is held. */
+/** An open staging directory. */
 export class Staging {
   readonly root: DirFd;
   readonly kind: StagingKind;
@@ -61,17 +61,17 @@ export class Staging {
 }
 
 const journalName = 'journal.json';
-/** Under this name it is not complete. */
+/** The name of a journal that is not complete yet. */
 const newJournalName = `${journalName}.new`;
 
-/** The entries of a staging directory, but for the journal. */
+/** The entries of a staging directory, except the journal. */
 const parts: readonly string[] = [newJournalName, doneName, 'made', 'new', 'replaced'];
 
 /**
  * Change a directory through a staging directory, while no other process changes it.
  *
  * @param plan fills the staging directory and returns what to do; nothing of the root is changed yet
- * @throws ElfError FILE_SYSTEM and what `plan` throws; everything is as it was then, or the change is done
+ * @throws ElfError FILE_SYSTEM and what `plan` throws; then everything is as it was, or the change is complete
  */
 export function changeTree(root: DirFd, kind: StagingKind, plan: (staging: DirFd) => Journal): void {
   using staging = makeStaging(root, kind);
@@ -84,9 +84,9 @@ export function changeTree(root: DirFd, kind: StagingKind, plan: (staging: DirFd
 }
 
 /**
- * Do something with a staging directory, which is gone afterwards.
+ * Do something with a staging directory, which is removed afterwards.
  *
- * @throws ElfError FILE_SYSTEM and what `work` throws; a change that it began is undone then, or done
+ * @throws ElfError FILE_SYSTEM and what `work` throws; a change that it began is then undone or completed
  */
 export async function withStaging<T>(
   root: DirFd,
@@ -119,7 +119,7 @@ export function leftIn(root: DirFd, kind: StagingKind): string[] {
 /**
  * Undo, finish or clear away what interrupted runs left in a root, while no other process does the same.
  *
- * @returns the names of what there was
+ * @returns the names of what was left
  * @throws ElfError BAD_MANIFEST for a journal that cannot be read; nothing is touched then. CHANGED, FILE_SYSTEM
  */
 export function recoverTree(root: DirFd, kind: StagingKind): readonly string[] {
@@ -133,7 +133,7 @@ export function recoverTree(root: DirFd, kind: StagingKind): readonly string[] {
   return done;
 }
 
-/** Remove what killed runs left in a root in which they had changed nothing yet. What cannot be removed stays. */
+/** Remove what killed runs left in a root before they had changed anything. What cannot be removed stays. */
 export function clearLeft(root: DirFd, kind: StagingKind): void {
   for (const name of leftIn(root, kind)) {
     using staging = openLeft(root, kind, name);
@@ -148,7 +148,7 @@ export function hasChanges(root: DirFd, kind: StagingKind, name: string): boolea
   return staging?.directory.names().some((one) => isJournal(one, kind)) ?? false;
 }
 
-/** What keeps a directory of such a name from being recovered, in words: it may hold half of a change all the same. */
+/** Why a directory of this name cannot be recovered, in words; it may still hold half of a change. */
 export function obstacleIn(root: DirFd, kind: StagingKind, name: string): string | undefined {
   using directory = openReal(root, name);
   if (directory === undefined) return undefined;
@@ -163,8 +163,9 @@ function isJournal(name: string, {formerJournal}: StagingKind): boolean {
 }
 
 /**
- * Hold what an interrupted run of this user left; undefined for anything else of such a name. The owner of the root
- * could give the name to a directory of root's, to have it cleared away: one with other things in it is left alone.
+ * Open what an interrupted run of this user left; undefined for anything else with such a name. The owner of the root
+ * could give the name to one of root's directories to have it deleted, so a directory with other things in it is left
+ * alone.
  */
 function openLeft(root: DirFd, kind: StagingKind, name: string): Staging | undefined {
   const directory = openReal(root, name);
@@ -182,7 +183,7 @@ function isKnown(name: string, kind: StagingKind): boolean {
   return parts.includes(name) || isJournal(name, kind);
 }
 
-/** A link or a file of such a name is nothing of ours. */
+/** A link or a file with such a name is not ours. */
 function openReal(root: DirFd, name: string): DirFd | undefined {
   try {
     return root.directory(name);
@@ -200,7 +201,7 @@ function makeStaging(root: DirFd, kind: StagingKind): Staging {
   }
 }
 
-/** Where undoing fails too, the next run does it. @returns the error to throw */
+/** If undoing fails too, the next run does it. @returns the error to throw */
 function afterUndoing(staging: Staging, error: unknown): ElfError {
   const {root, kind} = staging;
   const first = () => systemError(root.real, error, kind.failure);
@@ -216,7 +217,7 @@ function afterUndoing(staging: Staging, error: unknown): ElfError {
   return first();
 }
 
-/** Where nothing was changed, or all was put back, only the clearing away failed. */
+/** Whether old files are still in the staging directory. If not, only clearing it away failed. */
 function hasReplaced({directory, kind}: Staging): boolean {
   try {
     const names = directory.names();
@@ -241,7 +242,7 @@ function recoverFrom(staging: Staging): void {
   removeStaging(staging);
 }
 
-/** What another process changed since, its user has to put in order; nothing is overwritten. */
+/** If another process has changed something since, the user has to sort it out; nothing is overwritten. */
 function withCure({path: staging}: Staging, error: ElfError): ElfError {
   const {code, reason, path, cause} = error;
   if (code !== 'CHANGED') return error;
@@ -252,7 +253,7 @@ function withCure({path: staging}: Staging, error: ElfError): ElfError {
   });
 }
 
-/** Undefined where no step was taken, or everything was done. What cannot be read is left to the user. */
+/** Undefined if no step was taken, or everything was done. A journal that cannot be read is left to the user. */
 function readJournal({root, directory, kind, path}: Staging): Journal | undefined {
   try {
     if (kind.formerJournal !== undefined && directory.names().includes(kind.formerJournal))
@@ -290,7 +291,7 @@ function parseFile(staging: DirFd, path: string): Journal | undefined {
   }
 }
 
-/** It is there as a whole, also after a power failure, before anything is done. */
+/** The whole journal is on disk, even after a power failure, before any step is taken. */
 function writeJournal(staging: DirFd, journal: Journal): void {
   const fd = openSync(staging.at(newJournalName), 'w', 0o600);
   try {
@@ -303,7 +304,7 @@ function writeJournal(staging: DirFd, journal: Journal): void {
   syncDirectory(staging.path);
 }
 
-/** What is done is done; what is left of the old is cleared away by the next run. */
+/** The change is complete; what cannot be removed now is cleared away by the next run. */
 function clear(staging: Staging): void {
   try {
     removeStaging(staging);
@@ -312,7 +313,7 @@ function clear(staging: Staging): void {
   }
 }
 
-/** What is in it goes by the directory itself, whatever its name is by now; then it is empty. */
+/** The contents are removed through the open directory, whatever its name is by now; then the empty directory is. */
 function removeStaging({root, name, directory, path}: Staging): void {
   try {
     removeJournal(directory);
@@ -325,7 +326,7 @@ function removeStaging({root, name, directory, path}: Staging): void {
   }
 }
 
-/** The journal goes first, on the disk too: without the rest it would be followed wrongly. */
+/** Remove the journal first, on disk too: following it without the other files would go wrong. */
 function removeJournal(staging: DirFd): void {
   try {
     unlinkSync(staging.at(journalName));

@@ -5,8 +5,8 @@
  *   replaced/  what had to give way, as it was in the root
  *   done       the change is done, where its journal ends with `markDone`
  *
- * A step moves one file by one rename, by descriptors of the directories. Undoing puts the file back where it came from,
- * so that its place shows what was done and what was undone, and both may be interrupted and taken up again.
+ * A step moves one file with one rename, through descriptors of the directories. Undoing puts the file back where it
+ * came from, so its location shows what was done and what was undone, and both can be interrupted and resumed.
  */
 import {chmodSync, closeSync, linkSync, lstatSync, openSync, renameSync, rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -34,10 +34,10 @@ export interface Sides {
 }
 
 /**
- * Carry out a change. What it did reaches the disk before what counts, so that a power failure, too, leaves what was
- * there or what was to come.
+ * Carry out a change. The preparations reach the disk before the commit, so that even a power failure leaves either the
+ * old state or the new one.
  *
- * @throws ElfError CONFLICT, CHANGED, FILE_SYSTEM, or an error of the system
+ * @throws ElfError CONFLICT, CHANGED, FILE_SYSTEM, or a system error
  */
 export function carryOut({root, staging}: Sides, {directories, prepare, commit, finish}: Journal): void {
   const sides = {root, staging, directories};
@@ -54,10 +54,10 @@ export function carryOut({root, staging}: Sides, {directories, prepare, commit, 
 }
 
 /**
- * Bring a change that was interrupted to an end: what counts was done, or everything is undone.
+ * Bring an interrupted change to an end: finish it if it was committed, otherwise undo everything.
  *
- * @param save keeps a journal in the place of this one
- * @throws ElfError CHANGED before anything is undone where a file would be lost that somebody else has put there since
+ * @param save stores a journal that replaces this one
+ * @throws ElfError CHANGED, before anything is undone, if a file that somebody else has put there since would be lost
  */
 export function windUp(
   {root, staging}: Pick<Sides, 'root' | 'staging'>,
@@ -83,7 +83,7 @@ export function windUp(
 type Step = Preparation | Commit | Finish;
 
 interface Effect<T> {
-  /** Where there is nothing to be moved, nothing is. */
+  /** Does nothing if there is nothing to move. */
   take(sides: Sides, step: T): void;
   /** What was not done, or was undone already, is left alone. */
   undo?(sides: Sides, step: T): void;
@@ -125,8 +125,8 @@ function isDone({staging}: Sides, commit: Commit): boolean {
 }
 
 /**
- * Each directory has to be the one that it was, and of each file that gave way, the old one or the new one has to be at
- * its path, or nothing.
+ * Make sure that each directory is still the same one, and that the path of each replaced file has the old file, the
+ * new file, or nothing.
  *
  * @throws ElfError CHANGED
  */
@@ -148,7 +148,7 @@ function requireKnown(sides: Sides, {path, state}: PutAside | KeepAside, coming:
   using there = directory?.openPath(name);
   if (directory === undefined || there === undefined) return;
   if (old === undefined) {
-    // The new file is not taken out where the old one cannot come back: it would be the only one.
+    // Do not take out the new file if the old one cannot come back: it is the only one left.
     const isReplaced = state && coming && !hasFile(sides.staging, `/new${path}`) && stateOf(there) !== state;
     if (!isReplaced || !hasEntry(directory, name, coming)) return;
     throw new ElfError('CHANGED', 'the old file that an interrupted run replaced is missing', {
@@ -162,7 +162,7 @@ function requireKnown(sides: Sides, {path, state}: PutAside | KeepAside, coming:
   });
 }
 
-/** Of a directory that gave way, only an empty one may be in its place by now. */
+/** Make sure that the place of a directory that was moved away has at most an empty directory by now. */
 function requireEmpty(sides: Sides, path: string): void {
   if (!hasFile(sides.staging, `/replaced${path}`)) return;
   const [parent, name] = split(path);
@@ -178,7 +178,7 @@ function requireEmpty(sides: Sides, path: string): void {
   });
 }
 
-/** What is moved is looked at where it cannot be changed any more. What should not have been moved goes back. */
+/** Check a moved file where it can no longer be changed, and put it back if it should not have been moved. */
 function putAside(
   sides: Sides,
   {path, state}: Pick<PutAside, 'path' | 'state'>,
@@ -216,7 +216,7 @@ function moveAside(from: DirFd, to: DirFd, name: string): void {
   }
 }
 
-/** Even one that is put there at the last moment. */
+/** Refuse a directory, even one that was put there at the last moment. */
 function requireFile({stats, real}: PathFd): void {
   if (!stats.isDirectory()) return;
   throw new ElfError('CONFLICT', 'a directory has taken the place of a file', {path: real});
@@ -238,7 +238,7 @@ function requireState(
   throw new ElfError('CHANGED', `the ${what} changed meanwhile`, {path: posix.join(root.real, path)});
 }
 
-/** A second name costs nothing and leaves no moment without the first; not every file system has them. */
+/** Use a hard link: it is cheap, and the file never loses its first name. Not every file system supports them. */
 function keepAside(sides: Sides, {path, state}: KeepAside): void {
   const [parent, name] = split(path);
   using from = enterParent(sides, parent);
@@ -251,7 +251,10 @@ function keepAside(sides: Sides, {path, state}: KeepAside): void {
     putAside(sides, {path, ...(state !== undefined && {state})}, requireFile);
 }
 
-/** It gets its mode, whatever the umask, where no one can put another directory in its place: many users run the programs. */
+/**
+ * The directory gets its mode, whatever the umask, while no one can replace it with another: many users run the
+ * programs.
+ */
 function makeDirectory(sides: Sides, {path}: Located): void {
   const [parent, name] = split(path);
   using above = requireParent(sides, parent);
@@ -305,7 +308,10 @@ function requireDirectory(top: DirFd, path: string): DirFd {
   throw new ElfError('CHANGED', 'another process removed the directory', {path: posix.join(top.real, path)});
 }
 
-/** One that replaced another stays until that one takes its place; any other goes if it is the file that was moved. */
+/**
+ * A file that replaced another stays until that one is put back over it; any other is taken out if it is the file that
+ * was moved in.
+ */
 function takeOut(sides: Sides, step: MoveIn): void {
   const {staging} = sides;
   const [parent, name] = split(step.path);
@@ -326,7 +332,10 @@ function putBack(sides: Sides, {path}: Located): void {
   renameSync(from.at(name), to.at(name));
 }
 
-/** Make a directory that was removed since. It is known before it has its name, which nobody can give to another one. */
+/**
+ * Recreate a directory that was removed since. Its inode is recorded before it gets its name, so that no other
+ * directory can pass for it.
+ */
 function remake(sides: Sides, path: string): DirFd {
   const [parent, name] = split(path);
   using above = enterParent(sides, parent) ?? remake(sides, parent);
@@ -343,7 +352,7 @@ function remake(sides: Sides, path: string): DirFd {
 }
 
 /**
- * Remove a directory in which nothing is left. One that is not empty or is a mount point stays, and so does any file.
+ * Remove an empty directory. One that is not empty or is a mount point stays, and so does any file.
  *
  * @throws ElfError FILE_SYSTEM
  */
@@ -359,12 +368,12 @@ function removeEmpty(sides: Sides, {path}: Located): void {
   }
 }
 
-/** An empty directory that stays does not keep the rest from being done. */
+/** Failing to remove an empty directory does not stop the rest. */
 function tryToRemoveEmpty(sides: Sides, step: Located): void {
   try {
     removeEmpty(sides, step);
   } catch {
-    // It is in no one's way.
+    // It does no harm.
   }
 }
 
@@ -377,7 +386,7 @@ function tryToLink(from: string, to: string): boolean {
   }
 }
 
-/** Before a file is replaced, the other name of the old one is on the disk, and so are the directories that it is in. */
+/** Before a file is replaced, write the other name of the old one to disk, and the directories that it is in. */
 function syncReplaced(staging: DirFd, path: string, known: Set<string>): void {
   if (!hasFile(staging, `/replaced${path}`)) return;
   for (let at = posix.dirname(`/replaced${path}`); ; at = posix.dirname(at)) {
@@ -408,7 +417,7 @@ function isDirectory(directory: DirFd, name: string): boolean {
   return there?.stats.isDirectory() === true;
 }
 
-/** The directories of a root that a journal goes through, with device and inode: those that exist. */
+/** The existing directories of a root that a journal works in, with device and inode. */
 export function directoriesOf(root: DirFd, {prepare, commit, finish}: Journal): Record<string, string> {
   const steps: readonly Located[] = [...prepare, ...('path' in commit ? [commit] : []), ...finish];
   const found: Record<string, string> = {};

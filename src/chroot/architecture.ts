@@ -1,7 +1,7 @@
 /*
- * For which machine is a chroot? Asked of what its own tools wrote down, the most reliable first: dpkg knows the
- * native architecture of its system, debootstrap's first stage leaves a note where dpkg is not configured yet, and
- * the ELF header of a basic program decides where neither was at work.
+ * Which machine is a chroot for? The most reliable source decides: dpkg records the native architecture of its system,
+ * debootstrap's first stage leaves a note while dpkg is not configured yet, and without either, the ELF header of a
+ * basic program tells.
  */
 import {
   isNativeTarget,
@@ -58,7 +58,7 @@ export function describeArchitecture(name: string, evidence?: string): Architect
 export function architectureOf(root: Root, name?: string): Architecture {
   if (name !== undefined) return describeArchitecture(name);
   const found = findArchitecture(root);
-  // Once more by its name, for an error where no target has it.
+  // Look it up again by name, to throw an error if no target runs it.
   if (found !== undefined)
     return found.targets.length > 0 ? found : describeArchitecture(found.name, found.evidence);
   throw new ElfError('NOT_FOUND', 'cannot determine the architecture of this chroot', {
@@ -86,7 +86,7 @@ function fromDebootstrap(root: Root): Architecture | undefined {
   return fromNote(root, '/debootstrap/arch', (text) => text.split('\n')[0]);
 }
 
-/** What dpkg accepts, and no longer than any. */
+/** The names that dpkg accepts, up to a length that no real one reaches. */
 const architectureName = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 function fromNote(
@@ -101,7 +101,7 @@ function fromNote(
   return {name, evidence: path, targets, isNative: targets[0] !== undefined && isNativeTarget(targets[0])};
 }
 
-/** In bytes; the status of a full desktop has a quarter of it. */
+/** In bytes; the status file of a full desktop is a quarter of this. */
 const longestText = 1 << 25;
 
 function readText(root: Root, path: string): string {

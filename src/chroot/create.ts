@@ -1,10 +1,10 @@
 /*
- * A foreign Debian system from nothing, with debootstrap as it is: its first stage unpacks, its second stage
- * configures inside, under an emulator of this machine that is never in the chroot (machine-emulators.ts).
+ * Create a foreign Debian system with an unmodified debootstrap: its first stage unpacks the packages, its second stage
+ * configures them in the chroot, under an emulator of this machine that stays outside (machine-emulators.ts).
  *
  * Both stages run in namespaces (namespace.ts), so that nothing is left mounted or running, however they end. An
- * emulator that is to stay is installed before the second stage, and not in /debootstrap: to delete that is the
- * second stage's last act.
+ * emulator that should stay is installed before the second stage, and not in /debootstrap, which the second stage
+ * deletes at its end.
  */
 import {mkdirSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -36,9 +36,9 @@ import {defaultPath} from './program.js';
 import {runInChroot} from './run.js';
 import {stageFailed} from './stage-failure.js';
 
-/** How to go through debootstrap's second stage. */
+/** How to run debootstrap's second stage. */
 export interface FinishOptions {
-  /** Emulators of this machine. Default: the one for the architecture, out of PATH. */
+  /** Emulators of this machine. Default: the one for the architecture, from PATH. */
   readonly emulators?: readonly string[] | undefined;
   /** Leave the emulator in the chroot, under /usr/libexec/elfinterp. Default: false. */
   readonly keep?: boolean | undefined;
@@ -49,9 +49,9 @@ export interface FinishOptions {
   readonly idMap?: IdMapKind | 'auto' | undefined;
   /** Where debootstrap's progress goes. Default: this process's standard error. */
   readonly progress?: Stream | undefined;
-  /** Called at the beginning of each part of the work, with what it is. */
+  /** Called at the start of each step, with a description of it. */
   readonly onProgress?: ((message: string) => void) | undefined;
-  /** Called with each thing that is not as one might expect and does not stop the run. */
+  /** Called with each warning about something unexpected that does not stop the run. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -101,7 +101,7 @@ export async function createChroot(
   });
 }
 
-/** A symbolic link in the chroot, from the beginning to the end: two runs would spoil each other's work. */
+/** A symbolic link that is in the chroot during a run, so that two runs do not spoil each other's work. */
 const markName = '.elfinterp-create';
 
 /**
@@ -131,7 +131,7 @@ export async function resumeChroot(target: string, options: FinishOptions = {}):
   });
 }
 
-/** The second stage puts its log there in the end, and may leave the rest of its work where it was. */
+/** The second stage moves its log there at the end, and may leave its other files behind. */
 function isComplete(root: Root): boolean {
   return root.resolve('/var/log/bootstrap.log').found;
 }
@@ -167,7 +167,7 @@ async function finish(
   return {target, architecture, emulators, prefix};
 }
 
-/** Install the emulators where debootstrap leaves them; where that is, seen from inside. */
+/** Install the emulators where debootstrap leaves them alone; returns that prefix, seen from inside. */
 async function leaveEmulators(
   target: string,
   architecture: Architecture,
@@ -226,7 +226,7 @@ function requirePlain(target: string): void {
   });
 }
 
-/** What a first stage of ours left unfinished there may be done again. @throws ElfError CONFLICT */
+/** A first stage of ours that was left unfinished there may be repeated. @throws ElfError CONFLICT */
 function requireTarget(root: OpenRoot, target: string): void {
   if (isComplete(root))
     throw new ElfError('CONFLICT', 'both stages of debootstrap are already done', {path: target});
@@ -247,7 +247,7 @@ function requireTarget(root: OpenRoot, target: string): void {
   }
 }
 
-/** In containers the first stage leaves a link of /proc to itself, and the second one would want to mount there. */
+/** In containers the first stage makes /proc a link to itself, and the second one would try to mount there. */
 function mendProc(target: string): void {
   using root = openDirectory(target);
   using proc = root.openPath('proc');

@@ -2,7 +2,7 @@
  * Calling debootstrap.
  *
  * Root lets the first stage make device nodes, so that the chroot has them. In a user namespace no process may make
- * any: `container=lxc` is how debootstrap is told (functions: check_sane_mount, setup_devices).
+ * any, and `container=lxc` tells debootstrap so (functions: check_sane_mount, setup_devices).
  */
 import {closeSync, openSync, readFileSync, renameSync, unlinkSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -19,7 +19,7 @@ import {defaultPath} from './program.js';
 import {dropRights} from './run.js';
 import {findTool} from './tools.js';
 
-/** What debootstrap(8) has under the same names. */
+/** The options of debootstrap(8) with the same names. */
 export interface DebootstrapOptions {
   readonly architecture: string;
   readonly mirror?: string | undefined;
@@ -29,7 +29,7 @@ export interface DebootstrapOptions {
   readonly keyring?: string | undefined;
   /** Where downloaded packages are kept; made when it does not exist. */
   readonly cacheDirectory?: string | undefined;
-  /** Refuse packages whose signatures cannot be checked. Default: as root; else as debootstrap does. */
+  /** Refuse packages whose signatures cannot be checked. Default: true for root; otherwise what debootstrap does. */
   readonly checkSignatures?: boolean | undefined;
   /** More options, handed on as they are. */
   readonly debootstrapOptions?: readonly string[] | undefined;
@@ -70,14 +70,14 @@ export async function runFirstStage(
   }
 }
 
-/** Tell whether the second stage is what comes next: writing apt's sources is the last thing that the first one does. */
+/** Tell whether the second stage comes next: the first one ends by writing apt's sources. */
 export function firstStageDone(root: Root): boolean {
   return ['/debootstrap/debootstrap', '/etc/apt/sources.list'].every((path) => root.resolve(path).found);
 }
 
 /**
- * Undo what an interrupted second stage would stumble over when it starts again: packages in dpkg's status, to which
- * it adds one that it only feigns, and start-stop-daemon put aside, which it would put aside once more. The old status
+ * Undo what an interrupted second stage would trip over when it starts again: packages in dpkg's status, to which it
+ * adds a fake one, and start-stop-daemon, which it has moved aside and would move aside a second time. The old status
  * is kept until `removeOldStatus`.
  */
 export function rewindSecondStage(root: Root): void {
@@ -85,7 +85,7 @@ export function rewindSecondStage(root: Root): void {
   if (status.found && status.stats.isFile() && status.stats.size > 0n) {
     using directory = openDirectory(posix.dirname(status.host));
     const name = posix.basename(status.host);
-    // What was put aside first counts: a second attempt has a status of its own making.
+    // Keep the status that was put aside first: a later one comes from a second attempt.
     if (hasFile(directory, `/${oldStatus}`)) unlinkSync(directory.at(name));
     else renameSync(directory.at(name), directory.at(oldStatus));
     closeSync(openSync(directory.at(name), 'wx', 0o644));
@@ -135,7 +135,7 @@ function commandLine(suite: string, target: string, options: DebootstrapOptions)
   ];
 }
 
-/** debootstrap by itself unpacks unsigned packages where it has no keyring, and root would run them. */
+/** Without a keyring, debootstrap unpacks unsigned packages by default, and root would run them. */
 function signatureOption({checkSignatures, debootstrapOptions = []}: DebootstrapOptions): readonly string[] {
   if (debootstrapOptions.includes('--no-check-gpg')) return [];
   const check = checkSignatures ?? (process.geteuid?.() === 0 ? true : undefined);
@@ -148,7 +148,7 @@ function makeCache(directory: string): string {
   return cache.real;
 }
 
-/** Where the machine's tools are, whatever an ordinary user's PATH says. */
+/** This process's environment, with the directories of the machine's tools in PATH. */
 function environment(user: boolean): Record<string, string> {
   const own = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,

@@ -22,8 +22,8 @@ import {type BundlePlace, type FoundManifest, findManifest} from './manifest.js'
 import type {ProgramInside} from './program.js';
 
 /**
- * The flags that a bundle's emulators get unless told otherwise. P, so that programs see the argv[0] that they
- * were started with. Not F: the path is looked up in the chroot at each start, so no chroot pins another's file.
+ * The default flags of a bundle's emulators. P, so that programs see the argv[0] that they were started with. Not F:
+ * the path is looked up in the chroot at each start, so no chroot pins another's file.
  */
 export const defaultFlags = 'P';
 
@@ -88,7 +88,7 @@ export function planOwnEmulator(
 }
 
 /**
- * Say beforehand why a program would not run, as far as that can be seen: the kernel only says "Exec format error".
+ * Explain in advance why a program would not run, as far as that can be seen; the kernel says only "Exec format error".
  *
  * @param global whether only what is registered outside counts
  * @throws ElfError NOT_FOUND when nothing is registered for a foreign program
@@ -135,7 +135,7 @@ function planEmulator(root: Root, program: ManifestProgram, target: QemuTarget, 
   if (program.interpreter !== null) mustHave(root, program.interpreter);
   if (program.wraps === undefined) return registrationOf(root, program.path, target, flags);
   mustHave(root, program.wraps);
-  // Only the kernel can tell the emulator of flag P, and between the two is a shell.
+  // Only the kernel can tell the emulator about flag P, and here a shell is in between.
   return registrationOf(root, program.path, target, flags.replaceAll('P', ''));
 }
 
@@ -150,7 +150,7 @@ function registrationOf(root: Root, path: string, target: QemuTarget, flags: str
   return {
     name: nameOf(target),
     match: {type: 'magic', offset: 0, magic, mask},
-    // With F the kernel opens it at once, for a process that is not in the chroot; without, at each start, inside.
+    // With F the kernel opens it now, for a process outside the chroot; without F, at each start, inside.
     interpreter: flags.includes('F') && there.found ? there.host : path,
     flags,
   };

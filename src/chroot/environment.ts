@@ -1,13 +1,13 @@
 /*
  * The command's environment, and why the machine's programs must not see all of it.
  *
- * LD_PRELOAD=libfakeroot-sysv.so means the chroot's library. But the last program before the command is one of
- * this machine (it enters the chroot and then becomes the command), and its loader would read the variable too:
- * "object 'libfakeroot-sysv.so' cannot be preloaded" at best. So variables that a C library reads at start are
- * kept from it, and env(1) of the chroot sets them.
+ * LD_PRELOAD=libfakeroot-sysv.so means the chroot's library. But the last program before the command is one of this
+ * machine (it enters the chroot and then becomes the command), and its loader would read the variable too: "object
+ * 'libfakeroot-sysv.so' cannot be preloaded" at best. So variables that a C library reads at startup are hidden from
+ * it, and the chroot's env(1) sets them.
  *
- * A shell is on the way too (namespace.ts), and another one where the command has its own terminal. dash drops variables
- * whose names are none for it, such as INPUT_NODE-VERSION, so they have other names until no shell follows.
+ * A shell is on the way too (namespace.ts), and another one if the command has its own terminal. dash drops variables
+ * whose names it considers invalid, such as INPUT_NODE-VERSION, so they get other names until the last shell has run.
  */
 import type {Root} from '../loader/root.js';
 import {defaultPath} from './program.js';
@@ -24,7 +24,7 @@ interface GuestEnvironment {
 /** What loaders and C libraries read: the part of glibc's unsecvars.h that matters here, and all of LD_*. */
 const readByLoaders = /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|MALLOC_.*|NLSPATH)$/;
 
-/** The shell's own record of where it is, which is somewhere else inside. */
+/** The shell's record of its working directory, which is another one inside. */
 const ofThisDirectory = /^(PWD|OLDPWD)$/;
 
 /**
@@ -52,14 +52,14 @@ export function splitEnvironment(
   return {env, outside: [...outside, findTool('env'), ...late], inside: []};
 }
 
-/** What a shell passes on as it got it: a name of POSIX, and none that it sets itself. */
+/** Names that a shell passes on unchanged: valid in POSIX, and not among those that it sets itself. */
 const passedByShells = /^(?!(?:IFS|OPTIND|PPID|PWD|OLDPWD)$)[A-Za-z_]\w*$/;
 
 /**
  * Take an environment past the shells on the way.
  *
- * @returns what they get, and what precedes the first command behind them: empty, or what restores the rest. The values
- *   are in no command line that stays, where every user could read them.
+ * @returns the environment for the shells, and what precedes the first command after them: nothing, or what restores
+ *   the rest. No lasting command line contains the values, where every user could read them.
  */
 export function pastShells(
   all: readonly (readonly [string, string])[],
@@ -81,7 +81,7 @@ export function pastShells(
 /** What a command needs of the environment even when the rest is left out. */
 const essential = /^(TERM|COLORTERM|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY|QEMU_\w+)$/;
 
-/** The environment of a command that gets none of its own. */
+/** The environment of a command for which none is given. */
 export function chooseEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   {
@@ -94,7 +94,7 @@ export function chooseEnvironment(
   return {HOME: '/root', PATH: defaultPath, ...Object.fromEntries(kept), ...variables};
 }
 
-/** An ordinary user's PATH, with the directories added at its end that dpkg wants to find its tools in. */
+/** An ordinary user's PATH, followed by the directories in which dpkg expects its tools. */
 function withAdministration(path: string): string {
   const own = path.split(':').filter((directory) => directory !== '');
   const missing = defaultPath.split(':').filter((directory) => !own.includes(directory));

@@ -1,10 +1,10 @@
 /*
  * The entries that a private table hides.
  *
- * A user namespace with a table of its own sees none of the table outside (fs/binfmt_misc.c, load_binfmt_misc), so
- * what was registered there, another emulator or an interpreter of scripts, would be gone for the command. The
- * enabled ones are registered again. One with flag F holds a file open that we cannot take over; its path is
- * opened anew, and where there is no file any more a warning is given.
+ * A user namespace with a table of its own sees none of the table outside (fs/binfmt_misc.c, load_binfmt_misc), so what
+ * was registered there, another emulator or an interpreter of scripts, would be gone for the command. The enabled ones
+ * are registered again. One with flag F holds open a file that we cannot take over; its path is opened again, with a
+ * warning if the file is gone.
  */
 import {readFileSync} from 'node:fs';
 import {findBinfmtMount, mustFindTable, refuseHostWide} from '../binfmt/mount.js';
@@ -12,7 +12,7 @@ import {type BinfmtEntry, readTable, register} from '../binfmt/registry.js';
 import {ElfError} from '../errors.js';
 
 /**
- * Read the enabled entries of the table that counts for this process; none when it is mounted nowhere.
+ * Read the enabled entries of the table that applies to this process; none if it is not mounted.
  *
  * @param except where another table is mounted already, which hides that one
  */
@@ -34,14 +34,14 @@ export function readHostEntries(
   }
 }
 
-/** Register entries of the host's table in a private one; each that cannot be is warned of. */
+/** Register entries of the host's table in a private one; warn of each that cannot be registered. */
 export function registerAgain(
   mountPoint: string,
   entries: readonly BinfmtEntry[],
   taken: ReadonlySet<string>,
   onWarning: (message: string) => void,
 ): void {
-  // The oldest first, so that the newest is so again.
+  // Oldest first, so that the newest stays the newest.
   for (const {registration} of [...entries].reverse()) {
     const {name} = registration;
     if (taken.has(name)) continue;
@@ -55,7 +55,7 @@ export function registerAgain(
 }
 
 /**
- * Register in a new private table what the table outside has, except entries of the names given.
+ * Copy the entries of the outer table into a new private one, except those with the given names.
  *
  * @throws ElfError BAD_REQUEST for the machine's own table, NOT_FOUND
  */

@@ -48,7 +48,7 @@ export function planIdMap(kind: IdMapKind | 'auto' = 'auto'): IdMap {
   };
 }
 
-/** Whether only one id exists inside: what `unshare --map-root-user` makes is an identity of one id for its root. */
+/** Whether only one id exists inside; under `unshare --map-root-user`, even root's identity map has only one. */
 export function hasOneId({uids}: IdMap): boolean {
   return uids.reduce((sum, {count}) => sum + count, 0) === 1;
 }
@@ -94,7 +94,7 @@ export function parseSubordinateRanges(text: string, name: string, uid: number):
   return ranges;
 }
 
-/** The namespace of this process may itself have only some ids: each one that it has is kept. */
+/** This process's own namespace may have only some ids; all of them are kept. */
 function identityMap(): IdMap {
   const keep = (file: string) =>
     parseIdRanges(readFileSync(file, 'utf8')).map(({inside, count}) => ({inside, outside: inside, count}));
@@ -113,7 +113,9 @@ function subordinateMap(uid: number, gid: number): IdMap | undefined {
   };
 }
 
-/** None for a user who is not in /etc/passwd either: newuidmap refuses one without a name, whatever /etc/subuid has. */
+/**
+ * Empty also for a user who is not in /etc/passwd: newuidmap refuses a user without a name, whatever /etc/subuid says.
+ */
 function subordinateRanges(file: string, uid: number): readonly IdRange[] {
   try {
     return parseSubordinateRanges(readFileSync(file, 'utf8'), userInfo().username, uid);

@@ -1,7 +1,7 @@
 /*
- * Who would miss a bundle? A process that runs one of its programs, seen by what /proc/PID/exe and the mappings
- * are (device and inode, whatever the process calls them), and an entry of the table outside that names one.
- * The private tables of runs that are going on need no look: such a run is a process whose emulator is executing.
+ * What uses a bundle: a process that runs one of its programs, recognized by the device and inode of /proc/PID/exe and
+ * of its mappings (whatever their names), and an entry of the outer table that names one. The private tables of current
+ * runs need not be checked: such a run is itself a process that executes an emulator.
  */
 import {type BigIntStats, readdirSync, readFileSync, statSync} from 'node:fs';
 import {findBinfmtMount} from '../binfmt/mount.js';
@@ -10,7 +10,7 @@ import type {Manifest} from '../bundle/manifest.js';
 import {ElfError, printable} from '../errors.js';
 import type {Root} from '../loader/root.js';
 
-/** Say each use of a bundle that can be seen, in words. */
+/** Describe each visible use of a bundle. */
 export function findUses(root: Root, manifest: Manifest): readonly string[] {
   const paths = manifest.programs.flatMap(({path}) => [path, root.hostPath(path)]);
   return [...findProcesses(root, manifest), ...entriesNaming(paths)];

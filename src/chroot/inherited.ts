@@ -1,6 +1,6 @@
 /*
  * Descriptors that this process was started with. A shell's `exec 9</etc/shadow`, or a lock that a service holds, would
- * go on to every program that is started from here, into a chroot too, unless they are marked close-on-exec. Node marks
+ * be inherited by every program started from here, even in a chroot, unless it is marked close-on-exec. Node marks
  * those with low numbers, and offers no call to mark the others.
  */
 import {closeSync, openSync, readdirSync, readFileSync} from 'node:fs';
@@ -9,8 +9,7 @@ import {closeSync, openSync, readdirSync, readFileSync} from 'node:fs';
 const closeOnExec = 0o2000000;
 
 /**
- * Do something that starts a process, with what is open beyond its standard streams: in the place of each descriptor
- * that would be inherited it gets /dev/null.
+ * Start a process that gets /dev/null in place of each descriptor that it would inherit beyond its standard streams.
  *
  * @param first the number of the first descriptor to look at
  * @param start gets the rest of spawn's `stdio`
@@ -36,7 +35,7 @@ function isInherited(fd: number): boolean {
     const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
     return (Number.parseInt(flags, 8) & closeOnExec) === 0;
   } catch {
-    // The descriptor by which the directory was listed is closed again.
+    // This was the descriptor used to list the directory, which is closed by now.
     return false;
   }
 }

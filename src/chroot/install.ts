@@ -45,7 +45,7 @@ export interface InstallResult {
  * Nothing is bundled where this machine runs the programs itself, or where the chroot has a working emulator of its
  * own, unless programs are named. A bundle that is there already is replaced; emulators for other targets stay.
  *
- * @param programs emulators of this machine; default: the one for the chroot's architecture, out of PATH
+ * @param programs emulators of this machine; default: the one for the chroot's architecture, from PATH
  * @throws ElfError NOT_FOUND (no such chroot or emulator), UNSUPPORTED (no such architecture), BUSY (a program of
  *   the bundle that would be replaced is running), and what `bundle` throws
  * @example
@@ -62,7 +62,7 @@ export async function installEmulator(
     throw new ElfError('BAD_REQUEST', 'this is the root directory of the machine, not a chroot', {
       path: chroot,
     });
-  // Where a bundle is has to be known before the question where one goes.
+  // Settle interrupted changes first: where a bundle is decides where the new one goes.
   inWords(root.host, () => settle(root.top));
   const architecture = architectureOf(root, options.architecture);
   const own = findOwnEmulator(root, architecture.targets);
@@ -94,7 +94,7 @@ export async function installEmulator(
   return {...result, emulators, bundle: bundled, notes};
 }
 
-/** Where the files are that are bundled: made one file each, if that is wanted. */
+/** The files to bundle, each packed into one file if requested. */
 async function oneFileEach(
   emulators: readonly string[],
   {oneFile = false, root, isolate = true}: InstallOptions,
@@ -118,7 +118,7 @@ function noteOnTargets({programs}: Manifest, {name, targets}: Architecture): str
   ];
 }
 
-/** Where a bundle is already, or goes; one that is there must be one that can be replaced. */
+/** The prefix of the existing bundle, else of the new one; an existing bundle must be replaceable. */
 function prefixFor(root: Root, {prefix, libs}: InstallOptions): string {
   if (prefix === undefined)
     return findManifest(root, {libs: libs ?? defaultLibs})?.manifest.prefix ?? defaultPrefixes[0];

@@ -1,6 +1,6 @@
 /*
- * Registering an emulator for whatever root directory a program is started in: chroots, docker, schroot. It is one
- * file (cache/self-contained.ts), registered with flag F, and seen to start in an empty directory.
+ * Registering an emulator for programs in any root directory: chroots, docker, schroot. It is one file
+ * (cache/self-contained.ts), registered with flag F, and tested in an empty directory.
  *
  * For the machine's own table that file is kept outside of the cache (kept-file.ts), where an entry of /etc/binfmt.d
  * finds it at boot.
@@ -40,7 +40,7 @@ export interface KeepOptions extends EmulatorOptions, SelfContainedOptions {
 
 /** How an emulator is registered. */
 export interface RegisterOptions extends KeepOptions, TableOptions {
-  /** With `table`: register there first what it hides. Default: false. */
+  /** With `table`: first register the entries that it hides. Default: false. */
   readonly inherit?: boolean | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface KeptEmulator {
 export async function keepEmulator(emulator: string, options: KeepOptions = {}): Promise<KeptEmulator> {
   const program = locateEmulator(emulator);
   const describe = describer(program, options);
-  // For its errors: nothing is written for what cannot be registered.
+  // Called for its errors, so that nothing is written for what cannot be registered.
   describe(program);
   using one = await selfContained(program, options);
   if (one.isStatic) return {registration: describe(one.path), file: undefined, notes: []};
@@ -71,7 +71,7 @@ export async function keepEmulator(emulator: string, options: KeepOptions = {}):
 }
 
 /**
- * Register an emulator, as one file, so that it starts in every root, and see it start in an empty one.
+ * Register an emulator, as one file, so that it starts in every root, and test it in an empty one.
  *
  * @throws ElfError as `keepEmulator` and `registerInTable` do, COMMAND_FAILED when a tiny program does not run;
  *   nothing is registered or kept then, nor when a signal ends the test
@@ -99,7 +99,7 @@ export async function registerEverywhere(
       const notes = registerInTable(registration, options);
       return {registration, file, notes: [...notes, ...(await prove(registration, options, signal))]};
     } catch (error) {
-      // Another entry may be for a file that was there before.
+      // Another entry may use a file that was there before.
       if (kept?.isNew) removeKept(kept.path);
       throw error;
     }
@@ -107,8 +107,8 @@ export async function registerEverywhere(
 }
 
 /**
- * Take an entry out of the table, and with it the file that `registerEverywhere` kept for it. What a private table has
- * may be an entry of the machine's as well, so only for the latter a file is removed.
+ * Remove an entry from the table, and the file that `registerEverywhere` kept for it. The file of an entry in a private
+ * table may also serve the machine's own table, so it is removed only with an entry of the latter.
  *
  * @returns the file that was removed
  * @throws ElfError NOT_FOUND, BAD_REQUEST, FILE_SYSTEM
@@ -135,7 +135,7 @@ function refuseTaken(mountPoint: string, name: string): void {
   });
 }
 
-/** What an entry promises, that it works whatever is in the root, is tried where nothing is. */
+/** An entry must work whatever the root contains, so it is tested in an empty one. */
 async function prove(
   registration: Registration,
   options: TableOptions,

@@ -1,6 +1,6 @@
 /*
  * The file of an emulator that is registered for the whole machine. A record beside it says that we put it there, so
- * that removing the entry removes the file, and no other user's file.
+ * that removing the entry removes this file, and never someone else's.
  *
  *   /var/lib/elfinterp/qemu-aarch64         the emulator, its loader and its libraries
  *   /var/lib/elfinterp/qemu-aarch64.json    its hash, and what it was made from
@@ -48,7 +48,7 @@ export interface Kept {
 }
 
 /**
- * Copy the one file to where it stays; what is there of another version gives way.
+ * Copy the file to its permanent place; another version that is there is replaced.
  *
  * @throws ElfError CONFLICT for a file that we did not put there, or that was changed; FILE_SYSTEM
  */
@@ -56,7 +56,7 @@ export function keepFile({path, program}: SelfContained, into: string): Kept {
   using directory = openOwnDirectory(absolutePath(into), 0o755);
   const name = basename(program);
   return inWords(directory.real, () => {
-    // Known to be ours before it is there: an interrupted run leaves a record without a file, which does no harm.
+    // The record is written before the file: an interrupted run leaves a record without a file, which does no harm.
     const {sha256, size} = contentOf(fileSource(path));
     const previous = requireOurs(directory, name);
     const isNew = previous === undefined;
@@ -142,7 +142,7 @@ function recordOf(name: string): string {
   return `${name}.json`;
 }
 
-/** The interpreter of an entry may be anywhere, also where others write or nothing is. */
+/** The interpreter of an entry may be anywhere, even where others can write or nothing exists. */
 function findQuietly(path: string): DirFd | undefined {
   try {
     return findOwnDirectory(path);

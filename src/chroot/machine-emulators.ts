@@ -57,7 +57,7 @@ export function emulatorForChroot(chroot: string): string | undefined {
   return architecture.isNative ? undefined : findHostEmulator(architecture);
 }
 
-/** An emulator whose name does not say its target counts as what the chroot needs, if it is the only one. */
+/** If only one emulator is named and its name does not tell its target, assume the one that the chroot needs. */
 function targetOf(name: string, named: readonly string[], needed: QemuTarget | undefined): QemuTarget {
   return named.length === 1 && needed !== undefined ? (toldBy(name) ?? needed) : targetOfEmulator(name);
 }
@@ -127,7 +127,10 @@ function withF(flags: string): string {
   return flags.includes('F') ? flags : `${flags}F`;
 }
 
-/** Make each emulator one file: where they are, until they are disposed of. @throws ElfError as `selfContained` does */
+/**
+ * Make each emulator one file; returns their paths, valid until they are disposed of. @throws ElfError as
+ * `selfContained` does
+ */
 export async function fetchFiles(
   programs: readonly string[],
   options: SelfContainedOptions = {},

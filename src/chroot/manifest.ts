@@ -5,12 +5,12 @@ import {ElfError} from '../errors.js';
 import {findOwn} from '../loader/inside.js';
 import {Root} from '../loader/root.js';
 
-/** Where `chroot install` puts a bundle: to be gone after debootstrap's second stage, or to stay. */
+/** Where `chroot install` puts a bundle: the first is removed by debootstrap's second stage, the second stays. */
 export const defaultPrefixes = ['/debootstrap', '/usr/libexec/elfinterp'] as const;
 
 export const defaultLibs = 'qemu-libs';
 
-/** Of the bundles of other programs. */
+/** Library directory of the bundles of other programs. */
 const generalLibs = 'lib';
 
 /** Where to look for a chroot's bundle. */
@@ -44,7 +44,7 @@ export function findManifest(root: Root, {prefix, libs}: BundlePlace = {}): Foun
 }
 
 /**
- * The same for any bundle: of programs that are not emulators, too, in a directory of `/opt` or in `/`.
+ * The same for any bundle, including those of programs other than emulators, in `/` or in a directory of `/opt`.
  *
  * @throws ElfError BAD_REQUEST when there are several, and as `findManifest` does
  */
@@ -64,7 +64,7 @@ export function findBundle(root: Root, place: BundlePlace = {}): FoundManifest |
   return found[0];
 }
 
-/** Each may have megabytes, and one file many names. */
+/** Each may be megabytes long, and one file may have many names. */
 const mostUnreadable = 16;
 
 function ambiguous(root: Root, what: string, found: readonly FoundManifest[]): ElfError {
@@ -81,7 +81,7 @@ function namesIn(root: Root, path: string): string[] {
   return there.found && there.stats.isDirectory() ? root.names(there.host) : [];
 }
 
-/** Others have a lib and a manifest.json, too, or a link to a directory. */
+/** Other software also has a lib directory with a manifest.json, or a link in its place. */
 function readIfBundle(root: Root, prefix: string, libs: string): FoundManifest | 'unreadable' | undefined {
   try {
     return readManifest(root, prefix, libs);

@@ -6,7 +6,7 @@ export function mountOf(path: string): Mount | undefined {
   const mounts = readMounts().filter(
     (mount) => path === mount.path || path.startsWith(mount.path === '/' ? '/' : `${mount.path}/`),
   );
-  // Of equally long ones the last is mounted over the others.
+  // Of several on one mount point, the last covers the others.
   return mounts.reduce<Mount | undefined>(
     (best, mount) => (best === undefined || mount.path.length >= best.path.length ? mount : best),
     undefined,

@@ -2,15 +2,15 @@
  * What a command in a chroot finds mounted, as lines of shell for namespace.ts. All of it happens in a private
  * mount namespace and ends with it.
  *
- * /proc first replaces the machine's own in that namespace: it shows the new pid namespace, it is free of systemd's
- * automount (which would mount binfmt_misc on the host as soon as a process looks), and its sys/fs/binfmt_misc is
- * where the private table goes, so that the programs in the chroot see that table and no other.
+ * A new /proc first replaces the machine's own in that namespace: it shows the new pid namespace, it is free of
+ * systemd's automount (which would mount binfmt_misc on the host as soon as a process looks), and its
+ * sys/fs/binfmt_misc is where the private table goes, so that the programs in the chroot see that table and no other.
  *
  * /dev is made new, with the few devices that programs need: the machine's own would offer its disks to root.
  *
- * The owner of the chroot can replace its directories by links at any moment. So no file is made by a path of the chroot:
- * /dev is filled where nobody else can reach it, and moved; a file to mount on is made in directories that are held.
- * A mount that is led elsewhere is one of this namespace only.
+ * The owner of the chroot can replace its directories by links at any moment. So no file is made by a path of the
+ * chroot: /dev is filled where nobody else can reach it and then moved; a file to mount on is created in directories
+ * that are held open. A mount that such a link redirects exists only in this namespace.
  */
 import {chmodSync, closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -27,13 +27,13 @@ export interface BindMount {
   readonly source: string;
   /** Where it appears inside the chroot, from its root; it must exist there, except below /dev. Default: as on the machine. */
   readonly target?: string | undefined;
-  /** What is mounted below the source stays as it is. */
+  /** Make it read-only; mounts below the source stay as they are. */
   readonly readOnly?: boolean | undefined;
 }
 
-/** What of the machine is seen in the chroot. */
+/** What the chroot sees of the machine. */
 export interface MountOptions {
-  /** A /proc of the command's own processes. Default: true, as with the next two, where the chroot has the directory. */
+  /** A /proc of the command's own processes. Default, as with the next two: true if the chroot has the directory. */
   readonly proc?: boolean | undefined;
   /** The machine's /sys. */
   readonly sys?: boolean | undefined;
@@ -94,7 +94,7 @@ export function planMounts(root: Root, privateTable: boolean, options: PlannedMo
     .join('\n');
 }
 
-/** What a command finds that sees the machine's own files, and no chroot. */
+/** Mounts for a command that runs on the machine's own files, without a chroot. */
 export function planMachineMounts(): string {
   return attempt('mount a new /proc', 'mount', '-t', 'proc', 'proc', '/proc');
 }
@@ -104,10 +104,10 @@ export function planPrivateTable(): string {
   return step(binfmtStep, 'mount', '-t', 'binfmt_misc', 'binfmt_misc', binfmtMountPoint);
 }
 
-/** What every program may open. A file in a tmpfs is the place to mount each one on. */
+/** Devices that every program may open. Each is mounted on a file in a tmpfs. */
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
-/** Where /dev may be made: a directory of the kernel's, to which nobody else has a path. */
+/** Where /dev may be built: directories of the kernel, out of everybody else's reach. */
 const workshops = ['/proc/fs', '/sys/kernel'];
 
 /** @param binds what else is to be in it */
@@ -165,7 +165,7 @@ function makePlace(bind: BindMount, workshop: string): string {
   return `(umask 022; ${make}) 2>/dev/null`;
 }
 
-/** What the terminal of the command is made of (terminal.ts) is the chroot's, so that it has a name there. */
+/** The command's own terminal (terminal.ts) is made from the chroot's devpts, so that it has a name there. */
 function planOwnTerminal(pts: string): string[] {
   return [
     attempt('mount /dev/ptmx', 'mount', '--bind', `${pts}/ptmx`, '/dev/ptmx'),
@@ -186,13 +186,13 @@ function bindDevice(source: string, target: string): string[] {
 const resolver = '/etc/resolv.conf';
 const hostNames = '/etc/hosts';
 
-/** As in the file system of a container image, whose runtime mounts one over it. */
+/** Whether a file is empty, as in a container image whose runtime mounts another over it. */
 function hasEmpty(root: Root, path: string): boolean {
   const there = root.resolve(path);
   return there.found && there.stats.isFile() && there.stats.size === 0n && existsSync(path);
 }
 
-/** A file to mount on is made where there is none; often that is where a link leads which a service would fill. */
+/** The file to mount on is created if it is missing; often it is the target of a link that a service would fill in. */
 function planOwnFile(root: Root, path: string): string {
   const there = root.resolve(path);
   if (there.found) requireVisible(root, there.inside, path);
@@ -252,7 +252,7 @@ function requireNewPlace(root: Root, place: string, path: string): void {
   requireVisible(root, place, path);
 }
 
-/** By now something else is mounted there than what was looked at, and /proc/self/root leads out of any root. */
+/** At mount time these are no longer the directories that were checked, and /proc/self/root leads out of any root. */
 function requireVisible(root: Root, place: string, path: string): void {
   if (/^\/(proc|sys|dev)(\/|$)/.test(place)) throw noPlace(root, place, path);
 }
@@ -269,7 +269,7 @@ function noPlace(root: Root, place: string, path: string): ElfError {
 }
 
 /**
- * The absolute paths that a bind mount is between. A relative target starts at the root of the chroot: this machine's
+ * The absolute source and target of a bind mount. A relative target starts at the root of the chroot: this machine's
  * working directory means nothing there.
  *
  * @throws ElfError BAD_REQUEST for an empty path, which would be the working directory, or the whole chroot
@@ -285,7 +285,7 @@ export function placesOf({source, target}: BindMount) {
   return {source: from, target: posix.resolve('/', target ?? from)};
 }
 
-/** @param makeReadOnly how: a bind mount that stays writable is an error, or a warning */
+/** @param makeReadOnly `step` or `attempt`: whether a bind mount that stays writable is an error or a warning */
 function planBind(root: Root, bind: BindMount, makeReadOnly = step): string {
   const {source, target} = placesOf(bind);
   const from = sourceOf(source);
@@ -323,8 +323,8 @@ function sourceOf(path: string): Found {
 }
 
 /**
- * Only what the chroot has a directory for, found without leaving it. In containers, debootstrap's first stage makes
- * /proc a link to /proc, which inside is a circle; its second stage puts that right.
+ * Plan a mount only if the chroot has the directory, found without leaving it. In containers, debootstrap's first stage
+ * makes /proc a link to /proc, which is a loop inside; its second stage fixes that.
  */
 function within(root: Root, path: string, plan: (target: string) => string): string | undefined {
   const there = root.resolve(path);
@@ -363,7 +363,7 @@ function command(tool: 'ln' | 'mkdir', ...rest: readonly string[]): string {
 }
 
 /**
- * Quote for a shell. It reads the script by lines, and so do the readers of mountinfo.
+ * Quote for a shell. It reads the script line by line, as programs read mountinfo.
  *
  * @throws ElfError BAD_REQUEST for a newline
  */

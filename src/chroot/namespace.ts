@@ -1,5 +1,5 @@
 /*
- * A place that is gone when its last process is: user, mount and pid namespaces around one command.
+ * User, mount and pid namespaces around one command, gone when the last process is.
  *
  *   elfinterp
  *     setpriv --pdeathsig KILL, which becomes
@@ -41,7 +41,10 @@ interface NamespaceOptions {
   readonly onWarning: (message: string) => void;
   /** Whether the command is script(1), and signals are for what that runs. Default: false. */
   readonly hasOwnTerminal?: boolean | undefined;
-  /** Whether user ids are its own as well; without, it takes root, who keeps all rights. Default: true. */
+  /**
+   * Whether to create a user namespace as well; without one, the caller must be root, and keeps all rights. Default:
+   * true.
+   */
   readonly user?: boolean | undefined;
 }
 
@@ -88,7 +91,8 @@ function start(options: NamespaceOptions): Namespace {
 
 /**
  * What the shell starts with: the rest comes over descriptor 3, so that `ps` inside does not show it. The variables
- * have long names because a shell passes on those that the command's environment has as well, changed.
+ * have long names to stay clear of the command's environment: a shell passes on its own value of a variable that it
+ * inherited.
  */
 const boot = `
 elfinterp_script=
@@ -121,9 +125,9 @@ proceed
 `;
 
 /**
- * Descriptor 4 is the command's standard error; 2 leads to elfinterp, for what the shell itself has to say. The
- * parentheses keep it so: a redirection of the command alone would hold for the shell as well until it ends. And
- * an untrapped Ctrl-C would be the shell's exit status, whatever the command makes of it.
+ * Descriptor 4 is the command's standard error; 2 leads to elfinterp, for the shell's own messages. The parentheses
+ * keep it that way: without them, the redirections would apply to the shell as well. Without the trap, Ctrl-C would set
+ * the shell's exit status, whatever the command does about it.
  */
 const epilogue = `
 say mounted
@@ -179,7 +183,7 @@ export class Namespace {
     this.#lines = createInterface({input: this.#talk})[Symbol.asyncIterator]();
   }
 
-  /** Node makes no pipes, whatever its types say, where this process may open no more files. */
+  /** Whatever its types say, Node makes no pipes when this process cannot open any more files. */
   #pipe(fd: 2 | 3): Readable | Duplex {
     const stdio = this.#child.stdio as ChildProcess['stdio'] | undefined;
     const pipe = stdio?.[fd];
@@ -194,7 +198,7 @@ export class Namespace {
     return this.#child.pid ?? -1;
   }
 
-  /** Let the shell go on, and wait until it has come to `word`. */
+  /** Let the shell continue, and wait until it says `word`. */
   async proceed(word: string): Promise<void> {
     this.#talk.write('go\n');
     await this.expect(word);
@@ -239,7 +243,7 @@ export class Namespace {
   }
 
   async #failure(): Promise<ElfError> {
-    // Not only until it ended, but until all that it had to say has arrived.
+    // Wait not only for its end, but until all of its output has arrived.
     const [status] = await Promise.all([this.#exit, this.#closed]);
     const complaint = this.#complaint.trim().split('\n').pop();
     // unshare and the shell name the call in every language.
@@ -285,7 +289,7 @@ const rootHint =
 const userHint =
   'unprivileged user namespaces allowed (kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), and no chroot around this process';
 
-/** The exit status as a shell has it: 128 and the signal's number when a signal ended it. */
+/** The exit status as a shell reports it: 128 plus the signal's number if a signal ended it. */
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(cannotStart(child.spawnfile, error)));

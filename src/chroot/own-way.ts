@@ -1,9 +1,9 @@
 /*
  * Directories that debootstrap works in.
  *
- * debootstrap goes by paths. As root it must have none that another user can lead elsewhere, because it would create and
- * overwrite files wherever that user likes. To look before the directory is made is not enough: in /tmp another user
- * may make it first.
+ * debootstrap works with paths. As root it must not be given one that another user can redirect, because it would
+ * create and overwrite files wherever that user likes. Checking before the directory is created is not enough: in /tmp
+ * another user may create it first.
  */
 import {ElfError, systemError} from '../errors.js';
 import {OpenRoot} from '../loader/open-root.js';

@@ -26,7 +26,7 @@ export function fillTable(namespace: Namespace, {registrations, hostEntries, onW
   for (const registration of registrations) register(table, registration);
 }
 
-/** The kernel says "permission denied" both of what it does not know and of what it is told to forbid. */
+/** The kernel reports "permission denied" both for what it does not support and for what it is configured to forbid. */
 export function explainMount(error: unknown): never {
   if (!(error instanceof ElfError) || error.value !== binfmtStep) throw error;
   throw new ElfError('UNSUPPORTED', 'the user namespace does not get its own binfmt_misc table', {

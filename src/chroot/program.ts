@@ -1,7 +1,7 @@
 /*
- * What a command in a chroot is: found the way the kernel and execvp(3) would find it there, without running
- * anything. It serves messages that say more than "No such file or directory", so whatever cannot be known from
- * outside (a directory that only the mapped user may read) is left to the kernel.
+ * Find a command's program in a chroot as the kernel and execvp(3) would, without running anything. This is for
+ * messages that say more than "No such file or directory", so whatever cannot be known from outside (a directory that
+ * only the mapped user may read) is left to the kernel.
  */
 import {posix} from 'node:path';
 import {ElfError, printable} from '../errors.js';
@@ -21,7 +21,7 @@ export const defaultPath = usualDirectories.join(':');
 /** Bytes that the kernel reads of a program before it decides (BINPRM_BUF_SIZE). */
 const headLength = 256;
 
-/** The kernel gives up after as many interpreters of interpreters. */
+/** The kernel gives up after this many interpreters of interpreters. */
 const mostInterpreters = 5;
 
 /**

@@ -21,7 +21,7 @@ import {type BundlePlace, findBundle} from './manifest.js';
 
 /** Which bundle to remove, and how strictly. */
 export interface RemoveOptions extends BundlePlace {
-  /** Remove files that were changed since they were installed as well. Default: false. */
+  /** Also remove files that were changed since they were installed. Default: false. */
   readonly force?: boolean | undefined;
 }
 
@@ -80,7 +80,7 @@ function nothingThere(root: Root): ElfError {
   return new ElfError('NOT_FOUND', 'no bundle is installed in this chroot', {path: root.host});
 }
 
-/** The files to remove, but for the manifest, each with its state if it is the one that was installed. */
+/** The files to remove, except the manifest, each with its state if it is unchanged since installation. */
 function findFiles(
   root: OpenRoot,
   manifest: Manifest,

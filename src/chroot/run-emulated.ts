@@ -1,7 +1,7 @@
 /*
- * A command of this machine with emulators at hand that are registered for it alone: for programs that make their own
- * containers (buildah, podman) and for test suites of other architectures. There is no chroot; the command sees this
- * machine's files, and a table of binfmt_misc in which the emulators are.
+ * Run a command of this machine with emulators registered for it alone: for programs that make their own containers
+ * (buildah, podman) and for test suites of other architectures. There is no chroot; the command sees this machine's
+ * files, and a table of binfmt_misc in which the emulators are.
  *
  * A namespace that the command makes itself has no table of its own and sees this one (fs/binfmt_misc.c,
  * load_binfmt_misc), and flag F makes the emulators start in every root.
@@ -27,8 +27,9 @@ export interface EmulatedRunOptions {
   /** Flags of the registrations, out of P, O and C; F is added. Default: `P`. */
   readonly flags?: string | undefined;
   /**
-   * Default: `auto`, which is `identity` as root, else `subordinate` if the user has such ids, else `single`. In the last two
-   * the user is root inside, as `buildah unshare` has it. `own` lets the command keep the user's own id, and no rights.
+   * Default: `auto`, which is `identity` as root, else `subordinate` if the user has such ids, else `single`. In the
+   * last two the user is root inside, as with `buildah unshare`. With `own`, the command keeps the user's own id,
+   * without privileges.
    */
   readonly idMap?: IdMapKind | 'auto' | 'own' | undefined;
   /** The command's whole environment. Default: this process's own. */
@@ -37,16 +38,16 @@ export interface EmulatedRunOptions {
   readonly cwd?: string | undefined;
   /** Standard input, output and error. Default: this process's own. */
   readonly stdio?: readonly [Stream, Stream, Stream] | undefined;
-  /** Called when something takes long, with what it is. */
+  /** Called when something takes long, with a description of it. */
   readonly onProgress?: ((message: string) => void) | undefined;
-  /** Called with each thing that is not as one might expect and does not stop the run. */
+  /** Called with each warning about something unexpected that does not stop the run. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
  * Run a command of this machine with emulators registered for it alone, and wait for it.
  *
- * @param emulators for what: Debian architectures (arm64), targets of qemu-user (aarch64), or paths of emulators
+ * @param emulators what to emulate: Debian architectures (arm64), qemu-user targets (aarch64), or paths of emulators
  * @throws ElfError BAD_REQUEST (no command), NOT_FOUND (no such emulator), UNSUPPORTED (no such architecture, or the
  *   kernel does not allow it)
  * @example
@@ -122,7 +123,7 @@ function architectureOf(name: string) {
   return target === undefined ? describeArchitecture(name) : {name, targets: [target]};
 }
 
-/** Back to the working directory; with one's own id, in a user namespace in which that is the only one. */
+/** Return to the working directory; to keep the user's own id, in a user namespace in which it is the only one. */
 function entering(cwd: string, keepsId: boolean): readonly string[] {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
   const own = keepsId && uid !== 0 ? ['--user', `--map-user=${uid}`, `--map-group=${gid}`] : [];
@@ -130,8 +131,8 @@ function entering(cwd: string, keepsId: boolean): readonly string[] {
 }
 
 /**
- * What buildah, podman and skopeo know a user namespace by that was made for them, as `buildah unshare` makes one
- * (containers/storage, pkg/unshare): they keep to the user's own storage then.
+ * How buildah, podman and skopeo recognize a user namespace made for them, as by `buildah unshare` (containers/storage,
+ * pkg/unshare): they then use the user's own storage.
  */
 function rootless({kind}: IdMap): Record<string, string> {
   if (kind === 'identity') return {};

@@ -2,10 +2,11 @@
  * Run a command in a chroot whose programs this machine cannot run by itself.
  *
  * The emulator is registered with binfmt_misc in a user namespace of its own, which Linux allows since 6.7. So the
- * host's table is neither read for more than its entries nor written, an ordinary user can do it, two chroots can
- * have two emulators for one architecture, and all of it is gone when the command has ended, however it ended.
+ * host's table is only read for its entries and never written, an ordinary user can do it, two chroots can have two
+ * emulators for one architecture, and all of it is gone when the command ends, however it ends.
  *
- * It keeps programs apart from the host's tables, not malice from the host: root in an identity map is root's user id.
+ * It isolates programs from the host's tables, but does not protect the host from malice: root in an identity map has
+ * root's user id outside.
  */
 import {readlinkSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -33,7 +34,7 @@ import {workingDirectoryInside} from './working-directory.js';
 export interface ChrootRunOptions extends BundlePlace, MountOptions {
   /**
    * Emulators of this machine to use, instead of those in the chroot. Default: where the chroot has none for the
-   * command, the one for its architecture, out of PATH. Each is registered as one file, and none is put into the chroot.
+   * command, the one for its architecture, from PATH. Each is registered as one file, and none is put into the chroot.
    */
   readonly emulators?: readonly string[] | undefined;
   /** Flags of the emulators' registration, out of P, O, C and F. Default: `P`; F is added to one of this machine. */
@@ -42,9 +43,9 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly idMap?: IdMapKind | 'auto' | undefined;
   /** The command's whole environment. Default: this process's own, as `keepEnv` says, and `variables`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Pass this process's environment on, and not only PATH, HOME, TERM and the proxies. Default: true. */
+  /** Pass on this process's whole environment, not only PATH, HOME, TERM and the proxies. Default: true. */
   readonly keepEnv?: boolean | undefined;
-  /** Variables to set besides. */
+  /** Additional variables to set. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Working directory inside. Default: this process's own where it can be seen from inside, else `/`. */
   readonly cwd?: string | undefined;
@@ -52,15 +53,15 @@ export interface ChrootRunOptions extends BundlePlace, MountOptions {
   readonly global?: boolean | undefined;
   /** Standard input, output and error. Default: this process's own. */
   readonly stdio?: readonly [Stream, Stream, Stream] | undefined;
-  /** Called when something takes long, with what it is. */
+  /** Called when something takes long, with a description of it. */
   readonly onProgress?: ((message: string) => void) | undefined;
-  /** Called with each thing that is not as one might expect and does not stop the run. */
+  /** Called with each warning about something unexpected that does not stop the run. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** How the command ended. */
 export interface ChrootRunResult {
-  /** As a shell has it: 128 and the number of the signal when one ended the command. */
+  /** As a shell reports it: 128 plus the signal's number if a signal ended the command. */
   readonly exitCode: number;
 }
 
@@ -186,7 +187,7 @@ function intoChroot(root: Root, cwd: string): readonly string[] {
   return [findTool('unshare'), `--root=${root.host}`, `--wd=${cwd}`, '--'];
 }
 
-/** Drop the capabilities that were kept for the way (namespace.ts), and groups that exist only outside. */
+/** Drop the capabilities that were kept for the setup (namespace.ts), and groups that exist only outside. */
 export function dropRights({kind}: IdMap): readonly string[] {
   const groups = kind === 'subordinate' ? ['--clear-groups'] : [];
   return [findTool('setpriv'), '--inh-caps=-all', '--ambient-caps=-all', ...groups];

@@ -5,9 +5,9 @@
  * Ctrl-C; passing on ours would interrupt it twice. Such a signal cannot be told from one of kill(1), so SIGINT
  * and SIGQUIT are passed on only when we are not in a terminal's foreground, or the command has a terminal of its own.
  *
- * `unshare` is in that group too, and what kills it kills everything in its namespaces. So it is started with all of
- * them ignored, by an env(1) that can do that, and a second one gives what it starts their usual meaning again: a shell
- * cannot (POSIX, trap), and Node starts every process with the usual meaning.
+ * `unshare` is in that group too, and killing it kills everything in its namespaces. So an env(1) that can do that
+ * starts it with all of these signals ignored, and a second one restores their default actions for what it starts: a
+ * shell cannot (POSIX, trap), and Node starts every process with the defaults.
  */
 import {type ChildProcess, spawnSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
@@ -18,9 +18,9 @@ const fromTerminal = ['SIGINT', 'SIGQUIT'] as const;
 const ending = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
 
 /**
- * Do something that is undone when it is ended early: a signal tells it to end, and ends this process when it has.
+ * Do work that undoes itself when interrupted: a signal aborts it, and ends this process once it is done.
  *
- * @param work gets what is aborted then
+ * @param work gets the AbortSignal
  */
 export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -38,7 +38,10 @@ export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>):
   }
 }
 
-/** What precedes a command that is to ignore these signals, and what it starts, to which they mean something again. */
+/**
+ * What precedes a command that should ignore these signals, and what precedes the one it starts, which gets their
+ * default actions back.
+ */
 export interface SignalShield {
   readonly ignoring: readonly string[];
   readonly again: readonly string[];
@@ -103,7 +106,10 @@ function inForeground(): boolean {
   return hasTerminal && isForeground;
 }
 
-/** Whether a controlling terminal exists and another process group has it: who changes its settings is stopped. */
+/**
+ * Whether a controlling terminal exists and another process group is its foreground group: changing its settings would
+ * stop this process.
+ */
 export function inBackground(): boolean {
   const {hasTerminal, isForeground} = jobOf();
   return hasTerminal && !isForeground;

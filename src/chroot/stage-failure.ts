@@ -3,7 +3,7 @@ import {ElfError} from '../errors.js';
 import {quoted} from '../source/shell-word.js';
 import {findLog} from './debootstrap.js';
 
-/** What a shell reports of a command that Ctrl-C, a closed terminal or kill(1) ended. */
+/** What a shell reports for a command that Ctrl-C, a closed terminal or kill(1) ended. */
 const interruptions = [
   128 + constants.signals.SIGHUP,
   128 + constants.signals.SIGINT,

@@ -3,9 +3,9 @@
  *
  * ioctl(TIOCSTI) puts characters into the input of one's own terminal as if they had been typed. When the guest has
  * ended, the caller's shell reads and runs them, with the caller's rights. Linux 6.2 has a switch against it
- * (dev.tty.legacy_tiocsti, tty(4)); older kernels have none. Where it is not off, the guest gets a pseudo-terminal of
- * its own, as `su --pty` makes one: script(1) copies between the two and does not hand on the outer one. It makes the
- * outer one raw for that, which stops a job in the background (termios(3), SIGTTOU); such a job gets a warning instead.
+ * (dev.tty.legacy_tiocsti, tty(4)); older kernels have none. Unless it is off, the guest gets a pseudo-terminal of its
+ * own, as with `su --pty`: script(1) copies between the two and does not pass on the outer one. For that it makes the
+ * outer one raw, which stops a job in the background (termios(3), SIGTTOU); such a job gets a warning instead.
  */
 import {readFileSync} from 'node:fs';
 import {isatty} from 'node:tty';
@@ -48,8 +48,8 @@ function mayType(): boolean {
 }
 
 /**
- * script(1) starts the command with the shell that $SHELL names, which may be any; the command gets its own again. It
- * takes the command as one argument, and the kernel none above 128 KiB, so the line is in variables.
+ * script(1) starts the command with $SHELL, which may be any shell, so SHELL is sh for script(1) and restored for the
+ * command. It takes the command as one argument, and the kernel none above 128 KiB, so the line is in variables.
  */
 function throughScript(command: readonly string[], shell: string | undefined): readonly string[] {
   const restore = shell === undefined ? 'unset SHELL' : `SHELL=${singleQuoted(shell)}`;

@@ -22,7 +22,7 @@ import {defaultPath} from './program.js';
 import {untilSignal} from './signals.js';
 import {findTool} from './tools.js';
 
-/** How an entry is registered that has to work. */
+/** How to register an entry that has to work. */
 export interface TriedOptions extends TableOptions {
   /** As for `tryEmulator`. */
   readonly chroot?: string | undefined;
@@ -31,7 +31,7 @@ export interface TriedOptions extends TableOptions {
 }
 
 /**
- * Register an interpreter and see it start. An entry that does not work, or whose test a signal ends, does not stay.
+ * Register an interpreter and test it. The entry is removed if it does not work, or if a signal ends the test.
  *
  * @throws ElfError as `registerInTable` and `tryEmulator` do
  */
@@ -70,7 +70,7 @@ export async function tryEmulator(
     throw new ElfError('UNSUPPORTED', `no test program is known for the entry '${printable(name)}'`);
   }
   const root = new Root(chroot);
-  // In a chroot its root directory is the one place to which no link leads.
+  // In a chroot, the root directory is the one place that no link can redirect.
   using directory = openDirectory(root.isTrivial ? new Root(tmpdir()).host : root.host);
   refuseNoexec(directory, name);
   const file = writeGuest(directory, guest);
@@ -118,10 +118,10 @@ function writeGuest(directory: DirFd, guest: Uint8Array): string {
 /** In milliseconds. */
 const longest = 60_000;
 
-/** Characters of what a program has to say. */
+/** Characters to keep of a program's messages. */
 const mostSaid = 4096;
 
-/** What went wrong, in the words of who noticed. */
+/** What went wrong, as reported by whoever noticed it. */
 async function start(root: Root, path: string, signal: AbortSignal): Promise<string | undefined> {
   const command = root.isTrivial ? [path] : [findTool('unshare'), `--root=${root.host}`, path];
   const [program = '', ...args] = command;

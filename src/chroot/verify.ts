@@ -73,7 +73,7 @@ function checkDirectory(root: Root, path: string): BundleProblem[] {
   return [{code: 'MISSING', path, message: 'the empty directory is gone'}];
 }
 
-/** A library that is there besides would be found by whatever asks for its name. */
+/** An extra library would be found by anything that asks for its name. */
 function findExtras(root: Root, manifest: Manifest): BundleProblem[] {
   const {libs, files} = manifest;
   const own = [manifestPath(manifest), ...ownDirectories(manifest)];

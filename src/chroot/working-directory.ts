@@ -1,5 +1,5 @@
 /*
- * Where a command starts inside: in the directory that the caller is in, if it can be seen from there.
+ * A command's working directory inside: the caller's own, if it is visible there.
  */
 import {posix} from 'node:path';
 import {Root} from '../loader/root.js';

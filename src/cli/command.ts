@@ -2,8 +2,8 @@ import type {Options} from 'yargs';
 import type {Output} from './output.js';
 
 /**
- * What there is to say of a subcommand: the one place from which parsing, the types of its arguments, help, manual,
- * completion and errors come.
+ * The definition of a subcommand: the single source for parsing, the types of its arguments, help, manual, completion
+ * and errors.
  */
 export interface Definition {
   /** As yargs writes it: `get <files..>`. */
@@ -16,13 +16,13 @@ export interface Definition {
   readonly examples: readonly Example[];
   /** What else the help should say. */
   readonly epilogue?: string;
-  /** Where it is not that of every command. */
+  /** If it differs from that of other commands. */
   readonly exitStatus?: string;
   /** What follows `--`, if it is not the rest of the files. */
   readonly rest?: {
     readonly name: string;
     readonly describe: string;
-    /** The flag without which it is the rest of the files after all. */
+    /** The flag that this requires; without it, the words are more files. */
     readonly needs?: string;
     readonly isRequired?: boolean;
   };
@@ -34,12 +34,12 @@ export interface Command extends Definition {
   load(): Promise<Runnable<Arguments>>;
 }
 
-/** The code of a command; `run` returns the exit status, if it is not for `output` to say. */
+/** The code of a command; `run` returns the exit status, or undefined to derive it from `output`. */
 interface Runnable<A> {
   readonly run: (args: A, output: Output) => number | undefined | Promise<number | undefined>;
 }
 
-/** The command line is wrong; the message says how, as the part of a sentence that `see COMMAND --help` ends. */
+/** The command line is wrong; the message says how, and is printed before `; see COMMAND --help`. */
 export class UsageError extends Error {}
 
 /** A command; the compiler compares the arguments of its code with those of its definition. */
@@ -62,11 +62,11 @@ interface Positional {
 export interface Option extends Omit<Options, 'choices' | 'alias'> {
   readonly choices?: readonly string[];
   readonly alias?: string;
-  /** In words, what holds without it, where yargs does not put a default in. */
+  /** The default in words, if yargs does not set one. */
   readonly usual?: string;
-  /** A flag that says more than its absence does both ways, as `--name` and as `--no-name`. */
+  /** A flag whose two forms, `--name` and `--no-name`, both differ from leaving it out. */
   readonly twoWays?: boolean;
-  /** What its value is called in the help, as in `--output FILE`; by that name completion knows what to offer. */
+  /** What its value is called in the help, as in `--output FILE`; completion uses it to decide what to offer. */
   readonly value?: string;
 }
 

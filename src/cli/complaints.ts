@@ -6,7 +6,7 @@ import {nameOf} from './commands.js';
 import {enumerate} from './safe-text.js';
 import {didYouMean} from './suggest.js';
 
-/** Of those that are named: a shell's pattern may have made thousands. */
+/** The most words to list: a shell pattern may have expanded to thousands. */
 const mostWords = 3;
 
 /** What yargs says, and what we say. */
@@ -44,7 +44,7 @@ export function wordComplaint(command: Command, message: string): string {
   return line.charAt(0).toLowerCase() + line.slice(1);
 }
 
-/** yargs takes the word after an option that it does not know for its value, and then misses that word. */
+/** yargs takes the word after an unknown option as its value, and then reports that word as missing. */
 export function unknownOption(command: Command, words: readonly string[]): string | undefined {
   const known = Object.entries(command.options).flatMap(([name, {alias, type}]) => [
     `--${name}`,

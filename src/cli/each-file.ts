@@ -10,7 +10,7 @@ import {
 import {errorToJson, type Output} from './output.js';
 import {safe} from './safe-text.js';
 
-/** What one file came to. */
+/** The result for one file. */
 export type FileResult<T> =
   | {readonly file: string; readonly value: T}
   | {readonly file: string; readonly skipped: string}
@@ -37,7 +37,7 @@ export function eachFile<T>(
   return [...withEachFile(files, output, work, options)];
 }
 
-/** The same one by one, for thousands of files: no result is kept, and a terminal shows how far it is. */
+/** The same one by one, for thousands of files: no result is kept, and a terminal shows the progress. */
 export function* withEachFile<T>(
   files: Iterable<string>,
   output: Output,

@@ -2,8 +2,8 @@
  * argv -> options -> library call -> text or JSON. The exit status is decided here and nowhere below:
  * 0 done, 1 something that was asked for could not be done, 2 the command line is wrong.
  *
- * A run loads what it is about: yargs only where there is an option to parse, help and complaints only where they are
- * printed, and of the commands the one that it is.
+ * A run loads only what it needs: yargs if there are options to parse, help and complaints if they are printed, and the
+ * one command that it runs.
  */
 import {version} from '../index.js';
 import {areArgumentsUtf8} from './arguments.js';
@@ -51,7 +51,7 @@ function helpTopic(argv: readonly string[]): string[] | undefined {
   return others.length < words.length ? others : undefined;
 }
 
-/** Nothing at all, or a group without a command of it. */
+/** Whether the command line is empty, or names a group without a command. */
 function isUnfinished([first, ...others]: readonly string[]): boolean {
   return first === undefined || (others.length === 0 && Object.hasOwn(groups, first));
 }

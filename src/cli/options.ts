@@ -1,5 +1,5 @@
 /*
- * How options are written down, and those that several commands have.
+ * Helpers to define options, and the options that several commands share.
  */
 import type {Option} from './command.js';
 
@@ -40,13 +40,13 @@ const idMaps = {
   own: 'own: only you, with no privileges',
 } as const;
 
-/** How user ids inside a namespace are those outside. */
+/** How user ids inside a namespace relate to those outside. */
 export const idMap = <const C extends readonly (keyof typeof idMaps)[]>(...choices: C) =>
   choice('HOW', choices, ['user ids inside', ...choices.map((one) => idMaps[one])].join('; '), {
     usual: 'auto',
   });
 
-/** Of a command that runs another one. */
+/** The exit status of a command that runs another one. */
 export const exitStatusOfCommand =
   'That of the command; 1 also if elfinterp fails, and 2 if its command line is wrong.';
 

@@ -36,7 +36,7 @@ export interface Output {
   /**
    * Show how far a long run has got, on one line that the next output replaces; scripts do not see it.
    *
-   * @param mayLast no other will come for a while, so that this one may not be passed over
+   * @param mayLast no other will follow for a while, so this one must be shown
    */
   status(text: SafeText, mayLast?: boolean): void;
   /** Report a failure and go on. */
@@ -170,7 +170,7 @@ function jsonList(print: (text: string) => void): JsonList {
 const millisecondsBeforeStatus = 500;
 const millisecondsBetweenStatus = 100;
 
-/** A line at the bottom of a terminal that is written over again and again; not for what is done in no time. */
+/** A line at the bottom of a terminal that is rewritten in place; not shown for work that ends quickly. */
 function statusLine() {
   let next = Date.now() + millisecondsBeforeStatus;
   let shown = false;

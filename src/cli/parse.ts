@@ -14,7 +14,7 @@ import {
   wordComplaint,
 } from './complaints.js';
 
-/** Where yargs would look for a configuration, which it is not asked to; by itself it asks for a working directory. */
+/** Where yargs would look for a configuration if asked; by default it looks up the working directory. */
 const nowhere = '/';
 
 /** The arguments, or one line that says what is wrong with the words. */
@@ -56,8 +56,8 @@ function asDefault({usage}: Command): string {
 }
 
 /**
- * After `--` comes a command to run where there is one, and elsewhere files, whose names may begin with a dash;
- * yargs would not take those for positional arguments.
+ * After `--` comes the command to run, if the definition has one, or else files whose names may begin with a dash;
+ * yargs would not take those as positional arguments.
  */
 function endOptions({rest}: Command, words: readonly string[]): string[] {
   const end = words.indexOf('--');

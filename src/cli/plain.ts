@@ -1,7 +1,7 @@
 /*
- * Plain command lines, `elfinterp set FILE INTERPRETER` and `elfinterp edit FILE --rpath DIR` above all: to put words in
- * the places that `usage` and the options name, yargs is not needed, and loading it costs more than `get` does.
- * Whatever is not that plain, or wrong, is left to yargs; a test compares the two.
+ * Plain command lines, `elfinterp set FILE INTERPRETER` and `elfinterp edit FILE --rpath DIR` above all: assigning
+ * words to the names in `usage` and the options does not need yargs, and loading it costs more than `get` does.
+ * Anything less plain, or wrong, is left to yargs; a test compares the two.
  */
 import {type Arguments, type Command, type Option, parseUsage} from './command.js';
 

@@ -3,10 +3,10 @@ import type {Output} from './output.js';
 import {safe} from './safe-text.js';
 import {short} from './size.js';
 
-/** Bytes from which on a copy is worth announcing before it has taken any time. */
+/** A copy of at least this many bytes is announced as soon as it starts. */
 const longCopy = 1 << 28;
 
-/** Show what the library is doing on the line for it. */
+/** Show what the library is doing on the status line. */
 export function showProgress({status}: Output): OnProgress {
   return ({step, path, done, total}) => {
     const amount = done === 0 ? short(total) : `${short(done)} of ${short(total)}`;

@@ -2,7 +2,7 @@ import {standardInput} from '../index.js';
 import {UsageError} from './command.js';
 
 /**
- * `-` means standard input everywhere. What it leads to may be a file that is only to be read, or a directory.
+ * `-` means standard input everywhere. It may be a file meant only for reading, or a directory.
  *
  * @param what as in "the output"
  * @throws UsageError

@@ -2,15 +2,15 @@
  * Text for people, and what keeps foreign strings in it from steering their terminals.
  *
  * Names and paths come out of files and file systems that may be anybody's. They can hold escape sequences, newlines,
- * and characters that turn the writing around. So what is printed is not a string but a SafeText, and the way to make
- * one is the template tag `safe`: its literals are ours, every string that is put into it is escaped. Code that forgets
- * it is told by the compiler.
+ * and characters that reverse the text direction. So what is printed is not a string but a SafeText, and the way to
+ * make one is the template tag `safe`: its literals are ours, every string that is put into it is escaped. The compiler
+ * rejects code that forgets it.
  *
  *     output.line(safe`${path}: ${problem.message}`);
  */
 import {printable, shortened} from '../index.js';
 
-/** Text that a terminal shows as it is. Made by `safe`, and by `trusted` for what no file had a part in. */
+/** Text that a terminal shows as it is. Made by `safe`, and by `trusted` for text that does not come from files. */
 export class SafeText {
   readonly #text: string;
 
@@ -60,12 +60,12 @@ export function trusted(text: string): SafeText {
   return new SafeText(text, madeHere);
 }
 
-/** Texts with something between them. */
+/** Texts joined by a separator. */
 export function joined(texts: readonly (string | SafeText)[], separator: string): SafeText {
   return trusted(texts.map((text) => escaped(text)).join(separator));
 }
 
-/** Names with commas between them; from a certain number on, how many more there are. */
+/** Names separated by commas; beyond a certain number, only how many more there are. */
 export function enumerate(names: readonly string[], most = 8): string {
   const shown = names.slice(0, names.length > most + 1 ? most : names.length).map((name) => shortened(name));
   const rest = names.length - shown.length;
@@ -79,8 +79,8 @@ export function colored(text: string | SafeText, codes: string | number): SafeTe
 }
 
 /**
- * A string as it may stand in JSON on a terminal. JSON escapes the controls of ASCII itself; the others, and those
- * that turn the writing around, are written as \uXXXX, which reads back as the same.
+ * JSON that is safe to print on a terminal. JSON itself escapes the ASCII control characters; the others, and those
+ * that reverse the text direction, are written as \uXXXX, which reads back as the same.
  */
 export function safeJson(json: string): string {
   return json.replace(

@@ -1,6 +1,6 @@
 /*
- * Standard output and standard error by their descriptors. `process.stdout` would do, but setting it up takes Node
- * a large part of what `get` may cost on top of Node's own start, and all that it does here is a write that waits.
+ * Standard output and standard error by their descriptors. `process.stdout` would do, but setting it up takes a large
+ * part of the time that `get` may add to Node's own start, and all that is needed here is a blocking write.
  */
 import {fstatSync, writeSync} from 'node:fs';
 import {printable} from '../index.js';
@@ -47,10 +47,10 @@ function sleep(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** Linux's devices that are memory: /dev/null, /dev/zero, /dev/full (devices.txt in its documentation). */
+/** Major number of Linux's memory devices: /dev/null, /dev/zero, /dev/full (devices.txt in its documentation). */
 const memoryDevices = 1;
 
-/** Whether a person watches. Only a character device is worth asking Node, and not the one that most output goes to. */
+/** Whether a person is watching. Node is asked only about character devices, and not about /dev/null and its like. */
 export function isTerminal(descriptor: Descriptor): boolean {
   const stats = fstatSync(descriptor);
   if (!stats.isCharacterDevice()) return false;

@@ -7,7 +7,8 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
 /** The candidate that a misspelt word was meant to be; undefined when none is near enough. */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  // One slip in a short word, one more for every four letters; a single letter is itself, or its capital.
+  // One slip in a short word, one more for every four letters; a single-letter option matches only itself or its other
+  // case.
   let least = word.length < 3 && word.startsWith('-') ? 0 : 1 + Math.floor(word.length / 4);
   for (const candidate of candidates) {
     const slips = distance(word.toLowerCase(), candidate.toLowerCase());

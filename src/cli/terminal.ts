@@ -1,6 +1,6 @@
 import {columnsOf, type Descriptor, isTerminal} from './streams.js';
 
-/** What a command must know of the place where its text will be read. */
+/** What a command must know about where its text will be shown. */
 export interface Terminal {
   /** Characters in a line. */
   readonly columns: number;

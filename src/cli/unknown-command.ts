@@ -5,7 +5,7 @@ import {didYouMean} from './suggest.js';
 
 const ownOptions = ['--help', '--version', '-V'];
 
-/** Say that a command line names no command, or half a one, and which was meant. */
+/** Report a missing, incomplete or unknown command, and suggest what was meant. */
 export function complainOf(argv: readonly string[], output: Output): number {
   const [first = '', second] = argv.filter((word) => !word.startsWith('-'));
   const group = Object.hasOwn(groups, first) ? first : undefined;

@@ -1,11 +1,10 @@
 /*
- * Damage that no edit can work around: structures that overlap, so that changing one changes another,
- * and structures of which there are two where kernel and loader each take the one that they like. Such a file is
- * refused before anything is planned.
+ * Damage that no edit can work around: structures that overlap, so that changing one changes another, and duplicate
+ * structures of which kernel and loader may each use a different one. Such a file is refused before anything is
+ * planned.
  *
- * What is the cause of a plan that the checker still refuses? Of a sound file it is elfinterp's, an internal error to
- * be reported. In one that is damaged in some other way no planner could do better: then the file is named, and what
- * is wrong with it.
+ * If the checker still refuses a plan for a sound file, that is an internal error of elfinterp, to be reported. If the
+ * file is damaged in some other way, no planner could do better, and the error names the damage instead.
  */
 
 import {findIntruder, findOverlap, findOverrun} from '../elf/check/overlaps.js';
@@ -27,7 +26,7 @@ export function requireUndamaged(view: ElfView): void {
 }
 
 /**
- * What an edit of the dynamic section builds on, and a loader too.
+ * Check what loaders and edits of the dynamic section rely on.
  *
  * @throws ElfError UNSAFE_EDIT naming the damage
  */
@@ -37,9 +36,9 @@ export function requireSoundDynamic(view: ElfView): void {
 }
 
 /**
- * What an edit builds on that moves tables: the segments over them follow, at their addresses and in the file.
+ * Check what an edit that moves tables relies on: the segments over the tables move too, in memory and in the file.
  *
- * @throws ElfError UNSAFE_EDIT naming a segment whose address is not that of its bytes
+ * @throws ElfError UNSAFE_EDIT naming a segment whose address does not map its file bytes
  */
 export function requireTablesMapped(view: ElfView): void {
   const strayed = findElsewhere(view, (type) => isTableSegment(type, view.header.e_machine));
@@ -64,9 +63,9 @@ const findBadDynamic = memoizedPerView((view) => {
 const mostBuckets = 1 << 24;
 
 /**
- * The table of section names, to add one.
+ * Check the table of section names before adding a name to it.
  *
- * @throws ElfError UNSAFE_EDIT when it is none; a file without section headers needs none
+ * @throws ElfError UNSAFE_EDIT when it is not valid; a file without section headers needs none
  */
 export function requireSectionNames(view: ElfView): void {
   if (view.sectionHeaders.length === 0 || view.e_shstrndx === 0) return;
@@ -95,8 +94,8 @@ function unsafe({path}: ElfView, damage: string, cause?: unknown): ElfError {
 }
 
 /**
- * The kernel takes the first PT_INTERP; ld.so takes the last PT_DYNAMIC, and we the first. Of two entries that point at
- * a table the last one counts, and the other would be left pointing at where the table was.
+ * The kernel uses the first PT_INTERP; ld.so uses the last PT_DYNAMIC, and we use the first. If two entries point at a
+ * table, the last one counts, and the other might be left pointing at the table's old place.
  */
 function findDouble(view: ElfView): string | undefined {
   const {programHeaders, dynamic} = view;
@@ -121,7 +120,9 @@ export function explainFailedCheck(view: ElfView, error: unknown): unknown {
   return damage === undefined ? error : unsafe(view, damage, error);
 }
 
-/** What is read at a file offset here, ld.so reads at an address. A table in no segment comes into one that grows. */
+/**
+ * ld.so reads at an address what we read at a file offset. A table outside all segments could end up in one that grows.
+ */
 function findLost(view: ElfView): string | undefined {
   const dynamic = view.segment(PT.PT_DYNAMIC);
   const isRead = dynamic !== undefined && dynamic.p_filesz > 0;
@@ -144,7 +145,7 @@ function isElsewhere(view: ElfView, {p_vaddr, p_offset}: Phdr): boolean {
   return view.offsetOfAddress(p_vaddr) !== p_offset;
 }
 
-/** A segment that would have to move with its bytes, and whose place in memory is not that of these bytes. */
+/** A segment that would have to move with its bytes, but whose address does not map these bytes. */
 function findElsewhere(view: ElfView, isWatched: (p_type: number) => boolean): Phdr | undefined {
   const mapped = new RangeSet(
     view.segments(PT.PT_LOAD).map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz})),

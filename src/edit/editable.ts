@@ -1,7 +1,6 @@
 /*
- * What must hold before an edit is even thought of. Reading takes a damaged file as it comes; editing one could
- * turn a small damage into a large one, so here the basis is looked at: every segment inside the file, loads in
- * order, tables where the header says.
+ * Preconditions for any edit. Reading tolerates a damaged file; editing one could make the damage worse, so the basics
+ * are checked first: every segment inside the file, LOADs in order, tables where the header says.
  */
 
 import {PN_XNUM, PT} from '../elf/constants.js';
@@ -22,7 +21,7 @@ export function requireEditable(view: ElfView): void {
   requireSectionsInFile(view);
 }
 
-/** Only core files have so many segments that the header cannot count them; no kernel loads such a program. */
+/** Only core files have more segments than e_phnum can count; no kernel loads such a program. */
 function requireCountable({header, path}: ElfView): void {
   if (header.e_phnum !== PN_XNUM) return;
   throw new ElfError('UNSUPPORTED', 'more program headers than the kernel accepts', {
@@ -32,7 +31,10 @@ function requireCountable({header, path}: ElfView): void {
   });
 }
 
-/** What an edit would change is inside, and the list of what is inside has its hash. @throws ElfError PACKED */
+/**
+ * Refuse a packed file: what an edit would change is inside, and the list of contents has its hash. @throws ElfError
+ * PACKED
+ */
 export function refusePacked(view: ElfView): void {
   if (packedContents(view) === undefined) return;
   throw new ElfError(
@@ -45,7 +47,7 @@ export function refusePacked(view: ElfView): void {
   );
 }
 
-/** `objcopy --only-keep-debug` leaves the program headers and takes the bytes that they describe. */
+/** `objcopy --only-keep-debug` keeps the program headers but removes the bytes that they describe. */
 function refuseDebugFile(view: ElfView): void {
   const isElsewhere = [PT.PT_DYNAMIC, PT.PT_INTERP].some((p_type) => isWithoutBytes(view, p_type));
   if (isElsewhere || isDebugFile(view)) throw debugFileError(view.path);
@@ -73,7 +75,7 @@ function requireSegmentsInFile(view: ElfView): void {
 }
 
 function requireOrder(view: ElfView): void {
-  // One that maps nothing may claim any address.
+  // A LOAD that maps nothing may have any address.
   const loads = view.programHeaders.filter(({p_type, p_memsz}) => p_type === PT.PT_LOAD && p_memsz > 0);
   for (const [i, load] of loads.entries()) {
     const before = loads[i - 1];

@@ -1,14 +1,15 @@
 /*
- * From a request to a plan: request/ has what is asked, each edit with its rules; layout/ finds where new bytes go and
- * lets everything follow that moves for them; check/ looks at the result and shares nothing with the other two.
+ * From a request to a plan: request/ has the requested edits, each with its rules; layout/ finds places for new bytes
+ * and updates everything that moves for them; check/ verifies the result and shares nothing with the other two.
  *
- * A new edit: its field and the type of that in request/request.ts, its rules in a file of request/, its place in `editsOf`
- * below, and what it promises in check/promise.ts and check/requested.ts. The command line has it in cli/edit/definition.ts and
- * edit.ts; the lists of edits in test/fuzz/edits.ts and test/helpers/matrix-edits.ts try it on many files.
+ * To add an edit: put its field and type into request/request.ts, its rules into a file in request/, its place into
+ * `editsOf` below, and what it promises into check/promise.ts and check/requested.ts. For the command line, add it to
+ * cli/edit/definition.ts and edit.ts; to test it on many files, to the lists in test/fuzz/edits.ts and
+ * test/helpers/matrix-edits.ts.
  *
- * Each edit is planned on the file as the edits before it would leave it, seen through an overlay. So several
- * edits in one request give the same file as one after another, not by care but by construction. No byte is
- * written, and a plan that would change anything that it does not declare is refused here (check/plan.ts).
+ * Each edit is planned on the file as the edits before it would leave it, seen through an overlay. So several edits in
+ * one request give the same file as separate requests, by construction. Nothing is written, and a plan that would
+ * change anything it does not declare is refused here (check/plan.ts).
  */
 import {DT} from '../elf/constants.js';
 import {osAbiValue} from '../elf/os-abi.js';
@@ -40,13 +41,13 @@ import {clearSymbolVersions} from './request/symbol-versions.js';
 
 type Edit = (draft: Draft) => EditResult;
 
-/** An edit with what its request says of the layout. */
+/** An edit with the layout options of its request. */
 interface PlannedEdit extends Layout {
   readonly edit: Edit;
 }
 
 /**
- * Plan the changes that a request asks for. Several requests are carried out one after another.
+ * Plan the changes that a request asks for. Several requests are applied in order.
  *
  * Pure: reads through the view, writes nothing. Hand the plan to `applyPlan`.
  *
@@ -101,8 +102,8 @@ function planEdits(view: ElfView, edits: readonly PlannedEdit[], requests: reado
 }
 
 /**
- * Where the program header table has to move, its file offset follows its address, and a hole as large as the BSS
- * opens in the file. A damaged p_memsz must not make that a hole of a terabyte.
+ * If the program header table has to move, its file offset follows its address, which leaves a hole as large as the BSS
+ * in the file. A damaged p_memsz must not make that a terabyte.
  */
 const mostGrowth = 2 ** 30;
 
@@ -139,7 +140,7 @@ function editsOf(request: EditRequest): Edit[] {
   ];
 }
 
-/** One edit for each value of a field; none for a field that is not there. */
+/** One edit for each value of a field; none for a missing field. */
 function each<T>(value: T | readonly T[] | undefined, edit: (value: T) => Edit): Edit[] {
   if (value === undefined) return [];
   return (Array.isArray(value) ? (value as readonly T[]) : [value as T]).map(edit);

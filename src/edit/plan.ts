@@ -1,15 +1,15 @@
 import type {Patch} from '../source/overlay.js';
 
-/** The places for new bytes, in the order in which they are tried. */
+/** The places for new bytes, in the order they are tried. */
 export const placements = ['none', 'in-place', 'slack', 'new-segment'] as const;
 
 /**
- * Where the new bytes went: nowhere, since nothing changes; in the place of the old ones; into existing slack; or into a
- * new LOAD at the end of the file. A plan's placement is the last in this order that one of its edits needed.
+ * Where the new bytes went: nowhere, since nothing changes; in the place of the old ones; into existing slack; or into
+ * a new LOAD at the end of the file. A plan's placement is the last one in this order that any of its edits needed.
  */
 export type Placement = (typeof placements)[number];
 
-/** The one of two that is tried later. */
+/** Return the placement that is tried later. */
 export function laterPlacement(a: Placement, b: Placement): Placement {
   return placements.indexOf(a) > placements.indexOf(b) ? a : b;
 }
@@ -21,7 +21,7 @@ export interface Write extends Patch {
   readonly reason: string;
 }
 
-/** A range of the file that an edit means to change. Whatever else is mapped must stay as it is. */
+/** A range of the file that an edit means to change. All other mapped bytes must stay the same. */
 export interface Region {
   readonly offset: number;
   readonly size: number;
@@ -42,14 +42,14 @@ export interface Plan {
   /** Length of the file in bytes, before and after. */
   readonly inputSize: number;
   readonly outputSize: number;
-  /** Bytes after the image that move as they are, before anything is written. `writes` fit the file without them. */
+  /** Bytes after the image that move unchanged, before anything is written. `writes` apply to the file without them. */
   readonly payload?: PayloadMove;
-  /** Disjoint, in the order of their offsets; empty where the placement is `none`. */
+  /** Disjoint, sorted by offset; empty if the placement is `none`. */
   readonly writes: readonly Write[];
   readonly regions: readonly Region[];
-  /** What changes, in words, one edit each. */
+  /** What changes, in words, one entry per edit. */
   readonly changes: readonly string[];
-  /** What the user should know besides. */
+  /** What else the user should know. */
   readonly notes: readonly string[];
   /** Whether the dynamic section is no longer read-only after relocation (RELRO); a note says so too. */
   readonly leavesRelro?: boolean;

@@ -1,9 +1,10 @@
 /*
- * Are the headers and tables of a file consistent? Each rule names its place; none of them repairs anything.
+ * Check that the headers and tables of a file are consistent. Each rule says where the problem is; none repairs
+ * anything.
  *
- * What the kernel refuses follows load_elf_binary (fs/binfmt_elf.c), what ld.so relies on elf/dl-load.c,
- * dl-version.c and dl-lookup.c, the rest the gABI. A rule that complained of what linkers of today write would be
- * wrong: every ELF file of a Debian system passes.
+ * Rules about the kernel follow load_elf_binary (fs/binfmt_elf.c), rules about ld.so follow elf/dl-load.c, dl-version.c
+ * and dl-lookup.c, and the rest follow the gABI. A rule that rejects what current linkers write is wrong: every ELF
+ * file on a Debian system passes.
  */
 import {ElfError} from '../errors.js';
 import {checkBindings} from './check/bindings.js';
@@ -35,7 +36,7 @@ import {isDebugFile} from './without-bytes.js';
 
 export type {Problem} from './check/problem.js';
 
-/** Rules about headers, which are few. */
+/** Rules about headers; these are cheap, because headers are few. */
 const headerRules: readonly Rule[] = [
   checkHeader,
   checkTable,
@@ -54,14 +55,15 @@ const headerRules: readonly Rule[] = [
   checkOverlaps,
 ];
 
-/** Those that hold for a separate debug file too: its program headers describe another file. */
+/** The rules that also hold for a separate debug file, whose program headers describe another file. */
 const debugFileRules: readonly Rule[] = [checkHeader, checkTable, checkSections];
 
 /** Rules that look at every symbol and relocation. */
 const tableRules: readonly Rule[] = [checkBindings, checkHashTables, checkRelocations];
 
 /**
- * List what is inconsistent in a file; empty when nothing is. Throws for no content of a file that could be opened.
+ * List what is inconsistent in a file; empty when nothing is. Never throws because of the content of a file that could
+ * be opened.
  *
  * @throws ElfError FILE_SYSTEM when the file cannot be read to its end
  * @example
@@ -72,14 +74,14 @@ export function checkElf(view: ElfView): Problem[] {
   return withoutRepeats([...checkHeaders(view), ...tableRules.flatMap((rule) => apply(rule, view))]);
 }
 
-/** The same for the headers alone, whose cost does not grow with the number of symbols. */
+/** Like `checkElf`, for the headers only; the cost does not grow with the number of symbols. */
 export const checkHeaders: (view: ElfView) => readonly Problem[] = memoizedPerView((view) =>
   rulesFor(view).flatMap((rule) => apply(rule, view)),
 );
 
 /**
- * List what is unusual in a file but not wrong: segments that can be written to and executed, or in disorder, in a boot
- * loader, firmware or kernel; a search path that depends on the working directory. Empty for nearly every file.
+ * List what is unusual in a file but not wrong: in a boot loader, firmware or kernel, segments that are writable and
+ * executable or out of order; a search path that depends on the working directory. Empty for nearly every file.
  */
 export function checkElfNotes(view: ElfView): Problem[] {
   return [noteWritableCode, noteOrder, noteRelativePath].flatMap((rule) => apply(rule, view));
@@ -94,7 +96,7 @@ function rulesFor(view: ElfView): readonly Rule[] {
   }
 }
 
-/** A table that cannot be read stops every rule that wants to, each with the same words. */
+/** If a table cannot be read, every rule that needs it reports the same problem; keep the first. */
 function withoutRepeats(problems: readonly Problem[]): Problem[] {
   const said = new Set<string>();
   return problems.filter(({code, message, offset}) => {
@@ -103,7 +105,7 @@ function withoutRepeats(problems: readonly Problem[]): Problem[] {
   });
 }
 
-/** A damaged file may break one rule in a million places; the first few say enough. */
+/** A damaged file may break one rule in a million places; the first few are enough. */
 const mostOfARule = 20;
 
 function apply(rule: Rule, view: ElfView): Problem[] {
@@ -120,7 +122,7 @@ function apply(rule: Rule, view: ElfView): Problem[] {
       problems.push(problem);
     }
   } catch (error) {
-    // A read error of the disk is not a problem of the file.
+    // A disk read error is not a problem with the file.
     if (!(error instanceof ElfError) || error.code === 'FILE_SYSTEM') throw error;
     problems.push({code: 'UNREADABLE', message: error.reason, offset: error.offset ?? 0});
   }

@@ -6,7 +6,7 @@ import {hex} from '../errors.js';
 
 export const ET = {ET_NONE: 0, ET_REL: 1, ET_EXEC: 2, ET_DYN: 3, ET_CORE: 4} as const;
 
-/** The machines that a rule here singles out; machine.ts knows many more. */
+/** The machines that need special rules; machine.ts knows many more. */
 export const EM = {
   EM_386: 3,
   EM_MIPS: 8,
@@ -243,7 +243,10 @@ export const segmentTypeName: (p_type: number, e_machine: number) => string = na
 /** The name of a d_tag on one machine. */
 export const dynamicTagName: (d_tag: bigint, e_machine: number) => string = namesOn<bigint>(DT, machineDT);
 
-/** Names that every machine has and names that one has, turned round once for each machine: they are asked for often. */
+/**
+ * Look up names common to all machines or specific to one. The tables are inverted once per machine, because lookups
+ * are frequent.
+ */
 function namesOn<T extends number | bigint>(
   common: Readonly<Record<string, T>>,
   machines: Readonly<Record<number, Readonly<Record<string, T>>>>,
@@ -253,7 +256,7 @@ function namesOn<T extends number | bigint>(
     const key = e_machine in machines ? e_machine : 0;
     let names = byMachine.get(key);
     if (names === undefined) {
-      // Of two names for one value the first counts, as in nameOf.
+      // If a value has two names, the first wins, as in nameOf.
       const entries = Object.entries({...common, ...machines[key]}).reverse();
       names = new Map(entries.map(([name, number]) => [number, name]));
       byMachine.set(key, names);

@@ -1,6 +1,6 @@
 /*
- * What a file is, in facts that a person asks for. Nothing here decides an edit. A fact that cannot be read does not
- * hide the others: it is left out, and the reason is in `unreadable`.
+ * Facts about a file that people ask for. No edit depends on them. A fact that cannot be read does not hide the others:
+ * it is left out, and the reason is in `unreadable`.
  */
 import {ElfError} from '../errors.js';
 import {SHT} from './constants.js';
@@ -14,7 +14,7 @@ import {relativeInWords} from './search-path.js';
 import {oldestGlibc, type WantedVersions, wantedVersions} from './version-names.js';
 import {ElfView} from './view.js';
 
-/** What a file is, as facts that a person asks for. */
+/** Facts about a file that people ask for. */
 export interface ElfFacts {
   /** Length of the file in bytes. */
   readonly size: number;
@@ -33,7 +33,7 @@ export interface ElfFacts {
   /** Which elements of the search path depend on the working directory, in words; undefined if none do. */
   readonly relativePath: string | undefined;
   readonly soname: string | undefined;
-  /** Undefined for what is neither a program nor a library. */
+  /** Undefined if the file is neither a program nor a library. */
   readonly hardening: Hardening | undefined;
   /** NT_GNU_BUILD_ID in hexadecimal digits. */
   readonly buildId: string | undefined;
@@ -47,14 +47,14 @@ export interface ElfFacts {
   /** DWARF is in the file itself. */
   readonly debugInfo: boolean;
   readonly hasSections: boolean;
-  /** Of a packed file, what is inside; the other facts are then those of the program inside. */
+  /** The contents of a packed file; the other facts then describe the program inside. */
   readonly packed: PackedContents | undefined;
   /** What could not be read, one message each. */
   readonly unreadable: readonly string[];
 }
 
 /**
- * Describe a file. Never throws for one that could be opened.
+ * Describe a file. Never throws for a file that could be opened.
  *
  * @example
  *   await using file = await openElf('qemu-arm');
@@ -112,7 +112,7 @@ function isLoaded(kind: ElfKind): boolean {
   return kind.endsWith('program') || kind === 'shared-library';
 }
 
-/** DWARF gives `.debug_info` its name; `.zdebug_info` is the same compressed in GNU's older way. */
+/** DWARF defines the name `.debug_info`; `.zdebug_info` is the same, compressed in GNU's older format. */
 function symbolFacts(view: ElfView): Pick<ElfFacts, 'stripped' | 'debugInfo' | 'hasSections'> {
   const {sectionHeaders} = view;
   return {

@@ -1,8 +1,8 @@
 /*
  * The dynamic section, as ld.so finds it: by PT_DYNAMIC, up to the first DT_NULL.
  *
- * After that DT_NULL most linkers leave more of them. They are the room in which an entry can be added without
- * moving anything, so the view counts them.
+ * Most linkers leave more DT_NULLs after that one. An entry can take their place without moving anything, so the view
+ * counts them.
  */
 import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
@@ -12,7 +12,7 @@ import {RecordTable} from './record-table.js';
 import {Dyn, type Phdr} from './records.js';
 import {StringReader} from './strings.js';
 
-/** What the section needs of the view that it is part of. */
+/** What the section needs from the view that it belongs to. */
 export interface DynamicFile {
   readonly source: ByteSource;
   readonly path: string | undefined;
@@ -50,7 +50,7 @@ export class DynamicSection {
   readonly address: bigint;
   /** Slots of the section, the DT_NULLs included. */
   readonly capacity: number;
-  /** False when no DT_NULL ends the section: ld.so would run on into what follows. */
+  /** False when no DT_NULL ends the section: ld.so would read on into whatever follows. */
   readonly terminated: boolean;
   readonly #file: DynamicFile;
   readonly #entries: EntryTable;
@@ -74,7 +74,7 @@ export class DynamicSection {
     return this.#entries.all;
   }
 
-  /** Their tags alone, which say in less time where to look. */
+  /** Only the tags of those entries, which is faster than decoding them. */
   get tags(): readonly bigint[] {
     return this.#entries.keys;
   }
@@ -84,7 +84,10 @@ export class DynamicSection {
     return this.stringAt(this.#entries.at(index).d_val);
   }
 
-  /** The last entry with this tag, as ld.so takes it (it fills l_info in order); undefined when there is none. */
+  /**
+   * The value of the last entry with this tag, the one that ld.so uses (it fills l_info in order); undefined when there
+   * is none.
+   */
   value(d_tag: bigint): bigint | undefined {
     return this.#entries.findLast(d_tag)?.d_val;
   }

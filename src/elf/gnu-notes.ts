@@ -34,7 +34,7 @@ export function featuresOf(view: ElfView, notes: readonly Note[]): string[] {
   return known.bits.filter((_, i) => (bits & (1 << i)) !== 0);
 }
 
-/** GNU_PROPERTY_X86_FEATURE_1_AND and GNU_PROPERTY_AARCH64_FEATURE_1_AND, the names from the lowest bit on. */
+/** GNU_PROPERTY_X86_FEATURE_1_AND and GNU_PROPERTY_AARCH64_FEATURE_1_AND, with names from the lowest bit up. */
 const featureNames: Readonly<Record<number, {type: number; bits: readonly string[]}>> = {
   [EM.EM_386]: {type: 0xc0000002, bits: ['IBT', 'SHSTK']},
   [EM.EM_X86_64]: {type: 0xc0000002, bits: ['IBT', 'SHSTK']},

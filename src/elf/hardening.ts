@@ -15,7 +15,7 @@ import type {ElfView} from './view.js';
 
 /** Which protections a program or library was linked with. */
 export interface Hardening {
-  /** Loaded at an address of the kernel's choice; undefined for what is not a program. */
+  /** Loaded at an address that the kernel chooses; undefined if the file is not a program. */
   readonly pie: boolean | undefined;
   /** Read-only after relocation: `full` when the procedure linkage table is too. */
   readonly relro: 'none' | 'partial' | 'full';
@@ -35,7 +35,7 @@ export interface Hardening {
   readonly features: readonly string[];
 }
 
-/** @throws ElfError when what shows it cannot be read */
+/** @throws ElfError when the data that shows it cannot be read */
 export function hardeningOf(view: ElfView, kind: ElfKind, notes: readonly Note[]): Hardening {
   const bindNow = bindsNow(view);
   return {

@@ -1,4 +1,4 @@
-/** A hash function of names, on the bytes from `start` up to, but not including, `end`. */
+/** A hash function for names, over the bytes from `start` up to, but not including, `end`. */
 export type NameHash = (bytes: Uint8Array, start: number, end: number) => number;
 
 /** The hash function of DT_HASH and of symbol versions (gABI, "Hash Table"). */

@@ -1,8 +1,7 @@
 /*
- * What sort of file is this? e_type alone does not say: a PIE program, a static-pie program and a shared library
- * are all ET_DYN. DF_1_PIE marks programs that a linker of the last ten years made. For the older ones an
- * interpreter does, unless there is a SONAME: glibc's libc.so.6 is a library that has an interpreter so that it
- * can be run.
+ * What sort of file is this? e_type alone does not say: a PIE program, a static-pie program and a shared library are
+ * all ET_DYN. DF_1_PIE marks programs made by linkers of the last ten years. Older ones are recognized by their
+ * interpreter, unless they have a SONAME: glibc's libc.so.6 is a library that has an interpreter so that it can be run.
  */
 import {ElfError, hex} from '../errors.js';
 import {DF_1, DT, ET, PT} from './constants.js';
@@ -10,7 +9,7 @@ import type {Ehdr} from './records.js';
 import type {ElfView} from './view.js';
 import {isDebugFile} from './without-bytes.js';
 
-/** Stable names, for programs. */
+/** Stable names, meant for use in code. */
 export type ElfKind =
   | 'program'
   | 'pie-program'
@@ -30,13 +29,14 @@ export function kindOf(view: ElfView): ElfKind {
   if (e_type !== ET.ET_EXEC && e_type !== ET.ET_DYN) return 'unknown';
   if (isDebugFile(view)) return 'debug-file';
   const isDynamic = view.segment(PT.PT_INTERP) !== undefined;
-  // Without PT_INTERP the kernel starts it as it is, whatever PT_DYNAMIC says; with DT_NEEDED it waits for `ld.so FILE`.
+  // Without PT_INTERP the kernel starts the program directly, whatever PT_DYNAMIC says; with DT_NEEDED it must be run
+  // as `ld.so FILE`.
   if (e_type === ET.ET_EXEC) return isDynamic || hasNeeded(view) ? 'program' : 'static-program';
   if (!isPie(view, isDynamic)) return 'shared-library';
   return isDynamic ? 'pie-program' : 'static-pie-program';
 }
 
-/** The kind in words, as in "PIE program". Where damage hides the kind, e_type says what it can. */
+/** The kind in words, as in "PIE program". If damage hides the kind, e_type decides. */
 export function describeKind(kind: ElfKind, {header: {e_type}}: ElfView): string {
   if (kind !== 'unknown') return kindNames[kind];
   if (e_type === ET.ET_EXEC) return 'program';
@@ -54,13 +54,13 @@ const kindNames: Readonly<Record<Exclude<ElfKind, 'unknown'>, string>> = {
   'debug-file': 'separate debug file',
 };
 
-/** What no linker made for a loader. */
+/** File types that are not meant for a loader. */
 const unlinked: Readonly<Record<number, string>> = {
   [ET.ET_REL]: 'an object file',
   [ET.ET_CORE]: 'a core file',
 };
 
-/** @throws ElfError UNSUPPORTED for what is neither a program nor a shared library */
+/** @throws ElfError UNSUPPORTED if the file is neither a program nor a shared library */
 export function requireLinked({e_type}: Pick<Ehdr, 'e_type'>, path: string | undefined): void {
   if (e_type === ET.ET_EXEC || e_type === ET.ET_DYN) return;
   throw new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
@@ -71,7 +71,7 @@ export function requireLinked({e_type}: Pick<Ehdr, 'e_type'>, path: string | und
   });
 }
 
-/** What is thrown where a program is needed, and objcopy or eu-strip kept only what debuggers read. */
+/** The error to throw if a program is needed but objcopy or eu-strip kept only what debuggers read. */
 export function debugFileError(path: string | undefined): ElfError {
   return new ElfError('UNSUPPORTED', 'neither a program nor a shared library', {
     path,
@@ -80,13 +80,13 @@ export function debugFileError(path: string | undefined): ElfError {
   });
 }
 
-/** The kind in words with its article, for a sentence: "a static program". @throws as `kindOf` */
+/** The kind in words with an article, as in "a static program". @throws as `kindOf` */
 export function nameKind(view: ElfView): string {
   const name = describeKind(kindOf(view), view);
   return `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
-/** Say why a file has no interpreter. */
+/** The error for a file that has no interpreter. */
 export function noInterpreter(view: ElfView): ElfError {
   return new ElfError('NO_INTERPRETER', 'no interpreter: the file has no PT_INTERP', {
     path: view.path,

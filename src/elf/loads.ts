@@ -1,6 +1,6 @@
 /*
- * Which PT_LOAD maps this? The question of nearly every rule and every edit, asked of a list of program headers, since
- * an edit has one of its own.
+ * Find the PT_LOAD that maps something, as nearly every rule and edit must. These functions take a list of program
+ * headers, since an edit has its own.
  */
 import {PT} from './constants.js';
 import type {Phdr} from './records.js';
@@ -14,7 +14,7 @@ export function loadAtOffset(programHeaders: readonly Phdr[], offset: number, si
   );
 }
 
-/** The LOAD that has an address in memory, its BSS included. */
+/** The LOAD that contains an address in memory, including its BSS. */
 export function loadAtAddress(programHeaders: readonly Phdr[], address: bigint): Phdr | undefined {
   return programHeaders.find(
     ({p_type, p_vaddr, p_memsz}) =>
@@ -23,8 +23,8 @@ export function loadAtAddress(programHeaders: readonly Phdr[], address: bigint):
 }
 
 /**
- * For asking often: the LOAD that brings a byte of the file to an address. Where LOADs ascend, as they have to, it is found
- * by halving; else it is the first of the table.
+ * For many lookups: find the LOAD that maps a file byte at an address. If the LOADs ascend, as they must, this is a
+ * binary search; otherwise the first match in the table wins.
  */
 export function loadFinder(programHeaders: readonly Phdr[]): (address: bigint) => Phdr | undefined {
   const loads = programHeaders.filter(({p_type, p_filesz}) => p_type === PT.PT_LOAD && p_filesz > 0);
@@ -42,7 +42,7 @@ export function loadFinder(programHeaders: readonly Phdr[]): (address: bigint) =
   };
 }
 
-/** The LOADs that map something: an empty one may claim any address. */
+/** The LOADs that map something; an empty one may have any address. */
 export function mappedLoads(programHeaders: readonly Phdr[]): Phdr[] {
   return programHeaders.filter(
     ({p_type, p_filesz, p_memsz}) => p_type === PT.PT_LOAD && (p_filesz > 0 || p_memsz > 0),
@@ -50,13 +50,13 @@ export function mappedLoads(programHeaders: readonly Phdr[]): Phdr[] {
 }
 
 /**
- * LOADs in the order of their addresses, for asking about many places at little cost each: a core file has a hundred
- * thousand. Of those that begin at or below an address, only the one that reaches farthest matters.
+ * LOADs sorted by address, to make many lookups cheap: a core file may have a hundred thousand. Of those that begin at
+ * or below an address, only the one that reaches farthest matters.
  */
 export class LoadOrder {
   readonly #loads: readonly Phdr[];
   readonly #starts: readonly bigint[];
-  /** For each, the highest end of those up to it. */
+  /** For each LOAD, the highest end among it and those before it. */
   readonly #reach: bigint[] = [];
 
   constructor(programHeaders: readonly Phdr[]) {
@@ -74,20 +74,20 @@ export class LoadOrder {
     return end !== undefined && address + size <= end;
   }
 
-  /** The lowest of the other LOADs that end above the address of one. */
+  /** The lowest of the other LOADs that end above the start of `load`. */
   following(load: Phdr): Phdr | undefined {
     const index = countUpTo(this.#reach, load.p_vaddr);
     return this.#loads[index] === load ? this.#loads[index + 1] : this.#loads[index];
   }
 }
 
-/** Of two at one address the shorter is first, so that an empty one never follows. */
+/** Of two at the same address, the shorter comes first, so an empty one never comes second. */
 function byAddress(a: Phdr, b: Phdr): number {
   if (a.p_vaddr !== b.p_vaddr) return a.p_vaddr < b.p_vaddr ? -1 : 1;
   return a.p_memsz - b.p_memsz;
 }
 
-/** How many of some ascending numbers are at most this one. */
+/** Count the ascending numbers that are at most `most`. */
 function countUpTo(ascending: readonly bigint[], most: bigint): number {
   let [low, high] = [0, ascending.length];
   while (low < high) {
@@ -98,7 +98,7 @@ function countUpTo(ascending: readonly bigint[], most: bigint): number {
   return low;
 }
 
-/** The test of a segment: does some LOAD map all of it, from where in the file it says? */
+/** Return a test for segments: does some LOAD map all of the segment, from the file offset that it gives? */
 export function coverageOf(programHeaders: readonly Phdr[]): (segment: Phdr) => boolean {
   const distance = ({p_vaddr, p_offset}: Phdr) => p_vaddr - BigInt(p_offset);
   const groups = new Map<bigint, Phdr[]>();
@@ -112,7 +112,7 @@ export function coverageOf(programHeaders: readonly Phdr[]): (segment: Phdr) => 
     orders.get(distance(segment))?.covers(segment.p_vaddr, BigInt(segment.p_memsz)) ?? false;
 }
 
-/** Where in memory the LOADs are, for a scan (see scan.ts): distances from the lowest of them. */
+/** Where the LOADs are in memory, as distances from the lowest one, for a scan (see scan.ts). */
 interface MemoryRanges {
   readonly base: Base;
   has(distance: number): boolean;

@@ -1,9 +1,9 @@
 /*
  * What e_machine, e_flags, the class and the byte order say about where a file runs.
  *
- * Sources: e_machine values from the gABI registry; ABI flags from each psABI; `maxPageSize` is the largest page
- * that a kernel for that machine may use, as GNU ld's ELF_MAXPAGESIZE has it. It is what decides whether two
- * segments share a page, so it is never the page size of the machine that elfinterp runs on.
+ * Sources: e_machine values from the gABI registry; ABI flags from each psABI; `maxPageSize` is the largest page that a
+ * kernel for that machine may use, as in GNU ld's ELF_MAXPAGESIZE. It decides whether two segments share a page; the
+ * page size of the machine that elfinterp runs on never does.
  */
 import {hex} from '../errors.js';
 import type {Format} from './record.js';
@@ -26,7 +26,7 @@ export interface MachineFacts extends Format {
   readonly e_flags: number;
 }
 
-/** What a view says of its machine. An unknown e_machine is not an error. */
+/** What a view says about its machine. An unknown e_machine is not an error. */
 export function machineOf({header: {e_machine, e_flags}, format}: ElfView): Machine {
   return describeMachine({e_machine, e_flags, ...format});
 }
@@ -35,7 +35,7 @@ const page4K = 0x1000;
 const page8K = 0x2000;
 const page64K = 0x10000;
 
-/** The same from the bare facts. */
+/** Like `machineOf`, from the header fields alone. */
 export function describeMachine(facts: MachineFacts): Machine {
   const known = machines[facts.e_machine];
   return known?.(facts) ?? machine(`machine ${hex(facts.e_machine)}`, page64K);
@@ -50,7 +50,7 @@ function machine(
   return {name, maxPageSize, qemuTarget, debianArchitectures};
 }
 
-/** One entry an e_machine: what it is, given class, byte order and flags; undefined for an unknown combination. */
+/** One entry per e_machine: the machine, given class, byte order and flags; undefined for an unknown combination. */
 const machines: Readonly<Record<number, (facts: MachineFacts) => Machine | undefined>> = {
   2: () => machine('sparc', page64K, 'sparc'),
   3: () => machine('i386', page4K, 'i386'),
@@ -125,14 +125,14 @@ function mips({elfClass, littleEndian, e_flags}: MachineFacts): Machine {
   return machine(`${abi}${suffix}`, page64K, `${abi}${suffix}`);
 }
 
-/** Tell whether qemu-user has a target of this name, `arm` for instance, whose emulator is `qemu-arm`. */
+/** Whether qemu-user has a target of this name, such as `arm`, whose emulator is `qemu-arm`. */
 export function isQemuTarget(name: string): boolean {
   return Object.keys(machines)
     .flatMap((e_machine) => variants.map((variant) => ({...variant, e_machine: Number(e_machine)})))
     .some((facts) => describeMachine(facts).qemuTarget === name);
 }
 
-/** What one e_machine has several targets for. */
+/** The combinations for which one e_machine may have different targets. */
 const variants: readonly Omit<MachineFacts, 'e_machine'>[] = ([32, 64] as const).flatMap((elfClass) =>
   [true, false].flatMap((littleEndian) =>
     [0, EF_MIPS_ABI2].map((e_flags) => ({elfClass, littleEndian, e_flags})),

@@ -1,11 +1,14 @@
 import type {ElfView} from './view.js';
 
-/** What is known of each view, by the function that worked it out. One weak entry a view: they are what costs. */
+/**
+ * The results for each view, by the function that computed them. One weak entry per view: weak entries are the
+ * expensive part.
+ */
 const known = new WeakMap<ElfView, Map<unknown, unknown>>();
 
 /**
- * Work something out once for each view, however often it is asked for: one plan asks twenty times how many symbols
- * there are. What throws is tried again.
+ * Compute something once per view, however often it is needed: one plan asks for the number of symbols twenty times. A
+ * computation that throws is tried again.
  */
 export function memoizedPerView<T>(workOut: (view: ElfView) => T): (view: ElfView) => T {
   return (view) => {

@@ -1,5 +1,5 @@
 /*
- * Notes, found by PT_NOTE, and by SHT_NOTE where there are no program headers. One segment may hold several.
+ * Notes, found by PT_NOTE, or by SHT_NOTE when there are no program headers. One segment may hold several.
  */
 import {PT, SHT} from './constants.js';
 import {Nhdr} from './records.js';
@@ -15,7 +15,7 @@ export interface Note {
   readonly offset: number;
 }
 
-/** More bytes of notes than this are damage, or a core file's; what follows them is not read. */
+/** More bytes of notes than this mean a damaged file or a core file; the rest is not read. */
 const mostBytes = 1 << 20;
 
 /**
@@ -33,8 +33,8 @@ export function readNotes(view: ElfView, type?: number): Note[] {
 }
 
 /**
- * Read the notes of SHT_NOTE sections. mold puts notes of both alignments into one PT_NOTE, in which the smaller ones
- * cannot be found without them.
+ * Read the notes of SHT_NOTE sections. mold puts notes of both alignments into one PT_NOTE, where those with the
+ * smaller alignment cannot be found without the sections.
  */
 export function readSectionNotes(view: ElfView): Note[] {
   let left = mostBytes;
@@ -67,16 +67,16 @@ function noteSections({sectionHeaders}: ElfView): NoteRange[] {
     .map((section) => ({offset: section.sh_offset, size: section.sh_size, align: section.sh_addralign}));
 }
 
-/** A note that says it is longer than what holds it. */
+/** A note whose sizes make it run past its section or segment. */
 interface BrokenNote {
   readonly offset: number;
-  /** The file offset to which it would reach. */
+  /** The file offset where it would end. */
   readonly end: number;
   /** The end of the section or segment. */
   readonly limit: number;
 }
 
-/** Find them in the sections of notes, and in the segments of a file without section headers. */
+/** Find broken notes in SHT_NOTE sections, or in PT_NOTE segments if the file has no section headers. */
 export function findBrokenNotes(view: ElfView): BrokenNote[] {
   const ranges = view.sectionHeaders.length > 0 ? noteSections(view) : noteRanges(view);
   return ranges
@@ -117,7 +117,7 @@ function walkRange(
   return {notes};
 }
 
-/** The smallest multiple of `unit` that is not below `value`. */
+/** Round `value` up to a multiple of `unit`. */
 export function roundUp(value: number, unit: number): number {
   return unit <= 1 ? value : Math.ceil(value / unit) * unit;
 }

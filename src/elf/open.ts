@@ -14,14 +14,14 @@ export interface ElfFile {
 /** How to open a file. */
 export interface OpenOptions {
   /**
-   * Whether closing gives the memory of what was read to the next file: for callers that take a few strings out of each of
-   * thousands of files, and look at no bytes of one after it is closed.
+   * Whether closing hands the memory of what was read to the next file, for callers that take a few strings from each
+   * of thousands of files and use none of a file's bytes after closing it.
    */
   readonly recycle?: boolean;
 }
 
 /**
- * Open an ELF file. Only its header is read; everything else when it is asked for.
+ * Open an ELF file. Only its header is read; everything else is read when needed.
  *
  * @throws ElfError FILE_SYSTEM, NOT_A_FILE, NOT_ELF, TRUNCATED or BAD_ELF
  * @example
@@ -32,12 +32,12 @@ export async function openElf(path: string): Promise<ElfFile> {
   return openElfSync(path);
 }
 
-/** The same at once, for code that does not wait. */
+/** Like `openElf`, but synchronous. */
 export function openElfSync(path: string, options?: OpenOptions): ElfFile {
   return openElfSource(fileSource(path), options);
 }
 
-/** View a file that is open already. It is closed with the view, and if it is not an ELF file. */
+/** View a file that is already open. It is closed with the view, or at once if it is not an ELF file. */
 export function openElfSource(source: FileSource, {recycle = false}: OpenOptions = {}): ElfFile {
   try {
     return elfFile(source.path, new ElfView(source), () => (recycle ? source.recycle() : source.close()));
@@ -58,7 +58,7 @@ export function openElfBuffer(bytes: Uint8Array | ArrayBuffer): ElfFile {
   return elfFile(undefined, new ElfView(bufferSource(plainBytes(bytes))), () => undefined);
 }
 
-/** The tag, because an instance of another realm, as in a test runner's sandbox, is not `instanceof` ours. */
+/** Test the tag, because an instance from another realm, as in a test runner's sandbox, fails `instanceof`. */
 function plainBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
   const kind = Object.prototype.toString.call(bytes).slice('[object '.length, -1);
   if (kind === 'Uint8Array') return bytes as Uint8Array;

@@ -1,4 +1,4 @@
-/** Names of EI_OSABI as readelf and patchelf print them; the first is printed, each is understood. */
+/** Names of EI_OSABI as readelf and patchelf print them; the first is printed, all are accepted. */
 const names: Readonly<Record<number, readonly string[]>> = {
   0: ['System V', 'system-v', 'sysv', 'none'],
   1: ['HP-UX'],

@@ -1,6 +1,6 @@
 /*
- * What a packed file says of itself: a PT_NOTE of the name "elfinterp" whose description is JSON text, as in the notes that
- * systemd defined. It lists every part with its place in the file, so that each can be taken out again byte by byte.
+ * What a packed file says about itself: a PT_NOTE named "elfinterp" whose description is JSON text, as in the notes
+ * that systemd defines. It lists every part and its place in the file, so that each can be extracted byte for byte.
  */
 import {ElfError} from '../errors.js';
 import {overlaySource} from '../source/overlay.js';
@@ -13,7 +13,7 @@ import {ElfView} from './view.js';
 /** One file inside a packed file. */
 export interface PackedPart {
   readonly role: 'program' | 'loader' | 'library';
-  /** The names by which it is asked for, the first one is its file name; of the program, its file name. */
+  /** The names by which it is requested, its file name first; for the program, its file name. */
   readonly names: readonly string[];
   /** DT_SONAME. */
   readonly soname: string | undefined;
@@ -22,13 +22,13 @@ export interface PackedPart {
   /** File offset in the packed file, and length in bytes. */
   readonly offset: number;
   readonly size: number;
-  /** Where the bytes from `from` on are, if they do not follow the others. */
+  /** Where the bytes from `from` onward are, if they do not follow the earlier ones. */
   readonly rest?: {readonly from: number; readonly offset: number} | undefined;
   /** Permission bits. */
   readonly mode: number;
-  /** Of the part as it was packed: 64 lowercase hexadecimal digits. */
+  /** SHA-256 of the part as it was packed: 64 lowercase hexadecimal digits. */
   readonly sha256: string;
-  /** Where it was taken from, if that was to be recorded. */
+  /** Where it came from, if that was recorded. */
   readonly source: string | undefined;
 }
 
@@ -37,15 +37,15 @@ export interface PackedContents {
   /** 2 for a file at fixed addresses. */
   readonly version: 1 | 2;
   readonly generator: string;
-  /** Whether the loader opens nothing but what is inside. */
+  /** Whether the loader opens only files that are inside. */
   readonly closed: boolean;
   /** Whether the loader inside ignores LD_* variables. */
   readonly isolated: boolean;
-  /** Whether the file always has the same addresses, which relocations were applied for. */
+  /** Whether the file always loads at the same addresses, for which relocations were already applied. */
   readonly fixedAddress?: true | undefined;
-  /** The ELF header that the program has on its own, in hexadecimal digits. */
+  /** The program's own ELF header, from before packing, in hexadecimal digits. */
   readonly header: string;
-  /** The program, the loader, then the libraries in the order of loading. */
+  /** The program, the loader, then the libraries in load order. */
   readonly parts: readonly PackedPart[];
 }
 
@@ -55,15 +55,15 @@ export const packedOwner = 'elfinterp';
 export const NT_PACKED = 0x656c6601;
 
 /**
- * Read what is in a packed file; undefined when it is none.
+ * Read the contents of a packed file; undefined when the file is not packed.
  *
- * @throws ElfError BAD_ELF when it says so, but what it says cannot be
+ * @throws ElfError BAD_ELF when the file claims to be packed, but its list of parts is invalid
  * @example
  *   await using file = await openElf('qemu-arm-packed');
  *   for (const {names, buildId} of packedContents(file.view)?.parts ?? []) console.log(names[0], buildId);
  */
 export function packedContents(view: ElfView): PackedContents | undefined {
-  // A packed file has neither; any other program or library, which needs no note to be read, has one.
+  // A packed file has neither. Any other program or library has one, so its notes need not be read.
   if (view.segment(PT.PT_DYNAMIC) !== undefined || view.segment(PT.PT_INTERP) !== undefined) return undefined;
   const note = readNotes(view, NT_PACKED).find(({name}) => name === packedOwner);
   if (note === undefined) return undefined;
@@ -85,7 +85,7 @@ function parse(description: Uint8Array): unknown {
   }
 }
 
-/** View the program inside a packed file as it was; undefined when the file is not packed. */
+/** View the program inside a packed file as it was before packing; undefined when the file is not packed. */
 export function programInside(view: ElfView): ElfView | undefined {
   const contents = packedContents(view);
   const program = contents?.parts.find(({role}) => role === 'program');
@@ -141,7 +141,7 @@ function isContents(value: unknown, view: ElfView): value is PackedContents {
   );
 }
 
-/** Of parts that overlap, unpacking would make any amount of bytes. */
+/** Overlapping parts could unpack to any number of bytes. */
 function haveOverlap(parts: readonly PackedPart[]): boolean {
   const ranges = parts
     .flatMap(({offset, size, rest = {from: size, offset: 0}}) => [
@@ -185,7 +185,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A plain name: all parts are unpacked into one directory. */
+/** Whether a value is a plain file name: all parts are unpacked into one directory. */
 export function isFileName(value: unknown): value is string {
   return (
     typeof value === 'string' &&

@@ -1,19 +1,19 @@
 /*
- * What two segments may share is a question of pages, and their size is the target machine's, never this one's. Linkers
- * write the size that they laid a file out for into p_align of its LOADs.
+ * What two segments may share depends on the page size of the target machine, never on that of this one. Linkers store
+ * the page size that a file is laid out for in p_align of its LOADs.
  */
 import {PT} from './constants.js';
 import {machineOf} from './machine.js';
 import type {Phdr} from './records.js';
 import type {ElfView} from './view.js';
 
-/** More than any page has; a larger p_align is damage. */
+/** Larger than any page; a p_align above this is damage. */
 const mostAlign = 2 ** 30;
 
-/** No machine with an MMU for Linux has smaller ones. The kernel maps whole pages, whatever p_align says. */
+/** No machine that runs Linux with an MMU has smaller pages. The kernel maps whole pages, whatever p_align says. */
 export const smallestPage = 4096;
 
-/** The largest alignment in bytes that a LOAD of the file has, which a new one has to have as well; a page at least. */
+/** The largest alignment in bytes of any LOAD in the file, which a new LOAD must have too; at least a page. */
 export function segmentAlignment(view: ElfView): number {
   return alignments(loadsOf(view)).reduce((largest, align) => Math.max(largest, align), smallestPage);
 }

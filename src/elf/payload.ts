@@ -1,11 +1,11 @@
 /*
  * Bytes after the ELF image: a squashfs (AppImage), a script or archive with a trailer (programs compiled by deno,
- * older bun, nexe), files at offsets that the program knows (pkg). Such a program finds them in one of three ways:
- * from the end of the file, at an offset that was written into it, or where the image ends as the section headers
- * say (AppImage's runtime). An edit that leaves the length of the file alone satisfies all three; one that
- * makes it longer cannot.
+ * older bun, nexe), files at offsets that the program knows (pkg). Such a program finds them in one of three ways: from
+ * the end of the file, at an offset that was written into it, or where the image ends according to the section headers
+ * (AppImage's runtime). An edit that keeps the length of the file works with all three; one that makes it longer
+ * cannot.
  *
- * What the program headers map is not a payload: a blob that postject injects has a segment of its own.
+ * Bytes that the program headers map are not a payload: a blob injected by postject, for example, has its own segment.
  */
 import {isZero} from '../source/source.js';
 import {PT} from './constants.js';
@@ -15,7 +15,7 @@ import {byteString} from './strings.js';
 import type {ElfView} from './view.js';
 import {hasFileBytes} from './without-bytes.js';
 
-/** What is appended, as far as its last bytes or the program show. */
+/** The kind of the appended data, as far as its last bytes or the program reveal it. */
 export type PayloadKind =
   | 'AppImage'
   | '.NET'
@@ -28,7 +28,7 @@ export type PayloadKind =
   | 'zip'
   | 'unknown';
 
-/** Bytes that follow the last one that the headers describe. */
+/** The bytes after the last byte that the headers describe. */
 export interface Payload {
   readonly kind: PayloadKind;
   /** File offset of the first byte. */
@@ -73,7 +73,7 @@ function isAppImage({source}: ElfView): boolean {
   return appImageMark.every((byte, i) => mark[i] === byte);
 }
 
-/** What the last bytes look like: from the end of the file, where a mark begins. */
+/** Marks near the end of the file; `at` is how far before the end a mark begins. */
 const tails: readonly {readonly kind: PayloadKind; readonly at: number; readonly mark: string}[] = [
   {kind: 'Dart', at: 8, mark: '\xdc\xdc\xf6\xf6\0\0\0\0'},
   {kind: 'deno', at: 24, mark: 'd3n0l4nd'},
@@ -99,8 +99,8 @@ function kindByTail({source}: ElfView, size: number): PayloadKind {
 }
 
 /**
- * The kind of a payload whose own bytes do not show it: .NET's host and the node of pkg hold the offset of what was
- * appended. Looks through the whole image, so it is asked only when it matters.
+ * The kind of a payload whose own bytes do not show it: .NET's host and pkg's node contain the offset of what was
+ * appended. This searches the whole image, so it is called only when needed.
  */
 export function kindByProgram({source}: ElfView, {offset, kind}: Payload): PayloadKind {
   if (kind !== 'unknown') return kind;
@@ -109,7 +109,7 @@ export function kindByProgram({source}: ElfView, {offset, kind}: Payload): Paylo
   return findText(source, image, 'PAYLOAD_POSITION') === undefined ? 'unknown' : 'pkg';
 }
 
-/** SHA-256 of ".net core bundle", after which the host has the offset of its bundle (bundle_marker.cpp). */
+/** SHA-256 of ".net core bundle", next to which the host stores the offset of its bundle (bundle_marker.cpp). */
 const bundleMark = Uint8Array.of(
   ...[0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32],
   ...[0x13, 0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae],

@@ -1,18 +1,18 @@
 import type {ElfClass, Format} from './record.js';
 
 /**
- * Consecutive records, distinguished by one field: segments by `p_type`, dynamic entries by `d_tag`.
- * That field of each is decoded at once and the rest of a record when it is asked for, because who looks for one kind
- * needs few of them.
+ * Consecutive records, distinguished by one field: segments by `p_type`, dynamic entries by `d_tag`. That field is
+ * decoded at once for every record, the rest of a record only when needed, because a search for one kind needs few
+ * records.
  */
 export class RecordTable<T, Key extends keyof T> {
-  /** The field that tells them apart, of every record. */
+  /** The distinguishing field of every record. */
   readonly keys: readonly T[Key][];
   readonly #decode: (index: number) => T;
   readonly #records: T[] = [];
   #isWhole = false;
 
-  /** @param end the key of the record that ends the table, if one does; it is not counted as part of it */
+  /** @param end the key of the record that ends the table, if any; that record is not part of the table */
   constructor(type: TableType<T>, key: Key, bytes: Uint8Array, format: Format, end?: T[Key]) {
     const size = type.size(format.elfClass);
     const keys = type.decodeField(key, bytes, format);
@@ -34,7 +34,7 @@ export class RecordTable<T, Key extends keyof T> {
     return index < 0 ? undefined : this.at(index);
   }
 
-  /** The last one. */
+  /** The last record with a key. */
   findLast(key: T[Key]): T | undefined {
     const index = this.keys.lastIndexOf(key);
     return index < 0 ? undefined : this.at(index);
@@ -55,7 +55,7 @@ export class RecordTable<T, Key extends keyof T> {
   }
 }
 
-/** What a table asks of the type of its records. */
+/** What a table needs from the type of its records. */
 interface TableType<T> {
   size(elfClass: ElfClass): number;
   decodeIn(data: DataView, format: Format, offset: number): T;

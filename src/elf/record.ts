@@ -5,8 +5,8 @@
  * fields in the same order (`p_flags` is second in Elf64_Phdr and last but one in Elf32_Phdr). So a table
  * holds the names and kinds in the order of ELFCLASS64, and the order of ELFCLASS32 where that differs.
  *
- * Two kinds of number, decided once: what counts bytes of a file is a `number`, checked to be a safe integer
- * when it is decoded; an address, or a value that may be one, is a `bigint`.
+ * There are two kinds of number: a count of bytes in a file is a `number`, checked to be a safe integer when it is
+ * decoded; an address, or a value that may be one, is a `bigint`.
  */
 import {ElfError} from '../errors.js';
 
@@ -44,11 +44,11 @@ export interface RecordType<F extends Fields> {
   widthOf(field: keyof F, elfClass: ElfClass): number;
   /** Decode the record that starts at `offset` of `bytes`. */
   decode(bytes: Uint8Array, format: Format, offset?: number): Decoded<F>;
-  /** The same where many records are read out of one piece of memory: a DataView for each costs more than to decode it. */
+  /** Like `decode`, for many records in one piece of memory: making a DataView for each costs more than decoding it. */
   decodeIn(data: DataView, format: Format, offset: number): Decoded<F>;
   /** Decode as many consecutive records as `bytes` holds. */
   decodeAll(bytes: Uint8Array, format: Format): Decoded<F>[];
-  /** Decode one field of each of them. */
+  /** Decode one field of each of those records. */
   decodeField<Name extends keyof F>(field: Name, bytes: Uint8Array, format: Format): Decoded<F>[Name][];
   encode(record: Decoded<F>, format: Format): Uint8Array;
 }
@@ -64,14 +64,14 @@ interface PlacedField {
 interface Layout {
   readonly fields: readonly PlacedField[];
   readonly size: number;
-  /** A copy of this has all the fields at once, which costs less than to add them one by one. */
+  /** A record to copy: it has all the fields at once, which is cheaper than adding them one by one. */
   readonly zeros: AnyRecord;
 }
 
 type AnyRecord = Record<string, number | bigint>;
 type Read = (data: DataView, start: number, littleEndian: boolean) => number | bigint;
 
-/** Define a record. `order32` lists the field names in the order of ELFCLASS32 where it is another one. */
+/** Define a record. `order32` lists the field names in the order of ELFCLASS32 if it differs. */
 export function defineRecord<const F extends Fields>(
   name: string,
   fields: F,
@@ -157,7 +157,7 @@ function decodeRecord(
   return record;
 }
 
-/** What is known of a field beforehand is settled here, once, so that decoding is left with one read of each. */
+/** Everything known about a field in advance is decided here, once, so that decoding only has to read each field. */
 function reader(field: string, kind: FieldKind, offset: number, elfClass: ElfClass): Read {
   if (kind === 'byte') return (data, start) => data.getUint8(start + offset);
   if (kind === 'half') return (data, start, littleEndian) => data.getUint16(start + offset, littleEndian);
@@ -178,7 +178,7 @@ function reader32(kind: WideKind, offset: number): Read {
 function reader64(field: string, kind: WideKind, offset: number): Read {
   if (kind === 'tag') return (data, start, littleEndian) => data.getBigInt64(start + offset, littleEndian);
   if (kind === 'addr') return (data, start, littleEndian) => data.getBigUint64(start + offset, littleEndian);
-  // In halves: most records hold several of these, and a bigint that becomes a number at once costs more.
+  // Read in halves: most records have several of these, and going through a bigint costs more.
   return (data, start, littleEndian) => {
     const first = data.getUint32(start + offset, littleEndian);
     const second = data.getUint32(start + offset + 4, littleEndian);
@@ -225,7 +225,9 @@ function encodeFields(
   return bytes;
 }
 
-/** A value that does not fit its field is a limit of the format (a 32-bit file past 4 GiB), never to be cut off. */
+/**
+ * A value that does not fit its field hits a limit of the format (a 32-bit file past 4 GiB) and must not be truncated.
+ */
 function checkFits(field: string, value: number | bigint, bits: number, signed: boolean): void {
   const wide = BigInt(value);
   if (signed ? BigInt.asIntN(bits, wide) === wide : BigInt.asUintN(bits, wide) === wide) return;

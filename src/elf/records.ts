@@ -1,6 +1,6 @@
 /*
- * The records of the ELF specification (gABI chapters 4 and 5, and the GNU symbol-version extension), under the
- * names that it gives their fields.
+ * The records of the ELF specification (gABI chapters 4 and 5, and the GNU symbol-version extension), with its names
+ * for their fields.
  */
 import {type Decoded, defineRecord} from './record.js';
 

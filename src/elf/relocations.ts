@@ -1,7 +1,7 @@
 /*
- * The addresses that dynamic relocations hold without naming a symbol: the addend of each DT_RELA or DT_JMPREL
- * entry, and for DT_REL and DT_RELR the word at the place itself. They are the only pointers into a
- * loaded file that a moved table could break, so before one is moved they are looked through.
+ * The addresses that dynamic relocations hold without naming a symbol: the addend of each DT_RELA or DT_JMPREL entry,
+ * and for DT_REL and DT_RELR the word at the place itself. They are the only pointers into a loaded file that a moved
+ * table could break, so they are searched before a table is moved.
  */
 import type {ByteSource} from '../source/source.js';
 import {DT, EM, PT} from './constants.js';
@@ -19,7 +19,7 @@ import {
 } from './scan.js';
 import type {ElfView} from './view.js';
 
-/** Does a relocation without a symbol hold an address in [start, end)? */
+/** Whether a relocation without a symbol holds an address in [start, end). */
 export function isAddressRelocated(view: ElfView, start: bigint, end: bigint): boolean {
   const target = {base: baseOf(start), size: Number(end - start)};
   const places = new Places(view, target);
@@ -30,7 +30,7 @@ export function isAddressRelocated(view: ElfView, start: bigint, end: bigint): b
   );
 }
 
-/** Addresses that a caller asks for. */
+/** The range of addresses that a caller asks about. */
 interface Target {
   readonly base: Base;
   readonly size: number;
@@ -107,7 +107,7 @@ export function eachPackedPlace(view: ElfView, base: Base, visit: (place: number
   });
 }
 
-/** Words of the image that a relocation adds to, read through a window: they are near one another. */
+/** Words of the image that relocations add to, read through a window, because they are close together. */
 class Places {
   /** The address from which places are measured. */
   readonly base: Base;
@@ -181,11 +181,11 @@ export interface RelocationTable {
   readonly offset: number;
   /** Length in bytes. */
   readonly size: number;
-  /** DT_RELA's records, not DT_REL's. */
+  /** Whether the records are DT_RELA's rather than DT_REL's. */
   readonly hasAddend: boolean;
 }
 
-/** The tables of DT_RELA, DT_REL and DT_JMPREL; where one overlaps another, its bytes are listed once. */
+/** The tables of DT_RELA, DT_REL and DT_JMPREL; where they overlap, the bytes are listed only once. */
 export function relocationTables(view: ElfView): RelocationTable[] {
   const value = (tag: bigint) => view.dynamic?.value(tag);
   const tables = [
@@ -205,14 +205,16 @@ export function relocationTables(view: ElfView): RelocationTable[] {
   return listed;
 }
 
-/** The symbol number of r_info. 64-bit MIPS stores it as a word of its own, which comes first in the file. */
+/** The symbol number of r_info. 64-bit MIPS stores it as a separate word that comes first in the file. */
 export function relocationSymbol({format, header}: ElfView, r_info: bigint): number {
   if (format.elfClass === 32) return Number(r_info >> 8n);
   const isFirst = header.e_machine === EM.EM_MIPS && format.littleEndian;
   return Number(isFirst ? r_info & 0xffffffffn : r_info >> 32n);
 }
 
-/** Is it about thread-local storage? Then what looks like an address is an offset into the block of a thread. */
+/**
+ * Whether a relocation is for thread-local storage: what looks like an address is then an offset into a thread's block.
+ */
 function isThreadLocal(view: ElfView, r_info: bigint): boolean {
   return threadLocal[view.header.e_machine]?.includes(relocationType(view, r_info)) ?? false;
 }
@@ -246,7 +248,7 @@ const threadLocal: Readonly<Record<number, readonly number[]>> = {
   36902: [31, 33, 38],
 };
 
-/** The same r_info with another symbol number. */
+/** Replace the symbol number in an r_info. */
 export function withRelocationSymbol({format, header}: ElfView, r_info: bigint, symbol: number): bigint {
   const number = BigInt(symbol);
   if (format.elfClass === 32) return (number << 8n) | (r_info & 0xffn);

@@ -1,24 +1,24 @@
 /*
  * Large tables are scanned, not decoded.
  *
- * A program can have a million symbols and relocations. To make a record of each, with a bigint for each address, costs
- * a hundred times what it costs to look at the words. So a scan reads a table in pieces of some 64 KiB, as 32-bit words in the order
- * of this processor, and asks where in a record's words a field is. Both widths and byte orders and the places of
- * fields come from the record's own table (see records.ts). There is one loop for all of them: which words to look at
- * is settled before it begins.
+ * A program can have a million symbols and relocations. Making a record for each, with a bigint for each address, costs
+ * a hundred times as much as looking at the words. So a scan reads a table in pieces of about 64 KiB, as 32-bit words
+ * in this processor's byte order, and asks which words of a record hold a field. Both widths and byte orders and the
+ * places of fields come from the record's own table (see records.ts). One loop serves them all: which words to look at
+ * is decided before it begins.
  *
  *     const name = column(Sym, 'st_name', view.format);
  *     scan(view, Sym, table, (words, count) => {
  *       for (let i = 0, at = 0; i < count; i++, at += name.step) use(read(words, at, name));
  *     });
  *
- * An address has two words, or one in a 32-bit file. It is never put together: what a scan wants to know of it is how
- * far it is from some other address, and that is a number (see `distance`).
+ * An address has two words, or one in a 32-bit file. A scan never joins them: it only needs to know how far the address
+ * is from another one, and that is a number (see `distance`).
  */
 import {type ByteSource, checkRange} from '../source/source.js';
 import type {Format, RecordType} from './record.js';
 
-/** What a scan needs of a view. */
+/** What a scan needs from a view. */
 interface File {
   readonly source: ByteSource;
   readonly format: Format;
@@ -90,7 +90,10 @@ export function baseOf(address: bigint): Base {
   return {low: Number(address & 0xffffffffn), high: Number((address >> 32n) & 0xffffffffn)};
 }
 
-/** How far the address in a record is after a base. Exact up to 2^53, which is also the result for anything further away. */
+/**
+ * How far the address in a record is after a base. Exact up to 2^53; anything farther away is rounded, but never to
+ * less than that.
+ */
 export function distance(words: Uint32Array, at: number, {low, high}: WideColumn, base: Base): number {
   const near = (words[at + low] as number) - base.low;
   return high < 0 ? near : ((words[at + high] as number) - base.high) * 2 ** 32 + near;
@@ -126,7 +129,10 @@ export function scan(
   }
 }
 
-/** Read one field of every record. @throws ElfError TRUNCATED, before room is made for records that a file cannot have */
+/**
+ * Read one field of every record. @throws ElfError TRUNCATED, before allocating memory for records that the file cannot
+ * hold
+ */
 export function readColumn<F extends string>(
   file: File,
   type: Type<F>,
@@ -159,7 +165,7 @@ export function readU16s({source, format}: File, offset: number, count: number):
 
 const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** The same memory where it is aligned, else a copy. */
+/** The same memory if it is aligned and in this byte order, otherwise a copy. */
 function toWords(bytes: Uint8Array, littleEndian: boolean): Uint32Array {
   const isSwapped = littleEndian !== isLittleEndian;
   const isReady = !isSwapped && bytes.byteOffset % 4 === 0;

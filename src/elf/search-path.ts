@@ -4,8 +4,8 @@ import {byteString, decodeString, readStringBytes, toByteString} from './strings
 import type {ElfView} from './view.js';
 
 /**
- * Say which elements of a search path depend on the working directory, from which anyone may then supply a library: an
- * empty element, and a relative path (ld.so(8)). Undefined if there are none, as in an empty path.
+ * Say which elements of a search path depend on the working directory, where anyone may plant a library: empty elements
+ * and relative paths (ld.so(8)). Undefined if there are none, as in an empty path.
  */
 export function relativeInWords(path = ''): string | undefined {
   const found = relativeElements(path);
@@ -13,22 +13,23 @@ export function relativeInWords(path = ''): string | undefined {
   return shortened(`relative to the working directory: '${found.join("', '")}'`);
 }
 
-/** These elements. An empty path has none. */
+/** The elements that depend on the working directory. An empty path has none. */
 export function relativeElements(path: string): readonly string[] {
   return path === '' ? [] : path.split(':').filter((element) => !/^[/$]/.test(element));
 }
 
 /**
- * Whether a text has a dynamic string token, which glibc replaces in DT_NEEDED and search paths (elf/dl-load.c: is_dst).
+ * Whether a string contains a dynamic string token, which glibc replaces in DT_NEEDED and search paths (elf/dl-load.c:
+ * is_dst).
  */
 export function hasStringToken(text: string): boolean {
   return /\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))/.test(text);
 }
 
 /**
- * Refuse to carry on elements of a file's search path whose bytes are no text: written again, they would be others.
+ * Refuse to keep elements of a file's search path that are not valid text: writing them back would change their bytes.
  *
- * @param path the search path to be, if not all of the old one
+ * @param path the new search path; by default, all of the old one
  * @throws ElfError UNSAFE_EDIT
  */
 export function requireTextPath(view: ElfView, path?: string): void {
@@ -48,7 +49,7 @@ export function requireTextPath(view: ElfView, path?: string): void {
   );
 }
 
-/** The elements of a search path that are not UTF-8, as they are shown. */
+/** The elements of a search path that are not UTF-8, as text for display. */
 function undecodable({dynamic, source}: ElfView, tag: bigint): string[] {
   const value = dynamic?.value(tag);
   if (dynamic === undefined || value === undefined) return [];

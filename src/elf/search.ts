@@ -5,8 +5,8 @@ import {byteString} from './strings.js';
 const pieceSize = 1 << 20;
 
 /**
- * Find text in a range of a file: the offset in the file where it begins, or undefined. The characters of the text
- * are one byte each, as `byteString` has them. Reads a megabyte at a time.
+ * Find text in a range of a file; return the file offset where it begins, or undefined. Each character of the text is
+ * one byte, as in `byteString`. Reads a megabyte at a time.
  */
 export function findText(source: ByteSource, {offset, size}: Range, text: string): number | undefined {
   for (let done = 0; done < size; done += pieceSize) {

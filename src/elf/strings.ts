@@ -4,20 +4,22 @@ import type {ByteSource} from '../source/source.js';
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Bytes of a name to text. Names are UTF-8 in practice; other bytes become U+FFFD and are only for display. */
+/**
+ * Decode the bytes of a name. Names are UTF-8 in practice; other bytes become U+FFFD, which is good only for display.
+ */
 export function decodeString(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** Text to the bytes of a C string, the terminating NUL included. */
+/** Encode text as a C string, including the terminating NUL. */
 export function encodeString(text: string): Uint8Array {
   return encoder.encode(`${text}\0`);
 }
 
 /**
- * Bytes as one character each, of the same number: for comparing, hashing and searching, not for people. An offset in
- * the text is the offset in the bytes. TextDecoder cannot do it: its "latin1" is windows-1252, which newer versions of
- * Node follow to the letter, so that 0x80 becomes U+20AC.
+ * Turn each byte into the character with the same number, for comparing, hashing and searching, not for display. An
+ * offset in the text is the offset in the bytes. TextDecoder cannot do this: its "latin1" is windows-1252, which newer
+ * versions of Node implement exactly, so 0x80 becomes U+20AC.
  */
 export function byteString(bytes: Uint8Array): string {
   let text = '';
@@ -26,18 +28,18 @@ export function byteString(bytes: Uint8Array): string {
   return text;
 }
 
-/** The most arguments of one call. */
+/** The most arguments to pass in one call. */
 const mostArguments = 4096;
 
-/** Text in that form. */
+/** Encode text as UTF-8 in the form that `byteString` returns. */
 export function toByteString(text: string): string {
   return byteString(encoder.encode(text));
 }
 
-/** How much of a string table is read first while looking for the end of one string; nearly all are shorter. */
+/** How many bytes to read first when looking for the end of a string; nearly all strings are shorter. */
 const pieceLength = 64;
 
-/** No name and no list of paths is longer. Past this the end is not searched for: a damaged file may have none. */
+/** No name or list of paths is longer. The search for the end stops here: in a damaged file there may be none. */
 const longestString = 1 << 20;
 
 /**
@@ -77,7 +79,7 @@ function badString({path}: ByteSource, tableOffset: number, tableSize: number, i
   });
 }
 
-/** The same as text. */
+/** Like `readStringBytes`, but returns text. */
 export function readString(
   source: ByteSource,
   tableOffset: number,
@@ -87,18 +89,18 @@ export function readString(
   return decodeString(readStringBytes(source, tableOffset, tableSize, index));
 }
 
-/** In bytes; the largest on a Debian system have 30 MB. */
+/** In bytes; the largest string tables on a Debian system are 30 MB. */
 const largestTable = 1 << 26;
 
-/** Bytes of a string table, by offsets there; none past its end. */
+/** The bytes of a string table by offset in the table; there are none past its end. */
 interface TableBytes {
   /** The whole string that starts at an offset. */
   at(start: number): Uint8Array;
-  /** At most so many bytes from an offset on. */
+  /** At most `length` bytes, starting at an offset. */
   slice(start: number, length: number): Uint8Array;
 }
 
-/** A table of usual size is read as a whole; a larger one, which a damaged size pretends to be, string by string. */
+/** A table of ordinary size is read whole; a larger one, usually just a damaged size, is read string by string. */
 export function stringsIn(
   source: ByteSource,
   {offset, size}: {readonly offset: number; readonly size: number},
@@ -121,8 +123,8 @@ export function stringsIn(
 }
 
 /**
- * Strings that end alike may share their ends, so all strings of a table together can be a little longer than it is.
- * Where thousands of references fall into one string without end, they would be longer than any memory.
+ * Strings with the same ending may share it, so together the strings of a table can be a little longer than the table.
+ * With thousands of references into one endless string, they would not fit in any memory.
  */
 export class StringBudget {
   #left: number;
@@ -133,19 +135,19 @@ export class StringBudget {
     this.#facts = {path, expected: `at most ${this.#left} bytes of names in a table of ${tableSize}`};
   }
 
-  /** @throws ElfError BAD_ELF when the strings taken so far come to more than a sound table holds */
+  /** @throws ElfError BAD_ELF when the strings taken so far add up to more than an undamaged table can hold */
   take(length: number): void {
     this.spend(length);
     if (this.#left < 0) throw new ElfError('BAD_ELF', 'strings overlap excessively', this.#facts);
   }
 
-  /** The same without an error; the next `take` will have it. */
+  /** Like `take`, but leaves the error to the next `take`. */
   spend(length: number): void {
     this.#left -= length;
   }
 }
 
-/** How much longer; the largest share on a Debian system is below 2. */
+/** The strings of a table may add up to this many times its size; the highest ratio on a Debian system is below 2. */
 const sharing = 8;
 
 /** Strings by their offset in a table, each read once. */
@@ -163,11 +165,11 @@ export class StringReader {
     this.#budget = new StringBudget(source, size);
   }
 
-  /** @throws ElfError BAD_ELF when it has no end, or when the strings read so far are too many */
+  /** @throws ElfError BAD_ELF when the string has no end, or when the strings read so far add up to too many bytes */
   at(index: number): string {
     let text = this.#known.get(index);
     if (text !== undefined) return text;
-    // What is searched without success counts too.
+    // Bytes that are searched in vain count too.
     const most = Math.min(this.#size - index, longestString);
     this.#budget.take(0);
     try {
@@ -180,7 +182,7 @@ export class StringReader {
   }
 }
 
-/** Put pieces of bytes together. */
+/** Join byte arrays into one. */
 export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   if (pieces.length === 1 && pieces[0] !== undefined) return pieces[0];
   const result = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));

@@ -1,8 +1,8 @@
 /*
- * How many dynamic symbols are there? ld.so never needs to know, so nothing says it outright. DT_HASH and
- * DT_MIPS_SYMTABNO give the number; a section header gives it too; DT_GNU_HASH gives it where symbols are
- * exported, since those come last. Failing all of these the table is taken to reach to the next thing that has an
- * address, which is never too few.
+ * How many dynamic symbols are there? ld.so never needs to know, so no entry states the number directly. DT_HASH and
+ * DT_MIPS_SYMTABNO give the number; a section header gives it too; DT_GNU_HASH gives it if symbols are exported, since
+ * those come last. Failing all of these, the table is assumed to extend to the next thing that has an address, which
+ * never gives too few.
  */
 import {ElfError} from '../errors.js';
 import {readInPieces} from '../source/source.js';
@@ -19,7 +19,7 @@ export interface SymbolTable {
   readonly address: bigint;
   readonly offset: number;
   readonly count: number;
-  /** False where `count` is only known not to be too small. */
+  /** False when `count` may be too large, but not too small. */
   readonly exact: boolean;
 }
 
@@ -38,7 +38,7 @@ export const dynamicSymbolTable: (view: ElfView) => SymbolTable | undefined = me
   return {address, offset, count: Math.min(most, guessCount(view, address)), exact: false};
 });
 
-/** DT_SYMTAB reaches to the next address at most, and so does DT_VERSYM, which has a number for each symbol. */
+/** DT_SYMTAB extends at most to the next address, and so does DT_VERSYM, which has a number for each symbol. */
 function guessCount(view: ElfView, address: bigint): number {
   const symbols = countToNextAddress(view, address, Sym.size(view.format.elfClass));
   const versym = view.dynamic?.value(DT.DT_VERSYM);
@@ -58,7 +58,7 @@ export function eachSymbol(view: ElfView, offset: number, count: number, visit: 
   });
 }
 
-/** Visit only the symbols of some sections; no other is decoded. */
+/** Visit only the symbols of some sections; the others are not decoded. */
 export function eachSymbolOf(
   view: ElfView,
   range: RecordRange,
@@ -78,7 +78,7 @@ export function eachSymbolOf(
   });
 }
 
-/** The names of the first `count` dynamic symbols, one character a byte (see `byteString`). */
+/** The names of the first `count` dynamic symbols, one character per byte (see `byteString`). */
 export function dynamicSymbolNames(view: ElfView, count: number): string[] {
   const symbols = dynamicSymbolTable(view);
   const strings = view.dynamic?.stringTable;
@@ -95,9 +95,9 @@ export function dynamicSymbolNames(view: ElfView, count: number): string[] {
 }
 
 /**
- * Read DT_VERSYM, one number a symbol; empty where there is none.
+ * Read DT_VERSYM, one number per symbol; empty when there is none.
  *
- * @throws ElfError BAD_ELF when it does not lead into the file
+ * @throws ElfError BAD_ELF when it does not point into the file
  */
 export function readVersym(view: ElfView, count: number): Uint16Array {
   const address = view.dynamic?.value(DT.DT_VERSYM);
@@ -133,7 +133,7 @@ export function hashWordSize({header, format}: ElfView): 4 | 8 {
 /** More buckets, and more symbols in one chain, than any real table has. */
 const mostHashed = 1 << 24;
 
-/** DT_GNU_HASH as far as its own words show. */
+/** DT_GNU_HASH, as far as the table describes itself. */
 export interface GnuHashTable {
   /** File offset of the header. */
   readonly offset: number;
@@ -142,7 +142,7 @@ export interface GnuHashTable {
   readonly bloom: number;
   readonly buckets: number;
   readonly chains: number;
-  /** Dynamic symbols altogether, those that are not hashed included; undefined where none is hashed. */
+  /** Total number of dynamic symbols, including those not hashed; undefined when none is hashed. */
   readonly symbolCount: number | undefined;
 }
 
@@ -182,8 +182,8 @@ function largestOf(view: ElfView, offset: number, count: number): number[] {
 }
 
 /**
- * The index after the last symbol of the chain that begins with symbol `first`, whose word is at an offset: the last
- * one's word has the lowest bit set. The chain is looked for as far as it is mapped.
+ * The index after the last symbol of the chain that begins with symbol `first`, whose word is at `offset`. The word of
+ * the last symbol has its lowest bit set. The search stops at the end of the mapping.
  */
 function endOfChain(view: ElfView, offset: number, end: number, first: number): number | undefined {
   const length = Math.min(mostHashed, Math.floor((end - offset) / 4)) * 4;

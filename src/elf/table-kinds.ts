@@ -1,6 +1,6 @@
 /*
- * Which segments and sections are tables of the linker's own, that nothing but headers and DT_* entries refers to: they
- * may move. Anything else may be addressed by code.
+ * Which segments and sections are the linker's own tables: only headers and DT_* entries refer to them, so they may
+ * move. Code may address anything else.
  */
 import {EM, machinePT, PT, SHF, SHT} from './constants.js';
 import type {Shdr} from './records.js';

@@ -1,9 +1,9 @@
 /*
  * The dynamic-linking tables: what DT_* entries point at, with their lengths.
  *
- * Only these entries, section headers and symbols point at them, never code, so an edit may move them when all
- * three follow. Whatever DT_* points at that is not listed here (DT_INIT, DT_PLTGOT, DT_INIT_ARRAY, ...) is
- * addressed by code and stays where it is.
+ * Only these entries, section headers and symbols point at them, never code, so an edit may move them if it updates all
+ * three. Anything else that a DT_* entry points at (DT_INIT, DT_PLTGOT, DT_INIT_ARRAY, ...) is addressed by code and
+ * stays where it is.
  */
 import {DT, EM, machineDT, SHT} from './constants.js';
 import {memoizedPerView} from './memoized.js';
@@ -20,7 +20,7 @@ export interface DynamicTable {
   readonly offset: number;
   /** Length in bytes. */
   readonly size: number;
-  /** Alignment in bytes that its records want. */
+  /** Alignment in bytes that its records need. */
   readonly align: number;
 }
 
@@ -60,7 +60,7 @@ export const dynamicTables: (view: ElfView) => readonly DynamicTable[] = memoize
 
 const {DT_MIPS_XHASH} = machineDT[EM.EM_MIPS];
 
-/** Does a tag point at a table that may move? */
+/** Whether a tag points at a table that may move. */
 export function isTableTag({header}: ElfView, tag: bigint): boolean {
   return tableTags.has(tag) || (header.e_machine === EM.EM_MIPS && tag === DT_MIPS_XHASH);
 }
@@ -79,7 +79,7 @@ const tableTags: ReadonlySet<bigint> = new Set([
   DT.DT_JMPREL,
 ]);
 
-/** The tag that points at the only section of a type. */
+/** For each section type that occurs at most once, the tag that points at the section. */
 export const tagsOfSections: Readonly<Record<number, bigint>> = {
   [SHT.SHT_DYNSYM]: DT.DT_SYMTAB,
   [SHT.SHT_HASH]: DT.DT_HASH,
@@ -89,7 +89,7 @@ export const tagsOfSections: Readonly<Record<number, bigint>> = {
   [SHT.SHT_GNU_VERDEF]: DT.DT_VERDEF,
 };
 
-/** Where nothing says how many symbols there are, these tables seem to reach to the next one, also when it moves. */
+/** If nothing gives the number of symbols, these tables seem to extend to the next table, even after that one moves. */
 export const sizedBySymbols: ReadonlySet<bigint> = new Set([DT.DT_SYMTAB, DT.DT_VERSYM, DT.DT_GNU_HASH]);
 
 function sizeFrom(view: ElfView, sizeTag: bigint): number {
@@ -116,7 +116,7 @@ function gnuHashSize(view: ElfView): number {
   return table.chains + hashed * 4 - table.offset;
 }
 
-/** DT_GNU_HASH for every hashed symbol, and as many words again that say where the symbol is. */
+/** Like DT_GNU_HASH, plus one more word per hashed symbol that gives its place in the symbol table. */
 function xhashSize(view: ElfView): number {
   const {elfClass} = view.format;
   const size = GnuHashHeader.size(elfClass);

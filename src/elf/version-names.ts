@@ -1,16 +1,16 @@
 /*
- * Which versions a file wants of its libraries, by name, and what that means for glibc: a file that wants
- * GLIBC_2.34 of libc.so.6 runs with glibc 2.34 or newer.
+ * Which versions a file needs from its libraries, by name, and what that means for glibc: a file that needs GLIBC_2.34
+ * from libc.so.6 runs with glibc 2.34 or newer.
  */
 import {readNeededVersions} from './versions.js';
 import type {ElfView} from './view.js';
 
-/** One library with the versions that are wanted of it. */
+/** One library, with the versions needed from it. */
 export interface WantedVersions {
   readonly library: string;
   /** Names in the order of the file. */
   readonly versions: readonly string[];
-  /** Those among them whose absence only brings a warning of ld.so. */
+  /** Those whose absence only makes ld.so print a warning. */
   readonly weak: readonly string[];
 }
 
@@ -29,13 +29,13 @@ export function wantedVersions(view: ElfView): WantedVersions[] {
   }));
 }
 
-/** The versions without which ld.so starts nothing. */
+/** The versions without which ld.so refuses to start the program. */
 export function requiredVersions({versions, weak}: WantedVersions): string[] {
   const optional = new Set(weak);
   return versions.filter((version) => !optional.has(version));
 }
 
-/** The oldest glibc that has every version wanted, as in "2.34"; undefined when none of glibc's is wanted. */
+/** The oldest glibc that has every required version, as in "2.34"; undefined when no glibc version is required. */
 export function oldestGlibc(wanted: readonly WantedVersions[]): string | undefined {
   return wanted
     .flatMap(requiredVersions)

@@ -1,8 +1,8 @@
 /*
- * Symbol version tables: DT_VERNEED (which versions are wanted of which library) and DT_VERDEF (which are
- * defined here). Both are linked lists of records, each with a list of its own; the links are byte distances.
- * A walk follows at most as many links as DT_VERNEEDNUM or DT_VERDEFNUM and the records' own counts say, and
- * never backwards, so a damaged table ends it and cannot hold it.
+ * Symbol version tables: DT_VERNEED (which versions the file needs from which library) and DT_VERDEF (which it
+ * defines). Both are linked lists of records, each with a list of its own; the links are byte distances. A walk follows
+ * at most as many links as DT_VERNEEDNUM or DT_VERDEFNUM and the records' own counts allow, and never goes backwards,
+ * so a damaged table cannot trap it.
  */
 import {ElfError} from '../errors.js';
 import {DT} from './constants.js';
@@ -10,7 +10,7 @@ import {memoizedPerView} from './memoized.js';
 import {Verdaux, Verdef, Vernaux, Verneed} from './records.js';
 import type {ElfView} from './view.js';
 
-/** DT_VERSYM's number for a symbol of no particular version. */
+/** The DT_VERSYM index of a symbol with no particular version. */
 export const VER_NDX_GLOBAL = 1;
 
 /** The number of a version in DT_VERSYM or vna_other, without the bit that hides the symbol. */
@@ -18,7 +18,7 @@ export function versionIndex(value: number): number {
   return value & 0x7fff;
 }
 
-/** One library of DT_VERNEED with the versions wanted of it. */
+/** One library in DT_VERNEED, with the versions needed from it. */
 export interface NeededVersions {
   readonly record: Verneed;
   /** File offset of the record. */
@@ -99,7 +99,7 @@ interface ReadableType<T> {
   decodeIn(data: DataView, format: ElfView['format'], offset: number): T;
 }
 
-/** More records than any file has (libc.so.6 has about 80). Lists that overlap one another share this limit. */
+/** More records than any file has (libc.so.6 has about 80). Overlapping lists share this limit. */
 const mostRecords = 1 << 16;
 
 /** Records of one table mostly follow one another, so one read serves many of them. */

@@ -1,9 +1,9 @@
 /*
  * A read-only view of an ELF file: bytes in, records out, each part read when it is first asked for.
  *
- * The view works from segments and DT_* entries, the way the kernel and ld.so do. Section headers are read when
- * there are any, and their absence is normal (sstripped and packed files). Reading is not checking: what is odd
- * but readable is returned as it is, and `checkElf` is where problems are named.
+ * The view works from segments and DT_* entries, the way the kernel and ld.so do. Section headers are read when there
+ * are any, and their absence is normal (sstripped and packed files). Reading does not check: anything odd but readable
+ * is returned as is, and `checkElf` reports the problems.
  */
 import {ElfError} from '../errors.js';
 import {type ByteSource, elfMagic, isElfMagic} from '../source/source.js';
@@ -27,7 +27,7 @@ export interface Interpreter {
   readonly size: number;
 }
 
-/** More program or section headers than any real file has; past this a count is taken for damage. */
+/** More program or section headers than any real file has; a larger count is treated as damage. */
 const mostHeaders = 1 << 18;
 
 /** The longest PT_INTERP that the kernel reads, the NUL included (PATH_MAX). */
@@ -38,7 +38,10 @@ export class ElfView {
   readonly source: ByteSource;
   readonly ident: Ident;
   readonly format: Format;
-  /** The header as it is stored; for the three counts see `programHeaders`, `sectionHeaders`, `e_shstrndx`. */
+  /**
+   * The header as stored; where e_phnum, e_shnum or e_shstrndx overflow, see `programHeaders`, `sectionHeaders`,
+   * `e_shstrndx`.
+   */
   readonly header: Ehdr;
   #segments: RecordTable<Phdr, 'p_type'> | undefined;
   #programHeaders: readonly Phdr[] | undefined;
@@ -89,7 +92,7 @@ export class ElfView {
     return e_shstrndx === SHN.SHN_XINDEX ? (this.#section0()?.sh_link ?? 0) : e_shstrndx;
   }
 
-  /** The name of a section. Nothing that elfinterp does depends on one; it is for people to read. */
+  /** The name of a section. elfinterp never depends on section names; they are for people to read. */
   sectionName(section: Shdr): string {
     const names = this.sectionHeaders[this.e_shstrndx];
     if (names === undefined || section.sh_name >= names.sh_size) return '';
@@ -109,8 +112,8 @@ export class ElfView {
   }
 
   /**
-   * The dynamic section, found by PT_DYNAMIC; undefined for a static program, and where it has no bytes: ld.so passes
-   * over an empty PT_DYNAMIC, and a separate debug file has the section elsewhere.
+   * The dynamic section, found by PT_DYNAMIC; undefined for a static program, and when it has no bytes: ld.so ignores
+   * an empty PT_DYNAMIC, and a separate debug file leaves the bytes in another file.
    */
   get dynamic(): DynamicSection | undefined {
     this.#dynamic ??= this.#located(() => this.#readDynamic()) ?? null;
@@ -118,8 +121,8 @@ export class ElfView {
   }
 
   /**
-   * The interpreter that PT_INTERP names; undefined when the file has none, or only its bytes in another file. The
-   * kernel wants it within PATH_MAX bytes, the last of them NUL (load_elf_binary in fs/binfmt_elf.c).
+   * The interpreter that PT_INTERP names; undefined when the file has none, or when its bytes are in another file. The
+   * kernel requires it to fit in PATH_MAX bytes and to end with a NUL (load_elf_binary in fs/binfmt_elf.c).
    *
    * @throws ElfError TRUNCATED when it is outside the file, BAD_ELF when the kernel would refuse it
    */
@@ -129,8 +132,8 @@ export class ElfView {
   }
 
   /**
-   * The one crossing from addresses to the file: the offset of the byte that a PT_LOAD maps at an address, or
-   * undefined when no file byte is mapped there.
+   * Translate an address to a file offset: the offset of the byte that a PT_LOAD maps at the address, or undefined when
+   * no file byte is mapped there.
    */
   offsetOfAddress(address: bigint): number | undefined {
     this.#loadOf ??= loadFinder(this.segments(PT.PT_LOAD));
@@ -138,7 +141,7 @@ export class ElfView {
     return load && load.p_offset + Number(address - load.p_vaddr);
   }
 
-  /** The offset of what a dynamic entry points at; undefined when there is no such entry, or no file byte is there. */
+  /** The file offset that a dynamic entry points at; undefined when there is no such entry, or no file byte there. */
   offsetOfTable(tag: bigint): number | undefined {
     const address = this.dynamic?.value(tag);
     return address === undefined ? undefined : this.offsetOfAddress(address);
@@ -160,7 +163,10 @@ export class ElfView {
     return isPlausible || !this.#isElsewhere(PT.PT_INTERP) ? interpreter : undefined;
   }
 
-  /** Read a segment; undefined where that fails because its bytes are in another file. Only then sections are read. */
+  /**
+   * Read a segment; undefined if that fails because its bytes are in another file. Section headers are read only after
+   * a failure.
+   */
   #unlessElsewhere<T>(p_type: number, read: () => T): T | undefined {
     try {
       return read();
@@ -248,7 +254,7 @@ export class ElfView {
     return this.source.read(offset, count * size);
   }
 
-  /** Give an error that a decoder raised the file that it is about. */
+  /** Add the file's path to an error that a decoder throws. */
   #located<T>(read: () => T): T {
     try {
       return read();
@@ -258,7 +264,7 @@ export class ElfView {
   }
 }
 
-/** See `ElfView.offsetOfAddress`; this one takes the segments from elsewhere. */
+/** Like `ElfView.offsetOfAddress`, for a given list of program headers. */
 export function offsetOfAddress(programHeaders: readonly Phdr[], address: bigint): number | undefined {
   for (const phdr of programHeaders) {
     if (phdr.p_type !== PT.PT_LOAD || address < phdr.p_vaddr) continue;
@@ -297,7 +303,7 @@ function badIdent({path}: ByteSource, field: string, offset: number, value: numb
   });
 }
 
-/** The same error with the path it lacks; anything else passes through. */
+/** Add the path to an ElfError that has none; return anything else unchanged. */
 function withPath(error: unknown, path: string | undefined): unknown {
   if (!(error instanceof ElfError) || error.path !== undefined || path === undefined) return error;
   return error.at(path);

@@ -1,6 +1,7 @@
 /*
- * `objcopy --only-keep-debug` and `eu-strip -f` leave the program headers as they were, and of the sections in them
- * only the headers. What such a segment describes is in another file; at its offset here is something else, or nothing.
+ * `objcopy --only-keep-debug` and `eu-strip -f` leave the program headers unchanged, but keep only the headers of the
+ * sections in those segments. The bytes of such a segment are in another file; its offset in this file holds something
+ * else, or nothing.
  */
 import {SHF, SHT} from './constants.js';
 import type {Phdr, Shdr} from './records.js';
@@ -19,7 +20,10 @@ export function hasFileBytes({sh_type}: Pick<Shdr, 'sh_type'>): boolean {
   return sh_type !== SHT.SHT_NULL && sh_type !== SHT.SHT_NOBITS;
 }
 
-/** Whether the bytes of a segment are in another file. The thread-local .tbss has the address of whatever follows it. */
+/**
+ * Whether the bytes of a segment are in another file. Thread-local .tbss does not count: it has the address of whatever
+ * follows it.
+ */
 export function isWithoutBytes(view: Headers, p_type: number): boolean {
   const segment = view.segment(p_type);
   if (segment === undefined || segment.p_memsz === 0) return false;
@@ -33,7 +37,7 @@ export function isWithoutBytes(view: Headers, p_type: number): boolean {
   );
 }
 
-/** Whether a file keeps only what debuggers read: of all that is loaded, notes excepted, it has no byte. */
+/** Whether a file keeps only what debuggers read: except for notes, it has no bytes of any loaded section. */
 export function isDebugFile({sectionHeaders}: Pick<Headers, 'sectionHeaders'>): boolean {
   const loaded = sectionHeaders.filter(
     ({sh_type, sh_flags, sh_size}) =>

@@ -1,17 +1,17 @@
 /*
- * Who controls what a program loads. Its owner chose its loader and where its libraries are looked for, and anyone who
- * can write to a library chose what that one asks for.
+ * Who controls what a program loads. Its owner chooses its loader and its library search path, and anyone who can write
+ * to a library chooses what that library asks for.
  */
 import {type Trust, together} from '../source/trust.js';
 import type {OpenRoot} from './open-root.js';
 import type {ResolvedTree} from './tree.js';
 
-/** The other user who can say what a file asks for; undefined while only root and this user can. */
+/** The other user who controls what a file asks for; undefined if only root and this user do. */
 export type Author = Trust['foreigner'];
 
 /**
- * Find who says what a program's files ask for, and make sure that this user could read each of them: no one gets a
- * copy of a private library by naming it in a file of their own.
+ * Find who controls what a program's files ask for, and make sure that this user could read each of them: no one can
+ * get a copy of a private library by naming it in a file of their own.
  *
  * @throws ElfError OUTSIDE
  */

@@ -1,18 +1,18 @@
 /*
- * Looking a name up in ld.so.cache: search_cache of glibc's elf/dl-cache.c, by bisection as there, so that a cache that
- * is not sorted misleads this as it misleads the loader.
+ * Look up a name in ld.so.cache like search_cache in glibc's elf/dl-cache.c: with the same bisection, so that an
+ * unsorted cache misleads this code just as it misleads the loader.
  */
 import type {MachineFacts} from '../elf/machine.js';
 import {type CacheEntry, cacheEntry, type LdCache} from './ld-cache.js';
 
-/** What decides which entry serves. */
+/** What decides which entry is taken. */
 interface CacheQuery {
   readonly machine: MachineFacts;
   /** Names of glibc-hwcaps subdirectories that are acceptable, best first. */
   readonly hwcaps: readonly string[];
   /** Legacy hwcap bits that are acceptable: none since glibc 2.37. */
   readonly legacyHwcaps: bigint;
-  /** Answers given before, by `sameName`: a cache can hold one name as often as it has entries. */
+  /** Earlier answers, by `sameName`: all entries of a cache can have the same name. */
   readonly answers?: Map<string, CacheEntry | undefined>;
 }
 
@@ -27,10 +27,10 @@ export function findInCache(cache: LdCache, name: string, query: CacheQuery): Ca
   return found;
 }
 
-/** No file has a longer name with its path; to compare one with every entry of a hostile cache would take minutes. */
+/** No file has a longer path; comparing a longer name with every entry of a hostile cache would take minutes. */
 const longestName = 4095;
 
-/** What is the same for names that `compareNames` takes for equal. */
+/** A key that is the same for names that `compareNames` considers equal. */
 function sameName(name: string): string {
   return name.replace(/\d+/g, (digits) => {
     const value = digits.length < 10 ? Number(digits) : readNumber(encoder.encode(digits), 0).value;
@@ -74,7 +74,7 @@ function* entriesOf(cache: LdCache, name: string): Generator<CacheEntry> {
 
 const encoder = new TextEncoder();
 
-/** Where the entries of a name begin, and how far they may go; nowhere when there are none. */
+/** Where the entries of a name begin, and where they end at the latest; an empty range if there are none. */
 function bisect(cache: LdCache, name: Uint8Array): {first: number; last: number} {
   let left = 0;
   let right = cache.entries.keys.length - 1;

@@ -1,10 +1,10 @@
 /*
  * What a loader does with a file that has the right name: takes it, passes over it, or gives up.
  *
- * glibc decides in two steps (elf/dl-load.c). open_verify looks at header and program headers; what belongs to
- * another class or machine it passes over, what is damaged or for another byte order ends the program. Then, when
- * the file is not one that is loaded already, _dl_map_object_from_fd has demands of its own, all of them fatal.
- * The words are the loader's.
+ * glibc decides in two steps (elf/dl-load.c). open_verify looks at the header and program headers; it passes over a
+ * file for another class or machine, but a damaged file, or one for another byte order, ends the program. Then, if the
+ * file is not loaded yet, _dl_map_object_from_fd makes checks of its own, all of them fatal. The messages are the
+ * loader's.
  */
 import {DF_1, ET} from '../elf/constants.js';
 import type {MachineFacts} from '../elf/machine.js';
@@ -89,13 +89,16 @@ function knownOsAbi(osabi: number, {e_machine}: MachineFacts): boolean {
   return osabi === 0 || osabi === ELFOSABI_GNU || (e_machine === EM_ARM && osabi === ELFOSABI_ARM_AEABI);
 }
 
-/** The highest EI_ABIVERSION that passes (libc-abis): MIPS counts its own. */
+/** The highest EI_ABIVERSION that is accepted (libc-abis); MIPS has its own numbers. */
 function newestAbi(osabi: number, {e_machine}: MachineFacts): number {
   if (e_machine === EM_MIPS) return 5;
   return osabi === ELFOSABI_GNU ? 3 : 0;
 }
 
-/** Bits of e_flags that must agree, where elf_machine_matches_host looks at any: the ABI, not the instructions. */
+/**
+ * Bits of e_flags that must agree, on machines for which elf_machine_matches_host checks any: the ABI, not the
+ * instruction set.
+ */
 const abiFlags: Readonly<Record<number, number>> = {
   8: 0x420, // EF_MIPS_ABI2, EF_MIPS_NAN2008
   243: 0xe, // EF_RISCV_FLOAT_ABI, EF_RISCV_RVE

@@ -1,7 +1,7 @@
 /*
- * Symbol versions along a tree. For every object, before it relocates anything, glibc looks whether the libraries
- * define the versions that the object wants of them (elf/dl-version.c); one that is missing ends the program like
- * a library that is. A library without any versions serves for all, and musl does not look.
+ * Symbol versions in a tree. Before it relocates anything, glibc checks for every object that the libraries define the
+ * versions that the object needs from them (elf/dl-version.c); a missing version ends the program like a missing
+ * library. A library without any versions satisfies all of them, and musl does not check.
  */
 import type {Member, Named} from './process.js';
 import type {VersionProblem} from './tree.js';

@@ -1,7 +1,7 @@
 /*
  * The directories of search paths, each looked at once. A program can name tens of thousands of libraries and as many
- * directories; to ask the kernel for each library in each directory would take minutes. So what a directory holds is
- * read once, when it is asked for often, and an index tells in which directories a name occurs at all.
+ * directories; asking the kernel for each library in each directory would take minutes. So a directory that is queried
+ * often is listed once, and an index tells in which directories a name occurs at all.
  */
 import {ElfError} from '../errors.js';
 import type {Root} from './root.js';
@@ -56,8 +56,8 @@ export class Directories {
   }
 
   /**
-   * Why there is nothing at a path, where that is known without looking: search paths have many neighbours, and what
-   * their common parent lacks, or is, is true of all of them.
+   * Why there is nothing at a path, if that is known without looking it up: many search paths share a parent directory,
+   * which may be missing, or may be listed already.
    */
   #whyAbsent(path: string): string | undefined {
     const {parent, name} = split(path);
@@ -70,7 +70,10 @@ export class Directories {
     return this.#holders.get(indexKey(name))?.has(directory) ? undefined : 'ENOENT';
   }
 
-  /** Read which names are in a directory, once. @returns whether that is known: not of one that may not be read */
+  /**
+   * Read which names are in a directory, once. @returns whether they are known; false for a directory that cannot be
+   * read
+   */
   list(directory: Directory): boolean {
     let known = this.#listed.get(directory);
     if (known === undefined) {
@@ -95,7 +98,7 @@ export class Directories {
     }
   }
 
-  /** Of the directories that were listed, those that hold a name, or one that differs in case only. */
+  /** The listed directories that have a name, or one that differs only in case. */
   holders(name: string): ReadonlySet<Directory> {
     return this.#holders.get(indexKey(name)) ?? nothing;
   }
@@ -103,12 +106,12 @@ export class Directories {
 
 const nothing: ReadonlySet<Directory> = new Set();
 
-/** Some file systems do not tell upper case from lower: whether the file is there, the kernel decides. */
+/** Some file systems ignore case, so the kernel decides whether the file is there. */
 function indexKey(name: string): string {
   return name.toLowerCase();
 }
 
-/** What can be in a listing; with any other name the kernel is asked. */
+/** Whether a name can be in a listing; for any other name the kernel is asked. */
 export function isFileName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && name.length <= 255;
 }

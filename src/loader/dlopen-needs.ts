@@ -1,14 +1,14 @@
 /*
- * Libraries that files declare for dlopen(3), where a copy of a program is made: which of them come along.
+ * Which of the libraries that files declare for dlopen(3) are included when a program is copied.
  */
 import {type DlopenNote, type DlopenPriority, dlopenPriorities} from './dlopen-notes.js';
 import {notFound, whereIn} from './missing.js';
 import type {Miss, ResolvedTree, TreeNode} from './tree.js';
 
-/** Which of the declared libraries come along: down to a priority, or none. */
+/** Which of the declared libraries are included: those down to a priority, or none. */
 export type DlopenLevel = DlopenPriority | 'none';
 
-/** The level unless one is given: what is only suggested stays. */
+/** The default level: libraries that are only suggested are left out. */
 const usualLevel: DlopenLevel = 'recommended';
 
 /** The resolver's option for a level. */
@@ -28,12 +28,12 @@ export interface DlopenCheck {
   readonly program: TreeNode;
   readonly tree: ResolvedTree;
   readonly level: DlopenLevel | undefined;
-  /** Whether a library that is not in the tree comes along in another way. */
+  /** Whether a library that is not in the tree is included in another way. */
   readonly hasName?: (name: string) => boolean;
 }
 
 /**
- * Refuse to go on without a required library, and note each other one that does not come along.
+ * Refuse to go on without a required library, and note every other one that is left out.
  *
  * @param nodes the files whose declarations count
  * @throws ElfError NOT_FOUND naming the library and who opens it
@@ -59,7 +59,7 @@ export function refuseUnopenable(check: DlopenCheck, nodes: readonly TreeNode[],
   if (left.length > 0) notes.push(leftOut(left));
 }
 
-/** At most this many libraries that stay are named. */
+/** At most this many of the libraries that are left out are named. */
 const mostNamed = 8;
 
 function leftOut(libraries: readonly string[]): string {

@@ -1,9 +1,9 @@
 /*
- * `.note.dlopen`: what an object says itself that it opens with dlopen(3), which DT_NEEDED does not show.
+ * `.note.dlopen`: the libraries that an object declares it opens with dlopen(3), which DT_NEEDED does not show.
  *
- * The note has the owner FDO, the type 0x407c0c0a and JSON as its description: an array of objects whose `soname`
- * is an array of alternatives, the best first (https://uapi-group.org/specifications/specs/elf_dlopen_metadata/).
- * A first draft had one object with one string; files with that exist. Whatever does not read like either is left out.
+ * The note has the owner FDO, the type 0x407c0c0a and JSON as its description: an array of objects whose `soname` is an
+ * array of alternatives, the best first (https://uapi-group.org/specifications/specs/elf_dlopen_metadata/). A first
+ * draft had one object with one string, and such files exist. Anything else is ignored.
  */
 import {NT} from '../elf/constants.js';
 import {readNotes} from '../elf/notes.js';

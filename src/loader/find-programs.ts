@@ -3,10 +3,10 @@ import {findElfFiles, type OnUnreadable} from '../source/walk.js';
 import {nameIn, type Root} from './root.js';
 
 /**
- * Yield the path inside a root of every ELF file under a directory, in the order of the names. Links in the way to
- * the directory stay in the root, links below it are not followed.
+ * Yield the path inside a root of every ELF file under a directory, sorted by name. Links on the way to the directory
+ * are followed inside the root; links below it are not followed.
  *
- * @param onUnreadable is told of what cannot be read below it, and the search goes on
+ * @param onUnreadable called for anything below it that cannot be read; the search goes on
  * @throws ElfError FILE_SYSTEM when there is no such directory in the root
  */
 export function* findElfFilesInside(

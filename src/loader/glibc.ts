@@ -10,7 +10,7 @@
  *   5. ld.so.cache: one entry; with DF_1_NODEFLIB on the object that asks, none from a system directory
  *   6. the system directories, unless DF_1_NODEFLIB
  *
- * ld.so.conf does not occur: only ldconfig reads it.
+ * ld.so.conf plays no role here: only ldconfig reads it.
  */
 import {DF_1} from '../elf/constants.js';
 import type {MachineFacts} from '../elf/machine.js';
@@ -80,7 +80,7 @@ class SearchForName {
     return typeof answer === 'object' ? answer : this.#failure(undefined);
   }
 
-  /** The DT_RPATHs that count for the object that asks. */
+  /** The DT_RPATHs that apply to the object that asks. */
   #inherited(): SearchList | undefined {
     if (this.#requester.object.dynamic?.runpath !== undefined) return undefined;
     return inheritedPathOf(this.#process, this.#requester, rpathOf);
@@ -138,7 +138,7 @@ class SearchForName {
     return ((this.#requester.object.dynamic?.flags1 ?? 0n) & DF_1.DF_1_NODEFLIB) !== 0n;
   }
 
-  /** Look at one file; the error code is for the caller to go on by. */
+  /** Try one file; an error code tells the caller how to go on. */
   #try(path: string, place: Place, at: Pick<Rejection, 'search' | 'position'>): Answer | string {
     const {lookups, machine} = this.#process;
     const there = lookups.file(path);
@@ -172,7 +172,7 @@ class SearchForName {
   }
 }
 
-/** At most this many files of the wrong kind are kept of one request. */
+/** At most this many files of the wrong kind are recorded for one request. */
 const mostPassedOver = 32;
 
 function failed(name: string, fatal: string): Answer {
@@ -247,7 +247,10 @@ type ListPlace =
   | {readonly kind: 'rpath' | 'runpath'; readonly of: number}
   | {readonly kind: 'library-path' | 'system-directory'};
 
-/** Make a list of directories, each that exists with its hwcaps subdirectories before itself; what comes after it if it is empty. */
+/**
+ * Make a list of directories, each existing one preceded by its hwcaps subdirectories; returns `next` if the list is
+ * empty.
+ */
 function listOf(
   process: Process,
   directories: readonly string[],
@@ -281,7 +284,7 @@ function tokenValues({facts, settings}: Process, member: Member): TokenValues {
   return {origin: member.origin, lib: facts.lib, platform: settings.platform};
 }
 
-/** The subdirectories that each directory is searched for first, best first, each with its slash. */
+/** The subdirectories to search first in each directory, best first, each with a trailing slash. */
 function subdirectoriesOf({facts, machine, settings, memo}: Process): readonly string[] {
   return memo.get(undefined, 'subdirectories', () => [
     ...settings.hwcaps.map((level) => `glibc-hwcaps/${level}/`),

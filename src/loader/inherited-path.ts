@@ -1,7 +1,7 @@
 import type {Member, Process} from './process.js';
 import type {SearchList} from './searches.js';
 
-/** Makes the list of a member's own search path, in front of another; that one itself where the member has none. */
+/** Makes the list of a member's own search path, in front of another list; returns that one if the member has none. */
 type OwnPath = (process: Process, member: Member, next: SearchList | undefined) => SearchList | undefined;
 
 /**

@@ -29,7 +29,7 @@ export function findOwn(root: Root, path: string): string | undefined {
   }
   if (there.found) return there.host;
   if (there.code === 'ENOENT' || there.code === 'ENOTDIR') return undefined;
-  // What cannot be looked at must not count for what is not there.
+  // A path that cannot be examined must not be treated as missing.
   throw systemError(root.hostPath(path), errnoError(there.code));
 }
 
@@ -43,7 +43,7 @@ export function openOwn(root: Root, path: string): FileSource | undefined {
  * Open a directory that is reached without links, from one that is open.
  *
  * @param path absolute and normal, seen from there
- * @param make make those on the way that do not exist
+ * @param make create missing directories on the way
  * @returns undefined when it does not exist
  * @throws ElfError OUTSIDE when there is a link or a file on the way
  */

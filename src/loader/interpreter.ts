@@ -1,7 +1,7 @@
 /*
- * Which loader loads a program. PT_INTERP says so; where it leads nowhere, because the program was rewritten for
- * another place, the standard loader of its C library and architecture is used. A file of another machine that
- * happens to be there does not count.
+ * Find the loader of a program. PT_INTERP names it; if that does not exist, because the program was rewritten for
+ * another place, the standard loader of its C library and architecture is used. A file for another machine that happens
+ * to be there is ignored.
  */
 import {DF_1} from '../elf/constants.js';
 import type {MachineFacts} from '../elf/machine.js';

@@ -3,9 +3,8 @@
  * names up in it.
  *
  * Two layouts. The new one starts with `glibc-ld.so.cache1.1`; its offsets count from that. The old one starts with
- * `ld.so-1.7.0`, has 12-byte entries and mostly carries a new one after them, aligned; then the new one counts.
- * A cache that is damaged or written for another byte order is ignored: nothing in it is an error, as nothing in it
- * is one to ld.so.
+ * `ld.so-1.7.0`, has 12-byte entries and is usually followed by a new one, aligned; then the new one is used. A cache
+ * that is damaged or written for another byte order is ignored rather than reported, as ld.so does it.
  */
 import {defineRecord, type Format} from '../elf/record.js';
 import {RecordTable} from '../elf/record-table.js';
@@ -46,7 +45,7 @@ export function cacheEntry(cache: LdCache, index: number): CacheEntry | undefine
   return path === undefined ? undefined : {path, flags, ...describeHwcap(hwcap, cache.hwcapsNames)};
 }
 
-/** Read a cache. Whatever the bytes are, the result is one; an unusable cache has no entries. */
+/** Read a cache. This never fails; an unusable cache has no entries. */
 export function readLdCache(bytes: Uint8Array, {littleEndian}: Format): LdCache {
   const format: Format = {elfClass: 64, littleEndian};
   const start = locateNewLayout(bytes, format);
@@ -161,11 +160,11 @@ function readNameOffsets(bytes: Uint8Array, {offset, size}: {offset: number; siz
 }
 
 const hwcapExtension = 1n << 62n;
-/** The bits beside that one which such an entry may have: its index, and the ISA level that its file asks for. */
+/** The other bits that such an entry may have: its index, and the ISA level that its file asks for. */
 const hwcapIndexBits = 0xffffffffn;
 const hwcapIsaBits = 0x3ffn << 32n;
 
-/** An index that leads nowhere names a level that no CPU has, so no loader takes the entry. */
+/** An invalid index becomes a level that no CPU has, so no loader takes the entry. */
 function describeHwcap(hwcap: bigint, names: readonly string[]): Pick<CacheEntry, 'hwcaps' | 'legacyHwcap'> {
   if ((hwcap & ~(hwcapIndexBits | hwcapIsaBits)) !== hwcapExtension)
     return {hwcaps: undefined, legacyHwcap: hwcap};
@@ -178,7 +177,10 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
     .equals(Buffer.from(text));
 }
 
-/** No file has a longer path (PATH_MAX). Past this the end is not searched for: a hundred thousand entries may share it. */
+/**
+ * No file has a longer path (PATH_MAX). The end of a longer string is not searched for: a hundred thousand entries may
+ * share it.
+ */
 const longestString = 4096;
 
 function stringAt(bytes: Uint8Array, offset: number): string | undefined {

@@ -1,8 +1,8 @@
 /*
  * Until glibc 2.36 a directory `D` was also searched as `D/tls/PLATFORM`, `D/tls`, `D/PLATFORM`, and so on: every
- * combination of `tls`, the platform and the CPU features that the loader holds for important (elf/dl-hwcaps.c,
- * _dl_important_hwcaps). 2.37 dropped it. Which features a CPU has is not known here; x86 and ARM are given those
- * that every machine has on which such directories were ever used.
+ * combination of `tls`, the platform and the CPU features that the loader considers important (elf/dl-hwcaps.c,
+ * _dl_important_hwcaps). 2.37 dropped it. Which features a CPU has is not known here; x86 and ARM are assumed to have
+ * those of every machine on which such directories were ever used.
  */
 import type {MachineFacts} from '../elf/machine.js';
 import type {LoaderFacts} from './loader-facts.js';
@@ -33,7 +33,7 @@ export function legacySubdirectories(
   return [...combinations];
 }
 
-/** The hwcap bits with which an entry of ld.so.cache still serves: tls and the platform. */
+/** The hwcap bits that an entry of ld.so.cache may have and still be used: tls and the platform. */
 export function legacyHwcapBits(facts: Pick<LoaderFacts, 'version'>, {e_machine}: MachineFacts): bigint {
   return hasLegacyHwcaps(facts) ? (1n << 63n) | (featureBits[e_machine] ?? 0n) : 0n;
 }

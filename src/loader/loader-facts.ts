@@ -12,8 +12,8 @@
  *   DL_DST_LIB       the string `lib...` that a system directory ends in        (elf/dl-dst.h)
  *   subdirectories   the string `x86-64-v4:x86-64-v3:...`                        (dl-hwcaps-subdirs.c)
  *
- * A loader whose strings were blotted out on purpose, as in a bundle, is read the same way: what it no longer
- * names it no longer opens.
+ * A loader whose strings were overwritten on purpose, as in a bundle, is read the same way: what it no longer names, it
+ * no longer opens.
  */
 import {PF, PT} from '../elf/constants.js';
 import type {MachineFacts} from '../elf/machine.js';
@@ -21,7 +21,7 @@ import {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';
 import type {ByteSource} from '../source/source.js';
 
-/** Whose rules a loader follows. */
+/** The C library whose rules a loader follows. */
 export type Libc = 'glibc' | 'musl' | 'unknown';
 
 /** What a loader was built with. Directories end with a slash. */
@@ -47,7 +47,7 @@ export function readLoaderFacts(source: ByteSource, machine: MachineFacts): Load
   return facts ?? {...fallbackFacts('glibc', machine), libc: 'unknown'};
 }
 
-/** Undefined where no loader that we know shows. */
+/** Undefined if no known loader is recognized. */
 function factsAmong(source: ByteSource, ranges: readonly Range[]): LoaderFacts | undefined {
   const text = ranges.map((range) => textAt(source, range)).join('\0');
   const pathFile = /\/etc\/ld-musl-[\w.-]+\.path(?=\0)/.exec(text)?.[0];
@@ -60,7 +60,7 @@ interface Range {
   readonly size: number;
 }
 
-/** Where a loader has its constants apart from its code, they are a fifth of it. */
+/** The read-only segments: if a loader keeps its constants apart from its code, they are a fifth of the file. */
 function constantsOf(source: ByteSource): Range[] {
   try {
     return new ElfView(source)
@@ -73,7 +73,7 @@ function constantsOf(source: ByteSource): Range[] {
   }
 }
 
-/** Longer than any loader; of a longer file only this much is looked at. */
+/** Longer than any loader; only this much of a longer file is looked at. */
 const mostBytes = 1 << 24;
 
 function textAt(source: ByteSource, {offset, size}: Range): string {
@@ -82,7 +82,7 @@ function textAt(source: ByteSource, {offset, size}: Range): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
-/** What a loader of which nothing is at hand most likely was built with: upstream's defaults. */
+/** What a loader that is not available was most likely built with: upstream's defaults. */
 export function fallbackFacts(libc: Libc, machine: MachineFacts): LoaderFacts {
   const lib = upstreamLib(machine);
   if (libc === 'musl') return {libc, version: undefined, hwcaps: [], ...muslDefaults, pathFile: undefined};
@@ -147,8 +147,8 @@ function readGlibcFacts(text: string): LoaderFacts {
 const hwcapsList = /(?<=\0)(?:(?:x86-64-v|power|z)\d+:)+(?:x86-64-v|power|z)\d+(?=\0)/;
 
 /**
- * The strings `/.../` that follow one another, one of them with a `lib`; on Nix and Guix there is one alone. What
- * is before the first of them is not a string and need not end with a NUL, so of several such rows the longest counts.
+ * The consecutive strings `/.../`, one of them with a `lib`; on Nix and Guix there is only one. What precedes the first
+ * is not a string and need not end with a NUL, so the longest of several such rows is used.
  */
 export function readSystemDirectories(text: string): readonly string[] {
   const rows = rowsOfDirectories(text);
@@ -173,7 +173,7 @@ function rowsOfDirectories(text: string): string[][] {
   return rows;
 }
 
-/** What of a run reads `/.../`, no component empty; undefined when nothing does. */
+/** The part of a run that reads `/.../`, without empty components; undefined if there is none. */
 function directoryAtEnd(run: string): string | undefined {
   const double = run.lastIndexOf('//');
   const start = double < 0 ? run.indexOf('/') : double + 1;

@@ -1,7 +1,7 @@
 /*
- * One program being loaded. The order is the loader's: the program, the preloads, then breadth first through what
- * each object needs, every request answered by the rules of the C library whose loader the program asks for.
- * Where the loader would stop at the first library that is missing, this goes on and reports them all.
+ * One program being loaded. The order is the loader's: the program, the preloads, then breadth first through what each
+ * object needs, every request answered by the rules of the C library whose loader the program asks for. The loader
+ * would stop at the first missing library; this goes on and reports them all.
  */
 import {decodeString} from '../elf/strings.js';
 import {checkVersions} from './check-versions.js';
@@ -124,7 +124,7 @@ export class Loading {
     for (const name of [...requested, ...configured]) this.#request(name, 'preload', program);
   }
 
-  /** Names separated by blanks or colons, `#` to the end of the line. */
+  /** Names separated by blanks or colons; `#` starts a comment. */
   #preloadFile(): string[] {
     const {lookups, facts} = this.#process;
     const bytes = facts.preloadPath === undefined ? undefined : lookups.contents(facts.preloadPath, 1 << 20);
@@ -139,8 +139,8 @@ export class Loading {
   }
 
   /**
-   * The program's auditors. In truth they come first and live in a namespace of their own, with their own copies of
-   * what they need; the files are the same ones.
+   * The program's auditors. The loader really loads them first, in a namespace of their own with their own copies of
+   * what they need; the files are the same.
    */
   #loadAuditors(): void {
     const {program} = this.#process;
@@ -150,7 +150,7 @@ export class Loading {
     this.#loadQueued();
   }
 
-  /** What is opened at run time is loaded after the rest; what that says it opens, after it. */
+  /** Load the libraries opened at run time after the rest, and then those that they in turn declare. */
   #loadDlopened(): void {
     const {dlopen: least} = this.#options;
     if (least === undefined) return;
@@ -164,7 +164,7 @@ export class Loading {
     }
   }
 
-  /** Of alternatives the first that is found; when none is, the miss is that of the first, the preferred one. */
+  /** Request the first of the alternatives that is found; if none is, report the first, preferred one as missing. */
   #openFirst(sonames: readonly string[], requester: Member): void {
     const [preferred = ''] = sonames;
     const isFound = (name: string) => this.#rules.find(this.#process, name, requester).kind !== 'missing';
@@ -190,7 +190,7 @@ export class Loading {
     this.#queue.unshift(...members);
   }
 
-  /** Make one request; the member that it newly loaded, if it did. */
+  /** Make one request; returns the member that it newly loaded, if any. */
   #request(name: string, kind: RequestKind, requester: Member): Member | undefined {
     const asker = kind === 'preload' && !this.#rules.preloadsForProgram ? undefined : requester;
     const answer = this.#findInside(name) ?? this.#rules.find(this.#process, name, asker);
@@ -206,7 +206,7 @@ export class Loading {
     return this.#load(name, kind, requester, asker, answer);
   }
 
-  /** A name inside is never looked for elsewhere, and by a closed file nothing else is either. */
+  /** A name packed inside is never looked for elsewhere, and a closed file does not look for any other name either. */
   #findInside(name: string): Answer | undefined {
     const file = this.#process.names.has(name) ? undefined : findInside(this.#inside, name);
     if (file !== undefined) {
@@ -300,7 +300,7 @@ function withoutVariables({libraryPath: _, preload: __, ...options}: ResolveTree
   return options;
 }
 
-/** What the result says of a request that failed. */
+/** What the result says about a failed request. */
 function describeFailure({soughtAs, searches, rejections}: Failure) {
   return {
     soughtAs,
@@ -310,7 +310,7 @@ function describeFailure({soughtAs, searches, rejections}: Failure) {
   };
 }
 
-/** The same where it was one file that the loader does not take. */
+/** The same for a single file that the loader does not accept. */
 function refused(soughtAs: string, place: Place, path: string, why: string) {
   const rejection = {place, path, why, search: undefined, position: 0, ends: 'request'} as const;
   return {soughtAs, searches: [], rejected: [rejection], moreRejected: 0};

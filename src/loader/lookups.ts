@@ -1,7 +1,7 @@
 /*
- * What was learned of a root's files, kept so that thousands of programs share it: a library's facts, what a
- * directory is, the cache, a loader's own facts. It is valid for one pass; a file that changes meanwhile is not
- * noticed, and no file stays open.
+ * What is known about a root's files, kept so that thousands of programs can share it: the facts about libraries and
+ * loaders, the directories, ld.so.cache. It is valid for one pass: a file that changes meanwhile goes unnoticed, and no
+ * file stays open.
  */
 
 import type {MachineFacts} from '../elf/machine.js';
@@ -29,7 +29,7 @@ export type LookUp =
   | {readonly kind: 'directory'}
   | {readonly kind: 'special'};
 
-/** No cache is longer than this; ldconfig's are some ten kilobytes. */
+/** No cache is longer than this; ldconfig's are tens of kilobytes. */
 const longestCache = 1 << 26;
 
 export class Lookups {

@@ -1,6 +1,6 @@
 /*
- * The members of a process that no DT_NEEDED asks for, the program and its interpreter, and what all
- * members come to in the result.
+ * The members of a process that no DT_NEEDED asks for, the program and its interpreter, and how all members appear in
+ * the result.
  */
 import type {MachineFacts} from '../elf/machine.js';
 import type {Interpreter} from './interpreter.js';
@@ -11,7 +11,7 @@ import type {Root} from './root.js';
 import {directoryOf} from './search-path.js';
 import type {Edge, InterpreterInfo, Reason, TreeNode} from './tree.js';
 
-/** A file that is a program at least so far that its machine is known. */
+/** A file that is a program, at least to the extent that its machine is known. */
 export type ProgramFile = LookedUpFile & {readonly object: {readonly machine: MachineFacts}};
 
 /**
@@ -53,7 +53,7 @@ export function interpreterMember({file, path}: Interpreter): Member | undefined
   };
 }
 
-/** The name by which the interpreter knows itself: PT_INTERP, or what it was called by. */
+/** The name by which the interpreter knows itself: PT_INTERP, or the name it was started by. */
 export function interpreterName(interpreter: Interpreter | undefined, {direct}: ResolveTreeOptions): string {
   const {requested, path, substituted} = interpreter ?? {};
   return (direct || substituted ? path : (requested ?? path)) ?? '';

@@ -1,5 +1,5 @@
 /*
- * What is to be said of a library that is nowhere.
+ * Errors and notes about libraries that were not found.
  */
 import {ElfError} from '../errors.js';
 import {placesInWords} from './attempts.js';
@@ -8,7 +8,7 @@ import type {Miss, ResolvedTree, TreeNode} from './tree.js';
 /** pthread_cancel, pthread_exit and backtrace open it; no NEEDED entry names it. */
 export const alwaysNeeded = 'libgcc_s.so.1';
 
-/** What an older glibc looks up users and hosts with. */
+/** The libraries with which an older glibc looks up users and hosts. */
 export const nameServices: readonly string[] = ['libnss_files.so.2', 'libnss_dns.so.2'];
 
 /** Where a program was resolved, in words. */
@@ -17,7 +17,8 @@ export function whereIn({root}: Pick<ResolvedTree, 'root'>): string {
 }
 
 /**
- * Refuse misses. A library that only `alwaysNeeded` asks for is worth a note, any other one is an error.
+ * Refuse misses. A library that was only added as `alwaysNeeded` or for `nameServices` gets a note, any other is an
+ * error.
  *
  * @throws ElfError NOT_FOUND naming the library and who asks for it
  */
@@ -35,7 +36,7 @@ export function refuseMisses(
       continue;
     }
     if (name === alwaysNeeded && kind === 'library') {
-      // musl leaves a thread without it.
+      // musl does not need it to end a thread.
       if (tree.interpreter?.libc === 'musl') continue;
       notes.push(`${alwaysNeeded} is not ${whereIn(tree)}: programs that cancel a thread will abort`);
       continue;
@@ -44,7 +45,7 @@ export function refuseMisses(
   }
 }
 
-/** The error about a library that is nowhere. */
+/** The error for a library that was not found. */
 export function notFound(program: TreeNode, tree: ResolvedTree, miss: Miss): ElfError {
   const {name, requestedBy, kind, fatal} = miss;
   const asker = kind === 'library' ? undefined : tree.nodes[requestedBy];

@@ -9,8 +9,8 @@
  *   5. the directories of PREFIX/etc/ld-musl-ARCH.path, else the built-in ones; PREFIX is the path of the loader
  *      without its last two components
  *
- * The first file that can be opened is the answer: when it is of no use, the search does not go on. A `$` that is
- * not `$ORIGIN` voids the whole RPATH; empty elements do not count. There is no cache and there are no hwcaps.
+ * The first file that can be opened is the answer: even if it is unusable, the search does not go on. A `$` that is not
+ * `$ORIGIN` voids the whole RPATH; empty elements are ignored. There is no cache and there are no hwcaps.
  */
 import {decodeString} from '../elf/strings.js';
 import {verifyMuslCandidate} from './candidate.js';
@@ -53,7 +53,7 @@ export const musl: LoaderRules = {
     if (!names.has(shortName)) names.set(shortName, {member, by: 'name'});
   },
 
-  /** Two C libraries in one process would be the end of it: a file that is one is taken for the loader itself. */
+  /** Two C libraries in one process would crash it, so a file that is a C library is taken for the loader itself. */
   admit(process, {object, host}) {
     const verdict = verifyMuslCandidate(object, process.machine);
     if (verdict.kind !== 'take' || process.interpreter === undefined) return verdict;
@@ -104,7 +104,7 @@ class SearchForName {
     return undefined;
   }
 
-  /** Look at one file; undefined is to look further. */
+  /** Try one file; undefined means to go on searching. */
   #open(path: string, place: Place, at: Pick<Rejection, 'search' | 'position'>): Answer | undefined {
     const there = this.#process.lookups.file(path);
     if (there.kind === 'file') {
@@ -134,8 +134,8 @@ type ListPlace =
   | {readonly kind: 'library-path' | 'system-directory'};
 
 /**
- * Make a list of directories; what comes after it if it is empty. One that cannot be looked at is still tried,
- * since what open(2) says then may end the search.
+ * Make a list of directories; returns `next` if it is empty. A directory that cannot be examined is still tried, since
+ * the error of open(2) may end the search.
  */
 function listOf(
   {searches}: Process,
@@ -165,14 +165,14 @@ const searchOn: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'file name too long',
 };
 
-/** What musl says of some others; after any of them nothing else is looked at. */
+/** What musl says about some of the others; any of them ends the search. */
 const searchEnds: Readonly<Record<string, string>> = {
   EISDIR: 'Is a directory',
   ELOOP: 'Symbolic link loop',
   special: 'not a regular file',
 };
 
-/** A path file is some lines long; a longer one than this is not one. */
+/** A path file has a few lines; a file longer than this is not a path file. */
 const longestPathFile = 1 << 16;
 
 function split(list: string | undefined): string[] {
@@ -213,7 +213,7 @@ function systemPathOf(process: Process): SearchList | undefined {
   });
 }
 
-/** What the path file says; undefined when it does not exist, nothing when it cannot be read. */
+/** The directories in the path file; undefined if it does not exist, none if it cannot be read. */
 function configured(lookups: Lookups, interpreterName: string, pathFile: string): string[] | undefined {
   const path = prefixOf(interpreterName) + pathFile;
   const there = lookups.root.lookUp(path);

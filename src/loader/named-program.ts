@@ -4,7 +4,7 @@ import type {Resolver} from './resolve.js';
 import type {Root} from './root.js';
 import type {ResolvedTree} from './tree.js';
 
-/** Where a root has its programs, for want of a PATH. */
+/** Where programs usually are, for a root without a PATH. */
 export const usualDirectories: readonly string[] = [
   '/usr/local/sbin',
   '/usr/local/bin',
@@ -15,8 +15,8 @@ export const usualDirectories: readonly string[] = [
 ];
 
 /**
- * The path of the program that a user names: a path, or a name without a slash that is in no file's place here, which is
- * looked for in PATH, and in another root where programs usually are.
+ * The path of the program that a user names: a path, or a name without a slash. If there is no such file in the current
+ * directory, the name is looked up in PATH (only on this machine) and where programs usually are.
  *
  * @returns the name itself where there is no such program
  */
@@ -56,7 +56,10 @@ export function resolveProgram(resolver: Resolver, path: string, library?: reado
   }
 }
 
-/** What the first line of a script says; the kernel reads no more of it (BINPRM_BUF_SIZE). */
+/**
+ * The interpreter named in the first line of a script, of which the kernel reads only `longestHead` bytes
+ * (BINPRM_BUF_SIZE).
+ */
 export function scriptInterpreter(root: Root, path: string): string | undefined {
   const there = root.resolve(path);
   if (!there.found) return undefined;

@@ -1,5 +1,5 @@
 /*
- * A directory that is made for something, with those above it, and removed again if that fails.
+ * A directory that is created, with its parents, for some work, and removed again if the work fails.
  */
 import {rmdirSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -9,7 +9,7 @@ import {absolutePath} from '../source/working-directory.js';
 import type {OpenRoot} from './open-root.js';
 
 /**
- * Do something in a directory, which is made if it does not exist. If that fails, what was made is removed.
+ * Do some work in a directory, which is created if it does not exist. If the work fails, what was created is removed.
  *
  * @param work is told whether the directory was made
  * @throws ElfError FILE_SYSTEM, and what `work` throws
@@ -45,6 +45,6 @@ function removeEmpty(machine: OpenRoot, made: readonly string[]): void {
       rmdirSync(above.at(posix.basename(path)));
     }
   } catch {
-    // Something is in it by now, or it is somewhere else.
+    // It is no longer empty, or was moved.
   }
 }

@@ -1,9 +1,9 @@
 /*
- * What a loader wants to know of an ELF file, read in one go. The file is closed again at once, so a closure of
- * hundreds of libraries holds facts and no descriptors.
+ * What a loader needs to know about an ELF file, read in one go. The file is closed again at once, so a closure of
+ * hundreds of libraries holds facts, not descriptors.
  *
- * Reading judges nothing: a file that no loader would take is described as far as it can be read, and
- * candidate.ts says what which loader does with it.
+ * Reading judges nothing: a file that no loader would accept is described as far as it can be read, and candidate.ts
+ * decides what each loader does with it.
  */
 
 import {DT, PT} from '../elf/constants.js';
@@ -33,9 +33,9 @@ interface DynamicFacts {
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
   readonly flags1: bigint;
-  /** DT_AUDIT and DT_DEPAUDIT: libraries that want to watch the loader. */
+  /** DT_AUDIT and DT_DEPAUDIT: libraries that audit the loader. */
   readonly audit: readonly string[];
-  /** Symbol versions wanted of and defined for others; undefined when they were not asked for. */
+  /** Symbol versions needed from and defined for others; undefined if they were not requested. */
   readonly versions: ObjectVersions | undefined;
 }
 
@@ -58,9 +58,9 @@ export interface ObjectFile {
   readonly dynamic: DynamicFacts | undefined;
   /** Whether its segments are in another file, and only what debuggers read is in this one. */
   readonly isDebugFile: boolean;
-  /** What it says itself that it opens with dlopen(3). */
+  /** The libraries that it declares it opens with dlopen(3). */
   readonly dlopen: readonly DlopenNote[];
-  /** Of a packed file, what is inside; everything else here is said of the program inside. */
+  /** For a packed file, what is inside; all other fields then describe the program inside. */
   readonly packed: PackedContents | undefined;
   /** What could not be read, if anything. */
   readonly problem: ElfError | undefined;
@@ -75,7 +75,7 @@ export function readObject(source: FileSource, withVersions = false): ObjectFile
   return withSource(source, (bytes) => describeObject(bytes, withVersions));
 }
 
-/** Look at a file and close it; its bytes are gone then, so what comes of it must be made of other things. */
+/** Use a file and close it. Its bytes are gone afterwards, so the result must not refer to them. */
 export function withSource<T>(source: FileSource, use: (source: ByteSource) => T): T {
   try {
     return use(source);
@@ -84,7 +84,7 @@ export function withSource<T>(source: FileSource, use: (source: ByteSource) => T
   }
 }
 
-/** The same of bytes from anywhere. */
+/** The same for bytes from anywhere. */
 export function describeObject(source: ByteSource, withVersions = false): ObjectFile {
   const facts: Writable<ObjectFile> = {...nothing, size: source.size};
   try {
@@ -94,7 +94,7 @@ export function describeObject(source: ByteSource, withVersions = false): Object
     facts.ident = Ident.decode(identity, {elfClass: 64, littleEndian: true});
     facts.padded = identity.subarray(Ident.size(64)).every((byte) => byte === 0);
     const outer = new ElfView(source);
-    // First as it is: a loader judges the header of a file that is damaged further on.
+    // Describe the outer file first: a loader judges a file by its header even if it is damaged further on.
     describeView(facts, outer, withVersions);
     facts.packed = packedContents(outer);
     const [program] = facts.packed?.parts ?? [];

@@ -1,6 +1,6 @@
 /*
- * Would this program start? The resolver's whole answer in one: libraries, the loader, symbol versions, and symbols
- * where they are asked for. `bundle`, `chroot verify` and `pack` prove what they made by it.
+ * Decide whether a program would start, from everything that the resolver found: libraries, the loader, symbol
+ * versions, and symbols if requested. `bundle`, `chroot verify` and `pack` prove their results with it.
  */
 import type {Root} from './root.js';
 import type {ResolvedTree} from './tree.js';
@@ -10,17 +10,17 @@ import {findUndefinedSymbols} from './unresolved.js';
 export interface Obstacle {
   /** In words, as in "libz.so.1 is missing". */
   readonly what: string;
-  /** Path of the file that needs what is not there. */
+  /** Path of the file that needs what is missing. */
   readonly asker: string | undefined;
 }
 
 /** What counts as an obstacle. */
 interface ObstacleOptions {
-  /** Look for symbols that nothing defines, too. Default: false. */
+  /** Look for undefined symbols, too. Default: false. */
   readonly symbols?: boolean | undefined;
   /** Whether the program is started as `ld.so PROGRAM`, so that its interpreter is not looked for. Default: false. */
   readonly direct?: boolean | undefined;
-  /** The root that the tree was resolved in, where it is not to be reached by its path. */
+  /** The root that the tree was resolved in, if it must not be opened by its path. */
   readonly root?: Root | undefined;
 }
 

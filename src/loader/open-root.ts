@@ -1,10 +1,10 @@
 /*
- * A root of which every directory is open as a descriptor, for work in places that another user may change.
+ * A root whose directories are held open as descriptors, for work in places that another user may change.
  *
  * `Root` walks by paths, which is fast, and makes sure afterwards that what it opened is where it was found. Here each
- * name is looked up in the open directory, so that no path is looked up a second time, and the walk knows
- * whose directories and links it went through (source/trust.ts). What was found stays open while `keep` is on: a file
- * that is planned for is the one that is copied, whatever has been put under its name meanwhile.
+ * name is looked up in the open directory, so that no path is looked up a second time, and the walk knows whose
+ * directories and links it went through (source/trust.ts). With `keep`, what was found stays open: the file that was
+ * planned for is the one that is copied, whatever has taken its name meanwhile.
  */
 import {type BigIntStats, readlinkSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -31,22 +31,22 @@ interface Node {
   readonly above: Node | undefined;
   readonly inside: string;
   readonly stats: BigIntStats;
-  /** Undefined when it was let go again, as files are of which there are too many. */
+  /** Undefined if it was closed again, as files are when there are too many. */
   entry: PathFd | undefined;
-  /** What is in it and is open, too. */
+  /** Entries in it that are open, too. */
   readonly children: Map<string, Node>;
-  /** What a link says, once it was asked. */
+  /** The target of a link, once it was read. */
   text?: string;
 }
 
-/** Files that are kept open at once; directories and links, which are fewer, all are. */
+/** At most this many files are kept open; directories and links, which are fewer, all stay open. */
 const mostFiles = 1000;
 
 /** How a root is opened. */
 interface OpenRootOptions {
-  /** Hold what is found until the root is closed; without it, what is there may change. */
+  /** Keep what is found open until the root is closed; otherwise it may change meanwhile. */
   readonly keep?: boolean;
-  /** Whether what is read is for others to see, so that no path may lead to what is private. Default: true. */
+  /** Whether others will see what is read, so that no path may lead to private files. Default: true. */
   readonly forOthers?: boolean;
   readonly cwd?: string;
 }
@@ -86,7 +86,7 @@ export class OpenRoot extends Root implements Disposable {
   }
 
   /**
-   * Open a root to copy files from. Who is not root copies only what he may read, wherever links lead.
+   * Open a root to copy files from. A user other than root can only copy what he may read anyway, wherever links lead.
    *
    * @throws ElfError as `at` does
    */
@@ -105,7 +105,7 @@ export class OpenRoot extends Root implements Disposable {
 
   override lookUp(path: string): Resolution {
     const there = this.resolve(path);
-    // By the name that the loader has for it, as of any other root that is the machine's own.
+    // Use the loader's name for it, as `Root` does for the machine's own root.
     return there.found && this.isTrivial ? {...there, host: this.absolute(path)} : there;
   }
 
@@ -135,10 +135,10 @@ export class OpenRoot extends Root implements Disposable {
   }
 
   /**
-   * Open a directory of it, to change what is in it.
+   * Open a directory in the root, to change what is in it.
    *
-   * @param make make it, and those above it, where they do not exist
-   * @param onMade told of each that was made, by its path inside
+   * @param make create it and its parents if they do not exist
+   * @param onMade called for each directory that was created, with its path inside
    * @throws ElfError OUTSIDE when a user's link leads to a directory of another user
    */
   enter(path: string, make = false, onMade: (path: string) => void = () => {}): DirFd {
@@ -155,14 +155,14 @@ export class OpenRoot extends Root implements Disposable {
     });
   }
 
-  /** The other user who can say where a path leads; undefined while only root and this user can. */
+  /** The other user who controls where a path leads; undefined if only root and this user do. */
   foreignerOf(path: string): Trust['foreigner'] {
     return this.#walk(path, true, ({trust}) => trust.foreigner);
   }
 
   /**
-   * The other user who can say what is in a file, by its path or by writing it. The owner of a file in a directory that he
-   * cannot enter says nothing any more: root unpacked it there.
+   * The other user who controls what is in a file, through its path or by writing to it. The owner of a file in a
+   * directory that he cannot enter no longer controls it: root unpacked it there.
    */
   authorOf(path: string): Trust['foreigner'] {
     return this.#walk(path, true, ({node, trust}) => {
@@ -174,7 +174,7 @@ export class OpenRoot extends Root implements Disposable {
   }
 
   /**
-   * Make sure that another user, who said that a file be copied, could read it himself.
+   * Make sure that another user who causes a file to be copied could read it himself.
    *
    * @throws ElfError OUTSIDE
    */
@@ -190,7 +190,7 @@ export class OpenRoot extends Root implements Disposable {
 
   #found({node, trust}: End, path: string): Resolution {
     const {inside, stats} = node;
-    // Links in what is closed to the one who led here say more than he could know.
+    // Do not reveal the targets of links in directories that are closed to the user who led here.
     const shown = this.hostPath(trust.isOpen ? inside : this.absolute(path));
     if (!stats.isSymbolicLink()) this.#requireShown(node, trust, shown);
     return {found: true, inside, host: this.hostPath(inside), stats};
@@ -281,7 +281,7 @@ export class OpenRoot extends Root implements Disposable {
     }
   }
 
-  /** A file that was let go is opened again by its name, if it is the same. @throws ElfError CHANGED */
+  /** A file that was closed is reopened by its name, if it is still the same. @throws ElfError CHANGED */
   #entryOf(node: Node): PathFd {
     const {name, above, stats} = node;
     if (node.entry !== undefined || above === undefined) return node.entry ?? directoryOf(node);

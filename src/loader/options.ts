@@ -13,18 +13,18 @@ export interface ResolveTreeOptions {
   readonly libraryPath?: string;
   /** Libraries to load first, as LD_PRELOAD names them; a secure program ignores them. */
   readonly preload?: readonly string[];
-  /** Whether the root's /etc/ld.so.preload counts; true unless said otherwise. */
+  /** Whether to use the root's /etc/ld.so.preload. Default: true. */
   readonly preloadFile?: boolean;
   /** More libraries to load as if the program needed them. */
   readonly library?: readonly string[];
-  /** The best glibc-hwcaps subdirectory that the CPU may use, as in "x86-64-v3"; none unless said otherwise. */
+  /** The best glibc-hwcaps subdirectory that the CPU may use, as in "x86-64-v3"; none by default. */
   readonly hwcaps?: string;
-  /** The value of `$PLATFORM`; the usual value of the architecture unless said otherwise. */
+  /** The value of `$PLATFORM`; by default, the usual value for the architecture. */
   readonly platform?: string;
   /** Whether the program runs with other rights than its caller (AT_SECURE: set-user-ID, file capabilities). */
   readonly secure?: boolean;
   readonly inhibitCache?: boolean;
-  /** Leave out what the machine brings along, the cache and the loader's own directories. Default: false. */
+  /** Ignore the machine's defaults: the cache and the loader's own directories. Default: false. */
   readonly inhibitDefaults?: boolean;
   /** A loader inside the root to use instead of PT_INTERP. */
   readonly interpreter?: string;
@@ -32,9 +32,9 @@ export interface ResolveTreeOptions {
   readonly direct?: boolean;
   /** Whether /proc is mounted; without it a program that the kernel starts does not know its own $ORIGIN. */
   readonly proc?: boolean;
-  /** Follow what objects say themselves that they open with dlopen(3), down to this priority. */
+  /** Follow the libraries that objects declare they open with dlopen(3), down to this priority. */
   readonly dlopen?: DlopenPriority;
-  /** Whether symbol versions are compared; true unless said otherwise. */
+  /** Whether to compare symbol versions. Default: true. */
   readonly versions?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The files inside a packed program, as its loader sees them: a name that is one of theirs leads to them, whatever the
- * search path, before any directory is looked into.
+ * The files inside a packed program, as its loader sees them: their names lead to them, whatever the search path,
+ * before any directory is searched.
  */
 import {posix} from 'node:path';
 import {PT} from '../elf/constants.js';
@@ -20,7 +20,7 @@ interface InsideFile extends LookedUpFile {
   readonly path: string;
 }
 
-/** What a packed program has for a loader, and the libraries by every name that they answer to. */
+/** The loader of a packed program, and its libraries by every name that they answer to. */
 export interface Inside {
   readonly interpreter: Interpreter | undefined;
   readonly libraries: ReadonlyMap<string, InsideFile>;

@@ -1,5 +1,5 @@
 /*
- * A program being loaded: what has been loaded so far, and what a loader's rules may ask. glibc.ts and musl.ts are
+ * A program being loaded: what has been loaded so far, and what a loader's rules may look up. glibc.ts and musl.ts are
  * such rules; loading.ts applies them.
  */
 import type {MachineFacts} from '../elf/machine.js';
@@ -42,9 +42,9 @@ export interface Process {
   readonly settings: Settings;
   readonly program: Member;
   readonly interpreter: Member | undefined;
-  /** By PT_INTERP or by the command that started it: the name under which the interpreter knows itself. */
+  /** The name by which the interpreter knows itself: from PT_INTERP, or from the command that started it. */
   readonly interpreterName: string;
-  /** Who answers to a name without any search; the first to take a name keeps it. */
+  /** Which member answers to a name without a search; the first to take a name keeps it. */
   readonly names: Map<string, Named>;
   /** The places in which it looks for libraries. */
   readonly searches: Searches;
@@ -65,7 +65,7 @@ export class Memo {
   }
 }
 
-/** A name's bearer, and whether the name is its SONAME or one it was asked for by. */
+/** The member that has a name, and whether the name is its SONAME or one by which it was requested. */
 export interface Named {
   readonly member: Member;
   readonly by: 'name' | 'soname';
@@ -85,7 +85,7 @@ export type Answer =
     }
   | ({readonly kind: 'missing'} & Failure);
 
-/** What came of a search that found nothing. */
+/** The outcome of a search that found nothing. */
 export interface Failure {
   readonly soughtAs: string;
   readonly searches: readonly SearchList[];
@@ -94,7 +94,7 @@ export interface Failure {
   readonly fatal: string | undefined;
 }
 
-/** What tells one C library's loader from another's. */
+/** How the loader of one C library differs from another's. */
 export interface LoaderRules {
   /** The entries of a dynamic section that this loader follows. */
   readonly follows: ReadonlySet<RequestKind>;

@@ -1,6 +1,6 @@
 /*
- * Questions about a resolved tree: which of its files does a name mean, who asks for one of them, and along which
- * requests did it come in?
+ * Queries on a resolved tree: which of its files a name means, who asks for a file, and through which requests it was
+ * loaded.
  */
 import type {Edge, Miss, ResolvedTree, TreeNode} from './tree.js';
 

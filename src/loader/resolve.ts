@@ -8,23 +8,24 @@ import {nameIn, Root} from './root.js';
 import type {ResolvedTree} from './tree.js';
 
 /**
- * Say which files the dynamic loader would map for a program, and why each of them, without running anything.
- * A shared library is resolved as if it were a program.
+ * Determine which files the dynamic loader would map for a program, and why, without running anything. A shared library
+ * is resolved as if it were a program.
  *
  * @param program path inside the root
- * @throws ElfError when the program itself cannot be read or is not ELF; what it needs never throws
+ * @throws ElfError when the program itself cannot be read or is not ELF; problems with what it needs are reported in
+ *   the result
  */
 export function resolveTreeSync(program: string, options: ResolveTreeOptions = {}): ResolvedTree {
   return new Resolver(options).resolve(program);
 }
 
-/** Resolves any number of programs in one pass: what is learned of a file, a directory or a cache is kept. */
+/** Resolves any number of programs in one pass: what is learned about a file, a directory or a cache is kept. */
 export class Resolver {
   readonly root: Root;
   readonly #options: ResolveTreeOptions;
   readonly #lookups: Lookups;
 
-  /** @param root how the files of `options.root` are reached, where that is not by their paths */
+  /** @param root how to reach the files of `options.root`, if not by their paths */
   constructor(options: ResolveTreeOptions = {}, root = new Root(options.root, options.cwd)) {
     this.root = root;
     this.#options = options;

@@ -1,12 +1,12 @@
 /*
  * A directory seen as `/`: path resolution as the kernel does it after chroot(2), without chroot.
  *
- * Every symlink is read and interpreted here, an absolute one starts again at the root, `..` of the root is the
- * root. So no path leads outside, whatever the links in it say; a bind mount or a hard link is not a path and
- * passes. Limits are the kernel's (fs/namei.c): 40 links, PATH_MAX. The real `/` goes straight to the kernel.
+ * Every symlink is read and interpreted here: an absolute one starts again at the root, and `..` of the root is the
+ * root. So no path leads outside, whatever its links say; bind mounts and hard links are not part of a path, and are
+ * not detected. Limits are the kernel's (fs/namei.c): 40 links, PATH_MAX. The real `/` goes straight to the kernel.
  *
  * Between resolving and opening another user may swap a directory for a link. So what was found is opened by `source`
- * or `lend`, which make sure that it still is where it was found; the path alone is good for messages.
+ * or `lend`, which make sure that it still is where it was found; the path itself is only good for messages.
  */
 import {type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
@@ -38,7 +38,7 @@ export interface NotFound {
 /** Where a path leads. */
 export type Resolution = Found | NotFound;
 
-/** How to look: `follow: false` takes a link at the end of the path for itself, as lstat(2) does. */
+/** How to look: with `follow: false`, a link at the end of the path is not followed, as in lstat(2). */
 export interface ResolveOptions {
   readonly follow?: boolean;
 }
@@ -58,7 +58,7 @@ export class Root {
     this.#cwd = cwd;
   }
 
-  /** Where relative paths start, seen from inside. A caller that has none never asks. */
+  /** Where relative paths start, seen from inside. A caller without relative paths never needs it. */
   get cwd(): string {
     this.#cwd ??= this.isTrivial ? workingDirectory() : '/';
     return this.#cwd;
@@ -84,7 +84,7 @@ export class Root {
   }
 
   /**
-   * Say only what is at a path, and by which name this process can open it: cheaper than `resolve` where the root
+   * Return only what is at a path, and the name by which this process can open it: cheaper than `resolve` if the root
    * is the machine's own, because the kernel does the walking.
    */
   lookUp(path: string): Pick<Found, 'found' | 'host' | 'stats'> | Pick<NotFound, 'found' | 'code'> {
@@ -99,7 +99,7 @@ export class Root {
   }
 
   /**
-   * Open a regular file that was found; what is not one is not opened at all.
+   * Open a regular file that was found; anything else is not opened at all.
    *
    * @throws ElfError NOT_A_FILE, FILE_SYSTEM, or CHANGED when it is somewhere else by now
    */
@@ -126,7 +126,7 @@ export class Root {
     }
   }
 
-  /** What a link says, by its real path inside. */
+  /** The target of a link, given its real path inside. */
   readLink(inside: string): string {
     try {
       return readlinkSync(this.hostPath(inside));

@@ -7,7 +7,7 @@
 import {withoutSlashesAtEnd} from '../source/slashes.js';
 
 /**
- * Take a list apart; a directory that is in it twice counts once.
+ * Split a list into directories, without duplicates.
  *
  * @param expand replaces the tokens of one element; undefined drops it. An element that is empty as written means
  * the current directory, one that becomes empty is dropped.

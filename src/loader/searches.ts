@@ -8,7 +8,7 @@ import {ElfError} from '../errors.js';
 import {type Directories, type Directory, isFileName} from './directories.js';
 import type {Place, Rejection, SearchPlace} from './tree.js';
 
-/** A place of a list at which there is a directory. */
+/** A place in a list where a directory exists. */
 export interface Stop {
   /** Index in the list's places. */
   readonly position: number;
@@ -21,7 +21,7 @@ export interface Stop {
 /** At most this many files of a program are asked for one by one; after that, directories are listed. */
 const singleLookUps = 4096;
 
-/** A program that needs more than this is refused: each is a system call. */
+/** A program that needs more lookups than this is refused: each is a system call. */
 const mostLookUps = 1 << 20;
 
 /** What tokens may add to the search paths and names of a program, in characters. */
@@ -45,7 +45,7 @@ export class Searches {
     return list;
   }
 
-  /** Whether to list directories by now rather than to ask for single files in them. */
+  /** Whether it is time to list directories instead of asking for single files in them. */
   get isListing(): boolean {
     return this.#lookUps > singleLookUps;
   }
@@ -135,10 +135,10 @@ export class SearchList {
   }
 }
 
-/** At most this many files that do not serve are kept of one request; of the others only the number. */
+/** At most this many rejected files are kept per request; the others are only counted. */
 const mostRejections = 32;
 
-/** What a search has come upon that is not an answer. */
+/** What a search came across that was not an answer. */
 export class Rejections {
   readonly kept: Rejection[] = [];
   /** How many more there were. */

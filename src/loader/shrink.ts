@@ -12,9 +12,9 @@ export interface ShrinkOptions {
 }
 
 /**
- * What is left of a file's search path without the directories that have none of its needed libraries. A
- * directory counts for the libraries that no directory before it has. What is not absolute ($ORIGIN and other
- * tokens) stays as it is, since the file may be meant for another place.
+ * A file's search path without the directories that have none of its needed libraries. A directory is only kept for
+ * libraries that no directory before it has. An element that is not absolute ($ORIGIN and other tokens) stays as it is,
+ * since the file may be meant for another place.
  *
  * Reads the file system. Returns undefined when there is no search path.
  *
@@ -43,7 +43,9 @@ export function shrinkSearchPath(view: ElfView, {allowedPrefixes}: ShrinkOptions
 /** With fewer names left, a directory is asked for each; with more, it is listed. */
 const fewNames = 16;
 
-/** The libraries that no directory has had so far. Each directory is looked at once, under whatever names it comes. */
+/**
+ * The libraries that were not in any directory so far. Each directory is looked at once, even if it has several names.
+ */
 class Wanted {
   readonly #view: ElfView;
   readonly #missing: Set<string>;
@@ -55,7 +57,7 @@ class Wanted {
     this.#missing = new Set(view.dynamic?.needed.filter((name) => !name.includes('/')));
   }
 
-  /** Take the libraries that are in a directory off the list; whether there was one. */
+  /** Take the libraries that are in a directory off the list; returns whether there were any. */
   takeFrom(directory: string): boolean {
     const stats = statOf(directory);
     if (stats === undefined || this.#missing.size === 0) return false;

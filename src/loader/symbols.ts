@@ -73,7 +73,7 @@ function versionNames(view: ElfView): Map<number, string> {
   for (const {versions} of readNeededVersions(view)) {
     for (const {record} of versions) names.set(record.vna_other & ~VERSYM_HIDDEN, string(record.vna_name));
   }
-  // Number 1 is the base version, which is the library itself and no version of a symbol.
+  // Number 1 is the base version, which is the library itself, not a version of a symbol.
   for (const {
     record,
     names: [own],

@@ -19,7 +19,7 @@ export function hasToken(text: string): boolean {
   return text.includes('$') && text.search(token) >= 0;
 }
 
-/** How many characters a text grows by when its tokens are replaced; none where one of them has no value. */
+/** How many characters a text grows by when its tokens are replaced; a token without a value adds none. */
 export function expansion(text: string, values: TokenValues): number {
   if (!text.includes('$')) return 0;
   let sum = 0;
@@ -41,8 +41,8 @@ export function expandTokens(text: string, values: TokenValues): string | undefi
 }
 
 /**
- * The same in a program that runs with other rights than its caller (AT_SECURE): $ORIGIN only as the whole first
- * component, and for the program itself only where that leads into a directory that the system trusts.
+ * The same in a program that runs with other rights than its caller (AT_SECURE): $ORIGIN is allowed only as the whole
+ * first component, and for the program itself only if that leads into a directory that the system trusts.
  */
 export function expandTokensSecurely(
   text: string,

@@ -52,7 +52,7 @@ export interface Edge {
   readonly reason: Reason | undefined;
 }
 
-/** A place of a search, and what is to be said of a name that is not there. */
+/** A place in a search, and the message for a name that is not there. */
 export interface SearchPlace {
   readonly place: Place;
   readonly why: string;
@@ -71,25 +71,25 @@ export interface Search {
 /** A place that was tried without success. */
 export interface Attempt {
   readonly place: Place;
-  /** Path inside the root; for the cache without an entry, the cache's. */
+  /** Path inside the root; if the cache has no entry, the path of the cache. */
   readonly path: string;
   readonly why: string;
 }
 
-/** A place of a search at which there was something other than what is said of the place itself. */
+/** A place in a search where the outcome was not the one that the place itself gives (`why`). */
 export interface Rejection extends Attempt {
   /** Index in `searches`; undefined for a request that is not searched for, such as a path. */
   readonly search: number | undefined;
   /** Index in the places of that search. */
   readonly position: number;
-  /** What the loader leaves out after that: the places after it in the same search, or all that are left. */
+  /** What the loader skips after that: the places after it in the same search, or all that are left. */
   readonly ends: 'nothing' | 'search' | 'request';
 }
 
 /** A file that the loader would map. */
 export interface TreeNode {
   readonly index: number;
-  /** The name under which it was asked for first; of the program, the path given. */
+  /** The name under which it was asked for first; for the program, the path given. */
   readonly name: string;
   /** The node that asked first; undefined for the program, the interpreter, a preload. */
   readonly requestedBy: number | undefined;
@@ -103,11 +103,14 @@ export interface TreeNode {
   readonly soname: string | undefined;
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
-  /** Every request of it but the interpreter, whose miss is only in `misses`. */
+  /** All its requests except the one for the interpreter, whose miss is only in `misses`. */
   readonly edges: readonly Edge[];
-  /** What it says itself that it opens with dlopen(3); see the option `dlopen` to have that in the tree. */
+  /** The libraries that it declares it opens with dlopen(3); the option `dlopen` adds them to the tree. */
   readonly dlopen: readonly DlopenNote[];
-  /** Files of the right name that the loader passed over on its way here, with the reason; of very many only the first. */
+  /**
+   * Files of the right name that the loader passed over on its way here, with the reason; only the first ones if there
+   * are very many.
+   */
   readonly passedOver: readonly Attempt[];
 }
 
@@ -121,7 +124,7 @@ export interface Miss {
   readonly soughtAs: string;
   /** Where it was looked for: indices in `searches`, in order. See `attemptsOf`. */
   readonly searches: readonly number[];
-  /** The places where it was not simply absent, in order; of very many only the first. */
+  /** The places where it was not simply absent, in order; only the first ones if there are very many. */
   readonly rejected: readonly Rejection[];
   /** How many more of those there were. */
   readonly moreRejected: number;
@@ -140,7 +143,7 @@ export interface VersionProblem {
   readonly requiredBy: number;
 }
 
-/** Which loader does the loading. */
+/** The loader that loads the program. */
 export interface InterpreterInfo {
   /** PT_INTERP; undefined when the program has none (a shared library). */
   readonly requested: string | undefined;

@@ -30,8 +30,8 @@ export interface ModuleLoading {
 }
 
 /**
- * List the symbols that would stay undefined. Weak ones may. A tree with misses has them for a reason, so resolve
- * those first; a plugin has them too, its program defines them.
+ * List the symbols that would stay undefined, except weak ones, which may. A tree with misses is bound to have some, so
+ * fix the misses first; a plugin has some, too, which its program defines.
  */
 export function findUndefinedSymbols(tree: ResolvedTree, root = new Root(tree.root)): UndefinedSymbol[] {
   const symbols = tree.nodes.map((node) => symbolsOf(node, root));
@@ -82,7 +82,7 @@ function isOrdinary({interpreter}: ResolvedTree): (node: TreeNode) => boolean {
   return ({index, soname}) => index !== interpreter?.node && !/^libc\.(?:so|musl-)/.test(soname ?? '');
 }
 
-/** Of a file that cannot be read any more, or is damaged, nothing is known. */
+/** None are known for a file that can no longer be read, or is damaged. */
 function symbolsOf({host, path}: TreeNode, root: Root): DynamicSymbol[] {
   try {
     return withSource(root.source(host), (source) => readDynamicSymbols(viewOf(new ElfView(source), path)));
@@ -92,7 +92,7 @@ function symbolsOf({host, path}: TreeNode, root: Root): DynamicSymbol[] {
   }
 }
 
-/** A file, or the part of a packed one that is meant. */
+/** A file, or the part of a packed file that the path names. */
 function viewOf(view: ElfView, path: string): ElfView {
   const contents = packedContents(view);
   const part = contents && (partNamed(contents, path) ?? contents.parts[0]);

@@ -1,4 +1,4 @@
-/* The symbol versions that one object wants of its libraries and defines for others. */
+/* The symbol versions that one object needs from its libraries and defines for others. */
 import {readDefinedVersions, readNeededVersions} from '../elf/versions.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError} from '../errors.js';

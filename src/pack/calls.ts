@@ -4,9 +4,9 @@
  * On x86-64 each wrapper sets eax, executes `syscall` and compares the result with -4096. `syscall` and the comparison
  * together are long enough for a jump. On aarch64 `svc #0` is as long as a branch, and the number is in x8.
  *
- * Which wrappers a loader has differs: fstat and newfstatat come and go, stat was there until 2.32. `required` names what
- * every loader must have; without one of them nothing is packed, because a library would be opened by a call that is not
- * led to the handler.
+ * Loaders differ in the wrappers they have: fstat and newfstatat come and go, stat was there until 2.32. `required`
+ * lists what every loader must have; if one is missing, nothing is packed, because a library would be opened by a call
+ * that bypasses the handler.
  */
 import {EM, PF, PT} from '../elf/constants.js';
 import type {ElfView} from '../elf/view.js';
@@ -19,9 +19,9 @@ export interface CallSite {
   /** Offset in the loader's file. */
   readonly offset: number;
   readonly address: bigint;
-  /** Bytes that give way to a jump. */
+  /** Number of bytes that are replaced by a jump. */
   readonly length: number;
-  /** What of them is to be done after the call. */
+  /** Those of the replaced instructions that must run after the call. */
   readonly after: Uint8Array;
 }
 
@@ -93,7 +93,10 @@ export function findCalls(loader: ElfView): CallSite[] {
 
 type Found = Omit<CallSite, 'address'>;
 
-/** Calls that glibc also makes in other ways, which do not matter here: anonymous maps, closing without a result. */
+/**
+ * Calls that glibc also makes in other ways, which do not matter here: anonymous maps, closing without checking the
+ * result.
+ */
 const elsewhereToo: ReadonlySet<string> = new Set(['mmap', 'close']);
 
 /** cmp $-4096,%rax and cmp $-4096,%eax. */

@@ -1,5 +1,5 @@
 /*
- * What can be packed. The files may be hostile, so what planning relies on is looked at here, before anything is read by it.
+ * Check whether files can be packed. They may be hostile, so everything that planning relies on is checked here first.
  */
 import {requireEditable} from '../edit/editable.js';
 import {EM, ET, PT} from '../elf/constants.js';
@@ -45,7 +45,7 @@ export function checkPart(view: ElfView, program: ElfView): void {
   });
 }
 
-/** Every name leads to one file. @throws ElfError CONFLICT, BAD_REQUEST */
+/** Make sure that each name stands for only one file. @throws ElfError CONFLICT, BAD_REQUEST */
 export function checkNames(
   parts: readonly {readonly names: readonly string[]; readonly view: ElfView}[],
 ): void {
@@ -73,8 +73,8 @@ export function checkNames(
 }
 
 /**
- * Loader and C library share structures that no symbol version guards, so they must come from one build. glibc says its
- * own in both: "(Debian GLIBC 2.36-9+deb12u13) stable release version 2.36".
+ * Loader and C library share structures that no symbol version guards, so they must come from one build. glibc states
+ * its build in both: "(Debian GLIBC 2.36-9+deb12u13) stable release version 2.36".
  *
  * @throws ElfError CONFLICT
  */

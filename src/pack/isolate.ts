@@ -7,13 +7,13 @@
  * the loader that goes into a bundle is changed, in place and to the same length, never in its layout or SONAME:
  *
  * - glibc tests each variable for the prefix `LD_` by three byte compares (_dl_next_ld_env_entry, elf/dl-environ.c).
- *   With the third comparing to `%`, it heeds `LD%...` variables only, which also is a door for debugging.
+ *   If the third compares to `%`, it reads only `LD%...` variables, which are still available for debugging.
  * - /etc/ld.so.preload and /etc/ld.so.cache would be the guest's; they become paths that cannot exist.
  * - The built-in directories, where dlopen("libz.so.1") would find the machine's, become such paths too; so does, in
  *   the C library, the directory of gconv, whose modules iconv opens by their paths.
  * - GLIBC_TUNABLES and, in musl, LD_PRELOAD and LD_LIBRARY_PATH are looked up by name; their names change.
  *
- * Nothing is changed where a pattern is not exactly as expected; the bundle then is made with a warning.
+ * If a pattern is not exactly as expected, nothing is changed, and the bundle is made with a warning.
  */
 import type {Plan, Write} from '../edit/plan.js';
 import {EM, PF, PT} from '../elf/constants.js';
@@ -21,7 +21,7 @@ import type {ElfView} from '../elf/view.js';
 import {readSystemDirectories} from '../loader/loader-facts.js';
 import {libraryText} from '../source/byte-string.js';
 
-/** What isolating one loader comes to. */
+/** The result of planning to isolate a loader. */
 export interface Isolation {
   /** To be applied to the loader; without writes when nothing matched. */
   readonly plan: Plan;
@@ -34,7 +34,7 @@ export interface Isolation {
  * Plan the byte edits for a loader.
  *
  * @param directories whether it is to lose its built-in directories, too; a packed program keeps them, for plugins
- * @param cache whether it is to lose ld.so.cache; what has its libraries outside keeps it
+ * @param cache whether it is to lose ld.so.cache; a loader packed without the libraries keeps it
  */
 export function planIsolation(view: ElfView, {directories: lose = true, cache = true} = {}): Isolation {
   const text = libraryText(view.source);
@@ -94,7 +94,7 @@ function planOf({path, source: {size}}: ElfView, writes: readonly Write[], chang
   };
 }
 
-/** The row of directories as it is in the loader, at each place where it is. */
+/** Replace the list of directories in the loader, wherever it occurs. */
 function replaceDirectories(text: string): Write[] {
   const directories = readSystemDirectories(text);
   const row = directories.map((directory) => `${directory}\0`).join('');
@@ -111,7 +111,9 @@ function replaceDirectories(text: string): Write[] {
   return writes;
 }
 
-/** A path of the same length that cannot be made: in /proc, or for the shortest, of those of the kernel. */
+/**
+ * A path of the same length that cannot be created: one in /proc or, for the shortest, a directory of the kernel's own.
+ */
 function nowhere(path: string): string {
   const short: Readonly<Record<number, string>> = {5: '/sys/', 6: '/proc/', 7: '/sys/-/', 8: '/proc/-/'};
   return short[path.length] ?? `/proc/-${path.slice('/proc/-'.length)}`;
@@ -176,7 +178,7 @@ function byteClass(text: string): string {
   return [...text].map((character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`).join('');
 }
 
-/** The places of the test, or of the changed one, with what would change the last comparison. */
+/** The places of the test (or of the changed test), as writes that would change its last comparison. */
 function findPrefixTest(view: ElfView, text: string, isChanged = false): Write[] {
   const isArm = view.header.e_machine === EM.EM_AARCH64;
   const code = view.programHeaders.filter(

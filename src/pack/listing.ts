@@ -12,13 +12,13 @@ import type {PackedContents} from '../elf/packed.js';
 import {systemError} from '../errors.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 
-/** What became of the listing. */
+/** The outcome of the listing. */
 export type Listing =
   | {readonly kind: 'listed'; readonly libraries: readonly string[]; readonly emptyRoot: boolean}
   | {readonly kind: 'not-run'; readonly why: string}
   | {readonly kind: 'failed'; readonly what: string};
 
-/** Let the loader of a packed file list its libraries: in an empty root, where this machine lets the user have one. */
+/** Let the loader of a packed file list its libraries, in an empty root if this machine lets the user have one. */
 export function listLoaded(file: string, contents: PackedContents): Listing {
   try {
     return list(file, contents);
@@ -36,7 +36,7 @@ function list(file: string, contents: PackedContents): Listing {
     const env = {[`LD${contents.isolated ? '%' : '_'}TRACE_LOADED_OBJECTS`]: '1'};
     const inRoot = ['--user', '--map-root-user', `--root=${root.name}`, '--wd=/', '/program'];
     const unshare = findFixedProgram('unshare');
-    // Its loader is not isolated: it would list what unshare loads.
+    // unshare's own loader is not isolated: given LD_TRACE_LOADED_OBJECTS, it would list what unshare loads.
     const mayStart = unshare !== undefined && contents.isolated;
     const result = mayStart ? run(unshare, inRoot, env) : undefined;
     const missing = contents.isolated ? 'unshare is not installed' : 'the file is not isolated';
@@ -49,7 +49,7 @@ function list(file: string, contents: PackedContents): Listing {
   }
 }
 
-/** Why unshare did not start the program; undefined where it did, whatever became of that. */
+/** Why unshare did not start the program; undefined if it did, whatever the outcome. */
 function refusalOf({pid, error, status, stderr}: ReturnType<typeof run>): string | undefined {
   if (pid === 0) return error?.message ?? 'unshare did not start';
   return status !== 0 && stderr.startsWith('unshare: ') ? stderr.trim() : undefined;

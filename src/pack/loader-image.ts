@@ -1,6 +1,6 @@
 /*
- * The copy of the loader that runs: its segments as the kernel would map them, its system calls led to the stub, and the
- * handler's own data after its data.
+ * The copy of the loader that runs: its segments as the kernel would map them, its system calls redirected to the stub,
+ * and the handler's own data after the loader's.
  */
 import type {Plan} from '../edit/plan.js';
 import {PF, PT} from '../elf/constants.js';
@@ -21,14 +21,14 @@ export interface LoaderImage {
   readonly memorySize: number;
 }
 
-/** Bytes of memory that no loader comes near, and up to which an address is exact as a number. */
+/** More bytes of memory than any loader needs, and few enough for addresses to be exact as numbers. */
 const mostMemory = 1 << 24;
 
 /**
  * Lay out the loader.
  *
- * The pages of its data end in zeros in the file: kernels up to 5.10 clear no more than p_memsz says when the segment is
- * not the last, and glibc's loader takes memory for itself from what is left of the page.
+ * In the file, its data is padded with zeros to whole pages: kernels up to 5.10 clear only up to p_memsz if the segment
+ * is not the last, and glibc's loader uses the rest of the page as memory for itself.
  *
  * @throws ElfError UNSUPPORTED when it has no writable segment at its end
  */

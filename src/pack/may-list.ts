@@ -1,7 +1,8 @@
 /*
- * Whether a program's loader may be started to list what it loads. No code that comes with the program may run by that:
+ * Whether a program's loader may be started to list what it loads. That must not run any code that comes with the
+ * program:
  *
- * - Only glibc's loader knows LD_TRACE_LOADED_OBJECTS; another one starts the program.
+ * - Only glibc's loader knows LD_TRACE_LOADED_OBJECTS; any other would start the program.
  * - A library of DT_AUDIT or DT_DEPAUDIT is called before the loader ends (elf/rtld.c: dl_main calls load_audit_modules,
  *   which calls la_version).
  * - The loader itself has to be one of this machine, and not one that PT_INTERP finds among the program's own files.
@@ -32,8 +33,8 @@ function isAudited({dynamic}: ElfView): boolean {
 }
 
 /**
- * Whether the loader finds in memory what is found in the file here: it takes the last PT_DYNAMIC, by its address, up to
- * DT_NULL; and the kernel maps whole pages, a later segment over an earlier one.
+ * Whether the loader sees in memory the same dynamic section as we see in the file: it uses the last PT_DYNAMIC, by
+ * address, up to DT_NULL, and the kernel maps whole pages, later segments over earlier ones.
  */
 function isReadAlike(view: ElfView): boolean {
   const [segment, other] = view.segments(PT.PT_DYNAMIC);

@@ -31,28 +31,28 @@ export interface PackOptions {
   readonly output: string;
   /** Take program and libraries from this root; the program's path is inside it. */
   readonly root?: string | undefined;
-  /** Directories to look for libraries in first, as LD_LIBRARY_PATH has them. */
+  /** Directories to look for libraries in first, in the format of LD_LIBRARY_PATH. */
   readonly libraryPath?: string | undefined;
   /** Libraries to pack besides those that are asked for, such as plugins; names, or paths inside the root. */
   readonly libraries?: readonly string[] | undefined;
-  /** Pack what files declare that they open with dlopen(3), down to this priority. Default: recommended. */
+  /** Pack the libraries that files declare they open with dlopen(3), down to this priority. Default: recommended. */
   readonly dlopen?: DlopenLevel | undefined;
   /** Whether the loader opens nothing but what is inside. Default: true for an emulator, `qemu-TARGET`. */
   readonly closed?: boolean | undefined;
   /** Whether the loader ignores LD_* variables, ld.so.preload and, unless it is packed alone, ld.so.cache. Default: true. */
   readonly isolate?: boolean | undefined;
-  /** Pack the loader alone; libraries are looked for as ever, in ld.so.cache too. */
+  /** Pack only the loader; libraries are looked for as usual, in ld.so.cache too. */
   readonly loaderOnly?: boolean | undefined;
   /**
    * Whether the file always has the same addresses and is relocated for them: it starts faster, without ASLR. Default: true for
    * an emulator, `qemu-TARGET`.
    */
   readonly fixedAddress?: boolean | undefined;
-  /** Write down in the file where each part was taken from. */
+  /** Record in the file where each part was taken from. */
   readonly recordSources?: boolean | undefined;
   /** Plan, and write nothing. */
   readonly dryRun?: boolean | undefined;
-  /** Told which file is read or copied, and how far it is. */
+  /** Called with the file being read or copied, and how far along it is. */
   readonly onProgress?: OnProgress | undefined;
 }
 
@@ -68,7 +68,7 @@ export interface PackResult {
 }
 
 /**
- * Make one file of a program, its loader and its libraries, which runs in any root and from any directory.
+ * Pack a program, its loader and its libraries into one file that runs in any root and from any directory.
  *
  * x86-64 and aarch64. With glibc, everything goes inside; with musl, the loader, which must be the only library.
  *
@@ -164,7 +164,7 @@ function proveFile(file: string): void {
   }
 }
 
-/** The program, the loader, then the libraries as they are loaded. */
+/** The program, the loader, then the libraries in load order. */
 function orderOf(nodes: readonly TreeNode[], {interpreter}: ResolvedTree): TreeNode[] {
   const isLoader = ({index}: TreeNode) => index === interpreter?.node;
   const [program, ...others] = nodes;
@@ -289,12 +289,12 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-/** qemu-img and others are tools. */
+/** Not everything called qemu-* is an emulator: qemu-img and others are tools. */
 function isEmulator(name: string): boolean {
   return name.startsWith('qemu-') && isQemuTarget(name.slice('qemu-'.length));
 }
 
-/** A static program is what packing would make of it. */
+/** A static program already is what packing would produce, so it is copied. */
 function copyStatic(
   tree: ResolvedTree,
   root: OpenRoot,
@@ -318,7 +318,10 @@ function copyStatic(
   }
 }
 
-/** Rights of a program's file that its copy does not get. Without the right to execute for the group, that bit is for locking. */
+/**
+ * Set-ID bits of a program's file that its copy does not keep. Without group execute permission, the set-group-ID bit
+ * is for locking.
+ */
 function lostBits({path, stats: {mode}}: FileSource): string[] {
   const bits = [
     ...((mode & 0o4000) !== 0 ? ['the set-user-ID bit'] : []),

@@ -18,7 +18,7 @@ import {type InsideName, stubSegmentSize} from './stub-segment.js';
 /** Where everything is, in file and memory. Addresses are those of the program's headers. */
 export interface Placed {
   readonly page: number;
-  /** How far addresses are from that when the file runs. */
+  /** What is added to those addresses when the file runs. */
   readonly base: bigint;
   readonly names: readonly InsideName[];
   readonly image: LoaderImage;

@@ -1,8 +1,8 @@
 /*
- * From a program, its loader and its libraries to one file that needs no other.
+ * Plan one self-contained file from a program, its loader and its libraries.
  *
- * The file begins with the program as it is, but for the ELF header; the program's own program header table stays where
- * it is, for the loader, and the kernel gets another one. After the program come, each from a page of its own,
+ * The file begins with the program, unchanged except for the ELF header; the program's own program header table stays
+ * where it is, for the loader, and the kernel gets another one. After the program come, each on a new page,
  *
  *   the stub       code, configuration, names, trampolines            r-x
  *   the loader     a copy with its system calls led to the stub       as the loader has it
@@ -12,8 +12,9 @@
  * Nothing in program and libraries is changed: whichever directory the loader looks in, the handler answers by the name
  * alone. So unpacking gives the very bytes that a package manager installed.
  *
- * At fixed addresses the first mapping has the libraries relocated and as they are in memory (range.ts, fixed/), and the
- * kernel maps relocated copies of the program's writable segments. What that changes is in the file as it was, too.
+ * At fixed addresses the first mapping has the libraries relocated and as they are in memory (range.ts, fixed/), and
+ * the kernel maps relocated copies of the program's writable segments. The original bytes of whatever that changes are
+ * in the file, too.
  *
  * Without libraries (form 1) there is no handler, and the parts are there for unpacking only.
  */
@@ -114,7 +115,7 @@ function assemble(
   const count = view.programHeaders.filter(isKept).length + (isMapped ? 2 : 0) + image.loads.length + 2;
   const size = roundUp(tableAt + count * Phdr.size(view.format.elfClass), page);
   const served = size - front.offset;
-  // What is used in place cannot be used again, so with fixed addresses it is the second mapping that is served from.
+  // Pages used in place cannot be used again, so with fixed addresses files are served from the second mapping.
   const ready = fixedAddress ? range.ready : served;
   const back = front.address + BigInt(ready);
   const segment = stubSegment(
@@ -153,7 +154,7 @@ interface Piece {
   readonly offset: number;
 }
 
-/** Of the program's own headers those that the kernel needs. */
+/** Whether the kernel needs this one of the program's own headers. */
 function isKept({p_type}: Phdr): boolean {
   return p_type === PT.PT_LOAD || p_type === PT.PT_GNU_STACK || p_type === PT.PT_NOTE;
 }
@@ -243,7 +244,7 @@ function movedBy(base: bigint, phdr: Phdr): Phdr {
   return {...phdr, p_vaddr: phdr.p_vaddr + base, p_paddr: phdr.p_paddr + base};
 }
 
-/** A LOAD of the program: of the copy, if there is one. */
+/** A LOAD of the program, pointing to its relocated copy if there is one. */
 function mapped(load: Phdr, data: readonly CopiedSegment[], page: number): Phdr {
   const copy = data.find((one) => one.load === load);
   return copy === undefined ? load : {...load, p_offset: copy.offset + (load.p_offset % page)};

@@ -26,6 +26,6 @@ export interface PackPlan {
   /** In the order of their offsets; they do not overlap. */
   readonly pieces: readonly PackPiece[];
   readonly contents: PackedContents;
-  /** What the user should know besides. */
+  /** Other things the user should know. */
   readonly notes: readonly string[];
 }

@@ -37,7 +37,7 @@ export function rangePieces(
   return copied.flat().sort((a, b) => a.offset - b.offset);
 }
 
-/** What of a library is in memory but not in the file at that place. */
+/** What a library has in memory at a place where its file has something else. */
 function readyPieces(
   {view}: InRange,
   {cut, end, copied, align}: MemoryLayout,

@@ -1,6 +1,7 @@
 /*
  * The range of a packed file that the handler serves from: loader and libraries one after another. With fixed addresses
- * each that can be is there as in memory, to be used in place, and what that leaves out of the original files follows.
+ * each of them is laid out as in memory if possible, to be used in place, and what that leaves out of the original
+ * files follows.
  */
 import {roundUp} from '../elf/notes.js';
 import type {ElfView} from '../elf/view.js';
@@ -12,7 +13,7 @@ export interface InRange {
   readonly view: ElfView;
   /** From the start of the range. */
   readonly offset: number;
-  /** Undefined for a file that is there as it is. */
+  /** Undefined for a file that is stored unchanged. */
   readonly layout: MemoryLayout | undefined;
   /** Where the original goes on after `layout.cut`. */
   readonly rest: number;

@@ -1,6 +1,6 @@
 /*
- * What the stub reads (stub/stub.c: struct config, struct library). Places are distances from the configuration itself, so
- * that they hold wherever the kernel puts the program.
+ * What the stub reads (stub/stub.c: struct config, struct library). Places are relative to the configuration itself, so
+ * they are valid wherever the kernel puts the program.
  */
 import {defineRecord} from '../elf/record.js';
 

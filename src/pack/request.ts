@@ -3,7 +3,7 @@ import type {ElfView} from '../elf/view.js';
 /** A file to pack. */
 export interface PartRequest {
   readonly view: ElfView;
-  /** The names under which the loader asks for it; of the program, its file name. */
+  /** The names under which the loader asks for it; for the program, its file name. */
   readonly names: readonly string[];
   /** Of its content: 64 lowercase hexadecimal digits. */
   readonly sha256: string;
@@ -17,7 +17,7 @@ export interface PartRequest {
 export interface PackRequest {
   readonly program: PartRequest;
   readonly loader: PartRequest;
-  /** None: the loader alone goes inside and looks for libraries as ever. */
+  /** If empty, only the loader goes inside, and it looks for libraries as usual. */
   readonly libraries: readonly PartRequest[];
   /** Whether the loader opens nothing but what is inside. */
   readonly closed?: boolean | undefined;

@@ -15,16 +15,16 @@ export interface InsideName {
   /** Where the file is in the mapped range. */
   readonly offset: number;
   readonly size: number;
-  /** Bytes of its first segment, up to a whole page. */
+  /** Bytes of its first segment, rounded up to a whole page. */
   readonly head: number;
-  /** Bytes of it that are there, whole pages; the others are at `rest`. */
+  /** Bytes of it that are at `offset`, in whole pages; the others are at `rest`. */
   readonly cut: number;
   readonly rest: number;
   /** Bytes of memory that are ready at its fixed address; 0 if it has none. */
   readonly span: number;
 }
 
-/** What the configuration says, all in addresses as the program has them. */
+/** The contents of the configuration, with places as addresses in the program. */
 export interface StubFacts {
   readonly headers: bigint;
   readonly headerCount: number;

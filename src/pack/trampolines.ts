@@ -9,14 +9,14 @@ export const commonOffset = 64;
 
 /** Code for one call site. */
 export interface Trampoline {
-  /** Is in the stub's segment. */
+  /** Goes into the stub's segment. */
   readonly code: Uint8Array;
-  /** Takes the place of the call in the loader; as long as the site. */
+  /** Replaces the call in the loader; has the length of the site. */
   readonly jump: Uint8Array;
 }
 
 /**
- * Lead a call site to the stub.
+ * Redirect a call site to the stub.
  *
  * @param at address of the trampoline
  * @param site with its address where the loader will be
@@ -26,7 +26,9 @@ export function trampoline(e_machine: number, site: CallSite, at: bigint, common
   return e_machine === EM.EM_AARCH64 ? armTrampoline(site, at, common) : x86Trampoline(site, at, common);
 }
 
-/** The wrappers of system calls are leaf functions: they may keep something in the 128 bytes below the stack. */
+/**
+ * The wrappers of system calls are leaf functions: they may keep something in the 128 bytes below the stack pointer.
+ */
 function x86Trampoline({address, length, after}: CallSite, at: bigint, common: bigint): Trampoline {
   const code: number[] = [0x48, 0x8d, 0x64, 0x24, 0x80]; // lea -128(%rsp),%rsp
   const here = () => at + BigInt(code.length);

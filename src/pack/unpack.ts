@@ -1,5 +1,5 @@
 /*
- * Extract the parts of a packed file, byte by byte as they were packed.
+ * Extract the parts of a packed file, byte for byte as they were packed.
  *
  * The list of parts may be hostile. Its names are plain (elf/packed.ts); each part is written to a workspace in the
  * directory, which is held by its descriptor; and only when all have the listed hashes do they get their names, which
@@ -27,9 +27,12 @@ import {type Workspace, workspaceIn} from '../write/workspace.js';
 
 /** Where the parts go. */
 export interface UnpackOptions {
-  /** The directory; it is made when it does not exist. A part that is in it already is left alone; any other file of its name is an error. */
+  /**
+   * The directory; it is created if it does not exist. A part that is already in it is left alone; any other file of
+   * that name is an error.
+   */
   readonly into: string;
-  /** Told how far it is. */
+  /** Called with the progress. */
   readonly onProgress?: OnProgress | undefined;
 }
 
@@ -43,8 +46,8 @@ export interface UnpackResult {
 /**
  * Unpack a packed file.
  *
- * @throws ElfError UNSUPPORTED for a file that is not packed, CONFLICT when a file of that name is there, BAD_ELF for one
- *   that is damaged, FILE_SYSTEM; nothing is left then
+ * @throws ElfError UNSUPPORTED for a file that is not packed, CONFLICT if a file of that name already exists, BAD_ELF
+ *   for a damaged packed file, FILE_SYSTEM; nothing is left behind then
  * @example
  *   const {files} = await unpack('qemu-arm-packed', {into: 'parts'});
  *   console.log(files[0]); // qemu-arm
@@ -75,7 +78,7 @@ function open(machine: OpenRoot, path: string): FileSource {
   }
 }
 
-/** Undone as a whole if one of the parts cannot be unpacked. */
+/** Write all parts, or none if one of them cannot be unpacked. */
 function writeParts(
   view: ElfView,
   contents: PackedContents,
@@ -127,7 +130,7 @@ function isThere(directory: DirFd, part: PackedPart): boolean {
   throw taken(directory, name);
 }
 
-/** Write a part to an open, empty file, which is closed. */
+/** Write a part to an open, empty file, and close it. */
 function writePart(
   fd: number,
   view: ElfView,
@@ -159,7 +162,7 @@ function writePart(
   }
 }
 
-/** A link takes no name that is in use, and follows none. Not every file system has them. */
+/** A hard link never takes a name that is in use, and follows no link there. Not every file system supports them. */
 function placeUnder(directory: DirFd, name: string, path: string): void {
   try {
     linkSync(path, directory.at(name));
@@ -178,12 +181,12 @@ function taken(directory: DirFd, name: string): ElfError {
   return new ElfError('CONFLICT', 'a file of this name already exists', {path, expected: 'an unused name'});
 }
 
-/** Another file may have the name by now. */
+/** Remove a placed file, unless another one has its name by now. */
 function removePlaced(directory: DirFd, name: string, inode: string): void {
   try {
     using there = directory.openPath(name);
     if (there !== undefined && inodeOf(there) === inode) unlinkSync(directory.at(name));
   } catch {
-    // It is gone, and what went wrong before is what counts.
+    // The error that led here is the one to report.
   }
 }

@@ -1,6 +1,6 @@
 /*
- * The only code that writes a packed file: made ready in a workspace beside its place, proved there, then renamed. What is
- * copied is hashed on the way, so that a part that changed since it was planned is found.
+ * The only code that writes a packed file: it is made in a workspace beside its place, proved there, then renamed. What
+ * is copied is hashed on the way, to detect a part that changed since it was planned.
  */
 import {createHash} from 'node:crypto';
 import {fchmodSync, fsyncSync, ftruncateSync, renameSync, type Stats} from 'node:fs';
@@ -16,7 +16,7 @@ import {destinationAt} from '../write/replacement.js';
 import {Workspaces} from '../write/workspace.js';
 import type {PackPiece, PackPlan} from './plan.js';
 
-/** What of a plan is needed to write it. */
+/** The parts of a plan that are needed to write it. */
 export interface Packing extends Pick<PackPlan, 'size' | 'pieces'> {
   readonly contents: {readonly parts: readonly Pick<PackedPart, 'size' | 'mode' | 'sha256'>[]};
 }
@@ -25,7 +25,7 @@ export interface Packing extends Pick<PackPlan, 'size' | 'pieces'> {
  * Write a packed file.
  *
  * @param sources of the plan's parts, in their order
- * @param prove gets the path of the finished file before it takes its place; when it throws, nothing does
+ * @param prove gets the path of the finished file before that is moved into place; if it throws, the file is not moved
  * @throws ElfError CHANGED, NOT_A_FILE, FILE_SYSTEM, and what `prove` throws; a file that was at `output` is as it was
  */
 export function writePacked(
@@ -40,7 +40,7 @@ export function writePacked(
 }
 
 /**
- * The same at a place that is found already.
+ * The same, for a place that was already looked up.
  *
  * @param output its path for messages
  */
@@ -76,7 +76,7 @@ export function writePackedAt(
   }
 }
 
-/** Something put there since it was looked at would be lost. */
+/** Refuse if the output changed since it was looked at: the change would be lost. */
 function requireSame(place: Place, before: Stats | undefined, path: string): void {
   const now = place.look();
   if (now?.ino === before?.ino && now?.dev === before?.dev && now?.mtimeMs === before?.mtimeMs) return;
@@ -84,8 +84,8 @@ function requireSame(place: Place, before: Stats | undefined, path: string): voi
 }
 
 /**
- * It is read by those who may read each part, and run by those who may run the program and read what goes with it; set-ID
- * bits are a grant for the program's own file.
+ * Readable by those who may read each part, and executable by those who may run the program and read the other parts.
+ * Set-ID bits are granted to the program's own file only.
  */
 function modeOf({contents: {parts}}: Packing): number {
   const [program, ...others] = parts.map(({mode}) => mode);
@@ -117,7 +117,9 @@ function writePieces(
   }
 }
 
-/** A part that is copied in pieces, in order; the last one shows whether all is what was planned. */
+/**
+ * A part that is copied in pieces, in order; after the last one, the hash shows whether the part is what was planned.
+ */
 class CopiedPart {
   readonly path: string | undefined;
   readonly #source: ByteSource;

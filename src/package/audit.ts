@@ -43,7 +43,7 @@ export interface TargetAudit {
   readonly libc: PackageLibc;
   readonly files: number;
   readonly floors: readonly Floor[];
-  /** Undefined where no C library is asked for, or one of which no distribution is known. */
+  /** Undefined if no C library is needed, or no distribution with it is known. */
   readonly runsOn: RunsOn | undefined;
 }
 
@@ -59,7 +59,7 @@ export interface PackageAudit {
 
 /**
  * Audit an npm package: a directory, a tarball as `npm pack` makes it, or a single ELF file. Nothing is run, nothing is
- * written, and nothing of this machine's libraries counts.
+ * written, and this machine's own libraries are ignored.
  *
  * @throws ElfError FILE_SYSTEM, BAD_PACKAGE, NOT_ELF, BAD_REQUEST for a policy that is not one
  * @example
@@ -112,7 +112,7 @@ async function auditTarball(source: string, rules: Rules, options: AuditOptions)
 const scratchPrefix = 'elfinterp-audit-';
 const scratchName = new RegExp(`^${scratchPrefix}(${identityPattern})-\\w{6}$`);
 
-/** Remove what audits that were killed had unpacked. What is in the way does not matter. */
+/** Remove what killed audits had unpacked, if possible; errors do not matter. */
 function clearScratch(): void {
   try {
     using directory = openDirectory(realpathSync(tmpdir()));
@@ -123,7 +123,7 @@ function clearScratch(): void {
         removeTree(directory, name);
     }
   } catch {
-    // The audit does without.
+    // The audit works without this.
   }
 }
 
@@ -133,7 +133,7 @@ function isScratch(parent: DirFd, name: string): boolean {
   return directory.names().every((one) => one === 'node_modules');
 }
 
-/** Where a tarball was unpacked is not reported: paths start where the package is. */
+/** Hide where a tarball was unpacked: paths start at the package. */
 function withoutScratch(audit: PackageAudit, directory: string): PackageAudit {
   const scope = join(directory, '..');
   const nodeModules = join(scope, '..');

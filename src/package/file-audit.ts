@@ -88,7 +88,7 @@ export function auditFile(source: FileSource, path: string, found: readonly Pack
   };
 }
 
-/** What Android has is known; what the BSDs and others have is not judged. */
+/** Android's libraries are known; those of the BSDs and others are not judged. */
 function onOtherSystems(request: PackageRequest, {os, libc}: Target): PackageRequest {
   const isTheirs = libc === 'bionic' ? androidLibraries.test(request.name) : os !== 'linux';
   return isTheirs && request.from !== 'package' ? {...request, from: 'platform'} : request;

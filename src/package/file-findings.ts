@@ -166,7 +166,7 @@ const standardLoaders: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Distributions link /lib and /lib64 to one another's, so that the directory may be either. */
+/** Distributions link /lib and /lib64 in different ways, so the directory may be either. */
 function isStandard(interpreter: string): boolean {
   return (
     standardLoaders.has(interpreter) ||

@@ -27,7 +27,7 @@ export interface Floor {
 /** A version and who asks for it. */
 export interface RaisingVersion {
   readonly version: string;
-  /** In the order of the file, at most `mostSymbols`. None uses it where only DT_VERNEED names it. */
+  /** In the order of the file, at most `mostSymbols`; empty if only DT_VERNEED names the version. */
   readonly symbols: readonly string[];
   /** How many there are. */
   readonly count: number;
@@ -138,7 +138,7 @@ function muslFloor(symbols: readonly DynamicSymbol[]): Floor | undefined {
   return version === undefined ? undefined : {family: 'musl', version, versions};
 }
 
-/** The floors of several files together: of each family the newest. */
+/** The floors of several files together: the newest of each family. */
 export function joinFloors(all: readonly (readonly Floor[])[]): Floor[] {
   const newest = new Map<Family, Floor>();
   for (const one of all.flat()) {

@@ -1,5 +1,5 @@
 /*
- * For which system a file was linked, told from what it asks for. Node.js runs on three Linux-like C libraries, and a
+ * Which system a file was linked for, judging by what it asks for. Node.js runs on three Linux-like C libraries, and a
  * file for one of them does not load with another, whatever its name says.
  */
 import {ET} from '../elf/constants.js';

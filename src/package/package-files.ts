@@ -24,8 +24,8 @@ export interface PackageFiles {
 }
 
 /**
- * Find the files of a package directory; `node_modules` below it is other packages, and the staging directory of a
- * repair is not part of it.
+ * Find the files of a package directory; `node_modules` below it belongs to other packages, and the staging directory
+ * of a repair is not part of it.
  *
  * @param isPacked whether the directory is what npm packed: then `node_modules` is what the package bundles
  * @throws ElfError FILE_SYSTEM, BAD_PACKAGE
@@ -100,7 +100,7 @@ function isElf(entry: PathFd): boolean {
   }
 }
 
-/** Take one file for a package of its own, in the directory where it is. */
+/** Treat one file as a package of its own, in its directory. */
 export function singleFile(path: string): PackageFiles {
   const real = realPath(path);
   return {directory: dirname(real), fields: undefined, elfFiles: [basename(real)], problems: []};

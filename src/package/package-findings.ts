@@ -42,7 +42,7 @@ function fieldFindings(files: readonly FileAudit[], fields: PackageFields): Pack
   return findings;
 }
 
-/** A field that admits none of the files is wrong; one that leaves some out may mean it. */
+/** A field that admits none of the files is wrong; one that leaves some out may do so on purpose. */
 function mismatch(
   files: readonly FileAudit[],
   field: readonly string[] | undefined,

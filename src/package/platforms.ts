@@ -1,6 +1,6 @@
 /*
- * What Linux systems bring along, as data: the C libraries and GCC runtimes of the distributions, the symbol versions
- * of each GCC release, the manylinux policies, and the libraries that a package may leave to the system.
+ * What Linux systems provide, as data: the C libraries and GCC runtimes of the distributions, the symbol versions of
+ * each GCC release, the manylinux policies, and the libraries that a package may leave to the system.
  *
  * Everything else in src/package takes its numbers from here. Each table names its source; a row changes when a
  * distribution makes a release, so the newest rows are the ones to check first.
@@ -18,7 +18,7 @@ export interface Distribution {
   readonly glibcxx: string;
   readonly cxxabi: string;
   readonly gcc: string;
-  /** Places where Node.js programs meet it. */
+  /** Images and platforms for Node.js that are based on it. */
   readonly images: readonly string[];
 }
 
@@ -143,7 +143,7 @@ export const distributions: readonly Distribution[] = [
 export const nodeExports =
   /^lib(z|zstd|ssl|crypto|uv|nghttp2|cares|brotli(common|dec|enc)|llhttp)(-[0-9a-f]{8})?\.so\./;
 
-/** What glibc's own packages are: never to be vendored, since loader, libc and these come from one build. */
+/** glibc's own libraries: never to be vendored, since the loader, libc and these must come from one build. */
 const glibcLibraries: readonly string[] = [
   'libc.so.6',
   'libm.so.6',
@@ -178,7 +178,7 @@ export const androidLibraries =
 /**
  * What a package may take from the system: the C library, and the GCC runtime that Node.js itself needs, so that it is
  * in memory before any addon. The manylinux policies add what every desktop has (libX11, libGL, libglib-2.0); no slim
- * image of Node.js has those, so they are a policy's to allow.
+ * image of Node.js has those, so only a policy can allow them.
  */
 export const baseLibraries: readonly string[] = ['libstdc++.so.6', 'libgcc_s.so.1'];
 
@@ -241,9 +241,9 @@ export const policies: Readonly<
 };
 
 /**
- * Symbols that musl got in a version that distributions still tell apart; musl has no symbol versions, so the names
- * are all there is to go by. Sources: musl's release notes (WHATSNEW) as distributions and compilers quote them, and its
- * headers for the names with time64, which only 32-bit machines have.
+ * Symbols by the musl version that added them, for versions by which distributions still differ; musl has no symbol
+ * versions, so the names are all there is to go by. Sources: musl's release notes (WHATSNEW) as distributions and
+ * compilers quote them, and its headers for the names with time64, which only 32-bit machines have.
  */
 export const muslSymbols: Readonly<Record<string, readonly string[]>> = {
   '1.1.20': ['explicit_bzero', 'getrandom'],

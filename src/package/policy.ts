@@ -21,7 +21,7 @@ export interface Policy {
   readonly ignore?: readonly string[];
 }
 
-/** The same, worked out. */
+/** The rules that a policy amounts to. */
 export interface Rules {
   readonly limits: Limits;
   readonly ignore: ReadonlySet<string>;

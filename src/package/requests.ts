@@ -70,7 +70,7 @@ export function findRequests(
   const problems = new Map<string, Set<string>>();
   let edges = 0;
   for (const file of elfFiles) {
-    // The trees of libraries that all ask for one another are as large as the package, each of them.
+    // If libraries all ask for one another, each of their trees is as large as the package.
     const most = edges < mostEdges ? mostContexts : 1;
     if (isFull(asOthers.get(file), most)) {
       table.set(file, []);
@@ -130,7 +130,7 @@ interface Context {
   readonly node: TreeNode;
 }
 
-/** What is damaged, or no program and no library, makes no requests. */
+/** A file that is damaged, or neither a program nor a library, makes no requests. */
 function tryToResolve(resolver: Resolver, path: string): ResolvedTree | undefined {
   try {
     return resolver.resolve(path);
@@ -142,14 +142,17 @@ function tryToResolve(resolver: Resolver, path: string): ResolvedTree | undefine
 
 /** A library that thousands of files ask for is asked for in the same few ways. */
 const mostContexts = 64;
-/** After so many requests of all processes together, one process has to do for each file. No real package has them. */
+/** After this many requests in total, only one process is considered for each file. No real package has so many. */
 const mostEdges = 1 << 20;
 
 function isFull(answers: Answers | undefined, most: number): boolean {
   return answers !== undefined && answers.contexts >= most;
 }
 
-/** What one file asks for in the processes that it occurs in. One entry a name: what fails in one fails for its users. */
+/**
+ * What one file asks for in the processes that it occurs in. One entry per name: what fails in one process fails for
+ * its users.
+ */
 class Answers {
   readonly #byName = new Map<string, PackageRequest>();
   contexts = 0;
@@ -179,7 +182,7 @@ function requestsOf(top: Top, {tree, node}: Context, rules: RequestRules): Packa
   return node.edges
     .filter(({kind}) => kind === 'needed' || kind === 'filter')
     .map((edge) => {
-      // Node.js has the base set in memory before it opens an addon, which gets those whatever is beside it.
+      // Node.js has the base set in memory before it opens an addon, so the addon gets those, whatever is next to it.
       if (!isProgram && isBase(edge.name) && rules.isAllowed(edge.name)) return answer(edge.name, 'platform');
       return answerOf(top, tree, node, edge, rules);
     });
@@ -309,7 +312,7 @@ function once<K extends object, V>(work: (of: K) => V): (of: K) => V {
   };
 }
 
-/** Package managers lay packages out in many ways, but a package's directory has its name, the scope aside. */
+/** Package managers lay packages out in many ways, but a package's directory is named after it, without the scope. */
 function isOfDependency(path: string, {dependencies}: RequestRules): boolean {
   return path.split('/').some((part) => dependencies.has(part));
 }

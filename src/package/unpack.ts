@@ -1,10 +1,10 @@
 /*
  * A package's tarball, unpacked as far as an audit needs: ELF files and package.json, into a directory of our own.
  *
- * The archive is not trusted. npm's own archives hold plain files below one directory and nothing else, so whatever
- * else there is ends the reading: links, devices, absolute paths, `..`, a name twice. What it may cost is bounded: the
- * number of entries, the bytes unpacked, and how much more those are than the file is long. It is read as a stream, and
- * of a file that is not an ELF file only the first chunk is looked at.
+ * The archive is not trusted. npm's own archives hold plain files below one directory and nothing else, so anything
+ * else is an error: links, devices, absolute paths, `..`, a duplicate name. Its cost is bounded: the number of entries,
+ * the bytes unpacked, and their ratio to the length of the file. It is read as a stream, and only the first chunk of a
+ * file that is not ELF is looked at.
  */
 import {mkdirSync, openSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';
@@ -16,7 +16,7 @@ import {elfMagic, isElfMagic} from '../source/source.js';
 /** Loaded only for a tarball. */
 type ReadEntry = import('tar').ReadEntry;
 
-/** Bounds of what is taken for a package; the largest on npm has some 30,000 entries and 1 GB. */
+/** Limits for a package; the largest on npm has some 30,000 entries and 1 GB. */
 const unpackLimits = {entries: 100_000, bytes: 4 * 2 ** 30, ratio: 250, name: 1024} as const;
 
 /** How much of the ratio a small archive gets for free. */
@@ -71,7 +71,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** tar says what is wrong with an archive as errors with a code of its own. */
+/** tar reports what is wrong with an archive as errors with its own codes. */
 function badArchive(path: string, cause: unknown): unknown {
   if (cause instanceof ElfError) return cause;
   const {message = String(cause)} = cause as Error;

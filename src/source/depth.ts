@@ -1,10 +1,12 @@
 import {ElfError} from '../errors.js';
 
-/** Directories inside one another: far more than programs and packages have, and few enough to hold all of them open. */
+/**
+ * The deepest nesting of directories: far more than programs and packages have, and few enough to hold them all open.
+ */
 const deepest = 256;
 
 /**
- * Refuse directories that are nested without end.
+ * Refuse directories that are nested too deeply.
  *
  * @param depth how many directories are above this one, up to the one that was named
  * @throws ElfError UNSUPPORTED

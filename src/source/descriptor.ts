@@ -1,14 +1,14 @@
 /*
  * A descriptor as a path.
  *
- * Node has no openat(2), fchownat(2) or renameat(2). But on Linux /proc/self/fd/N is whatever descriptor N is,
- * no matter what has become of its name: opening it opens that very file again, and `/proc/self/fd/N/name` is what
+ * Node has no openat(2), fchownat(2) or renameat(2). But on Linux, /proc/self/fd/N is whatever descriptor N refers to,
+ * no matter what happened to its name: opening it opens the same file again, and `/proc/self/fd/N/name` is what
  * openat(N, "name") would find.
  */
 import {closeSync, statfsSync} from 'node:fs';
 import {ElfError} from '../errors.js';
 
-/** fcntl.h of Linux, the same on every machine that Node runs on; Node does not name it. */
+/** From Linux's fcntl.h, the same on every machine that Node runs on; Node does not export it. */
 export const O_PATH = process.platform === 'linux' ? 0o10000000 : 0;
 
 /** linux/magic.h */
@@ -29,9 +29,9 @@ export function descriptorPath(fd: number, otherwise: string): string {
 let isProcThere: boolean | undefined;
 
 /**
- * A directory that only looks like /proc could lead anywhere, so the kernel is asked.
+ * Ask the kernel whether /proc is real: a directory that only looks like it could lead anywhere.
  *
- * @param purpose what cannot be done without
+ * @param purpose what cannot be done without /proc
  * @throws ElfError UNSUPPORTED
  */
 export function requireProc(purpose: string): void {
@@ -42,7 +42,7 @@ export function requireProc(purpose: string): void {
   });
 }
 
-/** Whether a path leads into the proc file system, whose links lead where no text says. */
+/** Whether a path leads into the proc file system, whose links do not lead where their text says. */
 export function isOnProc(path: string): boolean {
   try {
     return statfsSync(path).type === procMagic;
@@ -51,11 +51,11 @@ export function isOnProc(path: string): boolean {
   }
 }
 
-/** Close a descriptor from which everything was read, or whose content is on the disk: nothing can be lost now. */
+/** Close a descriptor that was read completely, or whose content is on disk: an error can lose nothing. */
 export function closeQuietly(fd: number): void {
   try {
     closeSync(fd);
   } catch {
-    // It is closed even so (close(2)).
+    // It is closed anyway (close(2)).
   }
 }

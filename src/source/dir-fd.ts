@@ -1,15 +1,15 @@
 /*
- * Files and directories that are open by descriptor, so that no one can put another one in their place.
+ * Files and directories held open by descriptor, so that nobody can swap them for others.
  *
- * Between looking at a path and using it, the owner of a directory on the way can swap that directory for a link:
- * root, in a chroot that another user prepared, would then read, replace or delete a file of the machine.
- * openat2(2) with RESOLVE_BENEATH is the kernel's answer, and Node has neither it nor openat(2); paths through
- * descriptors (descriptor.ts) do as well, for open as for lstat, mkdir, rename and unlink.
+ * Between checking a path and using it, the owner of a directory in it can swap that directory for a link: root,
+ * working in a chroot that another user prepared, would then read, replace or delete a file of the host. The kernel's
+ * answer is openat2(2) with RESOLVE_BENEATH, but Node has neither it nor openat(2). Paths through descriptors
+ * (descriptor.ts) work just as well for open, lstat, mkdir, rename and unlink.
  *
- * Two ways to come by such a descriptor: go down by one name after the other without following links
- * (`DirFd.directory`), or, where the real path is known already, open it and ask the kernel afterwards
- * where that was (`openPath`). Both open with O_PATH, which starts no device, no automount of the last name, and waits
- * for no FIFO. Where there is no /proc/self/fd, which is on no Linux, paths are used as they are.
+ * There are two ways to get such a descriptor: descend one name at a time without following links (`DirFd.directory`),
+ * or, if the real path is already known, open it and then ask the kernel where that is (`openPath`). Both open with
+ * O_PATH, which does not start a device, automount the last name, or wait for a FIFO. Systems other than Linux have no
+ * /proc/self/fd; there, paths are used as they are.
  */
 import {isUtf8} from 'node:buffer';
 import {
@@ -27,12 +27,12 @@ import {ElfError, printable, systemError} from '../errors.js';
 import {closeQuietly, descriptorPath, O_PATH} from './descriptor.js';
 import {type FileSource, fileSource, notAFile} from './file.js';
 
-/** What was at a path when it was opened, until it is closed. */
+/** Whatever was at a path when it was opened, held until it is closed. */
 export class PathFd {
   /** The path that it had, for messages. */
   readonly real: string;
   readonly stats: Stats;
-  /** Opened with O_PATH: good for fstat(2), and to be inherited. */
+  /** Opened with O_PATH: good for fstat(2) and for passing to a child process. */
   readonly fd: number;
 
   constructor(fd: number, real: string) {
@@ -41,12 +41,12 @@ export class PathFd {
     this.stats = statsOf(fd, real);
   }
 
-  /** The same thing for a call that wants a path and follows links. */
+  /** A path to the same thing, for calls that need a path and follow links. */
   get path(): string {
     return descriptorPath(this.fd, this.real);
   }
 
-  /** With the numbers of device and inode in full. */
+  /** The stats with full-width device and inode numbers. */
   get bigStats(): BigIntStats {
     return fstatSync(this.fd, {bigint: true});
   }
@@ -67,7 +67,7 @@ export class PathFd {
   }
 }
 
-/** The descriptor of a directory: what is done by a name in it stays in it. */
+/** The descriptor of a directory: operations on a name in it stay in it. */
 export class DirFd extends PathFd {
   /** A path for calls that do not follow a link at its end: lstat, mkdir, rename, unlink, open with O_EXCL. */
   at(name: string): string {
@@ -75,7 +75,7 @@ export class DirFd extends PathFd {
     return join(this.path, name);
   }
 
-  /** Open what is there, a link too; undefined when nothing is. */
+  /** Open whatever has this name, even a link; undefined when nothing does. */
   openPath(name: string): PathFd | undefined {
     const fd = this.#open(name, 0);
     return fd === undefined ? undefined : new PathFd(fd, join(this.real, name));
@@ -87,7 +87,7 @@ export class DirFd extends PathFd {
     return fd === undefined ? undefined : new DirFd(fd, join(this.real, name));
   }
 
-  /** Open a directory in it, which is made when there is none. */
+  /** Open a directory in it; create it when there is none. */
   make(name: string, mode = 0o755): DirFd {
     for (;;) {
       const there = this.directory(name);
@@ -97,10 +97,10 @@ export class DirFd extends PathFd {
   }
 
   /**
-   * Open whatever a path goes through here, a directory as one and a link as itself. A directory is asked for first,
-   * because that is how an automounted one comes to be there.
+   * Open the next step of a path: a directory as a `DirFd`, anything else as itself, even a link. A directory is tried
+   * first, because that triggers an automount.
    *
-   * @throws an error of the system
+   * @throws a system error
    */
   step(name: string): PathFd {
     const [path, real] = [this.at(name), join(this.real, name)];
@@ -128,7 +128,7 @@ export class DirFd extends PathFd {
     return this.#reach('.', this.real);
   }
 
-  /** Open the directory that it is in; the root is in itself. @throws ElfError FILE_SYSTEM */
+  /** Open its parent directory; the root is its own parent. @throws ElfError FILE_SYSTEM */
   parent(): DirFd {
     return this.#reach('..', dirname(this.real));
   }
@@ -142,10 +142,13 @@ export class DirFd extends PathFd {
     }
   }
 
-  /** The same where none may be missed. @throws ElfError UNSUPPORTED for one that is not UTF-8, which Node calls otherwise */
+  /**
+   * Like `names`, for when every name must be exact. @throws ElfError UNSUPPORTED for a name that is not UTF-8, which
+   * Node would alter
+   */
   exactNames(): string[] {
     const names = this.names();
-    // Node has put U+FFFD in the place of what is not UTF-8.
+    // Node has replaced whatever is not UTF-8 with U+FFFD.
     const odd = names.find((name) => name.includes('\ufffd'));
     if (odd === undefined || readdirSync(this.path, {encoding: 'buffer'}).every((name) => isUtf8(name)))
       return names;
@@ -182,7 +185,7 @@ export function openPath(real: string): PathFd {
   return new PathFd(openReal(real, 0), real);
 }
 
-/** The same for a directory. */
+/** Like `openPath`, for a directory. */
 export function openDirectory(real: string): DirFd {
   return new DirFd(openReal(real, constants.O_DIRECTORY), real);
 }
@@ -237,7 +240,7 @@ function notOwn(real: string): ElfError {
   return new ElfError('OUTSIDE', 'not a real directory', {path: real, expected});
 }
 
-/** A single name, so that nothing but the directory itself decides where it leads. */
+/** Require a single name, so that only the directory itself decides where it leads. */
 function checkName(name: string): void {
   if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return;
   throw new ElfError('OUTSIDE', 'not a file name', {expected: 'a name without a slash', got: name});

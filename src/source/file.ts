@@ -6,14 +6,14 @@ import {type ByteSource, checkRange} from './source.js';
 /** A source that holds an open file. */
 export interface FileSource extends ByteSource {
   readonly path: string;
-  /** What it was when it was opened. */
+  /** Its stats from when it was opened. */
   readonly stats: Stats;
   /** Open for reading until `close`. */
   readonly fd: number;
   close(): void;
   /**
-   * Close it, and use the memory of what was read for the next file: no byte that `read` returned may be looked at any
-   * more.
+   * Close it and reuse the memory of what was read for the next file; bytes that `read` returned must not be used after
+   * that.
    */
   recycle(): void;
 }
@@ -23,7 +23,7 @@ const pageLength = 4096;
 /** At most this many pages of one file are kept. */
 const mostPages = 64;
 
-/** A read of more at once comes from a length in a damaged file. Node itself stops at 2 GB. */
+/** A larger read must come from a length in a damaged file. Node itself stops at 2 GB. */
 const longestRead = 2 ** 30;
 
 /**
@@ -31,7 +31,7 @@ const longestRead = 2 ** 30;
  *
  * A FIFO does not block and a device is not read: both are refused, like a directory and a socket.
  *
- * @param name the path for messages, where it is not the one to open
+ * @param name the path for messages, if it is not the one to open
  * @throws ElfError FILE_SYSTEM when it cannot be opened, NOT_A_FILE when it is not a regular file
  */
 export function fileSource(path: string, name = path): FileSource {
@@ -46,7 +46,7 @@ export function fileSource(path: string, name = path): FileSource {
   }
 }
 
-/** Say what a path is that should have been a regular file. */
+/** The error for a path that should be a regular file: it says what the path is instead. */
 export function notAFile(path: string, stats: Stats): ElfError {
   return new ElfError('NOT_A_FILE', 'not a regular file', {
     path,
@@ -59,7 +59,7 @@ function open(path: string, name: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    // A socket cannot be opened at all, so nothing of it can be asked through a descriptor.
+    // A socket cannot be opened at all, so it cannot be examined through a descriptor.
     if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw notAFile(name, statsOf(path, name));
     throw systemError(name, error, 'cannot open');
   }
@@ -81,7 +81,9 @@ function kindOf(stats: Stats): string {
   return 'a device';
 }
 
-/** Memory for pages is cut from larger pieces: an ArrayBuffer of its own for each page costs more than to read it. */
+/**
+ * Pages are cut from larger pieces of memory: a separate ArrayBuffer for each page costs more than reading the page.
+ */
 const slabLength = 64 * pageLength;
 let slab = new Uint8Array(0);
 let used = 0;
@@ -138,7 +140,7 @@ class OpenFile implements FileSource {
     this.close();
   }
 
-  /** What is not in one page is put together from two, or read for itself and not kept. */
+  /** A range that is not in one page is joined from two, or, if longer than a page, read directly and not kept. */
   #readAcross(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     if (length > pageLength) {

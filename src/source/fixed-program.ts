@@ -1,6 +1,6 @@
 import {accessSync, constants, statSync} from 'node:fs';
 
-/** Never by PATH, which may contain another user's directory. The last two are those of NixOS and Guix. */
+/** PATH is never used, because it may contain another user's directory. The last two are for NixOS and Guix. */
 const directories = [
   '/usr/bin',
   '/bin',
@@ -9,12 +9,15 @@ const directories = [
   '/run/current-system/profile/bin',
 ];
 
-/** Find a program of the machine where systems install their programs; undefined where it is not installed. */
+/** Find a program in the directories where systems install programs; undefined when it is not installed. */
 export function findFixedProgram(name: string): string | undefined {
   return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
 }
 
-/** Whether this process may run a file. A directory of PATH may contain others, whose permission has the same bits. */
+/**
+ * Whether this process may run a file. A directory in PATH may contain subdirectories, which have the same permission
+ * bits.
+ */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

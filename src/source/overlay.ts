@@ -7,9 +7,9 @@ export interface Patch {
 }
 
 /**
- * See a source as it would be after `patches`, without writing anything. Patches must not overlap one another.
+ * View a source as it would be after `patches`, without writing anything. Patches must not overlap one another.
  *
- * @param size the length afterwards; bytes past the old end that no patch gives are zero
+ * @param size the length afterwards; bytes past the old end that no patch covers are zero
  */
 export function overlaySource(inner: ByteSource, patches: readonly Patch[], size = inner.size): ByteSource {
   const sorted = [...patches].sort((a, b) => a.offset - b.offset);

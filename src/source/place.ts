@@ -1,13 +1,12 @@
 /*
- * From a path to a name in a directory that is held: what is done by that name stays in that directory, whatever
- * becomes of the path. The path is walked here, one name after the other, because the kernel does not say through whose
- * links it went.
+ * Turn a path into a name in a directory that is held open: operations on that name stay in that directory, whatever
+ * happens to the path. The path is walked here, one name at a time, because the kernel does not say whose links it
+ * followed.
  *
- * Links are followed, with care. The owner of a directory can put a link there to a program that they may not
- * write, and wait for root to edit it. So for root a link counts only if it belongs to root or to the owner of what it
- * leads to. For others the rule is the kernel's protected_symlinks (proc_sys_fs(5)), which a walk like this would get
- * around: in a sticky directory that everybody may write, a link counts for its owner, and if it is the directory's
- * owner's.
+ * Links are followed, with care. The owner of a directory can put a link there to a program that they may not write,
+ * and wait for root to edit it. So root trusts a link only if it belongs to root or to the owner of its target. For
+ * other users the rule is the kernel's protected_symlinks (proc_sys_fs(5)), which a walk like this would bypass: in a
+ * sticky, world-writable directory, a user trusts only their own links and those of the directory's owner.
  */
 import {type BigIntStats, constants, lstatSync, openSync, readlinkSync, type Stats, statSync} from 'node:fs';
 import {join} from 'node:path';
@@ -18,20 +17,20 @@ import {type FileSource, notAFile} from './file.js';
 
 /** How a path is followed. */
 export interface PlaceOptions {
-  /** Whether a link at the end of the path is followed, as it is otherwise; false refuses it. */
+  /** Whether to follow a link at the end of the path: true by default; false refuses it. */
   readonly follow?: boolean | undefined;
-  /** Whether a link that leads to nothing is itself the place. */
+  /** Whether a dangling link is itself the place. */
   readonly orLink?: boolean | undefined;
 }
 
 /** The kernel's own limit (MAXSYMLINKS). */
 const mostLinks = 40;
 
-/** Where a path leads: a name in a directory that is held. */
+/** Where a path leads: a name in a directory that is held open. */
 export class Place {
   readonly directory: DirFd;
   readonly name: string;
-  /** Says what is wrong with the links that led here, if this is where they lead. */
+  /** Says what is wrong with the links that led here, given what they lead to. */
   readonly #doubt: (target: Stats) => ElfError | undefined;
 
   constructor(
@@ -71,7 +70,7 @@ export class Place {
   }
 
   /**
-   * Make sure that what is there may be changed by the links that led here; where nothing is, that it may be made.
+   * Check that the links that led here may be trusted to change what is here, or to create it if nothing is.
    *
    * @throws ElfError UNTRUSTED_LINK
    */
@@ -86,7 +85,7 @@ export class Place {
 }
 
 /**
- * Follow a path to the place of a file, which need not exist. What is wrong with links is said by `requireTrusted`.
+ * Follow a path to the place of a file, which need not exist. `requireTrusted` reports what is wrong with the links.
  *
  * @throws ElfError NOT_A_FILE when the path names a directory, FILE_SYSTEM
  */
@@ -100,7 +99,7 @@ export function findPlace(path: string, options: PlaceOptions = {}): Place {
   }
 }
 
-/** Open a directory, by whatever links. @throws ElfError FILE_SYSTEM */
+/** Open a directory, following any links. @throws ElfError FILE_SYSTEM */
 export function findDirectory(path: string): DirFd {
   try {
     return new Walk().directory(startOf(path), path.split('/'));
@@ -111,7 +110,7 @@ export function findDirectory(path: string): DirFd {
 
 class Walk {
   #links = 0;
-  /** What is wrong with a link on the way. */
+  /** What is wrong with the first untrusted link on the way. */
   #doubt: ElfError | undefined;
 
   /** @param from is given up */
@@ -141,7 +140,7 @@ class Walk {
     return new Place(directory, name, doubt);
   }
 
-  /** Undefined where the link is wanted itself, since it leads to nothing. */
+  /** Undefined if the link leads to nothing and is wanted itself. */
   #follow(link: Link, directory: DirFd, options: PlaceOptions, links: readonly Link[]): Place | undefined {
     try {
       const place = this.place(this.#startOf(link, directory), link.text, options, [...links, link]);
@@ -188,7 +187,7 @@ function startOf(path: string): DirFd {
   return new DirFd(fd, isAbsolute ? '/' : workingDirectoryIfAny());
 }
 
-/** One that was deleted has no name, and nothing in it that could be found. */
+/** A deleted directory has no name, and nothing can be found in it. */
 function workingDirectoryIfAny(): string {
   try {
     return process.cwd();
@@ -225,7 +224,7 @@ class Link {
     return this.#path;
   }
 
-  /** What is wrong with going by it to what it leads to, if anything is. */
+  /** What is wrong with following the link to its target, if anything. */
   doubt(target: Stats): ElfError | undefined {
     if (this.#isTrusted(target)) return undefined;
     return new ElfError('UNTRUSTED_LINK', `the symbolic link ${this.#path} is not followed`, {
@@ -257,9 +256,9 @@ function first<T>(values: readonly (T | undefined)[]): T | undefined {
 const stickyAndShared = 0o1002;
 
 /**
- * Read a link, and its owner; undefined for what is not a link. Its owner cannot change its content, but another user could
- * exchange two links in between: then the time of its last change, to which a rename counts too, is another. That time
- * is as coarse as the kernel's clock, so a link that has just been changed is looked at again.
+ * Read a link and its owner; undefined if it is not a link. Its owner cannot change its content, but another user could
+ * swap two links in between. That changes the ctime, which a rename updates too. The ctime is as coarse as the kernel's
+ * clock, so a link that has just changed is read again.
  */
 function readLink(directory: DirFd, name: string): Link | undefined {
   const path = directory.at(name);
@@ -277,14 +276,16 @@ function readLink(directory: DirFd, name: string): Link | undefined {
 }
 
 const mostTries = 20;
-/** In milliseconds: two ticks of a kernel with 100 of them in a second. */
+/** In milliseconds: two ticks of a kernel with 100 ticks per second. */
 const coarseness = 20;
 
 function isSame(a: BigIntStats, b: BigIntStats): boolean {
   return a.ino === b.ino && a.dev === b.dev && a.ctimeNs === b.ctimeNs;
 }
 
-/** Only for root, and only root's own links in directories where another user can move them. */
+/**
+ * Whether a swap matters: only to root, and only for root's own links in directories where another user can move them.
+ */
 function matters({uid}: BigIntStats, {stats}: DirFd): boolean {
   return process.geteuid?.() === 0 && uid === 0n && (stats.uid !== 0 || (stats.mode & 0o022) !== 0);
 }

@@ -1,10 +1,10 @@
-/** How far long work on a file has got. */
+/** The progress of a long operation on a file. */
 export interface Progress {
   readonly step: 'reading' | 'copying';
   readonly path: string;
-  /** Bytes done. The first report, 0, is the only one where the kernel copies the file in one call. */
+  /** Bytes done. The first report, 0, is the only one if the kernel copies the file in one call. */
   readonly done: number;
-  /** Bytes in all. */
+  /** Total bytes. */
   readonly total: number;
 }
 

@@ -4,7 +4,7 @@ export interface Range {
   readonly size: number;
 }
 
-/** Ranges of a file joined where they touch, for asking about many places at little cost each. */
+/** Ranges of a file, joined where they touch, to make many lookups cheap. */
 export class RangeSet {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
@@ -62,7 +62,7 @@ export class RangeSet {
   }
 }
 
-/** For each of some disjoint ranges in their order: the indexes, ascending, of those of others that overlap it. */
+/** For each of some sorted, disjoint ranges: the ascending indexes of the `others` that overlap it. */
 export function overlapsOf(disjoint: readonly Range[], others: readonly Range[]): number[][] {
   const waiting = others.map(({offset, size}, index) => ({offset, end: offset + size, index}));
   waiting.sort((a, b) => a.offset - b.offset);

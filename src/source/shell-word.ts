@@ -1,9 +1,9 @@
-/** A word for a shell, whatever is in it. */
+/** Quote any text as one shell word. */
 export function singleQuoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A word of a command that is printed: quotes only where a shell needs them. */
+/** Quote a word of a command for display, only if a shell needs the quotes. */
 export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : singleQuoted(text);
 }

@@ -1,4 +1,7 @@
-/** A path without the slashes at its end. The regular expression for it takes quadratic time where a long run is not at the end. */
+/**
+ * Strip trailing slashes from a path. A regular expression takes quadratic time if a long run of slashes is not at the
+ * end.
+ */
 export function withoutSlashesAtEnd(path: string): string {
   let end = path.length;
   while (path[end - 1] === '/') end -= 1;

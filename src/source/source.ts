@@ -1,8 +1,7 @@
 import {ElfError} from '../errors.js';
 
 /**
- * Where bytes come from. Reading is synchronous and by range, so a file of any size costs what is looked at
- * and nothing more.
+ * Where bytes come from. Reading is synchronous and by range, so for a file of any size the cost is only what is read.
  */
 export interface ByteSource {
   /** The file these bytes belong to, for messages. */
@@ -57,11 +56,11 @@ export function isElfMagic(bytes: Uint8Array): boolean {
 /** EI_MAG0 to EI_MAG3. */
 export const elfMagic = [0x7f, 0x45, 0x4c, 0x46] as const;
 
-/** Whether two pieces of one length hold the same. */
+/** Whether two byte arrays of the same length are equal. */
 export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   let at = 0;
   if (a.length >= 64 && a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
-    // Four at a time, where memory is aligned so.
+    // Compare four at a time if the memory is aligned.
     const words = new Uint32Array(a.buffer, a.byteOffset, a.length >> 2);
     const others = new Uint32Array(b.buffer, b.byteOffset, Math.min(a.length, b.length) >> 2);
     for (let i = 0; i < words.length; i++) if (words[i] !== others[i]) return false;

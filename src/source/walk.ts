@@ -4,14 +4,14 @@ import {ElfError, systemError} from '../errors.js';
 import {fileSource} from './file.js';
 import {elfMagic, isElfMagic} from './source.js';
 
-/** What becomes of a file or directory below the top that cannot be read; without this it is passed over. */
+/** Called for each file or directory below the top that cannot be read; by default they are skipped. */
 export type OnUnreadable = (error: ElfError) => void;
 
 /**
- * Yield every ELF file under a directory, in the order of the names. Symbolic links are not followed, and what is no
- * ELF file is passed over.
+ * Yield every ELF file under a directory, in the order of the names. Symbolic links are not followed, and files that
+ * are not ELF are skipped.
  *
- * @param onUnreadable is told of what cannot be read below the top, and the search goes on
+ * @param onUnreadable called for whatever cannot be read below the top; the search goes on
  * @throws ElfError FILE_SYSTEM when the directory itself cannot be read
  * @example
  *   for (const file of findElfFiles('./chroot')) console.log(file);

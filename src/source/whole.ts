@@ -3,10 +3,10 @@ import {readFileSync, readSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
 import {elfMagic, isElfMagic} from './source.js';
 
-/** The path under which the system gives standard input. */
+/** The path by which the system exposes standard input. */
 export const standardInput = '/dev/stdin';
 
-/** Read a whole file, a pipe or a terminal too. @throws ElfError FILE_SYSTEM */
+/** Read a whole file, pipe or terminal. @throws ElfError FILE_SYSTEM */
 export function readWhole(path: string): Uint8Array {
   try {
     return readFileSync(path === standardInput ? 0 : path);
@@ -15,7 +15,10 @@ export function readWhole(path: string): Uint8Array {
   }
 }
 
-/** The same of what should be an ELF file: of anything else only the first bytes, for a pipe may have no end. */
+/**
+ * Like `readWhole`, for what should be an ELF file. If standard input is not, read only its first bytes, since a pipe
+ * may have no end.
+ */
 export function readWholeElf(path: string): Uint8Array {
   if (path !== standardInput) return readWhole(path);
   try {
@@ -37,7 +40,10 @@ function readStart(length: number): Buffer {
   return bytes.subarray(0, done);
 }
 
-/** The same as text. @throws ElfError also UNSUPPORTED for what is not UTF-8: another file could be meant */
+/**
+ * Like `readWhole`, but returns text. @throws ElfError also UNSUPPORTED when it is not UTF-8: decoding could turn a
+ * file name in it into another
+ */
 export function readText(path: string): string {
   const bytes = readWhole(path);
   if (!isUtf8(bytes)) throw new ElfError('UNSUPPORTED', 'the file is not valid UTF-8', {path});

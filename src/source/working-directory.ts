@@ -18,8 +18,8 @@ export function workingDirectory(): string {
 }
 
 /**
- * Make a path absolute. Only a relative one needs a working directory. An empty one names nothing, as for the kernel: a
- * script whose variable is unset does not mean the directory it is in.
+ * Make a path absolute. Only a relative one needs a working directory. An empty path names nothing, as in the kernel: a
+ * script with an unset variable does not mean its working directory.
  *
  * @throws ElfError FILE_SYSTEM
  */

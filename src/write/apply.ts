@@ -1,8 +1,9 @@
 /*
  * The only code that changes an ELF file.
  *
- * By default the file is replaced (replacement.ts): the path always has the whole old file or the whole new one. With
- * `inPlace` only the changed bytes are written (in-place.ts). One file or many take the same steps (batch.ts).
+ * By default the file is replaced (replacement.ts): the path always has either the complete old file or the complete
+ * new one. With `inPlace` only the changed bytes are written (in-place.ts). One file or many go through the same steps
+ * (batch.ts).
  */
 import {closeSync, constants, openSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
@@ -19,7 +20,7 @@ import {prepareInPlace} from './in-place.js';
 import {destinationAt, prepareReplacement} from './replacement.js';
 
 /**
- * Carry out a plan; see `applyPlanSync`, which does the same at once.
+ * Carry out a plan; see `applyPlanSync`, which does the same synchronously.
  *
  * @example
  *   await using file = await openElfToEdit('qemu-arm');
@@ -38,8 +39,8 @@ export async function applyPlan(
  * Carry out a plan that `planEdit` made for this file. A plan without writes touches nothing, unless `output`
  * asks for a copy. The file is the one that `openElfToEdit` opened, or is looked up by its path.
  *
- * @throws ElfError CHANGED when the file is no longer the one that was planned for, FILE_SYSTEM when it cannot be
- *   written; the file then is as it was
+ * @throws ElfError CHANGED when the file is no longer the one that the plan was made for, FILE_SYSTEM when it cannot be
+ *   written; the file is then unchanged
  */
 export function applyPlanSync(path: string | EditableElf, plan: Plan, options: ApplyOptions = {}): Applied {
   const batch = new Batch();
@@ -48,10 +49,10 @@ export function applyPlanSync(path: string | EditableElf, plan: Plan, options: A
 }
 
 /**
- * Carry out plans for many files, far faster than one after another: the disk is waited for once, not for each.
+ * Carry out plans for many files, far faster than one after another: they wait for the disk together.
  *
  * @returns the outcome of each edit, in the order of the edits; a later edit of a file that is already in the list is
- *   refused, because its plan was made for another content
+ *   refused, because its plan was made for the old content
  * @example
  *   const edits = ['qemu-arm', 'chroot/bin/hello'].map((path) => {
  *     const {view, close} = openElfSync(path);
@@ -68,8 +69,7 @@ export async function applyPlans(edits: readonly PlannedEdit[]): Promise<Outcome
 }
 
 /**
- * Write what a file is after a plan to a name that is free, without the detour of a workspace: for a directory that
- * no one else can look into.
+ * Write the result of a plan to a new file, without a workspace: for a directory that no one else can access.
  *
  * @throws ElfError CHANGED, FILE_SYSTEM
  */
@@ -114,7 +114,7 @@ function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void
   });
 }
 
-/** What is open already stays its user's to close. */
+/** If the file is already open, closing it is left to the caller. */
 function open(
   file: string | EditableElf,
   follow: boolean | undefined,

@@ -1,23 +1,22 @@
 /*
- * Extended attributes, ACLs and file capabilities. Node has no call for them, and nothing that Node can see of a file
- * says whether it has any, so cp(1) is asked to copy them, whatever they are: once for all the files of a workspace.
- * getfattr(1), getcap(1) and their like would say which, but few machines have them; cp of coreutils is on all but
- * the smallest.
+ * Extended attributes, ACLs and file capabilities. Node has no calls for them and cannot tell whether a file has any,
+ * so cp(1) copies them, whatever they are: one run for all files of a workspace. getfattr(1), getcap(1) and the like
+ * could list them, but few machines have these; all but the smallest have coreutils' cp.
  *
- * cp inherits the open files and is given their descriptors' paths, so no name of theirs is looked up again. Told only
- * a target directory, it gives each copy the last name of its source, and that of /proc/self/fd/7 is 7: so a file in a
- * workspace is called by the number that its partner has as a descriptor of cp. The other way round, from a
- * workspace into open files, the target directory is /proc/self/fd itself.
+ * cp inherits the open files and gets the paths of their descriptors, so no file name is looked up again. Given only a
+ * target directory, it names each copy after the last component of its source, which is 7 for /proc/self/fd/7: so a
+ * file in a workspace is named after its partner's descriptor number in cp. In the other direction, from a workspace
+ * into open files, the target directory is /proc/self/fd itself.
  *
- * POSIX ACLs go with `mode`, everything else with `xattr`. Writing into a file takes security.capability away, so
- * this comes after the last write.
+ * `mode` covers POSIX ACLs, `xattr` everything else. Writing to a file removes security.capability, so this comes after
+ * the last write.
  */
 import {constants, fchmodSync, openSync} from 'node:fs';
 import {closeQuietly} from '../source/descriptor.js';
 import {findFixedProgram} from '../source/fixed-program.js';
 import type {Workspace} from './workspace.js';
 
-/** What of a file is copied, as cp names it. */
+/** What to copy, as cp's --preserve names it. */
 type AttributeKind = 'mode' | 'xattr';
 
 /** An open file, and its partner in a workspace. */
@@ -30,21 +29,21 @@ export interface AttributeCopy {
   readonly to: 'workspace' | 'file';
 }
 
-/** What is said of a file where no one can copy attributes, and so no one knows whether it has any. */
+/** The note when attributes cannot be copied, so that it is unknown whether the file has any. */
 export const attributesUnknown =
   'attributes, ACLs and capabilities are not kept: that needs cp from GNU coreutils';
 
 const noPrivatePlace =
   'attributes, ACLs and capabilities are not kept: the file system does not support private directories';
 
-/** Copy attributes. @returns what of each file's could not be copied, as cp says it */
+/** Copy attributes. @returns for each file, cp's message about what could not be copied */
 export function copyAttributes(copies: readonly (AttributeCopy | undefined)[]): (string | undefined)[] {
   const complaints: (string | undefined)[] = copies.map(() => undefined);
   for (const batch of inBatches(copies)) {
     const complaint = runCp(batch.map(({copy}) => copy));
     if (complaint === undefined) continue;
     for (const {copy, index} of batch) {
-      // Which file it was is found by asking for one at a time.
+      // Copy one at a time to find out which file failed.
       const isOfAll = batch.length === 1 || complaint === attributesUnknown || complaint === noPrivatePlace;
       complaints[index] = isOfAll ? complaint : runCp([copy]);
     }
@@ -76,7 +75,7 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
   const cp = process.platform === 'linux' ? findFixedProgram('cp') : undefined;
   if (first === undefined || cp === undefined) return attributesUnknown;
   const {workspace, kinds, to} = first;
-  // cp runs as root, and would follow a link that another user puts there.
+  // cp may run as root, and would follow a link that another user puts there.
   if (!workspace.isPrivate) return noPrivatePlace;
   const descriptors: (number | 'ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
   for (const {fd, number} of batch) descriptors[number] = fd;
@@ -97,8 +96,8 @@ function runCp(batch: readonly AttributeCopy[]): string | undefined {
 }
 
 /**
- * Whether root has copied file capabilities into a file of a workspace: an unprivileged user who tries to copy them
- * further is told that they may not. Undefined where that cannot be tried.
+ * Whether root has copied file capabilities to a file in a workspace: if so, an unprivileged cp of that file fails with
+ * an error about them. Undefined if that cannot be tried.
  */
 export function hasCapabilities({workspace, number}: AttributeCopy): boolean | undefined {
   const {fd: to} = workspace.create();
@@ -131,7 +130,7 @@ function childProcesses() {
   return process.getBuiltinModule('node:child_process');
 }
 
-/** What cp says, without the names of files. */
+/** The messages of cp, without file names. */
 function shorten(stderr: string): string {
   const lines = stderr.trim().split('\n');
   return lines

@@ -1,6 +1,6 @@
 /*
- * Many files through the same steps together: what takes most of a file's time is waiting for the disk and asking
- * another program for its attributes, and both cost little more for a hundred files than for one.
+ * Take many files through the same steps together: most of the time per file goes into waiting for the disk and running
+ * another program to copy attributes, and both cost little more for a hundred files than for one.
  */
 import {fsync, fsyncSync} from 'node:fs';
 import {ElfError, systemError} from '../errors.js';
@@ -11,11 +11,11 @@ import type {Commit, Transaction} from './transaction.js';
 import {Workspaces} from './workspace.js';
 
 interface Item {
-  /** The path by which its user knows the file. */
+  /** The path as the user gave it. */
   readonly name: string;
-  /** What there is to do; nothing for a plan that changes nothing. */
+  /** What to do; undefined for a plan that changes nothing. */
   readonly change?: Transaction | undefined;
-  /** Known when the change is complete. */
+  /** Set once the change is complete. */
   commit?: Commit;
   error?: unknown;
 }
@@ -30,9 +30,9 @@ export class Batch {
   #isReleased = false;
 
   /**
-   * Take up a file.
+   * Add a file.
    *
-   * @param prepare gets a function that registers what is to be closed in the end
+   * @param prepare gets a function that registers what to close at the end
    */
   add(
     name: string,
@@ -52,7 +52,7 @@ export class Batch {
     return new ElfError('CHANGED', 'another edit of this file is in progress', {path: name});
   }
 
-  /** Take all files through all steps. @returns what became of each */
+  /** Take all files through all steps. @returns the outcome of each */
   runSync(): Outcome[] {
     try {
       this.#complete();
@@ -63,7 +63,7 @@ export class Batch {
     }
   }
 
-  /** The same, with all files on their way to the disk at once, so that a journal writes them together. */
+  /** The same, but syncs all files concurrently, so that a journal writes them together. */
   async run(): Promise<Outcome[]> {
     try {
       this.#complete();
@@ -74,7 +74,7 @@ export class Batch {
     }
   }
 
-  /** Write everything, attributes too; nothing of it has reached the disk or taken its place yet. */
+  /** Write everything, including attributes; nothing is synced or committed yet. */
   #complete(): void {
     const items = this.#ready;
     const complaints = copyAttributes(items.map(({change}) => change.attributes));
@@ -85,7 +85,7 @@ export class Batch {
     this.#restore(this.#ready);
   }
 
-  /** Give back the attributes that writing took away. */
+  /** Restore the attributes that writing removed. */
   #restore(items: readonly Ready[]): void {
     copyAttributes(items.map(({change}) => change.restore)).forEach((complaint, i) => {
       if (complaint !== undefined) items[i]?.change.notes.push(complaint);
@@ -108,7 +108,7 @@ export class Batch {
     await Promise.all(this.#ready.map(syncOne));
   }
 
-  /** Let the new files take their places, those that failed be as they were, and clean up. */
+  /** Undo the changes that failed, commit the others, and clean up. */
   #finish(): Outcome[] {
     this.#undo();
     for (const item of this.#ready) attempt(item, ({commit}) => commit?.());
@@ -125,7 +125,7 @@ export class Batch {
     this.#restore(failed);
   }
 
-  /** Close what was written, and remove what was beside it. */
+  /** Close the written files and remove the workspaces. */
   #release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -158,7 +158,7 @@ export class Batch {
     }
   }
 
-  /** The files that nothing has gone wrong with yet. */
+  /** The files without an error so far. */
   get #ready(): Ready[] {
     return this.#changes.filter(({error}) => error === undefined);
   }
@@ -176,7 +176,7 @@ function attempt(item: Ready, step: (item: Ready) => void): void {
   }
 }
 
-/** The first error says why it failed; it has to be said, too, if the file is not what it was. */
+/** The first error says why the change failed; if it cannot be undone, the message must say that too. */
 function undo(item: Ready): void {
   try {
     item.change.undo();
@@ -191,7 +191,7 @@ function undo(item: Ready): void {
   }
 }
 
-/** Say an error of the path that the user gave, instead of the one that it led to. */
+/** Report an error for the path that the user gave, not for the one that it resolves to. */
 function sayOf(name: string, cause: unknown, path: string): ElfError {
   const error = systemError(name, cause, 'cannot write');
   return error.path === path ? error.at(name) : error;

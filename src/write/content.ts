@@ -1,6 +1,6 @@
 /*
- * The bytes of a plan, written to an open file or into a copy in memory. The caller has made sure that the file
- * may be changed; that it is the one that was planned for is made sure here.
+ * Write the bytes of a plan to an open file or to a copy in memory. The caller makes sure that the file may be changed;
+ * this code makes sure that it is the one the plan was made for.
  */
 import {fstatSync, ftruncateSync, readSync, writeSync} from 'node:fs';
 import type {PayloadMove, Plan, Write} from '../edit/plan.js';
@@ -27,7 +27,10 @@ export function applyPlanToBuffer(bytes: Uint8Array, plan: Plan): Uint8Array {
   return result;
 }
 
-/** What came back from JSON looks like a plan, but for its bytes. @throws ElfError BAD_REQUEST */
+/**
+ * Refuse what is not a plan: one that went through JSON looks like a plan except for its bytes. @throws ElfError
+ * BAD_REQUEST
+ */
 export function requirePlan(path: string | undefined, plan: Plan): void {
   const isBytes = (value: unknown) => value instanceof Uint8Array;
   if (plan?.writes?.every?.((write) => isBytes(write.bytes) && isBytes(write.before))) return;
@@ -37,7 +40,7 @@ export function requirePlan(path: string | undefined, plan: Plan): void {
   });
 }
 
-/** Refuse a file that is not the one that the plan was made for. @throws ElfError CHANGED */
+/** Refuse a file other than the one the plan was made for. @throws ElfError CHANGED */
 export function requireUnchanged(source: ByteSource, plan: Plan): void {
   const isSame = ({offset, before}: Write) => {
     if (before.length === 0) return offset >= (plan.payload?.from ?? source.size);
@@ -52,7 +55,7 @@ export function requireUnchanged(source: ByteSource, plan: Plan): void {
   });
 }
 
-/** See an open file as it is now. */
+/** Read an open file as it is now. */
 export function descriptorSource(fd: number, path: string): ByteSource {
   return {
     path,
@@ -70,9 +73,9 @@ export function descriptorSource(fd: number, path: string): ByteSource {
 }
 
 /**
- * Write what a plan wants into an open file that has the content it was made for.
+ * Write a plan's changes to an open file that has the content the plan was made for.
  *
- * @param untouched that content, for a payload that moves
+ * @param untouched a source of that content, from which a payload is moved
  */
 export function writePlan(fd: number, plan: Plan, untouched: ByteSource): void {
   if (plan.payload !== undefined) movePayload(fd, plan.payload, untouched);
@@ -80,7 +83,7 @@ export function writePlan(fd: number, plan: Plan, untouched: ByteSource): void {
   for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
 }
 
-/** Undo `writePlan` as far as it got. Undoing fails where the disk does; there is nothing more to be done then. */
+/** Undo `writePlan` as far as it got. If the disk fails, undoing may fail too; nothing more can be done then. */
 export function unwritePlan(fd: number, plan: Plan): void {
   try {
     for (const {offset, before} of plan.writes) writeFully(fd, before, offset);
@@ -90,7 +93,7 @@ export function unwritePlan(fd: number, plan: Plan): void {
   }
 }
 
-/** Cut the payload off, so that zeros take its place, and put it from the untouched input to its new one. */
+/** Cut off the payload, so that zeros replace it, and copy it from the untouched input to its new place. */
 function movePayload(fd: number, {from, to, size}: PayloadMove, untouched: ByteSource): void {
   ftruncateSync(fd, from);
   const put = (bytes: Uint8Array, offset: number) => {

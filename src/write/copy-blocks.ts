@@ -1,20 +1,20 @@
 /*
- * A copy block by block: private from the beginning, which the system's own copies are not, and, if it is large, past
- * the page cache. The copy is to be on the disk before it takes its place; in the cache it would only take the place
- * of what others need, and then be waited for (`npm run bench:edit` measures a gigabyte).
+ * Copy block by block: private from the start, unlike the system's own copies, and bypassing the page cache if it is
+ * large. The copy has to reach the disk before it is committed anyway; in the cache it would only evict what others
+ * need, and then be waited for (`npm run bench:edit` measures a gigabyte).
  *
- * O_DIRECT wants memory and lengths that are multiples of the disk's block (open(2)). The only memory of JavaScript
- * that is known to begin with a page is that of WebAssembly.
+ * O_DIRECT requires addresses and lengths that are multiples of the disk's block size (open(2)). The only memory in
+ * JavaScript known to be page-aligned is that of WebAssembly.
  */
 import {closeSync, constants, ftruncateSync, openSync, readSync, type Stats, statfsSync} from 'node:fs';
 import type {FileSource} from '../source/file.js';
 import {leadingZeros} from '../source/source.js';
 import {writeFully} from './content.js';
 
-/** Node has it; the types of the browser, which declare it, are not wanted here. */
+/** Node has it, but only the browser types declare it, and these are not wanted here. */
 declare const WebAssembly: {Memory: new (pages: {initial: number}) => {readonly buffer: ArrayBuffer}};
 
-/** Programs up to this size are likely to be run soon, and better off in the cache. */
+/** Smaller programs are likely to be run soon, and are better kept in the cache. */
 const leastSize = 1 << 28;
 
 const block = 4096;
@@ -22,10 +22,13 @@ const pagesOfMemory = 64;
 /** Smaller ones are not worth a write of their own. */
 const smallestHole = 1 << 16;
 
-/** Local disks that may have no shared copies; over a network the server copies better (linux/magic.h). */
+/**
+ * Local file systems that may not support shared blocks; on a network file system the server copies better
+ * (linux/magic.h).
+ */
 const suitable: ReadonlySet<number> = new Set([0xef53 /* ext2, ext3, ext4 */, 0x58465342 /* xfs */]);
 
-/** Whether it pays to copy a file like this: a large one, with no holes that would be filled. */
+/** Whether a direct copy of a file pays: a large one, with no holes that would be filled. */
 export function isWorthDirect(stats: Stats, copy: string): boolean {
   return stats.size >= leastSize && !hasHoles(stats) && suitable.has(statfsSync(copy).type);
 }
@@ -38,8 +41,8 @@ export function hasHoles({size, blocks}: Stats): boolean {
 /**
  * Copy an open file into another, which is empty. Where the file has holes, zeros of whole pieces are left out.
  *
- * @param direct the copy's path by descriptor, to be written past the cache
- * @throws an error of the system; a part of the copy may be there then
+ * @param direct the copy's path by descriptor, to write it bypassing the cache
+ * @throws an error of the system; the copy may then be partial
  */
 export function copyBlocks(
   {fd: from, stats}: FileSource,

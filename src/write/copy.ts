@@ -1,8 +1,8 @@
 /*
  * A private copy with the plan's changes in it, from one open file into another.
  *
- * A small file is read, changed in memory and written as a whole. A large one is copied by the kernel, its blocks shared
- * where the file system can, and then changed.
+ * A small file is read, changed in memory and written as a whole. A large one is copied by the kernel, sharing its
+ * blocks if the file system can, and then changed.
  */
 import {constants, copyFileSync, fchmodSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
@@ -18,12 +18,12 @@ const setIds = 0o6000;
 /** A file that is open for reading and writing. */
 export interface OpenFile {
   readonly fd: number;
-  /** Its name, where descriptors have no paths. */
+  /** Its name, for systems where descriptors have no paths. */
   readonly path: string;
 }
 
 /**
- * Fill an empty file with what another one is after a plan. Its mode is 0600 afterwards, whatever the other's.
+ * Fill an empty file with the result of a plan for another file. Its mode is 0600 afterwards, whatever the other's.
  *
  * @throws ElfError CHANGED, or an error of the system
  */
@@ -33,7 +33,7 @@ export function copyChanged(
   plan: Plan,
   onProgress: OnProgress = () => {},
 ): void {
-  // Not through the pages that were read when the plan was made: what counts is what is there now.
+  // Bypass the pages cached while planning: the current content counts.
   const now = descriptorSource(input.fd, input.path);
   if (Math.max(now.size, plan.outputSize) <= mostInMemory) {
     writeFully(copy.fd, applyPlanToBuffer(now.read(0, now.size), plan), 0);
@@ -45,7 +45,7 @@ export function copyChanged(
 }
 
 function copyLarge(input: FileSource, copy: OpenFile, onProgress: OnProgress): void {
-  // The copies of the system have the mode of the original at once, and that with the copying user as their owner.
+  // The system's copy has the original's mode from the start, but the copying user as its owner.
   const isSetId = (input.stats.mode & setIds) !== 0;
   const [from, to] = [descriptorPath(input.fd, input.path), descriptorPath(copy.fd, copy.path)];
   if (isSetId || !shareBlocks(from, to)) {
@@ -59,13 +59,13 @@ function copyLarge(input: FileSource, copy: OpenFile, onProgress: OnProgress): v
   fchmodSync(copy.fd, 0o600);
 }
 
-/** A copy that shares its blocks with the original costs nothing; few file systems can. */
+/** A copy that shares its blocks with the original costs nothing, but few file systems support it. */
 function shareBlocks(from: string, to: string): boolean {
   try {
     copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE);
     return true;
   } catch {
-    // Whatever else is wrong will be wrong with the copy that is tried next, too.
+    // Any other error will show up again in the copy that is tried next.
     return false;
   }
 }

@@ -7,25 +7,25 @@ import type {FileSource} from '../source/file.js';
 import {findPlace, type Place, type PlaceOptions} from '../source/place.js';
 
 /**
- * An ELF file that is open to be edited. What `applyPlan` does with it is done to the file that was opened, in the
- * directory in which it was found, even when either is renamed or replaced in the meantime.
+ * An ELF file opened for editing. `applyPlan` changes the file that was opened, in the directory where it was found,
+ * even if either is renamed or replaced in the meantime.
  */
 export interface EditableElf extends ElfFile {
   readonly path: string;
   /**
-   * Make sure that no untrusted link led to the file: root may follow only its own links, and those of the owner of
-   * what they lead to. Applying a plan makes sure of it, too.
+   * Make sure that no untrusted link led to the file: root may follow only its own links, and links that belong to the
+   * owner of their target. Applying a plan checks this too.
    *
    * @throws ElfError UNTRUSTED_LINK
    */
   requireTrusted(): void;
 }
 
-/** How to open a file that is to be edited: with `follow: false` a symbolic link at the end of the path is refused. */
+/** How to open a file for editing: with `follow: false` a symbolic link at the end of the path is refused. */
 export type EditOptions = PlaceOptions;
 
 /**
- * Open an ELF file to plan an edit of it and apply the plan, without looking up its path a second time.
+ * Open an ELF file to plan an edit and apply the plan, without looking up its path again.
  *
  * @throws ElfError as `openElf`
  * @example
@@ -36,7 +36,7 @@ export async function openElfToEdit(path: string, options?: EditOptions): Promis
   return openElfToEditSync(path, options);
 }
 
-/** The same at once. */
+/** The synchronous version of `openElfToEdit`. */
 export function openElfToEditSync(path: string, options?: EditOptions): EditableElf {
   const target = openTarget(path, options);
   try {
@@ -49,7 +49,7 @@ export function openElfToEditSync(path: string, options?: EditOptions): Editable
 
 /** A file to be changed: its content and its place, both held by descriptors. */
 export class Target {
-  /** As its user knows it. */
+  /** The path as the user gave it. */
   readonly path: string;
   readonly place: Place;
   readonly source: FileSource;
@@ -60,12 +60,12 @@ export class Target {
     this.source = source;
   }
 
-  /** A path for calls that want one. */
+  /** A path for calls that need one. */
   get fdPath(): string {
     return descriptorPath(this.source.fd, this.place.real);
   }
 
-  /** Make sure that it may be changed by the links that led to it. @throws ElfError UNTRUSTED_LINK */
+  /** Make sure that no untrusted link led to it. @throws ElfError UNTRUSTED_LINK */
   requireTrusted(): void {
     try {
       this.place.requireTrusted(this.source.stats);
@@ -75,7 +75,9 @@ export class Target {
     }
   }
 
-  /** A file that the user may not write is not replaced either, though the directory would allow it. */
+  /**
+   * Refuse a file that the user may not write: it must not be replaced either, even if the directory would allow it.
+   */
   requireWritable(): void {
     try {
       accessSync(this.fdPath, constants.W_OK);
@@ -114,7 +116,7 @@ function hasProtectedLinks(): boolean {
   }
 }
 
-/** Open a regular file once, for all that follows. @throws ElfError NOT_A_FILE, FILE_SYSTEM */
+/** Open a regular file once, for all further use. @throws ElfError NOT_A_FILE, FILE_SYSTEM */
 export function openTarget(path: string, options?: PlaceOptions): Target {
   const place = findPlace(path, options);
   try {

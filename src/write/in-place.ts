@@ -1,8 +1,8 @@
 /*
- * The changed bytes written into the file itself: for huge files, and for those whose inode must stay. All that
- * belongs to the inode stays too, but for what the kernel takes from a file that is written into: file capabilities,
- * and the set-ID bits if the writer is an ordinary user. The capabilities wait in a workspace meanwhile, as those of
- * an empty file. So do the bytes that are written over (undo-record.ts).
+ * Write the changed bytes into the file itself: for huge files, and for those that must keep their inode. Everything
+ * that belongs to the inode is kept, except what the kernel removes on a write: file capabilities, and the set-ID bits
+ * if the writer is an ordinary user. Meanwhile the capabilities are saved on an empty file in a workspace. So do the
+ * bytes that are written over (undo-record.ts).
  */
 import {constants, fstatSync, openSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
@@ -36,7 +36,7 @@ export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspace
   }
 }
 
-/** The very file that was opened, for writing as well. */
+/** Reopen the very file that was opened, also for writing. */
 function openToWrite({fdPath, path}: Target): number {
   try {
     return openSync(fdPath, constants.O_RDWR);
@@ -45,7 +45,7 @@ function openToWrite({fdPath, path}: Target): number {
   }
 }
 
-/** Make the empty file that holds the attributes; undefined where there is no room. */
+/** Create the empty file that holds the attributes; undefined if that fails. */
 function createShadow(target: Target, workspaces: Workspaces): WorkFile | undefined {
   try {
     const file = workspaces.createAnywhere(target.place.directory);
@@ -62,7 +62,7 @@ class InPlace extends Transaction {
   readonly #name: string;
   /** Where to keep what is written over; undefined where there is no room. */
   #record: number | undefined;
-  /** What the file was, once writing has begun. */
+  /** The file's status before the edit, once writing has begun. */
   #old: Stats | undefined;
 
   constructor(
@@ -132,7 +132,7 @@ class InPlace extends Transaction {
     });
   }
 
-  /** What another user could write while the capabilities are away would have them afterwards. */
+  /** Anything that another user wrote while the capabilities are gone would get them when they are restored. */
   #planRestoring(complaint: string | undefined, stats: Stats): void {
     const {attributes} = this;
     if (complaint !== undefined || attributes === undefined) {

@@ -1,6 +1,6 @@
 /*
- * Owner and mode of a file that takes the place of another. The set-user-ID bit of a file is a grant by its owner: on
- * a file of another user it would grant what no one granted.
+ * Owner and mode of a file that replaces another. A set-user-ID bit is a grant by the file's owner: on another user's
+ * file it would grant something that the owner never granted.
  */
 import {fchmodSync, fchownSync, fstatSync, type Stats} from 'node:fs';
 
@@ -22,10 +22,10 @@ export function keepOwner(fd: number, {uid, gid}: Stats): string[] {
 }
 
 /**
- * Give an open file that has its owner the mode of `input`, as far as this owner may have it. An ACL stays as it is,
- * since the bits that it shares with the mode do not change.
+ * Give an open file, whose owner is already set, the mode of `input`, as far as this owner may have it. An ACL stays as
+ * it is, since the bits that it shares with the mode do not change.
  *
- * @param isSaid whether the user knows already that the owner is another
+ * @param isSaid whether the user has already been told that the owner differs
  */
 export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
   const now = fstatSync(fd);
@@ -38,8 +38,8 @@ export function setMode(fd: number, input: Stats, isSaid: boolean): string[] {
 }
 
 /**
- * The kernel takes set-ID bits from a file that an ordinary user writes into; its owner may give them back. But it takes
- * them when another process writes into it as well, and to give them back would grant them to what that process wrote.
+ * The kernel clears set-ID bits when an ordinary user writes to a file; its owner may restore them. But it also clears
+ * them when another process writes to the file, and restoring them would grant them to what that process wrote.
  */
 export function keepMode(fd: number, old: Stats): string[] {
   if (fstatSync(fd).mode === old.mode) return [];
@@ -53,16 +53,18 @@ export function keepMode(fd: number, old: Stats): string[] {
   }
 }
 
-/** An owner may make a file set-user-ID whatever is in it, but not set-group-ID of any group. */
+/**
+ * An owner may make a file set-user-ID whatever it contains, but cannot make it set-group-ID for an arbitrary group.
+ */
 function isRestorable(file: Stats): boolean {
   const user = process.geteuid?.();
   const isOwn = file.uid === user;
-  // Who is neither will be told by the kernel.
+  // For any other user, the kernel decides.
   if (!isOwn && user !== 0) return true;
   return (file.mode & othersMayWrite) === 0 && (isOwn || (file.mode & 0o2000) === 0);
 }
 
-/** Whether only this user may write into a file. The bits of the group are those of an ACL as well. */
+/** Whether only this user may write to a file. With an ACL, the group bits are its mask. */
 export function isOnlyOurs({uid, mode}: Stats): boolean {
   return uid === (process.geteuid?.() ?? uid) && (mode & othersMayWrite) === 0;
 }

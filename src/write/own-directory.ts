@@ -1,17 +1,17 @@
 /*
- * A new directory of our own in one that may belong to another user, who can rename it or put another one in its place
- * at any moment. So it is held by a descriptor, and it counts only if it is ours, closed to all others, and empty: a
- * directory of root's that has its name is not.
+ * A new directory of our own in one that may belong to another user, who can rename or replace it at any time. So it is
+ * held by a descriptor, and accepted only if it is ours, closed to all others, and empty: another directory of root's
+ * moved to its name is not.
  *
- * Some file systems give every directory one owner and one mode (drvfs, cifs, vfat): an ordinary user has nothing to
- * hide there that the files beside it would not show as well, and for root the directory is refused.
+ * Some file systems give every directory the same owner and mode (drvfs, cifs, vfat): for an ordinary user that is
+ * fine, as nothing in it is more exposed than the files beside it; for root the directory is refused.
  */
 import {mkdtempSync, rmdirSync, type Stats} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 
-/** A directory that is held, and the name that it got. */
+/** An open directory and the name that it got. */
 export interface OwnDirectory {
   readonly name: string;
   readonly directory: DirFd;
@@ -21,7 +21,8 @@ export interface OwnDirectory {
  * Make a directory and hold it.
  *
  * @param prefix of its name; random letters follow
- * @throws ElfError CHANGED, UNSUPPORTED where it would not be ours alone, or an error of the system; it is removed then
+ * @throws ElfError CHANGED, UNSUPPORTED if it would not be ours alone, or an error of the system; the directory is then
+ *   removed
  */
 export function makeOwnDirectory(parent: DirFd, prefix: string): OwnDirectory {
   const name = posix.basename(mkdtempSync(parent.at(prefix)));
@@ -72,7 +73,7 @@ export function isOurs(stats: Stats): boolean {
   return isOwn(stats) && (process.geteuid?.() !== 0 || hasPrivateMode(stats));
 }
 
-/** Whether no one else can reach what is in it: not where a file system gives every directory one mode. */
+/** Whether no one else can access its contents; false if the file system gives every directory the same mode. */
 export function isPrivate(stats: Stats): boolean {
   return isOwn(stats) && hasPrivateMode(stats);
 }

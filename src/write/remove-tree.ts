@@ -4,11 +4,11 @@ import {systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 
 /**
- * Remove what is under a name, with all that is in it; it need not exist. Node's own `rm` goes by paths, and would empty
- * a directory elsewhere that another user swaps for one on its way.
+ * Remove whatever has this name, with everything in it; it need not exist. Node's own `rm` works by paths, and could be
+ * tricked into emptying a directory elsewhere if another user swaps a directory on the path.
  *
- * A directory in a directory of the tree is moved to its top first, so however deep the tree is, few descriptors are open,
- * and whatever its name is, there it has one that is UTF-8. A mount point in it is an error, and what is mounted stays.
+ * Nested directories are first moved to the top of the tree, so that few descriptors are open however deep it is, and
+ * each gets a name that is valid UTF-8. A mount point in the tree is an error, and what is mounted stays.
  *
  * @throws ElfError FILE_SYSTEM
  */
@@ -23,7 +23,7 @@ export function removeTree(directory: DirFd, name: string): void {
   }
 }
 
-/** Remove what is in a directory. */
+/** Remove the contents of a directory. */
 function empty(top: DirFd): void {
   const free = unused(top.names());
   const queue: string[] = [];
@@ -67,7 +67,7 @@ function* unused(names: readonly string[]): Generator<string, never> {
   for (let number = 0; ; number++) if (!used.has(`${number}`)) yield `${number}`;
 }
 
-/** Whether it was moved; a directory of an overlay's lower layer, or one that its user may not write to, stays. */
+/** Whether it was moved; a directory in an overlay's lower layer, or one that the user may not write to, stays. */
 function tryToMove(from: string | Buffer, to: string): boolean {
   try {
     renameSync(from, to);
@@ -79,7 +79,7 @@ function tryToMove(from: string | Buffer, to: string): boolean {
   }
 }
 
-/** Whether it is gone; a directory is not. unlink(2) of Linux says EISDIR for one. */
+/** Remove a file. Returns false for a directory, for which Linux's unlink(2) fails with EISDIR. */
 function removeFile(path: string | Buffer): boolean {
   try {
     unlinkSync(path);

@@ -1,6 +1,6 @@
 /*
- * A new file in the place of another: made ready in a workspace beside it, then renamed. A reader of the path sees
- * the old file or the new one, also after a crash, and a program that is running keeps its old file.
+ * Replace a file by a new one: prepared in a workspace beside it, then renamed. A reader of the path sees the old file
+ * or the new one, even after a crash, and a running program keeps its old file.
  */
 import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats, statSync} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
@@ -21,14 +21,14 @@ interface Destination {
   readonly place: Place;
   /** For messages. */
   readonly path: string;
-  /** What stood there when it was looked up: the target itself where that is to be replaced. */
+  /** What was there when it was looked up: the target itself if that is to be replaced. */
   readonly replaced: Stats | undefined;
-  /** Whether the new file has the mode of the one that stood there, or of any new file, not that of the target. */
+  /** Whether the new file gets the mode of the one it replaces, or of any new file, instead of the target's. */
   readonly ownMode?: boolean;
 }
 
 /**
- * Look at what is where a new file is to go. A link that leads to nothing is replaced itself.
+ * Check what is at the destination of a new file. A dangling link is replaced itself.
  *
  * @throws ElfError UNTRUSTED_LINK, NOT_A_FILE
  */
@@ -48,8 +48,8 @@ export function destinationAt(place: Place, path: string): Destination {
 }
 
 /**
- * Whoever made a file in a directory for all would own what is written there, as fs.protected_regular of Linux has it
- * (proc_sys_fs(5)).
+ * In a sticky, world-writable directory, the user who created the file would own what is written to it; Linux's
+ * fs.protected_regular has the same rule (proc_sys_fs(5)).
  */
 function requireOwnOutput({directory}: Place, {uid}: Stats): void {
   const {mode, uid: owner} = directory.stats;
@@ -65,7 +65,7 @@ function requireOwnOutput({directory}: Place, {uid}: Stats): void {
 }
 
 /**
- * Make the new file ready, complete but for its attributes and mode.
+ * Prepare the new file, complete except for its attributes and mode.
  *
  * @throws ElfError CHANGED, UNSUPPORTED, or an error of the system
  */
@@ -90,7 +90,10 @@ export function prepareReplacement(
   }
 }
 
-/** The owner of what is there already, else that of the target; where the mode is not the target's either, the user's own. */
+/**
+ * Give the new file the owner of an existing file, else that of the target; with `ownMode`, a new file stays the user's
+ * own.
+ */
 function giveOwner(fd: number, target: Target, {replaced, ownMode}: Destination): string[] {
   if (replaced?.isFile()) return keepOwner(fd, replaced);
   return ownMode ? [] : keepOwner(fd, target.source.stats);
@@ -106,7 +109,7 @@ class Replacement extends Transaction {
     super(destination.place, file.fd);
     const {fd, stats} = target.source;
     const {uid, gid} = fstatSync(file.fd);
-    // Capabilities, like set-ID bits, are granted to a file of this owner with this mode. Only root could copy them.
+    // Capabilities, like set-ID bits, were granted to a file with this owner and mode. Only root could copy them.
     const isOther = (uid !== stats.uid || gid !== stats.gid) && process.geteuid?.() === 0;
     const kinds = isOther ? (['mode'] as const) : (['mode', 'xattr'] as const);
     this.attributes = destination.ownMode ? undefined : {...file, fd, kinds, to: 'workspace'};
@@ -119,7 +122,7 @@ class Replacement extends Transaction {
   }
 
   complete(complaint: string | undefined): Commit {
-    // The current mode: writing to a set-user-ID file clears that bit, and the bytes copied may be the writer's.
+    // Use the current mode: writing to a set-user-ID file clears that bit, and the copied bytes may be the writer's.
     const input = fstatSync(this.#target.source.fd);
     if (!isSame(input, this.#target.source.stats)) throw this.#changed();
     const {ownMode, replaced} = this.#destination;
@@ -144,7 +147,7 @@ class Replacement extends Transaction {
     return replaced?.ino === ino && replaced.dev === dev;
   }
 
-  /** Something put there, or changed, since it was looked at would be lost. */
+  /** Anything put there or changed since the lookup would be lost. */
   #requireSameTarget(): void {
     const {place, replaced} = this.#destination;
     const now = place.look();
@@ -153,7 +156,7 @@ class Replacement extends Transaction {
     throw this.#changed();
   }
 
-  /** In another user's directory, that user decides what a name is. */
+  /** In another user's directory, that user controls what a name refers to. */
   #requireInPlace(): void {
     const {path} = this.#destination.place;
     let own: Stats;
@@ -175,7 +178,7 @@ class Replacement extends Transaction {
   }
 }
 
-/** The mode with which open(2) would make a file, or that of the file that is there. */
+/** The mode that open(2) would give a new file, or that of the existing file. */
 function plainMode(replaced: Stats | undefined): number {
   return replaced?.isFile() ? replaced.mode & 0o777 : 0o777 & ~process.umask();
 }
@@ -196,7 +199,7 @@ function hardLinkNote({nlink}: Stats): string {
   return `${others} the old content; an edit in place would change ${nlink === 2 ? 'it' : 'them'} too`;
 }
 
-/** Writing in place keeps all but the capabilities, which only root can give back. */
+/** Writing in place keeps everything except capabilities, which only root can restore. */
 function lossNote(complaint: string, isEdit: boolean): string {
   if (!isEdit || complaint.includes('security.capability')) return complaint;
   return `${complaint}; an edit in place keeps everything except capabilities`;

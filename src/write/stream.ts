@@ -5,7 +5,7 @@ import {closeSync, constants, openSync, writeSync} from 'node:fs';
 import {systemError} from '../errors.js';
 import {findPlace} from '../source/place.js';
 
-/** The system's own names of what is open already, and of what takes everything. */
+/** The system's own names for files that are already open, and for /dev/null. */
 const own = /^(?:\/dev\/(?:null|stdout|stderr|fd\/\d+)|\/proc\/self\/fd\/\d+)$/;
 
 /** Whether a path is the system's own name of a stream of this process. */
@@ -14,7 +14,7 @@ export function isOpenAlready(path: string): boolean {
 }
 
 /**
- * Write all of it, if what is at a path is written to and not replaced.
+ * Write the whole output, if the file at the path has to be written to rather than replaced.
  *
  * @returns whether it is
  * @throws ElfError UNTRUSTED_LINK, FILE_SYSTEM
@@ -39,7 +39,8 @@ function openStream(path: string): number | undefined {
   const {O_WRONLY, O_TRUNC, O_NOCTTY} = constants;
   if (own.test(path)) return openSync(path, O_WRONLY | O_TRUNC | O_NOCTTY);
   using place = findPlace(path, {orLink: true});
-  // What is opened is what was looked at: by its path a file could have taken its place, and be written over.
+  // Open the very file that was checked: if opened by path, a regular file might have taken its place and be
+  // overwritten.
   using entry = place.directory.openPath(place.name);
   const {stats} = entry ?? {};
   if (entry === undefined || stats === undefined) return undefined;

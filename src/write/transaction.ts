@@ -3,11 +3,11 @@ import type {DirFd} from '../source/dir-fd.js';
 import type {Place} from '../source/place.js';
 import type {AttributeCopy} from './attributes.js';
 
-/** Let the new content take its place, after it has reached the disk. @throws ElfError CHANGED, FILE_SYSTEM */
+/** Put the new content in its place, once it has reached the disk. @throws ElfError CHANGED, FILE_SYSTEM */
 export type Commit = () => void;
 
 /**
- * One file on its way to its new content. Many of them take each step together (batch.ts):
+ * The change of one file. Many of them go through each step together (batch.ts):
  *
  *              attributes             restore            fsync
  *     prepared ─────────▶ complete() ────────▶ completed ─────▶ synced ──▶ commit() ─▶ committed
@@ -15,21 +15,21 @@ export type Commit = () => void;
  *         └────────────────────┴───────────────────┴──────────────┴─────▶ undo() ─ restore ─▶ undone
  *
  * Between the steps, the attributes that only cp(1) can copy are copied for all files at once: `attributes` before the
- * file is complete, `restore`, which is known then, after each writing into it. `complete` alone gives the `Commit`, so
- * nothing takes its place half made. Until then the file at `path` is the old one; in place it is the new one since
- * `complete`, and `undo` makes it the old one again. Whatever was reached, `close` comes last.
+ * file is complete, and `restore`, which is set by then, after each write to it. Only `complete` returns the `Commit`,
+ * so nothing incomplete can be committed. Until the commit, the file at `path` is the old one; when edited in place, it
+ * is the new one after `complete`, and `undo` restores the old one. In any case, `close` comes last.
  */
 export abstract class Transaction {
-  /** The file that has the result in the end, for messages. */
+  /** The file that will have the result, for messages. */
   readonly path: string;
-  /** The directory in which that happens. */
+  /** The directory of that file. */
   readonly directory: DirFd;
-  /** What has to reach the disk. */
+  /** The descriptor to sync to disk. */
   readonly fd: number;
   readonly notes: string[] = [];
-  /** Undefined where there is no room to keep them. */
+  /** Attributes to copy first; undefined if there is nowhere to keep them or they are not wanted. */
   abstract readonly attributes: AttributeCopy | undefined;
-  /** What writing took away and can be given back. */
+  /** What writing removed and can be restored. */
   restore: AttributeCopy | undefined;
 
   constructor({real, directory}: Place, fd: number) {
@@ -38,10 +38,10 @@ export abstract class Transaction {
     this.fd = fd;
   }
 
-  /** Go on when the attributes were copied. @param complaint what of them could not be */
+  /** Continue after the attributes are copied. @param complaint which of them could not be */
   abstract complete(complaint: string | undefined): Commit;
 
-  /** Make the file at `path` what it was. Here: nothing, for nothing was written into it. */
+  /** Restore the file at `path`. By default there is nothing to do, as nothing was written to it. */
   undo(): void {}
 
   close(): void {

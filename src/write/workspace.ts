@@ -1,9 +1,9 @@
 /*
- * Where a file is made ready that is to take the place of another: a directory beside the target, so that the rename
- * stays inside one file system, and of mode 0700, so that no one else sees a file that does not have its owner and mode yet.
+ * Where a replacement file is prepared: a directory beside the target, so that the rename stays inside one file system,
+ * with mode 0700, so that no one else can open a file before it has its owner and mode.
  *
- * The directory that it is in may belong to another user. own-directory.ts holds it, so it does not matter where it is by
- * now: only we can make, replace or remove a name in it.
+ * The directory that it is in may belong to another user. own-directory.ts holds it open, so it does not matter if it
+ * moves: only we can create, replace or remove a name in it.
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
  * `elfinterp-tree`, and what an edit in place writes over `elfinterp-undo-3` (undo-record.ts). The workspace's name tells the process that made it, and a later run in the same place removes what
@@ -20,10 +20,10 @@ import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
 import {undoRecorded} from './undo-record.js';
 
-/** Names of workspaces begin like this; the process that made it and random letters follow, each after a dash. */
+/** Names of workspaces begin with this; the identity of the process and random letters follow, each after a dash. */
 export const workspacePrefix = '.elfinterp-edit';
 
-/** The files of a workspace have the numbers of descriptors, which begin after those that every process has. */
+/** The files of a workspace are named after descriptor numbers, which begin after those that every process has. */
 const firstNumber = 3;
 /** cp gets each of them as a descriptor. */
 const mostFiles = 128;
@@ -34,7 +34,7 @@ export const treeName = 'elfinterp-tree';
 /** Names of records of what an edit in place writes over begin like this; a number follows. */
 const undoPrefix = 'elfinterp-undo-';
 
-/** The empty file that tells a workspace from every other directory. */
+/** The empty file that marks a directory as a workspace. */
 const markName = 'elfinterp-workspace';
 
 /** One private directory. */
@@ -46,7 +46,7 @@ export class Workspace {
   readonly #undos: string[] = [];
   #hasTree = false;
 
-  /** @throws ElfError UNSUPPORTED where it would not be private, or an error of the system */
+  /** @throws ElfError UNSUPPORTED if it would not be private, or an error of the system */
   constructor(parent: DirFd) {
     this.#parent = parent.dup();
     try {
@@ -59,7 +59,7 @@ export class Workspace {
     }
   }
 
-  /** Whether no one else can reach what is in it: not where a file system gives every directory one mode. */
+  /** Whether no one else can access its contents; false if the file system gives every directory the same mode. */
   get isPrivate(): boolean {
     return isPrivate(this.directory.stats);
   }
@@ -70,7 +70,7 @@ export class Workspace {
     return this.#next < firstNumber + mostFiles && stats.ino === ino && stats.dev === dev;
   }
 
-  /** Make an empty file, open for reading and writing by its owner alone. @throws an error of the system */
+  /** Create an empty file with mode 0600, open for reading and writing. @throws an error of the system */
   create(): WorkFile {
     const number = this.#next;
     const {O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
@@ -88,7 +88,7 @@ export class Workspace {
     return fd;
   }
 
-  /** Make a directory in it, to be filled and renamed from here; it is removed with the workspace until then. */
+  /** Make a directory in it, to be filled and then renamed; until then, removing the workspace removes it too. */
   makeTree(): DirFd {
     mkdirSync(this.directory.at(treeName), 0o700);
     this.#hasTree = true;
@@ -100,7 +100,7 @@ export class Workspace {
     return this.directory.at(String(number));
   }
 
-  /** Remove it, with what is left of its files. Where something is in the way, a later run does it. */
+  /** Remove it with its remaining files. If something is in the way, a later run removes it. */
   remove(): void {
     let isClear = true;
     for (let number = firstNumber; number < this.#next; number++)
@@ -188,7 +188,7 @@ export function isWorkspaceName(name: string): boolean {
 
 const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
 
-/** Of a process that cannot be known here this is longer than any edit takes, in milliseconds. */
+/** In milliseconds, longer than any edit takes; for processes that cannot be identified here. */
 const longestEdit = 24 * 60 * 60 * 1000;
 
 /** Remove what killed processes left, and undo what they left half written. @returns the names of those files */
@@ -224,7 +224,7 @@ function undoLeft(directory: DirFd, name: string, onlyIfOld: boolean): string[] 
   });
 }
 
-/** A directory that may be written but not read is one where nothing can be looked for. */
+/** The names in a directory; none if it may not be read. */
 function namesIn(directory: DirFd): string[] {
   try {
     return directory.names();
@@ -233,7 +233,10 @@ function namesIn(directory: DirFd): string[] {
   }
 }
 
-/** Remove a workspace that a process left. One that is empty was left before it had its mark, or after. */
+/**
+ * Remove a workspace that a process left behind. An empty one was left before its mark was created, or after it was
+ * removed.
+ */
 function removeLeft(directory: DirFd, name: string, onlyIfOld: boolean): void {
   using left = directory.directory(name);
   if (left === undefined || !isPrivate(left.stats)) return;
@@ -259,7 +262,7 @@ function isUndoName(name: string): boolean {
   return name.startsWith(undoPrefix);
 }
 
-/** A file that took its place is not here any more. */
+/** Remove a file; one that replaced its target is no longer here. */
 function removeFile(path: string): void {
   try {
     unlinkSync(path);
@@ -268,13 +271,13 @@ function removeFile(path: string): void {
   }
 }
 
-/** What cannot be cleared away now is cleared away later. @returns whether it was */
+/** Try to clean up; a later run retries what fails. @returns whether it succeeded */
 function attempt(work: () => unknown): boolean {
   try {
     work();
     return true;
   } catch {
-    // What this run was to do is done.
+    // The actual work is done, so this is not an error.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/* Against the kernel, in user namespaces that each have a table of their own. */
+/* Tests against the kernel, in user namespaces that each have their own table. */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {readdirSync, symlinkSync, writeFileSync} from 'node:fs';
@@ -145,7 +145,7 @@ test('an entry that goes away while the table is read does not keep the others f
   const table = tempDirectory(t);
   writeFileSync(join(table, 'status'), 'enabled\n');
   writeFileSync(join(table, 'stays'), 'enabled\ninterpreter /bin/x\nflags: \nextension .x\n');
-  // It is listed, and cannot be opened any more.
+  // It is listed, but can no longer be opened.
   symlinkSync('nothing', join(table, 'goes'));
   t.deepEqual(
     readTable(table).entries.map(({registration}) => registration.name),

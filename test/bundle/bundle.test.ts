@@ -484,7 +484,7 @@ test('what came into the library directory of a bundle since is not lost with it
     await refused(name, named);
     rmSync(path.join(into, 'lib', named ?? name), {recursive: true});
   }
-  // The bundle's own names give way, but not a directory that has one of them.
+  // The bundle's own files are replaced, but not a directory with one of their names.
   rmSync(path.join(into, 'lib', loader));
   mkdirSync(path.join(into, 'lib', loader));
   await refused(loader);

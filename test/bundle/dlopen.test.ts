@@ -1,4 +1,4 @@
-/* Libraries that files declare for dlopen(3) come along, by their priority. */
+/* Libraries that files declare for dlopen(3) are bundled, by priority. */
 import {mkdirSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -94,7 +94,7 @@ test(
     const left = /^not included, opened with dlopen only: libsug\.so \(suggested, for /;
     const moved = await bundleRelocatable([program], {into: join(root, 'b')});
     t.regex(moved.notes.join('\n'), left);
-    // The machine's /proc says where the program lies.
+    // The machine's /proc says where the program is.
     t.is(output(join(root, 'b/bin/program'), [], {cwd: '/'}), got(1, 1, 0));
     const packed = await packProgram(program, {output: join(root, 'packed'), closed: true});
     t.regex(packed.notes.join('\n'), left);

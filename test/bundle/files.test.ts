@@ -1,4 +1,4 @@
-/* ELF files below a carried directory: programs and modules that find what they need in the bundle. */
+/* ELF files below a bundled directory: programs and modules that find what they need in the bundle. */
 import {
   chmodSync,
   copyFileSync,
@@ -44,7 +44,7 @@ interface Work {
 
 function makeTree(t: ExecutionContext): Work {
   const work = tempDirectory(t);
-  // What is to stay in a bundle has to be open to all.
+  // Files can stay in a bundle only if everybody may read them.
   chmodSync(work, 0o755);
   const [out, tree] = [join(work, 'out'), join(work, 'tree')];
   const library = (directory: string, name: string, answer: number) =>
@@ -95,7 +95,7 @@ function makeTree(t: ExecutionContext): Work {
 const modules = ['runpath.so', 'private.so', 'plain.so'];
 const helpers = ['helper', 'again', 'link', 'more/deep/elsewhere'];
 
-/** Without what the machine has, which the bundle must not need. */
+/** Hide the machine's files, which the bundle must not need. */
 function hide(work: string): void {
   renameSync(join(work, 'out'), join(work, 'hidden'));
   renameSync(join(work, 'tree'), join(work, 'hidden tree'));

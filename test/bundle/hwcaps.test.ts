@@ -1,4 +1,4 @@
-/* Variants of libraries for newer CPUs come along where they are asked for, and the loader chooses among them. */
+/* Variants of libraries for newer CPUs are bundled on request, and the loader chooses among them. */
 import {copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -15,7 +15,7 @@ interface Built {
   readonly libs: string;
 }
 
-/** A program that prints for which CPU its library is; that for x86-64-v2 needs another library. */
+/** A program that prints which CPU its library is for; the one for x86-64-v2 needs another library. */
 function build(t: ExecutionContext, rpath = true): Built {
   const work = tempDirectory(t);
   const libs = join(work, 'libs');
@@ -61,7 +61,7 @@ test(
     for (const level of ['x86-64-v2', 'x86-64-v3']) t.true(existsSync(join(into, variant(level))));
     t.true(existsSync(join(into, 'debootstrap/qemu-libs/libtwo.so')));
     t.deepEqual(verifyBundle(into).problems, []);
-    // What is there stays when another program comes.
+    // Existing files stay when another program is added.
     elfinterp(['bundle', '/bin/true', '--into', into, ...there]);
     t.is(start(), best);
     rmSync(join(into, 'debootstrap/qemu-libs/libtwo.so'));

@@ -1,4 +1,4 @@
-/* Where the parts of a bundle go: by default, and where they are asked to go. */
+/* Where the parts of a bundle go: by default, and on request. */
 import {
   copyFileSync,
   existsSync,
@@ -20,7 +20,7 @@ import {elfinterp} from '../helpers/cli.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, pathOf, run, withTools} from '../helpers/tools.js';
 
-/** A program that prints `../share/text`, as seen from its own place, and `/etc/text`. */
+/** A program that prints `../share/text`, relative to its own path, and `/etc/text`. */
 function reader(directory: string): string {
   const program = path.join(directory, 'reader');
   writeFileSync(
@@ -165,7 +165,7 @@ test(
 
 const [yes, no] = ['/bin/true', '/bin/false'];
 
-/** What is asked for, and why it cannot be. */
+/** Requests that are refused, and why. */
 const refusals: Readonly<
   Record<string, readonly [Parameters<typeof bundle>[0], ErrorCode, RegExp, object?]>
 > = {

@@ -26,7 +26,7 @@ test(
     t.deepEqual({notes, environment}, {notes: [], environment: {}});
     t.is(convert('chroot', [into, '/debootstrap/iconv']), 'あ');
     t.false(readdirSync(join(into, 'debootstrap/qemu-libs/gconv')).includes('gconv-modules.cache'));
-    // Another program comes, and what is there stays.
+    // Existing files stay when another program is added.
     const second = await bundle(['/bin/true'], {...place, into});
     t.deepEqual(second.notes, []);
     t.is(convert('chroot', [into, '/debootstrap/iconv']), 'あ');
@@ -107,7 +107,7 @@ test(
       t.is(start({...german, ...environment}), ',');
       t.is(start(german), 'none');
       t.deepEqual(verifyBundle(into, {prefix: '/opt/point'}).problems, []);
-      // What is there stays when the bundle is made again for another program.
+      // Existing files stay when the bundle is made again for another program.
       copyFileSync(join(root, 'point'), join(root, 'point2'));
       await bundle(['/point2'], {root, into, prefix: '/opt/point'});
       t.is(start({...german, ...environment}), ',');

@@ -1,4 +1,6 @@
-/* Set-ID bits and file capabilities are kept where they are asked for, and where nobody but root has a say in what they make run. */
+/*
+ * Set-ID bits and file capabilities are kept if requested, and only where nobody but root controls what runs with them.
+ */
 import {
   chmodSync,
   chownSync,

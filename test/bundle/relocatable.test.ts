@@ -1,4 +1,4 @@
-/* A bundle that is moved, copied, linked to and mounted read-only, and runs all the same. */
+/* A bundle that is moved, copied, linked to and mounted read-only, and still runs. */
 import {
   chmodSync,
   chownSync,

@@ -1,4 +1,4 @@
-/* The same input gives the same bytes, wherever it lies; and what is there already stays without its sources. */
+/* The same input gives the same bytes, wherever it is, and existing files stay without their sources. */
 import {
   chmodSync,
   copyFileSync,
@@ -56,7 +56,7 @@ function carry(file: string, directory: string): void {
   copyFileSync(file, path.join(directory, file));
 }
 
-/** All that is in a directory, in words. */
+/** Everything in a directory, as text. */
 function contents(directory: string): string[] {
   return readdirSync(directory, {recursive: true, withFileTypes: true})
     .map((entry) => {

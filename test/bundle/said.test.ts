@@ -1,4 +1,4 @@
-/* What a bundle cannot carry or do is said, and by its name. */
+/* What a bundle cannot contain or do is reported by name. */
 import {chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -19,7 +19,7 @@ function compile(directory: string, name: string, source: string, ...args: strin
   return join(directory, name);
 }
 
-/** A root with loader and C library, and what is to be added. */
+/** A root with loader, C library, and the given files. */
 function makeRoot(t: ExecutionContext, files: Readonly<Record<string, string>>): string {
   const root = tempDirectory(t);
   const all = {[loader]: loader, [`${system}/libc.so.6`]: `${system}/libc.so.6`, ...files};
@@ -133,7 +133,7 @@ test(
     t.is(inRoot.status, 0, inRoot.stderr);
     t.is(run('chroot', [into('d'), '/opt/own-name/own-name']).status, 0);
     t.not(run('chroot', [into('a'), '/opt/own-name/own-name', '--version']).stdout, '', 'it is cat');
-    // A file of that name that lies here is a path as ever.
+    // A file of that name in the working directory is still a path.
     copyFileSync('/bin/true', join(work, 'own-name'));
     t.is(elfinterp(['bundle', '--into', into('e'), 'own-name'], options).status, 0);
     t.is(run('chroot', [into('e'), '/opt/own-name/own-name', 'no-such-file']).status, 0, 'it is true');

@@ -26,7 +26,7 @@ import {MissingTool, output, run, withTools} from '../helpers/tools.js';
 
 const program = '/bin/true';
 
-/** Compile C; the path of the result. */
+/** Compile C, and return the path of the result. */
 function compile(
   directory: string,
   name: string,

@@ -1,6 +1,6 @@
 /*
  * Interrupted changes: a run is stopped after each of its steps, and its rollback after each of its own. The next run
- * finds the journal, and has to lead to the old bundle or the new one.
+ * finds the journal, and must end with the old bundle or the new one.
  */
 import type fs from 'node:fs';
 import {
@@ -31,7 +31,7 @@ const rootTest = process.geteuid?.() === 0 ? test : test.skip;
 
 type Tree = Readonly<Record<string, string>>;
 
-/** What is in the root, what a new bundle has, and what the root is afterwards. */
+/** The old root, the new bundle, and the root afterwards. */
 const old: Tree = {
   'b/old': 'not in the new one',
   'b/prog': 'one',
@@ -56,7 +56,7 @@ function fill(directory: string, tree: Tree): void {
   }
 }
 
-/** Every file, and every directory in which nothing is. */
+/** Every file, and every empty directory. */
 function contentOf(directory: string, prefix = ''): Record<string, string> {
   const entries = readdirSync(path.join(directory, prefix)).flatMap((name) => {
     const inside = path.join(prefix, name);
@@ -112,7 +112,7 @@ const manifest: Manifest = {
   directories: ['/b/empty'],
 };
 
-/** Take out the old bundle. */
+/** Remove the old bundle. */
 const removal: Journal = {
   version: 1,
   prepare: ['/b/old', '/b/prog', '/b/same', '/b/lib/a'].map((one) => ({op: 'putAside', path: one})),
@@ -123,7 +123,7 @@ const removal: Journal = {
   ],
 };
 
-/** The same, of the files that are there now. */
+/** The same, for the existing files. */
 function removing({root}: Sides): Journal {
   const put = (one: string) => ({op: 'putAside', path: one, state: stateAt(root, one) ?? ''}) as const;
   const paths = ['/b/old', '/b/prog', '/b/same', '/b/lib/a'];
@@ -179,7 +179,7 @@ test('the only step of a bundle of which nothing exists yet moves the first dire
   );
 });
 
-/** A directory that is not the bundle's gets the name of the bundle's. */
+/** Give the name of the bundle's directory to another one. */
 function exchange(directory: string): void {
   fill(directory, {'private/old': 'secret', 'private/prog': 'secret', 'private/lib/manifest.json': 'secret'});
   renameSync(path.join(directory, 'b'), path.join(directory, 'away'));

@@ -1,4 +1,4 @@
-/* `bundle --trace` finds by a run what no header says. */
+/* `bundle --trace` runs the program to find what no header lists. */
 import {copyFileSync, existsSync, linkSync, mkdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -168,7 +168,7 @@ test(
     t.is(elfinterp(['bundle', './program', '--into', 'out', '--trace'], {cwd: work}).status, 2);
     t.is(trace(work, ['--root', '/']).status, 2);
     t.false(existsSync(join(work, 'out')));
-    // Without --trace, what follows the dashes is a program as ever.
+    // Without --trace, what follows the dashes is a program as usual.
     const plain = elfinterp(['bundle', '--into', 'out', '--', './program'], {cwd: work});
     t.is(plain.status, 0, plain.stderr);
   }),

@@ -1,4 +1,4 @@
-/* That a bundle which is called proved runs, and looks nowhere else. */
+/* A bundle that is reported as proved runs, and looks nowhere else. */
 import {
   chmodSync,
   copyFileSync,
@@ -32,7 +32,7 @@ function compile(directory: string, name: string, source: string, ...args: strin
   return join(directory, name);
 }
 
-/** A root with a program that wants version V2 of a library, and the library with or without it. */
+/** A root with a program that needs version V2 of a library, and the library with or without it. */
 function versionedRoot(t: ExecutionContext, versions: readonly string[]): string {
   const [work, root] = [tempDirectory(t), tempDirectory(t)];
   const library = (name: string, names: readonly string[]) => {
@@ -124,7 +124,7 @@ test(
     const opensIn = async (isolate: boolean) => {
       const into = tempDirectory(t);
       await bundle([program], {...place, into, isolate});
-      // What a machine has that the bundle is taken to.
+      // What a machine that the bundle is moved to has.
       mkdirSync(join(into, system), {recursive: true});
       mkdirSync(join(into, 'usr/lib/x86_64-linux-gnu'), {recursive: true});
       for (const name of ['libz.so.1', 'libc.so.6', 'libnss_files.so.2'])

@@ -81,7 +81,7 @@ test('what fails in the making leaves nothing', async (t) => {
 test('what a killed run left is removed by the next, and an empty file is made again', async (t) => {
   using cache = openOwnDirectory(join(tempDirectory(t), 'cache'));
   const left = join(cache.real, `.elfinterp-cache-${ownIdentity().replace(/^\d+/, '4194305')}-abc`);
-  // Its number means nothing here: in another PID namespace it may be at work.
+  // The process number means nothing here: that process may be running in another PID namespace.
   const elsewhere = '.elfinterp-cache-1-1-00000000-abc';
   mkdirSync(left);
   mkdirSync(join(cache.real, elsewhere));
@@ -126,7 +126,7 @@ test('a directory that others can write to is refused, and one below it', (t) =>
   chmodSync(cache, 0o700);
   chmodSync(join(cache, '..'), 0o777);
   refused(t, cache);
-  // Our own group may be nobody's but ours; an ACL that lets another user write looks the same.
+  // Even if nobody else is in our group, an ACL that lets another user write looks the same.
   chmodSync(join(cache, '..'), 0o775);
   refused(t, cache);
   chmodSync(join(cache, '..'), 0o1777);
@@ -216,7 +216,7 @@ test(
 test(
   'a user who has no home directory has no cache',
   withTools((t) => {
-    // Of root, /etc/passwd says it; so there is another one.
+    // Root's home is in /etc/passwd, so hide that file.
     const lines = [
       `mount -t tmpfs tmpfs /etc`,
       `exec ${process.execPath} ${program} binfmt run arm64 -- echo ran`,

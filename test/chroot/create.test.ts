@@ -1,6 +1,6 @@
 /*
  * A Debian system for armel from the mirror, made once: interrupted by `kill -9` in its second stage, cleaned, then
- * finished; what stands in the end is used by the tests after that. Needs the network, debootstrap, and some minutes.
+ * finished; later tests use the result. Needs the network, debootstrap, and some minutes.
  */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -32,7 +32,7 @@ import {hostEntries, processesWith} from './helpers.js';
 const needed = {'/usr/sbin/debootstrap': 'debootstrap', [pathOf('qemu-arm')]: 'qemu-user'};
 const missing = Object.entries(needed).flatMap(([path, debian]) => (existsSync(path) ? [] : [debian]));
 const allowed = process.env.ELFINTERP_TEST_SKIP_MISSING === '1';
-/** The second stage is not for everybody: without subordinate ids an ordinary user cannot do it. */
+/** An ordinary user without subordinate ids cannot run the second stage. */
 const onRoot = process.geteuid?.() === 0;
 const createTest = missing.length > 0 && allowed ? test.serial.skip : test.serial;
 
@@ -43,7 +43,7 @@ const log = join(work, 'log');
 let system = false;
 
 test.after.always(() => {
-  // Of an ordinary user's chroot some files belong to subordinate ids.
+  // Some files of an ordinary user's chroot belong to subordinate ids.
   if (onRoot) rmSync(work, {recursive: true, force: true});
   else run('unshare', ['--map-root-user', '--map-auto', 'rm', '-rf', work]);
 });
@@ -54,7 +54,7 @@ function mounts(): string[] {
   return lines.map((line) => line.split(' ').slice(3, 6).join(' '));
 }
 
-/** Files of an emulator anywhere in the chroot, whose links to outside lead nowhere. */
+/** Files of an emulator anywhere in the chroot. */
 function emulatorFiles(): string[] {
   const names = ['-name', '*qemu*', '-o', '-name', '*elfinterp*'];
   const own = join(target, '.elfinterp-create');
@@ -278,7 +278,7 @@ test('a directory of another program with the name of a first stage is not used'
   t.deepEqual(readdirSync(join(directory, 'debootstrap')), ['thesis.txt']);
 });
 
-/** What a first stage leaves, as far as the second one is asked for. */
+/** What a first stage leaves, as far as resuming looks at it. */
 function firstStage(t: ExecutionContext): {directory: string; status: string} {
   const directory = tempDirectory(t);
   const status = join(directory, 'var/lib/dpkg/status');

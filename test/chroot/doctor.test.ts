@@ -1,5 +1,5 @@
 /*
- * Chroots broken on purpose, one cause each: doctor names it, and what it says to do makes the program run.
+ * Chroots broken on purpose, one cause each: doctor names it, and following its advice makes the program run.
  */
 import {spawnSync} from 'node:child_process';
 import {
@@ -29,12 +29,12 @@ import {addProgram, greeting, guestRoot} from './guest-root.js';
 const onRoot = process.geteuid?.() === 0;
 
 interface Case {
-  /** Spoil a chroot that has a bundle. */
+  /** Break a chroot that has a bundle. */
   readonly spoil: (root: string) => void;
   readonly code: FindingCode;
-  /** What the finding's evidence must hold. */
+  /** What the finding's evidence must match. */
   readonly evidence: RegExp;
-  /** Whether the program runs all the same, if not as it should. */
+  /** Whether the program still runs, though not as it should. */
   readonly runs?: boolean;
 }
 
@@ -122,7 +122,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** The remedy, with elfinterp called the way the tests do. */
+/** Run the remedy, calling elfinterp as the tests do. */
 function follow(t: ExecutionContext, {remedy = ''}: Finding): void {
   const command = remedy.replaceAll(/\belfinterp (?=chroot|binfmt)/g, `${process.execPath} ${program} `);
   const {status, stderr} = spawnSync('sh', ['-c', command], {encoding: 'utf8'});
@@ -206,7 +206,7 @@ test('a machine without a chroot, and what is fine, as JSON', (t) => {
   t.true(findings.every(({severity}) => ['broken', 'doubtful', 'fine'].includes(severity)));
 });
 
-/** The findings about this machine, after a script that spoils it for a mount namespace alone. */
+/** The findings about this machine, after a script that breaks it in a mount namespace only. */
 function findingsAfter(spoil: string): Finding[] {
   const script = `set -e; ${spoil} "$@" || true`;
   const words = ['--map-root-user', '--mount', 'sh', '-c', script, 'sh', process.execPath, program];
@@ -244,7 +244,7 @@ test(
   }),
 );
 
-/** What a script prints in a namespace with a table of its own, in whose directory it starts. */
+/** The output of a script in a namespace with its own table; the script starts in the table's directory. */
 function inTable(script: string): string {
   const {status, stdout, stderr} = inNamespace(`set -e; cd /proc/sys/fs/binfmt_misc; ${script}`);
   if (status !== 0) throw new Error(stderr);
@@ -305,7 +305,7 @@ test(
       `${register}; ${start}; (${doctor} || true) | sed -n 's/^  remedy: *//p' > ${root}/remedy; . ${root}/remedy >/dev/null; ${start}; ${doctor}`,
     );
     t.regex(text, /No such file or directory\n/);
-    // A namespace that is made for the test has no more ids than its root.
+    // A namespace made for the test has only the id of its root.
     const rest =
       'doubtful: programs run with a single user id: dpkg and other programs that change the owner of files fail [SUBORDINATE_IDS]\n  evidence: this user namespace has one id\n';
     t.true(text.endsWith(`${greeting}${rest}`), text);

@@ -35,7 +35,7 @@ test('left behind, it is what a program needs at least: PATH, HOME, the terminal
   });
 });
 
-/** Names that are none for a shell, and those that it keeps for itself. */
+/** Names that a shell does not accept, and names that it reserves for itself. */
 const oddVariables = {
   'x.y': '1',
   'INPUT_NODE-VERSION': 'a  "b" $(c)',
@@ -85,7 +85,7 @@ test(
     const [directory, link] = [join(root, 'real'), join(root, 'link')];
     mkdirSync(directory);
     symlinkSync('real', link);
-    // Whatever the shells on the way make of it, also where the caller has none.
+    // Whatever the shells in between do with PWD, and even if the caller has none.
     for (const [cwd, PWD, expected] of [
       [link, link, link],
       [link, undefined, directory],

@@ -36,7 +36,7 @@ const needed = {
   '/usr/bin/newuidmap': 'uidmap',
 };
 
-/** Fail in words, or tell the caller to skip when ELFINTERP_TEST_SKIP_MISSING=1. */
+/** Fail with a message, or tell the caller to skip if ELFINTERP_TEST_SKIP_MISSING=1. */
 export function missingTools(): string | undefined {
   const missing = Object.entries(needed).filter(([path]) => !existsSync(path));
   if (missing.length === 0) return undefined;
@@ -129,8 +129,8 @@ function measure(root: string, file: ManifestFile): ManifestFile {
 }
 
 /**
- * The machine's own table, which no run may change: its entries in full. Root sees it where it is not mounted either,
- * by a mount of it that nobody else sees.
+ * The machine's own table, which no run may change: its entries in full. If it is not mounted, root reads it through a
+ * private mount.
  */
 export function hostEntries(): string {
   const table = '/proc/sys/fs/binfmt_misc';
@@ -141,7 +141,7 @@ export function hostEntries(): string {
   return execFileSync('unshare', ['--mount', 'sh', '-ec', `${mount}; ${show}`], {encoding: 'utf8'});
 }
 
-/** The processes, by command line, whose command line holds `text`. */
+/** The command lines of the processes whose command line contains `text`. */
 export function processesWith(text: string): readonly string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)

@@ -327,7 +327,7 @@ test(
   }),
 );
 
-/** What somebody could have done to a chroot in the hope that root does more than he meant to. */
+/** What somebody could have done to a chroot to make root do more than intended. */
 const traps: Readonly<Record<string, (root: string, outside: string) => void>> = {
   'a manifest that names /etc/passwd': (root) => edit(root, '/debootstrap/qemu-arm', '/etc/passwd'),
   'a manifest that climbs out': (root) => edit(root, '/debootstrap/qemu-arm', '/debootstrap/../../x'),
@@ -363,7 +363,7 @@ for (const [title, prepare] of Object.entries(traps)) {
       prepare(root, outside);
       for (const command of ['remove', 'run', 'verify', 'install'] as const) {
         const result = elfinterp(['chroot', command, root, ...(command === 'run' ? ['--', '/bin/sh'] : [])]);
-        // Links are followed by programs inside as the kernel does it there: into the chroot, where nothing is.
+        // Programs inside follow links as the kernel does there: into the chroot, where there is nothing.
         const harmless = title.startsWith('a library that') && command !== 'remove';
         if (!harmless) t.is(result.status, 1, `${command}: ${result.stdout}${result.stderr}`);
       }

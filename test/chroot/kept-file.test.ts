@@ -1,5 +1,5 @@
 /*
- * Files of emulators that stay: nothing is replaced that elfinterp did not put there.
+ * Files of emulators that stay: elfinterp replaces nothing that it did not put there.
  */
 import type fs from 'node:fs';
 import {readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -44,7 +44,7 @@ test('a kept file gives way to a newer one, and to nothing else', (t) => {
   writeFileSync(file, 'changed');
   t.throws(() => keep('three'), {code: 'CONFLICT'});
   t.is(readFileSync(file, 'utf8'), 'changed');
-  // The first run, interrupted, leaves a record alone.
+  // If the first run is interrupted, it leaves only a record.
   rmSync(file);
   t.deepEqual(keep('four'), {path: file, isNew: true});
   t.true(removeKept(file));

@@ -34,7 +34,7 @@ test('a file that is made to mount on, and its directories, can be read by every
   const chroot = tempDirectory(t);
   mkdirSync(join(chroot, 'etc'), {mode: 0o750});
   symlinkSync('../run/resolver/stub', join(chroot, 'etc/resolv.conf'));
-  // A worker has no umask of its own to set.
+  // A worker thread cannot set its own umask.
   const strict = ({mkdirSync, openSync}: typeof fs) => ({
     mkdirSync: (path: string, {mode}: {mode: number}) => mkdirSync(path, {mode: mode & 0o700}),
     openSync: (path: string, flags: string | number, mode?: number) =>
@@ -52,7 +52,7 @@ test('a file that is made to mount on is not one that a link has come to lead to
   writeFileSync(join(outside, 'resolv.conf'), 'content');
   const root = new Root(chroot);
   const plan = () => planMounts(root, false, {resolvConf: true});
-  // When everything was looked at, and nothing is held.
+  // After everything was checked, but before anything is held open.
   const swap = (name: string, target: string) => (original: typeof fs) => ({
     openSync(...args: Parameters<typeof fs.openSync>) {
       if (existsSync(join(chroot, name)) && !existsSync(`${chroot}-away`))

@@ -1,4 +1,7 @@
-/* What programs of a root need besides files: devices, the name of the machine, setuid bits. Each is there, or said. */
+/*
+ * What programs of a root need besides files: devices, the name of the machine, setuid bits. Each is present, or
+ * reported as missing.
+ */
 import {
   chmodSync,
   copyFileSync,

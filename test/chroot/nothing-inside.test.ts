@@ -1,6 +1,6 @@
 /*
- * Chroots that nothing is put into: the shared emulator of this machine, made one file in a cache and registered with
- * flag F in a private table.
+ * Chroots that nothing is put into: this machine's shared emulator is packed into one file in a cache, and registered
+ * with flag F in a private table.
  */
 import {createHash} from 'node:crypto';
 import {copyFileSync, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs';
@@ -15,7 +15,7 @@ import {pathOf, run, withTools} from '../helpers/tools.js';
 import {greeting, guestRoot} from './guest-root.js';
 import {hostEntries} from './helpers.js';
 
-/** Everything of a tree but the times at which it was looked at. */
+/** Everything about a tree except access times. */
 function snapshot(root: string): readonly string[] {
   return ['.', ...readdirSync(root, {recursive: true, encoding: 'utf8'})].sort().map((name) => {
     const path = join(root, name);

@@ -1,6 +1,6 @@
 /*
- * debootstrap goes by paths, so `chroot create` as root takes only a directory that nobody else can lead elsewhere, and
- * makes nothing where it refuses.
+ * debootstrap uses paths, so `chroot create` as root accepts only a directory that nobody else can redirect, and makes
+ * nothing if it refuses.
  */
 import {chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readdirSync, symlinkSync} from 'node:fs';
 import {join} from 'node:path';
@@ -26,7 +26,7 @@ function makeLink(target: string, path: string, owner: number): string {
   return path;
 }
 
-/** Each way to a directory that somebody else has a say in; what is made for it is in `base`, which is root's. */
+/** Each kind of path that somebody else can change; what is made for it is in `base`, which is root's. */
 const ways: Readonly<Record<string, (base: string) => string>> = {
   "in a user's directory": (base) => join(makeDirectory(join(base, 'home'), 0o755, user), 'new'),
   "a root's directory in a user's": (base) =>

@@ -63,7 +63,7 @@ interface Setting {
   readonly through?: readonly string[];
 }
 
-/** Run a command in the chroot and see what comes of it. */
+/** Run a command in the chroot, and return the result. */
 function run(
   command: readonly string[],
   {options = {}, input = '', env = {}, root, through = []}: Setting = {},
@@ -84,7 +84,7 @@ function run(
   return {status, stdout, stderr};
 }
 
-/** A chroot of its own, for tests that spoil it. */
+/** A separate copy of the chroot, for tests that break it. */
 function copyOfChroot(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), 'elfinterp-chroot-'));
   t.teardown(() => rmSync(path, {recursive: true, force: true}));
@@ -300,7 +300,7 @@ chrootTest('more arguments than the kernel takes are refused in words', async (t
 });
 
 chrootTest('a process that may open no more files says so', (t) => {
-  // Node itself has nearly as many; the command line is one file to load, the runner is not.
+  // Node itself opens nearly as many files; the command line is one more file to load, the runner is several.
   const few = ['-c', 'ulimit -n 22; exec "$@"', 'sh', process.execPath, program];
   const {stderr} = spawnSync('sh', [...few, 'chroot', 'run', chroot.path, '--', '/bin/guest'], {
     encoding: 'utf8',
@@ -327,7 +327,7 @@ chrootTest('a program of this machine runs without an emulator', (t) => {
 chrootTest('a foreign program without an emulator is explained', (t) => {
   const root = copyOfChroot(t);
   rmSync(join(root, 'debootstrap'), {recursive: true});
-  // Else the emulator of this machine is taken.
+  // Otherwise this machine's emulator is used.
   const {status, stderr} = run(['/bin/guest'], {root, options: {global: true}});
   t.is(status, 199);
   t.regex(stderr, /\/bin\/guest: the program is for arm, and no enabled entry of binfmt_misc outside is/);
@@ -357,7 +357,7 @@ chrootTest('the mounts outside stay as they are after kill -9', (t) => {
   t.regex(mountsAround(killed), /same\n$/);
 });
 
-/** Start a guest that says what signal it gets, and wait until it is ready. */
+/** Start a guest that prints which signal it gets, and wait until it is ready. */
 async function startGuest(t: ExecutionContext, ...script: readonly string[]) {
   const child = spawn(process.execPath, [runner, chroot.path, '{}', '/bin/guest', ...script], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -380,7 +380,7 @@ for (const [signal, number] of [
   chrootTest(`${signal} reaches the command`, async (t) => {
     const {child, output} = await startGuest(t, 'trap', String(number), 'uname', 'sleep', '60');
     child.kill(signal);
-    // Not at its exit: what it wrote may still be on the way then.
+    // Do not wait for 'exit': at that time, output may still be on the way.
     const [code] = await once(child, 'close');
     t.is(code, 50 + number);
     t.is(output(), `signal ${number}\n`);
@@ -438,7 +438,7 @@ chrootTest('Ctrl-C in a terminal reaches the command, once', async (t) => {
   const child = spawn('script', ['-qfec', command, '/dev/null'], {stdio: ['pipe', 'pipe', 'inherit']});
   t.teardown(() => child.kill('SIGKILL'));
   let output = '';
-  // One that ended before it is told to is found by its exit status.
+  // A process that ends too early is detected by its exit status.
   child.stdin.on('error', () => {});
   child.stdout.setEncoding('utf8').on('data', (text) => {
     output += text;
@@ -455,7 +455,7 @@ chrootTest('the terminal has a name inside', (t) => {
   t.regex(stdout, /\/dev\/(console|pts\/\d+)\r\n$/);
 });
 
-/** A program of this machine, so that the kernel and no emulator answers. */
+/** A program of this machine, so that the kernel answers, not an emulator. */
 function nativeRoot(t: ExecutionContext): string {
   const root = tempDirectory(t);
   for (const name of ['bin', 'dev', 'proc']) mkdirSync(join(root, name));
@@ -627,7 +627,7 @@ rootTest('an ordinary user is refused the map of all ids in words', (t) => {
 });
 
 rootTest('a limit of processes is said to be one', (t) => {
-  // How many threads Node has differs. The limit is one of all processes of a user, so the user is nobody else's.
+  // The number of Node's threads varies. The limit covers all processes of a user, so use a user that has no others.
   const user = ['setpriv', '--reuid=54455', '--regid=54455', '--clear-groups'];
   const said = Array.from({length: 14}, (_, i) => {
     const limited = [...user, 'bash', '-c', `ulimit -u ${6 + i}; exec "$@"`, 'bash'];

@@ -1,4 +1,4 @@
-/* A command on a terminal: what is typed there and what signals come, with a terminal of its own and without. */
+/* A command on a terminal: what is typed and which signals arrive, with and without its own terminal. */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {writeFileSync} from 'node:fs';
@@ -10,10 +10,13 @@ import {nativeRoot} from './native-root.js';
 
 const runner = resolve('build', 'test', 'chroot', 'runner.js');
 
-/** With a stream redirected a command stays on the caller's terminal; else it gets its own where it could type. */
+/**
+ * With a stream redirected, a command stays on the caller's terminal; otherwise it gets its own, so that it cannot type
+ * into the caller's.
+ */
 const ways = ['', '2>/dev/null'];
 
-/** The guest in a terminal, until it says which machine it is on; then something is done to it. */
+/** Run the guest in a terminal until it prints its machine, then call `act`. */
 async function onTerminal(
   t: ExecutionContext,
   root: string,
@@ -23,7 +26,7 @@ async function onTerminal(
   const line = `echo "<$$>"; exec ${process.execPath} ${runner} ${root} '{}' /bin/guest ${guest}`;
   const child = spawn('script', ['-qfec', line, '/dev/null'], {stdio: ['pipe', 'pipe', 'inherit']});
   t.teardown(() => child.kill('SIGKILL'));
-  // One that ended before it is told to is found by its exit status.
+  // A process that ends too early is detected by its exit status.
   child.stdin.on('error', () => {});
   let said = '';
   let isReady = false;

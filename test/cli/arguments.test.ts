@@ -1,5 +1,5 @@
 /*
- * The types that a command's code sees are made from its definition, and are what the parser makes of a command line.
+ * The argument types that a command's code sees are derived from its definition, and match what the parser returns.
  */
 import test from 'ava';
 import {type ArgumentsOf, command, type Definition} from '../../src/cli/command.js';

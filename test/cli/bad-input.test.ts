@@ -14,7 +14,7 @@ import {output, withTools} from '../helpers/tools.js';
 
 const limit = {timeout: 20_000};
 
-/** What `get` and `set` say of a file; both by default the same. */
+/** What `get` and `set` report about a file; by default both report the same. */
 interface Complaint {
   readonly get: string;
   readonly set?: string;
@@ -127,7 +127,7 @@ test('an interpreter of length 0, and one longer than any path', (t) => {
 test('a truncated file: at every length get and set either fail in one line or do the right thing', (t) => {
   const directory = tempDirectory(t);
   const files: string[] = [];
-  // Every length is tried on the library in test/elf/damage.test.ts; here some, through the whole program.
+  // test/elf/damage.test.ts tries every length on the library; here, try some through the whole program.
   for (let length = 0; length < program.length; length += 97) {
     const file = path.join(directory, `${length}`);
     writeFileSync(file, program.subarray(0, length));

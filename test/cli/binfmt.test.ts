@@ -1,4 +1,4 @@
-/* The commands in user namespaces that each have a table of their own; the machine's table is only refused. */
+/* The commands in user namespaces that each have their own table; for the machine's table, only refusals are tested. */
 import {copyFileSync, existsSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';

@@ -1,6 +1,6 @@
 /*
- * The chroot commands' own part: options become a library call, and what it answers becomes text or JSON. What the
- * calls do is tested in test/chroot.
+ * The chroot commands' own part: options become a library call, and its result becomes text or JSON. What the calls do
+ * is tested in test/chroot.
  */
 import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -26,7 +26,7 @@ import {run, withTools} from '../helpers/tools.js';
 const name = 'x86_64/probe-pie';
 const interpreter = '/lib64/ld-linux-x86-64.so.2';
 
-/** Standard output of a command line that must succeed without a word on standard error. */
+/** Standard output of a command line that must succeed and print nothing on standard error. */
 function stdoutOf(t: {is(actual: unknown, expected: unknown): unknown}, args: readonly string[]): string {
   const {status, stdout, stderr} = elfinterp(args);
   t.is(stderr, '');
@@ -106,7 +106,7 @@ for (const [columns, widest] of [
   test(`help fits into ${columns === '' ? 'a pipe' : `${columns} columns`}: no line is longer than ${widest}`, (t) => {
     for (const words of [[], ['edit'], ['chroot'], ['chroot', 'install'], ['binfmt', 'register']]) {
       const {stdout} = elfinterp([...words, '--help'], {env: {COLUMNS: columns}});
-      // The examples are there to be copied: they stay in one line.
+      // Examples are meant for copying, so they stay on one line.
       for (const line of stdout
         .split('\n')
         .filter((text) => !text.startsWith('  $ ') && !text.startsWith('  find ')))

@@ -1,5 +1,5 @@
 /*
- * Completion as a person has it: keys are typed into the real shells, and what then stands on the line is looked at.
+ * Completion as users see it: keys are typed into the real shells, and the resulting line is checked.
  */
 import {mkdirSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import {tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 import {elfinterp} from './elfinterp.js';
 
-/** What is typed before the tab, and what stands on the line after it. */
+/** What is typed before the tab, and the line after it. */
 const completions = [
   ['elfinterp che', 'elfinterp check '],
   ['elfinterp chroot ver', 'elfinterp chroot verify '],
@@ -124,7 +124,7 @@ test('what has no command yet is offered options, and the value of an option is 
       .slice(0, 2),
     ['--help', '--version'],
   );
-  // FILE and INTERPRETER are given; what goes after --output is neither.
+  // FILE and INTERPRETER are given; the argument of --output is neither.
   t.deepEqual(words('set', '--output', 'o', 'FILE', '/ld.so', ''), words('set', 'FILE', '/ld.so', ''));
 });
 

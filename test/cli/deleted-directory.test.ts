@@ -1,6 +1,6 @@
 /*
- * Started in a directory that somebody has deleted: with absolute paths everything works, and a relative one is a
- * file that is not there. Never is it a stack trace.
+ * In a working directory that was deleted, absolute paths work and a relative one names a missing file. There is never
+ * a stack trace.
  */
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -13,7 +13,7 @@ const name = 'x86_64/probe-pie';
 const {path: file} = fixture(name);
 const interpreter = '/lib64/ld-linux-x86-64.so.2\n';
 
-/** Run one of the programs in a directory that is gone; COPY is a file to be changed, NEW a directory to be made. */
+/** Run one of the programs in a deleted directory; COPY is a file to be changed, NEW a directory to be made. */
 function runInDeleted(t: ExecutionContext, program: string, ...words: readonly string[]): RunResult {
   const directory = path.join(tempDirectory(t), 'gone');
   const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"';

@@ -6,12 +6,12 @@ export function elfinterp(...args: readonly string[]): RunResult {
   return runElfinterp(args);
 }
 
-/** Run it on a terminal; what it printed there, to both streams. */
+/** Run it on a terminal, and return what it printed there, to both streams. */
 export function onTerminal(env: Readonly<Record<string, string>>, ...args: readonly string[]): string {
   return onNarrowTerminal(0, env, ...args);
 }
 
-/** The same on a terminal of so many columns; 0 is one that does not know. */
+/** The same on a terminal of this many columns; 0 means that it does not know. */
 export function onNarrowTerminal(
   columns: number,
   env: Readonly<Record<string, string>>,

@@ -1,7 +1,7 @@
 /*
- * Strings that would steer a terminal, a page or a picture, in everything that a file and its name can hold, through
- * every command and format: on a terminal, where nothing of them may arrive, and into a pipe, where only data that
- * scripts read may have them.
+ * Strings that would control a terminal, a page or a picture, in everything that a file and its name can hold, through
+ * every command and format: to a terminal, where none of them may arrive, and to a pipe, where only data for scripts
+ * may contain them.
  */
 import {chmodSync, copyFileSync, mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ const hostile = [
   '</script>]]>',
 ].join('');
 
-/** The same where a slash would be another directory. */
+/** The same for file names, which cannot contain a slash. */
 const hostileName = hostile.replaceAll('/', '|');
 
 interface Place {
@@ -49,7 +49,7 @@ function setUp(t: ExecutionContext): Place {
   return {directory, file, sound};
 }
 
-/** Plain strings of the right lengths are edited in, and then replaced byte by byte: an edit would refuse some. */
+/** Edit in plain strings of the right lengths, then replace them byte by byte, because an edit would refuse some. */
 function hostileProgram(): Uint8Array {
   const strings = {
     interpreter: `/i${hostile}`,
@@ -80,7 +80,7 @@ function hostileProgram(): Uint8Array {
   return edited;
 }
 
-/** What a command prints may be data for scripts, which is left as it is where no terminal is. */
+/** A command may print data for scripts, which is left unchanged if the output is not a terminal. */
 interface Case {
   readonly title: string;
   readonly args: readonly string[];
@@ -173,10 +173,10 @@ function casesOf({directory, file, sound}: Place): Case[] {
   ];
 }
 
-/** Everything that may not reach a person: controls other than the line's end, and what turns the writing around. */
+/** Everything that must not reach a person: control characters other than tab and newline, and direction overrides. */
 const dangerous = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|^INJECTED/m;
 
-/** Our own colours, the erasing of the line that shows how far a long run is, and a terminal's way to end a line. */
+/** Our own colours, the erasing of the progress line, and a terminal's line ending. */
 const ours = /\x1b\[[\d;]*m|\r?\x1b\[K|\r(?=\n)/g;
 
 const breaksOut: Readonly<Record<string, RegExp>> = {
@@ -195,7 +195,10 @@ function expectHarmless(t: ExecutionContext, title: string, text: string): void 
   );
 }
 
-/** Run on a terminal of its own; what arrived there. python3's pty copies each byte, `script` would need a shell. */
+/**
+ * Run on a separate terminal, and return what arrived there. python3's pty copies each byte, `script` would need a
+ * shell.
+ */
 function onTerminal(command: string, args: readonly string[]): string {
   const copy = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)';
   const env = {TERM: 'xterm', NO_COLOR: ''};

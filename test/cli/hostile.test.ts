@@ -23,11 +23,11 @@ const names = ['absolute', 'climbing', 'loop', 'chain', 'fifo', 'device', 'direc
 
 interface Trap {
   readonly root: string;
-  /** What must not be touched: a directory beside the chroot, with good libraries of every name that is asked for. */
+  /** What must not be touched: a directory beside the chroot, with good libraries under every requested name. */
   readonly outside: string;
 }
 
-/** A program that asks for libraries by every crooked way, in a chroot where each leads outside or nowhere. */
+/** A program that needs libraries by every devious path, in a chroot where each leads outside or nowhere. */
 function setTrap(t: ExecutionContext): Trap {
   const parent = realpathSync(tempDirectory(t));
   const [root, outside] = [path.join(parent, 'root'), path.join(parent, 'outside')];
@@ -79,7 +79,7 @@ function compile(directory: string, name: string, source: string, args: readonly
   return file;
 }
 
-/** Run elfinterp under strace: what it said, and the real path of every file that it opened. */
+/** Run elfinterp under strace, and return its output and the real path of every file that it opened. */
 function traced(trap: Trap, args: readonly string[]): {stdout: string; stderr: string; opened: string[]} {
   const log = path.join(mkdtempSync(path.join(path.dirname(trap.root), 'trace-')), 'log');
   const tracing = ['-f', '-y', '-qq', '-s', '4096', '-o', log, '-e', 'trace=%file'];

@@ -1,5 +1,5 @@
 /*
- * The pages of the manual: one a command, in words that the help has too, and without a warning of their readers.
+ * The manual pages: one per command, in the same words as the help, and without warnings from man(1).
  */
 import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
 /*
- * A file of any size costs no memory to speak of: 3 GB, sparse, with a program at its head.
+ * A file of any size takes little memory: 3 GB, sparse, with a program at its start.
  */
 import {statSync, truncateSync} from 'node:fs';
 import path from 'node:path';
@@ -22,7 +22,7 @@ function hugeProgram(t: ExecutionContext, size = hugeSize): string {
   return file;
 }
 
-/** Run a command line; what it prints, and the most memory that it had. */
+/** Run a command line, and return what it prints and its peak memory. */
 function measured(
   t: ExecutionContext,
   args: readonly string[],
@@ -101,7 +101,7 @@ for (const args of [['tree'], ['tree', '--json'], ['tree', '--format', 'svg'], [
   );
 }
 
-/** A library whose strings are moved to a LOAD of their own, which a gigabyte that is not on the disk follows. */
+/** A library whose strings are moved to a separate LOAD, followed by a sparse gigabyte. */
 function sparseStrings(t: ExecutionContext): string {
   const before = fixtureBytes('x86_64/libprobe.so.1');
   const {header, format, programHeaders, dynamic} = viewBuffer(before);

@@ -1,5 +1,5 @@
 /*
- * Names that are not UTF-8: Node says another one, and a file of that name may exist.
+ * Names that are not UTF-8: Node reports a different name, and a file of that name may exist.
  */
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';

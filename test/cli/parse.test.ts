@@ -1,5 +1,5 @@
 /*
- * How words become arguments: without yargs where there is no option, and then just as with it.
+ * How words become arguments: without yargs if there are no options, with the same result.
  */
 import test, {type ExecutionContext} from 'ava';
 import {type Command, parseUsage} from '../../src/cli/command.js';
@@ -17,14 +17,14 @@ function* fittingWords({usage}: Command): Generator<string[]> {
     yield Array.from({length: count}, (_, i) => ['7', './a b', '1.50', 'true', 'é'][i] ?? 'x');
 }
 
-/** What a command can see of its arguments; yargs makes of no files sometimes nothing, sometimes an empty list. */
+/** What a command can see of its arguments; for no files, yargs gives sometimes nothing, sometimes an empty list. */
 function seen(args: Readonly<Record<string, unknown>>, {usage, options}: Command): Record<string, unknown> {
   const names = [...parseUsage(usage).parameters.map(({name}) => name), ...Object.keys(options), '--'];
   const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
   return Object.fromEntries(names.map((name) => [name, isEmpty(args[name]) ? undefined : args[name]]));
 }
 
-/** Each option of a command with a value that fits it, in the ways to write that. */
+/** Each option of a command with a fitting value, in each way to write it. */
 function* fittingOptions({options}: Command): Generator<string[]> {
   for (const [name, {type, choices}] of Object.entries(options)) {
     if (type === 'boolean') yield [`--${name}`];
@@ -36,7 +36,7 @@ function* fittingOptions({options}: Command): Generator<string[]> {
   }
 }
 
-/** Options without which a command line is not complete, where they are not among the words. */
+/** The required options that are not among the words. */
 function demanded({options}: Command, words: readonly string[]): string[] {
   return Object.keys(options)
     .filter((name) => options[name]?.demandOption && !words.some((word) => word.startsWith(`--${name}`)))

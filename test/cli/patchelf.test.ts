@@ -1,5 +1,5 @@
 /*
- * elfinterp-patchelf beside the patchelf of this Debian, and the answers of 0.19 to the options that 0.14.3 lacks.
+ * elfinterp-patchelf compared with this Debian's patchelf, and with 0.19's answers to the options that 0.14.3 lacks.
  */
 import {chmodSync, copyFileSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
 /*
- * How far long work has got: on a terminal alone, only when it takes long, and gone afterwards.
+ * The progress of long work: shown only on a terminal, only if it takes long, and erased afterwards.
  */
 import {chmodSync, copyFileSync, statSync, truncateSync} from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import {elfinterp, onTerminal} from './elfinterp.js';
 const name = 'x86_64/probe-pie';
 const shown = '\r\x1b[K';
 
-/** What stands on a terminal in the end, of what was printed there. */
+/** What remains on a terminal of what was printed there. */
 function leftOn(printed: string): string {
   return printed
     .split('\n')

@@ -1,5 +1,5 @@
 /*
- * `elfinterp show` as users have it: in terminals of several widths, as data, as a picture and a page.
+ * `elfinterp show` as users see it: in terminals of several widths, as data, as a picture and a page.
  */
 import {copyFileSync, readFileSync} from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ function show(args: readonly string[], env: NodeJS.ProcessEnv = {}): RunResult {
   return elfinterp(['show', ...args], {env: {LC_ALL: 'C.UTF-8', ...env}});
 }
 
-/** Run in a terminal of its own; what it would show, escape sequences included. */
+/** Run in a separate terminal, and return what it would show, including escape sequences. */
 function inTerminal(t: ExecutionContext, file: string, columns: number, env: NodeJS.ProcessEnv = {}): string {
   const command = `stty cols ${columns}; exec ${process.execPath} ${program} show ${file}`;
   const log = path.join(tempDirectory(t), 'typescript');
@@ -230,7 +230,7 @@ test('--diff --json lists the changed ranges and regions', (t) => {
   t.true(regions.every(({change}) => change !== 'same'));
 });
 
-/** A program with sections, a search path and a name that are an attack on whoever shows them. */
+/** A program with sections, a search path and a name that attack whatever shows them. */
 function hostile(t: ExecutionContext): string {
   const file = path.join(tempDirectory(t), '<img src=x onerror=alert(1)>&"\'');
   copyFileSync(probe, file);
@@ -241,7 +241,7 @@ function hostile(t: ExecutionContext): string {
   return file;
 }
 
-/** Write what is shown to a file that a browser opens; its address. */
+/** Write what is shown to a file for a browser, and return its address. */
 function saved(t: ExecutionContext, args: readonly string[], extension: string): string {
   const {status, stdout, stderr} = show(args);
   t.deepEqual([status, stderr], [0, '']);

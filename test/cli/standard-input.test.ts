@@ -1,5 +1,5 @@
 /*
- * `-` is standard input, and nothing is written to what that is.
+ * `-` is standard input, which is never written to.
  */
 import {closeSync, openSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

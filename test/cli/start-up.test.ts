@@ -1,5 +1,5 @@
 /*
- * What a start loads and leaves behind: compiled code beside the code, for the owner of the package alone.
+ * What a start loads and leaves: compiled code next to the code, only for the owner of the package.
  */
 import {
   chmodSync,
@@ -52,7 +52,7 @@ function cached(cache: string): string[] {
   return existsSync(cache) ? readdirSync(cache).map((name) => name.replace(/-.*/, '')) : [];
 }
 
-/** Loaded before a run, it prints of each file whether there was compiled code, and whether V8 refused it. */
+/** Preloaded in a run, it prints for each file whether there was compiled code, and whether V8 rejected it. */
 const watch = `const vm = require('node:vm'); const {Script} = vm;
   vm.Script = class extends Script {
     constructor(source, options) {

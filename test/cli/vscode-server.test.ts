@@ -14,7 +14,7 @@ import {patchelfProgram} from '../helpers/patchelf.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
-/** Debian's releases and the version of their glibc, as `getconf GNU_LIBC_VERSION` says it there. */
+/** Debian's releases and the version of their glibc, as `getconf GNU_LIBC_VERSION` prints it there. */
 const releases = {bullseye: '2.31', bookworm: '2.36', trixie: '2.41'} as const;
 type Release = keyof typeof releases;
 
@@ -48,7 +48,7 @@ test(
     });
     t.teardown(() => running.kill());
     await once(running.stdout, 'data');
-    // The other order, of which the script's comment says that patchelf breaks the file.
+    // The other order, in which patchelf breaks the file, according to the script's comment.
     patch(t, '--set-interpreter', loader, node);
     patch(t, '--set-rpath', libraries, node);
     const {mtimeMs, ino} = statSync(node);
@@ -66,7 +66,7 @@ interface Server {
   readonly loader: string;
 }
 
-/** A copy of a whole Node, as VS Code Server brings one, and a release's C and C++ libraries in a directory. */
+/** A copy of a whole Node, as VS Code Server ships it, and a release's C and C++ libraries in a directory. */
 function installServer(t: ExecutionContext, release: Release): Server {
   const directory = tempDirectory(t);
   const glibc = path.join(directory, release);
@@ -88,7 +88,7 @@ function patch(t: ExecutionContext, ...args: string[]): void {
   t.deepEqual(run(patchelfProgram, args), {status: 0, signal: null, stdout: '', stderr: ''});
 }
 
-/** All that node has loaded comes from where it was sent. */
+/** Check that everything node has loaded comes from the given directory. */
 function checkLibraries(t: ExecutionContext, node: string, libraries: string): void {
   const loaded = output(node, ['-p', 'process.report.getReport().sharedObjects.join("\\n")'])
     .trim()

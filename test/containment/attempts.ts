@@ -29,7 +29,7 @@ export interface Attempt {
 
 export type Group = keyof typeof groups;
 
-/** A link in the place of a component, to its counterpart outside. */
+/** A link in place of a path component, to its counterpart outside. */
 const links: Readonly<Record<string, (target: string, root: string) => string>> = {
   absolute: (target) => target,
   climbing: (target) => `${'../'.repeat(20)}${target.slice(1)}`,
@@ -62,7 +62,7 @@ function* linkAttempts(): Generator<Attempt> {
   }
 }
 
-/** What stands where a file should: made once, and linked into each place. */
+/** Special files in place of a regular file: made once, and linked into each place. */
 const specials: Readonly<Record<string, (to: string, place: Place) => void>> = {
   'a FIFO': (to, place) =>
     linkSync(
@@ -119,7 +119,7 @@ function* specialAttempts(): Generator<Attempt> {
   }
 }
 
-/** Names that a file can ask for, or be called by. */
+/** Names that a file can request or have. */
 function hostileNames({outside}: Place): Readonly<Record<string, string>> {
   const up = '../'.repeat(20);
   return {
@@ -191,7 +191,7 @@ function* nameAttempts(): Generator<Attempt> {
 
 type Json = Record<string, unknown> & {files: Record<string, unknown>[]; programs: Record<string, unknown>[]};
 
-/** What somebody can do to the list of a bundle. */
+/** What somebody can do to the manifest of a bundle. */
 const lies: Readonly<Record<string, (manifest: Json, place: Place) => unknown>> = {
   'no JSON': () => undefined,
   'an array': () => [],
@@ -291,7 +291,7 @@ function* manifestAttempts(): Generator<Attempt> {
   for (const name of ['chroot install, again', 'chroot remove'] as const) yield* stagingAttempts(name);
 }
 
-/** What looks like the remains of a run that was killed, for the next one to put back. */
+/** What looks like the remains of a killed run, for the next run to recover. */
 function* stagingAttempts(operation: OperationName): Generator<Attempt> {
   const staging = '.elfinterp-staging-1-x';
   yield {
@@ -350,7 +350,7 @@ function* stagingAttempts(operation: OperationName): Generator<Attempt> {
   }
 }
 
-/** What dpkg and debootstrap write down, as somebody might have it. */
+/** The architecture that dpkg and debootstrap record, as somebody might forge it. */
 const architectures: Readonly<Record<string, string>> = {
   'a path': '../../../../etc/passwd',
   'an absolute path': '/etc/passwd',
@@ -437,7 +437,7 @@ function everyPath(): [OperationName, string][] {
   );
 }
 
-/** Put something in the place of what stands at a path; directories on the way are made. */
+/** Replace what is at a path; missing directories are made. */
 function replace(root: string, path: string, make: (to: string) => void): void {
   const to = join(root, path);
   if (lstatSync(to, {throwIfNoEntry: false}) !== undefined) renameSync(to, join(root, `was-${basename(to)}`));
@@ -479,7 +479,7 @@ function privateProgram(place: Place): string {
   );
 }
 
-/** A program of somebody else's, with a loader of his: what would be run to see whether it is isolated. */
+/** Somebody else's program with its own loader, which would be run to see whether it is isolated. */
 function evilProgram(place: Place): string {
   const loader = once(place, 'evil-ld.so', (path) => {
     writeFileSync(path, Buffer.concat([readFileSync('/lib64/ld-linux-x86-64.so.2'), Buffer.from(secret)]), {

@@ -1,7 +1,7 @@
 /*
- * A root that somebody prepared who wants out of it. Each escape is tried on every command that takes a root, under
- * strace: nothing outside may be opened, run or changed, nothing of it may be carried in or told, and no device, FIFO
- * or socket may be opened. The last lines say how many were tried.
+ * A root prepared by somebody who wants to get out of it. Each escape is tried on every command that takes a root,
+ * under strace: nothing outside may be opened, run or changed, nothing of it may be copied in or disclosed, and no
+ * device, FIFO or socket may be opened. The last lines say how many were tried.
  */
 import {execFile} from 'node:child_process';
 import {join} from 'node:path';
@@ -55,7 +55,7 @@ test.after.always('totals', (t) => {
   );
 });
 
-/** How many are tried in all, at least: a change that loses some is noticed. */
+/** The least number to try in all, so that a change that loses some is noticed. */
 test('the escapes are as many as ever', (t) => {
   const count = Object.values(groups).reduce((sum, attempts) => sum + [...attempts()].length, 0);
   t.true(count >= 2000, String(count));
@@ -118,9 +118,9 @@ function runWorker([program, ...args]: readonly [string, ...string[]]): Promise<
   });
 }
 
-/** Whether a deed is one that no attempt may bring about. */
+/** Whether a deed is one that no attempt may cause. */
 function leadsOut({kind, path, isDevice, line}: Deed, parent: string): boolean {
-  // The table of the run's own namespace, which is seen through a process in it, and never the machine's.
+  // The table of the run's own namespace, reached through a process in it, never the machine's.
   if (/"\/proc\/\d+\/root\/proc\/sys\/fs\/binfmt_misc\/register"/.test(line)) return false;
   const rest = path.startsWith(`${parent}/`) ? path.slice(parent.length + 1) : '';
   const isIn = /^(root|into)(\/|$)/.test(rest);
@@ -131,8 +131,8 @@ function leadsOut({kind, path, isDevice, line}: Deed, parent: string): boolean {
 }
 
 /**
- * What every process writes to, and what a run has to: the id map of its namespace, its table, and the tmpfs on /proc/fs
- * that becomes the /dev of the chroot. On a /proc no file can be made.
+ * What every process writes to, and what a run has to write to: the id map of its namespace, its table, and the tmpfs
+ * on /proc/fs that becomes the /dev of the chroot. No file can be made on /proc.
  */
 function isHarmless(path: string): boolean {
   return /^\/dev\/(null|tty|pts\/\d+)$|^\/proc\/(\d+|self|fs)\/|^pipe:|^socket:/.test(path);

@@ -1,7 +1,7 @@
 /*
- * Root at work in the directory of an ordinary user who waits there for him (swapper.c): for each command that writes,
- * and for what it reads. In each round the user tries once or more to have root read, change or remove what is not the
- * user's. What must not have happened is looked at after each round, while the user stands still.
+ * Root works in the directory of an ordinary user who attacks it (swapper.c): for each command that writes, and for
+ * what it reads. In each round the user tries at least once to make root read, change or remove what is not the user's.
+ * After each round, while the user is stopped, the test checks that this did not happen.
  */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -39,11 +39,11 @@ export interface Ground {
   readonly base: string;
   /** The user's. */
   readonly home: string;
-  /** A chroot in it, the user's as well. */
+  /** A chroot in it, also the user's. */
   readonly chroot: string;
   /** Root's. */
   readonly outside: string;
-  /** A static program that goes for an emulator. */
+  /** A static program that passes for an emulator. */
   readonly emulator: string;
 }
 
@@ -51,7 +51,7 @@ export interface Duel {
   readonly title: string;
   /** What is watched and what is exchanged: two names, or staging directories and a name. */
   readonly swap: (ground: Ground) => readonly [watched: string, a: string, b: string];
-  /** Make everything as it is before a round. */
+  /** Set everything up for a round. */
   readonly prepare: (ground: Ground) => unknown;
   readonly act: (ground: Ground) => unknown;
 }
@@ -225,7 +225,7 @@ export const duels: readonly Duel[] = [
   },
 ];
 
-/** With a debootstrap that only shows where it was sent: the real one would need a mirror, and minutes. */
+/** Use a fake debootstrap that only shows where it was directed: the real one would need a mirror, and minutes. */
 async function create({base}: Ground, target: string): Promise<unknown> {
   const {PATH} = process.env;
   const bin = join(base, 'bin');
@@ -261,7 +261,7 @@ export interface Score {
   readonly lost: readonly string[];
 }
 
-/** Fight a duel in an empty directory of root's, until there were enough rounds. */
+/** Fight a duel in an empty directory of root's, until there are enough rounds. */
 export async function fight(
   {swap, prepare, act}: Duel,
   base: string,
@@ -311,7 +311,7 @@ function makeGround(base: string): Ground {
   writeFileSync(join(outside, 'secret'), secret, {mode: 0o600});
   mkdirSync(join(outside, 'private'), {mode: 0o700});
   writeFileSync(join(outside, 'private', secret), '', {mode: 0o600});
-  // What everybody may list, and in it, after a file for all, what nobody else may.
+  // A directory that everybody may list; in it, after a public file, one that only root may list.
   mkdirSync(join(outside, 'shelf/private'), {recursive: true});
   chmodSync(join(outside, 'shelf/private'), 0o700);
   writeFileSync(join(outside, 'shelf/a'), '');
@@ -327,7 +327,7 @@ function makeGround(base: string): Ground {
   return {base, home, outside, emulator, chroot: join(home, 'chroot')};
 }
 
-/** Only called while the user stands still. */
+/** Call this only while the user is stopped. */
 async function reset(ground: Ground, prepare: Duel['prepare']): Promise<void> {
   for (const directory of [into(ground), ...readdirSync(ground.home).map((name) => join(ground.home, name))])
     rmSync(directory, {recursive: true, force: true});
@@ -337,13 +337,13 @@ async function reset(ground: Ground, prepare: Duel['prepare']): Promise<void> {
   await prepare(ground);
 }
 
-/** A bundle in a directory that is the user's. */
+/** Install a bundle in a directory of the user's. */
 async function installed({chroot, emulator}: Ground): Promise<void> {
   own(join(chroot, 'debootstrap'), (path) => mkdirSync(path));
   await installEmulator(chroot, [emulator]);
 }
 
-/** A directory of root's that lies in one of the user's, who may give it another name and nothing else. */
+/** A directory of root's inside one of the user's, who may only rename it. */
 export function treasury(directory: string): void {
   mkdirSync(join(directory, 'treasury/new'), {recursive: true, mode: 0o700});
   writeFileSync(join(directory, 'treasury/new/treasure'), secret);
@@ -359,7 +359,7 @@ function losses(
   const carried = [...filesBelow(join(base, 'into')), ...filesBelow(home)].filter(
     (path) => !path.endsWith('/treasure') && readFileSync(path).includes(secret),
   );
-  // Where everybody may make a directory, root takes only his own.
+  // Where everybody may make directories, root must work only in its own.
   const worked = directoriesIn(join(base, 'into')).filter(
     (path) => lstatSync(path).uid === user && existsSync(join(path, 'debootstrap')),
   );
@@ -410,7 +410,7 @@ export function link(target: string, path: string): void {
   output('chown', ['-h', `${user}:${user}`, path]);
 }
 
-/** Stop the user, and wait until he stands still. */
+/** Stop the user's process, and wait until it has stopped. */
 function halt({pid}: {readonly pid?: number | undefined}): void {
   process.kill(pid ?? 0, 'SIGSTOP');
   for (let state = ''; state !== 'T' && state !== 'Z'; ) {

@@ -1,6 +1,6 @@
 /*
- * Root edits a file of somebody else's, who exchanges the names of files and directories meanwhile. Each round is one
- * command and one attack; afterwards nothing outside of his directory may have been read, changed, made or removed.
+ * Root edits a file of another user, who meanwhile exchanges the names of files and directories. Each round is one
+ * command and one attack; afterwards nothing outside the user's directory may have been read, changed, made or removed.
  */
 import {type ChildProcess, type ChildProcessByStdio, fork, spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -43,7 +43,7 @@ const commands = {
   'elfinterp-chrpath': {program: 'chrpath', args: (file: string) => ['-r', '/x', file]},
 } as const;
 
-/** What is exchanged for a link to what is outside; `output` is about the file and directory of --output. */
+/** What is replaced by a link to the outside; `output` means the file and directory of --output. */
 const attacks = ['workspace', 'file', 'directory', 'output file', 'output directory'] as const;
 
 export interface EditRace {
@@ -58,7 +58,7 @@ export const editRaces: readonly EditRace[] = (Object.keys(commands) as EditRace
       .map((attack) => ({command, attack})),
 );
 
-/** What came of the rounds of a race. */
+/** The results of a race. */
 export interface EditRaceResult {
   readonly rounds: number;
   readonly swaps: number;
@@ -67,14 +67,14 @@ export interface EditRaceResult {
   readonly escapes: readonly string[];
 }
 
-/** Those who take part in races: the worker is root, the swapper is not. */
+/** The participants of races: a worker that is root, and a swapper that is not. */
 export class EditRaces {
   readonly #base: string;
   readonly #worker: ChildProcess;
   readonly #swapper: ChildProcessByStdio<Writable, Readable, null>;
   readonly #answers: AsyncIterator<string>;
 
-  /** @param project whose code is run, if not this one's */
+  /** @param project the one whose code is run; this one by default */
   constructor(base: string, project = projectDirectory) {
     this.#base = base;
     chmodSync(base, 0o755);
@@ -135,7 +135,7 @@ interface Settings {
   readonly into: 'full' | 'empty';
 }
 
-/** Every combination has its turn, with ever other delays. */
+/** Every combination takes its turn, with varying delays. */
 function settingsOf(round: number): Settings {
   return {
     size: round % 2 === 0 ? 'small' : 'large',
@@ -200,7 +200,7 @@ function makeHome(base: string, {size}: Settings): string {
 }
 
 function escapesFrom(home: string, outside: string, before: string): string[] {
-  // With types, links are not gone through.
+  // With file types, readdirSync does not follow links.
   const made = readdirSync(home, {recursive: true, withFileTypes: true})
     .filter((entry) => !entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))

@@ -1,5 +1,6 @@
 /*
- * Somebody who owns the directory that root works in. Run as root with his user number; what it does, it does as him.
+ * Plays the owner of the directory that root works in. Run it as root with the owner's user number; it acts as that
+ * user.
  *
  *   edit-swapper UID
  *
@@ -8,10 +9,10 @@
  *   workspace WATCHED - LINK TRIGGER MICROSECONDS TIMES
  *       rename every workspace that appears in a directory away, and put a link in its place
  *   exchange WATCHED NAME LINK TRIGGER MICROSECONDS TIMES
- *       exchange two names TIMES times, 0 for as often as can be
+ *       exchange two names TIMES times, 0 for as often as possible
  *
- * TRIGGER is `event` (something in WATCHED was opened, read or made) or `timer` (now); then so many microseconds pass.
- * An empty line ends the round; it prints how many names were swapped.
+ * TRIGGER is `event` (something in WATCHED was opened, read or made) or `timer` (now); then MICROSECONDS pass. An empty
+ * line ends the round; it prints how many names were swapped.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -29,7 +30,7 @@ static char what[16], watched[512], name[512], target[512], trigger[16];
 static long delay, times;
 static unsigned long count, rounds;
 
-/* Exactly, and so without sleep, whose grain is coarser than the moments that count. */
+/* Busy-wait, because sleep is too coarse for the windows that matter. */
 static void pass(long microseconds) {
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
@@ -71,7 +72,7 @@ static void attack(void) {
     }
 }
 
-/* Wait for the moment. Returns 0 when the round is over before. */
+/* Wait for the trigger. Returns 0 if the round ends first. */
 static int await(int events) {
     struct pollfd both[2] = {{0, POLLIN, 0}, {events, POLLIN, 0}};
     for (;;) {

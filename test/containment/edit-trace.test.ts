@@ -1,6 +1,6 @@
 /*
- * Which paths an edit looks up, out of strace's log: each name on the way to the file once, as a name in the directory
- * before it, and from then on nothing but names in directories that are held.
+ * Which paths an edit looks up, from strace's log: each name on the way to the file once, relative to the directory
+ * before it, and from then on only names in open directories.
  */
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
@@ -22,7 +22,7 @@ const words: Readonly<Record<string, (file: string) => readonly string[]>> = {
   'elfinterp-chrpath': (file) => ['-r', '/x', file],
 };
 
-/** A name in a directory that is held, or that directory itself. */
+/** A name in an open directory, or that directory itself. */
 const held = /^\/proc\/self\/fd\/\d+(\/[^/]+)?$/;
 
 for (const [command, args] of Object.entries(words))
@@ -86,7 +86,7 @@ function trace(t: ExecutionContext, program: string, args: readonly string[], cw
   const {status, stderr} = run(command, words, {cwd, env});
   t.is(status, 0, stderr);
   const all = readPaths(log);
-  // Before it opens the script, Node looks for itself, and for what may belong to it.
+  // Before it opens the script, Node looks up itself and its own files.
   const start = all.findLastIndex(({path}) => path.startsWith(projectDirectory));
   return all.slice(start + 1);
 }

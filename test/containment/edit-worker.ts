@@ -1,6 +1,6 @@
 /*
  * Runs command lines of elfinterp in one process, as often as a race needs: each message is a program and its
- * arguments, each answer the exit status. The project whose code is run is the one argument.
+ * arguments, each answer the exit status. The only argument is the project whose code is run.
  */
 import {createRequire} from 'node:module';
 import {join} from 'node:path';

@@ -1,6 +1,6 @@
 /*
- * After the first open, no path of a user's directory is looked up again: strace shows every path that is given to the
- * kernel, and they all begin with a descriptor.
+ * After the first open, no path of a user's directory is looked up again: strace shows every path passed to the kernel,
+ * and they all begin with a descriptor.
  */
 import {chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -23,7 +23,7 @@ function makeHome(t: ExecutionContext): string {
   return home;
 }
 
-/** The calls that give the kernel a path that begins with a directory. */
+/** The calls that pass the kernel a path beginning with the user's directory. */
 function lookUps(t: ExecutionContext, home: string, args: readonly string[]): string[] {
   const log = join(tempDirectory(t), 'log');
   const tracing = ['-f', '--seccomp-bpf', '-qq', '-s', '4096', '-o', log, '-e', 'trace=%file'];

@@ -1,4 +1,4 @@
-/* What is done to a root whose owner wants it to lead outside: every command that takes a root. */
+/* The operations on a root whose owner wants to lead them outside: every command that takes a root. */
 
 import {bundle} from '../../src/bundle/bundle.js';
 import {diagnose} from '../../src/chroot/doctor/diagnose.js';
@@ -16,7 +16,7 @@ export interface Operation {
   readonly withBundle: boolean;
   /** Whether it changes the root. */
   readonly changes: boolean;
-  /** Paths of the root that it looks at or writes. */
+  /** Paths in the root that it reads or writes. */
   readonly paths: readonly string[];
   run(place: Place): unknown;
 }

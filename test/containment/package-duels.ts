@@ -1,5 +1,5 @@
 /*
- * More duels (duels.ts): root packs, unpacks and repairs what lies in the home of an ordinary user.
+ * More duels (duels.ts): root packs, unpacks and repairs files in the home of an ordinary user.
  */
 import {chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -9,7 +9,7 @@ import {repairPackage} from '../../src/package/repair/repair.js';
 import {output} from '../helpers/tools.js';
 import {type Duel, type Ground, link, own, secret, treasury} from './duels.js';
 
-/** What is made once: a program and an addon that ask for a library in the user's home, and the program packed. */
+/** What is made once: a program and an addon that need a library in the user's home, and the packed program. */
 const parts = ({base}: Ground) => join(base, 'parts');
 const libraryName = 'libprobe.so.1';
 
@@ -28,7 +28,7 @@ async function prepareParts(ground: Ground): Promise<void> {
     own(join(home, to), (path) => copyFileSync(join(parts(ground), from), path));
 }
 
-/** Outside, the same names are those of files that only root may read. */
+/** Outside, files with the same names may be read only by root. */
 async function makeParts(ground: Ground): Promise<void> {
   const {home, outside} = ground;
   const directory = parts(ground);
@@ -70,7 +70,7 @@ function exchange(name: string, target: string): Pick<Duel, 'swap' | 'prepare'> 
   };
 }
 
-/** Staging directories in one of the user's, and a directory of root's that he puts in their place. */
+/** Staging directories in a directory of the user's, who replaces them by a directory of root's. */
 function takeStaging(name: string): Pick<Duel, 'swap' | 'prepare'> {
   return {
     swap: ({home}) => ['staging', join(home, name), join(home, name, 'treasury')],

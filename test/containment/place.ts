@@ -1,7 +1,7 @@
 /*
- * Where escapes are tried: a root, and beside it everything that a way out of it could find. `outside` is a copy of
- * the whole root, so that whoever follows a link out of the root finds there what he looks for; only that each file
- * ends with a secret by which it is known wherever it is carried.
+ * Where escapes are tried: a root, and beside it everything that a way out of it could find. `outside` is a copy of the
+ * whole root, so that a command that follows a link out of the root finds there what it looks for; but each file ends
+ * with a secret that identifies it wherever it is copied.
  */
 import {execFileSync} from 'node:child_process';
 import {
@@ -30,7 +30,7 @@ export interface Place {
   readonly outside: string;
   /** A target for bundles that are made out of the root. */
   readonly into: string;
-  /** A program of this machine that stands for an emulator, small enough to be bundled often. */
+  /** A program of this machine that stands in for an emulator, small enough to be bundled often. */
   readonly emulator: string;
   /** Put root and target back as they were. */
   reset(): void;
@@ -59,7 +59,7 @@ export async function makePlace(parent: string, withBundle: boolean): Promise<Pl
 const copy = {recursive: true, verbatimSymlinks: true, preserveTimestamps: true};
 const system = 'lib/x86_64-linux-gnu';
 
-/** ARM programs to be emulated, and a program of this machine that finds libraries in every way there is. */
+/** ARM programs to be emulated, and a program of this machine that finds libraries in every possible way. */
 function makeRoot(root: string): void {
   const add = (path: string, content: Uint8Array | string) => {
     mkdirSync(dirname(join(root, path)), {recursive: true});

@@ -1,7 +1,7 @@
 /*
  * A process that swaps a directory of the root for a link, and back, thousands of times a second, while each command
- * goes through it. What was looked at is then not what is used; whatever comes of it, nothing outside may be read or
- * changed. Each race is run for some seconds, since nobody can say when the wrong moment comes.
+ * goes through it. What was checked is then not what is used; even so, nothing outside may be read or changed. Each
+ * race runs for some seconds, because the wrong moment cannot be predicted.
  */
 import {type ChildProcessByStdio, spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -37,12 +37,12 @@ import {filesWithSecret, makePlace, type Place, secret, snapshot} from './place.
 
 interface Race {
   readonly withBundle: boolean;
-  /** The directory of the root that is swapped for a link to its counterpart; `staging` for every one of that kind. */
+  /** The directory of the root that is swapped for a link to its counterpart; `staging` for every staging directory. */
   readonly swapped: string;
   /** Make what is outside worth reaching. */
   prepare?(place: Place): void;
   run(place: Place): unknown;
-  /** Whether the root has to be made anew after each round. */
+  /** Whether the root has to be recreated after each round. */
   readonly changes: boolean;
 }
 
@@ -162,7 +162,7 @@ function compileRacer(t: ExecutionContext): string {
   return racer;
 }
 
-/** One round: the racer is at it before the command starts, and until it has ended. */
+/** One round: the racer runs from before the command starts until it has ended. */
 async function runRace(t: ExecutionContext, {swapped, run}: Race, place: Place, program: string) {
   const racer = spawn(program, argumentsFor(swapped, place), {stdio: ['ignore', 'pipe', 'inherit']});
   await once(racer, 'spawn');

@@ -1,8 +1,8 @@
 /*
- * Somebody who changes a root while it is used.
+ * Plays somebody who changes a root while it is in use.
  *
- *   racer swap A B              exchange two names, as fast as can be
- *   racer staging ROOT TARGET   put a link to TARGET in the place of every staging directory that appears
+ *   racer swap A B              exchange two names, as fast as possible
+ *   racer staging ROOT TARGET   replace every staging directory that appears by a link to TARGET
  *
  * SIGTERM ends it; it then prints how often it did so.
  */

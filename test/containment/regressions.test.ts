@@ -1,4 +1,4 @@
-/* What was found wrong with roots and bundles, each by what it did. */
+/* Bugs found in the handling of roots and bundles, each named by its effect. */
 import {createHash} from 'node:crypto';
 import {
   chmodSync,
@@ -28,7 +28,7 @@ import {output, run, withTools} from '../helpers/tools.js';
 
 const list = 'debootstrap/qemu-libs/manifest.json';
 
-/** A bundle whose manifest says something else than what was installed. */
+/** A bundle whose manifest differs from what was installed. */
 async function lyingBundle(t: ExecutionContext, file: object): Promise<string> {
   const into = tempDirectory(t);
   chmodSync(into, 0o755);
@@ -48,14 +48,14 @@ test('a manifest had a private file copied to where everybody reads it', async (
     message: /to rebuild/,
   });
   t.false(existsSync(join(into, 'debootstrap/x')));
-  // Named by the caller, it is what he wants.
+  // If the caller names it, it is wanted.
   await bundle(['/bin/false'], {...place, into, files: [{source, target: 'x'}]});
   t.is(readFileSync(join(into, 'debootstrap/x'), 'utf8'), 'secret');
 });
 
 test('a manifest had a private file of the root copied under another mode, or a program get the set-user-ID bit', async (t) => {
   for (const mode of [0o600, 0o4755, 0o777]) {
-    // Nobody else may read that, and it is not written again.
+    // Nobody else may read a file of this mode, and it is not rewritten.
     const stays = mode === 0o600;
     const sha256 = createHash('sha256').update('secret').digest('hex');
     const into = await lyingBundle(t, {role: 'data', path: '/debootstrap/x', sha256, size: 6, mode});

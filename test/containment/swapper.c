@@ -1,11 +1,11 @@
 /*
- * An ordinary user who waits in his own directory for root.
+ * Plays an ordinary user who waits for root in a directory of that user's.
  *
  *   swapper USER WATCHED A B    when something happens in WATCHED, exchange the names A and B, and back again
- *   swapper USER staging DIR B  when a staging directory or a workspace appears in DIR, move it away and B to its place
+ *   swapper USER staging DIR B  when a staging directory or a workspace appears in DIR, move it away and put B in its place
  *   swapper USER arrival A B    give B the name A, which nothing has yet, and back again
  *
- * The time between what happens and the exchange goes from 0 to 5 ms, a little more each time. SIGTERM ends it; it then
+ * The delay between the event and the exchange goes from 0 to 5 ms, a little more each time. SIGTERM ends it; it then
  * prints how often it did so.
  */
 #define _GNU_SOURCE
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     puts("ready");
     fflush(stdout);
     for (long delay = 0; !stop; delay = (delay + 137) % 5000) {
-        // Now and then without an event, too: what is opened by O_PATH makes none.
+        // Sometimes act without an event: opening with O_PATH causes none.
         poll(&events, 1, 1 + delay / 1000);
         while (read(events.fd, buffer, sizeof buffer) > 0) continue;
         wait_us(delay);

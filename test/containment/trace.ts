@@ -1,6 +1,6 @@
 /*
- * What a process did to the file system, out of strace's log: which files it opened, by the real path that the kernel
- * gave, and which paths it changed.
+ * What a process did to the file system, from strace's log: which files it opened, by the real path that the kernel
+ * reported, and which paths it changed.
  */
 import {readFileSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -18,7 +18,7 @@ export interface Deed {
 /** The deeds between the marks of attempts. */
 export function readDeeds(log: string): Deed[] {
   const deeds: Deed[] = [];
-  /** Where the descriptors of each process lead: `/proc/self/fd/N/name` stands in the log as it was said. */
+  /** Where the descriptors of each process lead, because the log shows `/proc/self/fd/N/name` as passed. */
   const descriptors = new Map<string, string>();
   let attempt = 0;
   for (const line of completeLines(readFileSync(log, 'latin1'))) {
@@ -40,18 +40,18 @@ export function readDeeds(log: string): Deed[] {
   return deeds;
 }
 
-/** A path that a call was given, as it was said; one beside a descriptor as `/proc/self/fd/N/path`. */
+/** A path exactly as passed to a call; one relative to a descriptor is `/proc/self/fd/N/path`. */
 export interface Said {
   readonly call: string;
   readonly path: string;
   readonly line: string;
 }
 
-/** Every path that the file calls of a trace (`-e trace=%file`) were given, those that failed too, in their order. */
+/** Every path passed to the file calls of a trace (`-e trace=%file`), in order, including failed calls. */
 export function readPaths(log: string): Said[] {
   return [...completeLines(readFileSync(log, 'latin1'))].flatMap((line) => {
     const [, call = '', args = ''] = /^\d+ +(\w+)\((.*)\) += /.exec(line) ?? [];
-    // What a link says, and what a program is told, are not looked up.
+    // The target of a link and the arguments of a program are not looked up.
     if (/^(execve|execveat|getcwd)?$/.test(call)) return [];
     const paths = [...args.matchAll(/(?:(\d+)(?:<[^>]*>)?, )?"((?:[^"\\]|\\.)*)"/g)].map(
       ([, directory, path = '']) =>
@@ -78,14 +78,14 @@ function deedsOf(call: string, args: string, opened: string | undefined): [Deed[
       call,
     )
   ) {
-    // Of a link, what it says is not a path that is used.
+    // The target of a new link is not a path that is used.
     const used = call.startsWith('symlink') ? paths.slice(1) : paths;
     return used.filter((path) => path.startsWith('/')).map((path) => ['change', path]);
   }
   return [];
 }
 
-/** strace splits a call during which another process had its turn. */
+/** strace splits a call if another process is traced during it. */
 function* completeLines(text: string): Generator<string> {
   const begun = new Map<string, string>();
   for (const line of text.split('\n')) {

@@ -1,5 +1,5 @@
 /*
- * What another user writes into a file of his decides what root copies for it. No race is needed for that.
+ * What a user writes into their own file decides what root copies for it. This needs no race.
  */
 import {chmodSync, chownSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';

@@ -1,6 +1,6 @@
 /*
- * Tries the escapes of one group on one operation, each in a fresh root, and prints a line of JSON for each. It runs in a process of
- * its own, under strace: what is between the two marks of an attempt is what elfinterp did.
+ * Tries the escapes of one group on one operation, each in a fresh root, and prints a line of JSON for each. It runs in
+ * a separate process under strace: what elfinterp did is between the two marks of an attempt.
  */
 import {lstatSync, readdirSync, writeSync} from 'node:fs';
 import {ElfError} from '../../src/errors.js';
@@ -13,7 +13,7 @@ export interface Outcome {
   readonly name: string;
   /** `done`, or the code of the error. */
   readonly outcome: string;
-  /** What got out, or what went wrong besides, in words. */
+  /** What got out, or what else went wrong, in words. */
   readonly escapes: readonly string[];
 }
 

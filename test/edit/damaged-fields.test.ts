@@ -1,7 +1,7 @@
 /*
- * Bad input, field by field: every field of every header, dynamic entry, note, version and hash table gets values out of
- * its range. All that can be read is read, and an edit either does what it says or is refused; nothing else is thrown,
- * and no plan is stopped by the checker (what each input is put through stands in test/fuzz/target.ts).
+ * Bad input, field by field: every field of every header, dynamic entry, note, version and hash table gets values out
+ * of its range. Everything readable is read, and an edit either does what it says or is refused; nothing else is
+ * thrown, and the checker rejects no plan (test/fuzz/target.ts defines what runs on each input).
  */
 import test from 'ava';
 import {openElfBuffer} from '../../src/index.js';

@@ -1,5 +1,5 @@
 /*
- * What a dynamic loader and a static-pie program may be given: decided by what they do, which is tried here.
+ * Which edits a dynamic loader and a static-pie program may get depends on how they behave, which is tried here.
  */
 import {copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -74,7 +74,7 @@ test(
     const directory = tempDirectory(t);
     const source = path.join(directory, 'hello.c');
     writeFileSync(source, '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n');
-    // musl-gcc takes -static-pie and links a program with an interpreter all the same.
+    // musl-gcc accepts -static-pie, but still links a program with an interpreter.
     const musl = '/usr/lib/x86_64-linux-musl';
     const ends = ['rcrt1.o', 'crti.o', 'crtn.o'].map((name) => `${musl}/${name}`);
     const muslOptions = ['-static', '-nostartfiles', '-fPIE', '-Wl,-pie,--no-dynamic-linker', ...ends];

@@ -1,10 +1,10 @@
 /*
- * Every edit of every linker's output for every machine, alone and in random combinations. What is asked of each
- * result stands in matrix-trial.ts. The tables of what was tried are printed.
+ * Every edit of every linker's output for every machine, alone and in random combinations. matrix-trial.ts defines what
+ * each result must satisfy. Prints tables of what was tried.
  *
- * ELFINTERP_RUNS says how many random combinations are tried, ELFINTERP_SEED which random numbers are used;
- * with ELFINTERP_EVERY=1 each edit is tried alone on every layout, else on one of each linker's; with
- * ELFINTERP_STRIPPERS=all every stripper strips each result, else they take turns.
+ * ELFINTERP_RUNS is the number of random combinations to try, ELFINTERP_SEED the seed of the random numbers; with
+ * ELFINTERP_EVERY=1 each edit is tried alone on every layout, otherwise on one for each linker; with
+ * ELFINTERP_STRIPPERS=all every stripper strips each result, otherwise they take turns.
  */
 import path from 'node:path';
 import test from 'ava';
@@ -88,7 +88,7 @@ interface RowProgram extends MatrixProgram {
   readonly row: string;
 }
 
-/** One group a linker and kind of file. */
+/** One group per linker and kind of file. */
 function linkersOf(programs: readonly MatrixProgram[]): RowProgram[][] {
   const groups = new Map<string, RowProgram[]>();
   for (const program of programs) {

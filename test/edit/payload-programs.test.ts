@@ -17,7 +17,7 @@ import {output, withTools} from '../helpers/tools.js';
 const source = fileURLToPath(new URL('../../../test-binaries/sources/payload.c', import.meta.url));
 const everywhere = 'trailer found, offset found, end of image found\n';
 
-/** Link the program, and put behind it what it looks for. */
+/** Link the program, and append what it looks for. */
 function pack(t: ExecutionContext, linker: string, isAppImage = false): string {
   const file = path.join(tempDirectory(t), 'packed');
   output('gcc', [`-fuse-ld=${linker}`, '-O1', '-o', file, source]);

@@ -1,6 +1,6 @@
 /*
- * What holds for every plan: it composes, it is pure, it is the least that has to be written, and the checker behind
- * it refuses the plans that would break a program.
+ * What holds for every plan: it composes, it is pure, it writes the least possible, and the checker rejects plans that
+ * would break a program.
  */
 import {existsSync, readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
@@ -148,7 +148,7 @@ function check(
   }
 }
 
-/** One program header, changed: where it stands, and its new bytes. */
+/** One changed program header: its offset and its new bytes. */
 function changedSegment(view: ElfView, find: (phdr: Phdr) => boolean, change: (phdr: Phdr) => Partial<Phdr>) {
   const index = view.programHeaders.findIndex(find);
   const phdr = view.programHeaders[index];
@@ -179,9 +179,9 @@ const executable = isLoad(PF.PF_R | PF.PF_X);
 const readOnly = isLoad(PF.PF_R);
 const ofType = (type: number) => (p: Phdr) => p.p_type === type;
 
-/** Fields of a request that say how to edit, not what comes of it. */
+/** Fields of a request that say how to edit, not what the result is. */
 type Modifiers = 'allowRelative' | 'addInterpreter' | 'payload';
-/** What nothing would check: a new edit has a field in check/promise.ts. */
+/** The fields that nothing would check: a new edit needs a field in check/promise.ts. */
 type Unchecked = Exclude<keyof EditRequest, keyof Requested | Modifiers>;
 
 test('every edit is known to the checker', (t) => {
@@ -310,7 +310,7 @@ const refused: Readonly<
   ],
 };
 
-/** The data of a program start within a page; here the read-only LOAD before them ends behind that page's start. */
+/** The data of a program start within a page; here the read-only LOAD before them ends after that page's start. */
 function reachingIntoDataPage(view: ElfView) {
   const data = view.programHeaders.find(writable)?.p_vaddr ?? 0n;
   const constants = view.programHeaders.filter(readOnly).at(-1);

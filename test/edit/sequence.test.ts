@@ -1,6 +1,6 @@
 /*
- * Several edits in one request give the file that they give one after another, and whatever the order of unrelated
- * ones, the file reads the same and runs.
+ * Several edits in one request give the same file as one after another. Whatever the order of unrelated ones, the file
+ * reads the same and runs.
  */
 import test from 'ava';
 import {

@@ -1,9 +1,9 @@
 /*
- * Every program of this machine's /usr/bin is given an interpreter path of 200 bytes, which must not make it grow;
- * then eu-elflint, elfinterp and the program itself are asked whether anything else changed.
+ * Every program of this machine's /usr/bin is given an interpreter path of 200 bytes, which must not make it grow; then
+ * eu-elflint, elfinterp and the program itself show whether anything else changed.
  *
- * Programs run as nobody where the test is root, in an empty directory, without a terminal, and are killed with all
- * their children after some seconds. Whatever cannot be compared is counted and named, never left out.
+ * Programs run as nobody if the test is root, in an empty directory, without a terminal, and are killed with all their
+ * children after some seconds. Whatever cannot be compared is counted and named, never left out.
  */
 import {spawn} from 'node:child_process';
 import {
@@ -68,7 +68,7 @@ test(
   }),
 );
 
-/** Each file once, under whatever names and links it has. */
+/** Each file once, whatever its names and links. */
 function findPrograms(counts: Counts): Program[] {
   const files = new Set<string>();
   for (const entry of readdirSync(directory, {withFileTypes: true})) {
@@ -162,7 +162,7 @@ function setInterpreter(file: string, link: string, edited: string, counts: Coun
   }
 }
 
-/** Nothing new; the original is asked only when the edited file has complaints at all. */
+/** Require no new complaints; the original is checked only if there are any about the edited file. */
 async function lint(file: string, edited: string, counts: Counts): Promise<void> {
   const complaints = async (of: string) => {
     const answer = await start('eu-elflint', ['--gnu-ld', of], {limit: longestLint});
@@ -182,8 +182,8 @@ async function lint(file: string, edited: string, counts: Counts): Promise<void>
 }
 
 /**
- * The original twice, then the edited, all under one path, since programs print their own. An option that the
- * program takes is preferred to one that it refuses.
+ * Run the original twice, then the edited file, all under one path, since programs print their own. An option that the
+ * program accepts is preferred to one that it rejects.
  */
 async function compare(file: string, edited: string, home: string, counts: Counts): Promise<void> {
   const same = path.join(path.dirname(home), path.basename(file));
@@ -201,7 +201,7 @@ async function compare(file: string, edited: string, home: string, counts: Count
     return;
   }
   let now = await ask(edited, option);
-  // Some that answered the same twice do not do so ten times: groff prints what its children say as it comes.
+  // Some programs answer the same twice but not ten times: groff prints its children's output as it arrives.
   for (let i = 0; i < 8 && !answers.includes(now); i++) {
     answers.push(await ask(original, option));
     now = await ask(edited, option);
@@ -214,7 +214,7 @@ async function compare(file: string, edited: string, home: string, counts: Count
   }
 }
 
-/** The option to compare by, and the answers so far; no option where none is answered the same twice in time. */
+/** The option to compare by, and the answers so far; no option if none gets the same answer twice in time. */
 async function firstSteady(
   ask: (option: string) => Promise<string>,
 ): Promise<{option: string | undefined; answers: string[]}> {
@@ -236,7 +236,7 @@ const nobody = 65_534;
 const timeout = 'timeout';
 
 /**
- * Run a program in a session of its own; with `home` as nobody. When its time is up the whole group is killed.
+ * Run a program in its own session; with `home`, as nobody. When its time is up, the whole group is killed.
  *
  * @returns exit status or signal in the first line, then standard output, then standard error; or `timeout`
  */
@@ -264,7 +264,7 @@ function start(
       late = true;
       killGroup(child.pid);
     }, limit);
-    // A child of the child may hold the pipes open; the rest of its group goes with it.
+    // A child of the child may hold the pipes open, so kill the rest of its group too.
     child.on('exit', () => setTimeout(() => killGroup(child.pid), 50).unref());
     child.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
@@ -283,7 +283,7 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nobody is left.
+    // No process is left.
   }
 }
 

@@ -1,5 +1,5 @@
 /*
- * checkElf says nothing of sound files, names what is damaged and where, and ends in bounded time on anything.
+ * checkElf reports nothing about sound files, names what is damaged and where, and ends in bounded time on any input.
  */
 import {execFileSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
@@ -255,7 +255,7 @@ test(
   }),
 );
 
-/** Seeded, so that a failure comes again. */
+/** Seeded, so that failures are reproducible. */
 function randomNumbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -1,5 +1,5 @@
 /*
- * Files as they should not be. Whatever the bytes, the answer is a value or an ElfError.
+ * Damaged files. Whatever the bytes, the result is a value or an ElfError.
  */
 import test from 'ava';
 import fc from 'fast-check';

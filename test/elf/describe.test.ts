@@ -1,5 +1,5 @@
 /*
- * What `show` says of a file, compared with what readelf and file(1) say of it.
+ * What `show` says about a file, compared with what readelf and file(1) say.
  */
 import {execFileSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
@@ -23,7 +23,7 @@ function describeFile(t: ExecutionContext, file: string): ElfFacts {
   return describeElf(new ElfView(source));
 }
 
-/** Compile a program with options; its path. */
+/** Compile a program with options, and return its path. */
 function compile(t: ExecutionContext, options: readonly string[], compiler = 'gcc'): string {
   const directory = tempDirectory(t);
   const program = path.join(directory, 'program');
@@ -105,7 +105,7 @@ function summary({hardening, buildId, abi, glibc, stripped, interpreter, needed,
   };
 }
 
-/** The same facts, told by readelf. */
+/** The same facts, from readelf. */
 function summaryOfReadelf(file: string): ReturnType<typeof summary> {
   const [segments, dynamic, notes, versions, sections] = ['-lW', '-dW', '-nW', '-VW', '-SW'].map((option) =>
     output('readelf', [option, option === '-VW' ? like(file) : file]),
@@ -142,7 +142,7 @@ function symbolNames(file: string, isDynamic: boolean): string[] | undefined {
   return lines.length < 2 ? undefined : lines.map(([, name]) => name ?? '');
 }
 
-/** The version that `sort -V` puts last. A file with DT_RELR wants a version without a number; it came with 2.36. */
+/** The version that `sort -V` puts last. A file with DT_RELR needs a version without a number, which came with 2.36. */
 function newestGlibc(text: string): string | undefined {
   const versions = [...text.matchAll(/Name: GLIBC_(\S+) {2}Flags: none/g)]
     .map(([, version = '']) => version.replace('ABI_DT_RELR', '2.36'))

@@ -1,6 +1,6 @@
 /*
- * elfy as a second opinion. It needs section headers, and takes sh_addralign and sh_entsize of 64-bit files from the
- * wrong place, so those two are not compared.
+ * elfy as a second opinion. It needs section headers, and reads sh_addralign and sh_entsize of 64-bit files at the
+ * wrong offset, so those two are not compared.
  */
 import test from 'ava';
 import elfy from 'elfy';

@@ -1,5 +1,5 @@
 /*
- * What is not asked for is not read: the interpreter of a file of any size costs kilobytes.
+ * What is not asked for is not read: getting the interpreter of a file of any size reads only kilobytes.
  */
 import {truncateSync} from 'node:fs';
 import test from 'ava';

@@ -1,6 +1,6 @@
 /*
- * Extended numbering (gABI, "ELF Header" and "Sections"): counts that do not fit their 16 bits stand in section
- * header 0. No linker makes such a file in a hurry, so it is put together here, and readelf has to agree.
+ * Extended numbering (gABI, "ELF Header" and "Sections"): counts that do not fit their 16 bits are in section header 0.
+ * No linker makes such a file quickly, so it is assembled here, and readelf has to agree.
  */
 import test from 'ava';
 import {PN_XNUM, PT, SHN, SHT} from '../../src/elf/constants.js';

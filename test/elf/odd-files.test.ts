@@ -1,6 +1,6 @@
 /*
- * Files that are sound and odd: separate debug files, segments without bytes, programs that no loader loads, firmware.
- * What is said of one is the same in every command.
+ * Files that are sound but odd: separate debug files, segments without bytes, programs that no loader loads, firmware.
+ * Every command says the same about one.
  */
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -104,7 +104,7 @@ test('a segment of no bytes beyond the end of the file is read like any other', 
   t.deepEqual(checkElf(viewOf(bytes)), []);
 });
 
-/** What `get`, `show` and `edit` say of a file that has no interpreter. */
+/** What `get`, `show` and `edit` say about a file without an interpreter. */
 function sayOf(t: ExecutionContext, bytes: Uint8Array) {
   const view = viewOf(bytes);
   const error = t.throws(() => planEdit(view, {interpreter: '/x'}), {code: 'NO_INTERPRETER'});
@@ -244,7 +244,7 @@ test('a LOAD that patchelf put on a page of .bss is named, although both are wri
   t.deepEqual(sharing(0), [], 'without .bss both bring the same bytes');
 });
 
-/** Damage that patchelf refuses, and what an edit says of it. */
+/** Damage that patchelf refuses, and what an edit says about it. */
 const damage: Readonly<Record<string, [(bytes: Buffer, view: ElfView) => void, RegExp]>> = {
   'a string table without an end': [
     (bytes, {dynamic}) => {

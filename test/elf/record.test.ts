@@ -140,7 +140,9 @@ function bytesOf(length: number): fc.Arbitrary<Uint8Array> {
   return fc.uint8Array({minLength: length, maxLength: length});
 }
 
-/** Clear the top 11 bits of each 8-byte unit of a 64-bit record: offsets past 2^53 are refused, and tested apart. */
+/**
+ * Clear the top 11 bits of each 8-byte unit of a 64-bit record: offsets past 2^53 are refused, and tested separately.
+ */
 function tameOffsets(bytes: Uint8Array, {elfClass, littleEndian}: Format): Uint8Array {
   if (elfClass === 32) return bytes;
   return bytes.map((byte, i) => {

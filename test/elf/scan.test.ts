@@ -18,7 +18,7 @@ import {countingSource} from '../helpers/counting.js';
 import {describeFormat, formats} from '../helpers/format.js';
 import {seededRandom} from '../helpers/random.js';
 
-/** Bytes that lie in memory as words do not. */
+/** Bytes that are not aligned to a word in memory. */
 function randomBytes(length: number): Uint8Array {
   const random = seededRandom(length);
   return Uint8Array.from({length: length + 1}, () => random(256)).subarray(1);

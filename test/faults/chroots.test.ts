@@ -1,6 +1,6 @@
 /*
- * Faults of bundles and chroots: a part of the points that scripts/fault-walk.js walks, in an order that is the same
- * every time, for as many seconds as ELFINTERP_FAULT_SECONDS says for each scenario; and faults of real disks.
+ * Faults of bundles and chroots: some of the points that scripts/fault-walk.js walks, in a fixed order, for
+ * ELFINTERP_FAULT_SECONDS seconds in each scenario; and faults of real disks.
  */
 import {mkdirSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
@@ -36,7 +36,7 @@ for (const scenario of chrootScenarios) {
   );
 }
 
-/** Calls that change something first, and of all of them every seventh, so that a part is a part of everything. */
+/** Put calls that change something first, and take every seventh in turn, so that a partial walk covers everything. */
 function interleave(points: readonly Point[]): Point[] {
   const changes = (point: Point) =>
     /^(rename|link|unlink|rmdir|mkdir|symlink|clone|socketpair)/.test(point.call);
@@ -48,7 +48,7 @@ function every(points: readonly Point[], step: number): Point[] {
   return Array.from({length: step}, (_, i) => points.filter((_point, j) => j % step === i)).flat();
 }
 
-/** Run a command of elfinterp on a file system of so many kilobytes, which has a bundle already or has none. */
+/** Run an elfinterp command on a file system of this many kilobytes, with or without an existing bundle. */
 function onFullDisk(t: ExecutionContext, kilobytes: number, withBundle: boolean) {
   const directory = tempDirectory(t);
   const script = `
@@ -83,7 +83,7 @@ test(
         ends[status === 0 ? 'done' : 'refused'] += 1;
         t.notRegex(stdout, /\.elfinterp-/, what);
         const names = [...(withBundle || status === 0 ? ['debootstrap', 'whole', 'qemu-libs'] : [])];
-        // The one for the same target gives way.
+        // The program for the same target is replaced.
         const programs = status === 0 ? ['false'] : withBundle ? ['true'] : [];
         t.deepEqual(stdout.trim().split('\n').filter(Boolean).sort(), [...names, ...programs].sort(), what);
       }

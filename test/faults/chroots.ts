@@ -1,7 +1,7 @@
 /*
- * The scenarios of bundles and chroots. A root is compared as a whole, by what every file in it is: it is the old one
- * or the new one. After a kill that is so when the next run has put back what it found; whether it was so before is
- * counted apart.
+ * The scenarios of bundles and chroots. A root is compared as a whole, file by file: it must be the old one or the new
+ * one. After a kill, that must be true once the next run has recovered it; roots that were neither until then are
+ * counted separately.
  */
 import {strict as assert} from 'node:assert';
 import {createHash} from 'node:crypto';
@@ -32,7 +32,7 @@ import {type Ended, requireWords, type Scenario} from './walk.js';
 /** Kills after which the root was neither the old nor the new one until the next run: counted for the totals. */
 export const between = new Map<string, number>();
 
-/** What every file of a root is, but for what an interrupted run leaves to the next one. */
+/** Describe every file of a root, except what an interrupted run leaves for the next one. */
 function describe(root: string): string {
   return (readdirSync(root, {recursive: true}) as string[])
     .filter((name) => !name.startsWith('.elfinterp-'))
@@ -62,7 +62,7 @@ interface Changing {
   args(root: string): readonly string[];
 }
 
-/** Programs of the machine that stand for emulators; they have few libraries, and so few points. */
+/** Programs of the machine that stand in for emulators; they have few libraries, and so few points. */
 const [first, second] = ['/bin/true', '/bin/false'];
 
 function changing({name, prepare, args}: Changing): Scenario {
@@ -109,7 +109,7 @@ function changing({name, prepare, args}: Changing): Scenario {
   };
 }
 
-/** Node takes a close(2) that fails inside readFileSync for a reason to abort. */
+/** Node aborts if close(2) fails inside readFileSync. */
 function isNodesEnd({status, stderr}: Ended): boolean {
   return status === null && stderr.includes('Assertion failed') && stderr.includes('uv_fs_close');
 }
@@ -209,7 +209,10 @@ const chrootRun: Scenario = {
 
 const entries = hostEntries();
 
-/** No process, no mount, no registration: the kernel takes them with the namespace, in its own time. */
+/**
+ * Require that no process, mount or registration is left; the kernel removes them with the namespace, which may take a
+ * moment.
+ */
 function requireNothingRuns(directory: string): void {
   const end = Date.now() + 10_000;
   while (processesWith(`${directory}/`).length > 0 && Date.now() < end) {

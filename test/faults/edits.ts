@@ -16,7 +16,7 @@ const interpreter = '/debootstrap/qemu-libs/ld.so';
 const runpath = `/opt/${'x'.repeat(300)}`;
 const isRoot = process.geteuid?.() === 0;
 const small = fixtureBytes('x86_64/probe-pie');
-/** Past the size up to which a copy is made in memory. */
+/** Larger than the files that are copied in memory. */
 const large = Buffer.concat([small, Buffer.alloc(300_000)]);
 
 interface File {
@@ -25,7 +25,7 @@ interface File {
   readonly mode: number;
 }
 
-/** A file with all that may be lost of it. */
+/** Make a file with every attribute that an edit could lose. */
 function make(directory: string, {name, content, mode}: File): void {
   const file = path.join(directory, name);
   writeFileSync(file, content);
@@ -34,13 +34,13 @@ function make(directory: string, {name, content, mode}: File): void {
   output('setfattr', ['-n', 'user.origin', '-v', 'kept', file]);
 }
 
-/** One file is the old one or the new one, and has what it had. @returns whether it is the new one */
+/** Check that a file is the old or the new one, and has kept its attributes. @returns whether it is the new one */
 function isNew(directory: string, {name, content, mode}: File, ended: Ended, request: EditRequest): boolean {
   const file = path.join(directory, name);
   const now = readFileSync(file);
   const changed = edit(content, request);
   assert.ok(now.equals(content) || now.equals(changed), `${name} is neither old nor new`);
-  // A set-user-ID bit goes with the owner that could not be kept.
+  // If the owner cannot be kept, the set-user-ID bit is dropped too.
   const expected = ended.stderr.includes(`${name}: the owner`) ? mode & 0o777 : mode;
   assert.equal((statSync(file).mode & 0o7777).toString(8), expected.toString(8), `the mode of ${name}`);
   const attribute = output('getfattr', ['--absolute-names', '-d', file]);
@@ -58,12 +58,12 @@ function requireHarmless(directory: string): void {
 }
 
 function requireNothingLeft(directory: string, names: readonly string[], {fault, killed}: Ended): void {
-  // A call that cleans up and fails leaves something to the next run.
+  // A cleanup call that fails leaves something for the next run.
   if (killed || /^(rmdir|unlink)/.test(fault)) return;
   assert.deepEqual(readdirSync(directory).sort(), [...names].sort(), 'something is left beside it');
 }
 
-/** What a run says of itself is true. */
+/** Require that what a run reports is true. */
 function requireTruth({status, stderr, killed}: Ended, done: boolean): void {
   if (killed) return;
   assert.ok(status === 0 || status === 1, `exit status ${status}: ${stderr}`);
@@ -79,9 +79,9 @@ function requireTruth({status, stderr, killed}: Ended, done: boolean): void {
 interface Editing {
   readonly name: string;
   readonly files: readonly File[];
-  /** The command line behind `elfinterp`, for a directory. */
+  /** The arguments of `elfinterp`, for a directory. */
   args(directory: string): readonly string[];
-  /** The name of the one new file, where the old ones stay. */
+  /** The name of the only new file, if the old ones stay. */
   readonly output?: string;
   /** A process that is killed may leave some of the changed bytes unwritten. */
   readonly inPlace?: boolean;
@@ -95,7 +95,7 @@ function editing({name, files, args, output: out, inPlace = false, ...rest}: Edi
   return {
     name,
     tools: ['cp'],
-    // What is done by descriptor is shown with the path of what it came to, and without one where it failed.
+    // strace shows a call by descriptor with the path that it reached, or without one if it failed.
     concerns: (line, directory) => line.includes(directory) || line.includes('"/proc/self/fd/'),
     setUp(directory) {
       for (const file of files) make(directory, file);
@@ -124,7 +124,7 @@ function editing({name, files, args, output: out, inPlace = false, ...rest}: Edi
   };
 }
 
-/** In this process, which is faster than in one of its own. */
+/** Edit in this process, which is faster than in a separate one. */
 function editAgain(file: string): void {
   const elf = openElfSync(file);
   const plan = planEdit(elf.view, {interpreter: '/another/ld.so'});

@@ -1,6 +1,6 @@
 /*
- * No room: a small file system that fills up, and a limit on the size of files. What was done stays done, what could
- * not be done is as it was, and says so.
+ * No room: a small file system that fills up, and a limit on the size of files. Finished edits stay; files that could
+ * not be edited are unchanged, and reported.
  */
 import {mkdirSync} from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,7 @@ const old = fixtureBytes(name);
 const interpreter = '/debootstrap/qemu-libs/ld.so';
 const isRoot = process.geteuid?.() === 0;
 
-/** Run a script with a tmpfs of so many KiB on `$0`; what it leaves there goes to `$0.out`. */
+/** Run a script with a tmpfs of this many KiB on `$0`; what it leaves there goes to `$0.out`. */
 function onSmallDisk(directory: string, kilobytes: number, script: string): RunResult {
   const mount = `mount -t tmpfs -o size=${kilobytes}k none "$0" || exit 99; cd "$0"`;
   const words = [directory, fixture(name).path, process.execPath, program];

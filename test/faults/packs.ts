@@ -1,6 +1,6 @@
 /*
- * The scenarios of packed files: packing to a new name and over a file, unpacking, and the cache of packed emulators. A
- * file with its name is complete, whatever fails.
+ * The scenarios of packed files: packing to a new name and over a file, unpacking, and the cache of packed emulators.
+ * Whatever fails, a file under its final name is complete.
  */
 import {strict as assert} from 'node:assert';
 import {createHash} from 'node:crypto';
@@ -27,8 +27,8 @@ const packed = '/bin/true';
 const oldText = 'the old file\n';
 
 /**
- * A call is about the files if it names them, or a descriptor: what fails there is shown without its path. What is printed
- * is not, nor is a library of the machine, without which another may be found.
+ * A call concerns the files if it names them, or a descriptor, because strace shows a failed call by descriptor without
+ * its path. Printing does not, nor does a library of the machine, since another may be found instead.
  */
 const concerns = (line: string, directory: string) =>
   !/^writev?\(1</.test(line) &&
@@ -40,7 +40,7 @@ function requireTruth(ended: Ended, isNew: boolean): void {
   if (ended.status === 0) assert.ok(isNew, 'exit status 0, and nothing new');
 }
 
-/** A kill leaves something to the next run, and so does a call that cleans up and fails. */
+/** A kill may leave something for the next run, and so may a cleanup call that fails. */
 function mayLeave({killed, fault}: Ended): boolean {
   return killed || /^(rmdir|unlink)/.test(fault);
 }
@@ -90,7 +90,7 @@ function runToTheEnd(directory: string, args: readonly string[], names: readonly
   assert.deepEqual(readdirSync(directory).sort(), names, 'the next run leaves something');
 }
 
-/** What is in the packed file, by name, as the machine has it. */
+/** The expected parts of the packed file, by name. */
 function partsOf(directory: string): ReadonlyMap<string, string> {
   const into = path.join(directory, 'reference');
   const {status, stderr} = elfinterp(['unpack', path.join(directory, 'packed'), '--into', into]);
@@ -142,7 +142,7 @@ function unpackInto(directory: string): readonly string[] {
   return [process.execPath, program, 'unpack', file, '--into', into];
 }
 
-/** The whole of an emulator under its key. */
+/** The complete emulator under its key. */
 let cached: string | undefined;
 
 const caching: Scenario = {

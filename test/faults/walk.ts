@@ -1,11 +1,11 @@
 /*
- * Walk the system calls of a command: run it once undisturbed under strace and list each call that touches the files
- * it works on; then run it again for each call and each fault, the call failing or the process killed as it enters
- * it, and ask the scenario what became of its files. (Killed before the next call is killed after this one.)
+ * Walk the system calls of a command: run it once undisturbed under strace and list each call that touches the files it
+ * works on; then run it again for each call and each fault, with the call failing or the process killed on entry to it,
+ * and ask the scenario what became of its files. (A kill before the next call is a kill after this one.)
  *
- * strace numbers the calls of a name for each thread and process by itself, so only the process itself is followed
- * (-b execve lets go of its children) and the thread pool has one thread. Programs that it starts are walked on their
- * own: a wrapper, mounted in their place for this run alone, runs them under strace in their turn.
+ * strace counts the calls of a name separately for each thread and process, so only the process itself is followed (-b
+ * execve detaches its children) and the thread pool has one thread. Programs that it starts are walked separately: a
+ * wrapper, mounted over them for this run only, runs them under strace.
  */
 import {strict as assert} from 'node:assert';
 import {spawn} from 'node:child_process';
@@ -24,12 +24,15 @@ import path from 'node:path';
 import {strace} from '../helpers/strace.js';
 import {output} from '../helpers/tools.js';
 
-/** What is walked. Every run gets a directory of its own, which the scenario fills. */
+/** A command to walk. Every run gets its own directory, which the scenario fills. */
 export interface Scenario {
   readonly name: string;
   /** Make the old state in an empty directory. @returns the command line to walk */
   setUp(directory: string): readonly string[];
-  /** Say which state the files are in. @throws Error where they are in neither, or the run said something untrue of them */
+  /**
+   * Say which state the files are in. @throws Error if they are in neither, or the run reported something untrue about
+   * them
+   */
   check(directory: string, ended: Ended): 'old' | 'new';
   /** Run again as a user would, and see that nothing is left of the run before. @throws Error */
   runAgain(directory: string): void;
@@ -37,7 +40,7 @@ export interface Scenario {
   readonly tools?: readonly string[];
   /** More environment variables for the run. */
   environment?(directory: string): Readonly<Record<string, string>>;
-  /** Whether a line of strace's is about the scenario; if it names the directory, unless told otherwise. */
+  /** Whether a line of strace concerns the scenario; by default, whether it names the directory. */
   concerns?(line: string, directory: string): boolean;
 }
 
@@ -47,13 +50,13 @@ export interface Ended {
   readonly killed: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether it had to be stopped, since it did not end by itself. */
+  /** Whether it had to be stopped because it did not end by itself. */
   readonly hung: boolean;
   /** What was done to it, as in `rename: EIO`. */
   readonly fault: string;
 }
 
-/** Whatever failed, a run ends with a known status, and an error in words. @throws Error */
+/** Require that a run ends with a known status and, if it failed, an error message. @throws Error */
 export function requireWords({status, stderr}: Ended): void {
   assert.ok(status === 0 || status === 1, `exit status ${status}: ${stderr}`);
   assert.doesNotMatch(stderr, /internal error|^ +at /m);
@@ -77,16 +80,16 @@ export interface Point extends Step {
   readonly fault: string;
 }
 
-/** What one point came to. */
+/** The result of one point. */
 export interface Result {
   readonly point: Point;
   readonly ended: Ended;
   readonly state: 'old' | 'new' | 'missed' | 'damaged';
-  /** What the scenario had to say against it. */
+  /** The problem that the scenario found. */
   readonly problem?: string;
 }
 
-/** What may happen to a call: not all of it to one that only reads. */
+/** The faults to inject into a call; fewer for one that only reads. */
 function faultsOf({call, line}: Step): readonly string[] {
   if (/^(p?read(64|link)?|[a-z]*stat[a-z]*|access|getdents64|lseek|close)$/.test(call))
     return ['KILL', 'EIO'];
@@ -130,7 +133,7 @@ export async function listPoints(scenario: Scenario): Promise<Point[]> {
     if (status !== 0) throw new Error(`${scenario.name}: the undisturbed run failed: ${stderr}`);
     return ['node', ...(scenario.tools ?? [])].flatMap((program) => {
       const text = readFileSync(path.join(scratch, program), 'utf8');
-      // Before Node opens the script, what it calls and what it makes of a failure is its own.
+      // Calls before Node opens the script, and how it handles their failure, are Node's own.
       const start = program === 'node' ? text.search(/ openat\(.*\/elfinterp\.js"/) : 0;
       return stepsIn(text, program, start, (line) => concerns(scenario, line, directory));
     });
@@ -154,7 +157,7 @@ function stepsIn(
     if (call === '' || passed.has(call) || line.includes('CLONE_THREAD')) continue;
     const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
     counts.set(`${thread} ${call}`, nth);
-    // The same number of another thread is the same point for strace.
+    // For strace, the same number in another thread is the same point.
     const key = `${call} ${nth}`;
     if (at < start) early.add(key);
     else if (!early.has(key) && isConcerned(line)) steps.set(key, {program, call, nth, line});
@@ -189,7 +192,7 @@ export async function runPoint(scenario: Scenario, point: Point): Promise<Result
   });
 }
 
-/** Whether the call that was hit is about the scenario: the calls before it, of Node's own, may be more or fewer. */
+/** Whether the call that was hit concerns the scenario: the number of Node's own calls before it varies. */
 function wasHit(scenario: Scenario, log: string, directory: string): boolean {
   const lines = log.split('\n').map((line) => line.replace(/^\d+ +/, ''));
   const killed = lines.findIndex((line) => line.includes('+++ killed by SIGKILL'));
@@ -223,7 +226,7 @@ export async function runPoints(
   const work = async () => {
     for (const [i, point] of rest) {
       let result = await runPoint(scenario, point);
-      // Now and then Node itself makes a call more or less before the first that counts.
+      // Sometimes Node itself makes one call more or fewer before the first that counts.
       for (const more of [0, 1, -1]) {
         if (result.state !== 'missed') break;
         result = await runPoint(scenario, {...point, nth: point.nth + more});
@@ -237,11 +240,11 @@ export async function runPoints(
 }
 
 function traced(log: string, options: readonly string[], command: readonly string[]): string[] {
-  // Appending, since a tool may be started more than once.
+  // Append, because a tool may be started more than once.
   return strace('-f', '-b', 'execve', '-A', '-o', log, ...options, ...command);
 }
 
-/** Have the tools of a scenario run under strace. @returns what a command line has to begin with for that */
+/** Run the tools of a scenario under strace. @returns the words to put before the command line for that */
 function wrapTools(
   {tools = []}: Scenario,
   scratch: string,
@@ -269,7 +272,8 @@ function execute(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Omit<Ended, 'fault'>> {
   return new Promise((resolve, reject) => {
-    // A process group of its own, so that its end can be the end of whatever it started: strace leaves what it traces.
+    // Use a separate process group, so that killing it also kills whatever it started: strace leaves its tracees
+    // running.
     const child = spawn(program, args, {
       detached: true,
       env: {

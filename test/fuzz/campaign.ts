@@ -1,6 +1,6 @@
 /*
- * A long run: the inputs are shared out among child processes, each with little memory. A child that dies or falls
- * silent is a finding of its own, and another one goes on behind the inputs that it was at.
+ * A long run: child processes with little memory share the inputs. A child that dies or hangs is itself a finding, and
+ * another one continues after the inputs that it was running.
  */
 import {type ChildProcess, fork} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
@@ -11,20 +11,23 @@ export interface CampaignOptions {
   readonly first: number;
   readonly count: number;
   readonly processes: number;
-  /** Called now and then with what there is so far. */
+  /** Called from time to time with the totals so far. */
   readonly onProgress?: (sums: Summary) => void;
 }
 
-/** Inputs that a process gets at a time; then it ends, and its memory with it. */
+/** Inputs per process; it then ends, which frees its memory. */
 const share = 20_000;
 
-/** Megabytes for JavaScript objects; the other memory of the 256 is Node itself and buffers. */
+/** Megabytes for JavaScript objects; the rest of the 256 is for Node itself and buffers. */
 const heapSize = 128;
 
-/** A hundred inputs take a few seconds. A child that is silent so much longer hangs, however busy the machine. */
+/**
+ * A hundred inputs take a few seconds. A child that reports nothing for so much longer hangs, however busy the machine
+ * is.
+ */
 const mostSilence = 120_000;
 
-/** Run inputs `first` to `first + count - 1`. The sums do not depend on the number of processes. */
+/** Run inputs `first` to `first + count - 1`. The totals do not depend on the number of processes. */
 export async function runCampaign({first, count, processes, onProgress}: CampaignOptions): Promise<Summary> {
   const total = emptySummary();
   let next = first;
@@ -55,7 +58,7 @@ async function runShare(first: number, count: number, onSums: (sums: Summary) =>
 }
 
 interface End {
-  /** The first input of the batch that it was at; undefined when it came to its end. */
+  /** The first input of the batch that it was running; undefined if it finished. */
   readonly diedAt: number | undefined;
   readonly why: string;
 }

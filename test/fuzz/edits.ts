@@ -1,11 +1,11 @@
 /*
- * The edits that every input is planned for: each kind that a request can ask for, small and large, and some together.
- * Beside each stands what a reader must find in the result.
+ * The edits that every input is planned for: each kind of edit, small and large, and some combinations, each with what
+ * a reader must find in the result.
  */
 import type {EditRequest} from '../../src/edit/request/request.js';
 import type {Found} from './own-reader.js';
 
-/** A request, and whether the edited file answers it; `before` is what was found in the file as it was. */
+/** A request, and whether the edited file satisfies it; `before` is what was found in the original file. */
 export interface Edit {
   readonly request: EditRequest;
   isDone(after: Found, before: Found): boolean;
@@ -89,7 +89,7 @@ export const edits: readonly Edit[] = [
   },
 ];
 
-/** Edits of symbols leave everything alone that a short reader sees. */
+/** Edits of symbols change nothing that the short reader sees. */
 function sameNeeds(after: Found, before: Found): boolean {
   return after.interpreter === before.interpreter && after.needed.join() === before.needed.join();
 }

@@ -1,5 +1,5 @@
 /*
- * What the fuzzer found, one test each, named after what it did. The inputs are made small: a fixture with the one
+ * What the fuzzer found, one test each, named after what went wrong. The inputs are minimal: a fixture with only the
  * field changed that mattered.
  */
 import test from 'ava';

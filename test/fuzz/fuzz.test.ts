@@ -1,6 +1,6 @@
 /*
- * The fuzzer, for as long as a test may take: the inputs are the same each time, those that follow after them are for
- * `npm run fuzz`. Everything that it ever found stands in findings.test.ts.
+ * Run the fuzzer for as long as a test may take. The inputs are the same each time; `npm run fuzz` runs later ones.
+ * Everything that it ever found is in findings.test.ts.
  */
 import {availableParallelism} from 'node:os';
 import test from 'ava';

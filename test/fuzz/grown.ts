@@ -1,6 +1,6 @@
 /*
- * A sound shared library of any size, put together record by record: as many of each thing as a test wants. Everything
- * that is read lies in one read-only segment, the dynamic section in a writable one behind it.
+ * A sound shared library of any size, put together record by record: as many of each thing as a test wants. All
+ * read-only data is in one segment, followed by a writable one with the dynamic section.
  */
 import {DT, ET, PF, PT, SHF, SHT} from '../../src/elf/constants.js';
 import {sysvHash} from '../../src/elf/hash.js';
@@ -14,13 +14,13 @@ export interface Counts {
   readonly needed: number;
   readonly symbols: number;
   readonly relocations: number;
-  /** Versions wanted of the first library. */
+  /** Versions required from the first library. */
   readonly versions: number;
-  /** Sections that nothing loads. */
+  /** Sections that are not loaded. */
   readonly sections: number;
-  /** Writable LOADs behind the others. */
+  /** Writable LOADs after the others. */
   readonly segments: number;
-  /** Dynamic entries of a tag that nobody knows. */
+  /** Dynamic entries with an unknown tag. */
   readonly entries: number;
   /** Directories of DT_RUNPATH. */
   readonly directories: number;
@@ -49,7 +49,7 @@ export function growLibrary(wanted: Partial<Counts> = {}): Uint8Array {
   return new Library({...fewOfEach, ...wanted}).bytes();
 }
 
-/** Strings at the end of one another, each offset known when it was added. */
+/** A string table; `add` appends a string and returns its offset. */
 class Strings {
   #text = '\0';
 
@@ -163,7 +163,7 @@ class Library {
     return Buffer.concat([image, sectionTable.names, ...sectionTable.headers]);
   }
 
-  /** Names come first, so that the string table is whole when it is laid. */
+  /** Names come first, so that the string table is complete when it is placed. */
   #entries(): [bigint, bigint][] {
     const {needed, entries, directories} = this.#counts;
     const path = Array.from({length: directories}, (_, i) => `/d/${i}`).join(':');

@@ -1,6 +1,6 @@
 /*
- * Twice as much of anything costs twice as much, not four times: steps are counted, not time. A hostile file can have
- * hundreds of thousands of each of these things.
+ * Twice as much of anything must cost only twice as much, not four times. Steps are counted, not time. A hostile file
+ * can have hundreds of thousands of each of these things.
  */
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -35,7 +35,7 @@ import {viewBuffer} from '../helpers/view-buffer.js';
 import {type Counts, growLibrary, libraryName, symbolName} from './grown.js';
 import {countSteps} from './steps.js';
 
-/** With n log n for sorting, and what does not grow at all, twice as much is below this. */
+/** How much more twice as much may cost, with n log n for sorting and constant costs. */
 const mostGrowth = 2.1;
 
 const readers: Readonly<Record<string, (bytes: Uint8Array) => void>> = {
@@ -110,7 +110,7 @@ test.serial('twice as many of everything: every reader and every edit does at mo
     );
 });
 
-/** Pairs of counts whose product some loop might walk: each of one with each of the other. */
+/** Pairs of counts whose product some nested loop might walk. */
 const products: readonly (readonly [keyof Counts, keyof Counts])[] = [
   ['needed', 'directories'],
   ['needed', 'versions'],
@@ -146,7 +146,7 @@ for (const [one, other] of products) {
   });
 }
 
-/** A library of so many segments that is all read-only and has no section headers. */
+/** A library with this many segments, all read-only, and no section headers. */
 function withoutSections(segments: number): Uint8Array {
   const bytes = growLibrary({segments});
   const {header, format, programHeaders} = viewBuffer(bytes);
@@ -213,10 +213,10 @@ function withPaddings(t: ExecutionContext, count: number): Uint8Array {
   return readFileSync(library);
 }
 
-/** What a command does with a resolved tree, output and all. */
+/** What a command does with a resolved tree, including the output. */
 const resolvers: Readonly<Record<string, (file: string) => void>> = {
   ...Object.fromEntries(
-    // The layout of SVG is Graphviz's.
+    // Graphviz lays out SVG.
     formats
       .filter((format) => format !== 'svg')
       .map((format) => [
@@ -233,7 +233,7 @@ const resolvers: Readonly<Record<string, (file: string) => void>> = {
   'shrink the search path': (file) => shrinkSearchPath(viewBuffer(readFileSync(file))),
 };
 
-/** Takes what is printed, and counts it. */
+/** Does the work of printing, but prints nothing. */
 const silent: Output = {
   ...createOutput(),
   line: (text) => void text.plain.length,
@@ -260,7 +260,7 @@ function expectLinear(
   t.true(b < a * most, `${what}: ${a} steps, then ${b}: ${(b / a).toFixed(2)} times as many`);
 }
 
-/** A library whose versions have the tails of its search path for names, or names so far from the string table. */
+/** A library whose version names are tails of its search path, or are this far into the string table. */
 function withVersionNames(versions: number, directories: number, far?: number): Uint8Array {
   const bytes = growLibrary({versions, directories});
   const view = viewBuffer(bytes);
@@ -309,7 +309,7 @@ test.serial('the name of a version outside the string table costs nothing, howev
   t.true(far < near * 1.1, `${near} steps, then ${far}`);
 });
 
-/** A program with so many libraries, each of which needs the next two; and so many directories to look in. */
+/** A program with this many libraries, each of which needs the next two, and this many directories to search. */
 function makeRoot(t: ExecutionContext, libraries: number, directories: number): string {
   const root = tempDirectory(t);
   const lib = path.join(root, 'lib');
@@ -356,7 +356,9 @@ test.serial('twice as many directories in a search path: the resolver does at mo
   );
 });
 
-/** A chain of libraries: each has a DT_RPATH of its own and inherits all before it; the last has so many needs. */
+/**
+ * A chain of libraries: each has a DT_RPATH of its own and inherits all before it; the last needs this many libraries.
+ */
 function makeChain(t: ExecutionContext, depth: number, needs: number): string {
   const root = tempDirectory(t);
   mkdirSync(path.join(root, 'lib'));

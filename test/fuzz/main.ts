@@ -1,11 +1,11 @@
 /*
- * `npm run fuzz`: a run of any length. What it found goes to stdout, one JSON line each; the sums stand at the end, and
- * the status is 1 when there was a finding. Variables:
+ * `npm run fuzz`: a run of any length. Findings go to stdout, one JSON line each, followed by the totals; the status is
+ * 1 if there was a finding. Variables:
  *
- *   ELFINTERP_FUZZ_INPUTS     how many inputs; 1,000,000 unless said otherwise
- *   ELFINTERP_FUZZ_FIRST      the number of the first, 1 unless said otherwise; an input is the same in every run
- *   ELFINTERP_FUZZ_PROCESSES  how many processes; one for each processor unless said otherwise
- *   ELFINTERP_FUZZ_EDITS      how many of the edits each input is planned for; 3 unless said otherwise
+ *   ELFINTERP_FUZZ_INPUTS     how many inputs; 1,000,000 by default
+ *   ELFINTERP_FUZZ_FIRST      the number of the first, 1 by default; an input is the same in every run
+ *   ELFINTERP_FUZZ_PROCESSES  how many processes; one for each processor by default
+ *   ELFINTERP_FUZZ_EDITS      how many of the edits each input is planned for; 3 by default
  */
 import {availableParallelism} from 'node:os';
 import {runCampaign} from './campaign.js';

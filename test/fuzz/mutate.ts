@@ -1,7 +1,7 @@
 /*
- * Damage to a file: blind (bits, pieces, its length), and with knowledge of its structure, where one field of one
- * record gets a value that programs get wrong. Most inputs are damaged once or twice, so that what is behind the first
- * check is reached too.
+ * Damage to a file: blind (bits, pieces, its length), or structural, where one field of one record gets a value that
+ * programs tend to mishandle. Most inputs are damaged only once or twice, so that code after the first check is reached
+ * too.
  */
 import {DT, PT} from '../../src/elf/constants.js';
 import type {Format} from '../../src/elf/record.js';
@@ -59,7 +59,7 @@ const blind: readonly Mutation[] = [
   },
 ];
 
-/** One record of a kind that is drawn first: there are a hundred symbols for each header. */
+/** Damage one record. Its kind is drawn first, because there are a hundred symbols for each header. */
 export function damageRecord({records, format}: Seed, bytes: Uint8Array, random: Random): void {
   const kind = random.pick(records);
   const {type, offset} = random.pick(kind);
@@ -94,7 +94,7 @@ function decode(type: AnyRecord, bytes: Uint8Array, format: Format, offset: numb
   }
 }
 
-/** A field that is too narrow for the value gets what fits of it. */
+/** A field that is too narrow for its value gets the low bits. */
 function write(type: AnyRecord, record: Fields, format: Format, bytes: Uint8Array, offset: number): void {
   for (const bits of [64, 63, 32, 31, 16, 8]) {
     const cut = Object.entries(record).map(([name, value]): [string, number | bigint] => {
@@ -126,7 +126,7 @@ const names: Readonly<Record<string, readonly (number | bigint)[]>> = {
   e_shstrndx: [0, 1, 0xff00, 0xffff],
 };
 
-/** Addresses, offsets and sizes of one record in place of another's lay structures over one another. */
+/** Addresses, offsets and sizes copied from another record make structures overlap. */
 function fieldOfAnother(
   records: Seed['records'],
   bytes: Uint8Array,

@@ -1,15 +1,15 @@
 /*
- * A second reader, as short as can be and with nothing of src in it: what the kernel and ld.so would find in a file.
- * The kernel takes the first PT_INTERP; ld.so takes the last PT_DYNAMIC and, of a tag that stands there twice, the
- * last entry. A plan has kept its promise when these say so.
+ * A second reader, as short as possible and independent of src, for what the kernel and ld.so would find in a file. The
+ * kernel uses the first PT_INTERP; ld.so uses the last PT_DYNAMIC and, if a tag occurs twice, the last entry. A plan
+ * has kept its promise if this reader finds it.
  */
 
 export interface Found {
   readonly interpreter: string | undefined;
   readonly needed: readonly string[];
-  /** The last entry's string of each other tag that has one, by number. */
+  /** For each other tag with a string, the string of its last entry, by tag number. */
   readonly strings: ReadonlyMap<number, string>;
-  /** The last entry's value of each tag. */
+  /** For each tag, the value of its last entry. */
   readonly values: ReadonlyMap<number, bigint>;
   readonly osAbi: number;
   readonly isStackExecutable: boolean | undefined;
@@ -34,7 +34,7 @@ export function readOwn(bytes: Uint8Array): Found {
   const address = (at: number) => (isWide ? data.getBigUint64(at, little) : BigInt(word(at)));
   const size = (at: number) => Number(address(at));
   const table = size(isWide ? 32 : 28);
-  // At offset 0 there is no table, however many records it is said to have (gABI, ELF header, e_phoff).
+  // At offset 0 there is no table, however many records the header claims (gABI, ELF header, e_phoff).
   const count = table === 0 ? 0 : half(isWide ? 56 : 44);
   const segments = Array.from({length: count}, (_, i): Segment => {
     const at = table + i * (isWide ? 56 : 32);

@@ -41,7 +41,7 @@ export function tryPacking(view: ElfView): void {
   attempt(() => tryInPlace(view));
 }
 
-/** What is laid out as in memory must be the file's, up to where it says, and inside what it says it needs. */
+/** Segments laid out as in memory must be within the range that the layout gives. */
 function tryInPlace(view: ElfView): void {
   const {elfClass, littleEndian} = view.format;
   const layout = elfClass === 64 && littleEndian ? memoryLayout(view, 65536) : undefined;

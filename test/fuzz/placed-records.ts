@@ -1,6 +1,6 @@
 /*
- * Every record of an ELF file, with its place: what damage to a single field works on. The record tables of src say
- * which fields there are; where records stand is found with the readers, on a file that is still sound.
+ * Every record of an ELF file, with its offset, for damage to single fields. The record tables of src define the
+ * fields; the readers find the records, in the file before it is damaged.
  */
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {readNotes, readSectionNotes} from '../../src/elf/notes.js';
@@ -34,7 +34,7 @@ import type {ElfView} from '../../src/elf/view.js';
 
 export type Fields = Record<string, number | bigint>;
 
-/** A record type, its fields no longer told apart by the compiler. */
+/** A record type without the static types of its fields. */
 export interface AnyRecord {
   readonly name: string;
   size(elfClass: ElfClass): number;
@@ -47,7 +47,7 @@ export interface PlacedRecord {
   readonly offset: number;
 }
 
-/** The entries of tables that are no records: hash buckets and chains, DT_VERSYM, DT_RELR. */
+/** The entries of tables that do not consist of records: hash buckets and chains, DT_VERSYM, DT_RELR. */
 const Half = defineRecord('half', {value: 'half'});
 const Word = defineRecord('word', {value: 'word'});
 const Wide = defineRecord('address', {value: 'addr'});
@@ -80,7 +80,7 @@ class RecordList {
     this.#elfClass = elfClass;
   }
 
-  /** Notes are found by segment and by section: the second time does not count. */
+  /** Notes are found by segment and by section: the second time is ignored. */
   add(type: unknown, offset: number | undefined): void {
     if (offset === undefined || this.#seen.has(offset)) return;
     this.#seen.add(offset);
@@ -115,7 +115,7 @@ function placeNotes(view: ElfView, list: RecordList): void {
   for (const {offset, name, type, description} of [...readSectionNotes(view), ...readNotes(view)]) {
     list.add(Nhdr, offset);
     if (name !== 'GNU' || description.length === 0) continue;
-    // The names of GNU's notes fill a word.
+    // The name of a GNU note is one word long.
     const content = offset + Nhdr.size(elfClass) + 4;
     if (type === 1) list.add(AbiTag, content);
     if (type !== 5) continue;
@@ -152,14 +152,14 @@ function placeHashTables(view: ElfView, list: RecordList): void {
   list.addMany(Word, table.buckets, header.nbuckets + symbolCount - header.symoffset);
 }
 
-/** True for a file that the loader maps, whose tables are worth turning. */
+/** True for a file that the loader maps, whose tables are worth byte-swapping. */
 export function isMapped(view: ElfView): boolean {
   return view.segment(PT.PT_LOAD) !== undefined;
 }
 
 /**
- * The same file in the other byte order, as far as headers and the loader's tables go: code and data stay. There is
- * no 32-bit big-endian toolchain among the fixtures' own.
+ * The same file with its headers and the loader's tables in the other byte order; code and data are unchanged. The
+ * fixtures have no 32-bit big-endian toolchain.
  */
 export function turnByteOrder(bytes: Uint8Array, view: ElfView): Uint8Array {
   const turned = new Uint8Array(bytes);

@@ -1,7 +1,7 @@
 /*
- * The resolver on a directory that somebody else made: damaged libraries under the names that a program asks for,
- * caches and path files that lie, links that lead out, in rings and nowhere. Whatever it holds, the tree is an answer
- * or one of our errors, and no file of it lies outside of the root.
+ * The resolver on a hostile root: damaged libraries under the names that a program needs, false caches and path files,
+ * links that lead out of the root, in circles or nowhere. Whatever the root contains, the resolver must return a tree
+ * or throw one of our errors, and no file of the tree may be outside the root.
  */
 import {mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,7 @@ import {mutate} from './mutate.js';
 import type {Random} from './random.js';
 import {parts} from './seeds.js';
 
-/** Make a root by the numbers drawn, resolve its program, take the root away; what was made is the message's subject. */
+/** Make a random root, resolve its program, and remove the root. */
 export function examineRoot(random: Random, directory: string): void {
   const root = mkdtempSync(path.join(directory, 'root-'));
   try {
@@ -83,7 +83,7 @@ class Maker {
     writeFileSync(path.join(this.#root, name), content);
   }
 
-  /** A program that asks for what is there, from where it may be; or a damaged one. */
+  /** A program that needs libraries of the root, with a search path that may lead to them; or a damaged one. */
   #program(): Uint8Array {
     const seed = this.#random.pick(parts.programs);
     if (this.#draw(4)) return mutate(seed, this.#random);
@@ -138,7 +138,7 @@ class Maker {
     make();
   }
 
-  /** A library with the strings of a loader behind it, under the name that PT_INTERP has. */
+  /** A library with the strings of a loader appended, under the name in PT_INTERP. */
   #loader(): void {
     const seed = this.#random.pick(parts.libraries);
     const bytes = this.#draw(4) ? mutate(seed, this.#random) : seed.bytes;

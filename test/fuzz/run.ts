@@ -1,4 +1,4 @@
-/* Run inputs through the target, one after another, and say what came of each. Input n is the same in every run. */
+/* Run inputs through the target, one after another, and report the result of each. Input n is the same in every run. */
 import {existsSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {type Edit, edits} from './edits.js';
@@ -21,7 +21,7 @@ export interface Summary {
   refused: number;
   /** Of the refused plans, those that only the check of the finished plan refused: each is a finding. */
   stopped: number;
-  /** Roots that were made, and resolved in. */
+  /** Roots that were made and resolved. */
   roots: number;
   findings: Finding[];
   /** Milliseconds of processor time that the slowest input took, and which it was. */
@@ -31,7 +31,7 @@ export interface Summary {
   memory: number;
 }
 
-/** What an input may take: milliseconds of processor time, and bytes of the whole process. */
+/** The limits for an input: milliseconds of processor time, and bytes of the whole process. */
 export const mostTime = 1000;
 export const mostMemory = 256 * 2 ** 20;
 
@@ -49,7 +49,7 @@ export function emptySummary(): Summary {
   };
 }
 
-/** The sums as one line. */
+/** The totals as one line. */
 export function describeSummary(sums: Summary): string {
   const count = (value: number) => Math.round(value).toLocaleString('en');
   return [
@@ -63,7 +63,7 @@ export function describeSummary(sums: Summary): string {
   ].join(', ');
 }
 
-/** Put one input through the target, and add what came of it to the sums. */
+/** Run the target on one input, and add the result to the totals. */
 export function runInput(input: number, sums: Summary): void {
   const {seed, bytes, edits: chosen} = inputNumber(input);
   const find = (message: string) => sums.findings.push({input, seed, message});
@@ -82,7 +82,7 @@ export function runInput(input: number, sums: Summary): void {
     find(String((error as Error).stack));
   }
   let time = performance.now() - start;
-  // On a busy machine another process may have had the time.
+  // On a busy machine, other processes may have used the time.
   if (time > Math.max(100, sums.slowest)) time = Math.min(time, processorTime(bytes, chosen));
   if (time > mostTime) find(`took ${Math.round(time)} ms`);
   if (time > sums.slowest) [sums.slowest, sums.slowestInput] = [time, input];
@@ -94,7 +94,7 @@ export function runInput(input: number, sums: Summary): void {
   sums.memory = Math.max(sums.memory, memory);
 }
 
-/** Milliseconds of processor time that an input takes, measured by doing it again. */
+/** Milliseconds of processor time that an input takes, measured by running it again. */
 function processorTime(bytes: Uint8Array, chosen: readonly Edit[]): number {
   const start = process.cpuUsage();
   try {
@@ -106,21 +106,21 @@ function processorTime(bytes: Uint8Array, chosen: readonly Edit[]): number {
   return (user + system) / 1000;
 }
 
-/** Every so many inputs a root is made and resolved in, which costs some dozen system calls. */
+/** One input in this many also makes and resolves a root, which costs dozens of system calls. */
 const rootEvery = 16;
 
-/** Roots are short-lived: in memory, where there is such a place. */
+/** Roots are short-lived: keep them in memory if possible. */
 const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 export interface Input {
   /** What it was made of. */
   readonly seed: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Those that are planned for it. */
+  /** The edits to plan for it. */
   readonly edits: readonly Edit[];
 }
 
-/** Planning costs more than all the reading; over a run each edit is planned on one input of seven. */
+/** Planning costs more than all the reading; over a run, each edit is planned for one input in seven. */
 const editsOfAnInput = Number(process.env.ELFINTERP_FUZZ_EDITS ?? 3);
 
 /** Make one input. */

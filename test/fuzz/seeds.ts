@@ -1,6 +1,6 @@
 /*
- * What is damaged: the fixtures, turned into the byte orders that no toolchain of theirs has, and the texts and tables
- * that are no ELF files. Small ones come often, so that a run gets far.
+ * The files to damage: the fixtures, also in byte orders that none of their toolchains has, and texts and tables that
+ * are not ELF files. Small ones are more frequent, so that a run gets far.
  */
 import {readFileSync} from 'node:fs';
 import {debugFile, fixtureBytes, fixtures} from '../helpers/fixtures.js';
@@ -52,7 +52,7 @@ const lines = [
 ];
 const hwcaps = ['x86-64-v3'];
 
-/** What a loader's binary says of itself; see src/loader/loader-facts.ts. */
+/** What a loader's binary says about itself; see src/loader/loader-facts.ts. */
 const glibcFacts =
   '\0GNU C Library stable release version 2.36.\0/etc/ld.so.cache\0 search cache=%s\0/etc/ld.so.preload\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0lib/x86_64-linux-gnu\0x86-64-v4:x86-64-v3:x86-64-v2\0glibc-ld.so.cache1.1\0';
 const muslFacts =

@@ -1,7 +1,7 @@
 /*
  * How much a piece of code does, as a number that is the same on every machine: how often V8 enters a block of ours
- * (precise coverage, with counts). Time would depend on who else is busy. What built-in functions do inside is not
- * counted, the callbacks that they call are.
+ * (precise coverage, with counts). Time would depend on other load. Work inside built-in functions is not counted, but
+ * the callbacks that they call are.
  */
 import {Session} from 'node:inspector';
 import {setFlagsFromString} from 'node:v8';
@@ -13,11 +13,11 @@ interface Coverage {
   }[];
 }
 
-// What optimized code has inlined is not counted, so that a count would depend on how warm a function is.
+// Code that the optimizer inlines is not counted, so counts would depend on how warm a function is.
 setFlagsFromString('--no-opt');
 setFlagsFromString('--no-maglev');
 
-// A function that was compiled before this has no counters in it, so it happens as soon as this file is loaded.
+// A function compiled before coverage starts has no counters, so start it as soon as this file is loaded.
 const session = new Session();
 session.connect();
 session.post('Profiler.enable');

@@ -1,7 +1,7 @@
 /*
- * What a fuzzed input is put through: every reader, the checker, what `show` draws, and the planner for every edit.
- * Each may answer or throw one of our errors. Whatever the planner promises must come true: the plan applies, two
- * readers find in the result what was asked for, the checker finds nothing new, and doing it again changes nothing.
+ * What runs on a fuzzed input: every reader, the checker, the drawings of `show`, and the planner for every edit. Each
+ * may return or throw one of our errors. Whatever the planner promises must hold: the plan applies, two readers find in
+ * the result what was asked for, the checker finds nothing new, and doing it again changes nothing.
  */
 
 import {parseEntry} from '../../src/binfmt/registry.js';
@@ -29,15 +29,15 @@ import {type Edit, edits} from './edits.js';
 import {type Found, readOwn} from './own-reader.js';
 import {tryPacking} from './packing.js';
 
-/** What became of the edits of one input. */
+/** The results of the edits of one input. */
 export interface Outcome {
   readonly planned: number;
   readonly refused: number;
-  /** Messages of plans that the checker did not let pass: the file is safe, but the planner should have known. */
+  /** Messages about plans that the checker rejected: the file is safe, but the planner should have known. */
   readonly stopped: readonly string[];
 }
 
-/** @throws whatever is neither a value nor one of our errors, and Error for a plan that was wrong */
+/** @throws any error that is not one of ours, and Error for a plan that was wrong */
 export function examine(bytes: Uint8Array, chosen: readonly Edit[] = edits): Outcome {
   readTexts(bytes);
   const view = attempt(() => new ElfView(bufferSource(bytes, 'input')));
@@ -57,7 +57,7 @@ export function examine(bytes: Uint8Array, chosen: readonly Edit[] = edits): Out
   };
 }
 
-/** What is read of files that are no ELF files; any bytes will do. */
+/** Run the readers for files other than ELF; any bytes will do. */
 function readTexts(bytes: Uint8Array): void {
   for (const littleEndian of [true, false]) readLdCache(bytes, {elfClass: 64, littleEndian});
   const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
@@ -86,17 +86,17 @@ interface Subject {
   before: Found | undefined;
 }
 
-/** The check that every plan passes looks at what it can have changed; the full one must have nothing to add. */
+/** Every plan passes a check of what it can have changed; the full check must find nothing more. */
 function requireSound(view: ElfView, edit: Edit, plan: Plan): void {
   if (plan.payload !== undefined || plan.writes.length === 0) return;
   const refusal = attempt(() => checkPlanFully(view, plan, [edit.request]));
   if (refusal instanceof ElfError) throw wrong(edit, `the full check refuses: ${refusal.message}`);
 }
 
-/** Longer results are only planned: a sparse gigabyte is no work for a test. */
+/** Longer results are only planned: a sparse gigabyte is too much for a test. */
 const longestResult = 1 << 24;
 
-/** Undefined when the edit was done, else why not. */
+/** Try an edit; returns undefined if it was done, otherwise the reason why not. */
 function tryEdit(file: Subject, edit: Edit): ElfError | undefined {
   const plan = attempt(() => planEdit(file.view, edit.request));
   if (plan instanceof ElfError) return plan;
@@ -120,7 +120,7 @@ function wrong({request}: Edit, what: string): Error {
   return new Error(`${what}: ${JSON.stringify(request).slice(0, 80)}`);
 }
 
-/** A value, or the error of ours that says why there is none. */
+/** The result, or the error of ours if there is none. */
 function attempt<T>(work: () => T): T | ElfError {
   try {
     return work();

@@ -1,10 +1,10 @@
 /*
  * One process of a long run: takes a range of inputs, and reports after each hundred. It is started with little memory
- * for JavaScript, so that an input that wants more ends it, and the parent sees which one that was.
+ * for JavaScript, so that an input that needs more kills it, and the parent sees which input it was.
  */
 import {emptySummary, runInput, type Summary} from './run.js';
 
-/** What the parent is told. */
+/** What the parent receives. */
 export type Report =
   | {readonly kind: 'begin'; readonly input: number}
   | {readonly kind: 'sums'; readonly sums: Summary}

@@ -1,4 +1,4 @@
-/* Inputs that are made to cost much: hundreds of thousands of each thing, lists that share their tails. */
+/* Inputs made to be expensive: hundreds of thousands of each thing, lists that share their tails. */
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {Dyn, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable} from '../../src/elf/symbols.js';
@@ -48,7 +48,7 @@ function change<T>(
   return bytes;
 }
 
-/** The string table without a NUL but the last. */
+/** Join the strings of the string table into one. */
 function joinStrings(bytes: Uint8Array): number {
   const {offset = 0, size = 0} = viewBuffer(bytes).dynamic?.stringTable ?? {};
   bytes.fill(0x5f, offset + 1, offset + size - 1);
@@ -90,7 +90,10 @@ export function withNotes(bytes: Uint8Array): Uint8Array {
   );
 }
 
-/** What follows the program header table is nobody's, so the table has to move, in the file as far as in memory. */
+/**
+ * The bytes after the program header table have no known owner, so the table has to move, as far in the file as in
+ * memory.
+ */
 function withBss(bytes: Uint8Array): Uint8Array {
   const {header, programHeaders, dynamic} = viewBuffer(bytes);
   change(bytes, Dyn, [dynamic?.offset ?? 0, dynamic?.entries.length ?? 0], ({d_tag}) =>

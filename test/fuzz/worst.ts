@@ -1,6 +1,6 @@
 /*
- * `npm run fuzz:worst`: processor time and memory for the inputs that cost the most, each in a process of its own, as a
- * table. An argument takes those whose name has it.
+ * `npm run fuzz:worst`: processor time and memory for the inputs that cost the most, each in a separate process, as a
+ * table. An argument selects inputs whose names contain it.
  */
 import {fork} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -21,7 +21,7 @@ import {worstInputs} from './worst-inputs.js';
 
 const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
 
-/** What is done with each. */
+/** The work to measure on each input. */
 const works: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   check: (bytes) => checkElf(viewBuffer(bytes)),
   show: (bytes) => reportOf(viewBuffer(bytes), 'worst'),
@@ -69,7 +69,7 @@ function print(name: string, {size, seconds, memory}: Measured): void {
   process.stdout.write(`| ${cells.join(' | ')} |\n`);
 }
 
-/** Making an input takes memory too, so that is done here. */
+/** Making an input takes memory too, so make it in this process. */
 async function measureApart(name: string, file: string): Promise<void> {
   writeFileSync(file, worstInputs[name]?.() ?? '');
   const child = fork(fileURLToPath(import.meta.url), ['--measure', file]);

@@ -1,5 +1,5 @@
 /*
- * The examples of docs/api.md, each run as it stands in a directory that has what the page promises.
+ * The examples of docs/api.md, each run unchanged in a directory with the files that the page promises.
  */
 import {chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -20,18 +20,18 @@ export function writeExamples(): string {
   return directory;
 }
 
-/** Their names, from a directory of `writeExamples`. */
+/** The names of the examples in a directory made by `writeExamples`. */
 export function exampleNames(directory: string): string[] {
   return readdirSync(directory)
     .filter((file) => file.endsWith('.ts'))
     .map((file) => path.parse(file).name);
 }
 
-/** Run an example; it prints what its comments promise, and nothing else to standard error. */
+/** Run an example, which must print what its comments promise, and nothing on standard error. */
 export async function runExample(t: ExecutionContext, examples: string, name: string): Promise<void> {
   t.timeout(900_000);
   const directory = prepare(t);
-  // Node 20 has no `await using`; the package is found from inside the project only.
+  // Node 20 has no `await using`; the package is found only from inside the project.
   const {code} = await transform(readFileSync(path.join(examples, `${name}.ts`), 'utf8'), {
     loader: 'ts',
     target: 'node20',
@@ -39,7 +39,7 @@ export async function runExample(t: ExecutionContext, examples: string, name: st
   const module = path.join(examples, `${name}.mjs`);
   writeFileSync(module, code);
   const {status, stdout, stderr} = run(process.execPath, [module], {cwd: directory, timeout: 900_000});
-  // debootstrap tells what it does.
+  // Ignore debootstrap's progress messages.
   t.deepEqual([status, stderr.replaceAll(/^I: .*\n/gm, '')], [0, '']);
   for (const [, expected = ''] of code.matchAll(/\/\/ ([^/].*)$/gm))
     t.true(stdout.includes(expected), stdout);
@@ -47,7 +47,7 @@ export async function runExample(t: ExecutionContext, examples: string, name: st
 
 let prepared: string | undefined;
 
-/** A directory of its own for an example, with what the page promises. */
+/** Make a directory for one example, with the files that the page promises. */
 function prepare(t: ExecutionContext): string {
   prepared ??= prepareOnce();
   const directory = tempDirectory(t);

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /*
- * Headless Chromium for tests that look at pages: the one of the Debian package, with nothing in its profile and no
- * business of its own on the network.
+ * Headless Chromium for tests that look at pages: Debian's package, with an empty profile and no network traffic of its
+ * own.
  */
 import {existsSync} from 'node:fs';
 import type {ExecutionContext} from 'ava';
@@ -30,7 +30,7 @@ async function browser(): Promise<Browser> {
   return running;
 }
 
-/** Close it, when the tests of a file are done. */
+/** Close it after the tests of a file. */
 export async function closeBrowser(): Promise<void> {
   await (await running)?.close();
 }
@@ -45,7 +45,7 @@ export interface WatchedPage {
   readonly page: Page;
   /** Uncaught errors, and complaints on the console. */
   readonly complaints: string[];
-  /** Every address that was asked for, beyond the page's own. */
+  /** Every address requested, except the page's own. */
   readonly requests: string[];
 }
 
@@ -81,8 +81,8 @@ export async function openPage(
 }
 
 /**
- * List texts that can hardly be read: the contrast with what is behind them is below 4.5 to 1 (WCAG 2, 1.4.3), each
- * with its ratio. A disabled control is exempt there and here.
+ * List texts that are hard to read, whose contrast with their background is below 4.5 to 1 (WCAG 2, 1.4.3), each with
+ * its ratio. Disabled controls are exempt, as in WCAG.
  */
 export async function paleTexts(page: Page): Promise<string[]> {
   return page.evaluate(() => {
@@ -122,7 +122,7 @@ export async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-/** Rows of a map whose texts stick out of their block. */
+/** Texts of a map that overflow their block. */
 export async function clippedNames(page: Page): Promise<string[]> {
   return page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('.strip span')]
@@ -132,7 +132,7 @@ export async function clippedNames(page: Page): Promise<string[]> {
   );
 }
 
-/** What is wrong with an SVG picture: not well-formed, texts that lie over one another or stick out of its width. */
+/** What is wrong with an SVG picture: not well-formed, texts that overlap or exceed its width. */
 export async function pictureFaults(page: Page, width: number): Promise<string[]> {
   if ((await page.locator('parsererror').count()) > 0) return ['not well-formed'];
   const boxes = await page.locator('text').evaluateAll((texts) =>

@@ -1,5 +1,5 @@
 /*
- * The command line as users have it: bin/elfinterp.js in a process of its own.
+ * The command line as users run it: bin/elfinterp.js in a separate process.
  */
 import type {SpawnSyncOptions} from 'node:child_process';
 import {cpSync, existsSync, readdirSync, readFileSync} from 'node:fs';
@@ -8,10 +8,10 @@ import {fileURLToPath} from 'node:url';
 import tmp from 'tmp';
 import {type RunResult, run} from './tools.js';
 
-/** Compiled tests lie in build/test/helpers. */
+/** Compiled tests are in build/test/helpers. */
 export const projectDirectory = fileURLToPath(new URL('../../../', import.meta.url));
 export const program = path.join(projectDirectory, 'bin', 'elfinterp.js');
-/** JavaScript that loads the command line into a process of its own: its `load('cli').main(argv)`. */
+/** JavaScript that loads the command line in a separate process, which then calls `load('cli').main(argv)`. */
 export const loadCode = `const {load, loadAll, loaded} = require(${JSON.stringify(path.join(projectDirectory, 'bin', 'load.js'))});`;
 
 if (!existsSync(path.join(projectDirectory, 'dist', 'bin')))
@@ -25,8 +25,8 @@ export function elfinterp(args: readonly string[], options: SpawnSyncOptions = {
 const nobody = 65534;
 
 /**
- * Run a command line as a user without privileges; as this user when that is not root. The code is loaded before
- * the change of user, who may not be able to read it.
+ * Run a command line as a user without privileges, or as the current user if that is not root. The code is loaded
+ * before the user changes, because the new user may not be able to read it.
  */
 export function elfinterpAsNobody(args: readonly string[], options: SpawnSyncOptions = {}): RunResult {
   if (process.geteuid?.() !== 0) return elfinterp(args, options);
@@ -41,7 +41,7 @@ export function elfinterpAsNobody(args: readonly string[], options: SpawnSyncOpt
   return run(process.execPath, ['-e', script, '--', ...args], options);
 }
 
-/** Whether this Node lets a process change its user: Debian 13's does not, lest libuv have io_uring open. */
+/** Whether this Node lets a process change its user: Debian 13's does not, because libuv may have io_uring open. */
 function canChangeUser(): boolean {
   try {
     process.setgroups?.(process.getgroups?.() ?? []);
@@ -53,7 +53,7 @@ function canChangeUser(): boolean {
 
 let copied: string | undefined;
 
-/** The command line in a directory that everybody may read, until this process ends. */
+/** A copy of the command line that everybody may read, removed when this process ends. */
 function copyForNobody(): string {
   copied ??= makeCopy();
   return path.join(copied, 'bin', path.basename(program));
@@ -67,7 +67,7 @@ function makeCopy(): string {
   return directory;
 }
 
-/** What is in a directory, hidden files too, and the content of each file. */
+/** The files in a directory, including hidden ones, with their content. */
 export function contentOf(directory: string): Record<string, Buffer> {
   const files = readdirSync(directory, {withFileTypes: true}).filter((entry) => entry.isFile());
   return Object.fromEntries(files.map(({name}) => [name, readFileSync(path.join(directory, name))]));

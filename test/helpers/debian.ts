@@ -1,6 +1,6 @@
 /*
- * The Debian release of this machine, and packages of any, unpacked and not installed: the mirror's files, signed as
- * apt wants them.
+ * The Debian release of this machine, and packages of any release, unpacked but not installed; apt verifies what the
+ * mirror sends.
  */
 import {mkdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
@@ -22,7 +22,7 @@ export function unpackDebian(release: string, packages: readonly string[], into:
   output('tar', ['-xf', tar, '-C', into, '--no-same-owner', '--exclude=./dev']);
 }
 
-/** The directories below a root in which one of these files lies. */
+/** The directories below a root that contain one of these files. */
 export function directoriesOf(root: string, names: readonly string[]): string[] {
   const test = names.flatMap((name) => ['-o', '-name', name]).slice(1);
   const found = output('find', [root, '(', ...test, ')', '-printf', '%h\n']).split('\n');

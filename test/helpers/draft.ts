@@ -22,13 +22,13 @@ export interface Sketch {
   readonly sections: readonly Partial<Shdr>[];
   /** In the PT_DYNAMIC. */
   readonly entries: readonly Dyn[];
-  /** Bytes and where they are; later ones count. */
+  /** Bytes and their offsets; later ones override earlier ones. */
   readonly content: readonly (readonly [offset: number, bytes: Uint8Array | string])[];
   /** Length of the file without its section headers. */
   readonly size: number;
 }
 
-/** Where the usual file is mapped, its writable part one page further. */
+/** Where the usual file is mapped; its writable part is one page further on. */
 export const base = 0x10000n;
 
 function addressOf(offset: number): bigint {
@@ -38,7 +38,7 @@ function addressOf(offset: number): bigint {
 const r = PF.PF_R;
 const rw = PF.PF_R | PF.PF_W;
 
-/** A segment whose bytes are mapped where the usual file is. */
+/** A segment mapped at the addresses of the usual file. */
 export function segment(p_type: number, p_offset: number, p_filesz: number, more: Partial<Phdr> = {}) {
   const address = addressOf(p_offset);
   return {

@@ -14,7 +14,7 @@ export const loadedFixtures: readonly Fixture[] = fixtures.filter(
   ({needed, name}) => needed !== undefined && name !== 'x86_64/hello-static-pie',
 );
 
-/** Run a program, every symbol bound at its start, with these libraries beside it and in LD_LIBRARY_PATH. */
+/** Run a program with all symbols bound at start, and these libraries beside it and in LD_LIBRARY_PATH. */
 export function runBeside(
   t: ExecutionContext,
   {command}: Fixture,
@@ -29,7 +29,7 @@ export function runBeside(
   return emulator === undefined ? run(copy, [], {env}) : run(emulator, [...rest, copy], {env});
 }
 
-/** The libraries of the fixtures' own that a fixture needs, to lie beside it. */
+/** The fixture libraries that a fixture needs beside it. */
 export function librariesOf({needed, path: file}: Fixture): Record<string, string> {
   const own = (needed ?? []).filter((name) => name.startsWith('libprobe'));
   return Object.fromEntries(own.map((name) => [name, path.join(path.dirname(file), name)]));
@@ -44,7 +44,7 @@ export function runsAsBefore(t: ExecutionContext, file: Fixture, bytes: Uint8Arr
   t.regex(stdout, file.output);
 }
 
-/** What eu-elflint says of an edited file and not of the original; the numbers of dynamic entries do not count. */
+/** What eu-elflint reports for an edited file but not for the original, ignoring the numbers of dynamic entries. */
 export function complaintsSince(t: ExecutionContext, file: Fixture, bytes: Uint8Array): string[] {
   const normal = (line: string) => line.replace(/entry \d+/, 'entry');
   const known = new Set(elflint(file.path).map(normal));

@@ -48,14 +48,14 @@ export function editOrNoRoom(bytes: Uint8Array, request: EditRequest): Buffer | 
   }
 }
 
-/** How many bytes differ; those beyond the end of the shorter one do. */
+/** How many bytes differ, including those past the end of the shorter one. */
 export function countDifferent(a: Uint8Array, b: Uint8Array): number {
   let count = Math.abs(a.length - b.length);
   for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) count += 1;
   return count;
 }
 
-/** Write bytes as a program; its path. */
+/** Write bytes as a program, and return its path. */
 export function programFile(t: ExecutionContext, bytes: Uint8Array, as = 'program'): string {
   const file = path.join(tempDirectory(t), as);
   writeFileSync(file, bytes, {mode: 0o755});
@@ -63,10 +63,9 @@ export function programFile(t: ExecutionContext, bytes: Uint8Array, as = 'progra
 }
 
 /**
- * Make a path of a given length that leads to the loader which the fixture's own interpreter is, so that a program
- * edited to ask for it runs.
+ * Make a link with a path of a given length to the fixture's own loader, so that a program edited to use it runs.
  *
- * @param length in bytes; as short as can be by default
+ * @param length in bytes; as short as possible by default
  */
 export function loaderLink(t: ExecutionContext, {toolchain, command}: Fixture, length = 0): string {
   const directory = tempDirectory(t);
@@ -82,7 +81,7 @@ export function loaderLink(t: ExecutionContext, {toolchain, command}: Fixture, l
   return link;
 }
 
-/** Copy a file beside which tests put others. */
+/** Copy a file to a directory where tests put others beside it. */
 export function copyTo(t: ExecutionContext, file: string, as = path.basename(file)): string {
   const copy = path.join(tempDirectory(t), as);
   copyFileSync(file, copy);

@@ -1,4 +1,4 @@
-/** elfy brings no types; this is what the tests use of it. */
+/** elfy has no types; these are for the parts that the tests use. */
 declare module 'elfy' {
   interface ElfyFile {
     class: '32' | '64';

@@ -6,7 +6,7 @@ import {ElfError} from '../../src/errors.js';
 import type {ByteSource} from '../../src/source/source.js';
 
 /**
- * Ask a view for all that it can tell. Each question is asked even when another one failed.
+ * Read everything that a view offers. Each read is tried even if another one failed.
  *
  * @returns the errors of the library's own kind; anything else that is thrown passes through, for the test to fail
  */

@@ -1,5 +1,5 @@
 /*
- * The committed test programs and what is known of each. The facts are written down here, not read with the code
+ * The committed test programs and what is known about each. The facts are written down here, not read with the code
  * under test: they are what the tests compare with.
  */
 import {readFileSync} from 'node:fs';
@@ -13,7 +13,7 @@ export interface Toolchain {
   /** The interpreter that its linker asks for. */
   readonly interpreter: string;
   readonly libc: string;
-  /** The architecture's name, as `uname -m` has it. */
+  /** The architecture's name, as `uname -m` prints it. */
   readonly machine: string;
   readonly debianArchitecture: string;
   /** The command that a program's path is appended to; empty where this (x86-64) machine runs it itself. */
@@ -31,7 +31,7 @@ export interface Fixture extends Omit<Toolchain, 'interpreter'> {
   /** DT_NEEDED in order; undefined when there is no dynamic section. */
   readonly needed: readonly string[] | undefined;
   readonly hasSections: boolean;
-  /** What it prints when it runs undamaged, with exit status 0; undefined for what does not run. */
+  /** What it prints when it runs undamaged, with exit status 0; undefined if it does not run. */
   readonly output: RegExp | undefined;
 }
 
@@ -115,7 +115,7 @@ export const toolchains = {
 export type ToolchainName = keyof typeof toolchains;
 export const toolchainNames = Object.keys(toolchains) as readonly ToolchainName[];
 
-/** Compiled tests lie in build/test/helpers. */
+/** Compiled tests are in build/test/helpers. */
 const directory = new URL('../../../test-binaries/', import.meta.url);
 
 const probeOutput = /^probe: all as linked\n$/;
@@ -174,22 +174,22 @@ export const fixtures: readonly Fixture[] = [
 ];
 
 /**
- * A separate debug file, apart from the others: its program headers are a copy of the program's, and the bytes that
- * they describe are not there.
+ * A separate debug file, not among the fixtures: its program headers are a copy of the program's, but the bytes that
+ * they describe are absent.
  */
 export const debugFile = fileURLToPath(new URL('x86_64/probe.debug', directory));
 
 /** Fixtures with a PT_INTERP. */
 export const dynamicPrograms: readonly Fixture[] = fixtures.filter((f) => f.interpreter !== undefined);
 
-/** The fixture of that name; naming one that is not there is a mistake in the test. */
+/** The fixture of that name; an unknown name is a mistake in the test. */
 export function fixture(name: string): Fixture {
   const found = fixtures.find((candidate) => candidate.name === name);
   if (found === undefined) throw new Error(`no fixture ${name}`);
   return found;
 }
 
-/** Its bytes, fresh for each caller. */
+/** A fixture's bytes, a new copy for each caller. */
 export function fixtureBytes(name: string): Buffer {
   return readFileSync(fixture(name).path);
 }

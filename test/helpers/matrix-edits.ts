@@ -20,8 +20,8 @@ export interface EditContext {
 type Edits = (context: EditContext) => EditRequest | readonly EditRequest[];
 
 /**
- * One entry an edit. Where an edit would find nothing to do, what it needs is done first. Those that undo themselves
- * leave a file that has been changed twice.
+ * One entry per edit. If an edit would have nothing to do, the entry first adds what it needs. Entries that undo
+ * themselves leave a file that was changed twice.
  */
 const programEdits = {
   interpreter: (context) => ({interpreter: loaderLink(context)}),
@@ -40,7 +40,7 @@ const programEdits = {
   'OS ABI': () => ({osAbi: 'Linux'}),
   'debug tag': ({program}) => ({addDebugTag: program.toolchain !== 'mips64el'}),
   'clear version': () => ({clearSymbolVersions: ['printf']}),
-  // A program only prints what is wrong with it in this way, so any function will do.
+  // A program calls printf only to report an error, so any function will do.
   'rename symbol': () => ({renameSymbols: {printf: 'vprintf'}}),
 } as const satisfies Readonly<Record<string, Edits>>;
 
@@ -69,7 +69,7 @@ function editsFor({user}: MatrixProgram): Readonly<Record<string, Edits>> {
   return user === undefined ? programEdits : libraryEdits;
 }
 
-/** One edit with what it needs; undefined for one that is not for such a file. */
+/** One edit with what it needs; undefined if it does not apply to such a file. */
 export function editAlone(name: string, context: EditContext): readonly EditRequest[] | undefined {
   const requests = editsFor(context.program)[name]?.(context);
   if (requests === undefined) return undefined;
@@ -94,7 +94,7 @@ function mathLibrary({toolchain}: MatrixProgram): string {
   return toolchain === 'musl' ? 'libc.so' : 'libm.so.6';
 }
 
-/** A path of some length that leads to the program's real loader. */
+/** Make a link with a path of random length to the program's real loader. */
 function loaderLink({program, directory, random}: EditContext): string {
   return linkTo(loaderOf(program), directory, program, `ld${'x'.repeat(random(300) % 50)}.so`, random(200));
 }

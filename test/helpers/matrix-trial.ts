@@ -1,7 +1,7 @@
 /*
- * One trial: a program of the matrix is edited and judged. The independent readers find what was asked for, the
- * program runs with the output that it had (it checks its own BSS, thread-local and relocated data), eu-elflint has
- * no new complaint, nothing that code addresses has changed, and stripped copies run too.
+ * One trial: a program of the matrix is edited and judged. The independent readers find what was asked for, the program
+ * runs and prints the same output (it checks its own BSS, thread-local and relocated data), eu-elflint has no new
+ * complaint, nothing that code addresses has changed, and stripped copies run too.
  */
 import {copyFileSync} from 'node:fs';
 import {
@@ -133,12 +133,14 @@ function problemsOf(file: string) {
   }
 }
 
-/** True when the program header table had to leave its place. */
+/** True if the program header table had to move. */
 export function hasMovedTable({notes}: Plan): boolean {
   return notes.some((note) => note.startsWith('the program header table moved'));
 }
 
-/** Not every stripped program ran before: `unfit` gets the names of those that did not. */
+/**
+ * Not every stripper's copy of the unedited program runs: `unfit` gets the names of the strippers whose copy does not.
+ */
 function tryStripped(
   program: MatrixProgram,
   file: string,
@@ -162,15 +164,15 @@ interface NamedStripper {
   readonly command: (from: string, to: string) => readonly string[];
 }
 
-/** Whose turn it is; ELFINTERP_STRIPPERS=all lets each of them strip each result. */
+/** Which stripper is next; with ELFINTERP_STRIPPERS=all, every stripper strips every result. */
 let turn = 0;
 const isAll = process.env.ELFINTERP_STRIPPERS === 'all';
 
 /**
- * GNU strip, and one of the others: they take turns, so that each meets every linker and machine. Where the program header
- * table moved all of them strip. GNU's and LLVM's then put it right behind the writable data in the file, without the hole
- * that kept its difference of address and offset (place-load.ts). Linux since 5.18 finds it there, this qemu does not; so
- * programs that it runs are only stripped by elfutils', which leaves everything where it is.
+ * GNU strip and one of the others, which take turns, so that each meets every linker and machine; all of them if the
+ * program header table moved. GNU's and LLVM's then put the table right after the writable data in the file, without
+ * the hole that kept the difference between its address and offset (place-load.ts). Linux 5.18 and later find it there,
+ * but this qemu does not, so programs that qemu runs are stripped only with elfutils', which moves nothing.
  */
 function strippersFor(program: MatrixProgram, plans: readonly Plan[]): readonly NamedStripper[] {
   const isMoved = plans.some(hasMovedTable);
@@ -183,7 +185,7 @@ function strippersFor(program: MatrixProgram, plans: readonly Plan[]): readonly 
   return other === undefined ? [strip] : [strip, other];
 }
 
-/** GNU's is that of the program's machine. */
+/** GNU's must be the one for the program's machine. */
 function namedStripper(program: MatrixProgram, stripper: string): NamedStripper {
   const name = stripper === 'strip' || stripper === 'objcopy' ? binutil(program, stripper) : stripper;
   return {name, command: (from, to) => [name, ...stripArguments(stripper, from, to)]};

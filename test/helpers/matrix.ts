@@ -1,6 +1,6 @@
 /*
- * The programs of test-binaries/matrix.sh: every linker and layout for every machine. They are built once for each
- * test file; ELFINTERP_MATRIX names a directory in which they are kept from one run to the next.
+ * The programs of test-binaries/matrix.sh: every linker and layout for every machine. They are built once for each test
+ * file; ELFINTERP_MATRIX names a directory that keeps them between runs.
  */
 import {copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -56,7 +56,7 @@ function parseLine(line: string): MatrixProgram {
   };
 }
 
-/** Run a program, or an edited copy of it, the way its machine wants; for a library the program that needs it. */
+/** Run a program, or an edited copy of it, as its machine requires; for a library, run the program that needs it. */
 export function runMatrixProgram(program: MatrixProgram, file: string): RunResult {
   if (program.user === undefined) return runWith(program, file);
   const directory = mkdtempSync(path.join(path.dirname(file), 'library-'));
@@ -68,7 +68,7 @@ export function runMatrixProgram(program: MatrixProgram, file: string): RunResul
   }
 }
 
-/** The directory of the C library is named, so that a program which may look nowhere else finds it too. */
+/** Name the C library's directory, so that a program that may not search the default directories finds it too. */
 function runWith(
   {command: [emulator, ...rest], toolchain}: MatrixProgram,
   file: string,
@@ -80,7 +80,7 @@ function runWith(
     : run(emulator, [...rest, '-E', `LD_LIBRARY_PATH=${libraries}`, file]);
 }
 
-/** What each of them prints. */
+/** What each program prints. */
 export const probeOutput = 'probe: all as linked\n';
 
 /** What a program or the user of a library prints. */
@@ -88,13 +88,13 @@ export function outputOf({user}: MatrixProgram): string {
   return user === undefined ? probeOutput : 'needs-libprobe: 83, version 2\n';
 }
 
-/** The real loader of a program, where this machine has it. */
+/** The path of a program's real loader on this machine. */
 export function loaderOf({toolchain, command}: MatrixProgram): string {
   const {interpreter}: Toolchain = toolchains[toolchain];
   return `${command[2] ?? ''}${interpreter}`;
 }
 
-/** The C library of a machine, where this one has it. */
+/** The path of a toolchain's C library on this machine. */
 export function libraryOf(toolchain: ToolchainName): string {
   const {command, libc}: Toolchain = toolchains[toolchain];
   const root = command[2];

@@ -1,5 +1,5 @@
 /*
- * The memory image, as far as code can see it: every section that is no table of the linker's.
+ * The memory image, as far as code can see it: every section except the linker's tables.
  */
 import {readFileSync} from 'node:fs';
 import {SHF, SHT} from '../../src/elf/constants.js';

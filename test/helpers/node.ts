@@ -1,5 +1,5 @@
 /*
- * npm, and other Nodes than this one: its registry has nodejs.org's as packages.
+ * npm, and other releases of Node: npm's registry has nodejs.org's builds as packages.
  */
 import path from 'node:path';
 import tmp from 'tmp';
@@ -7,7 +7,7 @@ import {output} from './tools.js';
 
 const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
 
-/** npm as of this machine, whatever npm runs the tests. */
+/** Run npm without the settings of an npm that runs the tests. */
 export function npm(args: readonly string[], cwd: string): string {
   const env = Object.fromEntries(
     Object.keys(process.env).flatMap((key) => (/^npm_/i.test(key) ? [[key, '']] : [])),
@@ -15,7 +15,7 @@ export function npm(args: readonly string[], cwd: string): string {
   return output('npm', [...quiet, ...args], {cwd, timeout: 600_000, env});
 }
 
-/** Install a release of Node into a directory; its program. */
+/** Install a release of Node into a directory, and return its program. */
 export function installNode(release: string, directory: string): string {
   npm(['install', '--prefix', directory, `node-linux-${process.arch}@${release}`], directory);
   return path.join(directory, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -23,7 +23,10 @@ export function installNode(release: string, directory: string): string {
 
 let whole: string | undefined;
 
-/** A Node that is all in one program. Debian's needs libnode.so and what that needs: then nodejs.org's of that version. */
+/**
+ * A Node that is a single file. Debian's needs libnode.so and its dependencies; then use nodejs.org's build of the same
+ * version.
+ */
 export function wholeNode(): string {
   const isShared = (process.config.variables as {node_shared?: boolean}).node_shared === true;
   whole ??= isShared ? installOwn() : process.execPath;

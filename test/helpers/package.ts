@@ -1,6 +1,6 @@
 /*
- * The package as a user gets it: packed, and installed from the tarball into an empty directory. What works only in
- * the checkout does not work there.
+ * The package as a user gets it: packed, and installed from the tarball into an empty directory. Anything that works
+ * only in the checkout fails there.
  */
 import {cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -16,7 +16,7 @@ let installed: string | undefined;
 function install(): string {
   if (installed !== undefined) return installed;
   const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-package-'));
-  // As it is built: building it again would pull it away from under the other tests.
+  // Pack the existing build: rebuilding would pull it out from under the other tests.
   output('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', directory], {
     cwd: projectDirectory,
   });
@@ -37,14 +37,14 @@ export interface UserDirectory {
   readonly env: {readonly PATH: string};
 }
 
-/** A directory of a user who has installed the package there. */
+/** A user's directory with the package installed in it. */
 export function userDirectory(t: ExecutionContext): UserDirectory {
   const directory = tempDirectory(t);
   symlinkSync(path.join(install(), 'node_modules'), path.join(directory, 'node_modules'));
   return {directory, env: {PATH: `${directory}/node_modules/.bin:${process.env.PATH}`}};
 }
 
-/** Copy an example there; its path. */
+/** Copy an example there, and return its path. */
 export function copyExample(directory: string, name: string): string {
   const copy = path.join(directory, name.replace(/\.js$/, '.mjs'));
   cpSync(path.join(projectDirectory, 'examples', name), copy);

@@ -4,9 +4,9 @@ import {syncBuiltinESMExports} from 'node:module';
 type Patch = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /**
- * Do synchronous work, which no other test can see, while functions of `node:fs` do something else.
+ * Do work while functions of `node:fs` are replaced. The work is synchronous, so no other test sees the replacements.
  *
- * @param patch gets the functions as they are
+ * @param patch gets the original functions
  */
 export function withPatchedFs<T>(patch: (original: typeof fs) => Patch, work: () => T): T {
   const original = {...fs};

@@ -30,9 +30,9 @@ export function elfinterpPatchelf(args: readonly string[], cwd?: string): RunRes
 export interface Comparison {
   readonly fixture: string;
   readonly args: readonly string[];
-  /** What differs, and why, where something does. */
+  /** What differs and why, if anything. */
   readonly difference?: string;
-  /** The first of the tried releases that answers as we do; without it, a difference is one from all of them. */
+  /** The first of the tried releases that answers as we do; by default, a difference is from all of them. */
   readonly fixedIn?: string;
   /** The first of the tried releases that has the option. */
   readonly since?: string;
@@ -165,7 +165,7 @@ export const comparisons: readonly Comparison[] = [
   {fixture: program, args: ['--version'], difference: 'the options and answers here are those of 0.19.0'},
 ];
 
-/** How a release of patchelf answers, as far as is known: as we do, otherwise, or not at all. */
+/** How a release of patchelf is expected to answer: as we do, differently, or not at all. */
 export function expected(
   {difference, fixedIn, since}: Comparison,
   version: string,
@@ -179,7 +179,7 @@ function isBefore(version: string, other: string): boolean {
   return version.localeCompare(other, 'en', {numeric: true}) < 0;
 }
 
-/** The release of a patchelf; an empty string where it is not there. */
+/** The release of a patchelf; an empty string if it is not installed. */
 export function versionOf(patchelf: string): string {
   try {
     return output(patchelf, ['--version']).replace('patchelf', '').trim();
@@ -196,12 +196,12 @@ export interface Answer {
   readonly reads: string;
 }
 
-/** What a patchelf makes of a command line. */
+/** How a patchelf answers a command line. */
 export function theirAnswer({fixture: name, args}: Comparison, patchelf = 'patchelf'): Answer {
   return answer(name, args, (words, cwd) => run(patchelf, words, {cwd}));
 }
 
-/** What ours makes of it. */
+/** How elfinterp-patchelf answers it. */
 export function ourAnswer({fixture: name, args}: Comparison): Answer {
   return answer(name, args, elfinterpPatchelf);
 }
@@ -234,7 +234,7 @@ function answer(
   }
 }
 
-/** The interpreter, dynamic strings and flags, OS ABI, stack and symbols of each file that is there. */
+/** The interpreter, dynamic strings and flags, OS ABI, stack and symbols of each file that exists. */
 function readBack(directory: string): string {
   return ['FILE', 'OUT']
     .map((file) => path.join(directory, file))
@@ -246,13 +246,13 @@ function readBack(directory: string): string {
       const has = (tag: string) => readelfDynamic(file).some(({type}) => type === tag);
       const stack = readelfSegments(file).find(({type}) => type === 'GNU_STACK')?.p_flags;
       const header = [readFileSync(file)[7], stack, has('FLAGS_1'), has('DEBUG')];
-      // The order among different tags means nothing.
+      // The order of different tags does not matter.
       return [readelfInterpreter(file), ...strings.sort(byTag), ...header, ...symbolNames(file)].join('; ');
     })
     .join('\n');
 }
 
-/** Versions left out: only here do they go with the library that had them. */
+/** Without versions: only elfinterp-patchelf removes them with their library. */
 function symbolNames(file: string): string[] {
   const lines = output('readelf', ['-W', '--dyn-syms', file]).split('\n');
   return lines.flatMap((line) => line.trim().split(/\s+/)[7]?.replace(/@.*/, '') ?? []).sort();
@@ -262,7 +262,7 @@ function byTag(a: string, b: string): number {
   return (a.split(' ')[0] ?? '').localeCompare(b.split(' ')[0] ?? '');
 }
 
-/** Are two answers the same in all that a script can see? */
+/** Whether two answers are the same in everything that a script can see. */
 export function isSame(theirs: Answer, ours: Answer): boolean {
   return JSON.stringify(theirs) === JSON.stringify(ours);
 }

@@ -1,2 +1,2 @@
-/** A place for a bundle of whatever programs, by names that do not depend on theirs. */
+/** A place for any bundle, with names that do not depend on its programs. */
 export const place = {prefix: '/debootstrap', libs: 'qemu-libs'} as const;

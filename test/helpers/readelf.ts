@@ -1,6 +1,6 @@
 /*
- * What GNU readelf, eu-readelf and eu-elflint say of a file, as values. These are the independent readers that the
- * view and every edit are compared with.
+ * What GNU readelf, eu-readelf and eu-elflint report about a file, as values. These are the independent readers that
+ * the view and every edit are compared with.
  */
 import {output, run} from './tools.js';
 
@@ -105,7 +105,7 @@ export function readelfSegments(file: string): ReadelfSegment[] {
   );
 }
 
-/** The path that PT_INTERP holds. Newer versions of readelf print 255 bytes of it, and that of elfutils prints all. */
+/** The path that PT_INTERP holds. Newer versions of GNU readelf print only 255 bytes of it; elfutils' prints all. */
 export function readelfInterpreter(file: string): string | undefined {
   const read = (tool: string) =>
     /Requesting program interpreter: (.*)\]$/m.exec(output(tool, ['-lW', file]))?.[1];
@@ -134,7 +134,7 @@ export function readelfSections(file: string): ReadelfSection[] {
   );
 }
 
-/** The entries up to and with the first DT_NULL. */
+/** The entries up to and including the first DT_NULL. */
 export function readelfDynamic(file: string): ReadelfDynamicEntry[] {
   const text = output('readelf', ['-dW', file]);
   return [...text.matchAll(/^ 0x([0-9a-f]+) \((.*?)\) +(.*)$/gm)].map(([, tag, type, value = '']) => ({
@@ -162,7 +162,7 @@ export function euReadelfStrings(
   return [...text.matchAll(new RegExp(`^ +${type} +.*\\[(.*)\\]$`, 'gm'))].map(([, value]) => value ?? '');
 }
 
-/** What eu-elflint complains of, one complaint an element; empty for "No errors". */
+/** eu-elflint's complaints, one per element; empty for "No errors". */
 export function elflint(file: string): string[] {
   const {stdout, stderr} = run('eu-elflint', ['--gnu-ld', file]);
   return `${stdout}${stderr}`.split('\n').filter((line) => line !== '' && line !== 'No errors');
@@ -179,8 +179,8 @@ export function freshComplaints(before: readonly string[], after: readonly strin
 }
 
 /**
- * A segment or dynamic entry more shifts the numbers of those behind it, and a symbol that lies before a section that is
- * not its own, as one of mold's, may lie behind it afterwards.
+ * An added segment or dynamic entry shifts the numbers of those after it, and a symbol located before a section that is
+ * not its own, as mold makes them, may be after that section in the edited file.
  */
 function withoutIndex(complaint: string): string {
   return complaint

@@ -1,6 +1,6 @@
 /*
  * The README as a script: each block that is marked `sh` is run by a test, line by line, as printed. Blocks marked
- * `shell` ask for the registry, or build the project itself.
+ * `shell` need the registry, or build the project itself.
  */
 import {readFileSync} from 'node:fs';
 import path from 'node:path';

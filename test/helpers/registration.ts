@@ -1,6 +1,6 @@
 import type {Registration} from '../../src/binfmt/registration.js';
 
-/** Read a registration of seven fields as the kernel reads it; whether it is valid is not looked at. */
+/** Read a registration of seven fields as the kernel reads it, without checking that it is valid. */
 export function readRegistration(text: string): Registration {
   const [name = '', type, offset, magic = '', mask = '', interpreter = '', flags = ''] = text
     .slice(1)

@@ -1,12 +1,12 @@
 /*
- * strace, on one processor with what it traces: each call that it reports goes from one process to the other and back,
- * which takes three to five times as long where each runs on a processor of its own.
+ * strace, on the same processor as what it traces: each call that it reports switches from one process to the other and
+ * back, which takes three to five times as long on two processors.
  */
 import {readFileSync} from 'node:fs';
 import {locateProgram} from '../../src/chroot/tools.js';
 import {MissingTool} from './tools.js';
 
-/** Those that this process may use: strace goes to each in turn, as several may run at a time. */
+/** The processors that this process may use, in turn, because several straces may run at a time. */
 const processors = allowedProcessors();
 let next = process.pid;
 

@@ -8,7 +8,7 @@ import {output} from './tools.js';
 /** LLVM's versions: the oldest of this release of Debian, and one that both releases have. */
 const llvm = [debianRelease() === 'trixie' ? 17 : 14, 19];
 
-/** GNU's know the architecture of the machine. */
+/** GNU's handle only this machine's architecture. */
 export const stripPrograms = [...llvm.map((version) => `llvm-strip-${version}`), 'eu-strip', 'strip'];
 export const stripperNames = [
   ...stripPrograms,
@@ -16,7 +16,7 @@ export const stripperNames = [
   'objcopy',
 ];
 
-/** What makes a stripper strip `from` into `to`. */
+/** The arguments with which a stripper strips `from` into `to`. */
 export function stripArguments(tool: string, from: string, to: string): readonly string[] {
   return tool.includes('objcopy') ? [from, to] : ['-o', to, from];
 }
@@ -26,5 +26,5 @@ export function stripWith(tool: string, from: string, to: string): void {
   output(tool, stripArguments(tool, from, to));
 }
 
-/** For campaigns, which go on without one that is missing; the tests that name each of them say so. */
+/** For campaigns, which continue without a missing one; the tests that name each of them report it. */
 export const installedStrippers = stripperNames.filter((name) => existsSync(`/usr/bin/${name}`));

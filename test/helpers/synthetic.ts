@@ -75,8 +75,8 @@ export function fileWithInterpreter(
 }
 
 /**
- * A core file as Linux writes them, of so many mappings and notes: the notes are mapped nowhere, and section header 0 has
- * the number of program headers where e_phnum cannot.
+ * A core file as Linux writes it, with the given numbers of mappings and notes: the notes are not mapped, and section
+ * header 0 has the number of program headers if e_phnum cannot.
  */
 export function coreFile(mappings: number, notes = 1): Uint8Array {
   const format: Format = {elfClass: 64, littleEndian: true};

@@ -4,12 +4,12 @@ import type {ExecutionContext} from 'ava';
 import tmp from 'tmp';
 import {fixture} from './fixtures.js';
 
-/** Make a directory that is gone, with all that is in it, when the test ends. */
+/** Make a directory that is removed with its content when the test ends. */
 export function tempDirectory(t: ExecutionContext): string {
   return directoryIn(t, undefined);
 }
 
-/** The same in memory where that can be: for thousands of files that no test wants on a disk. */
+/** The same in memory if possible, for thousands of files that need not be on disk. */
 export function memoryDirectory(t: ExecutionContext): string {
   return directoryIn(t, existsSync('/dev/shm') ? '/dev/shm' : undefined);
 }

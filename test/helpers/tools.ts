@@ -1,5 +1,5 @@
 /*
- * Other people's programs, called by the tests as independent readers and to run what was edited.
+ * External programs that the tests use as independent readers and to run edited files.
  */
 import {type SpawnSyncOptions, spawnSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
@@ -46,7 +46,9 @@ export function output(command: string, args: readonly string[], options: SpawnS
   throw new Error(`${command} ${args.join(' ')}: exit status ${status}: ${stderr || stdout}`);
 }
 
-/** Where a tool is, in PATH above all: scripts/test.js puts shared emulators there. Debian's path if it is nowhere. */
+/**
+ * The path of a tool, from PATH first, where scripts/test.js puts shared emulators; Debian's path if it is not found.
+ */
 export function pathOf(tool: string): string {
   return locateProgram(tool) ?? `/usr/bin/${tool}`;
 }
@@ -64,8 +66,8 @@ export function runProgram(
 }
 
 /**
- * Let a test that calls tools skip, aloud, where one is missing and ELFINTERP_TEST_SKIP_MISSING=1 allows it;
- * otherwise it fails and names the Debian package.
+ * Skip a test, with a message, if a tool that it calls is missing and ELFINTERP_TEST_SKIP_MISSING=1 allows it;
+ * otherwise the test fails and names the Debian package.
  */
 export function withTools<Args extends unknown[]>(
   implementation: (t: ExecutionContext, ...args: Args) => void | Promise<void>,

@@ -14,7 +14,7 @@ export interface CacheShape {
   readonly bigEndian?: boolean;
   /** The byte that states the byte order: 2 little, 3 big, 0 unknown. */
   readonly orderFlag?: number;
-  /** A number of entries that is not true. */
+  /** A false number of entries. */
   readonly claimed?: number;
 }
 
@@ -25,7 +25,7 @@ export function namedHwcap(index: number): bigint {
   return (1n << 62n) | BigInt(index);
 }
 
-/** ldconfig sorts; the lines here have to be sorted already, descending. */
+/** Unlike ldconfig, this does not sort: the lines must already be in descending order. */
 export function buildCache(lines: readonly Line[], shape: CacheShape = {}): Buffer {
   const {layout = 'new'} = shape;
   if (layout === 'new') return newLayout(lines, shape);

@@ -222,7 +222,7 @@ glibcScenarios({
       output('chmod', ['000', w.path(path)]);
     });
     if (process.getuid?.() !== 0) return passedOver;
-    // Root reads everything: both are asked as somebody else.
+    // Root can read everything, so run both as another user.
     const program = w.path('p');
     const good = w.path('good/libA.so');
     t.deepEqual(askLoader(program, {uid: 65534}).files.slice(0, 1), [good]);
@@ -232,7 +232,7 @@ glibcScenarios({
   },
 });
 
-/** What the cache says of a library, and of the one that it needs. */
+/** What the cache says about a library, and about the one that it needs. */
 function libraryOfSystem(name: string): string[] {
   const {stdout} = spawnSync('/sbin/ldconfig', ['-p'], {encoding: 'utf8'});
   return [name, 'libc.so.6'].map((wanted) => {

@@ -1,4 +1,4 @@
-/* The cache, the system directories, hwcaps; and what is not looked for by DT_NEEDED alone. */
+/* The cache, the system directories, hwcaps; and libraries that are not found through DT_NEEDED alone. */
 import {spawnSync} from 'node:child_process';
 import type {ExecutionContext} from 'ava';
 import {output} from '../helpers/tools.js';
@@ -9,7 +9,7 @@ import {glibcLoader, type Workshop} from './workshop.js';
 const cacheString = '/etc/ld.so.cache';
 const systemString = '/lib/x86_64-linux-gnu/';
 
-/** A loader whose cache and first system directory (`system`) lie in the workshop. */
+/** A loader whose cache and first system directory (`system`) are in the workshop. */
 function privateLoader(w: Workshop): {interpreter: string; system: string} {
   w.write('system/.keep', '');
   const system = `${w.alias('system', systemString.length - 1)}/`;
@@ -95,7 +95,7 @@ glibcScenarios({
     return found('c');
   },
   'a cache that is not sorted is searched as if it were'(w) {
-    // The search starts in the middle, and what comes before libB in the alphabet should come behind it.
+    // The search starts in the middle; in a sorted cache, names that precede libB in the alphabet come after it.
     const others = ['libB.so', 'libC.so'].map((name) => ({name, path: `/nowhere/${name}`}));
     cached(w, [entry(w, 'c'), ...others]);
     return notFound;
@@ -206,7 +206,7 @@ glibcScenarios({
   },
 });
 
-// hwcaps. The mask makes the real loader take the level that the scenario is about, whatever the CPU can.
+// hwcaps. The mask makes the real loader use the level that the scenario is about, whatever the CPU supports.
 const level = 'x86-64-v2';
 
 function atLevel(w: Workshop, best: string | undefined): Pick<Scenario, 'start' | 'options'> {

@@ -5,7 +5,7 @@ import {glibcLoader, type Workshop} from './workshop.js';
 /** The token in braces, kept from looking like a template. */
 const origin = `$${'{ORIGIN}'}`;
 
-/** The same library in several directories: which copy is taken shows which directory was. */
+/** The same library in several directories: which copy is loaded shows which directory was found first. */
 function libraryIn(w: Workshop, name: string, ...directories: string[]): void {
   for (const directory of directories) w.library(`${directory}/${name}`);
 }
@@ -176,7 +176,7 @@ glibcScenarios({
       runpath: `${w.path('b')}`,
       ld: ['-z', 'now', '-soname', w.path('a')],
     });
-    // The linker writes one of the two only: turn the SONAME, whose string is a path, into an RPATH.
+    // The linker writes only one of the two: turn the SONAME, whose string is a path, into an RPATH.
     w.doctor('p', (bytes) => void retag(bytes, 14n, 15n));
     return {program: 'p', expect: ['b/libB.so', 'libA.so: not found']};
   },
@@ -228,7 +228,7 @@ glibcScenarios({
     return {program: 'p', expect: [...'ABCDEF'].map((letter) => `a/lib${letter}.so`)};
   },
   'a chain goes by who loaded an object, not by who asks for it too'(w) {
-    // libB is loaded by the program; that libA with its RPATH asks for it as well does not help libB.
+    // libB is loaded by the program, so the RPATH of libA, which also needs it, does not help libB.
     w.library('a/libA.so', {needed: ['libB.so'], rpath: w.path('x')});
     w.library('a/libB.so', {needed: ['libX.so']});
     libraryIn(w, 'libX.so', 'x');
@@ -379,7 +379,7 @@ function environment(_: Workshop, {LD_LIBRARY_PATH}: {LD_LIBRARY_PATH: string}, 
   };
 }
 
-/** Started in a directory, where relative answers are relative. */
+/** Start in a directory, to which relative answers refer. */
 function here(w: Workshop, expected: string, directory: string, libraryPath?: string) {
   return {
     program: 'p',

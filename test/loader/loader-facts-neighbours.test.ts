@@ -1,4 +1,4 @@
-/* The system directories are an array of their own in the loader: what lies before it is any data. */
+/* In the loader, the system directories are a separate array; the data before it can be anything. */
 import {readFileSync} from 'node:fs';
 import test from 'ava';
 import {readLoaderFacts} from '../../src/loader/loader-facts.js';

@@ -28,7 +28,7 @@ for (const [path, command] of loaders) {
       if (!existsSync(path)) throw new MissingTool(path);
       const facts = factsOf(path);
       const [tool = path, ...args] = [...command, path, '--list-diagnostics'];
-      // The one of 32-bit ARM stops half way with an assertion of its own.
+      // 32-bit ARM's stops halfway because one of its assertions fails.
       const {stdout: said} = run(tool, args);
       const claims: readonly (readonly [string, readonly (string | undefined)[]])[] = [
         ['path\\.system_dirs\\[0x\\d+\\]', facts.systemDirectories],

@@ -72,7 +72,7 @@ function dynamicPrograms(
 
 function isOrdinary(path: string): boolean {
   const stats = statSync(path, {throwIfNoEntry: false});
-  // One that changes its rights when it is executed would not be asked but run.
+  // A set-ID program would be run, not listed.
   return stats?.isFile() === true && (stats.mode & 0o6000) === 0;
 }
 

@@ -7,12 +7,12 @@ const origin = `$${'{ORIGIN}'}`;
 
 const muslLoader = '/lib/ld-musl-x86_64.so.1';
 
-/** A program of musl that prints what is loaded. */
+/** A musl program that prints what is loaded. */
 function reporter(w: Workshop, path: string, build: Build): void {
   w.reporter(path, {cc: 'musl-gcc', ...build});
 }
 
-/** Two copies of libA.so; which one is taken shows which directory was. */
+/** Two copies of libA.so; which one is loaded shows which directory was found first. */
 function copies(w: Workshop, ...directories: string[]): void {
   for (const directory of directories) w.library(`${directory}/libA.so`);
 }
@@ -28,7 +28,7 @@ function withLibraryPath(scenario: Scenario, libraryPath: string): Scenario {
   };
 }
 
-/** A copy of the loader in a prefix of its own, with a path file where it will look for it. */
+/** A copy of the loader in its own prefix, with a path file where it looks for one. */
 function prefix(w: Workshop, loader: string, pathFile?: string, contents = ''): string {
   w.copy(muslLoader, loader);
   output('chmod', ['755', w.path(loader)]);

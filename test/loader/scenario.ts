@@ -1,6 +1,6 @@
 /*
- * A scenario is a rule of the loader made into files. The real loader is asked, and so are we, and both answers
- * must be the one that the scenario states: a rule on which the two merely agree may be none.
+ * A scenario expresses a rule of the loader as files. The real loader and our resolver must both give the answer that
+ * the scenario states: that they agree does not prove a rule.
  */
 import {spawnSync} from 'node:child_process';
 import test, {type ExecutionContext} from 'ava';
@@ -21,13 +21,13 @@ export interface Scenario {
   readonly reasons?: readonly string[];
   /** How the real loader is started. */
   readonly start?: Start;
-  /** The same for us. */
+  /** The same for our resolver. */
   readonly options?: ResolveTreeOptions;
   /** Whether the loader lists in the order of its scopes, which a filter changes, instead of loading. */
   readonly anyOrder?: boolean;
   /** Whether the program is a reporter that is run, instead of the loader being asked for a list. */
   readonly run?: boolean;
-  /** Whether it does not matter how the loader words that a library is missing. */
+  /** Whether to accept any message of the loader about a missing library. */
   readonly anyWords?: boolean;
 }
 
@@ -74,15 +74,15 @@ function compare(t: ExecutionContext, w: Workshop, scenario: Scenario): void {
 }
 
 /**
- * A program that lacks a library does not run, so nothing is known of what it would have loaded; and glibc names no
- * more than the first one that it lacks.
+ * A program that lacks a library does not run, so what it would have loaded is unknown; and glibc names only the first
+ * one that is missing.
  */
 function asIfRun(outcome: Outcome, real: Outcome): Outcome {
   const absent = outcome.files.filter((file) => file.endsWith(': not found'));
   return absent.length === 0 ? outcome : {...outcome, files: absent.slice(0, real.files.length)};
 }
 
-/** Every file that the real loader says it tried for a miss is one that we say we tried, in the same order. */
+/** Require that every file that the real loader reports trying for a miss is one that we report, in the same order. */
 function compareAttempts(
   t: ExecutionContext,
   program: string,

@@ -1,8 +1,8 @@
 /*
  * A place to build tiny programs and libraries in, and the real loader to ask about them.
  *
- * A library here is an empty object with the dynamic entries that a scenario wants; the linker alone makes one in
- * a few milliseconds. What it shall need is made up of stubs that carry nothing but a SONAME.
+ * A library here is an empty object with the dynamic entries that a scenario wants; the linker alone makes one in a few
+ * milliseconds. What it should need are stubs that have only a SONAME.
  */
 import {spawnSync} from 'node:child_process';
 import {
@@ -220,7 +220,7 @@ function makeDirectory(): string {
   return directory;
 }
 
-/** What loading comes to: the paths in order, a missing name as `NAME: not found`, and where it all ended. */
+/** The result of loading: the paths in order, a missing name as `NAME: not found`, and the fatal error, if any. */
 export interface Outcome {
   readonly files: readonly string[];
   /** The loader's words when it gave up. */
@@ -253,10 +253,10 @@ export function askLoader(program: string, {env = {}, cwd = '/', by = [], uid}: 
 }
 
 /**
- * What comes of running a reporter: what it says is loaded, or the libraries without which it did not start. glibc
- * stops at the first of them.
+ * The result of running a reporter: what it reports as loaded, or the missing libraries that kept it from starting.
+ * glibc stops at the first of them.
  *
- * @param anyWords take every complaint for one about a missing library
+ * @param anyWords treat every complaint as one about a missing library
  */
 export function askByRunning(program: string, start: Start = {}, anyWords = false): Outcome {
   const {env = {}, cwd = '/', by = [], uid} = start;
@@ -281,7 +281,7 @@ export function askByRunning(program: string, start: Start = {}, anyWords = fals
   };
 }
 
-/** The C library and its loader, of which a scenario says nothing. */
+/** The C library and its loader, which scenarios do not mention. */
 function isSystem(path: string): boolean {
   return /\/(?:libc\.so\.6|ld-[^/]*|ld\.so|libc\.so)$/.test(path);
 }
@@ -300,7 +300,7 @@ function parseTrace(text: string): string[] {
   ];
 }
 
-/** The same of a resolved tree; `reported` leaves the C library out, as `askByRunning` does. */
+/** The same for a resolved tree; `reported` leaves the C library out, as `askByRunning` does. */
 export function outcomeOf(tree: ResolvedTree, reported = false): Outcome {
   const fatal = tree.misses.find((miss) => miss.fatal !== undefined && !miss.optional);
   const loaded = tree.nodes.filter(({index}) => index !== 0 && index !== tree.interpreter?.node);

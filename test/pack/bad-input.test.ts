@@ -48,7 +48,7 @@ function flip(bytes: Uint8Array, at: number): void {
   bytes[at] = (bytes[at] ?? 0) ^ 0x80;
 }
 
-/** A request that could be planned, but for what is changed in it. */
+/** A request that could be planned if nothing in it were changed. */
 function request(change: {loader?: Uint8Array; libraries?: PartRequest[]; program?: Uint8Array}) {
   return {
     program: part(change.program ?? readFileSync(xz), 'xz'),
@@ -246,7 +246,8 @@ test(
   withTools(async (t) => {
     let directory = '';
     let isOld = false;
-    // On a busy machine the signal may come when the new file is there already; then it is whole, and the next run is killed.
+    // On a busy machine, the signal may come after the new file is in place; it must then be complete, and the next run
+    // is killed.
     for (let attempt = 0; attempt < 20 && !isOld; attempt++) {
       directory = tempDirectory(t);
       const file = path.join(directory, 'packed');

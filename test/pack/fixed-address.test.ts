@@ -12,7 +12,7 @@ import {compileTorture, crossRoot, pack, runInEmptyRoot, sourceFile} from './pac
 const fixedAddress = true;
 const baseOfX86 = '566000000000';
 
-/** The loader's own count of what is left of a kind of relocation. */
+/** The loader's own count of the remaining relocations of a kind. */
 function countLeft(file: string, kind: string): number {
   const {stderr} = run(file, ['--version'], {env: {'LD%DEBUG': 'statistics'}});
   return Number(new RegExp(`${kind}: (\\d+)`).exec(stderr)?.[1] ?? Number.NaN);
@@ -257,7 +257,7 @@ test(
     const small = ['-R', '0x1000000000', '-E', 'ONCE=1'];
     t.regex(output('qemu-aarch64', [...small, file]), /^0\.54 0x3000\w{5}\n$/);
     const loader = output('readelf', ['-dW', path.join(root, 'lib/ld-linux-aarch64.so.1')]);
-    // That of Debian 13 has DT_RELR instead.
+    // Debian 13's loader has DT_RELR instead.
     const own = /RELACOUNT\) +(\d+)/.exec(loader)?.[1] ?? '0';
     const {stderr} = run('qemu-aarch64', ['-E', 'LD%DEBUG=statistics', file]);
     t.regex(stderr, new RegExp(`relative relocations: ${own}\n`), 'those of the loader itself');

@@ -131,7 +131,10 @@ static void asking(void)
 	CHECK(call(SYS_stat, (long)"/no/such/directory", (long)&d, 0, 0, 0, 0) == 0 && S_ISDIR(d.st_mode));
 	CHECK(call(SYS_lstat, (long)"/lib/tls/x86_64", (long)&d, 0, 0, 0, 0) == -ENOENT);
 #endif
-	/* One for special processors that the machine has: unless the file is closed, it may have files of the machine. */
+	/*
+	 * A directory for special processors that exists on the machine: unless the file is closed, it may find libraries
+	 * there.
+	 */
 	char special[64] = "/tmp/handler-XXXXXX";
 	CHECK(mkdtemp(special) != 0);
 	size_t end = strlen(special);
@@ -176,7 +179,7 @@ static void reading(void)
 	CHECK(call(SYS_read, 0x1234567, (long)buffer, 100, 0, 0, 0) == -EBADF);
 }
 
-/* As the loader does it: the whole, then text, then data that does not lie where the whole has it. */
+/* Map as the loader does: the whole, then text, then data in another place than the whole has it. */
 static void mapping(int is_closed_between)
 {
 	long base;
@@ -197,13 +200,13 @@ static void mapping(int is_closed_between)
 			CHECK(munmap((void *)base, 6 * PAGE) == 0);
 		}
 	}
-	/* A span that reaches behind everything inside. */
+	/* A span that reaches past everything inside. */
 	CHECK(do_open("libb.so") == FD + 1);
 	base = do_map(0, 100 * PAGE, PROT_READ, MAP_PRIVATE, FD + 1, 0);
 	CHECK(base > 0 && !memcmp((char *)base, plain + 2 * PAGE, PAGE) && !readable((char *)base + 50 * PAGE));
 	CHECK(do_map(base + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, 2 * PAGE) == base + 2 * PAGE);
 	CHECK(!memcmp((char *)base + 2 * PAGE, plain + 4 * PAGE, PAGE));
-	/* At a fixed address, as where segments are aligned to more than a page. */
+	/* At a fixed address, as for segments aligned to more than a page. */
 	CHECK(do_open("libb.so") == FD + 1);
 	CHECK(do_map(base, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, 0) == base);
 	CHECK(!memcmp((char *)base, plain + 2 * PAGE, PAGE));
@@ -251,7 +254,7 @@ static void placing(void)
 		CHECK(do_map(base + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, FD + 1, PAGE) == base + 2 * PAGE);
 		CHECK(!memcmp((char *)base + 2 * PAGE, round ? plain + 7 * PAGE : plain + 4 * PAGE, PAGE));
 		((char *)base)[2 * PAGE] ^= 1;
-		/* As far away as in the file, but what is there after the whole was mapped is not the file's. */
+		/* At the same distance as in the file, but what mapping the whole put there is not the file's. */
 		if (round) {
 			CHECK(do_map(base + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, FD + 1, PAGE) == base + PAGE);
 			CHECK(!memcmp((char *)base + PAGE, plain + 7 * PAGE, PAGE));
@@ -272,7 +275,7 @@ static void placing(void)
 	munmap((void *)base, 5 * PAGE);
 }
 
-/* glibc 2.35 takes room first where segments are aligned to more than a page. */
+/* glibc 2.35 reserves room first if segments are aligned to more than a page. */
 static void reserving(void)
 {
 	char *ready = mmap(0, RANGE, PROT_READ, MAP_PRIVATE, file, 0);
@@ -299,7 +302,7 @@ static void reserving(void)
 	munmap((void *)other, 6 * PAGE);
 }
 
-/* What the kernel refuses is passed on. */
+/* Errors from the kernel are passed on. */
 static void refusing(void)
 {
 	struct rlimit limit = {1 << 20, RLIM_INFINITY}, old;
@@ -354,7 +357,7 @@ int main(int argc, char **argv)
 	mapping(1);
 	CHECK(state->of[1].moved == 2);
 	reading();
-	/* As mremap answers before Linux 5.13: pages that are gone are copied. */
+	/* Act as mremap does before Linux 5.13: pages that are gone are copied. */
 	state->is_old = 1;
 	mapping(0);
 	placing();

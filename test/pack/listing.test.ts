@@ -1,5 +1,5 @@
 /*
- * The loader inside lists what it loads, and nothing that comes with the program is run for it.
+ * The packed loader lists what it loads, without running any code that comes with the program.
  */
 import {chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
 /*
- * Who may read and run what was packed: nobody who could not read and run what went in.
+ * Only those who could read and run the inputs may read and run a packed file.
  */
 import {chmodSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -203,7 +203,7 @@ test(
   'independent readers have nothing to say against a packed file',
   withTools(async (t) => {
     const {output: file} = await pack(t, '/usr/bin/xz');
-    // It knows the notes of GNU and a few others, and complains of each owner that it does not.
+    // eu-elflint knows GNU's notes and a few others, and complains about each unknown owner.
     t.regex(
       run('eu-elflint', ['--gnu-ld', file]).stdout,
       /^phdr\[\d+\]: unknown object file note .* 'elfinterp' .*\n$/,

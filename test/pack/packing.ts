@@ -9,7 +9,7 @@ import {type PackOptions, type PackResult, packProgram} from '../../src/pack/pac
 import {tempDirectory} from '../helpers/temp.js';
 import {output, type RunResult, run} from '../helpers/tools.js';
 
-/** C sources lie beside the tests, not beside what they are compiled to. */
+/** C sources are next to the tests, not next to the compiled tests. */
 const sources = fileURLToPath(new URL('../../../test/pack/', import.meta.url));
 
 export function sourceFile(name: string): string {

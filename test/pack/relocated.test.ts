@@ -304,7 +304,7 @@ test(
   }),
 );
 
-/** A library with more segments of zeros, which are in memory behind the others. */
+/** A library with more segments of zeros, which are in memory after the others. */
 function withMoreSegments(count: number): ElfView {
   const {header, format, programHeaders, source} = sound;
   const size = source.size + (-source.size & 4095);

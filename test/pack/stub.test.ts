@@ -10,7 +10,7 @@ import {sourceFile} from './packing.js';
 
 const compilers = {x86_64: 'gcc', aarch64: 'aarch64-linux-gnu-gcc'} as const;
 
-/** The compiler that made the committed bytes. Another one makes others, which must behave alike. */
+/** The compiler that made the committed bytes. Another compiler makes different bytes, which must behave the same. */
 const usual = '12.2.0';
 
 function committed(machine: keyof typeof compilers): Buffer {
@@ -39,7 +39,7 @@ for (const machine of ['x86_64', 'aarch64'] as const) {
   );
 }
 
-/** Call the code of a stub from a C program; what that prints. */
+/** Call the code of a stub from a C program, and return what that prints. */
 function tryHandler(
   t: Parameters<typeof tempDirectory>[0],
   machine: keyof typeof compilers,

@@ -1,5 +1,5 @@
 /*
- * All that a packed program could do worse than a plain one. Prints "ok", or what failed first.
+ * Everything that might work in a plain program but not in a packed one. Prints "ok", or what failed first.
  */
 #include <atomic>
 #include <csignal>

@@ -245,7 +245,7 @@ test(
       t.deepEqual(allowed.findings, [], 'a policy may say that the path exists everywhere');
       rmSync(path.join(pkg, name));
     }
-    // By $ORIGIN as well, and nothing is missing.
+    // With $ORIGIN as well, nothing is missing.
     const both = addon(path.join(pkg, 'both.node'), 'own', lib, [`-Wl,-rpath,${lib}:$ORIGIN/lib`]);
     t.deepEqual(codes(await auditPackage(pkg)), ['build-path']);
     t.is((await auditPackage(pkg)).findings[0]?.severity, 'warning');
@@ -546,7 +546,7 @@ test(
     const {pkg, directory} = workshop(t);
     const script = path.join(directory, 'versions');
     writeFileSync(script, 'GLIBC_2.2.5 {}; GLIBC_ABI_GNU2_TLS { global: variable_value; };');
-    // In the place of glibc, as far as a linker can tell.
+    // A stand-in for glibc, as far as a linker can tell.
     const libc = library(directory, 'variable', 1, [
       '-Wl,-soname,libc.so.6',
       `-Wl,--version-script=${script}`,

@@ -66,7 +66,7 @@ test(
     );
     const sarif = JSON.parse(elfinterp(['audit', pkg, '--format', 'sarif']).stdout);
     t.is(sarif.version, '2.1.0');
-    // A directory may end like a file in it.
+    // A directory may have the same name as a file in it.
     const same = path.join(pkg, path.basename(pkg));
     writeFileSync(same, '\x7fELF');
     const named = JSON.parse(elfinterp(['audit', pkg, '--format', 'sarif']).stdout);

@@ -1,6 +1,6 @@
 /*
- * Small packages with binaries of their own making: a library that is found only in a root beside the package, and
- * addons that ask for it.
+ * Small packages with binaries that the tests build: a library that is found only in a root beside the package, and
+ * addons that need it.
  */
 import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ export interface Workshop {
   readonly directory: string;
   /** The package. */
   readonly pkg: string;
-  /** Where libraries are that the package does not have. */
+  /** The directory of libraries that the package does not have. */
   readonly libraries: string;
 }
 
@@ -49,7 +49,7 @@ export function library(where: string, name: string, value: number, args: readon
   ]);
 }
 
-/** An addon of Node-API that returns what `lib NAME` says, through no header of Node's. */
+/** A Node-API addon that returns the number from `lib NAME`, built without Node's headers. */
 export function addon(file: string, name: string, where: string, args: readonly string[] = []): string {
   return compile(
     file,
@@ -63,7 +63,7 @@ export function addon(file: string, name: string, where: string, args: readonly 
   );
 }
 
-/** What `require` of addons returns, in one process of this Node, apart by commas. */
+/** What `require` of addons returns in one process of this Node, separated by commas. */
 export function load(...files: readonly string[]): string {
   const script = 'console.log(process.argv.slice(1).map((file) => require(file)).join())';
   return output(process.execPath, ['-e', script, ...files]).trim();

@@ -1,5 +1,5 @@
 /*
- * Repairs that are killed or fail at a certain point: `repairPackage` in a process of its own, in which some functions of
+ * Repairs that are killed or fail at a certain point: `repairPackage` in a separate process, in which some functions of
  * `node:fs` do something else first.
  */
 import {readdirSync} from 'node:fs';
@@ -38,7 +38,7 @@ export function repairWith(pkg: string, faults: string): RunResult {
   return run(process.execPath, ['--input-type=module', '-e', script]);
 }
 
-/** Ends the process where the nth file would be moved into the package's own directory. */
+/** Kills the process when the nth file is about to be moved into the package's own directory. */
 export function killedAtMove(nth: number): string {
   return `let moves = 0; before('renameSync', (_, to) => { if (isIn(to) && ++moves === ${nth}) kill(); });`;
 }

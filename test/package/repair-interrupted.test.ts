@@ -35,7 +35,7 @@ function twoAddons(t: ExecutionContext): {pkg: string; a: string; b: string; bef
   return {pkg, a, b, before: contentOf(pkg)};
 }
 
-/** The content of each file, as Latin-1; directories that are empty, too. */
+/** The content of each file, as Latin-1, and the empty directories. */
 function contentOf(directory: string): Record<string, string> {
   const names = readdirSync(directory, {recursive: true, encoding: 'utf8'}).sort();
   const read = (name: string) => {
@@ -45,7 +45,7 @@ function contentOf(directory: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, read(name)]));
 }
 
-/** In which no library is, so that a repair fails after it has undone the one before. */
+/** A root without libraries, so that a repair fails after it has undone the previous one. */
 function emptyRoot(t: ExecutionContext): string {
   return tempDirectory(t);
 }
@@ -417,7 +417,7 @@ test(
     const error = await t.throwsAsync(repairPackage(pkg, {into: `${pkg}-other`}), {code: 'UNSUPPORTED'});
     t.regex(error?.message ?? '', /the file name is not valid UTF-8/);
     t.false(existsSync(`${pkg}-other`));
-    // A character that Node would put in its place is a character.
+    // The character that Node would substitute is itself a valid name.
     rmSync(odd);
     writeFileSync(path.join(pkg, '\ufffd'), 'read');
     await repairPackage(pkg, {into: `${pkg}-other`});

@@ -114,7 +114,7 @@ test(
       }),
     );
     const files = packages.map(({file}) => file);
-    // As they come, the second package gets the first one's library.
+    // Without repair, the second package gets the first one's library.
     t.is(load(...files), '1,1');
     for (const {pkg} of packages) await repairPackage(pkg, {inPlace: true});
     t.is(load(...files), '1,2');
@@ -325,7 +325,7 @@ test(
 test('sections that share their bytes are not copied by --strip before it knows that the file would grow', (t) => {
   const format = {elfClass: 64, littleEndian: true} as const;
   const [size, count] = [2_000_000, 200];
-  // Of a processor's own type, which stays.
+  // A section of a processor-specific type, which stays.
   const section = {sh_type: 0x70000003, sh_offset: 64, sh_size: size};
   const sections = [
     sectionHeader(format, {}),

@@ -51,7 +51,7 @@ test('reading through patches is the same as writing them and reading', (t) => {
   });
   fc.assert(
     fc.property(scene, ({below, pieces, size, from, to}) => {
-      // Patches must not overlap: lay them out one behind the other, at the distances given.
+      // Patches must not overlap: lay them out one after the other, at the given distances.
       let end = 0;
       const patches = pieces.map(([distance, bytes]) => {
         const offset = end + distance;

@@ -1,4 +1,4 @@
-/* Who has a say in what is read: the owner, and all who may write. */
+/* Who controls what is read: the owner, and everyone who may write. */
 import {chmodSync, mkdirSync, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';

@@ -1,6 +1,6 @@
 /*
- * What the declarations of the package promise to those who write TypeScript. Compiled against dist/ by
- * test/types.test.ts, never run: a line that stops compiling, or an error that is no longer one, is a broken promise.
+ * What the declarations of the package promise to users of TypeScript. Compiled against dist/ by test/types.test.ts,
+ * never run: a line that stops compiling, or an error that is no longer one, is a broken promise.
  */
 import {
   type Applied,
@@ -24,11 +24,11 @@ import {
   resolveTree,
 } from 'elfinterp';
 
-/** Compiles only where both types are the same, and not merely assignable. */
+/** Compiles only if both types are the same, not merely assignable. */
 function same<A, B>(_: Same<A, B>): void {}
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-// Opening: a promise for a file, at once for bytes in memory, and both can be disposed of.
+// Opening: a promise for a file, a plain value for bytes in memory, and both can be disposed of.
 same<ReturnType<typeof openElf>, Promise<ElfFile>>(true);
 same<ReturnType<typeof openElfSync>, ElfFile>(true);
 same<Parameters<typeof openElfBuffer>, [bytes: Uint8Array | ArrayBuffer]>(true);
@@ -47,15 +47,15 @@ planEdit(view, {interpreter: '/ld.so', rpath: '/lib', addNeeded: ['libm.so.6'], 
 planEdit(view, [{interpreter: '/ld.so'}, {removeRpath: true}] as const);
 const request: EditRequest = {payload: 'move', convertRpath: 'rpath'};
 planEdit(view, request);
-// @ts-expect-error a field that there is not
+// @ts-expect-error a field that does not exist
 planEdit(view, {interp: '/ld.so'});
 // @ts-expect-error neither keep nor move
 planEdit(view, {payload: 'drop'});
-// @ts-expect-error a list of names is no string
+// @ts-expect-error a list of names is not a string
 planEdit(view, {addNeeded: 'libm.so.6'});
-// @ts-expect-error a path is no view
+// @ts-expect-error a path is not a view
 planEdit('program', {interpreter: '/ld.so'});
-// @ts-expect-error the fields of a request are not to be written to
+// @ts-expect-error the fields of a request are read-only
 request.soname = 'libx.so';
 
 // A plan is data that cannot be changed by accident.
@@ -73,7 +73,7 @@ void applyPlan('program', plan, {output: 'other'});
 void applyPlan('program', plan, {inPlace: true});
 const bytes: Uint8Array = applyPlanToBuffer(new Uint8Array(), plan);
 void bytes;
-// @ts-expect-error an option that there is not
+// @ts-expect-error an option that does not exist
 void applyPlan('program', plan, {backup: true});
 
 // Checking, payloads, errors.

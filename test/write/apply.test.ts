@@ -1,5 +1,5 @@
 /*
- * Carrying out a plan: what becomes of the file, of its owner and mode, of links to it, and of the directory it is in.
+ * Applying a plan: what happens to the file, of its owner and mode, of links to it, and of the directory it is in.
  */
 import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
@@ -301,7 +301,7 @@ test('the workspace of a dead process is removed, that of a living one and what 
   const reused = named(`${process.pid}-${Number(start) - 1}-${place}`);
   const kept = [
     named(ownIdentity()),
-    // The number of another PID namespace or another machine says nothing.
+    // A process number from another PID namespace or machine means nothing.
     named(`4194305-${start}-${place === '00000000' ? '00000001' : '00000000'}`),
     named(`4194305-${start}-${place}`, 'notes'),
   ];

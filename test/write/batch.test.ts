@@ -1,5 +1,5 @@
 /*
- * What a batch leaves behind when a step fails that no step follows.
+ * What a batch leaves when undoing an edit fails too.
  */
 import {closeSync, fstatSync, openSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';

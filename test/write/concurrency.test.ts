@@ -1,5 +1,5 @@
 /*
- * Others at work on the same file: another edit, a change between plan and result, one file under several names.
+ * Concurrent changes of the same file: another edit, a change between plan and result, one file under several names.
  */
 import childProcess, {spawn} from 'node:child_process';
 import {appendFileSync, chmodSync, linkSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';

@@ -1,6 +1,6 @@
 /*
- * What belongs to a file beside its bytes: each of these is as it was, or its loss is said, however the file was
- * written. getfattr, getfacl, getcap and stat are the readers.
+ * The metadata of a file: each item is unchanged, or its loss is reported, however the file was written. getfattr,
+ * getfacl, getcap and stat read them.
  */
 import {chmodSync, chownSync, copyFileSync, readFileSync, statSync, utimesSync} from 'node:fs';
 import path from 'node:path';
@@ -77,7 +77,7 @@ for (const {way, args, result} of ways) {
       `${way}: file capabilities stay, beside a set-user-ID bit, an owner, an ACL and attributes`,
       withTools((t) => {
         const file = copyFixture(t, name);
-        // In place, capabilities come back only where nobody else can have written into the file meanwhile.
+        // In place, capabilities are restored only if nobody else can have written into the file meanwhile.
         const [owner, group, permissions] = way === 'in place' ? [0, 2, 0o4755] : [1, 2, 0o4775];
         chownSync(file, owner, group);
         giveAttributes(file);
@@ -185,7 +185,7 @@ if (isRoot)
     }),
   );
 
-/** Run a command line where another file is the machine's cp. */
+/** Run a command line with another file in place of the machine's cp. */
 function runWithCp(cp: string, args: readonly string[]) {
   const script = 'mount --bind "$0" "$(readlink -f /usr/bin/cp)" && exec "$@"';
   const as = isRoot ? [] : ['--map-root-user'];
@@ -282,7 +282,7 @@ rootTest(
     ];
     t.is(run(process.execPath, patchelf).status, 0);
     t.is(capabilitiesOf(patched), '');
-    // In a directory for all, whoever made the file would own the result.
+    // In a directory that everyone may write to, whoever made the file would own the result.
     chmodSync(directory, 0o1777);
     const before = readFileSync(theirs ?? '');
     const refused = set(theirs);

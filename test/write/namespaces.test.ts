@@ -1,6 +1,6 @@
 /*
- * Process numbers mean nothing in another PID namespace: what a process at work there holds is not left behind by a
- * dead one, whichever of the two looks.
+ * Process numbers mean nothing in another PID namespace: what a running process there holds must not be taken for a
+ * dead one's, whichever of the two looks.
  */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -19,7 +19,7 @@ const elsewhere = ['unshare', '--map-root-user', '--pid', '--fork', '--kill-chil
 const cli = fileURLToPath(new URL('../../../bin/elfinterp.js', import.meta.url));
 const url = (file: string) => JSON.stringify(new URL(`../../src/${file}`, import.meta.url).href);
 
-/** Makes a workspace, tells its number, and removes it when its standard input ends. */
+/** Makes a workspace, prints its number, and removes it when its standard input ends. */
 const holder = `
   const {Workspaces} = await import(${url('write/workspace.js')});
   const {findDirectory} = await import(${url('source/place.js')});
@@ -65,7 +65,7 @@ test(
       console.log(ownIdentity());
       for await (const _ of process.stdin);
     `;
-    // The shell becomes a program that waits for no process. Of a job in the background, standard input is /dev/null.
+    // The shell becomes a program that never waits for its children. A background job's standard input is /dev/null.
     const script = ['"$@" <&3 &', 'exec sleep 60 3<&-'].join('\n');
     const words = ['-c', script, 'sh', process.execPath, '--input-type=module', '-e', say];
     const parent = spawn('sh', words, {stdio: ['ignore', 'pipe', 'inherit', 'pipe']});

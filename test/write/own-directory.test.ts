@@ -1,5 +1,5 @@
 /*
- * Directories that are this user's alone, and file systems that give every directory the mode 0777 (drvfs, cifs).
+ * Directories that belong only to this user, and file systems that give every directory the mode 0777 (drvfs, cifs).
  */
 import {chmodSync, chownSync, readdirSync, type Stats, statSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -25,7 +25,7 @@ function asUser<T>(user: number, work: () => T): T {
   }
 }
 
-/** Do synchronous work where every new temporary directory is owned by one user, with the mode 0777. */
+/** Do synchronous work while every new temporary directory is owned by one user, with the mode 0777. */
 function withOpenDirectories<T>(owner: number, work: () => T): T {
   return withPatchedFs(
     ({mkdtempSync}) => ({

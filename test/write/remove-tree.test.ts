@@ -11,7 +11,7 @@ test('a tree is removed however deep it is, and no link is followed', (t) => {
   const outside = join(directory, 'outside');
   mkdirSync(outside);
   writeFileSync(join(outside, 'file'), '');
-  // Names that moved directories get, too.
+  // These are also names that moved directories get.
   for (const name of ['0/1/2', '1/0', '2']) mkdirSync(join(directory, 'tree', name), {recursive: true});
   writeFileSync(join(directory, 'tree/1/file'), '');
   symlinkSync(outside, join(directory, 'tree/1/link'));

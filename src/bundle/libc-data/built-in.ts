@@ -7,15 +7,15 @@ import type {ResolvedTree, TreeNode} from '../../loader/tree.js';
 import {libraryText} from '../../source/byte-string.js';
 import {withView} from '../libraries.js';
 
-/** Directories as a C library has them built in, without a slash at the end. */
+/** The directories built into a C library, without a trailing slash. */
 export interface BuiltIn {
-  /** Of the character set converters that iconv(3) opens. */
+  /** The directory of the character set converters that iconv(3) opens. */
   readonly gconv: string;
-  /** Of the locales that setlocale(3) opens. */
+  /** The directory of the locales that setlocale(3) opens. */
   readonly locale: string;
 }
 
-/** As glibc has them without any configuration. */
+/** The defaults of an unconfigured glibc. */
 const usual: BuiltIn = {gconv: '/usr/lib/gconv', locale: '/usr/lib/locale'};
 
 /** Read the directories of the glibc that programs load; undefined when none of them loads one. */

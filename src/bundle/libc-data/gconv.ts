@@ -3,8 +3,8 @@
  * converts what.
  *
  * glibc reads the lists in GCONV_PATH, else a cache, which has absolute paths, else the lists in the directory that is
- * built in. A bundle has no cache, and the C library of a bundle gets the bundle's directory built in, where that is no
- * longer than the path that it replaces.
+ * built in. A bundle has no cache, and its C library gets the bundle's directory built in, provided that its path is
+ * not longer than the one it replaces.
  */
 import {posix} from 'node:path';
 import {ElfError} from '../../errors.js';

@@ -25,15 +25,15 @@ export interface LibcDataRequest {
 export interface LibcDataPlace {
   readonly root: Root;
   readonly layout: Layout;
-  /** Whether the bundle may be moved, so that no path of it can be built in. */
+  /** Whether the bundle may be moved, so that none of its paths can be built in. */
   readonly relocatable: boolean;
   /** Whether all programs are emulators of qemu-user: guests bring their own C library, and its data. */
   readonly emulators?: boolean;
-  /** Paths of the bundle that is there already, all of which stays. */
+  /** Paths of the existing bundle, all of which stay. */
   readonly kept: ReadonlySet<string>;
 }
 
-/** Data to carry, and what a user sets so that the programs find it. */
+/** Data to bundle, and the variables that a user has to set so that the programs find it. */
 export interface LibcData {
   readonly files: readonly DataFile[];
   readonly made: readonly BundleFile[];
@@ -43,10 +43,10 @@ export interface LibcData {
 }
 
 /**
- * Find the data that is asked for, and that an earlier bundle has.
+ * Find the requested data, and the kinds that an earlier bundle already has.
  *
- * @throws ElfError NOT_FOUND for what is not there, UNSUPPORTED for programs without glibc, BAD_REQUEST for what is not
- *   the name of a locale
+ * @throws ElfError NOT_FOUND for missing data, UNSUPPORTED for programs without glibc, BAD_REQUEST for an invalid
+ *   locale name
  */
 export function findLibcData(
   trees: readonly ResolvedTree[],
@@ -92,7 +92,7 @@ function localesIn(directory: string, paths: ReadonlySet<string>): string[] {
   });
 }
 
-/** The built-in directory, where that is part of the bundle; nothing has to be set then. */
+/** Where locales go: the built-in directory if it is inside the bundle, since then no variable has to be set. */
 function localeDirectory({locale}: BuiltIn, {layout: {prefix, libs}, relocatable}: LibcDataPlace): string {
   const isInside = locale.startsWith(prefix === '/' ? prefix : `${prefix}/`);
   return isInside && !relocatable ? locale : posix.join(libs, 'locale');
@@ -112,7 +112,7 @@ function noteOnVariable([name, path]: readonly [string, string], {relocatable}: 
     : `set ${name}=${path} when you start the programs`;
 }
 
-/** Of programs alone: nearly every one has a library that could convert, such as GLib. */
+/** Looks only at the programs themselves: nearly every one loads a library that could convert, such as GLib. */
 function noteOnGconv(trees: readonly ResolvedTree[], root: Root): string[] {
   const converting = trees.filter((tree) => {
     const program = {...tree, nodes: tree.nodes.slice(0, 1)};
@@ -128,7 +128,7 @@ function noteOnGconv(trees: readonly ResolvedTree[], root: Root): string[] {
   ];
 }
 
-/** The directory of gconv modules among the data of a bundle that stays in its place. */
+/** The directory of gconv modules among the data of a bundle that is not relocatable. */
 export function gconvIn(data: readonly BundleFile[], layout: Layout): string | undefined {
   const directory = gconvDirectory(layout);
   return data.some(({path}) => path === posix.join(directory, gconvList)) ? directory : undefined;

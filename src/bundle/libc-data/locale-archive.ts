@@ -5,8 +5,8 @@
  *   struct namehashent   hash of a name, offset of the name, offset of a record; empty ones have 0
  *   struct locrecent     a count, then offset and length of the data of each category
  *
- * All numbers have 32 bits, in the byte order of the machine. The data of a category is what a locale outside the archive
- * has as a file.
+ * All numbers are 32 bits, in the byte order of the machine. The data of a category is what a locale outside the
+ * archive stores as a file.
  */
 import {decodeString} from '../../elf/strings.js';
 import {ElfError} from '../../errors.js';
@@ -45,7 +45,7 @@ const mostNames = 1 << 16;
 const largestCategory = 1 << 24;
 const longestName = 256;
 
-/** An archive that is open. What is read of it is copied, so that it can be closed. */
+/** An open archive. What is read from it is copied, so the archive can be closed afterwards. */
 export class LocaleArchive implements Disposable {
   readonly #source: FileSource;
   readonly #path: string;

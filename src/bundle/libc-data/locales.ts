@@ -1,6 +1,6 @@
 /*
- * Locales of glibc: each a directory, or in an archive together with others. In a bundle each is a directory, which
- * setlocale(3) finds below LOCPATH, and in its built-in place where that is part of the bundle.
+ * Locales of glibc: each is a directory, or part of an archive. In a bundle each is a directory, which setlocale(3)
+ * finds below LOCPATH, or in the built-in directory if that is inside the bundle.
  */
 import {posix} from 'node:path';
 import {ElfError} from '../../errors.js';
@@ -11,9 +11,9 @@ import {LocaleArchive} from './locale-archive.js';
 
 /** Locales to carry. */
 export interface LocaleFiles {
-  /** Directories that are there as such. */
+  /** Locales that exist as directories. */
   readonly files: readonly DataFile[];
-  /** Files out of the archive. */
+  /** Files extracted from the archive. */
   readonly made: readonly BundleFile[];
 }
 
@@ -22,7 +22,7 @@ export interface LocaleFiles {
  *
  * @param builtIn the directory of a root's locales
  * @param to the directory that they go to
- * @throws ElfError BAD_REQUEST for what is not the name of a locale, NOT_FOUND with the names that there are
+ * @throws ElfError BAD_REQUEST for an invalid locale name, NOT_FOUND with some names that do exist
  */
 export function localeFiles(names: readonly string[], root: Root, builtIn: string, to: string): LocaleFiles {
   const files: DataFile[] = [];

@@ -1,6 +1,6 @@
 /*
- * Which files does a command open? strace(1) writes down the successful calls of the command and its children, a line
- * each; with -y and -xx the line has the directory that a relative path starts from, and all text in hexadecimal:
+ * Find out which files a command opens. strace(1) logs the successful calls of the command and its children, one per
+ * line; with -y and -xx a line has the directory that a relative path starts from, and all text in hexadecimal:
  *
  *   71 openat(AT_FDCWD<\x2f\x65>, "\x61", O_RDONLY) = 3<\x2f\x65\x2f\x61>
  */
@@ -14,7 +14,7 @@ import {findFixedProgram} from '../../source/fixed-program.js';
 
 /** What a command did with files. */
 export interface TracedRun {
-  /** Absolute paths of the files that were opened to be read, or run, each once, in that order. */
+  /** Absolute paths of the files that were opened for reading or executed, each once, in that order. */
   readonly paths: readonly string[];
   /** How many names are not UTF-8, or came after the first hundred thousand. */
   readonly skipped: number;
@@ -24,7 +24,7 @@ export interface TracedRun {
 
 /**
  * Run a command of this machine once with strace(1), and see what it and its children open. It runs with the rights of
- * the caller; its standard output goes where its messages go.
+ * the caller; its standard output goes to standard error.
  *
  * @param command the program and its arguments
  * @throws ElfError NOT_FOUND without strace, COMMAND_FAILED when the command did not start
@@ -59,7 +59,7 @@ function findStrace(): string {
   });
 }
 
-/** A question mark before calls that some architectures and versions of strace do not know. */
+/** A question mark precedes calls that some architectures and versions of strace do not know. */
 const options = [
   ...['-f', '-qq', '-y', '-z', '-xx', '-e', 'signal=none'],
   ...['-e', 'trace=?open,openat,?openat2,execve,execveat'],
@@ -74,11 +74,14 @@ const noReading = /\bO_(?:WRONLY|CREAT|TRUNC|PATH|DIRECTORY)\b/;
 const call =
   /^(\d+) +(?:(exec)veat|(exec)ve|open(?:at2?)?)\((?:[\w-]+(?:<([^>]*)>)?, )?"((?:\\x[0-9a-f]{2})*)"(.*)$/;
 
-/** Makes paths of lines. */
+/** Collects paths from strace's lines. */
 class Observer {
   readonly #paths = new Set<string>();
   #skipped = 0;
-  /** Relative paths of programs, by process: execve(2) says no directory, the next call of the process does. */
+  /**
+   * Relative paths of programs, by process: execve(2) does not show the directory, but the next call of the process
+   * does.
+   */
   readonly #relative = new Map<string, string>();
   hasStarted = false;
 
@@ -117,7 +120,7 @@ function decode(hexadecimal: string): string | undefined {
   return Buffer.from(text).equals(bytes) ? text : undefined;
 }
 
-/** The lines of a file, however long it is. One that is longer than any call is cut off. */
+/** The lines of a file of any size. A line longer than any call is truncated. */
 function* linesOf(path: string): Generator<string> {
   const fd = openSync(path, 'r');
   try {

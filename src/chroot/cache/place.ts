@@ -1,10 +1,11 @@
 /*
  * Where the cache of emulators is, and whether only we can write there.
  *
- * What is in it is executed for every user of a chroot, as root with the rights of root. So each directory on the
- * way belongs to root or to us and is writable by no one else, or is sticky as /tmp is (there, no one renames what is
- * ours), and so does each link; the cache itself is ours alone. The way is walked with descriptors, one name at a time, so that what was
- * checked is what is used. Only we and root can change it afterwards, and its path stays true.
+ * Its files are executed for every user of a chroot, for root with root's privileges. So each directory on the path
+ * must belong to root or to us and be writable by no one else, or be sticky like /tmp (where no one else can rename
+ * what is ours); each link must belong to root or to us; the cache itself must be ours. The path is walked with
+ * descriptors, one name at a time, so that what is checked is what is used. Afterwards only we and root can change it,
+ * so its path stays valid.
  */
 import {chmodSync, readlinkSync, type Stats} from 'node:fs';
 import {homedir} from 'node:os';
@@ -120,7 +121,7 @@ function walk(path: string, enter: (above: DirFd, name: string) => DirFd | undef
 /** As many as Linux follows. */
 const mostLinks = 40;
 
-/** What a link says; undefined for anything else. One of another user could lead to a directory of root's. */
+/** A link's target; undefined for anything else. Another user's link could lead to a directory of root's. */
 function linkAt(above: DirFd, name: string): string | undefined {
   using there = above.openPath(name);
   if (!there?.stats.isSymbolicLink()) return undefined;
@@ -131,7 +132,7 @@ function linkAt(above: DirFd, name: string): string | undefined {
       got: `user ${there.stats.uid}`,
     });
   }
-  // Its owner alone could replace it, in a sticky directory too.
+  // Only its owner could replace it, even in a sticky directory.
   return readlinkSync(above.at(name));
 }
 

@@ -3,8 +3,8 @@
  * its libraries inside, out of the cache.
  *
  * With flag F the kernel opens such a file once, at registration, and nothing has to be in the chroot: not the
- * emulator, nor its loader. So a file that is registered may also be gone afterwards, and where there is no cache that
- * only we can write to, a temporary one serves.
+ * emulator, nor its loader. So a registered file may be deleted afterwards, and a temporary file will do if there is no
+ * cache that only we can write to.
  */
 import {createHash} from 'node:crypto';
 import {mkdtempSync, realpathSync, rmdirSync} from 'node:fs';
@@ -31,7 +31,7 @@ export interface SelfContained extends Disposable {
   readonly isStatic: boolean;
 }
 
-/** Who hears of what. */
+/** Where progress and warnings go. */
 export interface SelfContainedOptions {
   readonly onProgress?: ((message: string) => void) | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -82,7 +82,7 @@ function openCache({onWarning}: SelfContainedOptions): DirFd | undefined {
 
 const cannotUse = 'cannot use the cache, so the emulator is packed only for this run';
 
-/** Whether a cache takes nothing more; a temporary file may be elsewhere. */
+/** Whether a cache cannot be written to; a temporary file may go elsewhere. */
 function isUnwritable(error: unknown): error is ElfError {
   if (!(error instanceof ElfError)) return false;
   const {code = ''} = (error.cause ?? {}) as NodeJS.ErrnoException;
@@ -118,7 +118,7 @@ async function fromCache(
   }
 }
 
-/** By the hash of everything that goes into the file, and by who makes it. */
+/** The hash of everything that goes into the file, and of the version that makes it. */
 function keyOf(contents: PackedContents | undefined): string {
   return createHash('sha256')
     .update(`elfinterp ${version} ${JSON.stringify(contents)}`)

@@ -4,9 +4,9 @@
  *   CACHE/KEY/qemu-arm             the file, complete
  *   CACHE/.elfinterp-cache-IDENTITY-RANDOM/   one in the making; a later run removes it when that process is gone
  *
- * A key identifies the whole content, so a file that is there is right, and two who make the same one at the same
- * time both succeed: the directory is renamed into place, and the second one finds it there. What was not used for
- * longest goes when the files are together larger than the limit; a kernel that holds one open (flag F) keeps it.
+ * A key identifies the whole content, so a file that is there is right, and two runs that make the same one at the same
+ * time both succeed: the directory is renamed into place, and the second run finds it there. When the files together
+ * exceed the limit, the least recently used are removed; a kernel that holds one open (flag F) keeps it.
  */
 import {
   chmodSync,
@@ -56,13 +56,13 @@ export function findCached(cache: DirFd, key: string, name: string): string | un
   return file.real;
 }
 
-/** What is in a cache that cannot be written to is no worse for it. */
+/** A file in a cache that cannot be written to is still usable. */
 function noteUse(path: string): void {
   try {
     const now = new Date();
     utimesSync(path, now, now);
   } catch {
-    // It counts as used when it was before.
+    // The earlier time of use stays.
   }
 }
 
@@ -97,7 +97,7 @@ export async function makeCached(
   return posix.join(cache.real, key, name);
 }
 
-/** Other users of a chroot start it too, as whom they are there. */
+/** Make it executable for the other users of a chroot, who start it under their own ids. */
 function finish(directory: DirFd, name: string): void {
   using file = directory.openPath(name);
   if (file === undefined) return;

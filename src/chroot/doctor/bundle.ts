@@ -72,7 +72,10 @@ function presence(
 /** Links of the system itself (usr merge) stay: the default prefix goes through none of them. */
 const systemLinks = /^\/(bin|sbin|lib|lib32|lib64|libx32|libo32|var|run|tmp|etc|usr|home)$/;
 
-/** None where one was asked for; a link where the bundle should be, or a list that names what it must not. */
+/**
+ * Why a bundle is unusable: there is none where one was asked for, a link is in its place, or its manifest lists what
+ * it must not.
+ */
 function unusable(root: Root, error: ElfError, {prefix}: BundlePlace): Finding {
   if (error.code === 'NOT_FOUND' && prefix !== undefined) {
     const what = 'there is no bundle under the prefix that was given';
@@ -145,7 +148,7 @@ function examineProgram(root: Root, path: string, again: string): readonly Findi
   return [...findings, ...examineSearchPath(root, path, again)];
 }
 
-/** DT_RUNPATH does not count for the libraries that the libraries ask for. */
+/** DT_RUNPATH does not apply to the dependencies of libraries. */
 function examineSearchPath(root: Root, path: string, again: string): readonly Finding[] {
   try {
     const source = openOwn(root, path);
@@ -166,7 +169,7 @@ function examineSearchPath(root: Root, path: string, again: string): readonly Fi
   }
 }
 
-/** glibc's loader and its libc.so.6 share private symbols: each must be of the other's build. */
+/** glibc's loader and its libc.so.6 share private symbols, so both must be from the same build. */
 function examineBuilds(root: Root, {files}: Manifest, again: string): readonly Finding[] {
   const loader = files.find(({role}) => role === 'loader')?.path;
   const libc = files.find(({path}) => path.endsWith('/libc.so.6'))?.path;
@@ -177,7 +180,7 @@ function examineBuilds(root: Root, {files}: Manifest, again: string): readonly F
   return [broken('DIFFERENT_BUILDS', what, `${loader} is ${a}, ${libc} is ${b}`, again)];
 }
 
-/** As both files say it of themselves: "(Debian GLIBC 2.36-9+deb12u10) stable release version 2.36". */
+/** The build, as both files state it: "(Debian GLIBC 2.36-9+deb12u10) stable release version 2.36". */
 function buildOf(root: Root, path: string): string | undefined {
   const source = openOwn(root, path);
   if (source === undefined) return undefined;

@@ -13,7 +13,7 @@ import {examineSystem} from './system.js';
 import {examineTable, type Guest} from './table.js';
 
 /**
- * Look for everything that keeps the programs of a chroot from running, or of this machine's setting without one.
+ * Look for everything that keeps the programs of a chroot from running; without a chroot, check only this machine.
  *
  * @returns findings, the broken ones first
  * @throws ElfError FILE_SYSTEM when there is no such directory, UNSUPPORTED without /proc

@@ -8,7 +8,7 @@ export interface Finding {
   readonly what: string;
   /** What was seen, and where. */
   readonly evidence: string;
-  /** What to do: a command where one does it. */
+  /** What to do; a command, if one is enough. */
   readonly remedy: string | undefined;
 }
 

@@ -37,7 +37,7 @@ function examineKernel(): readonly Finding[] {
   ];
 }
 
-/** Each switch that forbids them, its bad value, and how it is turned. */
+/** Each setting that can forbid them, its bad value, and the command that changes it. */
 const switches = [
   ['user/max_user_namespaces', '0', 'sysctl user.max_user_namespaces=15000'],
   ['kernel/unprivileged_userns_clone', '0', 'sysctl kernel.unprivileged_userns_clone=1'],
@@ -65,7 +65,9 @@ function examineUserNamespaces(): readonly Finding[] {
   return forbidding.length > 0 || !canTry ? forbidding : [tryUserNamespace()];
 }
 
-/** A chroot, a container's system call filter and security modules forbid them too, and none of these can be read. */
+/**
+ * A chroot, a container's system call filter and security modules can forbid them too, and none of these can be read.
+ */
 function tryUserNamespace(): Finding {
   const complaint = whyNoNamespace();
   if (complaint === undefined)

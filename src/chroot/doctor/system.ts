@@ -26,7 +26,7 @@ export function examineSystem(root: Root, architecture: Architecture | undefined
   ];
 }
 
-/** The second stage takes /debootstrap away when it is done. */
+/** The second stage removes /debootstrap when it is done. */
 function examineStage(root: Root): readonly Finding[] {
   if (!firstStageDone(root)) return [];
   const what = 'the second stage of debootstrap is not done: packages are unpacked but not configured';
@@ -73,7 +73,7 @@ function examineProc(root: Root): readonly Finding[] {
   ];
 }
 
-/** Every Debian has su; where somebody installed sudo, it is to be used. */
+/** Every Debian has su, but where sudo is installed, it is meant to be used. */
 function examineSudo(root: Root, architecture: Architecture | undefined): readonly Finding[] {
   const sudo = root.resolve('/usr/bin/sudo');
   if (!sudo.found || (sudo.stats.mode & 0o4000n) === 0n || architecture?.isNative !== false) return [];

@@ -1,6 +1,6 @@
 /*
- * What is registered outside: it counts for chroot(8), docker and every other way in; `chroot run` makes a table of
- * its own in which the bundle's emulator wins.
+ * What is registered outside: it applies to chroot(8), docker and every other way in; `chroot run` makes a table of its
+ * own in which the bundle's emulator wins.
  */
 
 import {loaderOf, switchOn} from '../../binfmt/emulator.js';
@@ -118,7 +118,7 @@ function examineGuest(guest: Guest, {entries}: BinfmtTable, hostWide: boolean): 
   return [severity('ENTRY_SHADOWS', what, `${name}: ${problem.evidence}`, remedy)];
 }
 
-/** As one file it starts in every root. */
+/** Register the emulator as one file, which starts in every root. */
 function registerAgain(name: string, target: QemuTarget, hostWide: boolean): string {
   const table = hostWide ? ' --global' : '';
   return `elfinterp binfmt unregister ${quoted(name)}${table} && elfinterp binfmt register qemu-${target.name}${table}`;

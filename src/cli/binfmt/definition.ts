@@ -132,7 +132,7 @@ export const binfmtRun = {
   exitStatus: exitStatusOfCommand,
 } as const satisfies Definition;
 
-/** A command that changes entries which are there. */
+/** A command that changes existing entries. */
 const change = <const Verb extends string>(verb: Verb, summary: string) =>
   ({
     usage: `binfmt ${verb} <names..>`,

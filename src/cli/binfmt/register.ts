@@ -37,9 +37,12 @@ async function ofChroot(chroot: string, args: Arguments, output: Output): Promis
   output.note(safe`this machine runs the programs of this chroot natively`);
 }
 
-/** An interpreter: as one file where it is named without a path, or is shared and has flag F; else as it is written. */
+/**
+ * Register an interpreter: packed into one file if it is named without a path, or is shared and has flag F; otherwise
+ * under its path as given.
+ */
 async function ofName(given: string, args: Arguments, output: Output): Promise<void> {
-  // A relative path means a file of this machine; the kernel has no such directory to start in.
+  // A relative path means a file of this machine; the kernel has no directory to resolve it from.
   const isRelative = given.includes('/') && !given.startsWith('/');
   const interpreter = isRelative && existsSync(given) ? resolve(given) : given;
   const isOneFile = !interpreter.includes('/') || (args.flags?.includes('F') && isSharedProgram(interpreter));

@@ -23,7 +23,7 @@ export async function run(args: Arguments, output: Output): Promise<undefined> {
   if (traced && lacking && !args.json) printUnbundled(traced, lacking, output);
 }
 
-/** What there is to say of a bundle of either form. */
+/** The result for a bundle of either form. */
 interface Made {
   readonly notes: readonly string[];
   readonly files: readonly {readonly source: string}[];

@@ -26,7 +26,7 @@ export function printRelocatable({files, directories}: RelocatableResult, output
   for (const path of directories) output.line(safe`${path}/  (an empty directory)`);
 }
 
-/** What was made of an ELF file that came along, for the end of its line. */
+/** How an ELF file that was copied along was adapted, for the end of its line. */
 function resolvedInWords(resolved: ManifestFile['resolved']): SafeText {
   if (resolved === undefined) return safe``;
   return resolved === 'program'

@@ -1,7 +1,7 @@
 /*
- * What a shell's completion offers for a command line that is being typed. The shells' own scripts only ask
- * `elfinterp __complete WORD...`, the last word being the one under the cursor, and print what it answers: one
- * candidate a line, a tab and what it is, and last, after a colon, which files the shell should offer besides. For the
+ * What a shell's completion offers for a command line that is being typed. The shells' own scripts only ask `elfinterp
+ * __complete WORD...`, the last word being the one under the cursor, and print what it answers: one candidate per line,
+ * followed by a tab and a description, and last, after a colon, which files the shell should also offer. For the
  * drop-ins the first word is their name.
  */
 import {debianArchitectures} from '../../index.js';
@@ -132,7 +132,7 @@ function optionsLeft({options}: Command, before: readonly string[]): Map<string,
   return new Map([...spelt, ['--help', 'show the help']]);
 }
 
-/** What changes something: not a flag that is set already. */
+/** The forms that change something: not a flag that is on by default. */
 function formsOf(name: string, {default: usual, twoWays}: Option): string[] {
   if (twoWays) return [`--${name}`, `--no-${name}`];
   return [usual === true ? `--no-${name}` : `--${name}`];

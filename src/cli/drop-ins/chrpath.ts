@@ -79,7 +79,7 @@ interface Flag {
   readonly changes: (value: string) => Partial<Options>;
 }
 
-/** The short form of each is its first letter. Of -l and -r the last one counts; -d wins over both, wherever it stands. */
+/** The short form of each is its first letter. The last of -l and -r wins; -d overrides both, wherever it is. */
 const flags: readonly Flag[] = [
   {name: 'version', help: 'Display program version number', changes: () => ({shows: versionLine})},
   {name: 'delete', help: 'Delete current rpath/runpath setting', changes: () => ({deletes: true})},
@@ -152,14 +152,14 @@ function getoptOf({name, value}: Flag) {
   return [name, {type, short: name.charAt(0)}] as const;
 }
 
-/** What is no option, a value or what follows `--`, stays as it is. */
+/** Words that are not options (values, and what follows `--`) stay as they are. */
 function unabridgeAll(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const isValue = (i: number) => /^(-\w*r|--r[a-z]*)$/.test(argv[i - 1] ?? '');
   return argv.map((word, i) => ((end >= 0 && i > end) || isValue(i) ? word : unabridge(word)));
 }
 
-/** `--del` is `--delete`, as long as one option alone begins so. */
+/** `--del` means `--delete`, as long as only one option begins that way. */
 function unabridge(word: string): string {
   const [, start = ''] = /^--([^=]+)/.exec(word) ?? [];
   const meant = start === '' ? [] : flags.filter(({name}) => name.startsWith(start));

@@ -10,7 +10,7 @@ export interface PatchelfOptions {
   readonly prints: ReadonlySet<PrintOption>;
   readonly output: string | undefined;
   readonly debug: boolean;
-  /** To which new segments are aligned; as the file's are unless given. */
+  /** Alignment of new segments; default: that of the file's segments. */
   readonly pageSize: number | undefined;
   readonly interpreter: string | undefined;
   readonly soname: string | undefined;
@@ -38,7 +38,7 @@ export class PatchelfUsage extends Error {
   }
 }
 
-/** patchelf has words of its own for a map that is not there. */
+/** patchelf has its own message for a missing map file. */
 function readMap(file: string): string {
   try {
     return readText(file);
@@ -103,7 +103,7 @@ function complete(draft: Draft): PatchelfOptions {
   const order = ['shrink', 'remove', 'set', 'add'] as const;
   return {
     ...draft,
-    // Who asks how the stack is gets an answer and no change.
+    // Printing the state of the stack suppresses any change of it.
     execStack: prints.has('execstack') ? undefined : draft.execStack,
     // patchelf keeps them in a sorted set, and puts that in front.
     addNeeded: [...new Set(addNeeded)].sort(),
@@ -278,7 +278,7 @@ const options: readonly Option[] = [
     names: ['--set-execstack'],
     values: [],
     help: 'Requests an executable stack.',
-    // Beside --clear-execstack it does not count.
+    // It has no effect together with --clear-execstack.
     apply: (draft) => set(draft, {execStack: draft.execStack ?? true}),
   },
   {
@@ -325,7 +325,7 @@ const options: readonly Option[] = [
   },
 ];
 
-/** patchelf takes any number; a segment wants a power of two, and a page at least. */
+/** patchelf accepts any number; a segment needs a power of two, and at least a page. */
 function wholePages(size: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(size, 4096)));
 }

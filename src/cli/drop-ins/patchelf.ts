@@ -1,10 +1,10 @@
 /*
  * patchelf's command line on this engine.
  *
- * As there, options come in any order and are carried out in a fixed one: print and set what concerns the header,
- * the SONAME, the interpreter, the stack, the search path, the libraries, then symbols. Print options print what
- * is in the file before the edits. Messages and exit statuses are those that scripts look for; docs/patchelf.md
- * lists where the answers differ, and why.
+ * As in patchelf, options come in any order and are carried out in a fixed one: print and set what concerns the header,
+ * the SONAME, the interpreter, the stack, the search path, the libraries, then symbols. Print options print what is in
+ * the file before the edits. Messages and exit statuses are those that scripts look for; docs/patchelf.md lists where
+ * the answers differ, and why.
  */
 import {statSync} from 'node:fs';
 import {
@@ -80,7 +80,7 @@ function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: 
     requireLinked(file.view.header, path);
     answers.push(...printed(file.view, options));
     const requests = requestsOf(file, options);
-    // What a separate debug file holds can be asked for, and only an edit of it is refused.
+    // Queries about a separate debug file are answered; only edits of it are refused.
     if (isDebugFile(file.view) && requests.every(isEmpty)) return;
     const plan = planEdit(file.view, requests);
     if (options.debug) messages.push(...[...plan.changes, ...plan.notes].map(printable));
@@ -90,7 +90,7 @@ function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: 
   }
 }
 
-/** Write what a plan comes to, to where patchelf would write it; what there is to say of that. */
+/** Write the result of a plan where patchelf would write it; returns the notes. */
 function write(file: EditableElf, plan: Plan, {output}: PatchelfOptions): readonly string[] {
   if (output === undefined) return plan.writes.length === 0 ? [] : replaceOrWriteInPlace(file, plan);
   const {source} = file.view;

@@ -1,6 +1,6 @@
 /*
- * One request for each of many files: planned, applied and reported in lots, since files that are written together
- * wait for the disk together. Messages still come in the order of the files.
+ * One request for each of many files: planned, applied and reported in batches, since files that are written together
+ * share one wait for the disk. Messages still come in the order of the files.
  */
 import {
   type Applied,
@@ -52,7 +52,8 @@ export async function applyToFiles(
   const complaint = complaintAbout(files, args);
   if (complaint !== undefined) throw new UsageError(complaint);
   const isMany = files.length > filesPerThread;
-  // Before the first file is waited for, the pool has no thread yet; a journal that syncs many files at once is faster.
+  // The thread pool is not started yet, so its size can still be set; a file system's journal is faster when it syncs
+  // many files at once.
   if (isMany) process.env.UV_THREADPOOL_SIZE ??= String(filesAtOnce / filesPerThread);
   using _late = isMany ? optimizeLate() : undefined;
   const say = reporter(args, output);
@@ -83,7 +84,7 @@ function complaintAbout(files: readonly string[], args: Arguments): string | und
   return undefined;
 }
 
-/** What one file has come to. */
+/** The state of the edit of one file. */
 interface Edited {
   readonly plan: Plan;
   /** The file, still open, so that the edit is of the very file that was planned for. */
@@ -105,7 +106,7 @@ async function applyToSome(
     args,
     output,
   );
-  // A file that is named twice, under whatever names, has to be planned for again after its first edit.
+  // A file that is given twice, even under different names, must be planned for again after its first edit.
   for (const [i, result] of results.entries()) {
     if (!('error' in result) || !hasCode(result.error, 'CHANGED') || files.length < 2) continue;
     const [again = result] = await applyPlanned([planOne(result.file, wanted, args)], args, output);
@@ -166,7 +167,7 @@ function requireLoaded({view}: ElfFile): void {
   if (reason !== undefined) throw new PassedOver(reason);
 }
 
-/** Users of package scripts want files that cannot have what is edited passed over. */
+/** Package scripts need to skip files that cannot have what is edited. */
 function skipReason(error: unknown, args: Arguments): string | undefined {
   if (error instanceof PassedOver) return error.message;
   if (args['skip-non-elf'] && hasCode(error, 'NOT_ELF')) return 'not an ELF file';
@@ -225,10 +226,13 @@ function withHint(error: unknown, args: Arguments): unknown {
   return new ElfError(code, `${what}; --in-place writes into the file itself`, {path, cause});
 }
 
-/** Make the function that says what a file has come to. */
+/** Make the function that reports the result for a file. */
 function reporter(args: Arguments, output: Output): (result: FileResult<Edited>) => void {
   let isSaid = false;
-  /** That this system cannot tell whether a file has attributes is true of all files, and said of the first. */
+  /**
+   * If this system cannot tell whether files have attributes, that is true of all files, and reported only for the
+   * first.
+   */
   const isNew = (note: string) => !note.includes(attributesUnknown) || !isSaid;
   return (result) => {
     if ('error' in result) return output.error(withHint(result.error, args), result.file);

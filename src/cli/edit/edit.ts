@@ -37,7 +37,7 @@ function checkUsage(args: Arguments, request: EditRequest): void {
   if (args.null && args['files-from'] === undefined) throw new UsageError('--null requires --files-from');
   if (!args['shrink-rpath'] && Object.keys(request).every((key) => modifiers.has(key)))
     throw new UsageError('nothing to edit: specify at least one change');
-  // What is wrong with an interpreter is said of each file, as `set` does.
+  // A bad interpreter is reported for each file, as `set` does.
   const {interpreter: _, addInterpreter: __, ...others} = request;
   try {
     checkRequest(others);
@@ -113,7 +113,7 @@ function filesOf(args: Arguments): readonly string[] {
   return [...named, ...listed.filter((line) => line !== '')];
 }
 
-/** A request with the search path that is left of the one in the file. */
+/** A request that sets what is left of the file's search path. */
 function withShrunkPath(
   {view}: ElfFile,
   request: EditRequest,

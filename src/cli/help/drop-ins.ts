@@ -1,6 +1,6 @@
 /*
- * The manual of the two programs that replace others. Their help is laid out as theirs is; the options are the
- * same.
+ * The manual pages of the two drop-in replacements. Their own help is laid out like that of the originals; the options
+ * are the same.
  */
 import {chrpathEntries} from '../drop-ins/chrpath.js';
 import {patchelfEntries} from '../drop-ins/patchelf-options.js';

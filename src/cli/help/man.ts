@@ -1,5 +1,5 @@
 /*
- * A page of the manual, in the man(7) macros, from what the help says too.
+ * A manual page in man(7) macros, from the same source as the help.
  */
 import {version} from '../../index.js';
 import type {Example} from '../command.js';
@@ -53,7 +53,7 @@ function exampleToMan({line, meaning}: Example): string[] {
   return ['.TP', `.B ${roff(line)}`, roff(meaning)];
 }
 
-/** The overview and its commands; of a command of a group, the group. */
+/** For the overview, its commands; for a command of a group, the group. */
 function seeAlso({name, related = []}: Page, pages: readonly Page[]): string {
   const isNear = (other: string) =>
     /^[ -]/.test(other.startsWith(name) ? other.slice(name.length) : '') ||
@@ -68,8 +68,8 @@ function dashed(name: string): string {
 }
 
 /**
- * A hyphen of a command line is one, not a dash, and the same is true of the other characters that groff has a
- * typographer's form for; a line that begins with a point would be a macro.
+ * A hyphen in a command line must stay a hyphen, and so must the other characters that groff replaces by typographic
+ * forms; a line that begins with a dot would be a macro.
  */
 function roff(text: string): string {
   return text.replace(/[\\\-'`^~]/g, (character) => escapes[character] ?? character).replace(/^\./, '\\&.');

@@ -12,7 +12,7 @@ export interface Page {
   readonly sections: readonly Section[];
   readonly examples: readonly Example[];
   readonly notes: readonly string[];
-  /** Where it is not that of every command. */
+  /** If it differs from that of other commands. */
   readonly exitStatus?: string;
   /** Other pages to look at, where the name does not tell. */
   readonly related?: readonly string[];
@@ -115,7 +115,7 @@ function describeGroup(group: string): string {
 }
 
 function describeCommand(command: Command, group = ''): Entry {
-  // What a flag only asks for is in the command's own help.
+  // Arguments that belong to a flag are shown only in the command's own help.
   const {rest, ...always} = command;
   return {
     term: `${nameOf(command)}${placeholders(rest?.needs === undefined ? command : always)}`

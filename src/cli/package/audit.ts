@@ -27,7 +27,7 @@ export async function run(args: Arguments, output: Output): Promise<number | und
 
 const severities: readonly Severity[] = ['error', 'warning', 'note'];
 
-/** Each package is printed as soon as it is done, but for SARIF, which is one log. */
+/** Each package is printed as soon as it is done, except in SARIF, which is one log. */
 async function auditAll(args: Arguments, format: Format, output: Output): Promise<PackageAudit[]> {
   const limit = args['max-glibc'];
   const policy = readPolicy(args.policy);

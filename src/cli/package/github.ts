@@ -1,6 +1,6 @@
 /*
  * Findings as workflow commands of GitHub Actions ("Workflow commands for GitHub Actions", "Setting an error message").
- * What a file brings along could be a command itself, so every character that has a meaning there is escaped.
+ * Text from a file could itself contain such a command, so every character with a meaning there is escaped.
  */
 import {type PackageAudit, printable} from '../../index.js';
 import {locationOf} from './sarif.js';

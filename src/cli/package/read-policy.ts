@@ -1,6 +1,6 @@
 import {ElfError, type Policy, policyNames, readText} from '../../index.js';
 
-/** `--policy`: the name of one, or a file with one. */
+/** Read the value of `--policy`: the name of a policy, or a file that contains one. */
 export function readPolicy(value: string | undefined): Policy | undefined {
   if (value === undefined) return undefined;
   if (policyNames.includes(value)) return {extends: value};

@@ -26,7 +26,7 @@ function resultOf(source: string, {code, severity, file, message}: PackageFindin
   };
 }
 
-/** A path below a directory; of a tarball, the tarball. */
+/** The path of a file in its package; for a tarball, the tarball itself. */
 export function locationOf(source: string, file: string | undefined): string {
   if (file === undefined || /\.(tgz|tar|tar\.gz)$/.test(source)) return source;
   // A file that was audited by itself is its own package.

@@ -66,7 +66,7 @@ function row({label, blocks, marks}: Strip, className: string): Markup {
   }</div>`;
 }
 
-/** Blocks above this part of a strip end in a line, so that neighbours of one colour can be told apart. */
+/** Blocks wider than this fraction of a strip end in a line, so that neighbours of one colour can be told apart. */
 const seam = 0.004;
 
 function percent(part: number): string {
@@ -132,8 +132,8 @@ export function changeTable(pairs: readonly RegionPair[]): Markup {
 }
 
 /**
- * A table that scrolls by itself where the page is narrow. A heading that begins with # is over numbers; one with a
- * dot is over a column that a narrow page leaves out.
+ * A table that scrolls by itself where the page is narrow. A heading that begins with # is for a column of numbers; one
+ * with a dot is for a column that a narrow page leaves out.
  */
 export function table(label: string, headings: readonly string[], rows: readonly Markup[]): Markup {
   if (rows.length === 0) return html`<p class="soft">None.</p>`;

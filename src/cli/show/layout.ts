@@ -1,6 +1,6 @@
 /*
  * From a map to strips of blocks: one strip for the whole file, and one for each part of it on a scale of its own,
- * since in a file of megabytes an interpreter of 28 bytes is nowhere to be seen.
+ * since an interpreter of 28 bytes is invisible in a file of megabytes.
  */
 import type {FileRegion, RegionKind, SegmentLine} from '../../index.js';
 import {short} from '../size.js';
@@ -102,7 +102,7 @@ function makeStrip(label: string, map: readonly FileRegion[], scale: Scale, chan
   return {label, from, to, blocks: joinSmall(inside, scale), marks: marksOf(changed, scale)};
 }
 
-/** Blocks below this part of a strip are drawn together with their neighbours. */
+/** Blocks smaller than this fraction of a strip are merged with their neighbours. */
 const smallest = 1 / 1400;
 
 function joinSmall(regions: readonly FileRegion[], scale: Scale): Block[] {

@@ -1,6 +1,6 @@
 /*
- * Drawing a map to scale: many regions, few places. A region that is too small for a place of its own gives way to
- * the largest one there, so that lengths stay true; what must be seen nevertheless is marked beside the map.
+ * Drawing a map to scale: many regions, few places. Each place shows only the kind that has most of it, so that lengths
+ * stay true; what must be visible anyway is marked next to the map.
  */
 import type {FileRegion, RegionKind} from '../../index.js';
 import type {Span} from './report.js';

@@ -14,7 +14,7 @@ import {reportToText} from './text.js';
 
 type Arguments = ArgumentsOf<typeof definition>;
 
-/** Whatever is shown, one entry a format. */
+/** How to show something, with one function per format. */
 interface Renderer<T> {
   text(shown: T, terminal: Terminal): SafeText[];
   svg(shown: T): string;

@@ -1,5 +1,5 @@
 /*
- * The words in which `show` speaks, whatever it draws on.
+ * The words that `show` uses, in every format.
  */
 import {
   type ElfFacts,
@@ -11,7 +11,7 @@ import {
 } from '../../index.js';
 import {short} from '../size.js';
 
-/** A number with its thousands apart. */
+/** A number with thousands separators. */
 export function count(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }

@@ -53,8 +53,8 @@ function quoteLines(text: string): string {
 }
 
 /**
- * Whatever is not plain becomes an entity of HTML, which Graphviz knows in every string; a backslash is doubled, since
- * it would begin an escape after that.
+ * Characters that are not plain become HTML entities, which Graphviz knows in every string; a backslash is doubled,
+ * since it would still begin an escape.
  */
 function quote(text: string): string {
   return printable(shortened(text)).replace(/[^A-Za-z0-9 ._+,:;/()-]/gu, (character) =>

@@ -12,7 +12,7 @@ import {baseName, directoryPart, reasonInWords} from './words.js';
 
 export interface GraphNode {
   readonly id: number;
-  /** Path of the file; of a miss, the name. */
+  /** Path of the file; for a miss, the name. */
   readonly path: string;
   /** An argument of the command line, the loader, a library, or a name that nothing answers. */
   readonly kind: 'program' | 'interpreter' | 'library' | 'missing';
@@ -34,7 +34,7 @@ export interface Graph {
   readonly leftOut: number;
 }
 
-/** Puts trees together; a tree is not kept. */
+/** Merges trees into one graph, without keeping them. */
 export class GraphBuilder {
   readonly #nodes = new Map<string, GraphNode>();
   readonly #edges = new Map<string, GraphEdge>();
@@ -79,7 +79,7 @@ function describe(node: TreeNode, tree: ResolvedTree): Omit<GraphNode, 'id'> {
   return {path: node.path, kind, reason};
 }
 
-/** Edges that may be looked at to find those that others imply; a graph of more than this keeps the rest. */
+/** The most edges to follow in search of those that others imply; beyond that, the remaining ones are kept. */
 const mostSteps = 1e7;
 
 /** The same graph without the edges that others imply: whatever was reachable still is. */

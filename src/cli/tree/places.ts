@@ -1,7 +1,7 @@
 /*
  * Where a library was looked for, as text. A program can name thousands of libraries that are in none of thousands of
- * directories, so the number of places printed for each, and in all, is limited; what a request shares with one before
- * it is not told again.
+ * directories, so the number of places printed for each, and in all, is limited; what a request shares with an earlier
+ * one is not repeated.
  */
 import {attemptsOf, countPlaces, type Miss, type ResolvedTree, shortened} from '../../index.js';
 import {type SafeText, safe} from '../safe-text.js';
@@ -16,7 +16,7 @@ const mostOfAll = 200;
 export class PlaceList {
   readonly #tree: ResolvedTree;
   readonly #paint: Painter;
-  /** By their searches, the first request for which they were told. */
+  /** By their searches, the first request for which they were printed. */
   readonly #told = new Map<string, string>();
   #lines = 0;
 

@@ -22,11 +22,11 @@ interface WhyAnswer {
 }
 
 /**
- * At most this many files of one name are explained; each takes as many lines as it is libraries away from the program.
+ * At most this many files of one name are explained; each takes one line for every step from the program to it.
  */
 const mostAnswers = 100;
 
-/** Say how each library of a name came into a tree; of more than a hundred, how the first did. */
+/** Explain how each library of a name came into a tree, up to the first hundred. */
 export function whyLoaded(tree: ResolvedTree, name: string): WhyAnswer[] {
   const requests = requestsByTarget(tree);
   const path = (index: number) => tree.nodes[index]?.path ?? '';
@@ -137,7 +137,7 @@ class Askers {
     }
   }
 
-  /** The direct askers; what is elsewhere already is only named. */
+  /** The direct askers; those already drawn elsewhere are only named. */
   #lines(id: number): {text: SafeText; id: number | undefined}[] {
     const own = (this.#sources.get(id) ?? []).flatMap((source) => this.#nodes.get(source) ?? []);
     const fresh = own.filter((node) => !this.#drawn.has(node.id));

@@ -5,7 +5,7 @@
 import {graphToDot} from './dot.js';
 import {firstOf, type Graph} from './graph.js';
 
-/** The time of the layout grows faster than the graph; a picture of more boxes than this shows nothing. */
+/** The layout time grows faster than the graph; a picture of more boxes than this is unreadable. */
 const mostBoxes = 500;
 
 /** Colours for a dark page; those for a light one are attributes, which a style overrides. */

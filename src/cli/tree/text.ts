@@ -2,9 +2,9 @@
  * A tree for people: one library a line, drawn below the object whose request loaded it, with the reason in
  * brackets.
  *
- * What is needed again elsewhere is not drawn again, or ffmpeg's 213 libraries would be 42,000 lines: after a plus
- * sign each object's line names those of its libraries that are elsewhere, or their number where a terminal is too
- * narrow for the names.
+ * A library that is needed again elsewhere is not drawn again, or ffmpeg's 213 libraries would take 42,000 lines: after
+ * a plus sign each object's line names those of its libraries that are elsewhere, or their number where a terminal is
+ * too narrow for the names.
  */
 import {
   type Edge,
@@ -55,10 +55,10 @@ interface Level {
   next: number;
 }
 
-/** Deeper levels are drawn like this one, or a long chain of libraries would be indented by more than it says. */
+/** Deeper levels are drawn like this one, or a long chain of libraries would be mostly indentation. */
 const deepest = 64;
 
-/** Lines of what is missing or wrong below one node; of more only the number is told. */
+/** The most lines about what is missing or wrong below one node; of the rest, only the number is printed. */
 const mostProblems = 1000;
 
 class Drawing {
@@ -234,7 +234,7 @@ class Drawing {
     };
   }
 
-  /** What else there is to say of a node: files passed over, versions it misses, what it opens at run time. */
+  /** Other notes on a node: files passed over, versions that its libraries lack, what it opens at run time. */
   #notes(node: TreeNode): Branch[] {
     const {aside, problem} = this.#paint;
     const passed = node.passedOver.map(({path, why}) => aside(`skipped ${shortened(path)}: ${why}`));

@@ -45,7 +45,7 @@ function resolveAll(args: Arguments, format: Format, report: Report, output: Out
   for (const {file, isNamed} of filesOf(args, resolver, output, (error) => fail(error, error.path ?? ''))) {
     try {
       const tree = resolver.resolve(file);
-      // Of a whole directory only what a loader touches is of interest.
+      // In a directory, only files that a loader handles are of interest.
       if (!isNamed && tree.interpreter === undefined) continue;
       const resolved = {file, tree, ...lookCloser(tree, args, format)};
       report.add(resolved);
@@ -111,7 +111,7 @@ function* filesOf(
   }
 }
 
-/** Symbols cost as much to read as everything else together, so of the libraries they are read on request only. */
+/** Symbols cost as much to read as everything else together, so those of the libraries are read only on request. */
 function lookCloser(
   tree: ResolvedTree,
   {symbols, modules}: Arguments,
@@ -130,7 +130,7 @@ function lookCloser(
 const mostProblems = 1000;
 const mostWithPlaces = 100;
 
-/** On standard error a line for each thing that would keep the program from starting, whatever the format. */
+/** Print a line on standard error for each thing that would keep the program from starting, whatever the format. */
 function reportProblems({file, tree, undefinedSymbols = []}: Resolved, format: Format, output: Output): void {
   const misses = groupBy(
     tree.misses.filter(({optional}) => !optional),

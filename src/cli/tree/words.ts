@@ -95,7 +95,7 @@ export function symbolInWords({name, version, requiredBy}: UndefinedSymbol, {nod
   return `undefined symbol ${shortened(symbol)}, needed by ${asker}`;
 }
 
-/** What loads more at run time, one line a way. */
+/** How more is loaded at run time, one line per mechanism. */
 export function modulesInWords(modules: readonly ModuleLoading[], {nodes}: ResolvedTree): string[] {
   return Object.entries(ways).flatMap(([what, meaning]) => {
     const ones = modules.filter((module) => module.what === what);

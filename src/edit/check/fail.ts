@@ -3,7 +3,7 @@ import {ElfError} from '../../errors.js';
 import {isSameBytes} from '../../source/source.js';
 import type {Promised} from './promise.js';
 
-/** Refuse a plan: an error of elfinterp, not of the file. */
+/** Refuse a plan: a bug in elfinterp, not a problem with the file. */
 export function failCheck(view: ElfView, what: string, expected: string, got: string): never {
   throw new ElfError('CHECK_FAILED', `internal error, nothing was written: ${what}`, {
     path: view.path,
@@ -22,7 +22,7 @@ interface FileRange {
   readonly p_filesz: number;
 }
 
-/** Compare what was in a range before with what is in another one after. */
+/** Require that a range before the edit has the same bytes as another range after it. */
 export function requireSameBytes(
   before: ElfView,
   after: ElfView,

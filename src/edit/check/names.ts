@@ -1,9 +1,9 @@
 /*
- * Does every dynamic symbol have the name that it had?
+ * Does every dynamic symbol still have its old name?
  *
- * A name changes where its bytes do, or where st_name does. Both are known from what a plan writes, so hardly a name is
- * read: the string table before and after is compared as bytes, and each st_name is asked whether it leads into what
- * differs.
+ * A name changes if its bytes or its st_name change. The writes of a plan show both, so hardly any name is read: the
+ * string tables before and after are compared as bytes, and a name is read only if its st_name changed or points into
+ * what differs.
  */
 import {Sym} from '../../elf/records.js';
 import {readColumn} from '../../elf/scan.js';
@@ -22,7 +22,7 @@ interface Zone {
   end: number;
 }
 
-/** The number of the first of `count` symbols that has another name now; undefined when none has. */
+/** The index of the first of `count` symbols whose name changed; undefined when there is none. */
 export function findRenamed(
   before: ElfView,
   after: ElfView,
@@ -54,13 +54,13 @@ function isSameName(before: ElfView, a: number, after: ElfView, b: number): bool
   return x.length === y.length && isSameBytes(x, y);
 }
 
-/** A name that is outside the table is none, before and after. */
+/** A name outside the table counts as empty, before and after. */
 function nameAt(view: ElfView, index: number): Uint8Array {
   const {offset = 0, size = 0} = view.dynamic?.stringTable ?? {};
   return index >= size ? new Uint8Array() : readStringBytes(view.source, offset, size, index);
 }
 
-/** Where a string that begins there may read otherwise now, in order and apart from one another. */
+/** The ranges of offsets at which a string may have changed, disjoint and in order. */
 function changedStrings(before: ElfView, after: ElfView, plan: Promised): Zone[] {
   const [old, now] = [before.dynamic?.stringTable, after.dynamic?.stringTable];
   if (old === undefined || now === undefined) return [];
@@ -83,7 +83,7 @@ function writtenParts({writes}: Promised, offset: number, size: number): Zone[] 
     .sort((a, b) => a.start - b.start);
 }
 
-/** What differs may begin within a string. */
+/** Find the start of the string that an offset is in, as a difference may begin inside a string. */
 function startOfString({source}: ElfView, table: number, from: number): number {
   const most = 1 << 12;
   for (let end = from; end > 0; end = Math.max(0, end - most)) {
@@ -94,7 +94,7 @@ function startOfString({source}: ElfView, table: number, from: number): number {
   return 0;
 }
 
-/** Compare in steps of this many bytes; only a step that differs is looked at more closely. */
+/** Compare this many bytes at a time; only where they differ, byte by byte. */
 const stepLength = 1 << 12;
 
 function differences(before: ElfView, old: number, after: ElfView, now: number, length: number): Zone[] {
@@ -132,8 +132,8 @@ export function namelessSymbols(view: ElfView, count: number): ReadonlySet<numbe
 }
 
 /**
- * Whether the file has names and versions of symbols to compare: a damaged one may lack the tables, or the NUL after the
- * last name. An edit that touches neither works all the same.
+ * Whether symbol names and versions can be compared: a damaged file may lack the tables, or the NUL after the last
+ * name. An edit that touches neither still works.
  */
 export function hasReadableNames(view: ElfView): boolean {
   try {

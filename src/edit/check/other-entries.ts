@@ -1,6 +1,6 @@
 /*
- * The dynamic entries that no request mentions: flags, counts, addresses of code. They have to stay as they are; only
- * one that says nothing of its own may give way to a new entry.
+ * The dynamic entries that no request mentions: flags, counts, addresses of code. They must not change; only a
+ * redundant one may be replaced by a new entry.
  */
 import {DF, DF_1, DT, dynamicTagName, EM, machineDT} from '../../elf/constants.js';
 import {stringTags} from '../../elf/dynamic.js';
@@ -35,10 +35,10 @@ export function checkOtherEntries(before: ElfView, after: ElfView, requests: rea
   }
 }
 
-/** Compared by itself, or following what a request changes. */
+/** Tags that are checked elsewhere, or that change with what a request changes. */
 const changing: ReadonlySet<bigint> = new Set([DT.DT_FLAGS_1, DT.DT_STRSZ, DT.DT_VERNEEDNUM]);
 
-/** The entries with values that do not depend on where their slot is. */
+/** The entries, with values made independent of their slots. */
 function valuesOf({dynamic, header, format}: ElfView): readonly Dyn[] {
   if (header.e_machine !== EM.EM_MIPS) return dynamic?.entries ?? [];
   return (dynamic?.entries ?? []).map(({d_tag, d_val}, i) => {

@@ -1,9 +1,9 @@
 /*
- * A plan is checked before anybody may apply it. This simulates what kernel and loader map before and after, and
- * shares no code with what made the plan: a violation is an error of elfinterp, and the file stays untouched.
+ * Check a plan before anybody can apply it. This simulates what kernel and loader map before and after, and shares no
+ * code with the planner: a violation is a bug in elfinterp, and the file stays untouched.
  *
- * The file after is what the plan's writes make of it, and not what the planner believes. Large tables are looked at
- * where something was written or has moved; `checkPlanFully` looks at every entry of them, and the tests and the fuzzer
+ * The file after the edit is computed from the plan's writes, not from the planner's view of it. Large tables are
+ * checked only where something was written or moved; `checkPlanFully` checks every entry, and the tests and the fuzzer
  * make sure that the two agree.
  */
 
@@ -42,7 +42,7 @@ export function checkPlan(before: ElfView, plan: Promised, requests: readonly Re
   checkProblems(before, after, checkHeaders);
 }
 
-/** The same with every entry of every table, whether the plan could have changed it or not. */
+/** The same, but for every entry of every table, whether or not the plan could have changed it. */
 export function checkPlanFully(before: ElfView, plan: Promised, requests: readonly Requested[]): void {
   const after = viewAfter(before, plan);
   checkPlan(before, plan, requests);
@@ -57,7 +57,7 @@ function viewAfter({source}: ElfView, {writes, outputSize}: Promised): ElfView {
   return new ElfView(overlaySource(source, writes, outputSize));
 }
 
-/** Whatever is written inside mapped bytes was declared by the edit that wants it. */
+/** Every write is inside a range that an edit declared. */
 function checkWritesDeclared(before: ElfView, plan: Promised): void {
   const declared = new RangeSet(plan.regions);
   for (const {offset, bytes, reason} of plan.writes) {
@@ -68,8 +68,8 @@ function checkWritesDeclared(before: ElfView, plan: Promised): void {
 }
 
 /**
- * What is written over mapped bytes is written over headers, the linker's own tables, or filler outside every other
- * section: never over anything that code addresses.
+ * Writes to mapped bytes only overwrite headers, the linker's own tables, or filler outside every other section: never
+ * anything that code addresses.
  */
 function checkMappedWrites(before: ElfView, plan: Promised): void {
   const owned = ownedRanges(before);
@@ -86,7 +86,7 @@ function checkMappedWrites(before: ElfView, plan: Promised): void {
           at = Math.min(end, ownedUpTo) - 1;
           continue;
         }
-        // In a segment that can be written to, zeros may be variables, unless sections say where those are.
+        // In a writable segment, zeros may be variables, unless sections show where those are.
         const isFree = isNamed
           ? fillers.has(old[at - offset] ?? 0)
           : old[at - offset] === 0 && writable.endAt(at) === undefined;
@@ -97,10 +97,10 @@ function checkMappedWrites(before: ElfView, plan: Promised): void {
   }
 }
 
-/** Zero, and what patchelf writes over a section that it moved, X or Z. */
+/** Zero, and the X or Z with which patchelf overwrites a section that it moved. */
 const fillers: ReadonlySet<number> = new Set([0, 0x58, 0x5a]);
 
-/** What segments map that have a flag. */
+/** The file ranges of LOADs that have a flag. */
 function mappedRanges({programHeaders}: ElfView, flag: number): RangeSet {
   return new RangeSet(
     programHeaders
@@ -109,7 +109,7 @@ function mappedRanges({programHeaders}: ElfView, flag: number): RangeSet {
   );
 }
 
-/** The ranges whose content is the linker's: headers, PT_INTERP, notes, the dynamic section and its tables. */
+/** The ranges that belong to the linker: headers, PT_INTERP, notes, the dynamic section and its tables. */
 const ownedRanges = memoizedPerView((view) => {
   const {elfClass} = view.format;
   const {e_machine, e_phoff, e_shoff} = view.header;
@@ -132,7 +132,9 @@ const ownedRanges = memoizedPerView((view) => {
   ]);
 });
 
-/** A hash table's section, say, may be longer than the hash table's own words make it. */
+/**
+ * Whether an entry points at a section. The section of a hash table, for example, may be longer than the table itself.
+ */
 function isPointedAt({dynamic}: ElfView, tag: bigint | undefined, address: bigint): boolean {
   return tag !== undefined && dynamic?.value(tag) === address;
 }
@@ -154,7 +156,7 @@ const tableSections: ReadonlySet<number> = new Set([
   SHT.SHT_SYMTAB,
 ]);
 
-/** The tables whose content a request means to change; what they say is compared entry by entry elsewhere. */
+/** The tables whose content a request means to change; they are compared entry by entry elsewhere. */
 function changedTables(requests: readonly Requested[]): ReadonlySet<bigint> {
   const tags = new Set<bigint>([DT.DT_STRTAB]);
   const add = (...more: bigint[]) => {
@@ -169,7 +171,7 @@ function changedTables(requests: readonly Requested[]): ReadonlySet<bigint> {
   return tags;
 }
 
-/** Each dynamic-linking table that moved has the content that it had. */
+/** Each dynamic-linking table that moved has the same content as before. */
 function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigint>): void {
   if (before.dynamic === undefined) return;
   const now = dynamicTables(after);
@@ -192,7 +194,7 @@ function checkTables(before: ElfView, after: ElfView, changed: ReadonlySet<bigin
   }
 }
 
-/** An edit brings no problem that was not there. */
+/** An edit must not introduce a new problem. */
 function checkProblems(before: ElfView, after: ElfView, check: (view: ElfView) => readonly Problem[]): void {
   const problems = check(after);
   if (problems.length === 0) return;

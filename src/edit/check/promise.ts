@@ -1,17 +1,17 @@
 /*
- * What a plan promises and what was asked for, in the check's own words: it imports nothing of the planner, so that the
- * two cannot be wrong together. A plan and a request fit these types as they are.
+ * What a plan promises and what was asked for, in the checker's own types: it imports nothing from the planner, so that
+ * the two do not share bugs. Plans and requests are assignable to these types.
  */
 import type {Patch} from '../../source/overlay.js';
 import type {Range} from '../../source/range-set.js';
 
-/** What a plan says that it does. */
+/** What a plan declares to do. */
 export interface Promised {
   readonly outputSize: number;
   readonly writes: readonly PromisedWrite[];
   /** What it means to change. */
   readonly regions: readonly Range[];
-  /** It says that the dynamic section is no longer read-only after relocation. */
+  /** Whether it declares that the dynamic section is no longer read-only after relocation. */
   readonly leavesRelro?: boolean;
 }
 

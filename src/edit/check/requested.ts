@@ -1,6 +1,6 @@
 /*
- * Does the edited file read as the request says? What is expected is worked out from the request on plain lists of
- * strings, by other code than the edits', and what else of that the request does not mention must read as before. (The
+ * Does the edited file read as the request says? The expected result is computed from the request on plain lists of
+ * strings, by code separate from the edits'; everything that the request does not mention must read as before. (The
  * entries that no request mentions: other-entries.ts.)
  */
 import {DF_1, DT, dynamicTagName} from '../../elf/constants.js';
@@ -29,7 +29,7 @@ interface Facts {
 export function checkRequested(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const expected = requests.reduce(expect, factsOf(before));
   const found = factsOf(after);
-  // Where nothing was asked of it, PT_GNU_STACK is compared like other segments.
+  // If the request does not mention it, PT_GNU_STACK is compared like other segments.
   const isStackAsked = requests.some(({execStack}) => execStack !== undefined);
   for (const name of Object.keys(found) as (keyof Facts)[])
     if (name !== 'execStack' || isStackAsked) requireEqual(before, labels[name], expected[name], found[name]);

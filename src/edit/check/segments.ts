@@ -1,9 +1,9 @@
 /*
- * The part of the check of a plan that is about segments: what kernel and loader map before and after.
+ * Check the segments of a plan: what kernel and loader map before and after.
  *
- * Old LOADs stay where they are, with the permissions they had; only a read-only one may grow. A new one is on pages
- * of its own above the first, is never writable and executable, and has no BSS. A segment that describes bytes
- * describes the same ones. The table of segments is where AT_PHDR and PT_PHDR say.
+ * Old LOADs keep their places and permissions; only a read-only one may grow. A new one is on pages of its own above
+ * the first, is never both writable and executable, and has no BSS. Other segments still describe the same bytes. The
+ * program header table is where AT_PHDR and PT_PHDR say.
  */
 import {PF, PT, segmentTypeName} from '../../elf/constants.js';
 import {mappedLoads} from '../../elf/loads.js';
@@ -41,7 +41,7 @@ function endOf({p_vaddr, p_memsz}: Phdr): bigint {
 
 /** Every byte that was mapped is mapped at the same address, from the same place in the file, with the same permissions. */
 function checkOldLoads(before: ElfView, after: ElfView): void {
-  // Of two at one address the first counts.
+  // If two have the same address, the first one counts.
   const byAddress = new Map([...loadsOf(after)].reverse().map((load) => [load.p_vaddr, load]));
   for (const old of loadsOf(before)) {
     const now = byAddress.get(old.p_vaddr);
@@ -60,7 +60,7 @@ function checkOldLoads(before: ElfView, after: ElfView): void {
   }
 }
 
-/** New LOADs are above the first one, on bytes that no old LOAD has, and keep every promise. */
+/** New LOADs are above the first one, on bytes of their own, and meet all requirements for new LOADs. */
 function checkNewLoads(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const old = loadsOf(before);
   const known = new Set(old.map(({p_vaddr}) => p_vaddr));
@@ -166,12 +166,14 @@ const segmentsThatMayChange: ReadonlySet<number> = new Set([
   PT.PT_PHDR,
 ]);
 
-/** PT_GNU_STACK describes permissions alone, PT_GNU_RELRO of pages whose content others describe. */
+/**
+ * PT_GNU_STACK describes only permissions; PT_GNU_RELRO describes those of pages whose content other segments describe.
+ */
 const segmentsWithoutContent: ReadonlySet<number> = new Set([PT.PT_GNU_RELRO, PT.PT_GNU_STACK]);
 
 /**
  * GNU properties are in a note. patchelf 0.14 moves that note to make room for program headers and leaves
- * PT_GNU_PROPERTY pointing at them: it describes no bytes that one could keep.
+ * PT_GNU_PROPERTY pointing at them, so there are no properties to preserve.
  */
 function isStrayProperty(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {
   const isAround = (note: Phdr) =>
@@ -181,14 +183,17 @@ function isStrayProperty(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boo
   return p_type === PT.PT_GNU_PROPERTY && !view.programHeaders.some(isAround);
 }
 
-/** Where patchelf moved the program headers to where a note was, PT_NOTE still points there. */
+/** If patchelf moved the program headers over a former note, PT_NOTE still points there. */
 function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {
   const {e_phoff} = view.header;
   const end = e_phoff + view.programHeaders.length * Phdr.size(view.format.elfClass);
   return p_type === PT.PT_NOTE && p_offset < end && e_phoff < p_offset + p_filesz;
 }
 
-/** If the table moved or grew: PT_PHDR says so, a LOAD maps it, and old kernels and qemu find it by their own rule. */
+/**
+ * If the table moved or grew, PT_PHDR describes it, a LOAD maps it, and old kernels and qemu find it by their own
+ * rules.
+ */
 function checkTableOfSegments(before: ElfView, after: ElfView): void {
   const {e_phoff} = after.header;
   const size = after.programHeaders.length * Phdr.size(after.format.elfClass);
@@ -222,7 +227,7 @@ function checkAuxiliaryVector(before: ElfView, after: ElfView, address: bigint):
       hex(address),
       hex(first + e_phoff),
     );
-  // qemu compares them without a sign.
+  // qemu compares them as unsigned numbers.
   const unsigned = (value: bigint) => BigInt.asUintN(after.format.elfClass, value);
   const smallest = (view: ElfView) =>
     differences(view)
@@ -250,7 +255,7 @@ function checkDynamicPlace(before: ElfView, after: ElfView, plan: Promised): voi
   if (writable(before, old) !== writable(after, now))
     failCheck(before, 'the dynamic section changes its permissions', hex(old.p_vaddr), hex(now.p_vaddr));
   const isMapped = (view: ElfView, {p_vaddr, p_offset}: Phdr) => view.offsetOfAddress(p_vaddr) === p_offset;
-  // An empty one, which nothing reads, may have been nowhere before.
+  // An empty one, which nothing reads, may have been unmapped before.
   if (!isMapped(after, now) && (isMapped(before, old) || now.p_filesz > 0))
     failCheck(before, 'the dynamic section would not be mapped', hex(now.p_offset), hex(now.p_vaddr));
   const isProtected = (view: ElfView, segment: Phdr) =>

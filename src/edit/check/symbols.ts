@@ -1,7 +1,7 @@
 /*
- * Is every dynamic symbol still what it was, under the name that the request gives it, and do relocations and hash
- * tables still lead to it? The order of the symbols may differ: a hash table wants its own. The hash tables are
- * asked as ld.so asks them, by other code than the one that fills them.
+ * Is every dynamic symbol unchanged except for the name that the request gives it, and do relocations and hash tables
+ * still lead to it? The order of the symbols may differ: a hash table requires its own. The hash tables are searched
+ * the way ld.so does, by code separate from the code that fills them.
  */
 
 import {checkHashTables} from '../../elf/check/hash.js';
@@ -35,7 +35,7 @@ export function checkSymbols(
   if (at !== undefined) failName(before, after, at);
 }
 
-/** Compare the name of every symbol, where none is to be renamed. @throws ElfError CHECK_FAILED naming the symbol */
+/** Compare the name of every symbol, unless some are to be renamed. @throws ElfError CHECK_FAILED naming the symbol */
 export function checkNames(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const table = dynamicSymbolTable(before);
   if (table === undefined || !table.exact) return;
@@ -53,7 +53,7 @@ function failName(before: ElfView, after: ElfView, at: number): never {
   failCheck(before, `the name of symbol ${at} changes`, `${old}`, `${now}`);
 }
 
-/** In place, a plan writes no more of a symbol than its value, which follows its section. */
+/** Without moving the table, a plan may change only the value of a symbol, which follows its section. */
 function checkWrittenSymbols(before: ElfView, after: ElfView, plan: Promised, table: SymbolTable): void {
   if (dynamicSymbolTable(after)?.offset !== table.offset || !table.exact) return;
   const size = Sym.size(before.format.elfClass);
@@ -72,7 +72,7 @@ function checkWrittenSymbols(before: ElfView, after: ElfView, plan: Promised, ta
   }
 }
 
-/** Compare all symbols, in whatever order they are now, and what refers to them. */
+/** Compare all symbols, in any order, and what refers to them. */
 function checkRenamed(before: ElfView, after: ElfView, requests: readonly Requested[]): void {
   const count = dynamicSymbolTable(before)?.count ?? 0;
   const renames = requests.flatMap(({renameSymbols}) => (renameSymbols === undefined ? [] : [renameSymbols]));
@@ -91,10 +91,10 @@ function checkRenamed(before: ElfView, after: ElfView, requests: readonly Reques
 }
 
 /**
- * What a symbol is, in one string, under the name that it should have. Its value counts from its section's address, unless
- * it is outside: lld gives `__global_pointer$` of RISC-V the number of a section that it has nothing to do with.
+ * Describe each symbol as a string, under the name that it should have. Its value is relative to its section's address,
+ * unless it is outside the section: lld assigns RISC-V's `__global_pointer$` to an unrelated section.
  *
- * @param sections as they were before the edit; one may have grown over the symbols that mark its end
+ * @param sections the sections before the edit; one may have grown over symbols that mark its end
  */
 function symbolsOf(
   view: ElfView,
@@ -117,7 +117,7 @@ function symbolsOf(
   });
 }
 
-/** Each relocation is of the same kind, at the same place, and refers to the same symbol. */
+/** Each relocation has the same type, place and symbol as before. */
 function checkRelocations(
   before: ElfView,
   after: ElfView,

@@ -1,6 +1,6 @@
 /*
- * Do symbol versions read as they should? What each dynamic symbol is bound to, and what DT_VERNEED demands, is read
- * into plain lists before and after; the request says how the first list becomes the second.
+ * Do symbol versions read as they should? The bindings of dynamic symbols and the demands of DT_VERNEED are read into
+ * plain lists before and after; the request determines how the first list becomes the second.
  */
 import {DT} from '../../elf/constants.js';
 import {dynamicSymbolTable, eachSymbol, readVersym} from '../../elf/symbols.js';
@@ -11,7 +11,7 @@ import {isWritten} from './fail.js';
 import {findRenamed, namelessSymbols} from './names.js';
 import type {Promised, Requested} from './promise.js';
 
-/** One version that is demanded of a library. */
+/** A version required from a library. */
 interface Demand {
   readonly file: string;
   readonly version: string;
@@ -40,11 +40,11 @@ function changesBindings(request: Requested): boolean {
   );
 }
 
-/** Whether no symbol can have got another name, or the number of another version. */
+/** Whether no symbol can have a different name or version index now. */
 function hasSameBindings(before: ElfView, after: ElfView, plan: Promised): boolean {
   const count = dynamicSymbolTable(before)?.count ?? 0;
   const [old, now] = [before, after].map((view) => view.offsetOfTable(DT.DT_VERSYM));
-  // One that moved has its content compared with those of the other tables.
+  // If it moved, checkTables compares its content, as for other tables.
   const isSame = old === undefined || old !== now || !isWritten(plan, old, count * 2);
   return isSame && findRenamed(before, after, plan, count) === undefined;
 }
@@ -117,7 +117,7 @@ function demandsOf(view: ElfView): Demand[] {
   );
 }
 
-/** Each request finds the libraries that the one before it leaves. */
+/** Each request starts from the libraries that the previous one leaves. */
 function keptDemands(before: ElfView, requests: readonly Requested[]): Demand[] {
   return requests.reduce(keepDemands, demandsOf(before));
 }

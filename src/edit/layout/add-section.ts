@@ -1,7 +1,7 @@
 /*
- * One more section header, for bytes that strip and objcopy would leave out otherwise: they copy what sections
- * describe, not what segments do. It comes last, so that no index anywhere changes. The table of headers moves when
- * something follows it, and so do the names.
+ * Add a section header for bytes that strip and objcopy would otherwise drop: they copy what sections describe, not
+ * what segments describe. It goes last, so that no section index changes. The section header table moves if something
+ * follows it, and so do the names.
  */
 import {SHF, SHN, SHT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -12,13 +12,13 @@ import {requireSectionNames} from '../damage.js';
 import type {Draft} from './draft.js';
 import {knownRanges} from './occupied.js';
 
-/** Loaded bytes that a section is to describe. */
+/** Loaded bytes for a section to describe. */
 export interface Described extends Range {
   readonly address: bigint;
   readonly align: number;
 }
 
-/** Describe loaded bytes by a section. A file without section headers, or with very many, stays as it is. */
+/** Describe loaded bytes by a section. Does nothing for a file without section headers, or with too many. */
 export function addSection(draft: Draft, name: string, {offset, size, address, align}: Described): void {
   const {view, sectionHeaders} = draft;
   requireSectionNames(view);
@@ -49,7 +49,10 @@ function sizeOfHeaders({view, sectionHeaders}: Draft): number {
   return sectionHeaders.length * Shdr.size(view.format.elfClass);
 }
 
-/** Find a name, or the end of a longer one, or put it after the others; they go to the end if there is no room. */
+/**
+ * Find a name, or a longer one that ends with it, or append it to the others; all names move to the end of the file if
+ * there is no room.
+ */
 function placeName(draft: Draft, names: Shdr, name: Uint8Array, freed: Range): number {
   const content = draft.read(names.sh_offset, names.sh_size).slice();
   const found = byteString(content).indexOf(byteString(name));
@@ -69,7 +72,7 @@ function placeName(draft: Draft, names: Shdr, name: Uint8Array, freed: Range): n
   return start;
 }
 
-/** Where what headers describe ends, a range excepted. */
+/** The end of everything that headers describe, except for one range. */
 function endOfKnown(draft: Draft, except: Range): number {
   const loads = draft.programHeaders.map(({p_offset, p_filesz}) => p_offset + p_filesz);
   const known = knownRanges(draft, except).map(({end}) => end);

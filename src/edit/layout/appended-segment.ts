@@ -2,9 +2,9 @@
  * The appended segment: a LOAD at the end of the file for bytes that fit nowhere else. One is enough for all edits; see
  * find-appended-segment.ts for how the next edit finds it.
  *
- * A LOAD needs an entry in the program header table. A PT_NULL is turned into one; or the table grows over zeros after
- * it; or over neighbours that can go elsewhere (neighbours.ts). Failing these the table itself moves, into a LOAD of its
- * own (move-program-headers.ts). Where in memory a LOAD goes is decided in place-load.ts.
+ * A LOAD needs an entry in the program header table. A PT_NULL is reused; or the table grows over zeros after it, or
+ * over neighbours that can move (neighbours.ts). Failing that, the table itself moves into a LOAD of its own
+ * (move-program-headers.ts). place-load.ts decides where in memory a LOAD goes.
  */
 import {PF, PN_XNUM, PT} from '../../elf/constants.js';
 import {Phdr} from '../../elf/records.js';
@@ -17,7 +17,7 @@ import {findNeighbours, moveNeighbour, type Neighbour} from './neighbours.js';
 import {noRoom} from './place-load.js';
 
 /**
- * Take a place at the end of the appended segment, which is made if there is none.
+ * Take a place at the end of the appended segment, creating the segment if there is none.
  *
  * @throws ElfError NO_ROOM when the file cannot have another segment
  */
@@ -27,14 +27,17 @@ export function takeAppended(draft: Draft, size: number, align: number): Place {
   return appendTo(draft, load, size, align);
 }
 
-/** See that there is an appended segment with `size` bytes to come. What followed the program header table may move there. */
+/**
+ * Ensure that there is an appended segment that can grow by `size` bytes. Whatever follows the program header table may
+ * move there.
+ */
 export function requireAppended(draft: Draft, size: number): void {
   if (findAppended(draft, size) === undefined) openAppended(draft, size);
 }
 
 /**
  * Take a slot of the program header table for another segment. One that must precede the LOADs (PT_PHDR and PT_INTERP,
- * gABI) is put there; the entries after it move up by one.
+ * gABI) goes before them; the entries after it move up by one.
  *
  * @throws ElfError NO_ROOM when the table cannot have another entry
  */
@@ -59,23 +62,23 @@ const emptySegment: Omit<Phdr, 'p_type'> = {
   p_align: 1,
 };
 
-/** How the table gets its entries: `evict` moves away first, or the table itself does. */
+/** How the table gets its entries: either `evict` moves away first, or the table itself moves. */
 interface Slots {
   readonly evict: readonly Neighbour[];
   readonly movesTable: boolean;
-  /** Of the table, afterwards. */
+  /** The number of entries in the table afterwards. */
   readonly entries: number;
 }
 
-/** How LOADs are opened, the appended segment among them. */
+/** How to add LOADs, including the appended segment. */
 interface Opening extends Slots {
   readonly others: readonly WantedLoad[];
-  /** What goes into the appended segment, in bytes at most; undefined where none is made. */
+  /** At most this many bytes go into the appended segment; undefined if none is created. */
   readonly size: number | undefined;
 }
 
 /**
- * Add a read-only LOAD, empty yet, that becomes the draft's appended segment; `size` bytes are to go into it.
+ * Add an empty read-only LOAD as the draft's appended segment; `size` bytes will go into it.
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
@@ -85,7 +88,8 @@ function openAppended(draft: Draft, size: number): Phdr {
 }
 
 /**
- * Add a LOAD of another kind. When its entry in the table takes moving things, an appended segment is made for these too.
+ * Add a LOAD of another kind. If something has to move to make room for its entry in the table, an appended segment is
+ * created for that too.
  *
  * @throws ElfError NO_ROOM when a file cannot have another one
  */
@@ -98,9 +102,9 @@ export function openLoad(draft: Draft, wanted: WantedLoad): Phdr {
 }
 
 /**
- * See that the table can take one more entry, of whatever kind.
+ * Ensure that the table has room for another entry, of any kind.
  *
- * @throws ElfError NO_ROOM when that takes a segment that cannot be made
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be added
  */
 export function makeSlot(draft: Draft): void {
   const slot = findSlotAtHand(draft);
@@ -112,15 +116,15 @@ export function makeSlot(draft: Draft): void {
   }
 }
 
-/** What moves away, and the segment that it moves to. */
+/** What moves away, and the segment it moves to. */
 interface Room extends Pick<Slots, 'evict'> {
-  /** Section headers go without one, and a segment in which nothing is would be no LOAD. */
+  /** Section headers need no segment, so it may be undefined: an empty segment would not be a valid LOAD. */
   readonly appended: Phdr | undefined;
 }
 
 /**
- * How the table gets one entry without a new segment; undefined where it cannot. A segment that this draft did not make
- * can no longer grow once a LOAD follows it.
+ * How the table gets one entry without a new segment; undefined if it cannot. A segment that this draft did not create
+ * can no longer grow once another LOAD follows it.
  */
 function findSlotAtHand(draft: Draft): Room | undefined {
   const {movesTable, evict} = findSlots(draft, 1);
@@ -131,9 +135,10 @@ function findSlotAtHand(draft: Draft): Room | undefined {
 }
 
 /**
- * Plan to open LOADs.
+ * Plan how to add LOADs.
  *
- * @param toCome besides what makes way for the table: other LOADs, bytes of the appended segment, entries of the table
+ * @param toCome what to add, apart from what moves out of the table's way: other LOADs, bytes of the appended segment,
+ *   entries of the table
  */
 function planOpening(
   draft: Draft,
@@ -145,14 +150,14 @@ function planOpening(
   const isEmpty = size === 0 && slots.evict.length === 0;
   return {
     ...slots,
-    // The one that the table moves to takes an entry too.
+    // The LOAD that the table moves to takes an entry too.
     entries: slots.movesTable ? findSlots(draft, count + 1).entries : slots.entries,
     others,
     size: isEmpty ? undefined : size + sizeOf(slots.evict),
   };
 }
 
-/** Open them, the appended segment last, so that it can grow later. */
+/** Add the LOADs, the appended segment last, so that it can grow later. */
 function openLoads(draft: Draft, {evict, movesTable, entries, others, size}: Opening): Phdr[] {
   if (movesTable) moveTable(draft, entries);
   const loads = others.map((wanted) => insertLoad(draft, wanted));
@@ -164,7 +169,7 @@ function openLoads(draft: Draft, {evict, movesTable, entries, others, size}: Ope
   return loads;
 }
 
-/** How many bytes of a segment they take at most. */
+/** The most bytes that these neighbours can take in a segment. */
 function sizeOf(evict: readonly Neighbour[]): number {
   const moved = evict.filter(({kind}) => kind !== 'section headers').map(({size, align}) => size + align);
   return moved.reduce((sum, size) => sum + size, 0);
@@ -193,7 +198,7 @@ function findSlots(draft: Draft, count: number): Slots {
   return {evict: evict ?? [], movesTable: evict === undefined, entries};
 }
 
-/** A longer table than one page is refused by some kernels (ELF_MIN_ALIGN in load_elf_phdrs). */
+/** Some kernels refuse a table longer than one page (ELF_MIN_ALIGN in load_elf_phdrs). */
 const largestTable = 4096;
 
 /** Clear the way for entries. */

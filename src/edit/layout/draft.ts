@@ -1,7 +1,7 @@
 /*
- * A draft is a file on its way to its next state: copies of the records that an edit may change, and the bytes
- * that it writes. Edits change the records; encode.ts writes whichever differ. So no edit ever computes where in
- * the file a header field is, and a header that two edits touch is written once.
+ * A draft is a file being edited: copies of the records that an edit may change, and the bytes that it writes. Edits
+ * change the records; encode.ts writes those that differ. So no edit has to compute the file offset of a header field,
+ * and a header changed twice is written once.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {loadAtOffset} from '../../elf/loads.js';
@@ -15,7 +15,7 @@ import {laterPlacement, type Placement, type Region} from '../plan.js';
 import {addPatch, type ReasonedPatch} from './patches.js';
 import {absoluteEntries} from './slot-relative.js';
 
-/** What one edit did, ready to become the ground of the next. */
+/** The result of one edit, on which the next one is based. */
 export interface EditResult {
   readonly placement: Placement;
   readonly size: number;
@@ -39,19 +39,19 @@ export function unchanged(view: ElfView): EditResult {
   };
 }
 
-/** What a request says of the layout as a whole. */
+/** What a request specifies about the layout as a whole. */
 export interface Layout {
-  /** Alignment in bytes of new segments; without it the file's own. */
+  /** Alignment in bytes of new segments; by default the file's own. */
   readonly pageSize?: number | undefined;
 }
 
-/** An entry of the dynamic section, or the string that one is to have. */
+/** An entry of the dynamic section, or one whose string has yet to be placed. */
 export type Entry = Dyn | StringEntry;
 
 export interface StringEntry {
   readonly d_tag: bigint;
   readonly text: string;
-  /** Where in .dynstr the string is, once it has a place there. */
+  /** Offset of the string in .dynstr, once it has one. */
   offset?: number;
 }
 
@@ -64,7 +64,7 @@ export interface Place {
   readonly address: bigint;
 }
 
-/** Where a dynamic section is, and how many entries it can hold with its DT_NULL. */
+/** Where a dynamic section is, and how many entries it can hold, including its DT_NULL. */
 export interface DynamicPlace extends Place {
   readonly capacity: number;
 }
@@ -90,7 +90,7 @@ export class Draft {
   #placement: Placement = 'none';
   readonly #taken: Range[] = [];
   readonly #patches: ReasonedPatch[] = [];
-  /** The file as it is now; undefined when a write has come since it was last asked for. */
+  /** The cached snapshot of the file; undefined after a write. */
   #now: ByteSource | undefined;
   readonly #regions: Region[] = [];
   #tables: readonly MovableTable[] | undefined;
@@ -112,7 +112,7 @@ export class Draft {
     return this.#size;
   }
 
-  /** Let the file be at least this long. */
+  /** Make the file at least this long. */
   reach(end: number): void {
     this.#size = Math.max(this.#size, end);
   }
@@ -130,7 +130,7 @@ export class Draft {
     this.reach(offset + bytes.length);
   }
 
-  /** Overwrite with zeros what is no longer used, so that a later edit finds it as slack. */
+  /** Overwrite unused bytes with zeros, so that a later edit can reuse them. */
   clear(offset: number, size: number, reason: string): void {
     if (size > 0) this.write(offset, new Uint8Array(size), reason);
   }
@@ -142,7 +142,7 @@ export class Draft {
     );
   }
 
-  /** Read the file as it is in this draft, records that were changed excepted. */
+  /** Read the file as it is in this draft, without changes to records that are not encoded yet. */
   read(offset: number, length: number): Uint8Array {
     return this.snapshot().read(offset, length);
   }
@@ -153,12 +153,12 @@ export class Draft {
     return this.#now;
   }
 
-  /** Places that this draft gave to something; the view cannot know of them. */
+  /** Ranges that this draft has allocated; the view does not know about them. */
   get taken(): readonly Range[] {
     return this.#taken;
   }
 
-  /** Give a range of the file to something. */
+  /** Mark a range of the file as allocated. */
   take(range: Range): void {
     this.#taken.push(range);
   }
@@ -190,7 +190,7 @@ export class Draft {
     for (const entry of this.values) if (entry.d_tag === tag) entry.d_val = value;
   }
 
-  /** Put entries where the first of some old ones is, else at the end; the old ones go. */
+  /** Replace the old entries: the new ones go where the first old one is, else at the end. */
   replaceEntries(isOld: (entry: Entry) => boolean, ...entries: readonly Entry[]): void {
     const index = this.entries.findIndex(isOld);
     this.entries = this.entries.filter((entry) => !isOld(entry));
@@ -198,9 +198,9 @@ export class Draft {
   }
 
   /**
-   * The LOADs that may take more bytes: mapped from the file to their last byte, readable, not writable. A
-   * writable one is left alone, because what follows its file bytes in memory is BSS; and so is one to which the program
-   * header table moved (move-program-headers.ts).
+   * The LOADs that may take more bytes: mapped from the file to their last byte, readable, not writable. A writable
+   * LOAD is excluded, because BSS follows its file bytes in memory; so is one made for a moved program header table
+   * (move-program-headers.ts).
    */
   get readOnlyLoads(): Phdr[] {
     const ofTable = this.loadAt(this.programHeaderOffset);
@@ -219,7 +219,7 @@ export class Draft {
     return loadAtOffset(this.programHeaders, offset, size);
   }
 
-  /** The dynamic-linking tables, where they are in this draft; their bytes are the view's. */
+  /** The dynamic-linking tables, at their places in this draft; their content is the view's. */
   get tables(): readonly MovableTable[] {
     this.#tables ??= dynamicTables(this.view).map((table) => ({...table}));
     return this.#tables;
@@ -229,7 +229,7 @@ export class Draft {
     return offsetOfAddress(this.programHeaders, address);
   }
 
-  /** What came of the edit, its records encoded already. */
+  /** The result of the edit, once its records are encoded. */
   result(): EditResult {
     return {
       placement: this.#placement,

@@ -1,10 +1,10 @@
 /*
- * Room for one more entry in the dynamic section. Most linkers leave spare DT_NULLs; lld leaves none.
+ * Make room for another entry in the dynamic section. Most linkers leave spare DT_NULLs; lld leaves none.
  *
- * Then an entry that says what another one says gives its slot. Failing that the section moves, into padding of a
- * writable LOAD or to a LOAD of its own, writable if it was, because ld.so writes DT_DEBUG and relocated pointers into
- * it. Its old bytes stay, for code that has their address in itself (`_DYNAMIC`); what looks the section up by PT_DYNAMIC
- * finds the new place. What relocates itself works from `_DYNAMIC` alone, and there the section has to stay.
+ * In that case the slot of a redundant entry is reused. Failing that, the section moves into padding of a writable LOAD
+ * or to a LOAD of its own, writable if it was before, because ld.so writes DT_DEBUG and relocated pointers into it. The
+ * old bytes stay for code that refers to them directly (`_DYNAMIC`); anything that uses PT_DYNAMIC finds the new place.
+ * A file that relocates itself uses only `_DYNAMIC`, so there the section has to stay.
  */
 import {DF, DF_1, DT, ET, PF, PT} from '../../elf/constants.js';
 import {nameKind} from '../../elf/kind.js';
@@ -17,13 +17,14 @@ import {headroom} from './find-appended-segment.js';
 import {findWritablePlace} from './padding.js';
 import {relocate} from './relocate.js';
 
-/** Slots that a moved section gets besides those that it needs. */
+/** Extra slots for a moved section. */
 const spareSlots = 16;
 
 /**
- * See that the dynamic section can hold the draft's entries and a DT_NULL.
+ * Ensure that the dynamic section can hold the draft's entries and a DT_NULL.
  *
- * @throws ElfError NO_ROOM when that takes a segment that cannot be made, UNSAFE_EDIT when the section would have to move
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be added, UNSAFE_EDIT when the section would have to
+ *   move
  *   in a file that relocates itself
  */
 export function makeDynamicRoom(draft: Draft): void {
@@ -32,7 +33,7 @@ export function makeDynamicRoom(draft: Draft): void {
   if (draft.entries.length >= capacity) moveSection(draft, draft.entries.length + 1);
 }
 
-/** DT_FLAGS whose every bit is in DT_FLAGS_1 too, and DT_BIND_NOW beside DF_1_NOW, say nothing of their own. */
+/** DT_FLAGS is redundant if DT_FLAGS_1 has all its bits, and so is DT_BIND_NOW if DF_1_NOW is set. */
 function dropRedundant(draft: Draft): void {
   const flags1 = draft.value(DT.DT_FLAGS_1) ?? 0n;
   const entry = draft.values.find(({d_tag, d_val}) => {
@@ -79,8 +80,8 @@ function requireMovable(view: ElfView): void {
 }
 
 /**
- * A static program or a dynamic loader: nothing loads it, and it starts all the same. lld, whose files need to move the
- * section, gives no other library an entry point.
+ * A static program or a dynamic loader: it starts although nothing loads it. In files of lld, the ones whose section
+ * has to move, no other library has an entry point.
  */
 function relocatesItself(view: ElfView): boolean {
   const {dynamic, header} = view;
@@ -89,7 +90,7 @@ function relocatesItself(view: ElfView): boolean {
   return header.e_type === ET.ET_EXEC || isPie || header.e_entry !== 0n;
 }
 
-/** MIPS keeps the section in a read-only segment; anywhere else it wants a LOAD that ld.so can write to. */
+/** MIPS keeps the section in a read-only segment; on other machines it needs a LOAD that ld.so can write to. */
 function takeDynamicPlace(draft: Draft, segment: Phdr, slots: number): DynamicPlace {
   const entry = Dyn.size(draft.view.format.elfClass);
   const isWritable = ((draft.loadAt(segment.p_offset)?.p_flags ?? PF.PF_W) & PF.PF_W) !== 0;

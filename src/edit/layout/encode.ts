@@ -1,5 +1,5 @@
 /*
- * The last phase of an edit: the records of a draft that differ from the file's are encoded and written.
+ * The last phase of an edit: encode and write the records of a draft that differ from the file's.
  */
 import {DT, dynamicTagName, segmentTypeName} from '../../elf/constants.js';
 import {Dyn, Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
@@ -33,7 +33,7 @@ export function encode(draft: Draft): EditResult {
   return draft.result();
 }
 
-/** Room for more entries is made before (dynamic-room.ts), and places for their strings (string-table.ts). */
+/** By now there must be room for more entries (dynamic-room.ts) and places for their strings (string-table.ts). */
 function requireDynamicRoom({view, dynamicPlace, entries}: Draft): void {
   const {capacity = 0} = dynamicPlace ?? {};
   const hasMore = entries.length > (view.dynamic?.entries.length ?? 0);
@@ -52,7 +52,7 @@ function writeDynamic(draft: Draft): void {
   if (dynamic === undefined || place === undefined) return;
   const size = Dyn.size(format.elfClass);
   const isMoved = place.address !== dynamic.address;
-  // One slot more: what follows the old DT_NULL need not be another one, and would come to life.
+  // One extra slot for DT_NULL: the one after the old DT_NULL may hold something else, which would become an entry.
   const longest = Math.max(entries.length, dynamic.entries.length) + 1;
   const end = isMoved ? place.capacity : Math.min(longest, place.capacity);
   for (let i = 0; i < end; i++) {
@@ -66,7 +66,7 @@ function writeDynamic(draft: Draft): void {
   }
 }
 
-/** What is in a slot after the entries. A DT_NULL is one whatever its value. */
+/** The content of a slot after the entries. The value of a DT_NULL does not matter. */
 function spareEntry({dynamic, source, format}: ElfView, index: number): Dyn {
   const size = Dyn.size(format.elfClass);
   const entry = Dyn.decode(source.read((dynamic?.offset ?? 0) + index * size, size), format);

@@ -3,8 +3,8 @@ import {type ByteSource, isZero} from '../../source/source.js';
 import type {Draft} from './draft.js';
 
 /**
- * Are bytes that no header describes meaningless? Zeros are. So are the letters X and Z where section headers show
- * that nothing is there: patchelf writes over a section that it moved with the one, since 0.15 with the other.
+ * Are bytes that no header describes meaningless? Zeros are. So are the letters X and Z if section headers show that
+ * nothing is there: patchelf overwrites a section that it moved with X, since 0.15 with Z.
  */
 export function isFiller(
   draft: Draft,
@@ -21,5 +21,5 @@ export function isFiller(
 const letterX = 0x58;
 const letterZ = 0x5a;
 
-/** The largest table that anybody moved. */
+/** A generous limit for the size of a moved table. */
 const mostFiller = 1 << 24;

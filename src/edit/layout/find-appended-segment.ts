@@ -1,9 +1,9 @@
 /*
- * The appended segment is a LOAD at the end of the file, read-only, with nothing in it but strings and tables that edits
- * put there. Nothing marks it: a file that another tool, or an older version, brought into that shape is as good.
- * What counts is that it is last in the file, so that it can grow, and that every byte of it either is zero or belongs
- * to a table that DT_* entries, segments or section headers name. So what an earlier edit gave up is free for the next,
- * and the file grows with what is needed now, not with the number of edits.
+ * The appended segment is a LOAD at the end of the file, read-only, that holds only strings and tables that edits put
+ * there. Nothing marks it: a file that another tool or an older version left in that shape works too. It must be last
+ * in the file, so that it can grow, and each of its bytes must be zero or belong to a table that DT_* entries, segments
+ * or section headers describe. So space freed by an earlier edit can be reused by the next, and the file grows with
+ * what is needed now, not with the number of edits.
  */
 import {PF, PT, SHT} from '../../elf/constants.js';
 import type {Phdr} from '../../elf/records.js';
@@ -18,14 +18,14 @@ import {roomInMemory} from './place-load.js';
 import {isAddressed} from './references.js';
 
 /**
- * A LOAD of ours begins with these bytes, which are zero and belong to nothing. Where another segment begins at the
- * same offset, LLVM's objcopy and strip take that for the one that contains the LOAD and move the LOAD off its page
- * (before version 17; whichever comes first in the table wins).
+ * Number of zero bytes, belonging to nothing, at the start of each LOAD that we add. If another segment began at the
+ * same offset, LLVM's objcopy and strip would treat it as the LOAD's parent and move the LOAD off its page (before
+ * version 17; the first one in the table wins).
  */
 export const headroom = 16;
 
 /**
- * The LOAD that may grow at the end of the file by `size` bytes; undefined when there is none.
+ * The LOAD at the end of the file that may grow by `size` bytes; undefined when there is none.
  */
 export function findAppended(draft: Draft, size = 0): Phdr | undefined {
   const load = draft.appended ?? findUnmarked(draft);
@@ -40,14 +40,14 @@ function findUnmarked(draft: Draft): Phdr | undefined {
     .find((load) => isLast(draft, load) && holdsOnlyTables(draft, load) && isZeroElsewhere(draft, load));
 }
 
-/** Where the last byte of the file is that a LOAD maps. */
+/** The file offset at which the last LOAD ends. */
 function endOfLoads({programHeaders}: Draft): number {
   return programHeaders
     .filter(({p_type, p_filesz}) => p_type === PT.PT_LOAD && p_filesz > 0)
     .reduce((last, {p_offset, p_filesz}) => Math.max(last, p_offset + p_filesz), 0);
 }
 
-/** Of the LOADs it is. Section headers may follow it in the file, since they can give way. */
+/** Whether nothing follows the LOAD in the file except section headers, which can move. */
 function isLast(draft: Draft, load: Phdr): boolean {
   const end = load.p_offset + load.p_filesz;
   const isAfter = (offset: number, size: number) => size > 0 && offset + size > end;
@@ -80,7 +80,7 @@ function isZeroElsewhere(draft: Draft, load: Phdr): boolean {
   return findHoles(draft, load).every(({offset, size}) => isZero(draft, offset, size));
 }
 
-/** List the ranges of an appended segment that are not in use. `vacated` is a range whose content an edit gave up. */
+/** List the ranges of an appended segment that are not in use. `vacated` is a range that an edit frees. */
 export function findHoles(draft: Draft, load: Phdr, vacated?: Range): Range[] {
   const holes: Range[] = [];
   const end = load.p_offset + load.p_filesz;

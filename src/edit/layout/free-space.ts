@@ -1,12 +1,12 @@
 /*
  * Where is there free space in a file that must not grow?
  *
- * Two kinds of bytes are free. Slack: the zero padding after the last byte of a non-writable LOAD,
- * before the next one's file bytes. Growing the LOAD over it changes no mapped byte, since the kernel maps whole
- * pages. A gap: zero bytes between two of the linker's own tables (headers, .interp, notes, hash, symbol, string,
- * version and relocation tables), left by alignment or by an earlier edit, or padding (padding.ts) between such a table
- * and any other section. Gaps are trusted only with section headers, which say that nothing else is there, and only
- * after tables that no code addresses.
+ * Two kinds of bytes are free. Slack: the zero padding after the last byte of a non-writable LOAD, before the next
+ * one's file bytes. Growing the LOAD over it changes no mapped byte, since the kernel maps whole pages. Gap: zero bytes
+ * between two of the linker's own tables (headers, .interp, notes, hash, symbol, string, version and relocation
+ * tables), left by alignment or by an earlier edit, or padding (padding.ts) between such a table and any other section.
+ * Gaps are trusted only with section headers, which say that nothing else is there, and only after tables that no code
+ * addresses.
  */
 import {PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -29,7 +29,7 @@ export interface FreeRange {
   readonly load: Phdr;
 }
 
-/** A place in free space, and the LOAD that has to reach over it if none does. */
+/** A place in free space, and the LOAD that has to be extended over it if none maps it yet. */
 export interface FreePlace extends Place {
   readonly size: number;
   readonly reaching?: Phdr;
@@ -38,7 +38,7 @@ export interface FreePlace extends Place {
 /**
  * List the free ranges of a draft, gaps between tables first.
  *
- * @param vacated a range that is to be given back, seen as if it were: zeros, and no LOAD ends with it
+ * @param vacated a range about to be freed, treated as if it already were: filled with zeros, and no LOAD ends with it
  */
 export function findFreeSpace(draft: Draft, vacated?: Range): FreeRange[] {
   const shrinking = vacated && loadThatEndsWith(draft, vacated);
@@ -50,7 +50,7 @@ export function findFreeSpace(draft: Draft, vacated?: Range): FreeRange[] {
   return [...ofKind(gaps, 'gap'), ...slacks, ...ofKind(gaps, 'padding'), ...freeInAppended(draft, vacated)];
 }
 
-/** A draft as it will be when a range is given back. */
+/** A draft as it will be once a range is freed. */
 interface Ground {
   readonly draft: Draft;
   readonly vacated: Range | undefined;
@@ -68,7 +68,7 @@ export function ofKind(free: readonly FreeRange[], kind: FreeRange['kind']): Fre
   return free.filter((range) => range.kind === kind);
 }
 
-/** In the LOAD that an earlier edit added, whatever is zero and has no owner is free. */
+/** In the LOAD that an earlier edit added, any zeros without an owner are free. */
 function freeInAppended(draft: Draft, vacated: Range | undefined): FreeRange[] {
   const load = findAppended(draft);
   return load === undefined
@@ -76,7 +76,7 @@ function freeInAppended(draft: Draft, vacated: Range | undefined): FreeRange[] {
     : findHoles(draft, load, vacated).map((hole) => ({kind: 'gap', ...hole, load}));
 }
 
-/** Find a place of `size` bytes: at `preferred` if it is free there, else in the first free range that is large enough. */
+/** Find a place of `size` bytes: at `preferred` if that is free, else in the first free range that is large enough. */
 export function findPlace(
   free: readonly FreeRange[],
   size: number,
@@ -115,14 +115,14 @@ export function appendTo(draft: Draft, load: Phdr, size: number, align: number):
   return {offset, address: load.p_vaddr + BigInt(offset - load.p_offset)};
 }
 
-/** Section headers after the LOAD stay after it. */
+/** Move section headers after the LOAD out of its way. */
 function giveWay(draft: Draft, end: number, newEnd: number): void {
   const start = draft.sectionHeaderOffset;
   if (start < end || draft.sectionHeaders.length === 0 || start >= newEnd) return;
   moveSectionHeaders(draft, newEnd);
 }
 
-/** Put the section headers after an offset at which nothing is; anywhere is as good for them. */
+/** Put the section headers at or after `end`, where nothing else is; they may be anywhere. */
 export function moveSectionHeaders(draft: Draft, end: number): void {
   const size = draft.sectionHeaders.length * Shdr.size(draft.view.format.elfClass);
   draft.clear(draft.sectionHeaderOffset, size, 'the place of the section headers');
@@ -130,14 +130,14 @@ export function moveSectionHeaders(draft: Draft, end: number): void {
   draft.reach(draft.sectionHeaderOffset + size);
 }
 
-/** Let a LOAD reach to a file offset. */
+/** Extend a LOAD to a file offset. */
 export function extendLoad(load: Phdr, end: number): void {
   const size = Math.max(load.p_filesz, end - load.p_offset);
   load.p_filesz = size;
   load.p_memsz = size;
 }
 
-/** Give bytes back: zeros instead of content, and a LOAD that ended with them ends before them. */
+/** Free bytes: zero them, and shorten the LOAD that ends with them, if any. */
 export function vacate(draft: Draft, {offset, size}: Range, reason: string): void {
   draft.clear(offset, size, reason);
   const load = loadThatEndsWith(draft, {offset, size});
@@ -146,7 +146,7 @@ export function vacate(draft: Draft, {offset, size}: Range, reason: string): voi
   load.p_memsz -= size;
 }
 
-/** The LOAD that ends before a range once this is given back; the appended segment stays as long as it is. */
+/** The LOAD that ends with a range and shrinks when the range is freed; the appended segment keeps its length. */
 function loadThatEndsWith(draft: Draft, {offset, size}: Range): Phdr | undefined {
   const load = draft.readOnlyLoads.find(
     (p) => p.p_offset < offset && p.p_offset + p.p_filesz === offset + size,
@@ -154,7 +154,7 @@ function loadThatEndsWith(draft: Draft, {offset, size}: Range): Phdr | undefined
   return load !== undefined && load !== findAppended(draft) ? load : undefined;
 }
 
-/** Between two tables, and between a table and what is aligned after it. */
+/** Find the gaps between two tables, and between a table and what is aligned after it. */
 function findGaps({draft, occupied, bytes}: Ground): FreeRange[] {
   const isPadding = paddingTest(draft);
   const loads = draft.readOnlyLoads;
@@ -179,7 +179,7 @@ function findGaps({draft, occupied, bytes}: Ground): FreeRange[] {
   });
 }
 
-/** Without section headers the only gap to trust is the place that the edit gives up, where no slack comes of it. */
+/** Without section headers the only trusted gap is the place that the edit itself frees, unless it becomes slack. */
 function placeOf({draft, vacated, shrinking}: Ground): FreeRange[] {
   if (vacated === undefined || shrinking !== undefined) return [];
   const load = draft.loadAt(vacated.offset, vacated.size);
@@ -205,7 +205,7 @@ function findSlacks({draft, vacated, shrinking, occupied, bytes}: Ground): FreeR
   });
 }
 
-/** How many of the bytes at an offset are zero before the first that is not, as far as that matters. */
+/** The number of leading zero bytes at an offset, up to `mostZeros`. */
 function zerosAt(bytes: Pick<ByteSource, 'read'>, offset: number, length: number): number {
   const limit = Math.min(length, mostZeros);
   if (limit <= 0) return 0;

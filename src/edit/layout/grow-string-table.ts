@@ -1,13 +1,13 @@
 /*
- * Growing .dynstr, if possible without growing the file.
+ * Grow .dynstr, if possible without growing the file.
  *
- * Six ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables
- * (the layout of GNU ld on x86-64 and i386), those after .dynstr move toward the slack at the LOAD's end (slide.ts).
- * As a whole, into slack that is large enough for all of it; its old bytes become zeros. By sliding into padding: lld
- * puts .rodata after these tables. Over what follows it, where it is large and that is not, and that moves to a new LOAD
- * at the end of the file. As a whole, into such a LOAD, which it may then extend in place.
+ * Six ways, in this order. Over zeros that follow it. By sliding: where a LOAD ends with dynamic-linking tables (the
+ * layout of GNU ld on x86-64 and i386), those after .dynstr move toward the slack at the LOAD's end (slide.ts). As a
+ * whole, into slack that is large enough for all of it; its old bytes become zeros. By sliding into padding: lld puts
+ * .rodata after these tables. Over what follows it, if .dynstr is large and the rest is not; the rest moves to a new
+ * LOAD at the end of the file. As a whole, into such a LOAD, which can later grow in place.
  *
- * Each way is looked for without changing anything; the first one found is taken.
+ * Each way is checked without changing anything; the first possible one is used.
  */
 import {DT} from '../../elf/constants.js';
 import type {Phdr} from '../../elf/records.js';
@@ -41,9 +41,9 @@ export type Growth =
   | {readonly way: 'appended segment'};
 
 /**
- * Make DT_STRTAB `size` bytes long, zeros added at its end.
+ * Make DT_STRTAB `size` bytes long, adding zeros at its end.
  *
- * @throws ElfError NO_ROOM when that takes a new segment and none can be made
+ * @throws ElfError NO_ROOM when that takes a new segment and none can be added
  */
 export function growStringTable(draft: Draft, size: number): void {
   grow(draft, size, findGrowth(draft, size));
@@ -51,7 +51,7 @@ export function growStringTable(draft: Draft, size: number): void {
   draft.placed('slack');
 }
 
-/** Find the first way that there is; nothing is changed. */
+/** Find the first possible way; changes nothing. */
 export function findGrowth(draft: Draft, size: number): Growth {
   const table = stringTable(draft);
   const free = findFreeSpace(draft);
@@ -83,7 +83,7 @@ function sliding(found: Slide | undefined): Growth | undefined {
   return found && {way: 'slide', slide: found};
 }
 
-/** The table is the last thing in the appended segment, which may reach as far as it wants. */
+/** The table is the last thing in the appended segment, which can grow freely. */
 function atEnd(draft: Draft, {offset, size: old}: DynamicTable, size: number): Growth | undefined {
   const load = findAppended(draft, size - old);
   const isLast = load !== undefined && load.p_offset + load.p_filesz === offset + old;
@@ -94,7 +94,7 @@ function elsewhere(place: FreePlace | undefined): Growth | undefined {
   return place && {way: 'elsewhere', place};
 }
 
-/** A larger one takes time and memory to move; what follows it is mostly smaller. */
+/** Moving a larger table takes time and memory; what follows it is usually smaller. */
 const largeTable = 1 << 20;
 
 /** What follows a large table goes into the appended segment, and the table grows over its place. */
@@ -157,7 +157,7 @@ function moveToAppended(draft: Draft, size: number): void {
   else grow(draft, size, growth);
 }
 
-/** As a whole; its old bytes become zeros. */
+/** Move the table as a whole; its old bytes become zeros. */
 function move(draft: Draft, size: number, place: Place): void {
   const table = stringTable(draft);
   const content = draft.read(table.offset, table.size).slice();

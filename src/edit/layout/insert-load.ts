@@ -1,5 +1,5 @@
 /*
- * A LOAD with its entry in the table, for which there is room already (appended-segment.ts).
+ * Add a LOAD and its entry in the table, which has room for it already (appended-segment.ts).
  */
 import {PT} from '../../elf/constants.js';
 import type {Phdr} from '../../elf/records.js';
@@ -7,13 +7,13 @@ import type {Draft} from './draft.js';
 import {headroom} from './find-appended-segment.js';
 import {type LoadContent, placeLoad} from './place-load.js';
 
-/** A LOAD to be; `size` bytes of it, after the headroom, are given to the caller. */
+/** A LOAD to add; the caller gets `size` bytes of it, after the headroom. */
 export interface WantedLoad {
   readonly flags: number;
   readonly size: number;
 }
 
-/** Add a LOAD at the end of the file. `content` says what it is to hold when it has grown. */
+/** Add a LOAD at the end of the file. `content` describes what it will hold after growing. */
 export function insertLoad(
   draft: Draft,
   {flags, size}: WantedLoad,
@@ -33,7 +33,7 @@ export function insertLoad(
     p_align: align,
   };
   const {programHeaders} = draft;
-  // One that maps nothing may be anywhere, whatever its address.
+  // An unused LOAD may be anywhere in the table, whatever its address.
   const last = programHeaders.findLastIndex(
     (phdr) => phdr.p_type === PT.PT_LOAD && phdr.p_vaddr < address && !isUnused(draft, phdr),
   );
@@ -42,7 +42,7 @@ export function insertLoad(
   return load;
 }
 
-/** An unused entry gives way to what takes its slot. */
+/** Remove an unused entry, if any, so that its slot can be reused. */
 export function dropNull(draft: Draft): void {
   const {programHeaders} = draft;
   const index = programHeaders.findIndex((phdr) => isUnused(draft, phdr));
@@ -50,8 +50,8 @@ export function dropNull(draft: Draft): void {
 }
 
 /**
- * PT_NULL, or a LOAD that maps nothing: what strip and objcopy make of one out of which an edit took everything. The
- * first LOAD is not looked at, since kernels count from it.
+ * PT_NULL, or a LOAD that maps nothing: strip and objcopy turn a LOAD that an edit emptied into one. The first LOAD
+ * never counts as unused, since kernels derive the load address from it.
  */
 export function isUnused(draft: Draft, phdr: Phdr): boolean {
   if (phdr.p_type === PT.PT_NULL) return true;

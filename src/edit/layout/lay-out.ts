@@ -4,10 +4,10 @@ import {encode} from './encode.js';
 import {type PlaceOptions, placeStrings} from './string-table.js';
 
 /**
- * Carry out what an edit changed in a draft: make room for its dynamic entries, find places for their strings, move what
- * has to make way for them, and encode the records. One more entry takes a spare slot, which counts as slack.
+ * Lay out what an edit changed in a draft: make room for its dynamic entries, find places for their strings, move
+ * whatever is in the way, and encode the records. An extra entry takes a spare slot, which counts as slack.
  *
- * @throws ElfError NO_ROOM when that takes a segment that cannot be made
+ * @throws ElfError NO_ROOM when that takes a segment that cannot be added
  */
 export function layOut(draft: Draft, strings: PlaceOptions = {}): EditResult {
   const {dynamic} = draft.view;

@@ -1,12 +1,13 @@
 /*
- * The program header table, to a LOAD of its own.
+ * Move the program header table into a LOAD of its own.
  *
- * Strippers lose a table in places where no linker puts one. GNU's place it first in the LOAD that contains it, and what
- * else is in there must follow it directly: so nothing is. elfutils' fill with zeros what no section describes: so a
- * section does. LLVM's before version 17 lose the LOAD when the table is the first thing in it: so headroom is.
+ * Strip tools can lose a table that is where no linker puts one. GNU's put it first in the LOAD that contains it, and
+ * anything else there must follow it directly, so nothing else is there. elfutils' zero whatever no section describes,
+ * so a section describes it. LLVM's before version 17 lose the LOAD when the table is the first thing in it, so
+ * headroom comes first.
  *
- * The LOAD has as many bytes again after the table. There it grows when a later edit needs an entry, and there GNU's
- * strippers put the section's copy of it.
+ * The LOAD has room for another copy of the table after it. The table grows into it when a later edit needs an entry,
+ * and GNU's strip tools put the section's copy there.
  */
 import {PF, PT, SHF, SHT} from '../../elf/constants.js';
 import {Phdr, type Shdr} from '../../elf/records.js';
@@ -15,7 +16,7 @@ import type {Draft} from './draft.js';
 import {headroom} from './find-appended-segment.js';
 import {insertLoad} from './insert-load.js';
 
-/** Move the table to where it can have `entries`. */
+/** Move the table to where it can have `entries` entries. */
 export function moveTable(draft: Draft, entries: number): void {
   const {header, format} = draft.view;
   const entry = Phdr.size(format.elfClass);
@@ -26,7 +27,7 @@ export function moveTable(draft: Draft, entries: number): void {
   const offset = p_offset + headroom;
   const address = p_vaddr + BigInt(headroom);
   draft.programHeaderOffset = offset;
-  // As long as the table is now: bytes that a section describes are not free for its next entry.
+  // Only the current length of the table: bytes that a section describes are not free for the next entry.
   const now = draft.programHeaders.length * entry;
   if (section === undefined) addSection(draft, '.phdrs', {offset, address, size: now, align: 8});
   else Object.assign(section, {sh_offset: offset, sh_addr: address, sh_size: now});
@@ -36,11 +37,11 @@ export function moveTable(draft: Draft, entries: number): void {
   );
 }
 
-/** Let PT_PHDR, and a section if there is one, say where the table is and how long. */
+/** Make PT_PHDR, and the section if there is one, describe the table's place and length. */
 export function describeProgramHeaders(draft: Draft): void {
   const {view, programHeaders, programHeaderOffset: offset} = draft;
   const isSame = offset === view.header.e_phoff && programHeaders.length === view.programHeaders.length;
-  // A new PT_PHDR needs its place even where an unused entry gave way to it.
+  // A new PT_PHDR needs its place even if it replaced an unused entry.
   const isNew = view.segment(PT.PT_PHDR) === undefined && programHeaders.some(isHeaderSegment);
   if (isSame && !isNew) return;
   const size = programHeaders.length * Phdr.size(view.format.elfClass);

@@ -1,6 +1,6 @@
 /*
- * Writing into a table that the same edit may have moved: growing .dynstr slides its neighbours or moves them, so
- * an offset that was read from the file need not be where the bytes are in the draft.
+ * Write into a table that the same edit may have moved: growing .dynstr may slide or move its neighbours, so an offset
+ * in the original file may be out of date in the draft.
  */
 import {ElfError, hex} from '../../errors.js';
 import type {Draft} from './draft.js';
@@ -8,7 +8,7 @@ import type {Draft} from './draft.js';
 /**
  * Write content into the table that a tag points at.
  *
- * @param offset where it would go in the file as it was
+ * @param offset its offset in the original file
  */
 export function writeAtTable(
   draft: Draft,

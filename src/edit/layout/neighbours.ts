@@ -1,9 +1,9 @@
 /*
- * What follows the program header table, and can it go elsewhere? .interp, notes and the dynamic-linking
- * tables are found by segments and DT_* entries, so they can. Several of them may share bytes (PT_NOTE covers
- * several notes, PT_GNU_PROPERTY points at one of them again), and those go together.
+ * What follows the program header table, and can it move elsewhere? .interp, notes and the dynamic-linking tables are
+ * found by segments and DT_* entries, so they can. Several of them may share bytes (PT_NOTE covers several notes, and
+ * PT_GNU_PROPERTY points at one of those), and then they move together.
  *
- * Code that reads such a thing directly has a symbol for it, or a relocation; then it stays. `__abi_tag`, which
+ * If code reads one of them directly, there is a symbol or a relocation for it, and it stays. `__abi_tag`, which
  * glibc's start files define in every program, and mapping symbols are names that nothing reads.
  */
 import {SHF} from '../../elf/constants.js';
@@ -24,8 +24,8 @@ export interface Neighbour extends Range {
 }
 
 /**
- * Find what has to move so that a range after the program header table is free; undefined when it cannot be.
- * An empty list says that it is free already.
+ * Find what has to move to free a range after the program header table; undefined when it cannot be freed. An empty
+ * list means that it is already free.
  */
 export function findNeighbours(draft: Draft, range: Range): Neighbour[] | undefined {
   const end = range.offset + range.size;
@@ -71,7 +71,10 @@ function listMovable(draft: Draft): Neighbour[] {
   return size > 0 ? [...whole, table].sort((a, b) => a.offset - b.offset) : whole;
 }
 
-/** patchelf may leave a PT_NOTE where it puts program headers; what describes them cannot make way for them. */
+/**
+ * patchelf may leave a PT_NOTE over the place where it puts program headers; such a segment cannot be moved out of
+ * their way.
+ */
 function holdsHeaders(
   {programHeaderOffset, programHeaders, view}: Draft,
   offset: number,
@@ -81,7 +84,7 @@ function holdsHeaders(
   return offset < end && offset + size > programHeaderOffset;
 }
 
-/** To the end and the alignment of the sections that begin in it. */
+/** Extend a neighbour to the end and alignment of the sections that begin in it. */
 function widen(draft: Draft, neighbour: Neighbour): Neighbour {
   const end = neighbour.offset + neighbour.size;
   const inside = sectionsIn(draft, neighbour);
@@ -104,7 +107,7 @@ function sectionsIn(draft: Draft, {offset, size}: Range): Shdr[] {
   });
 }
 
-/** Filler where nothing is; without section headers no more of it than alignment makes. */
+/** Whether only filler is between the neighbours; without section headers, no more of it than alignment causes. */
 function isFillerBetween(draft: Draft, {offset, size}: Range, neighbours: readonly Neighbour[]): boolean {
   const widest = draft.sectionHeaders.length > 0 ? Number.POSITIVE_INFINITY : 16;
   let at = offset;
@@ -125,7 +128,7 @@ function isFree(draft: Draft, neighbour: Neighbour): boolean {
   return !isNamed(draft.view, range) && !isAddressed(draft, range);
 }
 
-/** A segment of an unknown type describes these bytes. It does not follow them, so they stay. */
+/** Whether a segment of an unknown type covers these bytes. It would not be updated, so they must stay. */
 function isPinned({programHeaders, view}: Draft, {offset, size}: Range): boolean {
   return programHeaders.some(
     ({p_type, p_offset, p_filesz}) =>
@@ -141,7 +144,7 @@ function addressOf(draft: Draft, {offset, size}: Range): bigint | undefined {
   return load === undefined ? undefined : load.p_vaddr + BigInt(offset - load.p_offset);
 }
 
-/** Carry a neighbour to a place, zeros where it was, and let everything that points at it follow. */
+/** Move a neighbour, zero its old bytes, and update everything that points at it. */
 export function moveNeighbour(draft: Draft, from: Neighbour, place: Place): void {
   const low = addressOf(draft, from);
   if (low === undefined) return;

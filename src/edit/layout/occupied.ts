@@ -1,6 +1,6 @@
 /*
- * Which bytes of a file are in use, as far as headers and DT_* entries show. Anything else that is zero may be
- * free; see free-space.ts for which of it is trusted to be.
+ * Which bytes of a file are in use, as far as headers and DT_* entries show. Any other zeros may be free; see
+ * free-space.ts for which of them are trusted to be.
  */
 import {PT} from '../../elf/constants.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
@@ -18,9 +18,9 @@ export interface Occupied {
 }
 
 /**
- * Everything in the file that is in use. Without section headers, all of every LOAD is.
+ * Everything in the file that is in use. Without section headers, that includes all bytes of every LOAD.
  *
- * @param except a range that is to be given back
+ * @param except a range about to be freed
  * @param shrinking the LOAD that will no longer end with it
  */
 export function occupiedRanges(draft: Draft, except?: Range, shrinking?: Phdr): Occupied[] {
@@ -32,7 +32,7 @@ export function occupiedRanges(draft: Draft, except?: Range, shrinking?: Phdr): 
   return [...knownRanges(draft, except), ...ranges];
 }
 
-/** The same without what is only known to be somewhere in a LOAD. */
+/** The same, without bytes only known to be in a LOAD. */
 export function knownRanges(draft: Draft, except?: Range): Occupied[] {
   const {view, programHeaders, sectionHeaders} = draft;
   const {elfClass} = view.format;
@@ -57,7 +57,7 @@ export function knownRanges(draft: Draft, except?: Range): Occupied[] {
   );
 }
 
-/** A segment of this type contains what belongs to others, or describes no bytes. */
+/** Whether segments of this type only contain bytes that belong to others, or none. */
 export function isContainer(p_type: number): boolean {
   return containers.has(p_type);
 }

@@ -1,10 +1,10 @@
 /*
- * Padding: zeros between two sections, because the second is aligned so that it cannot begin earlier. Section headers
- * show that nothing else is there.
+ * Padding: zeros between two sections, caused by the alignment of the second one. Section headers show that nothing
+ * else is there.
  *
- * What goes there neither makes the file longer nor takes a segment. So the file still suits programs that append to
- * themselves: `bun build --compile` enlarges the LOAD that holds its data over whatever follows it in the file,
- * and sets section headers right afterwards, but not program headers.
+ * Bytes put there neither make the file longer nor need a segment. So the file still works for programs that append to
+ * themselves: `bun build --compile` extends the LOAD that holds its data over whatever follows it in the file, and then
+ * fixes section headers, but not program headers.
  */
 import {PF} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -15,13 +15,13 @@ import type {Draft, Place} from './draft.js';
 import {mergeOccupied, occupiedRanges} from './occupied.js';
 import {isAddressed, isNamed} from './references.js';
 
-/** As much room as any table needs; a sparse file may have more zeros than memory could hold. */
+/** Enough room for any table; a sparse file may have more zeros than fit into memory. */
 export const mostZeros = 1 << 24;
 
-/** At most this many places are tried: each costs a look at all symbols and relocations. */
+/** At most this many places are tried: each try scans all symbols and relocations. */
 export const mostTried = 16;
 
-/** Make the test of a gap: would the section that ends it begin elsewhere if its alignment let it? */
+/** Return a test for gaps: is the gap there only because of the alignment of the section after it? */
 export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
   const alignments = new Map<number, number>();
   for (const section of sectionHeaders) {
@@ -32,7 +32,7 @@ export function paddingTest({sectionHeaders}: Draft): (gap: Range) => boolean {
   return ({offset, size}) => size < (alignments.get(offset + size) ?? 0);
 }
 
-/** Find a place between the sections of a LOAD that can be written to; undefined when none is large enough. */
+/** Find a place between the sections of a writable LOAD; undefined when none is large enough. */
 export function findWritablePlace(draft: Draft, size: number, align: number): Place | undefined {
   const isPadding = paddingTest(draft);
   const occupied = mergeOccupied(occupiedRanges(draft));

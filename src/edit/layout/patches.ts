@@ -7,8 +7,8 @@ export interface ReasonedPatch extends Patch {
 }
 
 /**
- * Add a patch to a list of disjoint ones in the order of their offsets; where they overlap, the later one counts. A
- * table of a million symbols gives a million patches, so only those that it touches are looked at.
+ * Add a patch to a list of disjoint ones sorted by offset; where it overlaps older ones, it wins. A table of a million
+ * symbols can give a million patches, so only those that it touches are visited.
  */
 export function addPatch(patches: ReasonedPatch[], patch: ReasonedPatch): void {
   const start = patch.offset;
@@ -28,7 +28,9 @@ function cut(patch: ReasonedPatch, start: number, end: number): ReasonedPatch[] 
   return [{...patch, offset: start, bytes: patch.bytes.subarray(start - patch.offset, end - patch.offset)}];
 }
 
-/** Turn patches into writes: what is there already is left out, at both ends and as a whole. */
+/**
+ * Turn patches into writes, trimming bytes at both ends that do not change and omitting patches that change nothing.
+ */
 export function toWrites(source: ByteSource, patches: readonly ReasonedPatch[]): Write[] {
   return patches.flatMap(({offset, bytes, reason}) => {
     const old = source.read(
@@ -40,7 +42,7 @@ export function toWrites(source: ByteSource, patches: readonly ReasonedPatch[]):
     let end = bytes.length;
     while (end > first && end <= old.length && bytes[end - 1] === old[end - 1]) end -= 1;
     if (first === end) return [];
-    // A patch's bytes are its own, and may be many megabytes.
+    // No copy: a patch owns its bytes, which may be many megabytes.
     const own = bytes.subarray(first, end);
     return [{offset: offset + first, bytes: own, before: old.slice(first, end), reason}];
   });

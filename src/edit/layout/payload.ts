@@ -1,7 +1,7 @@
 /*
- * A longer file and bytes after its image (elf/payload.ts). A program finds them from the end of the file, at an
- * offset that was written into it, or both; an AppImage where its section headers end. Of the kinds that are known
- * it is known which; of others it cannot be known. So the edit is refused until the user says what to keep.
+ * What to do with bytes after the image (elf/payload.ts) when the file grows. A program finds them relative to the end
+ * of the file, at an offset stored in it, or both; an AppImage at the end of its section headers. This is known only
+ * for known kinds. For others the edit is refused until the user says what to keep.
  */
 import {findPayload, kindByProgram, type Payload, type PayloadKind} from '../../elf/payload.js';
 import {Shdr} from '../../elf/records.js';
@@ -14,15 +14,15 @@ import {encode} from './encode.js';
 import {moveSectionHeaders} from './free-space.js';
 
 /**
- * What to do with a payload when the file has to grow: `keep` its offset, the new bytes go after it; `move` it to the
- * new end of the file; `keep-and-repeat`: keep it, and repeat its last bytes at the new end.
+ * What to do with a payload when the file has to grow: `keep` its offset and put the new bytes after it; `move` it to
+ * the new end of the file; `keep-and-repeat`: keep its offset and repeat its last bytes at the new end.
  */
 export type PayloadChoice = 'keep' | 'move' | 'keep-and-repeat';
 
 /**
  * How the known kinds find their payload. .NET's host and pkg's node hold its offset. Dart and deno read a trailer at
  * the end of the file that holds offsets. The trailers of bun, nexe and PyInstaller and the end of a zip hold lengths,
- * from which the reader counts back. AppImage looks after the section headers.
+ * from which the reader counts back. AppImage's is right after the section headers.
  */
 const choices: Readonly<Record<PayloadKind, PayloadChoice | undefined>> = {
   AppImage: 'move',
@@ -39,16 +39,17 @@ const choices: Readonly<Record<PayloadKind, PayloadChoice | undefined>> = {
 
 export const payloadChoices: readonly PayloadChoice[] = ['keep', 'move', 'keep-and-repeat'];
 
-/** A payload and what is to become of it. */
+/** A payload and what to do with it. */
 export interface PayloadDecision {
   readonly payload: Payload;
   readonly choice: PayloadChoice;
 }
 
 /**
- * Decide what is to become of the payload of a file that a plan makes longer; undefined when there is none.
+ * Decide what to do with the payload of a file that a plan makes longer; undefined when there is none.
  *
- * @throws ElfError PAYLOAD when the request does not say what to do with one of an unknown kind, or a known kind would not survive it
+ * @throws ElfError PAYLOAD when the request does not say what to do with a payload of an unknown kind, or asks for what
+ *   a known kind would not survive
  */
 export function decidePayload(
   view: ElfView,
@@ -88,18 +89,18 @@ function unfit({path}: ElfView, payload: Payload, message: string, expected: str
   });
 }
 
-/** After an earlier edit the trailer alone is after the image; the rest stays where it is between segments. */
+/** After an earlier edit only the trailer follows the image; the rest of the payload stays between segments. */
 function isTrailer({kind, size}: Payload, choice: PayloadChoice): boolean {
   return choice === 'keep-and-repeat' && size === trailers[kind];
 }
 
-/** The length in bytes of what is read at the end of the file, where it is known. */
+/** The length in bytes of the trailer at the end of the file, if known. */
 const trailers: Readonly<Partial<Record<PayloadKind, number>>> = {Dart: 16, deno: 40};
 
-/** Of other kinds this much is repeated, enough for any trailer. */
+/** Bytes to repeat for other kinds: enough for any trailer. */
 const longestTrailer = 1 << 16;
 
-/** The same plan with the last bytes of the payload once more at the end of the file. */
+/** The same plan with the last bytes of the payload repeated at the end of the file. */
 export function repeatTail(view: ElfView, plan: Plan, {kind, size}: Payload): Plan {
   const length = Math.min(size, trailers[kind] ?? longestTrailer);
   const bytes = view.source.read(view.source.size - length, length).slice();
@@ -114,12 +115,12 @@ export function repeatTail(view: ElfView, plan: Plan, {kind, size}: Payload): Pl
   };
 }
 
-/** The file without its payload, for planning on. */
+/** The file without its payload, as the base for a plan. */
 export function withoutPayload(view: ElfView, {offset}: Payload): ElfView {
   return new ElfView(overlaySource(view.source, [], offset));
 }
 
-/** Put the section headers last: AppImage's runtime takes their end for the end of the image. */
+/** Put the section headers last: AppImage's runtime treats their end as the end of the image. */
 export function moveSectionHeadersLast(draft: Draft): EditResult {
   const {view} = draft;
   const size = draft.sectionHeaders.length * Shdr.size(view.format.elfClass);
@@ -128,7 +129,7 @@ export function moveSectionHeadersLast(draft: Draft): EditResult {
   return encode(draft);
 }
 
-/** The same plan with the payload after the image that it makes. */
+/** The same plan with the payload moved after the new image. */
 export function appendPayload(view: ElfView, plan: Plan, {kind, offset, size}: Payload): Plan {
   const to = kind === 'AppImage' ? plan.outputSize : sameInPage(plan.outputSize, offset);
   return {
@@ -140,7 +141,7 @@ export function appendPayload(view: ElfView, plan: Plan, {kind, offset, size}: P
   };
 }
 
-/** The first offset from `start` on that has the same place in a page as another one. */
+/** The first offset at or after `start` that is congruent to `offset` modulo the page size. */
 function sameInPage(start: number, offset: number): number {
   const page = 4096;
   return start + ((((offset - start) % page) + page) % page);

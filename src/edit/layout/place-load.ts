@@ -1,14 +1,15 @@
 /*
  * Where in memory does a new LOAD go, and where in the file?
  *
- * In the file, after everything. In memory, on pages of its own as the file's other LOADs have them: into a gap
- * between two of them that is wide enough, else above all. Programs that append to themselves may enlarge their last
- * LOAD over whatever comes above it, so a gap is better. An ET_EXEC's base never sinks.
+ * In the file, after everything else. In memory, on pages of its own like the file's other LOADs: in a wide enough gap
+ * between two of them, else above all of them. Programs that append to themselves may extend their last LOAD over
+ * whatever is above it, so a gap is better. The base of an ET_EXEC never becomes lower.
  *
- * Linux before 5.18 and qemu-user before 8.1 do not look for the program header table: they take AT_PHDR as e_phoff
- * plus the difference of address and offset, Linux that of the first LOAD, qemu the smallest of all LOADs, counted
- * without a sign. So no new LOAD has a smaller difference than there is, and a LOAD that holds the table has exactly
- * the first one's, at the cost of a hole in the file where the addresses run ahead of the offsets. The hole is sparse.
+ * Linux before 5.18 and qemu-user before 8.1 do not search for the program header table: they compute AT_PHDR as
+ * e_phoff plus a difference of address and offset; Linux uses that of the first LOAD, qemu the smallest (unsigned) of
+ * all LOADs. So no new LOAD has a difference smaller than the existing ones, and a LOAD that holds the table has
+ * exactly the difference of the first one, at the cost of a (sparse) hole in the file where addresses run ahead of
+ * offsets.
  */
 import {PT} from '../../elf/constants.js';
 import {LoadOrder} from '../../elf/loads.js';
@@ -18,11 +19,11 @@ import type {Phdr} from '../../elf/records.js';
 import {ElfError, hex} from '../../errors.js';
 import type {Draft} from './draft.js';
 
-/** What a LOAD to be has to hold. */
+/** What a new LOAD has to hold. */
 export interface LoadContent {
   /** In bytes. */
   readonly size: number;
-  /** Is the program header table to go there? */
+  /** Whether the program header table goes there. */
   readonly holdsTable: boolean;
 }
 
@@ -51,7 +52,7 @@ export function roomInMemory(draft: Draft, load: Phdr): number {
   return roomsInMemory(draft)(load);
 }
 
-/** The same for one LOAD after another, as long as none of them changes. */
+/** The same for many LOADs, as long as none of them changes. */
 export function roomsInMemory({view, programHeaders}: Draft): (load: Phdr) => number {
   const page = BigInt(pageSizeOf(view));
   const order = new LoadOrder(programHeaders);
@@ -74,13 +75,13 @@ interface FreeAddresses {
   readonly isLast: boolean;
 }
 
-/** A narrower gap would soon be full, and every LOAD takes an entry of the table. */
+/** A narrower gap would soon be full, and every LOAD needs an entry in the table. */
 const smallestGap = 0x4000n;
 
-/** What a segment at the end may come to need. */
+/** How much a segment at the end may need in the future. */
 const mostBytes = 1 << 20;
 
-/** The gaps between the LOADs, and what is above them all. */
+/** The gaps between the LOADs, and the addresses above all of them. */
 function freeAddresses(draft: Draft, loads: readonly Phdr[], align: bigint): FreeAddresses[] {
   const edges = loads.map((load, i) => ({
     low: roundUpTo(endOf(load), align),
@@ -92,13 +93,13 @@ function freeAddresses(draft: Draft, loads: readonly Phdr[], align: bigint): Fre
   return [...gaps, {low: roundUpTo(highest, align), high: limitOf(draft, highest), isLast: true}];
 }
 
-/** Where user space ends: 47 bits of address on most machines, all 64 where a file is above that already (ia64). */
+/** Where user space ends: 47 bits of address on most machines, all 64 if a file already uses more (ia64). */
 function limitOf({view}: Draft, highest: bigint): bigint {
   if (view.format.elfClass === 32) return 1n << 32n;
   return highest < 1n << 47n ? 1n << 47n : 1n << 64n;
 }
 
-/** At the end of the file as it is; the address follows. */
+/** At the current end of the file; the address follows from the offset. */
 function inside(
   draft: Draft,
   loads: readonly Phdr[],
@@ -112,7 +113,10 @@ function inside(
   return {offset, address: (isFound && !isLast) || address > level ? address : level, align};
 }
 
-/** A LOAD with a smaller difference than there is would have qemu look for the program headers elsewhere. */
+/**
+ * Whether qemu would still find the program headers: a LOAD with a difference smaller than the existing ones would
+ * mislead it.
+ */
 function isFoundByQemu(
   draft: Draft,
   loads: readonly Phdr[],
@@ -122,7 +126,10 @@ function isFoundByQemu(
   return unsigned(draft, address - BigInt(offset)) >= unsigned(draft, smallest);
 }
 
-/** The one that qemu takes: a LOAD in a gap has a negative difference, which counts as a large one. */
+/**
+ * The difference that qemu uses: it compares unsigned, so the negative difference of a LOAD in a gap counts as a large
+ * one.
+ */
 function smallestDifference(draft: Draft, loads: readonly Phdr[]): bigint {
   return loads.map(differenceOf).reduce((a, b) => (unsigned(draft, b) < unsigned(draft, a) ? b : a));
 }
@@ -132,21 +139,22 @@ function unsigned({view}: Draft, value: bigint): bigint {
 }
 
 /**
- * The difference of the first LOAD need not be a multiple of what a later one asks for. Then the LOAD that holds the table
- * is aligned like the first.
+ * The difference of the first LOAD may not be a multiple of the wanted alignment. In that case the LOAD that holds the
+ * table is aligned like the first one.
  */
 function tableAlignment(first: Phdr, wanted: number): number {
   if (differenceOf(first) % BigInt(wanted) === 0n) return wanted;
   return Math.min(wanted, Math.max(smallestPage, first.p_align));
 }
 
-/** At the first address whose difference to the offset is the first LOAD's. */
+/** At the first address whose difference from the offset equals the first LOAD's. */
 function besideTable(draft: Draft, {low}: FreeAddresses, wanted: number): LoadPlace {
   const first = draft.programHeaders.find(({p_type}) => p_type === PT.PT_LOAD);
   const align = first === undefined ? wanted : tableAlignment(first, wanted);
   const page = BigInt(align);
   const offset = BigInt(roundUp(draft.size, 16));
-  // strip lets a LOAD that holds the table begin up to two pages lower; those must not be the last ones of the BSS.
+  // strip may move the start of a LOAD that holds the table down by up to two pages; these must not overlap the end of
+  // the BSS.
   const above = low + 2n * page + (offset % page);
   const difference = roundUpTo(first === undefined ? 0n : differenceOf(first), page);
   const level = offset + difference;
@@ -154,7 +162,7 @@ function besideTable(draft: Draft, {low}: FreeAddresses, wanted: number): LoadPl
   return {offset: Number(address - difference), address, align};
 }
 
-/** In the order of their addresses. */
+/** The LOADs, sorted by address. */
 function loadsOf(draft: Draft): Phdr[] {
   const loads = draft.programHeaders.filter((phdr) => phdr.p_type === PT.PT_LOAD);
   if (loads.length === 0) throw noRoom(draft, 'a LOAD', 'none');

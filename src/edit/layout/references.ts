@@ -1,6 +1,6 @@
 /*
- * Before bytes move: does anything still point at their old place that cannot follow? DT_* entries, section headers
- * and symbols follow a table; an address inside code, data or a relocation does not.
+ * Before bytes move: does anything still point at their old place that cannot follow? DT_* entries, section headers and
+ * symbols can be updated when a table moves; an address inside code, data or a relocation cannot.
  */
 import {DT, SHN, SHT, STT} from '../../elf/constants.js';
 import {type Shdr, Sym} from '../../elf/records.js';
@@ -18,7 +18,7 @@ export interface AddressRange {
   readonly high: bigint;
 }
 
-/** Would anything that cannot follow still point into the range? */
+/** Would anything that cannot be updated still point into the range? */
 export function isAddressed({view, values}: Draft, {low, high}: AddressRange): boolean {
   const within = (address: bigint) => address >= low && address < high;
   if (within(view.header.e_entry)) return true;
@@ -68,7 +68,7 @@ function scanSymbolsIn(
   });
 }
 
-/** Tags that point at what code or data refers to; a table must not drag such a thing along. */
+/** Tags that point at things that code or data refers to; these must not move along with a table. */
 const pointerTags: ReadonlySet<bigint> = new Set([
   DT.DT_PLTGOT,
   DT.DT_INIT,
@@ -80,7 +80,7 @@ const pointerTags: ReadonlySet<bigint> = new Set([
   DT.DT_TLSDESC_GOT,
 ]);
 
-/** Does a symbol table give something in the range a name by which code may read it? */
+/** Does a symbol table name anything in the range, so that code may read it by that name? */
 export function isNamed(view: ElfView, {low, high}: AddressRange): boolean {
   const size = Sym.size(view.format.elfClass);
   let isFound = false;
@@ -96,11 +96,11 @@ export function isNamed(view: ElfView, {low, high}: AddressRange): boolean {
   return isFound;
 }
 
-/** Symbols that no code reads bytes by: of a section, and offsets into the block of a thread. */
+/** Symbol types that code does not use to read bytes: section symbols, and offsets into a thread's TLS block. */
 const placeless: ReadonlySet<number> = new Set([STT.STT_SECTION, STT.STT_TLS]);
 
 /**
- * `__abi_tag` is in the start files of every program; `$d` and its like say what kind of bytes follow (AAELF32,
+ * `__abi_tag` is in the start files of every program; `$d` and the like mark the kind of bytes that follow (AAELF32,
  * "Mapping symbols"; RISC-V psABI has them too).
  */
 const meaninglessNames = /^(__abi_tag|\$[adtx](\..*)?)$/;

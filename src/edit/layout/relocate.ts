@@ -1,9 +1,10 @@
 /*
- * A range of the file goes elsewhere, and everything that refers to it follows: segments, sections with their symbols,
- * DT_* entries, and the draft's own list of tables. Moving the bytes is left to the caller, since not all move them
- * alike: an interpreter is written anew, the old dynamic section stays for code that knows its address.
+ * When a range of the file moves, update everything that refers to it: segments, sections with their symbols, DT_*
+ * entries, and the draft's own list of tables. The caller moves the bytes, since that differs: a new interpreter is
+ * written, and the old dynamic section stays for code that knows its address.
  *
- * One rule says what follows: what begins inside the range. What begins where the range does also takes its new size.
+ * The rule: anything that begins inside the range moves with it; anything that begins where the range begins also gets
+ * its new size.
  */
 import {EM, machineDT, PT, SHF, SHT} from '../../elf/constants.js';
 import {Sym} from '../../elf/records.js';
@@ -20,7 +21,7 @@ export interface MappedRange extends Range {
   readonly address: bigint;
 }
 
-/** Let what refers to a range refer to another place. */
+/** Make everything that refers to a range refer to another place. */
 export function relocate(draft: Draft, from: MappedRange, to: MappedRange): void {
   const move: Move = {
     // A copy: it may be one of the records that change.
@@ -42,7 +43,7 @@ interface Move {
   readonly bytes: number;
   /** How far in memory. */
   readonly distance: bigint;
-  /** The new size of what begins where the range does. */
+  /** The new size of anything that begins where the range begins. */
   readonly size: number | undefined;
 }
 
@@ -76,12 +77,12 @@ function moveTables({tables}: Draft, {from, bytes, distance, size}: Move): void 
   }
 }
 
-/** The indices of the sections that moved are returned. */
+/** Returns the indices of the sections that moved. */
 function moveSections({sectionHeaders}: Draft, {from, bytes, distance, size}: Move): Set<number> {
   const moved = new Set<number>();
   for (const [index, section] of sectionHeaders.entries()) {
     const {sh_flags, sh_addr, sh_offset, sh_size} = section;
-    // .tbss has the address of what follows it.
+    // .tbss shares its address with the section after it.
     if (!hasFileBytes(section)) continue;
     // A section that lost its SHF_ALLOC still describes the bytes that move; one without bytes has only its address.
     const isEmpty = sh_size === 0 && (sh_flags & SHF.SHF_ALLOC) !== 0 && isMappedIn(from, sh_addr);
@@ -102,7 +103,7 @@ function isMappedIn({address, size}: MappedRange, at: bigint): boolean {
   return at >= address && at < address + BigInt(size);
 }
 
-/** Let the symbols of sections that moved follow them. */
+/** Update the symbols of sections that moved. */
 function shiftSymbols(draft: Draft, sections: ReadonlySet<number>, distance: bigint): void {
   const {view, sectionHeaders} = draft;
   const size = Sym.size(view.format.elfClass);
@@ -115,7 +116,7 @@ function shiftSymbols(draft: Draft, sections: ReadonlySet<number>, distance: big
     eachSymbolOf(now, range, sections, (symbol, i) => {
       const section = sectionHeaders[symbol.st_shndx];
       if (section === undefined) return;
-      // What the section had, not what it was given: gold counts _end to the first section of the data.
+      // The old size of the section, not the new one: gold assigns _end to the first data section.
       const {sh_size} = view.sectionHeaders[symbol.st_shndx] ?? section;
       if (!isWithin(symbol, section.sh_addr - distance, sh_size)) return;
       const moved = {...symbol, st_value: symbol.st_value + distance};
@@ -125,8 +126,8 @@ function shiftSymbols(draft: Draft, sections: ReadonlySet<number>, distance: big
 }
 
 /**
- * A symbol with the number of a section that does not contain it is damage, and does not go where that goes. One at its
- * end is as likely to mark the end of the image (_end), which stays.
+ * A symbol outside the section that it names is damage and does not move with it. One at the section's end may just as
+ * well mark the end of the image (_end), which stays.
  */
 function isWithin({st_value}: Sym, address: bigint, size: number): boolean {
   return st_value === address || (st_value > address && st_value < address + BigInt(size));

@@ -1,6 +1,6 @@
 /*
- * Sliding the tables after .dynstr toward free space, so that it can grow where it is. Only DT_* entries, section headers
- * and symbols point at such tables, and all three follow.
+ * Slide the tables after .dynstr toward free space, so that .dynstr can grow in place. Only DT_* entries, section
+ * headers and symbols point at such tables, and all three follow.
  */
 import {PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -21,7 +21,7 @@ export interface Slide extends Range {
   readonly distance: number;
 }
 
-/** Find out how far what follows .dynstr must slide into one of some free ranges; undefined when it cannot. */
+/** Find a free range into which the tables after .dynstr can slide, and how far; undefined when they cannot. */
 export function findSlide(
   draft: Draft,
   table: DynamicTable,
@@ -63,7 +63,7 @@ function interpreterOf({programHeaders}: Draft): Range[] {
     .map(({p_offset, p_filesz}) => ({offset: p_offset, size: p_filesz}));
 }
 
-/** The tables after .dynstr, if nothing but tables is there up to `end`; else none. */
+/** The tables after .dynstr, or none if anything else is there before `end`. */
 function findFollowers(draft: Draft, table: DynamicTable, end: number): Range[] {
   const start = table.offset + table.size;
   const followers: Range[] = [...draft.tables, ...interpreterOf(draft)]
@@ -74,7 +74,7 @@ function findFollowers(draft: Draft, table: DynamicTable, end: number): Range[] 
     : [];
 }
 
-/** Nothing in the range but these tables, and zeros no wider than alignment makes them. */
+/** Whether the range holds only these tables and alignment padding. */
 function isCovered(draft: Draft, range: Range, tables: readonly Range[]): boolean {
   const end = range.offset + range.size;
   const isTable = (offset: number) => tables.some((t) => offset >= t.offset && offset < t.offset + t.size);
@@ -107,7 +107,7 @@ function isCovered(draft: Draft, range: Range, tables: readonly Range[]): boolea
 
 const widestPadding = 64;
 
-/** A segment like PT_PHDR never overlaps tables; one that spans the whole LOAD says nothing about them. */
+/** Whether a segment spans the whole LOAD, and so says nothing about the tables in it. */
 function containsAll(segment: Phdr, draft: Draft, range: Range): boolean {
   const load = draft.loadAt(range.offset);
   return load !== undefined && segment.p_offset <= load.p_offset && segment.p_filesz >= load.p_filesz;
@@ -119,14 +119,14 @@ function alignmentOf(draft: Draft, start: number, end: number): number {
   return sections.reduce((largest, {sh_addralign}) => Math.max(largest, sh_addralign), word);
 }
 
-/** Slide what follows .dynstr, zeros between the two. */
+/** Slide what follows .dynstr, and zero the space in between. */
 export function slide(draft: Draft, table: DynamicTable, {load, offset, size, distance}: Slide): void {
   const address = load.p_vaddr + BigInt(offset - load.p_offset);
   const content = draft.read(offset, size).slice();
   const tableEnd = table.offset + table.size;
   draft.clear(tableEnd, offset + distance - tableEnd, 'more room in .dynstr');
   draft.write(offset + distance, content, 'the tables after .dynstr, moved toward the slack');
-  // An empty table at their end moves too: it is where the free space begins.
+  // An empty table at their end, where the free space begins, moves too.
   const from = {offset, size: size + 1, address};
   relocate(draft, from, {...from, offset: offset + distance, address: address + BigInt(distance)});
   extendLoad(load, offset + size + distance);

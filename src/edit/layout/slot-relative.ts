@@ -1,6 +1,6 @@
 /*
- * DT_MIPS_RLD_MAP_REL counts from its own entry in the dynamic section, and changes when that moves. A draft holds the
- * address that it leads to, wherever the entry goes.
+ * DT_MIPS_RLD_MAP_REL is relative to its own entry in the dynamic section, and changes when that moves. A draft holds
+ * the absolute address instead.
  */
 import {EM, machineDT} from '../../elf/constants.js';
 import {Dyn} from '../../elf/records.js';
@@ -11,7 +11,7 @@ export function countsFromSlot({header}: ElfView, d_tag: bigint): boolean {
   return header.e_machine === EM.EM_MIPS && d_tag === machineDT[EM.EM_MIPS].DT_MIPS_RLD_MAP_REL;
 }
 
-/** The entries of the dynamic section with addresses for such distances. */
+/** The entries of the dynamic section, with addresses in place of such distances. */
 export function absoluteEntries(view: ElfView): Dyn[] {
   const {address = 0n, entries = []} = view.dynamic ?? {};
   const size = Dyn.size(view.format.elfClass);
@@ -20,7 +20,7 @@ export function absoluteEntries(view: ElfView): Dyn[] {
   );
 }
 
-/** The entry with its value counted from an address. */
+/** The entry with its value made relative to an address. */
 export function relativeTo({format}: ElfView, {d_tag, d_val}: Dyn, address: bigint): Dyn {
   return {d_tag, d_val: BigInt.asUintN(format.elfClass, d_val - address)};
 }

@@ -1,9 +1,9 @@
 /*
- * Adding a string to .dynstr and taking one out.
+ * Add strings to .dynstr and remove them.
  *
- * The table has to stay in one piece: readers and ld.so take every string as an offset from DT_STRTAB. So a new
- * string goes, in this order: where an equal one is already; into the bytes that the old one leaves free;
- * into a hole that an earlier edit left; after the last string, and then the table itself grows.
+ * The table has to stay in one piece: every string is an offset from DT_STRTAB. So a new string reuses an equal one;
+ * else it goes into the bytes that the old one frees, else into a hole that an earlier edit left, else after the last
+ * string, which makes the table itself grow.
  */
 
 import {DT} from '../../elf/constants.js';
@@ -16,22 +16,22 @@ import type {Draft} from './draft.js';
 import {growStringTable} from './grow-string-table.js';
 import {markUsedStrings, type StringUse, type Withdrawn} from './string-use.js';
 
-/** A larger .dynstr than any program has; reading it whole would not be bounded memory. */
+/** Larger than the .dynstr of any program; this bounds the memory for reading it whole. */
 const largestTable = 1 << 28;
 
-/** Which references to strings an edit takes away besides those of dynamic entries. */
+/** References to strings that an edit removes, apart from those of dynamic entries. */
 export interface PlaceOptions {
-  /** The offsets in the table that they had. */
+  /** The offsets in the table that they referred to. */
   readonly released?: readonly number[];
   /** Which symbols and versions no longer refer to their old strings. */
   readonly withdrawn?: Withdrawn;
 }
 
 /**
- * Make the strings of the draft's entries part of the table, and others, and clear those that nothing refers to any more.
+ * Add the strings of the draft's entries, and others, to the table, and clear those that nothing refers to any more.
  *
  * @returns the offset of each of the others in the table
- * @throws ElfError NO_ROOM when the table cannot grow as far as it would have to
+ * @throws ElfError NO_ROOM when the table cannot grow far enough
  */
 export function placeStrings(
   draft: Draft,
@@ -59,7 +59,7 @@ export function placeStrings(
   return others.map((text) => places.get(text) ?? 0);
 }
 
-/** The strings that an entry of the file refers to and no entry of the draft. */
+/** The strings that an entry of the file refers to, but no entry of the draft. */
 function releasedByEntries({view, values}: Draft): number[] {
   const strings = (entries: readonly Dyn[]) =>
     entries.filter(({d_tag}) => stringTags.has(d_tag)).map(({d_val}) => Number(d_val));
@@ -112,11 +112,11 @@ function readTable(view: ElfView): Uint8Array {
   return view.source.read(offset, size).slice();
 }
 
-/** Find strings that are in the table already, and keep them from being cleared. */
+/** Find strings that are in the table already, and mark them as used so that they are not cleared. */
 function findStrings(table: Uint8Array, use: StringUse, texts: Iterable<string>): Map<string, number> {
   const places = new Map<string, number>();
   for (const [text, starts] of listEqual(table, texts)) {
-    // In use by preference: one that is about to be cleared would have to be kept for it.
+    // Prefer one in use: one about to be cleared would have to be kept.
     const start = starts.find((at) => use.has(at)) ?? starts[0];
     if (start === undefined) continue;
     use.add(start);
@@ -125,14 +125,14 @@ function findStrings(table: Uint8Array, use: StringUse, texts: Iterable<string>)
   return places;
 }
 
-/** List where each of some strings is in the table, one at the end of a longer one included. */
+/** List the offsets of the given strings in the table, including those at the end of a longer string. */
 function listEqual(table: Uint8Array, texts: Iterable<string>): Map<string, number[]> {
   const starts = new Map([...texts].map((text): [string, number[]] => [text, []]));
   const sought = new Map([...starts].map(([text, list]) => [toByteString(text), list]));
   const lengths = [...new Set([...sought.keys()].map(({length}) => length))].sort((a, b) => a - b);
   const longest = lengths.at(-1) ?? 0;
   const lastBytes = new Set([...sought.keys()].map((text) => text.charCodeAt(text.length - 1)));
-  // From one NUL to the next, which is where it would have to end.
+  // Go from NUL to NUL: a match has to end at one.
   for (let end = table.indexOf(0), start = 0; end >= 0; start = end + 1, end = table.indexOf(0, start)) {
     if (!sought.has('') && !lastBytes.has(table[end - 1] ?? 0)) continue;
     const text = byteString(table.subarray(Math.max(start, end - longest), end));
@@ -157,8 +157,8 @@ function clearUnused(draft: Draft, home: number, table: Uint8Array, use: StringU
 }
 
 /**
- * Unused zeros after a terminating NUL; first where an old string was. Filling one makes none anywhere else, so the search
- * for a size goes on where the last one for that size ended.
+ * Unused zeros after a terminating NUL; those of old strings come first. Filling a hole never creates another one, so
+ * the search for a size resumes where the last one for that size ended.
  */
 class Holes {
   readonly #table: Uint8Array;
@@ -174,7 +174,7 @@ class Holes {
     this.#isReleased = new Set(released);
   }
 
-  /** Where a string of so many bytes, its NUL included, can go; -1 when it can go nowhere. */
+  /** The offset of a hole for `size` bytes, including the NUL; -1 when there is none. */
   find(size: number): number {
     const searched = this.#searched.get(size) ?? {old: 0, at: 0};
     this.#searched.set(size, searched);
@@ -203,7 +203,7 @@ class Holes {
     return table[start - 1] === 0;
   }
 
-  /** The first hole after the first NUL at an offset or behind it. */
+  /** The first hole after the first NUL at or after an offset. */
   #findAfter(from: number, size: number): number {
     const table = this.#table;
     for (let end = table.indexOf(0, from); end >= 0; ) {

@@ -1,13 +1,13 @@
 /*
  * Who uses which bytes of the dynamic string table?
  *
- * Linkers merge strings that end alike: "ld.so" may be the tail of another entry's "/lib/ld.so". So a string may
- * be overwritten only where no other reference falls into it, and a reference into its middle keeps the rest of
- * it alive. References come from DT_* entries, dynamic symbols and both version tables; there are no others,
- * unless the file was prelinked, and then every byte counts as used.
+ * Linkers merge strings that end alike: "ld.so" may be the tail of another entry's "/lib/ld.so". So a string may be
+ * overwritten only if no other reference points into it, and a reference into its middle keeps the rest of it alive.
+ * References come from DT_* entries, dynamic symbols and both version tables; there are no others, unless the file was
+ * prelinked; then every byte counts as used.
  *
- * A table can have tens of megabytes, and an edit asks about some hundred of its bytes. So what is kept is one bit for each
- * place that a reference leads to; how far it reaches is looked up where it is asked for.
+ * A table can be tens of megabytes long, and an edit asks about only a few hundred of its bytes. So only the targets of
+ * references are stored, in one bit per byte; how far a string extends is looked up on demand.
  */
 import {DT, EM, machineDT} from '../../elf/constants.js';
 import {stringTags} from '../../elf/dynamic.js';
@@ -21,9 +21,9 @@ import type {ElfView} from '../../elf/view.js';
 export class StringUse {
   readonly #bytes: Uint8Array;
   readonly #isAll: boolean;
-  /** One bit for each byte of the table: a reference leads to it. */
+  /** One bit for each byte of the table: whether a reference points at it. */
   readonly #starts: Uint8Array;
-  /** What `has` found out last, which is true of each byte that it passed: a damaged table may be one long string. */
+  /** The last result of `has`, valid for each byte it scanned: a damaged table may be one long string. */
   #last = {from: 0, to: -1, isUsed: false};
 
   constructor(bytes: Uint8Array, isAll: boolean) {
@@ -32,7 +32,7 @@ export class StringUse {
     this.#starts = new Uint8Array((bytes.length >> 3) + 1);
   }
 
-  /** Note a reference to the string that begins at an offset; one outside the table is none. */
+  /** Record a reference to the string that begins at an offset; one outside the table is ignored. */
   add(start: number): void {
     const index = start >> 3;
     if (start >= this.#bytes.length) return;
@@ -40,7 +40,7 @@ export class StringUse {
     this.#last = {from: 0, to: -1, isUsed: false};
   }
 
-  /** Whether a reference reaches a byte of the table; a byte outside it is not ours, and counts as used. */
+  /** Whether a reference covers a byte of the table; a byte outside it is not ours and counts as used. */
   has(at: number): boolean {
     if (this.#isAll || at >= this.#bytes.length) return true;
     const {from, to} = this.#last;
@@ -54,7 +54,7 @@ export class StringUse {
     return false;
   }
 
-  /** The end of the unused bytes of the string that begins at an offset, its NUL left out. */
+  /** The end of the unused bytes of the string that begins at an offset, excluding its NUL. */
   endOfUnused(start: number): number {
     if (this.has(start)) return start;
     let end = start;
@@ -67,7 +67,7 @@ export class StringUse {
   }
 }
 
-/** References that an edit is about to take away or to turn elsewhere, so that they do not count. */
+/** References that an edit is about to remove or redirect, and which therefore do not count. */
 export interface Withdrawn {
   /** Indices of dynamic symbols. */
   readonly symbols?: ReadonlySet<number>;
@@ -78,8 +78,8 @@ export interface Withdrawn {
 /**
  * Mark the used bytes of a string table.
  *
- * @param bytes the table's content, which may change while it is asked about
- * @param entries the dynamic entries that count; others of the file may be about to go
+ * @param bytes the table's content, which may change while the result is in use
+ * @param entries the dynamic entries that count; others in the file may be about to be removed
  */
 export function markUsedStrings(
   view: ElfView,

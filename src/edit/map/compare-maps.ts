@@ -1,26 +1,26 @@
 /*
- * What became of each region of a file, for a person who looks at it before and after an edit. Regions are the
- * same when they have the same kind and name, and the same turn among those that share both.
+ * What an edit did to each region of a file, for a person who compares the file before and after. Regions match if they
+ * have the same kind and name, and the same position among those that share both.
  */
 import type {ElfView} from '../../elf/view.js';
 import type {Range} from '../../source/range-set.js';
 import {type FileRegion, mapFile} from './file-map.js';
 
-/** What became of a region. */
+/** What happened to a region. */
 export type RegionChange = 'same' | 'content' | 'moved' | 'resized' | 'added' | 'removed';
 
 /** One region before and after; `before` is missing for one that is new, `after` for one that is gone. */
 export interface RegionPair {
   readonly before: FileRegion | undefined;
   readonly after: FileRegion | undefined;
-  /** The gravest of what happened to it; a region that moved may have new content too. */
+  /** The most significant change; a region that moved may have new content too. */
   readonly change: RegionChange;
-  /** Bytes that differ, the difference in length included. */
+  /** Number of bytes that differ, including the difference in length. */
   readonly different: number;
 }
 
 /**
- * Pair the regions of two files, in the order of the second one; those that are gone are where they were.
+ * Pair the regions of two files, sorted by offset in the second one; removed regions by their old offset.
  *
  * @throws ElfError when a file cannot be mapped or read
  * @example
@@ -40,7 +40,7 @@ export function compareMaps(before: ElfView, after: ElfView): RegionPair[] {
   return [...pairs, ...gone].sort((a, b) => placeOf(a) - placeOf(b));
 }
 
-/** Gaps and padding are many and have no names: each is known by what precedes it. */
+/** Gaps and padding are many and have no names: each is identified by the region before it. */
 function keyed(regions: readonly FileRegion[]): Map<string, FileRegion> {
   const turns = new Map<string, number>();
   return new Map(
@@ -76,7 +76,7 @@ function changeOf(before: FileRegion, after: FileRegion, different: number): Reg
   return different > 0 ? 'content' : 'same';
 }
 
-/** How much is compared at once: small enough for any memory, large enough to be quick. */
+/** Bytes compared at once: few enough for any memory, enough to be fast. */
 const pieceLength = 1 << 18;
 
 function countDifferent(oldView: ElfView, before: FileRegion, newView: ElfView, after: FileRegion): number {
@@ -86,7 +86,7 @@ function countDifferent(oldView: ElfView, before: FileRegion, newView: ElfView, 
     const length = Math.min(pieceLength, common - done);
     const a = oldView.source.read(before.offset + done, length);
     const b = newView.source.read(after.offset + done, length);
-    // Of an edit that is only planned, most bytes are the very same memory.
+    // If an edit is only planned, most bytes share the same memory.
     if (a.buffer === b.buffer && a.byteOffset === b.byteOffset) continue;
     for (let i = 0; i < length; i++) if (a[i] !== b[i]) count += 1;
   }

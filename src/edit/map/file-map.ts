@@ -1,9 +1,9 @@
 /*
- * A map of a file: every byte belongs to one region, in the order of the file, nothing left out.
+ * A map of a file: regions in file order that cover every byte exactly once.
  *
- * Who owns a byte is asked in this order: the tables of headers; sections; what DT_* entries and segments point at,
- * which is all there is where the section headers were stripped; the free space that an edit would use; the LOADs.
- * What remains is padding when it is zero, a payload when it follows everything else, and else unknown.
+ * The owner of a byte is looked up in this order: the header tables; sections; what segments and DT_* entries point at,
+ * which is all that is left if the section headers were stripped; the free space that an edit would use; the LOADs. The
+ * rest is padding if it is zero, a payload if it follows everything else, and unknown otherwise.
  */
 import {dynamicTagName, ET, PF, PT, SHF, SHT, segmentTypeName} from '../../elf/constants.js';
 import {permissions} from '../../elf/listing.js';
@@ -20,10 +20,10 @@ import {Draft} from '../layout/draft.js';
 import {findFreeSpace} from '../layout/free-space.js';
 
 /**
- * What the bytes are for. `header`: the three tables of headers. `linking`: what only the dynamic loader reads.
- * `code`, `constant`, `data`: mapped executable, read-only, writable. `unloaded`: for debuggers and linkers.
- * `gap`, `slack`: free, and an edit may use it. `padding`: zero, and not ours to use. `payload`:
- * appended to the ELF image. `unknown`: no header describes it.
+ * What the bytes are for. `header`: the ELF header and the two header tables. `linking`: read only by the dynamic
+ * loader. `code`, `constant`, `data`: mapped executable, read-only, writable. `unloaded`: for debuggers and linkers.
+ * `gap`, `slack`: free for an edit to use. `padding`: zeros that an edit must not use. `payload`: appended to the ELF
+ * image. `unknown`: no header describes it.
  */
 export type RegionKind =
   | 'header'
@@ -41,18 +41,18 @@ export type RegionKind =
 /** A range of a file and what it is. */
 export interface FileRegion extends Range {
   readonly kind: RegionKind;
-  /** A section's name where it has one; it came with the file, so show it through `printable`. */
+  /** The name of the section, if any; it comes from the file, so show it through `printable`. */
   readonly name: string;
   /** Indexes of the program headers whose file bytes overlap it. */
   readonly segments: readonly number[];
-  /** Permissions of the LOAD that maps it, as in "r-x"; empty when none does. */
+  /** Permissions of the LOAD that maps it, such as "r-x"; empty when none does. */
   readonly flags: string;
   /** Where its first byte is mapped. */
   readonly address: bigint | undefined;
 }
 
 /**
- * Map a file. Never throws for one that could be opened: what cannot be read is missing from the map's names.
+ * Map a file. Never throws for a file that could be opened: what cannot be read just has no name in the map.
  *
  * @example
  *   await using file = await openElf('qemu-arm');
@@ -93,7 +93,7 @@ function mapWith(view: ElfView, packed: readonly Area[]): FileRegion[] {
 
 type Area = Pick<FileRegion, 'offset' | 'size' | 'kind' | 'name'>;
 
-/** The tables of headers, empty where damage hides them. */
+/** The header tables; empty if damage makes them unreadable. */
 interface Headers {
   readonly segments: readonly Phdr[];
   readonly sections: readonly Shdr[];
@@ -127,7 +127,10 @@ function packedAreas(view: ElfView): Area[] {
   return [...contents.parts.slice(1).flatMap((part) => partAreas(part, edges)), ...mapWith(program, [])];
 }
 
-/** At fixed addresses a library is as in memory up to where the next file begins; the rest of the original is elsewhere. */
+/**
+ * With fixed addresses, a library is stored as it is in memory, up to the start of the next file; the rest of the
+ * original is stored elsewhere.
+ */
 function partAreas({offset, size, rest, names: [name = '']}: PackedPart, edges: RangeSet): Area[] {
   if (rest === undefined) return [{offset, size, kind: 'constant', name}];
   const end = offset + rest.from;
@@ -206,7 +209,7 @@ function tableAreas(view: ElfView): Area[] {
   }));
 }
 
-/** No edit takes a core file, so none uses its free space. */
+/** Core files cannot be edited, so they have no free space. */
 function freeAreas(view: ElfView): Area[] {
   if (view.header.e_type === ET.ET_CORE) return [];
   return findFreeSpace(new Draft(view)).map(({kind, offset, size, load}) => {
@@ -235,7 +238,7 @@ function kindOfLoad(p_flags: number): RegionKind {
   return (p_flags & PF.PF_W) !== 0 ? 'data' : 'constant';
 }
 
-/** Lay areas over what is still free; where two of a layer overlap, the one that begins first has the bytes. */
+/** Add a layer of areas to what is still free; where two of them overlap, the one that begins first gets the bytes. */
 function fill(taken: readonly Area[], layer: readonly Area[], fileSize: number): Area[] {
   const free = freeRanges(taken, fileSize);
   const added: Area[] = [];
@@ -284,14 +287,14 @@ function payloadName(view: ElfView): string {
   return payload?.kind === 'AppImage' ? 'file system of an AppImage' : 'appended payload';
 }
 
-/** A payload can be gigabytes long; whether it is zero is decided by its first megabyte. */
+/** A payload can be gigabytes long; only its first megabyte is checked for zeros. */
 const mostToLookAt = 1 << 20;
 
 function rangeOf({p_offset: offset, p_filesz: size}: Phdr): Range {
   return {offset, size};
 }
 
-/** The first LOAD with a byte of the file, of some segments by their indexes. */
+/** The first LOAD, among segments given by index, that contains a byte of the file. */
 function loadOf({segments}: Headers, indexes: readonly number[], offset: number): Phdr | undefined {
   const index = indexes.find((i) => {
     const segment = segments[i];

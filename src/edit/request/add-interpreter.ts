@@ -11,11 +11,11 @@ import {setInterpreter} from './interpreter.js';
 import {requireLoaded} from './loaded.js';
 
 /**
- * Plan an interpreter for a file that may have none, as a shared library that should be executable. The string goes into
- * the first free range of a non-writable LOAD, and PT_INTERP into a slot of the program header table.
+ * Plan an interpreter for a file that may have none, such as a shared library that should be executable. The string
+ * goes into the first free range of a non-writable LOAD, and PT_INTERP into a slot of the program header table.
  *
- * @throws ElfError NO_ROOM when either cannot be made; UNSAFE_EDIT for a static-pie program, which would be
- *   relocated twice, and where the loader could not find the program header table
+ * @throws ElfError NO_ROOM when there is no room for either; UNSAFE_EDIT for a static-pie program, which would be
+ *   relocated twice, or when the loader could not find the program header table
  */
 export function addInterpreter(draft: Draft, path: string): EditResult {
   const {view} = draft;
@@ -39,8 +39,9 @@ export function addInterpreter(draft: Draft, path: string): EditResult {
 }
 
 /**
- * GNU ld gives a library PT_PHDR only together with PT_INTERP. Without it the loaders of glibc (rtld_setup_main_map) and
- * musl take 0 for the address at which the kernel put the file. Where the table is will be known in the end (encode.ts).
+ * GNU ld gives a library PT_PHDR only together with PT_INTERP. Without it the loaders of glibc (rtld_setup_main_map)
+ * and musl assume that the kernel loaded the file at address 0. The table's final position is filled in at the end
+ * (encode.ts).
  */
 function addHeaderSegment(draft: Draft): void {
   const {elfClass} = draft.view.format;

@@ -11,7 +11,7 @@ import {type Draft, type EditResult, unchanged} from '../layout/draft.js';
 import {layOut} from '../layout/lay-out.js';
 import {refuseGlibcLoader, requireLoaded} from './loaded.js';
 
-/** Plan whether ld.so leaves its own directories and its cache out of the search (DF_1_NODEFLIB). */
+/** Plan whether ld.so skips its default directories and its cache (DF_1_NODEFLIB). */
 export function setNoDefaultLib(draft: Draft, wanted: boolean): EditResult {
   const {view} = draft;
   const flags = requireLoaded(view).value(DT.DT_FLAGS_1) ?? 0n;
@@ -26,8 +26,8 @@ export function setNoDefaultLib(draft: Draft, wanted: boolean): EditResult {
 }
 
 /**
- * Plan whether the stack is executable (p_flags of PT_GNU_STACK). What a file without PT_GNU_STACK gets is up to
- * the machine, so it is given one.
+ * Plan whether the stack is executable (p_flags of PT_GNU_STACK). Without PT_GNU_STACK the default depends on the
+ * machine, so a missing one is added.
  *
  * @throws ElfError NO_ROOM when there is no PT_GNU_STACK and no room for another program header
  */
@@ -53,7 +53,7 @@ export function setOsAbi(draft: Draft, wanted: number): EditResult {
   return layOut(draft);
 }
 
-/** Plan the entry through which debuggers find what is loaded (DT_DEBUG), unless it is there. */
+/** Plan adding the entry through which debuggers find the loaded objects (DT_DEBUG), unless it is there already. */
 export function addDebugTag(draft: Draft): EditResult {
   const {view} = draft;
   const dynamic = requireLoaded(view);

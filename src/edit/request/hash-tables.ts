@@ -1,6 +1,6 @@
 /*
- * Filling the hash tables of dynamic symbols anew, in place: the numbers of buckets and of bloom words are kept,
- * so no table changes its size. Formats: gABI for DT_HASH; for DT_GNU_HASH ld.so's do_lookup_x (elf/dl-lookup.c).
+ * Rebuild the hash tables of dynamic symbols in place: the numbers of buckets and bloom words stay the same, so no
+ * table changes size. Formats: gABI for DT_HASH; for DT_GNU_HASH ld.so's do_lookup_x (elf/dl-lookup.c).
  */
 import {DT} from '../../elf/constants.js';
 import {GnuHashHeader, HashHeader, WideHashHeader} from '../../elf/records.js';
@@ -19,7 +19,7 @@ export interface HashedName {
 }
 
 /**
- * Fill DT_GNU_HASH. What is returned is the order that it wants: for each place the symbol to put there.
+ * Fill DT_GNU_HASH. Returns the symbol order it requires: for each place, the symbol to put there.
  */
 export function fillGnuHash(draft: Draft, names: readonly HashedName[]): number[] {
   const {view} = draft;
@@ -62,7 +62,7 @@ export function fillXhash(draft: Draft, names: readonly HashedName[], tag: bigin
   writeAtTable(draft, tag, start, encodeWords(hashed, view.format), reason);
 }
 
-/** Fill DT_HASH: each chain in the order in which GNU ld makes it, the latest symbol first. */
+/** Fill DT_HASH: each chain in the order GNU ld uses, the last symbol first. */
 export function fillSysvHash(draft: Draft, names: readonly HashedName[]): void {
   const {view} = draft;
   const offset = view.offsetOfAddress(view.dynamic?.value(DT.DT_HASH) ?? 0n);
@@ -89,13 +89,16 @@ export function fillSysvHash(draft: Draft, names: readonly HashedName[]): void {
   writeAtTable(draft, DT.DT_HASH, offset + header, content, 'the hash table of symbols (DT_HASH)');
 }
 
-/** Stable, so that a symbol moves only if it must. */
+/** The sort is stable, so a symbol moves only if it must. */
 function sortByBucket(symbols: readonly number[], hashes: readonly number[], nbuckets: number): number[] {
   const bucket = (i: number) => (hashes[i] ?? 0) % nbuckets;
   return [...symbols].sort((a, b) => bucket(a) - bucket(b));
 }
 
-/** Bloom filter, buckets and chain words. A chain word is the hash with its lowest bit set on the last of a chain. */
+/**
+ * Bloom filter, buckets and chain words. A chain word is the hash, with its lowest bit set only in the last word of a
+ * chain.
+ */
 function layOut(
   {format}: ElfView,
   {bloom_size, bloom_shift, nbuckets}: GnuHashHeader,

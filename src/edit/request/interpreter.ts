@@ -1,7 +1,7 @@
 /*
- * Setting PT_INTERP. The kernel reads the string at p_offset, ld.so reads it again at p_vaddr, so it must be
- * mapped; nothing else refers to it. It goes where the old one was if it fits between its neighbours there, else
- * into the first free range of a non-writable LOAD, else into a new one at the end of the file.
+ * Setting PT_INTERP. The kernel reads the string at p_offset and ld.so reads it again at p_vaddr, so it must be mapped;
+ * nothing else refers to it. It replaces the old one in place if it fits between its neighbours, else it goes into the
+ * first free range of a non-writable LOAD, else into a new LOAD at the end of the file.
  */
 
 import {PT} from '../../elf/constants.js';
@@ -17,7 +17,7 @@ import {isNamed} from '../layout/references.js';
 import {type MappedRange, relocate} from '../layout/relocate.js';
 
 /**
- * Plan another interpreter. The path is taken as it is; see `checkRequest` for what is refused.
+ * Plan another interpreter. The path is used as is; `checkRequest` refuses invalid ones.
  *
  * @throws ElfError NO_INTERPRETER for a static program or a library, NO_ROOM when there is no slack and a new
  *   segment cannot be made
@@ -32,7 +32,7 @@ export function setInterpreter(draft: Draft, path: string): EditResult {
   const isGivenUp = bytes.length <= home.size || !hasSymbolAt(view, home);
   const free = findFreeSpace(draft, isGivenUp ? home : undefined);
   const found = findPlace(free, bytes.length, homeIn(draft, free, bytes.length) ?? old.offset);
-  // Making a segment may move the old string, so that comes first.
+  // Creating a segment may move the old string, so do that first.
   if (found === undefined) requireAppended(draft, bytes.length);
   if (isGivenUp) vacate(draft, rangeOf(draft), 'zeros over the old interpreter');
   const place = found ? takePlace(draft, found) : takeAppended(draft, bytes.length, 1);
@@ -44,8 +44,8 @@ export function setInterpreter(draft: Draft, path: string): EditResult {
 }
 
 /**
- * Linkers put .interp right after the program headers. A string that an edit moved away goes back there when it
- * fits again, so that setting the old interpreter gives the old file.
+ * Linkers put .interp right after the program headers. A string that an earlier edit moved elsewhere goes back there
+ * when it fits again, so that restoring the old interpreter restores the old file.
  */
 function homeIn(draft: Draft, free: readonly FreeRange[], size: number): number | undefined {
   const {view, programHeaders, programHeaderOffset} = draft;
@@ -60,8 +60,8 @@ function rangeOf({programHeaders}: Draft): MappedRange {
 }
 
 /**
- * Libraries that can be run (libcap, libc) declare the string as a variable in section .interp, so their code may
- * read it where it is. Then a longer one leaves it there.
+ * Libraries that can be run (libcap, libc) declare the string as a variable in section .interp, so their code may read
+ * it at its old address. A longer path then leaves the old string in place.
  */
 function hasSymbolAt(view: ElfView, {address, size}: MappedRange): boolean {
   return isNamed(view, {low: address, high: address + BigInt(size)});

@@ -32,7 +32,7 @@ export function requireDynamic(view: ElfView): DynamicSection {
 }
 
 /**
- * The same of a file that a dynamic loader reads.
+ * The dynamic section of a file that a dynamic loader reads.
  *
  * @param consequence what would be wrong with a static-pie program after the edit
  * @throws ElfError UNSAFE_EDIT for a static-pie program
@@ -47,9 +47,9 @@ export function requireLoaded(
 }
 
 /**
- * The dynamic section of a file that may have a search path: the start-up code of glibc's loader and of its
- * static-pie programs asserts that they have neither DT_RPATH nor DT_RUNPATH (elf/get-dynamic-info.h). musl's does not
- * mind, so the assertion's own words decide.
+ * The dynamic section of a file that may have a search path: the start-up code of glibc's loader and of its static-pie
+ * programs asserts that they have neither DT_RPATH nor DT_RUNPATH (elf/get-dynamic-info.h). musl has no such assertion,
+ * so the file is searched for its text.
  *
  * @throws ElfError UNSAFE_EDIT
  */
@@ -62,9 +62,9 @@ export function requireSearchable(view: ElfView): DynamicSection {
 }
 
 /**
- * Refuse an edit that glibc's loader cannot survive. What does not start is every program that asks for it.
+ * Refuse an edit that would break glibc's loader: no program that uses it would start.
  *
- * @param what what it would be given
+ * @param what what the edit would add to it
  * @throws ElfError UNSAFE_EDIT
  */
 export function refuseGlibcLoader(view: ElfView, what: string): void {
@@ -87,7 +87,7 @@ function unsafe({path}: ElfView, message: string, got: string): ElfError {
   });
 }
 
-/** Only the loader defines the variable in which it keeps what it loaded. */
+/** Only the loader defines `_rtld_global`, where it keeps track of loaded objects. */
 function isGlibcLoader(view: ElfView): boolean {
   if (view.header.e_entry === 0n || view.segment(PT.PT_INTERP) !== undefined) return false;
   const symbols = dynamicSymbolTable(view);
@@ -112,8 +112,8 @@ function assertsNoPath({programHeaders, source}: ElfView): boolean {
 }
 
 /**
- * A program, and not a library that can be run as well (libc.so.6 has PT_INTERP too, but a SONAME; others have no
- * entry).
+ * Whether the file is a program, not a library that can also be run (libc.so.6 has PT_INTERP too, but also a SONAME;
+ * others have no entry point).
  */
 export function isProgram(view: ElfView): boolean {
   if (view.header.e_type === ET.ET_EXEC || hasPieFlag(view)) return true;

@@ -1,10 +1,10 @@
 /*
- * Taking entries out of DT_VERNEED.
+ * Remove entries from DT_VERNEED.
  *
- * The table is two levels of lists whose links are distances, and sections and DT_VERNEED point at its head. So
- * what is kept is laid out anew from the same start, each library followed by its versions, and the rest becomes
- * zeros. A version index (vna_other) that is gone must not be in DT_VERSYM either: ld.so would read past the
- * end of its version array. The symbols that had it get VER_NDX_GLOBAL, which is "no particular version".
+ * The table is a two-level linked list with relative links, and sections and DT_VERNEED point at its head. So the
+ * remaining records are rewritten from the same start, each library followed by its versions, and the rest is zeroed. A
+ * removed version index (vna_other) must not remain in DT_VERSYM: ld.so would read past the end of its version array.
+ * The symbols that had it get VER_NDX_GLOBAL, which means "no particular version".
  */
 import {DT, SHN, SHT, STB, STT} from '../../elf/constants.js';
 import {nullSection, type Shdr, Sym, Vernaux, Verneed} from '../../elf/records.js';
@@ -24,25 +24,25 @@ import type {Draft} from '../layout/draft.js';
 import {distanceMoved} from '../layout/moved-tables.js';
 import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
 
-/** One version of one library, as a choice is made among them. */
+/** One version of one library, as passed to a filter. */
 export interface NeededVersion {
   /** The library's name. */
   readonly file: string;
-  /** vna_other: the number that DT_VERSYM has for it. */
+  /** vna_other: its number in DT_VERSYM. */
   readonly index: number;
 }
 
-/** What is gone. */
+/** What was dropped. */
 export interface DroppedVersions {
   /** File offsets of the records. */
   readonly records: ReadonlySet<number>;
   /** Offsets of the names in .dynstr. */
   readonly strings: readonly number[];
-  /** Their numbers, which no symbol may have any longer; see `unbindSymbols`. */
+  /** Version numbers that no symbol may use any more; see `unbindSymbols`. */
   readonly indices: ReadonlySet<number>;
 }
 
-/** Drop versions; a library all of whose versions go is dropped too. */
+/** Drop versions; a library left without any is dropped too. */
 export function dropNeededVersions(
   draft: Draft,
   isDropped: (version: NeededVersion) => boolean,
@@ -63,7 +63,7 @@ export function dropNeededVersions(
   };
 }
 
-/** A symbol with a version that no table has might be bound to one of those that go, or to one that stays. */
+/** If a symbol's version is in no table, it is unknown whether it belongs to a dropped version or to one that stays. */
 function requireKnownVersions(view: ElfView): void {
   if (view.dynamic?.value(DT.DT_VERSYM) === undefined) return;
   const known = new Set([0, VER_NDX_GLOBAL]);
@@ -134,14 +134,14 @@ function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[])
   }
 }
 
-/** Whether a section is that of a table, and not only of its type. */
+/** Whether a section describes the table of this tag, rather than just having the same type. */
 function isSectionOf(draft: Draft, {sh_type, sh_addr}: Shdr, tag: bigint): boolean {
   return tagsOfSections[sh_type] === tag && sh_addr === draft.value(tag);
 }
 
 /**
- * ld.so reads the first record without a look at the number, so an empty table must not be pointed at. DT_VERSYM
- * serves DT_VERDEF too, and goes only where that is not there. The section headers become unused ones.
+ * ld.so reads the first record without checking the count, so nothing may point to an empty table. DT_VERDEF uses
+ * DT_VERSYM too, so DT_VERSYM is removed only if there is no DT_VERDEF. The section headers become unused.
  */
 function removeTable(draft: Draft): void {
   const isLast = draft.value(DT.DT_VERDEF) === undefined;
@@ -158,7 +158,7 @@ function removeTable(draft: Draft): void {
   for (const [, section] of unused) Object.assign(section, nullSection);
 }
 
-/** The symbols that linkers make for each section have no use once it is gone. */
+/** Neutralize the STT_SECTION symbols that linkers create for each section, as they are useless without it. */
 function forgetSectionSymbols(draft: Draft, sections: ReadonlySet<number>): void {
   const {view} = draft;
   const size = Sym.size(view.format.elfClass);
@@ -180,7 +180,7 @@ function sizeOf({format}: ElfView, index: number | undefined): number {
   return (index === undefined ? Verneed : Vernaux).size(format.elfClass);
 }
 
-/** One library's records, in a row. */
+/** One library's records, back to back. */
 function layOut({format}: ElfView, {record, versions}: NeededVersions, isLast: boolean): Uint8Array[] {
   const [headSize, size] = [Verneed.size(format.elfClass), Vernaux.size(format.elfClass)];
   const vn_next = isLast ? 0 : headSize + versions.length * size;
@@ -191,7 +191,7 @@ function layOut({format}: ElfView, {record, versions}: NeededVersions, isLast: b
   return [head, ...tail];
 }
 
-/** Take the versions with these numbers off their symbols; returns the names of those that are not weak. */
+/** Remove the versions with these numbers from their symbols; returns the names of the symbols that are not weak. */
 export function unbindSymbols(draft: Draft, indices: ReadonlySet<number>): string[] {
   const {view} = draft;
   if (indices.size === 0 || view.dynamic?.value(DT.DT_VERSYM) === undefined) return [];

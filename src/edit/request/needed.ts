@@ -1,6 +1,6 @@
 /*
- * DT_NEEDED. Only the order among these entries means something (ld.so loads breadth-first in that order), so an
- * entry more takes a spare slot after the last entry of any kind, and the values move, not the slots.
+ * DT_NEEDED. Only the order among these entries matters (ld.so loads breadth-first in that order), so an extra entry
+ * takes a spare slot after the last entry of any kind, and the values move, not the slots.
  */
 import {DT} from '../../elf/constants.js';
 import {type Dyn, Verneed} from '../../elf/records.js';
@@ -17,8 +17,8 @@ import {refuseGlibcLoader, requireDynamic, requireLoaded} from './loaded.js';
 import {dropNeededVersions, unbindSymbols} from './needed-versions.js';
 
 /**
- * Plan one more library. `last` appends it unless it is there already; `first` puts it in front of all others,
- * and one that is there already moves.
+ * Plan another library. `last` appends it unless it is there already; `first` puts it in front of all others, moving it
+ * if it is there already.
  *
  * @throws ElfError NO_DYNAMIC, UNSAFE_EDIT for a static-pie program, NO_ROOM
  */
@@ -38,9 +38,9 @@ export function addNeeded(draft: Draft, name: string, where: 'first' | 'last'): 
 /**
  * Plan the removal of a library; nothing but a note where neither DT_NEEDED nor DT_VERNEED has it.
  *
- * ld.so demands that each library of DT_VERNEED is loaded (elf/dl-version.c), so the library's entry there goes
- * too, and the symbols that were bound to one of its versions are looked up without a version from then on.
- * Whether another library has them cannot be known here; the plan notes which ones must be found elsewhere.
+ * ld.so requires each library in DT_VERNEED to be loaded (elf/dl-version.c), so the library's entry there is removed
+ * too, and symbols that were bound to one of its versions are then looked up without a version. It is not known here
+ * whether another library defines them; the plan notes which ones must be found elsewhere.
  */
 export function removeNeeded(draft: Draft, name: string): EditResult {
   const {view} = draft;
@@ -63,10 +63,10 @@ export function removeNeeded(draft: Draft, name: string): EditResult {
 }
 
 /**
- * Plan other names for libraries, all at once, so that two may be swapped. The names in DT_VERNEED (vn_file)
- * follow, as ld.so looks them up among what is loaded. A name that is not there is passed over.
+ * Plan new names for libraries, all at once, so that two can be swapped. The names in DT_VERNEED (vn_file) change too,
+ * as ld.so looks them up among the loaded libraries. A name not found gets only a note.
  *
- * @throws ElfError UNSAFE_EDIT when a library with versions would get a name that ld.so does not find again
+ * @throws ElfError UNSAFE_EDIT when a library with versions would get a name that ld.so could not match
  */
 export function replaceNeeded(draft: Draft, names: Readonly<Record<string, string>>): EditResult {
   const {view} = draft;
@@ -108,8 +108,8 @@ export function replaceNeeded(draft: Draft, names: Readonly<Record<string, strin
 }
 
 /**
- * ld.so replaces tokens in DT_NEEDED, but not in DT_VERNEED: it would look for the library under a name that it does not
- * have, and abort (dl-version.c: Assertion `needed != NULL').
+ * ld.so replaces tokens in DT_NEEDED, but not in DT_VERNEED: it would look for the library under the unexpanded name
+ * and abort (dl-version.c: Assertion `needed != NULL').
  */
 function requireFindable({path}: ElfView, name: string): void {
   if (!hasStringToken(name)) return;
@@ -142,7 +142,7 @@ function neededEntries(draft: Draft): Entry[] {
   return draft.entries.filter(({d_tag}) => d_tag === DT.DT_NEEDED);
 }
 
-/** Give the DT_NEEDED slots these entries in order; slots that are missing are added at the end, spare ones go. */
+/** Put these entries into the DT_NEEDED slots in order; missing slots are added at the end, spare ones removed. */
 function setNeeded(draft: Draft, needed: readonly Entry[]): void {
   const slots = neededEntries(draft);
   const fresh = new Map(slots.map((slot, i) => [slot, needed[i]]));
@@ -150,12 +150,12 @@ function setNeeded(draft: Draft, needed: readonly Entry[]): void {
   draft.entries = [...kept, ...needed.slice(slots.length)];
 }
 
-/** A misspelt name must not pass for a library that is gone. */
+/** Without a note, a misspelt name would look like a library removed or replaced. */
 function describeAbsent(name: string, done: string, needed: readonly string[]): string {
   return `${name} is not in DT_NEEDED and was not ${done}; in DT_NEEDED: ${needed.join(', ') || 'nothing'}`;
 }
 
-/** Notes are for people: a few names tell which library is missed. */
+/** Notes are for people: a few names are enough to tell which library is missing. */
 function describeRequired(library: string, symbols: readonly string[]): string {
   const shown = symbols.slice(0, 5).join(', ');
   const more = symbols.length > 5 ? ` and ${symbols.length - 5} more` : '';

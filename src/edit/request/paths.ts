@@ -1,5 +1,5 @@
 /*
- * DT_RPATH and DT_RUNPATH. glibc takes one of them: an object with both has its DT_RPATH ignored. So setting one
+ * DT_RPATH and DT_RUNPATH. glibc uses only one of them: it ignores DT_RPATH in an object with both. So setting one
  * replaces the other, and an object never ends up with two.
  */
 
@@ -16,7 +16,7 @@ export type PathTag = typeof DT.DT_RPATH | typeof DT.DT_RUNPATH;
 const isPath = ({d_tag}: {readonly d_tag: bigint}) => d_tag === DT.DT_RPATH || d_tag === DT.DT_RUNPATH;
 
 /**
- * Plan a library search path under one tag, replacing whatever DT_RPATH or DT_RUNPATH there was.
+ * Plan a library search path under one tag, replacing any DT_RPATH or DT_RUNPATH.
  *
  * @throws ElfError NO_DYNAMIC for a static program, NO_ROOM when there is no slack, UNSAFE_EDIT when the path has an element
  *   of the old one that is not UTF-8
@@ -35,8 +35,8 @@ export function setSearchPath(draft: Draft, tag: PathTag, path: string): EditRes
 }
 
 /**
- * Plan directories at the end of the search path that counts, or a DT_RUNPATH where there is none. A directory
- * that is in the path already would never be reached a second time and is not added.
+ * Plan directories at the end of the effective search path, or a new DT_RUNPATH if there is none. A directory already
+ * in the path is not added: searching it twice is useless.
  */
 export function addToSearchPath(draft: Draft, path: string): EditResult {
   const {view} = draft;
@@ -49,7 +49,7 @@ export function addToSearchPath(draft: Draft, path: string): EditResult {
   return setSearchPath(draft, tag, old === '' ? fresh.join(':') : [old, ...fresh].join(':'));
 }
 
-/** Plan the same search path under the other tag; nothing where there is no path. */
+/** Plan the same search path under another tag; does nothing if there is no path. */
 export function convertSearchPath(draft: Draft, to: PathTag): EditResult {
   const {view} = draft;
   requireDynamic(view);
@@ -57,7 +57,7 @@ export function convertSearchPath(draft: Draft, to: PathTag): EditResult {
   return tag === undefined ? unchanged(view) : setSearchPath(draft, to, path);
 }
 
-/** Plan the removal of DT_RPATH and DT_RUNPATH, and of their strings where nothing else uses them. */
+/** Plan the removal of DT_RPATH and DT_RUNPATH, and of their strings unless something else uses them. */
 export function removeSearchPath(draft: Draft): EditResult {
   const {view} = draft;
   const dynamic = requireDynamic(view);
@@ -68,7 +68,7 @@ export function removeSearchPath(draft: Draft): EditResult {
   return layOut(draft);
 }
 
-/** The path that ld.so takes: DT_RUNPATH where there is one. */
+/** The path that ld.so uses: DT_RUNPATH if there is one, else DT_RPATH. */
 function searchPathOf({dynamic}: ElfView): {tag: PathTag | undefined; path: string} {
   if (dynamic?.runpath !== undefined) return {tag: DT.DT_RUNPATH, path: dynamic.runpath};
   if (dynamic?.rpath !== undefined) return {tag: DT.DT_RPATH, path: dynamic.rpath};

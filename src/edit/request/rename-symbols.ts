@@ -1,10 +1,11 @@
 /*
  * Renaming dynamic symbols.
  *
- * A name is in .dynstr, and its hash decides where ld.so looks for it. DT_HASH lists symbols in chains of any
- * order, so it is filled anew and nothing else moves. DT_GNU_HASH wants the exported symbols sorted by bucket, so
- * they change places, and with them what counts symbols by their place: DT_VERSYM and the relocations. MIPS cannot
- * sort its symbols (they follow the GOT), so DT_MIPS_XHASH has a table of places instead, and only that is sorted.
+ * A name is in .dynstr, and its hash decides where ld.so looks for it. DT_HASH lists symbols in chains of any order, so
+ * it is rebuilt and nothing else moves. DT_GNU_HASH requires the exported symbols sorted by bucket, so they change
+ * places, and everything that refers to symbols by index is updated: DT_VERSYM and the relocations. MIPS cannot sort
+ * its symbols (they follow the order of the GOT), so DT_MIPS_XHASH has a table of indexes instead, and only that is
+ * sorted.
  */
 import {DT, EM, machineDT, SHN} from '../../elf/constants.js';
 import {gnuHash, sysvHash} from '../../elf/hash.js';
@@ -23,10 +24,11 @@ import {reorderSymbols} from './symbol-order.js';
 import {requireSymbols} from './symbol-table.js';
 
 /**
- * Plan other names for dynamic symbols, defined here or wanted from elsewhere, all at once. Versions stay. A name
- * that is not there is passed over.
+ * Plan new names for dynamic symbols, defined or undefined, all at once. Versions stay. A name not found gets only a
+ * note.
  *
- * @throws ElfError UNSAFE_EDIT when symbols would have to change places and something unknown may count them
+ * @throws ElfError UNSAFE_EDIT when symbols would have to change places and something unknown may refer to them by
+ *   index
  */
 export function renameSymbols(draft: Draft, names: Readonly<Record<string, string>>): EditResult {
   const {view} = draft;
@@ -60,7 +62,10 @@ export function renameSymbols(draft: Draft, names: Readonly<Record<string, strin
   return encode(draft);
 }
 
-/** Of two definitions of one name it is left to chance which is found; with versions there may well be two. */
+/**
+ * Which of two definitions of a name is found is arbitrary; that is only a note, as versions make two definitions
+ * legitimate.
+ */
 function duplicateDefinitions(
   symbols: readonly Sym[],
   names: readonly string[],
@@ -75,10 +80,12 @@ function duplicateDefinitions(
     .map(({to}) => `${to} is now defined twice`);
 }
 
-/** A map may name the symbols of a whole set of libraries; a few names tell that some are not here. */
+/**
+ * A map may list the symbols of a whole set of libraries; a few notes are enough to show that some are missing here.
+ */
 const mostNotes = 5;
 
-/** The largest libraries export some hundred thousand. */
+/** The largest libraries export a few hundred thousand. */
 const mostSymbols = 1 << 22;
 
 function tooMany({path}: ElfView, count: number): ElfError {
@@ -110,7 +117,7 @@ function placeNames(draft: Draft, table: SymbolTable, renamed: readonly Renamed[
   return placeStrings(draft, texts, {released: [...new Set(released)], withdrawn: {symbols}});
 }
 
-/** The symbols as they are in the draft: those of sections that moved have new values. */
+/** The symbols as the draft has them: symbols in moved sections have new values. */
 function readSymbols(draft: Draft, {offset, count}: SymbolTable): Sym[] {
   const size = Sym.size(draft.view.format.elfClass);
   const bytes = draft.read(offset + distanceMoved(draft, DT.DT_SYMTAB), count * size);

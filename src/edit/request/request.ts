@@ -4,35 +4,35 @@ import {longestInterpreter} from '../../elf/view.js';
 import {ElfError, printable} from '../../errors.js';
 import {type PayloadChoice, payloadChoices} from '../layout/payload.js';
 
-/** What to change. The fields are carried out in the order in which they are declared here. */
+/** What to change. The fields are applied in the order they are declared here. */
 export interface EditRequest {
   /** The dynamic loader that PT_INTERP names; an absolute path of at most 4,095 bytes. */
   readonly interpreter?: string;
   /** Accept an interpreter path that the kernel would look up from the current directory. Default false. */
   readonly allowRelative?: boolean;
-  /** Give `interpreter` also to a file that has none, as a library that should be executable. Default false. */
+  /** Add `interpreter` to a file that has none, such as a library that should be executable. Default false. */
   readonly addInterpreter?: boolean;
-  /** Search path under DT_RPATH; replaces DT_RUNPATH too. */
+  /** Search path to store as DT_RPATH; also replaces DT_RUNPATH. */
   readonly rpath?: string;
-  /** Search path under DT_RUNPATH; replaces DT_RPATH too. */
+  /** Search path to store as DT_RUNPATH; also replaces DT_RPATH. */
   readonly runpath?: string;
-  /** Keep the search path that there is, under this tag. */
+  /** Keep the existing search path, but under this tag. */
   readonly convertRpath?: 'rpath' | 'runpath';
-  /** Directories to append to the search path that there is, else to a new DT_RUNPATH. */
+  /** Directories to append to the existing search path, or to a new DT_RUNPATH if there is none. */
   readonly addRpath?: string;
   /** Remove DT_RPATH and DT_RUNPATH. */
   readonly removeRpath?: boolean;
-  /** Libraries to append to DT_NEEDED, in this order; one that is there already stays where it is. */
+  /** Libraries to append to DT_NEEDED, in this order; one already there keeps its place. */
   readonly addNeeded?: readonly string[];
-  /** Libraries to put in front of all others, each before those given earlier; one that is there already moves. */
+  /** Libraries to put in front of all others, each before those given earlier; one already there moves. */
   readonly addNeededFirst?: readonly string[];
-  /** Libraries to take out of DT_NEEDED and DT_VERNEED; one that is not there is passed over. */
+  /** Libraries to remove from DT_NEEDED and DT_VERNEED; one not found is ignored. */
   readonly removeNeeded?: readonly string[];
-  /** Old name of a library to its new one, in DT_NEEDED and DT_VERNEED. */
+  /** Maps the old name of a library to its new one, in DT_NEEDED and DT_VERNEED. */
   readonly replaceNeeded?: Readonly<Record<string, string>>;
-  /** The name that a library goes by. */
+  /** The library's own name (DT_SONAME). */
   readonly soname?: string;
-  /** Whether ld.so leaves its default directories and cache out of the search (DF_1_NODEFLIB). */
+  /** Whether ld.so skips its default directories and its cache (DF_1_NODEFLIB). */
   readonly noDefaultLib?: boolean;
   /** Whether the stack is executable (PT_GNU_STACK). */
   readonly execStack?: boolean;
@@ -42,23 +42,23 @@ export interface EditRequest {
   readonly addDebugTag?: boolean;
   /** Dynamic symbols that lose their version. */
   readonly clearSymbolVersions?: readonly string[];
-  /** Old name of a dynamic symbol to its new one. */
+  /** Maps the old name of a dynamic symbol to its new one. */
   readonly renameSymbols?: Readonly<Record<string, string>>;
   /**
-   * Alignment in bytes of a new segment, a power of two from 4096 to 2^30. Without it a new segment is aligned like
-   * the file's own.
+   * Alignment in bytes of a new segment, a power of two from 4096 to 2^30. By default it is aligned like the file's own
+   * segments.
    */
   readonly pageSize?: number;
   /**
-   * What to do with bytes after the program when the file has to grow: `keep` their offset, `move` them to the new
-   * end, or `keep-and-repeat`: keep them and repeat the last ones at the new end. Known kinds survive only one of the
-   * three, which is taken without being asked for; with bytes of another kind such an edit is refused without it.
+   * What to do with bytes after the program when the file has to grow: `keep` their offset, `move` them to the new end,
+   * or `keep-and-repeat`: keep them and repeat the last ones at the new end. Each known kind survives only one of the
+   * three, which is the default; for unknown bytes there is no default, and such an edit is refused unless this is set.
    */
   readonly payload?: PayloadChoice;
 }
 
 /**
- * Refuse a request that no file could carry out.
+ * Refuse a request that is invalid for every file.
  *
  * @throws ElfError BAD_REQUEST naming the value
  */
@@ -78,7 +78,7 @@ export function checkRequest(request: EditRequest): void {
 
 type Check = (field: string, value: unknown) => void;
 
-/** JavaScript callers have no compiler to tell them. */
+/** Type checks at run time, as JavaScript callers have no compiler to do them. */
 const checks: Readonly<Record<keyof EditRequest, Check>> = {
   interpreter: checkString,
   allowRelative: checkBoolean,
@@ -158,7 +158,7 @@ function checkMap(field: string, value: unknown): void {
   for (const names of Object.entries(value)) for (const name of names) checkName(field, name);
 }
 
-/** A Map has no fields: what it holds would be passed over. */
+/** Excludes a Map: Object.entries() finds nothing in it, so its contents would be ignored. */
 function isPlain(value: unknown): value is object {
   return tagOf(value) === 'Object';
 }
@@ -194,7 +194,7 @@ function checkOsAbi(name: string): void {
   });
 }
 
-/** readelf and linkers take what follows an @ for a version. */
+/** readelf and linkers treat the text after an @ as a version. */
 function checkSymbol(name: string): void {
   if (!name.includes('@')) return;
   throw new ElfError('BAD_REQUEST', 'a symbol name contains an @', {got: quote(name), value: name});

@@ -5,10 +5,10 @@ import {layOut} from '../layout/lay-out.js';
 import {isProgram, refuseGlibcLoader, requireLoaded} from './loaded.js';
 
 /**
- * Plan the name that a library goes by (DT_SONAME), added where there is none. The base entry of DT_VERDEF, which
- * linkers give the same name, stays: nothing looks it up.
+ * Plan a new DT_SONAME, added if there is none. The base entry of DT_VERDEF, which linkers give the same name, stays:
+ * nothing looks it up.
  *
- * @throws ElfError UNSUPPORTED for a program, which no file asks for by such a name
+ * @throws ElfError UNSUPPORTED for a program, as no file loads it by soname
  */
 export function setSoname(draft: Draft, name: string): EditResult {
   const {view} = draft;

@@ -1,7 +1,6 @@
 /*
- * Letting dynamic symbols change places. Their number is what DT_VERSYM and every relocation know them by, and both
- * follow. Anything else that counts symbols would be left wrong, so a file with tables of an unknown kind keeps its
- * order, and the edit is refused.
+ * Reorder dynamic symbols. DT_VERSYM and relocations refer to them by number, so both are updated. Anything else that
+ * uses symbol numbers would become wrong, so the edit is refused for a file with tables of an unknown kind.
  */
 import {DT, dynamicTagName, EM, SHT} from '../../elf/constants.js';
 import {Rel, Rela, Sym} from '../../elf/records.js';
@@ -15,7 +14,7 @@ import {writeAtTable} from '../layout/moved-tables.js';
 import {readVersym, writeVersym} from './symbol-table.js';
 
 /**
- * Write the dynamic symbols in an order.
+ * Write the dynamic symbols in the given order.
  *
  * @param order for each place the number of the symbol to put there
  */
@@ -38,7 +37,7 @@ export function reorderSymbols(draft: Draft, symbols: readonly Sym[], order: rea
   for (const table of relocationTables(view)) moveReferences(draft, table, places);
 }
 
-/** A table of relocations; those of the PLT may be the end of the others. */
+/** A table of relocations; the PLT's table may be the tail of another one. */
 type RelocationTable = ReturnType<typeof relocationTables>[number];
 
 function moveReferences(draft: Draft, table: RelocationTable, places: ReadonlyMap<number, number>): void {
@@ -84,7 +83,7 @@ function requireKnownTables(view: ElfView): void {
   }
 }
 
-/** Tags whose tables hold symbol numbers, and which no file of today has. */
+/** Tags whose tables hold symbol numbers; current linkers do not produce them. */
 const countingTags: ReadonlySet<bigint> = new Set([
   DT.DT_SYMTAB_SHNDX,
   DT.DT_SYMINFO,

@@ -6,10 +6,10 @@ import type {Draft} from '../layout/draft.js';
 import {distanceMoved} from '../layout/moved-tables.js';
 
 /**
- * The dynamic symbol table, with a count that is safe to write by.
+ * The dynamic symbol table, with a count that is reliable enough for writing.
  *
- * Where nothing says the count, it is taken from where the next table begins. That is right as long as every
- * entry looks like a symbol, and then only; zeros at the end are what a table that moved away has left.
+ * If the file does not record the count, it is derived from the start of the next table. That is trusted only if every
+ * entry looks like a symbol; zeros at the end are the remains of a table that moved away.
  *
  * @throws ElfError NO_DYNAMIC when there is none, UNSAFE_EDIT when its length cannot be known
  */
@@ -35,7 +35,7 @@ export function requireSymbols(view: ElfView): SymbolTable {
 /** Bytes of one DT_VERSYM entry. */
 const versymSize = 2;
 
-/** Read DT_VERSYM, one number a symbol. */
+/** Read DT_VERSYM, one number per symbol. */
 export function readVersym(view: ElfView, count: number): Uint16Array {
   const offset = view.offsetOfAddress(view.dynamic?.value(DT.DT_VERSYM) ?? 0n);
   if (offset === undefined)
@@ -47,7 +47,7 @@ export function readVersym(view: ElfView, count: number): Uint16Array {
   );
 }
 
-/** Write DT_VERSYM, unless the draft has given it up. */
+/** Write DT_VERSYM, unless the draft has removed it. */
 export function writeVersym(draft: Draft, versym: Uint16Array): void {
   const {view} = draft;
   if (draft.value(DT.DT_VERSYM) === undefined) return;

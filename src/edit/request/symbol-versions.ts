@@ -8,9 +8,9 @@ import {dropNeededVersions} from './needed-versions.js';
 import {readVersym, requireSymbols, writeVersym} from './symbol-table.js';
 
 /**
- * Plan that symbols carry no version (VER_NDX_GLOBAL), so that any version of them will do. A needed version
- * that the last of its symbols leaves is dropped from DT_VERNEED: ld.so would go on demanding it. One that never
- * had a symbol (GLIBC_ABI_DT_RELR) stays.
+ * Plan the removal of the versions of symbols (VER_NDX_GLOBAL), so that any version will do. A needed version that no
+ * symbol uses any more is dropped from DT_VERNEED: ld.so would still require it. One that never had a symbol
+ * (GLIBC_ABI_DT_RELR) stays.
  */
 export function clearSymbolVersions(draft: Draft, names: readonly string[]): EditResult {
   const {view} = draft;

@@ -8,7 +8,7 @@ import {readDefinedVersions, readNeededVersions, versionIndex} from '../versions
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
 
-/** Dynamic symbols: their names, their versions, and that what is defined here is in memory. */
+/** Check dynamic symbols: their names, their versions, and that those defined here are in memory. */
 export function checkBindings(view: ElfView): Problem[] {
   const table = dynamicSymbolTable(view);
   const {dynamic, format} = view;
@@ -49,7 +49,7 @@ export function checkBindings(view: ElfView): Problem[] {
   return problems;
 }
 
-/** More than the caller lists. */
+/** More problems than the caller lists. */
 const enough = 100;
 
 function isAddress(st_shndx: number, st_info: number): boolean {
@@ -58,7 +58,7 @@ function isAddress(st_shndx: number, st_info: number): boolean {
   return isPlaced && type !== STT.STT_TLS && type !== STT.STT_SECTION;
 }
 
-/** For each number that a symbol may have, 1 where there is such a version. */
+/** For each version index that a symbol may have, 1 if there is such a version. */
 function versionNumbers(view: ElfView): Uint8Array {
   const numbers = new Uint8Array(1 << 15);
   for (const {versions} of readNeededVersions(view))

@@ -1,5 +1,6 @@
 /*
- * The entries of a dynamic section among themselves: what one needs beside it, and where those lead that are no tables.
+ * How the entries of a dynamic section fit together: which others each one needs, and where those that are not tables
+ * point.
  */
 import {hex} from '../../errors.js';
 import {DT, dynamicTagName, PT} from '../constants.js';
@@ -24,7 +25,7 @@ export function say(
   };
 }
 
-/** Loaders do not read what follows the first DT_NULL, so an entry there was meant to be one. */
+/** Loaders stop at the first DT_NULL, so an entry after it has no effect, though somebody meant it to. */
 export function* checkAfterEnd(view: ElfView, dynamic: DynamicSection): Generator<Problem> {
   const size = Dyn.size(view.format.elfClass);
   const start = dynamic.entries.length + 1;
@@ -40,10 +41,10 @@ export function* checkAfterEnd(view: ElfView, dynamic: DynamicSection): Generato
   }
 }
 
-/** Linkers leave a handful of spare slots; a damaged length must not make it all of a file. */
+/** Linkers leave a handful of spare slots; a damaged length must not turn that into the whole file. */
 const mostAfterEnd = 1024;
 
-/** What an entry is of no use without. A size that is 0 needs no place. */
+/** For each tag, the tags that it is useless without. A size of 0 needs no address. */
 const companions: readonly (readonly [bigint, readonly bigint[]])[] = [
   [DT.DT_STRTAB, [DT.DT_STRSZ]],
   [DT.DT_STRSZ, [DT.DT_STRTAB]],
@@ -74,7 +75,7 @@ export function* checkCompany(view: ElfView, dynamic: DynamicSection): Generator
   }
 }
 
-/** Tags that lead to code or to the GOT. */
+/** Tags that point to code or to the GOT. */
 const pointers: readonly bigint[] = [
   DT.DT_INIT,
   DT.DT_FINI,

@@ -8,7 +8,7 @@ import type {ElfView} from '../view.js';
 import {checkAfterEnd, checkCompany, checkPointers, say} from './dynamic-entries.js';
 import type {Problem} from './problem.js';
 
-/** The dynamic section: ends, has what ld.so needs, points into what is mapped, counts in whole records. */
+/** The dynamic section ends, has what ld.so needs, points into mapped memory, and holds whole records. */
 export function* checkDynamic(view: ElfView): Generator<Problem> {
   const {dynamic} = view;
   if (dynamic === undefined) return;
@@ -26,14 +26,14 @@ export function* checkDynamic(view: ElfView): Generator<Problem> {
   yield* checkEntrySizes(view, dynamic);
 }
 
-/** A search path from which libraries of the working directory are loaded. */
+/** A search path that loads libraries from the working directory. */
 export function* noteRelativePath({dynamic}: ElfView): Generator<Problem> {
   const relative = relativeInWords(dynamic?.runpath ?? dynamic?.rpath);
   if (dynamic === undefined || relative === undefined) return;
   yield {code: 'RELATIVE_PATH', message: `search path: ${relative}`, offset: dynamic.offset};
 }
 
-/** Tags of which the last one would win in silence. */
+/** Tags that must not repeat: the last one would silently win. */
 const singleTags: ReadonlySet<bigint> = new Set([
   DT.DT_HASH,
   DT.DT_STRTAB,
@@ -106,7 +106,7 @@ function* checkLocated(view: ElfView, dynamic: DynamicSection): Generator<Proble
   }
 }
 
-/** Tags that come in pairs: where something is, and how many bytes of it there are. */
+/** Tags that come in pairs: the address of something and its size in bytes. */
 const ranges: readonly (readonly [bigint, bigint])[] = [
   [DT.DT_STRTAB, DT.DT_STRSZ],
   [DT.DT_RELA, DT.DT_RELASZ],

@@ -1,7 +1,7 @@
 /*
- * Do the hash tables lead to every symbol? They are asked as ld.so asks them (do_lookup_x in elf/dl-lookup.c): by the
- * bucket of the name's hash, along the chain, through the bloom filter. Names are hashed in place; only one
- * that is to be complained of is read.
+ * Do the hash tables lead to every symbol? Look them up as ld.so does (do_lookup_x in elf/dl-lookup.c): by the bucket
+ * of the name's hash, along the chain, through the bloom filter. Names are hashed in place; a name is decoded only to
+ * report it.
  */
 import {DT} from '../constants.js';
 import {hashGnu, hashSysv, type NameHash} from '../hash.js';
@@ -30,7 +30,7 @@ export function* checkHashTables(view: ElfView): Generator<Problem> {
   yield* checkGnu(view, table, names);
 }
 
-/** The names of the first symbols, read when the first is asked for. */
+/** The names of the dynamic symbols, read when first needed. */
 class Names {
   readonly #view: ElfView;
   readonly #table: SymbolTable;
@@ -77,7 +77,7 @@ function* checkSysv(view: ElfView, {exact, count}: SymbolTable, names: Names): G
   else if (exact && hashWordSize(view) === 4) yield* checkChains(view, offset, {nbucket, nchain}, names);
 }
 
-/** Walk each chain; more steps than symbols mean that one of them is a ring. */
+/** Walk each chain; more steps than symbols mean that a chain is circular. */
 function* checkChains(
   view: ElfView,
   offset: number,
@@ -126,7 +126,7 @@ function* checkGnu(view: ElfView, {exact, count}: SymbolTable, names: Names): Ge
   else yield say('BAD_COUNT', `the chains end at symbol ${table.symbolCount} of ${count}`);
 }
 
-/** Look every hashed symbol up. */
+/** Look up every hashed symbol. */
 function* checkHashed(
   view: ElfView,
   {header, offset, bloom, chains: chainsAt, symbolCount: count = 0}: GnuHashTable,

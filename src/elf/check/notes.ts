@@ -5,7 +5,7 @@ import type {ElfView} from '../view.js';
 import {isWithoutBytes} from '../without-bytes.js';
 import type {Problem} from './problem.js';
 
-/** A note whose own lengths lead past its section or segment: readers stop there, and what follows is not seen. */
+/** A note whose own lengths run past its section or segment: readers stop there and miss what follows. */
 export function* checkNotes(view: ElfView): Generator<Problem> {
   if (isWithoutBytes(view, PT.PT_NOTE)) return;
   for (const {offset, end, limit} of findBrokenNotes(view)) {

@@ -1,6 +1,6 @@
 /*
- * Structures that overlap, so that changing one changes another: headers, segments that describe
- * bytes of their own, tables that DT_* entries lead to, and sections with the program's own content.
+ * Structures that overlap, so that changing one changes another: headers, segments that own their bytes, tables that
+ * DT_* entries point at, and sections with the program's own content.
  */
 import {ElfError} from '../../errors.js';
 import {RangeSet} from '../../source/range-set.js';
@@ -12,7 +12,7 @@ import {dynamicTables, sizedBySymbols} from '../tables.js';
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
 
-/** Bytes that can only be one thing are. */
+/** No byte belongs to two structures that must not share it. */
 export function* checkOverlaps(view: ElfView): Generator<Problem> {
   const message = findOverlap(view) ?? findIntruder(view);
   if (message !== undefined) yield {code: 'OVERLAP', message, offset: 0};
@@ -26,7 +26,7 @@ interface Owned {
   readonly group: string;
 }
 
-/** Two structures that share bytes which can only be one of them. */
+/** Find two structures that share bytes that only one of them can own. */
 export function findOverlap(view: ElfView): string | undefined {
   const owned = [...headers(view), ...symbols(view), ...segments(view), ...tables(view)]
     .filter(({start, end}) => end > start)
@@ -50,7 +50,7 @@ function headers(view: ElfView): Owned[] {
   ];
 }
 
-/** The symbols of debuggers, which follow what an edit moves, and the names of sections. */
+/** The debuggers' symbol table, which an edit updates when it moves things, and the section names. */
 function symbols({sectionHeaders, e_shstrndx}: ElfView): Owned[] {
   return sectionHeaders
     .filter(({sh_type}, i) => sh_type === SHT.SHT_SYMTAB || (sh_type === SHT.SHT_STRTAB && i === e_shstrndx))
@@ -63,7 +63,7 @@ function owned(what: string, start: number, size: number, group = what): Owned {
   return {what, start, end: start + size, group};
 }
 
-/** Segments that describe bytes of their own; the others contain what belongs to something else. */
+/** Segments that own their bytes; the others contain bytes that belong to something else. */
 function segments(view: ElfView): Owned[] {
   return view.programHeaders
     .filter(
@@ -77,7 +77,7 @@ function segments(view: ElfView): Owned[] {
 
 const notes: ReadonlySet<number> = new Set([PT.PT_NOTE]);
 
-/** Where patchelf moved the program headers to where a note was, PT_NOTE still points there; such programs run. */
+/** If patchelf moved the program headers to the place of a note, PT_NOTE still points there; such programs run. */
 function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boolean {
   const {e_phoff} = view.header;
   const end = e_phoff + view.programHeaders.length * Phdr.size(view.format.elfClass);
@@ -85,8 +85,8 @@ function coversHeaders(view: ElfView, {p_type, p_offset, p_filesz}: Phdr): boole
 }
 
 /**
- * PT_GNU_PROPERTY is in a note like any other. Where patchelf 0.14 made room for more program headers, it
- * moved the note and left this pointing at the headers: such programs run, are many, and can be edited.
+ * PT_GNU_PROPERTY is inside an ordinary note. When patchelf 0.14 made room for more program headers, it moved the note
+ * and left this segment pointing at the headers; such programs are common, run, and can be edited.
  */
 const containers: ReadonlySet<number> = new Set([
   PT.PT_NULL,
@@ -105,7 +105,7 @@ const tables = memoizedPerView((view): readonly Owned[] => {
     return dynamicTables(view).map(({tag, offset, size}) => {
       const name = dynamicTagName(tag, view.header.e_machine);
       const hasUnknownSize = isGuessed && tag !== DT.DT_GNU_HASH && sizedBySymbols.has(tag);
-      // Of a table without a known length the beginning at least is its own.
+      // If the length of a table is unknown, at least its first byte belongs to it.
       const known = hasUnknownSize ? Math.min(size, 1) : size;
       return owned(name, offset, known, relocationTags.has(tag) ? 'relocations' : name);
     });
@@ -115,7 +115,7 @@ const tables = memoizedPerView((view): readonly Owned[] => {
   }
 });
 
-/** A table that is longer than the segment which maps it has bytes that an edit may take for free ones. */
+/** Find a table that runs past the segment that maps it: an edit might mistake the rest for free space. */
 export function findOverrun(view: ElfView): string | undefined {
   const loads = new RangeSet(
     view.programHeaders
@@ -126,7 +126,7 @@ export function findOverrun(view: ElfView): string | undefined {
   return hit && `${hit.what} is larger than its segment`;
 }
 
-/** A section with content of the program's own where a header or a table of the linker's is. */
+/** Find a section of program content that overlaps a header or one of the linker's tables. */
 export function findIntruder(view: ElfView): string | undefined {
   const interpreter = view.segment(PT.PT_INTERP);
   const isInterpreter = ({sh_offset, sh_size}: Shdr) =>

@@ -4,16 +4,16 @@ import type {ElfView} from '../view.js';
 export interface Problem {
   /** Stable, for scripts. */
   readonly code: string;
-  /** What is wrong, with the place, in words. */
+  /** What is wrong and where, in words. */
   readonly message: string;
-  /** File offset of the record that says it. */
+  /** File offset of the faulty record. */
   readonly offset: number;
 }
 
-/** One rule: what it finds wrong, as it finds it. It may throw what the view throws for damage. */
+/** A rule yields problems as it finds them. It may throw what the view throws for a damaged file. */
 export type Rule = (view: ElfView) => Iterable<Problem>;
 
-/** Is a number a power of two? */
+/** Whether a number is a power of two. */
 export function isPowerOfTwo(value: number): boolean {
   return value > 0 && Number.isInteger(Math.log2(value));
 }

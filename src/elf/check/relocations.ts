@@ -38,5 +38,5 @@ export function checkRelocations(view: ElfView): Problem[] {
   return problems;
 }
 
-/** More than the caller lists. */
+/** More problems than the caller lists. */
 const enough = 100;

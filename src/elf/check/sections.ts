@@ -61,7 +61,7 @@ function* checkLinks(view: ElfView, section: Shdr, i: number): Generator<Problem
     yield say(view, i, 'BAD_INFO', `sh_info ${sh_info} is greater than the number of symbols`);
 }
 
-/** In a debug file what the program holds is NOBITS. */
+/** In a debug file, sections whose bytes are left in the program are NOBITS. */
 function isStripped(view: ElfView, index: number): boolean {
   return view.sectionHeaders[index]?.sh_type === SHT.SHT_NOBITS;
 }
@@ -93,8 +93,8 @@ function* checkPlace(view: ElfView, section: Shdr, i: number): Generator<Problem
 }
 
 /**
- * What a separate debug file keeps of the loaded sections is wherever there was space. gdb's gcore says of the notes of a
- * core file that they are loaded, to no address.
+ * Whether a PT_LOAD must map a section. A separate debug file keeps loaded sections wherever there was space, and gdb's
+ * gcore marks the notes of a core file as loaded, but gives no address.
  */
 function isMappedSection(view: ElfView, {sh_type, sh_flags, sh_size}: Shdr): boolean {
   if (view.header.e_type === ET.ET_CORE && sh_type === SHT.SHT_NOTE) return false;
@@ -102,16 +102,16 @@ function isMappedSection(view: ElfView, {sh_type, sh_flags, sh_size}: Shdr): boo
   return isLoaded && view.segment(PT.PT_LOAD) !== undefined && !isOfDebugFile(view);
 }
 
-/** It takes a look at all sections, and is asked for each. */
+/** Memoized because it looks at all sections and is called for each. */
 const isOfDebugFile = memoizedPerView((view) => isDebugFile(view));
 
-/** strip leaves such a section out of the program that needs it. */
+/** Whether a section is mapped without SHF_ALLOC: strip removes it, although the program needs it. */
 function isMappedUnsaid(view: ElfView, {sh_flags, sh_addr, sh_offset, sh_size}: Shdr): boolean {
   const isAlloc = (sh_flags & SHF.SHF_ALLOC) !== 0;
   return !isAlloc && sh_addr !== 0n && sh_size > 0 && view.offsetOfAddress(sh_addr) === sh_offset;
 }
 
-/** What the dynamic section says of the only section of a type. */
+/** The address that the dynamic section gives for the only section of this type. */
 function pointedAt(view: ElfView, {sh_type, sh_flags}: Shdr): bigint | undefined {
   const tag = tagsOfSections[sh_type];
   return tag === undefined || (sh_flags & SHF.SHF_ALLOC) === 0 ? undefined : view.dynamic?.value(tag);

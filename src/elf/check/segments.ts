@@ -12,7 +12,7 @@ function say(view: ElfView, index: number, code: string, what: string): Problem 
   return {code, message: `segment ${index} (${type}): ${what}`, offset};
 }
 
-/** Types of which a file has one at most. */
+/** Segment types that may occur at most once. */
 const singleTypes: ReadonlySet<number> = new Set([
   PT.PT_DYNAMIC,
   PT.PT_INTERP,
@@ -23,7 +23,7 @@ const singleTypes: ReadonlySet<number> = new Set([
   PT.PT_GNU_EH_FRAME,
 ]);
 
-/** What holds for the table of program headers as a whole. */
+/** Rules for the program header table as a whole. */
 export function* checkTable(view: ElfView): Generator<Problem> {
   const seen = new Set<number>();
   for (const [i, {p_type}] of view.programHeaders.entries()) {
@@ -32,7 +32,7 @@ export function* checkTable(view: ElfView): Generator<Problem> {
   }
 }
 
-/** LOADs are in the file, and are congruent to their offsets. */
+/** Segments are inside the file, and the addresses of LOADs are congruent to their offsets. */
 export function* checkLoads(view: ElfView): Generator<Problem> {
   for (const [i, segment] of view.programHeaders.entries()) {
     const {p_type, p_offset, p_vaddr, p_filesz, p_memsz, p_align} = segment;
@@ -55,7 +55,7 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
         'FILESZ_ABOVE_MEMSZ',
         `p_filesz ${hex(p_filesz)} is greater than p_memsz ${hex(p_memsz)}`,
       );
-    // An empty one maps nothing, wherever it says that it does.
+    // An empty LOAD maps nothing, whatever address it gives.
     if (p_type !== PT.PT_LOAD || (p_memsz === 0 && p_filesz === 0)) continue;
     if (p_align > 1 && (p_vaddr - BigInt(p_offset)) % BigInt(p_align) !== 0n) {
       const what = `p_vaddr ${hex(p_vaddr)} and p_offset ${hex(p_offset)} differ modulo p_align ${hex(p_align)}`;
@@ -64,12 +64,15 @@ export function* checkLoads(view: ElfView): Generator<Problem> {
   }
 }
 
-/** LOADs ascend and do not overlap, in what the kernel and a loader map by the first and the last of them. */
+/**
+ * LOADs ascend and do not overlap in files that the kernel or a loader maps as one range, from the first LOAD to the
+ * last.
+ */
 export function checkOrder(view: ElfView): Problem[] {
   return mapsItself(view) ? [] : [...disorder(view)];
 }
 
-/** Boot loaders put each LOAD where it says, and that of the x86 kernel's per-CPU data is at 0, after the first. */
+/** Boot loaders put each LOAD where it says; the x86 kernel's per-CPU data has a LOAD at 0 that is not the first. */
 export function noteOrder(view: ElfView): Problem[] {
   return mapsItself(view) ? [...disorder(view)] : [];
 }
@@ -87,21 +90,21 @@ function* disorder(view: ElfView): Generator<Problem> {
   }
 }
 
-/** A static PIE and a loader, which need nothing, are mapped by somebody else all the same. */
+/** Whether no loader maps the file. A static PIE or a loader needs no library, but does not map itself either. */
 function mapsItself(view: ElfView): boolean {
   return !isLoadedByLoader(view) && view.segment(PT.PT_DYNAMIC) === undefined;
 }
 
 /**
  * PT_PHDR, PT_DYNAMIC, PT_INTERP, PT_TLS, ... describe mapped bytes, and PT_PHDR precedes any PT_LOAD. The gABI
- * wants that of PT_INTERP as well; but patchelf writes it elsewhere, and no kernel, loader or tool minds.
+ * requires the latter of PT_INTERP too, but patchelf puts it elsewhere, and no kernel, loader or tool minds.
  */
 export function* checkCovered(view: ElfView): Generator<Problem> {
   const firstLoad = view.programHeaders.findIndex((phdr) => phdr.p_type === PT.PT_LOAD);
   if (firstLoad < 0) return;
   const isMapped = coverageOf(view.programHeaders);
   for (const [i, segment] of view.programHeaders.entries()) {
-    // The zeros of thread-local variables take no room in memory; each thread has its own.
+    // Zeroed thread-local variables take no space in the mapped file; each thread has its own.
     const size = segment.p_type === PT.PT_TLS ? segment.p_filesz : segment.p_memsz;
     const isRead =
       mappedTypes.has(segment.p_type) && segment.p_filesz > 0 && !isForReadersOfFiles(view, segment);
@@ -113,8 +116,8 @@ export function* checkCovered(view: ElfView): Generator<Problem> {
 }
 
 /**
- * The notes of a core file are not the process's own memory, and say so by no address (Linux, gdb) or no size there; nor
- * are those that say so in another file, as the boot wrappers of PowerPC do (addnote.c).
+ * Notes in a core file are not part of the process's memory; they have no address (Linux, gdb) or no size there.
+ * Neither are notes in other files that have no size in memory, such as PowerPC boot wrappers (addnote.c).
  */
 function isForReadersOfFiles({header}: ElfView, {p_type, p_memsz}: Phdr): boolean {
   return p_type === PT.PT_NOTE && (p_memsz === 0 || header.e_type === ET.ET_CORE);
@@ -130,7 +133,7 @@ const mappedTypes: ReadonlySet<number> = new Set([
   PT.PT_GNU_PROPERTY,
 ]);
 
-/** What single segments have to keep to. */
+/** Rules for individual segments. */
 export function* checkOthers(view: ElfView): Generator<Problem> {
   const {programHeaders, header} = view;
   const loads = programHeaders.filter(({p_type}) => p_type === PT.PT_LOAD);
@@ -159,8 +162,8 @@ export function* checkOthers(view: ElfView): Generator<Problem> {
 }
 
 /**
- * Of a program at no fixed address, glibc (rtld_setup_main_map) and musl know from PT_PHDR alone where the kernel put it.
- * No linker leaves it out beside PT_INTERP.
+ * If a program has no fixed address, only PT_PHDR tells glibc (rtld_setup_main_map) and musl where the kernel put it.
+ * No linker that writes PT_INTERP omits it.
  */
 export function checkHeaderSegment(view: ElfView): Problem[] {
   const {header} = view;
@@ -171,7 +174,7 @@ export function checkHeaderSegment(view: ElfView): Problem[] {
   ];
 }
 
-/** What a loader maps for a program or a library should be one or the other. */
+/** Segments that a loader maps for a program or library should be writable or executable, not both. */
 export function checkWritableCode(view: ElfView): Problem[] {
   return isLoadedByLoader(view) ? [...writableCode(view)] : [];
 }

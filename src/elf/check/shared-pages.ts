@@ -1,9 +1,9 @@
 /*
- * Segments that share a page of the size for which one of them was linked. A segment for kernels with pages of 16 or
- * 64 KiB says so by p_align. If the next LOAD keeps to smaller pages, as older patchers make them, such a kernel maps it
- * over the end of its neighbour. Two that both ask for small pages promise nothing to such a kernel, whatever a third
- * asks for. Alignments above 64 KiB ask for huge pages, and are not the page size of any kernel; nor are those above 4
- * KiB where each kernel has pages of 4 KiB: a section asked for them.
+ * Segments that share a page of the size that one of them was linked for. A segment for kernels with 16 or 64 KiB pages
+ * says so in p_align. If the next LOAD is aligned only for smaller pages, as older patchers make it, such a kernel maps
+ * it over the end of its neighbour. Two LOADs that both ask for small pages promise nothing to such a kernel, whatever
+ * a third asks for. Alignments above 64 KiB ask for huge pages and are not any kernel's page size; nor are those above
+ * 4 KiB on machines where every kernel has 4 KiB pages: there a section asked for them.
  */
 import {hex} from '../../errors.js';
 import {PT} from '../constants.js';
@@ -35,8 +35,8 @@ export function* checkSharedPages(view: ElfView): Generator<Problem> {
 }
 
 /**
- * Two that map the same bytes of the file to a page, with the same permissions, do not disturb one another, unless the
- * first has zeros there that are not in the file.
+ * Two LOADs that map the same file bytes to a page with the same permissions do not conflict, unless the first has
+ * zeros there that are not in the file.
  */
 function isOver(before: Phdr, load: Phdr, page: bigint): boolean {
   const last = before.p_vaddr + BigInt(before.p_memsz) - 1n;

@@ -6,7 +6,7 @@ import {readDefinedVersions, readNeededVersions} from '../versions.js';
 import type {ElfView} from '../view.js';
 import type {Problem} from './problem.js';
 
-/** DT_VERNEED and DT_VERDEF: counts, names, hashes, and that ld.so will find the libraries loaded. */
+/** Check DT_VERNEED and DT_VERDEF: counts, names, hashes, and that ld.so will have loaded the libraries. */
 export function* checkVersions(view: ElfView): Generator<Problem> {
   const {dynamic} = view;
   if (dynamic === undefined) return;
@@ -21,7 +21,7 @@ export function* checkVersions(view: ElfView): Generator<Problem> {
       yield say('BAD_COUNT', `DT_VERNEED for ${file}: fewer versions than vn_cnt`, offset);
     if (!needed.has(file))
       yield say('NOT_NEEDED', `DT_VERNEED requires versions of ${file}, which is not in DT_NEEDED`, offset);
-    // ld.so replaces the token in DT_NEEDED alone, and then knows no library by this name (dl-version.c: find_needed).
+    // ld.so expands the token only in DT_NEEDED, and then knows no library by this name (dl-version.c: find_needed).
     if (hasStringToken(file))
       yield say(
         'TOKEN_IN_VERSIONS',

@@ -1,6 +1,6 @@
 /*
- * The writable segments of a program at fixed addresses. The program stays in the file as it was; the kernel maps copies of
- * them that are relocated.
+ * The writable segments of a program at fixed addresses. The program stays in the file as it was; the kernel maps
+ * relocated copies of them.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';

@@ -1,9 +1,9 @@
 /*
- * How a library is in memory, if it can be like that in the packed file, too: its segments as far from one another as in
- * memory, so that one LOAD maps them all, and the handler only has to set protections.
+ * The layout of a library in memory, if it can have the same one in the packed file: its segments are as far apart as
+ * in memory, so that one LOAD maps them all, and the handler only has to set protections.
  *
- * In nearly every library the segments that are not written to come first, and are in memory as in the file. That much,
- * up to the page `cut`, is also the original; the rest of the original is stored separately.
+ * In nearly every library the read-only segments come first, and are the same in memory as in the file. That part, up
+ * to the page `cut`, also serves as the original; the rest of the original is stored separately.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {roundUp} from '../../elf/notes.js';
@@ -15,17 +15,19 @@ export interface MemoryLayout {
   readonly align: number;
   /** Bytes of memory, whole pages. */
   readonly span: number;
-  /** Bytes of the file at its start that are the original's, whole pages. */
+  /** Bytes at the start that are the same as in the original file, in whole pages. */
   readonly cut: number;
-  /** Where the segments among them end. */
+  /** File offset at which the last segment before the copied ones ends. */
   readonly end: number;
   /** The segments that follow. */
   readonly copied: readonly Phdr[];
 }
 
-/** Linkers make up to six. Each relocation is looked for in all of them, and a hostile file may have millions of both. */
+/**
+ * Linkers make up to six. Each relocation is looked up in all of them, and a hostile file may have millions of both.
+ */
 const mostSegments = 64;
-/** More zeros than this are not put into the file for a library's BSS. */
+/** At most this many zeros are put into the file for a library's BSS. */
 const mostZeros = 1 << 24;
 const smallestPage = 4096;
 
@@ -46,7 +48,7 @@ export function memoryLayout(view: ElfView, largestPage: number): MemoryLayout |
   return {align, span, cut: start - (start % align), end, copied: loads.slice(first)};
 }
 
-/** Whether the pages of a segment are elsewhere in memory than in the file, or not the same. */
+/** Whether the pages of a segment are at another place in memory than in the file, or have other contents. */
 function isMoved({p_flags, p_offset, p_vaddr}: Phdr): boolean {
   return (p_flags & PF.PF_W) !== 0 || p_vaddr !== BigInt(p_offset);
 }

@@ -1,7 +1,7 @@
 /*
- * The words that relocations change, in copies of a file's segments. What only a hostile file has is refused: a place
- * where the loader would crash, or one in the headers or in a table of the loader's, which are read here as they are in
- * the file.
+ * The words that relocations change, in copies of a file's segments. What only a hostile file would have is refused: a
+ * relocation at a place where the loader would crash, or in the headers or tables that the loader reads, which are read
+ * here as they are in the file.
  */
 import {PF, PT} from '../../elf/constants.js';
 import {hasTextRelocations} from '../../elf/hardening.js';
@@ -53,8 +53,8 @@ export class RelocatedWords {
   }
 
   /**
-   * Whether a word can be changed in the file. False for one that is left for the loader, and with it what comes after: a
-   * word of the BSS, or of code that the loader makes writable.
+   * Whether a word can be changed in the file. False for a word that is left to the loader, along with all that follow:
+   * one of the BSS, or of code that the loader makes writable.
    *
    * @param entry file offset of the relocation
    * @throws ElfError BAD_ELF
@@ -123,7 +123,7 @@ export class RelocatedWords {
   }
 
   #bad(what: string, place: number, offset: number): ElfError {
-    // Of one that is further away only the distance is known, and that not exactly.
+    // For a place that is too far away, only the distance is known, and not exactly.
     const value = Number.isSafeInteger(place) ? this.#lowest + BigInt(place) : undefined;
     return new ElfError('BAD_ELF', what, {
       path: this.#view.path,

@@ -1,11 +1,11 @@
 /*
- * The segments of a file as they are after the loader's first step, at an address that is known: every R_*_RELATIVE
- * relocation applied, and DT_RELR. All others are left for the loader. It works through what the dynamic section says: now
- * DT_RELA begins after those that were applied, and DT_RELR is empty.
+ * The segments of a file as they are after the loader's first step at a known address: with DT_RELR and every
+ * R_*_RELATIVE relocation applied. All others are left to the loader, which goes by the dynamic section: there, DT_RELA
+ * now begins after the applied ones, and DT_RELR is empty.
  *
  * The order is the loader's (glibc, elf/dynamic-link.h): DT_RELR, then DT_RELA from its start, so where two change one
- * word the result is the same. The first that is not relative, or whose word is not in the file, ends what is applied.
- * DT_RELACOUNT, by which the loader goes without looking, is not asked.
+ * word the result is the same. Applying stops at the first that is not relative, or whose word is not in the file.
+ * DT_RELACOUNT, which the loader trusts blindly, is ignored.
  */
 import {DT, EM, PT} from '../../elf/constants.js';
 import {Dyn, type Phdr, Rela} from '../../elf/records.js';
@@ -45,7 +45,7 @@ export function relocate(view: ElfView, loads: readonly Phdr[], base: bigint, pa
   return {segments, count: count + packed};
 }
 
-/** The dynamic section where it is to be changed; undefined where that is not what the loader reads. */
+/** The dynamic section in the copied segments, to be changed; undefined if that is not what the loader reads. */
 function dynamicIn({dynamic, format}: ElfView, segments: readonly SegmentCopy[]) {
   if (dynamic === undefined || (dynamic.value(DT.DT_RELAENT) ?? 24n) !== 24n) return undefined;
   const {offset, address, capacity, tags} = dynamic;
@@ -62,7 +62,10 @@ function dynamicIn({dynamic, format}: ElfView, segments: readonly SegmentCopy[])
   return {change};
 }
 
-/** How many words DT_RELR changes; undefined, and nothing is changed, when one of them is left for the loader. */
+/**
+ * Apply DT_RELR and return how many words it changes; undefined, with nothing changed, if one of them is left to the
+ * loader.
+ */
 function applyPacked(view: ElfView, words: RelocatedWords, base: bigint): number | undefined {
   const entry = view.offsetOfTable(DT.DT_RELR) ?? 0;
   const most = words.count;
@@ -88,7 +91,7 @@ function tooMany({path}: ElfView, offset: number, most: number): ElfError {
   return new ElfError('BAD_ELF', 'DT_RELR changes more words than there are', {path, offset, expected});
 }
 
-/** How many relocations at the start of DT_RELA were applied. */
+/** Apply the relative relocations at the start of DT_RELA and return how many there are. */
 function applyRelative(view: ElfView, words: RelocatedWords, base: bigint): number {
   const table = relaTable(view);
   const type = view.header.e_machine === EM.EM_AARCH64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;

@@ -8,7 +8,7 @@ export interface SegmentCopy {
   readonly address: bigint;
   /** Where that page is in the file. */
   readonly offset: number;
-  /** To the end of what the file has of the segment. */
+  /** Up to the end of the segment's bytes in the file. */
   readonly bytes: Uint8Array;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compile the stub for one machine: build.sh x86_64|aarch64 OUTPUT [COMPILER]
-# The bytes that are committed were made by gcc 12.2.0 and binutils 2.40 of Debian 12.
+# Compile the stub for one machine: build.sh x86_64|aarch64 OUTPUT [COMPILER] The committed bytes were built with gcc
+# 12.2.0 and binutils 2.40 from Debian 12.
 set -eu
 here=$(dirname "$0")
 machine=$1 output=$2

@@ -1,22 +1,22 @@
 /*
  * The machine code in a packed program: the entry point, and the handler of the loader's system calls.
  *
- * The kernel starts a packed program as it starts a static one. `start` makes the auxiliary vector say what it would
- * say if the kernel had loaded the program and its loader (the program's own headers and entry, the loader's address),
+ * The kernel starts a packed program as it starts a static one. `_start` changes the auxiliary vector to what it would
+ * be if the kernel had loaded the program and its loader (the program's own headers and entry, the loader's address),
  * and jumps to the loader.
  *
- * The loader's system calls for opening and mapping files are led to `common`, which calls `handle`. A file whose
- * name is one of those inside is served from memory; everything else goes to the kernel. All files inside lie one
- * behind another in a range that the kernel has mapped read-only, twice. A library is mapped by moving pages out of
- * the first mapping with mremap(MREMAP_DONTUNMAP): they stay file-backed, and no byte is copied. Before Linux 5.13
- * that flag is only for anonymous memory. There, pages are moved for good once, and copied from the second mapping
- * when they are writable or wanted again.
+ * The loader's system calls for opening and mapping files are redirected to `common`, which calls `handle`. A file
+ * whose name is one of those inside is served from memory; everything else goes to the kernel. All files inside are
+ * stored one after another in a range that the kernel has mapped read-only, twice. A library is mapped by moving pages
+ * out of the first mapping with mremap(MREMAP_DONTUNMAP): they stay file-backed, and no byte is copied. Before Linux
+ * 5.13 that flag works only for anonymous memory. There, pages are moved for good the first time, and copied from the
+ * second mapping if they are writable or needed again.
  *
- * In a file at fixed addresses the first mapping has the libraries as they are to be in memory, one LOAD for all. There
- * they are used in place, and only a library that is loaded again comes out of the second mapping, in the way described above.
+ * In a file at fixed addresses the first mapping has the libraries laid out as in memory, with one LOAD for all. They
+ * are used there in place, and only a library that is loaded again comes from the second mapping, as described above.
  *
- * Whatever directory the loader looks in, a name inside is what it finds, so neither a search path nor a file of the
- * machine can get in the way. Only the subdirectories for special processors have nothing from inside.
+ * Whatever directory the loader looks in, it finds the names inside there, so neither a search path nor a file on the
+ * machine can get in the way. Only in the subdirectories for special processors does it find nothing from inside.
  *
  * No libc, no writable data but `struct state`, no relocations. build.sh compiles this file.
  */
@@ -48,7 +48,7 @@ struct config {
 	i64 loader_entry;
 	i64 state;
 	i64 front; /* the files inside */
-	i64 back;  /* the same once more; with fixed addresses it is `front` */
+	i64 back;  /* the second mapping of them; with fixed addresses `front` is this one, too */
 	i64 place; /* where libraries that have fixed addresses are, each at its `offset` */
 	u64 size;  /* of the range, whole pages */
 	u32 count; /* of libraries */
@@ -74,7 +74,7 @@ struct state {
 
 extern const struct config config HIDDEN;
 
-/* No process has so many descriptors: fs.nr_open cannot be raised so far. */
+/* No process has that many descriptors: fs.nr_open cannot be raised that far. */
 #define FIRST_DESCRIPTOR 0x7ff00000
 /* st_dev of a real device has 32 bits. */
 #define DEVICE 0x656c66696e746572
@@ -120,8 +120,8 @@ static i64 sys(i64 n, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
 }
 
 /*
- * `common` is called in the place of a `syscall` instruction, with the same registers; like it, it changes rax, rcx and
- * r11 only. Its caller has stepped over the red zone.
+ * `common` is called instead of a `syscall` instruction, with the same registers; like `syscall`, it changes only rax,
+ * rcx and r11. Its caller has skipped the red zone.
  */
 __asm__(".section .entry, \"ax\"\n"
         ".globl _start\n.hidden enter\n.hidden handle\n"
@@ -177,7 +177,7 @@ static i64 sys(i64 n, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
 	return x0;
 }
 
-/* `common` is called in the place of an `svc` instruction: like it, it changes x0 only. Its caller keeps x30. */
+/* `common` is called instead of an `svc` instruction; like `svc`, it changes only x0. Its caller saves x30. */
 __asm__(".section .entry, \"ax\"\n"
         ".globl _start\n.hidden enter\n.hidden handle\n"
         "_start:\n"
@@ -210,7 +210,7 @@ __asm__(".section .entry, \"ax\"\n"
 
 #endif
 
-/* The compiler is not to know that the result comes from `config`, which is constant: it may leave stores out then. */
+/* Hide from the compiler that the result comes from `config`, which is constant: otherwise it might omit stores. */
 static void *at(i64 distance)
 {
 	char *here = (char *)&config;
@@ -223,7 +223,7 @@ static int is_error(i64 result)
 	return (u64)result >= -4095UL;
 }
 
-/* Change the auxiliary vector; the result is where to go on. */
+/* Change the auxiliary vector; return the address to jump to. */
 HIDDEN u64 enter(u64 *stack)
 {
 	u64 *p = stack + 1 + stack[0] + 1; /* argc, argv, NULL */
@@ -279,7 +279,7 @@ static u64 first(u64 i)
 	return k;
 }
 
-/* The number of the library that a path ends in. */
+/* The number of the library that the last component of a path names. */
 static i64 find(const char *path)
 {
 	u64 name = 0, end = 0;
@@ -327,9 +327,9 @@ static i64 describe(struct stat *result, const struct library *library)
 }
 
 /*
- * The loader asks for the directories that it did not find a library in, to leave out those that are not there. In
- * one that is left out nothing inside would be found either, so they all are. Those for special processors have nothing
- * from inside, but they may have files of the machine.
+ * The loader calls stat on the directories that it did not find a library in, to skip those that do not exist from then
+ * on. In a skipped one it would not find the files inside either, so all of them exist. Those for special processors
+ * have nothing from inside, but may have files of the machine.
  */
 static i64 stat(i64 number, i64 *a, const char *path, struct stat *result)
 {
@@ -341,7 +341,7 @@ static i64 stat(i64 number, i64 *a, const char *path, struct stat *result)
 	return config.flags & CLOSED ? -ENOENT : sys(number, a[0], a[1], a[2], a[3], 0, 0);
 }
 
-/* What is ready at a fixed address is the loader's once it is mapped: it may be gone by now. */
+/* What is ready at a fixed address belongs to the loader once it is mapped, and may be gone by now. */
 static const u8 *content(u64 i)
 {
 	const struct state *state = at(config.state);
@@ -381,7 +381,7 @@ static u64 up(u64 length)
 	return (length + 4095) & -4096UL;
 }
 
-/* The pages come with PROT_READ. */
+/* The pages already have PROT_READ. */
 static i64 protect(u64 address, u64 length, u64 prot)
 {
 	i64 r = prot == PROT_READ ? 0 : sys(NR_mprotect, address, length, prot, 0, 0, 0);
@@ -393,7 +393,7 @@ static i64 remap(u64 start, u64 length, u64 flags, u64 address)
 	return sys(NR_mremap, (u64)at(config.front) + start, length, length, MREMAP_MAYMOVE | flags, address, 0);
 }
 
-/* On old kernels: move pages that are not to be written once, copy them otherwise. */
+/* On old kernels: move pages that are not writable the first time, otherwise copy them. */
 static i64 move_or_copy(u64 i, u64 start, u64 length, u64 address, u64 prot)
 {
 	struct state *state = at(config.state);
@@ -412,8 +412,8 @@ static i64 move_or_copy(u64 i, u64 start, u64 length, u64 address, u64 prot)
 }
 
 /*
- * The loader maps a library as a whole first, then segment by segment at fixed addresses. Where a segment has the same
- * distance to its place in the file as the first one, its bytes are there already.
+ * The loader maps a library as a whole first, then segment by segment at fixed addresses. If a segment is as far from
+ * its place in the file as the first one is, its bytes are already there.
  */
 static i64 map_anywhere(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 {
@@ -463,8 +463,9 @@ static i64 map_anywhere(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64
 }
 
 /*
- * At its fixed address a library is as in memory already, and relocated: only protections are set. That is for the first time
- * that it is mapped. Another time, after dlclose or for another namespace, it is mapped anywhere, as the file has it.
+ * At its fixed address a library is already laid out as in memory and relocated: only protections are set. That works
+ * the first time it is mapped. Later, after dlclose or for another namespace, it is mapped anywhere, from the original
+ * file.
  */
 static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 {
@@ -490,8 +491,8 @@ static i64 map(u64 i, u64 address, u64 length, u64 prot, u64 flags, u64 offset)
 }
 
 /*
- * Where segments are aligned to more than a page, glibc 2.35 and later takes room for the library and the alignment first,
- * maps it there, and gives back what is left. There is so much room at a fixed address.
+ * If segments are aligned to more than a page, glibc 2.35 and later first reserves room for the library and the
+ * alignment, maps the library there, and gives back the rest. At a fixed address there is that much room.
  */
 static i64 reserve(i64 *a)
 {

@@ -1,5 +1,5 @@
 /*
- * What a repair did to the floors, said as it is: a library that comes along brings its own needs.
+ * How a repair changed the floors, for better or worse: an added library has needs of its own.
  */
 import type {PackageAudit, TargetAudit} from '../audit.js';
 import {floorName} from '../file-findings.js';
@@ -37,7 +37,7 @@ function compareTarget(old: TargetAudit, now: TargetAudit, after: PackageAudit):
   });
 }
 
-/** Who is to blame is a file of the same target with that floor. */
+/** The files to blame are those of the same target with that floor. */
 function raised(is: Floor, was: Floor | undefined, target: TargetAudit, after: PackageAudit): string {
   const culprits = after.files
     .filter((file) => isSame({...target, ...file.target}, target))

@@ -1,9 +1,7 @@
 /*
- * The package as it is, copied into a staging directory: the whole of it for a new one, or its ELF files alone, to prove
- * on them what the package will be.
- *
- * Directories are held and names taken in them, so that no one can lead the copy elsewhere. A link is copied as what it
- * is; hard links among the files stay hard links.
+ * Copying the package into a staging directory: all of it for a new one, or only its ELF files, to prove the result on
+ * them. Directories are held open and names looked up in them, so that no one can redirect the copy. A link is copied
+ * as what it is; hard links among the files stay hard links.
  */
 import {chmodSync, constants, copyFileSync, linkSync, readlinkSync, type Stats, symlinkSync} from 'node:fs';
 import {posix} from 'node:path';
@@ -20,7 +18,7 @@ export interface Copied {
   readonly files: readonly string[];
   /** The directories with the modes that they had, each before the one that contains it. */
   readonly directories: readonly CopiedDirectory[];
-  /** That of the directory itself. */
+  /** The mode of the directory itself. */
   readonly mode: number;
 }
 
@@ -46,7 +44,7 @@ export function setModes(to: DirFd, directories: readonly CopiedDirectory[]): vo
   for (const {path, mode} of directories) setMode(to, path, mode);
 }
 
-/** Take that back, so that the copy can be removed. */
+/** Undo `setModes`, so that the copy can be removed. */
 export function makeWritable(to: DirFd, directories: readonly CopiedDirectory[]): void {
   for (const {path, mode} of directories.toReversed()) setMode(to, path, mode | 0o700);
 }
@@ -114,7 +112,7 @@ function copyEntry(entry: PathFd, copy: string): void {
 }
 
 /**
- * Copy some files. Links to them would do, but for a program that writes where it should only read.
+ * Copy some files. Hard links would do, but a program that writes where it should only read would change the originals.
  *
  * @returns what they were: the very files whose content was copied, whatever has taken their names meanwhile
  */

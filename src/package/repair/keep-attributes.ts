@@ -16,7 +16,7 @@ import {Workspaces} from '../../write/workspace.js';
 import {openFile} from './copy-package.js';
 import {inDirectoryOf} from './staging.js';
 
-/** So many files are open at a time, each twice; a workspace has room for more. */
+/** At most this many files are open at a time, each twice; a workspace has room for more. */
 const atATime = 100;
 
 /**
@@ -59,7 +59,7 @@ interface Kept {
   /** The new file. */
   readonly fd: number;
   readonly notes: string[];
-  /** Whether the notes say that the owner is another. */
+  /** Whether the notes already say that the owner differs. */
   readonly isOwnerSaid: boolean;
 }
 
@@ -91,7 +91,7 @@ function keepSome(
   }
 }
 
-/** In a workspace, under the number that cp gets it by. */
+/** Move a file into a workspace, under the number by which cp gets it. */
 function moveAside(
   top: DirFd,
   made: DirFd,

@@ -24,7 +24,7 @@ export interface FoundLibrary {
   readonly name: string;
   /** What it asks for in turn: the name, and the path of the library that answers it; the system's are left out. */
   readonly needs: ReadonlyMap<string, string>;
-  /** What it says itself that it opens at run time. */
+  /** What it declares that it opens at run time. */
   readonly opens: readonly string[];
   readonly runpath: string | undefined;
   readonly rpath: string | undefined;

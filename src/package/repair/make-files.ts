@@ -36,7 +36,7 @@ export function makeFiles(top: DirFd, plan: RepairPlan, root: Root, strip: boole
   return [...files, ...plan.libraries.map((library) => makeLibrary(top, library, root, strip))];
 }
 
-/** A name for a file beside another, within NAME_MAX, which counts bytes; what is left of a character is no name. */
+/** A name for a file beside another, within NAME_MAX, which counts bytes; a character cut in half is dropped. */
 function besideName(name: string, ending: string): string {
   const start = Buffer.from(name)
     .subarray(0, 200)
@@ -59,7 +59,7 @@ function editFile(top: DirFd, path: string, request: EditRequest, strip: boolean
   });
 }
 
-/** A library keeps its content where it is there already: the name has the hash. */
+/** A library that is there already gets the same content again: its name contains the hash. */
 function makeLibrary(top: DirFd, library: VendoredLibrary, root: Root, strip: boolean): MadeFile {
   const {path, host, request, source} = library;
   const changes = inDirectoryOf(top, path, (directory, name) => {
@@ -115,16 +115,16 @@ function edit(directory: DirFd, name: string, request: EditRequest): readonly st
   return plan.changes;
 }
 
-/** So many files wait for the disk at the same time. */
+/** How many files wait for the disk at the same time. */
 const together = 32;
 
-/** Have files on the disk. All at once costs little more than one after another does for the first few. */
+/** Sync files to the disk. All at once costs little more than the first few one after another. */
 export async function syncFiles(top: DirFd, paths: readonly string[]): Promise<void> {
   const queue = [...paths];
   const work = async () => {
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) await syncFile(top, path);
   };
-  // All have to end: `top` is let go afterwards, and its descriptor soon means something else.
+  // Wait for all of them: `top` is closed afterwards, and its descriptor may soon be reused.
   const results = await Promise.allSettled(Array.from({length: together}, work));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -3,8 +3,8 @@
  * packages that bring different versions along would share whichever comes first. A hash of the content in the name
  * keeps them apart, and lets those that are the same share.
  *
- * What a library does depends on the libraries that it asks for as well, so the hash is over its own content and those
- * of everything it reaches; circles among them need no special case that way.
+ * What a library does depends on the libraries that it asks for as well, so the hash covers its own content and that of
+ * everything it reaches; this way, cycles need no special case.
  */
 import {createHash} from 'node:crypto';
 import type {FoundLibrary} from './libraries.js';
@@ -13,7 +13,7 @@ import type {FoundLibrary} from './libraries.js';
  * Name each library.
  *
  * @param hashes of the libraries' content, by path
- * @param variant what else makes the vendored file another one, as stripping does
+ * @param variant anything else that changes the vendored file, such as stripping
  */
 export function vendoredNames(
   libraries: ReadonlyMap<string, FoundLibrary>,

@@ -199,7 +199,7 @@ function vendor(
   };
 }
 
-/** What of a file changes; empty where nothing does. */
+/** The edits to a file; empty if nothing changes. */
 function requestFor(
   file: FileAudit,
   answers: ReadonlyMap<string, string>,
@@ -260,7 +260,7 @@ function pathRequest(file: FileAudit, added: readonly string[], context: PlanCon
   return file.runpath === undefined && file.rpath !== undefined ? {rpath: path} : {runpath: path};
 }
 
-/** Eight hexadecimal digits can meet, once in four thousand million. */
+/** Eight hexadecimal digits can collide, once in four billion. */
 function refuseClashes(libraries: readonly VendoredLibrary[]): void {
   const byPathOf = new Map<string, VendoredLibrary>();
   for (const library of libraries) {
@@ -340,7 +340,7 @@ function isLike(name: string, pattern: string): boolean {
   return true;
 }
 
-/** An entry without `/`, `/*` and `/**` at its end, with which it means all that is in a directory, too. */
+/** An entry without a trailing `/`, `/*` or `/**`, with which it also means everything in a directory. */
 function withoutPatternAtEnd(entry: string): string {
   let plain = entry;
   for (let end = endingOf(plain); end !== undefined; end = endingOf(plain))

@@ -72,7 +72,7 @@ export function unusedLibraries(
 
 function write(top: DirFd, path: string, text: string): void {
   inDirectoryOf(top, path, (directory, name) => {
-    // In its place may be a hard link's other name, or a link; both stay what they are.
+    // Its name may be a hard link or a symbolic link; the file at the other end stays as it is.
     using there = directory.openPath(name);
     if (there !== undefined) unlinkSync(directory.at(name));
     writeFileSync(directory.at(name), text, {mode: 0o644, flag: 'wx'});

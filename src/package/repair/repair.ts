@@ -1,6 +1,6 @@
 /*
- * Repair a package: find what its binaries lack, copy that in under names of its own, lead the loader there, and prove
- * that nothing else is asked for.
+ * Repair a package: find what its binaries lack, copy it in under unique names, point the loader to it, and prove that
+ * nothing else is needed.
  */
 import {accessSync, chmodSync, constants, renameSync, rmdirSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -35,7 +35,7 @@ export interface RepairOptions {
   readonly inPlace?: boolean | undefined;
   /** Take the libraries from this root instead of the machine's own; any architecture will do. */
   readonly root?: string | undefined;
-  /** Directories of the root, apart by colons, to look in first. */
+  /** Directories of the root, separated by colons, to search first. */
   readonly libraryPath?: string | undefined;
   /** Libraries to bring along although every system has them, as `libstdc++.so.6`. */
   readonly vendor?: readonly string[] | undefined;
@@ -69,8 +69,8 @@ export interface RepairResult {
 
 /**
  * Bring the libraries that a package's binaries lack into it, with everything these need, each under a SONAME with a
- * hash of its content; lead the files there by `$ORIGIN`, and take paths of the build machine out. The result is proved
- * by the loader's rules before it takes its place. The same package and root give the same bytes.
+ * hash of its content; point the files to them with `$ORIGIN`, and remove paths of the build machine. The result is
+ * proved by the loader's rules before it takes its place. The same package and root give the same bytes.
  *
  * @throws ElfError NOT_FOUND for a library that is not in the root, NOT_CLOSED, CONFLICT, CHANGED, BUSY, BAD_REQUEST,
  *   FILE_SYSTEM, BAD_MANIFEST, or what `planEdit` throws; the package is as it was
@@ -94,7 +94,7 @@ export async function repairPackage(directory: string, options: RepairOptions = 
 interface Request {
   readonly options: RepairOptions;
   readonly rules: Rules;
-  /** By which the package is read: each name once. */
+  /** Used to read the package, looking up each name only once. */
   readonly machine: OpenRoot;
   /** Where libraries are taken from. */
   readonly root: OpenRoot;
@@ -164,7 +164,7 @@ function prepare(top: DirFd, request: Request): Prepared {
   return {before, plan};
 }
 
-/** A file's search path is its author's word: it brings nothing along that he could not read himself. */
+/** A file's search path is only its author's word, so it must not bring in what that author could not read. */
 function requireOpen(
   top: DirFd,
   {files}: PackageAudit,
@@ -206,7 +206,7 @@ function make(made: DirFd, {plan, before}: Prepared, {options, rules, root, sour
   };
 }
 
-/** Its name can lead elsewhere by now, and another package be proved; then there is no proof. */
+/** Its name may lead elsewhere by now, so that another package would be proved; that is refused. */
 function auditMade(made: DirFd, rules: Rules, source: string): PackageAudit {
   using machine = openMachine();
   using there = enter(machine, made.real);
@@ -249,7 +249,7 @@ function resultOf(
   };
 }
 
-/** Nothing of the package is touched: its ELF files are copied to a directory that goes away again. */
+/** The package is not touched: its ELF files are copied to a temporary directory. */
 async function tryOut(top: DirFd, request: Request): Promise<RepairResult> {
   requireWhole(top);
   const prepared = prepare(top, request);
@@ -347,7 +347,7 @@ async function repairInto(top: DirFd, into: string, request: Request): Promise<R
       if (written) chmodSync(made.path, mode);
       return resultOf(target, written, prepared, result, lost);
     } finally {
-      // What is still here is removed.
+      // If the copy is still here, it is about to be removed.
       using left = directory.directory('new');
       if (left !== undefined) makeWritable(left, directories);
     }

@@ -66,7 +66,7 @@ export async function withRepairStaging<T>(
   });
 }
 
-/** Remove the copies that killed runs left where they made them. What is in the way does not matter. */
+/** Remove the copies that killed runs left where they made them, if possible; errors do not matter. */
 export function clearCopies(parent: DirFd): void {
   if (!isOnlyOursToName(parent)) return;
   try {
@@ -85,7 +85,7 @@ export function isOnlyOursToName({stats: {uid, mode}}: DirFd): boolean {
   return uid === 0 && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
 }
 
-/** Of a process that cannot be known here this is longer than any copy takes, in milliseconds. */
+/** Longer than any copy takes, in milliseconds; for when nothing tells whether the process still runs. */
 const longestCopy = 24 * 60 * 60 * 1000;
 
 /** Whether the process that made a directory has ended. */
@@ -103,8 +103,8 @@ export async function recoverPackage(top: DirFd): Promise<void> {
 }
 
 /**
- * Refuse a package that is half changed: by a run that was killed, to undo which it has to be written to, or by one that
- * is under way. What another user's run left counts as well, although nobody else can tell what it changed.
+ * Refuse a half-changed package: by a run that was killed, which only writing to the package can undo, or by one that
+ * is still running. What another user's run left counts as well, although nobody else can tell what it changed.
  *
  * @throws ElfError CONFLICT, BUSY
  */

@@ -1,9 +1,9 @@
 /*
  * Taking symbol tables and debugging information out of a file.
  *
- * They follow everything that is loaded, so that stripping is to cut there and to write the section headers anew.
- * Whatever a segment covers stays where it is, byte for byte. Sections keep their numbers, because dynamic symbols
- * refer to them (st_shndx); one that is gone leaves an unused header.
+ * They follow everything that is loaded, so stripping cuts the file there and writes new section headers. Whatever a
+ * segment covers stays where it is, byte for byte. Sections keep their numbers, because dynamic symbols refer to them
+ * (st_shndx); one that is gone leaves an unused header.
  */
 import {closeSync, ftruncateSync, openSync} from 'node:fs';
 import {PT, SHF, SHN, SHT} from '../../elf/constants.js';
@@ -25,8 +25,7 @@ interface StripPlan {
 }
 
 /**
- * Plan what to cut off; undefined where there is nothing to gain, or where bytes follow the image that are not
- * the linker's.
+ * Plan what to cut off; undefined if there is nothing to gain, or if bytes that are not the linker's follow the image.
  */
 function planStrip(view: ElfView): StripPlan | undefined {
   const {sectionHeaders} = view;
@@ -40,7 +39,7 @@ function planStrip(view: ElfView): StripPlan | undefined {
   return grows(view, keep, kept) ? undefined : layOut(view, keep, kept);
 }
 
-/** Sections that share bytes are written once each: what they come to is known before any is read. */
+/** Sections that share bytes are each written separately, so the total size is computed before any is read. */
 function grows(view: ElfView, keep: number, kept: readonly boolean[]): boolean {
   let size = keep;
   for (const [i, section] of view.sectionHeaders.entries()) {
@@ -68,7 +67,7 @@ function imageLength({programHeaders, header, format}: ElfView): number {
 const SHT_LOPROC = 0x70000000;
 const SHT_HIPROC = 0x7fffffff;
 
-/** What is loaded, what is among it, and what a processor's ABI wants to be there (.ARM.attributes). */
+/** Keep what is loaded, what a processor's ABI requires (.ARM.attributes), .comment and .gnu_debuglink. */
 function isKept({sh_type, sh_flags}: Shdr, name: string): boolean {
   if (sh_type === SHT.SHT_NULL) return false;
   if ((Number(sh_flags) & SHF.SHF_ALLOC) !== 0) return true;
@@ -137,7 +136,7 @@ class Names {
   }
 }
 
-/** Strip a file that only we can open yet. @returns whether it changed */
+/** Strip a file that nobody else can open yet. @returns whether it changed */
 export function stripFile(path: string): boolean {
   const source = fileSource(path);
   let plan: StripPlan | undefined;

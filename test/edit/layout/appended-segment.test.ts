@@ -179,7 +179,7 @@ test(
   }),
 );
 
-// Linux finds a table wherever a LOAD holds it since 5.18 (0da1d5002745); see open-load.ts for older ones.
+// Since 5.18 (0da1d5002745), Linux finds the table in any LOAD; for older kernels see open-load.ts.
 for (const kind of ['pie', 'no-pie']) {
   test(
     `${kind}: where the program headers had to move, what strip and objcopy make of the program runs`,
@@ -215,7 +215,7 @@ test(
   }),
 );
 
-/** 200 edits, by turns of interpreter and rpath, of lengths that grow and shrink. */
+/** 200 edits of the interpreter and the rpath in turn, with lengths that grow and shrink. */
 function* alternatingEdits(loader: (length: number) => string): Generator<EditRequest> {
   for (let i = 0; i < 200; i++) {
     const length = 20 + ((i * 37) % 400);

@@ -3,7 +3,7 @@ import {makeDynamicRoom} from '../../../src/edit/layout/dynamic-room.js';
 import {DF, DF_1, DT, PF, PT, SHF, SHT} from '../../../src/elf/constants.js';
 import {base, section, segment, sketch, usual} from '../../helpers/draft.js';
 
-/** Entries that say nothing to anybody. */
+/** Entries without a meaning. */
 const more = (count: number) =>
   Array.from({length: count}, (_, i) => ({d_tag: BigInt(0x70000000 + i), d_val: 0n}));
 

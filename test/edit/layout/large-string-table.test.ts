@@ -1,5 +1,5 @@
 /*
- * Where .dynstr has megabytes, as in programs of Haskell, what follows it makes room for a longer one.
+ * If .dynstr has megabytes, as in Haskell programs, the tables after it move to make room for a longer one.
  */
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,9 @@ import {output, withTools} from '../../helpers/tools.js';
 
 const runpath = `/opt/${'r'.repeat(5000)}`;
 
-/** A library with many long names, and a program that finds the last of them in it. gold puts tables behind the names. */
+/**
+ * A library with many long names, and a program that finds the last of them in it. gold puts tables after the names.
+ */
 function build(t: ExecutionContext, names: number) {
   const directory = tempDirectory(t);
   const at = (name: string) => path.join(directory, name);

@@ -24,7 +24,10 @@ const sources = fileURLToPath(new URL('../../../../test-binaries/sources/', impo
 const versionScript = `-Wl,--version-script=${sources}libprobe.map`;
 const longInterpreter = `/opt/${'i'.repeat(3900)}`;
 
-/** libprobe and the program that needs it, for mips64el. A build ID would make room, which the hash table has to. */
+/**
+ * libprobe and the program that needs it, for mips64el. There is no build ID, which would move to make room instead of
+ * the hash table.
+ */
 function buildMips(t: ExecutionContext, style: string): {library: string; user: string; directory: string} {
   const compiler = 'mips64el-linux-gnuabi64-gcc';
   const directory = tempDirectory(t);
@@ -150,13 +153,15 @@ for (const linker of ['bfd', 'lld', 'mold', 'gold']) {
   );
 }
 
-/** As Go's linker lays a program out: its section headers right behind the program headers, and sections a page later. */
+/**
+ * A program laid out as by Go's linker: its section headers right after the program headers, and sections a page later.
+ */
 function programLikeGo(t: ExecutionContext): string {
   const file = path.join(tempDirectory(t), 'like-go');
   const link = (...layout: string[]) =>
     output('gcc', ['-no-pie', '-fuse-ld=bfd', ...layout, '-o', file, `${sources}probe.c`, `-I${sources}`]);
   link();
-  // The string of the interpreter, and what this linker puts in front of it.
+  // The interpreter's string, and what this linker puts before it.
   const sections = readelfSections(file).slice(1);
   const leading = sections.slice(0, sections.findIndex(({name}) => name === '.interp') + 1);
   const distance = 0x401000n - (leading[0]?.sh_addr ?? 0n);
@@ -208,7 +213,7 @@ for (const [title, request] of Object.entries(needSegments))
     }),
   );
 
-/** As packers leave a program: static, two LOADs, no section headers, the packed program behind them. */
+/** As packers leave a program: static, two LOADs, no section headers, followed by the packed program. */
 function packedProgram(): Buffer {
   const bytes = fixtureBytes('x86_64/hello-static');
   bytes.fill(0, 40, 48); // e_shoff

@@ -1,6 +1,6 @@
 /*
  * Where a new segment goes: aligned like the file's own, in a gap of addresses, never where another segment begins, and
- * what other people's strippers make of it. Also what needs no new place for the program headers.
+ * what strippers make of it. Also edits for which the program headers need not move.
  */
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -43,7 +43,7 @@ function newLoads(before: ElfView, after: ElfView): readonly Phdr[] {
   return loadsOf(after).filter(({p_vaddr}) => !known.has(p_vaddr));
 }
 
-/** Which strippers make something of a program that does not run as it did. */
+/** The strippers after which a program does not run as before. */
 function brokenBy(file: string, expected: RegExp): string[] {
   return stripperNames.flatMap((tool) => {
     const copy = `${file}.${tool}`;
@@ -208,7 +208,7 @@ test(
     const file = path.join(directory, 'program');
     writeFileSync(`${file}.s`, '.section .interp,"a"\n$d:\n.section .text\n.globl main\nmain: ret\n');
     output('gcc', ['-c', `${file}.s`, '-o', `${file}.o`]);
-    // The symbol stands at the start of what the linker puts in .interp.
+    // The symbol is at the start of what the linker puts in .interp.
     output('gcc', [`${file}.o`, '-o', file]);
     const interpreter = `/${'i'.repeat(60)}`;
     const ends = [
@@ -305,10 +305,10 @@ test('program headers inside a PT_NOTE are no damage', (t) => {
   }
 });
 
-/** Code may read the string of the interpreter by its name, so it stays, and the table has to go. */
+/** Code may read the string of the interpreter by its name, so it stays, and the table has to move. */
 const namedInterpreter = `${hello}const char keep[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";\n`;
 
-/** GNU ld's own script, with that string right behind the table: since binutils 2.43 notes come first. */
+/** GNU ld's own script, with that string right after the table: since binutils 2.43 notes come first. */
 function interpreterFirst(directory: string, option: string): string {
   const script = path.join(directory, 'script');
   const [, own = ''] = output('ld.bfd', [option, '--verbose']).split(/^={10,}$/m);
@@ -326,7 +326,7 @@ for (const [kind, option] of [
       `${kind} by ${linker}: where the program headers had to move, what each stripper makes of the program runs`,
       withTools((t) => {
         const directory = tempDirectory(t);
-        // lld puts the interpreter's string there by itself, and leaves no room in the dynamic section besides.
+        // lld puts the interpreter's string there by default, and also leaves no room in the dynamic section.
         const layout = linker === 'bfd' ? `-Wl,-T,${interpreterFirst(directory, option)}` : '-fuse-ld=lld';
         const file = compile(directory, namedInterpreter, '-Wl,--no-dynamic-linker', option, layout);
         const before = viewOf(file);

@@ -1,6 +1,6 @@
 /*
- * What fits between sections needs neither a longer file nor a segment. So a program that appends to itself as
- * `bun build --compile` does finds its data and its loader afterwards.
+ * What fits between sections needs neither a longer file nor a segment. So a program that appends to itself, as `bun
+ * build --compile` does, still finds its data and its loader.
  */
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -45,8 +45,8 @@ function planAndEdit(file: string, request: EditRequest): Plan {
 }
 
 /**
- * Append a text as bun's compiler does: the LOAD of the slot grows up to the page above all others, what stands behind
- * it in the file moves, section headers follow, and the slot gets the text's address.
+ * Append a text as bun's compiler does: the LOAD of the slot grows up to the page above all others, what follows it in
+ * the file moves, section headers follow, and the slot gets the text's address.
  */
 function append(bytes: Buffer, text: string): Buffer {
   const {view} = openElfBuffer(bytes);

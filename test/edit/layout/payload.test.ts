@@ -11,12 +11,12 @@ const payload = Buffer.from(`#!payload\n${'data '.repeat(5000)}`);
 const trailer = Buffer.from('d3n0l4nd');
 const longInterpreter = `/opt/${'i'.repeat(400)}`;
 
-/** A program with data behind it and a trailer at the very end, as deno compile makes them. */
+/** A program followed by data and, at the very end, a trailer, as deno compile makes them. */
 function withTrailer(name: string): Buffer {
   return Buffer.concat([fixtureBytes(name), payload, trailer]);
 }
 
-/** An AppImage of type 2, as far as its mark and the place of its squashfs go. */
+/** An AppImage of type 2, with only its mark and the start of its squashfs. */
 function appImage(name: string): Buffer {
   const bytes = Buffer.concat([fixtureBytes(name), Buffer.from('hsqs'), payload]);
   bytes.set([0x41, 0x49, 2], 8);

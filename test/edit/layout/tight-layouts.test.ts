@@ -1,6 +1,6 @@
 /*
- * Libraries whose linkers leave no room: no spare dynamic entry, no slack, section headers right behind the last
- * segment. What a first edit made is where the next one needs place.
+ * Libraries whose linkers leave no room: no spare dynamic entry, no slack, section headers right after the last
+ * segment. The next edit needs room where the first one put its result.
  */
 import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
@@ -49,7 +49,7 @@ function edit(file: string, ...requests: EditRequest[]): readonly string[] {
   return notes;
 }
 
-/** It is sound, and a program can call into it. */
+/** Assert that a library is sound, and that a program can call into it. */
 function isSound(t: ExecutionContext, file: string): void {
   t.deepEqual(checkElf(openElfBuffer(readFileSync(file)).view), []);
   t.deepEqual(newComplaints(`${file}.before`, file), []);
@@ -112,7 +112,7 @@ test(
     edit(file, interpreter('/x'));
     const bytes = readFileSync(file);
     const {e_shoff} = readelfHeader(file);
-    // PT_INTERP, the second program header, comes to where they begin.
+    // Point PT_INTERP, the second program header, to where they begin.
     bytes.writeBigUInt64LE(BigInt(e_shoff), 64 + 56 + 8);
     const problems = checkElf(openElfBuffer(bytes).view);
     t.true(

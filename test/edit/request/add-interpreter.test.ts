@@ -1,6 +1,6 @@
 /*
- * Giving an interpreter to a library that has none. It is run afterwards, because what a loader makes of the segments is
- * no question of how they read.
+ * Giving an interpreter to a library that has none. The library is then run, because reading its segments does not show
+ * what a loader makes of them.
  */
 import {readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /*
  * Setting PT_INTERP, over every committed program: read back by readelf, judged by eu-elflint, and run with the new
- * interpreter really there.
+ * interpreter in place.
  */
 import {spawnSync} from 'node:child_process';
 import {readFileSync, symlinkSync} from 'node:fs';
@@ -199,7 +199,7 @@ for (const program of dynamicPrograms) {
   });
 }
 
-/** The library of a fixture lies beside it in test-binaries, where $ORIGIN finds it. */
+/** The library of a fixture is beside it in test-binaries, where $ORIGIN finds it. */
 function linkLibrary({path: original}: {path: string}, library: string, directory: string): void {
   const source = path.join(path.dirname(original), library);
   if (library.startsWith('libprobe')) symlinkSync(source, path.join(directory, library));

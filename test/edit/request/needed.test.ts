@@ -190,7 +190,7 @@ test(
     const edited = programFile(t, applyPlanToBuffer(fixtureBytes(file.name), planEdit(view, requests)));
     t.deepEqual(neededOf(edited), ['libc.so.6']);
     t.notRegex(output('readelf', ['-VW', edited]), /File: lib(probe|x)/);
-    // Under its old name it is there no longer.
+    // The old name is no longer there.
     const late = planEdit(view, [requests[0] ?? {}, {removeNeeded: ['libprobe.so.1']}]);
     t.deepEqual(late.changes, ['needed (DT_NEEDED): libprobe.so.1 -> libx.so.1']);
   }),

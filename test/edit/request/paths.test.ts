@@ -191,7 +191,7 @@ for (const file of dynamic) {
   });
 }
 
-/** Only where the linker left none. */
+/** Assert that the linker left no room. */
 function expectNoRoom(t: ExecutionContext, file: Fixture): void {
   t.false(hasRoom(file), 'there is room');
 }
