@@ -186,5 +186,5 @@ export {
   openElfToEdit,
   openElfToEditSync,
 } from './write/editable.js';
-export {undoInterrupted} from './write/interrupted.js';
+export {InterruptedEdits, undoInterrupted} from './write/interrupted.js';
 export {writeToStream} from './write/stream.js';

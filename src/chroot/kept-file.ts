@@ -26,7 +26,7 @@ import {fileSource} from '../source/file.js';
 import {absolutePath} from '../source/working-directory.js';
 import {version} from '../version.js';
 import {syncDirectory} from '../write/durable.js';
-import {workspacePrefix} from '../write/workspace.js';
+import {workspacePrefix} from '../write/workspace-names.js';
 import {findOwnDirectory, openOwnDirectory} from './cache/place.js';
 import type {SelfContained} from './cache/self-contained.js';
 

@@ -83,14 +83,10 @@ export function writePlan(fd: number, plan: Plan, untouched: ByteSource): void {
   for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
 }
 
-/** Undo `writePlan` as far as it got. If the disk fails, undoing may fail too; nothing more can be done then. */
+/** Undo `writePlan` as far as it got. @throws an error of the system; the file is damaged then */
 export function unwritePlan(fd: number, plan: Plan): void {
-  try {
-    for (const {offset, before} of plan.writes) writeFully(fd, before, offset);
-    ftruncateSync(fd, plan.inputSize);
-  } catch {
-    // The error that led here is the one to report.
-  }
+  for (const {offset, before} of plan.writes) writeFully(fd, before, offset);
+  ftruncateSync(fd, plan.inputSize);
 }
 
 /** Cut off the payload, so that zeros replace it, and copy it from the untouched input to its new place. */

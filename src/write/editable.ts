@@ -1,10 +1,12 @@
-import {accessSync, constants, readFileSync, type Stats} from 'node:fs';
+import {accessSync, constants} from 'node:fs';
 import {type ElfFile, openElfSource} from '../elf/open.js';
 import type {ElfView} from '../elf/view.js';
 import {ElfError, systemError} from '../errors.js';
 import {descriptorPath} from '../source/descriptor.js';
 import type {FileSource} from '../source/file.js';
 import {findPlace, type Place, type PlaceOptions} from '../source/place.js';
+import type {InterruptedEdits} from './interrupted.js';
+import {requireOwnLink} from './own-link.js';
 
 /**
  * An ELF file opened for editing. `applyPlan` changes the file that was opened, in the directory where it was found,
@@ -22,7 +24,10 @@ export interface EditableElf extends ElfFile {
 }
 
 /** How to open a file for editing: with `follow: false` a symbolic link at the end of the path is refused. */
-export type EditOptions = PlaceOptions;
+export interface EditOptions extends PlaceOptions {
+  /** Undo edits in place that were interrupted before the file is opened. Default: leave them. */
+  readonly interrupted?: InterruptedEdits | undefined;
+}
 
 /**
  * Open an ELF file to plan an edit and apply the plan, without looking up its path again.
@@ -92,34 +97,11 @@ export class Target {
   }
 }
 
-/**
- * Where protected_hardlinks (proc_sys_fs(5)) is off, anybody can link any file of the file system into their own directory,
- * and wait for root to edit it.
- */
-function requireOwnLink({nlink, uid}: Stats, directory: Stats): void {
-  if (process.geteuid?.() !== 0 || nlink === 1 || !mayBeLinked(uid, directory) || hasProtectedLinks()) return;
-  throw new ElfError('UNTRUSTED_LINK', 'another user may have created this hard link', {
-    expected: 'a single link, or a directory that only root and the owner of the file may write to',
-    got: `${nlink} links, in a directory of user ${directory.uid} with mode 0${(directory.mode & 0o7777).toString(8)}`,
-  });
-}
-
-function mayBeLinked(owner: number, directory: Stats): boolean {
-  return (directory.uid !== 0 && directory.uid !== owner) || (directory.mode & 0o022) !== 0;
-}
-
-function hasProtectedLinks(): boolean {
-  try {
-    return readFileSync('/proc/sys/fs/protected_hardlinks', 'latin1').trim() === '1';
-  } catch {
-    return false;
-  }
-}
-
 /** Open a regular file once, for all further use. @throws ElfError NOT_A_FILE, FILE_SYSTEM */
-export function openTarget(path: string, options?: PlaceOptions): Target {
+export function openTarget(path: string, options?: EditOptions): Target {
   const place = findPlace(path, options);
   try {
+    options?.interrupted?.undoAt(place);
     return new Target(path, place, place.open(path));
   } catch (error) {
     place[Symbol.dispose]();

@@ -15,7 +15,7 @@ import type {Target} from './editable.js';
 import {isOnlyOurs, keepMode} from './metadata.js';
 import {type Commit, Transaction} from './transaction.js';
 import {writeUndoRecord} from './undo-record.js';
-import type {WorkFile, Workspaces} from './workspace.js';
+import type {UndoFile, WorkFile, Workspaces} from './workspace.js';
 
 /** Open a file for its changes. @throws ElfError BAD_REQUEST, or an error of the system */
 export function prepareInPlace(target: Target, plan: Plan, workspaces: Workspaces): Transaction {
@@ -61,7 +61,7 @@ class InPlace extends Transaction {
   readonly #plan: Plan;
   readonly #name: string;
   /** Where to keep what is written over; undefined where there is no room. */
-  #record: number | undefined;
+  #record: UndoFile | undefined;
   /** The file's status before the edit, once writing has begun. */
   #old: Stats | undefined;
 
@@ -70,7 +70,7 @@ class InPlace extends Transaction {
     fd: number,
     plan: Plan,
     shadow: WorkFile | undefined,
-    record: number | undefined,
+    record: UndoFile | undefined,
   ) {
     super(place, fd);
     this.#plan = plan;
@@ -99,20 +99,15 @@ class InPlace extends Transaction {
   #keepOld({ino}: Stats): void {
     if (this.#record === undefined) return;
     try {
-      writeUndoRecord(this.#record, this.#name, ino, this.#plan);
+      writeUndoRecord(this.#record.fd, this.#name, ino, this.#plan);
     } catch {
       // A full disk must not keep a file from being changed that does not grow.
     }
-    this.#closeRecord();
-  }
-
-  #closeRecord(): void {
-    if (this.#record !== undefined) closeQuietly(this.#record);
-    this.#record = undefined;
   }
 
   override close(): void {
-    this.#closeRecord();
+    if (this.#record !== undefined) closeQuietly(this.#record.fd);
+    this.#record = undefined;
     super.close();
   }
 
@@ -149,6 +144,10 @@ class InPlace extends Transaction {
     if (this.#old === undefined) return;
     try {
       unwritePlan(this.fd, this.#plan);
+    } catch (error) {
+      // The next run tries again.
+      this.#record?.keep();
+      throw error;
     } finally {
       keepMode(this.fd, this.#old);
     }

@@ -4,17 +4,19 @@
  * sense of that. If the process is killed, the next edit in the same directory writes the old bytes back
  * (workspace.ts).
  *
- * The record names the file and its inode. What is neither the old byte nor the new one was written by somebody else
- * since, and then the record is no longer true.
+ * The record names the file and its inode. If any byte is neither the old nor the new one, another process has written
+ * to the file since, and the record is ignored. Set-ID bits and capabilities that the writing removed are not restored.
  */
 import {constants, fstatSync, fsyncSync, ftruncateSync, openSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {closeQuietly, descriptorPath} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
+import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
 import {descriptorSource, writeFully} from './content.js';
 import {keepMode} from './metadata.js';
+import {requireOwnLink} from './own-link.js';
 
 interface UndoRecord {
   /** In the directory that the workspace is in. */
@@ -32,12 +34,17 @@ interface Piece {
   readonly bytes: string;
 }
 
-/** Longer ones would not fit into a string. */
-const longestRecord = 1 << 28;
+/** In bytes. Nothing that is larger is kept: anybody may put a record into an archive, and reading it takes memory. */
+const longestRecord = 1 << 24;
 
-/** Write a record into an empty file, and to the disk. */
+/** Write a record into an empty file, and to the disk; none if it would be too long. */
 export function writeUndoRecord(fd: number, name: string, inode: number, plan: Plan): void {
   const {inputSize, outputSize} = plan;
+  const size = plan.writes.reduce(
+    (sum, {before, bytes}) => sum + 100 + 1.5 * (before.length + bytes.length),
+    0,
+  );
+  if (size > longestRecord / 2) return;
   const writes = plan.writes.map(({offset, before, bytes}): Piece => {
     return {offset, before: toBase64(before), bytes: toBase64(bytes)};
   });
@@ -46,45 +53,91 @@ export function writeUndoRecord(fd: number, name: string, inode: number, plan: P
   fsyncSync(fd);
 }
 
+/** A file that an interrupted edit left half written. */
+export interface HalfWritten extends Disposable {
+  /** In the directory that the workspace is in. */
+  readonly name: string;
+  /** Make it what it was before the edit. @throws ElfError UNTRUSTED_LINK, or an error of the system */
+  undo(): void;
+}
+
 /**
- * Make a file what it was before the edit that left a record.
+ * Find the file that a record belongs to; undefined if it is not half written.
  *
  * @param directory that of the file
- * @returns its name; undefined when there is nothing to undo
- * @throws an error of the system; the record is still true then
  */
-export function undoRecorded(directory: DirFd, workspace: DirFd, recordName: string): string | undefined {
+export function findHalfWritten(
+  directory: DirFd,
+  workspace: DirFd,
+  recordName: string,
+): HalfWritten | undefined {
   const record = readRecord(workspace, recordName);
-  if (record === undefined) return undefined;
-  const source = directory.open(record.name);
-  if (source === undefined) return undefined;
+  const source = record && openRecorded(directory, record);
+  if (record === undefined || source === undefined) return undefined;
+  const {name} = record;
+  return {
+    name,
+    undo() {
+      requireOwnLink(source.stats, directory.stats);
+      const fd = openSync(descriptorPath(source.fd, join(directory.real, name)), constants.O_RDWR);
+      try {
+        // It may have changed since it was found.
+        if (stateOf(fd, record) === 'between') writeBack(fd, record);
+      } finally {
+        closeQuietly(fd);
+      }
+    },
+    [Symbol.dispose]() {
+      source.close();
+    },
+  };
+}
+
+function openRecorded(directory: DirFd, record: UndoRecord): FileSource | undefined {
+  let source: FileSource | undefined;
   try {
-    if (source.stats.ino !== record.inode || stateOf(source.fd, record) !== 'between') return undefined;
-    const fd = openSync(descriptorPath(source.fd, join(directory.real, record.name)), constants.O_RDWR);
-    try {
-      writeBack(fd, record);
-    } finally {
-      closeQuietly(fd);
-    }
-    return record.name;
-  } finally {
-    source.close();
+    source = directory.open(record.name);
+    if (source?.stats.ino === record.inode && stateOf(source.fd, record) === 'between') return source;
+  } catch {
+    // Another kind of file has the name by now.
   }
+  source?.close();
+  return undefined;
 }
 
 /** Undefined for one that was not finished: nothing had been written into the file then. */
 function readRecord(workspace: DirFd, name: string): UndoRecord | undefined {
-  const source = workspace.open(name);
-  if (source === undefined) return undefined;
   try {
-    if (source.size > longestRecord) return undefined;
-    return JSON.parse(Buffer.from(source.read(0, source.size)).toString()) as UndoRecord;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  } finally {
-    source.close();
+    const source = workspace.open(name);
+    if (source === undefined) return undefined;
+    try {
+      if (source.size > longestRecord) return undefined;
+      const record: unknown = JSON.parse(Buffer.from(source.read(0, source.size)).toString());
+      return isRecord(record) ? record : undefined;
+    } finally {
+      source.close();
+    }
+  } catch {
+    return undefined;
   }
+}
+
+function isRecord(value: unknown): value is UndoRecord {
+  const {name, inode, inputSize, outputSize, writes} = (value ?? {}) as Record<string, unknown>;
+  return (
+    typeof name === 'string' &&
+    !/[/\0]|^\.{0,2}$/.test(name) &&
+    [inode, inputSize, outputSize].every(isCount) &&
+    Array.isArray(writes) &&
+    writes.every(
+      (piece) =>
+        isCount(piece?.offset) && [piece.before, piece.bytes].every((text) => typeof text === 'string'),
+    )
+  );
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** Whether all is old, all is new, or each byte is one of the two; anything else is another file by now. */

@@ -6,9 +6,10 @@
  * moves: only we can create, replace or remove a name in it.
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
- * `elfinterp-tree`, and what an edit in place writes over `elfinterp-undo-3` (undo-record.ts). The workspace's name tells the process that made it, and a later run in the same place removes what
- * a killed one left behind: only what has the file `elfinterp-workspace`, which is made first and removed last. The name
- * alone proves nothing, since the owner of the directory could give it to any directory of root's.
+ * `elfinterp-tree`, and what an edit in place writes over is in `elfinterp-undo-1` and so on (undo-record.ts). The
+ * workspace's name tells the process that made it, and a later run in the same place removes what a killed one left
+ * behind (stale-workspaces.ts): only what has the file `elfinterp-workspace`, which is made first and removed last. The
+ * name alone proves nothing, since the owner of the directory could give it to any directory of root's.
  */
 import {constants, mkdirSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -16,26 +17,10 @@ import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {findDirectory} from '../source/place.js';
 import {isPrivate, makeOwnDirectory, type OwnDirectory} from './own-directory.js';
-import {identityPattern, isRunning, ownIdentity} from './process-identity.js';
+import {ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
-import {undoRecorded} from './undo-record.js';
-
-/** Names of workspaces begin with this; the identity of the process and random letters follow, each after a dash. */
-export const workspacePrefix = '.elfinterp-edit';
-
-/** The files of a workspace are named after descriptor numbers, which begin after those that every process has. */
-const firstNumber = 3;
-/** cp gets each of them as a descriptor. */
-const mostFiles = 128;
-
-/** The name of a whole directory in a workspace. */
-export const treeName = 'elfinterp-tree';
-
-/** Names of records of what an edit in place writes over begin like this; a number follows. */
-const undoPrefix = 'elfinterp-undo-';
-
-/** The empty file that marks a directory as a workspace. */
-const markName = 'elfinterp-workspace';
+import {removeStale} from './stale-workspaces.js';
+import {firstNumber, markName, mostFiles, treeName, undoPrefix, workspacePrefix} from './workspace-names.js';
 
 /** One private directory. */
 export class Workspace {
@@ -44,6 +29,7 @@ export class Workspace {
   readonly directory: DirFd;
   #next = firstNumber;
   readonly #undos: string[] = [];
+  readonly #kept = new Set<string>();
   #hasTree = false;
 
   /** @throws ElfError UNSUPPORTED if it would not be private, or an error of the system */
@@ -80,12 +66,12 @@ export class Workspace {
   }
 
   /** Make an empty file for a record of what is written over. @throws an error of the system */
-  createUndo(): number {
+  createUndo(): UndoFile {
     const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
     const name = `${undoPrefix}${this.#undos.length + 1}`;
     const fd = openSync(this.directory.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     this.#undos.push(name);
-    return fd;
+    return {fd, keep: () => this.#kept.add(name)};
   }
 
   /** Make a directory in it, to be filled and then renamed; until then, removing the workspace removes it too. */
@@ -105,7 +91,8 @@ export class Workspace {
     let isClear = true;
     for (let number = firstNumber; number < this.#next; number++)
       isClear = attempt(() => removeFile(this.path(number))) && isClear;
-    for (const name of this.#undos) isClear = attempt(() => removeFile(this.directory.at(name))) && isClear;
+    for (const name of this.#undos)
+      isClear = !this.#kept.has(name) && attempt(() => removeFile(this.directory.at(name))) && isClear;
     if (this.#hasTree) isClear = attempt(() => removeTree(this.directory, treeName)) && isClear;
     if (isClear) attempt(() => unlinkSync(this.directory.at(markName)));
     this.directory[Symbol.dispose]();
@@ -119,6 +106,13 @@ export interface WorkFile {
   readonly workspace: Workspace;
   readonly number: number;
   readonly fd: number;
+}
+
+/** A file for the record of what is written over. */
+export interface UndoFile {
+  readonly fd: number;
+  /** Leave it to a later run. */
+  readonly keep: () => void;
 }
 
 function makeMarked(parent: DirFd): OwnDirectory {
@@ -142,6 +136,8 @@ export function workspaceIn(parent: DirFd): Workspace {
 /** The workspaces of files that are changed together: one for each directory, or more for many files. */
 export class Workspaces {
   readonly #made: Workspace[] = [];
+  /** The directories in which none can be made, as `device:inode`, and why. */
+  readonly #refused = new Map<string, unknown>();
 
   /** Make an empty file in a workspace beside a target. @throws ElfError UNSUPPORTED, or an error of the system */
   create(directory: DirFd): WorkFile {
@@ -149,7 +145,7 @@ export class Workspaces {
   }
 
   /** Make an empty file for a record beside a target; undefined where there is no room. */
-  createUndo(directory: DirFd): number | undefined {
+  createUndo(directory: DirFd): UndoFile | undefined {
     try {
       return this.#in(directory).createUndo();
     } catch {
@@ -160,9 +156,17 @@ export class Workspaces {
   #in(directory: DirFd): Workspace {
     const found = this.#made.find((one) => one.isFor(directory));
     if (found !== undefined) return found;
-    const made = workspaceIn(directory);
-    this.#made.push(made);
-    return made;
+    const {dev, ino} = directory.stats;
+    const key = `${dev}:${ino}`;
+    if (this.#refused.has(key)) throw this.#refused.get(key);
+    try {
+      const made = workspaceIn(directory);
+      this.#made.push(made);
+      return made;
+    } catch (error) {
+      this.#refused.set(key, error);
+      throw error;
+    }
   }
 
   /** The same, or elsewhere if the user may not write beside the target. */
@@ -179,87 +183,6 @@ export class Workspaces {
   remove(): void {
     for (const workspace of this.#made) workspace.remove();
   }
-}
-
-/** Whether a name is that of a workspace. */
-export function isWorkspaceName(name: string): boolean {
-  return stale.test(name);
-}
-
-const stale = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
-
-/** In milliseconds, longer than any edit takes; for processes that cannot be identified here. */
-const longestEdit = 24 * 60 * 60 * 1000;
-
-/** Remove what killed processes left, and undo what they left half written. @returns the names of those files */
-export function removeStale(directory: DirFd): string[] {
-  const undone: string[] = [];
-  for (const name of namesIn(directory)) {
-    const owner = stale.exec(name)?.[1];
-    if (owner === undefined) continue;
-    const running = isRunning(owner);
-    if (running === true) continue;
-    attempt(() => {
-      undone.push(...undoLeft(directory, name, running === 'unknown'));
-      removeLeft(directory, name, running === 'unknown');
-    });
-  }
-  return undone;
-}
-
-/** The same for writing bytes that are ready in memory. */
-const longestWrite = 60 * 1000;
-
-/** Undo what a process left half written. A record counts once: later the same bytes may be there for another reason. */
-function undoLeft(directory: DirFd, name: string, onlyIfOld: boolean): string[] {
-  using left = directory.directory(name);
-  if (left === undefined || !isPrivate(left.stats)) return [];
-  if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestWrite) return [];
-  const names = left.names();
-  if (!isWorkspace(names)) return [];
-  return names.filter(isUndoName).flatMap((one) => {
-    const undone = undoRecorded(directory, left, one);
-    unlinkSync(left.at(one));
-    return undone ?? [];
-  });
-}
-
-/** The names in a directory; none if it may not be read. */
-function namesIn(directory: DirFd): string[] {
-  try {
-    return directory.names();
-  } catch {
-    return [];
-  }
-}
-
-/**
- * Remove a workspace that a process left behind. An empty one was left before its mark was created, or after it was
- * removed.
- */
-function removeLeft(directory: DirFd, name: string, onlyIfOld: boolean): void {
-  using left = directory.directory(name);
-  if (left === undefined || !isPrivate(left.stats)) return;
-  if (onlyIfOld && Date.now() - left.stats.ctimeMs < longestEdit) return;
-  const names = left.names();
-  if (names.length > 0 && !isWorkspace(names)) return;
-  for (const inside of names.filter((one) => one !== markName)) removeTree(left, inside);
-  removeTree(left, markName);
-  rmdirSync(directory.at(name));
-}
-
-/** Whether a directory has the mark, and nothing that a workspace cannot have. */
-function isWorkspace(names: readonly string[]): boolean {
-  const isKnown = (one: string) => one === markName || one === treeName || isNumber(one) || isUndoName(one);
-  return names.includes(markName) && names.every(isKnown);
-}
-
-function isNumber(name: string): boolean {
-  return /^[1-9]\d{0,2}$/.test(name) && Number(name) >= firstNumber && Number(name) < firstNumber + mostFiles;
-}
-
-function isUndoName(name: string): boolean {
-  return name.startsWith(undoPrefix);
 }
 
 /** Remove a file; one that replaced its target is no longer here. */

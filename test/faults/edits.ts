@@ -149,7 +149,7 @@ function finishInPlace(
   assert.equal(again.status, 0, `the same command again fails: ${again.stderr}`);
   assert.match(
     again.stderr,
-    /^(elfinterp: [\w-]+: an edit in place that was interrupted is undone first\n)*$/,
+    /^(elfinterp: \/[\w/.-]+: an edit in place that was interrupted is undone first\n)*$/,
   );
   for (const {name, content} of files)
     assert.ok(

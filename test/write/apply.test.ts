@@ -38,7 +38,7 @@ import {
   planEdit,
 } from '../../src/index.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
-import {workspacePrefix} from '../../src/write/workspace.js';
+import {workspacePrefix} from '../../src/write/workspace-names.js';
 import {contentOf, elfinterpAsNobody, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -331,7 +331,7 @@ test('a directory with the name of a workspace keeps what is in it unless a work
     ['20260101', '3', '4'],
     ['elfinterp-tree'],
     ['3', 'elfinterp-workspace', 'mine'],
-    ['131', '3', 'elfinterp-workspace'],
+    ['259', '3', 'elfinterp-workspace'],
     ['2', 'elfinterp-workspace'],
   ];
   const directories = contents.map((names, i) => {

@@ -1,18 +1,30 @@
 /*
  * An edit in place that was killed between two writes: the next edit in that directory writes the old bytes back first.
  */
-import {existsSync, readdirSync, renameSync, statSync, writeFileSync} from 'node:fs';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {type EditRequest, type Plan, undoInterrupted} from '../../src/index.js';
 import {openTarget} from '../../src/write/editable.js';
 import {prepareInPlace} from '../../src/write/in-place.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
-import {Workspaces, workspacePrefix} from '../../src/write/workspace.js';
+import {Workspaces} from '../../src/write/workspace.js';
+import {isWorkspace, markName, workspacePrefix} from '../../src/write/workspace-names.js';
 import {contentOf, elfinterp, program} from '../helpers/cli.js';
 import {edit, planFor} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
-import {copyFixture} from '../helpers/temp.js';
+import {copyFixture, tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 
 const request: EditRequest = {
@@ -62,7 +74,7 @@ for (const name of ['x86_64/probe-pie', 'x86_64/probe-lld-pie', 's390x/probe-pie
     for (let count = 0; count < plan.writes.length; count++) {
       const {file, directory, old} = interrupt(t, name);
       writeFileSync(file, partly(old, plan, count));
-      t.deepEqual(undoInterrupted([file]), [path.basename(file)], `${count}`);
+      t.deepEqual(undoInterrupted([file]), [file], `${count}`);
       is(t, directory, {[path.basename(file)]: old});
     }
     const {file, directory, old} = interrupt(t, name);
@@ -70,7 +82,7 @@ for (const name of ['x86_64/probe-pie', 'x86_64/probe-lld-pie', 's390x/probe-pie
     const args = ['--interpreter', request.interpreter ?? '', '--runpath', request.runpath ?? ''];
     const {status, stderr} = elfinterp(['edit', '--in-place', ...args, '--add-needed', 'libm.so.6', file]);
     t.is(status, 0);
-    t.regex(stderr, /^elfinterp: [\w-]+: an edit in place that was interrupted is undone first\n/);
+    t.regex(stderr, /^elfinterp: \/[\w/.-]+: an edit in place that was interrupted is undone first\n/);
     is(t, directory, {[path.basename(file)]: edit(old, request)});
   });
 
@@ -122,3 +134,80 @@ test(
     }
   }),
 );
+
+test(
+  'a half-written program that is running is not edited until it ends',
+  withTools(async (t) => {
+    const directory = tempDirectory(t);
+    const file = path.join(directory, 'sleeper');
+    copyFileSync('/bin/sleep', file);
+    const args = ['edit', '--in-place', '--runpath', request.runpath ?? '', file];
+    const old = readFileSync(file);
+    // Only the name of the search path is missing.
+    const kill = ['-f', '-o', '/dev/null', '-e', 'inject=pwrite64:signal=KILL:when=2'];
+    run('strace', [...kill, process.execPath, program, ...args]);
+    const half = readFileSync(file);
+    t.false(half.equals(old));
+    const child = spawn(file, ['60'], {stdio: 'ignore'});
+    try {
+      await once(child, 'spawn');
+      for (const again of [args, ['edit', '--no-exec-stack', file]]) {
+        const {status, stderr} = elfinterp(again);
+        t.is(status, 1);
+        t.regex(stderr, /an edit in place was interrupted, and cannot be undone: .*text file busy/);
+        t.true(readFileSync(file).equals(half));
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    }
+    t.deepEqual(undoInterrupted([file]), [file]);
+    is(t, directory, {sleeper: old});
+  }),
+);
+
+test('one that may still be written in another container is not edited within a minute', (t) => {
+  const {file, old, plan, workspace} = interrupt(t, 'x86_64/probe-pie');
+  writeFileSync(file, partly(old, plan, 5));
+  const elsewhere = workspace.replace(/-(\d+)-(\d+)-([0-9a-f]{8})-(\w{6})$/, '-$1-$2-00000000-$4');
+  t.not(elsewhere, workspace);
+  renameSync(workspace, elsewhere);
+  const {status, stderr} = elfinterp(['edit', '--no-exec-stack', file]);
+  t.is(status, 1);
+  t.regex(stderr, /another process may be writing to the file/);
+  t.true(existsSync(elsewhere));
+});
+
+test('a record that is not one of ours is ignored, and goes', (t) => {
+  for (const text of ['', '{', 'null', '{"name":"..","writes":[]}', '{"name":"x","inode":1,"writes":[{}]}']) {
+    const {file, directory, old, plan, workspace} = interrupt(t, 'x86_64/probe-pie');
+    const half = partly(old, plan, 5);
+    writeFileSync(file, half);
+    for (const one of readdirSync(workspace).filter((one) => one.includes('undo')))
+      writeFileSync(path.join(workspace, one), text);
+    t.deepEqual(undoInterrupted([file]), []);
+    is(t, directory, {[path.basename(file)]: half});
+  }
+});
+
+test('if the old content cannot be written back, the next run tries again', (t) => {
+  const {file, directory, old, workspace} = interrupt(t, 'x86_64/probe-lld-pie');
+  rmSync(workspace, {recursive: true});
+  const args = ['edit', '--in-place', '--runpath', request.runpath ?? '', file];
+  writeFileSync(file, old);
+  const fail = ['-f', '-o', '/dev/null', '-e', 'inject=pwrite64:error=EIO:when=6+'];
+  const {status, stderr} = run('strace', [...fail, process.execPath, program, ...args]);
+  t.is(status, 1);
+  t.regex(stderr, /the old content cannot be written back, so the file is damaged/);
+  t.is(readdirSync(directory).length, 2);
+  t.deepEqual(undoInterrupted([file]), [file]);
+  is(t, directory, {[path.basename(file)]: old});
+});
+
+test('a workspace has two files for each of 128 that are edited', (t) => {
+  const files = Array.from({length: 256}, (_, i) => String(i + 3));
+  const records = Array.from({length: 128}, (_, i) => `elfinterp-undo-${i + 1}`);
+  t.true(isWorkspace([markName, ...files, ...records]));
+  t.false(isWorkspace([markName, '2']));
+  t.false(isWorkspace([...files]));
+});

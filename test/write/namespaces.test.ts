@@ -10,7 +10,7 @@ import {setTimeout} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
 import {isRunning} from '../../src/write/process-identity.js';
-import {workspacePrefix} from '../../src/write/workspace.js';
+import {workspacePrefix} from '../../src/write/workspace-names.js';
 import {copyFixture} from '../helpers/temp.js';
 import {output, withTools} from '../helpers/tools.js';
 

@@ -7,10 +7,10 @@ import {
   type EditableElf,
   type EditRequest,
   ElfError,
+  InterruptedEdits,
   openElfToEditSync,
   planEdit,
   printable,
-  undoInterrupted,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
 import {printTo} from '../streams.js';
@@ -170,10 +170,10 @@ function unabridge(word: string): string {
 const [failed, noPath] = [1, 2];
 
 function editFile(path: string, options: Options, print: Write, complain: Write): number {
-  const {action, converts, deletes} = options;
+  const say = (restored: string) =>
+    complain(`${restored}: an edit in place that was interrupted is undone first`);
   try {
-    if (action === 'replace' || converts || deletes) undoInterrupted([path]);
-    const file = openElfToEditSync(path);
+    const file = openElfToEditSync(path, {interrupted: new InterruptedEdits(say)});
     try {
       return editOpen(file, options, print, complain);
     } finally {

@@ -15,6 +15,7 @@ import {
   ElfError,
   type ElfFile,
   type ElfView,
+  InterruptedEdits,
   isProgram,
   isStackExecutable,
   kindOf,
@@ -25,7 +26,6 @@ import {
   printable,
   requireLinked,
   shrinkSearchPath,
-  undoInterrupted,
   writeToStream,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
@@ -74,8 +74,9 @@ function helpLines(): string[] {
 
 /** patchelf stops at the first file that fails, and so do we. */
 function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: Printed): void {
-  if (options.prints.size === 0) undoInterrupted([path]);
-  const file = openElfToEditSync(path);
+  const say = (restored: string) =>
+    messages.push(printable(`warning: ${restored}: an edit in place that was interrupted is undone first`));
+  const file = openElfToEditSync(path, {interrupted: new InterruptedEdits(say)});
   try {
     requireLinked(file.view.header, path);
     answers.push(...printed(file.view, options));

@@ -8,16 +8,17 @@ import {
   applyPlanToBuffer,
   attributesUnknown,
   type EditableElf,
+  type EditOptions,
   type EditRequest,
   ElfError,
   type ElfFile,
   type ElfKind,
+  InterruptedEdits,
   kindOf,
   openElfToEditSync,
   type Plan,
   planEdit,
   standardInput,
-  undoInterrupted,
 } from '../../index.js';
 import {type OptionsOf, UsageError} from '../command.js';
 import {type FileResult, openNamed, resultsToJson, tryFile} from '../each-file.js';
@@ -58,9 +59,11 @@ export async function applyToFiles(
   using _late = isMany ? optimizeLate() : undefined;
   const say = reporter(args, output);
   const results: FileResult<Plan>[] = [];
+  const opening = openingOf(args, output);
   for (let start = 0; start < files.length; start += filesAtOnce) {
     if (start > 0) output.status(safe`${start} of ${files.length} files`);
-    for (const result of await applyToSome(files.slice(start, start + filesAtOnce), wanted, args, output)) {
+    const some = files.slice(start, start + filesAtOnce);
+    for (const result of await applyToSome(some, wanted, opening, args, output)) {
       say(result);
       // Only --json needs them at the end, and there may be a hundred thousand.
       if (args.json) results.push('value' in result ? {file: result.file, value: result.value.plan} : result);
@@ -97,43 +100,45 @@ interface Edited {
 async function applyToSome(
   files: readonly string[],
   wanted: Wanted,
+  opening: EditOptions,
   args: Arguments,
   output: Output,
 ): Promise<FileResult<Edited>[]> {
-  if (!args['dry-run']) undoFirst(files, args, output);
   const results = await applyPlanned(
-    files.map((path) => planOne(path, wanted, args)),
+    files.map((path) => planOne(path, wanted, opening, args)),
     args,
     output,
   );
   // A file that is given twice, even under different names, must be planned for again after its first edit.
   for (const [i, result] of results.entries()) {
     if (!('error' in result) || !hasCode(result.error, 'CHANGED') || files.length < 2) continue;
-    const [again = result] = await applyPlanned([planOne(result.file, wanted, args)], args, output);
+    const [again = result] = await applyPlanned([planOne(result.file, wanted, opening, args)], args, output);
     results[i] = again;
   }
   return results;
 }
 
-function undoFirst(files: readonly string[], {follow}: Arguments, output: Output): void {
-  const named = files.filter((path) => path !== standardInput);
-  for (const name of undoInterrupted(named, {follow}))
-    output.note(safe`${name}: an edit in place that was interrupted is undone first`);
+/** How the files are opened: a dry run leaves what an interrupted edit left. */
+function openingOf(args: Arguments, output: Output): EditOptions {
+  const {follow} = args;
+  if (args['dry-run']) return {follow};
+  const say = (path: string) =>
+    output.note(safe`${path}: an edit in place that was interrupted is undone first`);
+  return {follow, interrupted: new InterruptedEdits(say)};
 }
 
 /** Plan for one file, without reporting it yet. */
-function planOne(path: string, wanted: Wanted, args: Arguments): FileResult<Edited> {
+function planOne(path: string, wanted: Wanted, opening: EditOptions, args: Arguments): FileResult<Edited> {
   const skip = (error: unknown) => skipReason(error, args);
   return tryFile(path, (file) => planFor(file, path, wanted, args), {
     skip,
-    open: () => openToEdit(path, args),
+    open: () => openToEdit(path, opening),
     keepsOpen: true,
   });
 }
 
-function openToEdit(path: string, args: Arguments): ElfFile {
-  if (path === standardInput) return openNamed(path);
-  return openElfToEditSync(path, {follow: args.follow});
+function openToEdit(path: string, opening: EditOptions): ElfFile {
+  return path === standardInput ? openNamed(path) : openElfToEditSync(path, opening);
 }
 
 function planFor(file: ElfFile, path: string, wanted: Wanted, args: Arguments): Edited {

@@ -17,7 +17,7 @@ import {ElfError} from '../../errors.js';
 import {enter} from '../../loader/inside.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {identityPattern, isAtWork, isRunning, ownIdentity} from '../../write/process-identity.js';
-import {isWorkspaceName} from '../../write/workspace.js';
+import {isWorkspaceName} from '../../write/workspace-names.js';
 
 const repairStaging: StagingKind = {
   prefix: '.elfinterp-repair-',
