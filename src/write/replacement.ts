@@ -2,7 +2,7 @@
  * Replace a file by a new one: prepared in a workspace beside it, then renamed. A reader of the path sees the old file
  * or the new one, even after a crash, and a running program keeps its old file.
  */
-import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats, statSync} from 'node:fs';
+import {fchmodSync, fstatSync, lstatSync, renameSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
@@ -12,7 +12,6 @@ import type {AttributeCopy} from './attributes.js';
 import {copyChanged} from './copy.js';
 import type {Target} from './editable.js';
 import {keepOwner, setMode} from './metadata.js';
-import {isOpenAlready} from './stream.js';
 import {type Commit, Transaction} from './transaction.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
@@ -34,9 +33,7 @@ interface Destination {
  */
 export function destinationAt(place: Place, path: string): Destination {
   const replaced = place.look();
-  // /dev/stdout may lead to a pipe, and then looks like a link that leads to nothing.
-  const there = isOpenAlready(path) ? statSync(path, {throwIfNoEntry: false}) : replaced;
-  if (there !== undefined && !there.isFile() && !there.isSymbolicLink())
+  if (replaced !== undefined && !replaced.isFile() && !replaced.isSymbolicLink())
     throw new ElfError('NOT_A_FILE', 'the output is not a regular file', {path});
   try {
     place.requireTrusted(replaced);

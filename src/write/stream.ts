@@ -8,11 +8,6 @@ import {findPlace} from '../source/place.js';
 /** The system's own names for files that are already open, and for /dev/null. */
 const own = /^(?:\/dev\/(?:null|stdout|stderr|fd\/\d+)|\/proc\/self\/fd\/\d+)$/;
 
-/** Whether a path is the system's own name of a stream of this process. */
-export function isOpenAlready(path: string): boolean {
-  return own.test(path);
-}
-
 /**
  * Write the whole output, if the file at the path has to be written to rather than replaced.
  *

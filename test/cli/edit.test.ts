@@ -41,11 +41,17 @@ test(
   'an output that is a pipe or a device is refused as what it is',
   withTools((t) => {
     const file = copyFixture(t, 'x86_64/probe-pie');
-    for (const to of ['/dev/stdout', '/proc/self/fd/1', '/dev/fd/1', '/dev/null'])
+    const pipe = 'not a regular file (expected a regular file, got a FIFO)';
+    for (const [to, what] of [
+      ['/dev/stdout', pipe],
+      ['/proc/self/fd/1', pipe],
+      ['/dev/fd/1', pipe],
+      ['/dev/null', 'the output is not a regular file'],
+    ] as const)
       for (const command of ['edit --rpath /x -o "$2" "$1"', 'pack "$1" "$2"']) {
         const line = `"$0" ${program} ${command} | cat`;
         const {stdout, stderr} = run('sh', ['-c', line, process.execPath, file, to]);
-        t.deepEqual([stdout, stderr], ['', `elfinterp: ${to}: the output is not a regular file\n`]);
+        t.deepEqual([stdout, stderr], ['', `elfinterp: ${to}: ${what}\n`]);
       }
     const result = path.join(tempDirectory(t), 'result');
     const line = `"$0" ${program} edit --rpath /x -o /dev/stdout "$1" > "$2"`;
