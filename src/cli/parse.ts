@@ -25,7 +25,7 @@ export function parseArguments(command: Command, given: readonly string[]): Pars
   let complaint =
     unknownOption(command, words) ?? valueOfFlag(command, words) ?? missingBeforeDashes(command, words);
   if (complaint !== undefined) return {complaint};
-  const args = yargs(settleFlags(command, endOptions(command, nameStandardInput(words))), nowhere)
+  const args = yargs(settleFlags(command, endOptions(command, nameStandardInput(command, words))), nowhere)
     .locale('en')
     .version(false)
     .help(false)
@@ -95,8 +95,16 @@ function settleFlags(command: Command, words: readonly string[]): string[] {
   });
 }
 
-/** yargs loses a file that is called `-`. What follows `--` is for another program. */
-function nameStandardInput(words: readonly string[]): string[] {
+/**
+ * yargs loses a file that is called `-`. The value of an option may be attached to it, as in `--output=-` and `-o-`. What
+ * follows `--` is for another program.
+ */
+function nameStandardInput(command: Command, words: readonly string[]): string[] {
   const end = words.indexOf('--');
-  return words.map((word, i) => (word === '-' && (end < 0 || i < end) ? standardInput : word));
+  return words.map((word, i) => {
+    if (end >= 0 && i > end) return word;
+    if (word === '-') return standardInput;
+    const name = /^(--.*)=-$/s.exec(word)?.[1];
+    return /^(FILE|DIR)/.test(optionOf(command, name)?.value ?? '') ? `${name}=${standardInput}` : word;
+  });
 }
