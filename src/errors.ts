@@ -40,6 +40,8 @@ export interface ErrorFacts {
   fields?: readonly string[] | undefined;
   /** The offending value itself, for programs. */
   value?: unknown;
+  /** Whether the new content was written all the same. */
+  written?: boolean | undefined;
   cause?: unknown;
 }
 
@@ -53,6 +55,8 @@ export class ElfError extends Error {
   readonly path: string | undefined;
   readonly offset: number | undefined;
   readonly value: unknown;
+  /** Whether the new content was written before this went wrong, so that the same edit is not to be tried again. */
+  readonly written: boolean;
   readonly #what: string;
   readonly #facts: ErrorFacts;
 
@@ -62,6 +66,7 @@ export class ElfError extends Error {
     this.path = facts.path;
     this.offset = facts.offset;
     this.value = facts.value;
+    this.written = facts.written ?? false;
     this.#what = what;
     this.#facts = facts;
   }

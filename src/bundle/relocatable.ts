@@ -27,6 +27,7 @@ import {Place} from '../source/place.js';
 import type {OnProgress} from '../source/progress.js';
 import {absolutePath} from '../source/working-directory.js';
 import {syncDirectory} from '../write/durable.js';
+import {writtenBut} from '../write/transaction.js';
 import {workspaceIn} from '../write/workspace.js';
 import {treeName} from '../write/workspace-names.js';
 import {type Content, contentOf} from './contents.js';
@@ -328,9 +329,7 @@ function moveIntoPlace(workspace: DirFd, top: DirFd, above: DirFd, name: string)
   syncDirectory(above.path);
   const [made, now] = [top.stats, lstatSync(above.at(name), {throwIfNoEntry: false})];
   if (now?.ino === made.ino && now.dev === made.dev) return;
-  throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
-    path: posix.join(above.real, name),
-  });
+  throw writtenBut(posix.join(above.real, name), 'another process replaced the result immediately');
 }
 
 /**

@@ -7,7 +7,7 @@ import {ElfError, systemError} from '../errors.js';
 import type {Outcome} from './apply-options.js';
 import {copyAttributes} from './attributes.js';
 import {syncDirectory} from './durable.js';
-import type {Commit, Transaction} from './transaction.js';
+import {type Commit, type Transaction, writtenBeforeFailure} from './transaction.js';
 import {Workspaces} from './workspace.js';
 
 interface Item {
@@ -153,7 +153,7 @@ export class Batch {
         syncDirectory(items[0]?.change.directory.path ?? '');
       } catch (cause) {
         for (const item of items)
-          item.error = systemError(item.name, cause, 'written, but a power failure may undo it');
+          item.error = writtenBeforeFailure(item.name, 'a power failure may undo it', cause);
       }
     }
   }

@@ -13,7 +13,7 @@ import {type AttributeCopy, hasCapabilities} from './attributes.js';
 import {descriptorSource, requireUnchanged, unwritePlan, writePlan} from './content.js';
 import type {Target} from './editable.js';
 import {isOnlyOurs, keepMode} from './metadata.js';
-import {type Commit, Transaction} from './transaction.js';
+import {type Commit, Transaction, writtenBeforeFailure, writtenBut} from './transaction.js';
 import {writeUndoRecord} from './undo-record.js';
 import type {UndoFile, WorkFile, Workspaces} from './workspace.js';
 
@@ -119,12 +119,9 @@ class InPlace extends Transaction {
         fstatSync(this.fd).size === this.#plan.outputSize &&
         this.#plan.writes.every(({offset, bytes}) => isSameBytes(bytes, now.read(offset, bytes.length)));
     } catch (error) {
-      throw systemError(this.path, error, 'written, but the result cannot be checked');
+      throw writtenBeforeFailure(this.path, 'the result cannot be checked', error);
     }
-    if (isWritten) return;
-    throw new ElfError('CHANGED', 'written, but another process wrote into the file at the same time', {
-      path: this.path,
-    });
+    if (!isWritten) throw writtenBut(this.path, 'another process wrote into the file at the same time');
   }
 
   /** Anything that another user wrote while the capabilities are gone would get them when they are restored. */

@@ -12,7 +12,7 @@ import type {AttributeCopy} from './attributes.js';
 import {copyChanged} from './copy.js';
 import type {Target} from './editable.js';
 import {keepOwner, setMode} from './metadata.js';
-import {type Commit, Transaction} from './transaction.js';
+import {type Commit, Transaction, writtenBeforeFailure, writtenBut} from './transaction.js';
 import type {WorkFile, Workspaces} from './workspace.js';
 
 /** Where the new file goes. */
@@ -162,12 +162,10 @@ class Replacement extends Transaction {
       own = fstatSync(this.fd);
       now = lstatSync(path, {throwIfNoEntry: false});
     } catch (error) {
-      throw systemError(this.path, error, 'written, but the result cannot be checked');
+      throw writtenBeforeFailure(this.path, 'the result cannot be checked', error);
     }
     if (now?.ino === own.ino && now.dev === own.dev) return;
-    throw new ElfError('CHANGED', 'written, but another process replaced the result immediately', {
-      path: this.path,
-    });
+    throw writtenBut(this.path, 'another process replaced the result immediately');
   }
 
   #changed(): ElfError {

@@ -1,3 +1,4 @@
+import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {Place} from '../source/place.js';
@@ -47,4 +48,15 @@ export abstract class Transaction {
   close(): void {
     closeQuietly(this.fd);
   }
+}
+
+/** The error for a result that another process replaced or changed as soon as it was there. */
+export function writtenBut(path: string, what: string): ElfError {
+  return new ElfError('CHANGED', `written, but ${what}`, {path, written: true});
+}
+
+/** The error for a result that is there, although a call failed after it was written. */
+export function writtenBeforeFailure(path: string, what: string, cause: unknown): ElfError {
+  const {what: reason} = systemError(path, cause);
+  return new ElfError('FILE_SYSTEM', `written, but ${what}: ${reason}`, {path, cause, written: true});
 }

@@ -1,7 +1,7 @@
 /*
  * Concurrent changes of the same file: another edit, a change between plan and result, one file under several names.
  */
-import childProcess, {spawn} from 'node:child_process';
+import childProcess, {spawn, spawnSync} from 'node:child_process';
 import {appendFileSync, chmodSync, linkSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -14,7 +14,7 @@ import {Workspaces} from '../../src/write/workspace.js';
 import {contentOf, elfinterp, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
-import {copyFixture} from '../helpers/temp.js';
+import {copyFixture, tempFile} from '../helpers/temp.js';
 
 const name = 'x86_64/probe-pie';
 const old = fixtureBytes(name);
@@ -162,3 +162,42 @@ for (const way of [[], ['--in-place']])
     t.deepEqual(readFileSync(`${file}.hardlink`), once);
     t.regex(stderr, way.length > 0 ? /^$/ : /^(elfinterp: .*: another hard link.*\n)+$/);
   });
+
+for (const [flags, call, message] of [
+  [['--in-place'], 'fsync', 'written, but another process wrote into the file at the same time'],
+  [[], 'renameSync', 'written, but another process replaced the result immediately'],
+] as const)
+  test(`of several files, one that was written is not edited again: ${call}`, (t) => {
+    const [file, second] = [copyFixture(t, name), copyFixture(t, name)];
+    const other = edit(old, {interpreter: '/other/ld.so'});
+    const source = tempFile(t, other, 'other');
+    const hook = tempFile(t, interference(call, file, source), 'hook.mjs');
+    const args = [program, 'edit', ...flags, '--interpreter', interpreter, file, second];
+    const {status, stderr} = spawnSync(process.execPath, ['--import', hook, ...args], {encoding: 'utf8'});
+    t.deepEqual([status, stderr], [1, `elfinterp: ${file}: ${message}\n`]);
+    t.deepEqual(readFileSync(file), other);
+    t.deepEqual(readFileSync(second), edit(old, {interpreter}));
+  });
+
+/** What makes a process change a file right after it has called fsync or rename for it. */
+function interference(call: 'fsync' | 'renameSync', file: string, source: string): string {
+  return `import fs from 'node:fs';
+    import {syncBuiltinESMExports} from 'node:module';
+    const [file, source] = ${JSON.stringify([file, source])};
+    const {fsync, renameSync} = fs;
+    const calls = {
+      fsync(fd, done) {
+        fsync(fd, done);
+        if (fs.readlinkSync('/proc/self/fd/' + fd) === file) fs.writeFileSync(file, fs.readFileSync(source));
+      },
+      renameSync(from, to) {
+        renameSync(from, to);
+        if (!fs.existsSync(source) || !to.endsWith('/probe-pie')) return;
+        fs.copyFileSync(source, file + '.new');
+        fs.unlinkSync(source);
+        renameSync(file + '.new', file);
+      },
+    };
+    fs.${call} = calls.${call};
+    syncBuiltinESMExports();`;
+}

@@ -111,11 +111,16 @@ async function applyToSome(
   );
   // A file that is given twice, even under different names, must be planned for again after its first edit.
   for (const [i, result] of results.entries()) {
-    if (!('error' in result) || !hasCode(result.error, 'CHANGED') || files.length < 2) continue;
+    if (!('error' in result) || !isToRepeat(result.error) || files.length < 2) continue;
     const [again = result] = await applyPlanned([planOne(result.file, wanted, opening, args)], args, output);
     results[i] = again;
   }
   return results;
+}
+
+/** A file that was written and then changed by another process is not what the same plan would be made for. */
+function isToRepeat(error: unknown): boolean {
+  return error instanceof ElfError && error.code === 'CHANGED' && !error.written;
 }
 
 /** How the files are opened: a dry run leaves what an interrupted edit left. */
