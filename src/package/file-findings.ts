@@ -92,8 +92,9 @@ function requestFindings({requests, path: file}: FileAudit, rules: Rules, say: S
       `uses ${name}, but Node.js exports the symbols of its own copy, which take precedence`,
     ),
   );
-  const findings = requests.flatMap(({name, from, path, throughLink, byPath}) => {
-    if (/^[^$/].*\//.test(name))
+  const findings = requests.flatMap((request) => {
+    const {name, from, path, throughLink, byPath} = request;
+    if (isRelative(request))
       return [
         say('current-directory', 'error', `needs ${name}, which is loaded from the user's current directory`),
       ];
@@ -117,7 +118,14 @@ function requestFindings({requests, path: file}: FileAudit, rules: Rules, say: S
   return [...findings, ...notes];
 }
 
-function outsideWords(name: string, path: string | undefined): string {
+/** A relative path, unless the system has the library or a packed program has it inside. */
+function isRelative({name, from, byPath}: FileAudit['requests'][number]): boolean {
+  const isAnswered = from === 'platform' || (from === 'package' && byPath === undefined);
+  return !isAnswered && /^[^$/].*\//.test(name);
+}
+
+/** What to say of a library that comes from outside. */
+export function outsideWords(name: string, path: string | undefined): string {
   const where = path === undefined ? '' : ` (searched at ${path})`;
   return `needs ${name}, which is neither in the package nor part of every system${where}`;
 }

@@ -19,7 +19,8 @@ import {type AuditOptions, auditPackage, type PackageAudit} from '../../src/pack
 import {familyOf} from '../../src/package/floor.js';
 import {admits} from '../../src/package/package-json.js';
 import {distributions, gccReleases} from '../../src/package/platforms.js';
-import {rulesOf} from '../../src/package/policy.js';
+import {type Policy, rulesOf} from '../../src/package/policy.js';
+import {repairPackage} from '../../src/package/repair/repair.js';
 import {findRequests} from '../../src/package/requests.js';
 import {runsOn} from '../../src/package/runs-on.js';
 import {compareVersions} from '../../src/package/version-numbers.js';
@@ -610,3 +611,27 @@ test('damaged files are findings, and hide nothing of the others', async (t) => 
   rmSync(path.join(pkg, 'sound'));
   await t.throwsAsync(auditPackage(path.join(pkg, 'package.json')), {instanceOf: ElfError});
 });
+
+test(
+  'a relative path in DT_NEEDED is an error unless the policy allows it or a packed program has the library inside',
+  withTools(async (t) => {
+    const {directory, pkg, libraries} = workshop(t);
+    library(libraries, 'own', 1);
+    const program = compile(
+      path.join(libraries, 'program'),
+      'int own_value(void); int main(void) { return own_value(); }',
+      ['-pie', path.join(libraries, 'libown.so.1')],
+    );
+    const name = 'lib/libown.so.1';
+    writeFileSync(program, edit(readFileSync(program), {replaceNeeded: {'libown.so.1': name}}));
+    const cwd = path.join(directory, 'builder');
+    t.is(elfinterp(['pack', 'lib/program', path.join(pkg, 'packed')], {cwd}).status, 0);
+    copyFileSync(program, path.join(pkg, 'plain'));
+    const found = async (policy: Policy) =>
+      (await auditPackage(pkg, {policy})).findings.map(({code, file}) => [code, file]);
+    t.deepEqual(await found({}), [['current-directory', 'plain']]);
+    t.deepEqual(await found({allow: [name]}), []);
+    const {after} = await repairPackage(pkg, {dryRun: true, keep: [name]});
+    t.deepEqual(after.findings, []);
+  }),
+);

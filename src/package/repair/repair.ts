@@ -14,6 +14,7 @@ import {together} from '../../source/trust.js';
 import {absolutePath} from '../../source/working-directory.js';
 import {syncDirectory} from '../../write/durable.js';
 import {auditFiles, type PackageAudit} from '../audit.js';
+import {outsideWords} from '../file-findings.js';
 import {findPackageFiles, isWithin} from '../package-files.js';
 import {isLibc} from '../platforms.js';
 import {type Policy, type Rules, rulesOf} from '../policy.js';
@@ -219,11 +220,17 @@ function auditMade(made: DirFd, rules: Rules, source: string): PackageAudit {
 /** By the loader's rules, nothing but the base set may come from outside. */
 function prove(after: PackageAudit, before: PackageAudit): void {
   const known = new Set(before.findings.map(({code, message}) => `${code} ${message}`));
-  const problem = after.findings.find(
-    ({code, message}) =>
-      code === 'outside-library' ||
-      ((code === 'missing-version' || code === 'bad-elf') && !known.has(`${code} ${message}`)),
+  // The code of the finding also depends on how the library is named.
+  const outside = after.files.flatMap(({path: file, requests}) =>
+    requests.flatMap(({name, from, path}) =>
+      from === 'outside' ? [{file, message: outsideWords(name, path)}] : [],
+    ),
   );
+  const broken = after.findings.filter(
+    ({code, message}) =>
+      (code === 'missing-version' || code === 'bad-elf') && !known.has(`${code} ${message}`),
+  );
+  const [problem] = [...outside, ...broken];
   if (problem === undefined) return;
   throw new ElfError('NOT_CLOSED', `the package is not self-contained: it ${problem.message}`, {
     path: problem.file,
