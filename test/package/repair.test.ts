@@ -527,6 +527,11 @@ test(
   }),
 );
 
+/** The libraries that the notes name as those of an earlier repair. */
+function unusedIn(notes: readonly string[]): string[] {
+  return notes.flatMap((note) => /^(\S+) comes from an earlier repair/.exec(note)?.[1] ?? []).sort();
+}
+
 test(
   'a library of an earlier repair that is not needed any more is named while it is there',
   withTools(async (t) => {
@@ -542,7 +547,7 @@ test(
       addon(file, 'outer', libraries, [`-Wl,-rpath-link,${libraries}`]);
       const {notes, libraries: found} = await repairPackage(pkg, {inPlace: true, libraryPath: libraries});
       return {
-        unused: notes.flatMap((note) => /^(\S+) comes from an earlier repair/.exec(note)?.[1] ?? []).sort(),
+        unused: unusedIn(notes),
         paths: found.map((one) => one.path).sort(),
       };
     };
@@ -554,6 +559,15 @@ test(
     for (const unused of first.paths) rmSync(path.join(pkg, unused));
     const third = await repaired(3);
     t.deepEqual(third.unused, second.paths);
+    // Also when a repair changes nothing, and beside a file of the record's name that is something else.
+    writeFileSync(path.join(pkg, 'elfinterp.json'), 'not a record');
+    const left = [...second.paths, ...third.paths].sort();
+    compile(file, 'int f(void) { return 1; }');
+    for (const options of [{inPlace: true}, {dryRun: true}, {into: `${pkg}.new`}]) {
+      const {written, notes} = await repairPackage(pkg, options);
+      t.is(written, options.into !== undefined);
+      t.deepEqual(unusedIn(notes), left);
+    }
   }),
 );
 

@@ -53,14 +53,11 @@ export function writeRecords(top: DirFd, {libraries}: RepairPlan): string[] {
   });
 }
 
-/** The libraries of records that no file of the package needs, by their paths: those of earlier repairs. */
-export function unusedLibraries(
-  top: DirFd,
-  records: readonly string[],
-  files: readonly FileAudit[],
-): string[] {
+/** The libraries of earlier repairs that no file of the package needs any more, by their paths. */
+export function unusedLibraries(top: DirFd, files: readonly FileAudit[]): string[] {
+  const records = new Set(files.map(({path}) => recordBeside(path)));
   const recorded = new Set(
-    records.flatMap((path) => readRecord(top, path).map(({soname}) => posix.join(path, '..', soname))),
+    [...records].flatMap((path) => recordedIn(top, path).map(({soname}) => posix.join(path, '..', soname))),
   );
   const byPath = new Map(files.map((file) => [file.path, file]));
   const queue = files.map(({path}) => path).filter((path) => !recorded.has(path));
@@ -81,7 +78,20 @@ function write(top: DirFd, path: string, text: string): void {
 
 /** What an earlier repair recorded; a file of that name that is something else is refused. */
 function readRecord(top: DirFd, path: string): RecordedLibrary[] {
-  if (!exists(top, path)) return [];
+  return exists(top, path) ? parseRecord(top, path) : [];
+}
+
+/** The same for any directory; if no library comes in there, a file of that name may be something else. */
+function recordedIn(top: DirFd, path: string): RecordedLibrary[] {
+  try {
+    return parseRecord(top, path);
+  } catch (error) {
+    if (error instanceof ElfError) return [];
+    throw error;
+  }
+}
+
+function parseRecord(top: DirFd, path: string): RecordedLibrary[] {
   using file = openFile(top, path);
   try {
     if (file.stats.size > longest) throw new RangeError('too long');

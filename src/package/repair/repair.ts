@@ -196,15 +196,18 @@ function make(made: DirFd, {plan, before}: Prepared, {options, rules, root, sour
   const after = auditMade(made, rules, source);
   prove(after, before);
   const touched = files.filter(({changes}) => changes.length > 0).map(({path}) => path);
-  const notes = unusedLibraries(made, records, after.files).map(
-    (path) => `${path} comes from an earlier repair, and no file needs it any more; remove it`,
-  );
   return {
     files: files.filter(({changes}) => changes.length > 0),
     paths: [...touched, ...records],
     after,
-    notes,
+    notes: unusedNotes(made, after),
   };
+}
+
+function unusedNotes(top: DirFd, {files}: PackageAudit): string[] {
+  return unusedLibraries(top, files).map(
+    (path) => `${path} comes from an earlier repair, and no file needs it any more; remove it`,
+  );
 }
 
 /** Its name may lead elsewhere by now, so that another package would be proved; that is refused. */
@@ -281,7 +284,7 @@ async function repairInPlace(top: DirFd, request: Request): Promise<RepairResult
   const prepared = prepare(top, request);
   const {plan, before} = prepared;
   if (plan.files.length + plan.libraries.length === 0)
-    return resultOf(top.real, false, prepared, {files: [], after: before, notes: []});
+    return resultOf(top.real, false, prepared, {files: [], after: before, notes: unusedNotes(top, before)});
   requireWritable(top, plan);
   const work = async (staging: Staging) => {
     using made = staging.directory.make('new');
