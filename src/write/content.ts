@@ -83,10 +83,25 @@ export function writePlan(fd: number, plan: Plan, untouched: ByteSource): void {
   for (const {offset, bytes} of plan.writes) writeFully(fd, bytes, offset);
 }
 
-/** Undo `writePlan` as far as it got. @throws an error of the system; the file is damaged then */
-export function unwritePlan(fd: number, plan: Plan): void {
-  for (const {offset, before} of plan.writes) writeFully(fd, before, offset);
-  ftruncateSync(fd, plan.inputSize);
+/** What a plan knows of the content before it. */
+export interface OldContent {
+  readonly inputSize: number;
+  readonly writes: readonly {readonly offset: number; readonly before: Uint8Array}[];
+}
+
+/**
+ * Undo `writePlan` as far as it got. Only bytes that differ are written: past a limit (setrlimit(2), RLIMIT_FSIZE) the
+ * kernel refuses even those that are there already.
+ *
+ * @throws an error of the system; the file is damaged then
+ */
+export function unwritePlan(fd: number, {writes, inputSize}: OldContent): void {
+  const now = descriptorSource(fd, '');
+  for (const {offset, before} of writes) {
+    const old = before.subarray(0, Math.max(0, inputSize - offset));
+    if (!isSameBytes(old, now.read(offset, old.length))) writeFully(fd, old, offset);
+  }
+  if (fstatSync(fd).size !== inputSize) ftruncateSync(fd, inputSize);
 }
 
 /** Cut off the payload, so that zeros replace it, and copy it from the untouched input to its new place. */

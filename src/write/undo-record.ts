@@ -7,14 +7,14 @@
  * The record names the file and its inode. If any byte is neither the old nor the new one, another process has written
  * to the file since, and the record is ignored. Set-ID bits and capabilities that the writing removed are not restored.
  */
-import {constants, fstatSync, fsyncSync, ftruncateSync, openSync} from 'node:fs';
+import {constants, fstatSync, fsyncSync, openSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {closeQuietly, descriptorPath} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
-import {descriptorSource, writeFully} from './content.js';
+import {descriptorSource, unwritePlan, writeFully} from './content.js';
 import {keepMode} from './metadata.js';
 import {requireOwnLink} from './own-link.js';
 
@@ -165,8 +165,8 @@ function readAvailable(source: ByteSource, offset: number, length: number): Uint
 
 function writeBack(fd: number, {inputSize, writes}: UndoRecord): void {
   const stats = fstatSync(fd);
-  for (const {offset, before} of writes) writeFully(fd, Buffer.from(before, 'base64'), offset);
-  ftruncateSync(fd, inputSize);
+  const old = writes.map(({offset, before}) => ({offset, before: Buffer.from(before, 'base64')}));
+  unwritePlan(fd, {inputSize, writes: old});
   keepMode(fd, stats);
   fsyncSync(fd);
 }
