@@ -44,7 +44,7 @@ export function writeUndoRecord(fd: number, name: string, inode: number, plan: P
     (sum, {before, bytes}) => sum + 100 + 1.5 * (before.length + bytes.length),
     0,
   );
-  if (size > longestRecord / 2) return;
+  if (size > longestRecord) return;
   const writes = plan.writes.map(({offset, before, bytes}): Piece => {
     return {offset, before: toBase64(before), bytes: toBase64(bytes)};
   });
