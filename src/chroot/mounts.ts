@@ -12,11 +12,11 @@
  * chroot: /dev is filled where nobody else can reach it and then moved; a file to mount on is created in directories
  * that are held open. A mount that such a link redirects exists only in this namespace.
  */
-import {chmodSync, closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
+import {closeSync, existsSync, fchmodSync, openSync} from 'node:fs';
 import {posix} from 'node:path';
 import {ElfError, printable, systemError} from '../errors.js';
 import {type Found, Root} from '../loader/root.js';
-import {type DirFd, openDirectory} from '../source/dir-fd.js';
+import {type DirFd, makeWithMode, openDirectory} from '../source/dir-fd.js';
 import {quoted, singleQuoted} from '../source/shell-word.js';
 import {absolutePath} from '../source/working-directory.js';
 import {findTool} from './tools.js';
@@ -227,21 +227,9 @@ function makeDirectories(top: DirFd, path: string): DirFd {
   for (const name of path.split('/').filter((part) => part !== '')) {
     using above = here;
     const there = above.directory(name);
-    here = there ?? makeOpen(above, name);
+    here = there ?? makeWithMode(above, name, 0o755);
   }
   return here;
-}
-
-function makeOpen(above: DirFd, name: string): DirFd {
-  const made = above.make(name);
-  try {
-    // A private one that the owner of the chroot moves there meanwhile is not ours to open to all.
-    if (made.names().length === 0) chmodSync(made.path, 0o755);
-    return made;
-  } catch (error) {
-    made[Symbol.dispose]();
-    throw error;
-  }
 }
 
 /** `missing/../way/file` leads on through `way`, which was not looked at: it may be a link out of the chroot. */

@@ -14,6 +14,7 @@
 import {isUtf8} from 'node:buffer';
 import {
   type BigIntStats,
+  chmodSync,
   constants,
   fstatSync,
   mkdirSync,
@@ -183,6 +184,23 @@ export class DirFd extends PathFd {
  */
 export function openPath(real: string): PathFd {
   return new PathFd(openReal(real, 0), real);
+}
+
+/**
+ * Make a directory with this mode, whatever the umask. A directory that somebody else put there meanwhile keeps its own: it
+ * may be a private one.
+ *
+ * @throws an error of the system
+ */
+export function makeWithMode(above: DirFd, name: string, mode: number): DirFd {
+  const made = above.make(name, mode);
+  try {
+    if (made.stats.uid === process.geteuid?.() && made.names().length === 0) chmodSync(made.path, mode);
+    return made;
+  } catch (error) {
+    made[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Like `openPath`, for a directory. */

@@ -2,7 +2,6 @@
  * What killed processes left beside the files that they changed: workspaces are removed, and files that an edit in place
  * left half written get their old bytes back first.
  */
-import {randomBytes} from 'node:crypto';
 import {renameSync, rmdirSync, unlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
@@ -75,7 +74,8 @@ function removeOne(directory: DirFd, name: string, isUnknown: boolean): Undone[]
 
 /** Give it a name of this process, which only one of several can do. @throws an error of the system */
 function claim(directory: DirFd, name: string, {stats}: DirFd): string {
-  const mine = `${workspacePrefix}-${ownIdentity()}-${randomBytes(3).toString('hex')}`;
+  const letters = Math.random().toString(36).slice(2, 8).padEnd(6, '0');
+  const mine = `${workspacePrefix}-${ownIdentity()}-${letters}`;
   renameSync(directory.at(name), directory.at(mine));
   using claimed = directory.directory(mine);
   if (claimed?.stats.ino === stats.ino) return mine;

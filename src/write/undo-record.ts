@@ -82,7 +82,7 @@ export function findHalfWritten(
       const fd = openSync(descriptorPath(source.fd, join(directory.real, name)), constants.O_RDWR);
       try {
         // It may have changed since it was found.
-        if (stateOf(fd, record) === 'between') writeBack(fd, record);
+        if (isHalfWritten(fd, record)) writeBack(fd, record);
       } finally {
         closeQuietly(fd);
       }
@@ -97,7 +97,7 @@ function openRecorded(directory: DirFd, record: UndoRecord): FileSource | undefi
   let source: FileSource | undefined;
   try {
     source = directory.open(record.name);
-    if (source?.stats.ino === record.inode && stateOf(source.fd, record) === 'between') return source;
+    if (source?.stats.ino === record.inode && isHalfWritten(source.fd, record)) return source;
   } catch {
     // Another kind of file has the name by now.
   }
@@ -140,23 +140,21 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** Whether all is old, all is new, or each byte is one of the two; anything else is another file by now. */
-function stateOf(fd: number, record: UndoRecord): 'old' | 'new' | 'between' | 'other' {
-  const now = descriptorSource(fd, record.name);
-  const {inputSize, outputSize} = record;
-  if (now.size < Math.min(inputSize, outputSize) || now.size > Math.max(inputSize, outputSize))
-    return 'other';
+/** Whether a file has some of the new bytes, and otherwise the old ones; with any other byte it is another file by now. */
+function isHalfWritten(fd: number, {name, inputSize, outputSize, writes}: UndoRecord): boolean {
+  const now = descriptorSource(fd, name);
+  if (now.size < Math.min(inputSize, outputSize) || now.size > Math.max(inputSize, outputSize)) return false;
   let [isOld, isNew] = [now.size === inputSize, now.size === outputSize];
-  for (const piece of record.writes) {
+  for (const piece of writes) {
     const [before, bytes] = [Buffer.from(piece.before, 'base64'), Buffer.from(piece.bytes, 'base64')];
     const current = readAvailable(now, piece.offset, bytes.length);
     isNew &&= bytes.equals(current);
     // After the old end, what is not written yet is zero.
     const isOldByte = (byte: number, i: number) => byte === (before[i] ?? 0);
     isOld &&= current.every(isOldByte);
-    if (!current.every((byte, i) => isOldByte(byte, i) || byte === bytes[i])) return 'other';
+    if (!current.every((byte, i) => isOldByte(byte, i) || byte === bytes[i])) return false;
   }
-  return isOld ? 'old' : isNew ? 'new' : 'between';
+  return !isOld && !isNew;
 }
 
 function readAvailable(source: ByteSource, offset: number, length: number): Uint8Array {

@@ -7,12 +7,12 @@
  * descriptors, one name at a time, so that what is checked is what is used. Afterwards only we and root can change it,
  * so its path stays valid.
  */
-import {chmodSync, readlinkSync, type Stats} from 'node:fs';
+import {readlinkSync, type Stats} from 'node:fs';
 import {homedir} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 import {inInitialUserNamespace} from '../../binfmt/mount.js';
 import {ElfError, errnoError, printable, systemError} from '../../errors.js';
-import {type DirFd, openDirectory} from '../../source/dir-fd.js';
+import {type DirFd, makeWithMode, openDirectory} from '../../source/dir-fd.js';
 import {mountOf} from '../mount-of.js';
 
 /** What in the environment says where the cache is. */
@@ -70,16 +70,9 @@ function isRealRoot(): boolean {
  * @throws ElfError OUTSIDE when others can write there, or to a directory on the way; FILE_SYSTEM
  */
 export function openOwnDirectory(path: string, mode = 0o700): DirFd {
-  const directory = walk(path, (above, name) => above.directory(name) ?? makeOwn(above, name, mode));
+  const directory = walk(path, (above, name) => above.directory(name) ?? makeWithMode(above, name, mode));
   if (directory === undefined) throw new Error('`make` always finds a directory');
   return checked(directory);
-}
-
-/** With this mode whatever the umask, unless another user was faster. */
-function makeOwn(above: DirFd, name: string, mode: number): DirFd {
-  const made = above.make(name, mode);
-  if (made.stats.uid === process.geteuid?.()) chmodSync(made.path, mode);
-  return made;
 }
 
 /** The same for one that exists; undefined where none does. @throws ElfError as `openOwnDirectory` does */

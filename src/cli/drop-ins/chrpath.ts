@@ -7,12 +7,12 @@ import {
   type EditableElf,
   type EditRequest,
   ElfError,
-  InterruptedEdits,
   openElfToEditSync,
   planEdit,
   printable,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
+import {undoInterruptedFirst} from '../edit/undo-interrupted.js';
 import {printTo} from '../streams.js';
 import {replaceOrWriteInPlace} from './replace-or-write.js';
 
@@ -170,10 +170,9 @@ function unabridge(word: string): string {
 const [failed, noPath] = [1, 2];
 
 function editFile(path: string, options: Options, print: Write, complain: Write): number {
-  const say = (restored: string) =>
-    complain(`${restored}: an edit in place that was interrupted is undone first`);
+  const interrupted = undoInterruptedFirst((restored, what) => complain(`${restored}: ${what}`));
   try {
-    const file = openElfToEditSync(path, {interrupted: new InterruptedEdits(say)});
+    const file = openElfToEditSync(path, {interrupted});
     try {
       return editOpen(file, options, print, complain);
     } finally {

@@ -15,7 +15,6 @@ import {
   ElfError,
   type ElfFile,
   type ElfView,
-  InterruptedEdits,
   isProgram,
   isStackExecutable,
   kindOf,
@@ -29,6 +28,7 @@ import {
   writeToStream,
 } from '../../index.js';
 import {areArgumentsUtf8} from '../arguments.js';
+import {undoInterruptedFirst} from '../edit/undo-interrupted.js';
 import {printTo} from '../streams.js';
 import {type PatchelfOptions, PatchelfUsage, parsePatchelf, patchelfHelp} from './patchelf-options.js';
 import {replaceOrWriteInPlace} from './replace-or-write.js';
@@ -74,9 +74,10 @@ function helpLines(): string[] {
 
 /** patchelf stops at the first file that fails, and so do we. */
 function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: Printed): void {
-  const say = (restored: string) =>
-    messages.push(printable(`warning: ${restored}: an edit in place that was interrupted is undone first`));
-  const file = openElfToEditSync(path, {interrupted: new InterruptedEdits(say)});
+  const interrupted = undoInterruptedFirst((restored, what) =>
+    messages.push(printable(`warning: ${restored}: ${what}`)),
+  );
+  const file = openElfToEditSync(path, {interrupted});
   try {
     requireLinked(file.view.header, path);
     answers.push(...printed(file.view, options));

@@ -13,7 +13,6 @@ import {
   ElfError,
   type ElfFile,
   type ElfKind,
-  InterruptedEdits,
   kindOf,
   openElfToEditSync,
   type Plan,
@@ -28,6 +27,7 @@ import type {Output} from '../output.js';
 import {showProgress} from '../progress.js';
 import {safe} from '../safe-text.js';
 import {printPlan, summarize} from './print-plan.js';
+import {undoInterruptedFirst} from './undo-interrupted.js';
 import {isUnreplaceable} from './unreplaceable.js';
 
 /** The options that the commands which change files have in common; some can skip files. */
@@ -127,9 +127,7 @@ function isToRepeat(error: unknown): boolean {
 function openingOf(args: Arguments, output: Output): EditOptions {
   const {follow} = args;
   if (args['dry-run']) return {follow};
-  const say = (path: string) =>
-    output.note(safe`${path}: an edit in place that was interrupted is undone first`);
-  return {follow, interrupted: new InterruptedEdits(say)};
+  return {follow, interrupted: undoInterruptedFirst((path, what) => output.note(safe`${path}: ${what}`))};
 }
 
 /** Plan for one file, without reporting it yet. */
