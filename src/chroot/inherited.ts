@@ -10,15 +10,17 @@ const closeOnExec = 0o2000000;
 
 /**
  * Start a process that gets /dev/null in place of each descriptor that it would inherit beyond its standard streams.
+ * It is opened even if there is no such descriptor: the processes started with this need it themselves, and without it
+ * fail later, in ways that do not name it.
  *
  * @param first the number of the first descriptor to look at
  * @param start gets the rest of spawn's `stdio`
  */
 export function withoutInherited<T>(first: number, start: (rest: readonly (number | 'ignore')[]) => T): T {
-  const inherited = new Set(descriptors().filter((fd) => fd >= first && isInherited(fd)));
-  if (inherited.size === 0) return start([]);
   const nothing = openSync('/dev/null', 'r');
   try {
+    const inherited = new Set(descriptors().filter((fd) => fd >= first && isInherited(fd)));
+    if (inherited.size === 0) return start([]);
     const length = Math.max(...inherited) - first + 1;
     return start(Array.from({length}, (_, i) => (inherited.has(first + i) ? nothing : 'ignore')));
   } finally {

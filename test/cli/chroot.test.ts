@@ -105,14 +105,20 @@ test(
   }),
 );
 
-test(
-  'where /dev/null is missing, that is said',
-  withTools((t) => {
-    const lines = [
-      'mount -t tmpfs tmpfs /dev',
-      `exec ${process.execPath} ${program} chroot run ${guestRoot(t)} -- /bin/sh`,
-    ];
-    const {stderr} = run('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-ec', lines.join('\n')]);
-    t.is(stderr, 'elfinterp: /dev/null: cannot start a process: no such file or directory\n');
-  }),
-);
+for (const [descriptors, opened] of [
+  ['with an inherited descriptor', 'exec 9</dev/null'],
+  ['without one', 'for open in $(ls /proc/self/fd); do test $open -lt 3 || eval "exec $open>&-"; done'],
+] as const) {
+  test(
+    `where /dev/null is missing, that is said, ${descriptors}`,
+    withTools((t) => {
+      const script = [
+        opened,
+        'mount -t tmpfs tmpfs /dev',
+        `exec ${process.execPath} ${program} chroot run ${guestRoot(t)} -- /bin/sh`,
+      ].join('\n');
+      const {stderr} = run('unshare', ['--user', '--map-root-user', '--mount', 'bash', '-ec', script]);
+      t.is(stderr, 'elfinterp: /dev/null: cannot start a process: no such file or directory\n');
+    }),
+  );
+}
