@@ -44,8 +44,14 @@ as another user and on a full file system reach some of these; root is almost ne
     why: `Run only on machines that differ from the test machine: a kernel before 6.7, no subordinate ids, user namespaces
 disabled, binfmt_misc not mounted, an emulator or a tool missing.`,
     lines: either(
-      isIn('binfmt/mount.ts', 'chroot/doctor/', 'chroot/idmap.ts', 'chroot/tools.ts', 'chroot/outer.ts'),
-      isIn('elf/machine.ts', 'chroot/find-emulator.ts', 'write/copy.ts', 'loader/machine'),
+      isIn(
+        'binfmt/mount.ts',
+        'chroot/doctor/',
+        'chroot/idmap.ts',
+        'chroot/tools.ts',
+        'chroot/host-entries.ts',
+      ),
+      isIn('elf/machine.ts', 'chroot/find-emulator.ts', 'write/copy.ts'),
       both(isIn('bundle/lock.ts'), says(/\$\{pid\}-/)),
       both(isIn('loader/glibc.ts'), says(/empty dynamic string token/)),
       both(isIn('chroot/', 'binfmt/'), says(/UNSUPPORTED|NOT_FOUND|onWarning|qemuTargets/)),
@@ -68,7 +74,7 @@ the pages.`,
     lines: either(
       isIn('chroot/signals.ts', 'chroot/in-use.ts'),
       says(/CHANGED|a moment ago/),
-      both(isIn('bundle/steps.ts'), says(/requireFile|requireInode/)),
+      both(isIn('change/steps.ts'), says(/requireFile|requireInode/)),
     ),
   },
   {
