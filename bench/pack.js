@@ -67,7 +67,7 @@ function compare(title, program, args, ownStatic) {
   mkdirSync(bundle);
   run(process.execPath, cli, 'bundle', program, '--into', '/', '--prefix', bundle, '--no-isolate');
   const ways = {
-    'of the system': program,
+    "the system's own": program,
     packed,
     'packed, fixed addresses': fixed,
     bundle: join(bundle, name),

@@ -12,7 +12,7 @@ import {userInfo} from 'node:os';
 import {ElfError, systemError} from '../errors.js';
 import {findTool, hasTool} from './tools.js';
 
-/** How user ids inside relate to those outside: as they are, as ranges of /etc/subuid, or only one's own. */
+/** How user IDs inside relate to those outside: as they are, as ranges of /etc/subuid, or only one's own. */
 export type IdMapKind = 'identity' | 'subordinate' | 'single';
 
 /** `count` ids, beginning with `inside` in the namespace and `outside` here (user_namespaces(7)). */

@@ -33,16 +33,16 @@ export const flag = <const M extends More = Nothing>(describe: string, more?: M)
   ({type: 'boolean', describe, ...(more as NoInfer<M>)}) as const;
 
 const idMaps = {
-  auto: 'auto: the ids that you may use, with you as root',
+  auto: 'auto: the IDs that you may use, with you as root',
   identity: 'identity: as outside',
-  subordinate: 'subordinate: you as root, and more ids from /etc/subuid',
+  subordinate: 'subordinate: you as root, and more IDs from /etc/subuid',
   single: 'single: only you, as root',
   own: 'own: only you, with no privileges',
 } as const;
 
-/** How user ids inside a namespace relate to those outside. */
+/** How user IDs inside a namespace relate to those outside. */
 export const idMap = <const C extends readonly (keyof typeof idMaps)[]>(...choices: C) =>
-  choice('HOW', choices, ['user ids inside', ...choices.map((one) => idMaps[one])].join('; '), {
+  choice('HOW', choices, ['user IDs inside', ...choices.map((one) => idMaps[one])].join('; '), {
     usual: 'auto',
   });
 
@@ -68,10 +68,21 @@ export const interpreterOptions = {
   'allow-relative': flag('accept a relative path, which the kernel resolves from the current directory'),
 } as const;
 
-/** Where to look for a chroot's bundle. */
+const libs = text('NAME', 'name of the library directory below the prefix (default: qemu-libs, then lib)');
+
+/** Where to look for the bundle of a chroot's emulators. */
 export const placeOptions = {
   prefix: text('DIR', 'directory of the bundle (default: /debootstrap, then /usr/libexec/elfinterp)'),
-  libs: text('NAME', 'name of the library directory below the prefix (default: qemu-libs, then lib)'),
+  libs,
+} as const;
+
+/** Where to look for a bundle of any programs in a chroot. */
+export const anyPlaceOptions = {
+  prefix: text(
+    'DIR',
+    'directory of the bundle (default: /debootstrap, /usr/libexec/elfinterp, /, then those in /opt)',
+  ),
+  libs,
 } as const;
 
 /** Which libraries of dlopen(3) a copy of a program takes along. */

@@ -35,11 +35,11 @@ const links: Readonly<Record<string, (target: string, root: string) => string>> 
   climbing: (target) => `${'../'.repeat(20)}${target.slice(1)}`,
   'above the root': (target) => `/..${target}`,
   'through /proc/self/root': (target) => `/proc/self/root${target}`,
-  'by a directory that is missing': (target, root) => {
+  'through a missing directory': (target, root) => {
     symlinkSync(dirname(target), join(root, 'way'));
     return `/missing/../way/${basename(target)}-new`;
   },
-  'by two more links': (target, root) => {
+  'through two more links': (target, root) => {
     symlinkSync('hop2', join(root, 'hop1'));
     symlinkSync(`/../..${target}`, join(root, 'hop2'));
     return '/hop1';

@@ -161,7 +161,7 @@ export const duels: readonly Duel[] = [
     act: ({chroot, emulator}) => installEmulator(chroot, [emulator]),
   },
   {
-    title: 'chroot install over another, the libraries',
+    title: 'chroot install over a bundle, the libraries',
     swap: ({chroot}) => [
       join(chroot, 'debootstrap'),
       join(chroot, libs),
@@ -214,7 +214,7 @@ export const duels: readonly Duel[] = [
     act: (ground) => create(ground, join(ground.home, 'above/new')),
   },
   {
-    title: 'chroot create, in a directory for all',
+    title: 'chroot create, in a world-writable directory',
     swap: (ground) => ['arrival', join(into(ground), 'new'), join(into(ground), 'other')],
     prepare: (ground) => {
       mkdirSync(into(ground));

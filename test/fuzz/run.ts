@@ -54,7 +54,7 @@ export function describeSummary(sums: Summary): string {
   const count = (value: number) => Math.round(value).toLocaleString('en');
   return [
     `${count(sums.inputs)} inputs`,
-    `${count(sums.planned)} plans that came true`,
+    `${count(sums.planned)} plans applied and verified`,
     `${count(sums.refused)} refused`,
     `${count(sums.roots)} roots`,
     `the slowest input ${count(sums.slowest)} ms (${sums.slowestInput})`,

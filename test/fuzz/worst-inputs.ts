@@ -8,7 +8,7 @@ import {growLibrary} from './grown.js';
 
 /** Name of each, and how to make it. */
 export const worstInputs: Readonly<Record<string, () => Uint8Array>> = {
-  'a sound library of usual size': () => growLibrary(),
+  'a valid library of ordinary size': () => growLibrary(),
   '200,000 symbols': () => growLibrary({symbols: 200_000}),
   '200,000 symbols with names in one string of 2 MB': () => withOneName(growLibrary({symbols: 200_000})),
   '200,000 relocations': () => growLibrary({relocations: 200_000}),
@@ -18,7 +18,7 @@ export const worstInputs: Readonly<Record<string, () => Uint8Array>> = {
   '65,000 versions': () => growLibrary({versions: 65_000, symbols: 65_000}),
   '60,000 sections': () => growLibrary({sections: 60_000}),
   '60,000 sections with names in one string': () => withOneSectionName(growLibrary({sections: 60_000})),
-  '60,000 note sections over one another': () => withNotes(growLibrary({sections: 60_000, symbols: 40_000})),
+  '60,000 overlapping note sections': () => withNotes(growLibrary({sections: 60_000, symbols: 40_000})),
   '60,000 segments': () => growLibrary({segments: 60_000}),
   '30,000 segments and 100,000 relocations': () => growLibrary({segments: 30_000, relocations: 100_000}),
   'a search path of 200,000 directories': () => growLibrary({directories: 200_000}),

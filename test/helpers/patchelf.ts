@@ -92,7 +92,8 @@ export const comparisons: readonly Comparison[] = [
   {
     fixture: program,
     args: ['--add-needed', 'libc.so.6', 'FILE'],
-    difference: 'lists it twice; here it moves to the front, which loads the same in the same order',
+    difference:
+      'lists it twice; here it moves to the front, which loads the same libraries in the same order',
   },
   ...each([plain], '--remove-needed', 'libnone.so', 'FILE'),
   ...each([plain], '--remove-needed', '', 'FILE'),

@@ -1,5 +1,6 @@
 import type {Definition} from '../command.js';
 import {
+  anyPlaceOptions,
   bundleOptions,
   exitStatusOfCommand,
   flag,
@@ -62,7 +63,10 @@ export const chrootRun = {
   positionals: chrootPositional,
   options: {
     ...placeOptions,
-    cwd: text('DIR', 'working directory inside (default: the current one if it exists inside, else /)'),
+    cwd: text(
+      'DIR',
+      'working directory inside (default: the current one if it is below the chroot or a --bind, else /)',
+    ),
     bind: list('SRC[:DST]', 'mount a file or directory of this machine inside'),
     emulator: list('FILE', "emulator to use (default: the chroot's, else qemu-user's, from PATH)"),
     flags: text(
@@ -127,7 +131,7 @@ export const chrootCreate = {
   examples: [
     {
       line: 'elfinterp chroot create bookworm ./c --arch armel --variant minbase',
-      meaning: 'as root, or as a user with subordinate ids',
+      meaning: 'as root, or as a user with subordinate IDs',
     },
     {
       line: 'elfinterp chroot create bookworm ./c --arch riscv64 -- --merged-usr',
@@ -147,13 +151,13 @@ export const chrootVerify = {
   summary: 'check that the bundle in a chroot is unchanged and self-contained',
   positionals: chrootPositional,
   options: {
-    ...placeOptions,
+    ...anyPlaceOptions,
     run: text('FILE', 'also run this program of the chroot, such as /bin/true'),
     ...jsonOption,
   },
   examples: [
     {
-      line: 'elfinterp chroot verify ./chroot && echo sound',
+      line: 'elfinterp chroot verify ./chroot && echo ok',
       meaning: 'exit status 1 when there is a problem',
     },
   ],
@@ -164,7 +168,7 @@ export const chrootRemove = {
   summary: 'remove what chroot install installed, and nothing else',
   positionals: chrootPositional,
   options: {
-    ...placeOptions,
+    ...anyPlaceOptions,
     force: flag('also remove files that were changed after they were installed'),
     ...jsonOption,
   },

@@ -43,7 +43,7 @@ function layOutEntry({term, text}: Entry, column: number, width: number): string
 
 /** A command line is never broken, since it is there to be copied. */
 function layOutExamples({examples}: Page, width: number): string[] {
-  return examples.flatMap(({line, meaning}) => [...wrap(`# ${meaning}`, width, '  '), `  $ ${line}`]);
+  return examples.flatMap(({line, meaning}) => [...wrap(meaning, width, '  # '), `  $ ${line}`]);
 }
 
 /** What is in brackets, as `[-- COMMAND...]`, stays together. */

@@ -37,6 +37,6 @@ export const check = {
   positionals: files,
   options: jsonOption,
   examples: [
-    {line: 'elfinterp check ./program && echo sound', meaning: 'exit status 1 when there is a problem'},
+    {line: 'elfinterp check ./program && echo ok', meaning: 'exit status 1 when there is a problem'},
   ],
 } as const satisfies Definition;

@@ -71,5 +71,6 @@ export const repair = {
       meaning: 'with the libraries of another system',
     },
   ],
-  epilogue: 'The result is checked before it is put in place: no library may come from outside the package.',
+  epilogue:
+    'The result is checked before it is put in place: no library may come from outside the package, except the C library, libstdc++ and libgcc_s, and those that --keep or the policy allows.',
 } as const satisfies Definition;
