@@ -55,11 +55,19 @@ for (const command of commands) {
       t.true(flat(help).includes(flat(describe)), name);
     }
     for (const {describe} of Object.values(positionals)) t.true(flat(help).includes(flat(describe)));
-    for (const {line, meaning} of examples) t.true(flat(help).includes(`# ${meaning} $ ${line}`), line);
+    const shown = linesOfExamples(help);
+    for (const line of shown) t.regex(line, /^ {2}[#$] /);
+    const explained = flat(shown.map((line) => line.replace(/^ {2}# /, '')).join(' '));
+    for (const {line, meaning} of examples) t.true(explained.includes(`${meaning} $ ${line}`), line);
     t.is(stdoutOf(t, [...words, '-h']), help);
     t.is(stdoutOf(t, ['help', ...words]), help);
     t.is(stdoutOf(t, [...words, 'FILE', '--json', '--help']), help);
   });
+}
+
+function linesOfExamples(help: string): string[] {
+  const [, examples = ''] = help.split('\nExamples:\n');
+  return (examples.split('\n\n')[0] ?? '').split('\n').filter((line) => line !== '');
 }
 
 /** Help is laid out in columns; compare its words. */
