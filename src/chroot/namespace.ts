@@ -188,9 +188,7 @@ export class Namespace {
     const stdio = this.#child.stdio as ChildProcess['stdio'] | undefined;
     const pipe = stdio?.[fd];
     if (pipe) return pipe as Readable | Duplex;
-    throw new ElfError('FILE_SYSTEM', 'too many open files to start a process', {
-      expected: 'a higher `ulimit -n`',
-    });
+    throw tooManyFiles();
   }
 
   /** A process in the namespaces, by its number out here. */
@@ -265,6 +263,7 @@ function cannotStart(program: string, error: unknown): ElfError {
   const {code, message} = error as NodeJS.ErrnoException;
   if (code === 'EAGAIN') return noProcess(message);
   if (code === 'E2BIG') return tooLong(error);
+  if (code === 'EMFILE') return tooManyFiles(error);
   // What a standard stream would be opened on has no name in the error.
   const missing = code === 'ENOENT' && !existsSync('/dev/null') ? '/dev/null' : program;
   return systemError(missing, error, missing === program ? 'cannot start' : 'cannot start a process');
@@ -273,6 +272,13 @@ function cannotStart(program: string, error: unknown): ElfError {
 function tooLong(cause: unknown): ElfError {
   return new ElfError('UNSUPPORTED', 'the command and its environment are too long for the kernel', {
     expected: 'at most 128 KiB in one argument or variable, and a quarter of `ulimit -s` in all of them',
+    cause,
+  });
+}
+
+function tooManyFiles(cause?: unknown): ElfError {
+  return new ElfError('FILE_SYSTEM', 'too many open files to start a process', {
+    expected: 'a higher `ulimit -n`',
     cause,
   });
 }

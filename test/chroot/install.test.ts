@@ -274,7 +274,7 @@ test(
     output('arm-linux-gnueabi-gcc', ['-static', '-o', join(root, 'bin/guest'), source]);
     await installEmulator(root);
     const {spawn} = await import('node:child_process');
-    const command = ['build/test/chroot/runner.js', root, '{}', '/bin/guest', 'uname', 'sleep', '60'];
+    const command = ['build/test/chroot/runner.js', root, '{}', '/bin/guest', 'uname', 'sleep', '600'];
     const child = spawn(process.execPath, command, {stdio: ['ignore', 'pipe', 'inherit']});
     await new Promise((resolve) => child.stdout.once('data', resolve));
     await refused(t, () => removeBundle(root), 'BUSY', /process \d+ .* runs it/);

@@ -143,10 +143,13 @@ test(
     symlinkSync(join(outside, 'made'), join(source, 'link'));
     symlinkSync(outside, join(source, 'way'));
     const data = ['--bind', `${source}:/dev/data`];
-    for (const place of ['plain', 'link', 'way/made', 'way/deep/made']) {
+    const bindTo = (place: string) => {
       const bind = ['--bind', `${outside}/file:/dev/data/${place}`];
-      t.is(elfinterp(['chroot', 'run', ...data, ...bind, into, '--', cat]).status, 1, place);
-    }
+      return elfinterp(['chroot', 'run', ...data, ...bind, into, '--', cat]).status;
+    };
+    for (const place of ['plain', 'way/made', 'way/deep/made']) t.is(bindTo(place), 1, place);
+    // mount(8) refuses the dangling link; util-linux 2.41 mounts over the link itself.
+    t.regex(String(bindTo('link')), /^[01]$/);
     t.deepEqual(readdirSync(source).sort(), ['link', 'way']);
     t.deepEqual(readdirSync(outside), ['file']);
   }),

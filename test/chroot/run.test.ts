@@ -353,7 +353,7 @@ chrootTest('the mounts outside stay as they are', (t) => {
 });
 
 chrootTest('the mounts outside stay as they are after kill -9', (t) => {
-  const killed = '"$@" uname sleep 60 & pid=$!; sleep 1; kill -9 $pid; wait $pid';
+  const killed = '"$@" uname sleep 600 & pid=$!; sleep 1; kill -9 $pid; wait $pid';
   t.regex(mountsAround(killed), /same\n$/);
 });
 
@@ -378,7 +378,7 @@ for (const [signal, number] of [
   ['SIGUSR1', 10],
 ] as const) {
   chrootTest(`${signal} reaches the command`, async (t) => {
-    const {child, output} = await startGuest(t, 'trap', String(number), 'uname', 'sleep', '60');
+    const {child, output} = await startGuest(t, 'trap', String(number), 'uname', 'sleep', '600');
     child.kill(signal);
     // Do not wait for 'exit': at that time, output may still be on the way.
     const [code] = await once(child, 'close');
@@ -388,7 +388,7 @@ for (const [signal, number] of [
 }
 
 chrootTest('a signal that the command does not handle ends it', async (t) => {
-  const {child} = await startGuest(t, 'uname', 'sleep', '60');
+  const {child} = await startGuest(t, 'uname', 'sleep', '600');
   child.kill('SIGTERM');
   t.deepEqual(await once(child, 'exit'), [143, null]);
 });
@@ -409,7 +409,7 @@ chrootTest('kill -9 leaves no process, at whatever moment', async (t) => {
   for (let delay = 0; delay <= 400; delay += 20) {
     const child = spawn(
       process.execPath,
-      [runner, chroot.path, '{}', '/bin/guest', 'fork', 'sleep', '60', mark],
+      [runner, chroot.path, '{}', '/bin/guest', 'fork', 'sleep', '600', mark],
       {stdio: 'ignore'},
     );
     await setTimeout(delay);
@@ -431,7 +431,7 @@ chrootTest('Ctrl-C in a terminal reaches the command, once', async (t) => {
     '2',
     'uname',
     'sleep',
-    '60',
+    '600',
   ]
     .join(' ')
     .replace('{}', "'{}'");

@@ -50,12 +50,12 @@ for (const [signal, number] of [
     withTools(async (t) => {
       const root = nativeRoot(t);
       for (const way of ways) {
-        const handled = await onTerminal(t, root, `trap ${number} uname sleep 60 ${way}`, (_, pid) =>
+        const handled = await onTerminal(t, root, `trap ${number} uname sleep 600 ${way}`, (_, pid) =>
           process.kill(pid, signal),
         );
         t.is(handled.code, 50 + number, way);
         t.regex(handled.said, new RegExp(`signal ${number}\r\n$`));
-        const unhandled = await onTerminal(t, root, `uname sleep 60 ${way}`, (_, pid) =>
+        const unhandled = await onTerminal(t, root, `uname sleep 600 ${way}`, (_, pid) =>
           process.kill(pid, signal),
         );
         t.is(unhandled.code, 128 + number, way);
@@ -74,12 +74,12 @@ for (const [key, character, number] of [
     withTools(async (t) => {
       const root = nativeRoot(t);
       for (const way of ways) {
-        const handled = await onTerminal(t, root, `trap ${number} uname sleep 60 ${way}`, (type) =>
+        const handled = await onTerminal(t, root, `trap ${number} uname sleep 600 ${way}`, (type) =>
           type(character),
         );
         t.is(handled.code, 50 + number, way);
         t.regex(handled.said, new RegExp(`signal ${number}\r\n$`));
-        const unhandled = await onTerminal(t, root, `uname sleep 60 ${way}`, (type) => type(character));
+        const unhandled = await onTerminal(t, root, `uname sleep 600 ${way}`, (type) => type(character));
         t.is(unhandled.code, 128 + number, way);
       }
     }),
