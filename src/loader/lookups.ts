@@ -10,7 +10,7 @@ import {Directories} from './directories.js';
 import {type LdCache, readLdCache} from './ld-cache.js';
 import {type LoaderFacts, readLoaderFacts} from './loader-facts.js';
 import {type ObjectFile, readObject, withSource} from './object.js';
-import type {Root} from './root.js';
+import {codeOf, type Root} from './root.js';
 
 /** A regular file that could be read. */
 export interface LookedUpFile {
@@ -79,15 +79,16 @@ export class Lookups {
     return known;
   }
 
-  /** The bytes of a regular file; undefined where there is none that can be read or it is too long. */
+  /** The bytes of a regular file; undefined if there is none, or it may not be read or is too long. */
   contents(path: string, longest: number): Uint8Array | undefined {
     const there = this.root.lookUp(path);
     if (!there.found || !there.stats.isFile() || there.stats.size > longest) return undefined;
     try {
       return withSource(this.root.source(there.host), (source) => source.read(0, source.size).slice());
     } catch (error) {
-      if (error instanceof ElfError) return undefined;
-      throw error;
+      if (!(error instanceof ElfError)) throw error;
+      systemCode(there.host, error);
+      return undefined;
     }
   }
 
@@ -103,9 +104,14 @@ export class Lookups {
       this.#objects.set(identity, object);
       return {kind: 'file', host, identity, object};
     } catch (error) {
-      const {code} = ((error as ElfError).cause ?? {}) as NodeJS.ErrnoException;
+      const code = systemCode(host, error as ElfError);
       if (code === undefined) throw error;
       return {kind: 'absent', code};
     }
   }
+}
+
+/** The system error that an error was made of, by its name; undefined if there is none. @throws as `codeOf` */
+function systemCode(host: string, {cause}: {cause?: unknown}): string | undefined {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === undefined ? undefined : codeOf(host, cause);
 }

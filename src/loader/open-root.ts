@@ -277,7 +277,7 @@ export class OpenRoot extends Root implements Disposable {
       if (!entry.stats.isDirectory() && !entry.stats.isSymbolicLink()) this.#limitFiles(node);
       return node;
     } catch (error) {
-      return codeOf(error);
+      return codeOf(this.hostPath(posix.join(above.inside, name)), error);
     }
   }
 

@@ -94,7 +94,7 @@ export class Root {
       const stats = statSync(host, {bigint: true, throwIfNoEntry: false});
       return stats === undefined ? absent : {found: true, host, stats};
     } catch (error) {
-      return {found: false, code: codeOf(error)};
+      return {found: false, code: codeOf(host, error)};
     }
   }
 
@@ -199,7 +199,7 @@ class Walk {
       }
       return {found: true, inside: this.#reached, host: this.#root.hostPath(this.#reached), stats};
     } catch (error) {
-      return this.#stop(codeOf(error));
+      return this.#stop(codeOf(this.#root.hostPath(this.#reached), error));
     }
   }
 
@@ -234,9 +234,18 @@ function step(reached: string, name: string): string {
   return reached === '/' ? `/${name}` : `${reached}/${name}`;
 }
 
-/** @throws what is not a system error */
-export function codeOf(error: unknown): string {
+/** Errors that say nothing about what is at a path: whoever took them for a missing file would go on without it. */
+const notOfPath: ReadonlySet<string> = new Set(['EIO', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+/**
+ * The error that a path gave, by its name.
+ *
+ * @throws ElfError FILE_SYSTEM for a failure of the machine or a limit, which is none of the path; what is not a system
+ *   error
+ */
+export function codeOf(path: string, error: unknown): string {
   const {code} = error as NodeJS.ErrnoException;
   if (code === undefined || !code.startsWith('E')) throw error;
+  if (notOfPath.has(code)) throw systemError(path, error, 'cannot read');
   return code;
 }

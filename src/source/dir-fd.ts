@@ -47,9 +47,13 @@ export class PathFd {
     return descriptorPath(this.fd, this.real);
   }
 
-  /** The stats with full-width device and inode numbers. */
+  /** The stats with full-width device and inode numbers. @throws ElfError as for any system call */
   get bigStats(): BigIntStats {
-    return fstatSync(this.fd, {bigint: true});
+    try {
+      return fstatSync(this.fd, {bigint: true});
+    } catch (error) {
+      throw systemError(this.real, error, 'cannot read');
+    }
   }
 
   /**

@@ -1,4 +1,6 @@
+import {spawnSync} from 'node:child_process';
 import {
+  copyFileSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -14,8 +16,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import {OpenRoot} from '../../src/loader/open-root.js';
 import {Root} from '../../src/loader/root.js';
+import {program} from '../helpers/cli.js';
+import {fixture} from '../helpers/fixtures.js';
+import {strace} from '../helpers/strace.js';
 import {tempDirectory} from '../helpers/temp.js';
-import {run} from '../helpers/tools.js';
+import {run, withTools} from '../helpers/tools.js';
 
 /** A tree for links to lead out of: a string is a link's target, null a directory, a number a file. */
 const tree: Readonly<Record<string, string | null | number>> = {
@@ -239,3 +244,22 @@ test('a root that keeps what it found has at most a thousand files open, and rea
   renameSync(join(top, 'new'), join(top, 'f0'));
   for (const _ of [1, 2]) t.throws(() => root.source(join(top, 'f0')), {code: 'CHANGED'});
 });
+
+for (const [code, message] of [
+  ['EIO', 'input/output error'],
+  ['EMFILE', 'too many open files'],
+] as const) {
+  test(
+    `a failure of the machine is not a missing library: ${code}`,
+    withTools((t) => {
+      const directory = tempDirectory(t);
+      const library = join(directory, 'libprobe.so.1');
+      copyFileSync(fixture('x86_64/libprobe.so.1').path, library);
+      const asked = ['tree', '--library-path', directory, fixture('x86_64/needs-libprobe').path];
+      const failing = ['-o', '/dev/null', '-P', library, '-e', `inject=statx,stat,newfstatat:error=${code}`];
+      const [tool, ...args] = strace(...failing, process.execPath, program, ...asked);
+      const {status, stderr} = spawnSync(tool, args, {encoding: 'utf8'});
+      t.deepEqual([status, stderr], [1, `elfinterp: ${library}: cannot read: ${message}\n`]);
+    }),
+  );
+}
