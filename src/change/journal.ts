@@ -75,6 +75,8 @@ export interface Journal {
   readonly directories?: Readonly<Record<string, string>>;
   /** That of the root, as all states and inodes here begin with it. */
   readonly device?: string;
+  /** The mark of the staging directory that the journal was written in (mark.ts). */
+  readonly mark?: string | undefined;
   readonly prepare: readonly Preparation[];
   readonly commit: Commit;
   readonly finish: readonly Finish[];
@@ -84,8 +86,16 @@ export interface Journal {
 export const longestJournal = 1 << 25;
 
 /** Print a journal. @throws ElfError UNSUPPORTED for one that is too long to be read back */
-export function formatJournal({version, directories, device, prepare, commit, finish}: Journal): string {
-  const text = JSON.stringify({version, directories, device, prepare, commit, finish});
+export function formatJournal({
+  version,
+  directories,
+  device,
+  mark,
+  prepare,
+  commit,
+  finish,
+}: Journal): string {
+  const text = JSON.stringify({version, directories, device, mark, prepare, commit, finish});
   if (Buffer.byteLength(text) <= longestJournal) return text;
   throw new ElfError('UNSUPPORTED', 'too many files for one change: the list of steps is too long', {
     expected: `at most ${longestJournal} bytes`,
@@ -102,11 +112,12 @@ export function formatJournal({version, directories, device, prepare, commit, fi
  */
 export function parseJournal(text: string, path: string): Journal {
   const reader = new Reader('journal', path);
-  const {version, directories, device, prepare, commit, finish} = reader.json(text);
+  const {version, directories, device, mark, prepare, commit, finish} = reader.json(text);
   return {
     version: reader.oneOf(version, 'version', [1] as const),
     ...(directories !== undefined && {directories: readDirectories(reader, directories)}),
     ...(device !== undefined && {device: reader.string(device, 'device')}),
+    ...(mark !== undefined && {mark: reader.string(mark, 'mark')}),
     prepare: reader.list(prepare, 'prepare', (step, where) => readPreparation(reader, step, where)),
     commit: readCommit(reader, commit),
     finish: reader.list(finish, 'finish', (step, where) => readStep(reader, step, where, ['removeEmpty'])),

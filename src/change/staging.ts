@@ -20,6 +20,7 @@ import {isOurs, makeOwnDirectory, type OwnDirectory} from '../write/own-director
 import {removeTree} from '../write/remove-tree.js';
 import {deviceOf} from './entry.js';
 import {formatJournal, type Journal, longestJournal, onDevice, parseJournal} from './journal.js';
+import {makeMark, markIn, markName} from './mark.js';
 import {carryOut, directoriesOf, doneName, windUp} from './steps.js';
 
 /** What differs between the commands that change directories. */
@@ -65,7 +66,7 @@ const journalName = 'journal.json';
 const newJournalName = `${journalName}.new`;
 
 /** The entries of a staging directory, except the journal. */
-const parts: readonly string[] = [newJournalName, doneName, 'made', 'new', 'replaced'];
+const parts: readonly string[] = [newJournalName, doneName, 'made', 'new', 'replaced', markName];
 
 /**
  * Change a directory through a staging directory, while no other process changes it.
@@ -106,7 +107,12 @@ export async function withStaging<T>(
 
 /** Carry out a change whose new files are in a staging directory. @throws ElfError; nothing is undone yet */
 export function carryOutIn({root, directory}: Staging, plan: Journal): void {
-  const journal = {...plan, directories: directoriesOf(root, plan), device: deviceOf(root)};
+  const journal = {
+    ...plan,
+    directories: directoriesOf(root, plan),
+    device: deviceOf(root),
+    mark: markIn(directory),
+  };
   writeJournal(directory, journal);
   carryOut({root, staging: directory}, journal);
 }
@@ -195,7 +201,9 @@ function openReal(root: DirFd, name: string): DirFd | undefined {
 
 function makeStaging(root: DirFd, kind: StagingKind): Staging {
   try {
-    return new Staging(root, kind, makeOwnDirectory(root, `${kind.prefix}${kind.maker()}-`));
+    const own = makeOwnDirectory(root, `${kind.prefix}${kind.maker()}-`);
+    makeMark(own.directory);
+    return new Staging(root, kind, own);
   } catch (error) {
     throw systemError(root.real, error, 'cannot write');
   }
@@ -253,7 +261,10 @@ function withCure({path: staging}: Staging, error: ElfError): ElfError {
   });
 }
 
-/** Undefined if no step was taken, or everything was done. A journal that cannot be read is left to the user. */
+/**
+ * Undefined if no step was taken, or everything was done. A journal that cannot be read or was not written here is left
+ * to the user.
+ */
 function readJournal({root, directory, kind, path}: Staging): Journal | undefined {
   try {
     if (kind.formerJournal !== undefined && directory.names().includes(kind.formerJournal))
@@ -261,17 +272,26 @@ function readJournal({root, directory, kind, path}: Staging): Journal | undefine
         path: kind.formerJournal,
       });
     const journal = parseFile(directory, posix.join(path, journalName));
+    if (journal !== undefined) requireMark(directory, journal);
     return journal && onDevice(journal, deviceOf(root));
   } catch (error) {
     const cause = systemError(path, error, 'cannot read');
     if (cause.code === 'FILE_SYSTEM') throw cause;
     throw new ElfError('BAD_MANIFEST', 'cannot tell what an interrupted run left here', {
       path,
-      expected: 'a journal; move back the files in `replaced`, and remove this directory',
+      expected:
+        'a journal that was written here; move back what is needed of `replaced`, and remove this directory',
       got: cause.message,
       cause,
     });
   }
+}
+
+function requireMark(directory: DirFd, {mark}: Journal): void {
+  if (mark !== undefined && mark === markIn(directory)) return;
+  throw new ElfError('BAD_MANIFEST', 'the journal was written in another directory, and this is a copy', {
+    path: journalName,
+  });
 }
 
 function parseFile(staging: DirFd, path: string): Journal | undefined {

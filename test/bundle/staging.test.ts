@@ -4,6 +4,8 @@
  */
 import type fs from 'node:fs';
 import {
+  chmodSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -21,6 +23,7 @@ import {journalOf} from '../../src/bundle/plan-steps.js';
 import {changeBundle, recover} from '../../src/bundle/staging.js';
 import {inodeOf, stateAt} from '../../src/change/entry.js';
 import {formatJournal, type Journal} from '../../src/change/journal.js';
+import {markIn, markName} from '../../src/change/mark.js';
 import {carryOut, directoriesOf, type Sides, take, undo, windUp} from '../../src/change/steps.js';
 import {ElfError} from '../../src/errors.js';
 import {openDirectory} from '../../src/source/dir-fd.js';
@@ -82,6 +85,7 @@ function makeRoot(t: ExecutionContext): Interrupted {
   const staging = path.join(directory, stagingName);
   mkdirSync(staging, {mode: 0o700});
   fill(path.join(staging, 'new'), coming);
+  writeFileSync(path.join(staging, markName), '');
   const sides = {root: openDirectory(directory), staging: openDirectory(staging)};
   t.teardown(() => {
     for (const side of Object.values(sides)) side[Symbol.dispose]();
@@ -89,7 +93,7 @@ function makeRoot(t: ExecutionContext): Interrupted {
   const begin = (journal: Journal | string) =>
     writeFileSync(
       path.join(staging, 'journal.json'),
-      typeof journal === 'string' ? journal : formatJournal(journal),
+      typeof journal === 'string' ? journal : formatJournal({...journal, mark: markIn(sides.staging)}),
     );
   return {...sides, path: directory, begin};
 }
@@ -311,10 +315,52 @@ for (const [title, journal] of [
     sides.begin(journal);
     const before = contentOf(sides.path);
     const message =
-      /cannot tell what an interrupted run left here \(expected a journal; move back the files in `replaced`/;
+      /cannot tell what an interrupted run left here \(expected a journal that was written here; move back what is needed of `replaced`/;
     t.throws(() => recover(sides.root), {code: 'BAD_MANIFEST', message});
     t.deepEqual(contentOf(sides.path), before);
   });
+
+for (const [title, forge] of [
+  [
+    'was copied with its directory',
+    (staging: string) => cpSync(staging, `${staging}y`, {recursive: true, preserveTimestamps: true}),
+  ],
+  [
+    'names no mark',
+    (staging: string) => {
+      const journal = path.join(staging, 'journal.json');
+      const {mark, ...rest} = JSON.parse(readFileSync(journal, 'utf8'));
+      writeFileSync(journal, JSON.stringify(rest));
+      renameSync(staging, `${staging}y`);
+    },
+  ],
+] as const)
+  test(`a journal that ${title} is not followed`, (t) => {
+    const sides = makeRoot(t);
+    const journal = replacing(sides);
+    sides.begin(journal);
+    for (const step of journal.prepare) take(sides, step);
+    const staging = path.join(sides.path, stagingName);
+    forge(staging);
+    chmodSync(`${staging}y`, 0o700);
+    rmSync(staging, {recursive: true, force: true});
+    const before = contentOf(sides.path);
+    t.throws(() => recover(sides.root), {
+      code: 'BAD_MANIFEST',
+      message: /in another directory, and this is a copy/,
+    });
+    t.deepEqual(contentOf(sides.path), before);
+  });
+
+test('a staging directory that was renamed is still followed', (t) => {
+  const sides = makeRoot(t);
+  const journal = replacing(sides);
+  sides.begin(journal);
+  for (const step of journal.prepare) take(sides, step);
+  renameSync(path.join(sides.path, stagingName), path.join(sides.path, `${stagingName}y`));
+  recover(sides.root);
+  t.deepEqual(contentOf(sides.path), old);
+});
 
 test('nothing is touched when an earlier version of elfinterp was interrupted', (t) => {
   const sides = makeRoot(t);

@@ -332,8 +332,12 @@ function* stagingAttempts(operation: OperationName): Generator<Attempt> {
         writeFileSync(join(root, staging, 'replaced/way/precious'), 'other');
         symlinkSync(outside, join(root, 'way'));
         const step = {path, role: 'data', sha256: '0'.repeat(64), size: 5};
+        const mark = join(root, staging, 'mark');
+        writeFileSync(mark, '');
+        const {ino, ctimeNs} = lstatSync(mark, {bigint: true});
         const journal = {
           version: 1,
+          mark: `${ino}-${ctimeNs}`,
           prepare: ['putAside', 'moveIn', 'makeDirectory'].map((op) => ({op, ...step})),
           commit: {op: 'moveDirectoryIn', path: '/debootstrap'},
           finish: [{op: 'removeEmpty', path}],
