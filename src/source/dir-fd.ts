@@ -35,6 +35,7 @@ export class PathFd {
   readonly stats: Stats;
   /** Opened with O_PATH: good for fstat(2) and for passing to a child process. */
   readonly fd: number;
+  #key: string | undefined;
 
   constructor(fd: number, real: string) {
     this.fd = fd;
@@ -45,6 +46,14 @@ export class PathFd {
   /** A path to the same thing, for calls that need a path and follow links. */
   get path(): string {
     return descriptorPath(this.fd, this.real);
+  }
+
+  /** Its device and inode, to compare with others: a number can be too small for an inode. */
+  get key(): string {
+    if (this.#key !== undefined) return this.#key;
+    const {dev, ino} = this.bigStats;
+    this.#key = `${dev}:${ino}`;
+    return this.#key;
   }
 
   /** The stats with full-width device and inode numbers. @throws ElfError as for any system call */

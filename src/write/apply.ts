@@ -100,6 +100,8 @@ function take(batch: Batch, {path: file, plan, options = {}}: PlannedEdit): void
     if (output === undefined && plan.writes.length === 0) return undefined;
     const target = open(file, follow, closeLater);
     target.requireTrusted();
+    target.requireOpen();
+    workspaces.requireWhole(target.place);
     if (output !== undefined) {
       const place = findPlace(output, {follow, orLink: true});
       closeLater(() => place[Symbol.dispose]());

@@ -65,6 +65,15 @@ export class Target {
     this.source = source;
   }
 
+  /**
+   * Make sure that it was not closed: another directory may have the descriptor of its directory by now.
+   *
+   * @throws ElfError FILE_SYSTEM
+   */
+  requireOpen(): void {
+    void this.source.fd;
+  }
+
   /** A path for calls that need one. */
   get fdPath(): string {
     return descriptorPath(this.source.fd, this.place.real);
@@ -101,7 +110,7 @@ export class Target {
 export function openTarget(path: string, options?: EditOptions): Target {
   const place = findPlace(path, options);
   try {
-    options?.interrupted?.undoAt(place);
+    options?.interrupted?.undoAt(place, path);
     return new Target(path, place, place.open(path));
   } catch (error) {
     place[Symbol.dispose]();

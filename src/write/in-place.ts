@@ -89,17 +89,19 @@ class InPlace extends Transaction {
     const now = descriptorSource(this.fd, this.path);
     requireUnchanged(now, this.#plan);
     this.restore = restore;
-    this.#keepOld(stats);
+    this.#keepOld();
     this.#old = stats;
     writePlan(this.fd, this.#plan, now);
     this.notes.push(...keepMode(this.fd, stats));
     return () => this.#requireWritten(now);
   }
 
-  #keepOld({ino}: Stats): void {
+  #keepOld(): void {
     if (this.#record === undefined) return;
     try {
-      writeUndoRecord(this.#record.fd, this.#name, ino, this.#plan);
+      const {fd, workspace} = this.#record;
+      const {ino} = fstatSync(this.fd, {bigint: true});
+      writeUndoRecord(fd, workspace, this.#name, ino, this.#plan);
     } catch {
       // A full disk must not keep a file from being changed that does not grow.
     }

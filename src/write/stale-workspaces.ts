@@ -1,112 +1,260 @@
 /*
  * What killed processes left beside the files that they changed: workspaces are removed, and files that an edit in place
  * left half written get their old bytes back first.
+ *
+ * A file that a record says is half written is not edited until it is whole again, and neither is any other in the
+ * directory if it cannot be told which file that is. A record stays until its file is whole and on the disk; if it goes
+ * for another reason, the user is told.
  */
-import {renameSync, rmdirSync, unlinkSync} from 'node:fs';
+import {accessSync, constants, lstatSync, renameSync, rmdirSync, unlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
+import type {Place} from '../source/place.js';
 import {isPrivate} from './own-directory.js';
 import {isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
-import {findHalfWritten} from './undo-record.js';
-import {isUndoName, isWorkspace, markName, ownerOf, workspacePrefix} from './workspace-names.js';
+import {inodeOf, longestWrite, openRecorded, type Recorded, readUndoRecord} from './undo-record.js';
+import {
+  baseOfUndo,
+  isUndoName,
+  isWorkspace,
+  isWorkspaceName,
+  markName,
+  ownerOf,
+  writerOf,
+} from './workspace-names.js';
 
-/** A file that an interrupted edit left half written. */
-export interface Undone {
-  readonly name: string;
-  /** Why it is still half written; undefined if it has its old content again. */
-  readonly error?: ElfError | undefined;
+/** What an interrupted edit in place left: a file that has its old content again, unless `error` or `ignored` is there. */
+export interface Found {
+  /** Undefined if it may be any file in the directory. */
+  readonly file?: {readonly name: string; readonly inode: string};
+  /** Why the file is not to be edited. */
+  readonly error?: ElfError;
+  /** Why the edit will not be undone. */
+  readonly ignored?: string;
 }
 
 /** In milliseconds, longer than any edit takes; for processes that cannot be identified here. */
 const longestEdit = 24 * 60 * 60 * 1000;
 
-/** The same for writing bytes that are ready in memory. */
-const longestWrite = 60 * 1000;
+/** Undo what interrupted edits left half written in a directory, and remove what killed processes left. */
+export function undoAndRemoveStale(directory: DirFd): Found[] {
+  return inWorkspaces(directory, (left, name) => {
+    const records = recordsIn(left);
+    const found = records.flatMap((record) => settle(directory, left, record));
+    removeIfStale(directory, left, name, records.length > 0 ? longestWrite : longestEdit);
+    return found;
+  });
+}
 
-/** Remove what killed processes left in a directory, and undo what they left half written. */
-export function removeStale(directory: DirFd): Undone[] {
-  return namesIn(directory).flatMap((name) => {
-    const owner = ownerOf(name);
-    const running = owner === undefined || isRunning(owner);
-    if (running === true) return [];
+/** Remove what killed processes left in a directory, except records. @returns the files that are half written */
+export function removeStale(directory: DirFd): Found[] {
+  return inWorkspaces(directory, (left, name) => {
+    removeIfStale(directory, left, name, longestEdit);
+    return recordsIn(left).flatMap((record) => look(directory, left, record));
+  });
+}
+
+/** Refuse a file that is half written, under any of its names. @throws ElfError */
+export function requireWhole(found: readonly Found[], {directory, name}: Place): void {
+  const failed = found.filter(({error}) => error !== undefined);
+  if (failed.length === 0) return;
+  const inode = inodeOf(directory, name);
+  const isIt = ({file}: Found) => file === undefined || file.name === name || file.inode === inode;
+  const error = failed.find(isIt)?.error;
+  if (error !== undefined) throw error;
+}
+
+/** Do something in each workspace of this user. */
+function inWorkspaces(directory: DirFd, work: (left: DirFd, name: string) => Found[]): Found[] {
+  let names: string[];
+  try {
+    names = directory.names();
+  } catch (error) {
+    return mayHoldOurs(directory) ? [{error: cannotLook(directory.real, error)}] : [];
+  }
+  return names.filter(isWorkspaceName).flatMap((name) => {
     try {
-      return removeOne(directory, name, running === 'unknown');
-    } catch {
-      // A later run tries again.
-      return [];
+      using left = openDirectory(directory, name);
+      return left === undefined || !isPrivate(left.stats) ? [] : work(left, name);
+    } catch (error) {
+      return [{error: cannotLook(join(directory.real, name), error)}];
     }
   });
 }
 
-/** The names in a directory; none if it may not be read. */
-function namesIn(directory: DirFd): string[] {
+/** Whether this user can have made something in a directory that cannot be read. */
+function mayHoldOurs({path, stats}: DirFd): boolean {
+  if (stats.uid === process.geteuid?.()) return true;
   try {
-    return directory.names();
+    accessSync(path, constants.W_OK);
+    return true;
   } catch {
+    return false;
+  }
+}
+
+/** Undefined for what is not a directory. */
+function openDirectory(directory: DirFd, name: string): DirFd | undefined {
+  try {
+    return directory.directory(name);
+  } catch (error) {
+    if (error instanceof ElfError && error.code === 'OUTSIDE') return undefined;
+    throw error;
+  }
+}
+
+function recordsIn(left: DirFd): string[] {
+  const names = left.names();
+  return names.includes(markName) ? names.filter(isUndoName) : [];
+}
+
+/** An empty workspace was left before its mark was created, or after it was removed. */
+function removeIfStale(directory: DirFd, left: DirFd, name: string, longest: number): void {
+  const running = isRunning(ownerOf(name) ?? '');
+  if (running === true || (running === 'unknown' && isWithin(longest, left.stats.ctimeMs))) return;
+  try {
+    const names = left.names();
+    if (names.length > 0 && (!isWorkspace(names) || names.some(isUndoName))) return;
+    for (const inside of names.filter((one) => one !== markName)) removeTree(left, inside);
+    removeTree(left, markName);
+    rmdirSync(directory.at(name));
+  } catch {
+    // A later run tries again.
+  }
+}
+
+/** Whether something happened so many milliseconds ago; if it seems to be in the future, the clock has been set back. */
+function isWithin(longest: number, time: number): boolean {
+  const age = Date.now() - time;
+  return age < longest && age > -longestWrite;
+}
+
+/** Say whether the file of a record is half written. */
+function look(directory: DirFd, left: DirFd, name: string): Found[] {
+  return withRecord(directory, left, name, (recorded) => {
+    if (!recorded?.isOurs) return [];
+    using file = openRecorded(directory, recorded);
+    if (file?.state() !== 'half written') return [];
+    const path = join(directory.real, file.name);
+    return [{file: fileOf(recorded), error: isWriting(left, name) ? busy(path) : notUndone(path)}];
+  });
+}
+
+/** Undo the edit of a record if its file is half written; then, or if that is not necessary, the record goes. */
+function settle(directory: DirFd, left: DirFd, name: string): Found[] {
+  if (isWriting(left, name)) return look(directory, left, name);
+  return withRecord(directory, left, name, () => {
+    const base = baseOfUndo(name);
+    const mine = `${base}-${ownIdentity()}`;
+    if (!claim(left, name, mine)) {
+      const now = recordsIn(left).find((one) => baseOfUndo(one) === base);
+      return now === undefined ? [] : settle(directory, left, now);
+    }
+    try {
+      return settleOwn(directory, left, mine);
+    } catch (error) {
+      release(left, mine, base);
+      throw error;
+    }
+  });
+}
+
+/** Work on a record. If that fails, its file is not to be edited. */
+function withRecord(
+  directory: DirFd,
+  left: DirFd,
+  name: string,
+  work: (recorded: Recorded | undefined) => Found[],
+): Found[] {
+  let file: Found['file'];
+  try {
+    const recorded = readUndoRecord(left, name);
+    if (recorded?.isOurs) file = fileOf(recorded);
+    return work(recorded);
+  } catch (error) {
+    if (file === undefined) return [{error: cannotLook(directory.real, error)}];
+    return [{file, error: cannotUndo(join(directory.real, file.name), error)}];
+  }
+}
+
+/** Whether a process is writing to the file of a record; one that cannot be identified here gets a minute. */
+function isWriting(left: DirFd, name: string): boolean {
+  const writer = writerOf(name);
+  const running = writer !== undefined && isRunning(writer);
+  if (running !== 'unknown') return running;
+  const stats = lstatSync(left.at(name), {throwIfNoEntry: false});
+  return stats !== undefined && isWithin(longestWrite, stats.ctimeMs);
+}
+
+/** Only one of several processes can rename it. @throws an error of the system */
+function claim(left: DirFd, name: string, mine: string): boolean {
+  try {
+    renameSync(left.at(name), left.at(mine));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Let everybody try again. */
+function release(left: DirFd, mine: string, base: string): void {
+  try {
+    renameSync(left.at(mine), left.at(base));
+  } catch {
+    // They can when this process has ended.
+  }
+}
+
+/** @throws ElfError, or an error of the system, if the file may still be half written */
+function settleOwn(directory: DirFd, left: DirFd, name: string): Found[] {
+  const recorded = readUndoRecord(left, name);
+  const found = recorded === undefined ? [] : makeWhole(directory, left, name, recorded);
+  unlinkSync(left.at(name));
+  return found;
+}
+
+function makeWhole(directory: DirFd, left: DirFd, name: string, recorded: Recorded): Found[] {
+  const file = fileOf(recorded);
+  if (!recorded.isOurs) return [{file, ignored: 'its record is a copy'}];
+  using opened = openRecorded(directory, recorded);
+  if (opened === undefined) return [{file, ignored: 'the file is gone'}];
+  const state = opened.state();
+  if (state === 'changed') return [{file, ignored: 'the file has changed since'}];
+  if (state === 'whole') {
+    opened.sync();
     return [];
   }
+  opened.undo(left, name);
+  return [{file: {...file, name: opened.name}}];
 }
 
-/**
- * An empty workspace was left before its mark was created, or after it was removed.
- *
- * @param isUnknown whether its process may still be running, in another container or on another machine
- */
-function removeOne(directory: DirFd, name: string, isUnknown: boolean): Undone[] {
-  using left = directory.directory(name);
-  if (left === undefined || !isPrivate(left.stats)) return [];
-  const names = left.names();
-  if (names.length > 0 && !isWorkspace(names)) return [];
-  const age = Date.now() - left.stats.ctimeMs;
-  const records = names.filter(isUndoName);
-  if (isUnknown && age < (records.length > 0 ? longestWrite : longestEdit))
-    return records.flatMap((record) => busy(directory, left, record));
-  const claimed = claim(directory, name, left);
-  const undone = records.flatMap((record) => undoOne(directory, left, record));
-  if (undone.some(({error}) => error !== undefined)) return undone;
-  for (const inside of left.names().filter((one) => one !== markName)) removeTree(left, inside);
-  removeTree(left, markName);
-  rmdirSync(directory.at(claimed));
-  return undone;
+function fileOf({record: {name, inode}}: Recorded) {
+  return {name, inode};
 }
 
-/** Give it a name of this process, which only one of several can do. @throws an error of the system */
-function claim(directory: DirFd, name: string, {stats}: DirFd): string {
-  const letters = Math.random().toString(36).slice(2, 8).padEnd(6, '0');
-  const mine = `${workspacePrefix}-${ownIdentity()}-${letters}`;
-  renameSync(directory.at(name), directory.at(mine));
-  using claimed = directory.directory(mine);
-  if (claimed?.stats.ino === stats.ino) return mine;
-  throw new ElfError('CHANGED', 'another directory has replaced it', {path: join(directory.real, name)});
+function cannotLook(path: string, cause: unknown): ElfError {
+  const {code, what} = systemError(path, cause);
+  return new ElfError(code, `cannot look for interrupted edits in place: ${what}`, {path, cause});
 }
 
-/** A record counts once: later the same bytes may be there for another reason. It stays as long as undoing fails. */
-function undoOne(directory: DirFd, left: DirFd, record: string): Undone[] {
-  using file = findHalfWritten(directory, left, record);
-  try {
-    file?.undo();
-  } catch (error) {
-    return [{name: file?.name ?? '', error: cannotUndo(directory, file?.name ?? '', error)}];
-  }
-  unlinkSync(left.at(record));
-  return file === undefined ? [] : [{name: file.name}];
-}
-
-function cannotUndo(directory: DirFd, name: string, cause: unknown): ElfError {
-  const path = join(directory.real, name);
+function cannotUndo(path: string, cause: unknown): ElfError {
   const {code, what} = systemError(path, cause);
   return new ElfError(code, `an edit in place was interrupted, and cannot be undone: ${what}`, {path, cause});
 }
 
-function busy(directory: DirFd, left: DirFd, record: string): Undone[] {
-  using file = findHalfWritten(directory, left, record);
-  if (file === undefined) return [];
-  const {name} = file;
-  const error = new ElfError('BUSY', 'another process may be writing to the file', {
-    path: join(directory.real, name),
+function notUndone(path: string): ElfError {
+  return new ElfError('CONFLICT', 'an edit in place was interrupted, and is not undone yet', {
+    path,
+    expected: 'undoInterrupted, or any edit with elfinterp, first',
+  });
+}
+
+function busy(path: string): ElfError {
+  return new ElfError('BUSY', 'another process may be writing to the file', {
+    path,
     expected: 'an edit in place that was interrupted more than a minute ago, or no other edit',
   });
-  return [{name, error}];
 }

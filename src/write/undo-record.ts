@@ -2,12 +2,17 @@
  * What an edit in place is about to write over. It waits in a workspace beside the file, and on the disk, until the
  * edit is there itself: a table that moves by a few bytes is half of each in between, and no later edit could make
  * sense of that. If the process is killed, the next edit in the same directory writes the old bytes back
- * (workspace.ts).
+ * (stale-workspaces.ts).
  *
- * The record names the file and its inode. If any byte is neither the old nor the new one, another process has written
- * to the file since, and the record is ignored. Set-ID bits and capabilities that the writing removed are not restored.
+ * What a record says is written into a file, perhaps by root, so it must be made by this user in this very workspace.
+ * It names the inode of the workspace's mark and when that was made, to the nanosecond: a copy of the workspace, which
+ * could be an archive from anybody, has another mark.
+ *
+ * The old bytes are written back only if every byte is the old or the new one, and nothing has written to the file long
+ * after the record was made: a later edit may have left the same bytes on purpose. Set-ID bits and capabilities that
+ * the writing removed are not restored.
  */
-import {constants, fstatSync, fsyncSync, openSync} from 'node:fs';
+import {type BigIntStats, constants, fstatSync, fsyncSync, lstatSync, openSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {closeQuietly, descriptorPath} from '../source/descriptor.js';
@@ -17,133 +22,216 @@ import type {ByteSource} from '../source/source.js';
 import {descriptorSource, unwritePlan, writeFully} from './content.js';
 import {keepMode} from './metadata.js';
 import {requireOwnLink} from './own-link.js';
+import {markName} from './workspace-names.js';
 
+/** Inodes and times, which may be too large for a number, are in decimal. */
 interface UndoRecord {
+  /** The mark of the workspace that the record was made in. */
+  readonly mark: string;
   /** In the directory that the workspace is in. */
   readonly name: string;
-  readonly inode: number;
+  readonly inode: string;
   readonly inputSize: number;
+  /** Never smaller. */
   readonly outputSize: number;
   readonly writes: readonly Piece[];
 }
 
-/** The old bytes and the new ones, in Base64. */
+/** The old bytes, as far as the file reached, and the new ones, in Base64. */
 interface Piece {
   readonly offset: number;
   readonly before: string;
   readonly bytes: string;
 }
 
-/** In bytes. Nothing that is larger is kept: anybody may put a record into an archive, and reading it takes memory. */
+/** In milliseconds, longer than it takes to write bytes that are ready in memory. */
+export const longestWrite = 60_000;
+
+/** In bytes. Nothing that is larger is kept: reading it takes memory. */
 const longestRecord = 1 << 24;
 
-/** Write a record into an empty file, and to the disk; none if it would be too long. */
-export function writeUndoRecord(fd: number, name: string, inode: number, plan: Plan): void {
+/** Write a record into an empty file of a workspace, and to the disk; none if it would be too long. */
+export function writeUndoRecord(fd: number, workspace: DirFd, name: string, inode: bigint, plan: Plan): void {
   const {inputSize, outputSize} = plan;
   const size = plan.writes.reduce(
     (sum, {before, bytes}) => sum + 100 + 1.5 * (before.length + bytes.length),
     0,
   );
-  if (size > longestRecord) return;
+  const mark = markOf(workspace);
+  if (size > longestRecord || mark === undefined) return;
   const writes = plan.writes.map(({offset, before, bytes}): Piece => {
     return {offset, before: toBase64(before), bytes: toBase64(bytes)};
   });
-  const record: UndoRecord = {name, inode, inputSize, outputSize, writes};
+  const record: UndoRecord = {
+    mark: identify(mark),
+    name,
+    inode: String(inode),
+    inputSize,
+    outputSize,
+    writes,
+  };
   writeFully(fd, Buffer.from(JSON.stringify(record)), 0);
   fsyncSync(fd);
 }
 
-/** A file that an interrupted edit left half written. */
-export interface HalfWritten extends Disposable {
-  /** In the directory that the workspace is in. */
-  readonly name: string;
-  /** Make it what it was before the edit. @throws ElfError UNTRUSTED_LINK, or an error of the system */
-  undo(): void;
+function markOf(workspace: DirFd): BigIntStats | undefined {
+  return lstatSync(workspace.at(markName), {bigint: true, throwIfNoEntry: false});
+}
+
+/** The mark is never touched after it is made, so this stays the same. */
+function identify({ino, ctimeNs}: BigIntStats): string {
+  return `${ino} ${ctimeNs}`;
+}
+
+/** A record as it was read. */
+export interface Recorded {
+  readonly record: UndoRecord;
+  readonly mark: BigIntStats;
+  /** When it was written. */
+  readonly time: bigint;
+  /** Whether it was made in the workspace that it was found in. */
+  readonly isOurs: boolean;
 }
 
 /**
- * Find the file that a record belongs to; undefined if it is not half written.
+ * Read a record.
  *
- * @param directory that of the file
+ * @returns undefined for one that was not finished: nothing had been written into the file then
+ * @throws ElfError, or an error of the system
  */
-export function findHalfWritten(
-  directory: DirFd,
-  workspace: DirFd,
-  recordName: string,
-): HalfWritten | undefined {
-  const record = readRecord(workspace, recordName);
-  const source = record && openRecorded(directory, record);
-  if (record === undefined || source === undefined) return undefined;
-  const {name} = record;
-  return {
-    name,
-    undo() {
-      requireOwnLink(source.stats, directory.stats);
-      const fd = openSync(descriptorPath(source.fd, join(directory.real, name)), constants.O_RDWR);
-      try {
-        // It may have changed since it was found.
-        if (isHalfWritten(fd, record)) writeBack(fd, record);
-      } finally {
-        closeQuietly(fd);
-      }
-    },
-    [Symbol.dispose]() {
-      source.close();
-    },
-  };
-}
-
-function openRecorded(directory: DirFd, record: UndoRecord): FileSource | undefined {
-  let source: FileSource | undefined;
+export function readUndoRecord(workspace: DirFd, name: string): Recorded | undefined {
+  const mark = markOf(workspace);
+  using entry = workspace.openPath(name);
+  if (mark === undefined || !entry?.stats.isFile() || entry.stats.size > longestRecord) return undefined;
+  const source = entry.source();
   try {
-    source = directory.open(record.name);
-    if (source?.stats.ino === record.inode && isHalfWritten(source.fd, record)) return source;
-  } catch {
-    // Another kind of file has the name by now.
+    const record = parse(source.read(0, source.size));
+    const isOurs = mark.isFile() && record?.mark === identify(mark);
+    return record && {record, mark, time: entry.bigStats.mtimeNs, isOurs};
+  } finally {
+    source.close();
   }
-  source?.close();
-  return undefined;
 }
 
-/** Undefined for one that was not finished: nothing had been written into the file then. */
-function readRecord(workspace: DirFd, name: string): UndoRecord | undefined {
+function parse(bytes: Uint8Array): UndoRecord | undefined {
   try {
-    const source = workspace.open(name);
-    if (source === undefined) return undefined;
-    try {
-      if (source.size > longestRecord) return undefined;
-      const record: unknown = JSON.parse(Buffer.from(source.read(0, source.size)).toString());
-      return isRecord(record) ? record : undefined;
-    } finally {
-      source.close();
-    }
+    const record: unknown = JSON.parse(Buffer.from(bytes).toString());
+    return isRecord(record) ? record : undefined;
   } catch {
     return undefined;
   }
 }
 
 function isRecord(value: unknown): value is UndoRecord {
-  const {name, inode, inputSize, outputSize, writes} = (value ?? {}) as Record<string, unknown>;
+  const {mark, name, inode, inputSize, outputSize, writes} = (value ?? {}) as Record<string, unknown>;
   return (
+    typeof mark === 'string' &&
     typeof name === 'string' &&
     !/[/\0]|^\.{0,2}$/.test(name) &&
-    [inode, inputSize, outputSize].every(isCount) &&
+    typeof inode === 'string' &&
+    isCount(inputSize) &&
+    isCount(outputSize) &&
+    inputSize <= outputSize &&
     Array.isArray(writes) &&
-    writes.every(
-      (piece) =>
-        isCount(piece?.offset) && [piece.before, piece.bytes].every((text) => typeof text === 'string'),
-    )
+    writes.every((piece) => isPiece(piece, inputSize, outputSize))
   );
 }
 
-function isCount(value: unknown): boolean {
+/** Whether a piece is in the new file, and has all that the old file had there. */
+function isPiece(value: unknown, inputSize: number, outputSize: number): value is Piece {
+  const {offset, before, bytes} = (value ?? {}) as Record<string, unknown>;
+  if (!isCount(offset) || typeof before !== 'string' || typeof bytes !== 'string') return false;
+  const length = Buffer.byteLength(bytes, 'base64');
+  const old = Math.min(length, Math.max(0, inputSize - offset));
+  return offset + length <= outputSize && Buffer.byteLength(before, 'base64') === old;
+}
+
+function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** Whether a file has some of the new bytes, and otherwise the old ones; with any other byte it is another file by now. */
-function isHalfWritten(fd: number, {name, inputSize, outputSize, writes}: UndoRecord): boolean {
+/** The file of a record, open. */
+export class RecordedFile implements Disposable {
+  /** The name that it has now. */
+  readonly name: string;
+  readonly #source: FileSource;
+  readonly #directory: DirFd;
+  readonly #recorded: Recorded;
+
+  constructor(name: string, source: FileSource, directory: DirFd, recorded: Recorded) {
+    this.name = name;
+    this.#source = source;
+    this.#directory = directory;
+    this.#recorded = recorded;
+  }
+
+  /** `changed` if another process has written to it since the edit. @throws an error of the system */
+  state(): 'half written' | 'whole' | 'changed' {
+    const {record, mark, time} = this.#recorded;
+    const state = compare(this.#source.fd, record);
+    if (state !== 'half written') return state;
+    const {mtimeNs, ctimeNs} = fstatSync(this.#source.fd, {bigint: true});
+    const isSince = ctimeNs >= mark.ctimeNs && mtimeNs - time <= BigInt(longestWrite) * 1_000_000n;
+    return isSince ? state : 'changed';
+  }
+
+  /** Make it what it was before the edit, and sync it. @throws ElfError UNTRUSTED_LINK, or an error of the system */
+  undo(workspace: DirFd, recordName: string): void {
+    requireOwnLink(fstatSync(this.#source.fd), this.#directory.stats);
+    const fd = openSync(this.#path, constants.O_RDWR);
+    try {
+      // An undo that is killed can be repeated, whenever that is.
+      renew(workspace.at(recordName));
+      writeBack(fd, this.#recorded.record);
+    } finally {
+      closeQuietly(fd);
+    }
+  }
+
+  /** @throws an error of the system */
+  sync(): void {
+    fsyncSync(this.#source.fd);
+  }
+
+  get #path(): string {
+    return descriptorPath(this.#source.fd, join(this.#directory.real, this.name));
+  }
+
+  [Symbol.dispose](): void {
+    this.#source.close();
+  }
+}
+
+/** Find the file of a record, under whatever name; undefined if it is gone. @throws ElfError, or an error of the system */
+export function openRecorded(directory: DirFd, recorded: Recorded): RecordedFile | undefined {
+  const {name, inode} = recorded.record;
+  const found = inodeOf(directory, name) === inode ? name : findInode(directory, inode);
+  if (found === undefined) return undefined;
+  const source = directory.open(found);
+  if (source === undefined) return undefined;
+  if (String(fstatSync(source.fd, {bigint: true}).ino) === inode)
+    return new RecordedFile(found, source, directory, recorded);
+  source.close();
+  return undefined;
+}
+
+/** The inode of the regular file that has this name; undefined if there is none. */
+export function inodeOf(directory: DirFd, name: string): string | undefined {
+  const stats = lstatSync(directory.at(name), {bigint: true, throwIfNoEntry: false});
+  return stats?.isFile() ? String(stats.ino) : undefined;
+}
+
+function findInode(directory: DirFd, inode: string): string | undefined {
+  return directory.names().find((name) => inodeOf(directory, name) === inode);
+}
+
+/** Compare a file with a record. If it has any other byte, it was changed since. */
+function compare(
+  fd: number,
+  {name, inputSize, outputSize, writes}: UndoRecord,
+): ReturnType<RecordedFile['state']> {
   const now = descriptorSource(fd, name);
-  if (now.size < Math.min(inputSize, outputSize) || now.size > Math.max(inputSize, outputSize)) return false;
+  if (now.size < inputSize || now.size > outputSize) return 'changed';
   let [isOld, isNew] = [now.size === inputSize, now.size === outputSize];
   for (const piece of writes) {
     const [before, bytes] = [Buffer.from(piece.before, 'base64'), Buffer.from(piece.bytes, 'base64')];
@@ -152,13 +240,24 @@ function isHalfWritten(fd: number, {name, inputSize, outputSize, writes}: UndoRe
     // After the old end, what is not written yet is zero.
     const isOldByte = (byte: number, i: number) => byte === (before[i] ?? 0);
     isOld &&= current.every(isOldByte);
-    if (!current.every((byte, i) => isOldByte(byte, i) || byte === bytes[i])) return false;
+    if (!current.every((byte, i) => isOldByte(byte, i) || byte === bytes[i])) return 'changed';
   }
-  return !isOld && !isNew;
+  return isOld || isNew ? 'whole' : 'half written';
 }
 
 function readAvailable(source: ByteSource, offset: number, length: number): Uint8Array {
   return source.read(offset, Math.max(0, Math.min(length, source.size - offset)));
+}
+
+/** Give a record the time of now by the clock of its file system, as `touch` would by that of this machine. */
+function renew(path: string): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    writeFully(fd, Buffer.from('{'), 0);
+    fsyncSync(fd);
+  } finally {
+    closeQuietly(fd);
+  }
 }
 
 function writeBack(fd: number, {inputSize, writes}: UndoRecord): void {

@@ -15,8 +15,8 @@ export const mostFiles = 128;
 /** The name of a whole directory in a workspace. */
 export const treeName = 'elfinterp-tree';
 
-/** Names of records of what an edit in place writes over begin like this; a number follows. */
-export const undoPrefix = 'elfinterp-undo-';
+/** Names of records of what an edit in place writes over (undo-record.ts) begin like this; a number follows. */
+const undoPrefix = 'elfinterp-undo-';
 
 /** The empty file that marks a directory as a workspace. */
 export const markName = 'elfinterp-workspace';
@@ -45,7 +45,27 @@ function isNumber(name: string): boolean {
   return /^[1-9]\d{0,2}$/.test(name) && Number(name) >= firstNumber && Number(name) < end;
 }
 
-/** Whether a name is that of a record (undo-record.ts). */
+const undo = new RegExp(`^(${undoPrefix}[1-9]\\d{0,2})(?:-(${identityPattern}))?$`);
+
+/**
+ * The name of a record. Whoever writes to its file, or back, has their identity in it: not in the name of the workspace,
+ * which the owner of the directory can change.
+ */
+export function undoName(number: number, writer: string): string {
+  return `${undoPrefix}${number}-${writer}`;
+}
+
+/** Whether a name is that of a record. */
 export function isUndoName(name: string): boolean {
-  return name.startsWith(undoPrefix);
+  return undo.test(name);
+}
+
+/** The part of a record's name that never changes; it is the whole name if nobody is writing. */
+export function baseOfUndo(name: string): string {
+  return undo.exec(name)?.[1] ?? name;
+}
+
+/** Who is writing to the file of a record; undefined if nobody is. */
+export function writerOf(name: string): string | undefined {
+  return undo.exec(name)?.[2];
 }

@@ -6,21 +6,29 @@
  * moves: only we can create, replace or remove a name in it.
  *
  * The files in it are called 3, 4 and so on; attributes.ts says why. A whole directory that is made ready is called
- * `elfinterp-tree`, and what an edit in place writes over is in `elfinterp-undo-1` and so on (undo-record.ts). The
+ * `elfinterp-tree`, and what an edit in place writes over is in `elfinterp-undo-1-...` and so on (undo-record.ts). The
  * workspace's name tells the process that made it, and a later run in the same place removes what a killed one left
  * behind (stale-workspaces.ts): only what has the file `elfinterp-workspace`, which is made first and removed last. The
  * name alone proves nothing, since the owner of the directory could give it to any directory of root's.
  */
-import {constants, mkdirSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
+import {constants, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
-import {findDirectory} from '../source/place.js';
+import {findDirectory, type Place} from '../source/place.js';
 import {isPrivate, makeOwnDirectory, type OwnDirectory} from './own-directory.js';
 import {ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
-import {removeStale} from './stale-workspaces.js';
-import {firstNumber, markName, mostFiles, treeName, undoPrefix, workspacePrefix} from './workspace-names.js';
+import {type Found, removeStale, requireWhole} from './stale-workspaces.js';
+import {
+  baseOfUndo,
+  firstNumber,
+  markName,
+  mostFiles,
+  treeName,
+  undoName,
+  workspacePrefix,
+} from './workspace-names.js';
 
 /** One private directory. */
 export class Workspace {
@@ -51,9 +59,8 @@ export class Workspace {
   }
 
   /** Whether there is room for another file beside a target in this directory. */
-  isFor({stats}: DirFd): boolean {
-    const {ino, dev} = this.#parent.stats;
-    return this.#next < firstNumber + mostFiles && stats.ino === ino && stats.dev === dev;
+  isFor({key}: DirFd): boolean {
+    return this.#next < firstNumber + mostFiles && key === this.#parent.key;
   }
 
   /** Create an empty file with mode 0600, open for reading and writing. @throws an error of the system */
@@ -68,10 +75,15 @@ export class Workspace {
   /** Make an empty file for a record of what is written over. @throws an error of the system */
   createUndo(): UndoFile {
     const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = constants;
-    const name = `${undoPrefix}${this.#undos.length + 1}`;
-    const fd = openSync(this.directory.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const {directory} = this;
+    const name = undoName(this.#undos.length + 1, ownIdentity());
+    const fd = openSync(directory.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     this.#undos.push(name);
-    return {fd, keep: () => this.#kept.add(name)};
+    const keep = () => {
+      this.#kept.add(name);
+      attempt(() => renameSync(directory.at(name), directory.at(baseOfUndo(name))));
+    };
+    return {workspace: directory, fd, keep};
   }
 
   /** Make a directory in it, to be filled and then renamed; until then, removing the workspace removes it too. */
@@ -110,8 +122,9 @@ export interface WorkFile {
 
 /** A file for the record of what is written over. */
 export interface UndoFile {
+  readonly workspace: DirFd;
   readonly fd: number;
-  /** Leave it to a later run. */
+  /** Leave it to whoever edits a file here next. */
   readonly keep: () => void;
 }
 
@@ -138,6 +151,13 @@ export class Workspaces {
   readonly #made: Workspace[] = [];
   /** The directories in which none can be made, as `device:inode`, and why. */
   readonly #refused = new Map<string, unknown>();
+  /** What interrupted edits left, by directory. */
+  readonly #found = new Map<string, readonly Found[]>();
+
+  /** Refuse a file that an interrupted edit in place left half written. @throws ElfError BUSY, CONFLICT, FILE_SYSTEM */
+  requireWhole(place: Place): void {
+    requireWhole(this.#clear(place.directory), place);
+  }
 
   /** Make an empty file in a workspace beside a target. @throws ElfError UNSUPPORTED, or an error of the system */
   create(directory: DirFd): WorkFile {
@@ -156,17 +176,25 @@ export class Workspaces {
   #in(directory: DirFd): Workspace {
     const found = this.#made.find((one) => one.isFor(directory));
     if (found !== undefined) return found;
-    const {dev, ino} = directory.stats;
-    const key = `${dev}:${ino}`;
+    const {key} = directory;
     if (this.#refused.has(key)) throw this.#refused.get(key);
     try {
-      const made = workspaceIn(directory);
+      this.#clear(directory);
+      const made = new Workspace(directory);
       this.#made.push(made);
       return made;
     } catch (error) {
       this.#refused.set(key, error);
       throw error;
     }
+  }
+
+  /** Remove what killed processes left in a directory, once. */
+  #clear(directory: DirFd): readonly Found[] {
+    const {key} = directory;
+    const found = this.#found.get(key) ?? removeStale(directory);
+    this.#found.set(key, found);
+    return found;
   }
 
   /** The same, or elsewhere if the user may not write beside the target. */

@@ -15,15 +15,12 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {type EditRequest, type Plan, undoInterrupted} from '../../src/index.js';
-import {openTarget} from '../../src/write/editable.js';
-import {prepareInPlace} from '../../src/write/in-place.js';
-import {ownIdentity} from '../../src/write/process-identity.js';
-import {Workspaces} from '../../src/write/workspace.js';
-import {isWorkspace, markName, workspacePrefix} from '../../src/write/workspace-names.js';
+import {type EditRequest, undoInterrupted} from '../../src/index.js';
+import {isWorkspace, markName} from '../../src/write/workspace-names.js';
 import {contentOf, elfinterp, program} from '../helpers/cli.js';
-import {edit, planFor} from '../helpers/edits.js';
+import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
+import {disown, leaveRecord, moveElsewhere, partly, recordsIn} from '../helpers/interrupted.js';
 import {copyFixture, tempDirectory} from '../helpers/temp.js';
 import {run, withTools} from '../helpers/tools.js';
 
@@ -37,18 +34,9 @@ const request: EditRequest = {
 function interrupt(t: ExecutionContext, name: string, {isGone = true} = {}) {
   const file = copyFixture(t, name);
   const old = fixtureBytes(name);
-  const plan = planFor(old, request);
-  const target = openTarget(file);
-  const change = prepareInPlace(target, plan, new Workspaces());
-  change.complete(undefined);
-  change.close();
-  target.close();
-  const directory = path.dirname(file);
-  const workspace = readdirSync(directory).find((one) => one.startsWith(workspacePrefix)) ?? '';
-  const [pid = ''] = ownIdentity().split('-');
-  const gone = workspace.replace(`-${pid}-`, `-${pid}-1`);
-  if (isGone) renameSync(path.join(directory, workspace), path.join(directory, gone));
-  return {file, directory, old, plan, workspace: path.join(directory, isGone ? gone : workspace)};
+  const {plan, workspace} = leaveRecord(file, request);
+  const left = isGone ? disown(workspace) : workspace;
+  return {file, directory: path.dirname(file), old, plan, workspace: left};
 }
 
 /** Compare what is in a directory; printed, thousands of bytes would tell nothing. */
@@ -56,15 +44,6 @@ function is(t: ExecutionContext, directory: string, expected: Readonly<Record<st
   const content = contentOf(directory);
   t.deepEqual(Object.keys(content), Object.keys(expected));
   for (const [name, bytes] of Object.entries(expected)) t.true(content[name]?.equals(bytes), name);
-}
-
-/** The file after some writes of a plan, and a part of the next one. */
-function partly(old: Buffer, plan: Plan, count: number): Buffer {
-  const bytes = Buffer.concat([old, Buffer.alloc(plan.outputSize - old.length)]);
-  for (const write of plan.writes.slice(0, count)) bytes.set(write.bytes, write.offset);
-  const next = plan.writes[count];
-  if (next !== undefined) bytes.set(next.bytes.subarray(0, next.bytes.length >> 1), next.offset);
-  return bytes;
 }
 
 for (const name of ['x86_64/probe-pie', 'x86_64/probe-lld-pie', 's390x/probe-pie'])
@@ -109,8 +88,7 @@ test('what is complete stays, and so does what another program wrote since; the 
 });
 
 test('a process that is still at work is left alone, and a dry run leaves everything', (t) => {
-  const {file, old, plan, workspace} = interrupt(t, 'x86_64/probe-pie', {isGone: false});
-  writeFileSync(file, partly(old, plan, 5));
+  const {file, workspace} = interrupt(t, 'x86_64/probe-pie', {isGone: false});
   t.deepEqual(undoInterrupted([file]), []);
   t.true(existsSync(workspace));
   const gone = interrupt(t, 'x86_64/probe-pie');
@@ -151,6 +129,7 @@ test(
     const child = spawn(file, ['60'], {stdio: 'ignore'});
     try {
       await once(child, 'spawn');
+      for (let i = 0; i < 3; i++) t.throws(() => undoInterrupted([file]), {message: /text file busy/});
       for (const again of [args, ['edit', '--no-exec-stack', file]]) {
         const {status, stderr} = elfinterp(again);
         t.is(status, 1);
@@ -169,9 +148,8 @@ test(
 test('one that may still be written in another container is not edited within a minute', (t) => {
   const {file, old, plan, workspace} = interrupt(t, 'x86_64/probe-pie');
   writeFileSync(file, partly(old, plan, 5));
-  const elsewhere = workspace.replace(/-(\d+)-(\d+)-([0-9a-f]{8})-(\w{6})$/, '-$1-$2-00000000-$4');
+  const elsewhere = moveElsewhere(workspace);
   t.not(elsewhere, workspace);
-  renameSync(workspace, elsewhere);
   const {status, stderr} = elfinterp(['edit', '--no-exec-stack', file]);
   t.is(status, 1);
   t.regex(stderr, /another process may be writing to the file/);
@@ -183,8 +161,7 @@ test('a record that is not one of ours is ignored, and goes', (t) => {
     const {file, directory, old, plan, workspace} = interrupt(t, 'x86_64/probe-pie');
     const half = partly(old, plan, 5);
     writeFileSync(file, half);
-    for (const one of readdirSync(workspace).filter((one) => one.includes('undo')))
-      writeFileSync(path.join(workspace, one), text);
+    for (const record of recordsIn(workspace)) writeFileSync(record, text);
     t.deepEqual(undoInterrupted([file]), []);
     is(t, directory, {[path.basename(file)]: half});
   }
