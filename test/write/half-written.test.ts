@@ -32,12 +32,13 @@ import {
   planEdit,
   undoInterrupted,
 } from '../../src/index.js';
-import {elfinterp, elfinterpAsNobody} from '../helpers/cli.js';
+import {elfinterp, elfinterpAsNobody, projectDirectory} from '../helpers/cli.js';
 import {edit, planFor} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
 import {disown, leaveRecord, moveElsewhere, partly, recordsIn} from '../helpers/interrupted.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
+import {run} from '../helpers/tools.js';
 
 const request: EditRequest = {runpath: `/opt/${'x'.repeat(3000)}`, execStack: false};
 const old = fixtureBytes('x86_64/probe-lld-pie');
@@ -420,6 +421,20 @@ test('a half-written file is not edited under another name either', (t) => {
   t.is(status, 1);
   t.regex(stderr, /another process may be writing to the file/);
   is(t, file, half);
+});
+
+test('what the drop-ins print is of the file as it is', (t) => {
+  const {file, half, workspace} = halfWritten(t);
+  const dropIn = (name: string, ...args: readonly string[]) =>
+    run(process.execPath, [path.join(projectDirectory, 'bin', `${name}.js`), ...args, file]);
+  for (const args of [[], ['-l']]) t.is(dropIn('elfinterp-chrpath', ...args).stderr, '');
+  for (const option of ['--print-interpreter', '--print-needed', '--print-execstack'])
+    t.is(dropIn('elfinterp-patchelf', option).stderr, '');
+  is(t, file, half);
+  t.is(recordsIn(workspace).length, 1);
+  const {status, stderr} = dropIn('elfinterp-patchelf', '--set-execstack');
+  t.is(status, 0);
+  t.regex(stderr, /is undone first/);
 });
 
 if (isRoot)

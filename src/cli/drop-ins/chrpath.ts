@@ -170,7 +170,12 @@ function unabridge(word: string): string {
 const [failed, noPath] = [1, 2];
 
 function editFile(path: string, options: Options, print: Write, complain: Write): number {
-  const interrupted = undoInterruptedFirst((restored, what) => complain(`${restored}: ${what}`));
+  const {action, converts, deletes} = options;
+  // Printing leaves everything as it is.
+  const interrupted =
+    action === 'replace' || converts || deletes
+      ? undoInterruptedFirst((undone, what) => complain(`${undone}: ${what}`))
+      : undefined;
   try {
     const file = openElfToEditSync(path, {interrupted});
     try {

@@ -74,9 +74,10 @@ function helpLines(): string[] {
 
 /** patchelf stops at the first file that fails, and so do we. */
 function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: Printed): void {
-  const interrupted = undoInterruptedFirst((restored, what) =>
-    messages.push(printable(`warning: ${restored}: ${what}`)),
-  );
+  // Printing leaves everything as it is.
+  const interrupted = isEdit(options)
+    ? undoInterruptedFirst((undone, what) => messages.push(printable(`warning: ${undone}: ${what}`)))
+    : undefined;
   const file = openElfToEditSync(path, {interrupted});
   try {
     requireLinked(file.view.header, path);
@@ -90,6 +91,16 @@ function runOnFile(path: string, options: PatchelfOptions, {answers, messages}: 
   } finally {
     void file.close();
   }
+}
+
+/** Whether anything but printing is asked for. */
+function isEdit(options: PatchelfOptions): boolean {
+  const {interpreter, soname, osAbi, execStack, rpathEdit, renameSymbols} = options;
+  const {addNeeded, removeNeeded, replaceNeeded, clearSymbolVersions, output} = options;
+  const one = {interpreter, soname, osAbi, execStack, rpathEdit, renameSymbols, output};
+  const many = {addNeeded, removeNeeded, replaceNeeded, clearSymbolVersions};
+  const asked = Object.keys(withoutEmpty({...one, ...many}));
+  return asked.length > 0 || options.noDefaultLib || options.addDebugTag;
 }
 
 /** Write the result of a plan where patchelf would write it; returns the notes. */
