@@ -164,10 +164,11 @@ export class Workspaces {
     return this.#in(directory).create();
   }
 
-  /** Make an empty file for a record beside a target; undefined where there is no room. */
+  /** Make an empty file for a record beside a target; undefined where there is no room, or no privacy. */
   createUndo(directory: DirFd): UndoFile | undefined {
     try {
-      return this.#in(directory).createUndo();
+      const workspace = this.#in(directory);
+      return workspace.isPrivate ? workspace.createUndo() : undefined;
     } catch {
       return undefined;
     }

@@ -340,6 +340,29 @@ test('a file is restored days later, even if restoring it is interrupted too', (
   is(t, file, old);
 });
 
+test('where a workspace is not private, nothing is saved', (t) => {
+  const file = path.join(tempDirectory(t), 'prog');
+  writeFileSync(file, old, {mode: 0o755});
+  const {geteuid = () => 0} = process;
+  const share = ({fstatSync: fstat}: typeof fs) => ({
+    fstatSync(fd: number, options?: {bigint: boolean}) {
+      const stats = fstat(fd, options);
+      if (stats.isDirectory() && typeof stats.mode === 'number')
+        Object.assign(stats, {mode: 0o40777, uid: nobody});
+      return stats;
+    },
+  });
+  process.geteuid = () => nobody;
+  try {
+    withPatchedFs(share, () => {
+      const {workspace} = leaveRecord(file, request);
+      t.deepEqual(recordsIn(workspace), []);
+    });
+  } finally {
+    process.geteuid = geteuid;
+  }
+});
+
 /** The calls that write, sync and remove, in order; some of the syncs fail. */
 function watch(work: () => void, fails: (nth: number) => boolean = () => false): string[] {
   const calls: string[] = [];
