@@ -4,7 +4,7 @@
  * if the writer is an ordinary user. Meanwhile the capabilities are saved on an empty file in a workspace. So do the
  * bytes that are written over (undo-record.ts).
  */
-import {constants, fstatSync, openSync, type Stats} from 'node:fs';
+import {constants, fstatSync, fsyncSync, openSync, type Stats} from 'node:fs';
 import type {Plan} from '../edit/plan.js';
 import {ElfError, systemError} from '../errors.js';
 import {closeQuietly} from '../source/descriptor.js';
@@ -143,6 +143,8 @@ class InPlace extends Transaction {
     if (this.#old === undefined) return;
     try {
       unwritePlan(this.fd, this.#plan);
+      // The record goes next.
+      fsyncSync(this.fd);
     } catch (error) {
       // The next run tries again.
       this.#record?.keep();

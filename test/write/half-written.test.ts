@@ -35,7 +35,7 @@ import {
 import {elfinterp, elfinterpAsNobody, projectDirectory} from '../helpers/cli.js';
 import {edit, planFor} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
-import {disown, leaveRecord, moveElsewhere, partly, recordsIn} from '../helpers/interrupted.js';
+import {disown, leaveRecord, moveElsewhere, partly, recordsIn, workspacesIn} from '../helpers/interrupted.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {run} from '../helpers/tools.js';
@@ -400,6 +400,36 @@ test('a record goes after its file is on the disk', (t) => {
       ['sync', 'forget'],
     );
   }
+});
+
+test('so does the record of an edit that fails, or it stays', (t) => {
+  const apply = (file: string) => {
+    const elf = openElfSync(file);
+    applyPlanSync(file, planEdit(elf.view, request), {inPlace: true});
+  };
+  const fresh = () => {
+    const file = path.join(tempDirectory(t), 'prog');
+    writeFileSync(file, old, {mode: 0o755});
+    return file;
+  };
+  const first = fresh();
+  const calls = watch(
+    () => t.throws(() => apply(first)),
+    (nth) => nth === 2,
+  );
+  t.deepEqual(calls, ['write', 'sync', 'write', 'sync', 'write', 'sync', 'forget']);
+  is(t, first, old);
+  const second = fresh();
+  const failing = watch(
+    () => t.throws(() => apply(second)),
+    (nth) => nth >= 2,
+  );
+  t.false(failing.includes('forget'));
+  const [workspace = ''] = workspacesIn(path.dirname(second));
+  t.is(recordsIn(workspace).length, 1);
+  // This process is still running, but writes no longer.
+  t.deepEqual(undoAndListen(second), {restored: [], ignored: []});
+  t.deepEqual(recordsIn(workspace), []);
 });
 
 test('a new file beside it leaves it as it is', (t) => {
