@@ -14,6 +14,7 @@ import {
 import {elfinterp, program} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
+import {disown, leaveRecord, partly} from '../helpers/interrupted.js';
 import {output} from '../helpers/tools.js';
 import type {Ended, Scenario} from './walk.js';
 
@@ -174,6 +175,35 @@ const several = [
 const paths = (directory: string, files: readonly File[]) =>
   files.map(({name}) => path.join(directory, name));
 
+/** The run that finds what a killed edit in place left, and undoes it before its own edit. */
+const recovering: Scenario = {
+  ...editing({
+    name: 'edit --in-place after one that was killed',
+    files: [hello],
+    args: argsOfRecovering,
+    request: {runpath},
+  }),
+  setUp(directory) {
+    make(directory, hello);
+    const file = path.join(directory, hello.name);
+    const {plan, workspace} = leaveRecord(file, {runpath});
+    disown(workspace);
+    writeFileSync(file, partly(small, plan, plan.writes.length >> 1));
+    return [process.execPath, program, ...argsOfRecovering(directory)];
+  },
+  check(directory, ended) {
+    if (!ended.killed) {
+      const isDone = readFileSync(path.join(directory, hello.name)).equals(edit(small, {runpath}));
+      requireTruth(ended, isDone);
+    }
+    return finishInPlace(directory, [hello], argsOfRecovering(directory), {runpath});
+  },
+};
+
+function argsOfRecovering(directory: string): string[] {
+  return ['edit', '--in-place', '--runpath', runpath, path.join(directory, hello.name)];
+}
+
 export const editScenarios: readonly Scenario[] = [
   editing({
     name: 'set',
@@ -221,4 +251,5 @@ export const editScenarios: readonly Scenario[] = [
     args: (directory) => ['edit', '--in-place', '--interpreter', interpreter, ...paths(directory, several)],
     inPlace: true,
   }),
+  recovering,
 ];
