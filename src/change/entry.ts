@@ -52,8 +52,8 @@ export function deviceOf({bigStats: {dev}}: PathFd): string {
 }
 
 /** What distinguishes a file or directory from every other one. */
-export function inodeOf({bigStats: {dev, ino}}: PathFd): string {
-  return `${dev}:${ino}`;
+export function inodeOf({key}: PathFd): string {
+  return key;
 }
 
 /** The same, plus what changes when a file is written to; not the ctime, which changes with a second name. */

@@ -4,9 +4,8 @@
  * sense of that. If the process is killed, the next edit in the same directory writes the old bytes back
  * (stale-workspaces.ts).
  *
- * What a record says is written into a file, perhaps by root, so it must be made by this user in this very workspace.
- * It names the inode of the workspace's mark and when that was made, to the nanosecond: a copy of the workspace, which
- * could be an archive from anybody, has another mark.
+ * What a record says is written into a file, perhaps by root, so it must be made by this user in this very workspace: it
+ * names the workspace's mark (mark.ts).
  *
  * The old bytes are written back only if every byte is the old or the new one, and nothing has written to the file long
  * after the record was made: a later edit may have left the same bytes on purpose. Set-ID bits and capabilities that
@@ -20,6 +19,7 @@ import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
 import {descriptorSource, unwritePlan, writeFully} from './content.js';
+import {identifyMark} from './mark.js';
 import {keepMode} from './metadata.js';
 import {requireOwnLink} from './own-link.js';
 import {markName} from './workspace-names.js';
@@ -63,7 +63,7 @@ export function writeUndoRecord(fd: number, workspace: DirFd, name: string, inod
     return {offset, before: toBase64(before), bytes: toBase64(bytes)};
   });
   const record: UndoRecord = {
-    mark: identify(mark),
+    mark: identifyMark(mark),
     name,
     inode: String(inode),
     inputSize,
@@ -76,11 +76,6 @@ export function writeUndoRecord(fd: number, workspace: DirFd, name: string, inod
 
 function markOf(workspace: DirFd): BigIntStats | undefined {
   return lstatSync(workspace.at(markName), {bigint: true, throwIfNoEntry: false});
-}
-
-/** The mark is never touched after it is made, so this stays the same. */
-function identify({ino, ctimeNs}: BigIntStats): string {
-  return `${ino} ${ctimeNs}`;
 }
 
 /** A record as it was read. */
@@ -106,7 +101,7 @@ export function readUndoRecord(workspace: DirFd, name: string): Recorded | undef
   const source = entry.source();
   try {
     const record = parse(source.read(0, source.size));
-    const isOurs = mark.isFile() && record?.mark === identify(mark);
+    const isOurs = mark.isFile() && record?.mark === identifyMark(mark);
     return record && {record, mark, time: entry.bigStats.mtimeNs, isOurs};
   } finally {
     source.close();

@@ -64,7 +64,7 @@ function halfWritten(t: ExecutionContext, {isGone = true} = {}) {
 function rewrite(workspace: string, change: (record: Record<string, unknown>) => object = () => ({})): void {
   const {ino, ctimeNs} = lstatSync(path.join(workspace, 'elfinterp-workspace'), {bigint: true});
   for (const record of recordsIn(workspace)) {
-    const content = {...JSON.parse(readFileSync(record, 'utf8')), mark: `${ino} ${ctimeNs}`};
+    const content = {...JSON.parse(readFileSync(record, 'utf8')), mark: `${ino}-${ctimeNs}`};
     writeFileSync(record, JSON.stringify({...content, ...change(content)}));
   }
 }
