@@ -153,6 +153,7 @@ const systemMessages: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'file name too long',
   ETXTBSY: 'the program is running (text file busy)',
   EXDEV: 'not on the same file system',
+  ESTALE: 'the file is gone from the server',
   EBUSY: 'device or resource busy',
   ENOTEMPTY: 'directory not empty',
   EEXIST: 'already exists',

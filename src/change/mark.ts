@@ -1,17 +1,20 @@
 /*
  * The mark of a staging directory, to which its journal is tied (write/mark.ts).
  */
-import {closeSync, fsyncSync, openSync} from 'node:fs';
+import {closeSync, fsyncSync, openSync, unlinkSync} from 'node:fs';
 import type {DirFd} from '../source/dir-fd.js';
 import {identifyMark} from '../write/mark.js';
 
 export const markName = 'mark';
 
-/** Make the mark in a new staging directory; nothing changes it afterwards. @throws a system error */
+/** Make the mark in a new staging directory. @throws a system error; there is no mark then */
 export function makeMark(staging: DirFd): void {
   const fd = openSync(staging.at(markName), 'wx', 0o600);
   try {
     fsyncSync(fd);
+  } catch (error) {
+    unlinkSync(staging.at(markName));
+    throw error;
   } finally {
     closeSync(fd);
   }

@@ -202,8 +202,14 @@ function openReal(root: DirFd, name: string): DirFd | undefined {
 function makeStaging(root: DirFd, kind: StagingKind): Staging {
   try {
     const own = makeOwnDirectory(root, `${kind.prefix}${kind.maker()}-`);
-    makeMark(own.directory);
-    return new Staging(root, kind, own);
+    try {
+      makeMark(own.directory);
+      return new Staging(root, kind, own);
+    } catch (error) {
+      own.directory[Symbol.dispose]();
+      rmdirSync(root.at(own.name));
+      throw error;
+    }
   } catch (error) {
     throw systemError(root.real, error, 'cannot write');
   }
@@ -289,7 +295,7 @@ function readJournal({root, directory, kind, path}: Staging): Journal | undefine
 
 function requireMark(directory: DirFd, {mark}: Journal): void {
   if (mark !== undefined && mark === markIn(directory)) return;
-  throw new ElfError('BAD_MANIFEST', 'the journal was written in another directory, and this is a copy', {
+  throw new ElfError('BAD_MANIFEST', 'the journal was written in another directory, or by another version', {
     path: journalName,
   });
 }

@@ -15,7 +15,7 @@ import {findTool, hasTool} from './tools.js';
 /** How user IDs inside relate to those outside: as they are, as ranges of /etc/subuid, or only one's own. */
 export type IdMapKind = 'identity' | 'subordinate' | 'single';
 
-/** `count` ids, beginning with `inside` in the namespace and `outside` here (user_namespaces(7)). */
+/** `count` IDs, beginning with `inside` in the namespace and `outside` here (user_namespaces(7)). */
 interface IdRange {
   readonly inside: number;
   readonly outside: number;

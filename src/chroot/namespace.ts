@@ -260,12 +260,12 @@ function stepFailed(line: string): ElfError {
 }
 
 function cannotStart(program: string, error: unknown): ElfError {
-  const {code, message} = error as NodeJS.ErrnoException;
+  const {code, message, path = program} = error as NodeJS.ErrnoException;
   if (code === 'EAGAIN') return noProcess(message);
   if (code === 'E2BIG') return tooLong(error);
   if (code === 'EMFILE') return tooManyFiles(error);
   // What a standard stream would be opened on has no name in the error.
-  const missing = code === 'ENOENT' && !existsSync('/dev/null') ? '/dev/null' : program;
+  const missing = code === 'ENOENT' && !existsSync('/dev/null') ? '/dev/null' : path;
   return systemError(missing, error, missing === program ? 'cannot start' : 'cannot start a process');
 }
 

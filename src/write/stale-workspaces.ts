@@ -7,14 +7,14 @@
  * for another reason, the user is told.
  */
 import {accessSync, constants, lstatSync, renameSync, rmdirSync, unlinkSync} from 'node:fs';
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import {ElfError, systemError} from '../errors.js';
 import type {DirFd} from '../source/dir-fd.js';
 import type {Place} from '../source/place.js';
 import {isPrivate} from './own-directory.js';
 import {isRunning, ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
-import {inodeOf, longestWrite, openRecorded, type Recorded, readUndoRecord} from './undo-record.js';
+import {inodeOf, longestWrite, openRecorded, type Recorded, readUndoRecord, timeIn} from './undo-record.js';
 import {
   baseOfUndo,
   isUndoName,
@@ -29,8 +29,8 @@ import {
 export interface Found {
   /** Undefined if it may be any file in the directory. */
   readonly file?: {readonly name: string; readonly inode: string};
-  /** Why the file is not to be edited. */
-  readonly error?: ElfError;
+  /** Say why the file is not to be edited, if it still is not; the directory is open again or still. */
+  readonly error?: (directory: DirFd) => ElfError | undefined;
   /** Why the edit will not be undone. */
   readonly ignored?: string;
 }
@@ -43,7 +43,8 @@ export function undoAndRemoveStale(directory: DirFd): Found[] {
   return inWorkspaces(directory, (left, name) => {
     const records = recordsIn(left);
     const found = records.flatMap((record) => settle(directory, left, record));
-    removeIfStale(directory, left, name, records.length > 0 ? longestWrite : longestEdit);
+    const isSettled = records.length > 0 && recordsIn(left).length === 0;
+    removeIfStale(directory, left, name, isSettled ? longestWrite : longestEdit);
     return found;
   });
 }
@@ -61,9 +62,11 @@ export function requireWhole(found: readonly Found[], {directory, name}: Place):
   const failed = found.filter(({error}) => error !== undefined);
   if (failed.length === 0) return;
   const inode = inodeOf(directory, name);
-  const isIt = ({file}: Found) => file === undefined || file.name === name || file.inode === inode;
-  const error = failed.find(isIt)?.error;
-  if (error !== undefined) throw error;
+  for (const {file, error} of failed) {
+    if (file !== undefined && file.name !== name && file.inode !== inode) continue;
+    const reason = error?.(directory);
+    if (reason !== undefined) throw reason;
+  }
 }
 
 /** Do something in each workspace of this user. */
@@ -72,16 +75,25 @@ function inWorkspaces(directory: DirFd, work: (left: DirFd, name: string) => Fou
   try {
     names = directory.names();
   } catch (error) {
-    return mayHoldOurs(directory) ? [{error: cannotLook(directory.real, error)}] : [];
+    return mayHoldOurs(directory) ? [{error: () => cannotLook(directory.real, error)}] : [];
   }
   return names.filter(isWorkspaceName).flatMap((name) => {
     try {
       using left = openDirectory(directory, name);
       return left === undefined || !isPrivate(left.stats) ? [] : work(left, name);
     } catch (error) {
-      return [{error: cannotLook(join(directory.real, name), error)}];
+      return isGone(directory, name) ? [] : [{error: () => cannotLook(join(directory.real, name), error)}];
     }
   });
+}
+
+/** Whether another process has removed or renamed something, of which a file system may give other errors. */
+function isGone(directory: DirFd, name: string): boolean {
+  try {
+    return lstatSync(directory.at(name), {throwIfNoEntry: false}) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether this user can have made something in a directory that cannot be read. */
@@ -113,7 +125,7 @@ function recordsIn(left: DirFd): string[] {
 /** An empty workspace was left before its mark was created, or after it was removed. */
 function removeIfStale(directory: DirFd, left: DirFd, name: string, longest: number): void {
   const running = isRunning(ownerOf(name) ?? '');
-  if (running === true || (running === 'unknown' && isWithin(longest, left.stats.ctimeMs))) return;
+  if (running === true || (running === 'unknown' && Date.now() - left.stats.ctimeMs < longest)) return;
   try {
     const names = left.names();
     if (names.length > 0 && (!isWorkspace(names) || names.some(isUndoName))) return;
@@ -125,31 +137,47 @@ function removeIfStale(directory: DirFd, left: DirFd, name: string, longest: num
   }
 }
 
-/** Whether something happened so many milliseconds ago; if it seems to be in the future, the clock has been set back. */
-function isWithin(longest: number, time: number): boolean {
-  const age = Date.now() - time;
-  return age < longest && age > -longestWrite;
-}
-
-/** Say whether the file of a record is half written. */
+/** The file of a record may be half written; whether it is, is found out if that file is to be edited. */
 function look(directory: DirFd, left: DirFd, name: string): Found[] {
+  const workspace = basename(left.real);
   return withRecord(directory, left, name, (recorded) => {
     if (!recorded?.isOurs) return [];
-    using file = openRecorded(directory, recorded);
-    if (file?.state() !== 'half written') return [];
-    const path = join(directory.real, file.name);
-    return [{file: fileOf(recorded), error: isWriting(left, name) ? busy(path) : notUndone(path)}];
+    return [{file: fileOf(recorded), error: (again) => lookAgain(again, workspace, name)}];
   });
+}
+
+/** Why the file of a record is not to be edited; undefined if it is whole. */
+function lookAgain(directory: DirFd, workspace: string, name: string): ElfError | undefined {
+  let path = directory.real;
+  try {
+    using left = openDirectory(directory, workspace);
+    const now = left && recordNow(left, name);
+    if (left === undefined || now === undefined) return undefined;
+    const recorded = readUndoRecord(left, now);
+    if (!recorded?.isOurs) return undefined;
+    path = join(directory.real, recorded.record.name);
+    using file = openRecorded(directory, recorded);
+    if (file?.state() !== 'half written') return undefined;
+    return isWriting(left, now) ? busy(path) : notUndone(path);
+  } catch (error) {
+    return isGone(directory, workspace) ? undefined : cannotUndo(path, error);
+  }
+}
+
+/** The name that a record has now: whoever writes to its file renames it. */
+function recordNow(left: DirFd, name: string): string | undefined {
+  return recordsIn(left).find((one) => baseOfUndo(one) === baseOfUndo(name));
 }
 
 /** Undo the edit of a record if its file is half written; then, or if that is not necessary, the record goes. */
 function settle(directory: DirFd, left: DirFd, name: string): Found[] {
   if (isWriting(left, name)) return look(directory, left, name);
-  return withRecord(directory, left, name, () => {
+  return withRecord(directory, left, name, (recorded) => {
+    if (recorded !== undefined && !recorded.isOurs) return lookAtCopy(directory, recorded);
     const base = baseOfUndo(name);
     const mine = `${base}-${ownIdentity()}`;
     if (!claim(left, name, mine)) {
-      const now = recordsIn(left).find((one) => baseOfUndo(one) === base);
+      const now = recordNow(left, name);
       return now === undefined ? [] : settle(directory, left, now);
     }
     try {
@@ -168,24 +196,39 @@ function withRecord(
   name: string,
   work: (recorded: Recorded | undefined) => Found[],
 ): Found[] {
-  let file: Found['file'];
+  let recorded: Recorded | undefined;
   try {
-    const recorded = readUndoRecord(left, name);
-    if (recorded?.isOurs) file = fileOf(recorded);
+    recorded = readUndoRecord(left, name);
+  } catch (error) {
+    if (!isGone(left, name)) return [{error: () => cannotLook(directory.real, error)}];
+    // Another process has it, or is done with it.
+    const workspace = basename(left.real);
+    const again = recordNow(left, name);
+    return again === undefined ? [] : [{error: (now) => lookAgain(now, workspace, again)}];
+  }
+  try {
     return work(recorded);
   } catch (error) {
-    if (file === undefined) return [{error: cannotLook(directory.real, error)}];
-    return [{file, error: cannotUndo(join(directory.real, file.name), error)}];
+    if (!recorded?.isOurs) return [{error: () => cannotLook(directory.real, error)}];
+    const file = fileOf(recorded);
+    const path = join(directory.real, file.name);
+    return [{file, error: () => cannotUndo(path, error)}];
   }
 }
 
-/** Whether a process is writing to the file of a record; one that cannot be identified here gets a minute. */
+/**
+ * Whether a process is writing to the file of a record, or about to. One that cannot be identified here gets a minute
+ * after the record was written; until then nothing has been written to the file.
+ */
 function isWriting(left: DirFd, name: string): boolean {
   const writer = writerOf(name);
   const running = writer !== undefined && isRunning(writer);
   if (running !== 'unknown') return running;
   const stats = lstatSync(left.at(name), {throwIfNoEntry: false});
-  return stats !== undefined && isWithin(longestWrite, stats.ctimeMs);
+  if (stats === undefined) return false;
+  const age = timeIn(left) - stats.ctimeMs;
+  // In the future: the clock has been set back.
+  return age > -longestWrite && age < (stats.size === 0 ? longestEdit : longestWrite);
 }
 
 /** Only one of several processes can rename it. @throws an error of the system */
@@ -218,7 +261,6 @@ function settleOwn(directory: DirFd, left: DirFd, name: string): Found[] {
 
 function makeWhole(directory: DirFd, left: DirFd, name: string, recorded: Recorded): Found[] {
   const file = fileOf(recorded);
-  if (!recorded.isOurs) return [{file, ignored: 'its record is a copy'}];
   using opened = openRecorded(directory, recorded);
   if (opened === undefined) return [{file, ignored: 'the file is gone'}];
   const state = opened.state();
@@ -231,13 +273,25 @@ function makeWhole(directory: DirFd, left: DirFd, name: string, recorded: Record
   return [{file: {...file, name: opened.name}}];
 }
 
+/** Whoever copied a record with its directory may need it; nothing is done because of it. */
+function lookAtCopy(directory: DirFd, recorded: Recorded): Found[] {
+  using file = openRecorded(directory, recorded);
+  if (!file?.looksHalfWritten) return [];
+  return [{file: fileOf(recorded), ignored: 'its record was written in another directory'}];
+}
+
 function fileOf({record: {name, inode}}: Recorded) {
   return {name, inode};
 }
 
 function cannotLook(path: string, cause: unknown): ElfError {
   const {code, what} = systemError(path, cause);
-  return new ElfError(code, `cannot look for interrupted edits in place: ${what}`, {path, cause});
+  const isForbidden = ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
+  return new ElfError(code, `cannot look for interrupted edits in place: ${what}`, {
+    path,
+    ...(isForbidden && {expected: 'a directory that you can list'}),
+    cause,
+  });
 }
 
 function cannotUndo(path: string, cause: unknown): ElfError {
@@ -248,7 +302,7 @@ function cannotUndo(path: string, cause: unknown): ElfError {
 function notUndone(path: string): ElfError {
   return new ElfError('CONFLICT', 'an edit in place was interrupted, and is not undone yet', {
     path,
-    expected: 'undoInterrupted, or any edit with elfinterp, first',
+    expected: 'the next edit in this directory, or undoInterrupted, to undo it first',
   });
 }
 

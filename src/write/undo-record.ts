@@ -11,7 +11,7 @@
  * after the record was made: a later edit may have left the same bytes on purpose. Set-ID bits and capabilities that
  * the writing removed are not restored.
  */
-import {type BigIntStats, constants, fstatSync, fsyncSync, lstatSync, openSync} from 'node:fs';
+import {type BigIntStats, constants, fstatSync, fsyncSync, lstatSync, openSync, unlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Plan} from '../edit/plan.js';
 import {closeQuietly, descriptorPath} from '../source/descriptor.js';
@@ -19,10 +19,10 @@ import type {DirFd} from '../source/dir-fd.js';
 import type {FileSource} from '../source/file.js';
 import type {ByteSource} from '../source/source.js';
 import {descriptorSource, unwritePlan, writeFully} from './content.js';
-import {identifyMark} from './mark.js';
+import {identifyMark, madeAt} from './mark.js';
 import {keepMode} from './metadata.js';
 import {requireOwnLink} from './own-link.js';
-import {markName} from './workspace-names.js';
+import {clockName, markName} from './workspace-names.js';
 
 /** Inodes and times, which may be too large for a number, are in decimal. */
 interface UndoRecord {
@@ -160,13 +160,18 @@ export class RecordedFile implements Disposable {
     this.#recorded = recorded;
   }
 
+  /** Whether it has some of the new bytes and otherwise the old ones, for whatever reason. @throws an error of the system */
+  get looksHalfWritten(): boolean {
+    return compare(this.#source.fd, this.#recorded.record) === 'half written';
+  }
+
   /** `changed` if another process has written to it since the edit. @throws an error of the system */
   state(): 'half written' | 'whole' | 'changed' {
     const {record, mark, time} = this.#recorded;
     const state = compare(this.#source.fd, record);
     if (state !== 'half written') return state;
     const {mtimeNs, ctimeNs} = fstatSync(this.#source.fd, {bigint: true});
-    const isSince = ctimeNs >= mark.ctimeNs && mtimeNs - time <= BigInt(longestWrite) * 1_000_000n;
+    const isSince = ctimeNs >= madeAt(mark) && mtimeNs - time <= BigInt(longestWrite) * 1_000_000n;
     return isSince ? state : 'changed';
   }
 
@@ -242,6 +247,19 @@ function compare(
 
 function readAvailable(source: ByteSource, offset: number, length: number): Uint8Array {
   return source.read(offset, Math.max(0, Math.min(length, source.size - offset)));
+}
+
+/** The time of now in milliseconds, by the clock of the file system of a workspace: a server may have another one. */
+export function timeIn(workspace: DirFd): number {
+  const path = workspace.at(clockName);
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    writeFully(fd, Buffer.from('\n'), 0);
+    return fstatSync(fd).ctimeMs;
+  } finally {
+    closeQuietly(fd);
+    unlinkSync(path);
+  }
 }
 
 /** Give a record the time of now by the clock of its file system, as `touch` would by that of this machine. */

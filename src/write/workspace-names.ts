@@ -21,6 +21,9 @@ const undoPrefix = 'elfinterp-undo-';
 /** The empty file that marks a directory as a workspace. */
 export const markName = 'elfinterp-workspace';
 
+/** A file that is made to learn the time, and removed at once. */
+export const clockName = 'elfinterp-now';
+
 const workspace = new RegExp(`^\\${workspacePrefix}-(${identityPattern})-\\w{6}$`);
 
 /** The identity of the process whose workspace a name is; undefined for any other name. */
@@ -35,7 +38,8 @@ export function isWorkspaceName(name: string): boolean {
 
 /** Whether a directory with these names has the mark, and nothing that a workspace cannot have. */
 export function isWorkspace(names: readonly string[]): boolean {
-  const isKnown = (one: string) => one === markName || one === treeName || isNumber(one) || isUndoName(one);
+  const isKnown = (one: string) =>
+    [markName, treeName, clockName].includes(one) || isNumber(one) || isUndoName(one);
   return names.includes(markName) && names.every(isKnown);
 }
 

@@ -347,7 +347,7 @@ for (const [title, forge] of [
     const before = contentOf(sides.path);
     t.throws(() => recover(sides.root), {
       code: 'BAD_MANIFEST',
-      message: /in another directory, and this is a copy/,
+      message: /in another directory, or by another version/,
     });
     t.deepEqual(contentOf(sides.path), before);
   });

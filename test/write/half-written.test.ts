@@ -32,6 +32,8 @@ import {
   planEdit,
   undoInterrupted,
 } from '../../src/index.js';
+import {identifyMark} from '../../src/write/mark.js';
+import {ownIdentity} from '../../src/write/process-identity.js';
 import {elfinterp, elfinterpAsNobody, projectDirectory} from '../helpers/cli.js';
 import {edit, planFor} from '../helpers/edits.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
@@ -62,9 +64,9 @@ function halfWritten(t: ExecutionContext, {isGone = true} = {}) {
 
 /** Change what a record says. Only its own user can do that, in the very workspace. */
 function rewrite(workspace: string, change: (record: Record<string, unknown>) => object = () => ({})): void {
-  const {ino, ctimeNs} = lstatSync(path.join(workspace, 'elfinterp-workspace'), {bigint: true});
+  const mark = identifyMark(lstatSync(path.join(workspace, 'elfinterp-workspace'), {bigint: true}));
   for (const record of recordsIn(workspace)) {
-    const content = {...JSON.parse(readFileSync(record, 'utf8')), mark: `${ino}-${ctimeNs}`};
+    const content = {...JSON.parse(readFileSync(record, 'utf8')), mark};
     writeFileSync(record, JSON.stringify({...content, ...change(content)}));
   }
 }
@@ -229,14 +231,54 @@ test('a process elsewhere is not waited for if the clock has been set back since
   const {file, workspace} = halfWritten(t);
   moveElsewhere(workspace);
   t.throws(() => undoInterrupted([file]), {code: 'BUSY'});
-  const now = Date.now() - 3_600_000;
-  const {now: original} = Date;
-  Date.now = () => now;
-  t.teardown(() => {
-    Date.now = original;
+  let clock = -1;
+  const anHourBefore = ({openSync, fstatSync}: typeof fs) => ({
+    openSync(...args: Parameters<typeof openSync>) {
+      const fd = openSync(...args);
+      if (String(args[0]).endsWith('elfinterp-now')) clock = fd;
+      return fd;
+    },
+    fstatSync(...args: Parameters<typeof fstatSync>) {
+      const stats = fstatSync(...args);
+      if (args[0] !== clock) return stats;
+      clock = -1;
+      return Object.assign(stats, {ctimeMs: Number(stats.ctimeMs) - 3_600_000});
+    },
   });
+  t.deepEqual(
+    withPatchedFs(anHourBefore, () => undoInterrupted([file])),
+    [file],
+  );
+});
+
+test('a record stays one when its workspace gets an owner anew', (t) => {
+  const {file, workspace} = halfWritten(t);
+  const mark = path.join(workspace, 'elfinterp-workspace');
+  const {uid, gid, ctimeNs} = lstatSync(mark, {bigint: true});
+  chownSync(mark, Number(uid), Number(gid));
+  t.true(lstatSync(mark, {bigint: true}).ctimeNs > ctimeNs);
   t.deepEqual(undoInterrupted([file]), [file]);
-  Date.now = original;
+});
+
+test('a workspace that is removed while it is looked at is not in the way', (t) => {
+  const directory = tempDirectory(t);
+  const file = path.join(directory, 'prog');
+  writeFileSync(file, fixtureBytes('x86_64/probe-pie'));
+  const workspace = path.join(directory, `.elfinterp-edit-${ownIdentity()}-abcdef`);
+  mkdirSync(workspace, {mode: 0o700});
+  let listed = 0;
+  const removing = ({readdirSync, rmSync}: typeof fs) => ({
+    readdirSync(...args: [string]) {
+      if (++listed !== 2) return readdirSync(...args);
+      rmSync(workspace, {recursive: true});
+      throw Object.assign(new Error('ESTALE: stale file handle'), {code: 'ESTALE'});
+    },
+  });
+  t.deepEqual(
+    withPatchedFs(removing, () => undoInterrupted([file])),
+    [],
+  );
+  t.is(listed, 2);
 });
 
 test('a copy of a workspace is not believed', (t) => {
@@ -245,9 +287,12 @@ test('a copy of a workspace is not believed', (t) => {
   cpSync(workspace, copy, {recursive: true, preserveTimestamps: true});
   chmodSync(copy, 0o700);
   rmSync(workspace, {recursive: true});
-  t.deepEqual(undoAndListen(file), {restored: [], ignored: ['its record is a copy']});
+  t.deepEqual(undoAndListen(file), {
+    restored: [],
+    ignored: ['its record was written in another directory'],
+  });
   is(t, file, half);
-  t.deepEqual(readdirSync(directory), ['other', 'prog']);
+  t.deepEqual(readdirSync(directory), [path.basename(copy), 'other', 'prog']);
 });
 
 test('a file that nothing has written to since the workspace was made is not half written', (t) => {
