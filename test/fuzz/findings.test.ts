@@ -8,7 +8,7 @@ import {checkPlanFully} from '../../src/edit/check/plan.js';
 import {planEdit} from '../../src/edit/plan-edit.js';
 import type {EditRequest} from '../../src/edit/request/request.js';
 import {checkElf} from '../../src/elf/check.js';
-import {DT, EM, machineDT, PT, SHF, SHT} from '../../src/elf/constants.js';
+import {DT, EM, machineDT, PF, PT, SHF, SHT} from '../../src/elf/constants.js';
 import {describeElf} from '../../src/elf/describe.js';
 import {Dyn, Ehdr, EI_NIDENT, GnuHashHeader, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable, gnuHashTable, readVersym} from '../../src/elf/symbols.js';
@@ -442,4 +442,27 @@ test('section headers that came back to their place were left out', (t) => {
     edited.sectionHeaders.slice(0, -1).map((section) => edited.sectionName(section)),
     sectionHeaders.map((section) => viewBuffer(bytes).sectionName(section)),
   );
+});
+
+test('a program header table grew where only a later LOAD maps all of it', (t) => {
+  const bytes = fixtureBytes('x86_64/hello-static');
+  const {header, programHeaders} = viewBuffer(bytes);
+  const {e_phoff: offset} = header;
+  const last = programHeaders.findLastIndex(({p_type}) => p_type === PT.PT_LOAD);
+  put(bytes, Phdr, {offset, index: last}, {p_offset: 0, p_filesz: 0x1000});
+  put(bytes, Phdr, {offset, index: last + 1}, {p_type: PT.PT_TLS});
+  const edited = viewBuffer(edit(bytes, {execStack: false}));
+  t.is(edited.segment(PT.PT_GNU_STACK)?.p_flags, PF.PF_R | PF.PF_W);
+  t.not(edited.header.e_phoff, header.e_phoff);
+});
+
+test('a name beyond the string table became another one when the table grew', (t) => {
+  const bytes = fixtureBytes('musl/probe-pie');
+  const view = viewBuffer(bytes);
+  const {offset = 0} = dynamicSymbolTable(view) ?? {};
+  const {size = 0} = view.dynamic?.stringTable ?? {};
+  put(bytes, Sym, {offset, index: 6}, {st_name: size});
+  const damaged = viewBuffer(bytes);
+  const plan = planEdit(damaged, {runpath: `/${'r'.repeat(300)}`});
+  t.notThrows(() => checkPlanFully(damaged, plan, [{runpath: `/${'r'.repeat(300)}`}]));
 });

@@ -189,11 +189,11 @@ function findSlots(draft: Draft, count: number): Slots {
     throw noRoom(draft, `at most ${Math.floor(largestTable / size)} program headers`, `${entries}`);
   }
   if (count <= nulls) return {evict: [], movesTable: false, entries};
-  const end = draft.programHeaderOffset + programHeaders.length * size;
-  const isMapped = draft.loadAt(draft.programHeaderOffset) !== undefined;
-  const range = {offset: end, size: (count - nulls) * size};
-  const isReachable =
-    !isMapped || draft.loadAt(draft.programHeaderOffset, end + range.size - draft.programHeaderOffset);
+  const {programHeaderOffset: start} = draft;
+  const range = {offset: start + programHeaders.length * size, size: (count - nulls) * size};
+  // Of several LOADs that map the table, the first tells old kernels its address (place-load.ts).
+  const load = draft.loadAt(start);
+  const isReachable = load === undefined || draft.loadAt(start, range.offset + range.size - start) === load;
   const evict = isReachable ? findNeighbours(draft, range) : undefined;
   return {evict: evict ?? [], movesTable: evict === undefined, entries};
 }
