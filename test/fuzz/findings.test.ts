@@ -466,3 +466,12 @@ test('a name beyond the string table became another one when the table grew', (t
   const plan = planEdit(damaged, {runpath: `/${'r'.repeat(300)}`});
   t.notThrows(() => checkPlanFully(damaged, plan, [{runpath: `/${'r'.repeat(300)}`}]));
 });
+
+for (const align of [0x40000000, 0x40000004])
+  test(`a note that says it is aligned to ${align} bytes made the file grow by so many`, (t) => {
+    const bytes = fixtureBytes('x86_64/probe-lld-pie');
+    put(bytes, Shdr, section(bytes, '.note.gnu.build-id'), {sh_addralign: align});
+    const path = '/lib/elsewhere/ld.so';
+    const {outputSize} = planFor(bytes, {interpreter: path, rpath: path, addNeeded: ['libmore.so']});
+    t.true(outputSize < bytes.length + 0x10000, String(outputSize));
+  });

@@ -84,19 +84,30 @@ function holdsHeaders(
   return offset < end && offset + size > programHeaderOffset;
 }
 
-/** Extend a neighbour to the end and alignment of the sections that begin in it. */
+/**
+ * Extend a neighbour to the end and alignment of the sections that begin in it. An alignment that it does not have now
+ * is not needed elsewhere either: a damaged one could be a gigabyte, which the file would grow by.
+ */
 function widen(draft: Draft, neighbour: Neighbour): Neighbour {
   const end = neighbour.offset + neighbour.size;
   const inside = sectionsIn(draft, neighbour);
   const last = inside.reduce((most, {sh_offset, sh_size}) => Math.max(most, sh_offset + sh_size), end);
+  const wanted = inside.reduce(
+    (most, {sh_addralign}) => Math.max(most, sh_addralign),
+    Math.max(1, neighbour.align),
+  );
+  const isMet = neighbour.offset % wanted === 0;
   return {
     ...neighbour,
     size: last - neighbour.offset,
-    align: inside.reduce(
-      (most, {sh_addralign}) => Math.max(most, sh_addralign),
-      Math.max(1, neighbour.align),
-    ),
+    align: isMet ? wanted : alignmentOf(neighbour.offset),
   };
+}
+
+/** The largest power of two that divides an offset. */
+function alignmentOf(offset: number): number {
+  const exact = BigInt(offset);
+  return Number(exact & -exact);
 }
 
 function sectionsIn(draft: Draft, {offset, size}: Range): Shdr[] {
