@@ -156,7 +156,7 @@ export function hasChanges(root: DirFd, kind: StagingKind, name: string): boolea
 
 /** Why a directory of this name cannot be recovered, in words; it may still hold half of a change. */
 export function obstacleIn(root: DirFd, kind: StagingKind, name: string): string | undefined {
-  using directory = openReal(root, name);
+  using directory = root.realDirectory(name);
   if (directory === undefined) return undefined;
   const {uid, mode} = directory.stats;
   if (!isOurs(directory.stats)) return `a directory of user ${uid} with mode 0${(mode & 0o7777).toString(8)}`;
@@ -174,7 +174,7 @@ function isJournal(name: string, {formerJournal}: StagingKind): boolean {
  * alone.
  */
 function openLeft(root: DirFd, kind: StagingKind, name: string): Staging | undefined {
-  const directory = openReal(root, name);
+  const directory = root.realDirectory(name);
   if (
     directory !== undefined &&
     isOurs(directory.stats) &&
@@ -189,27 +189,9 @@ function isKnown(name: string, kind: StagingKind): boolean {
   return parts.includes(name) || isJournal(name, kind);
 }
 
-/** A link or a file with such a name is not ours. */
-function openReal(root: DirFd, name: string): DirFd | undefined {
-  try {
-    return root.directory(name);
-  } catch (error) {
-    if (error instanceof ElfError && error.code === 'OUTSIDE') return undefined;
-    throw error;
-  }
-}
-
 function makeStaging(root: DirFd, kind: StagingKind): Staging {
   try {
-    const own = makeOwnDirectory(root, `${kind.prefix}${kind.maker()}-`);
-    try {
-      makeMark(own.directory);
-      return new Staging(root, kind, own);
-    } catch (error) {
-      own.directory[Symbol.dispose]();
-      rmdirSync(root.at(own.name));
-      throw error;
-    }
+    return new Staging(root, kind, makeOwnDirectory(root, `${kind.prefix}${kind.maker()}-`, makeMark));
   } catch (error) {
     throw systemError(root.real, error, 'cannot write');
   }

@@ -101,6 +101,16 @@ export class DirFd extends PathFd {
     return fd === undefined ? undefined : new DirFd(fd, join(this.real, name));
   }
 
+  /** The same; undefined for a link or a file, too. */
+  realDirectory(name: string): DirFd | undefined {
+    try {
+      return this.directory(name);
+    } catch (error) {
+      if (error instanceof ElfError && error.code === 'OUTSIDE') return undefined;
+      throw error;
+    }
+  }
+
   /** Open a directory in it; create it when there is none. */
   make(name: string, mode = 0o755): DirFd {
     for (;;) {

@@ -21,26 +21,32 @@ export interface OwnDirectory {
  * Make a directory and hold it.
  *
  * @param prefix of its name; random letters follow
- * @throws ElfError CHANGED, UNSUPPORTED if it would not be ours alone, or an error of the system; the directory is then
- *   removed
+ * @param begin makes the first file in it, or throws and leaves nothing
+ * @throws ElfError CHANGED, UNSUPPORTED if it would not be ours alone, an error of the system, or what `begin` throws; the
+ *   directory is then removed
  */
-export function makeOwnDirectory(parent: DirFd, prefix: string): OwnDirectory {
+export function makeOwnDirectory(
+  parent: DirFd,
+  prefix: string,
+  begin: (directory: DirFd) => void = () => {},
+): OwnDirectory {
   const name = posix.basename(mkdtempSync(parent.at(prefix)));
   try {
-    return {name, directory: openOwn(parent, name)};
+    return {name, directory: openOwn(parent, name, begin)};
   } catch (error) {
     removeEmpty(parent, name);
     throw error;
   }
 }
 
-function openOwn(parent: DirFd, name: string): DirFd {
+function openOwn(parent: DirFd, name: string, begin: (directory: DirFd) => void): DirFd {
   const directory = parent.directory(name);
   try {
     const path = posix.join(parent.real, name);
     if (directory === undefined) throw removed(path);
     if (!isOurs(directory.stats)) throw notPrivate(path, directory.stats);
     if (directory.names().length > 0) throw removed(path);
+    begin(directory);
     return directory;
   } catch (error) {
     directory?.[Symbol.dispose]();

@@ -79,7 +79,7 @@ function inWorkspaces(directory: DirFd, work: (left: DirFd, name: string) => Fou
   }
   return names.filter(isWorkspaceName).flatMap((name) => {
     try {
-      using left = openDirectory(directory, name);
+      using left = directory.realDirectory(name);
       return left === undefined || !isPrivate(left.stats) ? [] : work(left, name);
     } catch (error) {
       return isGone(directory, name) ? [] : [{error: () => cannotLook(join(directory.real, name), error)}];
@@ -104,16 +104,6 @@ function mayHoldOurs({path, stats}: DirFd): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Undefined for what is not a directory. */
-function openDirectory(directory: DirFd, name: string): DirFd | undefined {
-  try {
-    return directory.directory(name);
-  } catch (error) {
-    if (error instanceof ElfError && error.code === 'OUTSIDE') return undefined;
-    throw error;
   }
 }
 
@@ -150,7 +140,7 @@ function look(directory: DirFd, left: DirFd, name: string): Found[] {
 function lookAgain(directory: DirFd, workspace: string, name: string): ElfError | undefined {
   let path = directory.real;
   try {
-    using left = openDirectory(directory, workspace);
+    using left = directory.realDirectory(workspace);
     const now = left && recordNow(left, name);
     if (left === undefined || now === undefined) return undefined;
     const recorded = readUndoRecord(left, now);

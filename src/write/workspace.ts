@@ -16,7 +16,7 @@ import {tmpdir} from 'node:os';
 import {closeQuietly} from '../source/descriptor.js';
 import type {DirFd} from '../source/dir-fd.js';
 import {findDirectory, type Place} from '../source/place.js';
-import {isPrivate, makeOwnDirectory, type OwnDirectory} from './own-directory.js';
+import {isPrivate, makeOwnDirectory} from './own-directory.js';
 import {ownIdentity} from './process-identity.js';
 import {removeTree} from './remove-tree.js';
 import {type Found, removeStale, requireWhole} from './stale-workspaces.js';
@@ -44,7 +44,8 @@ export class Workspace {
   constructor(parent: DirFd) {
     this.#parent = parent.dup();
     try {
-      const {name, directory} = makeMarked(parent);
+      const prefix = `${workspacePrefix}-${ownIdentity()}-`;
+      const {name, directory} = makeOwnDirectory(parent, prefix, makeMark);
       this.#name = name;
       this.directory = directory;
     } catch (error) {
@@ -128,16 +129,8 @@ export interface UndoFile {
   readonly keep: () => void;
 }
 
-function makeMarked(parent: DirFd): OwnDirectory {
-  const made = makeOwnDirectory(parent, `${workspacePrefix}-${ownIdentity()}-`);
-  try {
-    closeQuietly(openSync(made.directory.at(markName), 'wx', 0o600));
-    return made;
-  } catch (error) {
-    made.directory[Symbol.dispose]();
-    attempt(() => rmdirSync(parent.at(made.name)));
-    throw error;
-  }
+function makeMark(workspace: DirFd): void {
+  closeQuietly(openSync(workspace.at(markName), 'wx', 0o600));
 }
 
 /** Make a private directory in another, for a whole tree. @throws ElfError as `Workspace` does */
@@ -198,7 +191,7 @@ export class Workspaces {
     return found;
   }
 
-  /** The same, or elsewhere if the user may not write beside the target. */
+  /** As `create` does, or elsewhere if the user may not write beside the target. */
   createAnywhere(directory: DirFd): WorkFile {
     try {
       return this.create(directory);
