@@ -4,10 +4,10 @@
  *
  *     npm run acceptance:patchelf                  Debian 12's and 13's, fetched and packed
  *     npm run acceptance:patchelf -- PROGRAM...    others
- *     npm run acceptance:patchelf -- --write       and write docs/patchelf.md
+ *     npm run acceptance:patchelf -- --write       and write the table of docs/patchelf.md
  */
 import {execFileSync} from 'node:child_process';
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {unpackDebian} from '../build/test/helpers/debian.js';
@@ -68,7 +68,8 @@ function rowOf(comparison, programs) {
     return verdict === 'same' ? 'same' : `**differs**: ${comparison.difference}`;
   });
   const {stdout, stderr, status} = ours;
-  const said = stdout === '' && stderr === '' ? 'nothing' : `\`${firstLine(stdout || stderr)}\``;
+  const line = firstLine(stdout || stderr);
+  const said = stdout === '' && stderr === '' ? 'nothing' : line === '' ? 'an empty line' : `\`${line}\``;
   const cells = [
     comparison.fixture,
     `\`${command.replaceAll('|', '\\|')}\``,
@@ -88,58 +89,20 @@ function shortened(verdicts) {
 
 function firstLine(text) {
   const lines = text.trimEnd().split('\n');
-  return `${lines[0]}${lines.length > 1 ? ' ...' : ''}`.replaceAll('|', '\\|') || ' ';
+  return `${lines[0]}${lines.length > 1 ? ' ...' : ''}`.replaceAll('|', '\\|');
 }
 
+/** Replace the table in the page; the text around it is written by hand. */
 function writePage() {
+  const page = 'docs/patchelf.md';
+  const table = [
+    `| file | arguments | printed | status | ${versions.join(' | ')} |`,
+    `|---|---|---|--:|${versions.map(() => '---|').join('')}`,
+    ...rows,
+  ];
+  const text = readFileSync(page, 'utf8');
   writeFileSync(
-    'docs/patchelf.md',
-    `# elfinterp-patchelf compared with patchelf
-
-\`elfinterp-patchelf\` accepts the command line of patchelf 0.19. For this table, it and two releases of patchelf, Debian
-12's 0.14.3 and Debian 13's 0.18.0, edited copies of the same file with the same arguments. "Same" means that standard
-output, standard error and exit status are equal, and that readelf shows the same interpreter, search path, soname, flags,
-symbols and stack, and the same libraries in the same order. Debian has no later release; what this page says of 0.19 was
-observed once, with 0.19.0. \`npm run acceptance:patchelf -- --write\` writes this page, and fails if a result is not the
-expected one. It also takes other patchelf programs to compare with.
-
-| file | arguments | printed | status | ${versions.join(' | ')} |
-|---|---|---|--:|${versions.map(() => '---|').join('')}
-${rows.join('\n')}
-
-## Intentional differences
-
-- **How the file changes.** patchelf writes into the file. elfinterp-patchelf replaces it, so a full disk leaves the old
-  file, and other hard links keep the old content (\`elfinterp edit --in-place\` writes into the file).
-- **Which bytes change.** patchelf moves sections to new segments at the end. elfinterp-patchelf first uses the slack that
-  the linker left. It accepts \`--no-sort\` and \`--no-clobber-old-sections\` and ignores them.
-- **If the file cannot be replaced** (its directory is not writable, or it is a mount point), elfinterp-patchelf writes
-  into it as patchelf does, and says so on standard error.
-- **Output** is written with one call after the edit, so \`grep -q\` can exit early.
-- **\`--add-needed\`** moves a name that is already listed to the front; patchelf lists it a second time.
-- **\`--remove-needed\`** also removes the library from DT_VERNEED. patchelf leaves it there, and ld.so then aborts with
-  \`Assertion 'needed != NULL' failed\`.
-- **\`--replace-needed\`** refuses a name with \`$ORIGIN\` or another token for a library with versions. patchelf writes it, and
-  ld.so aborts in the same way.
-- **\`--clear-symbol-version\`** also removes a version that no symbol uses any more; otherwise ld.so still requires it.
-- **\`--set-soname\`** skips every program; patchelf skips only ET_EXEC and gives a PIE a soname.
-- **\`--shrink-rpath\`** skips unreadable files in a directory; patchelf stops.
-- **An argument from a file (\`@FILE\`)** loses one trailing newline.
-- **Static-pie programs**: a search path, a needed library and \`--no-default-lib\` are refused. With a search path, a
-  static-pie program of glibc no longer starts (one of musl does, and may have it); the other two would have no effect.
-  patchelf writes them.
-- **Empty names** (\`--set-soname ''\`, \`--add-needed ''\`, \`--replace-needed NAME ''\`, \`--clear-symbol-version ''\`) are
-  refused, and so are names and paths with a newline in them, which patchelf writes.
-- **\`--page-size\`** is rounded up to a power of two from 4096.
-- **Data appended to the program**: if the file has to grow, data of a known kind (AppImage, zip, .NET, Dart, deno, pkg and
-  others) stays or moves to where the program looks for it; with other data the edit is refused, and \`elfinterp edit
-  --payload\` offers choices. patchelf leaves the data somewhere in the middle.
-- **\`--debug\`** prints one line for each change; patchelf prints the steps of its work.
-- **\`--build-resolution-cache\`** is not supported.
-- **Files without section headers** can be edited. patchelf looks up what it edits by section name.
-
-Where 0.14.3 and a later release differ, elfinterp-patchelf follows the later one, and the table says so.
-\`--no-clobber-old-sections\` exists only in 0.19.
-`,
+    page,
+    text.replace(/^\| file \| arguments \|(.*\n\|)*.*/m, () => table.join('\n')),
   );
 }

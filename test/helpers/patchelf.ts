@@ -93,7 +93,7 @@ export const comparisons: readonly Comparison[] = [
     fixture: program,
     args: ['--add-needed', 'libc.so.6', 'FILE'],
     difference:
-      'lists it twice; here it moves to the front, which loads the same libraries in the same order',
+      'lists it twice; elfinterp-patchelf moves it to the front, so the same libraries are loaded in the same order',
   },
   ...each([plain], '--remove-needed', 'libnone.so', 'FILE'),
   ...each([plain], '--remove-needed', '', 'FILE'),
