@@ -10,7 +10,7 @@ import {duels, fight} from '../build/test/containment/duels.js';
 import {packageDuels} from '../build/test/containment/package-duels.js';
 
 const [rounds = '500', pattern = '', seconds = 'Infinity'] = process.argv.slice(2);
-console.log('| command | rounds | names exchanged | refused | lost |\n|---|---|---|---|---|');
+console.log('| command | rounds | names swapped | refused | lost |\n|---|---|---|---|---|');
 for (const duel of [...duels, ...packageDuels].filter(({title}) => title.includes(pattern))) {
   const base = mkdtempSync(join(tmpdir(), 'elfinterp-race-'));
   chmodSync(base, 0o755);
