@@ -193,7 +193,13 @@ function hardeningFindings({hardening, kind, pageSize, target}: FileAudit, say: 
       ),
     );
   if (hardening?.textRelocations)
-    findings.push(say('text-relocations', 'error', 'has text relocations, which SELinux and musl refuse'));
+    findings.push(
+      say(
+        'text-relocations',
+        'error',
+        'has text relocations; SELinux can refuse to load it, and with musl such a program crashes',
+      ),
+    );
   if (hardening?.writableCode)
     findings.push(say('writable-code', 'warning', 'has a segment that is writable and executable'));
   if (hardening?.relro === 'none' && !kind.startsWith('static'))

@@ -389,6 +389,21 @@ test('a section with the type of DT_VERNEED, which it is not, was taken for that
   t.true((sectionHeaders.at(-1)?.sh_size ?? 0) > 0);
 });
 
+test('the section of DT_VERNEED, which had lost its bytes, got some when a version went', (t) => {
+  const bytes = fixtureBytes('armhf/needs-libprobe');
+  put(bytes, Shdr, section(bytes, '.gnu.version_r'), {sh_offset: 0, sh_size: 0});
+  const edited = viewBuffer(edit(bytes, {clearSymbolVersions: ['puts', 'probe_version']}));
+  t.is(edited.sectionHeaders.find(({sh_type}) => sh_type === SHT.SHT_GNU_VERNEED)?.sh_size, 0);
+});
+
+test('a .dynstr that is longer than DT_STRSZ says took the place of its strings', (t) => {
+  const bytes = fixtureBytes('x86_64/needs-libprobe-rpath');
+  const {size = 0} = viewBuffer(bytes).dynamic?.stringTable ?? {};
+  put(bytes, Shdr, section(bytes, '.dynstr'), {sh_size: size + 1});
+  const edited = edit(bytes, {addRpath: '/more:/still/more'});
+  t.is(readOwn(edited).strings.get(Number(DT.DT_RPATH)), '$ORIGIN:/nowhere:/more:/still/more');
+});
+
 test('of two DT_MIPS_RLD_MAP_REL the second was counted from the first one', (t) => {
   const {DT_MIPS_RLD_MAP_REL} = machineDT[EM.EM_MIPS];
   const bytes = fixtureBytes('mips64el/probe-exec');

@@ -27,7 +27,7 @@ export const bundle = {
     ...bundleOptions,
     file: list('SRC[=DST]', 'copy a file or directory that the programs read; DST is below the prefix'),
     'resolve-files': flag(
-      'let ELF files below --file find their libraries, and programs their loader, in the bundle; --no-resolve-files copies them unchanged',
+      'let ELF files added with --file find their libraries, and programs their loader, in the bundle; --no-resolve-files copies them unchanged',
       {default: true},
     ),
     hwcaps: choice(

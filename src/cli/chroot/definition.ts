@@ -65,7 +65,7 @@ export const chrootRun = {
     ...placeOptions,
     cwd: text(
       'DIR',
-      'working directory inside (default: the current one if it is below the chroot or a --bind, else /)',
+      'working directory inside (default: the current one if it is in the chroot or in a directory given with --bind, else /)',
     ),
     bind: list('SRC[:DST]', 'mount a file or directory of this machine inside'),
     emulator: list('FILE', "emulator to use (default: the chroot's, else qemu-user's, from PATH)"),

@@ -128,7 +128,8 @@ function writeNeededVersions(draft: Draft, libraries: readonly NeededVersions[])
     return;
   }
   for (const section of draft.sectionHeaders) {
-    if (!isSectionOf(draft, section, DT.DT_VERNEED)) continue;
+    // A section that lost its bytes stays without them.
+    if (!isSectionOf(draft, section, DT.DT_VERNEED) || section.sh_size === 0) continue;
     section.sh_info = libraries.length;
     section.sh_size = bytes.length;
   }
