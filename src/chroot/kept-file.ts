@@ -16,7 +16,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {basename, dirname, join} from 'node:path';
-import tmp from 'tmp';
 import {type Content, contentOf, hasContent} from '../bundle/contents.js';
 import {hasFile} from '../change/steps.js';
 import {ElfError, inWords, systemError} from '../errors.js';
@@ -29,6 +28,7 @@ import {syncDirectory} from '../write/durable.js';
 import {workspacePrefix} from '../write/workspace-names.js';
 import {findOwnDirectory, openOwnDirectory} from './cache/place.js';
 import type {SelfContained} from './cache/self-contained.js';
+import {unusedName} from './unused-name.js';
 
 /** What is beside a kept file. */
 interface KeptRecord extends Pick<Content, 'sha256' | 'size'> {
@@ -95,7 +95,7 @@ function requireOurs(directory: DirFd, name: string): Pick<Content, 'sha256' | '
 }
 
 function place(directory: DirFd, name: string, write: (path: string) => void, mode: number): void {
-  const copy = directory.at(basename(tmp.tmpNameSync({tmpdir: directory.real, prefix: workspacePrefix})));
+  const copy = directory.at(unusedName(directory, workspacePrefix));
   try {
     write(copy);
     chmodSync(copy, mode);

@@ -6,7 +6,6 @@ import {once} from 'node:events';
 import {fchmodSync, openSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {posix} from 'node:path';
-import tmp from 'tmp';
 import {refuseDisabled, registerInTable, type TableOptions, unregisterFromTable} from '../binfmt/emulator.js';
 import {mustFindTable} from '../binfmt/mount.js';
 import type {Registration} from '../binfmt/registration.js';
@@ -21,6 +20,7 @@ import {mountOf} from './mount-of.js';
 import {defaultPath} from './program.js';
 import {untilSignal} from './signals.js';
 import {findTool} from './tools.js';
+import {unusedName} from './unused-name.js';
 
 /** How to register an entry that has to work. */
 export interface TriedOptions extends TableOptions {
@@ -98,7 +98,7 @@ function refuseNoexec({real}: DirFd, name: string): void {
 /** Write the program under a name that is free. */
 function writeGuest(directory: DirFd, guest: Uint8Array): string {
   try {
-    const name = posix.basename(tmp.tmpNameSync({tmpdir: directory.real, prefix: '.elfinterp-guest'}));
+    const name = unusedName(directory, '.elfinterp-guest');
     const fd = openSync(directory.at(name), 'wx');
     try {
       writeFileSync(fd, guest);

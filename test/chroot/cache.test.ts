@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -16,6 +17,7 @@ import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {cachePath, findOwnDirectory, openOwnDirectory} from '../../src/chroot/cache/place.js';
 import {evict, findCached, listCached, makeCached} from '../../src/chroot/cache/store.js';
+import {ElfError} from '../../src/errors.js';
 import {ownIdentity} from '../../src/write/process-identity.js';
 import {program} from '../helpers/cli.js';
 import {withPatchedFs} from '../helpers/patched-fs.js';
@@ -47,6 +49,16 @@ test('a file is made once, complete and executable for everybody, and found agai
   t.deepEqual(cache.names(), [key('a')]);
   t.is(cache.stats.mode & 0o777, 0o700);
   t.is(cache.directory(key('a'))?.openPath('qemu-arm')?.stats.mode, 0o100755);
+});
+
+test('a cache that can no longer be looked up is an error in words', async (t) => {
+  const path = join(tempDirectory(t), 'cache');
+  using cache = openOwnDirectory(path);
+  rmdirSync(path);
+  const error = await t.throwsAsync(makeCached(cache, key('a'), 'qemu-arm', write('one')), {
+    instanceOf: ElfError,
+  });
+  t.is(error?.code, 'FILE_SYSTEM');
 });
 
 test('a directory for all users is that whatever the umask', (t) => {

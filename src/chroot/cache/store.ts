@@ -19,13 +19,13 @@ import {
   utimesSync,
 } from 'node:fs';
 import {posix} from 'node:path';
-import tmp from 'tmp';
 import {systemError} from '../../errors.js';
 import {closeQuietly} from '../../source/descriptor.js';
 import type {DirFd} from '../../source/dir-fd.js';
 import {syncDirectory} from '../../write/durable.js';
 import {identityPattern, isAtWork, ownIdentity} from '../../write/process-identity.js';
 import {removeTree} from '../../write/remove-tree.js';
+import {unusedName} from '../unused-name.js';
 import {requireOwn} from './place.js';
 
 /** In bytes: emulators for every target that qemu has, twice over. */
@@ -81,9 +81,7 @@ export async function makeCached(
   limit = cacheLimit,
 ): Promise<string> {
   removeStale(cache);
-  const staging = posix.basename(
-    tmp.tmpNameSync({tmpdir: cache.real, prefix: `${stagingPrefix}${ownIdentity()}`}),
-  );
+  const staging = unusedName(cache, `${stagingPrefix}${ownIdentity()}`);
   try {
     using directory = cache.make(staging, 0o700);
     await make(posix.join(directory.real, name));
