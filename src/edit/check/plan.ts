@@ -139,20 +139,22 @@ function isPointedAt({dynamic}: ElfView, tag: bigint | undefined, address: bigin
   return tag !== undefined && dynamic?.value(tag) === address;
 }
 
-function isDynstr(view: ElfView, {sh_type, sh_addr}: Shdr): boolean {
-  return sh_type === SHT.SHT_STRTAB && isPointedAt(view, DT.DT_STRTAB, sh_addr);
-}
-
 /** The sections that are loaded, except .dynstr, which may be longer than DT_STRSZ says. */
 const otherSections = memoizedPerView(
   (view) =>
     new RangeSet(
       view.sectionHeaders
-        .filter((section) => hasFileBytes(section) && (section.sh_flags & SHF.SHF_ALLOC) !== 0)
-        .filter((section) => !isDynstr(view, section))
+        .filter(
+          (section) =>
+            hasFileBytes(section) && (section.sh_flags & SHF.SHF_ALLOC) !== 0 && !isDynstr(view, section),
+        )
         .map(({sh_offset, sh_size}) => ({offset: sh_offset, size: sh_size})),
     ),
 );
+
+function isDynstr(view: ElfView, {sh_type, sh_addr}: Shdr): boolean {
+  return sh_type === SHT.SHT_STRTAB && isPointedAt(view, DT.DT_STRTAB, sh_addr);
+}
 
 const tableSections: ReadonlySet<number> = new Set([
   SHT.SHT_DYNAMIC,
