@@ -111,7 +111,7 @@ export const comparisons: readonly Comparison[] = [
   {
     fixture: plain,
     args: ['--set-soname', 'x.so', 'FILE'],
-    difference: 'takes a PIE for a library, and gives it a name that nobody asks for',
+    difference: 'takes a PIE for a library, and gives it a name that nothing asks for',
   },
   ...each([plain, library, arm], '--no-default-lib', 'FILE'),
   ...each([program], '--clear-symbol-version', 'probe_version', 'FILE'),
