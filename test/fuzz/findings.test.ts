@@ -404,6 +404,13 @@ test('a .dynstr that is longer than DT_STRSZ says took the place of its strings'
   t.is(readOwn(edited).strings.get(Number(DT.DT_RPATH)), '$ORIGIN:/nowhere:/more:/still/more');
 });
 
+test('a writable and executable segment stopped the edit that gave a file its first library or interpreter', (t) => {
+  const bytes = edit(fixtureBytes('x86_64/libprobe.so.1'), {removeNeeded: ['ld-linux-x86-64.so.2']});
+  put(bytes, Phdr, segment(bytes, PT.PT_LOAD), {p_flags: PF.PF_R | PF.PF_W | PF.PF_X});
+  t.deepEqual(readOwn(edit(bytes, {addNeeded: ['libc.so.6']})).needed, ['libc.so.6']);
+  t.is(readOwn(edit(bytes, {interpreter: '/lib/new.so', addInterpreter: true})).interpreter, '/lib/new.so');
+});
+
 test('of two DT_MIPS_RLD_MAP_REL the second was counted from the first one', (t) => {
   const {DT_MIPS_RLD_MAP_REL} = machineDT[EM.EM_MIPS];
   const bytes = fixtureBytes('mips64el/probe-exec');

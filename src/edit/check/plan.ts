@@ -7,7 +7,7 @@
  * make sure that the two agree.
  */
 
-import {checkElf, checkHeaders, type Problem} from '../../elf/check.js';
+import {checkElf, checkElfNotes, checkHeaders, type Problem} from '../../elf/check.js';
 import {DT, dynamicTagName, EM, machineDT, PF, PT, SHF, SHT} from '../../elf/constants.js';
 import {memoizedPerView} from '../../elf/memoized.js';
 import {Ehdr, EI_NIDENT, Phdr, Shdr} from '../../elf/records.js';
@@ -208,7 +208,8 @@ const ofHashes = ['NOT_FOUND', 'WRONG_CHAIN'];
 function checkProblems(before: ElfView, after: ElfView, check: (view: ElfView) => readonly Problem[]): void {
   const problems = check(after);
   if (problems.length === 0) return;
-  const known = new Set(check(before).map((problem) => problem.code));
+  // With its first interpreter or needed library, a file is one for a loader, and what was a note counts as a problem.
+  const known = new Set([...check(before), ...checkElfNotes(before)].map((problem) => problem.code));
   // A name beyond the string table is whatever follows the table, and so is its hash.
   if (known.has('STRING_OUTSIDE')) for (const code of ofHashes) known.add(code);
   const fresh = problems.find((problem) => !known.has(problem.code));
