@@ -97,8 +97,8 @@ function requireSound(view: ElfView, edit: Edit, plan: Plan): void {
 const longestResult = 1 << 24;
 
 /**
- * A note may be a problem of a file that a loader maps, which an edit can make of it. A name beyond the string table is
- * whatever follows the table, so its place in a hash table may be wrong afterwards.
+ * A first interpreter or needed library makes the file one that a loader maps, where a note counts as a problem. A name
+ * beyond the string table is whatever follows the table, so its place in a hash table may be wrong afterwards.
  */
 function knownProblems(view: ElfView): ReadonlySet<string> {
   const known = [...checkElf(view), ...checkElfNotes(view)].map(({code}) => code);

@@ -208,7 +208,7 @@ const ofHashes = ['NOT_FOUND', 'WRONG_CHAIN'];
 function checkProblems(before: ElfView, after: ElfView, check: (view: ElfView) => readonly Problem[]): void {
   const problems = check(after);
   if (problems.length === 0) return;
-  // With its first interpreter or needed library, a file is one for a loader, and what was a note counts as a problem.
+  // A first interpreter or needed library makes the file one that a loader maps, where a note counts as a problem.
   const known = new Set([...check(before), ...checkElfNotes(before)].map((problem) => problem.code));
   // A name beyond the string table is whatever follows the table, and so is its hash.
   if (known.has('STRING_OUTSIDE')) for (const code of ofHashes) known.add(code);
