@@ -18,6 +18,9 @@ export interface Note {
 /** More bytes of notes than this mean a damaged file or a core file; the rest is not read. */
 const mostBytes = 1 << 20;
 
+/** More bytes of notes than this in all sections together mean that sections overlap; the rest is not checked. */
+const mostChecked = 16 * mostBytes;
+
 /**
  * Read every note that can be read. A note that runs past its segment ends the walk of that segment.
  *
@@ -79,12 +82,13 @@ interface BrokenNote {
 /** Find broken notes in SHT_NOTE sections, or in PT_NOTE segments if the file has no section headers. */
 export function findBrokenNotes(view: ElfView): BrokenNote[] {
   const ranges = view.sectionHeaders.length > 0 ? noteSections(view) : noteRanges(view);
-  return ranges
-    .filter(({offset, size}) => size <= mostBytes && offset + size <= view.source.size)
-    .flatMap(({offset, size, align}) => {
-      const {broken} = walkRange(view, offset, size, align);
-      return broken === undefined ? [] : [broken];
-    });
+  let left = mostChecked;
+  return ranges.flatMap(({offset, size, align}) => {
+    if (size > mostBytes || size > left || offset + size > view.source.size) return [];
+    left -= size;
+    const {broken} = walkRange(view, offset, size, align);
+    return broken === undefined ? [] : [broken];
+  });
 }
 
 function readRange(view: ElfView, start: number, length: number, align: number, type?: number): Note[] {
