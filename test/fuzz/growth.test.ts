@@ -34,6 +34,7 @@ import {output, withTools} from '../helpers/tools.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
 import {type Counts, growLibrary, libraryName, symbolName} from './grown.js';
 import {countSteps} from './steps.js';
+import {worstInputs, worstWorks} from './worst-inputs.js';
 
 /** How much more twice as much may cost, with n log n for sorting and constant costs. */
 const mostGrowth = 2.1;
@@ -199,6 +200,22 @@ test.serial(
     );
   }),
 );
+
+for (const [name, make] of Object.entries(worstInputs)) {
+  test.serial(`twice as much of an expensive input, ${name}: all work at most doubles`, (t) => {
+    const [once, twice] = [make(1 / 10), make(1 / 5)];
+    for (const [what, work] of Object.entries(worstWorks)) {
+      const attempt = (bytes: Uint8Array) => () => {
+        try {
+          work(bytes);
+        } catch (error) {
+          if (!(error instanceof ElfError)) throw error;
+        }
+      };
+      expectLinear(t, what, attempt(once), attempt(twice));
+    }
+  });
+}
 
 /** A library with writable sections aligned to 2,048 bytes, and a symbol in the padding after each. */
 function withPaddings(t: ExecutionContext, count: number): Uint8Array {

@@ -1,30 +1,64 @@
-/* Inputs made to be expensive: hundreds of thousands of each thing, lists that share their tails. */
+/*
+ * Inputs made to be expensive: hundreds of thousands of each thing, lists that share their tails. And the work to do on
+ * each.
+ */
+import {reportOf} from '../../src/cli/show/report.js';
+import {planEdit} from '../../src/edit/plan-edit.js';
+import {checkElf} from '../../src/elf/check.js';
 import {DT, PT, SHT} from '../../src/elf/constants.js';
 import {Dyn, Phdr, Shdr, Sym} from '../../src/elf/records.js';
 import {dynamicSymbolTable} from '../../src/elf/symbols.js';
+import {readLdCache} from '../../src/loader/ld-cache.js';
+import {readLoaderFacts} from '../../src/loader/loader-facts.js';
+import {describeObject} from '../../src/loader/object.js';
+import {readDynamicSymbols} from '../../src/loader/symbols.js';
+import {bufferSource} from '../../src/source/buffer.js';
 import {viewBuffer} from '../helpers/view-buffer.js';
 import {buildCache} from '../loader/cache-builder.js';
 import {growLibrary} from './grown.js';
 
-/** Name of each, and how to make it. */
-export const worstInputs: Readonly<Record<string, () => Uint8Array>> = {
+/** Name of each, and how to make it; a scale below 1 makes it with that share of everything in its name. */
+export const worstInputs: Readonly<Record<string, (scale: number) => Uint8Array>> = {
   'a valid library of ordinary size': () => growLibrary(),
-  '200,000 symbols': () => growLibrary({symbols: 200_000}),
-  '200,000 symbols with names in one string of 2 MB': () => withOneName(growLibrary({symbols: 200_000})),
-  '200,000 relocations': () => growLibrary({relocations: 200_000}),
-  '65,000 needed libraries': () => growLibrary({needed: 65_000}),
-  '65,000 needed libraries with names in one string': () =>
-    withOneNeed(growLibrary({needed: 65_000, symbols: 100_000})),
-  '65,000 versions': () => growLibrary({versions: 65_000, symbols: 65_000}),
-  '60,000 sections': () => growLibrary({sections: 60_000}),
-  '60,000 sections with names in one string': () => withOneSectionName(growLibrary({sections: 60_000})),
-  '60,000 overlapping note sections': () => withNotes(growLibrary({sections: 60_000, symbols: 40_000})),
-  '60,000 segments': () => growLibrary({segments: 60_000}),
-  '30,000 segments and 100,000 relocations': () => growLibrary({segments: 30_000, relocations: 100_000}),
-  'a search path of 200,000 directories': () => growLibrary({directories: 200_000}),
-  'a BSS of 1 GB before a table that has to move': () => withBss(growLibrary({segments: 1})),
-  'a cache of 200,000 entries with names in one string': () => cacheOfOneName(200_000),
-  'a loader of 4 MB that is one long path': () => Buffer.from(`glibc-ld.so.cache\0${'/a'.repeat(2 << 20)}`),
+  '200,000 symbols': (scale) => growLibrary({symbols: 200_000 * scale}),
+  '200,000 symbols with names in one string of 2 MB': (scale) =>
+    withOneName(growLibrary({symbols: 200_000 * scale})),
+  '200,000 relocations': (scale) => growLibrary({relocations: 200_000 * scale}),
+  '65,000 needed libraries': (scale) => growLibrary({needed: 65_000 * scale}),
+  '65,000 needed libraries with names in one string': (scale) =>
+    withOneNeed(growLibrary({needed: 65_000 * scale, symbols: 100_000 * scale})),
+  '65,000 versions': (scale) => growLibrary({versions: 65_000 * scale, symbols: 65_000 * scale}),
+  '60,000 sections': (scale) => growLibrary({sections: 60_000 * scale}),
+  '60,000 sections with names in one string': (scale) =>
+    withOneSectionName(growLibrary({sections: 60_000 * scale})),
+  '60,000 overlapping note sections': (scale) =>
+    withNotes(growLibrary({sections: 60_000 * scale, symbols: 40_000 * scale}), 900_000 * scale),
+  '60,000 segments': (scale) => growLibrary({segments: 60_000 * scale}),
+  '30,000 segments and 100,000 relocations': (scale) =>
+    growLibrary({segments: 30_000 * scale, relocations: 100_000 * scale}),
+  'a search path of 200,000 directories': (scale) => growLibrary({directories: 200_000 * scale}),
+  'a BSS of 1 GB before a table that has to move': (scale) =>
+    withBss(growLibrary({segments: 1}), 1_000_000_000 * scale),
+  'a cache of 200,000 entries with names in one string': (scale) => cacheOfOneName(200_000 * scale),
+  'a loader of 4 MB that is one long path': (scale) =>
+    Buffer.from(`glibc-ld.so.cache\0${'/a'.repeat((2 << 20) * scale)}`),
+};
+
+const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
+
+/** The work to do on each input. */
+export const worstWorks: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
+  check: (bytes) => checkElf(viewBuffer(bytes)),
+  show: (bytes) => reportOf(viewBuffer(bytes), 'worst'),
+  resolve(bytes) {
+    describeObject(bufferSource(bytes), true);
+    readLdCache(bytes, machine);
+    readLoaderFacts(bufferSource(bytes), machine);
+    readDynamicSymbols(viewBuffer(bytes));
+  },
+  'set interpreter': (bytes) => planEdit(viewBuffer(bytes), {interpreter: `/${'i'.repeat(200)}`}),
+  'set search path': (bytes) =>
+    planEdit(viewBuffer(bytes), {rpath: `/${'r'.repeat(900)}`, addNeeded: ['libmore.so']}),
 };
 
 /** Change records of one type in place. */
@@ -82,10 +116,10 @@ function withOneSectionName(bytes: Uint8Array): Uint8Array {
   return change(bytes, Shdr, sectionsOf(bytes), (_, i) => ({sh_name: 1 + i}));
 }
 
-export function withNotes(bytes: Uint8Array): Uint8Array {
+export function withNotes(bytes: Uint8Array, size: number): Uint8Array {
   return change(bytes, Shdr, sectionsOf(bytes), ({sh_type, sh_size}) =>
     sh_type === SHT.SHT_PROGBITS && sh_size === 0
-      ? {sh_type: SHT.SHT_NOTE, sh_offset: 4096, sh_size: 900_000}
+      ? {sh_type: SHT.SHT_NOTE, sh_offset: 4096, sh_size: size}
       : undefined,
   );
 }
@@ -94,7 +128,7 @@ export function withNotes(bytes: Uint8Array): Uint8Array {
  * The bytes after the program header table have no known owner, so the table has to move, as far in the file as in
  * memory.
  */
-function withBss(bytes: Uint8Array): Uint8Array {
+function withBss(bytes: Uint8Array, size: number): Uint8Array {
   const {header, programHeaders, dynamic} = viewBuffer(bytes);
   change(bytes, Dyn, [dynamic?.offset ?? 0, dynamic?.entries.length ?? 0], ({d_tag}) =>
     d_tag === DT.DT_HASH ? {d_tag: 0x6000_0f00n} : undefined,
@@ -104,7 +138,7 @@ function withBss(bytes: Uint8Array): Uint8Array {
   );
   const last = programHeaders.findLastIndex(({p_type}) => p_type === PT.PT_LOAD);
   return change(bytes, Phdr, [header.e_phoff, programHeaders.length], ({p_type}, i) => {
-    if (i === last) return {p_memsz: 1_000_000_000};
+    if (i === last) return {p_memsz: size};
     return p_type === PT.PT_LOAD ? {p_flags: 7} : undefined;
   });
 }

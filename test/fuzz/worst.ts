@@ -7,34 +7,8 @@ import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {reportOf} from '../../src/cli/show/report.js';
-import {planEdit} from '../../src/edit/plan-edit.js';
-import {checkElf} from '../../src/elf/check.js';
 import {ElfError} from '../../src/errors.js';
-import {readLdCache} from '../../src/loader/ld-cache.js';
-import {readLoaderFacts} from '../../src/loader/loader-facts.js';
-import {describeObject} from '../../src/loader/object.js';
-import {readDynamicSymbols} from '../../src/loader/symbols.js';
-import {bufferSource} from '../../src/source/buffer.js';
-import {viewBuffer} from '../helpers/view-buffer.js';
-import {worstInputs} from './worst-inputs.js';
-
-const machine = {e_machine: 62, e_flags: 0, elfClass: 64, littleEndian: true} as const;
-
-/** The work to measure on each input. */
-const works: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
-  check: (bytes) => checkElf(viewBuffer(bytes)),
-  show: (bytes) => reportOf(viewBuffer(bytes), 'worst'),
-  resolve(bytes) {
-    describeObject(bufferSource(bytes), true);
-    readLdCache(bytes, machine);
-    readLoaderFacts(bufferSource(bytes), machine);
-    readDynamicSymbols(viewBuffer(bytes));
-  },
-  'set interpreter': (bytes) => planEdit(viewBuffer(bytes), {interpreter: `/${'i'.repeat(200)}`}),
-  'set search path': (bytes) =>
-    planEdit(viewBuffer(bytes), {rpath: `/${'r'.repeat(900)}`, addNeeded: ['libmore.so']}),
-};
+import {worstInputs, worstWorks} from './worst-inputs.js';
 
 interface Measured {
   readonly size: number;
@@ -45,7 +19,7 @@ interface Measured {
 /** Time each work on a file's bytes, and tell the parent. */
 function measure(file: string): void {
   const bytes = new Uint8Array(readFileSync(file));
-  const seconds = Object.entries(works).map(([what, work]) => {
+  const seconds = Object.entries(worstWorks).map(([what, work]) => {
     const start = process.cpuUsage();
     try {
       work(bytes);
@@ -63,7 +37,7 @@ function print(name: string, {size, seconds, memory}: Measured): void {
   const cells = [
     name,
     `${(size / 2 ** 20).toFixed(1)} MiB`,
-    ...Object.keys(works).map((what) => `${(seconds[what] ?? 0).toFixed(2)} s`),
+    ...Object.keys(worstWorks).map((what) => `${(seconds[what] ?? 0).toFixed(2)} s`),
     `${Math.round(memory / 2 ** 20)} MiB`,
   ];
   process.stdout.write(`| ${cells.join(' | ')} |\n`);
@@ -71,7 +45,7 @@ function print(name: string, {size, seconds, memory}: Measured): void {
 
 /** Making an input takes memory too, so make it in this process. */
 async function measureApart(name: string, file: string): Promise<void> {
-  writeFileSync(file, worstInputs[name]?.() ?? '');
+  writeFileSync(file, worstInputs[name]?.(1) ?? '');
   const child = fork(fileURLToPath(import.meta.url), ['--measure', file]);
   const measured = await new Promise<Measured | undefined>((resolve) => {
     child.on('message', (message: Measured) => resolve(message));
@@ -82,7 +56,7 @@ async function measureApart(name: string, file: string): Promise<void> {
 }
 
 async function measureAll(filter: string): Promise<void> {
-  const heads = ['input', 'size', ...Object.keys(works), 'memory'];
+  const heads = ['input', 'size', ...Object.keys(worstWorks), 'memory'];
   process.stdout.write(`| ${heads.join(' | ')} |\n|${heads.map(() => '---|').join('')}\n`);
   const directory = mkdtempSync(path.join(tmpdir(), 'elfinterp-worst-'));
   try {
