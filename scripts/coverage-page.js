@@ -5,6 +5,7 @@
  * A line counts if the compiler emits code for it. c8 also counts comments and types, all as run, which gives a higher
  * but less useful figure; the page shows both.
  */
+import {execFileSync} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {SourceMap} from 'node:module';
 import path from 'node:path';
@@ -21,6 +22,14 @@ export function writeCoveragePage() {
   writeFileSync('docs/coverage.md', page(counted));
   const {code, missed} = total(counted);
   console.log(`${percent(code - missed, code)} of ${code} lines of code are run`);
+}
+
+export function foldersOfTests() {
+  const folders = readdirSync('test', {withFileTypes: true}).filter((entry) => entry.isDirectory());
+  return folders
+    .map(({name}) => name)
+    .filter((name) => readdirSync(`test/${name}`).some((file) => file.endsWith('.test.ts')))
+    .sort();
 }
 
 /** The lines of each file that some test ran; a line counts as run if any report says so. */
@@ -98,12 +107,23 @@ function page(counted) {
   });
   return `# Lines that no test runs
 
-Written by \`npm run coverage\`, which runs the whole test suite with V8's coverage in every process that it starts.
-Tests of the compiled bundles fail there, because the bundles are replaced by the modules they consist of.
-Of ${thousands(code)} lines of code in \`src\`, the tests run ${thousands(code - missed)}: **${percent(code - missed, code)}**. (As c8 counts, with
+Written at commit ${commit()} by \`npm run coverage\`, which runs the test suite with V8's coverage in every process
+that it starts. Tests of the compiled bundles fail there, because the bundles are replaced by the modules they consist of.
+${sayWhatIsLeftOut()}Of ${thousands(code)} lines of code in \`src\`, the tests run ${thousands(code - missed)}: **${percent(code - missed, code)}**. (As c8 counts, with
 comments and types: ${percent(lines - missed, lines)}.)
 
 ${sections.filter((section) => section !== '').join('\n')}`;
+}
+
+function commit() {
+  return execFileSync('git', ['rev-parse', '--short=7', 'HEAD'], {encoding: 'utf8'}).trim();
+}
+
+function sayWhatIsLeftOut() {
+  const absent = foldersOfTests().filter((folder) => !existsSync(`coverage/${folder}`));
+  if (absent.length === 0) return '';
+  const folders = absent.map((folder) => `\`test/${folder}\``).join(', ');
+  return `These folders were left out and would run more lines: ${folders}.\n`;
 }
 
 function describe({file, first, last, text}) {

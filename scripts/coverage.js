@@ -8,11 +8,11 @@
  * stub that loads the compiled modules that the tests import.
  */
 import {spawnSync} from 'node:child_process';
-import {chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {writeCoveragePage} from './coverage-page.js';
+import {foldersOfTests, writeCoveragePage} from './coverage-page.js';
 
 /** More random edits and inputs would only run the same lines again. */
 const lessOften = {ELFINTERP_RUNS: '60', ELFINTERP_FUZZ_INPUTS: '2000'};
@@ -44,10 +44,7 @@ function writeDoor(name, source) {
 
 /** The folders of test, and the files directly in test as one more group. */
 function testGroups() {
-  const entries = readdirSync('test', {withFileTypes: true});
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({name}) => `test/${name}`);
-  const withTests = folders.filter((folder) => readdirSync(folder).some((name) => name.endsWith('.test.ts')));
-  return ['test/*.test.ts', ...withTests.map((folder) => `${folder}/**/*.test.ts`)];
+  return ['test/*.test.ts', ...foldersOfTests().map((folder) => `test/${folder}/**/*.test.ts`)];
 }
 
 function measure(group) {
