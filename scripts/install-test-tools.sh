@@ -19,7 +19,8 @@ tools=(
 # in binutils.
 bookworm=(llvm-14)
 trixie=(binutils-gold llvm-17)
-# The libraries of Debian 12's emulators that trixie has too.
+sid=(binutils-gold llvm-21)
+# The libraries of Debian 12's emulators that later releases have too.
 emulator_libraries=(libgcc-s1 libglib2.0-0t64 libgnutls30t64 libnuma1 liburing2 zlib1g)
 own_tools=/usr/local/lib/elfinterp-test-tools
 as_root=()
@@ -40,11 +41,12 @@ main() {
     case $release in
         bookworm) tools+=("${bookworm[@]}") ;;
         trixie) tools+=("${trixie[@]}" "${emulator_libraries[@]}") ;;
+        forky) tools+=("${sid[@]}" "${emulator_libraries[@]}") ;;
         *) echo "install-test-tools: only Debian 12 and 13 are tested; trying Debian's package names" >&2 ;;
     esac
     "${as_root[@]}" apt-get update -q
     install_packages "${tools[@]}"
-    [ "$release" != trixie ] || install_shared_emulators
+    case $release in trixie | forky) install_shared_emulators ;; esac
 }
 
 install_packages() {

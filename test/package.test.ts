@@ -28,11 +28,16 @@ const npm = (args: readonly string[], cwd = app) => runNpm(args, cwd);
 test.before(() => {
   mkdirSync(app);
   // Do not build: a build exists, and other tests are using it.
-  const [packed] = JSON.parse(
-    npm(['pack', '--ignore-scripts', '--json', '--pack-destination', directory], projectDirectory),
+  const packed = npm(
+    ['pack', '--ignore-scripts', '--json', '--pack-destination', directory],
+    projectDirectory,
   );
-  tarball = path.join(directory, packed.filename);
-  contents = packed.files.map((entry: {path: string}) => entry.path);
+  // An array; an object whose keys are the names of packages since npm 12.
+  const [{filename, files}] = Object.values(JSON.parse(packed)) as [
+    {filename: string; files: {path: string}[]},
+  ];
+  tarball = path.join(directory, filename);
+  contents = files.map((entry) => entry.path);
   writeFileSync(path.join(app, 'package.json'), '{"name": "app", "private": true}');
   npm(['install', tarball]);
 });

@@ -6,6 +6,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {elfinterp} from '../helpers/cli.js';
+import {entriesBelow} from '../helpers/entries.js';
 import {place} from '../helpers/place.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
@@ -112,9 +113,7 @@ test(
       await bundle(['/point2'], {root, into, prefix: '/opt/point'});
       t.is(start({...german, ...environment}), ',');
       const directory = join(into, 'opt/point/lib/locale/de_DE.utf8');
-      const names = readdirSync(directory, {recursive: true, withFileTypes: true}).filter((one) =>
-        one.isFile(),
-      );
+      const names = entriesBelow(directory).filter((one) => one.isFile());
       trees.push(
         Object.fromEntries(
           names.map(({name, parentPath}) => [name, readFileSync(join(parentPath, name))] as const),

@@ -22,6 +22,7 @@ import {requireReadable} from '../../src/bundle/manifest-file.js';
 import {verifyBundle} from '../../src/chroot/verify.js';
 import {ElfError} from '../../src/errors.js';
 import {elfinterp} from '../helpers/cli.js';
+import {entriesBelow} from '../helpers/entries.js';
 import {tempDirectory} from '../helpers/temp.js';
 import {output, run, withTools} from '../helpers/tools.js';
 
@@ -58,7 +59,7 @@ function carry(file: string, directory: string): void {
 
 /** Everything in a directory, as text. */
 function contents(directory: string): string[] {
-  return readdirSync(directory, {recursive: true, withFileTypes: true})
+  return entriesBelow(directory)
     .map((entry) => {
       const file = path.join(entry.parentPath, entry.name);
       const what = entry.isSymbolicLink()

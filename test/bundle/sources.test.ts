@@ -19,6 +19,7 @@ import {bundle} from '../../src/bundle/bundle.js';
 import {bundleRelocatable} from '../../src/bundle/relocatable.js';
 import {ElfError} from '../../src/errors.js';
 import {resolveTreeSync} from '../../src/loader/resolve.js';
+import {entriesBelow} from '../helpers/entries.js';
 import {place} from '../helpers/place.js';
 import {readelfInterpreter} from '../helpers/readelf.js';
 import {tempDirectory} from '../helpers/temp.js';
@@ -63,7 +64,7 @@ async function refused(
 }
 
 function files(root: string): string[] {
-  return readdirSync(root, {recursive: true, withFileTypes: true})
+  return entriesBelow(root)
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name).slice(root.length))
     .sort();

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -51,8 +52,15 @@ int main(int argc, char **argv) {
       if (setuid(atoi(next)) != 0) printf("setuid: %s\n", strerror(errno));
       i++;
     } else if (!strcmp(argv[i], "tty")) {
-      const char *name = ttyname(0);
-      puts(name ? name : strerror(errno));
+      /* Not ttyname(3): since glibc 2.42 it uses an ioctl(2) that older emulators do not implement. */
+      char path[4096];
+      struct stat opened, named;
+      ssize_t length = readlink("/proc/self/fd/0", path, sizeof path - 1);
+      path[length < 0 ? 0 : length] = 0;
+      if (length < 0 || fstat(0, &opened) != 0 || stat(path, &named) != 0)
+        puts(strerror(errno));
+      else
+        puts(S_ISCHR(named.st_mode) && opened.st_rdev == named.st_rdev ? path : "another file");
     } else if (!strcmp(argv[i], "descriptors")) {
       for (int fd = 3; fd < 256; fd++) {
         char link[64], path[4096];

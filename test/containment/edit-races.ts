@@ -10,7 +10,6 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -21,6 +20,7 @@ import type {Readable, Writable} from 'node:stream';
 import {fileURLToPath} from 'node:url';
 import {projectDirectory} from '../helpers/cli.js';
 import {edit} from '../helpers/edits.js';
+import {entriesBelow} from '../helpers/entries.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
 import {output} from '../helpers/tools.js';
 import {filesWithSecret, secret, snapshot} from './place.js';
@@ -200,8 +200,7 @@ function makeHome(base: string, {size}: Settings): string {
 }
 
 function escapesFrom(home: string, outside: string, before: string): string[] {
-  // With file types, readdirSync does not follow links.
-  const made = readdirSync(home, {recursive: true, withFileTypes: true})
+  const made = entriesBelow(home)
     .filter((entry) => !entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => {

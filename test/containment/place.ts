@@ -19,6 +19,7 @@ import {
 import {dirname, join} from 'node:path';
 import {installEmulator} from '../../src/chroot/install.js';
 import {edit} from '../helpers/edits.js';
+import {entriesBelow} from '../helpers/entries.js';
 import {fixtureBytes} from '../helpers/fixtures.js';
 import {buildCache} from '../loader/cache-builder.js';
 
@@ -97,7 +98,7 @@ function emptyLibrary(directory: string): Buffer {
 }
 
 function filesBelow(directory: string): string[] {
-  return readdirSync(directory, {recursive: true, withFileTypes: true})
+  return entriesBelow(directory)
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 }

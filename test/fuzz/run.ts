@@ -1,6 +1,7 @@
 /* Run inputs through the target, one after another, and report the result of each. Input n is the same in every run. */
 import {existsSync} from 'node:fs';
 import {tmpdir} from 'node:os';
+import {peakMemory} from '../helpers/peak-memory.js';
 import {type Edit, edits} from './edits.js';
 import {mutate} from './mutate.js';
 import {Random} from './random.js';
@@ -88,7 +89,7 @@ export function runInput(input: number, sums: Summary): void {
   if (time > sums.slowest) [sums.slowest, sums.slowestInput] = [time, input];
   sums.inputs += 1;
   if (sums.inputs % 32 > 0) return;
-  const memory = process.resourceUsage().maxRSS * 1024;
+  const memory = peakMemory();
   if (memory > mostMemory && sums.memory <= mostMemory)
     find(`took the process to ${memory} bytes, or one of the 31 inputs before it did`);
   sums.memory = Math.max(sums.memory, memory);

@@ -7,6 +7,7 @@ import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {peakMemory} from '../helpers/peak-memory.js';
 import {worstInputs, worstWorks} from './worst-inputs.js';
 
 interface Measured {
@@ -24,8 +25,7 @@ function measure(file: string): void {
     const {user, system} = process.cpuUsage(start);
     return [what, (user + system) / 1e6];
   });
-  const memory = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) * 1024;
-  process.send?.({size: bytes.length, seconds: Object.fromEntries(seconds), memory});
+  process.send?.({size: bytes.length, seconds: Object.fromEntries(seconds), memory: peakMemory()});
 }
 
 function print(name: string, {size, seconds, memory}: Measured): void {

@@ -25,7 +25,7 @@ let whole: string | undefined;
 
 /**
  * A Node that is a single file. Debian's needs libnode.so and its dependencies; then use nodejs.org's build of the same
- * version.
+ * version, or of a later one with the same minor number, because the registry does not have every build.
  */
 export function wholeNode(): string {
   const isShared = (process.config.variables as {node_shared?: boolean}).node_shared === true;
@@ -36,5 +36,5 @@ export function wholeNode(): string {
 function installOwn(): string {
   tmp.setGracefulCleanup();
   const {name} = tmp.dirSync({prefix: 'elfinterp-node-', mode: 0o755, unsafeCleanup: true});
-  return installNode(process.versions.node, name);
+  return installNode(`~${process.versions.node}`, name);
 }

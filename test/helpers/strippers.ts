@@ -5,8 +5,8 @@ import {existsSync} from 'node:fs';
 import {debianRelease} from './debian.js';
 import {output} from './tools.js';
 
-/** LLVM's versions: the oldest of this release of Debian, and one that both releases have. */
-const llvm = [debianRelease() === 'trixie' ? 17 : 14, 19];
+/** LLVM's versions: one that only this release of Debian has, or its newest, and one that each release has. */
+const llvm = [{trixie: 17, forky: 21}[debianRelease() ?? ''] ?? 14, 19];
 
 /** GNU's handle only this machine's architecture. */
 export const stripPrograms = [...llvm.map((version) => `llvm-strip-${version}`), 'eu-strip', 'strip'];
