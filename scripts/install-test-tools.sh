@@ -1,9 +1,9 @@
 #!/bin/bash
 # Install the Debian packages that the tests use. Needs root, or sudo.
 #
-# The tests bundle and pack shared emulators, but Debian 13's are static. On Debian 13, Debian 12's emulators are
+# The tests bundle and pack shared emulators, but those of Debian 13 and sid are static. There, Debian 12's emulators are
 # unpacked to /usr/local/lib/elfinterp-test-tools/bin, which only scripts/test.js adds to PATH, and Debian 12's
-# libcapstone4, their only library that Debian 13 lacks in that version, is installed as a package.
+# libcapstone4, their only library that later releases lack in that version, is installed as a package.
 #
 # Recommended packages are not installed: qemu-user recommends qemu-user-binfmt, which registers the emulators for the
 # whole host. The tests register emulators themselves, in their own namespaces.
@@ -41,8 +41,9 @@ main() {
     case $release in
         bookworm) tools+=("${bookworm[@]}") ;;
         trixie) tools+=("${trixie[@]}" "${emulator_libraries[@]}") ;;
+        # Debian sid has the name of the release after trixie.
         forky) tools+=("${sid[@]}" "${emulator_libraries[@]}") ;;
-        *) echo "install-test-tools: only Debian 12 and 13 are tested; trying Debian's package names" >&2 ;;
+        *) echo "install-test-tools: only Debian 12, 13 and sid are tested; trying Debian's package names" >&2 ;;
     esac
     "${as_root[@]}" apt-get update -q
     install_packages "${tools[@]}"

@@ -14,7 +14,7 @@ import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
-/** Where install-test-tools.sh puts shared emulators on Debian 13, whose own are static. */
+/** Where install-test-tools.sh puts shared emulators on Debian 13 and sid, whose own are static. */
 const ownTools = '/usr/local/lib/elfinterp-test-tools/bin';
 const counts = {passed: 0, failed: 0, skipped: 0};
 /**

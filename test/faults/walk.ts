@@ -149,20 +149,20 @@ function stepsIn(
 ): Step[] {
   const counts = new Map<string, number>();
   const steps = new Map<string, Step>();
-  const early = new Set<string>();
+  const nodes = new Set<string>();
   let at = 0;
   for (const text of log.split('\n')) {
     at += text.length + 1;
     const [, thread = '', line = '', call = ''] = /^(\d+) +((\w+)\(.*)$/.exec(text) ?? [];
-    if (call === '' || passed.has(call) || line.includes('CLONE_THREAD')) continue;
+    if (call === '' || passed.has(call)) continue;
     const nth = (counts.get(`${thread} ${call}`) ?? 0) + 1;
     counts.set(`${thread} ${call}`, nth);
     // For strace, the same number in another thread is the same point.
     const key = `${call} ${nth}`;
-    if (at < start) early.add(key);
-    else if (!early.has(key) && isConcerned(line)) steps.set(key, {program, call, nth, line});
+    if (at < start || line.includes('CLONE_THREAD')) nodes.add(key);
+    else if (isConcerned(line)) steps.set(key, {program, call, nth, line});
   }
-  return [...steps.values()];
+  return [...steps].filter(([key]) => !nodes.has(key)).map(([, step]) => step);
 }
 
 /** Run one point and judge it. */
