@@ -5,13 +5,7 @@
  * those of every machine on which such directories were ever used.
  */
 import type {MachineFacts} from '../elf/machine.js';
-import type {LoaderFacts} from './loader-facts.js';
-
-/** Whether this loader is one of the old ones. An unknown version counts as new. */
-function hasLegacyHwcaps({version}: Pick<LoaderFacts, 'version'>): boolean {
-  const [major, minor] = (version ?? '').split('.').map(Number);
-  return major === 2 && minor !== undefined && minor <= 36;
-}
+import {isGlibcBefore, type LoaderFacts} from './loader-facts.js';
 
 /** The subdirectories, best first, each with its slash. */
 export function legacySubdirectories(
@@ -19,7 +13,7 @@ export function legacySubdirectories(
   machine: MachineFacts,
   platform: string | undefined,
 ): string[] {
-  if (!hasLegacyHwcaps(facts)) return [];
+  if (!isGlibcBefore(37, facts)) return [];
   const names = [
     ...(featureNames[machine.e_machine] ?? []),
     ...(platform === undefined ? [] : [platform]),
@@ -35,7 +29,7 @@ export function legacySubdirectories(
 
 /** The hwcap bits that an entry of ld.so.cache may have and still be used: tls and the platform. */
 export function legacyHwcapBits(facts: Pick<LoaderFacts, 'version'>, {e_machine}: MachineFacts): bigint {
-  return hasLegacyHwcaps(facts) ? (1n << 63n) | (featureBits[e_machine] ?? 0n) : 0n;
+  return isGlibcBefore(37, facts) ? (1n << 63n) | (featureBits[e_machine] ?? 0n) : 0n;
 }
 
 const featureNames: Readonly<Record<number, readonly string[]>> = {

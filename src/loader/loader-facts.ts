@@ -40,6 +40,12 @@ export interface LoaderFacts {
   readonly pathFile: string | undefined;
 }
 
+/** Whether a loader is that of a glibc before 2.MINOR. An unknown version counts as new. */
+export function isGlibcBefore(minor: number, {version}: Pick<LoaderFacts, 'version'>): boolean {
+  const [major, actual] = (version ?? '').split('.').map(Number);
+  return major === 2 && actual !== undefined && actual < minor;
+}
+
 /** Read the facts out of a loader's bytes. */
 export function readLoaderFacts(source: ByteSource, machine: MachineFacts): LoaderFacts {
   const facts =

@@ -68,7 +68,7 @@ export class Loading {
       facts,
       machine,
       settings: settingsOf(options, facts, machine),
-      program: programMember(lookups.root, path, file, options),
+      program: programMember(lookups.root, path, file, options, facts),
       interpreter: interpreter && interpreterMember(interpreter),
       interpreterName: interpreterName(interpreter, options),
       names: new Map(),

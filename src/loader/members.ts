@@ -4,6 +4,7 @@
  */
 import type {MachineFacts} from '../elf/machine.js';
 import type {Interpreter} from './interpreter.js';
+import {isGlibcBefore, type LoaderFacts} from './loader-facts.js';
 import type {LookedUpFile} from './lookups.js';
 import type {ResolveTreeOptions} from './options.js';
 import type {Member, Process} from './process.js';
@@ -15,18 +16,20 @@ import type {Edge, InterpreterInfo, Reason, TreeNode} from './tree.js';
 export type ProgramFile = LookedUpFile & {readonly object: {readonly machine: MachineFacts}};
 
 /**
- * The program itself. Its $ORIGIN is what the kernel says at /proc/self/exe, its real path; with `ld.so PROGRAM` it
- * is the path that was given.
+ * The program itself. Its $ORIGIN is its real path as the kernel gives it: at /proc/self/exe or, with `ld.so PROGRAM`
+ * since glibc 2.42, at /proc/self/fd/N. With `ld.so PROGRAM`, an older loader, or one without /proc, uses the path that
+ * was given.
  */
 export function programMember(
   root: Root,
   path: string,
   file: LookedUpFile,
   options: ResolveTreeOptions,
+  facts: LoaderFacts,
 ): Member {
-  const origin = options.direct
-    ? directoryOf(root.absolute(path))
-    : realOrigin(root, path, options.proc ?? true);
+  const given = options.direct ? directoryOf(root.absolute(path)) : undefined;
+  const asksKernel = given === undefined || (facts.libc === 'glibc' && !isGlibcBefore(42, facts));
+  const origin = (asksKernel ? realOrigin(root, path, options.proc ?? true) : undefined) ?? given;
   const reason: Reason = {kind: 'program'};
   return {...file, index: -1, name: path, path, loader: undefined, reason, origin, edges: [], passedOver: []};
 }

@@ -4,7 +4,7 @@ import type {ExecutionContext} from 'ava';
 import {output} from '../helpers/tools.js';
 import {buildCache, type CacheShape, type Line, namedHwcap} from './cache-builder.js';
 import {glibcScenarios, type Scenario} from './scenario.js';
-import {glibcLoader, type Workshop} from './workshop.js';
+import {glibcLoader, glibcMinor, type Workshop} from './workshop.js';
 
 const cacheString = '/etc/ld.so.cache';
 const systemString = '/lib/x86_64-linux-gnu/';
@@ -156,9 +156,9 @@ glibcScenarios({
     w.program('p', {needed: ['libA.so.001'], interpreter: w.path('ld.so')});
     return found('c');
   },
-  'an entry with the legacy hwcap of thread-local storage counts until 2.36'(w, t) {
+  'an entry with the legacy hwcap of thread-local storage counts until 2.36'(w) {
     cached(w, [entry(w, 'c', {hwcap: 1n << 63n})]);
-    return isOld(t) ? found('c') : notFound;
+    return isOld() ? found('c') : notFound;
   },
   'an entry with another legacy hwcap does not count'(w) {
     cached(w, [entry(w, 'c', {hwcap: 1n << 40n})]);
@@ -279,18 +279,18 @@ glibcScenarios({
     cached(w, [entry(w, 'v9', {hwcap: namedHwcap(7)})], {hwcaps: [level]});
     return {...notFound, ...atLevel(w, undefined)};
   },
-  'the legacy subdirectory tls counts until 2.36'(w, t) {
+  'the legacy subdirectory tls counts until 2.36'(w) {
     cached(w, []);
     for (const directory of ['a/tls', 'a']) w.library(`${directory}/libA.so`);
     w.program('p', {needed: ['libA.so'], rpath: w.path('a'), interpreter: w.path('ld.so')});
-    return found(isOld(t) ? 'a/tls' : 'a');
+    return found(isOld() ? 'a/tls' : 'a');
   },
-  'legacy subdirectories combine'(w, t) {
+  'legacy subdirectories combine'(w) {
     cached(w, []);
     for (const directory of ['a/tls/x86_64/x86_64', 'a/tls/x86_64', 'a/tls', 'a'])
       w.library(`${directory}/libA.so`);
     w.program('p', {needed: ['libA.so'], rpath: w.path('a'), interpreter: w.path('ld.so')});
-    return found(isOld(t) ? 'a/tls/x86_64/x86_64' : 'a');
+    return found(isOld() ? 'a/tls/x86_64/x86_64' : 'a');
   },
 });
 
@@ -431,11 +431,8 @@ glibcScenarios({
 });
 
 /** Whether the machine's loader still knows legacy hwcaps. */
-function isOld(t: ExecutionContext): boolean {
-  const {stdout} = spawnSync(glibcLoader, ['--version'], {encoding: 'utf8'});
-  const version = /release version 2\.(\d+)/.exec(stdout)?.[1];
-  t.log(`glibc 2.${version}`);
-  return Number(version) <= 36;
+function isOld(): boolean {
+  return glibcMinor() <= 36;
 }
 
 function supports(t: ExecutionContext, wanted: string): boolean {

@@ -4,7 +4,7 @@ import test, {type ExecutionContext} from 'ava';
 import {attemptsOf} from '../../src/loader/attempts.js';
 import {Resolver, type ResolveTreeOptions, resolveTreeSync} from '../../src/loader/resolve.js';
 import {output, run, withTools} from '../helpers/tools.js';
-import {glibcLoader, outcomeOf, Workshop} from './workshop.js';
+import {glibcLoader, glibcMinor, outcomeOf, Workshop} from './workshop.js';
 
 function workshopTest(title: string, body: (t: ExecutionContext, w: Workshop) => void): void {
   test(
@@ -213,6 +213,28 @@ workshopTest('without /proc a program does not know its $ORIGIN, its libraries k
   t.deepEqual(outcomeOf(resolveTreeSync(w.path('q'), options)).files, ['libA.so: not found']);
   t.is(outcomeOf(resolveTreeSync(w.path('q'))).files.length, 2);
 });
+
+workshopTest(
+  'the version of glibc decides which path of a program that the loader starts is its $ORIGIN',
+  (t, w) => {
+    for (const directory of ['real', 'link']) w.library(`${directory}/libA.so`);
+    w.program('real/p', {needed: ['libA.so'], rpath: '$ORIGIN'});
+    w.link('link/p', '../real/p');
+    const library = (minor: number, proc: boolean) => {
+      const release = 'release version 2.';
+      const interpreter = w.loaderWith(`ld-${minor}.so`, {});
+      w.doctor(`ld-${minor}.so`, (bytes) => {
+        bytes.write(`${minor}`, bytes.indexOf(`${release}${glibcMinor()}`) + release.length);
+        return undefined;
+      });
+      const options = {direct: true, interpreter, proc};
+      return outcomeOf(resolveTreeSync(w.path('link/p'), options)).files;
+    };
+    t.deepEqual(library(41, true), [w.path('link/libA.so')]);
+    t.deepEqual(library(42, true), [w.path('real/libA.so')]);
+    t.deepEqual(library(42, false), [w.path('link/libA.so')]);
+  },
+);
 
 workshopTest('a hwcaps level that the loader does not know is refused', (t, w) => {
   w.program('p', {needed: ['libc.so.6']});

@@ -38,6 +38,11 @@ export interface Build {
 
 export const glibcLoader = '/lib64/ld-linux-x86-64.so.2';
 
+/** The second number of this machine's glibc, as in 36 of 2.36. */
+export function glibcMinor(): number {
+  return Number(/release version 2\.(\d+)/.exec(output(glibcLoader, ['--version']))?.[1]);
+}
+
 export class Workshop {
   readonly directory = makeDirectory();
   readonly #aliases: string[] = [];
