@@ -7,7 +7,7 @@ import {unpack} from '../../src/pack/unpack.js';
 import {elfinterp} from '../helpers/cli.js';
 import {tempDirectory, tempFile} from '../helpers/temp.js';
 import {output, pathOf, run, withTools} from '../helpers/tools.js';
-import {compileTorture, crossRoot, pack, runInEmptyRoot, sourceFile} from './packing.js';
+import {compileTorture, crossRoot, elflintFindsNothing, pack, runInEmptyRoot, sourceFile} from './packing.js';
 
 const fixedAddress = true;
 const baseOfX86 = '566000000000';
@@ -208,10 +208,7 @@ test(
     t.regex(stdout, /: liblzma\.so\.5, the rest as it was, not loaded/);
     t.is(elfinterp(['check', file]).status, 0);
     t.is(run('readelf', ['-lhW', file]).stderr, '');
-    t.regex(
-      run('eu-elflint', ['--gnu-ld', file]).stdout,
-      /^phdr\[\d+\]: unknown object file note .* 'elfinterp' .*\n$/,
-    );
+    t.regex(run('eu-elflint', ['--gnu-ld', file]).stdout, elflintFindsNothing);
     t.regex(elfinterp(['tree', file]).stdout, /liblzma\.so\.5/);
   }),
 );
