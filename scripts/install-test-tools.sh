@@ -1,8 +1,8 @@
 #!/bin/bash
 # Install the Debian packages that the tests use. Needs root, or sudo.
 #
-# The tests bundle and pack shared emulators, but those of Debian 13 and sid are static. There, Debian 12's emulators are
-# unpacked to /usr/local/lib/elfinterp-test-tools/bin, which only scripts/test.js adds to PATH, and Debian 12's
+# The tests bundle and pack shared emulators, but those of Debian 13 and sid are static. There, Debian 12's emulators
+# are unpacked to /usr/local/lib/elfinterp-test-tools/bin, which only scripts/test.js adds to PATH, and Debian 12's
 # libcapstone4, their only library that later releases lack in that version, is installed as a package.
 #
 # Recommended packages are not installed: qemu-user recommends qemu-user-binfmt, which registers the emulators for the
@@ -15,8 +15,8 @@ tools=(
     groff-base libc6-dev libcap2-bin lld lld-19 llvm-19 locales mandoc mmdebstrap mold musl-tools patchelf python3
     qemu-user strace uidmap util-linux xz-utils zsh zstd
 )
-# Packages of a single Debian release: its oldest LLVM, whose strip differs from that of 19, and gold, which bookworm has
-# in binutils.
+# Packages that not every Debian release has: an LLVM whose strip may differ from that of 19, and gold, which bookworm
+# has in binutils.
 bookworm=(llvm-14)
 trixie=(binutils-gold llvm-17)
 sid=(binutils-gold llvm-21)

@@ -30,7 +30,10 @@ export interface ResolveTreeOptions {
   readonly interpreter?: string;
   /** Whether the program is started as `ld.so PROGRAM`, not by the kernel. */
   readonly direct?: boolean;
-  /** Whether /proc is mounted; without it a program that the kernel starts does not know its own $ORIGIN. */
+  /**
+   * Whether /proc is mounted; without it, a program that the kernel starts does not know its own $ORIGIN, and one that
+   * ld.so starts takes it from the path that was given. Default: true.
+   */
   readonly proc?: boolean;
   /** Follow the libraries that objects declare they open with dlopen(3), down to this priority. */
   readonly dlopen?: DlopenPriority;

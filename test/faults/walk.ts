@@ -149,7 +149,8 @@ function stepsIn(
 ): Step[] {
   const counts = new Map<string, number>();
   const steps = new Map<string, Step>();
-  const nodes = new Set<string>();
+  /** Calls of Node itself. */
+  const nodesOwn = new Set<string>();
   let at = 0;
   for (const text of log.split('\n')) {
     at += text.length + 1;
@@ -159,10 +160,10 @@ function stepsIn(
     counts.set(`${thread} ${call}`, nth);
     // For strace, the same number in another thread is the same point.
     const key = `${call} ${nth}`;
-    if (at < start || line.includes('CLONE_THREAD')) nodes.add(key);
+    if (at < start || line.includes('CLONE_THREAD')) nodesOwn.add(key);
     else if (isConcerned(line)) steps.set(key, {program, call, nth, line});
   }
-  return [...steps].filter(([key]) => !nodes.has(key)).map(([, step]) => step);
+  return [...steps].filter(([key]) => !nodesOwn.has(key)).map(([, step]) => step);
 }
 
 /** Run one point and judge it. */

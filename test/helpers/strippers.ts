@@ -5,7 +5,7 @@ import {existsSync} from 'node:fs';
 import {debianRelease} from './debian.js';
 import {output} from './tools.js';
 
-/** LLVM's versions: one that only this release of Debian has, or its newest, and one that each release has. */
+/** LLVM's versions: one of this release of Debian, and one that each release has. */
 const llvm = [{trixie: 17, forky: 21}[debianRelease() ?? ''] ?? 14, 19];
 
 /** GNU's handle only this machine's architecture. */

@@ -121,7 +121,7 @@ test(
     copyFileSync('/bin/sleep', file);
     const args = ['edit', '--in-place', '--runpath', request.runpath ?? '', file];
     const old = readFileSync(file);
-    // At the first write that has one to the file before it: which one that is depends on the program.
+    // Kill it when it has written a part of the file. The number of writes before the first one to it varies.
     for (let nth = 2; nth < 6 && readFileSync(file).equals(old); nth += 1) {
       const kill = ['-f', '-o', '/dev/null', '-e', `inject=pwrite64:signal=KILL:when=${nth}`];
       run('strace', [...kill, process.execPath, program, ...args]);
